@@ -1,0 +1,46 @@
+// Builds what runs from dist/: the machine's side, one file for any Node from 20 on, and beside it, for a host of a hub,
+// the hub and the demo, which the first loads only when asked.
+import { chmodSync, rmSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { build, type Plugin } from 'esbuild'
+
+const outdir = resolve(import.meta.dirname, 'dist')
+const apart = { 'hub/serve.ts': 'hub.mjs', 'demo/demo.ts': 'demo.mjs' } as const
+
+/** Leaves an import of another bundle as an import of its file, so that one that is not there is found out when asked for. */
+const separateBundles: Plugin = {
+  name: 'separate-bundles',
+  setup(context) {
+    context.onResolve({ filter: /(hub\/serve|demo\/demo)\.ts$/ }, ({ path, kind }) => {
+      const bundle = Object.entries(apart).find(([source]) => path.endsWith(source))?.[1]
+      return kind === 'entry-point' || !bundle ? undefined : { path: `./${bundle}`, external: true }
+    })
+  },
+}
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  minify: true,
+  keepNames: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  plugins: [separateBundles],
+  // CommonJS packages inside an ES module ask for `require`.
+  banner: { js: `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);` },
+} as const
+
+rmSync(outdir, { recursive: true, force: true })
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: ['src/cli/main.ts'],
+    outfile: `${outdir}/claude-net.mjs`,
+    target: 'node20',
+    banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
+  }),
+  build({ ...common, entryPoints: ['src/hub/serve.ts'], outfile: `${outdir}/hub.mjs`, target: 'node24', minify: false }),
+  build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
+])
+chmodSync(`${outdir}/${basename('claude-net.mjs')}`, 0o755)

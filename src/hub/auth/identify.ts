@@ -1,0 +1,32 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { hashToken, parseToken, type Role, sameHash } from '../../protocol/token.ts'
+import { tokenById } from '../state/query-members.ts'
+import type { State } from '../state/state.ts'
+
+/** Who sent a request, by their token alone. `member` is 0 and `name` 'admin' for an admin, who has no inbox. */
+export interface Identity {
+  member: number
+  name: string
+  role: Role
+  /** The public part of the token. */
+  tokenId: string
+}
+
+/** Compared with when no token has the id, so that an unknown id takes as long as a wrong secret. */
+const nobody = Buffer.alloc(32)
+
+/** The identity behind an `Authorization` header. Throws `unauthorized` without saying which part was wrong. */
+export function identify(state: State, authorization: string | undefined): Identity {
+  const token = authorization?.startsWith('Bearer ') ? authorization.slice(7) : undefined
+  if (token === undefined) throw unauthorized('This request carries no token.')
+  const parsed = parseToken(token)
+  if (!parsed) throw unauthorized('This is not a Claude Net token, or it was cut or mistyped.')
+  const stored = tokenById(state.db, parsed.id)
+  const matches = sameHash(hashToken(token), stored?.hash ?? nobody)
+  if (!stored || !matches) throw unauthorized('This token is not, or no longer, valid here.')
+  return { member: stored.member ?? 0, name: stored.name ?? 'admin', role: stored.role, tokenId: stored.id }
+}
+
+function unauthorized(message: string): ClaudeNetError {
+  return new ClaudeNetError('unauthorized', message, 'Ask the admin of the hub for: claude-net invite NAME')
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import * as z from 'zod'
+import { ClaudeNetError } from '../protocol/errors.ts'
+
+/** What a hub can be told, in hub.json or by flags. Every field has a default. */
+const HubFile = z.strictObject({
+  /** Address to listen on. */
+  host: z.string().default('0.0.0.0'),
+  /** TCP port; 0 lets the system choose. */
+  port: z.number().int().min(0).max(65535).default(3500),
+  /** Directory of the store, made with mode 0700. */
+  data: z.string().default('./data'),
+  /** Names under which the hub is asked for, beside IP literals and localhost. */
+  hosts: z.array(z.string().toLowerCase()).default([]),
+  logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+})
+
+export type HubConfig = z.output<typeof HubFile>
+export type HubFlags = Partial<Pick<HubConfig, 'host' | 'port' | 'data' | 'logLevel'>> & { config?: string }
+
+/** Defaults, then the file, then flags. Throws `invalid` naming the field that is wrong. */
+export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
+  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
+  const result = HubFile.safeParse({ ...(path === undefined ? {} : readJson(path)), ...given })
+  if (result.success) return { ...result.data, data: resolve(result.data.data) }
+  const issue = result.error.issues[0]!
+  throw new ClaudeNetError(
+    'invalid',
+    `${path ?? 'The configuration'}: ${issue.path.join('.') || 'top level'}: ${issue.message}`,
+    'docs/operations.md lists every field.',
+  )
+}
+
+function readJson(path: string): object {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as object
+  } catch (error) {
+    throw new ClaudeNetError('invalid', `${path} cannot be read: ${(error as Error).message}`, 'It must be a JSON object.')
+  }
+}

@@ -1,0 +1,66 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { type Cursor, commentIntervalMs, parseCursor } from '../../protocol/events.ts'
+import { memberById } from '../state/members.ts'
+import { timestamp } from '../state/timestamp.ts'
+import type { Call, Handlers } from './handler.ts'
+import { SseStream } from './sse.ts'
+
+/** `GET /v1/events`: one loop over the hub's `follow`, until the reader, its session, its token or the server ends. */
+export function eventStreams(serverClosing: AbortSignal): Handlers['events'] {
+  return async call => {
+    const { hub, identity, request, reply } = call
+    const from = resumeFrom(request.headers['last-event-id'])
+    reply.hijack()
+    const end = new AbortController()
+    const { signal } = end
+    reply.raw.on('close', () => end.abort())
+    serverClosing.addEventListener('abort', () => end.abort(), { once: true, signal })
+    if (serverClosing.aborted) end.abort()
+    const release = endWithSessionOrToken(call, end)
+
+    const stream = new SseStream(reply.raw)
+    const comments = setInterval(() => stream.comment('still here'), commentIntervalMs)
+    const onPresence = (member: number) => {
+      const { online, lastSeenAt } = hub.presence.of(member)
+      const name = memberById(hub.state.db, member)?.name
+      if (name) stream.sendIfRead('presence', { name, online, lastSeenAt: lastSeenAt && timestamp(lastSeenAt) })
+    }
+    hub.presence.on('changed', onPresence)
+    try {
+      for await (const { event, data, cursor } of hub.follow(identity.member, from, signal)) {
+        await stream.send(event, data, cursor)
+      }
+    } finally {
+      hub.presence.off('changed', onPresence)
+      clearInterval(comments)
+      release()
+      stream.end()
+    }
+    return undefined
+  }
+}
+
+/** Without the header all that is unread comes first. A header that is no cursor is an error, not a silent fresh start. */
+function resumeFrom(header: string | string[] | undefined): Cursor | undefined {
+  if (header === undefined || header === '') return undefined
+  const cursor = typeof header === 'string' ? parseCursor(header) : undefined
+  if (cursor) return cursor
+  throw new ClaudeNetError('invalid', 'Last-Event-ID is not a cursor.', "Send the last event's id as it came, or leave it out.")
+}
+
+/** A stream says for which session it is opened; with that session, or with the token, it ends. */
+function endWithSessionOrToken({ hub, identity, query }: Call<StreamRoute>, end: AbortController): () => void {
+  const onGone = (member: number, session: string) => {
+    if (member === identity.member && session === query.session) end.abort()
+  }
+  hub.presence.on('gone', onGone)
+  const forget = hub.onRevoked(tokenId => {
+    if (tokenId === identity.tokenId) end.abort()
+  })
+  return () => {
+    hub.presence.off('gone', onGone)
+    forget()
+  }
+}
+
+type StreamRoute = (typeof import('../../protocol/api.ts').api)['events']

@@ -1,0 +1,38 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { formatCursor, parseCursor } from '../../protocol/events.ts'
+import { unreadAfter, unreadCount, unreadCountAfter } from '../state/query-inbox.ts'
+import type { State } from '../state/state.ts'
+import type { Handlers } from './handler.ts'
+
+/** `GET /v1/inbox`. */
+export const readInbox: Handlers['readInbox'] = ({ hub, identity, query }) => {
+  const { db, position } = hub.state
+  const after = query.after === undefined ? 0 : seqAfter(hub.state, query.after)
+  const messages = unreadAfter(db, identity.member, after, query.limit)
+  const unread = unreadCount(db, identity.member)
+  const lastSeq = messages.at(-1)?.seq ?? after
+  const more = messages.length < query.limit ? 0 : unreadCountAfter(db, identity.member, lastSeq)
+  return { messages, unread, more, cursor: formatCursor({ epoch: position.epoch, seq: lastSeq }) }
+}
+
+/** `POST /v1/inbox/fetched`. */
+export const markFetched: Handlers['markFetched'] = ({ hub, identity, body }) =>
+  hub.submit({ type: 'inbox.fetched', by: identity.member, ids: unique(body.ids), session: body.session })
+
+/** `POST /v1/inbox/ack`. */
+export const ackInbox: Handlers['ackInbox'] = ({ hub, identity, body }) =>
+  hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids) })
+
+/** Where a page starts: after `epoch:seq` or a bare seq. A cursor of another epoch starts anew: nothing is skipped. */
+function seqAfter(state: State, after: string): number {
+  if (/^(0|[1-9][0-9]{0,14})$/.test(after)) return Number(after)
+  const cursor = parseCursor(after)
+  if (!cursor) {
+    throw new ClaudeNetError('invalid', `after=${after} is no place in an inbox.`, "Use the 'cursor' of the page before.")
+  }
+  return cursor.epoch === state.position.epoch ? cursor.seq : 0
+}
+
+function unique(ids: string[]): string[] {
+  return [...new Set(ids)]
+}

@@ -1,0 +1,46 @@
+import { createReadStream, existsSync } from 'node:fs'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { hashJoinCode, joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
+import { hashToken, parseToken } from '../../protocol/token.ts'
+import { openInvite } from '../state/query-members.ts'
+import type { Handlers } from './handler.ts'
+import { failingScript, joinScript as script } from './join-script.ts'
+
+/** `POST /v1/join`. */
+export const join: Handlers['join'] = async ({ hub, body }) => {
+  const parsed = parseToken(body.token)
+  if (!parsed) throw new ClaudeNetError('invalid', "The token's checksum is wrong.", 'Mint it with claude-net join.')
+  return hub.submit({
+    type: 'member.join',
+    name: body.machine,
+    codeHash: hashJoinCode(normalizeJoinCode(body.code)).toString('base64'),
+    tokenId: parsed.id,
+    tokenHash: hashToken(body.token).toString('base64'),
+    role: parsed.role,
+  })
+}
+
+/**
+ * `GET /join/:code`: the script that a new machine pipes into sh; it consumes nothing. For a code that is no good it is a
+ * script too, one that says so and fails: an HTTP error would leave sh with nothing to run and an exit status of 0.
+ */
+export const joinScript: Handlers['joinScript'] = ({ hub, params, request, reply }) => {
+  const code = normalizeJoinCode(params.code)
+  const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), Date.now()) : undefined
+  const text = invite
+    ? script({ url: `http://${request.headers.host}`, name: invite.name, code })
+    : failingScript('This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME')
+  reply.type('text/x-shellscript; charset=utf-8').header('cache-control', 'no-store').send(text)
+  return undefined
+}
+
+/** `GET /client/claude-net.mjs`: the machine's side as this hub's version has it. */
+export function clientFile(path: string): Handlers['clientFile'] {
+  return ({ reply }) => {
+    if (!existsSync(path)) {
+      throw new ClaudeNetError('unavailable', 'This hub has no client file to give.', 'Its admin should run: npm run build')
+    }
+    reply.type('text/javascript; charset=utf-8').send(createReadStream(path))
+    return undefined
+  }
+}

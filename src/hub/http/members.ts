@@ -1,0 +1,54 @@
+import { hashJoinCode, joinCodeLifeS, mintJoinCode } from '../../protocol/join-code.ts'
+import type { Member } from '../../protocol/members.ts'
+import type { Hub } from '../hub.ts'
+import { unreadCount } from '../state/query-inbox.ts'
+import { allMembers, type MemberInfo } from '../state/query-members.ts'
+import { timestamp } from '../state/timestamp.ts'
+import type { Handlers } from './handler.ts'
+
+/** `GET /v1/machines`: every member, machines and humans. */
+export const listMachines: Handlers['listMachines'] = ({ hub, identity }) => ({
+  you: identity.member === 0 ? null : identity.name,
+  unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
+  members: allMembers(hub.state.db).map(member => toMember(hub, member)),
+})
+
+/** `GET /v1/admin/members`. */
+export const listMembers: Handlers['listMembers'] = ({ hub }) => ({
+  members: allMembers(hub.state.db).map(member => ({
+    ...toMember(hub, member),
+    unread: member.unread,
+    createdAt: timestamp(member.createdAt),
+    joinedAt: member.joinedAt === null ? null : timestamp(member.joinedAt),
+    tokenId: member.tokenId,
+  })),
+})
+
+/** `POST /v1/admin/invites`: the code is shown once, here; the hub keeps its hash. */
+export const invite: Handlers['invite'] = async ({ hub, body, reply }) => {
+  const code = mintJoinCode()
+  const { name, expiresAt, renewed } = await hub.submit({
+    type: 'member.invite',
+    name: body.name,
+    kind: body.kind,
+    owner: body.owner,
+    codeHash: hashJoinCode(code).toString('base64'),
+    lifeS: joinCodeLifeS,
+  })
+  reply.code(201)
+  return { code, name, expiresAt: timestamp(expiresAt), renewed }
+}
+
+function toMember(hub: Hub, { id, name, kind, owner }: MemberInfo): Member {
+  const { online, lastSeenAt } = hub.presence.of(id)
+  const sessions = hub.presence.sessionsOf(id).map(live => ({ ...live, since: timestamp(live.since) }))
+  return {
+    name,
+    kind,
+    owner,
+    aliases: [],
+    online,
+    lastSeenAt: lastSeenAt === null ? null : timestamp(lastSeenAt),
+    sessions: sessions.map(({ session, client, since }) => ({ session, client, since })),
+  }
+}

@@ -1,0 +1,57 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { newMessageId } from '../../protocol/ids.ts'
+import { maxBodyBytes } from '../../protocol/messages.ts'
+import type { Hub } from '../hub.ts'
+import { messageFor } from '../state/query-messages.ts'
+import { timestamp } from '../state/timestamp.ts'
+import type { Handlers } from './handler.ts'
+
+/** `POST /v1/messages`: 201 when stored, 200 when this id was stored before. */
+export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, reply }) => {
+  const bytes = Buffer.byteLength(body.body)
+  if (bytes > maxBodyBytes) {
+    throw new ClaudeNetError(
+      'too_large',
+      `The message has ${bytes} bytes; ${maxBodyBytes} is the most.`,
+      'Send the gist, and say where the rest is.',
+    )
+  }
+  const sent = await hub.submit({
+    type: 'message.send',
+    id: body.id ?? newMessageId(),
+    by: identity.member,
+    to: typeof body.to === 'string' ? [body.to] : body.to,
+    body: body.body,
+    replyTo: body.replyTo,
+    intent: body.intent,
+    expiresInS: body.expiresInS,
+  })
+  reply.code(sent.repeated ? 200 : 201)
+  return {
+    id: sent.id,
+    seq: sent.seq,
+    sentAt: timestamp(sent.sentAt),
+    recipients: sent.recipients.map(({ member, name, kind, status, reason }) => {
+      return { name, kind, status, ...(reason && { reason }), ...presenceOf(hub, member) }
+    }),
+  }
+}
+
+/** `GET /v1/messages/:id`: the same `not_found` for a message that does not exist and for one of others. */
+export const getMessage: Handlers['getMessage'] = ({ hub, identity, params }) => {
+  const found = messageFor(hub.state.db, identity.member, params.id)
+  if (!found) {
+    throw new ClaudeNetError(
+      'not_found',
+      `You have neither sent nor received a message ${params.id}.`,
+      'Check the id; it stands in what claude_net_send answered and in your inbox.',
+    )
+  }
+  const receipts = found.deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) }))
+  return { message: found.message, receipts }
+}
+
+function presenceOf(hub: Hub, member: number): { online: boolean; lastSeenAt: string | null } {
+  const { online, lastSeenAt } = hub.presence.of(member)
+  return { online, lastSeenAt: lastSeenAt === null ? null : timestamp(lastSeenAt) }
+}

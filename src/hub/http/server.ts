@@ -1,0 +1,192 @@
+import { isUtf8 } from 'node:buffer'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { ZodError, ZodType } from 'zod'
+import { api, type Route, type RouteName } from '../../protocol/api.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { type Identity, identify } from '../auth/identify.ts'
+import type { Hub } from '../hub.ts'
+import { eventStreams } from './events.ts'
+import { type Handler, type Handlers, isPublic } from './handler.ts'
+import { health, readiness } from './health.ts'
+import { ackInbox, markFetched, readInbox } from './inbox.ts'
+import { clientFile, join, joinScript } from './join.ts'
+import { invite, listMachines, listMembers } from './members.ts'
+import { getMessage, sendMessage } from './messages.ts'
+import { checkHeaders } from './network.ts'
+import { endSession, heartbeat } from './presence.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; null on a public route. */
+    identity: Identity | null
+  }
+}
+
+/** Most bytes of a request's JSON: the largest message text, every character of it escaped (6 for 1), and the rest. */
+const maxRequestBytes = 256 * 1024
+
+export interface ServerOptions {
+  hub: Hub
+  log: FastifyBaseLogger
+  /** Host names, beside IP literals and localhost, that requests may name. */
+  hosts: readonly string[]
+  /** The bundled client that new machines take from here. */
+  clientFile: string
+}
+
+/**
+ * The HTTP door: every route of `protocol/api.ts`, each with its handler. A request passes the same steps on its way in:
+ * headers, token, role, JSON, schema.
+ */
+export function createServer({ hub, log, hosts, clientFile: clientPath }: ServerOptions): FastifyInstance {
+  const server = Fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: maxRequestBytes,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: 75_000,
+    // Node's own defaults (60 s, 300 s, 30 s) leave room for clients that send a byte now and then to hold sockets.
+    requestTimeout: 15_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
+    routerOptions: { maxParamLength: 200 },
+  })
+  server.decorateRequest('identity', null)
+  const closing = new AbortController()
+  server.addHook('preClose', () => closing.abort())
+  acceptJsonOnly(server)
+  answerErrors(server)
+  server.addHook('onRequest', (request, _reply, next) => {
+    checkHeaders(request.headers, hosts)
+    next()
+  })
+
+  const handlers: Handlers = {
+    health,
+    ready: readiness(),
+    join,
+    joinScript,
+    clientFile: clientFile(clientPath),
+    sendMessage,
+    getMessage,
+    readInbox,
+    markFetched,
+    ackInbox,
+    listMachines,
+    heartbeat,
+    endSession,
+    events: eventStreams(closing.signal),
+    invite,
+    listMembers,
+  }
+  for (const name of Object.keys(api) as RouteName[]) {
+    addRoute(server, hub, api[name], handlers[name] as Handler<Route>)
+  }
+  return server
+}
+
+function addRoute(server: FastifyInstance, hub: Hub, route: Route, handle: Handler<Route>): void {
+  server.route({
+    method: route.method,
+    url: route.path,
+    // Before the body is read: a stranger's bytes are not worth parsing.
+    onRequest: (request, _reply, next) => {
+      if (!isPublic(route.audience)) request.identity = authorize(hub, route, request)
+      next()
+    },
+    handler: async (request, reply) => {
+      const parsed = {
+        params: parse(route.params, request.params, 'path'),
+        query: parse(route.query, request.query, 'query'),
+        body: parse(route.body, request.body ?? undefined, 'body'),
+      }
+      const answer = await handle({ ...parsed, hub, identity: request.identity as Identity, request, reply })
+      if (!reply.sent && answer !== undefined) reply.send(answer)
+      return reply
+    },
+  })
+}
+
+function authorize(hub: Hub, route: Route, request: FastifyRequest): Identity {
+  const identity = identify(hub.state, request.headers.authorization)
+  if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
+  throw new ClaudeNetError(
+    'forbidden',
+    `${route.method} ${route.path} is not for a ${identity.role}'s token.`,
+    `It is for: ${route.audience.join(', ')}.`,
+  )
+}
+
+/** Checks one part of a request. Throws `invalid` with the first thing that is wrong. */
+function parse(schema: ZodType, value: unknown, part: string): never {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data as never
+  throw invalid(result.error, part)
+}
+
+function invalid(error: ZodError, part: string): ClaudeNetError {
+  const issue = error.issues[0]!
+  if (issue.code === 'unrecognized_keys' && issue.keys.includes('from')) {
+    return new ClaudeNetError(
+      'forbidden',
+      "A request must not carry 'from': the sender is whoever the token belongs to.",
+      'Leave it out.',
+    )
+  }
+  const where = [part, ...issue.path.map(String)].join('.')
+  return new ClaudeNetError('invalid', `${where}: ${issue.message}`, 'Correct the request; nothing was changed.')
+}
+
+/** Only `application/json` in UTF-8, uncompressed, is read; anything else a browser form could send is refused. */
+function acceptJsonOnly(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    const charset = /;\s*charset="?([^";]+)/i.exec(request.headers['content-type'] ?? '')?.[1]
+    if (charset && !/^utf-?8$/i.test(charset.trim())) return done(notJson(`charset ${charset.trim()} is not read`))
+    if (request.headers['content-encoding']) return done(notJson('a compressed body is not read'))
+    if (!isUtf8(body)) return done(notJson('the bytes are not UTF-8'))
+    try {
+      done(null, body.byteLength === 0 ? undefined : JSON.parse(body.toString('utf8')))
+    } catch (error) {
+      done(notJson((error as Error).message))
+    }
+  })
+}
+
+function notJson(why: string): ClaudeNetError {
+  return new ClaudeNetError('invalid', `body: ${why}`, 'Send JSON in UTF-8 with Content-Type: application/json.')
+}
+
+function answerErrors(server: FastifyInstance): void {
+  server.setErrorHandler((error, request, reply) => {
+    const known = toClaudeNetError(error)
+    if (known.code === 'internal') request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
+    else request.log.debug({ code: known.code, method: request.method, route: routeOf(request) }, known.code)
+    if (reply.sent) return
+    if (known.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
+    if (known.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(known.retryAfterMs / 1000))
+    reply.code(known.status).send(known.toBody())
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const error = new ClaudeNetError('not_found', `There is no ${request.method} on this path.`, 'docs/protocol.md lists the routes.')
+    reply.code(error.status).send(error.toBody())
+  })
+}
+
+/** The path as the table has it, for the log: a path as sent may hold a join code. */
+function routeOf(request: FastifyRequest): string | undefined {
+  return request.routeOptions.url
+}
+
+function toClaudeNetError(error: unknown): ClaudeNetError {
+  if (error instanceof ClaudeNetError) return error
+  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new ClaudeNetError('too_large', `A request has ${maxRequestBytes} bytes at most.`, 'Send less at a time.')
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notJson('this Content-Type is not read')
+  if (statusCode && statusCode >= 400 && statusCode < 500) {
+    return new ClaudeNetError('invalid', message, 'Correct the request; nothing was changed.')
+  }
+  return new ClaudeNetError('internal', 'The hub failed on this request.', 'Its log says why. Report it to the admin of the hub.')
+}

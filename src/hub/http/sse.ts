@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+
+/** Bytes that may wait for a reader who does not read; more, and the stream is cut: the client resumes from its cursor. */
+const maxWaitingBytes = 256 * 1024
+
+/** How long a reader may leave a full buffer as it is, in ms. */
+const drainTimeoutMs = 30_000
+
+/** One stream of server-sent events (html.spec.whatwg.org, section 9.2) on a response. */
+export class SseStream {
+  readonly #response: ServerResponse
+
+  constructor(response: ServerResponse) {
+    this.#response = response
+    response.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    })
+    response.flushHeaders()
+  }
+
+  /** Writes one event and waits until the reader keeps up. Cuts the stream when it does not. */
+  async send(event: string, data: unknown, id?: string): Promise<void> {
+    const text = `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+    if (this.#response.write(text) || this.#response.writableLength < maxWaitingBytes) return
+    try {
+      await once(this.#response, 'drain', { signal: AbortSignal.timeout(drainTimeoutMs) })
+    } catch {
+      this.#response.destroy()
+    }
+  }
+
+  /** Writes an event that is dropped when the reader is behind: for what a later read tells as well. */
+  sendIfRead(event: string, data: unknown): void {
+    if (this.#response.writableNeedDrain) return
+    this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+  }
+
+  /** Writes a line that readers skip, so that both ends notice a dead connection. */
+  comment(text: string): void {
+    this.#response.write(`: ${text}\n\n`)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+}

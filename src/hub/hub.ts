@@ -1,0 +1,133 @@
+import { join } from 'node:path'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import type { Cursor } from '../protocol/events.ts'
+import type { Journal } from './journal/journal.ts'
+import { LocalJournal } from './journal/local.ts'
+import { type Followed, follow } from './push/follow.ts'
+import { Presence } from './push/presence.ts'
+import { Wakes } from './push/wakes.ts'
+import type { Command, Effects, Entry, ResultOf } from './state/commands.ts'
+import { lastSeenTimes, nextExpiry, saveLastSeen } from './state/query-members.ts'
+import { maxExpiredPerTick } from './state/apply-clock.ts'
+import { State } from './state/state.ts'
+
+/** The name of the one file that holds a hub's state, in its data directory. */
+export const databaseFile = 'hub.db'
+
+/** How often last-seen times are written down, in ms. */
+const saveIntervalMs = 60_000
+
+export interface HubOptions {
+  dataDir: string
+  /** See `PresenceOptions.silenceMs`. */
+  silenceMs?: number
+  /** Wall clock, ms since 1970. */
+  now?: () => number
+  /** A command threw; its sender was told `internal`. */
+  onBug: (entry: Entry, error: unknown) => void
+  /** The disk refused. When `fatal` the hub takes no more commands and should be restarted. */
+  onStorageError: (error: unknown, fatal: boolean) => void
+}
+
+/**
+ * State, journal and push as one thing with three verbs: `submit` a command, read the `state`, `follow` a member's changes.
+ * Every door (HTTP, later Telegram) is made of these.
+ */
+export class Hub implements AsyncDisposable {
+  readonly state: State
+  readonly presence: Presence
+  readonly #journal: Journal
+  readonly #wakes = new Wakes()
+  readonly #now: () => number
+  readonly #closing = new AbortController()
+  readonly #timers: NodeJS.Timeout[]
+  readonly #revoked = new Set<(tokenId: string) => void>()
+  #ticking = false
+
+  constructor(options: HubOptions) {
+    this.#now = options.now ?? Date.now
+    this.state = new State(join(options.dataDir, databaseFile))
+    this.presence = new Presence({ silenceMs: options.silenceMs, now: options.now, lastSeen: lastSeenTimes(this.state.db) })
+    this.#journal = new LocalJournal(this.state, { ...options, onEffects: effects => this.#carryOut(effects) })
+    this.#timers = [
+      setInterval(() => this.#everySecond(), 1000).unref(),
+      setInterval(() => this.#saveLastSeen(), saveIntervalMs).unref(),
+    ]
+  }
+
+  /** Aborts when the hub closes. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  /** Carries out a command, durably. Throws a refusal as `ClaudeNetError`; `unavailable` means that it may be tried again. */
+  async submit<C extends Command>(command: C): Promise<ResultOf<C>> {
+    const outcome = await this.#journal.submit(command)
+    if (outcome.ok) return outcome.result
+    const { code, message, hint } = outcome.refusal
+    throw new ClaudeNetError(code, message, hint)
+  }
+
+  /** Every change for `member` after `from`, old and new, until `signal` aborts. See `push/follow.ts`. */
+  follow(member: number, from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Followed> {
+    return follow(this.state, this.#wakes, member, from, signal)
+  }
+
+  /** Calls `listener` with the public id of every token that stops counting. Answers how to stop that. */
+  onRevoked(listener: (tokenId: string) => void): () => void {
+    this.#revoked.add(listener)
+    return () => this.#revoked.delete(listener)
+  }
+
+  /** Ends what follows, finishes what was submitted, and leaves one clean file. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort()
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#journal.close()
+    try {
+      this.#saveLastSeen()
+    } finally {
+      this.state.close()
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #carryOut({ wake, revoked }: Effects): void {
+    if (wake) this.#wakes.wake(wake)
+    for (const tokenId of revoked ?? []) for (const listener of this.#revoked) listener(tokenId)
+  }
+
+  #everySecond(): void {
+    this.presence.sweep()
+    void this.#tick()
+  }
+
+  /** Submits a tick when something is due: an idle hub writes nothing. */
+  async #tick(): Promise<void> {
+    if (this.#ticking) return
+    this.#ticking = true
+    try {
+      for (let expired = maxExpiredPerTick; expired >= maxExpiredPerTick; ) {
+        const due = nextExpiry(this.state.db)
+        if (due === undefined || due > this.#now()) return
+        expired = (await this.submit({ type: 'clock.tick' })).expired
+      }
+    } catch {
+      // The journal has told `onStorageError`; the next second tries again.
+    } finally {
+      this.#ticking = false
+    }
+  }
+
+  #saveLastSeen(): void {
+    try {
+      saveLastSeen(this.state.db, this.presence.takeUnsaved())
+    } catch {
+      // Only a convenience: a disk that refuses is noticed, and told, by the next command.
+    }
+  }
+}

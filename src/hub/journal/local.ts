@@ -1,0 +1,110 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Command, Effects, Entry, Outcome } from '../state/commands.ts'
+import { isDiskFull } from '../state/database.ts'
+import { effectsOf, type State } from '../state/state.ts'
+import type { Journal } from './journal.ts'
+
+export interface LocalJournalOptions {
+  /** Wall clock, ms since 1970. */
+  now?: () => number
+  /** Hears what each durable entry means for the world outside, before its submitter does. */
+  onEffects: (effects: Effects) => void
+  /** Hears of a command that threw; it was answered `internal`. */
+  onBug: (entry: Entry, error: unknown) => void
+  /** Hears of a storage error. `fatal` means that the journal has stopped for good, and so must the hub. */
+  onStorageError: (error: unknown, fatal: boolean) => void
+}
+
+interface Waiting {
+  command: Command
+  resolve: (outcome: Outcome) => void
+  reject: (error: Error) => void
+}
+
+/** Most commands in one transaction, so that no submitter waits for more than some 10 ms of others' work. */
+const maxBatch = 500
+
+/**
+ * The journal of a hub that stands alone. Everything submitted while the event loop was busy (with the last fsync, mostly)
+ * shares one transaction and one fsync. It keeps no log of its own: the SQLite file is the state at `seq`.
+ */
+export class LocalJournal implements Journal {
+  readonly #state: State
+  readonly #options: LocalJournalOptions
+  readonly #now: () => number
+  #queue: Waiting[] = []
+  #scheduled = false
+  #stopped: ClaudeNetError | undefined
+  #idle: (() => void) | undefined
+
+  constructor(state: State, options: LocalJournalOptions) {
+    this.#state = state
+    this.#options = options
+    this.#now = options.now ?? Date.now
+  }
+
+  submit<C extends Command>(command: C): Promise<Outcome<C>> {
+    if (this.#stopped) return Promise.reject(this.#stopped)
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ command, resolve: resolve as (outcome: Outcome) => void, reject })
+      this.#schedule()
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#queue.length > 0) await new Promise<void>(resolve => (this.#idle = resolve))
+    this.#stopped ??= stopping()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    // After the poll phase: every request that has arrived by then is in the batch.
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#commit(this.#queue.splice(0, maxBatch))
+      if (this.#queue.length > 0) this.#schedule()
+      else this.#idle?.()
+    })
+  }
+
+  #commit(batch: Waiting[]): void {
+    if (this.#stopped) return rejectAll(batch, this.#stopped)
+    const { seq } = this.#state.position
+    const time = this.#now()
+    const entries = batch.map(({ command }, index): Entry => ({ seq: seq + 1 + index, time, command }))
+    let outcomes: Outcome[]
+    try {
+      outcomes = this.#state.applyBatch(entries, this.#options.onBug)
+    } catch (error) {
+      return this.#storageFailed(batch, error)
+    }
+    for (const outcome of outcomes) this.#options.onEffects(effectsOf(outcome))
+    batch.forEach(({ resolve }, index) => {
+      resolve(outcomes[index]!)
+    })
+  }
+
+  /** A full disk passes; after any other storage error what is on disk is uncertain, and only a restart finds out. */
+  #storageFailed(batch: Waiting[], error: unknown): void {
+    const full = isDiskFull(error)
+    const refusal = full
+      ? new ClaudeNetError('unavailable', "The hub's disk is full.", 'Nothing was stored. Free space on the hub, then try again.')
+      : new ClaudeNetError('unavailable', 'The hub cannot write to its disk.', 'Its log says why. Try again once it is back.')
+    if (!full) this.#stopped = refusal
+    rejectAll(batch, refusal)
+    this.#options.onStorageError(error, !full)
+  }
+}
+
+function rejectAll(batch: Waiting[], error: ClaudeNetError): void {
+  for (const { reject } of batch) reject(error)
+}
+
+function stopping(): ClaudeNetError {
+  return new ClaudeNetError('unavailable', 'The hub is stopping.', 'Try again in a moment.')
+}

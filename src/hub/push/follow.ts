@@ -1,0 +1,50 @@
+import { type Cursor, formatCursor, type StreamEvent } from '../../protocol/events.ts'
+import { type Change, changesAfter } from '../state/query-changes.ts'
+import { unreadCount } from '../state/query-inbox.ts'
+import type { State } from '../state/state.ts'
+import type { Wakes } from './wakes.ts'
+
+/** An event with the cursor to resume behind it. Only the last of several events with one seq has a cursor. */
+export type Followed = { cursor?: string } & Exclude<StreamEvent, { event: 'presence' }>
+
+/** How many changes are read at a time. */
+const page = 100
+
+/**
+ * Every change for `member` after `from`, old and new, in the order of the journal, until `signal` aborts. Without a cursor,
+ * or with one of another epoch: all that is unread, then what comes. Backlog and live are one loop, so there is no gap between.
+ */
+export async function* follow(
+  state: State,
+  wakes: Wakes,
+  member: number,
+  from: Cursor | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Followed> {
+  const { epoch, seq: newest } = state.position
+  const resumed = from?.epoch === epoch
+  let after = resumed ? from.seq : 0
+  // Receipts of long ago are history, not news: a fresh follower hears of those that come.
+  const oldestReceipt = resumed ? 0 : newest
+  while (!signal.aborted) {
+    const changes = changesAfter(state.db, member, { deliveries: after, receipts: Math.max(after, oldestReceipt) }, page)
+    if (changes.length === 0) {
+      await wakes.next(member, signal)
+      continue
+    }
+    const unread = unreadCount(state.db, member)
+    for (const [index, change] of changes.entries()) {
+      after = change.seq
+      const isLast = changes[index + 1]?.seq !== change.seq
+      yield { ...toEvent(change, unread), ...(isLast && { cursor: formatCursor({ epoch, seq: change.seq }) }) }
+      if (signal.aborted) return
+    }
+  }
+}
+
+function toEvent(change: Change, unread: number): Exclude<StreamEvent, { event: 'presence' }> {
+  const { seq, id } = change
+  if (change.kind === 'delivery') return { event: 'inbox', data: { seq, id, from: change.from, intent: change.intent, unread } }
+  const { recipient, status, at } = change
+  return { event: 'receipt', data: { seq, id, recipient, status, at } }
+}

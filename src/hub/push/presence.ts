@@ -1,0 +1,108 @@
+import { EventEmitter } from 'node:events'
+
+export interface SessionInfo {
+  session: string
+  client: string
+  /** Wall clock of the first heartbeat, ms since 1970. */
+  since: number
+}
+
+export interface PresenceState {
+  online: boolean
+  /** Wall clock of the last heartbeat, ms since 1970; null for a member who never came. */
+  lastSeenAt: number | null
+}
+
+export interface PresenceOptions {
+  /** How long a session may stay silent before it counts as gone, in ms. Every heartbeat (one each 5 s) starts it anew. */
+  silenceMs?: number
+  /** A clock that never steps, in ms: deadlines go by it. */
+  monotonic?: () => number
+  /** Wall clock, ms since 1970: only for what is shown. */
+  now?: () => number
+  lastSeen?: ReadonlyMap<number, number>
+}
+
+interface Live extends SessionInfo {
+  /** Monotonic time of the last heartbeat. */
+  beatAt: number
+}
+
+interface Events {
+  /** A member came online or went offline. */
+  changed: [member: number]
+  /** A session fell silent or ended. */
+  gone: [member: number, session: string]
+}
+
+/**
+ * Who is online: members with a session that was heard of lately. Kept in memory, since it need not survive a restart: a
+ * session that lives is heard of again within 5 s.
+ */
+export class Presence extends EventEmitter<Events> {
+  readonly #silenceMs: number
+  readonly #monotonic: () => number
+  readonly #now: () => number
+  readonly #members = new Map<number, Map<string, Live>>()
+  readonly #lastSeen: Map<number, number>
+  #unsaved = new Map<number, number>()
+
+  constructor(options: PresenceOptions = {}) {
+    super({ captureRejections: false })
+    this.setMaxListeners(0)
+    this.#silenceMs = options.silenceMs ?? 15_000
+    this.#monotonic = options.monotonic ?? (() => performance.now())
+    this.#now = options.now ?? Date.now
+    this.#lastSeen = new Map(options.lastSeen)
+  }
+
+  /** Session `session` of `member` lives. */
+  beat(member: number, session: string, client: string): void {
+    const now = this.#now()
+    this.#lastSeen.set(member, now)
+    this.#unsaved.set(member, now)
+    const sessions = this.#members.get(member) ?? new Map<string, Live>()
+    const known = sessions.get(session)
+    sessions.set(session, { session, client, since: known?.since ?? now, beatAt: this.#monotonic() })
+    if (this.#members.has(member)) return
+    this.#members.set(member, sessions)
+    this.emit('changed', member)
+  }
+
+  /** The session ended by itself. Answers whether it was known. */
+  end(member: number, session: string): boolean {
+    const sessions = this.#members.get(member)
+    if (!sessions?.delete(session)) return false
+    const isOffline = sessions.size === 0
+    if (isOffline) this.#members.delete(member)
+    this.emit('gone', member, session)
+    if (isOffline) this.emit('changed', member)
+    return true
+  }
+
+  /** Ends every session that has been silent for too long. Call it about once a second. */
+  sweep(): void {
+    const oldest = this.#monotonic() - this.#silenceMs
+    for (const [member, sessions] of this.#members) {
+      for (const { session, beatAt } of sessions.values()) {
+        if (beatAt < oldest) this.end(member, session)
+      }
+    }
+  }
+
+  of(member: number): PresenceState {
+    return { online: this.#members.has(member), lastSeenAt: this.#lastSeen.get(member) ?? null }
+  }
+
+  /** The live sessions of `member`, the longest first. */
+  sessionsOf(member: number): SessionInfo[] {
+    return [...(this.#members.get(member)?.values() ?? [])].sort((a, b) => a.since - b.since)
+  }
+
+  /** The last-seen times that changed since this was last called. */
+  takeUnsaved(): ReadonlyMap<number, number> {
+    const unsaved = this.#unsaved
+    this.#unsaved = new Map()
+    return unsaved
+  }
+}

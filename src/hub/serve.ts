@@ -1,0 +1,89 @@
+import { existsSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type Logger, pino } from 'pino'
+import { version } from '../protocol/version.ts'
+import { ensureAdminToken } from './admin-token.ts'
+import { type HubConfig, type HubFlags, readHubConfig } from './config.ts'
+import { createServer } from './http/server.ts'
+import { Hub } from './hub.ts'
+import { lockDataDirectory } from './lock.ts'
+import { writeDurably } from './write-durably.ts'
+
+/** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor starts the hub anew, from what is on disk. */
+const storageExit = 70
+
+/** Where a running hub says that it listens, in its data directory. */
+export const hubUrlFile = 'hub.url'
+
+export interface RunningHub extends AsyncDisposable {
+  /** The address for clients on this host: `http://127.0.0.1:3500`. */
+  url: string
+  /** Finishes what is under way and releases the data directory. */
+  close(): Promise<void>
+}
+
+export interface ServeOptions {
+  log: Logger
+  /** Called once when the store failed and the hub must be started anew. */
+  onFatal: () => void
+}
+
+/** Wires a hub: lock → state and journal → admin token → HTTP. The only file that knows all rooms. */
+export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): Promise<RunningHub> {
+  const lock = lockDataDirectory(config.data)
+  const cleanup: (() => unknown)[] = [() => lock.release()]
+  const close = async () => {
+    for (const step of cleanup.splice(0).reverse()) await step()
+  }
+  try {
+    const hub = new Hub({
+      dataDir: config.data,
+      onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
+      onStorageError: (err, fatal) => {
+        log[fatal ? 'fatal' : 'error']({ err }, fatal ? 'the store failed; the hub stops' : 'the disk is full')
+        if (fatal) onFatal()
+      },
+    })
+    cleanup.push(() => hub.close())
+    await ensureAdminToken(hub, config.data)
+    const server = createServer({ hub, log, hosts: config.hosts, clientFile: findClientFile() })
+    cleanup.push(() => server.close())
+    await server.listen({ host: config.host, port: config.port })
+    const url = localUrl(server.server.address() as AddressInfo)
+    const urlFile = join(config.data, hubUrlFile)
+    writeDurably(urlFile, `${url}\n`)
+    cleanup.push(() => rmSync(urlFile, { force: true }))
+    log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
+    return { url, close, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Runs a hub until SIGTERM or SIGINT, as `claude-net hub` does. Resolves when it has closed; exits 70 on a storage error. */
+export async function runHub(flags: HubFlags): Promise<void> {
+  const config = readHubConfig(flags)
+  const log = pino({ level: config.logLevel, redact: ['req.headers.authorization'] }, pino.destination({ sync: true }))
+  const stop = new Promise<string>(resolve => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
+  })
+  const running = await serve(config, { log, onFatal: () => process.exit(storageExit) })
+  const signal = await stop
+  log.info({ signal }, 'the hub stops')
+  await running.close()
+  log.info('the hub has stopped')
+}
+
+function localUrl({ address, family, port }: AddressInfo): string {
+  if (address === '0.0.0.0') return `http://127.0.0.1:${port}`
+  if (address === '::') return `http://[::1]:${port}`
+  return family === 'IPv6' ? `http://[${address}]:${port}` : `http://${address}:${port}`
+}
+
+/** The bundled client: beside this file where the hub is bundled too, in dist/ where it runs from source. */
+function findClientFile(): string {
+  const beside = join(import.meta.dirname, 'claude-net.mjs')
+  return existsSync(beside) ? beside : join(import.meta.dirname, '../../dist/claude-net.mjs')
+}

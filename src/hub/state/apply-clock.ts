@@ -1,0 +1,37 @@
+import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome } from './commands.ts'
+import type { Database } from './database.ts'
+
+type Tick = CommandOf<'clock.tick'>
+
+/** Most messages that one tick expires; the rest wait for the next, so that no batch holds up senders for long. */
+export const maxExpiredPerTick = 500
+
+/** Expires what is due by the entry's time: unread deliveries of messages whose sender set an end. */
+export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tick> {
+  const due = db.all<{ seq: number; sender: number; outcome: string }>(
+    `select seq, sender, outcome from message where expired = 0 and expires_at is not null and expires_at <= ?
+     order by expires_at, seq limit ?`,
+    time,
+    maxExpiredPerTick,
+  )
+  const wake = new Set<number>()
+  let expired = 0
+  for (const message of due) {
+    db.run('update message set expired = 1 where seq = ?', message.seq)
+    for (const { member } of JSON.parse(message.outcome) as RecipientOutcome[]) {
+      const changed = db.run(
+        `update delivery set expired_at = ?, changed = ?
+         where recipient = ? and seq = ? and acked_at is null and expired_at is null`,
+        time,
+        seq,
+        member,
+        message.seq,
+      )
+      if (changed === 0) continue
+      db.run('update member set unread = unread - 1 where id = ?', member)
+      wake.add(message.sender)
+      expired++
+    }
+  }
+  return done<Tick>({ expired }, { wake: [...wake] })
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import type { Intent } from '../../protocol/messages.ts'
+import { everyone, lookupForm } from '../../protocol/names.ts'
+import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
+import type { Database } from './database.ts'
+import { ackDelivery } from './apply-inbox.ts'
+import { nearestNames, resolveNames } from './members.ts'
+
+type Send = CommandOf<'message.send'>
+
+/** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
+export function applySend(db: Database, { seq, time, command }: Entry<Send>): Outcome<Send> {
+  const hash = contentHash(command)
+  const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
+  if (earlier) return repeatSend(command, hash, earlier)
+
+  const { members, unknown } = resolveNames(db, command.by, command.to)
+  if (unknown.length > 0) return refuseUnknown(db, unknown)
+  if (members.length === 0) {
+    return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
+  }
+
+  const recipients = members.map(({ id, name, kind }): RecipientOutcome => ({ member: id, name, kind, status: 'stored' }))
+  const expiresAt = command.expiresInS === undefined ? null : time + command.expiresInS * 1000
+  db.run(
+    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, body, hash, outcome)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    seq,
+    command.id,
+    command.by,
+    time,
+    JSON.stringify(command.to),
+    command.intent ?? defaultIntent(command.to),
+    command.replyTo ?? null,
+    expiresAt,
+    command.body,
+    hash,
+    JSON.stringify(recipients),
+  )
+  const wake: number[] = []
+  for (const { member } of recipients) {
+    db.run('insert into delivery (recipient, seq, sender) values (?, ?, ?)', member, seq, command.by)
+    db.run('update member set unread = unread + 1 where id = ?', member)
+    wake.push(member)
+  }
+  if (command.replyTo) {
+    const answered = ackDelivery(db, { seq, time }, command.by, command.replyTo)
+    if (answered) wake.push(answered.sender)
+  }
+  return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake })
+}
+
+interface StoredSend {
+  seq: number
+  sender: number
+  sent_at: number
+  hash: Uint8Array
+  outcome: string
+}
+
+/** The same message again gets the first answer; another message under its id is a conflict, whoever sends it. */
+function repeatSend(command: Send, hash: Buffer, earlier: StoredSend): Outcome<Send> {
+  if (earlier.sender !== command.by || !hash.equals(earlier.hash)) {
+    return refuse(
+      'conflict',
+      `The id ${command.id} belongs to another message.`,
+      'Send this one under a new id, or leave the id out.',
+    )
+  }
+  const { seq, sent_at: sentAt, outcome } = earlier
+  const recipients = JSON.parse(outcome) as RecipientOutcome[]
+  return done<Send>({ id: command.id, seq, sentAt, recipients, repeated: true })
+}
+
+function refuseUnknown(db: Database, unknown: string[]): Outcome<Send> {
+  const [first] = unknown as [string]
+  const nearest = nearestNames(db, first)
+  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
+  const who = unknown.map(name => `'${name}'`).join(' or ')
+  return refuse('not_found', `No member is called ${who}. Nothing was sent.`, `${hint}claude_net_machines lists all members.`)
+}
+
+/** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */
+function defaultIntent(to: string[]): Intent {
+  return to.some(name => lookupForm(name) === everyone) ? 'inform' : 'request'
+}
+
+/** What makes two sends the same message: everything that the sender chose, as sent. */
+function contentHash({ to, body, replyTo, intent, expiresInS }: Send): Buffer {
+  const content = JSON.stringify([to, body, replyTo ?? null, intent ?? null, expiresInS ?? null])
+  return createHash('sha256').update(content).digest()
+}

@@ -1,0 +1,41 @@
+import { applyTick } from './apply-clock.ts'
+import { applyAck, applyFetched } from './apply-inbox.ts'
+import { applyAdminToken, applyInvite, applyJoin } from './apply-members.ts'
+import { applySend } from './apply-messages.ts'
+import type { Command, Entry, Outcome } from './commands.ts'
+import type { Database } from './database.ts'
+
+/**
+ * Carries one entry into the tables, inside the caller's transaction. Reads its entry and the tables, nothing else: no
+ * clock, chance, network or await, so that every hub that applies the same entries has the same state.
+ * Throws only on what nobody foresaw; a storage error is the caller's to tell apart.
+ */
+export function apply(db: Database, entry: Entry): Outcome {
+  const { seq, time, command } = entry
+  switch (command.type) {
+    case 'message.send':
+      return applySend(db, { seq, time, command })
+    case 'inbox.fetched':
+      return applyFetched(db, { seq, time, command })
+    case 'inbox.ack':
+      return applyAck(db, { seq, time, command })
+    case 'member.invite':
+      return applyInvite(db, { seq, time, command })
+    case 'member.join':
+      return applyJoin(db, { seq, time, command })
+    case 'admin.token':
+      return applyAdminToken(db, { seq, time, command })
+    case 'clock.tick':
+      return applyTick(db, { seq, time, command })
+    default:
+      throw new UnknownCommand(command)
+  }
+}
+
+/** The history holds a command that this program does not know: it was written by a newer one. */
+export class UnknownCommand extends Error {
+  override name = 'UnknownCommand'
+  constructor(command: never) {
+    super(`Unknown command ${(command as Command).type}: upgrade this hub.`)
+  }
+}

@@ -1,0 +1,85 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { Intent, MemberKind } from '../../protocol/messages.ts'
+import type { Role } from '../../protocol/token.ts'
+
+/**
+ * Every wish to change the state. What an old hub wrote must apply on a new one, so these shapes are apart from the wire's:
+ * a new meaning is a new command, and a field is only ever added, optional.
+ *
+ * `by` is the id of the member who asks. Hashes are SHA-256 in base64. Spans are in seconds and start at the entry's time.
+ */
+export type Command =
+  | {
+      type: 'message.send'
+      id: string
+      by: number
+      to: string[]
+      body: string
+      replyTo?: string
+      intent?: Intent
+      expiresInS?: number
+    }
+  | { type: 'inbox.fetched'; by: number; ids: string[]; session: string }
+  | { type: 'inbox.ack'; by: number; ids: string[] }
+  | { type: 'member.invite'; name: string; kind: MemberKind; owner?: string; codeHash: string; lifeS: number }
+  | { type: 'member.join'; name: string; codeHash: string; tokenId: string; tokenHash: string; role: Role }
+  | { type: 'admin.token'; tokenId: string; tokenHash: string }
+  | { type: 'clock.tick' }
+
+export type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>
+
+/** A command in its place in the history. `time` is ms since 1970 and may step either way; only `seq` orders. */
+export interface Entry<C extends Command = Command> {
+  seq: number
+  time: number
+  command: C
+}
+
+/** Why a command was not carried out. A value, not an exception: it was foreseen, and nothing was written. */
+export interface Refusal {
+  code: ErrorCode
+  message: string
+  hint: string
+}
+
+/** What the world outside the state must hear once the entry is durable. */
+export interface Effects {
+  /** Members whose followers have something new to read. */
+  wake?: number[]
+  /** Public ids of tokens that no longer count. */
+  revoked?: string[]
+}
+
+export interface RecipientOutcome {
+  member: number
+  name: string
+  kind: MemberKind
+  status: 'stored' | 'refused'
+  reason?: string
+}
+
+/** What a carried-out command answers, by its type. */
+export interface Results {
+  'message.send': { id: string; seq: number; sentAt: number; recipients: RecipientOutcome[]; repeated: boolean }
+  'inbox.fetched': { fetched: string[]; unknown: string[] }
+  'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
+  'member.invite': { name: string; expiresAt: number; renewed: boolean }
+  'member.join': { name: string; kind: MemberKind }
+  'admin.token': Record<string, never>
+  'clock.tick': { expired: number }
+}
+
+export type ResultOf<C extends Command> = Results[C['type']]
+
+export type Outcome<C extends Command = Command> =
+  | { ok: true; result: ResultOf<C>; effects?: Effects }
+  | { ok: false; refusal: Refusal }
+
+/** Shorthands, so that apply reads as prose. */
+export function done<C extends Command>(result: ResultOf<C>, effects?: Effects): Outcome<C> {
+  return { ok: true, result, effects }
+}
+
+export function refuse(code: ErrorCode, message: string, hint: string): { ok: false; refusal: Refusal } {
+  return { ok: false, refusal: { code, message, hint } }
+}

@@ -1,0 +1,24 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Database } from './database.ts'
+import { sql as inboxes } from './migrations/0001-inboxes.ts'
+
+/** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
+const migrations: readonly string[] = [inboxes]
+
+/** Brings the schema to this program's version, each step in a transaction of its own. Throws on a file from a newer program. */
+export function migrate(db: Database, newestStep = migrations.length): void {
+  const { user_version: found } = db.get<{ user_version: number }>('pragma user_version')!
+  if (found > migrations.length) {
+    throw new ClaudeNetError(
+      'unavailable',
+      `The database has schema ${found}; this program knows ${migrations.length} at most.`,
+      'Start the newer program again, or restore the backup that it made before it upgraded.',
+    )
+  }
+  for (let step = found; step < newestStep; step++) {
+    db.transaction(() => {
+      db.execute(migrations[step]!)
+      db.execute(`pragma user_version = ${step + 1}`)
+    })
+  }
+}

@@ -1,0 +1,66 @@
+import type { InboxMessage, Intent, MemberKind } from '../../protocol/messages.ts'
+import type { Database } from './database.ts'
+import { timestamp } from './timestamp.ts'
+
+/** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
+export const messageColumns = `m.id, m.seq, s.name as sender, s.kind as sender_kind, m.named, m.sent_at, m.reply_to, m.intent,
+  m.expires_at, m.body`
+
+export interface MessageRow {
+  id: string
+  seq: number
+  sender: string
+  sender_kind: MemberKind
+  named: string
+  sent_at: number
+  reply_to: string | null
+  intent: Intent
+  expires_at: number | null
+  body: string
+}
+
+/** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`. */
+export function unreadAfter(db: Database, member: number, afterSeq: number, limit: number): InboxMessage[] {
+  const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null }>(
+    `select ${messageColumns}, d.fetched_by, d.fetched_at
+     from delivery d join message m on m.seq = d.seq join member s on s.id = d.sender
+     where d.recipient = ? and d.seq > ? and d.acked_at is null and d.expired_at is null
+     order by d.seq limit ?`,
+    member,
+    afterSeq,
+    limit,
+  )
+  return rows.map(row => ({
+    ...toMessage(row),
+    ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
+  }))
+}
+
+/** How many messages `member` has neither acked nor let expire. */
+export function unreadCount(db: Database, member: number): number {
+  return db.get<{ unread: number }>('select unread from member where id = ?', member)?.unread ?? 0
+}
+
+/** How many unread messages of `member` come after `seq`. */
+export function unreadCountAfter(db: Database, member: number, seq: number): number {
+  return db.get<{ n: number }>(
+    `select count(*) as n from delivery where recipient = ? and seq > ? and acked_at is null and expired_at is null`,
+    member,
+    seq,
+  )!.n
+}
+
+export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy'> {
+  return {
+    id: row.id,
+    seq: row.seq,
+    from: row.sender,
+    fromKind: row.sender_kind,
+    to: JSON.parse(row.named) as string[],
+    sentAt: timestamp(row.sent_at),
+    ...(row.reply_to && { replyTo: row.reply_to }),
+    intent: row.intent,
+    ...(row.expires_at && { expiresAt: timestamp(row.expires_at) }),
+    body: row.body,
+  }
+}

@@ -1,0 +1,72 @@
+import type { MemberKind } from '../../protocol/messages.ts'
+import type { Role } from '../../protocol/token.ts'
+import type { Database } from './database.ts'
+
+export interface MemberInfo {
+  id: number
+  name: string
+  kind: MemberKind
+  owner: string | null
+  unread: number
+  createdAt: number
+  joinedAt: number | null
+  tokenId: string | null
+}
+
+/** Every member, by name. */
+export function allMembers(db: Database): MemberInfo[] {
+  return db.all<MemberInfo>(
+    `select m.id, m.name, m.kind, o.name as owner, m.unread, m.created_at as createdAt, m.joined_at as joinedAt,
+       (select t.id from token t where t.member = m.id order by t.created_at desc limit 1) as tokenId
+     from member m left join member o on o.id = m.owner order by m.name`,
+  )
+}
+
+/** A stored credential. `member` is null for an admin. */
+export interface TokenRow {
+  id: string
+  hash: Uint8Array
+  role: Role
+  member: number | null
+  name: string | null
+}
+
+export function tokenById(db: Database, id: string): TokenRow | undefined {
+  return db.get<TokenRow>(
+    'select t.id, t.hash, t.role, t.member, m.name from token t left join member m on m.id = t.member where t.id = ?',
+    id,
+  )
+}
+
+/** For whom an unused code is waiting at `now` (ms since 1970), or undefined. */
+export function openInvite(db: Database, codeHash: Buffer, now: number): { name: string; kind: MemberKind } | undefined {
+  return db.get(
+    `select m.name, m.kind from invite i join member m on m.id = i.member
+     where i.code_hash = ? and i.used_by is null and i.expires_at > ?`,
+    codeHash,
+    now,
+  )
+}
+
+/** When the next message expires, in ms since 1970, or undefined when none will. */
+export function nextExpiry(db: Database): number | undefined {
+  const row = db.get<{ at: number | null }>(
+    'select min(expires_at) as at from message where expires_at is not null and expired = 0',
+  )
+  return row?.at ?? undefined
+}
+
+/** When each member was last seen before this start of the hub, in ms since 1970. */
+export function lastSeenTimes(db: Database): Map<number, number> {
+  return new Map(db.all<{ member: number; at: number }>('select member, at from last_seen').map(row => [row.member, row.at]))
+}
+
+/** Notes when members were last seen. Not part of the history: each hub writes what it saw. */
+export function saveLastSeen(db: Database, times: ReadonlyMap<number, number>): void {
+  if (times.size === 0) return
+  db.transaction(() => {
+    for (const [member, at] of times) {
+      db.run('insert into last_seen (member, at) values (?1, ?2) on conflict (member) do update set at = ?2', member, at)
+    }
+  })
+}

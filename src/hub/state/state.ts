@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { apply } from './apply.ts'
+import type { Effects, Entry, Outcome } from './commands.ts'
+import { Database, sqliteCode } from './database.ts'
+import { migrate } from './migrate.ts'
+
+/** How far the state has come in its history. */
+export interface Position {
+  epoch: string
+  seq: number
+}
+
+/** The tables of one hub: what every applied entry made of them. Written by `applyBatch` alone; queries read `db`. */
+export class State implements Disposable {
+  readonly db: Database
+  #position: Position
+
+  /** Opens `path`, making and migrating it as needed. A new file starts a new epoch. */
+  constructor(path: string) {
+    this.db = new Database(path)
+    migrate(this.db)
+    this.db.run(
+      'insert or ignore into position (only_row, epoch, seq, time) values (1, ?, 0, 0)',
+      randomBytes(8).toString('hex'),
+    )
+    this.#position = this.db.get<Position>('select epoch, seq from position')!
+  }
+
+  get position(): Position {
+    return this.#position
+  }
+
+  /**
+   * Applies entries in one transaction; when it returns, all of them are on disk. An entry that throws answers `internal`
+   * and leaves its neighbours alone (`onBug` hears why). Throws on a storage error: then none of them happened.
+   */
+  applyBatch(entries: readonly Entry[], onBug: (entry: Entry, error: unknown) => void): Outcome[] {
+    const last = entries.at(-1)
+    if (!last) return []
+    const outcomes = this.db.transaction(() => {
+      const outcomes = entries.map(entry => this.#applyOne(entry, onBug))
+      this.db.run('update position set seq = ?, time = ?', last.seq, last.time)
+      return outcomes
+    })
+    this.#position = { epoch: this.#position.epoch, seq: last.seq }
+    return outcomes
+  }
+
+  close(): void {
+    this.db.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #applyOne(entry: Entry, onBug: (entry: Entry, error: unknown) => void): Outcome {
+    try {
+      return this.db.savepoint(() => apply(this.db, entry))
+    } catch (error) {
+      if (isStorageError(error)) throw error
+      onBug(entry, error)
+      const refusal = {
+        code: 'internal' as const,
+        message: 'The hub failed on this request; nothing was changed.',
+        hint: 'Its log says why. Report it to the admin of the hub.',
+      }
+      return { ok: false, refusal }
+    }
+  }
+}
+
+/** No effects, for a refusal. */
+const none: Effects = {}
+
+export function effectsOf(outcome: Outcome): Effects {
+  return (outcome.ok && outcome.effects) || none
+}
+
+/** Whether SQLite could not read or write its file. A broken constraint (19) or a wrong type (20, 25) is a bug, not the disk. */
+export function isStorageError(error: unknown): boolean {
+  const code = sqliteCode(error)
+  return code !== undefined && ![1, 18, 19, 20, 25].includes(code)
+}

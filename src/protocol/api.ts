@@ -1,0 +1,214 @@
+import * as z from 'zod'
+import { MessageId } from './ids.ts'
+import {
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  InviteAnswer,
+  InviteRequest,
+  JoinAnswer,
+  JoinRequest,
+  MemberDetailsAnswer,
+  MembersAnswer,
+} from './members.ts'
+import {
+  AckAnswer,
+  AckRequest,
+  FetchedRequest,
+  InboxAnswer,
+  MessageWithReceipts,
+  maxPage,
+  SendAnswer,
+  SendRequest,
+  SessionId,
+} from './messages.ts'
+import type { Role } from './token.ts'
+
+/** Who may call a route: a list of roles, or everyone, without a token. */
+export type Audience = readonly Role[] | 'public'
+
+export interface Route<
+  Params extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+  Answer extends z.ZodType = z.ZodType,
+> {
+  method: 'GET' | 'POST' | 'DELETE'
+  /** A path parameter is written `:name`. */
+  path: string
+  summary: string
+  audience: Audience
+  params: Params
+  query: Query
+  /** `undefined` in a request without a body. */
+  body: Body
+  /** The JSON of a 2xx answer, or the media type of one that is not JSON. */
+  answer: Answer | string
+}
+
+const nothing = z.undefined()
+const noFields = z.strictObject({})
+type Nothing = typeof nothing
+type NoFields = typeof noFields
+
+/** Fills in what a route leaves out, keeping the exact schema types for both sides. */
+function route<
+  Answer extends z.ZodType,
+  Params extends z.ZodType = NoFields,
+  Query extends z.ZodType = NoFields,
+  Body extends z.ZodType = Nothing,
+>(
+  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience'> & {
+    params?: Params
+    query?: Query
+    body?: Body
+    answer: Answer | string
+  },
+): Route<Params, Query, Body, Answer> {
+  return {
+    ...from,
+    params: from.params ?? (noFields as unknown as Params),
+    query: from.query ?? (noFields as unknown as Query),
+    body: from.body ?? (nothing as unknown as Body),
+  }
+}
+
+const members = ['machine', 'human'] as const
+const admins = ['admin'] as const
+const anyToken = ['machine', 'human', 'admin'] as const
+
+const limit = z.coerce.number().int().min(1).max(maxPage).default(maxPage)
+
+/** Every route of the hub. Server, client and tests are made from this table; a route that is not here does not exist. */
+export const api = {
+  health: route({
+    method: 'GET',
+    path: '/healthz',
+    summary: 'The program runs',
+    audience: 'public',
+    answer: z.object({ ok: z.literal(true), program: z.literal('claude-net'), version: z.string() }),
+  }),
+  ready: route({
+    method: 'GET',
+    path: '/readyz',
+    summary: 'The store accepts writes',
+    audience: 'public',
+    answer: z.object({ ready: z.literal(true) }),
+  }),
+  join: route({
+    method: 'POST',
+    path: '/v1/join',
+    summary: 'Exchange a one-time code for a token that the caller has minted and saved',
+    audience: 'public',
+    body: JoinRequest,
+    answer: JoinAnswer,
+  }),
+  joinScript: route({
+    method: 'GET',
+    path: '/join/:code',
+    summary: 'The shell script that makes this machine a member; consumes nothing',
+    audience: 'public',
+    params: z.strictObject({ code: z.string().min(1).max(64) }),
+    query: z.strictObject({ via: z.string().max(255).optional() }),
+    answer: 'text/x-shellscript; charset=utf-8',
+  }),
+  clientFile: route({
+    method: 'GET',
+    path: '/client/claude-net.mjs',
+    summary: "The machine's side, one file",
+    audience: 'public',
+    answer: 'text/javascript; charset=utf-8',
+  }),
+  sendMessage: route({
+    method: 'POST',
+    path: '/v1/messages',
+    summary: 'Send a message; 201 when stored, 200 when this id was stored before',
+    audience: members,
+    body: SendRequest,
+    answer: SendAnswer,
+  }),
+  getMessage: route({
+    method: 'GET',
+    path: '/v1/messages/:id',
+    summary: 'One message with its receipts, for its sender and its recipients',
+    audience: members,
+    params: z.strictObject({ id: MessageId }),
+    answer: MessageWithReceipts,
+  }),
+  readInbox: route({
+    method: 'GET',
+    path: '/v1/inbox',
+    summary: 'Unread messages, oldest first; reading consumes nothing',
+    audience: members,
+    query: z.strictObject({ limit, after: z.string().max(64).optional() }),
+    answer: InboxAnswer,
+  }),
+  markFetched: route({
+    method: 'POST',
+    path: '/v1/inbox/fetched',
+    summary: 'A session was really given these messages',
+    audience: members,
+    body: FetchedRequest,
+    answer: z.object({ fetched: z.array(MessageId), unknown: z.array(MessageId) }),
+  }),
+  ackInbox: route({
+    method: 'POST',
+    path: '/v1/inbox/ack',
+    summary: 'These messages are read; idempotent',
+    audience: members,
+    body: AckRequest,
+    answer: AckAnswer,
+  }),
+  listMachines: route({
+    method: 'GET',
+    path: '/v1/machines',
+    summary: 'Every member and who is online',
+    audience: anyToken,
+    answer: MembersAnswer,
+  }),
+  heartbeat: route({
+    method: 'POST',
+    path: '/v1/presence',
+    summary: 'This session lives; repeat every 5 s',
+    audience: members,
+    body: HeartbeatRequest,
+    answer: HeartbeatAnswer,
+  }),
+  endSession: route({
+    method: 'DELETE',
+    path: '/v1/presence',
+    summary: 'This session has ended',
+    audience: members,
+    query: z.strictObject({ session: SessionId }),
+    answer: z.object({ ended: z.boolean() }),
+  }),
+  events: route({
+    method: 'GET',
+    path: '/v1/events',
+    summary: 'Server-sent events: inbox, receipt, presence; resumed by Last-Event-ID',
+    audience: members,
+    query: z.strictObject({ session: SessionId.optional() }),
+    answer: 'text/event-stream',
+  }),
+  invite: route({
+    method: 'POST',
+    path: '/v1/admin/invites',
+    summary: 'Make a member, or renew one, and a one-time code to join as it',
+    audience: admins,
+    body: InviteRequest,
+    answer: InviteAnswer,
+  }),
+  listMembers: route({
+    method: 'GET',
+    path: '/v1/admin/members',
+    summary: 'Every member with what only an admin may see',
+    audience: admins,
+    answer: MemberDetailsAnswer,
+  }),
+} as const
+
+export type RouteName = keyof typeof api
+
+/** What a handler gets, parsed; and what a caller gives (`RequestOf`, before defaults and coercion). */
+export type Parsed<R extends Route> = { params: z.output<R['params']>; query: z.output<R['query']>; body: z.output<R['body']> }
+export type RequestOf<R extends Route> = { params?: z.input<R['params']>; query?: z.input<R['query']>; body?: z.input<R['body']> }
+export type AnswerOf<R> = R extends Route<z.ZodType, z.ZodType, z.ZodType, infer Answer> ? z.output<Answer> : never

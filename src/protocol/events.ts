@@ -1,0 +1,51 @@
+import * as z from 'zod'
+import { MessageId } from './ids.ts'
+import { Intent, Timestamp } from './messages.ts'
+
+/**
+ * What `GET /v1/events` says, as server-sent events. `inbox` and `receipt` carry `id: epoch:seq` and are resumed by
+ * `Last-Event-ID`; where several events share a seq only the last of them has the id, so that none is skipped.
+ */
+export const InboxEvent = z.object({
+  seq: z.number().int(),
+  id: MessageId,
+  from: z.string(),
+  intent: Intent,
+  unread: z.number().int(),
+})
+export const ReceiptEvent = z.object({
+  seq: z.number().int(),
+  id: MessageId,
+  recipient: z.string(),
+  status: z.enum(['fetched', 'acked', 'expired']),
+  at: Timestamp,
+})
+export const PresenceEvent = z.object({ name: z.string(), online: z.boolean(), lastSeenAt: Timestamp.nullable() })
+
+export type StreamEvent =
+  | { event: 'inbox'; data: z.infer<typeof InboxEvent> }
+  | { event: 'receipt'; data: z.infer<typeof ReceiptEvent> }
+  | { event: 'presence'; data: z.infer<typeof PresenceEvent> }
+
+export const eventSchemas = { inbox: InboxEvent, receipt: ReceiptEvent, presence: PresenceEvent } as const
+
+/** How often a comment is written to a stream on which nothing else happens, in ms, so that both ends notice a dead line. */
+export const commentIntervalMs = 15_000
+
+/** A place in an inbox's history: `epoch:seq`. The epoch changes when the hub's data was restored from a backup. */
+export interface Cursor {
+  epoch: string
+  seq: number
+}
+
+export function formatCursor({ epoch, seq }: Cursor): string {
+  return `${epoch}:${seq}`
+}
+
+/** Reads `epoch:seq`. `undefined` for anything else. */
+export function parseCursor(text: string): Cursor | undefined {
+  const match = /^([0-9a-z]{1,32}):(0|[1-9][0-9]{0,15})$/.exec(text)
+  if (!match) return undefined
+  const seq = Number(match[2])
+  return Number.isSafeInteger(seq) ? { epoch: match[1]!, seq } : undefined
+}

@@ -1,0 +1,61 @@
+import * as z from 'zod'
+import { MemberKind, SessionId, Timestamp } from './messages.ts'
+import { MemberName } from './names.ts'
+import { tokenPattern } from './token.ts'
+
+/** One live Claude Code attached to a machine. `client` names the program and version that speaks for it. */
+export const Session = z.object({ session: z.string(), client: z.string(), since: Timestamp })
+export type Session = z.infer<typeof Session>
+
+export const Member = z.object({
+  name: z.string(),
+  kind: MemberKind,
+  owner: z.string().nullable(),
+  aliases: z.array(z.string()),
+  online: z.boolean(),
+  lastSeenAt: Timestamp.nullable(),
+  sessions: z.array(Session),
+})
+export type Member = z.infer<typeof Member>
+
+/** Every member by name. `you` and `unread` are the reader's own; null for an admin, who has no inbox. */
+export const MembersAnswer = z.object({
+  you: z.string().nullable(),
+  unread: z.number().int().nullable(),
+  members: z.array(Member),
+})
+export type MembersAnswer = z.infer<typeof MembersAnswer>
+
+/** A heartbeat: this session lives. Sent every 5 s; see `silenceMs` in the hub's presence. */
+export const HeartbeatRequest = z.strictObject({
+  session: SessionId,
+  client: z.string().regex(/^[\x20-\x7e]{1,100}$/, 'a client is named in 1 to 100 printable ASCII characters'),
+})
+export const HeartbeatAnswer = z.object({ unread: z.number().int() })
+
+export const JoinRequest = z.strictObject({
+  code: z.string().min(1).max(64),
+  machine: z.string().min(1).max(64),
+  token: z.string().regex(tokenPattern, 'not a Claude Net token (clnt_…)'),
+})
+export const JoinAnswer = z.object({ name: z.string(), kind: MemberKind })
+
+export const InviteRequest = z.strictObject({
+  name: MemberName,
+  kind: MemberKind.default('machine'),
+  owner: MemberName.optional(),
+})
+
+/** `renewed` says that the member was there before: its inbox stays, its old token dies when the code is used. */
+export const InviteAnswer = z.object({ code: z.string(), name: z.string(), expiresAt: Timestamp, renewed: z.boolean() })
+export type InviteAnswer = z.infer<typeof InviteAnswer>
+
+/** What an admin sees of a member beside what everyone sees. `tokenId` is the public part of its token. */
+export const MemberDetails = Member.extend({
+  unread: z.number().int(),
+  createdAt: Timestamp,
+  joinedAt: Timestamp.nullable(),
+  tokenId: z.string().nullable(),
+})
+export const MemberDetailsAnswer = z.object({ members: z.array(MemberDetails) })
+export type MemberDetailsAnswer = z.infer<typeof MemberDetailsAnswer>

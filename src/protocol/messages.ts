@@ -1,0 +1,118 @@
+import * as z from 'zod'
+import { MessageId } from './ids.ts'
+
+/** Most bytes of UTF-8 that the text of one message may have. */
+export const maxBodyBytes = 32 * 1024
+
+/** Most names that one send may list. A group or `all` counts as one. */
+export const maxNames = 100
+
+/** Most messages, ids or rows in one request or answer; also the default of every `limit`. */
+export const maxPage = 100
+
+/** `request` waits for an answer, `inform` does not, `urgent` should be seen now. What an intent may interrupt is the recipient's choice. */
+export const Intent = z.enum(['request', 'inform', 'urgent'])
+export type Intent = z.infer<typeof Intent>
+
+export const MemberKind = z.enum(['machine', 'human'])
+export type MemberKind = z.infer<typeof MemberKind>
+
+/** RFC 3339 in UTC with milliseconds: `2026-11-22T15:00:00.000Z`. */
+export const Timestamp = z.iso.datetime({ precision: 3 })
+
+/** A text that is well-formed Unicode: a lone surrogate would not survive UTF-8. */
+const WellFormed = z.string().refine(text => text.isWellFormed(), 'must be well-formed Unicode (a lone surrogate was found)')
+
+const TypedName = z.string().trim().min(1).max(100)
+
+export const SendRequest = z.strictObject({
+  id: MessageId.optional(),
+  to: z.union([TypedName, z.array(TypedName).min(1).max(maxNames)]),
+  body: WellFormed.min(1, 'a message needs a text'),
+  replyTo: MessageId.optional(),
+  intent: Intent.optional(),
+  expiresInS: z.number().int().min(1).max(31_536_000).optional(),
+})
+export type SendRequest = z.infer<typeof SendRequest>
+
+/** What came of one recipient when the message was sent. `online` and `lastSeenAt` are of the moment of the answer. */
+export const SentTo = z.object({
+  name: z.string(),
+  kind: MemberKind,
+  status: z.enum(['stored', 'refused']),
+  reason: z.string().optional(),
+  online: z.boolean(),
+  lastSeenAt: Timestamp.nullable(),
+})
+export type SentTo = z.infer<typeof SentTo>
+
+export const SendAnswer = z.object({
+  id: MessageId,
+  seq: z.number().int(),
+  sentAt: Timestamp,
+  recipients: z.array(SentTo),
+})
+export type SendAnswer = z.infer<typeof SendAnswer>
+
+/** A message as its recipient reads it. `to` is what the sender wrote; `fetchedBy` the session that was last given it. */
+export const InboxMessage = z.object({
+  id: MessageId,
+  seq: z.number().int(),
+  from: z.string(),
+  fromKind: MemberKind,
+  to: z.array(z.string()),
+  sentAt: Timestamp,
+  replyTo: MessageId.optional(),
+  intent: Intent,
+  expiresAt: Timestamp.optional(),
+  body: z.string(),
+  fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
+})
+export type InboxMessage = z.infer<typeof InboxMessage>
+
+/**
+ * Unread messages, oldest first. `unread` counts all of them, `more` those after the last one here.
+ * `cursor` is where a next page starts (`?after=`).
+ */
+export const InboxAnswer = z.object({
+  messages: z.array(InboxMessage),
+  unread: z.number().int(),
+  more: z.number().int(),
+  cursor: z.string(),
+})
+export type InboxAnswer = z.infer<typeof InboxAnswer>
+
+/** A session's own name for itself. */
+export const SessionId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a session id has 1 to 64 characters A-Z a-z 0-9 _ -')
+
+const Ids = z.array(MessageId).min(1).max(maxPage)
+
+export const FetchedRequest = z.strictObject({ ids: Ids, session: SessionId })
+
+export const AckRequest = z.strictObject({ ids: Ids })
+
+/** `acked` are read from now on (also those that were before), `unknown` were never in this inbox. */
+export const AckAnswer = z.object({ acked: z.array(MessageId), unread: z.number().int(), unknown: z.array(MessageId) })
+export type AckAnswer = z.infer<typeof AckAnswer>
+
+/** The state of one delivery as the sender may see it. Times are there once the step was taken. */
+export const Receipt = z.object({
+  name: z.string(),
+  kind: MemberKind,
+  status: z.enum(['stored', 'fetched', 'acked', 'expired', 'refused']),
+  reason: z.string().optional(),
+  fetchedAt: Timestamp.optional(),
+  fetchedBySession: z.string().optional(),
+  ackedAt: Timestamp.optional(),
+  expiredAt: Timestamp.optional(),
+  online: z.boolean(),
+  lastSeenAt: Timestamp.nullable(),
+})
+export type Receipt = z.infer<typeof Receipt>
+
+/** One message with what became of it. A recipient sees its own receipt only; the sender sees all. */
+export const MessageWithReceipts = z.object({
+  message: InboxMessage.omit({ fetchedBy: true }),
+  receipts: z.array(Receipt),
+})
+export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>

@@ -1,0 +1,34 @@
+/**
+ * Makes text of unknown origin safe to show to a model or in a terminal: whatever could move the cursor, reorder the line,
+ * hide itself or pass for something else becomes visible as `\u{202e}`. What people write stays as it is: line feeds, tabs,
+ * letters of every script, emoji with their joiners.
+ */
+export function visible(text: string): string {
+  return text
+    .replace(/\r\n?/g, '\n')
+    .replace(hidden, char => `\\u{${char.codePointAt(0)!.toString(16).padStart(4, '0')}}`)
+}
+
+/** As `visible`, in one line and at most `max` characters: for a first line, a name, an address in a sentence. */
+export function visibleLine(text: string, max: number): string {
+  const line = visible(text).replace(/[\n\t]+/g, ' ')
+  const chars = [...line]
+  return chars.length <= max ? line : `${chars.slice(0, max - 1).join('')}…`
+}
+
+/**
+ * Controls, format characters, private use, lone surrogates, line and paragraph separators, and letters that draw
+ * nothing (Hangul fillers, Khmer inherent vowels, Braille blank, combining grapheme joiner, variation selectors, tags).
+ * Three are kept where they belong: a zero-width joiner and the emoji variation selector inside an emoji, and line feed and tab.
+ */
+const hidden = new RegExp(
+  [
+    String.raw`(?![\n\t])\p{Cc}`,
+    String.raw`(?<!\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)\u200d|\u200d(?!\p{Extended_Pictographic})`,
+    String.raw`(?!\u200d)\p{Cf}`,
+    String.raw`\p{Co}|\p{Cs}|\p{Zl}|\p{Zp}`,
+    String.raw`[\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800\u034f\u180b-\u180f\ufe00-\ufe0e\u{e0000}-\u{e0fff}]`,
+    String.raw`(?<![\p{Extended_Pictographic}0-9#*])\ufe0f`,
+  ].join('|'),
+  'gu',
+)
