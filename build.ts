@@ -26,7 +26,7 @@ const common = {
   keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [separateBundles],
+  plugins: [separateBundles] as Plugin[],
   // CommonJS packages inside an ES module ask for `require`.
   banner: { js: `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);` },
 } as const

@@ -1,7 +1,7 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashToken, parseToken, type Role, sameHash } from '../../protocol/token.ts'
+import type { Hub } from '../hub.ts'
 import { tokenById } from '../state/query-members.ts'
-import type { State } from '../state/state.ts'
 
 /** Who sent a request, by their token alone. `member` is 0 and `name` 'admin' for an admin, who has no inbox. */
 export interface Identity {
@@ -15,8 +15,34 @@ export interface Identity {
 /** Compared with when no token has the id, so that an unknown id takes as long as a wrong secret. */
 const nobody = Buffer.alloc(32)
 
-/** The identity behind an `Authorization` header. Throws `unauthorized` without saying which part was wrong. */
-export function identify(state: State, authorization: string | undefined): Identity {
+/** Most identities kept: far more than live tokens, so that only a flood of members could fill it. */
+const maxKept = 10_000
+
+/**
+ * Tells who sent a request. A header that proved good is remembered until any token stops counting, so that a busy sender
+ * is looked up and hashed once.
+ */
+export class Identities {
+  readonly #hub: Hub
+  readonly #proven = new Map<string, Identity>()
+
+  constructor(hub: Hub) {
+    this.#hub = hub
+    hub.onRevoked(() => this.#proven.clear())
+  }
+
+  /** The identity behind an `Authorization` header. Throws `unauthorized` without saying which part was wrong. */
+  of(authorization: string | undefined): Identity {
+    const proven = authorization === undefined ? undefined : this.#proven.get(authorization)
+    if (proven) return proven
+    const identity = prove(this.#hub, authorization)
+    if (this.#proven.size >= maxKept) this.#proven.clear()
+    this.#proven.set(authorization!, identity)
+    return identity
+  }
+}
+
+function prove({ state }: Hub, authorization: string | undefined): Identity {
   const token = authorization?.startsWith('Bearer ') ? authorization.slice(7) : undefined
   if (token === undefined) throw unauthorized('This request carries no token.')
   const parsed = parseToken(token)

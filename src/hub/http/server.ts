@@ -3,7 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import type { ZodError, ZodType } from 'zod'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { type Identity, identify } from '../auth/identify.ts'
+import { Identities, type Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
@@ -79,19 +79,30 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     invite,
     listMembers,
   }
+  const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
-    addRoute(server, hub, api[name], handlers[name] as Handler<Route>)
+    addRoute(server, { hub, identities }, api[name], handlers[name] as Handler<Route>)
   }
   return server
 }
 
-function addRoute(server: FastifyInstance, hub: Hub, route: Route, handle: Handler<Route>): void {
+interface Doorkeeping {
+  hub: Hub
+  identities: Identities
+}
+
+function addRoute(
+  server: FastifyInstance,
+  { hub, identities }: Doorkeeping,
+  route: Route,
+  handle: Handler<Route>,
+): void {
   server.route({
     method: route.method,
     url: route.path,
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
-      if (!isPublic(route.audience)) request.identity = authorize(hub, route, request)
+      if (!isPublic(route.audience)) request.identity = authorize(identities, route, request)
       next()
     },
     handler: async (request, reply) => {
@@ -107,8 +118,8 @@ function addRoute(server: FastifyInstance, hub: Hub, route: Route, handle: Handl
   })
 }
 
-function authorize(hub: Hub, route: Route, request: FastifyRequest): Identity {
-  const identity = identify(hub.state, request.headers.authorization)
+function authorize(identities: Identities, route: Route, request: FastifyRequest): Identity {
+  const identity = identities.of(request.headers.authorization)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
   throw new ClaudeNetError(
     'forbidden',

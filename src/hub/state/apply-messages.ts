@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import type { Intent } from '../../protocol/messages.ts'
 import { everyone, lookupForm } from '../../protocol/names.ts'
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
@@ -88,5 +88,5 @@ function defaultIntent(to: string[]): Intent {
 /** What makes two sends the same message: everything that the sender chose, as sent. */
 function contentHash({ to, body, replyTo, intent, expiresInS }: Send): Buffer {
   const content = JSON.stringify([to, body, replyTo ?? null, intent ?? null, expiresInS ?? null])
-  return createHash('sha256').update(content).digest()
+  return digest('sha256', content, 'buffer')
 }

@@ -35,15 +35,13 @@ export class State implements Disposable {
    * and leaves its neighbours alone (`onBug` hears why). Throws on a storage error: then none of them happened.
    */
   applyBatch(entries: readonly Entry[], onBug: (entry: Entry, error: unknown) => void): Outcome[] {
-    const last = entries.at(-1)
-    if (!last) return []
-    const outcomes = this.db.transaction(() => {
-      const outcomes = entries.map(entry => this.#applyOne(entry, onBug))
-      this.db.run('update position set seq = ?, time = ?', last.seq, last.time)
-      return outcomes
-    })
-    this.#position = { epoch: this.#position.epoch, seq: last.seq }
-    return outcomes
+    try {
+      return this.#commit(entries, entry => apply(this.db, entry))
+    } catch (error) {
+      if (isStorageError(error)) throw error
+      // Some entry threw, and all were undone. Again, each for itself: the price of a savepoint is paid only here.
+      return this.#commit(entries, entry => this.#applyApart(entry, onBug))
+    }
   }
 
   close(): void {
@@ -54,7 +52,19 @@ export class State implements Disposable {
     this.close()
   }
 
-  #applyOne(entry: Entry, onBug: (entry: Entry, error: unknown) => void): Outcome {
+  #commit(entries: readonly Entry[], applyOne: (entry: Entry) => Outcome): Outcome[] {
+    const last = entries.at(-1)
+    if (!last) return []
+    const outcomes = this.db.transaction(() => {
+      const outcomes = entries.map(applyOne)
+      this.db.run('update position set seq = ?, time = ?', last.seq, last.time)
+      return outcomes
+    })
+    this.#position = { epoch: this.#position.epoch, seq: last.seq }
+    return outcomes
+  }
+
+  #applyApart(entry: Entry, onBug: (entry: Entry, error: unknown) => void): Outcome {
     try {
       return this.db.savepoint(() => apply(this.db, entry))
     } catch (error) {
