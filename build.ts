@@ -28,7 +28,9 @@ const common = {
   logLevel: 'warning',
   plugins: [separateBundles] as Plugin[],
   // CommonJS packages inside an ES module ask for `require`.
-  banner: { js: `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);` },
+  banner: {
+    js: `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);`,
+  },
 } as const
 
 rmSync(outdir, { recursive: true, force: true })
@@ -40,7 +42,13 @@ await Promise.all([
     target: 'node20',
     banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
   }),
-  build({ ...common, entryPoints: ['src/hub/serve.ts'], outfile: `${outdir}/hub.mjs`, target: 'node24', minify: false }),
+  build({
+    ...common,
+    entryPoints: ['src/hub/serve.ts'],
+    outfile: `${outdir}/hub.mjs`,
+    target: 'node24',
+    minify: false,
+  }),
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
 ])
 chmodSync(`${outdir}/${basename('claude-net.mjs')}`, 0o755)

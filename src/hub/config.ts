@@ -36,6 +36,10 @@ function readJson(path: string): object {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as object
   } catch (error) {
-    throw new ClaudeNetError('invalid', `${path} cannot be read: ${(error as Error).message}`, 'It must be a JSON object.')
+    throw new ClaudeNetError(
+      'invalid',
+      `${path} cannot be read: ${(error as Error).message}`,
+      'It must be a JSON object.',
+    )
   }
 }

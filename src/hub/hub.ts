@@ -6,9 +6,9 @@ import { LocalJournal } from './journal/local.ts'
 import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
+import { maxExpiredPerTick } from './state/apply-clock.ts'
 import type { Command, Effects, Entry, ResultOf } from './state/commands.ts'
 import { lastSeenTimes, nextExpiry, saveLastSeen } from './state/query-members.ts'
-import { maxExpiredPerTick } from './state/apply-clock.ts'
 import { State } from './state/state.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
@@ -47,7 +47,11 @@ export class Hub implements AsyncDisposable {
   constructor(options: HubOptions) {
     this.#now = options.now ?? Date.now
     this.state = new State(join(options.dataDir, databaseFile))
-    this.presence = new Presence({ silenceMs: options.silenceMs, now: options.now, lastSeen: lastSeenTimes(this.state.db) })
+    this.presence = new Presence({
+      silenceMs: options.silenceMs,
+      now: options.now,
+      lastSeen: lastSeenTimes(this.state.db),
+    })
     this.#journal = new LocalJournal(this.state, { ...options, onEffects: effects => this.#carryOut(effects) })
     this.#timers = [
       setInterval(() => this.#everySecond(), 1000).unref(),

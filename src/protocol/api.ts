@@ -209,6 +209,14 @@ export const api = {
 export type RouteName = keyof typeof api
 
 /** What a handler gets, parsed; and what a caller gives (`RequestOf`, before defaults and coercion). */
-export type Parsed<R extends Route> = { params: z.output<R['params']>; query: z.output<R['query']>; body: z.output<R['body']> }
-export type RequestOf<R extends Route> = { params?: z.input<R['params']>; query?: z.input<R['query']>; body?: z.input<R['body']> }
+export type Parsed<R extends Route> = {
+  params: z.output<R['params']>
+  query: z.output<R['query']>
+  body: z.output<R['body']>
+}
+export type RequestOf<R extends Route> = {
+  params?: z.input<R['params']>
+  query?: z.input<R['query']>
+  body?: z.input<R['body']>
+}
 export type AnswerOf<R> = R extends Route<z.ZodType, z.ZodType, z.ZodType, infer Answer> ? z.output<Answer> : never

@@ -21,7 +21,9 @@ export type MemberKind = z.infer<typeof MemberKind>
 export const Timestamp = z.iso.datetime({ precision: 3 })
 
 /** A text that is well-formed Unicode: a lone surrogate would not survive UTF-8. */
-const WellFormed = z.string().refine(text => text.isWellFormed(), 'must be well-formed Unicode (a lone surrogate was found)')
+const WellFormed = z
+  .string()
+  .refine(text => text.isWellFormed(), 'must be well-formed Unicode (a lone surrogate was found)')
 
 const TypedName = z.string().trim().min(1).max(100)
 
@@ -83,7 +85,9 @@ export const InboxAnswer = z.object({
 export type InboxAnswer = z.infer<typeof InboxAnswer>
 
 /** A session's own name for itself. */
-export const SessionId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a session id has 1 to 64 characters A-Z a-z 0-9 _ -')
+export const SessionId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a session id has 1 to 64 characters A-Z a-z 0-9 _ -')
 
 const Ids = z.array(MessageId).min(1).max(maxPage)
 

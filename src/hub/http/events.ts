@@ -45,7 +45,11 @@ function resumeFrom(header: string | string[] | undefined): Cursor | undefined {
   if (header === undefined || header === '') return undefined
   const cursor = typeof header === 'string' ? parseCursor(header) : undefined
   if (cursor) return cursor
-  throw new ClaudeNetError('invalid', 'Last-Event-ID is not a cursor.', "Send the last event's id as it came, or leave it out.")
+  throw new ClaudeNetError(
+    'invalid',
+    'Last-Event-ID is not a cursor.',
+    "Send the last event's id as it came, or leave it out.",
+  )
 }
 
 /** A stream says for which session it is opened; with that session, or with the token, it ends. */
@@ -63,4 +67,4 @@ function endWithSessionOrToken({ hub, identity, query }: Call<StreamRoute>, end:
   }
 }
 
-type StreamRoute = (typeof import('../../protocol/api.ts').api)['events']
+type StreamRoute = typeof import('../../protocol/api.ts').api['events']

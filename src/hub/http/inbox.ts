@@ -28,7 +28,11 @@ function seqAfter(state: State, after: string): number {
   if (/^(0|[1-9][0-9]{0,14})$/.test(after)) return Number(after)
   const cursor = parseCursor(after)
   if (!cursor) {
-    throw new ClaudeNetError('invalid', `after=${after} is no place in an inbox.`, "Use the 'cursor' of the page before.")
+    throw new ClaudeNetError(
+      'invalid',
+      `after=${after} is no place in an inbox.`,
+      "Use the 'cursor' of the page before.",
+    )
   }
   return cursor.epoch === state.position.epoch ? cursor.seq : 0
 }

@@ -3,6 +3,7 @@ export interface JoinScriptFor {
   /** The address at which the hub was asked: `http://10.0.3.1:3500`. */
   url: string
   name: string
+  kind: 'machine' | 'human'
   code: string
 }
 
@@ -10,7 +11,8 @@ export interface JoinScriptFor {
  * POSIX sh that makes a machine a member: checks for Node, takes the client from the hub, and lets it join. All of it stands
  * in a function that is called on the last line, so that a cut download runs nothing.
  */
-export function joinScript({ url, name, code }: JoinScriptFor): string {
+export function joinScript({ url, name, kind, code }: JoinScriptFor): string {
+  const command = `node "$home/claude-net.mjs" join '${url}' --machine '${name}'${kind === 'human' ? ' --human' : ''} --code '${code}' "$@"`
   return `#!/bin/sh
 # Claude Net: joins this machine as '${name}' to the hub at ${url}.
 set -eu
@@ -34,9 +36,9 @@ join() {
 
   # The script itself comes in on stdin; questions are asked on the terminal, where there is one.
   if (exec </dev/tty) 2>/dev/null; then
-    node "$home/claude-net.mjs" join '${url}' --machine '${name}' --code '${code}' "$@" </dev/tty
+    ${command} </dev/tty
   else
-    node "$home/claude-net.mjs" join '${url}' --machine '${name}' --code '${code}' "$@" </dev/null
+    ${command} </dev/null
   fi
 }
 

@@ -28,8 +28,10 @@ export const joinScript: Handlers['joinScript'] = ({ hub, params, request, reply
   const code = normalizeJoinCode(params.code)
   const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), Date.now()) : undefined
   const text = invite
-    ? script({ url: `http://${request.headers.host}`, name: invite.name, code })
-    : failingScript('This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME')
+    ? script({ url: `http://${request.headers.host}`, ...invite, code })
+    : failingScript(
+        'This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME',
+      )
   reply.type('text/x-shellscript; charset=utf-8').header('cache-control', 'no-store').send(text)
   return undefined
 }
@@ -38,7 +40,11 @@ export const joinScript: Handlers['joinScript'] = ({ hub, params, request, reply
 export function clientFile(path: string): Handlers['clientFile'] {
   return ({ reply }) => {
     if (!existsSync(path)) {
-      throw new ClaudeNetError('unavailable', 'This hub has no client file to give.', 'Its admin should run: npm run build')
+      throw new ClaudeNetError(
+        'unavailable',
+        'This hub has no client file to give.',
+        'Its admin should run: npm run build',
+      )
     }
     reply.type('text/javascript; charset=utf-8').send(createReadStream(path))
     return undefined

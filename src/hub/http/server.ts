@@ -171,7 +171,8 @@ function notJson(why: string): ClaudeNetError {
 function answerErrors(server: FastifyInstance): void {
   server.setErrorHandler((error, request, reply) => {
     const known = toClaudeNetError(error)
-    if (known.code === 'internal') request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
+    if (known.code === 'internal')
+      request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
     else request.log.debug({ code: known.code, method: request.method, route: routeOf(request) }, known.code)
     if (reply.sent) return
     if (known.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
@@ -179,7 +180,11 @@ function answerErrors(server: FastifyInstance): void {
     reply.code(known.status).send(known.toBody())
   })
   server.setNotFoundHandler((request, reply) => {
-    const error = new ClaudeNetError('not_found', `There is no ${request.method} on this path.`, 'docs/protocol.md lists the routes.')
+    const error = new ClaudeNetError(
+      'not_found',
+      `There is no ${request.method} on this path.`,
+      'docs/protocol.md lists the routes.',
+    )
     reply.code(error.status).send(error.toBody())
   })
 }
@@ -199,5 +204,9 @@ function toClaudeNetError(error: unknown): ClaudeNetError {
   if (statusCode && statusCode >= 400 && statusCode < 500) {
     return new ClaudeNetError('invalid', message, 'Correct the request; nothing was changed.')
   }
-  return new ClaudeNetError('internal', 'The hub failed on this request.', 'Its log says why. Report it to the admin of the hub.')
+  return new ClaudeNetError(
+    'internal',
+    'The hub failed on this request.',
+    'Its log says why. Report it to the admin of the hub.',
+  )
 }

@@ -73,7 +73,10 @@ export class LocalJournal implements Journal {
   }
 
   #commit(batch: Waiting[]): void {
-    if (this.#stopped) return rejectAll(batch, this.#stopped)
+    if (this.#stopped) {
+      rejectAll(batch, this.#stopped)
+      return
+    }
     const { seq } = this.#state.position
     const time = this.#now()
     const entries = batch.map(({ command }, index): Entry => ({ seq: seq + 1 + index, time, command }))
@@ -81,7 +84,8 @@ export class LocalJournal implements Journal {
     try {
       outcomes = this.#state.applyBatch(entries, this.#options.onBug)
     } catch (error) {
-      return this.#storageFailed(batch, error)
+      this.#storageFailed(batch, error)
+      return
     }
     for (const outcome of outcomes) this.#options.onEffects(effectsOf(outcome))
     batch.forEach(({ resolve }, index) => {
@@ -93,8 +97,16 @@ export class LocalJournal implements Journal {
   #storageFailed(batch: Waiting[], error: unknown): void {
     const full = isDiskFull(error)
     const refusal = full
-      ? new ClaudeNetError('unavailable', "The hub's disk is full.", 'Nothing was stored. Free space on the hub, then try again.')
-      : new ClaudeNetError('unavailable', 'The hub cannot write to its disk.', 'Its log says why. Try again once it is back.')
+      ? new ClaudeNetError(
+          'unavailable',
+          "The hub's disk is full.",
+          'Nothing was stored. Free space on the hub, then try again.',
+        )
+      : new ClaudeNetError(
+          'unavailable',
+          'The hub cannot write to its disk.',
+          'Its log says why. Try again once it is back.',
+        )
     if (!full) this.#stopped = refusal
     rejectAll(batch, refusal)
     this.#options.onStorageError(error, !full)

@@ -27,7 +27,12 @@ export async function* follow(
   // Receipts of long ago are history, not news: a fresh follower hears of those that come.
   const oldestReceipt = resumed ? 0 : newest
   while (!signal.aborted) {
-    const changes = changesAfter(state.db, member, { deliveries: after, receipts: Math.max(after, oldestReceipt) }, page)
+    const changes = changesAfter(
+      state.db,
+      member,
+      { deliveries: after, receipts: Math.max(after, oldestReceipt) },
+      page,
+    )
     if (changes.length === 0) {
       await wakes.next(member, signal)
       continue
@@ -44,7 +49,8 @@ export async function* follow(
 
 function toEvent(change: Change, unread: number): Exclude<StreamEvent, { event: 'presence' }> {
   const { seq, id } = change
-  if (change.kind === 'delivery') return { event: 'inbox', data: { seq, id, from: change.from, intent: change.intent, unread } }
+  if (change.kind === 'delivery')
+    return { event: 'inbox', data: { seq, id, from: change.from, intent: change.intent, unread } }
   const { recipient, status, at } = change
   return { event: 'receipt', data: { seq, id, recipient, status, at } }
 }

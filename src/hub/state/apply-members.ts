@@ -22,7 +22,9 @@ export function applyInvite(db: Database, { time, command }: Entry<Invite>): Out
     return refuse(
       'not_found',
       owner ? `${command.owner} is a machine, so it can own nothing.` : `No human is called '${command.owner}'.`,
-      nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}?` : `Make the human first: claude-net invite NAME --human`,
+      nearest.length > 0
+        ? `Did you mean ${nearest.join(' or ')}?`
+        : `Make the human first: claude-net invite NAME --human`,
     )
   }
   if (!existing) db.run('insert into member (name, kind, created_at) values (?, ?, ?)', name, kind, time)
@@ -65,9 +67,13 @@ export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome
     return refuse('unauthorized', 'This join code was used already.', askAdmin(command.name))
   }
   if (command.role !== invite.kind) {
-    return refuse('invalid', `${invite.name} is a ${invite.kind} and needs a ${invite.kind}'s token.`, 'Run claude-net join.')
+    return refuse(
+      'invalid',
+      `${invite.name} is a ${invite.kind} and needs a ${invite.kind}'s token.`,
+      'Run claude-net join.',
+    )
   }
-  if (db.get('select 1 from token where id = ?', command.tokenId)) {
+  if (db.get('select 1 from token where id = ? and member is not ?', command.tokenId, invite.member)) {
     return refuse('conflict', 'A token with this id exists.', 'Run claude-net join again; it mints another.')
   }
   const revoked = db.all<{ id: string }>('select id from token where member = ? order by id', invite.member)

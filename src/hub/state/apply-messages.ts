@@ -1,9 +1,9 @@
 import { hash as digest } from 'node:crypto'
 import type { Intent } from '../../protocol/messages.ts'
 import { everyone, lookupForm } from '../../protocol/names.ts'
+import { ackDelivery } from './apply-inbox.ts'
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
 import type { Database } from './database.ts'
-import { ackDelivery } from './apply-inbox.ts'
 import { nearestNames, resolveNames } from './members.ts'
 
 type Send = CommandOf<'message.send'>
@@ -20,7 +20,9 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
     return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
   }
 
-  const recipients = members.map(({ id, name, kind }): RecipientOutcome => ({ member: id, name, kind, status: 'stored' }))
+  const recipients = members.map(
+    ({ id, name, kind }): RecipientOutcome => ({ member: id, name, kind, status: 'stored' }),
+  )
   const expiresAt = command.expiresInS === undefined ? null : time + command.expiresInS * 1000
   db.run(
     `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, body, hash, outcome)
@@ -77,7 +79,11 @@ function refuseUnknown(db: Database, unknown: string[]): Outcome<Send> {
   const nearest = nearestNames(db, first)
   const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
   const who = unknown.map(name => `'${name}'`).join(' or ')
-  return refuse('not_found', `No member is called ${who}. Nothing was sent.`, `${hint}claude_net_machines lists all members.`)
+  return refuse(
+    'not_found',
+    `No member is called ${who}. Nothing was sent.`,
+    `${hint}claude_net_machines lists all members.`,
+  )
 }
 
 /** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */

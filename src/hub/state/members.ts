@@ -26,7 +26,11 @@ export function otherMachines(db: Database, except: number): MemberRow[] {
  * Who is meant by the names that `sender` wrote: each member once, in the order named. `unknown` lists the names that mean
  * nobody.
  */
-export function resolveNames(db: Database, sender: number, typed: string[]): { members: MemberRow[]; unknown: string[] } {
+export function resolveNames(
+  db: Database,
+  sender: number,
+  typed: string[],
+): { members: MemberRow[]; unknown: string[] } {
   const members = new Map<number, MemberRow>()
   const unknown: string[] = []
   for (const name of typed) {

@@ -39,7 +39,11 @@ export function tokenById(db: Database, id: string): TokenRow | undefined {
 }
 
 /** For whom an unused code is waiting at `now` (ms since 1970), or undefined. */
-export function openInvite(db: Database, codeHash: Buffer, now: number): { name: string; kind: MemberKind } | undefined {
+export function openInvite(
+  db: Database,
+  codeHash: Buffer,
+  now: number,
+): { name: string; kind: MemberKind } | undefined {
   return db.get(
     `select m.name, m.kind from invite i join member m on m.id = i.member
      where i.code_hash = ? and i.used_by is null and i.expires_at > ?`,
@@ -58,7 +62,9 @@ export function nextExpiry(db: Database): number | undefined {
 
 /** When each member was last seen before this start of the hub, in ms since 1970. */
 export function lastSeenTimes(db: Database): Map<number, number> {
-  return new Map(db.all<{ member: number; at: number }>('select member, at from last_seen').map(row => [row.member, row.at]))
+  return new Map(
+    db.all<{ member: number; at: number }>('select member, at from last_seen').map(row => [row.member, row.at]),
+  )
 }
 
 /** Notes when members were last seen. Not part of the history: each hub writes what it saw. */
@@ -66,7 +72,11 @@ export function saveLastSeen(db: Database, times: ReadonlyMap<number, number>): 
   if (times.size === 0) return
   db.transaction(() => {
     for (const [member, at] of times) {
-      db.run('insert into last_seen (member, at) values (?1, ?2) on conflict (member) do update set at = ?2', member, at)
+      db.run(
+        'insert into last_seen (member, at) values (?1, ?2) on conflict (member) do update set at = ?2',
+        member,
+        at,
+      )
     }
   })
 }

@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { HubClient } from '../client/hub-client.ts'
+import { DirectTransport } from '../client/transport/direct.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+
+/** Where the service keeps its store. */
+const serviceData = '/var/lib/claude-net'
+
+export interface AdminOptions {
+  data?: string
+  hub?: string
+  tokenFile?: string
+  json?: boolean
+}
+
+/** The options of every command for an admin. */
+export function withAdminOptions(command: Command): Command {
+  return command
+    .option('--data <dir>', `data directory of a hub on this host (default ${serviceData}, then ./data)`)
+    .option('--hub <url>', 'address of a hub elsewhere, with --token-file')
+    .option('--token-file <file>', "file with the admin's token")
+    .option('--json', 'print JSON')
+}
+
+/** A client with the admin's token: of the hub running on `--data`, or of `--hub` with `--token-file`. */
+export function adminClient({ data, hub, tokenFile }: AdminOptions): { client: HubClient; url: URL } {
+  const dir =
+    data ?? [serviceData, './data'].find(candidate => existsSync(join(candidate, 'admin.token'))) ?? serviceData
+  const url = new URL(
+    hub ?? read(join(dir, 'hub.url'), `Is a hub running on ${dir}? Name its directory with --data DIR.`),
+  )
+  const token = read(
+    tokenFile ?? join(dir, 'admin.token'),
+    'Run this as the user of the hub, or give --token-file FILE.',
+  )
+  return { client: new HubClient({ transport: new DirectTransport(url), token }), url }
+}
+
+function read(path: string, hint: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be read'
+    throw new ClaudeNetError('not_found', `${path} ${why}.`, hint)
+  }
+}

@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs'
+import { findClaude, plannedChanges } from '../claude/settings.ts'
+import type { Home } from '../client/home.ts'
+import { HubClient } from '../client/hub-client.ts'
+import { Outbox } from '../client/outbox.ts'
+import { DirectTransport } from '../client/transport/direct.ts'
+import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { version } from '../protocol/version.ts'
+import { count } from '../text/spans.ts'
+import { visibleLine } from '../text/visible.ts'
+
+/** One link of the chain from this machine to its inbox, and how to mend it. */
+export interface Check {
+  link: string
+  state: 'ok' | 'warning' | 'failed'
+  found: string
+  mend?: string
+}
+
+/** How far the clocks may be apart before ages look wrong, in ms. */
+const tolerableClockMs = 60_000
+
+/** Proves each link in turn. After the first that fails, those that need it are left out. */
+export async function diagnose(home: Home): Promise<Check[]> {
+  const checks: Check[] = []
+  const ok = (link: string, found: string) => checks.push({ link, state: 'ok', found })
+  const warn = (link: string, found: string, mend: string) => checks.push({ link, state: 'warning', found, mend })
+  let credentials: ReturnType<Home['credentials']>
+  try {
+    credentials = home.credentials()
+    ok('config', `${credentials.config.machine}, ${home.configFile}`)
+  } catch (error) {
+    return [...checks, failed('config', error)]
+  }
+  const client = new HubClient({
+    transport: new DirectTransport(credentials.hub),
+    token: credentials.token,
+    timeoutMs: 5000,
+  })
+  try {
+    const health = await client.call(api.health)
+    ok('hub', `${credentials.hub.origin}, version ${health.version}`)
+    if (health.version !== version)
+      warn('version', `this client is ${version}, the hub ${health.version}`, 'Join again to take its client.')
+    const { you, unread } = await client.call(api.listMachines)
+    if (you === credentials.config.machine) ok('token', `the hub knows this machine as ${you}, ${unread} unread`)
+    else
+      warn(
+        'token',
+        `the hub knows this machine as ${you}, config.json says ${credentials.config.machine}`,
+        'Join again.',
+      )
+    const apartMs = Math.abs(client.clockOffsetMs)
+    if (apartMs <= tolerableClockMs) ok('clock', "agrees with the hub's")
+    else
+      warn(
+        'clock',
+        `${Math.round(apartMs / 1000)} s from the hub's`,
+        'Set this clock (NTP); nothing depends on it but what looks odd.',
+      )
+  } catch (error) {
+    checks.push(failed(checks.some(({ link }) => link === 'hub') ? 'token' : 'hub', error))
+  } finally {
+    client.close()
+  }
+  checks.push(...outboxChecks(home, new Outbox(home, client)), ...claudeChecks(home))
+  return checks
+}
+
+/** The checks as lines for people. */
+export function report(checks: Check[]): string {
+  const marks = { ok: 'ok  ', warning: 'note', failed: 'FAIL' }
+  return checks
+    .flatMap(({ link, state, found, mend }) => [
+      `${marks[state]}  ${link.padEnd(8)} ${visibleLine(found, 300)}`,
+      ...(mend ? [`      ${''.padEnd(8)} → ${visibleLine(mend, 300)}`] : []),
+    ])
+    .join('\n')
+}
+
+function failed(link: string, error: unknown): Check {
+  if (!(error instanceof ClaudeNetError)) throw error
+  return {
+    link,
+    state: 'failed',
+    found: error.message,
+    mend:
+      error.hint === 'claude-net doctor says more.' ? 'Is the hub running, and may this machine reach it?' : error.hint,
+  }
+}
+
+function outboxChecks(home: Home, outbox: Outbox): Check[] {
+  const waiting = outbox.waiting().length
+  const refused = outbox.refused()
+  return [
+    waiting === 0
+      ? { link: 'outbox', state: 'ok', found: 'nothing waits' }
+      : {
+          link: 'outbox',
+          state: 'warning',
+          found: `${count(waiting, 'message')} waiting for the hub`,
+          mend: 'They go out by themselves when it is back.',
+        },
+    ...refused.map(
+      ({ id, error }): Check => ({
+        link: 'outbox',
+        state: 'warning',
+        found: `${id} was refused: ${error.message}`,
+        mend: `${error.hint} (It is kept in ${home.outboxDir}/refused; delete it when done.)`,
+      }),
+    ),
+  ]
+}
+
+function claudeChecks(home: Home): Check[] {
+  const claude = findClaude()
+  if (!claude)
+    return [
+      {
+        link: 'claude',
+        state: 'warning',
+        found: 'Claude Code was not found for this user',
+        mend: 'Nothing, if it should not be.',
+      },
+    ]
+  if (!existsSync(home.launcher))
+    return [{ link: 'claude', state: 'failed', found: `${home.launcher} is missing`, mend: 'Join again.' }]
+  const missing = plannedChanges(claude, home.launcher)
+  if (missing.length === 0)
+    return [{ link: 'claude', state: 'ok', found: `registered in ${claude.state}, allowed in ${claude.settings}` }]
+  return missing.map(({ file, text }) => ({
+    link: 'claude',
+    state: 'warning',
+    found: `${file} lacks: ${text}`,
+    mend: 'Join again, or add it.',
+  }))
+}

@@ -1,0 +1,67 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { ClaudeNetError } from '../protocol/errors.ts'
+
+/** The oldest Node that has the SQLite the hub needs. */
+const hubNode = 24
+
+export function hubCommand(): Command {
+  return new Command('hub')
+    .description('run a hub in the foreground')
+    .option('--host <address>', 'address to listen on (default 0.0.0.0)')
+    .option('--port <number>', 'port to listen on, 0 for any (default 3500)', toPort)
+    .option('--data <dir>', 'directory of the store, made if missing (default ./data)')
+    .option('--config <file>', 'hub.json; flags win over it')
+    .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default info)')
+    .action(
+      async ({
+        logLevel,
+        ...flags
+      }: {
+        host?: string
+        port?: number
+        data?: string
+        config?: string
+        logLevel?: 'info'
+      }) => {
+        requireHubNode()
+        const { runHub } = await import('../hub/serve.ts').catch(noHubHere)
+        await runHub({ ...flags, logLevel })
+      },
+    )
+}
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('a throw-away hub and two machines: one sends, the other reads')
+    .option('--once', 'exit when it has been shown, instead of staying until Ctrl-C')
+    .action(async (options: { once?: boolean }) => {
+      requireHubNode()
+      const { demo } = await import('../demo/demo.ts').catch(noHubHere)
+      await demo(options)
+    })
+}
+
+function requireHubNode(): void {
+  const major = Number(process.versions.node.split('.')[0])
+  if (major >= hubNode) return
+  throw new ClaudeNetError(
+    'invalid',
+    `A hub needs Node ${hubNode} or newer; this is ${process.version}.`,
+    'In a checkout, npm start and npx claude-net bring their own.',
+  )
+}
+
+function noHubHere(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+  throw new ClaudeNetError(
+    'not_found',
+    "This is a machine's client; it has no hub in it.",
+    "Run this on the hub's host, or from a checkout of Claude Net.",
+  )
+}
+
+function toPort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
+  throw new InvalidArgumentError('A port is a number from 0 to 65535.')
+}

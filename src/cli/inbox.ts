@@ -1,0 +1,47 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { openMachine } from '../client/machine.ts'
+import { quote } from '../mcp/inbox-text.ts'
+import { api } from '../protocol/api.ts'
+import { type InboxAnswer, type InboxMessage, maxPage } from '../protocol/messages.ts'
+import { ago, count } from '../text/spans.ts'
+import { visible } from '../text/visible.ts'
+import { print } from './output.ts'
+
+export function inboxCommand(): Command {
+  return new Command('inbox')
+    .description('show unread messages, oldest first')
+    .option('--limit <n>', `show at most n (default and most ${maxPage})`, toLimit)
+    .option('--ack', 'mark what is shown as read')
+    .option('--json', 'print JSON')
+    .action(async ({ limit, ack, json }: { limit?: number; ack?: boolean; json?: boolean }) => {
+      const { client, outbox } = openMachine()
+      await outbox.drain()
+      const answer = await client.call(api.readInbox, { query: { limit } })
+      print({ json }, answer, () => inboxForTerminal(answer, client.now()))
+      const ids = answer.messages.map(({ id }) => id)
+      // What was printed is in the pipe or on the screen: only now was it given to anyone.
+      if (ids.length > 0) await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}` } })
+      if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids } })
+      client.close()
+    })
+}
+
+function inboxForTerminal({ messages, unread, more }: InboxAnswer, now: number): string {
+  if (messages.length === 0) return 'No unread messages.'
+  const rest = more > 0 ? [`${more} more unread.`] : []
+  return [`${count(unread, 'unread message')}.`, ...messages.map(message => forTerminal(message, now)), ...rest].join(
+    '\n\n',
+  )
+}
+
+function forTerminal({ id, from, sentAt, intent, replyTo, to, body }: InboxMessage, now: number): string {
+  const parts = [from, ago(Date.parse(sentAt), now), intent, ...(to.length > 1 ? [`to ${visible(to.join(', '))}`] : [])]
+  const answers = replyTo ? [`answers ${replyTo}`] : []
+  return `${[...parts, ...answers].join(' · ')}\n${quote(body)}\n${id}`
+}
+
+function toLimit(text: string): number {
+  const limit = Number(text)
+  if (Number.isInteger(limit) && limit >= 1 && limit <= maxPage) return limit
+  throw new InvalidArgumentError(`It must be a number from 1 to ${maxPage}.`)
+}

@@ -1,0 +1,51 @@
+import { networkInterfaces } from 'node:os'
+import { Command } from 'commander'
+import { api } from '../protocol/api.ts'
+import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
+import { print } from './output.ts'
+
+/** The address of the host as its containers see it (LXC's bridge), the first choice for a join line. */
+const bridgeAddress = '10.0.3.1'
+
+interface InviteOptions extends AdminOptions {
+  human?: boolean
+  owner?: string
+  url?: string
+}
+
+export function inviteCommand(): Command {
+  const command = new Command('invite')
+    .description('make a member and print the one line that joins its machine')
+    .argument('<name>', 'name of the machine or human: a-z, 0-9 and -')
+    .option('--human', 'the member is a person, not a machine')
+    .option('--owner <human>', 'whom the machine belongs to')
+    .option('--url <url>', 'address at which the new machine reaches the hub')
+  return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
+    const { client, url } = adminClient(options)
+    const kind = options.human ? 'human' : 'machine'
+    const { code, expiresAt, renewed } = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
+    const [address, ...others] = options.url ? [new URL(options.url).origin] : reachableAt(url)
+    const line = (origin: string) => `curl -fsSL ${origin}/join/${code} | sh`
+    print(options, { code, name, expiresAt, command: line(address!) }, () =>
+      [
+        `${renewed ? `${name} is a member already; its inbox stays, its old token dies when this is used.` : `${name} is a member now: mail can wait for it.`}`,
+        'Run this there within 10 minutes, once:',
+        '',
+        `  ${line(address!)}`,
+        ...(others.length > 0 ? ['', `This host is also ${others.join(', ')}; choose by --url URL.`] : []),
+      ].join('\n'),
+    )
+    client.close()
+  })
+}
+
+/** Addresses under which others may reach a hub that this host knows as `url`, the likeliest first. */
+function reachableAt(url: URL): string[] {
+  if (!['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)) return [url.origin]
+  const own = Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address)
+    .sort((a, b) => Number(b === bridgeAddress) - Number(a === bridgeAddress))
+  return [...own, ...(own.length === 0 ? [url.hostname] : [])].map(address => `http://${address}:${url.port || 80}`)
+}

@@ -1,0 +1,142 @@
+import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { createInterface } from 'node:readline/promises'
+import { Command } from 'commander'
+import { runningSessions } from '../claude/sessions.ts'
+import { findClaude, plannedChanges, register } from '../claude/settings.ts'
+import { replaceFile } from '../client/files.ts'
+import { Home } from '../client/home.ts'
+import { HubClient } from '../client/hub-client.ts'
+import { DirectTransport } from '../client/transport/direct.ts'
+import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { MemberName } from '../protocol/names.ts'
+import { mintToken, parseToken, type Role } from '../protocol/token.ts'
+import { visibleLine } from '../text/visible.ts'
+import { diagnose, report } from './diagnose.ts'
+import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
+
+interface JoinOptions {
+  machine: string
+  code: string
+  human?: boolean
+  claude: boolean
+  yes?: boolean
+  bin?: string
+  json?: boolean
+}
+
+export function joinCommand(): Command {
+  return new Command('join')
+    .description('make this machine a member; the join line of an invite runs this')
+    .argument('<url>', "the hub's address: http://HOST:PORT")
+    .requiredOption('--machine <name>', 'the name that was invited')
+    .requiredOption('--code <code>', 'the one-time code')
+    .option('--human', 'the invited member is a person')
+    .option('--no-claude', "leave Claude Code's settings alone")
+    .option('--yes', "change Claude Code's settings without asking")
+    .option('--bin <dir>', `where to link the command (default ${defaultBinDir()})`)
+    .option('--json', 'print JSON')
+    .action(async (address: string, options: JoinOptions) => {
+      const say = options.json ? () => {} : (text: string) => process.stdout.write(`${text}\n`)
+      const hub = hubAddress(address)
+      const home = new Home()
+      home.make()
+      const name = await exchangeCode(home, hub, options)
+      home.writeConfig({ machine: name, sshHost: 'local', hub: hub.origin })
+      installClient(home)
+      const linkNote = linkLauncher(home, options.bin ?? defaultBinDir())
+      say(`This machine is ${name} on the hub at ${hub.origin}. Everything is in ${home.dir}.`)
+      if (linkNote) say(`Note: ${linkNote}.`)
+
+      const isRegistered = options.claude ? await offerRegistration(home, options, say) : false
+      const checks = await diagnose(home)
+      say(`\n${report(checks)}`)
+      const sessions = isRegistered ? runningSessions() : []
+      if (sessions.length > 0) {
+        say('\nThese Claude Code sessions run already; restart them to let them use Claude Net:')
+        for (const { pid, cwd } of sessions) say(`  process ${pid}${cwd ? ` in ${visibleLine(cwd, 200)}` : ''}`)
+      }
+      if (options.json)
+        process.stdout.write(`${JSON.stringify({ name, hub: hub.origin, home: home.dir, checks, sessions })}\n`)
+      if (checks.some(({ state }) => state === 'failed')) process.exitCode = 1
+    })
+}
+
+function hubAddress(address: string): URL {
+  const url = URL.parse?.(address) ?? parseUrl(address)
+  if (url?.protocol === 'http:' && url.pathname === '/') return url
+  throw new ClaudeNetError(
+    'invalid',
+    `'${visibleLine(address, 100)}' is no address of a hub.`,
+    'It looks like http://10.0.3.1:3500',
+  )
+}
+
+/** `URL.parse` for Node before 22. */
+function parseUrl(address: string): URL | null {
+  try {
+    return new URL(address)
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Exchanges the code for a token and keeps it. The token is on disk before the hub hears of it, and becomes the machine's
+ * token once the hub has said yes: cut off at any point, the same command finishes the work, and a wrong code costs nothing.
+ */
+async function exchangeCode(home: Home, hub: URL, { machine, code, human }: JoinOptions): Promise<string> {
+  const name = MemberName.safeParse(machine)
+  if (!name.success)
+    throw new ClaudeNetError('invalid', `--machine: ${name.error.issues[0]!.message}`, 'Use the name of the invite.')
+  const role: Role = human ? 'human' : 'machine'
+  const minted = `${home.tokenFile}.joining`
+  const earlier = existsSync(minted) ? readFileSync(minted, 'utf8').trim() : ''
+  const token = parseToken(earlier)?.role === role ? earlier : mintToken(role)
+  replaceFile(minted, `${token}\n`, 0o600)
+  const client = new HubClient({ transport: new DirectTransport(hub) })
+  try {
+    const joined = await client.call(api.join, { body: { code, machine: name.data, token } })
+    renameSync(minted, home.tokenFile)
+    return joined.name
+  } finally {
+    client.close()
+  }
+}
+
+/** Shows what would change in Claude Code's settings and, unless declined, changes it. Answers whether all is in place. */
+async function offerRegistration(
+  home: Home,
+  { yes, json }: JoinOptions,
+  say: (text: string) => void,
+): Promise<boolean> {
+  const claude = findClaude()
+  if (!claude) {
+    say(
+      '\nClaude Code was not found here. Once it is installed, run this join again with a new code, or register by hand:',
+    )
+    say(`  claude mcp add --scope user claude-net -- ${home.launcher} mcp`)
+    return false
+  }
+  const changes = plannedChanges(claude, home.launcher)
+  if (changes.length === 0) return true
+  say("\nClaude Code's settings change like this:")
+  for (const { file, text } of changes) say(`  ${file}\n    ${visibleLine(text, 400)}`)
+  if (!yes && !json && process.stdin.isTTY && !(await agreed('Change them?'))) {
+    say('Left alone.')
+    return false
+  }
+  const backups = register(claude, home.launcher)
+  say(backups.length > 0 ? `Done. As it was before: ${backups.join(', ')}` : 'Done.')
+  return true
+}
+
+async function agreed(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    const answer = await terminal.question(`${question} [Y/n] `)
+    return !/^\s*n/i.test(answer)
+  } finally {
+    terminal.close()
+  }
+}

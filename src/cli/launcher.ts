@@ -1,0 +1,71 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { replaceFile } from '../client/files.ts'
+import type { Home } from '../client/home.ts'
+
+/** Where the command is linked so that people can type it. */
+export function defaultBinDir(): string {
+  return process.getuid?.() === 0 ? '/usr/local/bin' : join(homedir(), '.local', 'bin')
+}
+
+/** Puts the client into the home, unless it runs from there, and the script that starts it. */
+export function installClient(home: Home): void {
+  const running = realpathSync(process.argv[1]!)
+  if (!existsSync(home.clientFile) || realpathSync(home.clientFile) !== running) {
+    copyFileSync(running, `${home.clientFile}.new`)
+    renameSync(`${home.clientFile}.new`, home.clientFile)
+  }
+  mkdirSync(dirname(home.launcher), { recursive: true })
+  replaceFile(home.launcher, launcherScript(home), 0o755)
+  chmodSync(home.launcher, 0o755)
+}
+
+/** Links the launcher as `binDir/claude-net`. Answers what a person should know, or undefined when all is well. */
+export function linkLauncher(home: Home, binDir: string): string | undefined {
+  const link = join(binDir, 'claude-net')
+  const present = lstatSync(link, { throwIfNoEntry: false })
+  if (present && !(present.isSymbolicLink() && readlinkSync(link).endsWith('/bin/claude-net'))) {
+    return `${link} is not ours, so it stays; the command is ${home.launcher}`
+  }
+  try {
+    mkdirSync(binDir, { recursive: true })
+    rmSync(link, { force: true })
+    symlinkSync(home.launcher, link)
+  } catch (error) {
+    return `${link} could not be made (${(error as NodeJS.ErrnoException).code}); the command is ${home.launcher}`
+  }
+  const onPath = (process.env.PATH ?? '').split(':').includes(binDir)
+  return onPath ? undefined : `${binDir} is not on your PATH; the command is ${link}`
+}
+
+/** Removes `binDir/claude-net` if it leads to this home. */
+export function unlinkLauncher(home: Home, binDir: string): void {
+  const link = join(binDir, 'claude-net')
+  const present = lstatSync(link, { throwIfNoEntry: false })
+  if (present?.isSymbolicLink() && readlinkSync(link) === home.launcher) rmSync(link)
+}
+
+/** Starts the client with the Node that installed it, or with the one on the PATH once that is gone. */
+function launcherScript(home: Home): string {
+  return `#!/bin/sh
+node=${shellQuote(process.execPath)}
+[ -x "$node" ] || node=node
+CLAUDE_NET_HOME=\${CLAUDE_NET_HOME:-${shellQuote(home.dir)}} exec "$node" ${shellQuote(home.clientFile)} "$@"
+`
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}

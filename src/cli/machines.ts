@@ -1,0 +1,25 @@
+import { Command } from 'commander'
+import { openMachine } from '../client/machine.ts'
+import { api } from '../protocol/api.ts'
+import { presenceInWords } from '../text/presence.ts'
+import { print, table } from './output.ts'
+
+export function machinesCommand(): Command {
+  return new Command('machines')
+    .description('list machines and people, and who is online')
+    .option('--json', 'print JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { client } = openMachine()
+      const answer = await client.call(api.listMachines)
+      print(options, answer, () => {
+        const rows = answer.members.map(({ name, kind, owner, sessions, ...presence }) => [
+          name === answer.you ? `${name} (you)` : name,
+          kind,
+          owner ?? '',
+          presenceInWords(presence, client.now()) + (sessions.length > 1 ? `, ${sessions.length} sessions` : ''),
+        ])
+        return `${table([['NAME', 'KIND', 'OWNER', 'STATE'], ...rows])}\n\n${answer.unread} unread for you.`
+      })
+      client.close()
+    })
+}

@@ -1,0 +1,39 @@
+import { Command } from 'commander'
+import { version } from '../protocol/version.ts'
+import { doctorCommand } from './doctor.ts'
+import { demoCommand, hubCommand } from './hub.ts'
+import { inboxCommand } from './inbox.ts'
+import { inviteCommand } from './invite.ts'
+import { joinCommand } from './join.ts'
+import { leaveCommand } from './leave.ts'
+import { machinesCommand } from './machines.ts'
+import { mcpCommand } from './mcp.ts'
+import { membersCommand } from './members.ts'
+import { fail } from './output.ts'
+import { sendCommand } from './send.ts'
+import { versionCommand } from './version.ts'
+import { watchCommand } from './watch.ts'
+
+const program = new Command('claude-net')
+  .description('Durable inboxes between Claude Code machines and people, on your own hub.')
+  .version(version, '-V, --version')
+  .exitOverride()
+  .showHelpAfterError('Run the command with --help to see how it is used.')
+  .configureHelp({ sortSubcommands: false })
+
+program.commandsGroup('Messages:')
+for (const command of [sendCommand(), inboxCommand(), machinesCommand(), watchCommand()]) program.addCommand(command)
+program.commandsGroup('This machine:')
+for (const command of [joinCommand(), leaveCommand(), doctorCommand(), mcpCommand()]) program.addCommand(command)
+program.commandsGroup('The hub:')
+for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)
+program.commandsGroup('Other:')
+program.addCommand(versionCommand())
+// Commander does not hand these down to commands that were made elsewhere.
+for (const command of program.commands) command.exitOverride().showHelpAfterError('Add --help to see how it is used.')
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = fail(error, process.argv.includes('--json'))
+}

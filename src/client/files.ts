@@ -1,0 +1,31 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Replaces `path` by `text`: after a crash, even of the machine, the file is the old one or the new one, never half of it. */
+export function replaceFile(path: string, text: string, mode: number): void {
+  const temporary = `${path}.${process.pid}.new`
+  try {
+    const handle = openSync(temporary, 'w', mode)
+    try {
+      writeSync(handle, text)
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  syncDirectory(dirname(path))
+}
+
+/** Makes a created, renamed or removed entry of `directory` survive a power cut. */
+export function syncDirectory(directory: string): void {
+  const handle = openSync(directory, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}

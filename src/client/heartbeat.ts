@@ -1,0 +1,53 @@
+import { api } from '../protocol/api.ts'
+import type { HubClient } from './hub-client.ts'
+
+/** How often a session says that it lives, in ms. The hub counts it as gone after three that did not come. */
+const intervalMs = 5000
+
+/** How long the last word, that the session ends, may take, in ms: the process is about to be killed. */
+const farewellMs = 300
+
+export interface HeartbeatOptions {
+  session: string
+  /** The program that speaks, with its version. */
+  client: string
+  /** Called after every heartbeat that the hub answered. */
+  onAlive?: () => void
+}
+
+/** Tells the hub every 5 s that a session lives, until it is stopped. A hub that does not answer is asked again. */
+export class Heartbeat {
+  readonly #hub: HubClient
+  readonly #options: HeartbeatOptions
+  readonly #timer: NodeJS.Timeout
+  #beating = false
+
+  constructor(hub: HubClient, options: HeartbeatOptions) {
+    this.#hub = hub
+    this.#options = options
+    this.#timer = setInterval(() => void this.#beat(), intervalMs)
+    this.#timer.unref()
+    void this.#beat()
+  }
+
+  /** Stops and says goodbye, so that the hub need not wait for silence. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    const goodbye = this.#hub.call(api.endSession, { query: { session: this.#options.session } }).catch(() => {})
+    await Promise.race([goodbye, new Promise(resolve => setTimeout(resolve, farewellMs).unref())])
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#beating) return
+    this.#beating = true
+    try {
+      const { session, client } = this.#options
+      await this.#hub.call(api.heartbeat, { body: { session, client } })
+      this.#options.onAlive?.()
+    } catch {
+      // The next one tries again; whoever needs the hub is told by their own call.
+    } finally {
+      this.#beating = false
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import { chmodSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { MemberName } from '../protocol/names.ts'
+import { parseToken } from '../protocol/token.ts'
+import { replaceFile } from './files.ts'
+
+/** Where the hub answers when config.json does not say: the host's bridge address, as containers see it. */
+const defaultHub = 'http://10.0.3.1:3500'
+
+/** `config.json`. Keys that this version does not know are kept as they are. */
+const Config = z.looseObject({
+  machine: MemberName,
+  /** `local` for direct HTTP. */
+  sshHost: z.string().default('local'),
+  /** The hub's address: `http://HOST:PORT`. */
+  hub: z.url({ protocol: /^http$/ }).optional(),
+})
+export type Config = z.output<typeof Config>
+
+/** What a machine needs to speak with its hub. */
+export interface Credentials {
+  config: Config
+  hub: URL
+  token: string
+}
+
+/** The directory of the machine's side, `CLAUDE_NET_HOME` or `~/.claude-net`, and the paths in it. */
+export class Home {
+  readonly dir: string
+
+  constructor(dir = process.env.CLAUDE_NET_HOME || join(homedir(), '.claude-net')) {
+    this.dir = dir
+  }
+
+  get configFile(): string {
+    return join(this.dir, 'config.json')
+  }
+
+  get tokenFile(): string {
+    return join(this.dir, 'token')
+  }
+
+  /** The client itself, as the hub gave it. */
+  get clientFile(): string {
+    return join(this.dir, 'claude-net.mjs')
+  }
+
+  get launcher(): string {
+    return join(this.dir, 'bin', 'claude-net')
+  }
+
+  get outboxDir(): string {
+    return join(this.dir, 'outbox')
+  }
+
+  /** Whole texts of messages that were too long to show. */
+  get inboxDir(): string {
+    return join(this.dir, 'inbox')
+  }
+
+  /** Locks and other things of the moment. */
+  get runDir(): string {
+    return join(this.dir, 'run')
+  }
+
+  /** Makes the directory (0700). */
+  make(): void {
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 })
+    chmodSync(this.dir, 0o700)
+  }
+
+  /** Reads config.json. Undefined when there is none; throws `invalid` when it is broken, naming the key. */
+  readConfig(): Config | undefined {
+    const text = readIfThere(this.configFile)
+    if (text === undefined) return undefined
+    let json: unknown
+    try {
+      json = JSON.parse(text)
+    } catch (error) {
+      throw new ClaudeNetError(
+        'invalid',
+        `${this.configFile} is not JSON: ${(error as Error).message}`,
+        'Mend or remove it.',
+      )
+    }
+    const result = Config.safeParse(json)
+    if (result.success) return result.data
+    const [issue] = result.error.issues
+    throw new ClaudeNetError(
+      'invalid',
+      `${this.configFile}: ${issue?.path.join('.') || 'top level'}: ${issue?.message}`,
+      'Mend it, or join again.',
+    )
+  }
+
+  /** Writes config.json: `changes` over what is there, so that keys of other versions stay. */
+  writeConfig(changes: Partial<Config>): void {
+    const before = readIfThere(this.configFile)
+    const kept = before === undefined ? {} : (JSON.parse(before) as object)
+    replaceFile(this.configFile, `${JSON.stringify({ ...kept, ...changes }, null, 2)}\n`, 0o600)
+  }
+
+  writeToken(token: string): void {
+    replaceFile(this.tokenFile, `${token}\n`, 0o600)
+  }
+
+  /** Everything needed to speak with the hub. Throws with the way to get what is missing. */
+  credentials(): Credentials {
+    const config = this.readConfig()
+    const token = config && this.#readToken()
+    if (!config || !token) {
+      throw new ClaudeNetError(
+        'unauthorized',
+        `This machine has not joined a hub (no ${config ? 'token' : 'config.json'} in ${this.dir}).`,
+        `Ask the admin for: claude-net invite ${config?.machine ?? 'NAME'}`,
+      )
+    }
+    if (config.sshHost !== 'local') {
+      throw new ClaudeNetError(
+        'invalid',
+        `${this.configFile}: sshHost is '${config.sshHost}', but this version reaches hubs by HTTP only.`,
+        `Set "sshHost": "local" and "hub" to the hub's address.`,
+      )
+    }
+    return { config, hub: new URL(config.hub ?? defaultHub), token }
+  }
+
+  /** Reads the token. Refuses a file that others could have read or put there. */
+  #readToken(): string | undefined {
+    let stats: ReturnType<typeof lstatSync>
+    try {
+      stats = lstatSync(this.tokenFile)
+    } catch {
+      return undefined
+    }
+    const uid = process.getuid?.()
+    const why = !stats.isFile()
+      ? 'is not a plain file'
+      : uid !== undefined && stats.uid !== uid
+        ? 'belongs to another user'
+        : stats.mode & 0o077 && process.platform !== 'win32'
+          ? 'can be read by others'
+          : undefined
+    if (why) {
+      throw new ClaudeNetError(
+        'forbidden',
+        `${this.tokenFile} ${why}, so it is not used.`,
+        why.startsWith('can') ? `If you trust it still: chmod 600 ${this.tokenFile}` : 'Remove it and join again.',
+      )
+    }
+    const token = readFileSync(this.tokenFile, 'utf8').trim()
+    if (parseToken(token)) return token
+    throw new ClaudeNetError('invalid', `${this.tokenFile} holds no Claude Net token.`, 'Remove it and join again.')
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,182 @@
+import type { IncomingMessage } from 'node:http'
+import { createParser } from 'eventsource-parser'
+import type * as z from 'zod'
+import { type AnswerOf, api, type RequestOf, type Route } from '../protocol/api.ts'
+import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
+import { eventSchemas, type StreamEvent } from '../protocol/events.ts'
+import { unanswered } from './transport/direct.ts'
+import type { Transport } from './transport/transport.ts'
+
+/** How long an answer may take, in ms, before it counts as none. */
+const answerTimeoutMs = 10_000
+
+/** How long a stream may be silent, in ms, before it counts as dead: two of the hub's comments were missed. */
+const streamSilenceMs = 35_000
+
+/** Most bytes of one answer: far more than the hub ever sends, far less than would hurt. */
+const maxAnswerBytes = 8 * 1024 * 1024
+
+export interface HubClientOptions {
+  transport: Transport
+  /** Absent only to join. */
+  token?: string
+  timeoutMs?: number
+}
+
+/** Speaks with a hub as its table of routes says: requests and answers are checked against the same schemas. */
+export class HubClient {
+  readonly transport: Transport
+  readonly #token: string | undefined
+  readonly #timeoutMs: number
+  #clockOffsetMs = 0
+
+  constructor({ transport, token, timeoutMs = answerTimeoutMs }: HubClientOptions) {
+    this.transport = transport
+    this.#token = token
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** The hub's clock in ms since 1970, as far as its last answer told (whole seconds): ages are shown by it, not by ours. */
+  now(): number {
+    return Date.now() + this.#clockOffsetMs
+  }
+
+  /** How far this machine's clock is from the hub's, in ms; positive when the hub's is ahead. */
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs
+  }
+
+  /**
+   * Calls one route. Throws what the hub refused as it said it; `unavailable` when no answer came (the hub may have done what
+   * was asked); `internal` when what answers is no hub.
+   */
+  async call<R extends Route>(route: R, request: RequestOf<R> = {}): Promise<AnswerOf<R>> {
+    const signal = AbortSignal.timeout(this.#timeoutMs)
+    const response = await this.transport.request({
+      method: route.method,
+      path: pathOf(route, request),
+      headers: this.#headers(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      body: request.body === undefined ? undefined : JSON.stringify(request.body),
+      signal,
+    })
+    this.#compareClocks(response.headers.date)
+    const body = await readText(response, this.transport.label)
+    if (!isSuccess(response)) throw refusal(response, body, this.transport.label)
+    const answer = (route.answer as z.ZodType).safeParse(parseJson(body))
+    if (!answer.success) throw noHub(this.transport.label)
+    return answer.data as AnswerOf<R>
+  }
+
+  /**
+   * Events from `cursor` on (all that is unread first, without one), until the hub ends the stream or `signal` aborts. `opened`
+   * is called when the hub has accepted it. Throws `unavailable` when the line broke.
+   */
+  async *events(options: {
+    session?: string
+    cursor?: string
+    signal: AbortSignal
+    opened?: () => void
+  }): AsyncGenerator<StreamEvent & { cursor?: string }> {
+    const { session, cursor, signal, opened } = options
+    const response = await this.transport.request({
+      method: 'GET',
+      path: pathOf(api.events, { query: { session } }),
+      headers: this.#headers(cursor === undefined ? {} : { 'last-event-id': cursor }),
+      signal,
+    })
+    if (!isSuccess(response))
+      throw refusal(response, await readText(response, this.transport.label), this.transport.label)
+    opened?.()
+    response.setEncoding('utf8')
+    response.socket.setTimeout(streamSilenceMs, () => response.destroy(new Error('silent')))
+    const received: (StreamEvent & { cursor?: string })[] = []
+    const parser = createParser({
+      maxBufferSize: maxAnswerBytes,
+      onEvent: ({ event, data, id }) => {
+        const schema = eventSchemas[event as keyof typeof eventSchemas]
+        const parsed = schema?.safeParse(parseJson(data))
+        // An event of a newer hub, or of another shape, is none of this client's business.
+        if (parsed?.success) received.push({ event, data: parsed.data, ...(id && { cursor: id }) } as StreamEvent)
+      },
+    })
+    try {
+      for await (const chunk of response as AsyncIterable<string>) {
+        parser.feed(chunk)
+        yield* received.splice(0)
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      throw unanswered(error as Error, this.transport.label)
+    } finally {
+      response.destroy()
+    }
+  }
+
+  close(): void {
+    this.transport.close()
+  }
+
+  #compareClocks(date: string | undefined): void {
+    const hub = Date.parse(date ?? '')
+    if (Number.isNaN(hub)) return
+    // A header of whole seconds is up to one second old: below two the clocks agree.
+    const offset = hub + 500 - Date.now()
+    this.#clockOffsetMs = Math.abs(offset) < 2000 ? 0 : offset
+  }
+
+  #headers(more: Record<string, string>): Record<string, string> {
+    return { ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }), ...more }
+  }
+}
+
+function pathOf(route: Route, { params = {}, query = {} }: RequestOf<Route>): string {
+  const path = route.path.replace(/:(\w+)/g, (_, name: string) =>
+    encodeURIComponent(String((params as Record<string, unknown>)[name])),
+  )
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(query as object)) if (value !== undefined) search.set(key, String(value))
+  return search.size > 0 ? `${path}?${search}` : path
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300
+}
+
+async function readText(response: IncomingMessage, label: string): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > maxAnswerBytes) throw new Error('the answer is too large')
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw unanswered(error as Error, label)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** What the hub refused, as it said it. Anything else that answers is not a hub, or something stands in between. */
+function refusal(response: IncomingMessage, body: string, label: string): ClaudeNetError {
+  const parsed = ErrorBody.safeParse(parseJson(body))
+  if (parsed.success) return ClaudeNetError.fromBody(parsed.data)
+  // A proxy in front of a hub that is down answers 502, 503 or 504 in its own words.
+  return (response.statusCode ?? 0) >= 502 ? unanswered(new Error(`HTTP ${response.statusCode}`), label) : noHub(label)
+}
+
+function noHub(label: string): ClaudeNetError {
+  return new ClaudeNetError(
+    'unavailable',
+    `What answers at ${label} is not a Claude Net hub.`,
+    'Check the address in config.json.',
+  )
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,20 @@
+import type { Config } from './home.ts'
+import { Home } from './home.ts'
+import { HubClient } from './hub-client.ts'
+import { Outbox } from './outbox.ts'
+import { DirectTransport } from './transport/direct.ts'
+
+/** This machine as a member: its configuration, its line to the hub, and its outbox. */
+export interface Machine {
+  home: Home
+  config: Config
+  client: HubClient
+  outbox: Outbox
+}
+
+/** Opens the machine of `home`. Throws `unauthorized`, with the way to join, when it is no member yet. */
+export function openMachine(home = new Home(), timeoutMs?: number): Machine {
+  const { config, hub, token } = home.credentials()
+  const client = new HubClient({ transport: new DirectTransport(hub), token, timeoutMs })
+  return { home, config, client, outbox: new Outbox(home, client) }
+}

@@ -1,0 +1,217 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import lockfile from 'proper-lockfile'
+import * as z from 'zod'
+import { api } from '../protocol/api.ts'
+import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
+import { MessageId, newMessageId } from '../protocol/ids.ts'
+import { type SendAnswer, SendRequest } from '../protocol/messages.ts'
+import { replaceFile, syncDirectory } from './files.ts'
+import type { Home } from './home.ts'
+import type { HubClient } from './hub-client.ts'
+
+/** How long a dead drainer's lock stands in the way, in ms. A live one touches it every third of that. */
+const staleLockMs = 10_000
+
+/** What came of a send: the hub's answer, or that it is kept and why. */
+export type Sent = { kept: false; answer: SendAnswer } | { kept: true; id: string; waiting: number; why: string }
+
+/** A send that waited and was then refused for good. */
+export interface Refused {
+  id: string
+  to: string | string[]
+  error: ClaudeNetError
+}
+
+const Kept = z.strictObject({ ...SendRequest.shape, id: MessageId })
+type Kept = z.output<typeof Kept>
+
+const RefusedFile = z.object({ id: z.string(), to: z.union([z.string(), z.array(z.string())]), ...ErrorBody.shape })
+
+/**
+ * Sends that no hub has answered yet, one file each in `outbox/`, numbered in the order in which they were sent. Shared by all
+ * processes of a machine; sending again under the same id is safe, so a file is removed only after an answer.
+ *
+ *   send()     tries at once when nothing waits; otherwise, or when no hub answers, the message is kept behind the others
+ *   drain()    sends what waits, oldest first, one process at a time, and stops at the first that gets no answer
+ *   refused/   what a hub refused for good after it had waited; told once by `takeRefused`, kept for doctor
+ */
+export class Outbox {
+  readonly #home: Home
+  readonly #client: HubClient
+  /** The end of this process's queue: sends leave one after the other, so that none overtakes one that is being kept. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(home: Home, client: HubClient) {
+    this.#home = home
+    this.#client = client
+  }
+
+  /** Sends, or keeps what no hub answered. Throws what the hub refused; then nothing is kept. */
+  send(request: SendRequest): Promise<Sent> {
+    const kept = { ...request, id: request.id ?? newMessageId() }
+    const result = this.#turn.then(() => this.#sendInTurn(kept))
+    this.#turn = result.catch(() => {})
+    return result
+  }
+
+  /**
+   * Sends what waits. Answers what came of each that was decided, by id, and how many wait still, with the reason. Does nothing
+   * while another process drains.
+   */
+  async drain(): Promise<{ decided: Map<string, SendAnswer | ClaudeNetError>; waiting: number; why: string }> {
+    const decided = new Map<string, SendAnswer | ClaudeNetError>()
+    if (this.waiting().length === 0) return { decided, waiting: 0, why: '' }
+    const unlock = await this.#lock()
+    if (!unlock) return { decided, waiting: this.waiting().length, why: 'another process is sending what waits' }
+    let why = ''
+    try {
+      for (let files = this.waiting(); files.length > 0 && why === ''; files = this.waiting()) {
+        for (const file of files) {
+          why = await this.#sendFile(file, decided)
+          if (why !== '') break
+        }
+      }
+    } finally {
+      await unlock()
+    }
+    return { decided, waiting: this.waiting().length, why }
+  }
+
+  /** The files that wait, oldest first. */
+  waiting(): string[] {
+    return list(this.#home.outboxDir)
+  }
+
+  /** Refusals that nobody was told of yet. Each is told once, to whoever asks first. */
+  takeRefused(): Refused[] {
+    return list(this.#refusedDir).flatMap(file => {
+      try {
+        mkdirSync(this.#toldDir, { recursive: true, mode: 0o700 })
+        renameSync(join(this.#refusedDir, file), join(this.#toldDir, file))
+      } catch {
+        return [] // Another process was first.
+      }
+      return readRefused(join(this.#toldDir, file))
+    })
+  }
+
+  /** Every refusal that is still on this disk, told or not. */
+  refused(): Refused[] {
+    return [this.#refusedDir, this.#toldDir].flatMap(dir => list(dir).flatMap(file => readRefused(join(dir, file))))
+  }
+
+  async #sendInTurn(request: Kept): Promise<Sent> {
+    if (this.waiting().length > 0) {
+      this.#keep(request)
+      const { decided, waiting, why } = await this.drain()
+      const outcome = decided.get(request.id)
+      if (!outcome) return { kept: true, id: request.id, waiting, why }
+      if (!(outcome instanceof ClaudeNetError)) return { kept: false, answer: outcome }
+      this.#forgetRefused(request.id)
+      throw outcome
+    }
+    try {
+      return { kept: false, answer: await this.#post(request) }
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
+      this.#keep(request)
+      return { kept: true, id: request.id, waiting: this.waiting().length, why: error.message }
+    }
+  }
+
+  #post(request: Kept): Promise<SendAnswer> {
+    return this.#client.call(api.sendMessage, { body: request })
+  }
+
+  #keep(request: Kept): void {
+    mkdirSync(this.#home.outboxDir, { recursive: true, mode: 0o700 })
+    const last = Number(this.waiting().at(-1)?.split('-')[0] ?? 0)
+    const file = `${String(last + 1).padStart(12, '0')}-${request.id}.json`
+    replaceFile(join(this.#home.outboxDir, file), JSON.stringify(request), 0o600)
+  }
+
+  /** Sends one file. Answers '' when it was decided, otherwise why it must wait. */
+  async #sendFile(file: string, decided: Map<string, SendAnswer | ClaudeNetError>): Promise<string> {
+    const path = join(this.#home.outboxDir, file)
+    let request: Kept
+    try {
+      request = Kept.parse(JSON.parse(readFileSync(path, 'utf8')))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+      const broken = new ClaudeNetError(
+        'invalid',
+        'A kept message was damaged on this disk.',
+        `See ${this.#refusedDir}`,
+      )
+      this.#refuse(file, { id: file.slice(13, -5), to: '?' }, broken)
+      return ''
+    }
+    try {
+      decided.set(request.id, await this.#post(request))
+      rmSync(path, { force: true })
+      syncDirectory(this.#home.outboxDir)
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError)) throw error
+      if (!error.settled) return error.message
+      decided.set(request.id, error)
+      this.#refuse(file, request, error)
+    }
+    return ''
+  }
+
+  #refuse(file: string, request: Pick<Refused, 'id' | 'to'>, error: ClaudeNetError): void {
+    mkdirSync(this.#refusedDir, { recursive: true, mode: 0o700 })
+    const record = { ...request, ...error.toBody(), refusedAt: new Date().toISOString() }
+    replaceFile(join(this.#refusedDir, file), JSON.stringify(record), 0o600)
+    rmSync(join(this.#home.outboxDir, file), { force: true })
+    syncDirectory(this.#home.outboxDir)
+  }
+
+  /** The caller is told of this refusal directly. */
+  #forgetRefused(id: string): void {
+    for (const file of list(this.#refusedDir))
+      if (file.includes(id)) rmSync(join(this.#refusedDir, file), { force: true })
+  }
+
+  get #refusedDir(): string {
+    return join(this.#home.outboxDir, 'refused')
+  }
+
+  get #toldDir(): string {
+    return join(this.#refusedDir, 'told')
+  }
+
+  /** Takes `run/outbox.lock`, or answers undefined while another process has it. */
+  async #lock(): Promise<(() => Promise<void>) | undefined> {
+    mkdirSync(this.#home.runDir, { recursive: true, mode: 0o700 })
+    try {
+      return await lockfile
+        .lock(this.#home.outboxDir, {
+          lockfilePath: join(this.#home.runDir, 'outbox.lock'),
+          stale: staleLockMs,
+          // After a long suspension another drainer may have taken over. Both then send the same ids in the same order, which
+          // is safe, so there is nothing to do.
+          onCompromised: () => {},
+        })
+        .then(release => () => release().catch(() => {}))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
+      throw error
+    }
+  }
+}
+
+function readRefused(path: string): Refused[] {
+  const record = RefusedFile.safeParse(JSON.parse(readFileSync(path, 'utf8')))
+  if (!record.success) return []
+  const { id, to, error } = record.data
+  return [{ id, to, error: ClaudeNetError.fromBody({ error }) }]
+}
+
+function list(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter(file => /^\d{12}-.*\.json$/.test(file))
+    .sort()
+}

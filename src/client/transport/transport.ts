@@ -1,0 +1,27 @@
+import type { IncomingMessage } from 'node:http'
+
+export interface TransportRequest {
+  method: string
+  /** Path with query. */
+  path: string
+  headers: Record<string, string>
+  body?: string
+  signal?: AbortSignal
+}
+
+/**
+ * How requests reach the hub. What is promised here is tested for every transport by `test/suites/transport-suite.ts`.
+ */
+export interface Transport {
+  /** The hub as a person would name it: `http://10.0.3.1:3500`. */
+  readonly label: string
+
+  /**
+   * Sends one request and answers its response, whose body is yet to be read. Throws `unavailable` when no answer came: then
+   * the hub may have the request or not, and only requests that may be repeated should be sent again.
+   */
+  request(request: TransportRequest): Promise<IncomingMessage>
+
+  /** Ends idle connections, so that the process can end. */
+  close(): void
+}

@@ -1,0 +1,54 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { HubClient } from '../client/hub-client.ts'
+import type { Machine } from '../client/machine.ts'
+import { api } from '../protocol/api.ts'
+import type { InboxAnswer } from '../protocol/messages.ts'
+import { count } from '../text/spans.ts'
+import { type InboxText, inboxText, maxAnswerBytes } from './inbox-text.ts'
+import { pages } from './read-state.ts'
+
+/** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
+export async function readInboxText({ client, home }: Machine, limit: number | undefined): Promise<InboxText> {
+  const { messages, unread } = await readUnread(client, limit)
+  const fileOf = ({ id }: { id: string }) => join(home.inboxDir, `${id}.txt`)
+  const answer = inboxText({ messages, unread, now: client.now(), fileOf })
+  if (answer.cut) {
+    const file = fileOf(answer.cut)
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    writeFileSync(file, answer.cut.body, { mode: 0o600 })
+  }
+  return answer
+}
+
+/** Acks `ids` now: the caller names what it was given before. Answers a sentence. */
+export async function ackByIds(client: HubClient, ids: string[]): Promise<string> {
+  let acked = 0
+  let unread = 0
+  const unknown: string[] = []
+  for (const page of pages(ids)) {
+    const answer = await client.call(api.ackInbox, { body: { ids: page } })
+    acked += answer.acked.length
+    unread = answer.unread
+    unknown.push(...answer.unknown)
+  }
+  const never = unknown.length > 0 ? ` Never in this inbox: ${unknown.join(', ')}.` : ''
+  return `Acked ${count(acked, 'message')}; ${unread} unread.${never}`
+}
+
+/** Unread messages, page after page, until there are no more, `limit` is reached, or an answer could hold no more anyway. */
+async function readUnread(
+  client: HubClient,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<Pick<InboxAnswer, 'messages' | 'unread'>> {
+  const messages: InboxAnswer['messages'] = []
+  let bytes = 0
+  let after: string | undefined
+  for (;;) {
+    const page = await client.call(api.readInbox, { query: { limit: Math.min(100, limit - messages.length), after } })
+    messages.push(...page.messages)
+    bytes += page.messages.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0)
+    after = page.cursor
+    if (page.more === 0 || messages.length >= limit || bytes > maxAnswerBytes) return { messages, unread: page.unread }
+  }
+}

@@ -1,0 +1,106 @@
+import type { HubClient } from '../client/hub-client.ts'
+import { api } from '../protocol/api.ts'
+import { maxPage } from '../protocol/messages.ts'
+
+/** How long an answer may have been on its way before what it showed counts as seen, in ms. */
+const settleMs = 5000
+
+type RequestId = string | number
+
+/**
+ * What this session was shown and has acked, on its way to the hub.
+ *
+ * A message that an answer shows is `fetched` when that answer has been written to the client, and, if the call asked for it,
+ * acked when the client shows that it lives on: with its next request, or 5 s later with stdin open and the call not
+ * cancelled. A client that dies in between never told its model, so the hub hears nothing and shows the messages again.
+ */
+export class ReadState {
+  readonly #client: () => HubClient
+  readonly #session: string
+  /** What answers show that have not been written yet, by their request. */
+  readonly #answering = new Map<RequestId, { shown: string[]; ack: boolean }>()
+  /** Written, to be acked once the client shows that it lives. */
+  readonly #unconfirmed = new Map<RequestId, { ids: string[]; timer: NodeJS.Timeout }>()
+  /** To be acked: the client lives. Kept until the hub has answered. */
+  readonly #confirmed = new Set<string>()
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(client: () => HubClient, session: string) {
+    this.#client = client
+    this.#session = session
+  }
+
+  /** The answer to `request` shows these messages and, with `ack`, marks them as read. */
+  answerShows(request: RequestId, shown: string[], ack: boolean): void {
+    if (shown.length > 0) this.#answering.set(request, { shown, ack })
+  }
+
+  /** The answer to `request` has been written to the client. */
+  answerWritten(request: RequestId): void {
+    const answer = this.#answering.get(request)
+    if (!answer) return
+    this.#answering.delete(request)
+    this.#enqueue(() => this.#tellFetched(answer.shown))
+    if (!answer.ack) return
+    const timer = setTimeout(() => this.#confirm(), settleMs)
+    this.#unconfirmed.set(request, { ids: answer.shown, timer })
+  }
+
+  /** The client has sent something: it lives, and has what was written before. */
+  clientSpoke(): void {
+    if (this.#unconfirmed.size > 0) this.#confirm()
+  }
+
+  /** The client gave `request` up: it will not show that answer. */
+  cancelled(request: RequestId): void {
+    this.#answering.delete(request)
+    clearTimeout(this.#unconfirmed.get(request)?.timer)
+    this.#unconfirmed.delete(request)
+  }
+
+  /** Acks that the client's messages so far call for have left, or could not: then they are tried again at the next call. */
+  async settled(): Promise<void> {
+    this.#enqueue(() => this.#tellAcked())
+    await this.#work
+  }
+
+  /** Forgets what was not confirmed; what was is sent, if the hub is quick. */
+  async close(): Promise<void> {
+    for (const { timer } of this.#unconfirmed.values()) clearTimeout(timer)
+    this.#unconfirmed.clear()
+    await this.settled()
+  }
+
+  #confirm(): void {
+    for (const { ids, timer } of this.#unconfirmed.values()) {
+      clearTimeout(timer)
+      for (const id of ids) this.#confirmed.add(id)
+    }
+    this.#unconfirmed.clear()
+    this.#enqueue(() => this.#tellAcked())
+  }
+
+  #enqueue(step: () => Promise<void>): void {
+    this.#work = this.#work.then(step).catch(() => {
+      // A hub out of reach: receipts are not worth an error. Acks stay in #confirmed for the next try.
+    })
+  }
+
+  async #tellFetched(ids: string[]): Promise<void> {
+    for (const page of pages(ids)) {
+      await this.#client().call(api.markFetched, { body: { ids: page, session: this.#session } })
+    }
+  }
+
+  async #tellAcked(): Promise<void> {
+    for (const page of pages([...this.#confirmed])) {
+      await this.#client().call(api.ackInbox, { body: { ids: page } })
+      for (const id of page) this.#confirmed.delete(id)
+    }
+  }
+}
+
+/** The ids in portions that one request may carry. */
+export function pages(ids: string[]): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / maxPage) }, (_, n) => ids.slice(n * maxPage, (n + 1) * maxPage))
+}

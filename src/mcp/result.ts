@@ -1,0 +1,18 @@
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { visible } from '../text/visible.ts'
+
+/** A tool's answer. Text alone: beside a `structuredContent` Claude would be shown only its JSON. */
+export function textResult(...paragraphs: string[]): CallToolResult {
+  return { content: [{ type: 'text', text: paragraphs.filter(text => text !== '').join('\n\n') }] }
+}
+
+/** What went wrong and what to do next, marked as an error. */
+export function errorResult(error: unknown, ...before: string[]): CallToolResult {
+  return { ...textResult(...before, errorText(error)), isError: true }
+}
+
+export function errorText(error: unknown): string {
+  if (error instanceof ClaudeNetError) return visible(`${error.message}\n${error.hint}`)
+  return `claude-net failed: ${visible(error instanceof Error ? error.message : String(error))}`
+}

@@ -1,0 +1,123 @@
+import type { McpServer } from '@modelcontextprotocol/server'
+import * as z from 'zod'
+import type { Machine } from '../client/machine.ts'
+import { api } from '../protocol/api.ts'
+import { MessageId, messageIdFor, newMessageId } from '../protocol/ids.ts'
+import { Intent } from '../protocol/messages.ts'
+import { visibleLine } from '../text/visible.ts'
+import { ackByIds, readInboxText } from './inbox-tool.ts'
+import { descriptions } from './instructions.ts'
+import { machinesText } from './machines-tool.ts'
+import type { ReadState } from './read-state.ts'
+import { errorResult, textResult } from './result.ts'
+import { sentText } from './send-tool.ts'
+
+export interface ToolContext {
+  /** Opens this machine; throws while it has not joined. */
+  machine: () => Machine
+  readState: ReadState
+  /** Names this session among all that ever were, so that a call's id seeds a message id that no other call has. */
+  sessionSeed: string
+}
+
+/** Loaded at once instead of behind a tool search: an agent that must search for its inbox does not look into it. */
+const alwaysLoad = { 'anthropic/alwaysLoad': true }
+
+/** Registers the three tools. Every answer first tells what became of sends that had to wait and were refused. */
+export function registerTools(server: McpServer, { machine, readState, sessionSeed }: ToolContext): void {
+  server.registerTool(
+    'claude_net_send',
+    {
+      title: 'Send a message',
+      description: descriptions.send,
+      inputSchema: z.object({
+        to: z.string().min(1).describe('A member, alias or group; several separated by commas; or "all"'),
+        message: z.string().min(1).describe('The text'),
+        reply_to: MessageId.optional().describe('Id of the message this answers; acks it'),
+        intent: Intent.optional().describe(
+          'request: wants an answer (default). inform: wants none. urgent: should be seen now',
+        ),
+      }),
+      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+      _meta: alwaysLoad,
+    },
+    ({ to, message, reply_to, intent }, { mcpReq }) =>
+      answer(machine, readState, async ({ outbox, client }) => {
+        const toolUse = mcpReq._meta?.['claudecode/toolUseId']
+        const id = typeof toolUse === 'string' ? messageIdFor(`${sessionSeed}/${toolUse}`) : newMessageId()
+        const names = to
+          .split(',')
+          .map(name => name.trim())
+          .filter(name => name !== '')
+        const sent = await outbox.send({
+          id,
+          to: names.length === 1 ? names[0]! : names,
+          body: message,
+          replyTo: reply_to,
+          intent,
+        })
+        return sentText(sent, client.now())
+      }),
+  )
+
+  server.registerTool(
+    'claude_net_inbox',
+    {
+      title: 'Read the inbox',
+      description: descriptions.inbox,
+      inputSchema: z.object({
+        limit: z.number().int().min(1).optional().describe('Show at most this many; default all that fit'),
+        ack: z
+          .union([z.boolean(), z.array(MessageId).min(1)])
+          .optional()
+          .describe('true: mark what this answer shows as read. A list of ids: mark those, show nothing'),
+      }),
+      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+      _meta: alwaysLoad,
+    },
+    ({ limit, ack }, { mcpReq }) =>
+      answer(machine, readState, async opened => {
+        if (Array.isArray(ack)) return ackByIds(opened.client, ack)
+        const { text, shown } = await readInboxText(opened, limit)
+        readState.answerShows(
+          mcpReq.id,
+          shown.map(({ id }) => id),
+          ack === true,
+        )
+        return text
+      }),
+  )
+
+  server.registerTool(
+    'claude_net_machines',
+    {
+      title: 'List machines and people',
+      description: descriptions.machines,
+      annotations: { readOnlyHint: true, openWorldHint: true },
+      _meta: alwaysLoad,
+    },
+    () =>
+      answer(machine, readState, async ({ client }) => machinesText(await client.call(api.listMachines), client.now())),
+  )
+}
+
+/** Runs one tool: earlier acks first, so that this call's reading shows their effect; then notices; then the answer. */
+async function answer(machine: () => Machine, readState: ReadState, work: (machine: Machine) => Promise<string>) {
+  let notices: string[] = []
+  try {
+    const opened = machine()
+    await readState.settled()
+    const text = await work(opened)
+    notices = refusedNotices(opened)
+    return textResult(...notices, text)
+  } catch (error) {
+    return errorResult(error, ...notices)
+  }
+}
+
+function refusedNotices({ outbox }: Machine): string[] {
+  return outbox.takeRefused().map(({ id, to, error }) => {
+    const whom = visibleLine([to].flat().join(', '), 100)
+    return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`
+  })
+}

@@ -1,0 +1,13 @@
+/** A span of time in words, rounded down: `just now`, `5 min ago`, `3 h ago`, `2 days ago`. Both in ms since 1970. */
+export function ago(then: number, now: number): string {
+  const seconds = Math.max(0, (now - then) / 1000)
+  if (seconds < 45) return 'just now'
+  if (seconds < 3600) return `${Math.max(1, Math.floor(seconds / 60))} min ago`
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`
+  return `${Math.floor(seconds / 86400)} days ago`
+}
+
+/** `1 message`, `2 messages`. */
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`
+}
