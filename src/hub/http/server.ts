@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { ZodError, ZodType } from 'zod'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
@@ -41,7 +41,7 @@ export interface ServerOptions {
 export function createServer({ hub, log, hosts, clientFile: clientPath }: ServerOptions): FastifyInstance {
   const server = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxRequestBytes,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',

@@ -1,0 +1,16 @@
+import type { Reporter, TestModule } from 'vitest/node'
+
+/** Prints `N passed, N failed, N skipped` as the very last line, for people and for CI. */
+export default class ClosingLine implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
+    const counts = { passed: 0, failed: unhandled.length, skipped: 0, pending: 0 }
+    for (const module of modules) {
+      const tests = [...module.children.allTests()]
+      for (const test of tests) counts[test.result().state]++
+      // A file that does not even load has no tests to count.
+      if (tests.length === 0 && module.state() === 'failed') counts.failed++
+    }
+    const line = `${counts.passed} passed, ${counts.failed + counts.pending} failed`
+    process.once('exit', () => console.log(counts.skipped > 0 ? `${line}, ${counts.skipped} skipped` : line))
+  }
+}

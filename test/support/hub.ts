@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { HubClient } from '../../src/client/hub-client.ts'
+import { DirectTransport } from '../../src/client/transport/direct.ts'
+import { api } from '../../src/protocol/api.ts'
+import type { MemberKind } from '../../src/protocol/messages.ts'
+import { mintToken } from '../../src/protocol/token.ts'
+import { cleanEnv, hubNode, program } from './program.ts'
+import { tempDir } from './temp.ts'
+
+export interface StartHubOptions {
+  /** Default: a fresh directory of the running test. */
+  dataDir?: string
+  /** Default: any free port, kept over restarts. */
+  port?: number
+  /** More of hub.json. */
+  config?: Record<string, unknown>
+  /** What the hub process is started with in front, such as `['strace', …]`. */
+  wrapper?: string[]
+  env?: Record<string, string>
+}
+
+/** A joined member with a client that speaks for it. */
+export interface TestMember {
+  name: string
+  token: string
+  client: HubClient
+}
+
+/**
+ * A real hub in a process of its own, over real TCP on loopback. It ends with the running test; a test that left it in a state
+ * in which SIGTERM does not end it within 5 s fails.
+ */
+export class TestHub {
+  readonly dataDir: string
+  readonly #options: StartHubOptions
+  #process: ChildProcess | undefined
+  #port: number
+  readonly #clients: HubClient[] = []
+
+  constructor(options: StartHubOptions) {
+    this.#options = options
+    this.dataDir = options.dataDir ?? join(tempDir('hub'), 'data')
+    this.#port = options.port ?? 0
+  }
+
+  get url(): URL {
+    return new URL(`http://127.0.0.1:${this.#port}`)
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get pid(): number {
+    return this.#process!.pid!
+  }
+
+  /** The log of all starts, in JSON lines. */
+  get log(): string {
+    return readFileSync(this.#logFile, 'utf8')
+  }
+
+  get adminToken(): string {
+    return readFileSync(join(this.dataDir, 'admin.token'), 'utf8').trim()
+  }
+
+  /** Starts the process and resolves when it listens. Throws with its log when it ends instead. */
+  async start(): Promise<void> {
+    mkdirSync(this.dataDir, { recursive: true, mode: 0o700 })
+    const urlFile = join(this.dataDir, 'hub.url')
+    rmSync(urlFile, { force: true })
+    const configFile = `${this.dataDir}.hub.json`
+    const { config, wrapper = [], env } = this.#options
+    writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', ...config }))
+    const args = [program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
+    const [command, ...rest] = [...wrapper, hubNode, ...args]
+    const log = openSync(this.#logFile, 'a')
+    const child = spawn(command!, rest, { stdio: ['ignore', log, log], env: cleanEnv(env) })
+    this.#process = child
+    while (!existsSync(urlFile)) {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(`The hub ended (${child.exitCode ?? child.signalCode}) instead of starting:\n${this.log}`)
+      }
+      await delay(5)
+    }
+    this.#port = Number(new URL(readFileSync(urlFile, 'utf8').trim()).port)
+  }
+
+  /** Sends `signal` and waits for the end. Answers the exit status, or the signal that ended it. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
+    const child = this.#process!
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal)
+      await once(child, 'exit', { signal: AbortSignal.timeout(5000) })
+    }
+    return child.exitCode ?? child.signalCode!
+  }
+
+  /** kill -9, then a new process on the same directory and port. */
+  async crashAndRestart(): Promise<void> {
+    await this.stop('SIGKILL')
+    await this.start()
+  }
+
+  /** Resolves with the exit status when the process ends by itself. */
+  async ended(): Promise<number | string> {
+    const child = this.#process!
+    if (child.exitCode === null && child.signalCode === null)
+      await once(child, 'exit', { signal: AbortSignal.timeout(10_000) })
+    return child.exitCode ?? child.signalCode!
+  }
+
+  /** A client that speaks with `token`, or with none. Closed with the test. */
+  client(token?: string, timeoutMs?: number): HubClient {
+    const client = new HubClient({ transport: new DirectTransport(this.url), token, timeoutMs })
+    this.#clients.push(client)
+    return client
+  }
+
+  /** Invites and joins a member over the public API. */
+  async join(name: string, kind: MemberKind = 'machine', owner?: string): Promise<TestMember> {
+    const { code } = await this.client(this.adminToken).call(api.invite, { body: { name, kind, owner } })
+    const token = mintToken(kind)
+    await this.client().call(api.join, { body: { code, machine: name, token } })
+    return { name, token, client: this.client(token) }
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.close()
+    if (this.#process) await this.stop()
+  }
+
+  get #logFile(): string {
+    return `${this.dataDir}.log`
+  }
+}
+
+/** Starts a hub for the running test. */
+export async function startHub(options: StartHubOptions = {}): Promise<TestHub> {
+  const hub = new TestHub(options)
+  onTestFinished(() => hub.close())
+  await hub.start()
+  return hub
+}

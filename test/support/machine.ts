@@ -1,0 +1,83 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Client } from '@modelcontextprotocol/client'
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+import { onTestFinished } from 'vitest'
+import type { TestHub } from './hub.ts'
+import { cleanEnv, machineNode, program, type Ran, type RunOptions, run } from './program.ts'
+import { tempDir } from './temp.ts'
+
+export interface ToolAnswer {
+  text: string
+  isError: boolean
+}
+
+/** A Claude Code session's MCP server, driven by the official client over stdio. */
+export interface McpSession {
+  client: Client
+  /** The server process. */
+  pid: number
+  /** Calls `claude_net_<tool>`. `toolUseId` is what Claude Code would put into `_meta`. */
+  call: (tool: 'send' | 'inbox' | 'machines', args?: Record<string, unknown>, toolUseId?: string) => Promise<ToolAnswer>
+  close: () => Promise<void>
+}
+
+/** A machine's side on disk, joined to a hub, with a home directory of its own. */
+export class TestMachine {
+  readonly name: string
+  /** `CLAUDE_NET_HOME`. */
+  readonly home: string
+  /** `HOME`. */
+  readonly userHome: string
+
+  constructor(name: string, userHome: string) {
+    this.name = name
+    this.userHome = userHome
+    this.home = join(userHome, '.claude-net')
+  }
+
+  get env(): Record<string, string> {
+    return { HOME: this.userHome, CLAUDE_NET_HOME: this.home }
+  }
+
+  /** Runs one command as this machine. */
+  run(args: string[], options: RunOptions = {}): Promise<Ran> {
+    return run(args, { ...options, env: { ...this.env, ...options.env } })
+  }
+
+  /** Starts an MCP server as Claude Code would, and connects to it. Ends with the test. */
+  async mcp(env: Record<string, string> = {}): Promise<McpSession> {
+    const client = new Client({ name: 'claude-code', version: '2.1.330' })
+    const transport = new StdioClientTransport({
+      command: machineNode,
+      args: [program, 'mcp'],
+      env: cleanEnv({ ...this.env, ...env }),
+    })
+    onTestFinished(() => client.close())
+    await client.connect(transport)
+    return {
+      client,
+      pid: transport.pid!,
+      close: () => client.close(),
+      call: async (tool, args = {}, toolUseId) => {
+        const _meta = toolUseId === undefined ? undefined : { 'claudecode/toolUseId': toolUseId }
+        const result = await client.callTool({ name: `claude_net_${tool}`, arguments: args, _meta })
+        const text = result.content.map(part => (part.type === 'text' ? part.text : '')).join('')
+        return { text, isError: result.isError === true }
+      },
+    }
+  }
+}
+
+/** Makes a machine that has joined `hub`, as `join` would leave it on disk, without running the installer. */
+export async function startMachine(hub: TestHub, name: string, owner?: string): Promise<TestMachine> {
+  const { token } = await hub.join(name, 'machine', owner)
+  const machine = new TestMachine(name, tempDir(name))
+  mkdirSync(machine.home, { recursive: true, mode: 0o700 })
+  writeFileSync(
+    join(machine.home, 'config.json'),
+    JSON.stringify({ machine: name, sshHost: 'local', hub: hub.url.origin }),
+  )
+  writeFileSync(join(machine.home, 'token'), `${token}\n`, { mode: 0o600 })
+  return machine
+}

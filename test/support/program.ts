@@ -1,0 +1,48 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+/** The built file that machines get, and that everything under test runs. */
+export const program = join(import.meta.dirname, '../../dist/claude-net.mjs')
+
+/** Node for the hub: the one that runs the tests. */
+export const hubNode = process.execPath
+
+/** Node for the machine's side: the system's, which may be older, when npm tells which that is. */
+export const machineNode = process.env.npm_node_execpath ?? process.execPath
+
+export interface Ran {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface RunOptions {
+  env?: Record<string, string>
+  input?: string
+  node?: string
+  cwd?: string
+}
+
+/** A clean environment: nothing of the developer's own machine leaks into a test. */
+export function cleanEnv(env: Record<string, string> = {}): Record<string, string> {
+  return { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', ...env }
+}
+
+/** Runs one command of the program to its end. */
+export async function run(args: string[], { env, input = '', node = machineNode, cwd }: RunOptions = {}): Promise<Ran> {
+  const child = spawn(node, [program, ...args], { env: cleanEnv(env), cwd })
+  child.stdin.end(input)
+  const [stdout, stderr, [code]] = await Promise.all([
+    collect(child, 'stdout'),
+    collect(child, 'stderr'),
+    once(child, 'close'),
+  ])
+  return { code: code as number | null, stdout, stderr }
+}
+
+async function collect(child: ChildProcessWithoutNullStreams, name: 'stdout' | 'stderr'): Promise<string> {
+  let text = ''
+  for await (const chunk of child[name].setEncoding('utf8')) text += chunk
+  return text
+}

@@ -1,0 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFailed, onTestFinished } from 'vitest'
+
+/** A fresh directory for the running test; removed when it passes, kept and named when it fails. */
+export function tempDir(purpose = 'test'): string {
+  const dir = mkdtempSync(join(tmpdir(), `claude-net-${purpose}-`))
+  let keep = false
+  onTestFailed(() => {
+    keep = true
+    console.log(`kept for a look: ${dir}`)
+  })
+  onTestFinished(() => {
+    if (!keep) rmSync(dir, { recursive: true, force: true })
+  })
+  return dir
+}
