@@ -36,6 +36,7 @@ export class LocalJournal implements Journal {
   #scheduled = false
   #stopped: ClaudeNetError | undefined
   #idle: (() => void) | undefined
+  #closed: Promise<void> | undefined
 
   constructor(state: State, options: LocalJournalOptions) {
     this.#state = state
@@ -51,13 +52,18 @@ export class LocalJournal implements Journal {
     })
   }
 
-  async close(): Promise<void> {
-    if (this.#queue.length > 0) await new Promise<void>(resolve => (this.#idle = resolve))
-    this.#stopped ??= stopping()
+  close(): Promise<void> {
+    this.#closed ??= this.#finish()
+    return this.#closed
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#queue.length > 0) await new Promise<void>(resolve => (this.#idle = resolve))
+    this.#stopped ??= stopping()
   }
 
   #schedule(): void {
