@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import type { Command } from '../src/hub/state/commands.ts'
+import { memberByName } from '../src/hub/state/members.ts'
+import type { ClaudeNetError } from '../src/protocol/errors.ts'
+import { carriedOut, inboxOf, invite, journalSuite, send } from './suites/journal-suite.ts'
+import { type OpenLocalJournal, openLocalJournal } from './support/local-journal.ts'
+
+journalSuite('local', openLocalJournal)
+
+/** Machines ana (1), ben (2) and cat (3). */
+async function start(): Promise<OpenLocalJournal> {
+  const opened = await openLocalJournal()
+  for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))
+  return opened
+}
+
+/** A command from a program newer than this one. */
+const unknownCommand = { type: 'message.teleport' } as unknown as Command
+
+describe('one transaction for many', () => {
+  test('what is submitted in one turn is one commit on disk', async () => {
+    const { journal, file } = await start()
+    const before = commitsIn(`${file}-wal`)
+    await Promise.all(Array.from({ length: 50 }, () => journal.submit(send())))
+    expect(commitsIn(`${file}-wal`) - before).toBe(1)
+  })
+
+  test('what is submitted one after the other is one commit each, so each is durable before its answer', async () => {
+    const { journal, file } = await start()
+    const before = commitsIn(`${file}-wal`)
+    for (let i = 0; i < 5; i++) await journal.submit(send())
+    expect(commitsIn(`${file}-wal`) - before).toBe(5)
+  })
+
+  test('a batch is bounded, so that no sender waits for thousands of others', async () => {
+    const { journal, file } = await start()
+    const before = commitsIn(`${file}-wal`)
+    await Promise.all(Array.from({ length: 1200 }, () => journal.submit(send())))
+    expect(commitsIn(`${file}-wal`) - before).toBeGreaterThanOrEqual(3)
+  })
+})
+
+describe('a command that throws', () => {
+  test.each([0, 1, 2])('answers internal from place %i of a batch, and its neighbours are stored', async place => {
+    const opened = await start()
+    const commands: Command[] = [send({ body: 'one' }), send({ body: 'two' })]
+    commands.splice(place, 0, unknownCommand)
+    const outcomes = await Promise.all(commands.map(command => opened.journal.submit(command)))
+    expect(outcomes.map(outcome => (outcome.ok ? 'ok' : outcome.refusal.code))).toEqual(
+      commands.map(command => (command === unknownCommand ? 'internal' : 'ok')),
+    )
+    await opened.crash()
+    expect(inboxOf(opened.state, 'ben')).toEqual(['one', 'two'])
+    expect(opened.bugs).toMatchObject([{ entry: { command: { type: 'message.teleport' } } }])
+    expect(opened.storageErrors).toEqual([])
+  })
+
+  test('a command that throws after it has written leaves nothing of itself', async () => {
+    const opened = await start()
+    const outcomes = await Promise.all([
+      opened.journal.submit(send({ body: 'one' })),
+      // The member goes in first; then the invitation breaks on its end, which is no number.
+      opened.journal.submit({ ...invite('dan'), lifeS: Number.NaN }),
+      opened.journal.submit(send({ body: 'two' })),
+    ])
+    expect(outcomes.map(outcome => outcome.ok)).toEqual([true, false, true])
+    expect(outcomes[1]).toMatchObject({ refusal: { code: 'internal' } })
+    await opened.crash()
+    expect(inboxOf(opened.state, 'ben')).toEqual(['one', 'two'])
+    expect(memberByName(opened.state.db, 'dan')).toBeUndefined()
+  })
+
+  test('its id is not bound: the same message, once it can be applied, is stored', async () => {
+    const opened = await start()
+    const command = send({ by: 99 })
+    expect(await opened.journal.submit(command)).toMatchObject({ ok: false, refusal: { code: 'internal' } })
+    expect(carriedOut(await opened.journal.submit({ ...command, by: 1 }))).toMatchObject({ repeated: false })
+  })
+})
+
+describe('effects', () => {
+  test('are told once the entry is durable, before its submitter hears', async () => {
+    const opened = await start()
+    const heard: string[] = []
+    opened.effects.push = () => heard.push(`effects, ben has ${inboxOf(opened.state, 'ben').length}`)
+    await opened.journal.submit(send()).then(() => heard.push('submitter'))
+    expect(heard).toEqual(['effects, ben has 1', 'submitter'])
+  })
+
+  test('name the recipients of a message, and nobody when it is repeated or refused', async () => {
+    const opened = await start()
+    opened.effects.length = 0
+    const command = send({ to: ['ben', 'cat'] })
+    await opened.journal.submit(command)
+    await opened.journal.submit(command)
+    await opened.journal.submit(send({ to: ['nobody'] }))
+    expect(opened.effects.map(({ wake = [] }) => wake)).toEqual([[2, 3], [], []])
+  })
+})
+
+describe('a disk that refuses', () => {
+  test('a full disk answers unavailable to all who wait, and once there is room the same sends go through', async () => {
+    const opened = await start()
+    const room = fillDisk(opened)
+    const commands = Array.from({ length: 5 }, (_, index) => send({ body: `${index}`.padEnd(20_000, '.') }))
+    const refused = await Promise.allSettled(commands.map(command => opened.journal.submit(command)))
+    for (const each of refused) {
+      expect(each).toMatchObject({ status: 'rejected', reason: { code: 'unavailable', settled: false } })
+      expect((each as { reason: ClaudeNetError }).reason.message).toMatch(/disk is full/)
+    }
+    expect(opened.storageErrors).toMatchObject([{ fatal: false }])
+    expect(inboxOf(opened.state, 'ben')).toEqual([])
+
+    room.make()
+    const outcomes = await Promise.all(commands.map(command => opened.journal.submit(command)))
+    expect(outcomes.map(outcome => carriedOut(outcome))).toMatchObject(commands.map(() => ({ repeated: false })))
+    await opened.crash()
+    expect(inboxOf(opened.state, 'ben')).toEqual(commands.map(command => command.body))
+  })
+
+  test('any other storage error stops the journal for good, and says so', async () => {
+    const opened = await start()
+    // SQLite refuses to write (SQLITE_READONLY), as it would on a file system that was remounted read-only.
+    opened.state.db.execute('pragma query_only = 1')
+    const refused = await Promise.allSettled([opened.journal.submit(send()), opened.journal.submit(send())])
+    expect(refused).toMatchObject([
+      { status: 'rejected', reason: { code: 'unavailable' } },
+      { status: 'rejected', reason: { code: 'unavailable' } },
+    ])
+    expect(opened.storageErrors).toMatchObject([{ fatal: true }])
+
+    // That the disk works again is no reason to trust it: only a restart finds out what is on it.
+    opened.state.db.execute('pragma query_only = 0')
+    await expect(opened.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
+    expect(inboxOf(opened.state, 'ben')).toEqual([])
+    await opened.reopen()
+    await opened.journal.submit(send({ body: 'after the restart' }))
+    expect(inboxOf(opened.state, 'ben')).toEqual(['after the restart'])
+  })
+
+  test('what waits behind the storage error is refused too, none of it stored', async () => {
+    const opened = await start()
+    opened.state.db.execute('pragma query_only = 1')
+    const all = await Promise.allSettled(Array.from({ length: 1200 }, () => opened.journal.submit(send())))
+    expect(all.filter(({ status }) => status === 'rejected')).toHaveLength(1200)
+    await opened.journal.close()
+    await opened.crash()
+    expect(inboxOf(opened.state, 'ben')).toEqual([])
+  })
+})
+
+test('time is the journal clock, which may step back; only seq orders', async () => {
+  const opened = await start()
+  opened.now = () => Date.parse('2026-03-01T12:00:00.000Z')
+  await opened.journal.submit(send({ body: 'first' }))
+  opened.now = () => Date.parse('2026-03-01T11:00:00.000Z')
+  const second = carriedOut(await opened.journal.submit(send({ body: 'second' })))
+  expect(second).toMatchObject({ sentAt: Date.parse('2026-03-01T11:00:00.000Z') })
+  expect(inboxOf(opened.state, 'ben')).toEqual(['first', 'second'])
+})
+
+/** Lets the database grow no further, as on a full disk (SQLITE_FULL), until room is made. */
+function fillDisk({ state }: OpenLocalJournal): { make: () => void } {
+  const { page_count: pages } = state.db.get<{ page_count: number }>('pragma page_count')!
+  state.db.execute(`pragma max_page_count = ${pages}`)
+  return { make: () => state.db.execute('pragma max_page_count = 1000000') }
+}
+
+/** How many transactions a write-ahead log holds: frames that end one name the database's size (sqlite.org/fileformat2.html#walformat). */
+function commitsIn(walFile: string): number {
+  const wal = readFileSync(walFile)
+  const frameBytes = 24 + wal.readUInt32BE(8)
+  const salt = wal.subarray(16, 24)
+  let commits = 0
+  for (let at = 32; at + frameBytes <= wal.length; at += frameBytes) {
+    if (!wal.subarray(at + 8, at + 16).equals(salt)) break
+    if (wal.readUInt32BE(at + 4) > 0) commits++
+  }
+  return commits
+}

@@ -1,0 +1,73 @@
+import { copyFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { Journal } from '../../src/hub/journal/journal.ts'
+import { LocalJournal } from '../../src/hub/journal/local.ts'
+import type { Effects, Entry } from '../../src/hub/state/commands.ts'
+import { State } from '../../src/hub/state/state.ts'
+import type { OpenJournal } from '../suites/journal-suite.ts'
+import { tempDir } from './temp.ts'
+
+/** The local journal over a real SQLite file, with what it said to the world outside. */
+export class OpenLocalJournal implements OpenJournal {
+  /** The wall clock that the journal sees, ms since 1970. */
+  now = Date.now
+  journal!: Journal
+  state!: State
+  readonly effects: Effects[] = []
+  readonly bugs: { entry: Entry; error: unknown }[] = []
+  readonly storageErrors: { error: unknown; fatal: boolean }[] = []
+  readonly #dir: string
+  #generation = 0
+
+  /** Starts a history of its own in `dir`. */
+  constructor(dir: string) {
+    this.#dir = dir
+    this.#open()
+  }
+
+  /** The database file in use. Its write-ahead log is beside it, `-wal` appended. */
+  get file(): string {
+    return join(this.#dir, `hub-${this.#generation}.db`)
+  }
+
+  async reopen(): Promise<void> {
+    await this.close()
+    this.#open()
+  }
+
+  /** What a kill would leave is in the two files now: a copy of them is opened, and the original forgotten. */
+  async crash(): Promise<void> {
+    const left = this.file
+    const { journal, state } = this
+    this.#generation++
+    for (const suffix of ['', '-wal']) {
+      if (existsSync(left + suffix)) copyFileSync(left + suffix, this.file + suffix)
+    }
+    this.#open()
+    await journal.close()
+    state.close()
+  }
+
+  async close(): Promise<void> {
+    await this.journal.close()
+    this.state.close()
+  }
+
+  #open(): void {
+    this.state = new State(this.file)
+    this.journal = new LocalJournal(this.state, {
+      now: () => this.now(),
+      onEffects: effects => this.effects.push(effects),
+      onBug: (entry, error) => this.bugs.push({ entry, error }),
+      onStorageError: (error, fatal) => this.storageErrors.push({ error, fatal }),
+    })
+  }
+}
+
+/** A local journal for the running test. */
+export async function openLocalJournal(): Promise<OpenLocalJournal> {
+  const opened = new OpenLocalJournal(tempDir('journal'))
+  onTestFinished(() => opened.close())
+  return opened
+}
