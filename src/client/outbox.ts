@@ -47,9 +47,9 @@ export class Outbox {
     this.#client = client
   }
 
-  /** Sends, or keeps what no hub answered. Throws what the hub refused; then nothing is kept. */
-  send(request: SendRequest): Promise<Sent> {
-    const kept = { ...request, id: request.id ?? newMessageId() }
+  /** Sends, or keeps what no hub answered. Throws what is malformed or what the hub refused; then nothing is kept. */
+  async send(request: SendRequest): Promise<Sent> {
+    const kept = wellFormed({ ...request, id: request.id ?? newMessageId() })
     const result = this.#turn.then(() => this.#sendInTurn(kept))
     this.#turn = result.catch(() => {})
     return result
@@ -200,6 +200,18 @@ export class Outbox {
       throw error
     }
   }
+}
+
+/** Checked before it is sent or kept: a kept message that turns out malformed would be refused when nobody waits any more. */
+function wellFormed(request: Kept): Kept {
+  const result = Kept.safeParse(request)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new ClaudeNetError(
+    'invalid',
+    `${issue?.path.join('.')}: ${issue?.message}`,
+    'Correct it and send again; nothing was sent.',
+  )
 }
 
 function readRefused(path: string): Refused[] {

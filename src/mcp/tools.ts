@@ -30,7 +30,7 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
     {
       title: 'Send a message',
       description: descriptions.send,
-      inputSchema: z.object({
+      inputSchema: z.strictObject({
         to: z.string().min(1).describe('A member, alias or group; several separated by commas; or "all"'),
         message: z.string().min(1).describe('The text'),
         reply_to: MessageId.optional().describe('Id of the message this answers; acks it'),
@@ -65,7 +65,7 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
     {
       title: 'Read the inbox',
       description: descriptions.inbox,
-      inputSchema: z.object({
+      inputSchema: z.strictObject({
         limit: z.number().int().min(1).optional().describe('Show at most this many; default all that fit'),
         ack: z
           .union([z.boolean(), z.array(MessageId).min(1)])

@@ -29,7 +29,7 @@ const TypedName = z.string().trim().min(1).max(100)
 
 export const SendRequest = z.strictObject({
   id: MessageId.optional(),
-  to: z.union([TypedName, z.array(TypedName).min(1).max(maxNames)]),
+  to: z.union([TypedName, z.array(TypedName).min(1, 'it names nobody').max(maxNames)]),
   body: WellFormed.min(1, 'a message needs a text'),
   replyTo: MessageId.optional(),
   intent: Intent.optional(),
