@@ -17,6 +17,8 @@ export class SseStream {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
+      // A stream that has ended has no next request to wait for: kept alive, its connection would hold up a hub that stops.
+      connection: 'close',
     })
     response.flushHeaders()
   }
