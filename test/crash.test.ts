@@ -1,0 +1,64 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { check } from './support/checker.ts'
+import { dumpInboxes } from './support/dump.ts'
+import { History } from './support/history.ts'
+import { startHub } from './support/hub.ts'
+import { printedSeed, seededRandom } from './support/random.ts'
+import { tempDir } from './support/temp.ts'
+import { readAlong, sendAlong } from './support/traffic.ts'
+
+/**
+ * How often the hub is killed. For a long run: CLAUDE_NET_CRASH_ROUNDS=1000 npx vitest run test/crash.test.ts
+ * CLAUDE_NET_SEED repeats the choices of an earlier run; what the machine does between them is its own.
+ */
+const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)
+
+/** Most time between a start and the next kill, in ms. */
+const longestLifeMs = 600
+
+test('a hub killed at any moment under load has lost, doubled and reordered nothing that it acknowledged', {
+  timeout: 40_000 + rounds * 2_000,
+}, async () => {
+  const seed = printedSeed()
+  const random = seededRandom(seed)
+  const hub = await startHub()
+  const senders = await Promise.all(['s1', 's2', 's3', 's4', 's5'].map(name => hub.join(name)))
+  const readers = await Promise.all(['r1', 'r2'].map(name => hub.join(name)))
+  const inboxes = readers.map(({ name }) => name)
+
+  const history = new History()
+  const enough = new AbortController()
+  // Chance of its own for each, so that the seed alone decides what each of them tries.
+  const options = (n: number) => ({ history, random: seededRandom(seed + n), signal: enough.signal })
+  const traffic = Promise.all([
+    ...senders.map((sender, n) => sendAlong(sender, inboxes, options(1 + n))),
+    ...readers.map((reader, n) => readAlong(reader, options(101 + n))),
+  ])
+  let hit = 0
+  for (let round = 0; round < rounds; round++) {
+    await delay(random() * longestLifeMs)
+    hit += history.underWay
+    await hub.stop('SIGKILL')
+    if (random() < 0.2) {
+      // Killed while it starts, too.
+      const starting = hub.start().catch(() => {})
+      await delay(random() * 300)
+      await hub.stop('SIGKILL')
+      await starting
+    }
+    await hub.start()
+  }
+  enough.abort()
+  await traffic
+
+  const dumps = await dumpInboxes(hub, readers)
+  history.save(join(tempDir('crash'), 'history.jsonl'))
+  expect(check(history.lines, dumps)).toEqual([])
+
+  // The kills did hit operations under way, and enough was answered: otherwise this would prove nothing.
+  const counts = { sent: history.count('send', 'ok'), acked: history.count('ack', 'ok'), hit }
+  console.log(`${rounds} kills: ${JSON.stringify(counts)}`)
+  expect(Math.min(...Object.values(counts))).toBeGreaterThan(rounds)
+})

@@ -1,0 +1,241 @@
+import type { Act, Acts, Line, Results, Seen } from './history.ts'
+
+/** An inbox at the end. `rows` is what the store holds, by seq; `unread` what a reader is shown, in that order. */
+export interface InboxDump {
+  inbox: string
+  rows: (Seen & { acked: boolean })[]
+  unread: string[]
+}
+
+export type Kind = 'lost' | 'duplicate' | 'phantom' | 'reordered' | 'lost ack' | 'changed'
+
+export interface Violation {
+  kind: Kind
+  text: string
+}
+
+/** What the history tells of one message, over all tries to send it. */
+interface Sent {
+  act: Acts['send']
+  /** As the hub answered; undefined while it has not. */
+  seq?: number
+  /** A try ended without a decision, or has not ended. */
+  undecided: number
+  /** The highest seq that the hub had answered for this sender and inbox before the first try. */
+  floor: Map<string, number>
+}
+
+/** What the history tells of one inbox, up to a line of it. */
+interface Inbox {
+  /** Acknowledged sends to it that nobody has begun to ack: every read must show them. */
+  owed: Set<string>
+  ackBegun: Set<string>
+  ackAnswered: Set<string>
+  /** Every message that a read has shown, and the highest seq among them. */
+  shown: Set<string>
+  shownUpTo: number
+}
+
+/** A read that has begun: what it must and must not show, by what was known then. */
+interface Reading {
+  act: Acts['read']
+  owed: string[]
+  acked: ReadonlySet<string>
+  shownUpTo: number
+}
+
+/**
+ * Reads a history and the inboxes that it ended in, and names what breaks a promise:
+ *
+ *   lost       an acknowledged send is not in an inbox, or not shown while unread, or read without anyone having acked it
+ *   duplicate  one message twice in an inbox or an answer
+ *   phantom    a message that nobody sent, or not to this inbox, or not under this name, or that was refused
+ *   reordered  a later send of a sender before an earlier one, seqs that do not rise or do not agree, or a message that appears
+ *              behind one that was shown before
+ *   lost ack   an answered ack whose message is unread again, or that the hub did not know
+ *   changed    another text than was sent
+ *
+ * What is unknown may have happened or not, and neither counts against the hub.
+ */
+export function check(lines: readonly Line[], dumps: readonly InboxDump[]): Violation[] {
+  const checker = new Checker()
+  for (const line of lines) checker.take(line)
+  for (const dump of dumps) checker.takeDump(dump)
+  return checker.violations
+}
+
+class Checker {
+  readonly violations: Violation[] = []
+  readonly #sent = new Map<string, Sent>()
+  readonly #inboxes = new Map<string, Inbox>()
+  readonly #open = new Map<number, Act>()
+  readonly #reading = new Map<number, Reading>()
+  /** The highest seq answered so far, by sender and inbox. */
+  readonly #answeredUpTo = new Map<string, number>()
+
+  take(line: Line): void {
+    if (line.type === 'invoke') {
+      this.#open.set(line.op, line.act)
+      if (line.act.kind === 'send') this.#sendBegins(line.act)
+      else if (line.act.kind === 'read') this.#readBegins(line.op, line.act)
+      else for (const id of line.act.ids) this.#ackBegins(line.act.inbox, id)
+      return
+    }
+    const act = this.#open.get(line.op)!
+    if (act.kind === 'send' && line.type !== 'unknown') this.#sent.get(act.id)!.undecided--
+    if (line.type !== 'ok') return
+    if (act.kind === 'send') this.#sendAnswered(act, line.result as Results['send'])
+    else if (act.kind === 'read') this.#readAnswered(this.#reading.get(line.op)!, line.result as Results['read'])
+    else this.#ackAnswered(act, line.result as Results['ack'])
+  }
+
+  takeDump({ inbox: name, rows, unread }: InboxDump): void {
+    const where = `the inbox of ${name}`
+    const inbox = this.#inbox(name)
+    this.#eachOnce(
+      rows.map(({ id }) => id),
+      where,
+    )
+    this.#eachOnce(unread, `the last read of ${name}`)
+    this.#rising(rows, where)
+    for (const row of rows) {
+      this.#asSent(row, name, where)
+      if (!row.acked && inbox.ackAnswered.has(row.id)) this.#report('lost ack', `${row.id} is unread again in ${where}`)
+      if (row.acked && !inbox.ackBegun.has(row.id))
+        this.#report('lost', `${row.id} is read in ${where}; nobody acked it`)
+    }
+    const stored = new Set(rows.map(({ id }) => id))
+    for (const { act, seq } of this.#sent.values()) {
+      if (seq === undefined || !act.to.includes(name) || stored.has(act.id)) continue
+      this.#report('lost', `${act.id} of ${act.from} was acknowledged as ${seq} and is not in ${where}`)
+    }
+    const waiting = new Set(rows.filter(({ acked }) => !acked).map(({ id }) => id))
+    const shown = new Set(unread)
+    for (const id of waiting) if (!shown.has(id)) this.#report('lost', `${id} is unread in ${where} and not shown`)
+    for (const id of shown) {
+      if (!stored.has(id)) this.#report('phantom', `${id} is shown to ${name} and not in its inbox`)
+      else if (!waiting.has(id)) this.#report('lost ack', `${id} is read in ${where} and shown as unread`)
+    }
+    const asShown = [...shown].filter(id => waiting.has(id))
+    const asStored = [...waiting].filter(id => shown.has(id))
+    if (asShown.some((id, place) => id !== asStored[place]))
+      this.#report('reordered', `the last read of ${name} shows messages in another order than they have`)
+  }
+
+  #sendBegins(act: Acts['send']): void {
+    const known = this.#sent.get(act.id)
+    if (known) {
+      known.undecided++
+      return
+    }
+    const floor = new Map(act.to.map(name => [name, this.#answeredUpTo.get(`${act.from} ${name}`) ?? 0]))
+    this.#sent.set(act.id, { act, undecided: 1, floor })
+  }
+
+  #sendAnswered(act: Acts['send'], { seq }: Results['send']): void {
+    const sent = this.#sent.get(act.id)!
+    if (sent.seq !== undefined) {
+      if (sent.seq !== seq) this.#report('duplicate', `${act.id} was acknowledged as ${sent.seq} and again as ${seq}`)
+      return
+    }
+    sent.seq = seq
+    for (const name of act.to) {
+      const floor = sent.floor.get(name)!
+      if (seq <= floor) this.#report('reordered', `${act.id} of ${act.from} to ${name} is ${seq}, sent after ${floor}`)
+      const pair = `${act.from} ${name}`
+      this.#answeredUpTo.set(pair, Math.max(seq, this.#answeredUpTo.get(pair) ?? 0))
+      const inbox = this.#inbox(name)
+      if (!inbox.ackBegun.has(act.id)) inbox.owed.add(act.id)
+    }
+  }
+
+  #readBegins(op: number, act: Acts['read']): void {
+    const { owed, ackAnswered, shownUpTo } = this.#inbox(act.inbox)
+    this.#reading.set(op, { act, owed: [...owed], acked: new Set(ackAnswered), shownUpTo })
+  }
+
+  #readAnswered({ act, owed, acked, shownUpTo }: Reading, { messages, complete }: Results['read']): void {
+    const inbox = this.#inbox(act.inbox)
+    const where = `a read of ${act.inbox}`
+    const ids = new Set(messages.map(({ id }) => id))
+    const end = complete ? Number.POSITIVE_INFINITY : (messages.at(-1)?.seq ?? 0)
+    this.#eachOnce(
+      messages.map(({ id }) => id),
+      where,
+    )
+    this.#rising(messages, where)
+    for (const message of messages) {
+      this.#asSent(message, act.inbox, where)
+      if (acked.has(message.id)) this.#report('lost ack', `${message.id} was acked and is in ${where}`)
+      if (message.seq < shownUpTo && !inbox.shown.has(message.id))
+        this.#report('reordered', `${message.id} appears as ${message.seq} in ${where}; ${shownUpTo} was shown before`)
+    }
+    for (const id of owed) {
+      if (ids.has(id) || inbox.ackBegun.has(id) || this.#sent.get(id)!.seq! > end) continue
+      this.#report('lost', `${id} was acknowledged and is unread, and not in ${where}`)
+    }
+    for (const { id, seq } of messages) {
+      inbox.shown.add(id)
+      inbox.shownUpTo = Math.max(inbox.shownUpTo, seq)
+    }
+  }
+
+  #ackBegins(name: string, id: string): void {
+    const inbox = this.#inbox(name)
+    inbox.ackBegun.add(id)
+    inbox.owed.delete(id)
+  }
+
+  #ackAnswered(act: Acts['ack'], { acked, unknown }: Results['ack']): void {
+    const inbox = this.#inbox(act.inbox)
+    for (const id of acked) inbox.ackAnswered.add(id)
+    for (const id of unknown)
+      if (inbox.shown.has(id)) this.#report('lost ack', `${act.inbox} was shown ${id} and may not ack it`)
+  }
+
+  /** A message is what its sender sent, to this inbox. */
+  #asSent({ id, seq, from, body }: Seen, inbox: string, where: string): void {
+    const sent = this.#sent.get(id)
+    if (!sent) {
+      this.#report('phantom', `${id} is in ${where}; nobody sent it`)
+      return
+    }
+    const { act } = sent
+    if (act.from !== from) this.#report('phantom', `${id} is from ${from} in ${where}; ${act.from} sent it`)
+    if (!act.to.includes(inbox)) this.#report('phantom', `${id} is in ${where}; it was sent to ${act.to.join(', ')}`)
+    if (sent.seq === undefined && sent.undecided === 0)
+      this.#report('phantom', `${id} is in ${where}; it was refused each time`)
+    if (sent.seq !== undefined && sent.seq !== seq)
+      this.#report('reordered', `${id} is ${seq} in ${where}; it was acknowledged as ${sent.seq}`)
+    if (act.body !== body) this.#report('changed', `${id} has another text in ${where} than was sent`)
+  }
+
+  #eachOnce(ids: string[], where: string): void {
+    const before = new Set<string>()
+    for (const id of ids) {
+      if (before.has(id)) this.#report('duplicate', `${id} is twice in ${where}`)
+      before.add(id)
+    }
+  }
+
+  #rising(messages: readonly Seen[], where: string): void {
+    let last = 0
+    for (const { id, seq } of messages) {
+      if (seq <= last) this.#report('reordered', `${id} is ${seq}, behind ${last}, in ${where}`)
+      last = seq
+    }
+  }
+
+  #inbox(name: string): Inbox {
+    let inbox = this.#inboxes.get(name)
+    if (!inbox) {
+      inbox = { owed: new Set(), ackBegun: new Set(), ackAnswered: new Set(), shown: new Set(), shownUpTo: 0 }
+      this.#inboxes.set(name, inbox)
+    }
+    return inbox
+  }
+
+  #report(kind: Kind, text: string): void {
+    this.violations.push({ kind, text })
+  }
+}

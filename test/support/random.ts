@@ -1,0 +1,19 @@
+/** Chance that a seed repeats: mulberry32, numbers from 0 up to but not 1. */
+export type Random = () => number
+
+/** `CLAUDE_NET_SEED`, or a seed of its own for every run, printed so that a failure can be tried again. */
+export function printedSeed(): number {
+  const seed = Number(process.env.CLAUDE_NET_SEED ?? Math.floor(Math.random() * 2 ** 32))
+  console.log(`CLAUDE_NET_SEED=${seed}`)
+  return seed
+}
+
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let value = Math.imul(state ^ (state >>> 15), state | 1)
+    value ^= value + Math.imul(value ^ (value >>> 7), value | 61)
+    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32
+  }
+}

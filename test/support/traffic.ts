@@ -1,0 +1,78 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { api } from '../../src/protocol/api.ts'
+import { newMessageId } from '../../src/protocol/ids.ts'
+import type { History } from './history.ts'
+import type { TestMember } from './hub.ts'
+import type { Random } from './random.ts'
+
+/** How long to wait before an operation whose end is unknown is repeated, in ms. */
+const pauseMs = 10
+
+export interface TrafficOptions {
+  history: History
+  random: Random
+  /** Begins no new operation once it aborts. One that is under way is repeated until it is answered. */
+  signal: AbortSignal
+}
+
+/**
+ * Sends one message after the other as `member`, each to one or several of `inboxes`, and repeats what is unknown under the
+ * same id until it is answered: so its order is known.
+ */
+export async function sendAlong(member: TestMember, inboxes: string[], options: TrafficOptions): Promise<void> {
+  const { history, random, signal } = options
+  for (let n = 1; !signal.aborted; n++) {
+    const first = Math.floor(random() * inboxes.length)
+    const to = random() < 0.2 ? inboxes : [inboxes[first]!]
+    const body = `${n} of ${member.name} ${'·'.repeat(random() * 1000)}`
+    const request = { id: newMessageId(), to, body }
+    await untilAnswered(() =>
+      history.record(
+        { kind: 'send', from: member.name, ...request },
+        () => member.client.call(api.sendMessage, { body: request }),
+        ({ seq }) => ({ seq }),
+      ),
+    )
+  }
+}
+
+/** Reads the inbox of `member` over and over, and acks some of what it was shown, now and then the same again. */
+export async function readAlong(member: TestMember, { history, random, signal }: TrafficOptions): Promise<void> {
+  const { name, client } = member
+  while (!signal.aborted) {
+    let shown: string[] = []
+    await untilAnswered(() =>
+      history.record(
+        { kind: 'read', inbox: name },
+        () => client.call(api.readInbox),
+        ({ messages, more }) => {
+          shown = messages.map(({ id }) => id)
+          return {
+            messages: messages.map(({ id, seq, from, body }) => ({ id, seq, from, body })),
+            complete: more === 0,
+          }
+        },
+      ),
+    )
+    const ids = shown.filter(() => random() < 0.7)
+    if (ids.length === 0) {
+      await delay(1)
+      continue
+    }
+    if (random() < 0.3) await client.call(api.markFetched, { body: { ids, session: 'reader' } }).catch(() => {})
+    const times = random() < 0.1 ? 2 : 1
+    for (let time = 0; time < times; time++) {
+      await untilAnswered(() =>
+        history.record(
+          { kind: 'ack', inbox: name, ids },
+          () => client.call(api.ackInbox, { body: { ids } }),
+          ({ acked, unknown }) => ({ acked, unknown }),
+        ),
+      )
+    }
+  }
+}
+
+async function untilAnswered(operation: () => Promise<'ok' | 'fail' | 'unknown'>): Promise<void> {
+  while ((await operation()) === 'unknown') await delay(pauseMs)
+}
