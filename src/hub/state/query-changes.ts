@@ -25,11 +25,12 @@ export function changesAfter(
   return [...deliveries, ...receipts].filter(change => change.seq <= end).sort((a, b) => a.seq - b.seq)
 }
 
+/** The index is named for the reason that query-inbox.ts gives. */
 function deliveriesAfter(db: Database, member: number, afterSeq: number, limit: number): Change[] {
   return db
     .all<{ seq: number; id: string; name: string; intent: Intent }>(
       `select d.seq, m.id, s.name, m.intent
-       from delivery d join message m on m.seq = d.seq join member s on s.id = d.sender
+       from delivery d indexed by delivery_unread join message m on m.seq = d.seq join member s on s.id = d.sender
        where d.recipient = ? and d.seq > ? and d.acked_at is null and d.expired_at is null
        order by d.seq limit ?`,
       member,

@@ -19,11 +19,13 @@ export interface MessageRow {
   body: string
 }
 
+// The planner would rather walk the primary key, over every message that was ever read, so these queries name their index.
+
 /** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`. */
 export function unreadAfter(db: Database, member: number, afterSeq: number, limit: number): InboxMessage[] {
   const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null }>(
     `select ${messageColumns}, d.fetched_by, d.fetched_at
-     from delivery d join message m on m.seq = d.seq join member s on s.id = d.sender
+     from delivery d indexed by delivery_unread join message m on m.seq = d.seq join member s on s.id = d.sender
      where d.recipient = ? and d.seq > ? and d.acked_at is null and d.expired_at is null
      order by d.seq limit ?`,
     member,
@@ -44,7 +46,8 @@ export function unreadCount(db: Database, member: number): number {
 /** How many unread messages of `member` come after `seq`. */
 export function unreadCountAfter(db: Database, member: number, seq: number): number {
   return db.get<{ n: number }>(
-    `select count(*) as n from delivery where recipient = ? and seq > ? and acked_at is null and expired_at is null`,
+    `select count(*) as n from delivery indexed by delivery_unread
+     where recipient = ? and seq > ? and acked_at is null and expired_at is null`,
     member,
     seq,
   )!.n
