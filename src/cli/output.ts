@@ -1,13 +1,13 @@
 import { CommanderError } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { visible } from '../text/visible.ts'
+import { visible, visibleJson } from '../text/visible.ts'
 
 /** Exit statuses, the same for every command. 75 is EX_TEMPFAIL of sysexits.h: try again later. */
 export const exit = { done: 0, refused: 1, usage: 2, unreachable: 75 } as const
 
 /** Prints a result: as JSON for programs, or as the text for people. */
 export function print(options: { json?: boolean }, data: unknown, text: () => string): void {
-  process.stdout.write(options.json ? `${JSON.stringify(data)}\n` : `${text()}\n`)
+  process.stdout.write(options.json ? `${visibleJson(data)}\n` : `${text()}\n`)
 }
 
 /** Tells of an error on stderr (as JSON too, where that was asked for) and answers the exit status it stands for. */
@@ -17,7 +17,7 @@ export function fail(error: unknown, json: boolean): number {
     process.stderr.write(`claude-net: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return exit.refused
   }
-  if (json) process.stderr.write(`${JSON.stringify(error.toBody())}\n`)
+  if (json) process.stderr.write(`${visibleJson(error.toBody())}\n`)
   else process.stderr.write(`claude-net: ${visible(error.message)}\n${visible(error.hint)}\n`)
   return error.code === 'unavailable' ? exit.unreachable : exit.refused
 }

@@ -71,7 +71,7 @@ function entryText(message: InboxMessage, now: number): string {
 function cutEntry(message: InboxMessage, now: number, file: string): string {
   const bytes = Buffer.byteLength(message.body)
   const why = `This message is too long to show here: the whole text (${bytes} bytes) is in ${visible(file)}. It begins:`
-  return `${heading(message, now)}\n${why}\n${cutToBytes(quote(message.body), maxAnswerBytes - 2_000)}`
+  return `${heading(message, now)}\n${why}\n${quoteBeginning(message.body, maxAnswerBytes - 2_000)}`
 }
 
 function heading({ id, from, fromKind, sentAt, intent, replyTo, to, fetchedBy }: InboxMessage, now: number): string {
@@ -90,9 +90,16 @@ export function quote(body: string): string {
     .join('\n')
 }
 
-function cutToBytes(text: string, maxBytes: number): string {
-  let end = Math.min(text.length, maxBytes)
-  while (Buffer.byteLength(text.slice(0, end)) > maxBytes) end = Math.floor(end * 0.9)
-  if (!text.slice(0, end).isWellFormed()) end--
-  return text.slice(0, end)
+/**
+ * As much of the beginning of `body` as takes at most `maxBytes` when quoted. It is cut before it is quoted, so that no escape,
+ * joined emoji or line is left half.
+ */
+function quoteBeginning(body: string, maxBytes: number): string {
+  let end = Math.min(body.length, maxBytes)
+  for (;;) {
+    if (!body.slice(0, end).isWellFormed()) end--
+    const quoted = quote(body.slice(0, end))
+    if (Buffer.byteLength(quoted) <= maxBytes) return quoted
+    end = Math.floor(end * 0.9)
+  }
 }

@@ -16,10 +16,17 @@ export function visibleLine(text: string, max: number): string {
   return chars.length <= max ? line : `${chars.slice(0, max - 1).join('')}…`
 }
 
+/** `value` as JSON in one line. What `visible` would show by its number is escaped, so that nothing acts in a terminal. */
+export function visibleJson(value: unknown): string {
+  return JSON.stringify(value).replace(hidden, char =>
+    char.replace(/./gs, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  )
+}
+
 /**
- * Controls, format characters, private use, lone surrogates, line and paragraph separators, and letters that draw
- * nothing (Hangul fillers, Khmer inherent vowels, Braille blank, combining grapheme joiner, variation selectors, tags).
- * Three are kept where they belong: a zero-width joiner and the emoji variation selector inside an emoji, and line feed and tab.
+ * Controls, format characters, private use, lone surrogates, line and paragraph separators, and all else that draws nothing
+ * (fillers, variation selectors, tags, Braille blank). Three are kept where they belong: line feed and tab, and inside an
+ * emoji a zero-width joiner and the emoji variation selector.
  */
 const hidden = new RegExp(
   [
@@ -27,8 +34,8 @@ const hidden = new RegExp(
     String.raw`(?<!\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)\u200d|\u200d(?!\p{Extended_Pictographic})`,
     String.raw`(?!\u200d)\p{Cf}`,
     String.raw`\p{Co}|\p{Cs}|\p{Zl}|\p{Zp}`,
-    String.raw`[\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800\u034f\u180b-\u180f\ufe00-\ufe0e\u{e0000}-\u{e0fff}]`,
-    String.raw`(?<![\p{Extended_Pictographic}0-9#*])\ufe0f`,
+    String.raw`(?![\u200d\ufe0f])\p{Default_Ignorable_Code_Point}|\u2800`,
+    String.raw`(?<!\p{Extended_Pictographic}|[0-9#*](?=\ufe0f\u20e3))\ufe0f`,
   ].join('|'),
   'gu',
 )
