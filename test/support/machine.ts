@@ -45,12 +45,16 @@ export class TestMachine {
     return run(args, { ...options, env: { ...this.env, ...options.env } })
   }
 
-  /** Starts an MCP server as Claude Code would, and connects to it. Ends with the test. */
-  async mcp(env: Record<string, string> = {}): Promise<McpSession> {
+  /**
+   * Starts an MCP server as Claude Code would, and connects to it. Ends with the test. `runner` is the command line that runs
+   * the program: Node, or something in front of it such as `['ip', 'netns', 'exec', …, node]`.
+   */
+  async mcp(env: Record<string, string> = {}, runner: string[] = [machineNode]): Promise<McpSession> {
+    const [command, ...before] = runner as [string, ...string[]]
     const client = new Client({ name: 'claude-code', version: '2.1.330' })
     const transport = new StdioClientTransport({
-      command: machineNode,
-      args: [program, 'mcp'],
+      command,
+      args: [...before, program, 'mcp'],
       env: cleanEnv({ ...this.env, ...env }),
     })
     onTestFinished(() => client.close())

@@ -1,0 +1,35 @@
+import { statSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { startHub } from './support/hub.ts'
+import { startMachine } from './support/machine.ts'
+import { program } from './support/program.ts'
+
+/** What Claude pays in every session, before anything is said: 1,000 tokens of some four characters each. */
+const toolsCharacters = 4_000
+
+/** What Claude Code is documented to pass on whole. */
+const instructionsCharacters = 2_048
+
+test('what a session costs before the first message stays within its budget', async () => {
+  const session = await (await startMachine(await startHub(), 'seanclaude')).mcp()
+  const { tools } = await session.client.listTools()
+  expect(JSON.stringify(tools).length).toBeLessThan(toolsCharacters)
+  expect(session.client.getInstructions()!.length).toBeLessThan(instructionsCharacters)
+})
+
+test('an empty inbox is answered in a few words, and a short message in little more than itself', async () => {
+  const hub = await startHub()
+  const [chas, sean] = [await startMachine(hub, 'chasclaude'), await startMachine(hub, 'seanclaude')]
+  const [from, to] = [await chas.mcp(), await sean.mcp()]
+  expect((await to.call('inbox')).text.length).toBeLessThan(80)
+
+  const sent = await from.call('send', { to: 'seanclaude', message: 'The build is red since your last push.' })
+  expect(sent.text.length).toBeLessThan(160)
+  expect((await to.call('inbox')).text.length).toBeLessThan(700)
+  // Shown a second time, it says so: the longest frame there is.
+  expect((await to.call('inbox')).text.length).toBeLessThan(700)
+})
+
+test("the machine's side is one file of at most 1 MB", () => {
+  expect(statSync(program).size).toBeLessThanOrEqual(1_000_000)
+})
