@@ -1,0 +1,62 @@
+import { onTestFinished } from 'vitest'
+import type { HubClient } from '../../src/client/hub-client.ts'
+import type { StreamEvent } from '../../src/protocol/events.ts'
+import { until } from './until.ts'
+
+export type Heard = StreamEvent & { cursor?: string }
+
+/** One open event stream and everything heard on it. Closed with the test. */
+export class Listener {
+  readonly heard: Heard[] = []
+  /** Resolves when the stream is over, whoever ended it. Rejects when the hub refused it or the line broke. */
+  readonly ended: Promise<void>
+  readonly #stop = new AbortController()
+  #isOpen = false
+  #isOver = false
+
+  constructor(client: HubClient, options: { cursor?: string; session?: string } = {}) {
+    this.ended = this.#run(client, options)
+    this.ended.catch(() => {})
+    onTestFinished(() => this.stop())
+  }
+
+  /** Heard so far, without presence. */
+  get changes(): Exclude<Heard, { event: 'presence' }>[] {
+    return this.heard.filter(each => each.event !== 'presence')
+  }
+
+  /** The last cursor heard: where a next stream goes on. */
+  get cursor(): string | undefined {
+    return this.heard.findLast(each => each.cursor !== undefined)?.cursor
+  }
+
+  /** Resolves when the hub has accepted the stream. */
+  async opened(): Promise<this> {
+    await Promise.race([until('the stream opens', () => this.#isOpen), this.ended])
+    return this
+  }
+
+  /** The first `count` changes (inbox and receipt), once that many were heard. */
+  async first(count: number): Promise<Exclude<Heard, { event: 'presence' }>[]> {
+    await until(`${count} events; heard so far: ${JSON.stringify(this.heard)}`, () => {
+      if (this.changes.length < count && this.#isOver) throw new Error(`the stream ended after ${this.changes.length}`)
+      return this.changes.length >= count
+    })
+    return this.changes.slice(0, count)
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.ended.catch(() => {})
+  }
+
+  async #run(client: HubClient, options: { cursor?: string; session?: string }): Promise<void> {
+    try {
+      const { signal } = this.#stop
+      const opened = () => (this.#isOpen = true)
+      for await (const event of client.events({ ...options, signal, opened })) this.heard.push(event)
+    } finally {
+      this.#isOver = true
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { ErrorBody } from '../../src/protocol/errors.ts'
+
+export interface RawRequest {
+  /** Default `POST` with a body, else `GET`. */
+  method?: string
+  path: string
+  token?: string
+  headers?: Record<string, string>
+  /** Bytes and strings go out as they are; anything else as JSON, with its content type. */
+  body?: unknown
+}
+
+export interface RawAnswer {
+  status: number
+  headers: IncomingHttpHeaders
+  text: string
+  /** The parsed text, or undefined when it is not JSON. */
+  json: unknown
+}
+
+/** One request as a stranger's program may send it: nothing is checked, completed or tried again on the way. */
+export function raw(hub: { url: URL }, { method, path, token, headers = {}, body }: RawRequest): Promise<RawAnswer> {
+  const isPlain = body === undefined || typeof body === 'string' || Buffer.isBuffer(body)
+  const bytes = isPlain ? body : JSON.stringify(body)
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      host: hub.url.hostname,
+      port: hub.url.port,
+      agent: false,
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      path,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(!isPlain && { 'content-type': 'application/json' }),
+        ...(bytes !== undefined && { 'content-length': String(Buffer.byteLength(bytes)) }),
+        ...headers,
+      },
+    })
+    let answered = false
+    outgoing.on('response', response => {
+      answered = true
+      const chunks: Buffer[] = []
+      response.on('data', chunk => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8')
+        resolve({ status: response.statusCode!, headers: response.headers, text, json: parse(text) })
+      })
+    })
+    // A hub that refuses before it has read everything closes the connection under the writer: the answer counts.
+    outgoing.on('error', error => answered || reject(error))
+    outgoing.end(bytes)
+  })
+}
+
+/** The error that an answer carries. Throws when it is not in the one shape that errors have. */
+export function errorOf({ status, text, json }: RawAnswer): ErrorBody['error'] {
+  const parsed = ErrorBody.strict().safeParse(json)
+  if (!parsed.success) throw new Error(`No error of ours in this ${status}: ${text.slice(0, 300)}`)
+  return parsed.data.error
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
