@@ -42,14 +42,18 @@ export async function diagnose(home: Home): Promise<Check[]> {
     const health = await client.call(api.health)
     ok('hub', `${credentials.hub.origin}, version ${health.version}`)
     if (health.version !== version)
-      warn('version', `this client is ${version}, the hub ${health.version}`, 'Join again to take its client.')
+      warn(
+        'version',
+        `this client is ${version}, the hub ${health.version}`,
+        `Take the hub's: curl -fsSL ${credentials.hub.origin}/client/claude-net.mjs -o ${home.clientFile}`,
+      )
     const { you, unread } = await client.call(api.listMachines)
     if (you === credentials.config.machine) ok('token', `the hub knows this machine as ${you}, ${unread} unread`)
     else
       warn(
         'token',
         `the hub knows this machine as ${you}, config.json says ${credentials.config.machine}`,
-        'Join again.',
+        `Set "machine" in ${home.configFile} to the name that the hub knows.`,
       )
     const apartMs = Math.abs(client.clockOffsetMs)
     if (apartMs <= tolerableClockMs) ok('clock', "agrees with the hub's")
@@ -66,6 +70,12 @@ export async function diagnose(home: Home): Promise<Check[]> {
   }
   checks.push(...outboxChecks(home, new Outbox(home, client)), ...claudeChecks(home))
   return checks
+}
+
+/** The command that sets up anew, from what is on disk, everything that `join` sets up. */
+export function joinAgain(home: Home): string {
+  const config = home.readConfig()
+  return `${home.launcher} join ${config?.hub ?? 'URL'} --machine ${config?.machine ?? 'NAME'}`
 }
 
 /** The checks as lines for people. */
@@ -121,11 +131,11 @@ function claudeChecks(home: Home): Check[] {
         link: 'claude',
         state: 'warning',
         found: 'Claude Code was not found for this user',
-        mend: 'Nothing, if it should not be.',
+        mend: `Nothing, if it is not used here. Once it is installed: ${joinAgain(home)}`,
       },
     ]
   if (!existsSync(home.launcher))
-    return [{ link: 'claude', state: 'failed', found: `${home.launcher} is missing`, mend: 'Join again.' }]
+    return [{ link: 'claude', state: 'failed', found: `${home.launcher} is missing`, mend: `Run: ${joinAgain(home)}` }]
   const missing = plannedChanges(claude, home.launcher)
   if (missing.length === 0)
     return [{ link: 'claude', state: 'ok', found: `registered in ${claude.state}, allowed in ${claude.settings}` }]
@@ -133,6 +143,6 @@ function claudeChecks(home: Home): Check[] {
     link: 'claude',
     state: 'warning',
     found: `${file} lacks: ${text}`,
-    mend: 'Join again, or add it.',
+    mend: `Run: ${joinAgain(home)}`,
   }))
 }

@@ -1,5 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { Command } from 'commander'
+import { HubClient } from '../client/hub-client.ts'
+import { DirectTransport } from '../client/transport/direct.ts'
 import { api } from '../protocol/api.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { print } from './output.ts'
@@ -24,7 +26,7 @@ export function inviteCommand(): Command {
     const { client, url } = adminClient(options)
     const kind = options.human ? 'human' : 'machine'
     const { code, expiresAt, renewed } = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
-    const [address, ...others] = options.url ? [new URL(options.url).origin] : reachableAt(url)
+    const [address, ...others] = options.url ? [new URL(options.url).origin] : await reachableAt(url)
     const line = (origin: string) => `curl -fsSL ${origin}/join/${code} | sh`
     print(options, { code, name, expiresAt, command: line(address!) }, () =>
       [
@@ -40,12 +42,27 @@ export function inviteCommand(): Command {
 }
 
 /** Addresses under which others may reach a hub that this host knows as `url`, the likeliest first. */
-function reachableAt(url: URL): string[] {
+async function reachableAt(url: URL): Promise<string[]> {
   if (!['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)) return [url.origin]
-  const own = Object.values(networkInterfaces())
+  const candidates = Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address)
     .sort((a, b) => Number(b === bridgeAddress) - Number(a === bridgeAddress))
-  return [...own, ...(own.length === 0 ? [url.hostname] : [])].map(address => `http://${address}:${url.port || 80}`)
+    .map(address => `http://${address}:${url.port || 80}`)
+  // A hub that listens on one address only does not answer on the others.
+  const answers = await Promise.all(candidates.map(isHub))
+  const reachable = candidates.filter((_, index) => answers[index])
+  return reachable.length > 0 ? reachable : [url.origin]
+}
+
+async function isHub(origin: string): Promise<boolean> {
+  const client = new HubClient({ transport: new DirectTransport(new URL(origin)), timeoutMs: 1000 })
+  try {
+    return (await client.call(api.health)).ok
+  } catch {
+    return false
+  } finally {
+    client.close()
+  }
 }

@@ -12,12 +12,12 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { MemberName } from '../protocol/names.ts'
 import { mintToken, parseToken, type Role } from '../protocol/token.ts'
 import { visibleLine } from '../text/visible.ts'
-import { diagnose, report } from './diagnose.ts'
+import { diagnose, joinAgain, report } from './diagnose.ts'
 import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
 
 interface JoinOptions {
   machine: string
-  code: string
+  code?: string
   human?: boolean
   claude: boolean
   yes?: boolean
@@ -30,7 +30,7 @@ export function joinCommand(): Command {
     .description('make this machine a member; the join line of an invite runs this')
     .argument('<url>', "the hub's address: http://HOST:PORT")
     .requiredOption('--machine <name>', 'the name that was invited')
-    .requiredOption('--code <code>', 'the one-time code')
+    .option('--code <code>', 'the one-time code; not needed to set up anew what has joined before')
     .option('--human', 'the invited member is a person')
     .option('--no-claude', "leave Claude Code's settings alone")
     .option('--yes', "change Claude Code's settings without asking")
@@ -41,7 +41,9 @@ export function joinCommand(): Command {
       const hub = hubAddress(address)
       const home = new Home()
       home.make()
-      const name = await exchangeCode(home, hub, options)
+      const { code } = options
+      const name =
+        code === undefined ? await joinedName(home, hub, options) : await exchangeCode(home, hub, code, options)
       home.writeConfig({ machine: name, sshHost: 'local', hub: hub.origin })
       installClient(home)
       const linkNote = linkLauncher(home, options.bin ?? defaultBinDir())
@@ -85,7 +87,7 @@ function parseUrl(address: string): URL | null {
  * Exchanges the code for a token and keeps it. The token is on disk before the hub hears of it, and becomes the machine's
  * token once the hub has said yes: cut off at any point, the same command finishes the work, and a wrong code costs nothing.
  */
-async function exchangeCode(home: Home, hub: URL, { machine, code, human }: JoinOptions): Promise<string> {
+async function exchangeCode(home: Home, hub: URL, code: string, { machine, human }: JoinOptions): Promise<string> {
   const name = MemberName.safeParse(machine)
   if (!name.success)
     throw new ClaudeNetError('invalid', `--machine: ${name.error.issues[0]!.message}`, 'Use the name of the invite.')
@@ -104,6 +106,23 @@ async function exchangeCode(home: Home, hub: URL, { machine, code, human }: Join
   }
 }
 
+/** Without a code: the machine must be a member already, under this name, on this hub. */
+async function joinedName(home: Home, hub: URL, { machine }: JoinOptions): Promise<string> {
+  const { config, token } = home.credentials()
+  const client = new HubClient({ transport: new DirectTransport(hub), token })
+  try {
+    const { you } = await client.call(api.listMachines)
+    if (you === machine) return machine
+    throw new ClaudeNetError(
+      'conflict',
+      `This machine is ${you ?? config.machine}, not ${machine}.`,
+      `To join as another, ask the admin for: claude-net invite ${machine}`,
+    )
+  } finally {
+    client.close()
+  }
+}
+
 /** Shows what would change in Claude Code's settings and, unless declined, changes it. Answers whether all is in place. */
 async function offerRegistration(
   home: Home,
@@ -112,10 +131,7 @@ async function offerRegistration(
 ): Promise<boolean> {
   const claude = findClaude()
   if (!claude) {
-    say(
-      '\nClaude Code was not found here. Once it is installed, run this join again with a new code, or register by hand:',
-    )
-    say(`  claude mcp add --scope user claude-net -- ${home.launcher} mcp`)
+    say(`\nClaude Code was not found here. Once it is installed, run: ${joinAgain(home)}`)
     return false
   }
   const changes = plannedChanges(claude, home.launcher)
