@@ -63,7 +63,6 @@ describe('the join line', () => {
     )
     expect(stdout).toContain('the hub knows this machine as seanclaude, 0 unread')
     expect(stdout).toContain(`Note: ${sean.bin} is not on your PATH; the command is ${sean.command}.`)
-    expect(stdout).toContain(`claude mcp add --scope user claude-net -- ${sean.home}/bin/claude-net mcp`)
     expect(await sean.run('doctor')).toMatchObject({ code: 0, stderr: '' })
     // Where there is no Claude Code, no files of it are made.
     expect(readdirSync(sean.userHome).sort()).toEqual(['.claude-net', 'bin', 'tools'])
@@ -204,6 +203,22 @@ describe('with Claude Code present', () => {
     expect(readJson(sean.state)).toEqual({ mcpServers: { 'claude-net': entryOf(sean) } })
     expect(readJson(sean.settings)).toEqual({ permissions: { allow: [rule] } })
     expect([modeOf(sean.state), modeOf(sean.settings)]).toEqual([0o600, 0o600])
+  })
+
+  test('where it came later, the command that join named sets it up, without a code and with the same token', async () => {
+    const { hub, sean } = await newcomerToHub()
+    const { stdout } = await sean.join()
+    const command = /Once it is installed, run: (.*)$/m.exec(stdout)![1]!
+    expect(command).toBe(`${sean.home}/bin/claude-net join ${hub.url.origin} --machine seanclaude`)
+    const token = sean.token
+    sean.installClaude({ state, settings })
+    expect(await sean.sh(`${command} --bin ${sean.bin}`)).toMatchObject({ code: 0, stderr: '' })
+    expect(sean.token).toBe(token)
+    expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
+
+    const asOther = await sean.run(`join ${hub.url.origin} --machine jazclaude --bin ${sean.bin}`)
+    expect(asOther).toMatchObject({ code: 1, stderr: expect.stringContaining('This machine is seanclaude, not jaz') })
+    expect(readJson(join(sean.home, 'config.json'))).toMatchObject({ machine: 'seanclaude' })
   })
 
   test('join writes through a link into a repository of dotfiles', async () => {
