@@ -19,6 +19,8 @@ interface Plan {
   fault: Fault
   /** How the request line begins: `POST /v1/inbox/ack`. */
   request: string
+  /** How many such requests are to be answered first. */
+  after: number
   happened: () => void
 }
 
@@ -57,11 +59,11 @@ export class HubProxy {
   }
 
   /**
-   * Spoils the answer to the next request that begins so. Answers a promise for the moment when the hub has answered, and the
+   * Spoils the answer to the next request that begins so, or to the one after so many of them. Answers a promise for the moment when the hub has answered, and the
    * client has not been told.
    */
-  spoil(fault: Fault, request: string): Promise<void> {
-    return new Promise(happened => this.#plans.push({ fault, request, happened }))
+  spoil(fault: Fault, request: string, after = 0): Promise<void> {
+    return new Promise(happened => this.#plans.push({ fault, request, after, happened }))
   }
 
   /** Lets every held answer pass. */
@@ -98,8 +100,10 @@ export class HubProxy {
   }
 
   #take(line: string): Plan | undefined {
-    const place = this.#plans.findIndex(({ request }) => line.startsWith(request))
-    return place < 0 ? undefined : this.#plans.splice(place, 1)[0]
+    const plan = this.#plans.find(({ request }) => line.startsWith(request))
+    if (!plan || plan.after-- > 0) return undefined
+    this.#plans.splice(this.#plans.indexOf(plan), 1)
+    return plan
   }
 }
 
