@@ -1,0 +1,165 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { TestState } from '../../../test/support/test-state.ts'
+import { type Cursor, parseCursor } from '../../protocol/events.ts'
+import type { Command } from '../state/commands.ts'
+import { effectsOf } from '../state/state.ts'
+import { type Followed, follow } from './follow.ts'
+import { Wakes } from './wakes.ts'
+
+/** A state with ana and ben, and a way to apply and wake as a hub does. */
+function start() {
+  const made = new TestState()
+  const wakes = new Wakes()
+  const [ana, ben] = [made.member('ana'), made.member('ben')]
+  const apply = (command: Command) => wakes.wake(effectsOf(made.apply(command)).wake ?? [])
+  return {
+    made,
+    ana,
+    ben,
+    /** Sends one message and wakes. Answers its id. */
+    send: (by: number, to: string, expiresInS?: number) => {
+      const id = made.send(by, to, expiresInS)
+      wakes.wake([ana, ben])
+      return id
+    },
+    apply,
+    follow: (member: number, from?: Cursor | string) => {
+      const end = new AbortController()
+      onTestFinished(() => end.abort())
+      const cursor = typeof from === 'string' ? parseCursor(from) : from
+      const stream = follow(made.state, wakes, member, cursor, end.signal)
+      return { stream, end, take: (count: number) => take(stream, count) }
+    },
+  }
+}
+
+async function take(stream: AsyncGenerator<Followed>, count: number): Promise<Followed[]> {
+  const taken: Followed[] = []
+  while (taken.length < count) {
+    const { value, done } = await stream.next()
+    if (done) throw new Error(`The stream ended after ${taken.length} of ${count}.`)
+    taken.push(value)
+  }
+  return taken
+}
+
+const idsOf = (events: Followed[]) => events.map(({ data }) => data.id)
+
+test('first all that is unread, then what comes', async () => {
+  const { ana, ben, send, follow } = start()
+  const old = [send(ana, 'ben'), send(ana, 'ben')]
+  const { stream, take } = follow(ben)
+  expect(idsOf(await take(2))).toEqual(old)
+  const next = stream.next()
+  const live = send(ana, 'ben')
+  expect((await next).value).toMatchObject({ event: 'inbox', data: { id: live, from: 'ana', unread: 3 } })
+})
+
+test('what happens while the reader is busy is there when it asks again', async () => {
+  const { ana, ben, send, follow } = start()
+  const { stream, take } = follow(ben)
+  const first = stream.next()
+  const ids = [send(ana, 'ben')]
+  await first
+  // Nobody waits now: these wakes reach nobody.
+  ids.push(send(ana, 'ben'), send(ana, 'ben'))
+  expect(idsOf(await take(2))).toEqual(ids.slice(1))
+})
+
+test('a message that was acked before the reader came to it is no news', async () => {
+  const { ana, ben, send, apply, follow } = start()
+  const [read, unread] = [send(ana, 'ben'), send(ana, 'ben')]
+  apply({ type: 'inbox.ack', by: ben, ids: [read] })
+  expect(idsOf(await follow(ben).take(1))).toEqual([unread])
+})
+
+test('a reader that resumes hears what came after its cursor, receipts included', async () => {
+  const { ana, ben, send, apply, follow } = start()
+  send(ben, 'ana')
+  const [{ cursor } = {}] = await follow(ana).take(1)
+  const asked = send(ana, 'ben')
+  apply({ type: 'inbox.ack', by: ben, ids: [asked] })
+  const answer = send(ben, 'ana')
+  expect(await follow(ana, cursor).take(2)).toMatchObject([
+    { event: 'receipt', data: { id: asked, recipient: 'ben', status: 'acked' } },
+    { event: 'inbox', data: { id: answer } },
+  ])
+})
+
+test('a reader without a cursor hears no receipts of before, but those that come', async () => {
+  const { ana, ben, send, apply, follow } = start()
+  const [first, second] = [send(ana, 'ben'), send(ana, 'ben')]
+  apply({ type: 'inbox.ack', by: ben, ids: [first] })
+  const { stream } = follow(ana)
+  const next = stream.next()
+  apply({ type: 'inbox.ack', by: ben, ids: [second] })
+  expect((await next).value).toMatchObject({ event: 'receipt', data: { id: second } })
+})
+
+test('a cursor of another epoch counts as none', async () => {
+  const { made, ana, ben, send, follow } = start()
+  const id = send(ana, 'ben')
+  const foreign = { epoch: 'another', seq: made.state.position.seq + 1000 }
+  expect(idsOf(await follow(ben, foreign).take(1))).toEqual([id])
+})
+
+test('250 receipts of one tick share a seq, and a cut anywhere among them loses none', async () => {
+  const { made, ana, ben, send, apply, follow } = start()
+  send(ben, 'ana')
+  const [{ cursor: before } = {}] = await follow(ana).take(1)
+  const ids = Array.from({ length: 250 }, () => send(ana, 'ben', 1))
+  made.time += 2000
+  apply({ type: 'clock.tick' })
+  const last = send(ben, 'ana')
+
+  const all = await follow(ana, before).take(251)
+  expect(idsOf(all)).toEqual([...ids, last])
+  expect(new Set(all.slice(0, 250).map(({ data }) => data.seq)).size).toBe(1)
+  // Only the last has a cursor, so that whoever was cut before it starts over with the first.
+  expect(all.slice(0, 249).filter(({ cursor }) => cursor !== undefined)).toEqual([])
+  expect(idsOf(await follow(ana, all[249]!.cursor).take(1))).toEqual([last])
+})
+
+test('deliveries and receipts of many pages come in the order of the journal', async () => {
+  const { ana, ben, send, apply, follow } = start()
+  send(ben, 'ana')
+  const [{ cursor } = {}] = await follow(ana).take(1)
+  const expected: string[] = []
+  for (let i = 0; i < 150; i++) {
+    const mine = send(ana, 'ben')
+    apply({ type: 'inbox.ack', by: ben, ids: [mine] })
+    expected.push(`receipt ${mine}`, `inbox ${send(ben, 'ana')}`)
+    if (i % 3 === 0) expected.push(`inbox ${send(ben, 'ana')}`)
+  }
+  const heard = await follow(ana, cursor).take(expected.length)
+  expect(heard.map(({ event, data }) => `${event} ${data.id}`)).toEqual(expected)
+})
+
+test('every cursor heard is a place from which exactly the rest follows', async () => {
+  const { ana, ben, send, apply, follow } = start()
+  const ids = [send(ben, 'ana'), send(ana, 'ben'), send(ana, 'ben'), send(ben, 'ana')]
+  const [{ cursor: before } = {}] = await follow(ana).take(1)
+  apply({ type: 'inbox.fetched', by: ben, ids: ids.slice(1, 2), session: 's1' })
+  apply({ type: 'inbox.ack', by: ben, ids: ids.slice(2, 3) })
+  send(ben, 'ana')
+  const all = await follow(ana, before).take(4)
+  for (const [index, { cursor }] of all.entries()) {
+    if (index === all.length - 1) continue
+    expect(await follow(ana, cursor).take(all.length - index - 1)).toEqual(all.slice(index + 1))
+  }
+})
+
+test('an abort ends a stream that waits, and one that is being read', async () => {
+  const { ana, ben, send, follow } = start()
+  const waiting = follow(ben)
+  const next = waiting.stream.next()
+  waiting.end.abort()
+  expect(await next).toEqual({ value: undefined, done: true })
+
+  send(ana, 'ben')
+  send(ana, 'ben')
+  const reading = follow(ben)
+  await reading.take(1)
+  reading.end.abort()
+  expect(await reading.stream.next()).toEqual({ value: undefined, done: true })
+})

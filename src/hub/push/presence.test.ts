@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest'
+import { Presence, type PresenceOptions } from './presence.ts'
+
+/** Presence under clocks that the test moves, and what it told. */
+function start(options: PresenceOptions = {}) {
+  const clock = { monotonic: 0, wall: 1000 }
+  const presence = new Presence({ monotonic: () => clock.monotonic, now: () => clock.wall, ...options })
+  const told: string[] = []
+  presence.on('changed', member => told.push(`${member} ${presence.of(member).online ? 'online' : 'offline'}`))
+  presence.on('gone', (member, session) => told.push(`${member} lost ${session}`))
+  /** Lets time pass, then sweeps. */
+  const pass = (ms: number) => {
+    clock.monotonic += ms
+    clock.wall += ms
+    presence.sweep()
+  }
+  return { presence, clock, told, pass }
+}
+
+test('15 s of silence end a session, not less', () => {
+  const { presence, told, pass } = start()
+  presence.beat(1, 's1', 'test/1')
+  pass(15_000)
+  expect(presence.of(1)).toEqual({ online: true, lastSeenAt: 1000 })
+  pass(1)
+  expect(presence.of(1)).toEqual({ online: false, lastSeenAt: 1000 })
+  expect(told).toEqual(['1 online', '1 lost s1', '1 offline'])
+})
+
+test('every heartbeat starts the silence anew, and tells nobody anything', () => {
+  const { presence, told, pass } = start()
+  for (let i = 0; i < 10; i++) {
+    presence.beat(1, 's1', 'test/1')
+    pass(14_999)
+  }
+  expect(presence.of(1)).toEqual({ online: true, lastSeenAt: 1000 + 9 * 14_999 })
+  expect(told).toEqual(['1 online'])
+})
+
+test('a wall clock that jumps ends nobody and keeps nobody alive', () => {
+  const { presence, clock, pass } = start()
+  presence.beat(1, 's1', 'test/1')
+  clock.wall += 86_400_000
+  pass(1000)
+  expect(presence.of(1).online).toBe(true)
+  clock.wall -= 2 * 86_400_000
+  pass(15_000)
+  expect(presence.of(1).online).toBe(false)
+})
+
+test('a member is online as long as one of its sessions is', () => {
+  const { presence, told, pass } = start()
+  presence.beat(1, 's1', 'test/1')
+  pass(10_000)
+  presence.beat(1, 's2', 'test/2')
+  pass(10_000)
+  expect(presence.sessionsOf(1)).toMatchObject([{ session: 's2', client: 'test/2', since: 11_000 }])
+  expect(presence.of(1).online).toBe(true)
+  pass(10_000)
+  expect(presence.of(1).online).toBe(false)
+  expect(told).toEqual(['1 online', '1 lost s1', '1 lost s2', '1 offline'])
+})
+
+test('a session that falls silent for two members at once is told for each', () => {
+  const { presence, told, pass } = start()
+  presence.beat(1, 's1', 'test/1')
+  presence.beat(2, 's1', 'test/1')
+  pass(16_000)
+  expect(told.slice(2).sort()).toEqual(['1 lost s1', '1 offline', '2 lost s1', '2 offline'])
+})
+
+test('a clean end counts at once, and only once', () => {
+  const { presence, told } = start()
+  presence.beat(1, 's1', 'test/1')
+  expect(presence.end(1, 's2')).toBe(false)
+  expect(presence.end(2, 's1')).toBe(false)
+  expect(presence.end(1, 's1')).toBe(true)
+  expect(presence.end(1, 's1')).toBe(false)
+  expect(told).toEqual(['1 online', '1 lost s1', '1 offline'])
+})
+
+test('a session that comes back after silence is a new one, with a new start', () => {
+  const { presence, told, pass } = start()
+  presence.beat(1, 's1', 'test/1')
+  pass(16_000)
+  presence.beat(1, 's1', 'test/1')
+  expect(presence.sessionsOf(1)).toMatchObject([{ session: 's1', client: 'test/1', since: 17_000 }])
+  expect(told.at(-1)).toBe('1 online')
+})
+
+test('sessions are listed from the longest to the newest; a client may change its version', () => {
+  const { presence, pass } = start()
+  for (const session of ['c', 'a', 'b']) {
+    presence.beat(1, session, 'test/1')
+    pass(1)
+  }
+  presence.beat(1, 'c', 'test/2')
+  expect(presence.sessionsOf(1).map(({ session, client }) => `${session} ${client}`)).toEqual([
+    'c test/2',
+    'a test/1',
+    'b test/1',
+  ])
+})
+
+test('last-seen times of before the start are known, and only newer ones are to be saved', () => {
+  const { presence } = start({
+    lastSeen: new Map([
+      [1, 5],
+      [2, 6],
+    ]),
+  })
+  expect(presence.of(1)).toEqual({ online: false, lastSeenAt: 5 })
+  expect(presence.of(3)).toEqual({ online: false, lastSeenAt: null })
+  expect(presence.takeUnsaved()).toEqual(new Map())
+  presence.beat(1, 's1', 'test/1')
+  presence.end(1, 's1')
+  expect(presence.takeUnsaved()).toEqual(new Map([[1, 1000]]))
+  expect(presence.takeUnsaved()).toEqual(new Map())
+})
