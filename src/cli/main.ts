@@ -3,13 +3,22 @@ import { version } from '../protocol/version.ts'
 import { doctorCommand } from './doctor.ts'
 import { demoCommand, hubCommand } from './hub.ts'
 import { inboxCommand } from './inbox.ts'
-import { inviteCommand } from './invite.ts'
+import { inviteCommand, rotateCommand } from './invite.ts'
 import { joinCommand } from './join.ts'
 import { leaveCommand } from './leave.ts'
 import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
 import { membersCommand } from './members.ts'
 import { fail } from './output.ts'
+import {
+  aliasCommand,
+  deleteCommand,
+  groupCommand,
+  importCommand,
+  ownerCommand,
+  renameCommand,
+  revokeCommand,
+} from './people.ts'
 import { sendCommand } from './send.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
@@ -27,6 +36,19 @@ program.commandsGroup('This machine:')
 for (const command of [joinCommand(), leaveCommand(), doctorCommand(), mcpCommand()]) program.addCommand(command)
 program.commandsGroup('The hub:')
 for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)
+program.commandsGroup('Members, for the admin:')
+for (const command of [
+  aliasCommand(),
+  groupCommand(),
+  ownerCommand(),
+  renameCommand(),
+  revokeCommand(),
+  rotateCommand(),
+  deleteCommand(),
+  importCommand(),
+]) {
+  program.addCommand(command)
+}
 program.commandsGroup('Other:')
 program.addCommand(versionCommand())
 // Commander does not hand these down to commands that were made elsewhere.

@@ -8,7 +8,7 @@ import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
 import { maxExpiredPerTick } from './state/apply-clock.ts'
 import type { Command, Effects, Entry, ResultOf } from './state/commands.ts'
-import { lastSeenTimes, nextExpiry, saveLastSeen } from './state/query-members.ts'
+import { lastSeenTimes, nextDue, saveLastSeen } from './state/query-members.ts'
 import { State } from './state/state.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
@@ -116,7 +116,7 @@ export class Hub implements AsyncDisposable {
     this.#ticking = true
     try {
       for (let expired = maxExpiredPerTick; expired >= maxExpiredPerTick; ) {
-        const due = nextExpiry(this.state.db)
+        const due = nextDue(this.state.db)
         if (due === undefined || due > this.#now()) return
         expired = (await this.submit({ type: 'clock.tick' })).expired
       }
