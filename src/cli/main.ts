@@ -1,7 +1,11 @@
 import { Command } from 'commander'
 import { version } from '../protocol/version.ts'
+import { aliasCommand } from './alias.ts'
+import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
+import { groupCommand } from './group.ts'
 import { demoCommand, hubCommand } from './hub.ts'
+import { importCommand } from './import.ts'
 import { inboxCommand } from './inbox.ts'
 import { inviteCommand, rotateCommand } from './invite.ts'
 import { joinCommand } from './join.ts'
@@ -10,15 +14,9 @@ import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
 import { membersCommand } from './members.ts'
 import { fail } from './output.ts'
-import {
-  aliasCommand,
-  deleteCommand,
-  groupCommand,
-  importCommand,
-  ownerCommand,
-  renameCommand,
-  revokeCommand,
-} from './people.ts'
+import { ownerCommand } from './owner.ts'
+import { renameCommand } from './rename.ts'
+import { revokeCommand } from './revoke.ts'
 import { sendCommand } from './send.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
