@@ -4,6 +4,7 @@ import { aliasCommand } from './alias.ts'
 import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
 import { groupCommand } from './group.ts'
+import { historyCommand } from './history.ts'
 import { demoCommand, hubCommand } from './hub.ts'
 import { importCommand } from './import.ts'
 import { inboxCommand } from './inbox.ts'
@@ -29,7 +30,8 @@ const program = new Command('claude-net')
   .configureHelp({ sortSubcommands: false })
 
 program.commandsGroup('Messages:')
-for (const command of [sendCommand(), inboxCommand(), machinesCommand(), watchCommand()]) program.addCommand(command)
+for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
+  program.addCommand(command)
 program.commandsGroup('This machine:')
 for (const command of [joinCommand(), leaveCommand(), doctorCommand(), mcpCommand()]) program.addCommand(command)
 program.commandsGroup('The hub:')

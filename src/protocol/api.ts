@@ -20,6 +20,8 @@ import {
   AckAnswer,
   AckRequest,
   FetchedRequest,
+  HistoryAnswer,
+  HistoryQuery,
   InboxAnswer,
   MessageWithReceipts,
   maxPage,
@@ -139,6 +141,14 @@ export const api = {
     audience: members,
     params: z.strictObject({ id: MessageId }),
     answer: MessageWithReceipts,
+  }),
+  listMessages: route({
+    method: 'GET',
+    path: '/v1/messages',
+    summary: 'Own history, newest first, with receipts; searched by words',
+    audience: members,
+    query: HistoryQuery,
+    answer: HistoryAnswer,
   }),
   readInbox: route({
     method: 'GET',

@@ -24,7 +24,7 @@ import { health, readiness } from './health.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, join, joinScript } from './join.ts'
 import { listMachines, listMembers } from './members.ts'
-import { getMessage, sendMessage } from './messages.ts'
+import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { checkHeaders } from './network.ts'
 import { endSession, heartbeat } from './presence.ts'
 
@@ -82,6 +82,7 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     clientFile: clientFile(clientPath),
     sendMessage,
     getMessage,
+    listMessages,
     readInbox,
     markFetched,
     ackInbox,
