@@ -18,6 +18,22 @@ const separateBundles: Plugin = {
   },
 }
 
+/**
+ * Takes Node's own modules by `require`. An `import` looks at every export, also at those that load what lies behind them only
+ * when looked at: on Node 24 `import 'node:http'` costs 13 MB and 40 ms for a WebSocket that nobody asked for.
+ */
+const requireBuiltins: Plugin = {
+  name: 'require-builtins',
+  setup(context) {
+    context.onResolve({ filter: /^node:/ }, ({ path, kind, namespace }) =>
+      kind === 'import-statement' && namespace === 'file' ? { path, namespace: 'builtin' } : { path, external: true },
+    )
+    context.onLoad({ filter: /^node:/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require('${path}')`,
+    }))
+  },
+}
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -26,7 +42,7 @@ const common = {
   keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [separateBundles] as Plugin[],
+  plugins: [separateBundles, requireBuiltins] as Plugin[],
   // CommonJS packages inside an ES module ask for `require`.
   banner: {
     js: `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);`,

@@ -1,56 +1,81 @@
-// A closed-loop HTTP/1.1 load generator on plain sockets: each connection sends its next request when the answer to the last
-// one is complete. Small on purpose, so that it takes as little as possible of the cores that the server needs.
-import { connect, type Socket } from 'node:net'
+// A closed-loop load generator: each connection sends its next request when the answer to the last one is complete.
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Answer, Connection, expectSuccess } from './connection.ts'
 
 export interface LoadResult {
   requests: number
-  seconds: number
   perSecond: number
   p50Ms: number
   p99Ms: number
-  /** Answers by status. */
-  statuses: Record<number, number>
+  /** How much of one core this process took while measuring: near 1, and the generator is the limit, not the server. */
+  generatorCores: number
 }
 
 export interface Load {
   port: number
   connections: number
+  /** How long to measure. */
   seconds: number
   /** Seconds of the same load before measuring starts. */
   warmUpSeconds?: number
-  /** The next request, whole, as bytes on the wire. */
-  next: () => string
+  /** The next request of connection 0, 1, …, whole, as bytes on the wire. */
+  next: (connection: number) => string
 }
 
+/** Throws when a server answers anything but a 2xx. */
 export async function runLoad({ port, connections, seconds, warmUpSeconds = 1, next }: Load): Promise<LoadResult> {
   const latencies: number[] = []
-  const statuses: Record<number, number> = {}
   let measuring = false
   let stopped = false
-  const clients = Array.from({ length: connections }, () => drive(port, next, () => stopped, onAnswer))
-  function onAnswer(status: number, ms: number) {
-    if (!measuring) return
-    latencies.push(ms)
-    statuses[status] = (statuses[status] ?? 0) + 1
+  const onAnswer = (ms: number) => {
+    if (measuring) latencies.push(ms)
   }
-  await delay(warmUpSeconds * 1000)
-  measuring = true
-  const startedAt = performance.now()
-  await delay(seconds * 1000)
-  measuring = false
-  const elapsed = (performance.now() - startedAt) / 1000
+  const opened = await Promise.all(Array.from({ length: connections }, () => Connection.open(port)))
+  const driven = Promise.all(
+    opened.map((connection, index) =>
+      drive(connection, { next: () => next(index), isStopped: () => stopped, onAnswer }),
+    ),
+  )
+  const measured = (async () => {
+    await delay(warmUpSeconds * 1000)
+    measuring = true
+    const startedAt = performance.now()
+    const cpuBefore = process.cpuUsage()
+    await delay(seconds * 1000)
+    measuring = false
+    const elapsed = (performance.now() - startedAt) / 1000
+    const { user, system } = process.cpuUsage(cpuBefore)
+    return { elapsed, generatorCores: (user + system) / 1e6 / elapsed }
+  })()
+  // A failing connection must end the round at once, so both are awaited together.
+  const { elapsed, generatorCores } = await Promise.race([measured, driven.then(() => measured)])
   stopped = true
-  await Promise.all(clients)
+  await driven
   latencies.sort((a, b) => a - b)
-  const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0
   return {
     requests: latencies.length,
-    seconds: elapsed,
     perSecond: latencies.length / elapsed,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    statuses,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    generatorCores,
   }
+}
+
+/** Sends `count` requests over `connections` connections, as fast as they are answered. */
+export async function sendAll(
+  port: number,
+  connections: number,
+  count: number,
+  next: (connection: number) => string,
+): Promise<void> {
+  let left = count
+  const opened = await Promise.all(Array.from({ length: connections }, () => Connection.open(port)))
+  await Promise.all(
+    opened.map(async (connection, index) => {
+      while (left-- > 0) expectSuccess(await connection.ask(next(index)))
+      connection.close()
+    }),
+  )
 }
 
 /** One HTTP/1.1 request as bytes on the wire. */
@@ -61,40 +86,38 @@ export function request(method: string, path: string, token: string | undefined,
   return `${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${authorization}${content}\r\n${json}`
 }
 
-function drive(
-  port: number,
-  next: () => string,
-  isStopped: () => boolean,
-  onAnswer: (status: number, ms: number) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect(port, '127.0.0.1')
-    socket.setNoDelay(true)
-    socket.setEncoding('latin1')
-    let sentAt = 0
-    let received = ''
-    const send = () => {
-      sentAt = performance.now()
-      socket.write(next())
-    }
-    socket.on('connect', send)
-    socket.on('error', reject)
-    socket.on('close', () => resolve())
-    socket.on('data', (chunk: string) => {
-      received += chunk
-      const head = received.indexOf('\r\n\r\n')
-      if (head < 0) return
-      const length = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0)
-      if (received.length < head + 4 + length) return
-      const status = Number(received.slice(9, 12))
-      received = ''
-      onAnswer(status, performance.now() - sentAt)
-      if (isStopped()) socket.end()
-      else send()
-    })
-  })
+/** The value below which `share` of the sorted `values` lie. NaN when there are none. */
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
-function delay(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms))
+interface Driver {
+  next: () => string
+  isStopped: () => boolean
+  onAnswer: (ms: number) => void
+}
+
+function drive(connection: Connection, { next, isStopped, onAnswer }: Driver): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let sentAt = 0
+    const send = () => {
+      sentAt = performance.now()
+      connection.send(next(), take, reject)
+    }
+    const take = (answer: Answer) => {
+      onAnswer(performance.now() - sentAt)
+      if (answer.status !== 200 && answer.status !== 201) {
+        try {
+          expectSuccess(answer)
+        } catch (error) {
+          reject(error)
+          return
+        }
+      }
+      if (!isStopped()) return send()
+      connection.close()
+      resolve()
+    }
+    send()
+  })
 }

@@ -55,7 +55,7 @@ test('a hub killed at any moment under load has lost, doubled and reordered noth
 
   const dumps = await dumpInboxes(hub, readers)
   history.save(join(tempDir('crash'), 'history.jsonl'))
-  expect(check(history.lines, dumps)).toEqual([])
+  expect(check(history.lines, dumps).slice(0, 20)).toEqual([])
 
   // The kills did hit operations under way, and enough was answered: otherwise this would prove nothing.
   const counts = { sent: history.count('send', 'ok'), acked: history.count('ack', 'ok'), hit }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { findClaude, plannedChanges } from '../claude/settings.ts'
+import { type Change, findClaude, plannedChanges } from '../claude/settings.ts'
 import type { Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
 import { Outbox } from '../client/outbox.ts'
@@ -136,7 +136,12 @@ function claudeChecks(home: Home): Check[] {
     ]
   if (!existsSync(home.launcher))
     return [{ link: 'claude', state: 'failed', found: `${home.launcher} is missing`, mend: `Run: ${joinAgain(home)}` }]
-  const missing = plannedChanges(claude, home.launcher)
+  let missing: Change[]
+  try {
+    missing = plannedChanges(claude, home.launcher)
+  } catch (error) {
+    return [failed('claude', error)]
+  }
   if (missing.length === 0)
     return [{ link: 'claude', state: 'ok', found: `registered in ${claude.state}, allowed in ${claude.settings}` }]
   return missing.map(({ file, text }) => ({

@@ -41,6 +41,9 @@ export function joinCommand(): Command {
       const hub = hubAddress(address)
       const home = new Home()
       home.make()
+      // Settings that cannot be read stop here, before the code is spent: once they are mended the same line works.
+      const claude = options.claude ? findClaude() : undefined
+      if (claude) plannedChanges(claude, home.launcher)
       const { code } = options
       const name =
         code === undefined ? await joinedName(home, hub, options) : await exchangeCode(home, hub, code, options)
@@ -152,6 +155,10 @@ async function agreed(question: string): Promise<boolean> {
   try {
     const answer = await terminal.question(`${question} [Y/n] `)
     return !/^\s*n/i.test(answer)
+  } catch {
+    // Ctrl-C and Ctrl-D decline as well; they leave the line open.
+    process.stdout.write('\n')
+    return false
   } finally {
     terminal.close()
   }

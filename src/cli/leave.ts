@@ -50,7 +50,7 @@ function refuseToLose(home: Home, { force }: LeaveOptions): void {
   if (waiting === 0 || force) return
   throw new ClaudeNetError(
     'conflict',
-    `${count(waiting, 'message')} still waits in the outbox.`,
+    `${count(waiting, 'message')} in the outbox ${waiting === 1 ? 'waits' : 'wait'} for the hub still.`,
     'claude-net inbox sends them once the hub is back; --force deletes them.',
   )
 }

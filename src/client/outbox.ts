@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import lockfile from 'proper-lockfile'
 import * as z from 'zod'
 import { api } from '../protocol/api.ts'
@@ -15,6 +15,13 @@ const staleLockMs = 10_000
 
 /** What came of a send: the hub's answer, or that it is kept and why. */
 export type Sent = { kept: false; answer: SendAnswer } | { kept: true; id: string; waiting: number; why: string }
+
+/** What came of one attempt to send what waits: by id what was decided, how many wait still, and why, or ''. */
+export interface Drained {
+  decided: Map<string, SendAnswer | ClaudeNetError>
+  waiting: number
+  why: string
+}
 
 /** A send that waited and was then refused for good. */
 export interface Refused {
@@ -50,32 +57,15 @@ export class Outbox {
   /** Sends, or keeps what no hub answered. Throws what is malformed or what the hub refused; then nothing is kept. */
   async send(request: SendRequest): Promise<Sent> {
     const kept = wellFormed({ ...request, id: request.id ?? newMessageId() })
-    const result = this.#turn.then(() => this.#sendInTurn(kept))
-    this.#turn = result.catch(() => {})
-    return result
+    return this.#inTurn(() => this.#sendOrKeep(kept))
   }
 
   /**
    * Sends what waits. Answers what came of each that was decided, by id, and how many wait still, with the reason. Does nothing
    * while another process drains.
    */
-  async drain(): Promise<{ decided: Map<string, SendAnswer | ClaudeNetError>; waiting: number; why: string }> {
-    const decided = new Map<string, SendAnswer | ClaudeNetError>()
-    if (this.waiting().length === 0) return { decided, waiting: 0, why: '' }
-    const unlock = await this.#lock()
-    if (!unlock) return { decided, waiting: this.waiting().length, why: 'another process is sending what waits' }
-    let why = ''
-    try {
-      for (let files = this.waiting(); files.length > 0 && why === ''; files = this.waiting()) {
-        for (const file of files) {
-          why = await this.#sendFile(file, decided)
-          if (why !== '') break
-        }
-      }
-    } finally {
-      await unlock()
-    }
-    return { decided, waiting: this.waiting().length, why }
+  drain(): Promise<Drained> {
+    return this.#inTurn(() => this.#drain())
   }
 
   /** The files that wait, oldest first. */
@@ -101,23 +91,55 @@ export class Outbox {
     return [this.#refusedDir, this.#toldDir].flatMap(dir => list(dir).flatMap(file => readRefused(join(dir, file))))
   }
 
-  async #sendInTurn(request: Kept): Promise<Sent> {
+  /** Runs `work` after everything else that this process sends. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => {})
+    return result
+  }
+
+  async #sendOrKeep(request: Kept): Promise<Sent> {
+    let outcome: SendAnswer | ClaudeNetError | undefined
     if (this.waiting().length > 0) {
       this.#keep(request)
-      const { decided, waiting, why } = await this.drain()
-      const outcome = decided.get(request.id)
-      if (!outcome) return { kept: true, id: request.id, waiting, why }
-      if (!(outcome instanceof ClaudeNetError)) return { kept: false, answer: outcome }
-      this.#forgetRefused(request.id)
-      throw outcome
+      const { decided, waiting, why } = await this.#drain()
+      outcome = decided.get(request.id)
+      if (!outcome && why !== '') return { kept: true, id: request.id, waiting, why }
     }
     try {
-      return { kept: false, answer: await this.#post(request) }
+      if (outcome instanceof ClaudeNetError) throw outcome
+      // Without an outcome nothing waited, or another process has sent this one meanwhile: it gets the same answer again.
+      return { kept: false, answer: outcome ?? (await this.#post(request)) }
     } catch (error) {
-      if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
-      this.#keep(request)
-      return { kept: true, id: request.id, waiting: this.waiting().length, why: error.message }
+      if (error instanceof ClaudeNetError && error.code === 'unavailable') {
+        this.#keep(request)
+        return { kept: true, id: request.id, waiting: this.waiting().length, why: error.message }
+      }
+      this.#forgetRefused(request.id)
+      throw error
     }
+  }
+
+  async #drain(): Promise<Drained> {
+    const decided: Drained['decided'] = new Map()
+    let why = ''
+    // Again after unlocking: what was kept meanwhile, by a process that found the lock taken, nobody else would send.
+    while (why === '' && this.waiting().length > 0) {
+      const unlock = await this.#lock()
+      if (!unlock) {
+        why = 'another process is sending what waits'
+        break
+      }
+      try {
+        for (const file of this.waiting()) {
+          why = await this.#sendFile(file, decided)
+          if (why !== '') break
+        }
+      } finally {
+        await unlock()
+      }
+    }
+    return { decided, waiting: this.waiting().length, why }
   }
 
   #post(request: Kept): Promise<SendAnswer> {
@@ -132,19 +154,16 @@ export class Outbox {
   }
 
   /** Sends one file. Answers '' when it was decided, otherwise why it must wait. */
-  async #sendFile(file: string, decided: Map<string, SendAnswer | ClaudeNetError>): Promise<string> {
+  async #sendFile(file: string, decided: Drained['decided']): Promise<string> {
     const path = join(this.#home.outboxDir, file)
     let request: Kept
     try {
       request = Kept.parse(JSON.parse(readFileSync(path, 'utf8')))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-      const broken = new ClaudeNetError(
-        'invalid',
-        'A kept message was damaged on this disk.',
-        `See ${this.#refusedDir}`,
-      )
-      this.#refuse(file, { id: file.slice(13, -5), to: '?' }, broken)
+      // Set aside as it is: whoever reads it there is told what it is, and may save something of it.
+      mkdirSync(this.#refusedDir, { recursive: true, mode: 0o700 })
+      renameSync(path, join(this.#refusedDir, file))
       return ''
     }
     try {
@@ -215,10 +234,19 @@ function wellFormed(request: Kept): Kept {
 }
 
 function readRefused(path: string): Refused[] {
-  const record = RefusedFile.safeParse(JSON.parse(readFileSync(path, 'utf8')))
-  if (!record.success) return []
-  const { id, to, error } = record.data
-  return [{ id, to, error: ClaudeNetError.fromBody({ error }) }]
+  try {
+    const { id, to, error } = RefusedFile.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return [{ id, to, error: ClaudeNetError.fromBody({ error }) }]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    return [damagedFile(basename(path), dirname(path))]
+  }
+}
+
+/** What can still be said of a file that cannot be read: its name holds the id. */
+function damagedFile(file: string, directory: string): Refused {
+  const error = new ClaudeNetError('invalid', 'A kept message was damaged on this disk.', `See ${directory}`)
+  return { id: file.slice(13, -5), to: '?', error }
 }
 
 function list(directory: string): string[] {

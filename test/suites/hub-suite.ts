@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { api } from '../../src/protocol/api.ts'
 import type { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
@@ -10,6 +8,7 @@ import { mintToken } from '../../src/protocol/token.ts'
 import type { TestHub, TestMember } from '../support/hub.ts'
 import { Listener } from '../support/listener.ts'
 import { errorOf, raw } from '../support/raw.ts'
+import { sharedHub } from '../support/shared-hub.ts'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/until.ts'
 
@@ -19,19 +18,7 @@ import { until } from '../support/until.ts'
  */
 export function hubSuite(name: string, make: (dataDir: string) => TestHub): void {
   describe(`a hub over ${name}`, () => {
-    const dir = mkdtempSync(join(tmpdir(), 'claude-net-shared-hub-'))
-    const shared = make(join(dir, 'data'))
-    let isFailed = false
-    beforeAll(() => shared.start())
-    afterEach(({ task }) => {
-      isFailed ||= task.result?.state === 'fail'
-    })
-    afterAll(async () => {
-      await shared.close()
-      if (isFailed) console.log(`kept for a look: ${dir}`)
-      else rmSync(dir, { recursive: true, force: true })
-    })
-
+    const shared = sharedHub(make)
     const start = async () => {
       const own = make(join(tempDir('hub'), 'data'))
       onTestFinished(() => own.close())

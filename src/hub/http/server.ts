@@ -1,5 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import type { ZodError, ZodType } from 'zod'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
@@ -38,6 +44,9 @@ declare module 'fastify' {
 /** Most bytes of a request's JSON: the largest message text, every character of it escaped (6 for 1), and the rest. */
 const maxRequestBytes = 256 * 1024
 
+/** Most characters of what is wrong with a request: a list of thousands of unknown fields helps nobody. */
+const maxIssueLength = 300
+
 export interface ServerOptions {
   hub: Hub
   log: FastifyBaseLogger
@@ -63,6 +72,7 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     requestTimeout: 15_000,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (_error, _request, reply) => answerMalformedPath(reply as unknown as FastifyReply),
   })
   server.decorateRequest('identity', null)
   const closing = new AbortController()
@@ -169,7 +179,8 @@ function invalid(error: ZodError, part: string): ClaudeNetError {
     )
   }
   const where = [part, ...issue.path.map(String)].join('.')
-  return new ClaudeNetError('invalid', `${where}: ${issue.message}`, 'Correct the request; nothing was changed.')
+  const what = issue.message.length > maxIssueLength ? `${issue.message.slice(0, maxIssueLength)}…` : issue.message
+  return new ClaudeNetError('invalid', `${where}: ${what}`, 'Correct the request; nothing was changed.')
 }
 
 /** Only `application/json` in UTF-8, uncompressed, is read; anything else a browser form could send is refused. */
@@ -211,6 +222,16 @@ function answerErrors(server: FastifyInstance): void {
     )
     reply.code(error.status).send(error.toBody())
   })
+}
+
+/** What never gets as far as a route is answered in the same shape. */
+function answerMalformedPath(reply: FastifyReply): void {
+  const error = new ClaudeNetError(
+    'invalid',
+    'This path is malformed or too long.',
+    'docs/protocol.md lists the routes.',
+  )
+  reply.code(error.status).send(error.toBody())
 }
 
 /** The path as the table has it, for the log: a path as sent may hold a join code. */

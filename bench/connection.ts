@@ -1,0 +1,79 @@
+import { connect, type Socket } from 'node:net'
+
+export interface Answer {
+  status: number
+  /** The body as it came, one character for each byte. */
+  body: string
+}
+
+/**
+ * One kept HTTP/1.1 connection on a plain socket, one request at a time. It knows just what the servers measured here say:
+ * every answer has a `Content-Length`. Small, so that it takes as little as possible of the cores that the server needs.
+ */
+export class Connection {
+  readonly #socket: Socket
+  #onAnswer: ((answer: Answer) => void) | undefined
+  #onFailure: ((error: Error) => void) | undefined
+  #received = ''
+  /** Characters of the answer that is under way; 0 until its head is there. */
+  #expected = 0
+  #bodyStart = 0
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.setNoDelay(true)
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => this.#take(chunk))
+    socket.on('error', error => this.#onFailure?.(error))
+    socket.on('close', () => this.#onFailure?.(new Error('The server closed the connection.')))
+  }
+
+  static open(port: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.off('error', reject)
+        resolve(new Connection(socket))
+      })
+      socket.once('error', reject)
+    })
+  }
+
+  /** Writes `request`; `onAnswer` is called when the answer is complete, and may send the next. */
+  send(request: string, onAnswer: (answer: Answer) => void, onFailure: (error: Error) => void): void {
+    this.#onAnswer = onAnswer
+    this.#onFailure = onFailure
+    this.#socket.write(request)
+  }
+
+  ask(request: string): Promise<Answer> {
+    return new Promise((resolve, reject) => this.send(request, resolve, reject))
+  }
+
+  close(): void {
+    this.#onFailure = undefined
+    this.#socket.destroy()
+  }
+
+  #take(chunk: string): void {
+    this.#received = this.#received === '' ? chunk : this.#received + chunk
+    if (this.#expected === 0 && !this.#readHead()) return
+    if (this.#received.length < this.#expected) return
+    const answer = { status: Number(this.#received.slice(9, 12)), body: this.#received.slice(this.#bodyStart) }
+    this.#received = ''
+    this.#expected = 0
+    this.#onAnswer?.(answer)
+  }
+
+  #readHead(): boolean {
+    const end = this.#received.indexOf('\r\n\r\n')
+    if (end < 0) return false
+    this.#bodyStart = end + 4
+    this.#expected = this.#bodyStart + Number(/content-length: (\d+)/i.exec(this.#received)?.[1] ?? 0)
+    return true
+  }
+}
+
+/** Throws unless the answer is a 2xx: a refusal is quick, and must not pass for speed. */
+export function expectSuccess({ status, body }: Answer): void {
+  if (status < 200 || status > 299) throw new Error(`A server answered ${status}: ${body.slice(0, 300)}`)
+}

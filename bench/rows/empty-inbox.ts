@@ -1,0 +1,56 @@
+import type { Bench } from '../bench.ts'
+import { comparison, elapsedMs, timeInTurn } from '../compare.ts'
+import { Connection, expectSuccess } from '../connection.ts'
+import { quantile, request } from '../load.ts'
+import { startHub } from '../processes.ts'
+import { type Row, toFigures } from '../row.ts'
+import type { Member } from '../store.ts'
+
+/** Reading an inbox in which nothing is unread, on a hub with much history against one with little. */
+export async function emptyInbox(bench: Bench): Promise<Row[]> {
+  const { rounds, count } = bench.quick ? { rounds: 3, count: 100 } : { rounds: 7, count: 400 }
+  const many = bench.full ? 1_000_000 : bench.quick ? 20_000 : 100_000
+  const few = 1000
+  await using large = await startWith(bench, many)
+  await using small = await startWith(bench, few)
+  await timeInTurn(count * 3, large.time, small.time)
+  const pairs = []
+  for (let round = 0; round < rounds; round++) {
+    const times = await timeInTurn(count, large.time, small.time)
+    const pair = { subject: quantile(times.subject, 0.5), yardstick: quantile(times.yardstick, 0.5) }
+    bench.say(`round ${round + 1} of ${rounds}: ${pair.subject.toFixed(3)} to ${pair.yardstick.toFixed(3)} ms`)
+    pairs.push(pair)
+  }
+  return [
+    {
+      what: `empty inbox read, ${inWords(many)} stored (yardstick: ${inWords(few)})`,
+      budget: { of: 'ratio', atMost: 1.3 },
+      unit: 'ms',
+      figures: toFigures(comparison(pairs)),
+    },
+  ]
+}
+
+/** A hub that holds `stored` messages: half were the reader's and are read, half lie unread with another member. */
+async function startWith(bench: Bench, stored: number) {
+  bench.say(`storing ${inWords(stored)} messages`)
+  const dataDir = bench.freshPath('hub')
+  const [, reader] = bench.makeStore(dataDir, 3, (store, [sender, reader, other]) => {
+    store.addMessages(sender!, reader!, stored / 2, true)
+    store.addMessages(sender!, other!, stored / 2, false)
+  }) as [Member, Member]
+  const hub = await startHub(dataDir)
+  const connection = await Connection.open(hub.port)
+  const read = request('GET', '/v1/inbox', reader.token)
+  return {
+    time: () => elapsedMs(async () => expectSuccess(await connection.ask(read))),
+    [Symbol.asyncDispose]: () => {
+      connection.close()
+      return hub[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function inWords(count: number): string {
+  return count >= 1_000_000 ? `${count / 1_000_000} M` : `${count / 1000} k`
+}

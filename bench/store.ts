@@ -1,0 +1,83 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { databaseFile } from '../src/hub/hub.ts'
+import type { Command, Outcome } from '../src/hub/state/commands.ts'
+import { State } from '../src/hub/state/state.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { hashJoinCode, mintJoinCode } from '../src/protocol/join-code.ts'
+import { hashToken, mintToken, parseToken } from '../src/protocol/token.ts'
+import { text } from './messages.ts'
+
+export interface Member {
+  name: string
+  token: string
+}
+
+/** Most commands in one transaction while a store is made. */
+const batch = 500
+
+/** A hub's data directory, filled before a hub runs on it, by the same commands that a hub would apply. */
+export class Store implements Disposable {
+  readonly #state: State
+  readonly #ids = new Map<string, number>()
+
+  constructor(dataDir: string) {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    this.#state = new State(join(dataDir, databaseFile))
+  }
+
+  /** Makes joined machines called m0, m1, … */
+  addMembers(count: number): Member[] {
+    const members = Array.from({ length: count }, (_, index) => ({ name: `m${index}`, token: mintToken('machine') }))
+    const commands = members.flatMap(({ name, token }): Command[] => {
+      const codeHash = hashJoinCode(mintJoinCode()).toString('base64')
+      const tokenHash = hashToken(token).toString('base64')
+      const { id: tokenId } = parseToken(token)!
+      return [
+        { type: 'member.invite', name, kind: 'machine', codeHash, lifeS: 600 },
+        { type: 'member.join', name, codeHash, tokenId, tokenHash, role: 'machine' },
+      ]
+    })
+    this.#apply(commands)
+    for (const { id, name } of this.#state.db.all<{ id: number; name: string }>('select id, name from member')) {
+      this.#ids.set(name, id)
+    }
+    return members
+  }
+
+  /** Stores `count` messages from one to another; `acked` says that the recipient has read them. */
+  addMessages(from: Member, to: Member, count: number, acked: boolean): void {
+    const sender = this.#ids.get(from.name)!
+    const recipient = this.#ids.get(to.name)!
+    for (let left = count; left > 0; left -= batch) {
+      const sends = Array.from({ length: Math.min(batch, left) }, (): Command & { type: 'message.send' } => {
+        return { type: 'message.send', id: newMessageId(), by: sender, to: [to.name], body: text }
+      })
+      const ids = sends.map(({ id }) => id)
+      this.#apply(acked ? [...sends, { type: 'inbox.ack', by: recipient, ids }] : sends)
+    }
+  }
+
+  #apply(commands: Command[]): Outcome[] {
+    const outcomes: Outcome[] = []
+    const time = Date.now()
+    for (let start = 0; start < commands.length; start += batch) {
+      const { seq } = this.#state.position
+      const entries = commands
+        .slice(start, start + batch)
+        .map((command, index) => ({ seq: seq + 1 + index, time, command }))
+      outcomes.push(
+        ...this.#state.applyBatch(entries, (_, error) => {
+          throw error
+        }),
+      )
+    }
+    const refused = outcomes.find(outcome => !outcome.ok)
+    if (refused && !refused.ok) throw new Error(refused.refusal.message)
+    return outcomes
+  }
+
+  [Symbol.dispose](): void {
+    this.#state.close()
+  }
+}

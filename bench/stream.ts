@@ -1,0 +1,51 @@
+import { connect, type Socket } from 'node:net'
+import { request } from './load.ts'
+import type { Member } from './store.ts'
+
+/** An open event stream of one member, on a plain socket. */
+export class Stream {
+  readonly #socket: Socket
+  #awaited: { text: string; resolve: () => void } | undefined
+  #received = ''
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', (chunk: string) => this.#take(chunk))
+  }
+
+  /** Opens the stream of `member` under its own name as session; the plain server knows it by that. */
+  static open(port: number, { name, token }: Member): Promise<Stream> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(request('GET', `/v1/events?session=${name}`, token)))
+      socket.setNoDelay(true)
+      socket.setEncoding('latin1')
+      socket.once('error', reject)
+      socket.once('data', (head: string) => {
+        socket.off('error', reject)
+        if (head.startsWith('HTTP/1.1 200 ')) resolve(new Stream(socket))
+        else reject(new Error(`No stream was opened: ${head}`))
+      })
+    })
+  }
+
+  /** Resolves when `text` comes, which must not have come yet. One at a time. */
+  next(text: string): Promise<void> {
+    return new Promise(resolve => {
+      this.#awaited = { text, resolve }
+    })
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #take(chunk: string): void {
+    if (!this.#awaited) return
+    this.#received += chunk
+    if (!this.#received.includes(this.#awaited.text)) return
+    this.#received = ''
+    const { resolve } = this.#awaited
+    this.#awaited = undefined
+    resolve()
+  }
+}

@@ -1,0 +1,462 @@
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { tokenPattern } from '../src/protocol/token.ts'
+import { version } from '../src/protocol/version.ts'
+import { startHub, type TestHub } from './support/hub.ts'
+import { startMachine } from './support/machine.ts'
+import { findTool, Newcomer, readJson } from './support/newcomer.ts'
+import { tempDir } from './support/temp.ts'
+
+const modeOf = (path: string) => statSync(path).mode & 0o777
+const entryOf = (newcomer: Newcomer) => ({
+  type: 'stdio',
+  command: join(newcomer.home, 'bin', 'claude-net'),
+  args: ['mcp'],
+  env: {},
+  alwaysLoad: true,
+})
+const rule = 'mcp__claude-net'
+
+async function newcomerToHub(): Promise<{ hub: TestHub; sean: Newcomer }> {
+  const hub = await startHub()
+  return { hub, sean: new Newcomer(hub) }
+}
+
+beforeEach(context => {
+  if (!findTool('curl')) context.skip('the join line needs curl, which is not installed here')
+})
+
+describe('the join line', () => {
+  test('makes a machine of an empty home: configuration, secret token, command, and proof that it works', async () => {
+    const { hub, sean } = await newcomerToHub()
+    const { code, stdout, stderr } = await sean.join()
+    expect([code, stderr]).toEqual([0, ''])
+    expect(readJson(join(sean.home, 'config.json'))).toEqual({
+      machine: 'seanclaude',
+      sshHost: 'local',
+      hub: hub.url.origin,
+    })
+    expect(sean.token).toMatch(tokenPattern)
+    expect([modeOf(sean.home), modeOf(join(sean.home, 'token'))]).toEqual([0o700, 0o600])
+    expect(await sean.run('version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+
+    const links = ['config', 'hub', 'token', 'clock', 'outbox', 'claude']
+    expect([...stdout.matchAll(/^(ok|note|FAIL) +(\w+)/gm)].map(([, state, link]) => `${link} ${state}`)).toEqual(
+      links.map(link => `${link} ${link === 'claude' ? 'note' : 'ok'}`),
+    )
+    expect(stdout).toContain('the hub knows this machine as seanclaude, 0 unread')
+    expect(stdout).toContain(`Note: ${sean.bin} is not on your PATH; the command is ${sean.command}.`)
+    expect(await sean.run('doctor')).toMatchObject({ code: 0, stderr: '' })
+    // Where there is no Claude Code, no files of it are made.
+    expect(readdirSync(sean.userHome).sort()).toEqual(['.claude-net', 'bin', 'tools'])
+  })
+
+  test('joins a person as a person', async () => {
+    const { hub, sean } = await newcomerToHub()
+    expect(await sean.sh(sean.joinLine(await sean.invite('sean', 'human')))).toMatchObject({ code: 0 })
+    const { members } = await hub.client(hub.adminToken).call(api.listMembers)
+    expect(members).toMatchObject([{ name: 'sean', kind: 'human', joinedAt: expect.any(String) }])
+  })
+
+  test('may be fetched any number of times before it is used', async () => {
+    const { hub, sean } = await newcomerToHub()
+    const code = await sean.invite()
+    for (let n = 0; n < 3; n++) {
+      const response = await fetch(`${hub.url.origin}/join/${code.toLowerCase()}`)
+      expect(response.headers.get('content-type')).toBe('text/x-shellscript; charset=utf-8')
+      expect(await response.text()).toContain(`--machine 'seanclaude' --code '${code}'`)
+    }
+    expect(await sean.sh(sean.joinLine(code))).toMatchObject({ code: 0 })
+  })
+
+  test('does nothing when the download was cut', async () => {
+    const { hub, sean } = await newcomerToHub()
+    const script = await (await fetch(`${hub.url.origin}/join/${await sean.invite()}`)).text()
+    const file = join(tempDir('cut'), 'join.sh')
+    writeFileSync(file, script)
+    const whole = script.lastIndexOf('join "$@"')
+    for (const bytes of [10, 100, ...Array.from({ length: 12 }, (_, n) => Math.round((whole * (n + 1)) / 12))])
+      await sean.sh(`head -c ${bytes} ${file} | sh`)
+    expect(readdirSync(sean.userHome)).toEqual(['tools'])
+    expect(await sean.sh(`cat ${file} | sh -s -- --bin ${sean.bin}`)).toMatchObject({ code: 0 })
+  })
+
+  test('says what is missing where Node is not there or too old', async () => {
+    const { sean } = await newcomerToHub()
+    const line = sean.joinLine(await sean.invite())
+    const node = join(sean.tools, 'node')
+    rmSync(node)
+    const without = await sean.sh(line)
+    expect([without.code, without.stderr]).toEqual([
+      1,
+      'claude-net: Node.js 20 or newer is needed here; it was not found on the PATH.\n',
+    ])
+    writeFileSync(node, '#!/bin/sh\n[ "$1" = --version ] && echo v18.20.8\nexit 1\n', { mode: 0o755 })
+    const old = await sean.sh(line)
+    expect([old.code, old.stderr]).toEqual([1, 'claude-net: Node.js 20 or newer is needed here; this is v18.20.8.\n'])
+    expect(existsSync(sean.home)).toBe(false)
+  })
+})
+
+describe('a code that is no good', () => {
+  const sentence =
+    'claude-net: This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME\n'
+
+  test.for(['AAAA-BBBB-CCCC-DDDD', 'nonsense', 'x%27%3B%20touch%20evil%20%27'])(
+    'fails with one sentence when it is %s',
+    async code => {
+      const { sean } = await newcomerToHub()
+      expect(await sean.sh(sean.joinLine(code))).toEqual({ code: 1, stdout: '', stderr: sentence })
+      expect(readdirSync(sean.userHome)).toEqual(['tools'])
+    },
+  )
+
+  test('fails the same when its time is over', async () => {
+    const { hub, sean } = await newcomerToHub()
+    const code = await sean.invite()
+    await hub.stop()
+    const db = new DatabaseSync(join(hub.dataDir, 'hub.db'))
+    db.exec('update invite set expires_at = 1')
+    db.close()
+    await hub.start()
+    expect(await sean.sh(sean.joinLine(code))).toEqual({ code: 1, stdout: '', stderr: sentence })
+  })
+
+  test('fails the same when it was used, and leaves a machine that has joined as it is', async () => {
+    const { hub, sean } = await newcomerToHub()
+    const code = await sean.invite()
+    expect(await sean.sh(sean.joinLine(code))).toMatchObject({ code: 0 })
+    const token = sean.token
+    expect(await sean.sh(sean.joinLine(code))).toEqual({ code: 1, stdout: '', stderr: sentence })
+    // Also when the script was fetched in time.
+    const again = await sean.run(`join ${hub.url.origin} --machine seanclaude --code ${code}`)
+    expect(again).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'claude-net: This join code was used already.\nAsk the admin for a new one: claude-net invite seanclaude\n',
+    })
+    expect(sean.token).toBe(token)
+    expect(await sean.run('inbox')).toMatchObject({ code: 0 })
+  })
+})
+
+describe('with Claude Code present', () => {
+  const otherServer = { type: 'stdio', command: 'other', args: [], env: {} }
+  const state = {
+    numStartups: 7,
+    mcpServers: { other: otherServer },
+    projects: { '/srv/app': { allowedTools: ['Bash(ls)'], mcpServers: { another: otherServer } } },
+  }
+  const settings = { model: 'opus', permissions: { deny: ['WebFetch'], allow: ['Bash(ls)'] } }
+
+  test('join registers the server for all projects and allows its tools, shows both, and keeps all else', async () => {
+    const { sean } = await newcomerToHub()
+    sean.installClaude({ state, settings })
+    chmodSync(sean.state, 0o640)
+    const before = [readFileSync(sean.state), readFileSync(sean.settings)]
+    const { code, stdout } = await sean.join()
+    expect(code).toBe(0)
+    expect(readJson(sean.state)).toEqual({
+      ...state,
+      mcpServers: { other: otherServer, 'claude-net': entryOf(sean) },
+    })
+    expect(readJson(sean.settings)).toEqual({
+      ...settings,
+      permissions: { deny: ['WebFetch'], allow: ['Bash(ls)', rule] },
+    })
+    expect(stdout).toContain(
+      `${sean.state}\n    MCP server 'claude-net' for all projects: ${sean.home}/bin/claude-net mcp`,
+    )
+    expect(stdout).toContain(`${sean.settings}\n    permission rule '${rule}': its tools are used without asking`)
+
+    const backups = [`${sean.state}.before-claude-net`, `${sean.settings}.before-claude-net`]
+    expect(backups.map(path => readFileSync(path))).toEqual(before)
+    expect(stdout).toContain(`Done. As it was before: ${backups.join(', ')}`)
+    expect(modeOf(sean.state)).toBe(0o640)
+    expect(stdout).toMatch(/^ok +claude +registered in /m)
+    // What is registered is what Claude Code will start.
+    expect(await sean.sh(`${entryOf(sean).command} mcp </dev/null`)).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  test('join makes the files where Claude Code was never started, for its user alone', async () => {
+    const { sean } = await newcomerToHub()
+    sean.installClaude()
+    expect(await sean.join()).toMatchObject({ code: 0, stdout: expect.stringContaining('\nDone.\n') })
+    expect(readJson(sean.state)).toEqual({ mcpServers: { 'claude-net': entryOf(sean) } })
+    expect(readJson(sean.settings)).toEqual({ permissions: { allow: [rule] } })
+    expect([modeOf(sean.state), modeOf(sean.settings)]).toEqual([0o600, 0o600])
+  })
+
+  test('where it came later, the command that join named sets it up, without a code and with the same token', async () => {
+    const { hub, sean } = await newcomerToHub()
+    const { stdout } = await sean.join()
+    const command = /Once it is installed, run: (.*)$/m.exec(stdout)![1]!
+    expect(command).toBe(`${sean.home}/bin/claude-net join ${hub.url.origin} --machine seanclaude`)
+    const token = sean.token
+    sean.installClaude({ state, settings })
+    expect(await sean.sh(`${command} --bin ${sean.bin}`)).toMatchObject({ code: 0, stderr: '' })
+    expect(sean.token).toBe(token)
+    expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
+
+    const asOther = await sean.run(`join ${hub.url.origin} --machine jazclaude --bin ${sean.bin}`)
+    expect(asOther).toMatchObject({ code: 1, stderr: expect.stringContaining('This machine is seanclaude, not jaz') })
+    expect(readJson(join(sean.home, 'config.json'))).toMatchObject({ machine: 'seanclaude' })
+  })
+
+  test('join writes through a link into a repository of dotfiles', async () => {
+    const { sean } = await newcomerToHub()
+    sean.installClaude({ state, settings })
+    const target = join(tempDir('dotfiles'), 'settings.json')
+    renameSync(sean.settings, target)
+    symlinkSync(target, sean.settings)
+    expect(await sean.join()).toMatchObject({ code: 0 })
+    expect(readlinkSync(sean.settings)).toBe(target)
+    expect(readJson(target)).toMatchObject({ permissions: { allow: ['Bash(ls)', rule] } })
+  })
+
+  test('join replaces an older server of the same name, for the user and in a project, and says which', async () => {
+    const { sean } = await newcomerToHub()
+    const older = { type: 'stdio', command: 'node', args: ['/opt/old/server.js'], env: {} }
+    sean.installClaude({
+      state: {
+        mcpServers: { 'claude-net': older },
+        projects: { '/srv/app': { mcpServers: { another: otherServer, 'claude-net': older } }, '/srv/b': {} },
+      },
+    })
+    const { code, stdout } = await sean.join()
+    expect(code).toBe(0)
+    expect(readJson(sean.state)).toEqual({
+      mcpServers: { 'claude-net': entryOf(sean) },
+      projects: { '/srv/app': { mcpServers: { another: otherServer } }, '/srv/b': {} },
+    })
+    expect(stdout).toContain(', instead of: node /opt/old/server.js\n')
+    expect(stdout).toContain("without 'claude-net' in /srv/app, which would hide it: node /opt/old/server.js\n")
+  })
+
+  test('joining again with a fresh code keeps the inbox and one of everything; the old token is dead', async () => {
+    const { hub, sean } = await newcomerToHub()
+    sean.installClaude({ state, settings })
+    const first = [readFileSync(sean.state, 'utf8'), readFileSync(sean.settings, 'utf8')]
+    await sean.join()
+    const [written, oldToken] = [[readFileSync(sean.state, 'utf8'), readFileSync(sean.settings, 'utf8')], sean.token]
+    const chas = await hub.join('chasclaude')
+    await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'sent before' } })
+    const config = join(sean.home, 'config.json')
+    writeFileSync(config, JSON.stringify({ ...readJson(config), ofALaterVersion: true }))
+
+    const { code, stdout } = await sean.join()
+    expect(code).toBe(0)
+    expect(stdout).not.toContain('settings change')
+    expect([readFileSync(sean.state, 'utf8'), readFileSync(sean.settings, 'utf8')]).toEqual(written)
+    expect([`${sean.state}.before-claude-net`, `${sean.settings}.before-claude-net`].map(readText)).toEqual(first)
+    expect(readdirSync(sean.bin)).toEqual(['claude-net'])
+    expect(readJson(config)).toMatchObject({ machine: 'seanclaude', ofALaterVersion: true })
+
+    expect(sean.token).not.toBe(oldToken)
+    expect((await sean.run('inbox')).stdout).toContain('> sent before')
+    await expect(hub.client(oldToken).call(api.readInbox)).rejects.toMatchObject({ code: 'unauthorized' })
+  })
+
+  test('a settings file that is broken is left alone, the code is not spent, and the same line works when it is mended', async () => {
+    const { sean } = await newcomerToHub()
+    sean.installClaude({ settings })
+    writeFileSync(sean.state, '{ "mcpServers": { ')
+    const line = sean.joinLine(await sean.invite())
+    const { code, stderr } = await sean.sh(line)
+    expect([code, stderr]).toEqual([
+      1,
+      `claude-net: ${sean.state} is not a JSON object, so it is left alone.\nMend it, then run this again.\n`,
+    ])
+    expect([readText(sean.state), readJson(sean.settings)]).toEqual(['{ "mcpServers": { ', settings])
+    writeFileSync(sean.state, '{}')
+    expect(await sean.sh(line)).toMatchObject({ code: 0, stderr: '' })
+
+    writeFileSync(sean.state, '[]')
+    const doctor = await sean.run('doctor')
+    expect(doctor).toMatchObject({ code: 1, stderr: '' })
+    expect(doctor.stdout).toMatch(
+      /^ok +token .*\n(.*\n)*FAIL +claude +.* is not a JSON object, so it is left alone\.\n/m,
+    )
+  })
+
+  test('with --no-claude its files stay untouched', async () => {
+    const { sean } = await newcomerToHub()
+    sean.installClaude({ state, settings })
+    const { code, stdout } = await sean.join('--no-claude')
+    expect(code).toBe(0)
+    expect([readJson(sean.state), readJson(sean.settings)]).toEqual([state, settings])
+    expect(readdirSync(join(sean.userHome, '.claude'))).toEqual(['settings.json'])
+    expect(stdout).toMatch(/^note +claude .*lacks: MCP server/m)
+  })
+
+  test.for([
+    ['n\n', 'n'],
+    ['\u0003', 'Ctrl-C'],
+    ['\u0004', 'Ctrl-D'],
+  ] as const)(
+    'on a terminal join asks first; answered with %j it has joined and left the files alone',
+    async ([keys], context) => {
+      if (!findTool('script')) context.skip('a terminal needs script of util-linux, which is not installed here')
+      const { sean } = await newcomerToHub()
+      sean.installClaude({ state, settings })
+      const line = sean.joinLine(await sean.invite())
+      const { code, stdout } = await sean.onTerminal(line, 'Change them? [Y/n]', keys)
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/Left alone\.(.|\r\n)*ok +token/)])
+      expect(stdout).not.toContain('Error')
+      expect([readJson(sean.state), readJson(sean.settings)]).toEqual([state, settings])
+      expect(await sean.run('inbox')).toMatchObject({ code: 0 })
+    },
+  )
+
+  test('on a terminal Enter agrees, and --yes is not asked', async context => {
+    if (!findTool('script')) context.skip('a terminal needs script of util-linux, which is not installed here')
+    const { sean } = await newcomerToHub()
+    sean.installClaude({ state, settings })
+    const asked = await sean.onTerminal(sean.joinLine(await sean.invite()), 'Change them? [Y/n]', '\n')
+    expect(asked).toMatchObject({ code: 0, stdout: expect.stringContaining('Done. As it was before') })
+    expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
+
+    writeFileSync(sean.state, JSON.stringify(state))
+    const yes = await sean.onTerminal(sean.joinLine(await sean.invite(), '--yes'), 'Change them?', 'n\n')
+    expect([yes.code, yes.stdout]).toEqual([0, expect.not.stringContaining('Change them?')])
+    expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
+  })
+
+  test('join names the sessions that run already, since they must be restarted', async context => {
+    if (process.platform !== 'linux') context.skip('a process with a name of its own needs Linux')
+    const { sean } = await newcomerToHub()
+    sean.installClaude()
+    const cwd = tempDir('project')
+    const running = spawn(findTool('sleep')!, ['60'], { argv0: 'claude', cwd, stdio: 'ignore' })
+    const other = spawn(findTool('sleep')!, ['60'], { argv0: 'claudette', cwd, stdio: 'ignore' })
+    onTestFinished(() => {
+      running.kill()
+      other.kill()
+    })
+    const { stdout } = await sean.join()
+    expect(stdout).toMatch(/^These Claude Code sessions run already; restart them/m)
+    expect(stdout).toContain(`\n  process ${running.pid} in ${cwd}\n`)
+    expect(stdout).not.toContain(`process ${other.pid}`)
+  })
+
+  describe('leave', () => {
+    test('undoes all that join did, and keeps the inbox on the hub', async () => {
+      const { hub, sean } = await newcomerToHub()
+      sean.installClaude({ state, settings })
+      await sean.join()
+      const chas = await hub.join('chasclaude')
+      await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'waits' } })
+
+      const { code, stdout } = await sean.run(`leave --bin ${sean.bin}`)
+      expect([code, stdout]).toEqual([0, expect.stringContaining('claude-net invite seanclaude')])
+      expect([readJson(sean.state), readJson(sean.settings)]).toEqual([state, settings])
+      expect([existsSync(sean.home), lstatSync(sean.command, { throwIfNoEntry: false })]).toEqual([false, undefined])
+      const { members } = await hub.client(hub.adminToken).call(api.listMembers)
+      expect(members.find(({ name }) => name === 'seanclaude')?.unread).toBe(1)
+    })
+
+    test('leaves nothing of meaning where there was nothing before', async () => {
+      const { sean } = await newcomerToHub()
+      sean.installClaude()
+      await sean.join()
+      await sean.run(`leave --bin ${sean.bin}`)
+      expect([readJson(sean.state), readJson(sean.settings)]).toEqual([
+        { mcpServers: {} },
+        { permissions: { allow: [] } },
+      ])
+    })
+
+    test('refuses while messages wait in the outbox, unless it is told that they may be lost', async () => {
+      const { hub, sean } = await newcomerToHub()
+      sean.installClaude({ state, settings })
+      await sean.join()
+      await hub.stop()
+      expect(await sean.run('send all hello')).toMatchObject({ code: 75 })
+      expect(await sean.run(`leave --bin ${sean.bin}`)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr:
+          'claude-net: 1 message in the outbox waits for the hub still.\nclaude-net inbox sends them once the hub is back; --force deletes them.\n',
+      })
+      expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
+      expect(await sean.run('send all hello')).toMatchObject({ code: 75 })
+      expect(await sean.run(`leave --force --bin ${sean.bin}`)).toMatchObject({ code: 0 })
+      expect(existsSync(sean.home)).toBe(false)
+    })
+
+    test('takes nothing away while a settings file is broken', async () => {
+      const { sean } = await newcomerToHub()
+      sean.installClaude({ state, settings })
+      await sean.join()
+      writeFileSync(sean.settings, '{')
+      expect(await sean.run(`leave --bin ${sean.bin}`)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`${sean.settings} is not a JSON object, so it is left alone.`),
+      })
+      expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
+      expect(await sean.run('inbox')).toMatchObject({ code: 0 })
+    })
+  })
+})
+
+describe('a token file is refused, with the way out,', () => {
+  async function refused(change: (path: string) => void) {
+    const machine = await startMachine(await startHub(), 'seanclaude')
+    const path = join(machine.home, 'token')
+    change(path)
+    const { code, stderr } = await machine.run(['inbox'])
+    const tool = await (await machine.mcp()).call('inbox')
+    expect([code, tool]).toEqual([1, { isError: true, text: stderr.replace(/^claude-net: /, '').trimEnd() }])
+    return { machine, path, stderr }
+  }
+
+  test('when others can read it', async () => {
+    const { machine, path, stderr } = await refused(file => chmodSync(file, 0o644))
+    expect(stderr).toBe(
+      `claude-net: ${path} can be read by others, so it is not used.\nIf you trust it still: chmod 600 ${path}\n`,
+    )
+    chmodSync(path, 0o600)
+    expect(await machine.run(['inbox'])).toMatchObject({ code: 0 })
+  })
+
+  test('when it is a link', async () => {
+    const { path, stderr } = await refused(file => {
+      renameSync(file, `${file}.elsewhere`)
+      symlinkSync(`${file}.elsewhere`, file)
+    })
+    expect(stderr).toBe(`claude-net: ${path} is not a plain file, so it is not used.\nRemove it and join again.\n`)
+  })
+
+  test('when it belongs to another user', async context => {
+    if (process.getuid?.() !== 0) context.skip('only root can give a file away')
+    const { path, stderr } = await refused(file => chownSync(file, 65534, 65534))
+    expect(stderr).toBe(`claude-net: ${path} belongs to another user, so it is not used.\nRemove it and join again.\n`)
+  })
+
+  test('when it holds something else', async () => {
+    const { path, stderr } = await refused(file => writeFileSync(file, 'clnt_m_tooshort\n'))
+    expect(stderr).toBe(`claude-net: ${path} holds no Claude Net token.\nRemove it and join again.\n`)
+  })
+})
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8')
+}

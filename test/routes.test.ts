@@ -1,0 +1,533 @@
+import { createHash } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { api, type RouteName } from '../src/protocol/api.ts'
+import type { ErrorCode } from '../src/protocol/errors.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { maxBodyBytes } from '../src/protocol/messages.ts'
+import { mintToken } from '../src/protocol/token.ts'
+import type { TestMember } from './support/hub.ts'
+import { errorOf, type RawAnswer, type RawRequest, raw } from './support/raw.ts'
+import { sharedHub } from './support/shared-hub.ts'
+
+const hub = sharedHub()
+const tokens = { none: undefined as string | undefined, machine: '', human: '', admin: '', garbage: 'clnt_garbage' }
+let machine: TestMember
+let target: TestMember
+
+beforeAll(async () => {
+  machine = await hub.join('machine')
+  target = await hub.join('target')
+  tokens.machine = machine.token
+  tokens.human = (await hub.join('human', 'human')).token
+  tokens.admin = hub.adminToken
+})
+
+type Caller = keyof typeof tokens
+type Statuses = Record<Caller, number>
+
+/** Open to everyone, with a token, without and with a wrong one. */
+const open: Statuses = { none: 200, machine: 200, human: 200, admin: 200, garbage: 200 }
+
+/** What every route answers to each kind of caller, written out by hand: a route that is new in the table must be thought of here. */
+const expected: Record<RouteName, Statuses> = {
+  health: open,
+  ready: open,
+  join: open,
+  joinScript: open,
+  clientFile: open,
+  sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
+  getMessage: { none: 401, machine: 200, human: 404, admin: 403, garbage: 401 },
+  readInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  markFetched: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  ackInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  listMachines: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
+  heartbeat: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  endSession: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  events: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  invite: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  listMembers: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+}
+
+/** A request that each route accepts from the right caller. */
+const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omit<RawRequest, 'token'>> = {
+  health: () => ({ path: '/healthz' }),
+  ready: () => ({ path: '/readyz' }),
+  join: async () => {
+    const name = `newcomer-${newMessageId().slice(-8)}`
+    const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name } })
+    return { path: '/v1/join', body: { code, machine: name, token: mintToken('machine') } }
+  },
+  joinScript: () => ({ path: '/join/AAAA-BBBB-CCCC-DDDD' }),
+  clientFile: () => ({ path: '/client/claude-net.mjs' }),
+  sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),
+  getMessage: async () => {
+    const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body: 'hello' } })
+    return { path: `/v1/messages/${id}` }
+  },
+  readInbox: () => ({ path: '/v1/inbox' }),
+  markFetched: () => ({ path: '/v1/inbox/fetched', body: { ids: [newMessageId()], session: 's1' } }),
+  ackInbox: () => ({ path: '/v1/inbox/ack', body: { ids: [newMessageId()] } }),
+  listMachines: () => ({ path: '/v1/machines' }),
+  heartbeat: () => ({ path: '/v1/presence', body: { session: 's1', client: 'test/1' } }),
+  endSession: () => ({ path: '/v1/presence?session=s1', method: 'DELETE' }),
+  events: () => ({ path: '/v1/events' }),
+  invite: () => ({ path: '/v1/admin/invites', body: { name: 'invited' } }),
+  listMembers: () => ({ path: '/v1/admin/members' }),
+}
+
+const codes: Record<number, ErrorCode> = { 401: 'unauthorized', 403: 'forbidden', 404: 'not_found' }
+
+describe('who may call what', () => {
+  test('every route of the table is in the table of this test', () => {
+    expect(Object.keys(expected).sort()).toEqual(Object.keys(api).sort())
+    expect(Object.keys(requests).sort()).toEqual(Object.keys(api).sort())
+  })
+
+  const cases = (Object.keys(expected) as RouteName[]).flatMap(route =>
+    (Object.keys(expected[route]) as Caller[]).map(caller => [route, caller, expected[route][caller]] as const),
+  )
+  test.each(cases)('%s answers to a caller with the token of: %s with %i', async (route, caller, status) => {
+    const request = { ...(await requests[route]()), token: tokens[caller] }
+    const answer = route === 'events' ? await headOf(request) : await raw(hub, request)
+    expect(answer.status).toBe(status)
+    if (status >= 400) expect(errorOf(answer).code).toBe(codes[status])
+    if (status === 401) expect(answer.headers['www-authenticate']).toBe('Bearer')
+  })
+
+  test('a token is good as a whole or not at all, and the answer does not say which part was wrong', async () => {
+    const [, , id, secret] = tokens.machine.split('_') as [string, string, string, string, string]
+    const other = mintToken('machine')
+    const [, , , otherSecret] = other.split('_') as [string, string, string, string, string]
+    const wrong = [other, forge('m', id, otherSecret), forge('a', id, secret), forge('m', other.split('_')[2]!, secret)]
+    const answers = await Promise.all(wrong.map(token => raw(hub, { path: '/v1/inbox', token })))
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401])
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
+    // The same way of making tokens does make a good one.
+    expect(await raw(hub, { path: '/v1/inbox', token: forge('m', id, secret) })).toMatchObject({ status: 200 })
+  })
+
+  test.each(['', 'Bearer', 'Bearer ', 'Basic bWFjaGluZTp4', 'Bearer  {token}', '{token}', 'Bearer {token},{token}'])(
+    'an Authorization header that reads "%s" is no token',
+    async header => {
+      const authorization = header.replaceAll('{token}', tokens.machine)
+      const answer = await raw(hub, { path: '/v1/inbox', headers: { authorization } })
+      expect(answer.status).toBe(401)
+      errorOf(answer)
+    },
+  )
+
+  test('a token in the query is no token', async () => {
+    const answer = await raw(hub, { path: `/v1/inbox?token=${tokens.machine}` })
+    expect(answer.status).toBe(401)
+  })
+
+  test("a stranger's body is not even read: without a token invalid JSON is 401, not 400", async () => {
+    const answer = await raw(hub, { path: '/v1/messages', headers: json, body: '{' })
+    expect(answer.status).toBe(401)
+  })
+})
+
+const json = { 'content-type': 'application/json' }
+
+/** A send that would be stored, but for what `more` spoils. */
+function sendBody(more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { to: 'target', body: 'must not be stored', ...more }
+}
+
+describe('bad input is refused with help, changes nothing, and the hub goes on', () => {
+  /** The request is refused with `code`, says something that matches `says`, and leaves no trace. */
+  async function expectRefused(request: RawRequest, code: ErrorCode, says: RegExp): Promise<void> {
+    const before = await members()
+    const answer = await raw(hub, { token: tokens.machine, ...request })
+    const error = errorOf(answer)
+    expect(error).toMatchObject({ code, message: expect.stringMatching(says) })
+    expect(answer.status).toBeGreaterThanOrEqual(400)
+    expect(answer.status).toBeLessThan(500)
+    expect(answer.headers['content-type']).toMatch(/^application\/json/)
+    expect(error.hint.length).toBeGreaterThan(5)
+    // An error is for reading: it must not send back what was sent.
+    expect(answer.text.length).toBeLessThan(2000)
+    const inbox = await target.client.call(api.readInbox)
+    expect(inbox.messages.filter(({ body }) => body.startsWith('must not be stored'))).toEqual([])
+    expect(await members()).toBe(before)
+    expect(await raw(hub, { path: '/readyz' })).toMatchObject({ status: 200, json: { ready: true } })
+  }
+
+  async function members(): Promise<string> {
+    return (await raw(hub, { path: '/v1/admin/members', token: hub.adminToken })).text
+  }
+
+  const whole = JSON.stringify(sendBody())
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+  const manyKeys = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 1]))
+
+  test.each<[string, Partial<RawRequest>, ErrorCode, RegExp]>([
+    ['no body', { method: 'POST' }, 'invalid', /^body: /],
+    ['an empty body', { headers: json, body: '' }, 'invalid', /^body: /],
+    ['half of its JSON', { headers: json, body: whole.slice(0, -5) }, 'invalid', /JSON/],
+    ['JSON and more behind it', { headers: json, body: `${whole}{}` }, 'invalid', /JSON/],
+    ['a comment in its JSON', { headers: json, body: `/**/${whole}` }, 'invalid', /JSON/],
+    ['null', { headers: json, body: 'null' }, 'invalid', /^body: /],
+    ['a list', { headers: json, body: `[${whole}]` }, 'invalid', /^body: /],
+    ['a text', { headers: json, body: JSON.stringify(whole) }, 'invalid', /^body: /],
+    ['bytes that are no UTF-8', { headers: json, body: badUtf8(whole) }, 'invalid', /UTF-8/],
+    ['UTF-16', { headers: json, body: Buffer.from(whole, 'utf16le') }, 'invalid', /JSON|UTF-8/],
+    ['a byte order mark', { headers: json, body: `\u{feff}${whole}` }, 'invalid', /JSON/],
+    ['no content type', { body: whole }, 'invalid', /Content-Type/i],
+    ['text/plain', { headers: { 'content-type': 'text/plain' }, body: whole }, 'invalid', /Content-Type/i],
+    [
+      "a web form's content type",
+      { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'to=target&body=x' },
+      'invalid',
+      /Content-Type/i,
+    ],
+    [
+      'a multipart form',
+      { headers: { 'content-type': 'multipart/form-data; boundary=x' }, body: whole },
+      'invalid',
+      /Content-Type/i,
+    ],
+    [
+      'a broken content type',
+      { headers: { 'content-type': 'application/json/json' }, body: whole },
+      'invalid',
+      /Content-Type/i,
+    ],
+    [
+      'charset=utf-7',
+      { headers: { 'content-type': 'application/json; charset=utf-7' }, body: whole },
+      'invalid',
+      /utf-7/,
+    ],
+    [
+      'charset="utf-16"',
+      { headers: { 'content-type': 'application/json;charset="utf-16"' }, body: whole },
+      'invalid',
+      /utf-16/,
+    ],
+    ['gzip', { headers: { ...json, 'content-encoding': 'gzip' }, body: gzipSync(whole) }, 'invalid', /compressed/],
+    ['lists 10,000 deep', { headers: json, body: nested(10_000) }, 'invalid', /^body: /],
+    [
+      'a body 10,000 deep',
+      { headers: json, body: `{"to":"target","body":${nested(10_000)}}` },
+      'invalid',
+      /^body\.body: /,
+    ],
+    ['100,000 names', { body: { ...sendBody(), ...manyKeys(100_000) } }, 'too_large', /bytes/],
+    ['20,000 unknown fields', { body: { ...sendBody(), ...manyKeys(20_000) } }, 'invalid', /k0/],
+    ['20,000 recipients', { body: sendBody({ to: Array(20_000).fill('target') }) }, 'invalid', /^body\.to/],
+    ['101 recipients', { body: sendBody({ to: Array(101).fill('target') }) }, 'invalid', /^body\.to/],
+    [
+      'an own __proto__',
+      { headers: json, body: `{"to":"target","body":"must not be stored","__proto__":{"from":"x"}}` },
+      'invalid',
+      /__proto__/,
+    ],
+    [
+      'a __proto__ that would supply the text',
+      { headers: json, body: `{"to":"target","__proto__":{"body":"must not be stored"}}` },
+      'invalid',
+      /^body/,
+    ],
+    [
+      'a constructor',
+      { headers: json, body: `{"to":"target","body":"must not be stored","constructor":{"prototype":{}}}` },
+      'invalid',
+      /constructor/,
+    ],
+    [
+      'a lone surrogate in its text',
+      { headers: json, body: String.raw`{"to":"target","body":"must not be stored \ud800"}` },
+      'invalid',
+      /surrogate/,
+    ],
+    ['a field named from', { body: sendBody({ from: 'target' }) }, 'forbidden', /'from'/],
+    ['from and another unknown field', { body: sendBody({ x: 1, from: 'machine' }) }, 'forbidden', /'from'/],
+    ['an unknown field', { body: sendBody({ colour: 'red' }) }, 'invalid', /colour/],
+    ['no recipient', { body: { body: 'must not be stored' } }, 'invalid', /^body\.to: /],
+    ['an empty list of recipients', { body: sendBody({ to: [] }) }, 'invalid', /^body\.to/],
+    ['a blank recipient', { body: sendBody({ to: '  ' }) }, 'invalid', /^body\.to/],
+    ['a recipient that is no text', { body: sendBody({ to: { name: 'target' } }) }, 'invalid', /^body\.to/],
+    ['a name of 101 characters', { body: sendBody({ to: 'a'.repeat(101) }) }, 'invalid', /^body\.to/],
+    ['a name that tries SQL', { body: sendBody({ to: "target' or '1'='1" }) }, 'not_found', /^No member/],
+    ['the reserved name hub', { body: sendBody({ to: 'hub' }) }, 'not_found', /'hub'/],
+    ['a name with a zero byte', { body: sendBody({ to: 'target\0' }) }, 'not_found', /^No member/],
+    ['a look-alike of a name', { body: sendBody({ to: 'tаrget' }) }, 'not_found', /^No member/],
+    ['no text', { body: { to: 'target' } }, 'invalid', /^body\.body: /],
+    ['an empty text', { body: sendBody({ body: '' }) }, 'invalid', /^body\.body: .*needs a text/],
+    ['a number for a text', { body: sendBody({ body: 5 }) }, 'invalid', /^body\.body: /],
+    ['an id that is no UUID', { body: sendBody({ id: 'x' }) }, 'invalid', /^body\.id: /],
+    ['an id with braces', { body: sendBody({ id: `{${newMessageId()}}` }) }, 'invalid', /^body\.id: /],
+    ['a number for an id', { body: sendBody({ id: 7 }) }, 'invalid', /^body\.id: /],
+    ['a replyTo that is no id', { body: sendBody({ replyTo: 'the last one' }) }, 'invalid', /^body\.replyTo: /],
+    ['an unknown intent', { body: sendBody({ intent: 'command' }) }, 'invalid', /^body\.intent: /],
+    ['an end in 0 s', { body: sendBody({ expiresInS: 0 }) }, 'invalid', /^body\.expiresInS: /],
+    ['an end in the past', { body: sendBody({ expiresInS: -1 }) }, 'invalid', /^body\.expiresInS: /],
+    ['an end in half a second', { body: sendBody({ expiresInS: 0.5 }) }, 'invalid', /^body\.expiresInS: /],
+    ['an end in more than a year', { body: sendBody({ expiresInS: 31_536_001 }) }, 'invalid', /^body\.expiresInS: /],
+    [
+      'an end of 1e999 s',
+      { headers: json, body: '{"to":"target","body":"must not be stored","expiresInS":1e999}' },
+      'invalid',
+      /^body\.expiresInS: /,
+    ],
+    ['a text for an end', { body: sendBody({ expiresInS: '60' }) }, 'invalid', /^body\.expiresInS: /],
+    [
+      'a text of 32 KiB and a byte',
+      { body: sendBody({ body: 'must not be stored'.padEnd(maxBodyBytes + 1, '.') }) },
+      'too_large',
+      /32769 bytes/,
+    ],
+    [
+      'as few letters, but of more bytes',
+      { body: sendBody({ body: `must not be stored ${'é'.repeat(maxBodyBytes / 2)}` }) },
+      'too_large',
+      /bytes/,
+    ],
+    [
+      'a request of 256 KiB and a byte',
+      { headers: json, body: whole.padEnd(256 * 1024 + 1) },
+      'too_large',
+      /262144 bytes/,
+    ],
+    [
+      'a request that says it has 1 TB',
+      { headers: { ...json, 'content-length': '1000000000000' }, body: whole },
+      'too_large',
+      /262144 bytes/,
+    ],
+    ['a query that no route has', { path: '/v1/messages?from=target', body: sendBody() }, 'forbidden', /'from'/],
+    ['an unknown query', { path: '/v1/messages?x=1', body: sendBody() }, 'invalid', /^query: .*x/],
+  ])('a send with %s', async (_, request, code, says) => {
+    await expectRefused({ path: '/v1/messages', ...request }, code, says)
+  })
+
+  const id = newMessageId()
+  test.each<[string, RawRequest, ErrorCode, RegExp]>([
+    ['limit=0', { path: '/v1/inbox?limit=0' }, 'invalid', /^query\.limit: /],
+    ['limit=101', { path: '/v1/inbox?limit=101' }, 'invalid', /^query\.limit: /],
+    ['limit=-1', { path: '/v1/inbox?limit=-1' }, 'invalid', /^query\.limit: /],
+    ['limit=1.5', { path: '/v1/inbox?limit=1.5' }, 'invalid', /^query\.limit: /],
+    ['limit=NaN', { path: '/v1/inbox?limit=NaN' }, 'invalid', /^query\.limit: /],
+    ['limit=', { path: '/v1/inbox?limit=' }, 'invalid', /^query\.limit: /],
+    ['two limits', { path: '/v1/inbox?limit=1&limit=2' }, 'invalid', /^query\.limit: /],
+    ['after=now', { path: '/v1/inbox?after=now' }, 'invalid', /after=now/],
+    ['an after of 10,000 characters', { path: `/v1/inbox?after=${'1'.repeat(10_000)}` }, 'invalid', /^query\.after: /],
+    ['from= in the query', { path: '/v1/inbox?from=target' }, 'forbidden', /'from'/],
+    ['an ack of nothing', { path: '/v1/inbox/ack', body: { ids: [] } }, 'invalid', /^body\.ids: /],
+    ['an ack of 101', { path: '/v1/inbox/ack', body: { ids: Array(101).fill(id) } }, 'invalid', /^body\.ids: /],
+    ['an ack of everything', { path: '/v1/inbox/ack', body: { ids: 'all' } }, 'invalid', /^body\.ids: /],
+    ['an ack of a bad id', { path: '/v1/inbox/ack', body: { ids: [id, 'x'] } }, 'invalid', /^body\.ids\.1: /],
+    ['an ack for another', { path: '/v1/inbox/ack', body: { ids: [id], from: 'target' } }, 'forbidden', /'from'/],
+    ['fetched without a session', { path: '/v1/inbox/fetched', body: { ids: [id] } }, 'invalid', /^body\.session: /],
+    [
+      'fetched by a bad session',
+      { path: '/v1/inbox/fetched', body: { ids: [id], session: 'a b' } },
+      'invalid',
+      /^body\.session: /,
+    ],
+    ['a message with a bad id', { path: '/v1/messages/1' }, 'invalid', /^path\.id: /],
+    ['a message with half an id', { path: `/v1/messages/${id.slice(1)}` }, 'invalid', /^path\.id: /],
+    ['a message with an endless id', { path: `/v1/messages/${'a'.repeat(5000)}` }, 'invalid', /./],
+    ['a message that is not there', { path: `/v1/messages/${id}` }, 'not_found', new RegExp(id)],
+    ['a path that climbs', { path: '/v1/messages/../admin/members' }, 'not_found', /no GET/],
+    ['a path that is no UTF-8', { path: '/v1/messages/%ff' }, 'invalid', /./],
+    ['a broken escape', { path: '/v1/messages/%zz' }, 'invalid', /./],
+    [
+      'a heartbeat with a newline in its client',
+      { path: '/v1/presence', body: { session: 's', client: 'a\nb' } },
+      'invalid',
+      /^body\.client: /,
+    ],
+    [
+      'a heartbeat for another',
+      { path: '/v1/presence', body: { session: 's', client: 'x', from: 'target' } },
+      'forbidden',
+      /'from'/,
+    ],
+    ['an end of no session', { path: '/v1/presence', method: 'DELETE' }, 'invalid', /^query\.session: /],
+    ['a stream for a bad session', { path: '/v1/events?session=a/b' }, 'invalid', /^query\.session: /],
+    ['an unknown path', { path: '/v2/messages' }, 'not_found', /no GET/],
+    ['an unknown path without a token', { path: '/admin', token: undefined }, 'not_found', /no GET/],
+    ['the root', { path: '/' }, 'not_found', /no GET/],
+    ['a wrong method', { path: '/v1/messages', method: 'PUT', body: sendBody() }, 'not_found', /no PUT/],
+    ['a slash too many', { path: '/v1/inbox/' }, 'not_found', /no GET/],
+    ['capitals in the path', { path: '/V1/inbox' }, 'not_found', /no GET/],
+  ])('a request with %s', async (_, request, code, says) => {
+    await expectRefused(request, code, says)
+  })
+
+  test.each<[string, unknown, ErrorCode, RegExp]>([
+    ['a name with a space', { name: 'a b' }, 'invalid', /^body\.name: /],
+    ['a name in capitals', { name: 'Sean' }, 'invalid', /^body\.name: /],
+    ['a name with a dash first', { name: '-a' }, 'invalid', /^body\.name: /],
+    ['a name of 65 characters', { name: 'a'.repeat(65) }, 'invalid', /^body\.name: /],
+    ['the reserved name all', { name: 'all' }, 'invalid', /reserved/],
+    ['a name with a newline behind it', { name: 'sean\n' }, 'invalid', /^body\.name: /],
+    ['a name that is shell', { name: 'a;reboot' }, 'invalid', /^body\.name: /],
+    ['an unknown kind', { name: 'sean', kind: 'admin' }, 'invalid', /^body\.kind: /],
+    ['an owner who is nobody', { name: 'sean', owner: 'nobody' }, 'not_found', /nobody/],
+    ['an owner who is a machine', { name: 'sean', owner: 'target' }, 'not_found', /machine/],
+  ])('an invitation with %s', async (_, body, code, says) => {
+    await expectRefused({ path: '/v1/admin/invites', token: hub.adminToken, body }, code, says)
+  })
+
+  test.each<[string, Record<string, unknown>, ErrorCode, RegExp]>([
+    ['a token that is none', { token: 'secret' }, 'invalid', /^body\.token: /],
+    ['a token with a typo', { token: `${mintToken('machine').slice(0, -1)}?` }, 'invalid', /^body\.token: /],
+    [
+      'a token with a wrong checksum',
+      { token: mintToken('machine').replace(/.{6}$/, '000000') },
+      'invalid',
+      /checksum/,
+    ],
+    ['a code that nobody made', {}, 'unauthorized', /code/],
+    ['no code', { code: undefined }, 'invalid', /^body\.code: /],
+    ['an endless code', { code: 'A'.repeat(65) }, 'invalid', /^body\.code: /],
+  ])('a join with %s', async (_, more, code, says) => {
+    const body = { code: 'AAAA-BBBB-CCCC-DDDD', machine: 'target', token: mintToken('machine'), ...more }
+    await expectRefused({ path: '/v1/join', token: undefined, body }, code, says)
+  })
+
+  describe('what a web page could send', () => {
+    const origins = ['http://evil.example', 'null', 'http://localhost:3500', '']
+    test.each(origins)('a request with Origin "%s" is refused, on every route', async origin => {
+      for (const path of ['/healthz', '/v1/inbox', '/nowhere']) {
+        await expectRefused({ path, headers: { origin } }, 'forbidden', /web pages/)
+      }
+      await expectRefused({ path: '/v1/messages', headers: { origin }, body: sendBody() }, 'forbidden', /web pages/)
+    })
+
+    const hosts = [
+      'evil.example',
+      'localhost.evil.example',
+      '127.0.0.1.evil.example',
+      'evil.example:3500',
+      '127.0.0.1@evil.example',
+      'a b',
+    ]
+    test.each(hosts)('a request for the host "%s" is refused', async host => {
+      await expectRefused({ path: '/v1/messages', headers: { host }, body: sendBody() }, 'forbidden', /Host/)
+    })
+
+    test.each(['localhost', 'LOCALHOST:3500', '127.0.0.1', '10.0.3.1:3500', '[::1]:3500'])(
+      'a request for the host %s is answered',
+      async host => {
+        expect(await raw(hub, { path: '/healthz', headers: { host } })).toMatchObject({ status: 200 })
+      },
+    )
+
+    test.each(['GET /v1/machines HTTP/1.1\r\nHost:', 'GET /v1/machines HTTP/1.0\r\nX-Forwarded-Host: localhost'])(
+      'a request that names no host (%j) is refused',
+      async head => {
+        const answer = await rawBytes(`${head}\r\nConnection: close\r\nAuthorization: Bearer ${tokens.machine}\r\n\r\n`)
+        expect(answer).toMatch(/^HTTP\/1\.1 403 [\s\S]*"code":"forbidden"/)
+      },
+    )
+
+    test('a preflight gets no leave', async () => {
+      const headers = { origin: 'http://evil.example', 'access-control-request-method': 'POST' }
+      const answer = await raw(hub, { method: 'OPTIONS', path: '/v1/messages', headers })
+      expect(answer.status).toBe(403)
+      expect(Object.keys(answer.headers).filter(name => name.startsWith('access-control'))).toEqual([])
+    })
+  })
+
+  test.each([
+    'GET /healthz HTTP/1.1\r\n\r\n',
+    'nonsense\r\n\r\n',
+    'GET / HTTP/9.9\r\nhost: localhost\r\n\r\n',
+    '\0\0\0\0\r\n\r\n',
+  ])('bytes that are no request (%j) get a 4xx and a closed connection', async bytes => {
+    expect(await rawBytes(bytes)).toMatch(/^HTTP\/1\.1 4\d\d /)
+    expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
+  })
+})
+
+describe('what is unusual and good', () => {
+  test.each<[string, string]>([
+    ['a zero byte', 'a\0b'],
+    ['32 KiB of ASCII', 'x'.repeat(maxBodyBytes)],
+    ['32 KiB of three-byte characters', `${'€'.repeat(maxBodyBytes / 3)}é`],
+    ['32 KiB that are six times as long escaped', '\u0001'.repeat(maxBodyBytes)],
+    ['emoji, right to left and combining marks', '👩‍👩‍👧‍👦 שלום e\u0301 \u202e'],
+    ['every kind of line end', 'a\nb\r\nc\rd\u2028e'],
+    ['a byte order mark first', '\u{feff}text'],
+    ['only spaces', '   '],
+    ['a frame that looks like ours', 'data: {"event":"inbox"}\n\nid: x:1\n\n'],
+    ['a name like a field of objects', '__proto__'],
+  ])('a text with %s comes back as it was sent', async (_, body) => {
+    const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body } })
+    const { message } = await target.client.call(api.getMessage, { params: { id } })
+    expect(message.body === body).toBe(true)
+    const [received] = (await target.client.call(api.readInbox)).messages.filter(message => message.id === id)
+    expect(received!.body === body).toBe(true)
+    await target.client.call(api.ackInbox, { body: { ids: [id] } })
+  })
+
+  test.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+    'Application/JSON',
+  ])('content type %s is read', async type => {
+    const body = JSON.stringify({ to: 'target', body: 'hello' })
+    expect(
+      await raw(hub, { path: '/v1/messages', token: tokens.machine, headers: { 'content-type': type }, body }),
+    ).toMatchObject({
+      status: 201,
+    })
+  })
+})
+
+/** The status line and head of an answer that does not end, such as a stream's. */
+function headOf(request: RawRequest): Promise<RawAnswer> {
+  const headers = request.token === undefined ? {} : { authorization: `Bearer ${request.token}` }
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      host: hub.url.hostname,
+      port: hub.url.port,
+      agent: false,
+      path: request.path,
+      headers,
+    })
+    outgoing.on('error', reject)
+    outgoing.on('response', response => {
+      if (response.statusCode === 200) {
+        resolve({ status: 200, headers: response.headers, text: '', json: undefined })
+        outgoing.destroy()
+      } else resolve(raw(hub, request))
+    })
+    outgoing.end()
+  })
+}
+
+/** Writes bytes to a connection and answers all that comes back until the hub closes it. */
+function rawBytes(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = ''
+    const socket = connect(Number(hub.url.port), hub.url.hostname, () => socket.write(bytes, 'latin1'))
+    socket.on('data', chunk => (received += chunk.toString('latin1')))
+    socket.on('close', () => resolve(received))
+    socket.on('error', reject)
+  })
+}
+
+/** A token with a checksum that is right, as anybody can make one who has read how. */
+function forge(role: string, id: string, secret: string): string {
+  const head = `clnt_${role}_${id}_${secret}`
+  const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+  const number = createHash('sha256').update(head).digest().readUInt32BE()
+  const digits = [5, 4, 3, 2, 1, 0].map(place => base62[Math.floor(number / 62 ** place) % 62])
+  return `${head}_${digits.join('')}`
+}
+
+/** `text` with one byte that UTF-8 does not have. */
+function badUtf8(text: string): Buffer {
+  const bytes = Buffer.from(text)
+  bytes[bytes.indexOf('stored')] = 0xff
+  return bytes
+}

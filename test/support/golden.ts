@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Entry, Outcome } from '../../src/hub/state/commands.ts'
+import type { Database } from '../../src/hub/state/database.ts'
+import type { State } from '../../src/hub/state/state.ts'
+
+/** One line of a golden journal: an entry, and what came of it when it was written down. */
+export interface GoldenEntry extends Entry {
+  /** `ok`, or the code of the refusal. Its sentences may improve, so they are not kept. */
+  outcome: string
+}
+
+export function goldenFile(name: string): string {
+  return join(import.meta.dirname, '../golden', name)
+}
+
+export function readGoldenJournal(name: string): GoldenEntry[] {
+  const lines = readFileSync(goldenFile(name), 'utf8').trimEnd().split('\n')
+  return lines.map(line => JSON.parse(line) as GoldenEntry)
+}
+
+/** Applies every entry, each as a batch of its own. Answers what came of each. */
+export function replay(state: State, entries: readonly Entry[]): string[] {
+  return entries.map(({ seq, time, command }) => {
+    const [outcome] = state.applyBatch([{ seq, time, command }], (_, error) => {
+      throw error
+    })
+    return outcomeCode(outcome!)
+  })
+}
+
+export function outcomeCode(outcome: Outcome): string {
+  return outcome.ok ? 'ok' : outcome.refusal.code
+}
+
+/**
+ * SHA-256 over every row of every table, in hex: two states with the same history have the same. Left out is what is each
+ * hub's own: its epoch, and when it saw whom.
+ */
+export function fingerprint(db: Database): string {
+  const hash = createHash('sha256')
+  const tables = db.all<{ name: string }>(
+    `select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' and name <> 'last_seen' order by name`,
+  )
+  for (const { name } of tables) {
+    const columns = db
+      .all<{ name: string }>(`select name from pragma_table_info('${name}') order by name`)
+      .map(column => column.name)
+      .filter(column => !(name === 'position' && column === 'epoch'))
+    const list = columns.map(column => `"${column}"`).join(', ')
+    hash.update(`${name} (${list})\n`)
+    for (const row of db.all<Record<string, unknown>>(`select ${list} from "${name}" order by ${list}`)) {
+      hash.update(`${JSON.stringify(columns.map(column => plain(row[column])))}\n`)
+    }
+  }
+  return hash.digest('hex')
+}
+
+function plain(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
+}

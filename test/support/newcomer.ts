@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { api } from '../../src/protocol/api.ts'
+import type { TestHub } from './hub.ts'
+import { machineNode, type Ran } from './program.ts'
+import { tempDir } from './temp.ts'
+
+/** All that the join line may use beside Node: curl, a shell, and what every system has. */
+const basics = ['curl', 'sh', 'mkdir', 'chmod', 'mv', 'rm', 'cat', 'head', 'sleep']
+
+/** Where a program is on this machine's PATH. */
+export function findTool(name: string): string | undefined {
+  const places = (process.env.PATH ?? '').split(':').map(dir => join(dir, name))
+  return places.find(path => existsSync(path))
+}
+
+/**
+ * A machine that knows nothing of Claude Net: a user with an empty home and no terminal, and a PATH that holds only Node (the
+ * system's), curl and the basics.
+ */
+export class Newcomer {
+  /** `HOME`. */
+  readonly userHome = tempDir('newcomer')
+  /** Where its own commands are. `tools/node` and `tools/claude` may be replaced. */
+  readonly tools = join(this.userHome, 'tools')
+  /** Where join is told to link the command. */
+  readonly bin = join(this.userHome, 'bin')
+  readonly home = join(this.userHome, '.claude-net')
+  /** The link that join makes. */
+  readonly command = join(this.bin, 'claude-net')
+  /** Files of Claude Code. */
+  readonly state = join(this.userHome, '.claude.json')
+  readonly settings = join(this.userHome, '.claude', 'settings.json')
+  readonly #hub: TestHub
+
+  constructor(hub: TestHub) {
+    this.#hub = hub
+    mkdirSync(this.tools)
+    for (const name of basics) symlinkSync(findTool(name) ?? `/missing/${name}`, join(this.tools, name))
+    symlinkSync(machineNode, join(this.tools, 'node'))
+  }
+
+  /** Gives it a Claude Code, with these files. */
+  installClaude({ state, settings }: { state?: unknown; settings?: unknown } = {}): void {
+    mkdirSync(join(this.userHome, '.claude'), { recursive: true })
+    if (state !== undefined) writeFileSync(this.state, JSON.stringify(state, null, 2))
+    if (settings !== undefined) writeFileSync(this.settings, JSON.stringify(settings, null, 2))
+  }
+
+  /** A fresh code from the hub's admin. */
+  async invite(name = 'seanclaude', kind: 'machine' | 'human' = 'machine'): Promise<string> {
+    const { code } = await this.#hub.client(this.#hub.adminToken).call(api.invite, { body: { name, kind } })
+    return code
+  }
+
+  /** The line that the admin hands over, with options for the script behind it. */
+  joinLine(code: string, options = ''): string {
+    return `curl -fsSL ${this.#hub.url.origin}/join/${code} | sh -s -- --bin ${this.bin} ${options}`
+  }
+
+  /** Joins with a fresh code, as a user would. */
+  async join(options = ''): Promise<Ran> {
+    return this.sh(this.joinLine(await this.invite(), options))
+  }
+
+  /** Runs the command that join has linked. */
+  run(args: string): Promise<Ran> {
+    return this.sh(`${this.command} ${args}`)
+  }
+
+  /** Runs a shell line to its end, in a session without a terminal. */
+  async sh(line: string): Promise<Ran> {
+    const child = spawn(findTool('sh')!, ['-c', line], { env: this.env, cwd: this.userHome, detached: true })
+    child.stdin.end()
+    let [stdout, stderr] = ['', '']
+    child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, stdout, stderr }
+  }
+
+  /** Runs a shell line on a terminal of its own (`script` of util-linux), and types `keys` when it has asked `question`. */
+  async onTerminal(line: string, question: string, keys: string): Promise<Ran> {
+    const child = spawn(findTool('script')!, ['-qec', line, '/dev/null'], { env: this.env, cwd: this.userHome })
+    let stdout = ''
+    child.stdout.setEncoding('utf8').on('data', text => {
+      const before = stdout.includes(question)
+      stdout += text
+      if (!before && stdout.includes(question)) child.stdin.write(keys)
+    })
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, stdout, stderr: '' }
+  }
+
+  get env(): Record<string, string> {
+    return { HOME: this.userHome, PATH: this.tools, LANG: 'C.UTF-8', SHELL: findTool('sh')! }
+  }
+
+  get token(): string {
+    return readFileSync(join(this.home, 'token'), 'utf8').trim()
+  }
+}
+
+/** The JSON in a file. */
+export function readJson(path: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+}

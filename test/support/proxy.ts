@@ -1,0 +1,128 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+import type { TestHub } from './hub.ts'
+import type { TestMachine } from './machine.ts'
+
+/**
+ * What happens to one answer of the hub. The request has been forwarded whole in every case, so the hub has done it.
+ *
+ *   cut      all but the last byte of it passes, then the connection is closed
+ *   reset    nothing of it passes, the connection is reset
+ *   swallow  nothing of it passes, the connection stays open: the client waits in vain
+ *   hold     it passes when `release` is called
+ */
+export type Fault = 'cut' | 'reset' | 'swallow' | 'hold'
+
+interface Plan {
+  fault: Fault
+  /** How the request line begins: `POST /v1/inbox/ack`. */
+  request: string
+  /** How many such requests are to be answered first. */
+  after: number
+  happened: () => void
+}
+
+/** A TCP proxy before a hub that can spoil answers. It understands just enough HTTP/1.1 to know where a request begins. */
+export class HubProxy {
+  readonly #hub: TestHub
+  readonly #sockets = new Set<Socket>()
+  readonly #plans: Plan[] = []
+  readonly #held: (() => void)[] = []
+  /** The line of every request that came, in order: `GET /v1/inbox?limit=100`. */
+  readonly requests: string[] = []
+  #server: Server | undefined
+  #port = 0
+
+  constructor(hub: TestHub) {
+    this.#hub = hub
+  }
+
+  get url(): URL {
+    return new URL(`http://127.0.0.1:${this.#port}`)
+  }
+
+  /** Begins to listen, on the same port as before. */
+  async accept(): Promise<void> {
+    this.#server = createServer(socket => this.#join(socket)).listen(this.#port, '127.0.0.1')
+    await once(this.#server, 'listening')
+    this.#port = (this.#server.address() as { port: number }).port
+  }
+
+  /** Resets every connection and refuses new ones, until `accept`. */
+  async refuse(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+    if (server) await new Promise(resolve => server.close(resolve))
+  }
+
+  /**
+   * Spoils the answer to the next request that begins so, or to the one after so many of them. Answers a promise for the moment when the hub has answered, and the
+   * client has not been told.
+   */
+  spoil(fault: Fault, request: string, after = 0): Promise<void> {
+    return new Promise(happened => this.#plans.push({ fault, request, after, happened }))
+  }
+
+  /** Lets every held answer pass. */
+  release(): void {
+    for (const pass of this.#held.splice(0)) pass()
+  }
+
+  #join(client: Socket): void {
+    const hub = connect(this.#hub.port, '127.0.0.1')
+    let plan: Plan | undefined
+    for (const socket of [client, hub]) {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+      socket.on('error', () => {})
+    }
+    client.on('data', chunk => {
+      const line = /^(?:GET|POST|PUT|DELETE) \S+(?= HTTP\/1\.1\r\n)/.exec(chunk.toString('latin1'))?.[0]
+      if (line !== undefined) {
+        this.requests.push(line)
+        plan = this.#take(line)
+      }
+      hub.write(chunk)
+    })
+    hub.on('data', chunk => {
+      if (!plan) client.write(chunk)
+      else if (plan.fault === 'hold') this.#held.push(() => client.write(chunk))
+      else spoilAnswer(plan.fault, client, chunk)
+      plan?.happened()
+    })
+    // A side that ends or dies takes the other with it, as if there were no proxy.
+    client.on('close', () => hub.destroy())
+    hub.on('end', () => client.end())
+    hub.on('close', () => plan?.fault === 'swallow' || client.destroy())
+  }
+
+  #take(line: string): Plan | undefined {
+    const plan = this.#plans.find(({ request }) => line.startsWith(request))
+    if (!plan || plan.after-- > 0) return undefined
+    this.#plans.splice(this.#plans.indexOf(plan), 1)
+    return plan
+  }
+}
+
+function spoilAnswer(fault: Fault, client: Socket, answer: Buffer): void {
+  if (fault === 'reset') client.resetAndDestroy()
+  if (fault !== 'cut' || client.destroyed) return
+  client.write(answer.subarray(0, -1), () => client.destroy())
+}
+
+/** A proxy before `hub`, for the running test. */
+export async function startProxy(hub: TestHub): Promise<HubProxy> {
+  const proxy = new HubProxy(hub)
+  onTestFinished(() => proxy.refuse())
+  await proxy.accept()
+  return proxy
+}
+
+/** Lets `machine` reach its hub at `url` from its next process on. */
+export function reachAt(machine: TestMachine, url: URL): void {
+  const file = `${machine.home}/config.json`
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), hub: url.origin }))
+}
