@@ -40,6 +40,7 @@ const expected: Record<RouteName, Statuses> = {
   clientFile: open,
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 403, garbage: 401 },
+  listMessages: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   readInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   markFetched: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   ackInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -49,6 +50,16 @@ const expected: Record<RouteName, Statuses> = {
   events: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   invite: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
   listMembers: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  putMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  deleteMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  renameMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  revokeMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  rotateMember: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  putAlias: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  deleteAlias: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  listGroups: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  putGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  deleteGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
 }
 
 /** A request that each route accepts from the right caller. */
@@ -67,6 +78,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
     const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body: 'hello' } })
     return { path: `/v1/messages/${id}` }
   },
+  listMessages: () => ({ path: '/v1/messages' }),
   readInbox: () => ({ path: '/v1/inbox' }),
   markFetched: () => ({ path: '/v1/inbox/fetched', body: { ids: [newMessageId()], session: 's1' } }),
   ackInbox: () => ({ path: '/v1/inbox/ack', body: { ids: [newMessageId()] } }),
@@ -76,6 +88,30 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   events: () => ({ path: '/v1/events' }),
   invite: () => ({ path: '/v1/admin/invites', body: { name: 'invited' } }),
   listMembers: () => ({ path: '/v1/admin/members' }),
+  putMember: () => ({ path: '/v1/admin/members/target', method: 'PUT', body: {} }),
+  deleteMember: async () => ({ path: `/v1/admin/members/${await made('member')}`, method: 'DELETE' }),
+  renameMember: async () => ({ path: `/v1/admin/members/${await made('member')}/rename`, body: { to: fresh() } }),
+  revokeMember: async () => ({ path: `/v1/admin/members/${await made('member')}/revoke`, method: 'POST' }),
+  rotateMember: async () => ({ path: `/v1/admin/members/${await made('member')}/rotate`, method: 'POST' }),
+  putAlias: () => ({ path: '/v1/admin/aliases/also-target', method: 'PUT', body: { member: 'target' } }),
+  deleteAlias: async () => ({ path: `/v1/admin/aliases/${await made('alias')}`, method: 'DELETE' }),
+  listGroups: () => ({ path: '/v1/admin/groups' }),
+  putGroup: () => ({ path: '/v1/admin/groups/some', method: 'PUT', body: { members: ['target'] } }),
+  deleteGroup: async () => ({ path: `/v1/admin/groups/${await made('group')}`, method: 'DELETE' }),
+}
+
+function fresh(): string {
+  return `fresh-${newMessageId().slice(-8)}`
+}
+
+/** The name of a new member, alias or group, for a request that uses it up. */
+async function made(what: 'member' | 'alias' | 'group'): Promise<string> {
+  const name = fresh()
+  const admin = hub.client(hub.adminToken)
+  if (what === 'member') await admin.call(api.putMember, { params: { name }, body: {} })
+  if (what === 'alias') await admin.call(api.putAlias, { params: { name }, body: { member: 'target' } })
+  if (what === 'group') await admin.call(api.putGroup, { params: { name }, body: { members: [] } })
+  return name
 }
 
 const codes: Record<number, ErrorCode> = { 401: 'unauthorized', 403: 'forbidden', 404: 'not_found' }

@@ -38,6 +38,19 @@ export function adminClient({ data, hub, tokenFile }: AdminOptions): { client: H
   return { client: new HubClient({ transport: new DirectTransport(url), token }), url }
 }
 
+/** Runs `work` with an admin's client, and closes it. */
+export async function asAdmin(
+  options: AdminOptions,
+  work: (client: HubClient, url: URL) => Promise<void>,
+): Promise<void> {
+  const { client, url } = adminClient(options)
+  try {
+    await work(client, url)
+  } finally {
+    client.close()
+  }
+}
+
 function read(path: string, hint: string): string {
   try {
     return readFileSync(path, 'utf8').trim()

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
 import { api } from '../protocol/api.ts'
+import type { InviteAnswer } from '../protocol/members.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { print } from './output.ts'
 
@@ -25,20 +26,46 @@ export function inviteCommand(): Command {
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
     const { client, url } = adminClient(options)
     const kind = options.human ? 'human' : 'machine'
-    const { code, expiresAt, renewed } = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
-    const [address, ...others] = options.url ? [new URL(options.url).origin] : await reachableAt(url)
-    const line = (origin: string) => `curl -fsSL ${origin}/join/${code} | sh`
-    print(options, { code, name, expiresAt, command: line(address!) }, () =>
-      [
-        `${renewed ? `${name} is a member already; its inbox stays, its old token dies when this is used.` : `${name} is a member now: mail can wait for it.`}`,
-        'Run this there within 10 minutes, once:',
-        '',
-        `  ${line(address!)}`,
-        ...(others.length > 0 ? ['', `This host is also ${others.join(', ')}; choose by --url URL.`] : []),
-      ].join('\n'),
-    )
+    const answer = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
+    await printJoinLine(answer, options, url, [
+      answer.renewed
+        ? `${name} is a member already; its inbox stays, its old token dies when this is used.`
+        : `${name} is a member now: mail can wait for it.`,
+      'Run this there within 10 minutes, once:',
+    ])
     client.close()
   })
+}
+
+export function rotateCommand(): Command {
+  const command = new Command('rotate')
+    .description('print the line that gives a machine a new token; the old one goes on for 10 minutes after')
+    .argument('<name>', 'the member')
+    .option('--url <url>', 'address at which the machine reaches the hub')
+  return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
+    const { client, url } = adminClient(options)
+    const answer = await client.call(api.rotateMember, { params: { name } })
+    await printJoinLine(answer, options, url, [`Run this on ${name} within 10 minutes, once:`])
+    client.close()
+  })
+}
+
+async function printJoinLine(
+  { code, name, expiresAt }: InviteAnswer,
+  options: InviteOptions,
+  hub: URL,
+  intro: string[],
+): Promise<void> {
+  const [address, ...others] = options.url ? [new URL(options.url).origin] : await reachableAt(hub)
+  const command = `curl -fsSL ${address}/join/${code} | sh`
+  print(options, { code, name, expiresAt, command }, () =>
+    [
+      ...intro,
+      '',
+      `  ${command}`,
+      ...(others.length > 0 ? ['', `This host is also ${others.join(', ')}; choose by --url URL.`] : []),
+    ].join('\n'),
+  )
 }
 
 /** Addresses under which others may reach a hub that this host knows as `url`, the likeliest first. */

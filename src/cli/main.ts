@@ -1,15 +1,23 @@
 import { Command } from 'commander'
 import { version } from '../protocol/version.ts'
+import { aliasCommand } from './alias.ts'
+import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
+import { groupCommand } from './group.ts'
+import { historyCommand } from './history.ts'
 import { demoCommand, hubCommand } from './hub.ts'
+import { importCommand } from './import.ts'
 import { inboxCommand } from './inbox.ts'
-import { inviteCommand } from './invite.ts'
+import { inviteCommand, rotateCommand } from './invite.ts'
 import { joinCommand } from './join.ts'
 import { leaveCommand } from './leave.ts'
 import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
 import { membersCommand } from './members.ts'
 import { fail } from './output.ts'
+import { ownerCommand } from './owner.ts'
+import { renameCommand } from './rename.ts'
+import { revokeCommand } from './revoke.ts'
 import { sendCommand } from './send.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
@@ -22,11 +30,25 @@ const program = new Command('claude-net')
   .configureHelp({ sortSubcommands: false })
 
 program.commandsGroup('Messages:')
-for (const command of [sendCommand(), inboxCommand(), machinesCommand(), watchCommand()]) program.addCommand(command)
+for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
+  program.addCommand(command)
 program.commandsGroup('This machine:')
 for (const command of [joinCommand(), leaveCommand(), doctorCommand(), mcpCommand()]) program.addCommand(command)
 program.commandsGroup('The hub:')
 for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)
+program.commandsGroup('Members, for the admin:')
+for (const command of [
+  aliasCommand(),
+  groupCommand(),
+  ownerCommand(),
+  renameCommand(),
+  revokeCommand(),
+  rotateCommand(),
+  deleteCommand(),
+  importCommand(),
+]) {
+  program.addCommand(command)
+}
 program.commandsGroup('Other:')
 program.addCommand(versionCommand())
 // Commander does not hand these down to commands that were made elsewhere.

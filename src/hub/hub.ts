@@ -7,8 +7,9 @@ import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
 import { maxExpiredPerTick } from './state/apply-clock.ts'
-import type { Command, Effects, Entry, ResultOf } from './state/commands.ts'
-import { lastSeenTimes, nextExpiry, saveLastSeen } from './state/query-members.ts'
+import type { Command, Effects, Entry, Refusal, ResultOf } from './state/commands.ts'
+import { indexSome } from './state/history-index.ts'
+import { lastSeenTimes, nextDue, saveLastSeen } from './state/query-members.ts'
 import { State } from './state/state.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
@@ -16,6 +17,9 @@ export const databaseFile = 'hub.db'
 
 /** How often last-seen times are written down, in ms. */
 const saveIntervalMs = 60_000
+
+/** More entries than this in a second, and the indexes of history wait. */
+const busyPerSecond = 500
 
 export interface HubOptions {
   dataDir: string
@@ -43,6 +47,7 @@ export class Hub implements AsyncDisposable {
   readonly #timers: NodeJS.Timeout[]
   readonly #revoked = new Set<(tokenId: string) => void>()
   #ticking = false
+  #seqASecondAgo = 0
 
   constructor(options: HubOptions) {
     this.#now = options.now ?? Date.now
@@ -68,8 +73,7 @@ export class Hub implements AsyncDisposable {
   async submit<C extends Command>(command: C): Promise<ResultOf<C>> {
     const outcome = await this.#journal.submit(command)
     if (outcome.ok) return outcome.result
-    const { code, message, hint } = outcome.refusal
-    throw new ClaudeNetError(code, message, hint)
+    throw refused(outcome.refusal)
   }
 
   /** Every change for `member` after `from`, old and new, until `signal` aborts. See `push/follow.ts`. */
@@ -106,6 +110,7 @@ export class Hub implements AsyncDisposable {
   }
 
   #everySecond(): void {
+    this.#indexWhenQuiet()
     this.presence.sweep()
     void this.#tick()
   }
@@ -116,7 +121,7 @@ export class Hub implements AsyncDisposable {
     this.#ticking = true
     try {
       for (let expired = maxExpiredPerTick; expired >= maxExpiredPerTick; ) {
-        const due = nextExpiry(this.state.db)
+        const due = nextDue(this.state.db)
         if (due === undefined || due > this.#now()) return
         expired = (await this.submit({ type: 'clock.tick' })).expired
       }
@@ -127,6 +132,23 @@ export class Hub implements AsyncDisposable {
     }
   }
 
+  /** Brings history and search nearer to the newest message, but not while senders need the disk and the processor. */
+  #indexWhenQuiet(): void {
+    const { seq } = this.state.position
+    const isBusy = seq - this.#seqASecondAgo > busyPerSecond
+    this.#seqASecondAgo = seq
+    if (!isBusy) this.#index()
+  }
+
+  #index(): void {
+    if (this.#closing.signal.aborted) return
+    try {
+      if (indexSome(this.state.db)) setImmediate(() => this.#index())
+    } catch {
+      // As with last-seen times: the next command tells.
+    }
+  }
+
   #saveLastSeen(): void {
     try {
       saveLastSeen(this.state.db, this.presence.takeUnsaved())
@@ -134,4 +156,9 @@ export class Hub implements AsyncDisposable {
       // Only a convenience: a disk that refuses is noticed, and told, by the next command.
     }
   }
+}
+
+/** A refusal as the doors throw it. */
+export function refused({ code, message, hint }: Refusal): ClaudeNetError {
+  return new ClaudeNetError(code, message, hint)
 }

@@ -1,19 +1,27 @@
 import * as z from 'zod'
 import { MessageId } from './ids.ts'
 import {
+  AliasRequest,
+  GroupRequest,
+  GroupsAnswer,
   HeartbeatAnswer,
   HeartbeatRequest,
   InviteAnswer,
   InviteRequest,
   JoinAnswer,
   JoinRequest,
+  MemberChange,
   MemberDetailsAnswer,
+  MemberNamed,
   MembersAnswer,
+  RenameRequest,
 } from './members.ts'
 import {
   AckAnswer,
   AckRequest,
   FetchedRequest,
+  HistoryAnswer,
+  HistoryQuery,
   InboxAnswer,
   MessageWithReceipts,
   maxPage,
@@ -32,7 +40,7 @@ export interface Route<
   Body extends z.ZodType = z.ZodType,
   Answer extends z.ZodType = z.ZodType,
 > {
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** A path parameter is written `:name`. */
   path: string
   summary: string
@@ -134,6 +142,14 @@ export const api = {
     params: z.strictObject({ id: MessageId }),
     answer: MessageWithReceipts,
   }),
+  listMessages: route({
+    method: 'GET',
+    path: '/v1/messages',
+    summary: 'Own history, newest first, with receipts; searched by words',
+    audience: members,
+    query: HistoryQuery,
+    answer: HistoryAnswer,
+  }),
   readInbox: route({
     method: 'GET',
     path: '/v1/inbox',
@@ -203,6 +219,89 @@ export const api = {
     summary: 'Every member with what only an admin may see',
     audience: admins,
     answer: MemberDetailsAnswer,
+  }),
+  putMember: route({
+    method: 'PUT',
+    path: '/v1/admin/members/:name',
+    summary: 'Make a member, or change whose it is',
+    audience: admins,
+    params: MemberNamed,
+    body: MemberChange,
+    answer: z.object({ name: z.string(), added: z.boolean() }),
+  }),
+  deleteMember: route({
+    method: 'DELETE',
+    path: '/v1/admin/members/:name',
+    summary: 'Take a member away; what it had not read expires',
+    audience: admins,
+    params: MemberNamed,
+    answer: z.object({ name: z.string(), expired: z.number().int() }),
+  }),
+  renameMember: route({
+    method: 'POST',
+    path: '/v1/admin/members/:name/rename',
+    summary: 'Give a member another name; its inbox and token stay',
+    audience: admins,
+    params: MemberNamed,
+    body: RenameRequest,
+    answer: z.object({ name: z.string() }),
+  }),
+  revokeMember: route({
+    method: 'POST',
+    path: '/v1/admin/members/:name/revoke',
+    summary: 'End every token of a member at once',
+    audience: admins,
+    params: MemberNamed,
+    answer: z.object({ name: z.string(), revoked: z.number().int() }),
+  }),
+  rotateMember: route({
+    method: 'POST',
+    path: '/v1/admin/members/:name/rotate',
+    summary: 'A one-time code for a new token; the old one goes on for 10 minutes after',
+    audience: admins,
+    params: MemberNamed,
+    answer: InviteAnswer,
+  }),
+  putAlias: route({
+    method: 'PUT',
+    path: '/v1/admin/aliases/:name',
+    summary: 'Another name for a member',
+    audience: admins,
+    params: MemberNamed,
+    body: AliasRequest,
+    answer: z.object({ alias: z.string(), member: z.string() }),
+  }),
+  deleteAlias: route({
+    method: 'DELETE',
+    path: '/v1/admin/aliases/:name',
+    summary: 'Take an alias away',
+    audience: admins,
+    params: MemberNamed,
+    answer: z.object({ alias: z.string(), member: z.string() }),
+  }),
+  listGroups: route({
+    method: 'GET',
+    path: '/v1/admin/groups',
+    summary: 'Every group with its members',
+    audience: admins,
+    answer: GroupsAnswer,
+  }),
+  putGroup: route({
+    method: 'PUT',
+    path: '/v1/admin/groups/:name',
+    summary: 'Make a group, or give it other members',
+    audience: admins,
+    params: MemberNamed,
+    body: GroupRequest,
+    answer: z.object({ group: z.string(), members: z.array(z.string()) }),
+  }),
+  deleteGroup: route({
+    method: 'DELETE',
+    path: '/v1/admin/groups/:name',
+    summary: 'Take a group away; its members stay',
+    audience: admins,
+    params: MemberNamed,
+    answer: z.object({ group: z.string() }),
   }),
 } as const
 

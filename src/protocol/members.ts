@@ -59,3 +59,17 @@ export const MemberDetails = Member.extend({
 })
 export const MemberDetailsAnswer = z.object({ members: z.array(MemberDetails) })
 export type MemberDetailsAnswer = z.infer<typeof MemberDetailsAnswer>
+
+/** What is said of a member is set, what is left out stays. A member that does not exist is made, as `kind`. */
+export const MemberChange = z.strictObject({
+  kind: MemberKind.optional(),
+  owner: MemberName.nullable().optional(),
+})
+export const MemberNamed = z.strictObject({ name: MemberName })
+export const RenameRequest = z.strictObject({ to: MemberName })
+
+export const Group = z.object({ name: z.string(), members: z.array(z.string()) })
+export type Group = z.infer<typeof Group>
+export const GroupsAnswer = z.object({ groups: z.array(Group) })
+export const GroupRequest = z.strictObject({ members: z.array(z.string().trim().min(1).max(100)).max(1000) })
+export const AliasRequest = z.strictObject({ member: z.string().trim().min(1).max(100) })

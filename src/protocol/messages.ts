@@ -114,9 +114,20 @@ export const Receipt = z.object({
 })
 export type Receipt = z.infer<typeof Receipt>
 
+/** Own history, newest first. `before` of a next page is the seq of the last one here. */
+export const HistoryQuery = z.strictObject({
+  with: z.string().trim().min(1).max(100).optional(),
+  q: z.string().trim().min(1).max(200).optional(),
+  before: z.coerce.number().int().positive().optional(),
+  limit: z.coerce.number().int().min(1).max(maxPage).default(maxPage),
+})
+
 /** One message with what became of it. A recipient sees its own receipt only; the sender sees all. */
 export const MessageWithReceipts = z.object({
   message: InboxMessage.omit({ fetchedBy: true }),
   receipts: z.array(Receipt),
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>
+
+export const HistoryAnswer = z.object({ messages: z.array(MessageWithReceipts) })
+export type HistoryAnswer = z.infer<typeof HistoryAnswer>

@@ -41,7 +41,8 @@ export function outcomeCode(outcome: Outcome): string {
 export function fingerprint(db: Database): string {
   const hash = createHash('sha256')
   const tables = db.all<{ name: string }>(
-    `select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' and name <> 'last_seen' order by name`,
+    `select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' 
+     and name not in ('last_seen', 'history_position', 'sent') and name not like 'message_words%' order by name`,
   )
   for (const { name } of tables) {
     const columns = db

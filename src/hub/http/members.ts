@@ -1,4 +1,3 @@
-import { hashJoinCode, joinCodeLifeS, mintJoinCode } from '../../protocol/join-code.ts'
 import type { Member } from '../../protocol/members.ts'
 import type { Hub } from '../hub.ts'
 import { unreadCount } from '../state/query-inbox.ts'
@@ -24,29 +23,14 @@ export const listMembers: Handlers['listMembers'] = ({ hub }) => ({
   })),
 })
 
-/** `POST /v1/admin/invites`: the code is shown once, here; the hub keeps its hash. */
-export const invite: Handlers['invite'] = async ({ hub, body, reply }) => {
-  const code = mintJoinCode()
-  const { name, expiresAt, renewed } = await hub.submit({
-    type: 'member.invite',
-    name: body.name,
-    kind: body.kind,
-    owner: body.owner,
-    codeHash: hashJoinCode(code).toString('base64'),
-    lifeS: joinCodeLifeS,
-  })
-  reply.code(201)
-  return { code, name, expiresAt: timestamp(expiresAt), renewed }
-}
-
-function toMember(hub: Hub, { id, name, kind, owner }: MemberInfo): Member {
+function toMember(hub: Hub, { id, name, kind, owner, aliases }: MemberInfo): Member {
   const { online, lastSeenAt } = hub.presence.of(id)
   const sessions = hub.presence.sessionsOf(id).map(live => ({ ...live, since: timestamp(live.since) }))
   return {
     name,
     kind,
     owner,
-    aliases: [],
+    aliases,
     online,
     lastSeenAt: lastSeenAt === null ? null : timestamp(lastSeenAt),
     sessions: sessions.map(({ session, client, since }) => ({ session, client, since })),

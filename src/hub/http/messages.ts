@@ -1,7 +1,9 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
 import { maxBodyBytes } from '../../protocol/messages.ts'
-import type { Hub } from '../hub.ts'
+import { type Hub, refused } from '../hub.ts'
+import { memberMeant, refuseUnknown } from '../state/members.ts'
+import { historyOf } from '../state/query-history.ts'
 import { messageFor } from '../state/query-messages.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
@@ -49,6 +51,24 @@ export const getMessage: Handlers['getMessage'] = ({ hub, identity, params }) =>
   }
   const receipts = found.deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) }))
   return { message: found.message, receipts }
+}
+
+/** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */
+export const listMessages: Handlers['listMessages'] = ({ hub, identity, query }) => {
+  const { db } = hub.state
+  const other = query.with === undefined ? undefined : memberMeant(db, query.with)
+  if (query.with !== undefined && !other) throw refused(refuseUnknown(db, query.with).refusal)
+  const before = query.before ?? Number.MAX_SAFE_INTEGER
+  const ids = historyOf(db, identity.member, { with: other?.id, q: query.q, before, limit: query.limit })
+  return {
+    messages: ids.map(id => {
+      const { message, deliveries } = messageFor(db, identity.member, id)!
+      return {
+        message,
+        receipts: deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) })),
+      }
+    }),
+  }
 }
 
 function presenceOf(hub: Hub, member: number): { online: boolean; lastSeenAt: string | null } {

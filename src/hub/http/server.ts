@@ -11,13 +11,26 @@ import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
+import {
+  deleteAlias,
+  deleteGroup,
+  deleteMember,
+  invite,
+  listGroups,
+  putAlias,
+  putGroup,
+  putMember,
+  renameMember,
+  revokeMember,
+  rotateMember,
+} from './admin.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness } from './health.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, join, joinScript } from './join.ts'
-import { invite, listMachines, listMembers } from './members.ts'
-import { getMessage, sendMessage } from './messages.ts'
+import { listMachines, listMembers } from './members.ts'
+import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { checkHeaders } from './network.ts'
 import { endSession, heartbeat } from './presence.ts'
 
@@ -79,6 +92,7 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     clientFile: clientFile(clientPath),
     sendMessage,
     getMessage,
+    listMessages,
     readInbox,
     markFetched,
     ackInbox,
@@ -88,6 +102,16 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     events: eventStreams(closing.signal),
     invite,
     listMembers,
+    putMember,
+    deleteMember,
+    renameMember,
+    revokeMember,
+    rotateMember,
+    putAlias,
+    deleteAlias,
+    listGroups,
+    putGroup,
+    deleteGroup,
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {

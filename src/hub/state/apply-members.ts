@@ -1,6 +1,6 @@
+import { addMember, humanMeant } from './apply-people.ts'
 import { type CommandOf, done, type Entry, type Outcome, refuse } from './commands.ts'
 import type { Database } from './database.ts'
-import { memberByName, nearestNames } from './members.ts'
 
 type Invite = CommandOf<'member.invite'>
 type Join = CommandOf<'member.join'>
@@ -11,36 +11,25 @@ type AdminToken = CommandOf<'admin.token'>
  * code replaces any earlier one.
  */
 export function applyInvite(db: Database, { time, command }: Entry<Invite>): Outcome<Invite> {
-  const { name, kind, codeHash, lifeS } = command
-  const existing = memberByName(db, name)
-  if (existing && existing.kind !== kind) {
-    return refuse('conflict', `${name} is a ${existing.kind}, not a ${kind}.`, 'Choose another name.')
-  }
-  const owner = command.owner === undefined ? undefined : memberByName(db, command.owner)
-  if (command.owner !== undefined && owner?.kind !== 'human') {
-    const nearest = owner ? [] : nearestNames(db, command.owner)
-    return refuse(
-      'not_found',
-      owner ? `${command.owner} is a machine, so it can own nothing.` : `No human is called '${command.owner}'.`,
-      nearest.length > 0
-        ? `Did you mean ${nearest.join(' or ')}?`
-        : `Make the human first: claude-net invite NAME --human`,
-    )
-  }
-  if (!existing) db.run('insert into member (name, kind, created_at) values (?, ?, ?)', name, kind, time)
-  const { id } = memberByName(db, name)!
-  if (owner) db.run('update member set owner = ? where id = ?', owner.id, id)
+  const { name, codeHash, lifeS, overlapS = 0 } = command
+  const owner = command.owner === undefined ? undefined : humanMeant(db, command.owner)
+  if (owner && !owner.ok) return owner
+  const added = addMember(db, time, command)
+  if (!added.ok) return added
+  const { id } = added.member
+  if (owner) db.run('update member set owner = ? where id = ?', owner.human.id, id)
 
   const expiresAt = time + lifeS * 1000
   db.run('delete from invite where member = ? and used_by is null', id)
   db.run('delete from invite where expires_at <= ?', time)
   db.run(
-    'insert into invite (code_hash, member, expires_at) values (?, ?, ?)',
+    'insert into invite (code_hash, member, expires_at, overlap_s) values (?, ?, ?, ?)',
     Buffer.from(codeHash, 'base64'),
     id,
     expiresAt,
+    overlapS,
   )
-  return done<Invite>({ name, expiresAt, renewed: existing !== undefined })
+  return done<Invite>({ name, expiresAt, renewed: !added.isNew })
 }
 
 /**
@@ -51,7 +40,7 @@ export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome
   const tokenHash = Buffer.from(command.tokenHash, 'base64')
   const codeHash = Buffer.from(command.codeHash, 'base64')
   const invite = db.get<InviteRow>(
-    `select i.member, i.expires_at, i.used_by, m.name, m.kind from invite i join member m on m.id = i.member
+    `select i.member, i.expires_at, i.used_by, i.overlap_s, m.name, m.kind from invite i join member m on m.id = i.member
      where i.code_hash = ?`,
     codeHash,
   )
@@ -76,8 +65,7 @@ export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome
   if (db.get('select 1 from token where id = ? and member is not ?', command.tokenId, invite.member)) {
     return refuse('conflict', 'A token with this id exists.', 'Run claude-net join again; it mints another.')
   }
-  const revoked = db.all<{ id: string }>('select id from token where member = ? order by id', invite.member)
-  db.run('delete from token where member = ?', invite.member)
+  const revoked = endEarlierTokens(db, invite, time)
   db.run(
     'insert into token (id, hash, role, member, created_at) values (?, ?, ?, ?, ?)',
     command.tokenId,
@@ -88,7 +76,7 @@ export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome
   )
   db.run('update invite set used_by = ? where code_hash = ?', tokenHash, codeHash)
   db.run('update member set joined_at = ? where id = ?', time, invite.member)
-  return done<Join>({ name: invite.name, kind: invite.kind }, { revoked: revoked.map(token => token.id) })
+  return done<Join>({ name: invite.name, kind: invite.kind }, { revoked })
 }
 
 /** Makes this the one admin token. */
@@ -104,10 +92,22 @@ export function applyAdminToken(db: Database, { time, command }: Entry<AdminToke
   return done<AdminToken>({}, { revoked: revoked.map(token => token.id) })
 }
 
+/** Ends the member's tokens, now or when the overlap of a rotation is over. Answers the ids of those that end now. */
+function endEarlierTokens(db: Database, { member, overlap_s }: InviteRow, time: number): string[] {
+  if (overlap_s > 0) {
+    db.run('update token set ends_at = ? where member = ? and ends_at is null', time + overlap_s * 1000, member)
+    return []
+  }
+  const ended = db.all<{ id: string }>('select id from token where member = ? order by id', member)
+  db.run('delete from token where member = ?', member)
+  return ended.map(({ id }) => id)
+}
+
 interface InviteRow {
   member: number
   expires_at: number
   used_by: Uint8Array | null
+  overlap_s: number
   name: string
   kind: 'machine' | 'human'
 }

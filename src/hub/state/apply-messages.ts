@@ -1,6 +1,5 @@
 import { hash as digest } from 'node:crypto'
 import type { Intent } from '../../protocol/messages.ts'
-import { everyone, lookupForm } from '../../protocol/names.ts'
 import { ackDelivery } from './apply-inbox.ts'
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
 import type { Database } from './database.ts'
@@ -14,7 +13,7 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
   const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
   if (earlier) return repeatSend(command, hash, earlier)
 
-  const { members, unknown } = resolveNames(db, command.by, command.to)
+  const { members, unknown, isCrowd } = resolveNames(db, command.by, command.to)
   if (unknown.length > 0) return refuseUnknown(db, unknown)
   if (members.length === 0) {
     return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
@@ -32,7 +31,7 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
     command.by,
     time,
     JSON.stringify(command.to),
-    command.intent ?? defaultIntent(command.to),
+    command.intent ?? defaultIntent(isCrowd),
     command.replyTo ?? null,
     expiresAt,
     command.body,
@@ -87,8 +86,8 @@ function refuseUnknown(db: Database, unknown: string[]): Outcome<Send> {
 }
 
 /** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */
-function defaultIntent(to: string[]): Intent {
-  return to.some(name => lookupForm(name) === everyone) ? 'inform' : 'request'
+function defaultIntent(isCrowd: boolean): Intent {
+  return isCrowd ? 'inform' : 'request'
 }
 
 /** What makes two sends the same message: everything that the sender chose, as sent. */

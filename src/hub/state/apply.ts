@@ -2,6 +2,8 @@ import { applyTick } from './apply-clock.ts'
 import { applyAck, applyFetched } from './apply-inbox.ts'
 import { applyAdminToken, applyInvite, applyJoin } from './apply-members.ts'
 import { applySend } from './apply-messages.ts'
+import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './apply-names.ts'
+import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './apply-people.ts'
 import type { Command, Entry, Outcome } from './commands.ts'
 import type { Database } from './database.ts'
 
@@ -23,6 +25,24 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyInvite(db, { seq, time, command })
     case 'member.join':
       return applyJoin(db, { seq, time, command })
+    case 'member.add':
+      return applyAdd(db, { seq, time, command })
+    case 'member.own':
+      return applyOwn(db, { seq, time, command })
+    case 'member.rename':
+      return applyRename(db, { seq, time, command })
+    case 'member.revoke':
+      return applyRevoke(db, { seq, time, command })
+    case 'member.delete':
+      return applyDelete(db, { seq, time, command })
+    case 'alias.set':
+      return applyAliasSet(db, { seq, time, command })
+    case 'alias.remove':
+      return applyAliasRemove(db, { seq, time, command })
+    case 'group.set':
+      return applyGroupSet(db, { seq, time, command })
+    case 'group.remove':
+      return applyGroupRemove(db, { seq, time, command })
     case 'admin.token':
       return applyAdminToken(db, { seq, time, command })
     case 'clock.tick':

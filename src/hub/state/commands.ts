@@ -21,7 +21,25 @@ export type Command =
     }
   | { type: 'inbox.fetched'; by: number; ids: string[]; session: string }
   | { type: 'inbox.ack'; by: number; ids: string[] }
-  | { type: 'member.invite'; name: string; kind: MemberKind; owner?: string; codeHash: string; lifeS: number }
+  | {
+      type: 'member.invite'
+      name: string
+      kind: MemberKind
+      owner?: string
+      codeHash: string
+      lifeS: number
+      /** How long the member's earlier token goes on once the code was used. */
+      overlapS?: number
+    }
+  | { type: 'member.add'; name: string; kind: MemberKind }
+  | { type: 'member.own'; name: string; owner: string | null }
+  | { type: 'member.rename'; name: string; to: string }
+  | { type: 'member.revoke'; name: string }
+  | { type: 'member.delete'; name: string }
+  | { type: 'alias.set'; alias: string; member: string }
+  | { type: 'alias.remove'; alias: string }
+  | { type: 'group.set'; group: string; members: string[] }
+  | { type: 'group.remove'; group: string }
   | { type: 'member.join'; name: string; codeHash: string; tokenId: string; tokenHash: string; role: Role }
   | { type: 'admin.token'; tokenId: string; tokenHash: string }
   | { type: 'clock.tick' }
@@ -46,7 +64,7 @@ export interface Refusal {
 export interface Effects {
   /** Members whose followers have something new to read. */
   wake?: number[]
-  /** Public ids of tokens that no longer count. */
+  /** Public ids of tokens that no longer count, or that count for another name. */
   revoked?: string[]
 }
 
@@ -65,6 +83,15 @@ export interface Results {
   'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
   'member.invite': { name: string; expiresAt: number; renewed: boolean }
   'member.join': { name: string; kind: MemberKind }
+  'member.add': { name: string; added: boolean }
+  'member.own': { name: string; owner: string | null }
+  'member.rename': { name: string }
+  'member.revoke': { name: string; revoked: number }
+  'member.delete': { name: string; expired: number }
+  'alias.set': { alias: string; member: string }
+  'alias.remove': { alias: string; member: string }
+  'group.set': { group: string; members: string[] }
+  'group.remove': { group: string }
   'admin.token': Record<string, never>
   'clock.tick': { expired: number }
 }

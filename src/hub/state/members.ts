@@ -1,6 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { MemberKind } from '../../protocol/messages.ts'
 import { everyone, lookupForm } from '../../protocol/names.ts'
+import { type Refusal, refuse } from './commands.ts'
 import type { Database } from './database.ts'
 
 export interface MemberRow {
@@ -9,6 +10,7 @@ export interface MemberRow {
   kind: MemberKind
 }
 
+/** The member of this very name; no alias. */
 export function memberByName(db: Database, name: string): MemberRow | undefined {
   return db.get<MemberRow>('select id, name, kind from member where name = ?', name)
 }
@@ -17,34 +19,73 @@ export function memberById(db: Database, id: number): MemberRow | undefined {
   return db.get<MemberRow>('select id, name, kind from member where id = ?', id)
 }
 
-/** Every machine but `except`, by name. */
-export function otherMachines(db: Database, except: number): MemberRow[] {
-  return db.all<MemberRow>(`select id, name, kind from member where kind = 'machine' and id <> ? order by name`, except)
+/** The member whom one typed name means, by name or alias. */
+export function memberMeant(db: Database, typed: string): MemberRow | undefined {
+  const name = lookupForm(typed)
+  return memberByName(db, name) ?? memberByAlias(db, name)
 }
 
-/**
- * Who is meant by the names that `sender` wrote: each member once, in the order named. `unknown` lists the names that mean
- * nobody.
- */
-export function resolveNames(
-  db: Database,
-  sender: number,
-  typed: string[],
-): { members: MemberRow[]; unknown: string[] } {
+/** Every machine but `except`, by name. */
+export function otherMachines(db: Database, except: number): MemberRow[] {
+  return db.all<MemberRow>(
+    `select id, name, kind from member where kind = 'machine' and id <> ? and deleted_at is null order by name`,
+    except,
+  )
+}
+
+/** What somebody carries this name as, or undefined when it is free: members, aliases and groups share one namespace. */
+export function nameTaken(db: Database, name: string): string | undefined {
+  const member = memberByName(db, name)
+  if (member) return `a ${member.kind}`
+  const aliased = memberByAlias(db, name)
+  if (aliased) return `an alias of ${aliased.name}`
+  return groupExists(db, name) ? 'a group' : undefined
+}
+
+export function groupExists(db: Database, name: string): boolean {
+  return db.get('select 1 from member_group where name = ?', name) !== undefined
+}
+
+/** Who is meant by the names that `sender` wrote. */
+export interface Resolved {
+  /** Each member once, in the order named. */
+  members: MemberRow[]
+  /** Names that mean nobody. */
+  unknown: string[]
+  /** Whether a group or `all` was named. */
+  isCrowd: boolean
+}
+
+export function resolveNames(db: Database, sender: number, typed: string[]): Resolved {
   const members = new Map<number, MemberRow>()
   const unknown: string[] = []
+  let isCrowd = false
   for (const name of typed) {
-    const found = lookUp(db, sender, lookupForm(name))
+    const one = memberMeant(db, name)
+    const found = one ? [one] : crowd(db, sender, lookupForm(name))
     if (!found) unknown.push(name)
+    isCrowd ||= !one && found !== undefined
     for (const member of found ?? []) members.set(member.id, member)
   }
-  return { members: [...members.values()], unknown }
+  return { members: [...members.values()], unknown, isCrowd }
+}
+
+/** The refusal of a name that means nobody, with the nearest that do. */
+export function refuseUnknown(db: Database, typed: string): { ok: false; refusal: Refusal } {
+  const nearest = nearestNames(db, typed)
+  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}?` : 'claude-net members lists all.'
+  return refuse('not_found', `No member is called '${typed}'.`, hint)
 }
 
 /** Names that the typed one may have been meant to be, nearest first, three at most. */
 export function nearestNames(db: Database, typed: string): string[] {
   const wanted = lookupForm(typed).slice(0, 64)
-  const names = db.all<{ name: string }>('select name from member order by name').map(row => row.name)
+  const names = db
+    .all<{ name: string }>(
+      `select name from member where deleted_at is null
+       union select name from alias union select name from member_group order by name`,
+    )
+    .map(row => row.name)
   const likely = names.filter(name => isLikely(wanted, name))
   if (likely.length === 0 && names.length > 0) {
     const nearest = closest(wanted, names)
@@ -53,10 +94,23 @@ export function nearestNames(db: Database, typed: string): string[] {
   return likely.sort((a, b) => distance(wanted, a) - distance(wanted, b) || (a < b ? -1 : 1)).slice(0, 3)
 }
 
-function lookUp(db: Database, sender: number, name: string): MemberRow[] | undefined {
+function memberByAlias(db: Database, name: string): MemberRow | undefined {
+  return db.get<MemberRow>(
+    'select m.id, m.name, m.kind from alias a join member m on m.id = a.member where a.name = ?',
+    name,
+  )
+}
+
+/** The members of `all` or of a group, but not the sender; undefined when the name is neither. */
+function crowd(db: Database, sender: number, name: string): MemberRow[] | undefined {
   if (name === everyone) return otherMachines(db, sender)
-  const member = memberByName(db, name)
-  return member && [member]
+  if (!groupExists(db, name)) return undefined
+  return db.all<MemberRow>(
+    `select m.id, m.name, m.kind from group_member g join member m on m.id = g.member
+     where g.group_name = ? and m.id <> ? order by m.name`,
+    name,
+    sender,
+  )
 }
 
 /** A slip of the finger (up to a third of the letters), or a person's name for the machine that starts with it. */

@@ -7,6 +7,7 @@ export interface MemberInfo {
   name: string
   kind: MemberKind
   owner: string | null
+  aliases: string[]
   unread: number
   createdAt: number
   joinedAt: number | null
@@ -15,11 +16,24 @@ export interface MemberInfo {
 
 /** Every member, by name. */
 export function allMembers(db: Database): MemberInfo[] {
-  return db.all<MemberInfo>(
+  const rows = db.all<Omit<MemberInfo, 'aliases'> & { aliases: string }>(
     `select m.id, m.name, m.kind, o.name as owner, m.unread, m.created_at as createdAt, m.joined_at as joinedAt,
-       (select t.id from token t where t.member = m.id order by t.created_at desc limit 1) as tokenId
-     from member m left join member o on o.id = m.owner order by m.name`,
+       (select t.id from token t where t.member = m.id order by t.ends_at is null desc, t.created_at desc limit 1) as tokenId,
+       (select json_group_array(a.name order by a.name) from alias a where a.member = m.id) as aliases
+     from member m left join member o on o.id = m.owner where m.deleted_at is null order by m.name`,
   )
+  return rows.map(row => ({ ...row, aliases: JSON.parse(row.aliases) as string[] }))
+}
+
+/** Every group with the names of its members, both by name. */
+export function allGroups(db: Database): { name: string; members: string[] }[] {
+  return db
+    .all<{ name: string; members: string }>(
+      `select g.name, (select json_group_array(m.name order by m.name) from group_member x join member m on m.id = x.member
+         where x.group_name = g.name) as members
+       from member_group g order by g.name`,
+    )
+    .map(({ name, members }) => ({ name, members: JSON.parse(members) as string[] }))
 }
 
 /** A stored credential. `member` is null for an admin. */
@@ -52,10 +66,12 @@ export function openInvite(
   )
 }
 
-/** When the next message expires, in ms since 1970, or undefined when none will. */
-export function nextExpiry(db: Database): number | undefined {
+/** When the next message or token ends, in ms since 1970, or undefined when none will. */
+export function nextDue(db: Database): number | undefined {
   const row = db.get<{ at: number | null }>(
-    'select min(expires_at) as at from message where expires_at is not null and expired = 0',
+    `select min(at) as at from (
+       select min(expires_at) as at from message where expires_at is not null and expired = 0
+       union all select min(ends_at) from token where ends_at is not null)`,
   )
   return row?.at ?? undefined
 }

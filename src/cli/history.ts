@@ -1,0 +1,63 @@
+import { Command } from 'commander'
+import { openMachine } from '../client/machine.ts'
+import { quote } from '../mcp/inbox-text.ts'
+import { api } from '../protocol/api.ts'
+import type { MessageWithReceipts, Receipt } from '../protocol/messages.ts'
+import { presenceInWords } from '../text/presence.ts'
+import { ago } from '../text/spans.ts'
+import { visibleLine } from '../text/visible.ts'
+import { print } from './output.ts'
+
+interface HistoryOptions {
+  with?: string
+  limit?: string
+  before?: string
+  json?: boolean
+}
+
+export function historyCommand(): Command {
+  return new Command('history')
+    .description('show what was sent and received here, newest first, with what became of it')
+    .argument('[words...]', 'only messages with these words, or beginnings of words')
+    .option('--with <member>', 'only what passed between this machine and a member')
+    .option('--limit <n>', 'at most n (default 20)')
+    .option('--before <seq>', 'only what is older than this place in the history')
+    .option('--json', 'print JSON')
+    .action(async (words: string[], { with: other, limit = '20', before, json }: HistoryOptions) => {
+      const { client } = openMachine()
+      const q = words.length > 0 ? words.join(' ') : undefined
+      const answer = await client.call(api.listMessages, { query: { with: other, q, limit, before } })
+      print({ json }, answer, () => {
+        if (answer.messages.length === 0) return 'Nothing found.'
+        const oldest = answer.messages.at(-1)!.message.seq
+        const more = answer.messages.length === Number(limit) ? [`Older ones: --before ${oldest}`] : []
+        return [...answer.messages.map(entry => inWords(entry, client.now())), ...more].join('\n\n')
+      })
+      client.close()
+    })
+}
+
+function inWords({ message, receipts }: MessageWithReceipts, now: number): string {
+  const { id, from, to, sentAt, intent, replyTo, body } = message
+  const head = [`${from} → ${visibleLine(to.join(', '), 100)}`, ago(Date.parse(sentAt), now), intent]
+  if (replyTo) head.push(`answers ${replyTo}`)
+  return `${head.join(' · ')}\n${quote(body)}\n${receipts.map(receipt => receiptInWords(receipt, now)).join('\n')}\n${id}`
+}
+
+/** The furthest step of one delivery, and when. */
+function receiptInWords(receipt: Receipt, now: number): string {
+  const { name, status, reason, fetchedAt, fetchedBySession, ackedAt, expiredAt } = receipt
+  const when = (at: string | undefined) => (at ? ago(Date.parse(at), now) : '')
+  switch (status) {
+    case 'acked':
+      return `  ${name}: acked ${when(ackedAt)}`
+    case 'fetched':
+      return `  ${name}: fetched by session ${fetchedBySession} ${when(fetchedAt)}`
+    case 'expired':
+      return `  ${name}: expired ${when(expiredAt)}, unread`
+    case 'refused':
+      return `  ${name}: refused, ${visibleLine(reason ?? '', 200)}`
+    case 'stored':
+      return `  ${name}: stored, ${presenceInWords(receipt, now)}`
+  }
+}

@@ -1,0 +1,22 @@
+import { Command } from 'commander'
+import { api } from '../protocol/api.ts'
+import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
+import { print } from './output.ts'
+
+export function renameCommand(): Command {
+  const command = new Command('rename')
+    .description('give a member another name; its inbox, token and groups stay')
+    .argument('<name>', 'the name now')
+    .argument('<to>', 'the new name')
+  return withAdminOptions(command).action((name: string, to: string, options: AdminOptions) =>
+    asAdmin(options, async client => {
+      const answer = await client.call(api.renameMember, { params: { name }, body: { to } })
+      print(options, answer, () =>
+        [
+          `${name} is now ${answer.name}. The old name means nobody; to keep it: claude-net alias ${name} ${answer.name}`,
+          `On that machine, set "machine": "${answer.name}" in ~/.claude-net/config.json.`,
+        ].join('\n'),
+      )
+    }),
+  )
+}

@@ -1,0 +1,74 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { hashJoinCode, joinCodeLifeS, mintJoinCode } from '../../protocol/join-code.ts'
+import type { InviteAnswer } from '../../protocol/members.ts'
+import type { Hub } from '../hub.ts'
+import type { CommandOf } from '../state/commands.ts'
+import { memberByName } from '../state/members.ts'
+import { allGroups } from '../state/query-members.ts'
+import { timestamp } from '../state/timestamp.ts'
+import type { Handlers } from './handler.ts'
+
+/** How long the old token goes on after a rotation, in seconds: time for the sessions that run to be restarted. */
+const rotationOverlapS = 600
+
+/** `POST /v1/admin/invites`. */
+export const invite: Handlers['invite'] = async ({ hub, body, reply }) => {
+  reply.code(201)
+  return newCode(hub, { name: body.name, kind: body.kind, owner: body.owner })
+}
+
+/** `POST /v1/admin/members/:name/rotate`. */
+export const rotateMember: Handlers['rotateMember'] = async ({ hub, params, reply }) => {
+  const member = memberByName(hub.state.db, params.name)
+  if (!member)
+    throw new ClaudeNetError('not_found', `No member is called '${params.name}'.`, 'claude-net members lists all.')
+  reply.code(201)
+  return newCode(hub, { name: member.name, kind: member.kind, overlapS: rotationOverlapS })
+}
+
+/** `PUT /v1/admin/members/:name`. */
+export const putMember: Handlers['putMember'] = async ({ hub, params, body }) => {
+  const known = memberByName(hub.state.db, params.name)
+  const kind = body.kind ?? known?.kind ?? 'machine'
+  const { added } = await hub.submit({ type: 'member.add', name: params.name, kind })
+  if (body.owner !== undefined) await hub.submit({ type: 'member.own', name: params.name, owner: body.owner })
+  return { name: params.name, added }
+}
+
+export const deleteMember: Handlers['deleteMember'] = ({ hub, params }) =>
+  hub.submit({ type: 'member.delete', name: params.name })
+
+export const renameMember: Handlers['renameMember'] = ({ hub, params, body }) =>
+  hub.submit({ type: 'member.rename', name: params.name, to: body.to })
+
+export const revokeMember: Handlers['revokeMember'] = ({ hub, params }) =>
+  hub.submit({ type: 'member.revoke', name: params.name })
+
+export const putAlias: Handlers['putAlias'] = ({ hub, params, body }) =>
+  hub.submit({ type: 'alias.set', alias: params.name, member: body.member })
+
+export const deleteAlias: Handlers['deleteAlias'] = ({ hub, params }) =>
+  hub.submit({ type: 'alias.remove', alias: params.name })
+
+export const listGroups: Handlers['listGroups'] = ({ hub }) => ({ groups: allGroups(hub.state.db) })
+
+export const putGroup: Handlers['putGroup'] = ({ hub, params, body }) =>
+  hub.submit({ type: 'group.set', group: params.name, members: body.members })
+
+export const deleteGroup: Handlers['deleteGroup'] = ({ hub, params }) =>
+  hub.submit({ type: 'group.remove', group: params.name })
+
+/** A code that is shown once, here; the hub keeps its hash. */
+async function newCode(
+  hub: Hub,
+  of: Pick<CommandOf<'member.invite'>, 'name' | 'kind' | 'owner' | 'overlapS'>,
+): Promise<InviteAnswer> {
+  const code = mintJoinCode()
+  const { name, expiresAt, renewed } = await hub.submit({
+    type: 'member.invite',
+    ...of,
+    codeHash: hashJoinCode(code).toString('base64'),
+    lifeS: joinCodeLifeS,
+  })
+  return { code, name, expiresAt: timestamp(expiresAt), renewed }
+}

@@ -1,0 +1,124 @@
+import { type CommandOf, done, type Entry, type Outcome, type Refusal, refuse } from './commands.ts'
+import type { Database } from './database.ts'
+import { type MemberRow, memberMeant, nameTaken, nearestNames, refuseUnknown } from './members.ts'
+
+type Add = CommandOf<'member.add'>
+type Own = CommandOf<'member.own'>
+type Rename = CommandOf<'member.rename'>
+type Revoke = CommandOf<'member.revoke'>
+type Delete = CommandOf<'member.delete'>
+
+/** Makes a member without a code: mail can wait for it. One that exists with this name and kind stays as it is. */
+export function applyAdd(db: Database, { time, command }: Entry<Add>): Outcome<Add> {
+  const added = addMember(db, time, command)
+  return added.ok ? done<Add>({ name: command.name, added: added.isNew }) : added
+}
+
+/** The member of this name and kind, made if the name is free; a refusal when it is somebody else's. */
+export function addMember(
+  db: Database,
+  time: number,
+  { name, kind }: Pick<Add, 'name' | 'kind'>,
+): { ok: true; isNew: boolean; member: MemberRow } | { ok: false; refusal: Refusal } {
+  const taken = nameTaken(db, name)
+  if (taken && taken !== `a ${kind}`) {
+    return refuse('conflict', `${name} is ${taken}, not a ${kind}.`, 'Choose another name.')
+  }
+  if (!taken) db.run('insert into member (name, kind, created_at) values (?, ?, ?)', name, kind, time)
+  return { ok: true, isNew: !taken, member: memberMeant(db, name)! }
+}
+
+/** Says to which human a machine belongs, or to nobody. */
+export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  if (member.kind === 'human') {
+    return refuse('invalid', `${member.name} is a human, so nobody owns it.`, 'Owners are for machines.')
+  }
+  if (command.owner === null) {
+    db.run('update member set owner = null where id = ?', member.id)
+    return done<Own>({ name: member.name, owner: null })
+  }
+  const owner = humanMeant(db, command.owner)
+  if (!owner.ok) return owner
+  db.run('update member set owner = ? where id = ?', owner.human.id, member.id)
+  return done<Own>({ name: member.name, owner: owner.human.name })
+}
+
+/** The human whom a typed name means; a refusal that says what to do when there is none. */
+export function humanMeant(
+  db: Database,
+  typed: string,
+): { ok: true; human: MemberRow } | { ok: false; refusal: Refusal } {
+  const human = memberMeant(db, typed)
+  if (human?.kind === 'human') return { ok: true, human }
+  const nearest = human ? [] : nearestNames(db, typed)
+  return refuse(
+    'not_found',
+    human ? `${human.name} is a machine, so it can own nothing.` : `No human is called '${typed}'.`,
+    nearest.length > 0
+      ? `Did you mean ${nearest.join(' or ')}?`
+      : 'Make the human first: claude-net invite NAME --human',
+  )
+}
+
+/** Gives a member another name. Its inbox, token, owner and groups stay; the old name becomes free. */
+export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<Rename> {
+  const { to } = command
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  const taken = nameTaken(db, to)
+  if (to === member.name) return done<Rename>({ name: to })
+  // Its own alias may become its name.
+  const own = db.get('select 1 from alias where name = ? and member = ?', to, member.id)
+  if (taken && !own) return refuse('conflict', `${to} is ${taken}.`, 'Choose another name.')
+  db.run('delete from alias where name = ?', to)
+  db.run('update member set name = ? where id = ?', to, member.id)
+  return done<Rename>({ name: to }, { revoked: tokensOf(db, member) })
+}
+
+/** Ends every token and open code of a member. Its inbox stays; it may be invited again. */
+export function applyRevoke(db: Database, { command }: Entry<Revoke>): Outcome<Revoke> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  const revoked = endTokens(db, member)
+  return done<Revoke>({ name: member.name, revoked: revoked.length }, { revoked })
+}
+
+/** Takes a member away: it cannot speak or be reached, what it had not read expires, and its name is free. */
+export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>): Outcome<Delete> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  const senders = db.all<{ sender: number }>(
+    `select distinct sender from delivery indexed by delivery_unread
+     where recipient = ? and seq > 0 and acked_at is null and expired_at is null order by sender`,
+    member.id,
+  )
+  const revoked = endTokens(db, member)
+  const expired = db.run(
+    'update delivery set expired_at = ?, changed = ? where recipient = ? and acked_at is null and expired_at is null',
+    time,
+    seq,
+    member.id,
+  )
+  db.run('delete from alias where member = ?', member.id)
+  db.run('delete from group_member where member = ?', member.id)
+  db.run('update member set owner = null where owner = ?', member.id)
+  db.run(
+    `update member set name = name || '#' || id, owner = null, unread = 0, deleted_at = ? where id = ?`,
+    time,
+    member.id,
+  )
+  return done<Delete>({ name: member.name, expired }, { revoked, wake: senders.map(({ sender }) => sender) })
+}
+
+function endTokens(db: Database, member: MemberRow): string[] {
+  const ended = tokensOf(db, member)
+  db.run('delete from token where member = ?', member.id)
+  db.run('delete from invite where member = ?', member.id)
+  return ended
+}
+
+function tokensOf(db: Database, member: MemberRow): string[] {
+  return db.all<{ id: string }>('select id from token where member = ? order by id', member.id).map(({ id }) => id)
+}

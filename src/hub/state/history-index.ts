@@ -1,0 +1,33 @@
+import type { Database } from './database.ts'
+
+/** Most messages indexed in one transaction, so that none holds up the journal for more than some 10 ms. */
+const maxBatch = 200
+
+/**
+ * Brings the indexes of history and search one step nearer to the newest message. Not part of the history itself: every hub
+ * keeps its own, behind the commits, so that senders do not wait for it. Answers whether there may be more to do.
+ */
+export function indexSome(db: Database): boolean {
+  const { seq: done } = db.get<{ seq: number }>('select seq from history_position')!
+  const next = db.all<{ seq: number }>('select seq from message where seq > ? order by seq limit ?', done, maxBatch)
+  const last = next.at(-1)
+  if (!last) return false
+  db.transaction(() => {
+    db.run('insert into sent (sender, seq) select sender, seq from message where seq > ? and seq <= ?', done, last.seq)
+    db.run(
+      'insert into message_words (rowid, body) select seq, body from message where seq > ? and seq <= ?',
+      done,
+      last.seq,
+    )
+    db.run('update history_position set seq = ?', last.seq)
+  })
+  return next.length === maxBatch
+}
+
+/** Most steps that a reader waits for: some 5,000 messages, far more than arrive between two idle moments. */
+const maxStepsForReader = 25
+
+/** Brings the indexes up to the newest message before somebody reads by them. */
+export function indexForReader(db: Database): void {
+  for (let step = 0; step < maxStepsForReader && indexSome(db); step++);
+}

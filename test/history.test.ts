@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { startHub, type TestMember } from './support/hub.ts'
+import { startMachine } from './support/machine.ts'
+
+async function history({ client }: TestMember, query: Record<string, unknown> = {}): Promise<string[]> {
+  const { messages } = await client.call(api.listMessages, { query })
+  return messages.map(({ message }) => message.body)
+}
+
+function send({ client }: TestMember, to: string, body: string) {
+  return client.call(api.sendMessage, { body: { to, body } })
+}
+
+test('history has what was sent and what was received, newest first, acked or not, and nothing of others', async () => {
+  const hub = await startHub()
+  const [alpha, beta, gamma] = [await hub.join('alpha'), await hub.join('beta'), await hub.join('gamma')]
+  const first = await send(alpha, 'beta', 'one')
+  await send(beta, 'alpha', 'two')
+  await send(gamma, 'beta', 'three')
+  await beta.client.call(api.ackInbox, { body: { ids: [first.id] } })
+  expect(await history(alpha)).toEqual(['two', 'one'])
+  expect(await history(beta)).toEqual(['three', 'two', 'one'])
+  expect(await history(gamma)).toEqual(['three'])
+  expect(await history(beta, { with: 'gamma' })).toEqual(['three'])
+  expect(await history(beta, { with: 'alpha' })).toEqual(['two', 'one'])
+})
+
+test('a message to all is in its sender’s history once, with a receipt per recipient; a recipient sees its own receipt', async () => {
+  const hub = await startHub()
+  const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
+  await hub.join('gamma')
+  await send(alpha, 'all', 'hello')
+  const receipts = async ({ client }: TestMember) =>
+    (await client.call(api.listMessages)).messages.map(entry => entry.receipts.map(({ name }) => name))
+  expect(await receipts(alpha)).toEqual([['beta', 'gamma']])
+  expect(await receipts(beta)).toEqual([['beta']])
+})
+
+test('pages of history join without gap or repeat', async () => {
+  const hub = await startHub()
+  const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
+  const bodies = Array.from({ length: 25 }, (_, n) => `message ${n}`)
+  for (const [n, body] of bodies.entries()) await (n % 3 === 0 ? send(beta, 'alpha', body) : send(alpha, 'beta', body))
+  const seen: string[] = []
+  for (let before: number | undefined; ; ) {
+    const { messages } = await alpha.client.call(api.listMessages, { query: { limit: 7, before } })
+    seen.push(...messages.map(({ message }) => message.body))
+    before = messages.at(-1)?.message.seq
+    if (messages.length < 7) break
+  }
+  expect(seen).toEqual(bodies.toReversed())
+})
+
+test('search finds words and their beginnings in any script, and what was sent a moment ago', async () => {
+  const hub = await startHub()
+  const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
+  await send(alpha, 'beta', 'The Migration is done, see test/outbox.test.ts')
+  await send(alpha, 'beta', 'Schöne Grüße aus Köln')
+  expect(await history(beta, { q: 'migrat done' })).toHaveLength(1)
+  expect(await history(alpha, { q: 'MIGRATION' })).toHaveLength(1)
+  expect(await history(alpha, { q: 'outbox.test.ts' })).toHaveLength(1)
+  expect(await history(alpha, { q: 'grüße köln' })).toHaveLength(1)
+  expect(await history(alpha, { q: 'migration köln' })).toHaveLength(0)
+})
+
+test('search is no query language: operators, quotes and wild cards are words or nothing', async () => {
+  const hub = await startHub()
+  const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
+  await send(alpha, 'beta', 'plain words')
+  for (const q of [
+    '"',
+    '*',
+    'body:plain',
+    'NEAR(',
+    'plain OR nothing',
+    "'; drop table message; --",
+    '^plain',
+    '-words',
+    '%',
+    '日本',
+  ]) {
+    expect(Array.isArray(await history(alpha, { q }))).toBe(true)
+  }
+  expect(await history(alpha, { q: 'plain OR nothing' })).toEqual([])
+})
+
+test('nobody finds a word in the mail of others', async () => {
+  const hub = await startHub()
+  const [alpha, , gamma] = [await hub.join('alpha'), await hub.join('beta'), await hub.join('gamma')]
+  await send(alpha, 'beta', 'canary')
+  expect(await history(gamma, { q: 'canary' })).toEqual([])
+  expect(await history(gamma, { q: 'canary', with: 'alpha' })).toEqual([])
+})
+
+test('history outlives kill -9 of the hub', async () => {
+  const hub = await startHub()
+  const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
+  await send(alpha, 'beta', 'before the crash')
+  await hub.crashAndRestart()
+  expect(await history(beta, { q: 'crash' })).toEqual(['before the crash'])
+})
+
+test('a name that nobody has is answered with the nearest', async () => {
+  const hub = await startHub()
+  const alpha = await hub.join('alpha')
+  await expect(history(alpha, { with: 'alpah' })).rejects.toMatchObject({
+    code: 'not_found',
+    hint: expect.stringContaining('alpha'),
+  })
+})
+
+test('the command shows each message with what became of it', async () => {
+  const hub = await startHub()
+  const machine = await startMachine(hub, 'alpha')
+  await hub.join('beta')
+  expect(await machine.run(['send', 'beta', 'hello', 'there'])).toMatchObject({ code: 0 })
+  const shown = await machine.run(['history', 'hello'])
+  expect(shown.stdout).toMatch(/alpha → beta · just now · request\n> hello there\n {2}beta: stored, no session yet\n/)
+  expect((await machine.run(['history', 'nothing like it'])).stdout).toBe('Nothing found.\n')
+  expect(JSON.parse((await machine.run(['history', '--json'])).stdout).messages).toHaveLength(1)
+})
