@@ -7,25 +7,29 @@ export class DirectTransport implements Transport {
   readonly label: string
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 })
   readonly #hub: URL
+  #isClosed = false
 
   constructor(hub: URL) {
     this.#hub = hub
     this.label = hub.origin
   }
 
-  request(request: TransportRequest): Promise<IncomingMessage> {
-    return this.#once(request)
-      .catch((error: NodeJS.ErrnoException & { isReused?: boolean }) => {
-        // The hub closed a kept connection just as it was used again. Every request of ours may be repeated, so it is, once.
-        if (error.code === 'ECONNRESET' && error.isReused && !request.signal?.aborted) return this.#once(request)
-        throw error
+  async request(request: TransportRequest): Promise<IncomingMessage> {
+    try {
+      return await this.#once(request).catch(error => {
+        if (!isStale(error) || request.signal?.aborted || this.#isClosed) throw error
+        // The hub closed a kept connection just as it was used again, and so perhaps the others. Every request of ours may be
+        // repeated, so it is, once, over a new one.
+        for (const idle of Object.values(this.#agent.freeSockets)) for (const socket of idle ?? []) socket.destroy()
+        return this.#once(request)
       })
-      .catch(error => {
-        throw unanswered(error, this.label)
-      })
+    } catch (error) {
+      throw unanswered(error as Error, this.label)
+    }
   }
 
   close(): void {
+    this.#isClosed = true
     this.#agent.destroy()
   }
 
@@ -50,6 +54,11 @@ export class DirectTransport implements Transport {
   }
 }
 
+/** Whether a connection failed that had carried a request before. */
+function isStale({ code, isReused }: NodeJS.ErrnoException & { isReused?: boolean }): boolean {
+  return isReused === true && (code === 'ECONNRESET' || code === 'EPIPE')
+}
+
 /** No answer, in words: what is known is only that none came. */
 export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeNetError {
   const why =
@@ -66,6 +75,7 @@ export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeN
 const whys: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'it closed the connection',
+  EPIPE: 'it closed the connection',
   EHOSTUNREACH: 'there is no route to that address',
   ENETUNREACH: 'this machine has no network to that address',
   ENOTFOUND: 'its name is unknown',

@@ -22,6 +22,6 @@ export interface Transport {
    */
   request(request: TransportRequest): Promise<IncomingMessage>
 
-  /** Ends idle connections, so that the process can end. */
+  /** Ends every connection, so that the process can end. What was under way gets no answer. */
   close(): void
 }
