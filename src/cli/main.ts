@@ -16,6 +16,7 @@ import { mcpCommand } from './mcp.ts'
 import { membersCommand } from './members.ts'
 import { fail } from './output.ts'
 import { ownerCommand } from './owner.ts'
+import { policyCommand } from './policy.ts'
 import { renameCommand } from './rename.ts'
 import { revokeCommand } from './revoke.ts'
 import { sendCommand } from './send.ts'
@@ -33,7 +34,8 @@ program.commandsGroup('Messages:')
 for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
   program.addCommand(command)
 program.commandsGroup('This machine:')
-for (const command of [joinCommand(), leaveCommand(), doctorCommand(), mcpCommand()]) program.addCommand(command)
+for (const command of [joinCommand(), policyCommand(), leaveCommand(), doctorCommand(), mcpCommand()])
+  program.addCommand(command)
 program.commandsGroup('The hub:')
 for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)
 program.commandsGroup('Members, for the admin:')

@@ -159,6 +159,6 @@ export class Hub implements AsyncDisposable {
 }
 
 /** A refusal as the doors throw it. */
-export function refused({ code, message, hint }: Refusal): ClaudeNetError {
-  return new ClaudeNetError(code, message, hint)
+export function refused({ code, message, hint, retryAfterMs }: Refusal): ClaudeNetError {
+  return new ClaudeNetError(code, message, hint, retryAfterMs)
 }

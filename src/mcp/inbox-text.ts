@@ -36,9 +36,15 @@ export interface InboxPage {
  * The answer of `claude_net_inbox`. Each message is a line of ours and its body behind a quote prefix on every line, so that
  * no body can end itself, forge a line of ours, or pass for a second message.
  */
-export function inboxText({ messages, unread, now, fileOf }: InboxPage): InboxText {
+export function inboxText({ messages: all, unread, now, fileOf }: InboxPage): InboxText {
+  const messages = all.filter(({ held }) => !held)
+  const held = all.filter(message => message.held)
   const [first] = messages
-  if (!first) return { text: 'No unread messages.', shown: [] }
+  if (!first)
+    return {
+      text: [`No unread messages${held.length > 0 ? ' for you' : ''}.`, heldText(held)].join('\n').trim(),
+      shown: [],
+    }
   const entries: string[] = []
   // Room for the lines around the messages, whatever the counts in them are.
   let bytes = 1_000
@@ -48,19 +54,27 @@ export function inboxText({ messages, unread, now, fileOf }: InboxPage): InboxTe
     if (bytes > maxAnswerBytes) break
     entries.push(entry)
   }
-  if (entries.length === 0) {
-    const text = frame([cutEntry(first, now, fileOf(first))], 1, unread)
-    return { text, shown: [first], cut: first }
-  }
-  return { text: frame(entries, entries.length, unread), shown: messages.slice(0, entries.length) }
+  const cut = entries.length === 0 ? first : undefined
+  if (cut) entries.push(cutEntry(cut, now, fileOf(cut)))
+  const text = frame(entries, { unread, more: unread - held.length - entries.length, held })
+  return { text, shown: messages.slice(0, entries.length), ...(cut && { cut }) }
 }
 
-function frame(entries: string[], shown: number, unread: number): string {
-  const more = unread - shown
+function frame(
+  entries: string[],
+  { unread, more, held }: { unread: number; more: number; held: InboxMessage[] },
+): string {
   const rest =
     more > 0 ? `${more} more unread. Ack these (ack: true) and call claude_net_inbox again to see the next.` : ''
   const head = `${count(unread, 'unread message')}. ${notice}`
-  return [head, ...entries, [howToAnswer, rest].filter(Boolean).join('\n')].join('\n\n')
+  return [head, ...entries, [howToAnswer, rest, heldText(held)].filter(Boolean).join('\n')].join('\n\n')
+}
+
+/** That there is mail which this machine's policy keeps from the agent: who wrote, not what. */
+function heldText(held: InboxMessage[]): string {
+  if (held.length === 0) return ''
+  const senders = [...new Set(held.map(({ from }) => from))].slice(0, 10).join(', ')
+  return `${count(held.length, 'message')} held for your user (from ${senders}): claude-net inbox shows them in a terminal.`
 }
 
 /** One message: `id`, then who, when and what for, then the quoted body. */

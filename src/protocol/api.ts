@@ -14,6 +14,8 @@ import {
   MemberDetailsAnswer,
   MemberNamed,
   MembersAnswer,
+  PolicyAnswer,
+  PolicyRequest,
   RenameRequest,
 } from './members.ts'
 import {
@@ -180,6 +182,14 @@ export const api = {
     summary: 'Every member and who is online',
     audience: anyToken,
     answer: MembersAnswer,
+  }),
+  putPolicy: route({
+    method: 'PUT',
+    path: '/v1/me',
+    summary: 'What the caller does with mail; what is left out stays',
+    audience: members,
+    body: PolicyRequest,
+    answer: PolicyAnswer,
   }),
   heartbeat: route({
     method: 'POST',

@@ -73,3 +73,11 @@ export type Group = z.infer<typeof Group>
 export const GroupsAnswer = z.object({ groups: z.array(Group) })
 export const GroupRequest = z.strictObject({ members: z.array(z.string().trim().min(1).max(100)).max(1000) })
 export const AliasRequest = z.strictObject({ member: z.string().trim().min(1).max(100) })
+
+/** What a member does with mail: `accept` it, `hold` it for its user, or `refuse` it; and whose mail makes no noise. */
+export const Inbound = z.enum(['accept', 'hold', 'refuse'])
+export const PolicyRequest = z.strictObject({
+  inbound: Inbound.optional(),
+  mute: z.array(z.string().trim().min(1).max(100)).max(1000).optional(),
+})
+export const PolicyAnswer = z.object({ inbound: z.string(), mute: z.array(z.string()) })

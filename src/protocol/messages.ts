@@ -68,6 +68,8 @@ export const InboxMessage = z.object({
   intent: Intent,
   expiresAt: Timestamp.optional(),
   body: z.string(),
+  /** For the recipient's user only, by the recipient's policy: a client must not show the text to an agent. */
+  held: z.literal(true).optional(),
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>
@@ -124,7 +126,7 @@ export const HistoryQuery = z.strictObject({
 
 /** One message with what became of it. A recipient sees its own receipt only; the sender sees all. */
 export const MessageWithReceipts = z.object({
-  message: InboxMessage.omit({ fetchedBy: true }),
+  message: InboxMessage.omit({ fetchedBy: true, held: true }),
   receipts: z.array(Receipt),
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>

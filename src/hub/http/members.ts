@@ -12,6 +12,10 @@ export const listMachines: Handlers['listMachines'] = ({ hub, identity }) => ({
   members: allMembers(hub.state.db).map(member => toMember(hub, member)),
 })
 
+/** `PUT /v1/me`. */
+export const putPolicy: Handlers['putPolicy'] = ({ hub, identity, body }) =>
+  hub.submit({ type: 'member.policy', by: identity.member, inbound: body.inbound, mute: body.mute })
+
 /** `GET /v1/admin/members`. */
 export const listMembers: Handlers['listMembers'] = ({ hub }) => ({
   members: allMembers(hub.state.db).map(member => ({

@@ -29,7 +29,7 @@ import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness } from './health.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, join, joinScript } from './join.ts'
-import { listMachines, listMembers } from './members.ts'
+import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { checkHeaders } from './network.ts'
 import { endSession, heartbeat } from './presence.ts'
@@ -97,6 +97,7 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     markFetched,
     ackInbox,
     listMachines,
+    putPolicy,
     heartbeat,
     endSession,
     events: eventStreams(closing.signal),

@@ -1,5 +1,6 @@
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome } from './commands.ts'
 import type { Database } from './database.ts'
+import { countRead } from './unread.ts'
 
 type Tick = CommandOf<'clock.tick'>
 
@@ -28,7 +29,7 @@ export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tic
         message.seq,
       )
       if (changed === 0) continue
-      db.run('update member set unread = unread - 1 where id = ?', member)
+      countRead(db, member, message.seq)
       wake.add(message.sender)
       expired++
     }

@@ -1,5 +1,6 @@
 import { type CommandOf, done, type Entry, type Outcome } from './commands.ts'
 import type { Database } from './database.ts'
+import { countRead } from './unread.ts'
 
 type Fetched = CommandOf<'inbox.fetched'>
 type Ack = CommandOf<'inbox.ack'>
@@ -70,7 +71,7 @@ export function ackDelivery(
       recipient,
       delivery.seq,
     )
-    db.run('update member set unread = unread - 1 where id = ?', recipient)
+    countRead(db, recipient, delivery.seq)
   }
   return delivery
 }

@@ -1,5 +1,6 @@
 import { hash as digest } from 'node:crypto'
 import type { Intent } from '../../protocol/messages.ts'
+import { admit } from './admission.ts'
 import { ackDelivery } from './apply-inbox.ts'
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
 import type { Database } from './database.ts'
@@ -19,9 +20,11 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
     return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
   }
 
-  const recipients = members.map(
-    ({ id, name, kind }): RecipientOutcome => ({ member: id, name, kind, status: 'stored' }),
-  )
+  const bytes = Buffer.byteLength(command.body)
+  const admissions = members.map(member => admit(db, member, command.by, bytes))
+  const recipients = admissions.map(({ outcome }) => outcome)
+  if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
+
   const expiresAt = command.expiresInS === undefined ? null : time + command.expiresInS * 1000
   db.run(
     `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, body, hash, outcome)
@@ -39,9 +42,17 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
     JSON.stringify(recipients),
   )
   const wake: number[] = []
-  for (const { member } of recipients) {
-    db.run('insert into delivery (recipient, seq, sender) values (?, ?, ?)', member, seq, command.by)
-    db.run('update member set unread = unread + 1 where id = ?', member)
+  for (const { outcome, handling } of admissions) {
+    if (outcome.status === 'refused') continue
+    const { member } = outcome
+    db.run(
+      'insert into delivery (recipient, seq, sender, handling) values (?, ?, ?, ?)',
+      member,
+      seq,
+      command.by,
+      handling,
+    )
+    db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, member)
     wake.push(member)
   }
   if (command.replyTo) {

@@ -105,7 +105,7 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
   db.run('delete from group_member where member = ?', member.id)
   db.run('update member set owner = null where owner = ?', member.id)
   db.run(
-    `update member set name = name || '#' || id, owner = null, unread = 0, deleted_at = ? where id = ?`,
+    `update member set name = name || '#' || id, owner = null, unread = 0, unread_bytes = 0, deleted_at = ? where id = ?`,
     time,
     member.id,
   )

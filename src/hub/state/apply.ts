@@ -4,6 +4,7 @@ import { applyAdminToken, applyInvite, applyJoin } from './apply-members.ts'
 import { applySend } from './apply-messages.ts'
 import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './apply-names.ts'
 import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './apply-people.ts'
+import { applyPolicy } from './apply-policy.ts'
 import type { Command, Entry, Outcome } from './commands.ts'
 import type { Database } from './database.ts'
 
@@ -35,6 +36,8 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyRevoke(db, { seq, time, command })
     case 'member.delete':
       return applyDelete(db, { seq, time, command })
+    case 'member.policy':
+      return applyPolicy(db, { seq, time, command })
     case 'alias.set':
       return applyAliasSet(db, { seq, time, command })
     case 'alias.remove':

@@ -36,6 +36,7 @@ export type Command =
   | { type: 'member.rename'; name: string; to: string }
   | { type: 'member.revoke'; name: string }
   | { type: 'member.delete'; name: string }
+  | { type: 'member.policy'; by: number; inbound?: string; mute?: string[] }
   | { type: 'alias.set'; alias: string; member: string }
   | { type: 'alias.remove'; alias: string }
   | { type: 'group.set'; group: string; members: string[] }
@@ -58,6 +59,8 @@ export interface Refusal {
   code: ErrorCode
   message: string
   hint: string
+  /** When another try makes sense, in ms from now. */
+  retryAfterMs?: number
 }
 
 /** What the world outside the state must hear once the entry is durable. */
@@ -88,6 +91,7 @@ export interface Results {
   'member.rename': { name: string }
   'member.revoke': { name: string; revoked: number }
   'member.delete': { name: string; expired: number }
+  'member.policy': { inbound: string; mute: string[] }
   'alias.set': { alias: string; member: string }
   'alias.remove': { alias: string; member: string }
   'group.set': { group: string; members: string[] }

@@ -8,15 +8,23 @@ export interface MemberRow {
   id: number
   name: string
   kind: MemberKind
+  inbound: string
+  unread: number
+  unreadBytes: number
+  /** 1 when this member has muted anybody. */
+  mutes: 0 | 1
 }
+
+/** The columns of a `MemberRow`, of `member m`. */
+const columns = 'm.id, m.name, m.kind, m.inbound, m.unread, m.unread_bytes as unreadBytes, m.mutes'
 
 /** The member of this very name; no alias. */
 export function memberByName(db: Database, name: string): MemberRow | undefined {
-  return db.get<MemberRow>('select id, name, kind from member where name = ?', name)
+  return db.get<MemberRow>(`select ${columns} from member m where m.name = ?`, name)
 }
 
 export function memberById(db: Database, id: number): MemberRow | undefined {
-  return db.get<MemberRow>('select id, name, kind from member where id = ?', id)
+  return db.get<MemberRow>(`select ${columns} from member m where m.id = ?`, id)
 }
 
 /** The member whom one typed name means, by name or alias. */
@@ -28,7 +36,7 @@ export function memberMeant(db: Database, typed: string): MemberRow | undefined 
 /** Every machine but `except`, by name. */
 export function otherMachines(db: Database, except: number): MemberRow[] {
   return db.all<MemberRow>(
-    `select id, name, kind from member where kind = 'machine' and id <> ? and deleted_at is null order by name`,
+    `select ${columns} from member m where m.kind = 'machine' and m.id <> ? and m.deleted_at is null order by m.name`,
     except,
   )
 }
@@ -95,10 +103,7 @@ export function nearestNames(db: Database, typed: string): string[] {
 }
 
 function memberByAlias(db: Database, name: string): MemberRow | undefined {
-  return db.get<MemberRow>(
-    'select m.id, m.name, m.kind from alias a join member m on m.id = a.member where a.name = ?',
-    name,
-  )
+  return db.get<MemberRow>(`select ${columns} from alias a join member m on m.id = a.member where a.name = ?`, name)
 }
 
 /** The members of `all` or of a group, but not the sender; undefined when the name is neither. */
@@ -106,7 +111,7 @@ function crowd(db: Database, sender: number, name: string): MemberRow[] | undefi
   if (name === everyone) return otherMachines(db, sender)
   if (!groupExists(db, name)) return undefined
   return db.all<MemberRow>(
-    `select m.id, m.name, m.kind from group_member g join member m on m.id = g.member
+    `select ${columns} from group_member g join member m on m.id = g.member
      where g.group_name = ? and m.id <> ? order by m.name`,
     name,
     sender,

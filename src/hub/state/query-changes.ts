@@ -32,6 +32,7 @@ function deliveriesAfter(db: Database, member: number, afterSeq: number, limit: 
       `select d.seq, m.id, s.name, m.intent
        from delivery d indexed by delivery_unread join message m on m.seq = d.seq join member s on s.id = d.sender
        where d.recipient = ? and d.seq > ? and d.acked_at is null and d.expired_at is null
+         and d.handling is not 'mute'
        order by d.seq limit ?`,
       member,
       afterSeq,

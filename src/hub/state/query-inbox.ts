@@ -1,4 +1,5 @@
 import type { InboxMessage, Intent, MemberKind } from '../../protocol/messages.ts'
+import type { Handling } from './admission.ts'
 import type { Database } from './database.ts'
 import { timestamp } from './timestamp.ts'
 
@@ -23,8 +24,8 @@ export interface MessageRow {
 
 /** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`. */
 export function unreadAfter(db: Database, member: number, afterSeq: number, limit: number): InboxMessage[] {
-  const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null }>(
-    `select ${messageColumns}, d.fetched_by, d.fetched_at
+  const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null; handling: Handling }>(
+    `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling
      from delivery d indexed by delivery_unread join message m on m.seq = d.seq join member s on s.id = d.sender
      where d.recipient = ? and d.seq > ? and d.acked_at is null and d.expired_at is null
      order by d.seq limit ?`,
@@ -34,6 +35,7 @@ export function unreadAfter(db: Database, member: number, afterSeq: number, limi
   )
   return rows.map(row => ({
     ...toMessage(row),
+    ...(row.handling === 'hold' && { held: true as const }),
     ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
   }))
 }
@@ -53,7 +55,7 @@ export function unreadCountAfter(db: Database, member: number, seq: number): num
   )!.n
 }
 
-export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy'> {
+export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held'> {
   return {
     id: row.id,
     seq: row.seq,

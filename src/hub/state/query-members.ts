@@ -36,6 +36,16 @@ export function allGroups(db: Database): { name: string; members: string[] }[] {
     .map(({ name, members }) => ({ name, members: JSON.parse(members) as string[] }))
 }
 
+/** The names of the senders whom `member` has muted. */
+export function mutedBy(db: Database, member: number): string[] {
+  return db
+    .all<{ name: string }>(
+      'select s.name from mute x join member s on s.id = x.sender where x.member = ? and s.deleted_at is null order by s.name',
+      member,
+    )
+    .map(({ name }) => name)
+}
+
 /** A stored credential. `member` is null for an admin. */
 export interface TokenRow {
   id: string

@@ -1,0 +1,49 @@
+import { Command, Option } from 'commander'
+import { openMachine } from '../client/machine.ts'
+import { api } from '../protocol/api.ts'
+import { print } from './output.ts'
+
+interface PolicyOptions {
+  inbound?: 'accept' | 'hold' | 'refuse'
+  mute?: string[]
+  unmute?: string[]
+  json?: boolean
+}
+
+export function policyCommand(): Command {
+  return new Command('policy')
+    .description('show or change what this machine does with mail')
+    .addOption(
+      new Option(
+        '--inbound <what>',
+        'accept it, hold it for you (your Claude sees who wrote, not what), or refuse it',
+      ).choices(['accept', 'hold', 'refuse']),
+    )
+    .option('--mute <names...>', 'mail of these is stored, but nobody is told')
+    .option('--unmute <names...>', 'be told of their mail again')
+    .option('--json', 'print JSON')
+    .action(async ({ inbound, mute, unmute, json }: PolicyOptions) => {
+      const { client } = openMachine()
+      const before = await client.call(api.putPolicy, { body: {} })
+      const kept = before.mute.filter(name => !unmute?.includes(name))
+      const isMuteChanged = mute !== undefined || unmute !== undefined
+      const answer =
+        inbound === undefined && !isMuteChanged
+          ? before
+          : await client.call(api.putPolicy, {
+              body: { inbound, ...(isMuteChanged && { mute: [...kept, ...(mute ?? [])] }) },
+            })
+      print(
+        { json },
+        answer,
+        () => `Mail: ${meanings[answer.inbound] ?? answer.inbound}\nMuted: ${answer.mute.join(', ') || 'nobody'}`,
+      )
+      client.close()
+    })
+}
+
+const meanings: Record<string, string> = {
+  accept: 'accept (Claude reads it)',
+  hold: 'hold (Claude sees who wrote; you read it with claude-net inbox)',
+  refuse: 'refuse (senders are told)',
+}

@@ -1,0 +1,116 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Database } from '../src/hub/state/database.ts'
+import { api } from '../src/protocol/api.ts'
+import { startHub } from './support/hub.ts'
+import { startMachine } from './support/machine.ts'
+
+test('a machine that refuses mail stores none, and its sender is told; the others of a broadcast get theirs', async () => {
+  const hub = await startHub()
+  const [sender, quiet, open] = [await hub.join('sender'), await hub.join('quiet'), await hub.join('open')]
+  await quiet.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
+  const alone = sender.client.call(api.sendMessage, { body: { to: 'quiet', body: 'hello' } })
+  await expect(alone).rejects.toMatchObject({
+    code: 'forbidden',
+    message: expect.stringContaining('takes no messages'),
+  })
+  const { id, recipients } = await sender.client.call(api.sendMessage, { body: { to: 'all', body: 'hello' } })
+  expect(recipients).toMatchObject([
+    { name: 'open', status: 'stored' },
+    { name: 'quiet', status: 'refused', reason: expect.stringContaining('takes no messages') },
+  ])
+  expect((await quiet.client.call(api.readInbox)).unread).toBe(0)
+  expect((await open.client.call(api.readInbox)).unread).toBe(1)
+  const { receipts } = await sender.client.call(api.getMessage, { params: { id } })
+  expect(receipts.map(({ status }) => status).sort()).toEqual(['refused', 'stored'])
+  await quiet.client.call(api.putPolicy, { body: { inbound: 'accept' } })
+  expect(await sender.client.call(api.sendMessage, { body: { to: 'quiet', body: 'again' } })).toBeDefined()
+})
+
+test('held mail is shown to the user in the terminal; the agent sees who wrote, not what, and does not ack it', async () => {
+  const hub = await startHub()
+  const sender = await hub.join('sender')
+  const machine = await startMachine(hub, 'careful')
+  expect(await machine.run(['policy', '--inbound', 'hold'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('hold'),
+  })
+  await sender.client.call(api.sendMessage, { body: { to: 'careful', body: 'the secret text' } })
+  const session = await machine.mcp()
+  for (const args of [{}, { ack: true }, { limit: 1 }]) {
+    const { text } = await session.call('inbox', args)
+    expect(text).not.toContain('secret text')
+    expect(text).toContain('1 message held for your user (from sender)')
+  }
+  expect((await machine.run(['inbox', '--ack'])).stdout).toContain('> the secret text')
+  expect((await session.call('inbox')).text).toBe('No unread messages.')
+})
+
+test('mail of a muted sender is stored and makes no event; unmuted, the next one does', async () => {
+  const hub = await startHub()
+  const [noisy, reader] = [await hub.join('noisy'), await hub.join('reader')]
+  const machine = await startMachine(hub, 'deaf')
+  expect(await machine.run(['policy', '--mute', 'noisy'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Muted: noisy'),
+  })
+  const send = (from: typeof noisy, body: string) => from.client.call(api.sendMessage, { body: { to: 'deaf', body } })
+  await send(noisy, 'one')
+  await send(reader, 'two')
+  expect(await machine.run(['policy', '--unmute', 'noisy'])).toMatchObject({
+    stdout: expect.stringContaining('Muted: nobody'),
+  })
+  await send(noisy, 'three')
+  expect((await machine.run(['inbox', '--json'])).stdout).toContain('"one"')
+  const { readFileSync } = await import('node:fs')
+  const client = hub.client(readFileSync(join(machine.home, 'token'), 'utf8').trim())
+  const heard: string[] = []
+  for await (const { event, data } of client.events({ signal: AbortSignal.timeout(10_000) })) {
+    if (event === 'inbox') heard.push(data.from)
+    if (heard.length === 2) break
+  }
+  expect(heard).toEqual(['reader', 'noisy'])
+})
+
+test('a policy that this program does not know counts as hold', async () => {
+  const hub = await startHub()
+  const [sender, careful] = [await hub.join('sender'), await hub.join('careful')]
+  await hub.stop()
+  using db = new Database(join(hub.dataDir, 'hub.db'))
+  db.run(`update member set inbound = 'whatever' where name = 'careful'`)
+  db.close()
+  await hub.start()
+  await sender.client.call(api.sendMessage, { body: { to: 'careful', body: 'hello' } })
+  expect((await careful.client.call(api.readInbox)).messages).toMatchObject([{ held: true }])
+})
+
+test('an unknown policy or name is refused, and nothing changes', async () => {
+  const hub = await startHub()
+  const alpha = await hub.join('alpha')
+  const change = (body: object) => alpha.client.call(api.putPolicy, { body: body as never })
+  await change({ inbound: 'hold' })
+  await expect(change({ inbound: 'maybe' })).rejects.toMatchObject({ code: 'invalid' })
+  await expect(change({ mute: ['nobody'] })).rejects.toMatchObject({ code: 'not_found' })
+  expect(await change({})).toEqual({ inbound: 'hold', mute: [] })
+})
+
+test('a full inbox refuses for itself alone: nothing in it is dropped, and a broadcast reaches the others', async () => {
+  const hub = await startHub()
+  const [sender, full, open] = [await hub.join('sender'), await hub.join('full'), await hub.join('open')]
+  const { id } = await sender.client.call(api.sendMessage, { body: { to: 'full', body: 'first' } })
+  await hub.stop()
+  {
+    using db = new Database(join(hub.dataDir, 'hub.db'))
+    db.run(`update member set unread = 10000 where name = 'full'`)
+  }
+  await hub.start()
+  const alone = sender.client.call(api.sendMessage, { body: { to: 'full', body: 'one too many' } })
+  await expect(alone).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 60_000 })
+  const { recipients } = await sender.client.call(api.sendMessage, { body: { to: 'all', body: 'hello' } })
+  expect(recipients).toMatchObject([
+    { name: 'full', status: 'refused', reason: expect.stringContaining('is full') },
+    { name: 'open', status: 'stored' },
+  ])
+  expect((await full.client.call(api.readInbox)).messages).toMatchObject([{ id, body: 'first' }])
+  expect((await open.client.call(api.readInbox)).unread).toBe(1)
+})
