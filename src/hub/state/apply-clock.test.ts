@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { TestState } from '../../../test/support/test-state.ts'
 import { maxExpiredPerTick } from './apply-clock.ts'
 import { unreadAfter, unreadCount } from './query-inbox.ts'
-import { nextExpiry } from './query-members.ts'
+import { nextDue } from './query-members.ts'
 
 function start() {
   const made = new TestState()
@@ -54,16 +54,16 @@ test(`a tick expires ${maxExpiredPerTick} messages at most, the longest due firs
 
 test('the next end is known, so that an idle hub need not tick', () => {
   const { made, ana } = start()
-  expect(nextExpiry(made.state.db)).toBeUndefined()
+  expect(nextDue(made.state.db)).toBeUndefined()
   const from = made.time
   made.send(ana, 'ben', 20)
   made.send(ana, 'ben', 10)
   made.send(ana, 'ben')
-  expect(nextExpiry(made.state.db)).toBe(from + 10_000)
+  expect(nextDue(made.state.db)).toBe(from + 10_000)
   made.time += 10_000
   made.do({ type: 'clock.tick' })
-  expect(nextExpiry(made.state.db)).toBe(from + 20_000)
+  expect(nextDue(made.state.db)).toBe(from + 20_000)
   made.time += 10_000
   made.do({ type: 'clock.tick' })
-  expect(nextExpiry(made.state.db)).toBeUndefined()
+  expect(nextDue(made.state.db)).toBeUndefined()
 })
