@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
+import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { type HubConfig, type HubFlags, readHubConfig } from './config.ts'
@@ -49,7 +50,9 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     await ensureAdminToken(hub, config.data)
     const server = createServer({ hub, log, hosts: config.hosts, clientFile: findClientFile() })
     cleanup.push(() => server.close())
-    await server.listen({ host: config.host, port: config.port })
+    await server.listen({ host: config.host, port: config.port }).catch(error => {
+      throw cannotListen(error, config)
+    })
     const url = localUrl(server.server.address() as AddressInfo)
     const urlFile = join(config.data, hubUrlFile)
     writeDurably(urlFile, `${url}\n`)
@@ -74,6 +77,17 @@ export async function runHub(flags: HubFlags): Promise<void> {
   log.info({ signal }, 'the hub stops')
   await running.close()
   log.info('the hub has stopped')
+}
+
+/** The ways in which an address is not to be had, in words; anything else as it is. */
+function cannotListen(error: NodeJS.ErrnoException, { host, port }: HubConfig): Error {
+  const whys: Record<string, [why: string, hint: string]> = {
+    EADDRINUSE: [`Port ${port} of ${host} is taken.`, 'Another hub may be running. Choose another port with --port.'],
+    EADDRNOTAVAIL: [`${host} is no address of this host.`, 'Choose another with --host; 0.0.0.0 is all of them.'],
+    EACCES: [`This user may not listen on port ${port}.`, 'Choose one from 1024 on with --port.'],
+  }
+  const [why, hint] = whys[error.code ?? ''] ?? []
+  return why && hint ? new ClaudeNetError('unavailable', why, hint) : error
 }
 
 function localUrl({ address, family, port }: AddressInfo): string {

@@ -39,6 +39,11 @@ export class ClaudeNetError extends Error {
   readonly hint: string
   readonly retryAfterMs: number | undefined
 
+  /** The hub's bundle has its own copy of this class: an error is one of ours whichever copy made it. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'ClaudeNetError'
+  }
+
   constructor(code: ErrorCode, message: string, hint: string, retryAfterMs?: number) {
     super(message)
     this.code = code

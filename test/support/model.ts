@@ -10,6 +10,8 @@ export type Send = CommandOf<'message.send'>
 export interface ModelDelivery {
   status: 'stored' | 'fetched' | 'acked' | 'expired'
   fetchedBy?: { session: string; at: number }
+  /** When it was acked or expired. */
+  endedAt?: number
 }
 
 export interface ModelMessage {
@@ -47,7 +49,7 @@ export class Model {
 
   ack(by: number, ids: string[]): { acked: string[]; unknown: string[]; unread: number } {
     const [acked, unknown] = this.#own(by, ids)
-    for (const delivery of this.#unread(by, acked)) delivery.status = 'acked'
+    for (const delivery of this.#unread(by, acked)) Object.assign(delivery, { status: 'acked', endedAt: this.now })
     return { acked, unknown, unread: this.inbox(nameOf(by)).length }
   }
 
@@ -58,7 +60,7 @@ export class Model {
       if (command.expiresInS === undefined || sentAt + command.expiresInS * 1000 > this.now) continue
       for (const delivery of deliveries.values()) {
         if (!isUnread(delivery)) continue
-        delivery.status = 'expired'
+        Object.assign(delivery, { status: 'expired', endedAt: this.now })
         expired++
       }
     }
