@@ -26,6 +26,19 @@ const sinks = {
     read: async ({ machine }: Reader) => (await machine.run(['inbox'])).stdout,
     ours: new RegExp(`^(\\d+ unread messages?\\.||${id}|evilclaude · just now · request)$`),
   },
+  'the history': {
+    read: async ({ machine }: Reader, count: number) => {
+      const { stdout } = await machine.run(['history', '--limit', String(count)])
+      return stdout
+        .replace(/\n\nOlder ones: --before \d+\n$/, '\n')
+        .split('\n\n')
+        .reverse()
+        .join('\n\n')
+    },
+    ours: new RegExp(
+      `^(|${id}|evilclaude → seanclaude · just now · request|  seanclaude: (stored, online|fetched by .*))$`,
+    ),
+  },
 }
 
 type Reader = Awaited<ReturnType<typeof reader>>
@@ -54,7 +67,7 @@ describe.for(Object.entries(sinks))('in %s', ([, { read, ours }]) => {
     const sean = await reader(await startHub())
     const bodies = [...Object.values(hostileBodies), ...Object.values(ordinaryTexts)]
     for (const body of bodies) await sean.receive(body)
-    const text = await read(sean)
+    const text = await read(sean, bodies.length)
     expect(linesOf(text).filter(line => !isQuoted(line) && !ours.test(line))).toEqual([])
     expect(text.match(/^(?:Message |[0-9a-f]{8}-)/gm)).toHaveLength(bodies.length)
     expect(hiddenIn(text)).toEqual([])
@@ -68,7 +81,7 @@ describe.for(Object.entries(sinks))('in %s', ([, { read, ours }]) => {
       fc
         .asyncProperty(fc.array(anyBody, { minLength: 20, maxLength: 40 }), async bodies => {
           for (const body of bodies) await sean.receive(body)
-          const text = await read(sean)
+          const text = await read(sean, bodies.length)
           expect(linesOf(text).filter(line => !isQuoted(line) && !ours.test(line))).toEqual([])
           expect(hiddenIn(text)).toEqual([])
           expect(shownBodies(text)).toEqual(bodies.map(visible))

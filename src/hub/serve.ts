@@ -87,7 +87,7 @@ function cannotListen(error: NodeJS.ErrnoException, { host, port }: HubConfig): 
     EACCES: [`This user may not listen on port ${port}.`, 'Choose one from 1024 on with --port.'],
   }
   const [why, hint] = whys[error.code ?? ''] ?? []
-  return why && hint ? new ClaudeNetError('unavailable', why, hint) : error
+  return why && hint ? new ClaudeNetError('conflict', why, hint) : error
 }
 
 function localUrl({ address, family, port }: AddressInfo): string {

@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { version } from '../src/protocol/version.ts'
+import type { TestMember } from './support/hub.ts'
+import { run } from './support/program.ts'
+import { tempDir } from './support/temp.ts'
+import { twoMembers } from './support/two-members.ts'
+
+const contract = 'send inbox machines history watch join leave doctor mcp hub invite members demo version help'
+/** Commands that print no data. */
+const silent = ['mcp', 'hub', 'demo']
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+async function unreadOf({ client }: TestMember) {
+  return (await client.call(api.readInbox)).messages
+}
+
+describe('help and usage', () => {
+  test('the help lists every command, and every command has its own', async () => {
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    const commands = [...stdout.matchAll(/^ {2}([a-z-]+)(?: .*)? {2,}\S/gm)].map(match => match[1]!)
+    expect(commands).toEqual(expect.arrayContaining(contract.split(' ')))
+    for (const command of commands.filter(name => name !== 'help')) {
+      const help = await run([command, '--help'])
+      expect([help.code, help.stderr]).toEqual([0, ''])
+      expect(help.stdout).toMatch(new RegExp(`^Usage: claude-net ${command}\\b`))
+      if (!silent.includes(command)) expect(help.stdout).toContain('--json')
+    }
+  })
+
+  test.for([
+    [[], 'Usage: claude-net'],
+    [['sned', 'seanclaude', 'hello'], "unknown command 'sned'"],
+    [['send'], "missing required argument 'to'"],
+    [['send', 'seanclaude'], "missing required argument 'text'"],
+    [['send', 'seanclaude', 'x', '--intent', 'order'], 'Allowed choices are request, inform, urgent'],
+    [['inbox', '--limit', '0'], 'a number from 1 to 100'],
+    [['inbox', '--limit', 'many'], 'a number from 1 to 100'],
+    [['inbox', '--all'], "unknown option '--all'"],
+    [['join', 'http://127.0.0.1:1'], "required option '--machine <name>'"],
+    [['hub', '--port', '65536'], 'a number from 0 to 65535'],
+    [['invite'], "missing required argument 'name'"],
+  ] as const)('a wrong use exits 2 and says what is wrong: %j', async ([args, why]) => {
+    const { code, stdout, stderr } = await run([...args])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr.replaceAll(/\s+/g, ' ')).toContain(why)
+    expect(stderr).toContain('--help')
+  })
+
+  test('version is that of the package, alone or as JSON', async () => {
+    expect(await run(['version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+    expect((await run(['--version'])).stdout).toBe(`${version}\n`)
+    expect(JSON.parse((await run(['version', '--json'])).stdout)).toMatchObject({ version })
+  })
+})
+
+describe('on a machine that has not joined', () => {
+  test.for(['send all hello', 'inbox', 'machines', 'watch'])('%s exits 1 and says how to join', async line => {
+    const env = { HOME: tempDir('unjoined') }
+    const text = await run(line.split(' '), { env })
+    expect([text.code, text.stdout]).toEqual([1, ''])
+    expect(text.stderr).toMatch(/^claude-net: This machine has not joined a hub.*\n.*claude-net invite NAME\n$/)
+    const json = await run([...line.split(' '), '--json'], { env })
+    expect([json.code, JSON.parse(json.stderr)]).toEqual([
+      1,
+      { error: { code: 'unauthorized', message: expect.any(String), hint: expect.stringContaining('invite') } },
+    ])
+  })
+
+  test('doctor fails at the first link, leave has nothing to undo', async () => {
+    const env = { HOME: tempDir('unjoined'), PATH: tempDir('empty') }
+    const doctor = await run(['doctor'], { env })
+    expect(doctor).toMatchObject({ code: 1, stderr: '' })
+    expect(doctor.stdout).toMatch(
+      /^FAIL {2}config .*has not joined.*\n +→ Ask the admin for: claude-net invite NAME\n$/,
+    )
+    expect(await run(['leave'], { env })).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing to undo') })
+  })
+})
+
+describe('send', () => {
+  test('joins its words with spaces, says what happened, and exits 0', async () => {
+    const { sean, chas } = await twoMembers()
+    const { code, stdout, stderr } = await sean.run(['send', 'ChasClaude', 'The', 'build is', 'red.'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^Stored for chasclaude \(no session yet\)\. Message [0-9a-f-]{36}\.\n$/)
+    expect((await unreadOf(chas)).map(({ body }) => body)).toEqual(['The build is red.'])
+  })
+
+  test('reads the text from stdin for -, byte for byte', async () => {
+    const { sean, chas } = await twoMembers()
+    const input = '  two lines,\r\n\tgrüße 👩🏽‍🚀 -- --json\n\n'
+    expect(await sean.run(['send', 'chasclaude', '-'], { input })).toMatchObject({ code: 0 })
+    expect((await unreadOf(chas)).map(({ body }) => body)).toEqual([input])
+    expect(await sean.run(['send', 'chasclaude', '-'], { input: '' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('a message needs a text'),
+    })
+  })
+
+  test('has intent, reply, expiry and an id that makes a repetition safe', async () => {
+    const { sean, chas } = await twoMembers()
+    const asked = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'red?' } })
+    const id = '0199a0de-0000-7000-8000-000000000000'
+    const options = ['--intent', 'urgent', '--reply-to', asked.id, '--expires-in', '3600', '--id', id, '--json']
+    for (let n = 0; n < 2; n++) {
+      const { code, stdout } = await sean.run(['send', 'chasclaude', 'yes', ...options])
+      expect([code, JSON.parse(stdout)]).toEqual([0, { kept: false, answer: expect.objectContaining({ id }) }])
+    }
+    expect(await unreadOf(chas)).toEqual([
+      expect.objectContaining({ id, body: 'yes', intent: 'urgent', replyTo: asked.id, expiresAt: expect.any(String) }),
+    ])
+    expect((await sean.run(['inbox'])).stdout).toBe('No unread messages.\n')
+  })
+
+  test.for([
+    ['a typo', ['chasclade', 'x'], 'Did you mean chasclaude?'],
+    ['a list with one unknown name', ['chasclaude,nobody-here', 'x'], "'nobody-here'"],
+    ['a list with an empty name', ['chasclaude,,', 'x'], 'to.1'],
+    ['an expiry that is no number', ['chasclaude', 'x', '--expires-in', 'soon'], 'expiresInS'],
+    ['an id that is none', ['chasclaude', 'x', '--id', '7'], 'id: '],
+  ] as const)('refuses %s with exit status 1 and stores nothing', async ([, args, why]) => {
+    const { sean, chas } = await twoMembers()
+    const { code, stdout, stderr } = await sean.run(['send', ...args])
+    expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining(why)])
+    expect(await unreadOf(chas)).toEqual([])
+  })
+})
+
+describe('inbox', () => {
+  test('shows without consuming, --limit shows so many, --ack marks what was shown', async () => {
+    const { sean, chas } = await twoMembers()
+    for (const body of ['one', 'two\nlines', 'three'])
+      await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body } })
+    const whole = await sean.run(['inbox'])
+    expect([whole.code, whole.stderr]).toEqual([0, ''])
+    expect(whole.stdout).toMatch(/^3 unread messages\.\n\nchasclaude · just now · request\n> one\n[0-9a-f-]{36}\n\n/)
+    expect(whole.stdout).toContain('\n> two\n> lines\n')
+
+    const two = await sean.run(['inbox', '--limit', '2', '--ack'])
+    expect(two.stdout).toMatch(/> two\n> lines\n.*\n\n1 more unread\.\n$/)
+    expect((await sean.run(['inbox', '--ack'])).stdout).toMatch(/^1 unread message\.\n\n.*\n> three\n/)
+    expect((await sean.run(['inbox'])).stdout).toBe('No unread messages.\n')
+  })
+
+  test('as JSON it is what the hub answered', async () => {
+    const { sean, chas } = await twoMembers()
+    const { id } = await chas.client.call(api.sendMessage, { body: { to: ['seanclaude'], body: 'one' } })
+    const { stdout } = await sean.run(['inbox', '--json'])
+    const message = expect.objectContaining({ id, from: 'chasclaude', to: ['seanclaude'], body: 'one' })
+    expect(JSON.parse(stdout)).toEqual({ messages: [message], unread: 1, more: 0, cursor: expect.any(String) })
+  })
+})
+
+test('without a hub commands exit 75; what was sent is kept and goes out with the next command when it is back', async () => {
+  const { hub, sean, chas } = await twoMembers()
+  await hub.stop('SIGKILL')
+  const unreachable = /cannot be reached: nothing listens there\.\nclaude-net doctor says more\.\n$/
+  for (const args of [['inbox'], ['machines']])
+    expect(await sean.run(args)).toEqual({ code: 75, stdout: '', stderr: expect.stringMatching(unreachable) })
+  for (const args of [['members'], ['invite', 'jazclaude']])
+    expect(await run([...args, '--data', hub.dataDir])).toMatchObject({ code: 75, stdout: '' })
+  const kept = await sean.run(['send', 'chasclaude', 'first'])
+  expect([kept.code, kept.stdout]).toEqual([75, expect.stringMatching(/^Kept on this machine; it goes out when/)])
+  const json = await sean.run(['send', 'chasclaude', 'second', '--json'])
+  expect([json.code, JSON.parse(json.stdout)]).toEqual([
+    75,
+    { kept: true, id: expect.stringMatching(uuid), waiting: 2, why: expect.stringContaining('cannot be reached') },
+  ])
+  const doctor = await sean.run(['doctor'], { env: { PATH: tempDir('empty') } })
+  expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(/^FAIL {2}hub /m)])
+  expect(doctor.stdout).toMatch(/^note {2}outbox +2 messages waiting for the hub$/m)
+
+  await hub.start()
+  expect(await sean.run(['inbox'])).toMatchObject({ code: 0 })
+  expect((await unreadOf(chas)).map(({ body }) => body)).toEqual(['first', 'second'])
+  const well = await sean.run(['doctor', '--json'], { env: { PATH: tempDir('empty') } })
+  const { checks } = JSON.parse(well.stdout) as { checks: { link: string; state: string }[] }
+  expect([well.code, checks.map(({ link, state }) => `${link} ${state}`)]).toEqual([
+    0,
+    ['config ok', 'hub ok', 'token ok', 'clock ok', 'outbox ok', 'claude warning'],
+  ])
+})
+
+test('a token that counts no more exits 1 and says whom to ask', async () => {
+  const { hub, sean } = await twoMembers()
+  await hub.join('seanclaude')
+  expect(await sean.run(['inbox'])).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      'claude-net: This token is not, or no longer, valid here.\nAsk the admin of the hub for: claude-net invite NAME\n',
+  })
+})

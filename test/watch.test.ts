@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, onTestFinished, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import type { TestMachine } from './support/machine.ts'
+import { cleanEnv, machineNode, program } from './support/program.ts'
+import { twoMembers } from './support/two-members.ts'
+import { until } from './support/until.ts'
+
+test('prints all that is unread, then what comes, and neither skips nor repeats when the hub restarts or crashes', async () => {
+  const { hub, sean, chas } = await twoMembers()
+  const sent: string[] = []
+  const send = async () => {
+    sent.push((await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })).id)
+  }
+  for (let n = 0; n < 3; n++) await send()
+  const watching = watch(sean, '--json')
+  const seen = () => watching.lines.map(line => JSON.parse(line)).filter(({ event }) => event === 'inbox')
+  const caughtUp = () => until(`${sent.length} events`, () => seen().length >= sent.length)
+  await caughtUp()
+  await send()
+  await caughtUp()
+
+  await hub.stop()
+  await hub.start()
+  for (let n = 0; n < 3; n++) await send()
+  await caughtUp()
+  await send()
+  await hub.crashAndRestart()
+  for (let n = 0; n < 3; n++) await send()
+  await caughtUp()
+  // One more: had an event been repeated, it would stand before this one.
+  await send()
+  await caughtUp()
+  expect(seen().map(({ data }) => data.id)).toEqual(sent)
+  expect(seen().at(-1)).toMatchObject({
+    data: { from: 'chasclaude', unread: sent.length },
+    cursor: expect.any(String),
+  })
+  expect(watching.stderr()).toMatch(
+    /^(claude-net: The hub at .* cannot be reached: .*Trying again until it is back\.\n)+$/,
+  )
+  expect(await watching.stop('SIGTERM')).toBe(0)
+})
+
+test('prints in words what comes, what became of what was sent, and who is there; Ctrl-C ends it', async () => {
+  const { hub, sean, chas } = await twoMembers()
+  const incoming = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })
+  const watching = watch(sean)
+  await until('the first line', () => watching.lines.length > 0)
+  const outgoing = await sean.run(['send', 'chasclaude', 'hello', '--json'])
+  const { id } = JSON.parse(outgoing.stdout).answer
+  await chas.client.call(api.markFetched, { body: { ids: [id], session: 'test-1' } })
+  await until('the receipt', () => watching.lines.some(line => line.includes('fetched')))
+  await chas.client.call(api.ackInbox, { body: { ids: [id] } })
+  await until('the receipt', () => watching.lines.some(line => line.includes('acked')))
+  await chas.client.call(api.heartbeat, { body: { session: 'test-1', client: 'test' } })
+  await until('presence', () => watching.lines.length >= 4)
+  expect(watching.lines).toEqual([
+    `from chasclaude: request, 1 unread (${incoming.id})`,
+    `chasclaude: fetched (${id})`,
+    `chasclaude: acked (${id})`,
+    'chasclaude: online',
+  ])
+  expect(await watching.stop('SIGINT')).toBe(0)
+  expect(watching.stderr()).toBe('')
+  expect(hub.log).not.toContain('"level":50')
+})
+
+interface Watching {
+  /** What it has printed so far. */
+  lines: string[]
+  stderr: () => string
+  stop: (signal: NodeJS.Signals) => Promise<number | null>
+}
+
+/** `claude-net watch` as `machine`, until it is stopped or the test ends. */
+function watch(machine: TestMachine, ...options: string[]): Watching {
+  const child = spawn(machineNode, [program, 'watch', ...options], { env: cleanEnv(machine.env) })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines: string[] = []
+  let [rest, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (rest + text).split('\n')
+    rest = parts.pop()!
+    lines.push(...parts)
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  return {
+    lines,
+    stderr: () => stderr,
+    stop: async signal => {
+      child.kill(signal)
+      const [code] = (await once(child, 'exit')) as [number | null]
+      return code
+    },
+  }
+}
