@@ -20,34 +20,38 @@ export class Heartbeat {
   readonly #hub: HubClient
   readonly #options: HeartbeatOptions
   readonly #timer: NodeJS.Timeout
-  #beating = false
+  /** The heartbeat under way. */
+  #beat: Promise<void> | undefined
 
   constructor(hub: HubClient, options: HeartbeatOptions) {
     this.#hub = hub
     this.#options = options
-    this.#timer = setInterval(() => void this.#beat(), intervalMs)
+    this.#timer = setInterval(() => this.#beatOnce(), intervalMs)
     this.#timer.unref()
-    void this.#beat()
+    this.#beatOnce()
   }
 
   /** Stops and says goodbye, so that the hub need not wait for silence. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    const goodbye = this.#hub.call(api.endSession, { query: { session: this.#options.session } }).catch(() => {})
+    // After a heartbeat under way: heard last, it would bring the session back.
+    const goodbye = Promise.resolve(this.#beat)
+      .then(() => this.#hub.call(api.endSession, { query: { session: this.#options.session } }))
+      .catch(() => {})
     await Promise.race([goodbye, new Promise(resolve => setTimeout(resolve, farewellMs).unref())])
   }
 
-  async #beat(): Promise<void> {
-    if (this.#beating) return
-    this.#beating = true
+  #beatOnce(): void {
+    this.#beat ??= this.#tellAlive().finally(() => (this.#beat = undefined))
+  }
+
+  async #tellAlive(): Promise<void> {
     try {
       const { session, client } = this.#options
       await this.#hub.call(api.heartbeat, { body: { session, client } })
       this.#options.onAlive?.()
     } catch {
       // The next one tries again; whoever needs the hub is told by their own call.
-    } finally {
-      this.#beating = false
     }
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type JSONRPCMessage, McpServer } from '@modelcontextprotocol/server'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { Heartbeat } from '../client/heartbeat.ts'
@@ -11,6 +12,9 @@ import { registerTools } from './tools.ts'
 
 /** How often the parent is looked at, in ms. */
 const parentCheckMs = 2000
+
+/** How long the last acks and the goodbye may take, in ms. What a hub has not heard by then, it shows again. */
+const leaveMs = 1000
 
 /**
  * The stdio MCP server of one Claude Code session. Runs until stdin ends, the parent dies or a signal comes, then says goodbye
@@ -47,8 +51,7 @@ export async function serveMcp(home: Home): Promise<void> {
   }
 
   await ended
-  await readState.close()
-  await opened?.heartbeat.stop()
+  await Promise.race([Promise.all([readState.close(), opened?.heartbeat.stop()]), delay(leaveMs)])
   process.exit(0)
 }
 

@@ -47,6 +47,9 @@ const maxRequestBytes = 256 * 1024
 /** Most characters of what is wrong with a request: a list of thousands of unknown fields helps nobody. */
 const maxIssueLength = 300
 
+/** How long clients may take to finish what they have begun once the server closes, in ms. Then their connections are cut. */
+const farewellMs = 2000
+
 export interface ServerOptions {
   hub: Hub
   log: FastifyBaseLogger
@@ -76,7 +79,10 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
   })
   server.decorateRequest('identity', null)
   const closing = new AbortController()
-  server.addHook('preClose', () => closing.abort())
+  server.addHook('preClose', () => {
+    closing.abort()
+    setTimeout(() => server.server.closeAllConnections(), farewellMs).unref()
+  })
   acceptJsonOnly(server)
   answerErrors(server)
   server.addHook('onRequest', (request, _reply, next) => {
