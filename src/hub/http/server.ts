@@ -65,7 +65,7 @@ export interface ServerOptions {
 
 /**
  * The HTTP door: every route of `protocol/api.ts`, each with its handler. A request passes the same steps on its way in:
- * address, headers, token, role, limits, JSON, schema.
+ * address, headers, token, limits, role, JSON, schema.
  */
 export function createServer({ hub, log, hosts, door, clientFile: clientPath }: ServerOptions): FastifyInstance {
   const network = new Network(door)
