@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -87,7 +87,10 @@ export function start(
 export async function startHub(dataDir: string, env?: Record<string, string>): Promise<Process> {
   const urlFile = join(dataDir, 'hub.url')
   rmSync(urlFile, { force: true })
-  const flags = ['--host', '127.0.0.1', '--port', '0', '--data', dataDir, '--log-level', 'error']
+  const configFile = `${dataDir}.hub.json`
+  // What is measured is the hub, not how much it lets one sender have.
+  writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', port: 0, logLevel: 'error', limits: null }))
+  const flags = ['--config', configFile, '--data', dataDir]
   const child = start(process.execPath, [program, 'hub', ...flags], { env, stdout: 2 })
   while (!existsSync(urlFile)) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error('The hub ended instead of starting.')

@@ -391,7 +391,7 @@ describe('bad input is refused with help, changes nothing, and the hub goes on',
     ['an unknown path', { path: '/v2/messages' }, 'not_found', /no GET/],
     ['an unknown path without a token', { path: '/admin', token: undefined }, 'not_found', /no GET/],
     ['the root', { path: '/' }, 'not_found', /no GET/],
-    ['a wrong method', { path: '/v1/messages', method: 'PUT', body: sendBody() }, 'not_found', /no PUT/],
+    ['a wrong method', { path: '/v1/messages', method: 'PUT', body: sendBody() }, 'invalid', /no PUT/],
     ['a slash too many', { path: '/v1/inbox/' }, 'not_found', /no GET/],
     ['capitals in the path', { path: '/V1/inbox' }, 'not_found', /no GET/],
   ])('a request with %s', async (_, request, code, says) => {

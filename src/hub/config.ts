@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { doorFields } from './door-settings.ts'
 
 /** What a hub can be told, in hub.json or by flags. Every field has a default. */
 const HubFile = z.strictObject({
@@ -13,6 +14,7 @@ const HubFile = z.strictObject({
   data: z.string().default('./data'),
   /** Names under which the hub is asked for, beside IP literals and localhost. */
   hosts: z.array(z.string().toLowerCase()).default([]),
+  ...doorFields,
   logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
 })
 

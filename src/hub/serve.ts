@@ -48,7 +48,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     })
     cleanup.push(() => hub.close())
     await ensureAdminToken(hub, config.data)
-    const server = createServer({ hub, log, hosts: config.hosts, clientFile: findClientFile() })
+    const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile: findClientFile() })
     cleanup.push(() => server.close())
     await server.listen({ host: config.host, port: config.port }).catch(error => {
       throw cannotListen(error, config)

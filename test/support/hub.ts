@@ -17,7 +17,7 @@ export interface StartHubOptions {
   dataDir?: string
   /** Default: any free port, kept over restarts. */
   port?: number
-  /** More of hub.json. */
+  /** More of hub.json. Limits are off unless it says otherwise: tests send more than people do. */
   config?: Record<string, unknown>
   /** What the hub process is started with in front, such as `['strace', …]`. */
   wrapper?: string[]
@@ -76,7 +76,7 @@ export class TestHub {
     rmSync(urlFile, { force: true })
     const configFile = `${this.dataDir}.hub.json`
     const { config, wrapper = [], env } = this.#options
-    writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', ...config }))
+    writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
     const args = [program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
     const [command, ...rest] = [...wrapper, hubNode, ...args]
     const log = openSync(this.#logFile, 'a')

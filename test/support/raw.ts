@@ -7,6 +7,8 @@ export interface RawRequest {
   path: string
   token?: string
   headers?: Record<string, string>
+  /** The address to come from: on Linux every 127.x.y.z is one's own. */
+  localAddress?: string
   /** Bytes and strings go out as they are; anything else as JSON, with its content type. */
   body?: unknown
 }
@@ -20,13 +22,17 @@ export interface RawAnswer {
 }
 
 /** One request as a stranger's program may send it: nothing is checked, completed or tried again on the way. */
-export function raw(hub: { url: URL }, { method, path, token, headers = {}, body }: RawRequest): Promise<RawAnswer> {
+export function raw(
+  hub: { url: URL },
+  { method, path, token, headers = {}, localAddress, body }: RawRequest,
+): Promise<RawAnswer> {
   const isPlain = body === undefined || typeof body === 'string' || Buffer.isBuffer(body)
   const bytes = isPlain ? body : JSON.stringify(body)
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({
       host: hub.url.hostname,
       port: hub.url.port,
+      localAddress,
       agent: false,
       method: method ?? (body === undefined ? 'GET' : 'POST'),
       path,

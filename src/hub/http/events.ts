@@ -3,13 +3,18 @@ import { type Cursor, commentIntervalMs, parseCursor } from '../../protocol/even
 import { memberById } from '../state/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Call, Handlers } from './handler.ts'
+import type { Limits } from './limits.ts'
 import { SseStream } from './sse.ts'
 
 /** `GET /v1/events`: one loop over the hub's `follow`, until the reader, its session, its token or the server ends. */
-export function eventStreams(serverClosing: AbortSignal): Handlers['events'] {
+export function eventStreams(
+  serverClosing: AbortSignal,
+  { limits, drainTimeoutMs }: { limits: Limits; drainTimeoutMs: number },
+): Handlers['events'] {
   return async call => {
     const { hub, identity, request, reply } = call
     const from = resumeFrom(request.headers['last-event-id'])
+    const closed = limits.openStream(identity)
     reply.hijack()
     const end = new AbortController()
     const { signal } = end
@@ -18,7 +23,7 @@ export function eventStreams(serverClosing: AbortSignal): Handlers['events'] {
     if (serverClosing.aborted) end.abort()
     const release = endWithSessionOrToken(call, end)
 
-    const stream = new SseStream(reply.raw)
+    const stream = new SseStream(reply.raw, { signal, drainTimeoutMs })
     const comments = setInterval(() => stream.comment('still here'), commentIntervalMs)
     const onPresence = (member: number) => {
       const { online, lastSeenAt } = hub.presence.of(member)
@@ -34,6 +39,7 @@ export function eventStreams(serverClosing: AbortSignal): Handlers['events'] {
       hub.presence.off('changed', onPresence)
       clearInterval(comments)
       release()
+      closed()
       stream.end()
     }
     return undefined

@@ -1,6 +1,85 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import { isIP } from 'node:net'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { BlockList, isIP, type Socket } from 'node:net'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { type DoorSettings, parseCidr } from '../door-settings.ts'
+
+interface Peer {
+  address: string
+  isTrusted: boolean
+  isProxy: boolean
+}
+
+/** Knows from which address a request comes, and whether that may be. */
+export class Network {
+  readonly #trusted: BlockList
+  readonly #proxies: BlockList
+  /** An address is looked up once for each connection. */
+  readonly #peers = new WeakMap<Socket, Peer>()
+
+  constructor({ trustedNetworks, trustedProxies }: Pick<DoorSettings, 'trustedNetworks' | 'trustedProxies'>) {
+    this.#trusted = blockList(trustedNetworks)
+    this.#proxies = blockList(trustedProxies)
+  }
+
+  /** Whether a request comes from a trusted network, or through a trusted proxy from anywhere. */
+  isAllowed({ socket }: IncomingMessage): boolean {
+    const { isTrusted, isProxy } = this.#peerOf(socket)
+    return isTrusted || isProxy
+  }
+
+  /**
+   * The address of the client: the peer's, or, where that is a trusted proxy, the last entry of X-Forwarded-For that is not a
+   * trusted proxy too. Entries before it are whatever the client wrote.
+   */
+  clientOf({ socket, headers }: IncomingMessage): string {
+    const { address, isProxy } = this.#peerOf(socket)
+    const forwarded = isProxy ? headers['x-forwarded-for'] : undefined
+    if (forwarded === undefined) return address
+    const entries = [forwarded].flat().join(',').split(',')
+    const client = entries.map(plain).findLast(entry => !contains(this.#proxies, entry))
+    return client !== undefined && isIP(client) !== 0 ? client : address
+  }
+
+  #peerOf(socket: Socket): Peer {
+    const known = this.#peers.get(socket)
+    if (known) return known
+    const address = plain(socket.remoteAddress ?? '')
+    const peer = { address, isTrusted: contains(this.#trusted, address), isProxy: contains(this.#proxies, address) }
+    this.#peers.set(socket, peer)
+    return peer
+  }
+}
+
+/** What a request from outside the trusted networks is answered. */
+export function outsider(): ClaudeNetError {
+  return new ClaudeNetError(
+    'forbidden',
+    'This hub answers to its own networks only.',
+    "Put TLS in front: a reverse proxy that stands in 'trustedProxies' of hub.json. Or add your network to 'trustedNetworks'.",
+  )
+}
+
+function blockList(ranges: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const { address, prefix, family } of ranges.map(range => parseCidr(range)!)) {
+    list.addSubnet(address, prefix, family)
+  }
+  return list
+}
+
+/** False for what is no address. */
+function contains(list: BlockList, address: string): boolean {
+  const version = isIP(address)
+  return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6')
+}
+
+/** An address without its zone, and an IPv4 address that came in by an IPv6 socket as what it is. */
+function plain(address: string): string {
+  return address
+    .trim()
+    .replace(/%.*$/, '')
+    .replace(/^::ffff:(?=[0-9.]+$)/i, '')
+}
 
 /**
  * Refuses what a browser sends and what was meant for another name, before anything else is looked at. A page that got its

@@ -10,6 +10,7 @@ import type { ZodError, ZodType } from 'zod'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
+import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import {
   deleteAlias,
@@ -29,15 +30,19 @@ import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness } from './health.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, join, joinScript } from './join.ts'
+import { Limits } from './limits.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
-import { checkHeaders } from './network.ts'
+import { methodsOf } from './methods.ts'
+import { checkHeaders, Network, outsider } from './network.ts'
 import { endSession, heartbeat } from './presence.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; null on a public route. */
     identity: Identity | null
+    /** Where the client is, behind any trusted proxy. */
+    clientAddress: string
   }
 }
 
@@ -55,15 +60,19 @@ export interface ServerOptions {
   log: FastifyBaseLogger
   /** Host names, beside IP literals and localhost, that requests may name. */
   hosts: readonly string[]
+  /** Who may come, how often, and how slowly. */
+  door: DoorSettings
   /** The bundled client that new machines take from here. */
   clientFile: string
 }
 
 /**
  * The HTTP door: every route of `protocol/api.ts`, each with its handler. A request passes the same steps on its way in:
- * headers, token, role, JSON, schema.
+ * address, headers, token, limits, role, JSON, schema.
  */
-export function createServer({ hub, log, hosts, clientFile: clientPath }: ServerOptions): FastifyInstance {
+export function createServer({ hub, log, hosts, door, clientFile: clientPath }: ServerOptions): FastifyInstance {
+  const network = new Network(door)
+  const limits = new Limits(door.limits)
   const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -71,13 +80,18 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     keepAliveTimeout: 75_000,
-    // Node's own defaults (60 s, 300 s, 30 s) leave room for clients that send a byte now and then to hold sockets.
-    requestTimeout: 15_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
+    requestTimeout: door.timeouts.requestMs,
+    http: {
+      headersTimeout: door.timeouts.headersMs,
+      connectionsCheckingInterval: Math.min(5_000, door.timeouts.headersMs / 2),
+    },
     routerOptions: { maxParamLength: 200 },
-    frameworkErrors: (_error, _request, reply) => answerMalformedPath(reply as unknown as FastifyReply),
+    frameworkErrors: (_error, request, reply) =>
+      answerMalformedPath(reply as unknown as FastifyReply, network.isAllowed(request.raw)),
   })
+  if (door.limits?.connections) server.server.maxConnections = door.limits.connections
   server.decorateRequest('identity', null)
+  server.decorateRequest('clientAddress', '')
   const closing = new AbortController()
   server.addHook('preClose', () => {
     closing.abort()
@@ -86,6 +100,8 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
   acceptJsonOnly(server)
   answerErrors(server)
   server.addHook('onRequest', (request, _reply, next) => {
+    if (!network.isAllowed(request.raw) && request.routeOptions.url !== api.health.path) throw outsider()
+    request.clientAddress = network.clientOf(request.raw)
     checkHeaders(request.headers, hosts)
     next()
   })
@@ -93,10 +109,10 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
   const handlers: Handlers = {
     health,
     ready: readiness(),
-    join,
-    joinScript,
+    join: limits.limitJoins(join),
+    joinScript: limits.limitJoinScripts(joinScript),
     clientFile: clientFile(clientPath),
-    sendMessage,
+    sendMessage: limits.limitSends(sendMessage),
     getMessage,
     listMessages,
     readInbox,
@@ -106,7 +122,7 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     putPolicy,
     heartbeat,
     endSession,
-    events: eventStreams(closing.signal),
+    events: eventStreams(closing.signal, { limits, drainTimeoutMs: door.timeouts.streamDrainMs }),
     invite,
     listMembers,
     putMember,
@@ -122,7 +138,7 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
-    addRoute(server, { hub, identities }, api[name], handlers[name] as Handler<Route>)
+    addRoute(server, { hub, identities, limits }, api[name], handlers[name] as Handler<Route>)
   }
   return server
 }
@@ -130,11 +146,12 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
 interface Doorkeeping {
   hub: Hub
   identities: Identities
+  limits: Limits
 }
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities }: Doorkeeping,
+  { hub, identities, limits }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -143,7 +160,7 @@ function addRoute(
     url: route.path,
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
-      if (!isPublic(route.audience)) request.identity = authorize(identities, route, request)
+      if (!isPublic(route.audience)) request.identity = authorize({ identities, limits }, route, request)
       next()
     },
     handler: async (request, reply) => {
@@ -159,14 +176,27 @@ function addRoute(
   })
 }
 
-function authorize(identities: Identities, route: Route, request: FastifyRequest): Identity {
-  const identity = identities.of(request.headers.authorization)
+function authorize(
+  { identities, limits }: Pick<Doorkeeping, 'identities' | 'limits'>,
+  route: Route,
+  request: FastifyRequest,
+): Identity {
+  const identity = identify(identities, limits, request)
+  limits.countRequest(identity, route === api.sendMessage)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
   throw new ClaudeNetError(
     'forbidden',
     `${route.method} ${route.path} is not for a ${identity.role}'s token.`,
     `It is for: ${route.audience.join(', ')}.`,
   )
+}
+
+function identify(identities: Identities, limits: Limits, request: FastifyRequest): Identity {
+  try {
+    return identities.of(request.headers.authorization)
+  } catch (error) {
+    throw limits.refuseStranger(error, request)
+  }
 }
 
 /** Checks one part of a request. Throws `invalid` with the first thing that is wrong. */
@@ -222,22 +252,22 @@ function answerErrors(server: FastifyInstance): void {
     reply.code(known.status).send(known.toBody())
   })
   server.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url)
     const error = new ClaudeNetError(
-      'not_found',
+      methods.length > 0 ? 'invalid' : 'not_found',
       `There is no ${request.method} on this path.`,
-      'docs/protocol.md lists the routes.',
+      methods.length > 0 ? `It has: ${methods.join(', ')}.` : 'docs/protocol.md lists the routes.',
     )
-    reply.code(error.status).send(error.toBody())
+    if (methods.length > 0) reply.header('allow', methods.join(', '))
+    reply.code(methods.length > 0 ? 405 : error.status).send(error.toBody())
   })
 }
 
 /** What never gets as far as a route is answered in the same shape. */
-function answerMalformedPath(reply: FastifyReply): void {
-  const error = new ClaudeNetError(
-    'invalid',
-    'This path is malformed or too long.',
-    'docs/protocol.md lists the routes.',
-  )
+function answerMalformedPath(reply: FastifyReply, isAllowed: boolean): void {
+  const error = isAllowed
+    ? new ClaudeNetError('invalid', 'This path is malformed or too long.', 'docs/protocol.md lists the routes.')
+    : outsider()
   reply.code(error.status).send(error.toBody())
 }
 

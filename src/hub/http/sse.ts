@@ -4,15 +4,21 @@ import type { ServerResponse } from 'node:http'
 /** Bytes that may wait for a reader who does not read; more, and the stream is cut: the client resumes from its cursor. */
 const maxWaitingBytes = 256 * 1024
 
-/** How long a reader may leave a full buffer as it is, in ms. */
-const drainTimeoutMs = 30_000
+export interface SseOptions {
+  /** Nobody waits for the reader after this. */
+  signal: AbortSignal
+  /** How long a reader may leave a full buffer as it is, in ms. */
+  drainTimeoutMs: number
+}
 
 /** One stream of server-sent events (html.spec.whatwg.org, section 9.2) on a response. */
 export class SseStream {
   readonly #response: ServerResponse
+  readonly #options: SseOptions
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, options: SseOptions) {
     this.#response = response
+    this.#options = options
     response.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
@@ -27,8 +33,9 @@ export class SseStream {
   async send(event: string, data: unknown, id?: string): Promise<void> {
     const text = `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
     if (this.#response.write(text) || this.#response.writableLength < maxWaitingBytes) return
+    const { signal, drainTimeoutMs } = this.#options
     try {
-      await once(this.#response, 'drain', { signal: AbortSignal.timeout(drainTimeoutMs) })
+      await once(this.#response, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(drainTimeoutMs)]) })
     } catch {
       this.#response.destroy()
     }

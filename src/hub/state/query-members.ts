@@ -76,6 +76,11 @@ export function openInvite(
   )
 }
 
+/** Whether a code was given out, used or not, and is still remembered. */
+export function isInvite(db: Database, codeHash: Buffer): boolean {
+  return db.get('select 1 from invite where code_hash = ?', codeHash) !== undefined
+}
+
 /** When the next message or token ends, in ms since 1970, or undefined when none will. */
 export function nextDue(db: Database): number | undefined {
   const row = db.get<{ at: number | null }>(

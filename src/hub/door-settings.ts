@@ -1,0 +1,99 @@
+import { isIP } from 'node:net'
+import * as z from 'zod'
+
+/** A range of addresses, such as `10.0.0.0/8` or `fd00::/8`, or a single address. */
+const Cidr = z.string().refine(text => parseCidr(text) !== undefined, {
+  error: 'this is no range of addresses; write 10.0.0.0/8, fd00::/8, or a single address',
+})
+
+export interface AddressRange {
+  address: string
+  prefix: number
+  family: 'ipv4' | 'ipv6'
+}
+
+/** Undefined when `text` is neither an address nor an address with the length of a prefix. */
+export function parseCidr(text: string): AddressRange | undefined {
+  const [, address = '', digits] = /^([0-9A-Fa-f.:]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  if (version === 0) return undefined
+  const bits = version === 4 ? 32 : 128
+  const prefix = digits === undefined ? bits : Number(digits)
+  return prefix <= bits ? { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' } : undefined
+}
+
+/** Loopback, private networks (RFC 1918), shared address space of VPNs (RFC 6598), link-local, unique local (RFC 4193). */
+const privateNetworks = [
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  '::1/128',
+  'fe80::/10',
+  'fc00::/7',
+]
+
+/** A rate that may be changed in part, or switched off with null. */
+function rate(perMinute: number, burst: number) {
+  return z
+    .strictObject({
+      perMinute: z.number().positive().default(perMinute),
+      burst: z.number().int().min(1).default(burst),
+    })
+    .nullable()
+    .prefault({})
+}
+
+/** What one client may ask of the hub before it is told to wait. Null switches one off, or all of them. */
+const Limits = z
+  .strictObject({
+    /** Sends of one token. */
+    sends: rate(600, 120),
+    /** Sends of one member to one other, named by itself. */
+    pair: rate(120, 120),
+    /** Sends of one token to `all` or a group. */
+    broadcasts: rate(12, 6),
+    /** All other requests of one token. */
+    reads: rate(6000, 1000),
+    /** Requests of one address with a wrong token; and, counted apart, with a wrong join code. */
+    failures: rate(10, 10),
+    /** Event streams that one token may have open at once. */
+    streamsPerToken: z.number().int().min(1).nullable().default(16),
+    /** Connections open at once, of all clients together. */
+    connections: z.number().int().min(1).nullable().default(4096),
+  })
+  .nullable()
+  .prefault({})
+
+/** How long a client may take, in ms. */
+const Timeouts = z
+  .strictObject({
+    /** For the head of a request. */
+    headersMs: z.number().int().min(100).default(10_000),
+    /** For a whole request. Node's own defaults (60 s, 300 s) leave room for clients that send a byte now and then. */
+    requestMs: z.number().int().min(100).default(15_000),
+    /** For reading on, once a stream's buffer is full. */
+    streamDrainMs: z.number().int().min(100).default(30_000),
+  })
+  .refine(({ headersMs, requestMs }) => headersMs <= requestMs, {
+    error: 'must not be longer than requestMs',
+    path: ['headersMs'],
+  })
+  .prefault({})
+
+/** The fields of hub.json that the HTTP door goes by. */
+export const doorFields = {
+  /** Where clients may come from without a proxy. From anywhere else only `/healthz` answers. */
+  trustedNetworks: z.array(Cidr).default(privateNetworks),
+  /** Reverse proxies, whose X-Forwarded-For is believed and whose clients may come from anywhere. */
+  trustedProxies: z.array(Cidr).default([]),
+  limits: Limits,
+  timeouts: Timeouts,
+}
+
+const DoorSettings = z.object(doorFields)
+
+export type DoorSettings = z.output<typeof DoorSettings>
+export type LimitSettings = DoorSettings['limits']

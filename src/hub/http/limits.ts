@@ -1,0 +1,126 @@
+import type { FastifyRequest } from 'fastify'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { hashJoinCode, normalizeJoinCode } from '../../protocol/join-code.ts'
+import type { Identity } from '../auth/identify.ts'
+import type { LimitSettings } from '../door-settings.ts'
+import type { Hub } from '../hub.ts'
+import { resolveNames } from '../state/members.ts'
+import { isInvite } from '../state/query-members.ts'
+import type { Handlers } from './handler.ts'
+import { type Rate, TokenBuckets } from './token-buckets.ts'
+
+/** When a client with too many streams should try again, in ms: a session that died is noticed after 15 s. */
+const streamRetryMs = 15_000
+
+/** How much one client may ask for. What is switched off costs nothing. Whatever is over a limit throws `rate_limited`. */
+export class Limits {
+  readonly #sends: TokenBuckets | undefined
+  readonly #pairs: TokenBuckets | undefined
+  readonly #broadcasts: TokenBuckets | undefined
+  readonly #reads: TokenBuckets | undefined
+  readonly #wrongTokens: TokenBuckets | undefined
+  readonly #wrongCodes: TokenBuckets | undefined
+  readonly #maxStreams: number
+  readonly #streams = new Map<string, number>()
+
+  constructor(settings: LimitSettings) {
+    this.#sends = buckets(settings?.sends)
+    this.#pairs = buckets(settings?.pair)
+    this.#broadcasts = buckets(settings?.broadcasts)
+    this.#reads = buckets(settings?.reads)
+    this.#wrongTokens = buckets(settings?.failures)
+    this.#wrongCodes = buckets(settings?.failures)
+    this.#maxStreams = settings?.streamsPerToken ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Counts a request that carries a good token. */
+  countRequest({ tokenId }: Identity, isSend: boolean): void {
+    const waitMs = (isSend ? this.#sends : this.#reads)?.take(tokenId)
+    if (waitMs) throw tooMany(`Too many ${isSend ? 'messages' : 'requests'} with this token.`, waitMs)
+  }
+
+  /**
+   * What a request without a good token is answered instead of `error`, once too many wrong tokens came from its address. A
+   * request without any token is no guess and is not counted.
+   */
+  refuseStranger(error: unknown, { clientAddress, headers }: FastifyRequest): unknown {
+    const isGuess = headers.authorization !== undefined
+    const waitMs = isGuess ? this.#wrongTokens?.take(clientAddress) : this.#wrongTokens?.waitMs(clientAddress)
+    if (!waitMs) return error
+    return tooMany(
+      'Too many requests with a wrong token came from your address.',
+      waitMs,
+      'A token that the hub does not know stays wrong: ask the admin of the hub for claude-net invite NAME.',
+    )
+  }
+
+  /** Checks whom a message is for, before it is sent. */
+  limitSends(send: Handlers['sendMessage']): Handlers['sendMessage'] {
+    if (!this.#pairs && !this.#broadcasts) return send
+    return call => {
+      this.#countRecipients(call.hub, call.identity, [call.body.to].flat())
+      return send(call)
+    }
+  }
+
+  limitJoins(join: Handlers['join']): Handlers['join'] {
+    return call => {
+      this.#countCode(call.hub, call.request, call.body.code)
+      return join(call)
+    }
+  }
+
+  limitJoinScripts(joinScript: Handlers['joinScript']): Handlers['joinScript'] {
+    return call => {
+      this.#countCode(call.hub, call.request, call.params.code)
+      return joinScript(call)
+    }
+  }
+
+  /** Counts an open stream. Answers how to say, once, that it has closed. */
+  openStream({ tokenId }: Identity): () => void {
+    const open = this.#streams.get(tokenId) ?? 0
+    if (open >= this.#maxStreams) {
+      throw tooMany(`This token has ${open} streams open, the most there may be.`, streamRetryMs, 'Close one first.')
+    }
+    this.#streams.set(tokenId, open + 1)
+    return () => {
+      const left = this.#streams.get(tokenId)! - 1
+      if (left === 0) this.#streams.delete(tokenId)
+      else this.#streams.set(tokenId, left)
+    }
+  }
+
+  /** A crowd counts once; each member that was named counts for itself, and all of them or none. */
+  #countRecipients({ state }: Hub, { member, tokenId }: Identity, to: string[]): void {
+    const { members, isCrowd } = resolveNames(state.db, member, to)
+    if (isCrowd) {
+      const waitMs = this.#broadcasts?.take(tokenId)
+      if (waitMs) throw tooMany("Too many messages to 'all' and groups with this token.", waitMs)
+      return
+    }
+    if (!this.#pairs) return
+    for (const { id, name } of members) {
+      const waitMs = this.#pairs.waitMs(`${member} ${id}`)
+      if (waitMs) throw tooMany(`Too many messages from you to ${name}.`, waitMs)
+    }
+    for (const { id } of members) this.#pairs.take(`${member} ${id}`)
+  }
+
+  /** A code that was never given out is a guess. Decided before anything is awaited, so that a volley is counted in full. */
+  #countCode({ state }: Hub, { clientAddress }: FastifyRequest, code: string): void {
+    if (!this.#wrongCodes) return
+    const isGuess = !isInvite(state.db, hashJoinCode(normalizeJoinCode(code)))
+    const waitMs = this.#wrongCodes.waitMs(clientAddress) || (isGuess && this.#wrongCodes.take(clientAddress))
+    if (waitMs) throw tooMany('Too many wrong join codes came from your address.', waitMs)
+  }
+}
+
+function buckets(rate: Rate | null | undefined): TokenBuckets | undefined {
+  return rate ? new TokenBuckets(rate) : undefined
+}
+
+function tooMany(message: string, waitMs: number, hint?: string): ClaudeNetError {
+  const again = `Try again in ${Math.ceil(waitMs / 1000)} s.`
+  return new ClaudeNetError('rate_limited', message, hint ? `${again} ${hint}` : again, waitMs)
+}

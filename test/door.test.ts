@@ -1,0 +1,292 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Store } from '../bench/store.ts'
+import { api } from '../src/protocol/api.ts'
+import { mintToken } from '../src/protocol/token.ts'
+import { startHub, type TestHub } from './support/hub.ts'
+import { Listener } from './support/listener.ts'
+import { hubNode, run } from './support/program.ts'
+import { errorOf, type RawAnswer, type RawRequest, raw } from './support/raw.ts'
+import { sharedHub } from './support/shared-hub.ts'
+import { tempDir } from './support/temp.ts'
+import { until } from './support/until.ts'
+
+/** Another address of this machine, for a stranger. */
+const elsewhere = '127.0.0.2'
+
+describe('where a request comes from', () => {
+  /** One request for every kind of route: public ones, those with a token, and paths that do not exist. */
+  const everywhere: RawRequest[] = [
+    { path: '/readyz' },
+    { path: '/join/AAAA-BBBB-CCCC-DDDD' },
+    { path: '/client/claude-net.mjs' },
+    { path: '/v1/inbox' },
+    { path: '/v1/events' },
+    { path: '/v1/admin/members' },
+    { path: '/v1/join', body: {} },
+    { path: '/healthz', method: 'POST' },
+    { path: '/healthz/' },
+    { path: '/nowhere' },
+    { path: '/%zz' },
+  ]
+
+  function expectOutside(answer: RawAnswer): void {
+    expect(answer.status).toBe(403)
+    expect(errorOf(answer)).toMatchObject({ code: 'forbidden', hint: expect.stringContaining('trustedProxies') })
+  }
+
+  test('from outside the trusted networks only /healthz answers, whatever the token; from inside everything does', async () => {
+    const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1/32'] } })
+    const { token } = await hub.join('seanclaude')
+    for (const request of everywhere) expectOutside(await raw(hub, { ...request, token, localAddress: elsewhere }))
+    const health = { path: '/healthz', localAddress: elsewhere }
+    expect(await raw(hub, health)).toMatchObject({ status: 200, json: { ok: true } })
+    expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
+    expect(await raw(hub, { path: '/readyz' })).toMatchObject({ status: 200 })
+  })
+
+  test('without settings every address of loopback is inside', async () => {
+    const hub = await startHub()
+    const { token } = await hub.join('seanclaude')
+    expect(await raw(hub, { path: '/v1/inbox', token, localAddress: elsewhere })).toMatchObject({ status: 200 })
+  })
+
+  test('an IPv4 client of a socket that listens on both is judged by its IPv4 address', async () => {
+    const hub = await startHub({ config: { host: '::', trustedNetworks: ['127.0.0.1', '::1'] } })
+    const { token } = await hub.join('seanclaude')
+    expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
+    expectOutside(await raw(hub, { path: '/v1/inbox', token, localAddress: elsewhere }))
+  })
+
+  test('a stranger who says that he forwards for a friend stays a stranger', async () => {
+    const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1'] } })
+    const { token } = await hub.join('seanclaude')
+    const claims = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'x-client-ip']
+    const headers = Object.fromEntries(claims.map(name => [name, '127.0.0.1']))
+    expectOutside(await raw(hub, { path: '/v1/inbox', token, headers, localAddress: elsewhere }))
+  })
+
+  test('through a trusted proxy clients come from anywhere, past it they do not', async () => {
+    const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1'], trustedProxies: ['127.0.0.3'] } })
+    const { token } = await hub.join('seanclaude')
+    const headers = { 'x-forwarded-for': '203.0.113.5' }
+    const request = { path: '/v1/inbox', token, headers }
+    expect(await raw(hub, { ...request, localAddress: '127.0.0.3' })).toMatchObject({ status: 200 })
+    expectOutside(await raw(hub, { ...request, localAddress: elsewhere }))
+    // A proxy opens no other door: who asks is still proven by a token, and a browser is still a browser.
+    const anonymous = await raw(hub, { path: '/v1/inbox', headers, localAddress: '127.0.0.3' })
+    expect(anonymous.status).toBe(401)
+    const page = { ...headers, origin: 'https://evil.example' }
+    expect((await raw(hub, { ...request, headers: page, localAddress: '127.0.0.3' })).status).toBe(403)
+  })
+
+  test('behind a proxy failures count for the last address that the proxy did not write itself', async () => {
+    const limits = { failures: { perMinute: 1, burst: 3 } }
+    const hub = await startHub({ config: { trustedProxies: ['127.0.0.3', '127.0.0.4'], limits } })
+    const login = async (forwarded: string, localAddress = '127.0.0.3') => {
+      const headers = { 'x-forwarded-for': forwarded }
+      return (await raw(hub, { path: '/v1/inbox', token: mintToken('machine'), headers, localAddress })).status
+    }
+    // What the client wrote in front does not make it another client.
+    for (const spoofed of ['1.1.1.1, ', '2.2.2.2, ', '']) expect(await login(`${spoofed}203.0.113.5`)).toBe(401)
+    expect(await login('3.3.3.3, 203.0.113.5')).toBe(429)
+    expect(await login('203.0.113.5, 127.0.0.4')).toBe(429)
+    expect(await login('203.0.113.6')).toBe(401)
+    // Without a proxy in between the header is only words.
+    for (const forwarded of ['4.4.4.1', '4.4.4.2', '4.4.4.3']) expect(await login(forwarded, elsewhere)).toBe(401)
+    expect(await login('4.4.4.4', elsewhere)).toBe(429)
+  })
+
+  test.each([
+    [{ trustedNetworks: ['10.0.0.0/8', '10.0.0.0/33'] }, 'trustedNetworks.1'],
+    [{ trustedProxies: ['proxy.example'] }, 'trustedProxies.0'],
+    [{ trustedNetworks: '10.0.0.0/8' }, 'trustedNetworks'],
+    [{ limits: { sends: { perMinute: 0 } } }, 'limits.sends.perMinute'],
+    [{ limits: { sendz: null } }, 'sendz'],
+    [{ timeouts: { headersMs: 20_000 } }, 'timeouts.headersMs'],
+  ])('a hub does not start with %j and names the field', async (config, field) => {
+    const file = join(tempDir('config'), 'hub.json')
+    writeFileSync(file, JSON.stringify(config))
+    const ran = await run(['hub', '--port', '0', '--data', tempDir('data'), '--config', file], { node: hubNode })
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining(field) })
+  })
+})
+
+describe('a known path with another method', () => {
+  const hub = sharedHub()
+
+  test.each([
+    ['PUT', '/v1/messages', 'POST, GET'],
+    ['DELETE', '/v1/inbox?limit=1', 'GET'],
+    ['HEAD', '/healthz', 'GET'],
+    ['OPTIONS', '/v1/presence', 'POST, DELETE'],
+    ['GET', '/v1/admin/members/seanclaude', 'PUT, DELETE'],
+    ['PATCH', '/client/claude-net.mjs', 'GET'],
+  ])('%s %s is 405 and says what there is: %s', async (method, path, allow) => {
+    const answer = await raw(hub, { method, path })
+    expect(answer).toMatchObject({ status: 405, headers: { allow } })
+    if (method !== 'HEAD')
+      expect(errorOf(answer)).toMatchObject({ code: 'invalid', hint: expect.stringContaining(allow) })
+  })
+
+  test('a path that does not exist is 404 without Allow', async () => {
+    const answer = await raw(hub, { method: 'PUT', path: '/v1/messages/a/b' })
+    expect(answer.status).toBe(404)
+    expect(answer.headers.allow).toBeUndefined()
+  })
+})
+
+describe('who is slow', () => {
+  const timeouts = { headersMs: 1000, requestMs: 2000 }
+
+  test('a head that drips in is cut off; others are served meanwhile, and a head in two pieces is fine', async () => {
+    const hub = await startHub({ config: { timeouts } })
+    const head = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n'
+    const slow = dial(hub)
+    const drip = dripInto(slow.socket, head.padEnd(10_000, 'x-filler: x\r\n'))
+    const patient = dial(hub)
+    patient.socket.write(head.slice(0, 30))
+    expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
+    patient.socket.write(`${head.slice(30)}\r\n`)
+    expect(await patient.received).toMatch(/^HTTP\/1\.1 200 /)
+    // A connection that is cut under a writer may lose the answer that says so.
+    expect(await slow.received).not.toMatch(/^HTTP\/1\.1 2/)
+    await drip
+  })
+
+  test('a body that drips in is cut off and not stored; one in two pieces is', async () => {
+    const hub = await startHub({ config: { timeouts } })
+    const [chas, sean] = [await hub.join('chasclaude'), await hub.join('seanclaude')]
+    const request = (body: string) => {
+      const fields = ['host: localhost', `authorization: Bearer ${chas.token}`, 'content-type: application/json']
+      const length = `content-length: ${body.length}`
+      return `POST /v1/messages HTTP/1.1\r\n${[...fields, length, 'connection: close'].join('\r\n')}\r\n\r\n`
+    }
+    const dripped = JSON.stringify({ to: 'seanclaude', body: 'dripped '.repeat(1000) })
+    const slow = dial(hub)
+    slow.socket.write(request(dripped))
+    const drip = dripInto(slow.socket, dripped)
+    const whole = JSON.stringify({ to: 'seanclaude', body: 'in two pieces' })
+    const patient = dial(hub)
+    patient.socket.write(request(whole) + whole.slice(0, 10))
+    expect(await raw(hub, { path: '/v1/inbox', token: sean.token })).toMatchObject({ status: 200 })
+    patient.socket.write(whole.slice(10))
+    expect(await patient.received).toMatch(/^HTTP\/1\.1 201 /)
+    expect(await slow.received).not.toMatch(/^HTTP\/1\.1 2/)
+    await drip
+    const { messages } = await sean.client.call(api.readInbox)
+    expect(messages.map(({ body }) => body)).toEqual(['in two pieces'])
+  })
+
+  test('a reader who never reads is cut while others hear on; from its cursor a slow one reads on and misses nothing', async () => {
+    const { hub, ana, ben, count } = await hubWithBacklog({
+      timeouts: { streamDrainMs: 800 },
+      limits: { streamsPerToken: 1 },
+    })
+    const other = await hub.join('seanclaude')
+    const stalled = openStream(hub, ben)
+    await once(stalled, 'readable')
+    const listener = await new Listener(other.client).opened()
+
+    // One stream is all that the token may have: the next is let in once this one was cut.
+    const second = () => openStatus(hub, ben)
+    expect(await second()).toBe(429)
+    await hub.client(ana).call(api.sendMessage, { body: { to: 'seanclaude', body: 'meanwhile' } })
+    await listener.first(1)
+    await until('the stalled stream is cut', async () => (await second()) === 200)
+
+    const before = await readEvents(stalled)
+    expect(before.seqs.length).toBeLessThan(count)
+    await until('the probe is closed', async () => (await second()) === 200)
+    const resumed = await until('the stream resumes', async () => {
+      const socket = openStream(hub, ben, before.cursor)
+      const after = await readEvents(socket, { until: count - before.seqs.length, pauseMs: 4 })
+      return after.seqs.length > 0 && after
+    })
+    expect([...before.seqs, ...resumed.seqs].length).toBe(count)
+    expect(new Set([...before.seqs, ...resumed.seqs]).size).toBe(count)
+    expect([...before.seqs, ...resumed.seqs]).toEqual([...before.seqs, ...resumed.seqs].sort((a, b) => a - b))
+  })
+
+  test('a reader who never reads does not hold up a hub that stops', async () => {
+    const { hub, ben } = await hubWithBacklog({ timeouts: { streamDrainMs: 60_000 } })
+    const stalled = openStream(hub, ben)
+    await once(stalled, 'readable')
+    // Nothing tells from outside when the line is full and the hub waits; filling it takes a few ms.
+    await delay(200)
+    expect(await hub.stop()).toBe(0)
+  })
+})
+
+/** A connection on which everything that comes is collected until its end. */
+function dial(hub: TestHub): { socket: Socket; received: Promise<string> } {
+  const socket = connect(Number(hub.url.port), hub.url.hostname)
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  let text = ''
+  socket.on('data', chunk => (text += chunk.toString('latin1')))
+  return { socket, received: new Promise(resolve => socket.on('close', () => resolve(text))) }
+}
+
+/** Writes a few bytes again and again, until the other side has closed. */
+async function dripInto(socket: Socket, text: string): Promise<void> {
+  for (let at = 0; at < text.length && !socket.destroyed; at += 10) {
+    socket.write(text.slice(at, at + 10))
+    await delay(20)
+  }
+}
+
+/** A hub on which `ben` has more unread than the buffers of the kernel and of a stream hold as events. */
+async function hubWithBacklog(config: Record<string, unknown>) {
+  const dataDir = join(tempDir('hub'), 'data')
+  const count = 40_000
+  const store = new Store(dataDir)
+  const [ana, ben] = store.addMembers(2)
+  store.addMessages(ana!, ben!, count, false)
+  store[Symbol.dispose]()
+  return { hub: await startHub({ dataDir, config }), ana: ana!.token, ben: ben!.token, count }
+}
+
+/** A stream of which nothing has been read. */
+function openStream(hub: TestHub, token: string, cursor?: string): Socket {
+  const socket = connect(Number(hub.url.port), hub.url.hostname)
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  const resume = cursor === undefined ? '' : `last-event-id: ${cursor}\r\n`
+  socket.write(
+    `GET /v1/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\nconnection: close\r\n${resume}\r\n`,
+  )
+  return socket
+}
+
+/** The status with which a stream is answered; it is closed at once. */
+async function openStatus(hub: TestHub, token: string): Promise<number> {
+  const socket = openStream(hub, token)
+  const [chunk] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(chunk.toString('latin1'))?.[1])
+}
+
+/** Reads whole events to the end of the stream, or `until` that many; with a pause after each chunk. */
+async function readEvents(socket: Socket, options: { until?: number; pauseMs?: number } = {}) {
+  let text = ''
+  const seqs: number[] = []
+  let cursor: string | undefined
+  for await (const chunk of socket) {
+    text += (chunk as Buffer).toString('utf8')
+    const whole = text.lastIndexOf('\n\n')
+    if (whole < 0) continue
+    for (const match of text.slice(0, whole).matchAll(/id: (\S+)\r?\nevent: inbox\ndata: \{"seq":(\d+)/g)) {
+      cursor = match[1]
+      seqs.push(Number(match[2]))
+    }
+    text = text.slice(whole)
+    if (seqs.length >= (options.until ?? Number.POSITIVE_INFINITY)) break
+    if (options.pauseMs) await delay(options.pauseMs)
+  }
+  return { seqs, cursor }
+}

@@ -1,0 +1,266 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { mintJoinCode } from '../src/protocol/join-code.ts'
+import { mintToken } from '../src/protocol/token.ts'
+import { startHub, type TestHub, type TestMember } from './support/hub.ts'
+import { Listener } from './support/listener.ts'
+import { startMachine } from './support/machine.ts'
+import { errorOf, type RawAnswer, raw } from './support/raw.ts'
+import { until } from './support/until.ts'
+
+/** Every limit off; a test switches on what it is about. */
+const off = {
+  sends: null,
+  pair: null,
+  broadcasts: null,
+  reads: null,
+  failures: null,
+  streamsPerToken: null,
+  connections: null,
+}
+
+/** So slow that nothing comes back while a test runs. */
+const once3 = { perMinute: 0.01, burst: 3 }
+
+const elsewhere = '127.0.0.2'
+
+function startLimited(limits: Record<string, unknown>): Promise<TestHub> {
+  return startHub({ config: { limits: { ...off, ...limits } } })
+}
+
+function send(hub: TestHub, from: TestMember, to: string | string[], id?: string): Promise<RawAnswer> {
+  return raw(hub, { path: '/v1/messages', token: from.token, body: { id, to, body: 'hello' } })
+}
+
+async function statuses(times: number, ask: () => Promise<RawAnswer>): Promise<number[]> {
+  const seen = []
+  for (let i = 0; i < times; i++) seen.push((await ask()).status)
+  return seen
+}
+
+async function unreadOf({ client }: TestMember): Promise<number> {
+  return (await client.call(api.readInbox)).unread
+}
+
+/** 429 in the shape that clients know, with the same time in its body and its header. */
+function expectLimited(answer: RawAnswer): number {
+  const { code, retryAfterMs, hint } = errorOf(answer)
+  expect({ status: answer.status, code }).toEqual({ status: 429, code: 'rate_limited' })
+  expect(retryAfterMs).toBeGreaterThan(0)
+  expect(answer.headers['retry-after']).toBe(String(Math.ceil(retryAfterMs! / 1000)))
+  expect(hint).toMatch(/again in \d+ s/)
+  return retryAfterMs!
+}
+
+describe('sends', () => {
+  test('a token that floods is told when to go on, nothing of the rest is stored, and others send as before', async () => {
+    const hub = await startLimited({ sends: { perMinute: 60, burst: 4 } })
+    const [chas, jaz, sean] = [await hub.join('chas'), await hub.join('jaz'), await hub.join('sean')]
+    const answers = await Promise.all(Array.from({ length: 40 }, () => send(hub, chas, 'sean')))
+    const stored = answers.filter(({ status }) => status === 201).length
+    expect(stored).toBeGreaterThanOrEqual(4)
+    expect(stored).toBeLessThan(20)
+    for (const answer of answers.filter(({ status }) => status !== 201)) {
+      expect(expectLimited(answer)).toBeLessThanOrEqual(1000)
+    }
+    expect(await send(hub, jaz, 'sean')).toMatchObject({ status: 201 })
+    expect(await unreadOf(sean)).toBe(stored + 1)
+    expect(await unreadOf(chas)).toBe(0)
+  })
+
+  test('whoever waits as told gets through, and the id that was refused is still free', async () => {
+    const hub = await startLimited({ sends: { perMinute: 120, burst: 1 } })
+    const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+    const id = newMessageId()
+    await send(hub, chas, 'sean')
+    expectLimited(await send(hub, chas, 'sean', id))
+    expect(
+      await until('it is stored', async () => {
+        const answer = await send(hub, chas, 'sean', id)
+        return answer.status !== 429 && answer
+      }),
+    ).toMatchObject({ status: 201, json: { id } })
+    expect(await unreadOf(sean)).toBe(2)
+  })
+
+  test('one recipient is not flooded by one sender, by whatever name; other pairs are free', async () => {
+    const hub = await startLimited({ pair: once3 })
+    const [chas, jaz, sean] = [await hub.join('chas'), await hub.join('jaz'), await hub.join('sean')]
+    const admin = hub.client(hub.adminToken)
+    await admin.call(api.putAlias, { params: { name: 'seanclaude' }, body: { member: 'sean' } })
+    for (const to of ['sean', 'seanclaude', ['sean', 'seanclaude']])
+      expect((await send(hub, chas, to)).status).toBe(201)
+    for (const to of ['sean', 'seanclaude', ['jaz', 'sean']]) expectLimited(await send(hub, chas, to))
+    // The list was refused as a whole: it reached nobody and took nothing from the other pair.
+    expect(await unreadOf(jaz)).toBe(0)
+    expect(await statuses(3, () => send(hub, chas, 'jaz'))).toEqual([201, 201, 201])
+    expect(await send(hub, jaz, 'sean')).toMatchObject({ status: 201 })
+    expect(await send(hub, sean, 'chas')).toMatchObject({ status: 201 })
+    expect(await unreadOf(sean)).toBe(4)
+  })
+
+  test("'all' and groups share a limit of their own; single recipients are not part of it", async () => {
+    const hub = await startLimited({ broadcasts: once3, pair: { perMinute: 0.01, burst: 1 } })
+    const [chas, jaz, sean] = [await hub.join('chas'), await hub.join('jaz'), await hub.join('sean')]
+    const admin = hub.client(hub.adminToken)
+    await admin.call(api.putGroup, { params: { name: 'team' }, body: { members: ['sean', 'jaz'] } })
+    for (const to of ['all', 'team', ['sean', 'team']]) expect((await send(hub, chas, to)).status).toBe(201)
+    for (const to of ['all', 'team', ['sean', 'all']]) expectLimited(await send(hub, chas, to))
+    expect(await send(hub, chas, 'sean')).toMatchObject({ status: 201 })
+    expect(await send(hub, jaz, 'all')).toMatchObject({ status: 201 })
+    expect([await unreadOf(sean), await unreadOf(jaz)]).toEqual([5, 3])
+  })
+
+  test('a name that means nobody is told as ever', async () => {
+    const hub = await startLimited({ pair: once3, broadcasts: once3 })
+    const chas = await hub.join('chas')
+    expect(await statuses(5, () => send(hub, chas, 'nobody'))).toEqual([404, 404, 404, 404, 404])
+  })
+
+  test('a machine over its limit is told so, and what had to wait in its outbox still goes out whole and in order', async () => {
+    const sends = { perMinute: 0.01, burst: 1 }
+    const hub = await startLimited({ sends })
+    const sean = await hub.join('sean')
+    const chas = await startMachine(hub, 'chas')
+    const say = (text: string) => chas.run(['send', 'sean', text])
+    expect(await say('at once')).toMatchObject({ code: 0 })
+    expect(await say('too soon')).toMatchObject({ code: 1, stderr: expect.stringMatching(/again in \d+ s/) })
+    await hub.stop()
+    const texts = ['first', 'second', 'third']
+    for (const text of texts) expect(await say(text)).toMatchObject({ code: 75 })
+    sends.perMinute = 120
+    await hub.start()
+    // Every command of the machine sends what waits, as far as the hub lets it.
+    const messages = await until('all have arrived', async () => {
+      await chas.run(['inbox'])
+      const { messages } = await sean.client.call(api.readInbox)
+      return messages.length > texts.length && messages
+    })
+    expect(messages.map(({ body }) => body)).toEqual(['at once', ...texts])
+  })
+
+  test('without settings a burst of 120 passes, and 600 at once do not', async () => {
+    const hub = await startHub({ config: { limits: {} } })
+    const [chas] = [await hub.join('chas'), await hub.join('sean'), await hub.join('jaz')]
+    const burst = Array.from({ length: 120 }, (_, index) => send(hub, chas, index % 2 ? 'sean' : 'jaz'))
+    expect((await Promise.all(burst)).filter(({ status }) => status !== 201)).toEqual([])
+    const flood = await Promise.all(
+      Array.from({ length: 480 }, (_, index) => send(hub, chas, index % 2 ? 'sean' : 'jaz')),
+    )
+    expect(flood.filter(({ status }) => status === 429).length).toBeGreaterThan(300)
+  })
+})
+
+describe('reads', () => {
+  test('a token that asks without end is told to wait; its sends and the requests of others are not touched', async () => {
+    const hub = await startLimited({ reads: once3 })
+    const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+    const read = (member: TestMember) => raw(hub, { path: '/v1/inbox', token: member.token })
+    expect(await statuses(4, () => read(chas))).toEqual([200, 200, 200, 429])
+    expectLimited(await raw(hub, { path: '/v1/machines', token: chas.token }))
+    expect(await send(hub, chas, 'sean')).toMatchObject({ status: 201 })
+    expect(await read(sean)).toMatchObject({ status: 200 })
+  })
+})
+
+describe('guesses', () => {
+  const guess = (hub: TestHub, localAddress?: string, token = mintToken('machine')) =>
+    raw(hub, { path: '/v1/inbox', token, localAddress })
+
+  test('after too many wrong tokens their address is told to wait; a good token from there and other addresses are not', async () => {
+    const hub = await startLimited({ failures: once3 })
+    const chas = await hub.join('chas')
+    expect(await statuses(4, () => guess(hub))).toEqual([401, 401, 401, 429])
+    expectLimited(await guess(hub))
+    expectLimited(await raw(hub, { path: '/v1/messages', body: {} }))
+    expect(await statuses(10, () => guess(hub, undefined, chas.token))).toEqual(Array(10).fill(200))
+    expect(await guess(hub, undefined, hub.adminToken)).toMatchObject({ status: 403 })
+    expect(await guess(hub, elsewhere)).toMatchObject({ status: 401 })
+    expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
+    // The machine whose old token knocks without end must be able to join anew.
+    await hub.join('chas')
+  })
+
+  test('a request without any token is no guess', async () => {
+    const hub = await startLimited({ failures: once3 })
+    expect(await statuses(10, () => raw(hub, { path: '/v1/inbox' }))).toEqual(Array(10).fill(401))
+    expect(await guess(hub)).toMatchObject({ status: 401 })
+  })
+
+  test('after too many wrong join codes their address is told to wait; a code is good for other addresses', async () => {
+    const hub = await startLimited({ failures: once3 })
+    const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'sean' } })
+    const join = (code: string, localAddress?: string) =>
+      raw(hub, { path: '/v1/join', body: { code, machine: 'sean', token }, localAddress })
+    const token = mintToken('machine')
+    expect(await statuses(2, () => join(mintJoinCode()))).toEqual([401, 401])
+    expect((await raw(hub, { path: `/join/${mintJoinCode()}` })).status).toBe(200)
+    expectLimited(await join(mintJoinCode()))
+    expectLimited(await join(code))
+    expectLimited(await raw(hub, { path: `/join/${code}` }))
+    expect(await join(code, elsewhere)).toMatchObject({ status: 200 })
+    // A lost answer is asked for again, as often as need be.
+    expect(await statuses(10, () => join(code, elsewhere))).toEqual(Array(10).fill(200))
+    expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
+  })
+
+  test('a volley of wrong codes counts in full', async () => {
+    const hub = await startLimited({ failures: once3 })
+    const volley = await Promise.all(
+      Array.from({ length: 50 }, () =>
+        raw(hub, { path: '/v1/join', body: { code: mintJoinCode(), machine: 'sean', token: mintToken('machine') } }),
+      ),
+    )
+    expect(volley.filter(({ status }) => status === 401).length).toBe(3)
+    expect(volley.filter(({ status }) => status === 429).length).toBe(47)
+  })
+})
+
+describe('what stays open', () => {
+  test('a token has so many streams and no more; a closed one makes room, and others have their own', async () => {
+    const hub = await startLimited({ streamsPerToken: 2 })
+    const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+    const [first] = [await new Listener(chas.client).opened(), await new Listener(chas.client).opened()]
+    expectLimited(await raw(hub, { path: '/v1/events', token: chas.token }))
+    const other = await new Listener(sean.client).opened()
+    await first!.stop()
+    await until('there is room', () => new Listener(chas.client).opened().catch(() => false))
+    expectLimited(await raw(hub, { path: '/v1/events', token: chas.token }))
+    await send(hub, chas, 'sean')
+    await other.first(1)
+  })
+
+  test('connections past the limit are closed at once; those that are open go on, and one that ends makes room', async () => {
+    const hub = await startLimited({ connections: 4 })
+    const open = await Promise.all(Array.from({ length: 4 }, () => dial(hub)))
+    const refused = await dial(hub)
+    await once(refused, 'close')
+    expect(refused.bytesRead).toBe(0)
+    expect(await healthOn(open[0]!)).toMatch(/^HTTP\/1\.1 200 /)
+    open[1]!.destroy()
+    await until('there is room', () =>
+      raw(hub, { path: '/healthz' }).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    )
+  })
+})
+
+/** An open connection on which nothing has been said. */
+async function dial(hub: TestHub): Promise<Socket> {
+  const socket = connect(Number(hub.url.port), hub.url.hostname)
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return socket
+}
+
+async function healthOn(socket: Socket): Promise<string> {
+  socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  const [chunk] = (await once(socket, 'data')) as [Buffer]
+  return chunk.toString('latin1')
+}
