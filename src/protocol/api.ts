@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { AuditAnswer, AuditQuery } from './audit.ts'
 import { MessageId } from './ids.ts'
 import {
   AliasRequest,
@@ -51,6 +52,8 @@ export interface Route<
   body: Body
   /** The JSON of a 2xx answer, or the media type of one that is not JSON. */
   answer: Answer | string
+  /** The statuses of a 2xx answer; 200 alone where this is left out. */
+  statuses?: readonly number[]
 }
 
 const nothing = z.undefined()
@@ -65,7 +68,7 @@ function route<
   Query extends z.ZodType = NoFields,
   Body extends z.ZodType = Nothing,
 >(
-  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience'> & {
+  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'statuses'> & {
     params?: Params
     query?: Query
     body?: Body
@@ -102,6 +105,20 @@ export const api = {
     audience: 'public',
     answer: z.object({ ready: z.literal(true) }),
   }),
+  metrics: route({
+    method: 'GET',
+    path: '/metrics',
+    summary: 'What an operator watches, in the text format of Prometheus',
+    audience: 'public',
+    answer: 'text/plain; version=0.0.4; charset=utf-8',
+  }),
+  openapi: route({
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This contract, as OpenAPI 3.1',
+    audience: 'public',
+    answer: z.looseObject({ openapi: z.string() }),
+  }),
   join: route({
     method: 'POST',
     path: '/v1/join',
@@ -133,6 +150,7 @@ export const api = {
     audience: members,
     body: SendRequest,
     answer: SendAnswer,
+    statuses: [201, 200],
   }),
   getMessage: route({
     method: 'GET',
@@ -212,6 +230,7 @@ export const api = {
     audience: admins,
     body: InviteRequest,
     answer: InviteAnswer,
+    statuses: [201],
   }),
   listMembers: route({
     method: 'GET',
@@ -261,6 +280,7 @@ export const api = {
     audience: admins,
     params: MemberNamed,
     answer: InviteAnswer,
+    statuses: [201],
   }),
   putAlias: route({
     method: 'PUT',
@@ -302,6 +322,14 @@ export const api = {
     audience: admins,
     params: MemberNamed,
     answer: z.object({ group: z.string() }),
+  }),
+  listAudit: route({
+    method: 'GET',
+    path: '/v1/admin/audit',
+    summary: 'Who did what to whom, newest first',
+    audience: admins,
+    query: AuditQuery,
+    answer: AuditAnswer,
   }),
 } as const
 

@@ -11,6 +11,7 @@ import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
+import type { Seen, Watch } from '../seeing/watch.ts'
 import {
   deleteAlias,
   deleteGroup,
@@ -33,6 +34,7 @@ import { listMachines, listMembers } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { checkHeaders } from './network.ts'
 import { endSession, heartbeat } from './presence.ts'
+import { counted, seeing } from './seeing.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -54,13 +56,15 @@ export interface ServerOptions {
   hosts: readonly string[]
   /** The bundled client that new machines take from here. */
   clientFile: string
+  /** What counts and notes down the answers. */
+  watch: Watch
 }
 
 /**
  * The HTTP door: every route of `protocol/api.ts`, each with its handler. A request passes the same steps on its way in:
  * headers, token, role, JSON, schema.
  */
-export function createServer({ hub, log, hosts, clientFile: clientPath }: ServerOptions): FastifyInstance {
+export function createServer({ hub, log, hosts, clientFile: clientPath, watch }: ServerOptions): FastifyInstance {
   const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -72,13 +76,13 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     requestTimeout: 15_000,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
     routerOptions: { maxParamLength: 200 },
-    frameworkErrors: (_error, _request, reply) => answerMalformedPath(reply as unknown as FastifyReply),
+    frameworkErrors: (_error, _request, reply) => answerMalformedPath(reply as unknown as FastifyReply, watch),
   })
   server.decorateRequest('identity', null)
   const closing = new AbortController()
   server.addHook('preClose', () => closing.abort())
   acceptJsonOnly(server)
-  answerErrors(server)
+  answerErrors(server, watch)
   server.addHook('onRequest', (request, _reply, next) => {
     checkHeaders(request.headers, hosts)
     next()
@@ -99,7 +103,7 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     listMachines,
     heartbeat,
     endSession,
-    events: eventStreams(closing.signal),
+    events: counted(watch, eventStreams(closing.signal)),
     invite,
     listMembers,
     putMember,
@@ -112,10 +116,16 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
     listGroups,
     putGroup,
     deleteGroup,
+    ...seeing(watch),
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
-    addRoute(server, { hub, identities }, api[name], handlers[name] as Handler<Route>)
+    addRoute(
+      server,
+      { hub, identities, watch, isAudited: watch.isAudited(name) },
+      api[name],
+      handlers[name] as Handler<Route>,
+    )
   }
   return server
 }
@@ -123,20 +133,23 @@ export function createServer({ hub, log, hosts, clientFile: clientPath }: Server
 interface Doorkeeping {
   hub: Hub
   identities: Identities
+  watch: Watch
+  isAudited: boolean
 }
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities }: Doorkeeping,
+  { hub, identities, watch, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
+  const answered = watch.metrics.answersOf(route.method, route.path)
   server.route({
     method: route.method,
     url: route.path,
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
-      if (!isPublic(route.audience)) request.identity = authorize(identities, route, request)
+      if (!isPublic(route.audience)) authorize(identities, route, request)
       next()
     },
     handler: async (request, reply) => {
@@ -146,15 +159,18 @@ function addRoute(
         body: parse(route.body, request.body ?? undefined, 'body'),
       }
       const answer = await handle({ ...parsed, hub, identity: request.identity as Identity, request, reply })
+      answered(reply.statusCode)
+      if (isAudited) watch.done(seen(request))
       if (!reply.sent && answer !== undefined) reply.send(answer)
       return reply
     },
   })
 }
 
-function authorize(identities: Identities, route: Route, request: FastifyRequest): Identity {
+function authorize(identities: Identities, route: Route, request: FastifyRequest): void {
   const identity = identities.of(request.headers.authorization)
-  if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
+  request.identity = identity
+  if (isPublic(route.audience) || route.audience.includes(identity.role)) return
   throw new ClaudeNetError(
     'forbidden',
     `${route.method} ${route.path} is not for a ${identity.role}'s token.`,
@@ -203,9 +219,10 @@ function notJson(why: string): ClaudeNetError {
   return new ClaudeNetError('invalid', `body: ${why}`, 'Send JSON in UTF-8 with Content-Type: application/json.')
 }
 
-function answerErrors(server: FastifyInstance): void {
+function answerErrors(server: FastifyInstance, watch: Watch): void {
   server.setErrorHandler((error, request, reply) => {
     const known = toClaudeNetError(error)
+    watch.refused(seen(request), known)
     if (known.code === 'internal')
       request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
     else request.log.debug({ code: known.code, method: request.method, route: routeOf(request) }, known.code)
@@ -220,18 +237,34 @@ function answerErrors(server: FastifyInstance): void {
       `There is no ${request.method} on this path.`,
       'docs/protocol.md lists the routes.',
     )
+    watch.refused(seen(request), error)
     reply.code(error.status).send(error.toBody())
   })
 }
 
 /** What never gets as far as a route is answered in the same shape. */
-function answerMalformedPath(reply: FastifyReply): void {
+function answerMalformedPath(reply: FastifyReply, watch: Watch): void {
   const error = new ClaudeNetError(
     'invalid',
     'This path is malformed or too long.',
     'docs/protocol.md lists the routes.',
   )
+  watch.metrics.answersOf('any', undefined)(error.status)
   reply.code(error.status).send(error.toBody())
+}
+
+/** What of a request is counted and noted down. */
+function seen(request: FastifyRequest): Seen {
+  const { method, identity, ip: address, params, body } = request
+  return {
+    method,
+    route: routeOf(request),
+    identity,
+    address,
+    authorization: request.headers.authorization,
+    params,
+    body,
+  }
 }
 
 /** The path as the table has it, for the log: a path as sent may hold a join code. */
