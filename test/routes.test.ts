@@ -35,6 +35,8 @@ const open: Statuses = { none: 200, machine: 200, human: 200, admin: 200, garbag
 const expected: Record<RouteName, Statuses> = {
   health: open,
   ready: open,
+  metrics: open,
+  openapi: open,
   join: open,
   joinScript: open,
   clientFile: open,
@@ -61,12 +63,15 @@ const expected: Record<RouteName, Statuses> = {
   listGroups: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   deleteGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  listAudit: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
 }
 
 /** A request that each route accepts from the right caller. */
 const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omit<RawRequest, 'token'>> = {
   health: () => ({ path: '/healthz' }),
   ready: () => ({ path: '/readyz' }),
+  metrics: () => ({ path: '/metrics' }),
+  openapi: () => ({ path: '/openapi.json' }),
   join: async () => {
     const name = `newcomer-${newMessageId().slice(-8)}`
     const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name } })
@@ -100,6 +105,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   listGroups: () => ({ path: '/v1/admin/groups' }),
   putGroup: () => ({ path: '/v1/admin/groups/some', method: 'PUT', body: { members: ['target'] } }),
   deleteGroup: async () => ({ path: `/v1/admin/groups/${await made('group')}`, method: 'DELETE' }),
+  listAudit: () => ({ path: '/v1/admin/audit' }),
 }
 
 function fresh(): string {

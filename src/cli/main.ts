@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { version } from '../protocol/version.ts'
 import { aliasCommand } from './alias.ts'
+import { auditCommand } from './audit.ts'
 import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
 import { groupCommand } from './group.ts'
@@ -48,6 +49,7 @@ for (const command of [
   rotateCommand(),
   deleteCommand(),
   importCommand(),
+  auditCommand(),
 ]) {
   program.addCommand(command)
 }

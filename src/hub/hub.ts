@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
 import type { Journal } from './journal/journal.ts'
-import { LocalJournal } from './journal/local.ts'
+import { type Commit, LocalJournal } from './journal/local.ts'
 import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
@@ -27,6 +27,8 @@ export interface HubOptions {
   silenceMs?: number
   /** Wall clock, ms since 1970. */
   now?: () => number
+  /** Hears of each batch of commands, once it is on disk. */
+  onCommit?: (commit: Commit) => void
   /** A command threw; its sender was told `internal`. */
   onBug: (entry: Entry, error: unknown) => void
   /** The disk refused. When `fatal` the hub takes no more commands and should be restarted. */

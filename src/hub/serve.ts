@@ -9,6 +9,9 @@ import { type HubConfig, type HubFlags, readHubConfig } from './config.ts'
 import { createServer } from './http/server.ts'
 import { Hub } from './hub.ts'
 import { lockDataDirectory } from './lock.ts'
+import { Audit, auditFile } from './seeing/audit.ts'
+import { Metrics } from './seeing/metrics.ts'
+import { Watch } from './seeing/watch.ts'
 import { writeDurably } from './write-durably.ts'
 
 /** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor starts the hub anew, from what is on disk. */
@@ -38,17 +41,26 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     for (const step of cleanup.splice(0).reverse()) await step()
   }
   try {
+    const metrics = new Metrics()
+    cleanup.push(() => metrics.close())
+    const audit = new Audit(join(config.data, auditFile), {
+      onError: err => log.error({ err }, 'the audit cannot be written'),
+    })
+    cleanup.push(() => audit.close())
     const hub = new Hub({
       dataDir: config.data,
+      onCommit: commit => metrics.committed(commit),
       onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
       onStorageError: (err, fatal) => {
+        metrics.storageFailed()
         log[fatal ? 'fatal' : 'error']({ err }, fatal ? 'the store failed; the hub stops' : 'the disk is full')
         if (fatal) onFatal()
       },
     })
     cleanup.push(() => hub.close())
     await ensureAdminToken(hub, config.data)
-    const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile: findClientFile() })
+    const watch = new Watch(metrics, audit)
+    const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile: findClientFile(), watch })
     cleanup.push(() => server.close())
     await server.listen({ host: config.host, port: config.port }).catch(error => {
       throw cannotListen(error, config)

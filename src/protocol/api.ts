@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { AuditAnswer, AuditQuery } from './audit.ts'
 import { MessageId } from './ids.ts'
 import {
   AliasRequest,
@@ -53,6 +54,8 @@ export interface Route<
   body: Body
   /** The JSON of a 2xx answer, or the media type of one that is not JSON. */
   answer: Answer | string
+  /** The statuses of a 2xx answer; 200 alone where this is left out. */
+  statuses?: readonly number[]
 }
 
 const nothing = z.undefined()
@@ -67,7 +70,7 @@ function route<
   Query extends z.ZodType = NoFields,
   Body extends z.ZodType = Nothing,
 >(
-  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience'> & {
+  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'statuses'> & {
     params?: Params
     query?: Query
     body?: Body
@@ -104,6 +107,20 @@ export const api = {
     audience: 'public',
     answer: z.object({ ready: z.literal(true) }),
   }),
+  metrics: route({
+    method: 'GET',
+    path: '/metrics',
+    summary: 'What an operator watches, in the text format of Prometheus',
+    audience: 'public',
+    answer: 'text/plain; version=0.0.4; charset=utf-8',
+  }),
+  openapi: route({
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This contract, as OpenAPI 3.1',
+    audience: 'public',
+    answer: z.looseObject({ openapi: z.string() }),
+  }),
   join: route({
     method: 'POST',
     path: '/v1/join',
@@ -135,6 +152,7 @@ export const api = {
     audience: members,
     body: SendRequest,
     answer: SendAnswer,
+    statuses: [201, 200],
   }),
   getMessage: route({
     method: 'GET',
@@ -222,6 +240,7 @@ export const api = {
     audience: admins,
     body: InviteRequest,
     answer: InviteAnswer,
+    statuses: [201],
   }),
   listMembers: route({
     method: 'GET',
@@ -271,6 +290,7 @@ export const api = {
     audience: admins,
     params: MemberNamed,
     answer: InviteAnswer,
+    statuses: [201],
   }),
   putAlias: route({
     method: 'PUT',
@@ -312,6 +332,14 @@ export const api = {
     audience: admins,
     params: MemberNamed,
     answer: z.object({ group: z.string() }),
+  }),
+  listAudit: route({
+    method: 'GET',
+    path: '/v1/admin/audit',
+    summary: 'Who did what to whom, newest first',
+    audience: admins,
+    query: AuditQuery,
+    answer: AuditAnswer,
   }),
 } as const
 

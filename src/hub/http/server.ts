@@ -12,6 +12,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
+import type { Seen, Watch } from '../seeing/watch.ts'
 import {
   deleteAlias,
   deleteGroup,
@@ -36,6 +37,7 @@ import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { methodsOf } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { endSession, heartbeat } from './presence.ts'
+import { counted, seeing } from './seeing.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -64,13 +66,16 @@ export interface ServerOptions {
   door: DoorSettings
   /** The bundled client that new machines take from here. */
   clientFile: string
+  /** What counts and notes down the answers. */
+  watch: Watch
 }
 
 /**
  * The HTTP door: every route of `protocol/api.ts`, each with its handler. A request passes the same steps on its way in:
  * address, headers, token, limits, role, JSON, schema.
  */
-export function createServer({ hub, log, hosts, door, clientFile: clientPath }: ServerOptions): FastifyInstance {
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { hub, log, hosts, door, clientFile: clientPath, watch } = options
   const network = new Network(door)
   const limits = new Limits(door.limits)
   const server = Fastify({
@@ -87,7 +92,7 @@ export function createServer({ hub, log, hosts, door, clientFile: clientPath }: 
     },
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (_error, request, reply) =>
-      answerMalformedPath(reply as unknown as FastifyReply, network.isAllowed(request.raw)),
+      answerMalformedPath(reply as unknown as FastifyReply, watch, network.isAllowed(request.raw)),
   })
   if (door.limits?.connections) server.server.maxConnections = door.limits.connections
   server.decorateRequest('identity', null)
@@ -98,7 +103,7 @@ export function createServer({ hub, log, hosts, door, clientFile: clientPath }: 
     setTimeout(() => server.server.closeAllConnections(), farewellMs).unref()
   })
   acceptJsonOnly(server)
-  answerErrors(server)
+  answerErrors(server, watch)
   server.addHook('onRequest', (request, _reply, next) => {
     if (!network.isAllowed(request.raw) && request.routeOptions.url !== api.health.path) throw outsider()
     request.clientAddress = network.clientOf(request.raw)
@@ -122,7 +127,7 @@ export function createServer({ hub, log, hosts, door, clientFile: clientPath }: 
     putPolicy,
     heartbeat,
     endSession,
-    events: eventStreams(closing.signal, { limits, drainTimeoutMs: door.timeouts.streamDrainMs }),
+    events: counted(watch, eventStreams(closing.signal, { limits, drainTimeoutMs: door.timeouts.streamDrainMs })),
     invite,
     listMembers,
     putMember,
@@ -135,10 +140,16 @@ export function createServer({ hub, log, hosts, door, clientFile: clientPath }: 
     listGroups,
     putGroup,
     deleteGroup,
+    ...seeing(watch),
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
-    addRoute(server, { hub, identities, limits }, api[name], handlers[name] as Handler<Route>)
+    addRoute(
+      server,
+      { hub, identities, limits, watch, isAudited: watch.isAudited(name) },
+      api[name],
+      handlers[name] as Handler<Route>,
+    )
   }
   return server
 }
@@ -147,20 +158,23 @@ interface Doorkeeping {
   hub: Hub
   identities: Identities
   limits: Limits
+  watch: Watch
+  isAudited: boolean
 }
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits }: Doorkeeping,
+  { hub, identities, limits, watch, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
+  const answered = watch.metrics.answersOf(route.method, route.path)
   server.route({
     method: route.method,
     url: route.path,
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
-      if (!isPublic(route.audience)) request.identity = authorize({ identities, limits }, route, request)
+      if (!isPublic(route.audience)) authorize({ identities, limits }, route, request)
       next()
     },
     handler: async (request, reply) => {
@@ -170,6 +184,8 @@ function addRoute(
         body: parse(route.body, request.body ?? undefined, 'body'),
       }
       const answer = await handle({ ...parsed, hub, identity: request.identity as Identity, request, reply })
+      answered(reply.statusCode)
+      if (isAudited) watch.done(seen(request))
       if (!reply.sent && answer !== undefined) reply.send(answer)
       return reply
     },
@@ -180,10 +196,11 @@ function authorize(
   { identities, limits }: Pick<Doorkeeping, 'identities' | 'limits'>,
   route: Route,
   request: FastifyRequest,
-): Identity {
+): void {
   const identity = identify(identities, limits, request)
+  request.identity = identity
   limits.countRequest(identity, route === api.sendMessage)
-  if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
+  if (isPublic(route.audience) || route.audience.includes(identity.role)) return
   throw new ClaudeNetError(
     'forbidden',
     `${route.method} ${route.path} is not for a ${identity.role}'s token.`,
@@ -240,9 +257,10 @@ function notJson(why: string): ClaudeNetError {
   return new ClaudeNetError('invalid', `body: ${why}`, 'Send JSON in UTF-8 with Content-Type: application/json.')
 }
 
-function answerErrors(server: FastifyInstance): void {
+function answerErrors(server: FastifyInstance, watch: Watch): void {
   server.setErrorHandler((error, request, reply) => {
     const known = toClaudeNetError(error)
+    watch.refused(seen(request), known)
     if (known.code === 'internal')
       request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
     else request.log.debug({ code: known.code, method: request.method, route: routeOf(request) }, known.code)
@@ -258,17 +276,33 @@ function answerErrors(server: FastifyInstance): void {
       `There is no ${request.method} on this path.`,
       methods.length > 0 ? `It has: ${methods.join(', ')}.` : 'docs/protocol.md lists the routes.',
     )
+    watch.refused(seen(request), error)
     if (methods.length > 0) reply.header('allow', methods.join(', '))
     reply.code(methods.length > 0 ? 405 : error.status).send(error.toBody())
   })
 }
 
 /** What never gets as far as a route is answered in the same shape. */
-function answerMalformedPath(reply: FastifyReply, isAllowed: boolean): void {
+function answerMalformedPath(reply: FastifyReply, watch: Watch, isAllowed: boolean): void {
   const error = isAllowed
     ? new ClaudeNetError('invalid', 'This path is malformed or too long.', 'docs/protocol.md lists the routes.')
     : outsider()
+  watch.metrics.answersOf('any', undefined)(error.status)
   reply.code(error.status).send(error.toBody())
+}
+
+/** What of a request is counted and noted down. */
+function seen(request: FastifyRequest): Seen {
+  const { method, identity, clientAddress: address, params, body } = request
+  return {
+    method,
+    route: routeOf(request),
+    identity,
+    address,
+    authorization: request.headers.authorization,
+    params,
+    body,
+  }
 }
 
 /** The path as the table has it, for the log: a path as sent may hold a join code. */

@@ -9,10 +9,19 @@ export interface LocalJournalOptions {
   now?: () => number
   /** Hears what each durable entry means for the world outside, before its submitter does. */
   onEffects: (effects: Effects) => void
+  /** Hears of each batch, once it is on disk. */
+  onCommit?: (commit: Commit) => void
   /** Hears of a command that threw; it was answered `internal`. */
   onBug: (entry: Entry, error: unknown) => void
   /** Hears of a storage error. `fatal` means that the journal has stopped for good, and so must the hub. */
   onStorageError: (error: unknown, fatal: boolean) => void
+}
+
+/** A batch that is on disk: how long applying and syncing it took, and what came of each entry. */
+export interface Commit {
+  ms: number
+  entries: readonly Entry[]
+  outcomes: readonly Outcome[]
 }
 
 interface Waiting {
@@ -87,12 +96,14 @@ export class LocalJournal implements Journal {
     const time = this.#now()
     const entries = batch.map(({ command }, index): Entry => ({ seq: seq + 1 + index, time, command }))
     let outcomes: Outcome[]
+    const startedAt = performance.now()
     try {
       outcomes = this.#state.applyBatch(entries, this.#options.onBug)
     } catch (error) {
       this.#storageFailed(batch, error)
       return
     }
+    this.#options.onCommit?.({ ms: performance.now() - startedAt, entries, outcomes })
     for (const outcome of outcomes) this.#options.onEffects(effectsOf(outcome))
     batch.forEach(({ resolve }, index) => {
       resolve(outcomes[index]!)

@@ -1,0 +1,28 @@
+import { openApi } from '../../protocol/openapi.ts'
+import type { Watch } from '../seeing/watch.ts'
+import type { Handlers } from './handler.ts'
+
+/** `GET /metrics`, `GET /openapi.json` and `GET /v1/admin/audit`. */
+export function seeing({ metrics, audit }: Watch): Pick<Handlers, 'metrics' | 'openapi' | 'listAudit'> {
+  let contract: ReturnType<typeof openApi> | undefined
+  return {
+    metrics: async ({ hub, reply }) => {
+      reply.type(metrics.contentType).send(await metrics.text(hub, audit.unwritten))
+      return undefined
+    },
+    openapi: () => (contract ??= openApi()),
+    listAudit: ({ query }) => audit.list(query),
+  }
+}
+
+/** `handle`, counted as an open stream for as long as it runs. */
+export function counted({ metrics }: Watch, handle: Handlers['events']): Handlers['events'] {
+  return async call => {
+    metrics.streamOpened()
+    try {
+      return await handle(call)
+    } finally {
+      metrics.streamClosed()
+    }
+  }
+}

@@ -1,0 +1,186 @@
+import type { AuditAnswer, AuditLine, AuditQuery } from '../../protocol/audit.ts'
+import { Database } from '../state/database.ts'
+import { timestamp } from '../state/timestamp.ts'
+import { FloodGate } from './flood-gate.ts'
+
+/** The audit's file, in the data directory. */
+export const auditFile = 'audit.db'
+
+/** How long a line may wait to be written, in ms. */
+const flushAfterMs = 500
+
+/** Most lines of each class, what was done and what was refused: strangers cannot push out what the admin did. */
+const maxLines = 100_000
+
+/** Lines between two looks at whether there are too many. */
+const pruneEvery = 1000
+
+/** Most lines that wait while the disk is full; newer ones are only counted. */
+const maxWaiting = 10_000
+
+/** What happened, without its time. */
+export type AuditNote = Pick<AuditLine, 'actor' | 'tokenId' | 'address' | 'action' | 'target' | 'detail' | 'result'>
+
+type Waiting = AuditNote & { at: number; count: number }
+
+const schema = /* sql */ `
+create table if not exists audit (
+  id       integer primary key autoincrement,
+  at       integer not null,
+  actor    text,
+  token_id text,
+  address  text,
+  action   text    not null,
+  target   text,
+  detail   text,
+  result   text    not null,
+  count    integer not null
+) strict;
+create index if not exists audit_class on audit (result <> 'ok', id);
+create index if not exists audit_actor on audit (actor, id);
+create index if not exists audit_action on audit (action, id);
+create index if not exists audit_target on audit (target, id);
+create trigger if not exists audit_is_append_only before update on audit
+begin
+  select raise(abort, 'a line of the audit is never changed');
+end;
+`
+
+export interface AuditOptions {
+  /** Hears when lines could not be written; they wait for the next try. */
+  onError: (error: unknown) => void
+  /** Wall clock, ms since 1970. */
+  now?: () => number
+}
+
+/**
+ * Who did what to whom, append-only, in a file of its own: lines are written together within half a second, apart from the
+ * commits of messages. A kill loses that half second at most and leaves whole lines.
+ */
+export class Audit implements Disposable {
+  readonly #db: Database
+  readonly #options: AuditOptions
+  readonly #now: () => number
+  readonly #gate = new FloodGate()
+  #waiting: Waiting[] = []
+  #sincePruned = pruneEvery
+  #timer: NodeJS.Timeout | undefined
+  #unwritten = 0
+  #closed = false
+
+  constructor(path: string, options: AuditOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+    this.#db = new Database(path)
+    this.#db.execute(schema)
+  }
+
+  /** How many refusals were counted only, since the start. */
+  get unwritten(): number {
+    return this.#unwritten
+  }
+
+  /** Writes `note` down soon. Of a flood of refusals the first lines are kept, and a number for the rest. */
+  add(note: AuditNote): void {
+    if (this.#closed) return
+    const at = this.#now()
+    const isRefusal = note.result !== 'ok'
+    // Without an actor the token was only claimed; a flood would claim another each time.
+    const source = (note.actor === null ? note.address : note.tokenId) ?? ''
+    const isLetIn = !isRefusal || this.#gate.enter(source, performance.now())
+    if (isLetIn && this.#waiting.length < maxWaiting) this.#waiting.push({ ...note, at, count: 1 })
+    else this.#unwritten++
+    this.#timer ??= setTimeout(() => this.flush(), flushAfterMs).unref()
+  }
+
+  /** Lines that pass the filters, newest first. */
+  list({ actor, action, target, since, before, limit }: AuditQuery): AuditAnswer {
+    this.flush()
+    const given: [string, string | number | undefined][] = [
+      ['actor = ?', actor],
+      ['action = ?', action],
+      ['target = ?', target],
+      ['at >= ?', since === undefined ? undefined : Date.parse(since)],
+      ['id < ?', before],
+    ]
+    const filters = given.filter(([, value]) => value !== undefined)
+    const values = filters.map(([, value]) => value!)
+    const where = ['1', ...filters.map(([sql]) => sql)].join(' and ')
+    const rows = this.#db.all<Waiting & { id: number }>(
+      `select id, at, actor, token_id as tokenId, address, action, target, detail, result, count from audit
+       where ${where} order by id desc limit ?`,
+      ...values,
+      limit,
+    )
+    const total = this.#db.get<{ n: number }>(`select count(*) as n from audit where ${where}`, ...values)!.n
+    return { lines: rows.map(row => ({ ...row, at: timestamp(row.at) })), more: total - rows.length }
+  }
+
+  /** Writes what waits. What the disk refuses is tried again. */
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const skipped = this.#gate.takeSkipped(performance.now(), this.#closed)
+    if (skipped > 0) this.#waiting.push({ ...flood, at: this.#now(), count: skipped })
+    if (this.#waiting.length > 0) this.#write()
+    const isPending = this.#waiting.length > 0 || this.#gate.hasSkipped
+    if (isPending && !this.#closed) this.#timer = setTimeout(() => this.flush(), 5000).unref()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.flush()
+    clearTimeout(this.#timer)
+    this.#db.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #write(): void {
+    const lines = this.#waiting
+    try {
+      this.#db.transaction(() => {
+        for (const line of lines) this.#insert(line)
+        this.#sincePruned += lines.length
+        if (this.#sincePruned >= pruneEvery) this.#prune()
+      })
+      this.#waiting = []
+    } catch (error) {
+      this.#options.onError(error)
+    }
+  }
+
+  #insert({ at, actor, tokenId, address, action, target, detail, result, count }: Waiting): void {
+    this.#db.run(
+      `insert into audit (at, actor, token_id, address, action, target, detail, result, count)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[at, actor, tokenId, address, action, target, detail, result, count],
+    )
+  }
+
+  #prune(): void {
+    for (const isRefusal of [0, 1]) {
+      this.#db.run(
+        `delete from audit where (result <> 'ok') = ?1 and id <=
+           (select id from audit where (result <> 'ok') = ?1 order by id desc limit 1 offset ?2)`,
+        isRefusal,
+        maxLines,
+      )
+    }
+    this.#sincePruned = 0
+  }
+}
+
+/** The line that stands for refusals that were not written one by one. */
+const flood: AuditNote = {
+  actor: null,
+  tokenId: null,
+  address: null,
+  action: 'flood',
+  target: null,
+  detail: null,
+  result: 'rate_limited',
+}

@@ -1,0 +1,180 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { version } from '../../protocol/version.ts'
+import type { Hub } from '../hub.ts'
+import type { Commit } from '../journal/local.ts'
+import { allUnread } from '../state/query-unread.ts'
+
+/** Most members with series of their own: those whose mail waits longest. */
+const maxMembers = 1000
+
+/** Plain numbers by a label's value: what the hot path touches. They become series when somebody asks. */
+type Counts = Map<string | number, number>
+
+/**
+ * What an operator watches and alerts on, as Prometheus reads it. Requests and commits only raise a number here; the rest is
+ * read from the hub when it is asked for.
+ */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #requests = new Map<string, { method: string; route: string; byStatus: Counts }>()
+  readonly #sends: Counts = new Map()
+  readonly #lag = monitorEventLoopDelay({ resolution: 20 })
+  #entries = 0
+  #failedLogins = 0
+  #storageErrors = 0
+  #openStreams = 0
+  readonly #commitSeconds: Histogram
+  readonly #commitEntries: Histogram
+
+  constructor() {
+    const registers = [this.#registry]
+    this.#commitSeconds = new Histogram({
+      name: 'claude_net_commit_duration_seconds',
+      help: 'Time to apply and fsync one batch of commands.',
+      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    })
+    this.#commitEntries = new Histogram({
+      name: 'claude_net_commit_batch_entries',
+      help: 'Commands that shared one transaction and one fsync.',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
+      registers,
+    })
+    this.#lag.enable()
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** A batch is on disk. */
+  committed({ ms, entries, outcomes }: Commit): void {
+    this.#commitSeconds.observe(ms / 1000)
+    this.#commitEntries.observe(entries.length)
+    this.#entries += entries.length
+    entries.forEach(({ command }, index) => {
+      if (command.type !== 'message.send') return
+      const outcome = outcomes[index]!
+      raise(this.#sends, outcome.ok ? sendResult(outcome.result) : outcome.refusal.code)
+    })
+  }
+
+  /** What counts the answers of one route by their status; without a route, those that found none. */
+  answersOf(method: string, route: string | undefined): (status: number) => void {
+    const series = route === undefined ? { method: 'any', route: 'none' } : { method, route }
+    const key = `${series.method} ${series.route}`
+    let known = this.#requests.get(key)
+    if (!known) {
+      known = { ...series, byStatus: new Map() }
+      this.#requests.set(key, known)
+    }
+    const { byStatus } = known
+    return status => raise(byStatus, status)
+  }
+
+  loginFailed(): void {
+    this.#failedLogins++
+  }
+
+  storageFailed(): void {
+    this.#storageErrors++
+  }
+
+  streamOpened(): void {
+    this.#openStreams++
+  }
+
+  streamClosed(): void {
+    this.#openStreams--
+  }
+
+  /** Everything, in the text format of Prometheus. `auditUnwritten` is how many refusals the audit only counted. */
+  async text(hub: Hub, auditUnwritten: number): Promise<string> {
+    const now = new Registry()
+    this.#counters(now, auditUnwritten)
+    membersNow(now, hub)
+    this.#processNow(now)
+    return (await Promise.all([this.#registry.metrics(), now.metrics()])).join('\n')
+  }
+
+  close(): void {
+    this.#lag.disable()
+  }
+
+  #counters(now: Registry, auditUnwritten: number): void {
+    counter(now, 'claude_net_entries_committed_total', 'Commands carried out or refused, durably.').inc(this.#entries)
+    counter(now, 'claude_net_failed_logins_total', 'Requests without a valid token.').inc(this.#failedLogins)
+    counter(now, 'claude_net_storage_errors_total', 'Batches that the disk refused.').inc(this.#storageErrors)
+    counter(now, 'claude_net_audit_unwritten_total', 'Refusals that the audit only counted.').inc(auditUnwritten)
+    const sends = counter(now, 'claude_net_sends_total', 'Sends by result: stored, repeated, or why refused.', [
+      'result',
+    ])
+    for (const [result, count] of new Map([['stored', 0], ...this.#sends])) sends.inc({ result }, count)
+    const requests = counter(now, 'claude_net_http_requests_total', 'Answers by route and status.', [
+      'method',
+      'route',
+      'status',
+    ])
+    for (const { method, route, byStatus } of this.#requests.values()) {
+      for (const [status, count] of byStatus) requests.inc({ method, route, status }, count)
+    }
+    gauge(now, 'claude_net_open_streams', 'Open event streams.').set(this.#openStreams)
+    gauge(now, 'claude_net_build_info', 'The running version; always 1.', ['version']).set({ version }, 1)
+  }
+
+  #processNow(now: Registry): void {
+    const lag = gauge(now, 'claude_net_event_loop_lag_seconds', 'Delay of the event loop since the last scrape.', [
+      'quantile',
+    ])
+    for (const quantile of [0.5, 0.99, 1]) {
+      const seconds = this.#lag.count === 0 ? 0 : this.#lag.percentile(quantile * 100) / 1e9
+      lag.set({ quantile: String(quantile) }, seconds)
+    }
+    this.#lag.reset()
+    const { rss, heapUsed } = process.memoryUsage()
+    gauge(now, 'claude_net_process_resident_memory_bytes', 'Resident memory.').set(rss)
+    gauge(now, 'claude_net_process_heap_used_bytes', 'JavaScript heap in use.').set(heapUsed)
+    const { user, system } = process.cpuUsage()
+    counter(now, 'claude_net_process_cpu_seconds_total', 'Processor time, user and system.').inc((user + system) / 1e6)
+    gauge(now, 'claude_net_process_start_time_seconds', 'Start of the process, since 1970.').set(
+      Math.round(performance.timeOrigin) / 1000,
+    )
+  }
+}
+
+function membersNow(now: Registry, { state, presence }: Hub): void {
+  const all = allUnread(state.db)
+  const time = Date.now()
+  const unread = gauge(now, 'claude_net_unread_messages', 'Unread messages of a member.', ['member'])
+  const age = gauge(now, 'claude_net_oldest_unread_age_seconds', 'Age of the oldest unread message; 0 without one.', [
+    'member',
+  ])
+  for (const { name: member, unread: count, oldestAt } of all.slice(0, maxMembers)) {
+    unread.set({ member }, count)
+    age.set({ member }, oldestAt === null ? 0 : Math.max(0, time - oldestAt) / 1000)
+  }
+  const members = gauge(now, 'claude_net_members', 'Members by kind.', ['kind'])
+  const online = gauge(now, 'claude_net_online_members', 'Members with a live session, by kind.', ['kind'])
+  for (const kind of ['machine', 'human'] as const) {
+    const ofKind = all.filter(member => member.kind === kind)
+    members.set({ kind }, ofKind.length)
+    online.set({ kind }, ofKind.filter(({ id }) => presence.of(id).online).length)
+  }
+}
+
+function sendResult(result: object): 'stored' | 'repeated' {
+  return (result as { repeated?: boolean }).repeated ? 'repeated' : 'stored'
+}
+
+function raise(counts: Counts, label: string | number): void {
+  counts.set(label, (counts.get(label) ?? 0) + 1)
+}
+
+function counter(registry: Registry, name: string, help: string, labelNames: string[] = []): Counter {
+  return new Counter({ name, help, labelNames, registers: [registry] })
+}
+
+function gauge(registry: Registry, name: string, help: string, labelNames: string[] = []): Gauge {
+  return new Gauge({ name, help, labelNames, registers: [registry] })
+}

@@ -1,0 +1,114 @@
+import { api, type RouteName } from '../../protocol/api.ts'
+import type { AuditLine } from '../../protocol/audit.ts'
+import type { ClaudeNetError } from '../../protocol/errors.ts'
+import { joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
+import { namePattern } from '../../protocol/names.ts'
+import { parseToken } from '../../protocol/token.ts'
+import type { Identity } from '../auth/identify.ts'
+import type { Audit } from './audit.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What a door shows of a request. */
+export interface Seen {
+  method: string
+  /** The path as the table has it; undefined when there is no such route. */
+  route: string | undefined
+  /** Who asked; null when nobody was proven. */
+  identity: Identity | null
+  /** The address that the request came from. */
+  address: string
+  authorization: string | undefined
+  /** As they came, checked or not. */
+  params: unknown
+  body: unknown
+}
+
+/** Routes for the admin that only look; reading who did what would hide it behind its own lines. */
+const looks: ReadonlySet<RouteName> = new Set(['listMembers', 'listGroups', 'listAudit'])
+
+/** Fields of a request that hold names, as far as they say what a change was made with. */
+const details = ['to', 'member', 'owner', 'kind', 'members'] as const
+
+const names = new Map((Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name]))
+
+/**
+ * Turns answers into metrics and lines of the audit: what the admin does, joins, failed logins and what was forbidden. Sends
+ * are counted, not listed: the store itself holds who sent what to whom, and their path stays short.
+ */
+export class Watch {
+  readonly metrics: Metrics
+  readonly audit: Audit
+
+  constructor(metrics: Metrics, audit: Audit) {
+    this.metrics = metrics
+    this.audit = audit
+  }
+
+  /** Whether a good answer of this route is a line of the audit. */
+  isAudited(name: RouteName | undefined): boolean {
+    if (name === undefined || looks.has(name)) return false
+    const audience: unknown = api[name].audience
+    return name === 'join' || (Array.isArray(audience) && audience.length === 1 && audience[0] === 'admin')
+  }
+
+  /** A route that is audited was carried out. */
+  done(seen: Seen): void {
+    this.#add(seen, 'ok')
+  }
+
+  /** An answer that is an error. */
+  refused(seen: Seen, { code, status }: Pick<ClaudeNetError, 'code' | 'status'>): void {
+    this.metrics.answersOf(seen.method, seen.route)(status)
+    const name = routeName(seen)
+    const isLogin = code === 'unauthorized' && name !== 'join'
+    if (isLogin) this.metrics.loginFailed()
+    if (isLogin || code === 'forbidden' || this.isAudited(name)) this.#add(seen, code)
+  }
+
+  #add(seen: Seen, result: AuditLine['result']): void {
+    const name = routeName(seen)
+    const isLogin = result === 'unauthorized' && name !== 'join'
+    const params = fieldsOf(seen.params)
+    const body = fieldsOf(seen.body)
+    const target = nameIn(params.name) ?? nameIn(body.name) ?? machineIn(body, result)
+    const claimed = name === 'join' ? body.token : seen.authorization?.replace(/^Bearer /, '')
+    this.audit.add({
+      actor: seen.identity?.name ?? (name === 'join' && result === 'ok' ? target : null),
+      tokenId: seen.identity?.tokenId ?? (typeof claimed === 'string' ? (parseToken(claimed)?.id ?? null) : null),
+      address: seen.address,
+      action: isLogin ? 'login' : (name ?? 'none'),
+      target: isLogin ? null : target,
+      detail: isLogin || name === 'join' ? null : detailOf(body),
+      result,
+    })
+  }
+}
+
+function routeName({ method, route }: Seen): RouteName | undefined {
+  return route === undefined ? undefined : names.get(`${method} ${route}`)
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+/** A name, and nothing else that somebody may have put in its place: no token, no text. */
+function nameIn(value: unknown): string | null {
+  return typeof value === 'string' && namePattern.test(value) ? value : null
+}
+
+/** The name that a join was for. In one that failed it may be the code, put in the wrong place. */
+function machineIn({ machine }: Record<string, unknown>, result: AuditLine['result']): string | null {
+  const name = nameIn(machine)
+  return name !== null && result !== 'ok' && joinCodePattern.test(normalizeJoinCode(name)) ? null : name
+}
+
+function detailOf(body: Record<string, unknown>): string | null {
+  const parts = details.flatMap(field => {
+    const value = body[field]
+    if (field === 'owner' && value === null) return ['owner=nobody']
+    const names = (Array.isArray(value) ? value.slice(0, 20) : [value]).map(nameIn).filter(name => name !== null)
+    return names.length > 0 ? [`${field}=${names.join(',')}`] : []
+  })
+  return parts.length > 0 ? parts.join(' ') : null
+}
