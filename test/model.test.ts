@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Command, Outcome } from '../src/hub/state/commands.ts'
@@ -14,14 +15,14 @@ import { humans, Model, type ModelDelivery, type ModelMessage, members, nameOf, 
 import { tempDir } from './support/temp.ts'
 
 /** How long the search for a counter-example, and for the shortest one, may take, in ms. */
-const limitMs = 60_000
+const limitMs = 120_000
 
 test('any sequence of sends, reads, acks, expiries and crashes leaves what the model says', {
   timeout: 2 * limitMs,
 }, async () => {
   const dir = tempDir('model')
   let runs = 0
-  const property = fc.asyncProperty(fc.commands(commands, { maxCommands: 40 }), async sequence => {
+  const property = fc.asyncProperty(fc.commands(commands, { maxCommands: 30, size: 'max' }), async sequence => {
     const runDir = join(dir, String(++runs))
     mkdirSync(runDir)
     const model = new Model()
@@ -39,7 +40,7 @@ test('any sequence of sends, reads, acks, expiries and crashes leaves what the m
 type Step = fc.AsyncCommand<Model, OpenLocalJournal>
 
 /** Ids that messages may get: so few that they are used again and again, with the same content and with other. */
-const ids = Array.from({ length: 12 }, (_, index) => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`)
+const ids = Array.from({ length: 8 }, (_, index) => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`)
 
 const member = fc.integer({ min: 1, max: members.length })
 const id = fc.constantFrom(...ids)
@@ -161,31 +162,49 @@ function expectSame(model: Model, { db }: State): void {
   for (const [index, name] of members.entries()) {
     const member = index + 1
     const inbox = unreadAfter(db, member, 0, 1000)
-    expect(inbox.map(({ seq: _, ...message }) => message)).toEqual(
+    same(
+      inbox.map(({ seq: _, ...message }) => message),
       model.inbox(name).map(message => inInbox(message, name)),
     )
     const seqs = inbox.map(({ seq }) => seq)
-    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b))
+    same(
+      seqs,
+      [...new Set(seqs)].sort((a, b) => a - b),
+    )
     expect(unreadCount(db, member)).toBe(inbox.length)
     const middle = seqs[Math.floor(seqs.length / 2)] ?? 0
     expect(unreadCountAfter(db, member, middle)).toBe(seqs.filter(seq => seq > middle).length)
-    expect(inPages(after => unreadAfter(db, member, after, 2))).toEqual(inbox)
+    same(
+      inPages(after => unreadAfter(db, member, after, 2)),
+      inbox,
+    )
 
     const news = changesAfter(db, member, { deliveries: 0, receipts: 0 }, 1000)
-    expect(inPages(after => changesAfter(db, member, { deliveries: after, receipts: after }, 2))).toEqual(news)
-    expect(news.filter(({ kind }) => kind === 'delivery').map(({ id }) => id)).toEqual(inbox.map(({ id }) => id))
+    same(
+      inPages(after => changesAfter(db, member, { deliveries: after, receipts: after }, 2)),
+      news,
+    )
+    same(
+      news.filter(({ kind }) => kind === 'delivery').map(({ id }) => id),
+      inbox.map(({ id }) => id),
+    )
     const receipts = news.flatMap(change =>
       change.kind === 'receipt' ? [`${change.id} ${change.recipient} ${change.status}`] : [],
     )
-    expect(receipts.sort()).toEqual(expectedReceipts(model, member).sort())
+    same(receipts.sort(), expectedReceipts(model, member).sort())
 
     for (const { command, deliveries } of model.messages) {
       const seen = messageFor(db, member, command.id)?.deliveries.map(({ member: _, kind: __, ...receipt }) => receipt)
       const all = [...deliveries].map(([name, delivery]) => asReceipt(name, delivery))
       const shown = command.by === member ? all : all.filter(receipt => receipt.name === name)
-      expect(seen ?? []).toEqual(shown)
+      same(seen ?? [], shown)
     }
   }
+}
+
+/** What `expect` would say, but without its cost where there is nothing to say: this is asked a million times. */
+function same(actual: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
 }
 
 function inInbox({ command, sentAt, deliveries }: ModelMessage, reader: string) {

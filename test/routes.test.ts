@@ -184,7 +184,7 @@ function sendBody(more: Record<string, unknown> = {}): Record<string, unknown> {
 describe('bad input is refused with help, changes nothing, and the hub goes on', () => {
   /** The request is refused with `code`, says something that matches `says`, and leaves no trace. */
   async function expectRefused(request: RawRequest, code: ErrorCode, says: RegExp): Promise<void> {
-    const before = await members()
+    const before = await traces()
     const answer = await raw(hub, { token: tokens.machine, ...request })
     const error = errorOf(answer)
     expect(error).toMatchObject({ code, message: expect.stringMatching(says) })
@@ -194,14 +194,13 @@ describe('bad input is refused with help, changes nothing, and the hub goes on',
     expect(error.hint.length).toBeGreaterThan(5)
     // An error is for reading: it must not send back what was sent.
     expect(answer.text.length).toBeLessThan(2000)
-    const inbox = await target.client.call(api.readInbox)
-    expect(inbox.messages.filter(({ body }) => body.startsWith('must not be stored'))).toEqual([])
-    expect(await members()).toBe(before)
+    expect(await traces()).toEqual(before)
     expect(await raw(hub, { path: '/readyz' })).toMatchObject({ status: 200, json: { ready: true } })
   }
 
-  async function members(): Promise<string> {
-    return (await raw(hub, { path: '/v1/admin/members', token: hub.adminToken })).text
+  /** What a request could have changed: every member with its number of unread messages. */
+  async function traces(): Promise<unknown> {
+    return (await raw(hub, { path: '/v1/admin/members', token: hub.adminToken })).json
   }
 
   const whole = JSON.stringify(sendBody())
