@@ -1,12 +1,16 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
-/** Prints `N passed, N failed, N skipped` as the very last line, for people and for CI. */
+/** Prints why tests skipped themselves, and `N passed, N failed, N skipped` as the very last line, for people and for CI. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const counts = { passed: 0, failed: unhandled.length, skipped: 0, pending: 0 }
     for (const module of modules) {
       const tests = [...module.children.allTests()]
-      for (const test of tests) counts[test.result().state]++
+      for (const test of tests) {
+        const result = test.result()
+        counts[result.state]++
+        if (result.state === 'skipped' && result.note) console.log(`skipped: ${test.fullName}: ${result.note}`)
+      }
       // A file that does not even load has no tests to count.
       if (tests.length === 0 && module.state() === 'failed') counts.failed++
     }

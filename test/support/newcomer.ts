@@ -10,9 +10,9 @@ import { tempDir } from './temp.ts'
 /** All that the join line may use beside Node: curl, a shell, and what every system has. */
 const basics = ['curl', 'sh', 'mkdir', 'chmod', 'mv', 'rm', 'cat', 'head', 'sleep']
 
-/** Where a program is on this machine's PATH. */
+/** Where a program is on this machine's PATH, or where root's programs are. */
 export function findTool(name: string): string | undefined {
-  const places = (process.env.PATH ?? '').split(':').map(dir => join(dir, name))
+  const places = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].map(dir => join(dir, name))
   return places.find(path => existsSync(path))
 }
 
@@ -34,9 +34,12 @@ export class Newcomer {
   readonly state = join(this.userHome, '.claude.json')
   readonly settings = join(this.userHome, '.claude', 'settings.json')
   readonly #hub: TestHub
+  readonly #wrapper: string[]
 
-  constructor(hub: TestHub) {
+  /** `wrapper` stands in front of all that it runs, such as `['/sbin/ip', 'netns', 'exec', …]`. */
+  constructor(hub: TestHub, wrapper: string[] = []) {
     this.#hub = hub
+    this.#wrapper = wrapper
     mkdirSync(this.tools)
     for (const name of basics) symlinkSync(findTool(name) ?? `/missing/${name}`, join(this.tools, name))
     symlinkSync(machineNode, join(this.tools, 'node'))
@@ -72,7 +75,8 @@ export class Newcomer {
 
   /** Runs a shell line to its end, in a session without a terminal. */
   async sh(line: string): Promise<Ran> {
-    const child = spawn(findTool('sh')!, ['-c', line], { env: this.env, cwd: this.userHome, detached: true })
+    const [command, ...args] = [...this.#wrapper, findTool('sh')!, '-c', line]
+    const child = spawn(command!, args, { env: this.env, cwd: this.userHome, detached: true })
     child.stdin.end()
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', text => (stdout += text))

@@ -1,0 +1,97 @@
+import { appendFileSync, cpSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { tempDir } from './support/temp.ts'
+
+/** The arrows, "may import". A room is a directory, files straight in `hub/` are rooms of their own. Text is a leaf for all. */
+const arrows: Record<string, string[]> = {
+  cli: ['claude', 'mcp', 'client', 'protocol'],
+  claude: ['client', 'protocol'],
+  mcp: ['client', 'protocol'],
+  client: ['protocol'],
+  demo: [],
+  'hub/serve.ts': ['hub/*.ts', 'hub/http', 'protocol'],
+  'hub/http': ['hub/auth', 'hub/hub.ts', 'hub/state', 'protocol'],
+  'hub/auth': ['hub/hub.ts', 'hub/state', 'protocol'],
+  'hub/admin-token.ts': ['hub/hub.ts', 'hub/write-durably.ts', 'hub/state', 'protocol'],
+  'hub/hub.ts': ['hub/journal', 'hub/push', 'hub/state', 'protocol'],
+  'hub/journal': ['hub/state', 'protocol'],
+  'hub/push': ['hub/state', 'protocol'],
+  'hub/lock.ts': ['hub/state', 'protocol'],
+  'hub/write-durably.ts': ['hub/state'],
+  'hub/config.ts': ['protocol'],
+  'hub/state': ['protocol'],
+  protocol: ['../package.json'],
+  text: [],
+}
+
+/** Only by `await import(…)`: bundles of their own, which a machine does not have. */
+const lazyArrows: Record<string, string[]> = { cli: ['hub/serve.ts', 'demo'] }
+
+const roomOf = (file: string) =>
+  file.startsWith('..') ? file : file.split('/', file.startsWith('hub/') ? 2 : 1).join('/')
+
+/** Every wrong import under `src`, as `file:line: the line (why)`. */
+function wrongImports(src: string): string[] {
+  const wrong: string[] = []
+  const graph = new Map<string, string[]>()
+  for (const path of globSync('**/*.ts', { cwd: src }).filter(name => !name.endsWith('.test.ts'))) {
+    const text = readFileSync(join(src, path), 'utf8')
+    graph.set(path, [])
+    for (const { 0: match, 1: lazy, 2: target, index } of text.matchAll(/\b(?:from|import)\s*(\()?\s*'(\.[^']*)'/g)) {
+      const to = relative(src, resolve(src, dirname(path), target!))
+      graph.get(path)!.push(to)
+      const number = text.slice(0, index + match.length).split('\n').length
+      const say = (why: string) => wrong.push(`${path}:${number}: ${text.split('\n')[number - 1]!.trim()} (${why})`)
+      const [from, room] = [roomOf(path), roomOf(to)]
+      const allowed = [from, 'text', ...(arrows[from] ?? []), ...(lazy ? (lazyArrows[from] ?? []) : [])]
+      const isAllowed = allowed.includes(room) || (allowed.includes('hub/*.ts') && /^hub\/[^/]+\.ts$/.test(room))
+      if (!arrows[from]) say(`${from} is a new room: give it its arrows here`)
+      else if (!isAllowed) say(`${from} may import ${arrows[from].join(', ') || 'no other room'}`)
+      else if (from === room && to === `${room}/index.ts`) say('a room does not import its own index')
+    }
+  }
+  return [...wrong, ...cyclesIn(graph).map(cycle => `${cycle.join(' → ')} (a cycle)`)]
+}
+
+/** The cycles that a walk from every file comes upon, each once. */
+function cyclesIn(graph: ReadonlyMap<string, string[]>): string[][] {
+  const [cycles, done] = [[] as string[][], new Set<string>()]
+  const walk = (file: string, trail: string[]) => {
+    if (trail.includes(file)) cycles.push([...trail.slice(trail.indexOf(file)), file])
+    else if (!done.has(file)) for (const next of graph.get(file) ?? []) walk(next, [...trail, file])
+    done.add(file)
+  }
+  for (const file of graph.keys()) walk(file, [])
+  return cycles
+}
+
+test('every import under src follows the arrows, and none makes a cycle', () => {
+  expect(wrongImports(resolve('src'))).toEqual([])
+})
+
+test.for([
+  ['text/spans.ts', `import '../protocol/names.ts'`, 'text may import no other room'],
+  ['client/home.ts', `import {\n  quote,\n} from '../mcp/inbox-text.ts'`, 'client may import protocol'],
+  ['mcp/result.ts', `import '../claude/settings.ts'`, 'mcp may import client, protocol'],
+  ['demo/demo.ts', `import type { Home } from '../client/home.ts'`, 'demo may import no other room'],
+  ['cli/send.ts', `import { serve } from '../hub/serve.ts'`, 'cli may import claude, mcp, client, protocol'],
+  ['cli/send.ts', `await import('../hub/hub.ts')`, 'cli may import claude, mcp, client, protocol'],
+  ['hub/http/health.ts', `export * from '../journal/local.ts'`, 'hub/http may import'],
+  ['hub/push/wakes.ts', `import '../journal/journal.ts'`, 'hub/push may import hub/state, protocol'],
+  ['hub/state/apply.ts', `import '../hub.ts'`, 'hub/state may import protocol'],
+  ['hub/serve.ts', `import '../cli/output.ts'`, 'hub/serve.ts may import'],
+  ['protocol/names.ts', `import '../../test/support/temp.ts'`, 'protocol may import ../package.json'],
+  ['hub/telephone/ring.ts', `import '../hub.ts'`, 'hub/telephone is a new room'],
+  ['mcp/result.ts', `import './index.ts'`, 'a room does not import its own index'],
+  ['protocol/ids.ts', `import './messages.ts'`, 'a cycle'],
+] as const)('a wrong import in %s is named with its line: %s', ([file, line, why]) => {
+  const src = join(tempDir('src'), 'src')
+  cpSync('src', src, { recursive: true })
+  if (file.startsWith('hub/telephone')) cpSync('src/hub/push', join(src, dirname(file)), { recursive: true })
+  appendFileSync(join(src, file), `\n${line}\n`)
+  const found = wrongImports(src).filter(text => text.includes(why))
+  if (why === 'a cycle')
+    expect(found).toContainEqual(expect.stringMatching(/protocol\/ids\.ts → .*protocol\/ids\.ts \(/))
+  else expect(found).toContainEqual(expect.stringContaining(`: ${line.split('\n').at(-1)} (${why}`))
+})
