@@ -11,8 +11,8 @@ export function applyAliasSet(
   const member = memberMeant(db, command.member)
   if (!member) return refuseUnknown(db, command.member)
   const taken = nameTaken(db, alias)
-  if (taken && !taken.startsWith('an alias'))
-    return refuse('conflict', `${alias} is ${taken}.`, 'Choose another alias.')
+  if (taken && taken.kind !== 'alias')
+    return refuse('conflict', `${alias} is ${taken.inWords}.`, 'Choose another alias.')
   db.run(
     'insert into alias (name, member) values (?1, ?2) on conflict (name) do update set member = ?2',
     alias,
@@ -42,7 +42,8 @@ export function applyGroupSet(
 ): Outcome<CommandOf<'group.set'>> {
   const { group } = command
   const taken = nameTaken(db, group)
-  if (taken && taken !== 'a group') return refuse('conflict', `${group} is ${taken}.`, 'Choose another name.')
+  if (taken && taken.kind !== 'group')
+    return refuse('conflict', `${group} is ${taken.inWords}.`, 'Choose another name.')
   const members: MemberRow[] = []
   for (const typed of command.members) {
     const member = memberMeant(db, typed)

@@ -21,8 +21,8 @@ export function addMember(
   { name, kind }: Pick<Add, 'name' | 'kind'>,
 ): { ok: true; isNew: boolean; member: MemberRow } | { ok: false; refusal: Refusal } {
   const taken = nameTaken(db, name)
-  if (taken && taken !== `a ${kind}`) {
-    return refuse('conflict', `${name} is ${taken}, not a ${kind}.`, 'Choose another name.')
+  if (taken && taken.kind !== kind) {
+    return refuse('conflict', `${name} is ${taken.inWords}, not a ${kind}.`, 'Choose another name.')
   }
   if (!taken) db.run('insert into member (name, kind, created_at) values (?, ?, ?)', name, kind, time)
   return { ok: true, isNew: !taken, member: memberMeant(db, name)! }
@@ -71,7 +71,7 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
   if (to === member.name) return done<Rename>({ name: to })
   // Its own alias may become its name.
   const own = db.get('select 1 from alias where name = ? and member = ?', to, member.id)
-  if (taken && !own) return refuse('conflict', `${to} is ${taken}.`, 'Choose another name.')
+  if (taken && !own) return refuse('conflict', `${to} is ${taken.inWords}.`, 'Choose another name.')
   db.run('delete from alias where name = ?', to)
   db.run('update member set name = ? where id = ?', to, member.id)
   return done<Rename>({ name: to }, { revoked: tokensOf(db, member) })

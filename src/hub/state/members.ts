@@ -41,13 +41,20 @@ export function otherMachines(db: Database, except: number): MemberRow[] {
   )
 }
 
-/** What somebody carries this name as, or undefined when it is free: members, aliases and groups share one namespace. */
-export function nameTaken(db: Database, name: string): string | undefined {
+/** What a name stands for already. */
+export interface Taken {
+  kind: MemberKind | 'alias' | 'group'
+  /** With its article: `a machine`, `an alias of seanclaude`. */
+  inWords: string
+}
+
+/** What this name stands for, or undefined when it is free: members, aliases and groups share one namespace. */
+export function nameTaken(db: Database, name: string): Taken | undefined {
   const member = memberByName(db, name)
-  if (member) return `a ${member.kind}`
+  if (member) return { kind: member.kind, inWords: `a ${member.kind}` }
   const aliased = memberByAlias(db, name)
-  if (aliased) return `an alias of ${aliased.name}`
-  return groupExists(db, name) ? 'a group' : undefined
+  if (aliased) return { kind: 'alias', inWords: `an alias of ${aliased.name}` }
+  return groupExists(db, name) ? { kind: 'group', inWords: 'a group' } : undefined
 }
 
 export function groupExists(db: Database, name: string): boolean {
