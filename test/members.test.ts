@@ -198,6 +198,15 @@ test('a human owns a machine; a machine owns nothing, and nobody owns a human', 
   expect(await admin(hub, 'owner', 'alpha', '--none')).toMatchObject({ code: 0, stdout: 'alpha belongs to nobody.\n' })
 })
 
+test('a member whose owner nobody knows is not made', async () => {
+  const hub = await startHub()
+  const put = hub
+    .client(hub.adminToken)
+    .call(api.putMember, { params: { name: 'alpha' }, body: { kind: 'machine', owner: 'nobody' } })
+  await expect(put).rejects.toMatchObject({ code: 'not_found' })
+  expect((await admin(hub, 'members')).stdout).toContain('No members yet')
+})
+
 test('only the admin may change members', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')

@@ -30,9 +30,7 @@ export const rotateMember: Handlers['rotateMember'] = async ({ hub, params, repl
 export const putMember: Handlers['putMember'] = async ({ hub, params, body }) => {
   const known = memberByName(hub.state.db, params.name)
   const kind = body.kind ?? known?.kind ?? 'machine'
-  const { added } = await hub.submit({ type: 'member.add', name: params.name, kind })
-  if (body.owner !== undefined) await hub.submit({ type: 'member.own', name: params.name, owner: body.owner })
-  return { name: params.name, added }
+  return hub.submit({ type: 'member.add', name: params.name, kind, owner: body.owner })
 }
 
 export const deleteMember: Handlers['deleteMember'] = ({ hub, params }) =>

@@ -127,6 +127,35 @@ describe('inviting', () => {
     }
     expect(allMembers(made.state.db).map(({ name }) => name)).toEqual(['ben'])
   })
+
+  test('a human with an owner is refused: nobody owns a human', () => {
+    const made = new TestState()
+    made.member('sean', 'human')
+    const command = { ...invite('jaz', 'A'), kind: 'human' as const, owner: 'sean' }
+    expect(made.apply(command)).toMatchObject({ refusal: { code: 'invalid' } })
+    expect(allMembers(made.state.db).map(({ name }) => name)).toEqual(['sean'])
+  })
+})
+
+describe('adding', () => {
+  const add = { type: 'member.add' as const, name: 'ana', kind: 'machine' as const }
+
+  test('with an owner whom nobody knows makes no member', () => {
+    const made = new TestState()
+    expect(made.apply({ ...add, owner: 'nobody' })).toMatchObject({ refusal: { code: 'not_found' } })
+    expect(made.apply({ ...add, kind: 'human', owner: null })).toMatchObject({ refusal: { code: 'invalid' } })
+    expect(allMembers(made.state.db)).toEqual([])
+  })
+
+  test('sets the owner, keeps it when none is named, and takes it away for null', () => {
+    const made = new TestState()
+    made.member('sean', 'human')
+    const ownerAfter = (owner?: string | null) => {
+      made.do({ ...add, owner })
+      return allMembers(made.state.db).find(({ name }) => name === 'ana')!.owner
+    }
+    expect([ownerAfter('sean'), ownerAfter(), ownerAfter(null)]).toEqual(['sean', 'sean', null])
+  })
 })
 
 test('there is one admin token: a new one replaces the old, members keep theirs', () => {

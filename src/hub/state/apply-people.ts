@@ -8,33 +8,36 @@ type Rename = CommandOf<'member.rename'>
 type Revoke = CommandOf<'member.revoke'>
 type Delete = CommandOf<'member.delete'>
 
-/** Makes a member without a code: mail can wait for it. One that exists with this name and kind stays as it is. */
+/** Makes a member without a code: mail can wait for it. Of one that exists with this name and kind only the owner may change. */
 export function applyAdd(db: Database, { time, command }: Entry<Add>): Outcome<Add> {
   const added = addMember(db, time, command)
   return added.ok ? done<Add>({ name: command.name, added: added.isNew }) : added
 }
 
-/** The member of this name and kind, made if the name is free; a refusal when it is somebody else's. */
+/** The member of this name and kind, made if the name is free, with its owner. A refusal comes before the first write. */
 export function addMember(
   db: Database,
   time: number,
-  { name, kind }: Pick<Add, 'name' | 'kind'>,
+  { name, kind, owner }: Pick<Add, 'name' | 'kind' | 'owner'>,
 ): { ok: true; isNew: boolean; member: MemberRow } | { ok: false; refusal: Refusal } {
   const taken = nameTaken(db, name)
   if (taken && taken.kind !== kind) {
     return refuse('conflict', `${name} is ${taken.inWords}, not a ${kind}.`, 'Choose another name.')
   }
+  if (kind === 'human' && owner !== undefined) return refuseOwnerOfHuman(name)
+  const owned = typeof owner === 'string' ? humanMeant(db, owner) : undefined
+  if (owned && !owned.ok) return owned
   if (!taken) db.run('insert into member (name, kind, created_at) values (?, ?, ?)', name, kind, time)
-  return { ok: true, isNew: !taken, member: memberMeant(db, name)! }
+  const member = memberMeant(db, name)!
+  if (owner !== undefined) db.run('update member set owner = ? where id = ?', owned?.human.id ?? null, member.id)
+  return { ok: true, isNew: !taken, member }
 }
 
 /** Says to which human a machine belongs, or to nobody. */
 export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(db, command.name)
-  if (member.kind === 'human') {
-    return refuse('invalid', `${member.name} is a human, so nobody owns it.`, 'Owners are for machines.')
-  }
+  if (member.kind === 'human') return refuseOwnerOfHuman(member.name)
   if (command.owner === null) {
     db.run('update member set owner = null where id = ?', member.id)
     return done<Own>({ name: member.name, owner: null })
@@ -43,6 +46,10 @@ export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
   if (!owner.ok) return owner
   db.run('update member set owner = ? where id = ?', owner.human.id, member.id)
   return done<Own>({ name: member.name, owner: owner.human.name })
+}
+
+function refuseOwnerOfHuman(name: string): { ok: false; refusal: Refusal } {
+  return refuse('invalid', `${name} is a human, so nobody owns it.`, 'Owners are for machines.')
 }
 
 /** The human whom a typed name means; a refusal that says what to do when there is none. */

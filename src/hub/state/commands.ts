@@ -31,7 +31,13 @@ export type Command =
       /** How long the member's earlier token goes on once the code was used. */
       overlapS?: number
     }
-  | { type: 'member.add'; name: string; kind: MemberKind }
+  | {
+      type: 'member.add'
+      name: string
+      kind: MemberKind
+      /** The human to whom the machine belongs; null for nobody. Without it, what was said before stays. */
+      owner?: string | null
+    }
   | { type: 'member.own'; name: string; owner: string | null }
   | { type: 'member.rename'; name: string; to: string }
   | { type: 'member.revoke'; name: string }
