@@ -74,6 +74,15 @@ export class Connection {
 }
 
 /** Throws unless the answer is a 2xx: a refusal is quick, and must not pass for speed. */
-export function expectSuccess({ status, body }: Answer): void {
-  if (status < 200 || status > 299) throw new Error(`A server answered ${status}: ${body.slice(0, 300)}`)
+export function expectSuccess(answer: Answer): void {
+  if (answer.status < 200 || answer.status > 299) throw unexpected(answer)
+}
+
+/** Throws unless a send was stored as a new message, for every one it was sent to. */
+export function expectStored(answer: Answer): void {
+  if (answer.status !== 201 || answer.body.includes('"refused"')) throw unexpected(answer)
+}
+
+function unexpected({ status, body }: Answer): Error {
+  return new Error(`A server answered ${status}: ${body.slice(0, 300)}`)
 }

@@ -1,6 +1,6 @@
 // A closed-loop load generator: each connection sends its next request when the answer to the last one is complete.
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Answer, Connection, expectSuccess } from './connection.ts'
+import { type Answer, Connection, expectStored } from './connection.ts'
 
 export interface LoadResult {
   requests: number
@@ -18,11 +18,11 @@ export interface Load {
   seconds: number
   /** Seconds of the same load before measuring starts. */
   warmUpSeconds?: number
-  /** The next request of connection 0, 1, …, whole, as bytes on the wire. */
+  /** The next send of connection 0, 1, …, whole, as bytes on the wire. */
   next: (connection: number) => string
 }
 
-/** Throws when a server answers anything but a 2xx. */
+/** Throws when a server answers a send with anything but 201. */
 export async function runLoad({ port, connections, seconds, warmUpSeconds = 1, next }: Load): Promise<LoadResult> {
   const latencies: number[] = []
   let measuring = false
@@ -61,7 +61,7 @@ export async function runLoad({ port, connections, seconds, warmUpSeconds = 1, n
   }
 }
 
-/** Sends `count` requests over `connections` connections, as fast as they are answered. */
+/** Sends `count` messages over `connections` connections, as fast as they are answered. */
 export async function sendAll(
   port: number,
   connections: number,
@@ -72,7 +72,7 @@ export async function sendAll(
   const opened = await Promise.all(Array.from({ length: connections }, () => Connection.open(port)))
   await Promise.all(
     opened.map(async (connection, index) => {
-      while (left-- > 0) expectSuccess(await connection.ask(next(index)))
+      while (left-- > 0) expectStored(await connection.ask(next(index)))
       connection.close()
     }),
   )
@@ -105,15 +105,14 @@ function drive(connection: Connection, { next, isStopped, onAnswer }: Driver): P
       connection.send(next(), take, reject)
     }
     const take = (answer: Answer) => {
-      onAnswer(performance.now() - sentAt)
-      if (answer.status !== 200 && answer.status !== 201) {
-        try {
-          expectSuccess(answer)
-        } catch (error) {
-          reject(error)
-          return
-        }
+      const ms = performance.now() - sentAt
+      try {
+        expectStored(answer)
+      } catch (error) {
+        reject(error)
+        return
       }
+      onAnswer(ms)
       if (!isStopped()) return send()
       connection.close()
       resolve()

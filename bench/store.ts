@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { databaseFile } from '../src/hub/hub.ts'
 import type { Command, Outcome } from '../src/hub/state/commands.ts'
 import { State } from '../src/hub/state/state.ts'
+import { formatCursor } from '../src/protocol/events.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { hashJoinCode, mintJoinCode } from '../src/protocol/join-code.ts'
 import { hashToken, mintToken, parseToken } from '../src/protocol/token.ts'
@@ -56,6 +57,22 @@ export class Store implements Disposable {
       const ids = sends.map(({ id }) => id)
       this.#apply(acked ? [...sends, { type: 'inbox.ack', by: recipient, ids }] : sends)
     }
+  }
+
+  /** Stores `count` messages from one to another who acks each for itself: a receipt for every one, each at its own seq. */
+  addReceipts(from: Member, to: Member, count: number): void {
+    const sender = this.#ids.get(from.name)!
+    const recipient = this.#ids.get(to.name)!
+    const commands = Array.from({ length: count }, newMessageId).flatMap((id): Command[] => [
+      { type: 'message.send', id, by: sender, to: [to.name], body: 'received' },
+      { type: 'inbox.ack', by: recipient, ids: [id] },
+    ])
+    this.#apply(commands)
+  }
+
+  /** The cursor before everything that happened here. */
+  get start(): string {
+    return formatCursor({ epoch: this.#state.position.epoch, seq: 0 })
   }
 
   #apply(commands: Command[]): Outcome[] {

@@ -183,12 +183,12 @@ describe('who is slow', () => {
   })
 
   test('a reader who never reads is cut while others hear on; from its cursor a slow one reads on and misses nothing', async () => {
-    const { hub, ana, ben, count } = await hubWithBacklog({
+    const { hub, ana, ben, start, count } = await hubWithBacklog({
       timeouts: { streamDrainMs: 800 },
       limits: { streamsPerToken: 1 },
     })
     const other = await hub.join('seanclaude')
-    const stalled = openStream(hub, ben)
+    const stalled = openStream(hub, ben, start)
     await once(stalled, 'readable')
     const listener = await new Listener(other.client).opened()
 
@@ -213,8 +213,8 @@ describe('who is slow', () => {
   })
 
   test('a reader who never reads does not hold up a hub that stops', async () => {
-    const { hub, ben } = await hubWithBacklog({ timeouts: { streamDrainMs: 60_000 } })
-    const stalled = openStream(hub, ben)
+    const { hub, ben, start } = await hubWithBacklog({ timeouts: { streamDrainMs: 60_000 } })
+    const stalled = openStream(hub, ben, start)
     await once(stalled, 'readable')
     // Nothing tells from outside when the line is full and the hub waits; filling it takes a few ms.
     await delay(200)
@@ -240,15 +240,19 @@ async function dripInto(socket: Socket, text: string): Promise<void> {
   }
 }
 
-/** A hub on which `ben` has more unread than the buffers of the kernel and of a stream hold as events. */
+/**
+ * A hub on which `ben` has more receipts, from the cursor `start` on, than the buffers of the kernel and of a stream hold.
+ * Receipts, because an inbox takes no more than 10,000 unread messages.
+ */
 async function hubWithBacklog(config: Record<string, unknown>) {
   const dataDir = join(tempDir('hub'), 'data')
-  const count = 40_000
+  const count = 35_000
   const store = new Store(dataDir)
   const [ana, ben] = store.addMembers(2)
-  store.addMessages(ana!, ben!, count, false)
+  store.addReceipts(ben!, ana!, count)
+  const { start } = store
   store[Symbol.dispose]()
-  return { hub: await startHub({ dataDir, config }), ana: ana!.token, ben: ben!.token, count }
+  return { hub: await startHub({ dataDir, config }), ana: ana!.token, ben: ben!.token, start, count }
 }
 
 /** A stream of which nothing has been read. */
@@ -280,7 +284,7 @@ async function readEvents(socket: Socket, options: { until?: number; pauseMs?: n
     text += (chunk as Buffer).toString('utf8')
     const whole = text.lastIndexOf('\n\n')
     if (whole < 0) continue
-    for (const match of text.slice(0, whole).matchAll(/id: (\S+)\r?\nevent: inbox\ndata: \{"seq":(\d+)/g)) {
+    for (const match of text.slice(0, whole).matchAll(/id: (\S+)\r?\nevent: receipt\ndata: \{"seq":(\d+)/g)) {
       cursor = match[1]
       seqs.push(Number(match[2]))
     }

@@ -1,6 +1,6 @@
 import type { Bench } from '../bench.ts'
 import { comparison, elapsedMs, timeInTurn } from '../compare.ts'
-import { Connection, expectSuccess } from '../connection.ts'
+import { Connection, expectStored } from '../connection.ts'
 import { quantile } from '../load.ts'
 import { sendsOf } from '../messages.ts'
 import type { Process } from '../processes.ts'
@@ -40,7 +40,7 @@ async function openSender({ port }: Process, sender: Member) {
   const connection = await Connection.open(port)
   const next = sendsOf(sender, 'all')
   return {
-    time: () => elapsedMs(async () => expectSuccess(await connection.ask(next()))),
+    time: () => elapsedMs(async () => expectStored(await connection.ask(next()))),
     close: () => connection.close(),
   }
 }

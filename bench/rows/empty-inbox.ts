@@ -6,6 +6,9 @@ import { startHub } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 
+/** Among how many the unread messages are spread: one inbox takes no more than 10,000. */
+const others = 100
+
 /** Reading an inbox in which nothing is unread, on a hub with much history against one with little. */
 export async function emptyInbox(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 100 } : { rounds: 7, count: 400 }
@@ -31,13 +34,13 @@ export async function emptyInbox(bench: Bench): Promise<Row[]> {
   ]
 }
 
-/** A hub that holds `stored` messages: half were the reader's and are read, half lie unread with another member. */
+/** A hub that holds `stored` messages: half were the reader's and are read, half lie unread with others. */
 async function startWith(bench: Bench, stored: number) {
   bench.say(`storing ${inWords(stored)} messages`)
   const dataDir = bench.freshPath('hub')
-  const [, reader] = bench.makeStore(dataDir, 3, (store, [sender, reader, other]) => {
+  const [, reader] = bench.makeStore(dataDir, 2 + others, (store, [sender, reader, ...rest]) => {
     store.addMessages(sender!, reader!, stored / 2, true)
-    store.addMessages(sender!, other!, stored / 2, false)
+    for (const other of rest) store.addMessages(sender!, other, stored / 2 / others, false)
   }) as [Member, Member]
   const hub = await startHub(dataDir)
   const connection = await Connection.open(hub.port)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bench } from '../bench.ts'
 import { comparison, elapsedMs, type Pair, timeInTurn } from '../compare.ts'
-import { Connection, expectSuccess } from '../connection.ts'
+import { Connection, expectStored } from '../connection.ts'
 import { quantile } from '../load.ts'
 import { sendsOf } from '../messages.ts'
 import type { Process } from '../processes.ts'
@@ -55,7 +55,7 @@ async function openHop({ port }: Process, sender: Member, recipient: Member) {
       let answered: Promise<void> = Promise.resolve()
       const ms = await elapsedMs(() => {
         const event = stream.next(id)
-        answered = connection.ask(send).then(expectSuccess)
+        answered = connection.ask(send).then(expectStored)
         return Promise.race([event, answered.then(() => event)])
       })
       await answered

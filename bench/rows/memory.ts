@@ -3,7 +3,7 @@ import type { Bench, Pairing } from '../bench.ts'
 import { sendAll } from '../load.ts'
 import type { Row } from '../row.ts'
 import { Stream } from '../stream.ts'
-import { sendsInCircle } from './sends.ts'
+import { sendsAround } from './sends.ts'
 
 /** Resident memory of the hub, against that of the plain server under the same load. */
 export async function memory(bench: Bench): Promise<Row[]> {
@@ -22,7 +22,7 @@ export async function memory(bench: Bench): Promise<Row[]> {
   }
   await using pairing = await bench.startPairing(128)
   for (const { port } of [pairing.hub, pairing.plain]) {
-    await sendAll(port, 32, messages, sendsInCircle(pairing.members))
+    await sendAll(port, 32, messages, sendsAround(pairing.members))
   }
   rows.push(await memoryRow(bench, `hub memory after ${messages / 1000} k messages`, pairing, 160))
   return rows

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Bench } from '../bench.ts'
 import { elapsedMs } from '../compare.ts'
-import { Connection, expectSuccess } from '../connection.ts'
+import { Connection, expectStored } from '../connection.ts'
 import { startHub, startYardstick } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
-import { compareSends, sendsInCircle } from './sends.ts'
+import { compareSends, sendsAround } from './sends.ts'
 
 /** How much longer every fsync takes, in µs. */
 const delayUs = 2000
@@ -31,7 +31,7 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
   await using hub = await startHub(dataDir, env)
   await using plain = await startYardstick('append-log.ts', [bench.freshPath('append-log')], env)
   for (const { port } of [hub, plain]) {
-    if (!(await isSlowed(port, () => sendsInCircle(members)(0)))) {
+    if (!(await isSlowed(port, () => sendsAround(members)(0)))) {
       return [{ ...row, skipped: 'LD_PRELOAD slows no fsync of this Node' }]
     }
   }
@@ -41,7 +41,7 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
 /** Whether a lone send takes as long as the delay at least: a shim that does nothing must not pass for a fast hub. */
 async function isSlowed(port: number, next: () => string): Promise<boolean> {
   const connection = await Connection.open(port)
-  const ms = await elapsedMs(async () => expectSuccess(await connection.ask(next())))
+  const ms = await elapsedMs(async () => expectStored(await connection.ask(next())))
   connection.close()
   return ms >= delayUs / 1000
 }
