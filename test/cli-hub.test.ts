@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { joinCodePattern } from '../src/protocol/join-code.ts'
@@ -156,6 +157,15 @@ describe('invite', () => {
 })
 
 describe('hub', () => {
+  test('with a store of a newer program exits 1: trying again later would not help', async () => {
+    const data = tempDir('newer')
+    const store = new DatabaseSync(join(data, 'hub.db'))
+    store.exec('pragma user_version = 999')
+    store.close()
+    const ran = await run(['hub', '--port', '0', '--data', data], { node: hubNode })
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining('schema 999') })
+  })
+
   test.for(['hub', 'demo'])(
     '%s under a Node that is too old ends with one clear sentence',
     async (command, context) => {

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { exit, fail } from './output.ts'
 
 /** The oldest Node that has the SQLite the hub needs. */
 const hubNode = 24
@@ -25,7 +26,13 @@ export function hubCommand(): Command {
       }) => {
         requireHubNode()
         const { runHub } = await import('../hub/serve.ts').catch(noHubHere)
-        await runHub({ ...flags, logLevel })
+        try {
+          await runHub({ ...flags, logLevel })
+        } catch (error) {
+          fail(error, false)
+          // Not 75, whatever the error: a store that cannot be used is no better in a moment.
+          process.exitCode = exit.refused
+        }
       },
     )
 }
