@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { version } from '../src/protocol/version.ts'
 import type { TestMember } from './support/hub.ts'
-import { run } from './support/program.ts'
+import { cleanEnv, machineNode, program, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
 
@@ -46,6 +48,15 @@ describe('help and usage', () => {
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr.replaceAll(/\s+/g, ' ')).toContain(why)
     expect(stderr).toContain('--help')
+  })
+
+  test('a reader who leaves is no error', async () => {
+    const child = spawn(machineNode, [program, '--help'], { env: cleanEnv() })
+    child.stdout.destroy()
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', chunk => (stderr += chunk))
+    expect(await once(child, 'close')).toEqual([0, null])
+    expect(stderr).toBe('')
   })
 
   test('version is that of the package, alone or as JSON', async () => {

@@ -58,6 +58,13 @@ program.addCommand(versionCommand())
 // Commander does not hand these down to commands that were made elsewhere.
 for (const command of program.commands) command.exitOverride().showHelpAfterError('Add --help to see how it is used.')
 
+// Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', () => {
+    if (process.argv[2] !== 'mcp') process.exit()
+  })
+}
+
 try {
   await program.parseAsync()
 } catch (error) {
