@@ -12,7 +12,7 @@ import {
 } from '../../test/support/hostile-text.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 import { visible } from '../text/visible.ts'
-import { type InboxText, inboxText, maxAnswerBytes, notice, quote } from './inbox-text.ts'
+import { type InboxText, inboxText, notice, quote } from './inbox-text.ts'
 
 const now = Date.parse('2026-11-22T15:00:00.000Z')
 
@@ -74,7 +74,7 @@ To answer, call claude_net_send with reply_to set to the id; what you write in c
       `the whole text (24000 bytes) is in /home/sean/.claude-net/inbox/${long.id}.txt. It begins:\n> €\\u{0007}`,
     )
     expect(text).toContain('\n1 more unread.')
-    expect(Buffer.byteLength(text)).toBeLessThan(maxAnswerBytes)
+    expect(Buffer.byteLength(text)).toBeLessThan(40_000)
   })
 
   test('never has more bytes than allowed, shows the oldest without a gap, and counts the rest exactly', () => {
@@ -84,7 +84,7 @@ To answer, call claude_net_send with reply_to set to the id; what you write in c
       fc.property(lengths, units, fc.nat(1000), (sizes, unit, beyond) => {
         const messages = sizes.map((size, n) => message(n, unit.repeat(Math.ceil(size / Buffer.byteLength(unit)))))
         const { text, shown, cut } = textOf(messages, messages.length + beyond)
-        expect(Buffer.byteLength(text)).toBeLessThan(maxAnswerBytes)
+        expect(Buffer.byteLength(text)).toBeLessThan(40_000)
         expect(text.isWellFormed()).toBe(true)
         expect(shown.length).toBeGreaterThan(0)
         expect(shown).toEqual(messages.slice(0, shown.length))
