@@ -259,3 +259,41 @@ test('one tool call is one message, however often it is made, with the hub there
     { id: idIn(kept[0]!.text), body: 'two' },
   ])
 })
+
+test('a send without an answer is kept when its session or command ends, and goes out later under its id, once', async () => {
+  const { hub, ada, bob } = await setting()
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.closeAllConnections())
+  onTestFinished(() => void silent.close())
+  await once(silent, 'listening')
+  reachAt(ada, new URL(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`))
+
+  const session = await ada.mcp()
+  const asked = once(silent, 'request')
+  const unanswered = session.call('send', { to: 'bob', message: 'from a session' }).catch(() => {})
+  await asked
+  await session.close()
+  await unanswered
+  await until('the session has kept it', () => files(ada).length === 1)
+
+  const command = spawn(machineNode, [program, 'send', 'bob', 'from a command'], { env: cleanEnv(ada.env) })
+  await until('the command has kept it', () => files(ada).length === 2)
+  await once(command, 'exit')
+
+  reachAt(ada, hub.url)
+  await ada.run(['inbox'])
+  expect((await read(bob)).map(({ body }) => body)).toEqual(['from a session', 'from a command'])
+})
+
+test('what a hub refuses at the door, for the address or the path, costs no kept message', async () => {
+  const { hub, ada, bob } = await setting()
+  await hub.stop()
+  await keep(ada, 'bob', ['one'])
+  await hub.start()
+  reachAt(ada, new URL(`http://not-ours.localhost:${hub.port}`))
+  await ada.run(['inbox'])
+  expect(files(ada)).toHaveLength(1)
+  reachAt(ada, hub.url)
+  await ada.run(['inbox'])
+  expect((await read(bob)).map(({ body }) => body)).toEqual(['one'])
+})

@@ -30,7 +30,7 @@ export function historyCommand(): Command {
       print({ json }, answer, () => {
         if (answer.messages.length === 0) return 'Nothing found.'
         const oldest = answer.messages.at(-1)!.message.seq
-        const more = answer.messages.length === Number(limit) ? [`Older ones: --before ${oldest}`] : []
+        const more = answer.more ? [`Older ones: --before ${oldest}`] : []
         return [...answer.messages.map(entry => inWords(entry, client.now())), ...more].join('\n\n')
       })
       client.close()
@@ -54,7 +54,7 @@ function receiptInWords(receipt: Receipt, now: number): string {
     case 'fetched':
       return `  ${name}: fetched by session ${fetchedBySession} ${when(fetchedAt)}`
     case 'expired':
-      return `  ${name}: expired ${when(expiredAt)}, unread`
+      return `  ${name}: expired ${when(expiredAt)}, ${fetchedAt ? `fetched by session ${fetchedBySession} but not acked` : 'never fetched'}`
     case 'refused':
       return `  ${name}: refused, ${visibleLine(reason ?? '', 200)}`
     case 'stored':

@@ -15,15 +15,19 @@ export function inboxCommand(): Command {
     .option('--json', 'print JSON')
     .action(async ({ limit, ack, json }: { limit?: number; ack?: boolean; json?: boolean }) => {
       const { client, outbox } = openMachine()
-      const answer = await client.call(api.readInbox, { query: { limit } })
-      print({ json }, answer, () => inboxForTerminal(answer, client.now()))
-      const ids = answer.messages.map(({ id }) => id)
-      // What was printed is in the pipe or on the screen: only now was it given to anyone.
-      if (ids.length > 0) await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}` } })
-      if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids } })
-      // Last: what waits to be sent holds up neither reading nor acking.
-      await outbox.drain()
-      client.close()
+      // Beside, not before: what waits to be sent holds up neither reading nor acking, nor the other way round.
+      const drained = outbox.drain()
+      try {
+        const answer = await client.call(api.readInbox, { query: { limit } })
+        print({ json }, answer, () => inboxForTerminal(answer, client.now()))
+        const ids = answer.messages.map(({ id }) => id)
+        // What was printed is in the pipe or on the screen: only now was it given to anyone.
+        if (ids.length > 0) await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}` } })
+        if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids } })
+      } finally {
+        await drained
+        client.close()
+      }
     })
 }
 

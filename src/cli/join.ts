@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import { runningSessions } from '../claude/sessions.ts'
 import { findClaude, plannedChanges, register } from '../claude/settings.ts'
-import { replaceFile } from '../client/files.ts'
 import { Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
+import { replaceFile } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { MemberName } from '../protocol/names.ts'
@@ -95,7 +96,11 @@ async function exchangeCode(home: Home, hub: URL, code: string, { machine, human
   if (!name.success)
     throw new ClaudeNetError('invalid', `--machine: ${name.error.issues[0]!.message}`, 'Use the name of the invite.')
   const role: Role = human ? 'human' : 'machine'
-  const minted = `${home.tokenFile}.joining`
+  // Found out now, not after the code is spent.
+  home.readConfig()
+  // Of this code alone: a token that belongs to another exchange is not this one's.
+  const exchange = createHash('sha256').update(`${hub.origin} ${code}`).digest('hex').slice(0, 12)
+  const minted = `${home.tokenFile}.joining-${exchange}`
   const earlier = existsSync(minted) ? readFileSync(minted, 'utf8').trim() : ''
   const token = parseToken(earlier)?.role === role ? earlier : mintToken(role)
   replaceFile(minted, `${token}\n`, 0o600)

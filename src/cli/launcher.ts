@@ -12,8 +12,8 @@ import {
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { replaceFile } from '../client/files.ts'
 import type { Home } from '../client/home.ts'
+import { replaceFile } from '../disk/replace-file.ts'
 
 /** Where the command is linked so that people can type it. */
 export function defaultBinDir(): string {

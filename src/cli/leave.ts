@@ -1,11 +1,8 @@
-import { rmSync } from 'node:fs'
 import { Command } from 'commander'
 import { runningSessions } from '../claude/sessions.ts'
 import { findClaude, unregister } from '../claude/settings.ts'
 import { Home } from '../client/home.ts'
-import { HubClient } from '../client/hub-client.ts'
-import { Outbox } from '../client/outbox.ts'
-import { DirectTransport } from '../client/transport/direct.ts'
+import { waitingIn } from '../client/outbox.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { count } from '../text/spans.ts'
 import { defaultBinDir, unlinkLauncher } from './launcher.ts'
@@ -32,11 +29,11 @@ export function leaveCommand(): Command {
       const claude = findClaude()
       const wasRegistered = claude ? unregister(claude) : false
       unlinkLauncher(home, options.bin ?? defaultBinDir())
-      rmSync(home.dir, { recursive: true })
+      const isGone = home.remove()
       const sessions = wasRegistered ? runningSessions() : []
       print(options, { left: name, home: home.dir, sessions }, () =>
         [
-          `${name} has left: ${home.dir} is gone${wasRegistered ? ', and so is the registration in Claude Code' : ''}.`,
+          `${name} has left: ${isGone ? `${home.dir} is gone` : `what join made in ${home.dir} is gone, the rest stays`}${wasRegistered ? ', and so is the registration in Claude Code' : ''}.`,
           `Its inbox waits on the hub, and its token should be ended there. The admin renews both with: claude-net invite ${name}`,
           ...sessions.map(({ pid, cwd }) => `Restart Claude Code, process ${pid}${cwd ? ` in ${cwd}` : ''}.`),
         ].join('\n'),
@@ -45,8 +42,7 @@ export function leaveCommand(): Command {
 }
 
 function refuseToLose(home: Home, { force }: LeaveOptions): void {
-  const nowhere = new HubClient({ transport: new DirectTransport(new URL('http://localhost')) })
-  const waiting = new Outbox(home, nowhere).waiting().length
+  const waiting = waitingIn(home).length
   if (waiting === 0 || force) return
   throw new ClaudeNetError(
     'conflict',

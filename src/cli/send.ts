@@ -27,6 +27,14 @@ export function sendCommand(): Command {
       const { client, outbox } = openMachine()
       const body = words.length === 1 && words[0] === '-' ? await readAll(process.stdin) : words.join(' ')
       const names = to.split(',')
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.once(signal, () => {
+          const isKept = outbox.keepUnderWay() > 0
+          if (isKept)
+            process.stderr.write('claude-net: not answered yet, so it is kept; it goes out when the hub answers.\n')
+          process.exit(exit.unreachable)
+        })
+      }
       const sent = await outbox.send({
         id: options.id,
         to: names.length === 1 ? to : names,

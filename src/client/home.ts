@@ -1,11 +1,11 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { MemberName } from '../protocol/names.ts'
 import { parseToken } from '../protocol/token.ts'
-import { replaceFile } from './files.ts'
 
 /** Where the hub answers when config.json does not say: the host's bridge address, as containers see it. */
 const defaultHub = 'http://10.0.3.1:3500'
@@ -70,6 +70,17 @@ export class Home {
   make(): void {
     mkdirSync(this.dir, { recursive: true, mode: 0o700 })
     chmodSync(this.dir, 0o700)
+  }
+
+  /** Removes what join and the client made here, and the directory if nothing else is in it. Answers whether that is gone. */
+  remove(): boolean {
+    const ours = /^(config\.json|token(\.joining-[0-9a-f]+)?|claude-net\.mjs(\.new)?|bin|outbox|inbox|run)$/
+    for (const entry of readdirSync(this.dir)) {
+      if (ours.test(entry)) rmSync(join(this.dir, entry), { recursive: true })
+    }
+    if (readdirSync(this.dir).length > 0) return false
+    rmdirSync(this.dir)
+    return true
   }
 
   /** Reads config.json. Undefined when there is none; throws `invalid` when it is broken, naming the key. */

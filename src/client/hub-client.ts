@@ -48,7 +48,7 @@ export class HubClient {
 
   /**
    * Calls one route. Throws what the hub refused as it said it; `unavailable` when no answer came (the hub may have done what
-   * was asked); `internal` when what answers is no hub.
+   * was asked, or what answers is no hub).
    */
   async call<R extends Route>(route: R, request: RequestOf<R> = {}): Promise<AnswerOf<R>> {
     const signal = AbortSignal.timeout(this.#timeoutMs)
@@ -78,12 +78,16 @@ export class HubClient {
     opened?: () => void
   }): AsyncGenerator<StreamEvent & { cursor?: string }> {
     const { session, cursor, signal, opened } = options
-    const response = await this.transport.request({
-      method: 'GET',
-      path: pathOf(api.events, { query: { session } }),
-      headers: this.#headers(cursor === undefined ? {} : { 'last-event-id': cursor }),
-      signal,
-    })
+    const noAnswer = new AbortController()
+    const timer = setTimeout(() => noAnswer.abort(new DOMException('no answer', 'TimeoutError')), this.#timeoutMs)
+    const response = await this.transport
+      .request({
+        method: 'GET',
+        path: pathOf(api.events, { query: { session } }),
+        headers: this.#headers(cursor === undefined ? {} : { 'last-event-id': cursor }),
+        signal: AbortSignal.any([signal, noAnswer.signal]),
+      })
+      .finally(() => clearTimeout(timer))
     if (!isSuccess(response))
       throw refusal(response, await readText(response, this.transport.label), this.transport.label)
     opened?.()

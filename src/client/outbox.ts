@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { basename, dirname, join } from 'node:path'
 import lockfile from 'proper-lockfile'
 import * as z from 'zod'
+import { replaceFile, syncDirectory } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
 import { MessageId, newMessageId } from '../protocol/ids.ts'
-import { type SendAnswer, SendRequest } from '../protocol/messages.ts'
-import { replaceFile, syncDirectory } from './files.ts'
+import { maxBodyBytes, type SendAnswer, SendRequest, tooLarge } from '../protocol/messages.ts'
 import type { Home } from './home.ts'
 import type { HubClient } from './hub-client.ts'
 
-/** How long a dead drainer's lock stands in the way, in ms. A live one touches it every third of that. */
+/** How long a dead drainer's lock stands in the way, in ms. A live one touches it every half of that. */
 const staleLockMs = 10_000
 
 /** What came of a send: the hub's answer, or that it is kept and why. */
@@ -48,6 +48,8 @@ export class Outbox {
   readonly #client: HubClient
   /** The end of this process's queue: sends leave one after the other, so that none overtakes one that is being kept. */
   #turn: Promise<unknown> = Promise.resolve()
+  /** Sends of this process that are neither answered nor kept yet, in order. */
+  readonly #underWay = new Set<Kept>()
 
   constructor(home: Home, client: HubClient) {
     this.#home = home
@@ -57,7 +59,15 @@ export class Outbox {
   /** Sends, or keeps what no hub answered. Throws what is malformed or what the hub refused; then nothing is kept. */
   async send(request: SendRequest): Promise<Sent> {
     const kept = wellFormed({ ...request, id: request.id ?? newMessageId() })
-    return this.#inTurn(() => this.#sendOrKeep(kept))
+    this.#underWay.add(kept)
+    return this.#inTurn(() => this.#sendOrKeep(kept)).finally(() => this.#underWay.delete(kept))
+  }
+
+  /** Keeps every send that has no answer yet, at once: for a process that is about to end. Answers how many. */
+  keepUnderWay(): number {
+    const count = this.#underWay.size
+    for (const request of this.#underWay) this.#keep(request)
+    return count
   }
 
   /**
@@ -70,7 +80,7 @@ export class Outbox {
 
   /** The files that wait, oldest first. */
   waiting(): string[] {
-    return list(this.#home.outboxDir)
+    return waitingIn(this.#home)
   }
 
   /** Refusals that nobody was told of yet. Each is told once, to whoever asks first. */
@@ -147,6 +157,7 @@ export class Outbox {
   }
 
   #keep(request: Kept): void {
+    this.#underWay.delete(request)
     mkdirSync(this.#home.outboxDir, { recursive: true, mode: 0o700 })
     const last = Number(this.waiting().at(-1)?.split('-')[0] ?? 0)
     const file = `${String(last + 1).padStart(12, '0')}-${request.id}.json`
@@ -221,9 +232,16 @@ export class Outbox {
   }
 }
 
+/** The files that wait in a home's outbox, oldest first. */
+export function waitingIn(home: Home): string[] {
+  return list(home.outboxDir)
+}
+
 /** Checked before it is sent or kept: a kept message that turns out malformed would be refused when nobody waits any more. */
 function wellFormed(request: Kept): Kept {
   const result = Kept.safeParse(request)
+  const bytes = Buffer.byteLength(request.body)
+  if (result.success && bytes > maxBodyBytes) throw tooLarge(bytes)
   if (result.success) return result.data
   const [issue] = result.error.issues
   throw new ClaudeNetError(

@@ -1,9 +1,9 @@
-import { chmodSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../disk/replace-file.ts'
 import { hashToken, mintToken, parseToken, sameHash } from '../protocol/token.ts'
 import type { Hub } from './hub.ts'
 import { tokenById } from './state/query-members.ts'
-import { writeDurably } from './write-durably.ts'
 
 export const adminTokenFile = 'admin.token'
 
@@ -16,8 +16,7 @@ export async function ensureAdminToken(hub: Hub, dataDir: string): Promise<void>
   const token = readToken(path) ?? mintToken('admin')
   const { id } = parseToken(token)!
   const hash = hashToken(token)
-  writeDurably(path, `${token}\n`)
-  chmodSync(path, 0o600)
+  replaceFile(path, `${token}\n`, 0o600)
   const known = tokenById(hub.state.db, id)
   if (known && sameHash(known.hash, hash)) return
   await hub.submit({ type: 'admin.token', tokenId: id, tokenHash: hash.toString('base64') })

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
+import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
 import { ensureAdminToken } from './admin-token.ts'
@@ -12,7 +13,6 @@ import { lockDataDirectory } from './lock.ts'
 import { Audit, auditFile } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
-import { writeDurably } from './write-durably.ts'
 
 /** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor starts the hub anew, from what is on disk. */
 const storageExit = 70
@@ -67,7 +67,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     })
     const url = localUrl(server.server.address() as AddressInfo)
     const urlFile = join(config.data, hubUrlFile)
-    writeDurably(urlFile, `${url}\n`)
+    replaceFile(urlFile, `${url}\n`, 0o600)
     cleanup.push(() => rmSync(urlFile, { force: true }))
     log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
     return { url, close, [Symbol.asyncDispose]: close }

@@ -52,6 +52,8 @@ export async function serveMcp(home: Home): Promise<void> {
 
   await ended
   await Promise.race([Promise.all([readState.close(), opened?.heartbeat.stop()]), delay(leaveMs)])
+  // A send without an answer may have reached the hub or not. Under its id it can go out again.
+  opened?.machine.outbox.keepUnderWay()
   process.exit(0)
 }
 

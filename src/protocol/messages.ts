@@ -1,8 +1,18 @@
 import * as z from 'zod'
+import { ClaudeNetError } from './errors.ts'
 import { MessageId } from './ids.ts'
 
 /** Most bytes of UTF-8 that the text of one message may have. */
 export const maxBodyBytes = 32 * 1024
+
+/** The refusal of a text of `bytes` bytes. */
+export function tooLarge(bytes: number): ClaudeNetError {
+  return new ClaudeNetError(
+    'too_large',
+    `The message has ${bytes} bytes; ${maxBodyBytes} is the most.`,
+    'Send the gist, and say where the rest is.',
+  )
+}
 
 /** Most names that one send may list. A group or `all` counts as one. */
 export const maxNames = 100
@@ -131,5 +141,6 @@ export const MessageWithReceipts = z.object({
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>
 
-export const HistoryAnswer = z.object({ messages: z.array(MessageWithReceipts) })
+/** `more` says that there may be older ones. */
+export const HistoryAnswer = z.object({ messages: z.array(MessageWithReceipts), more: z.boolean() })
 export type HistoryAnswer = z.infer<typeof HistoryAnswer>

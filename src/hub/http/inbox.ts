@@ -11,7 +11,8 @@ export const readInbox: Handlers['readInbox'] = ({ hub, identity, query }) => {
   const messages = unreadAfter(db, identity.member, after, query.limit)
   const unread = unreadCount(db, identity.member)
   const lastSeq = messages.at(-1)?.seq ?? after
-  const more = messages.length < query.limit ? 0 : unreadCountAfter(db, identity.member, lastSeq)
+  const isAll = after === 0 && messages.length === unread
+  const more = isAll ? 0 : unreadCountAfter(db, identity.member, lastSeq)
   return { messages, unread, more, cursor: formatCursor({ epoch: position.epoch, seq: lastSeq }) }
 }
 

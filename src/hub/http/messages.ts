@@ -1,23 +1,18 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
-import { maxBodyBytes } from '../../protocol/messages.ts'
+import { maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
 import { type Hub, refused } from '../hub.ts'
 import { memberMeant, refuseUnknown } from '../state/members.ts'
 import { historyOf } from '../state/query-history.ts'
-import { messageFor } from '../state/query-messages.ts'
+import { firstOf } from '../state/query-inbox.ts'
+import { type DeliveryState, messageFor } from '../state/query-messages.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
 /** `POST /v1/messages`: 201 when stored, 200 when this id was stored before. */
 export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, reply }) => {
   const bytes = Buffer.byteLength(body.body)
-  if (bytes > maxBodyBytes) {
-    throw new ClaudeNetError(
-      'too_large',
-      `The message has ${bytes} bytes; ${maxBodyBytes} is the most.`,
-      'Send the gist, and say where the rest is.',
-    )
-  }
+  if (bytes > maxBodyBytes) throw tooLarge(bytes)
   const sent = await hub.submit({
     type: 'message.send',
     id: body.id ?? newMessageId(),
@@ -49,8 +44,7 @@ export const getMessage: Handlers['getMessage'] = ({ hub, identity, params }) =>
       'Check the id; it stands in what claude_net_send answered and in your inbox.',
     )
   }
-  const receipts = found.deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) }))
-  return { message: found.message, receipts }
+  return { message: found.message, receipts: toReceipts(hub, found.deliveries) }
 }
 
 /** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */
@@ -60,15 +54,16 @@ export const listMessages: Handlers['listMessages'] = ({ hub, identity, query })
   if (query.with !== undefined && !other) throw refused(refuseUnknown(db, query.with).refusal)
   const before = query.before ?? Number.MAX_SAFE_INTEGER
   const ids = historyOf(db, identity.member, { with: other?.id, q: query.q, before, limit: query.limit })
+  const found = ids.map(id => messageFor(db, identity.member, id)!)
+  const page = firstOf(found.map(entry => ({ ...entry, body: entry.message.body })))
   return {
-    messages: ids.map(id => {
-      const { message, deliveries } = messageFor(db, identity.member, id)!
-      return {
-        message,
-        receipts: deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) })),
-      }
-    }),
+    messages: page.map(({ message, deliveries }) => ({ message, receipts: toReceipts(hub, deliveries) })),
+    more: page.length < found.length || found.length === query.limit,
   }
+}
+
+function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {
+  return deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) }))
 }
 
 function presenceOf(hub: Hub, member: number): { online: boolean; lastSeenAt: string | null } {

@@ -67,7 +67,8 @@ export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome
   }
   const revoked = endEarlierTokens(db, invite, time)
   db.run(
-    'insert into token (id, hash, role, member, created_at) values (?, ?, ?, ?, ?)',
+    `insert into token (id, hash, role, member, created_at) values (?, ?, ?, ?, ?)
+     on conflict (id) do update set hash = excluded.hash, created_at = excluded.created_at, ends_at = null`,
     command.tokenId,
     tokenHash,
     invite.kind,

@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, fsyncSync, openSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { syncDirectory } from '../../disk/replace-file.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 
 /** SQLite before this version can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug). */
@@ -138,16 +139,6 @@ export function isDiskFull(error: unknown): boolean {
 export function sqliteCode(error: unknown): number | undefined {
   const { code, errcode } = error as { code?: unknown; errcode?: unknown }
   return code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number' ? errcode & 0xff : undefined
-}
-
-/** Makes a created or renamed entry of `directory` survive a power cut. */
-export function syncDirectory(directory: string): void {
-  const handle = openSync(directory, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
 }
 
 function refuse(what: string, hint: string): ClaudeNetError {

@@ -22,7 +22,7 @@ export interface MessageRow {
 
 // The planner would rather walk the primary key, over every message that was ever read, so these queries name their index.
 
-/** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`. */
+/** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. */
 export function unreadAfter(db: Database, member: number, afterSeq: number, limit: number): InboxMessage[] {
   const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null; handling: Handling }>(
     `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling
@@ -33,11 +33,24 @@ export function unreadAfter(db: Database, member: number, afterSeq: number, limi
     afterSeq,
     limit,
   )
-  return rows.map(row => ({
+  return firstOf(rows).map(row => ({
     ...toMessage(row),
     ...(row.handling === 'hold' && { held: true as const }),
     ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
   }))
+}
+
+/** Most bytes of texts in one answer. As JSON a text may grow to six times its size. */
+const maxPageBytes = 1024 * 1024
+
+/** The first rows, at least one, whose texts fit into one answer. */
+export function firstOf<Row extends { body: string }>(rows: Row[]): Row[] {
+  let bytes = 0
+  const end = rows.findIndex(({ body }) => {
+    bytes += Buffer.byteLength(body)
+    return bytes > maxPageBytes
+  })
+  return end < 0 ? rows : rows.slice(0, Math.max(end, 1))
 }
 
 /** How many messages `member` has neither acked nor let expire. */

@@ -1,13 +1,17 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Replaces `path` by `text`: after a crash, even of the machine, the file is the old one or the new one, never half of it. */
+/**
+ * Replaces `path` by `text`: after a crash, even of the machine, the file is the old one or the new one, never half of it.
+ * Throws, with the old file in place, when the disk is full.
+ */
 export function replaceFile(path: string, text: string, mode: number): void {
   const temporary = `${path}.${process.pid}.new`
   try {
     const handle = openSync(temporary, 'w', mode)
     try {
-      writeSync(handle, text)
+      // Not writeSync: that may write a part of the text, and says so only in its result.
+      writeFileSync(handle, text)
       fsyncSync(handle)
     } finally {
       closeSync(handle)
