@@ -1,4 +1,4 @@
-import type { McpServer } from '@modelcontextprotocol/server'
+import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
 import * as z from 'zod'
 import type { Machine } from '../client/machine.ts'
 import { api } from '../protocol/api.ts'
@@ -9,7 +9,7 @@ import { ackByIds, readInboxText } from './inbox-tool.ts'
 import { descriptions } from './instructions.ts'
 import { machinesText } from './machines-tool.ts'
 import type { ReadState } from './read-state.ts'
-import { errorResult, textResult } from './result.ts'
+import { errorResult, errorText, textResult } from './result.ts'
 import { sentText } from './send-tool.ts'
 
 export interface ToolContext {
@@ -75,17 +75,18 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
       _meta: alwaysLoad,
     },
-    ({ limit, ack }, { mcpReq }) =>
-      answer(machine, readState, async opened => {
+    async ({ limit, ack }, { mcpReq }) => {
+      let shown: string[] = []
+      const answered = await answer(machine, readState, async opened => {
         if (Array.isArray(ack)) return ackByIds(opened.client, ack)
-        const { text, shown } = await readInboxText(opened, limit)
-        readState.answerShows(
-          mcpReq.id,
-          shown.map(({ id }) => id),
-          ack === true,
-        )
-        return text
-      }),
+        const read = await readInboxText(opened, limit)
+        shown = read.shown.map(({ id }) => id)
+        return read.text
+      })
+      // Last, when nothing can come between; an answer that was given up is never written, and shows nothing.
+      if (!mcpReq.signal.aborted) readState.answerShows(mcpReq.id, shown, ack === true)
+      return answered
+    },
   )
 
   server.registerTool(
@@ -101,23 +102,34 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
   )
 }
 
-/** Runs one tool: earlier acks first, so that this call's reading shows their effect; then notices; then the answer. */
-async function answer(machine: () => Machine, readState: ReadState, work: (machine: Machine) => Promise<string>) {
-  let notices: string[] = []
+/**
+ * Runs one tool: earlier acks first, so that this call's reading shows their effect. Before its answer, or its error, stand
+ * the notices: the work itself may have sent what waited.
+ */
+async function answer(
+  machine: () => Machine,
+  readState: ReadState,
+  work: (machine: Machine) => Promise<string>,
+): Promise<CallToolResult> {
+  let opened: Machine | undefined
   try {
-    const opened = machine()
+    opened = machine()
     await readState.settled()
     const text = await work(opened)
-    notices = refusedNotices(opened)
-    return textResult(...notices, text)
+    return textResult(...refusedNotices(opened), text)
   } catch (error) {
-    return errorResult(error, ...notices)
+    return errorResult(error, ...(opened ? refusedNotices(opened) : []))
   }
 }
 
+/** A notice for each refused send. Never throws: the answer that it precedes counts for more. */
 function refusedNotices({ outbox }: Machine): string[] {
-  return outbox.takeRefused().map(({ id, to, error }) => {
-    const whom = visibleLine([to].flat().join(', '), 100)
-    return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`
-  })
+  try {
+    return outbox.takeRefused().map(({ id, to, error }) => {
+      const whom = visibleLine([to].flat().join(', '), 100)
+      return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`
+    })
+  } catch (error) {
+    return [`Whether sends that waited were refused could not be read: ${errorText(error)}`]
+  }
 }

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import type { Machine } from '../client/machine.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { registerTools, type ToolContext } from './tools.ts'
+
+type Handler = (...args: unknown[]) => Promise<{ content: { text: string }[]; isError?: boolean }>
+
+/** The tools on a machine whose hub answers with `call` and whose outbox tells of `takeRefused`. */
+function start(call: () => unknown, takeRefused: () => unknown[]) {
+  const tools = new Map<string, Handler>()
+  const server = { registerTool: (name: string, _: unknown, handler: Handler) => tools.set(name, handler) }
+  const shows: unknown[] = []
+  const machine = {
+    client: { call: async () => call(), now: Date.now },
+    outbox: { takeRefused },
+    home: { inboxDir: '/' },
+  }
+  registerTools(server as never, {
+    machine: () => machine as unknown as Machine,
+    readState: {
+      settled: async () => {},
+      answerShows: (id: unknown) => shows.push(id),
+    } as unknown as ToolContext['readState'],
+    sessionSeed: 'seed',
+  })
+  return { tools, shows }
+}
+
+const inbox = () => ({ messages: [], unread: 0, more: 0, cursor: '' })
+const refused = { id: 'kept-1', to: 'nobody', error: new ClaudeNetError('not_found', 'No such member.', 'Look again.') }
+
+test('a notice about a refused send precedes an error too', async () => {
+  const failing = () => {
+    throw new ClaudeNetError('unavailable', 'The hub is away.', 'Later.')
+  }
+  const { tools } = start(failing, () => [refused])
+  const { content, isError } = await tools.get('claude_net_machines')!()
+  expect(isError).toBe(true)
+  expect(content[0]!.text).toMatch(/was refused and not sent \(to nobody, kept-1\)[\s\S]*The hub is away\./)
+})
+
+test('notices that cannot be read do not cost the answer', async () => {
+  const { tools } = start(inbox, () => {
+    throw new Error('EACCES')
+  })
+  const { content, isError } = await tools.get('claude_net_inbox')!({}, request(false))
+  expect([isError, content[0]!.text]).toEqual([undefined, expect.stringMatching(/EACCES[\s\S]*unread/i)])
+})
+
+test('an answer that was given up while it was made shows nothing', async () => {
+  const { tools, shows } = start(inbox, () => [])
+  await tools.get('claude_net_inbox')!({}, request(true, 1))
+  await tools.get('claude_net_inbox')!({}, request(false, 2))
+  expect(shows).toEqual([2])
+})
+
+function request(isGivenUp: boolean, id = 1) {
+  return { mcpReq: { id, signal: isGivenUp ? AbortSignal.abort() : new AbortController().signal } }
+}
