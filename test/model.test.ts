@@ -100,7 +100,7 @@ const commands: fc.Arbitrary<Step>[] = [
     step('time goes on and a tick comes', seconds, async (model, real) => {
       model.now += seconds * 1000
       const expired = model.tick()
-      expect(await submit(real, { type: 'clock.tick' })).toEqual({ expired })
+      expect(await submit(real, { type: 'clock.tick' })).toEqual({ expired, more: false })
     }),
   ),
   fc.integer({ min: 1, max: 5 }).map(seconds =>

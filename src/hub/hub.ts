@@ -6,7 +6,6 @@ import { type Commit, LocalJournal } from './journal/local.ts'
 import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
-import { maxExpiredPerTick } from './state/apply-clock.ts'
 import type { Command, Effects, Entry, Refusal, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/history-index.ts'
 import { lastSeenTimes, nextDue, saveLastSeen } from './state/query-members.ts'
@@ -122,10 +121,10 @@ export class Hub implements AsyncDisposable {
     if (this.#ticking) return
     this.#ticking = true
     try {
-      for (let expired = maxExpiredPerTick; expired >= maxExpiredPerTick; ) {
+      for (let more = true; more; ) {
         const due = nextDue(this.state.db)
         if (due === undefined || due > this.#now()) return
-        expired = (await this.submit({ type: 'clock.tick' })).expired
+        more = (await this.submit({ type: 'clock.tick' })).more
       }
     } catch {
       // The journal has told `onStorageError`; the next second tries again.

@@ -52,6 +52,16 @@ test(`a tick expires ${maxExpiredPerTick} messages at most, the longest due firs
   expect(tick()).toBe(0)
 })
 
+test('a tick that met nothing but read messages says that more may be due', () => {
+  const { made, ana, ben } = start()
+  const read = Array.from({ length: maxExpiredPerTick }, () => made.send(ana, 'ben', 10))
+  made.do({ type: 'inbox.ack', by: ben, ids: read })
+  made.send(ana, 'ben', 20)
+  made.time += 60_000
+  expect(made.do({ type: 'clock.tick' })).toEqual({ expired: 0, more: true })
+  expect(made.do({ type: 'clock.tick' })).toEqual({ expired: 1, more: false })
+})
+
 test('the next end is known, so that an idle hub need not tick', () => {
   const { made, ana } = start()
   expect(nextDue(made.state.db)).toBeUndefined()

@@ -7,7 +7,10 @@ type Tick = CommandOf<'clock.tick'>
 /** Most messages that one tick expires; the rest wait for the next, so that no batch holds up senders for long. */
 export const maxExpiredPerTick = 500
 
-/** Ends what is due by the entry's time: unread deliveries whose sender set an end, and tokens that were replaced. */
+/**
+ * Ends what is due by the entry's time: unread deliveries whose sender set an end, and tokens that were replaced. Answers how
+ * many deliveries that were, and whether messages may be left that are due too.
+ */
 export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tick> {
   const due = db.all<{ seq: number; sender: number; outcome: string }>(
     `select seq, sender, outcome from message where expired = 0 and expires_at is not null and expires_at <= ?
@@ -36,5 +39,8 @@ export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tic
   }
   const ended = db.all<{ id: string }>('select id from token where ends_at <= ? order by id', time)
   if (ended.length > 0) db.run('delete from token where ends_at <= ?', time)
-  return done<Tick>({ expired }, { wake: [...wake], revoked: ended.map(({ id }) => id) })
+  return done<Tick>(
+    { expired, more: due.length === maxExpiredPerTick },
+    { wake: [...wake], revoked: ended.map(({ id }) => id) },
+  )
 }

@@ -103,7 +103,7 @@ export interface Results {
   'group.set': { group: string; members: string[] }
   'group.remove': { group: string }
   'admin.token': Record<string, never>
-  'clock.tick': { expired: number }
+  'clock.tick': { expired: number; more: boolean }
 }
 
 export type ResultOf<C extends Command> = Results[C['type']]
