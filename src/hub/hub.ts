@@ -44,10 +44,10 @@ export class Hub implements AsyncDisposable {
   readonly #journal: Journal
   readonly #wakes = new Wakes()
   readonly #now: () => number
-  readonly #closing = new AbortController()
   readonly #timers: NodeJS.Timeout[]
   readonly #revoked = new Set<(tokenId: string) => void>()
   #ticking = false
+  #isClosed = false
   #seqASecondAgo = 0
 
   constructor(options: HubOptions) {
@@ -63,11 +63,6 @@ export class Hub implements AsyncDisposable {
       setInterval(() => this.#everySecond(), 1000).unref(),
       setInterval(() => this.#saveLastSeen(), saveIntervalMs).unref(),
     ]
-  }
-
-  /** Aborts when the hub closes. */
-  get closing(): AbortSignal {
-    return this.#closing.signal
   }
 
   /** Carries out a command, durably. Throws a refusal as `ClaudeNetError`; `unavailable` means that it may be tried again. */
@@ -88,10 +83,10 @@ export class Hub implements AsyncDisposable {
     return () => this.#revoked.delete(listener)
   }
 
-  /** Ends what follows, finishes what was submitted, and leaves one clean file. */
+  /** Finishes what was submitted and leaves one clean file. Whoever follows ends that first, by its own signal. */
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#closing.abort()
+    if (this.#isClosed) return
+    this.#isClosed = true
     for (const timer of this.#timers) clearInterval(timer)
     await this.#journal.close()
     try {
@@ -142,7 +137,7 @@ export class Hub implements AsyncDisposable {
   }
 
   #index(): void {
-    if (this.#closing.signal.aborted) return
+    if (this.#isClosed) return
     try {
       if (indexSome(this.state.db)) setImmediate(() => this.#index())
     } catch {
