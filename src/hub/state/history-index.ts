@@ -1,6 +1,6 @@
-import type { Database } from './database.ts'
+import { type Database, isDiskFull } from './database.ts'
 
-/** Most messages indexed in one transaction, so that none holds up the journal for more than some 10 ms. */
+/** Most messages indexed in one transaction: the journal waits for one, so it is kept short. */
 const maxBatch = 200
 
 /**
@@ -24,10 +24,17 @@ export function indexSome(db: Database): boolean {
   return next.length === maxBatch
 }
 
-/** Most steps that a reader waits for: some 5,000 messages, far more than arrive between two idle moments. */
+/** Most steps that a reader waits for: 5,000 messages. After a long busy spell, search lags behind by what is left. */
 const maxStepsForReader = 25
 
-/** Brings the indexes up to the newest message before somebody reads by them. */
+/**
+ * Brings the indexes nearer to the newest message before somebody reads by them: most often to it. On a full disk they stay
+ * where they are, and reading goes on.
+ */
 export function indexForReader(db: Database): void {
-  for (let step = 0; step < maxStepsForReader && indexSome(db); step++);
+  try {
+    for (let step = 0; step < maxStepsForReader && indexSome(db); step++);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+  }
 }

@@ -11,22 +11,30 @@ export interface HistoryFilter {
   limit: number
 }
 
-/** Ids of the messages that `reader` sent or was sent, newest first. */
+/**
+ * Ids of the messages that `reader` sent or was sent, newest first. Where the indexes lag behind, a search by words finds what
+ * they have; without words nothing is missing.
+ */
 export function historyOf(db: Database, reader: number, { with: other, q, before, limit }: HistoryFilter): string[] {
   indexForReader(db)
   const match = q === undefined ? undefined : matchExpression(q)
   if (match === '') return []
-  // Each arm walks its own index downwards and stops at the limit, however long the history is.
+  // Each arm walks its own index downwards and stops at the limit, however long the history is. What was sent after the end of
+  // the index is found by looking through the messages after it.
   const words = match === undefined ? '' : 'and x.seq in (select rowid from message_words where message_words match ?4)'
   const sentTo =
     other === undefined ? '' : 'and exists (select 1 from delivery d where d.recipient = ?5 and d.seq = x.seq)'
   const sentBy = other === undefined ? '' : 'and x.sender = ?5'
+  const unindexed = `select * from (
+    select x.seq from message x where x.seq > (select seq from history_position) and x.sender = ?1 and x.seq < ?2 ${sentTo}
+    order by x.seq desc limit ?3)`
   const params: (number | string)[] = [reader, before, limit]
   if (match !== undefined || other !== undefined) params.push(match ?? '')
   if (other !== undefined) params.push(other)
   const rows = db.all<{ id: string }>(
     `select m.id from (
        select * from (select x.seq from sent x where x.sender = ?1 and x.seq < ?2 ${sentTo} ${words} order by x.seq desc limit ?3)
+       ${match === undefined ? `union ${unindexed}` : ''}
        union
        select * from (select x.seq from delivery x where x.recipient = ?1 and x.seq < ?2 ${sentBy} ${words} order by x.seq desc limit ?3)
      ) found join message m on m.seq = found.seq order by m.seq desc limit ?3`,
