@@ -135,7 +135,6 @@ export const api = {
     summary: 'The shell script that makes this machine a member; consumes nothing',
     audience: 'public',
     params: z.strictObject({ code: z.string().min(1).max(64) }),
-    query: z.strictObject({ via: z.string().max(255).optional() }),
     answer: 'text/x-shellscript; charset=utf-8',
   }),
   clientFile: route({
