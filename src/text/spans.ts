@@ -1,4 +1,7 @@
-/** A span of time in words, rounded down: `just now`, `5 min ago`, `3 h ago`, `2 days ago`. Both in ms since 1970. */
+/**
+ * How long ago something was, in words: `just now` up to 45 s, then whole units, rounded down but never to 0: `5 min ago`, `3 h
+ * ago`, `2 days ago`. Both in ms since 1970.
+ */
 export function ago(then: number, now: number): string {
   const seconds = Math.max(0, (now - then) / 1000)
   if (seconds < 45) return 'just now'

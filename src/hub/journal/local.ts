@@ -30,7 +30,7 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
-/** Most commands in one transaction, so that no submitter waits for more than some 10 ms of others' work. */
+/** Most commands in one transaction, so that a submitter waits for a bounded number of others'. */
 const maxBatch = 500
 
 /**
