@@ -156,5 +156,6 @@ export class Hub implements AsyncDisposable {
 
 /** A refusal as the doors throw it. */
 export function refused({ code, message, hint, retryAfterMs }: Refusal): ClaudeNetError {
-  return new ClaudeNetError(code, message, hint, retryAfterMs)
+  // Unless it says when to try again, what apply has refused once it refuses again.
+  return new ClaudeNetError(code, message, hint, retryAfterMs, retryAfterMs === undefined)
 }
