@@ -17,6 +17,8 @@ export function inboxCommand(): Command {
       const { client, outbox } = openMachine()
       // Beside, not before: what waits to be sent holds up neither reading nor acking, nor the other way round.
       const drained = outbox.drain()
+      // Told when it is awaited, below, and not as unhandled before.
+      drained.catch(() => {})
       try {
         const answer = await client.call(api.readInbox, { query: { limit } })
         print({ json }, answer, () => inboxForTerminal(answer, client.now()))
