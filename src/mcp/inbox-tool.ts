@@ -36,19 +36,30 @@ export async function ackByIds(client: HubClient, ids: string[]): Promise<string
   return `Acked ${count(acked, 'message')}; ${unread} unread.${never}`
 }
 
-/** Unread messages, page after page, until there are no more, `limit` is reached, or an answer could hold no more anyway. */
+/**
+ * Unread messages, page after page, until there are no more, `limit` is reached, or an answer could hold no more anyway. Held
+ * ones come without their text and count for neither: mail behind them is shown all the same.
+ */
 async function readUnread(
   client: HubClient,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<Pick<InboxAnswer, 'messages' | 'unread'>> {
-  const messages: InboxAnswer['messages'] = []
+  const open: InboxAnswer['messages'] = []
+  const held: InboxAnswer['messages'] = []
   let bytes = 0
   let after: string | undefined
   for (;;) {
-    const page = await client.call(api.readInbox, { query: { limit: Math.min(100, limit - messages.length), after } })
-    messages.push(...page.messages)
-    bytes += page.messages.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0)
+    const size = held.length > 0 ? 100 : Math.min(100, limit - open.length)
+    const page = await client.call(api.readInbox, { query: { limit: size, after } })
+    for (const message of page.messages) {
+      if (message.held) held.push({ ...message, body: '' })
+      else if (open.length < limit) {
+        open.push(message)
+        bytes += Buffer.byteLength(message.body)
+      }
+    }
     after = page.cursor
-    if (page.more === 0 || messages.length >= limit || bytes > maxAnswerBytes) return { messages, unread: page.unread }
+    if (page.more === 0 || open.length >= limit || bytes > maxAnswerBytes)
+      return { messages: [...open, ...held], unread: page.unread }
   }
 }

@@ -21,8 +21,11 @@ async function twoSessions() {
 
 /** The unread messages of a machine as the hub has them, whatever its sessions say. */
 async function unreadOf(hub: TestHub, machine: TestMachine) {
-  const token = readFileSync(join(machine.home, 'token'), 'utf8').trim()
-  return (await hub.client(token).call(api.readInbox)).messages
+  return (await hub.client(tokenOf(machine)).call(api.readInbox)).messages
+}
+
+function tokenOf(machine: TestMachine): string {
+  return readFileSync(join(machine.home, 'token'), 'utf8').trim()
 }
 
 /** The ids of the messages that an answer shows, in its order. */
@@ -257,7 +260,7 @@ describe('reading', () => {
 describe('large inboxes', () => {
   test('when 300 large messages wait, every answer stays within its bytes and its "N more" is exact to the last', async () => {
     const { hub, chas, to } = await twoSessions()
-    const sender = hub.client(readFileSync(join(chas.home, 'token'), 'utf8').trim())
+    const sender = hub.client(tokenOf(chas))
     const ids: string[] = []
     for (let n = 0; n < 300; n++) {
       const body = `${n} ${'Grüße, 👩🏽‍🚀 € \n'.repeat(40 + ((n * 37) % 160))}`
@@ -275,6 +278,26 @@ describe('large inboxes', () => {
     }
     expect(shown).toEqual(ids)
     expect((await to.call('inbox')).text).toBe('No unread messages.')
+  })
+
+  test('mail that is held for the user, however much, hides none of the mail behind it', async () => {
+    const { hub, chas, sean, to } = await twoSessions()
+    const [sender, reader] = [chas, sean].map(machine => hub.client(tokenOf(machine)))
+    const send = async (body: string) => (await sender!.call(api.sendMessage, { body: { to: 'seanclaude', body } })).id
+    await reader!.call(api.putPolicy, { body: { inbound: 'hold' } })
+    for (let n = 0; n < 120; n++) await send(`held ${'x'.repeat(1000)}`)
+    await reader!.call(api.putPolicy, { body: { inbound: 'accept' } })
+    const ids = [await send('one'), await send('two'), await send('three')]
+
+    const limited = await to.call('inbox', { limit: 2 })
+    expect(idsIn(limited.text)).toEqual(ids.slice(0, 2))
+    expect(limited.text).toContain('\n1 more unread.')
+    const { text } = await to.call('inbox', { ack: true })
+    expect(idsIn(text)).toEqual(ids)
+    expect(text).not.toContain('more unread')
+    expect(text).toContain('120 messages held for your user (from chasclaude)')
+    expect(text).not.toContain('xxx')
+    expect((await to.call('inbox')).text).toMatch(/^No unread messages for you\.\n120 messages held/)
   })
 
   test('a message that grows past the budget is shown alone and cut, is whole in its file, and its ack covers it', async () => {
