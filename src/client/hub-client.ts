@@ -18,15 +18,15 @@ const maxAnswerBytes = 8 * 1024 * 1024
 
 export interface HubClientOptions {
   transport: Transport
-  /** Absent only to join. */
-  token?: string
+  /** Absent only to join. A function is asked before each request: for a token that may be replaced meanwhile. */
+  token?: string | (() => string)
   timeoutMs?: number
 }
 
 /** Speaks with a hub as its table of routes says: requests and answers are checked against the same schemas. */
 export class HubClient {
   readonly transport: Transport
-  readonly #token: string | undefined
+  readonly #token: HubClientOptions['token']
   readonly #timeoutMs: number
   #clockOffsetMs = 0
 
@@ -129,7 +129,8 @@ export class HubClient {
   }
 
   #headers(more: Record<string, string>): Record<string, string> {
-    return { ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }), ...more }
+    const token = typeof this.#token === 'function' ? this.#token() : this.#token
+    return { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...more }
   }
 }
 

@@ -12,9 +12,16 @@ export interface Machine {
   outbox: Outbox
 }
 
-/** Opens the machine of `home`. Throws `unauthorized`, with the way to join, when it is no member yet. */
+/**
+ * Opens the machine of `home`. Throws `unauthorized`, with the way to join, when it is no member yet. The token is read anew for
+ * each request, so that what runs goes on when the machine joins again.
+ */
 export function openMachine(home = new Home(), timeoutMs?: number): Machine {
-  const { config, hub, token } = home.credentials()
-  const client = new HubClient({ transport: new DirectTransport(hub), token, timeoutMs })
+  const { config, hub } = home.credentials()
+  const client = new HubClient({
+    transport: new DirectTransport(hub),
+    token: () => home.credentials().token,
+    timeoutMs,
+  })
   return { home, config, client, outbox: new Outbox(home, client) }
 }

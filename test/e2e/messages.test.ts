@@ -370,4 +370,19 @@ describe('the server as Claude Code sees it', () => {
     expect(await session.call('send', { to: 'chasclaude', message: 'hello' })).toMatchObject({ isError: false })
     expect(await session.call('inbox')).toEqual({ isError: false, text: 'No unread messages.' })
   })
+
+  test('a session goes on, also idle, when its machine joins again and its old token dies', async () => {
+    const { hub, sean, from, to } = await twoSessions()
+    const before = tokenOf(sean)
+    const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'seanclaude' } })
+    const join = ['join', hub.url.origin, '--machine', 'seanclaude', '--code', code, '--no-claude', '--bin']
+    expect(await sean.run([...join, tempDir('bin')])).toMatchObject({ code: 0 })
+    await expect(hub.client(before).call(api.readInbox)).rejects.toMatchObject({ code: 'unauthorized' })
+
+    await from.call('send', { to: 'seanclaude', message: 'Are you there?' })
+    expect((await to.call('inbox')).text).toContain('> Are you there?')
+    // The hub forgets a restart's sessions: only a heartbeat with the new token brings this one back.
+    await hub.crashAndRestart()
+    await expect.poll(() => machinesIn(from), { timeout: 10_000 }).toContain('seanclaude: machine, online')
+  })
 })
