@@ -1,6 +1,6 @@
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome } from './commands.ts'
 import type { Database } from './database.ts'
-import { countRead } from './unread.ts'
+import { settleUnread } from './unread.ts'
 
 type Tick = CommandOf<'clock.tick'>
 
@@ -32,7 +32,7 @@ export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tic
         message.seq,
       )
       if (changed === 0) continue
-      countRead(db, member, message.seq)
+      settleUnread(db, member, message.seq)
       wake.add(message.sender)
       expired++
     }

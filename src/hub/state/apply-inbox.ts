@@ -1,6 +1,6 @@
 import { type CommandOf, done, type Entry, type Outcome } from './commands.ts'
 import type { Database } from './database.ts'
-import { countRead } from './unread.ts'
+import { settleUnread } from './unread.ts'
 
 type Fetched = CommandOf<'inbox.fetched'>
 type Ack = CommandOf<'inbox.ack'>
@@ -71,7 +71,7 @@ export function ackDelivery(
       recipient,
       delivery.seq,
     )
-    countRead(db, recipient, delivery.seq)
+    settleUnread(db, recipient, delivery.seq)
   }
   return delivery
 }

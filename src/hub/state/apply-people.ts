@@ -1,5 +1,6 @@
 import { type CommandOf, done, type Entry, type Outcome, type Refusal, refuse } from './commands.ts'
 import type { Database } from './database.ts'
+import { unreadSeqs } from './inbox-index.ts'
 import { type MemberRow, memberMeant, nameTaken, nearestNames, refuseUnknown } from './members.ts'
 
 type Add = CommandOf<'member.add'>
@@ -97,17 +98,20 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(db, command.name)
   const senders = db.all<{ sender: number }>(
-    `select distinct sender from delivery indexed by delivery_unread
-     where recipient = ? and seq > 0 and acked_at is null and expired_at is null order by sender`,
+    `select distinct d.sender from (${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
+     order by d.sender`,
     member.id,
+    0,
   )
   const revoked = endTokens(db, member)
   const expired = db.run(
-    'update delivery set expired_at = ?, changed = ? where recipient = ? and acked_at is null and expired_at is null',
+    `update delivery set expired_at = ?3, changed = ?4 where recipient = ?1 and seq in (select seq from (${unreadSeqs}))`,
+    member.id,
+    0,
     time,
     seq,
-    member.id,
   )
+  db.run('delete from unread where recipient = ?', member.id)
   db.run('delete from alias where member = ?', member.id)
   db.run('delete from group_member where member = ?', member.id)
   db.run('update member set owner = null where owner = ?', member.id)

@@ -15,6 +15,12 @@ export function indexSome(db: Database): boolean {
   db.transaction(() => {
     db.run('insert into sent (sender, seq) select sender, seq from message where seq > ? and seq <= ?', done, last.seq)
     db.run(
+      `insert into received (recipient, seq, sender)
+       select recipient, seq, sender from delivery where seq > ? and seq <= ? order by recipient, seq`,
+      done,
+      last.seq,
+    )
+    db.run(
       'insert into message_words (rowid, body) select seq, body from message where seq > ? and seq <= ?',
       done,
       last.seq,

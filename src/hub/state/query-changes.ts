@@ -1,5 +1,6 @@
 import type { Intent } from '../../protocol/messages.ts'
 import type { Database } from './database.ts'
+import { unreadSeqs } from './inbox-index.ts'
 import { timestamp } from './timestamp.ts'
 
 /** Something that a member's follower wants to hear, in the order of the journal. */
@@ -25,15 +26,12 @@ export function changesAfter(
   return [...deliveries, ...receipts].filter(change => change.seq <= end).sort((a, b) => a.seq - b.seq)
 }
 
-/** The index is named for the reason that query-inbox.ts gives. */
 function deliveriesAfter(db: Database, member: number, afterSeq: number, limit: number): Change[] {
   return db
     .all<{ seq: number; id: string; name: string; intent: Intent }>(
-      `select d.seq, m.id, s.name, m.intent
-       from delivery d indexed by delivery_unread join message m on m.seq = d.seq join member s on s.id = d.sender
-       where d.recipient = ? and d.seq > ? and d.acked_at is null and d.expired_at is null
-         and d.handling is not 'mute'
-       order by d.seq limit ?`,
+      `select u.seq, m.id, s.name, m.intent
+       from (select seq from (${unreadSeqs}) where handling is not 'mute' order by seq limit ?3) u
+       join message m on m.seq = u.seq join member s on s.id = m.sender order by u.seq`,
       member,
       afterSeq,
       limit,

@@ -25,18 +25,20 @@ export function historyOf(db: Database, reader: number, { with: other, q, before
   const sentTo =
     other === undefined ? '' : 'and exists (select 1 from delivery d where d.recipient = ?5 and d.seq = x.seq)'
   const sentBy = other === undefined ? '' : 'and x.sender = ?5'
-  const unindexed = `select * from (
-    select x.seq from message x where x.seq > (select seq from history_position) and x.sender = ?1 and x.seq < ?2 ${sentTo}
-    order by x.seq desc limit ?3)`
+  const unindexed = `
+       union
+       select * from (select x.seq from message x where x.seq > (select seq from history_position) and x.sender = ?1 and x.seq < ?2 ${sentTo} order by x.seq desc limit ?3)
+       union
+       select * from (select x.seq from delivery x where x.seq > (select seq from history_position) and x.recipient = ?1 and x.seq < ?2 ${sentBy} order by x.seq desc limit ?3)`
   const params: (number | string)[] = [reader, before, limit]
   if (match !== undefined || other !== undefined) params.push(match ?? '')
   if (other !== undefined) params.push(other)
   const rows = db.all<{ id: string }>(
     `select m.id from (
        select * from (select x.seq from sent x where x.sender = ?1 and x.seq < ?2 ${sentTo} ${words} order by x.seq desc limit ?3)
-       ${match === undefined ? `union ${unindexed}` : ''}
        union
-       select * from (select x.seq from delivery x where x.recipient = ?1 and x.seq < ?2 ${sentBy} ${words} order by x.seq desc limit ?3)
+       select * from (select x.seq from received x where x.recipient = ?1 and x.seq < ?2 ${sentBy} ${words} order by x.seq desc limit ?3)
+       ${match === undefined ? unindexed : ''}
      ) found join message m on m.seq = found.seq order by m.seq desc limit ?3`,
     ...params,
   )

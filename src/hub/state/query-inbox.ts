@@ -1,6 +1,7 @@
 import type { InboxMessage, Intent, MemberKind } from '../../protocol/messages.ts'
 import type { Handling } from './admission.ts'
 import type { Database } from './database.ts'
+import { unreadSeqs } from './inbox-index.ts'
 import { timestamp } from './timestamp.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
@@ -20,15 +21,12 @@ export interface MessageRow {
   body: string
 }
 
-// The planner would rather walk the primary key, over every message that was ever read, so these queries name their index.
-
 /** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. */
 export function unreadAfter(db: Database, member: number, afterSeq: number, limit: number): InboxMessage[] {
   const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null; handling: Handling }>(
     `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling
-     from delivery d indexed by delivery_unread join message m on m.seq = d.seq join member s on s.id = d.sender
-     where d.recipient = ? and d.seq > ? and d.acked_at is null and d.expired_at is null
-     order by d.seq limit ?`,
+     from (${unreadSeqs} order by seq limit ?3) u join delivery d on d.seq = u.seq and d.recipient = ?1
+     join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq`,
     member,
     afterSeq,
     limit,
@@ -60,12 +58,7 @@ export function unreadCount(db: Database, member: number): number {
 
 /** How many unread messages of `member` come after `seq`. */
 export function unreadCountAfter(db: Database, member: number, seq: number): number {
-  return db.get<{ n: number }>(
-    `select count(*) as n from delivery indexed by delivery_unread
-     where recipient = ? and seq > ? and acked_at is null and expired_at is null`,
-    member,
-    seq,
-  )!.n
+  return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs})`, member, seq)!.n
 }
 
 export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held'> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { apply } from './apply.ts'
 import type { Effects, Entry, Outcome } from './commands.ts'
 import { Database, sqliteCode } from './database.ts'
+import { InboxIndex } from './inbox-index.ts'
 import { migrate } from './migrate.ts'
 
 /** How far the state has come in its history. */
@@ -13,6 +14,7 @@ export interface Position {
 /** The tables of one hub: what every applied entry made of them. Written by `applyBatch` alone; queries read `db`. */
 export class State implements Disposable {
   readonly db: Database
+  readonly #inboxes: InboxIndex
   #position: Position
 
   /** Opens `path`, making and migrating it as needed. A new file starts a new epoch. */
@@ -24,6 +26,7 @@ export class State implements Disposable {
       randomBytes(8).toString('hex'),
     )
     this.#position = this.db.get<Position>('select epoch, seq from position')!
+    this.#inboxes = new InboxIndex(this.db)
   }
 
   get position(): Position {
@@ -58,6 +61,8 @@ export class State implements Disposable {
     const outcomes = this.db.transaction(() => {
       const outcomes = entries.map(applyOne)
       this.db.run('update position set seq = ?, time = ?', last.seq, last.time)
+      // Whoever gets a delivery is woken.
+      this.#inboxes.grow(outcomes.reduce((sum, outcome) => sum + (effectsOf(outcome).wake?.length ?? 0), 0))
       return outcomes
     })
     this.#position = { epoch: this.#position.epoch, seq: last.seq }

@@ -1,7 +1,9 @@
 import type { Database } from './database.ts'
+import { dropUnread } from './inbox-index.ts'
 
-/** Counts one delivery of `recipient` as no longer unread: it was acked or has expired. */
-export function countRead(db: Database, recipient: number, seq: number): void {
+/** Takes one delivery out of what is unread at `recipient`: it was acked or has expired. */
+export function settleUnread(db: Database, recipient: number, seq: number): void {
+  dropUnread(db, recipient, seq)
   db.run(
     `update member set unread = unread - 1,
        unread_bytes = unread_bytes - (select octet_length(body) from message where seq = ?) where id = ?`,
