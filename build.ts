@@ -39,7 +39,6 @@ const common = {
   platform: 'node',
   format: 'esm',
   minify: true,
-  keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
   plugins: [separateBundles, requireBuiltins] as Plugin[],

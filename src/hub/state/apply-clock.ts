@@ -32,7 +32,7 @@ export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tic
         message.seq,
       )
       if (changed === 0) continue
-      settleUnread(db, member, message.seq)
+      settleUnread(db, member, [message.seq])
       wake.add(message.sender)
       expired++
     }

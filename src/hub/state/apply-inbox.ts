@@ -6,85 +6,84 @@ type Fetched = CommandOf<'inbox.fetched'>
 type Ack = CommandOf<'inbox.ack'>
 
 interface DeliveryRow {
+  id: string
   seq: number
   sender: number
-  acked_at: number | null
-  expired_at: number | null
+  /** 1 once it was acked or has expired. */
+  settled: 0 | 1
 }
 
 /** Notes which session was given these messages. The last one to be given a message has it. */
 export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched>): Outcome<Fetched> {
-  const fetched: string[] = []
-  const unknown: string[] = []
-  const wake = new Set<number>()
-  for (const id of command.ids) {
-    const delivery = deliveryOf(db, command.by, id)
-    if (!delivery) {
-      unknown.push(id)
-      continue
-    }
-    fetched.push(id)
-    if (isSettled(delivery)) continue
-    db.run(
-      'update delivery set fetched_at = ?, fetched_by = ?, changed = ? where recipient = ? and seq = ?',
-      time,
-      command.session,
-      seq,
-      command.by,
-      delivery.seq,
-    )
-    wake.add(delivery.sender)
-  }
-  return done<Fetched>({ fetched, unknown }, { wake: [...wake] })
+  const found = deliveriesOf(db, command.by, command.ids)
+  const open = found.filter(({ settled }) => !settled)
+  db.run(
+    `update delivery set fetched_at = ?, fetched_by = ?, changed = ?
+     where recipient = ? and seq in (select value from json_each(?))`,
+    time,
+    command.session,
+    seq,
+    command.by,
+    seqsOf(open),
+  )
+  const { known: fetched, unknown } = split(command.ids, found)
+  return done<Fetched>({ fetched, unknown }, { wake: sendersOf(open) })
 }
 
 /** Marks messages as read. What is read already or has expired stays as it is; ids that were never here are named. */
 export function applyAck(db: Database, { seq, time, command }: Entry<Ack>): Outcome<Ack> {
-  const acked: string[] = []
-  const unknown: string[] = []
-  const wake = new Set<number>()
-  for (const id of command.ids) {
-    const delivery = ackDelivery(db, { seq, time }, command.by, id)
-    if (!delivery) unknown.push(id)
-    else {
-      acked.push(id)
-      wake.add(delivery.sender)
-    }
-  }
+  const { found, senders } = ackDeliveries(db, { seq, time }, command.by, command.ids)
+  const { known: acked, unknown } = split(command.ids, found)
   const { unread } = db.get<{ unread: number }>('select unread from member where id = ?', command.by)!
-  return done<Ack>({ acked, unknown, unread }, { wake: [...wake] })
+  return done<Ack>({ acked, unknown, unread }, { wake: senders })
 }
 
-/** Acks one message in `recipient`'s inbox. Answers the delivery as it was before, or undefined when it was never there. */
-export function ackDelivery(
+/** Acks messages in `recipient`'s inbox. Answers those that are, or were, in it, and whose messages are read only now. */
+export function ackDeliveries(
   db: Database,
   at: { seq: number; time: number },
   recipient: number,
-  id: string,
-): DeliveryRow | undefined {
-  const delivery = deliveryOf(db, recipient, id)
-  if (delivery && !isSettled(delivery)) {
+  ids: readonly string[],
+): { found: DeliveryRow[]; senders: number[] } {
+  const found = deliveriesOf(db, recipient, ids)
+  const open = found.filter(({ settled }) => !settled)
+  if (open.length > 0) {
     db.run(
-      'update delivery set acked_at = ?, changed = ? where recipient = ? and seq = ?',
+      `update delivery set acked_at = ?, changed = ?
+       where recipient = ? and seq in (select value from json_each(?))`,
       at.time,
       at.seq,
       recipient,
-      delivery.seq,
+      seqsOf(open),
     )
-    settleUnread(db, recipient, delivery.seq)
+    settleUnread(
+      db,
+      recipient,
+      open.map(({ seq }) => seq),
+    )
   }
-  return delivery
+  return { found, senders: sendersOf(open) }
 }
 
-function deliveryOf(db: Database, recipient: number, id: string): DeliveryRow | undefined {
-  return db.get<DeliveryRow>(
-    `select d.seq, d.sender, d.acked_at, d.expired_at from message m
-     join delivery d on d.recipient = ? and d.seq = m.seq where m.id = ?`,
+/** Each once. */
+function deliveriesOf(db: Database, recipient: number, ids: readonly string[]): DeliveryRow[] {
+  return db.all<DeliveryRow>(
+    `select m.id, d.seq, d.sender, d.acked_at is not null or d.expired_at is not null as settled
+     from json_each(?2) asked join message m on m.id = asked.value join delivery d on d.seq = m.seq and d.recipient = ?1`,
     recipient,
-    id,
+    JSON.stringify([...new Set(ids)]),
   )
 }
 
-function isSettled({ acked_at, expired_at }: DeliveryRow): boolean {
-  return acked_at !== null || expired_at !== null
+function seqsOf(deliveries: DeliveryRow[]): string {
+  return JSON.stringify(deliveries.map(({ seq }) => seq))
+}
+
+function sendersOf(deliveries: DeliveryRow[]): number[] {
+  return [...new Set(deliveries.map(({ sender }) => sender))]
+}
+
+function split(ids: readonly string[], found: DeliveryRow[]): { known: string[]; unknown: string[] } {
+  const there = new Set(found.map(({ id }) => id))
+  return { known: ids.filter(id => there.has(id)), unknown: ids.filter(id => !there.has(id)) }
 }

@@ -1,7 +1,7 @@
 import { hash as digest } from 'node:crypto'
 import type { Intent } from '../../protocol/messages.ts'
 import { admit } from './admission.ts'
-import { ackDelivery } from './apply-inbox.ts'
+import { ackDeliveries } from './apply-inbox.ts'
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
 import type { Database } from './database.ts'
 import { nearestNames, resolveNames } from './members.ts'
@@ -56,8 +56,7 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
     wake.push(member)
   }
   if (command.replyTo) {
-    const answered = ackDelivery(db, { seq, time }, command.by, command.replyTo)
-    if (answered) wake.push(answered.sender)
+    wake.push(...ackDeliveries(db, { seq, time }, command.by, [command.replyTo]).senders)
   }
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake })
 }

@@ -49,7 +49,11 @@ export const unreadSeqs = `
   select seq, handling from delivery
   where seq > max(?2, (select seq from unread_position)) and recipient = ?1 and acked_at is null and expired_at is null`
 
-/** Takes a delivery out of the index, once it was acked or has expired. */
-export function dropUnread(db: Database, recipient: number, seq: number): void {
-  db.run('delete from unread where recipient = ? and seq = ?', recipient, seq)
+/** Takes deliveries out of the index, once they were acked or have expired. */
+export function dropUnread(db: Database, recipient: number, seqs: readonly number[]): void {
+  db.run(
+    'delete from unread where recipient = ? and seq in (select value from json_each(?))',
+    recipient,
+    JSON.stringify(seqs),
+  )
 }
