@@ -38,7 +38,9 @@ const common = {
   bundle: true,
   platform: 'node',
   format: 'esm',
-  minify: true,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  minifyIdentifiers: true,
   legalComments: 'none',
   logLevel: 'warning',
   plugins: [separateBundles, requireBuiltins] as Plugin[],
@@ -62,7 +64,8 @@ await Promise.all([
     entryPoints: ['src/hub/serve.ts'],
     outfile: `${outdir}/hub.mjs`,
     target: 'node24',
-    minify: false,
+    // Names stay, for stack traces; a smaller source is 4 MB less in memory.
+    minifyIdentifiers: false,
   }),
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
 ])
