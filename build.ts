@@ -44,6 +44,7 @@ const common = {
   legalComments: 'none',
   logLevel: 'warning',
   plugins: [separateBundles, requireBuiltins] as Plugin[],
+  alias: { '@modelcontextprotocol/server/_shims': resolve(import.meta.dirname, 'src/mcp/sdk-shims.ts') },
   // CommonJS packages inside an ES module ask for `require`.
   banner: {
     js: `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);`,
