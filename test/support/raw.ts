@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { connect } from 'node:net'
 import { ErrorBody } from '../../src/protocol/errors.ts'
 
 export interface RawRequest {
@@ -57,6 +58,18 @@ export function raw(
     // A hub that refuses before it has read everything closes the connection under the writer: the answer counts.
     outgoing.on('error', error => answered || reject(error))
     outgoing.end(bytes)
+  })
+}
+
+/** Writes bytes to a connection, and answers all that comes back until the hub closes it. */
+export function rawBytes({ url }: { url: URL }, bytes: string | Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = ''
+    const socket = connect(Number(url.port), url.hostname, () => socket.write(bytes, 'latin1'))
+    socket.on('data', chunk => (received += chunk.toString('latin1')))
+    socket.on('close', () => resolve(received))
+    // Cut under the writer: what came before counts.
+    socket.on('error', error => (received === '' ? reject(error) : resolve(received)))
   })
 }
 
