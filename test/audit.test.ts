@@ -99,7 +99,7 @@ test('each attack leaves its line', async () => {
   ])
 })
 
-test('no token, no join code and no text of a message is in audit, log or metrics, wherever it was put', async () => {
+test('A25: no token, no join code and no text of a message is in audit, log or metrics, wherever it was put', async () => {
   const hub = await startHub({ config: { logLevel: 'trace' } })
   const alpha = await hub.join('alpha')
   const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'beta' } })
@@ -131,7 +131,7 @@ test('no token, no join code and no text of a message is in audit, log or metric
   expect(all).toContain(parseToken(token)!.id)
 })
 
-test('a flood of failed logins writes a bounded number of lines, counts the rest, and hides nothing that the admin did', async () => {
+test('A09: a flood of failed logins writes a bounded number of lines, counts the rest, and hides nothing that the admin did', async () => {
   const hub = await startHub()
   await hub.join('alpha')
   const guesses = Array.from({ length: 1500 }, () => mintToken('machine'))

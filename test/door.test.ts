@@ -18,7 +18,7 @@ import { until } from './support/until.ts'
 /** Another address of this machine, for a stranger. */
 const elsewhere = '127.0.0.2'
 
-describe('where a request comes from', () => {
+describe('A29: where a request comes from', () => {
   /** One request for every kind of route: public ones, those with a token, and paths that do not exist. */
   const everywhere: RawRequest[] = [
     { path: '/readyz' },
@@ -62,7 +62,7 @@ describe('where a request comes from', () => {
     expectOutside(await raw(hub, { path: '/v1/inbox', token, localAddress: elsewhere }))
   })
 
-  test('a stranger who says that he forwards for a friend stays a stranger', async () => {
+  test('A26: a stranger who says that he forwards for a friend stays a stranger', async () => {
     const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1'] } })
     const { token } = await hub.join('seanclaude')
     const claims = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'x-client-ip']
@@ -84,7 +84,7 @@ describe('where a request comes from', () => {
     expect((await raw(hub, { ...request, headers: page, localAddress: '127.0.0.3' })).status).toBe(403)
   })
 
-  test('behind a proxy failures count for the last address that the proxy did not write itself', async () => {
+  test('A26: behind a proxy failures count for the last address that the proxy did not write itself', async () => {
     const limits = { failures: { perMinute: 1, burst: 3 } }
     const hub = await startHub({ config: { trustedProxies: ['127.0.0.3', '127.0.0.4'], limits } })
     const login = async (forwarded: string, localAddress = '127.0.0.3') => {
@@ -140,7 +140,7 @@ describe('a known path with another method', () => {
   })
 })
 
-describe('who is slow', () => {
+describe('A18: who is slow', () => {
   const timeouts = { headersMs: 1000, requestMs: 2000 }
 
   test('a head that drips in is cut off; others are served meanwhile, and a head in two pieces is fine', async () => {

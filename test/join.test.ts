@@ -115,7 +115,7 @@ describe('the join line', () => {
   })
 })
 
-describe('a code that is no good', () => {
+describe('A08: a code that is no good', () => {
   const sentence =
     'claude-net: This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME\n'
 
@@ -420,7 +420,7 @@ describe('with Claude Code present', () => {
   })
 })
 
-describe('a token file is refused, with the way out,', () => {
+describe('A07: a token file is refused, with the way out,', () => {
   async function refused(change: (path: string) => void) {
     const machine = await startMachine(await startHub(), 'seanclaude')
     const path = join(machine.home, 'token')

@@ -55,7 +55,7 @@ function expectLimited(answer: RawAnswer): number {
   return retryAfterMs!
 }
 
-describe('sends', () => {
+describe('A19: sends', () => {
   test('a token that floods is told when to go on, nothing of the rest is stored, and others send as before', async () => {
     const hub = await startLimited({ sends: { perMinute: 60, burst: 4 } })
     const [chas, jaz, sean] = [await hub.join('chas'), await hub.join('jaz'), await hub.join('sean')]
@@ -166,7 +166,7 @@ describe('reads', () => {
   })
 })
 
-describe('guesses', () => {
+describe('A09: guesses', () => {
   const guess = (hub: TestHub, localAddress?: string, token = mintToken('machine')) =>
     raw(hub, { path: '/v1/inbox', token, localAddress })
 
@@ -219,7 +219,7 @@ describe('guesses', () => {
   })
 })
 
-describe('what stays open', () => {
+describe('A18: what stays open', () => {
   test('a token has so many streams and no more; a closed one makes room, and others have their own', async () => {
     const hub = await startLimited({ streamsPerToken: 2 })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]

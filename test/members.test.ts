@@ -130,7 +130,7 @@ test('a renamed member keeps inbox, token and open stream of mail; its old name 
   expect((await sender.client.call(api.readInbox)).messages).toMatchObject([{ from: 'omega' }])
 })
 
-test('a revoked member is out at once, its open stream is cut, and its mail waits for the next invitation', async () => {
+test('A06: a revoked member is out at once, its open stream is cut, and its mail waits for the next invitation', async () => {
   const hub = await startHub()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   const opened = Promise.withResolvers<void>()

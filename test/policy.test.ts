@@ -94,7 +94,7 @@ test('an unknown policy or name is refused, and nothing changes', async () => {
   expect(await change({})).toEqual({ inbound: 'hold', mute: [] })
 })
 
-test('a full inbox refuses for itself alone: nothing in it is dropped, and a broadcast reaches the others', async () => {
+test('A19: a full inbox refuses for itself alone: nothing in it is dropped, and a broadcast reaches the others', async () => {
   const hub = await startHub()
   const [sender, full, open] = [await hub.join('sender'), await hub.join('full'), await hub.join('open')]
   const { id } = await sender.client.call(api.sendMessage, { body: { to: 'full', body: 'first' } })

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -6,11 +6,11 @@ import { sqliteCode } from './state/database.ts'
 
 /**
  * Makes this process the one owner of `dataDir` until `release` or its death, however it dies: the lock is the operating
- * system's own, taken on `hub.lock` by way of SQLite since Node has no call for it. Makes the directory (0700) if needed.
- * Throws `conflict` when another process has it.
+ * system's own, taken on `hub.lock` by way of SQLite since Node has no call for it. Makes the directory (0700) if needed, and closes
+ * one that others may enter. Throws `conflict` when another process has it.
  */
 export function lockDataDirectory(dataDir: string): { release: () => void } {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makePrivate(dataDir)
   const lock = new DatabaseSync(join(dataDir, 'hub.lock'), { timeout: 0 })
   try {
     lock.exec('pragma locking_mode = exclusive; begin exclusive')
@@ -25,4 +25,19 @@ export function lockDataDirectory(dataDir: string): { release: () => void } {
     )
   }
   return { release: () => lock.close() }
+}
+
+/** Whoever could enter would be the admin: `admin.token` lies there. */
+function makePrivate(dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  if ((statSync(dataDir).mode & 0o077) === 0) return
+  try {
+    chmodSync(dataDir, 0o700)
+  } catch {
+    throw new ClaudeNetError(
+      'forbidden',
+      `Others may enter ${dataDir}, and this user may not change that.`,
+      `Let its owner run: chmod 700 ${dataDir}. Or give the hub a directory of its own with --data DIR.`,
+    )
+  }
 }

@@ -79,6 +79,8 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
 
 /** Runs a hub until SIGTERM or SIGINT, as `claude-net hub` does. Resolves when it has closed; exits 70 on a storage error. */
 export async function runHub(flags: HubFlags): Promise<void> {
+  // Whatever this process makes, SQLite's files too, is for its user alone.
+  process.umask(0o077)
   const config = readHubConfig(flags)
   const log = pino({ level: config.logLevel, redact: ['req.headers.authorization'] }, pino.destination({ sync: true }))
   const stop = new Promise<string>(resolve => {

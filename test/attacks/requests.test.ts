@@ -245,7 +245,6 @@ const tricks = [
   'ben\0',
   'bеn',
   'ben\u200b',
-  '${ben}',
   '$(reboot)',
 ]
 

@@ -46,7 +46,7 @@ function joining(hub: TestHub, start: Start): void {
     return (await hub.client(hub.adminToken).call(api.invite, { body: { name, kind } })).code
   }
 
-  test('of 20 who use one code at once, one becomes the member and the others are refused', async () => {
+  test('A08: of 20 who use one code at once, one becomes the member and the others are refused', async () => {
     const ana = newName('ana')
     const code = await codeFor(ana)
     const racers = Array.from({ length: 20 }, () => mintToken('machine'))
@@ -75,7 +75,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(await hub.client(body.token).call(api.listMachines)).toMatchObject({ you: ana })
   })
 
-  test('a code that was used is refused with any other token, and the first token goes on', async () => {
+  test('A08: a code that was used is refused with any other token, and the first token goes on', async () => {
     const ana = newName('ana')
     const body = { code: await codeFor(ana), machine: ana, token: mintToken('machine') }
     await hub.client().call(api.join, { body })
@@ -84,7 +84,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(await hub.client(body.token).call(api.listMachines)).toMatchObject({ you: ana })
   })
 
-  test('a code for one name cannot be used for another, and is not spent by trying', async () => {
+  test('A08: a code for one name cannot be used for another, and is not spent by trying', async () => {
     const ana = newName('ana')
     const code = await codeFor(ana)
     const [ben] = await newcomers(hub, 'ben')
@@ -108,7 +108,7 @@ function joining(hub: TestHub, start: Start): void {
     await expect(hub.client(body.token).call(api.listMachines)).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
-  test('a code that was never made is refused', async () => {
+  test('A08: a code that was never made is refused', async () => {
     const ana = newName('ana')
     const body = { code: 'AAAA-BBBB-CCCC-DDDD', machine: ana, token: mintToken('machine') }
     await expect(hub.client().call(api.join, { body })).rejects.toMatchObject({ code: 'unauthorized' })
@@ -146,7 +146,7 @@ function joining(hub: TestHub, start: Start): void {
     expect(bodies(await hub.client(token).call(api.readInbox))).toEqual(['welcome'])
   })
 
-  test('a second invitation kills the first code, whether it is used or not', async () => {
+  test('A08: a second invitation kills the first code, whether it is used or not', async () => {
     const ana = newName('ana')
     const [first, second] = [await codeFor(ana), await codeFor(ana)]
     const token = mintToken('machine')
@@ -335,7 +335,7 @@ function sending(hub: TestHub, start: Start): void {
     expect(bodies(await ben.client.call(api.readInbox))).toEqual(['hello'])
   })
 
-  test('an id with other content, or from another sender, is a conflict', async () => {
+  test('A22: an id with other content, or from another sender, is a conflict', async () => {
     const [ana, ben, cat] = await newcomers(hub, 'ana', 'ben', 'cat')
     const first = { id: newMessageId(), to: ben.name, body: 'hello' }
     await send(ana, first)
@@ -609,7 +609,7 @@ function receipts(hub: TestHub): void {
     await expect(eve.client.call(api.getMessage, request)).rejects.toMatchObject({ code: 'not_found' })
   })
 
-  test('a message of others and one that does not exist get the same answer', async () => {
+  test('A03: a message of others and one that does not exist get the same answer', async () => {
     const [ana, ben, eve] = await newcomers(hub, 'ana', 'ben', 'eve')
     const { id } = await send(ana, { to: ben.name, body: 'secret' })
     const [foreign, missing] = await Promise.all(
