@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import lockfile from 'proper-lockfile'
 import * as z from 'zod'
@@ -215,10 +215,12 @@ export class Outbox {
   /** Takes `run/outbox.lock`, or answers undefined while another process has it. */
   async #lock(): Promise<(() => Promise<void>) | undefined> {
     mkdirSync(this.#home.runDir, { recursive: true, mode: 0o700 })
+    const lockfilePath = join(this.#home.runDir, 'outbox.lock')
+    letAge(lockfilePath)
     try {
       return await lockfile
         .lock(this.#home.outboxDir, {
-          lockfilePath: join(this.#home.runDir, 'outbox.lock'),
+          lockfilePath,
           stale: staleLockMs,
           // After a long suspension another drainer may have taken over. Both then send the same ids in the same order, which
           // is safe, so there is nothing to do.
@@ -258,6 +260,21 @@ function readRefused(path: string): Refused[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     return [damagedFile(basename(path), dirname(path))]
+  }
+}
+
+/**
+ * Gives a lock from the future today's date, so that it can grow stale: a drainer that was killed before the clock was set back
+ * would hold up what waits until the clock has caught up. One that lives touches it again.
+ */
+function letAge(lock: string): void {
+  const now = Date.now()
+  const touchedAt = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? now
+  if (touchedAt <= now + staleLockMs) return
+  try {
+    utimesSync(lock, now / 1000, now / 1000)
+  } catch {
+    // Its owner has just released it.
   }
 }
 

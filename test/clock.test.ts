@@ -1,0 +1,196 @@
+import { mkdirSync, statSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { mintToken } from '../src/protocol/token.ts'
+import { check } from './support/checker.ts'
+import { daySeconds, steppedClock } from './support/clock.ts'
+import { dumpInboxes } from './support/dump.ts'
+import { History } from './support/history.ts'
+import { startHub, type TestHub, type TestMember } from './support/hub.ts'
+import { Listener } from './support/listener.ts'
+import { startMachine } from './support/machine.ts'
+import { printedSeed, seededRandom } from './support/random.ts'
+import { readAlong, sendAlong } from './support/traffic.ts'
+import { until } from './support/until.ts'
+
+/** The hub's wall clock, in ms since 1970, as a message that is sent now shows it. */
+async function hubTime({ client }: TestMember): Promise<number> {
+  return Date.parse((await client.call(api.sendMessage, { body: { to: 'watch', body: 'what time is it?' } })).sentAt)
+}
+
+test('a day forwards and a day back: nothing is lost, doubled or reordered, and nobody seems to come or go', async context => {
+  const clock = steppedClock(context)
+  const hub = await startHub({ env: clock.env })
+  const seed = printedSeed()
+  const watch = await hub.join('watch')
+  const senders = await Promise.all(['s1', 's2', 's3'].map(name => hub.join(name)))
+  const readers = await Promise.all(['r1', 'r2'].map(name => hub.join(name)))
+  const beats = setInterval(() => {
+    for (const { client } of senders) {
+      void client.call(api.heartbeat, { body: { session: 'one', client: 'test/1' } }).catch(() => {})
+    }
+  }, 500)
+  onTestFinished(() => clearInterval(beats))
+  const stream = await new Listener(watch.client).opened()
+  await until('all are online', () => stream.heard.filter(({ event }) => event === 'presence').length === 3)
+  const ofSession = await new Listener(senders[0]!.client, { session: 'one' }).opened()
+
+  const history = new History()
+  const enough = new AbortController()
+  const options = (n: number) => ({ history, random: seededRandom(seed + n), signal: enough.signal })
+  const inboxes = readers.map(({ name }) => name)
+  const traffic = Promise.all([
+    ...senders.map((sender, n) => sendAlong(sender, inboxes, options(1 + n))),
+    ...readers.map((reader, n) => readAlong(reader, options(101 + n))),
+  ])
+  const repeated = { id: newMessageId(), to: 'watch', body: 'sent again after each step' }
+  const first = await watch.client.call(api.sendMessage, { body: repeated })
+  for (const seconds of [daySeconds, -daySeconds, 0]) {
+    clock.step(seconds)
+    // Longer than the hub takes to look for sessions that fell silent.
+    await delay(1300)
+    expect(Math.abs((await hubTime(watch)) - Date.now() - seconds * 1000)).toBeLessThan(60_000)
+    expect(await watch.client.call(api.sendMessage, { body: repeated })).toMatchObject({ seq: first.seq })
+  }
+  expect(stream.heard.filter(({ event }) => event === 'presence').length).toBe(3)
+  const sent = (await watch.client.call(api.readInbox)).messages
+  expect(sent.map(({ body }) => body).filter(body => body === repeated.body)).toHaveLength(1)
+  const heard = stream.changes.map(({ data }) => data.seq)
+  expect(heard).toEqual([...heard].sort((a, b) => a - b))
+
+  // Whoever ends is offline at once, whatever the clock says.
+  clock.step(-daySeconds)
+  clearInterval(beats)
+  await senders[0]!.client.call(api.endSession, { query: { session: 'one' } })
+  await ofSession.ended
+  await until('it is heard', () => stream.heard.filter(({ event }) => event === 'presence').length === 4)
+  enough.abort()
+  await traffic
+  expect(check(history.lines, await dumpInboxes(hub, readers)).slice(0, 20)).toEqual([])
+  expect(history.count('send', 'ok')).toBeGreaterThan(100)
+})
+
+test("what has an end goes by the hub's clock, and says when it ended: a step forwards ends it, a step back does not", async context => {
+  const clock = steppedClock(context)
+  const hub = await startHub({ env: clock.env })
+  const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
+  const send = async (expiresInS: number) =>
+    (await ana.client.call(api.sendMessage, { body: { to: 'ben', body: `${expiresInS}`, expiresInS } })).id
+  const receipt = async (id: string) => (await ana.client.call(api.getMessage, { params: { id } })).receipts[0]!
+  const [hour, week] = [await send(3600), await send(7 * daySeconds)]
+
+  clock.step(-daySeconds)
+  await delay(1300)
+  expect(await receipt(hour)).toMatchObject({ status: 'stored' })
+  clock.step(daySeconds)
+  const ended = await until('the hour is over', async () => {
+    const state = await receipt(hour)
+    return state.status === 'expired' && state
+  })
+  const aDayOn = Date.now() + daySeconds * 1000
+  expect(Math.abs(Date.parse(ended.expiredAt!) - aDayOn)).toBeLessThan(60_000)
+  expect(await receipt(week)).toMatchObject({ status: 'stored' })
+  // Back again, what has ended stays ended.
+  clock.step(0)
+  expect(await ben.client.call(api.ackInbox, { body: { ids: [hour, week] } })).toMatchObject({ acked: [hour, week] })
+  expect(await receipt(hour)).toMatchObject({ status: 'expired' })
+  expect(await receipt(week)).toMatchObject({ status: 'acked' })
+})
+
+test('A06: a token that was rotated out ends when its overlap is over, and its stream with it; the new one goes on', async context => {
+  const clock = steppedClock(context)
+  const hub = await startHub({ env: clock.env })
+  const ana = await hub.join('ana')
+  const { code } = await hub.client(hub.adminToken).call(api.rotateMember, { params: { name: 'ana' } })
+  const token = mintToken('machine')
+  await hub.client().call(api.join, { body: { code, machine: 'ana', token } })
+  const stream = await new Listener(ana.client).opened()
+  expect((await ana.client.call(api.listMachines)).you).toBe('ana')
+  clock.step(daySeconds)
+  await stream.ended
+  await expect(ana.client.call(api.listMachines)).rejects.toMatchObject({ code: 'unauthorized' })
+  expect((await hub.client(token).call(api.listMachines)).you).toBe('ana')
+})
+
+test('A08: a join code lives ten minutes of the hub’s clock', async context => {
+  const clock = steppedClock(context)
+  const hub = await startHub({ env: clock.env })
+  const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'ana' } })
+  const join = () => hub.client().call(api.join, { body: { code, machine: 'ana', token: mintToken('machine') } })
+  clock.step(601)
+  await expect(join()).rejects.toMatchObject({ code: 'unauthorized' })
+  clock.step(500)
+  expect(await join()).toEqual({ name: 'ana', kind: 'machine' })
+})
+
+test("a session's server goes on over both steps: it stays online, acks what it showed, tells ages by the hub's clock", async context => {
+  const clock = steppedClock(context)
+  const hub = await startHub()
+  const [sean, chas] = [await startMachine(hub, 'seanclaude'), await hub.join('chasclaude')]
+  const session = await sean.mcp(clock.env)
+  const lastSeen = async () => Date.parse((await memberOf(hub, 'seanclaude')).lastSeenAt ?? '')
+  for (const seconds of [daySeconds, -daySeconds]) {
+    clock.step(seconds)
+    const { id } = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })
+    // The first answer after a step tells the client of the hub's clock.
+    await session.call('machines')
+    const { text } = await session.call('inbox', { ack: true })
+    expect(text).toMatch(/just now|[0-9]+ s ago/)
+    const steppedAt = Date.now()
+    await until('it was acked without another call', async () => {
+      const { receipts } = await chas.client.call(api.getMessage, { params: { id } })
+      return receipts[0]!.status === 'acked'
+    })
+    await until('another heartbeat came', async () => (await lastSeen()) > steppedAt)
+    expect((await memberOf(hub, 'seanclaude')).online).toBe(true)
+  }
+})
+
+test('what waits in the outbox goes out whole and in order, whatever the clock was when it was kept', async context => {
+  const clock = steppedClock(context)
+  const hub = await startHub()
+  const [sean, chas] = [await startMachine(hub, 'seanclaude'), await hub.join('chasclaude')]
+  await hub.stop()
+  for (const [text, seconds] of [
+    ['1', daySeconds],
+    ['2', -daySeconds],
+    ['3', 0],
+  ] as const) {
+    clock.step(seconds)
+    expect(await sean.run(['send', 'chasclaude', text], { env: clock.env })).toMatchObject({ code: 75 })
+  }
+  await hub.start()
+  clock.step(-daySeconds)
+  expect(await sean.run(['send', 'chasclaude', '4'], { env: clock.env })).toMatchObject({ code: 0 })
+  const { messages } = await chas.client.call(api.readInbox)
+  expect(messages.map(({ body }) => body)).toEqual(['1', '2', '3', '4'])
+})
+
+test('a lock that a dead process left in the future does not keep the outbox until then', async () => {
+  const hub = await startHub()
+  const [sean, chas] = [await startMachine(hub, 'seanclaude'), await hub.join('chasclaude')]
+  await hub.stop()
+  await sean.run(['send', 'chasclaude', 'kept'])
+  await hub.start()
+  // As a drainer leaves it that is killed while the clock runs a day ahead, before that is set right.
+  const lock = join(sean.home, 'run', 'outbox.lock')
+  mkdirSync(lock, { recursive: true })
+  const touched = (secondsFromNow: number) => utimesSync(lock, new Date(), new Date(Date.now() + secondsFromNow * 1000))
+  touched(daySeconds)
+  const send = (text: string) => sean.run(['send', 'chasclaude', text])
+  expect(await send('behind it')).toMatchObject({ code: 75, stdout: expect.stringContaining('another process') })
+  expect(statSync(lock).mtimeMs).toBeLessThanOrEqual(Date.now())
+  // Nobody touched it for as long as it takes to be stale.
+  touched(-11)
+  expect(await send('last')).toMatchObject({ code: 0 })
+  const { messages } = await chas.client.call(api.readInbox)
+  expect(messages.map(({ body }) => body)).toEqual(['kept', 'behind it', 'last'])
+})
+
+async function memberOf(hub: TestHub, name: string) {
+  const { members } = await hub.client(hub.adminToken).call(api.listMachines)
+  return members.find(member => member.name === name)!
+}
