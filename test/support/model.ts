@@ -1,14 +1,16 @@
-import type { CommandOf } from '../../src/hub/state/commands.ts'
+import type { Command, CommandOf } from '../../src/hub/state/commands.ts'
+import type { ErrorCode } from '../../src/protocol/errors.ts'
+import type { Intent } from '../../src/protocol/messages.ts'
 
-export const machines = ['ana', 'ben', 'cat']
-export const humans = ['sean']
-/** Everyone, in the order in which they became members: the first has the id 1. */
-export const members = [...machines, ...humans]
+/** The names that members begin with, in the order in which they became members: the first has the id 1. */
+export const firstNames = ['ana', 'ben', 'cat', 'sean']
+const humans = [4]
 
 export type Send = CommandOf<'message.send'>
 
 export interface ModelDelivery {
-  status: 'stored' | 'fetched' | 'acked' | 'expired'
+  status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
+  handling?: 'hold' | 'mute'
   fetchedBy?: { session: string; at: number }
   /** When it was acked or expired. */
   endedAt?: number
@@ -17,29 +19,69 @@ export interface ModelDelivery {
 export interface ModelMessage {
   command: Send
   sentAt: number
+  intent: Intent
   /** By recipient, in the order in which they were named. */
-  deliveries: Map<string, ModelDelivery>
+  deliveries: Map<number, ModelDelivery>
 }
 
-/** What a hub promises of inboxes and receipts, in as few lines as it takes. No storage, no seq: a list in order is enough. */
+interface Code {
+  hash: string
+  member: number
+  expiresAt: number
+  usedBy?: string
+}
+
+/** What a hub answers, or the code with which it refuses. */
+type Answer<T extends Command['type']> = ErrorCode | Model['answers'][T & keyof Model['answers']]
+
+/** What a hub promises of inboxes, receipts, names and tokens, in as few lines as it takes. No storage, no seq: a list in order is enough. */
 export class Model {
   /** Wall clock, ms since 1970. */
   now = Date.parse('2026-01-01T00:00:00.000Z')
   readonly messages: ModelMessage[] = []
+  /** The name of each member now; that of member 1 comes first. */
+  readonly names = [...firstNames]
+  readonly aliases = new Map<string, number>()
+  readonly groups = new Map<string, number[]>()
+  readonly inbound = this.names.map(() => 'accept')
+  readonly muted: number[][] = this.names.map(() => [])
+  /** By its id, whose each token is. */
+  readonly tokens = new Map<string, number>()
+  #codes: Code[] = []
 
-  send(command: Send): 'stored' | 'repeated' | 'conflict' | 'not_found' {
-    const earlier = this.messages.find(message => message.command.id === command.id)
+  declare answers: {
+    'message.send': 'stored' | 'repeated'
+    'inbox.fetched': { fetched: string[]; unknown: string[] }
+    'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
+    'member.policy': { inbound: string; mute: string[] }
+    'member.rename': { name: string }
+    'member.join': { name: string; kind: string }
+    'member.revoke': { name: string; revoked: number }
+    'alias.set': { alias: string; member: string }
+    'alias.remove': { alias: string; member: string }
+    'group.set': { group: string; members: string[] }
+    'group.remove': { group: string }
+  }
+
+  // --- messages
+
+  send(command: Send): Answer<'message.send'> {
+    const { id, by, to } = command
+    const earlier = this.messages.find(message => message.command.id === id)
     if (earlier) return JSON.stringify(earlier.command) === JSON.stringify(command) ? 'repeated' : 'conflict'
-    const sender = nameOf(command.by)
-    const named = command.to.flatMap(name => (name === 'all' ? machines.filter(other => other !== sender) : [name]))
-    if (!named.every(name => members.includes(name))) return 'not_found'
-    const deliveries = new Map(named.map(name => [name, { status: 'stored' as const }]))
-    this.messages.push({ command, sentAt: this.now, deliveries })
-    if (command.replyTo) this.ack(command.by, [command.replyTo])
+    const named = to.map(name => this.#whoIs(name, by))
+    if (named.includes(undefined)) return 'not_found'
+    const recipients = [...new Set(named.flatMap(found => found!))]
+    if (recipients.length === 0) return 'not_found'
+    const deliveries = new Map(recipients.map(member => [member, this.#admit(member, by)]))
+    if ([...deliveries.values()].every(({ status }) => status === 'refused')) return 'forbidden'
+    const intent = command.intent ?? (to.some(name => this.meant(name) === undefined) ? 'inform' : 'request')
+    this.messages.push({ command, sentAt: this.now, intent, deliveries })
+    if (command.replyTo) this.ack(by, [command.replyTo])
     return 'stored'
   }
 
-  fetched(by: number, ids: string[], session: string): { fetched: string[]; unknown: string[] } {
+  fetched(by: number, ids: string[], session: string): Answer<'inbox.fetched'> {
     const [fetched, unknown] = this.#own(by, ids)
     for (const delivery of this.#unread(by, fetched)) {
       Object.assign(delivery, { status: 'fetched', fetchedBy: { session, at: this.now } })
@@ -47,10 +89,10 @@ export class Model {
     return { fetched, unknown }
   }
 
-  ack(by: number, ids: string[]): { acked: string[]; unknown: string[]; unread: number } {
+  ack(by: number, ids: string[]): Answer<'inbox.ack'> {
     const [acked, unknown] = this.#own(by, ids)
     for (const delivery of this.#unread(by, acked)) Object.assign(delivery, { status: 'acked', endedAt: this.now })
-    return { acked, unknown, unread: this.inbox(nameOf(by)).length }
+    return { acked, unknown, unread: this.inbox(by).length }
   }
 
   /** Expires what is due. Answers how many deliveries that were. */
@@ -67,26 +109,152 @@ export class Model {
     return expired
   }
 
-  /** What `name` has not read, oldest first. */
-  inbox(name: string): ModelMessage[] {
-    return this.messages.filter(({ deliveries }) => isUnread(deliveries.get(name)))
+  /** What `member` has not read, oldest first. */
+  inbox(member: number): ModelMessage[] {
+    return this.messages.filter(({ deliveries }) => isUnread(deliveries.get(member)))
+  }
+
+  policy(by: number, inbound: string | undefined, mute: string[] | undefined): Answer<'member.policy'> {
+    const senders = mute?.map(name => this.meant(name))
+    if (senders?.includes(undefined)) return 'not_found'
+    if (inbound !== undefined) this.inbound[by - 1] = inbound
+    if (senders) this.muted[by - 1] = [...new Set(senders as number[])]
+    return { inbound: this.inbound[by - 1]!, mute: this.#namesOf(this.muted[by - 1]!) }
+  }
+
+  // --- names: members, aliases and groups share them
+
+  /** The member whom a name or an alias means. */
+  meant(name: string): number | undefined {
+    return this.names.includes(name) ? this.names.indexOf(name) + 1 : this.aliases.get(name)
+  }
+
+  nameOf(member: number): string {
+    return this.names[member - 1]!
+  }
+
+  kindOf(member: number): 'human' | 'machine' {
+    return humans.includes(member) ? 'human' : 'machine'
+  }
+
+  rename(name: string, to: string): Answer<'member.rename'> {
+    const member = this.meant(name)
+    if (!member) return 'not_found'
+    const isOwn = to === this.nameOf(member) || this.aliases.get(to) === member
+    if (!isOwn && this.#isTaken(to)) return 'conflict'
+    this.aliases.delete(to)
+    this.names[member - 1] = to
+    return { name: to }
+  }
+
+  setAlias(alias: string, name: string): Answer<'alias.set'> {
+    const member = this.meant(name)
+    if (!member) return 'not_found'
+    if (this.names.includes(alias) || this.groups.has(alias)) return 'conflict'
+    this.aliases.set(alias, member)
+    return { alias, member: this.nameOf(member) }
+  }
+
+  removeAlias(alias: string): Answer<'alias.remove'> {
+    const member = this.aliases.get(alias)
+    if (!member) return 'not_found'
+    this.aliases.delete(alias)
+    return { alias, member: this.nameOf(member) }
+  }
+
+  setGroup(group: string, names: string[]): Answer<'group.set'> {
+    if (this.meant(group)) return 'conflict'
+    const members = names.map(name => this.meant(name))
+    if (members.includes(undefined)) return 'not_found'
+    this.groups.set(group, [...new Set(members as number[])])
+    return { group, members: this.#namesOf(this.groups.get(group)!) }
+  }
+
+  removeGroup(group: string): Answer<'group.remove'> {
+    return this.groups.delete(group) ? { group } : 'not_found'
+  }
+
+  // --- tokens
+
+  invite(member: number, hash: string, lifeS: number): void {
+    this.#codes = this.#codes.filter(
+      code => code.expiresAt > this.now && (code.member !== member || code.usedBy !== undefined),
+    )
+    this.#codes.push({ hash, member, expiresAt: this.now + lifeS * 1000 })
+  }
+
+  /** Whether a code was given out and is remembered: the same one is never made twice. */
+  isKnownCode(hash: string): boolean {
+    return this.ownerOf(hash) !== undefined
+  }
+
+  /** The member for whom a code was made. */
+  ownerOf(hash: string): number | undefined {
+    return this.#codes.find(code => code.hash === hash)?.member
+  }
+
+  join(name: string, hash: string, token: string): Answer<'member.join'> {
+    const code = this.#codes.find(code => code.hash === hash)
+    if (!code || code.expiresAt <= this.now) return 'unauthorized'
+    if (this.nameOf(code.member) !== name) return 'forbidden'
+    const joined = { name, kind: this.kindOf(code.member) }
+    if (code.usedBy !== undefined) return code.usedBy === token && this.tokens.has(token) ? joined : 'unauthorized'
+    if ((this.tokens.get(token) ?? code.member) !== code.member) return 'conflict'
+    this.#endTokens(code.member)
+    this.tokens.set(token, code.member)
+    code.usedBy = token
+    return joined
+  }
+
+  revoke(name: string): Answer<'member.revoke'> {
+    const member = this.meant(name)
+    if (!member) return 'not_found'
+    this.#codes = this.#codes.filter(code => code.member !== member)
+    return { name: this.nameOf(member), revoked: this.#endTokens(member) }
+  }
+
+  /** The members whom one name in a send of `sender` means; undefined for a name that means nobody. */
+  #whoIs(name: string, sender: number): number[] | undefined {
+    const one = this.meant(name)
+    if (one) return [one]
+    const machines = this.names.map((_, index) => index + 1).filter(member => this.kindOf(member) === 'machine')
+    const crowd = name === 'all' ? machines : this.groups.get(name)
+    const others = crowd?.filter(member => member !== sender)
+    return others && this.#namesOf(others).map(name => this.meant(name)!)
+  }
+
+  #admit(recipient: number, sender: number): ModelDelivery {
+    const inbound = recipient === sender ? 'accept' : this.inbound[recipient - 1]
+    if (inbound === 'refuse') return { status: 'refused' }
+    if (inbound === 'hold') return { status: 'stored', handling: 'hold' }
+    return this.muted[recipient - 1]!.includes(sender) ? { status: 'stored', handling: 'mute' } : { status: 'stored' }
+  }
+
+  #isTaken(name: string): boolean {
+    return this.meant(name) !== undefined || this.groups.has(name)
+  }
+
+  #namesOf(members: number[]): string[] {
+    return members.map(member => this.nameOf(member)).sort()
+  }
+
+  #endTokens(member: number): number {
+    const ended = [...this.tokens].filter(([, owner]) => owner === member)
+    for (const [token] of ended) this.tokens.delete(token)
+    return ended.length
   }
 
   /** Ids that were ever in this inbox, and the others. */
   #own(by: number, ids: string[]): [string[], string[]] {
-    const own = this.messages.filter(({ deliveries }) => deliveries.has(nameOf(by))).map(({ command }) => command.id)
+    const own = this.messages
+      .filter(({ deliveries }) => (deliveries.get(by)?.status ?? 'refused') !== 'refused')
+      .map(({ command }) => command.id)
     return [ids.filter(id => own.includes(id)), ids.filter(id => !own.includes(id))]
   }
 
   #unread(by: number, ids: string[]): ModelDelivery[] {
-    return this.inbox(nameOf(by)).flatMap(({ command, deliveries }) =>
-      ids.includes(command.id) ? [deliveries.get(nameOf(by))!] : [],
-    )
+    return this.inbox(by).flatMap(({ command, deliveries }) => (ids.includes(command.id) ? [deliveries.get(by)!] : []))
   }
-}
-
-export function nameOf(member: number): string {
-  return members[member - 1]!
 }
 
 function isUnread(delivery: ModelDelivery | undefined): boolean {

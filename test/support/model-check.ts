@@ -1,0 +1,138 @@
+import { isDeepStrictEqual } from 'node:util'
+import { expect } from 'vitest'
+import { changesAfter } from '../../src/hub/state/query-changes.ts'
+import { unreadAfter, unreadCount, unreadCountAfter } from '../../src/hub/state/query-inbox.ts'
+import { allGroups, allMembers, mutedBy, tokenById } from '../../src/hub/state/query-members.ts'
+import { messageFor } from '../../src/hub/state/query-messages.ts'
+import type { State } from '../../src/hub/state/state.ts'
+import { timestamp } from '../../src/hub/state/timestamp.ts'
+import type { Model, ModelDelivery, ModelMessage } from './model.ts'
+
+/** Expects all that can be read of a hub's state to be what the model says: every inbox, message and receipt, name and token. */
+export function expectSame(model: Model, { db }: State, tokens: readonly string[]): void {
+  expectSameNames(model, db)
+  same(
+    tokens.map(id => tokenById(db, id)?.member),
+    tokens.map(id => model.tokens.get(id)),
+  )
+  for (const index of model.names.keys()) expectSameInbox(model, db, index + 1)
+}
+
+function expectSameNames(model: Model, db: State['db']): void {
+  const aliasesOf = (member: number) => [...model.aliases].filter(([, meant]) => meant === member).map(([name]) => name)
+  same(
+    allMembers(db).map(({ id, name, aliases, unread }) => ({ id, name, aliases, unread })),
+    model.names
+      .map((name, index) => ({ id: index + 1, name }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ id, name }) => ({ id, name, aliases: aliasesOf(id).sort(), unread: model.inbox(id).length })),
+  )
+  same(
+    allGroups(db),
+    [...model.groups]
+      .map(([name, members]) => ({ name, members: members.map(member => model.nameOf(member)).sort() }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  )
+}
+
+function expectSameInbox(model: Model, db: State['db'], member: number): void {
+  const inbox = unreadAfter(db, member, 0, 1000)
+  same(
+    inbox.map(({ seq: _, ...message }) => message),
+    model.inbox(member).map(message => inInbox(model, message, member)),
+  )
+  const seqs = inbox.map(({ seq }) => seq)
+  same(
+    seqs,
+    [...new Set(seqs)].sort((a, b) => a - b),
+  )
+  expect(unreadCount(db, member)).toBe(inbox.length)
+  const middle = seqs[Math.floor(seqs.length / 2)] ?? 0
+  expect(unreadCountAfter(db, member, middle)).toBe(seqs.filter(seq => seq > middle).length)
+  same(
+    inPages(after => unreadAfter(db, member, after, 2)),
+    inbox,
+  )
+  same(mutedBy(db, member), model.muted[member - 1]!.map(sender => model.nameOf(sender)).sort())
+
+  const news = changesAfter(db, member, { deliveries: 0, receipts: 0 }, 1000)
+  same(
+    inPages(after => changesAfter(db, member, { deliveries: after, receipts: after }, 2)),
+    news,
+  )
+  same(
+    news.filter(({ kind }) => kind === 'delivery').map(({ id }) => id),
+    model
+      .inbox(member)
+      .flatMap(({ command, deliveries }) => (deliveries.get(member)!.handling === 'mute' ? [] : [command.id])),
+  )
+  const receipts = news.flatMap(change =>
+    change.kind === 'receipt' ? [`${change.id} ${change.recipient} ${change.status}`] : [],
+  )
+  same(receipts.sort(), expectedReceipts(model, member).sort())
+
+  for (const { command, deliveries } of model.messages) {
+    const seen = messageFor(db, member, command.id)?.deliveries.map(
+      ({ member: _, kind: __, reason: ___, ...receipt }) => receipt,
+    )
+    const mine = [...deliveries].filter(([recipient]) => command.by === member || recipient === member)
+    same(
+      seen ?? [],
+      mine.map(([recipient, delivery]) => asReceipt(model.nameOf(recipient), delivery)),
+    )
+  }
+}
+
+/** What `expect` would say, but without its cost where there is nothing to say: this is asked a million times. */
+function same(actual: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
+}
+
+function inInbox(model: Model, { command, sentAt, intent, deliveries }: ModelMessage, reader: number) {
+  const { id, by, to, body, replyTo, expiresInS } = command
+  const { fetchedBy, handling } = deliveries.get(reader)!
+  return {
+    id,
+    from: model.nameOf(by),
+    fromKind: model.kindOf(by),
+    to,
+    sentAt: timestamp(sentAt),
+    intent,
+    body,
+    ...(replyTo && { replyTo }),
+    ...(expiresInS && { expiresAt: timestamp(sentAt + expiresInS * 1000) }),
+    ...(handling === 'hold' && { held: true }),
+    ...(fetchedBy && { fetchedBy: { session: fetchedBy.session, at: timestamp(fetchedBy.at) } }),
+  }
+}
+
+function asReceipt(name: string, { status, fetchedBy, endedAt }: ModelDelivery) {
+  return {
+    name,
+    status,
+    ...(fetchedBy && { fetchedAt: timestamp(fetchedBy.at), fetchedBySession: fetchedBy.session }),
+    ...(status === 'acked' && { ackedAt: timestamp(endedAt!) }),
+    ...(status === 'expired' && { expiredAt: timestamp(endedAt!) }),
+  }
+}
+
+/** What a follower of `member` who missed everything is told of its own messages: the newest state of each, once. */
+function expectedReceipts(model: Model, member: number): string[] {
+  return model.messages
+    .filter(({ command }) => command.by === member)
+    .flatMap(({ command, deliveries }) =>
+      [...deliveries].flatMap(([recipient, { status }]) =>
+        status === 'stored' || status === 'refused' ? [] : [`${command.id} ${model.nameOf(recipient)} ${status}`],
+      ),
+    )
+}
+
+/** Reads page after page, each from the last seq of the one before. */
+function inPages<Row extends { seq: number }>(read: (after: number) => Row[]): Row[] {
+  const rows: Row[] = []
+  for (;;) {
+    const page = read(rows.at(-1)?.seq ?? 0)
+    if (page.length === 0) return rows
+    rows.push(...page)
+  }
+}
