@@ -18,6 +18,7 @@ const arrows: Record<string, string[]> = {
   'hub/journal': ['hub/state', 'protocol'],
   'hub/push': ['hub/state', 'protocol'],
   'hub/lock.ts': ['hub/state', 'protocol'],
+  'hub/damage.ts': ['hub/admin-token.ts', 'hub/seeing', 'hub/state', 'protocol'],
   'hub/seeing': ['hub/auth', 'hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],
   'hub/config.ts': ['hub/door-settings.ts', 'protocol'],
   'hub/door-settings.ts': ['protocol'],

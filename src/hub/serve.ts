@@ -7,8 +7,9 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { type HubConfig, type HubFlags, readHubConfig } from './config.ts'
+import { checkStore, inWords, lookAtStore } from './damage.ts'
 import { createServer } from './http/server.ts'
-import { Hub } from './hub.ts'
+import { databaseFile, Hub } from './hub.ts'
 import { lockDataDirectory } from './lock.ts'
 import { Audit, auditFile } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
@@ -41,6 +42,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     for (const step of cleanup.splice(0).reverse()) await step()
   }
   try {
+    const { shouldCheck } = lookAtStore(config.data, databaseFile)
     const metrics = new Metrics()
     cleanup.push(() => metrics.close())
     const audit = new Audit(join(config.data, auditFile), {
@@ -58,6 +60,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       },
     })
     cleanup.push(() => hub.close())
+    if (shouldCheck) checkStore(hub.state.db)
     await ensureAdminToken(hub, config.data)
     const watch = new Watch(metrics, audit)
     const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile: findClientFile(), watch })
@@ -73,7 +76,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     return { url, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
-    throw error
+    throw inWords(error, config.data)
   }
 }
 

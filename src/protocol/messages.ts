@@ -80,6 +80,8 @@ export const InboxMessage = z.object({
   body: z.string(),
   /** For the recipient's user only, by the recipient's policy: a client must not show the text to an agent. */
   held: z.literal(true).optional(),
+  /** The hub's disk has damaged it: `body` says so instead of the text, and `to` is empty. */
+  damaged: z.literal(true).optional(),
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>

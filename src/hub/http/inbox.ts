@@ -5,10 +5,11 @@ import type { State } from '../state/state.ts'
 import type { Handlers } from './handler.ts'
 
 /** `GET /v1/inbox`. */
-export const readInbox: Handlers['readInbox'] = ({ hub, identity, query }) => {
+export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request }) => {
   const { db, position } = hub.state
   const after = query.after === undefined ? 0 : seqAfter(hub.state, query.after)
   const messages = unreadAfter(db, identity.member, after, query.limit)
+  for (const { id, damaged } of messages) if (damaged) request.log.error({ id }, 'the disk has damaged this message')
   const unread = unreadCount(db, identity.member)
   const lastSeq = messages.at(-1)?.seq ?? after
   const isAll = after === 0 && messages.length === unread

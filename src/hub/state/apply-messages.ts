@@ -1,8 +1,8 @@
-import { hash as digest } from 'node:crypto'
 import type { Intent } from '../../protocol/messages.ts'
 import { admit } from './admission.ts'
 import { ackDeliveries } from './apply-inbox.ts'
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
+import { contentHash } from './content-hash.ts'
 import type { Database } from './database.ts'
 import { nearestNames, resolveNames } from './members.ts'
 
@@ -98,10 +98,4 @@ function refuseUnknown(db: Database, unknown: string[]): Outcome<Send> {
 /** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */
 function defaultIntent(isCrowd: boolean): Intent {
   return isCrowd ? 'inform' : 'request'
-}
-
-/** What makes two sends the same message: everything that the sender chose, as sent. */
-function contentHash({ to, body, replyTo, intent, expiresInS }: Send): Buffer {
-  const content = JSON.stringify([to, body, replyTo ?? null, intent ?? null, expiresInS ?? null])
-  return digest('sha256', content, 'buffer')
 }

@@ -1,25 +1,25 @@
 import type { InboxMessage, Intent, MemberKind } from '../../protocol/messages.ts'
 import type { Handling } from './admission.ts'
+import { isIntact, type StoredContent } from './content-hash.ts'
 import type { Database } from './database.ts'
 import { unreadSeqs } from './inbox-index.ts'
 import { timestamp } from './timestamp.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
 export const messageColumns = `m.id, m.seq, s.name as sender, s.kind as sender_kind, m.named, m.sent_at, m.reply_to, m.intent,
-  m.expires_at, m.body`
+  m.expires_at, m.body, m.hash`
 
-export interface MessageRow {
+export interface MessageRow extends StoredContent {
   id: string
   seq: number
   sender: string
   sender_kind: MemberKind
-  named: string
-  sent_at: number
-  reply_to: string | null
   intent: Intent
-  expires_at: number | null
-  body: string
 }
+
+/** What is shown instead of a text that is not what was sent. */
+export const damagedText =
+  '[The disk of the hub has damaged this text, so it is not shown. Ask its sender to send it again.]'
 
 /** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. */
 export function unreadAfter(db: Database, member: number, afterSeq: number, limit: number): InboxMessage[] {
@@ -61,7 +61,13 @@ export function unreadCountAfter(db: Database, member: number, seq: number): num
   return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs})`, member, seq)!.n
 }
 
+/** A message as it was sent; one that the disk has damaged says so instead of its text. */
 export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held'> {
+  if (row.body && !isIntact(row)) {
+    const { id, seq, sender: from, sender_kind: fromKind, intent, sent_at } = row
+    const sentAt = timestamp(sent_at)
+    return { id, seq, from, fromKind, to: [], sentAt, intent, body: damagedText, damaged: true }
+  }
   return {
     id: row.id,
     seq: row.seq,

@@ -1,0 +1,239 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import type { ClaudeNetError } from '../src/protocol/errors.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { startHub, TestHub, type TestMember } from './support/hub.ts'
+import { printedSeed, seededRandom } from './support/random.ts'
+import { errorOf, raw } from './support/raw.ts'
+import { tempDir } from './support/temp.ts'
+import { until } from './support/until.ts'
+
+/** Mounts a file system of `size` in memory, for the running test; skips it where that is not allowed. */
+function smallDisk(context: TestContext, size: string): string {
+  const dir = join(tempDir('disk'), 'data')
+  mkdirSync(dir)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', dir], { stdio: 'pipe' })
+  } catch {
+    context.skip('mounting a file system is not allowed here')
+  }
+  onTestFinished(() => void execFileSync('umount', ['--lazy', dir]))
+  return dir
+}
+
+function send({ client }: TestMember, body: { id: string; to: string; body: string }) {
+  return client.call(api.sendMessage, { body })
+}
+
+async function texts({ client }: TestMember): Promise<string[]> {
+  const all: string[] = []
+  for (let after: string | undefined; ; ) {
+    const { messages, more, cursor } = await client.call(api.readInbox, { query: { after } })
+    all.push(...messages.map(({ body }) => body))
+    if (more === 0) return all
+    after = cursor
+  }
+}
+
+test('on a full disk the hub says so and goes on reading; what it had confirmed is there, and the rest is stored once there is room', async context => {
+  const disk = smallDisk(context, '3m')
+  const hub = await startHub({ dataDir: disk })
+  const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
+  const stored: string[] = []
+  const refused: { id: string; to: string; body: string }[] = []
+  for (let n = 0; refused.length < 3; n++) {
+    const request = { id: newMessageId(), to: 'ben', body: `${n}`.padEnd(20_000, '.') }
+    try {
+      await send(ana, request)
+      stored.push(request.body)
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'unavailable', settled: false })
+      expect((error as ClaudeNetError).message).toContain('disk is full')
+      refused.push(request)
+    }
+  }
+  expect(stored.length).toBeGreaterThan(10)
+  expect(await texts(ben)).toEqual(stored)
+  expect((await raw(hub, { path: '/healthz' })).status).toBe(200)
+  expect(hub.log).toContain('the disk is full')
+
+  execFileSync('mount', ['-o', 'remount,size=30m', disk])
+  for (const request of refused) await send(ana, request)
+  await until('it is ready', async () => (await raw(hub, { path: '/readyz' })).status === 200)
+  const all = [...stored, ...refused.map(({ body }) => body)]
+  expect(await texts(ben)).toEqual(all)
+  await hub.crashAndRestart()
+  expect(await texts(ben)).toEqual(all)
+})
+
+describe('a disk that fails under a running hub', () => {
+  /** Lets every call of the kernel's `calls` fail in the hub from now on, as a dying disk would. */
+  async function spoil(context: TestContext, hub: TestHub, calls: string, error: string): Promise<void> {
+    const inject = ['-f', '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}`, '-o', '/dev/null']
+    const tracer: ChildProcess = spawn('strace', [...inject, '-p', String(hub.pid)], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    onTestFinished(() => void tracer.kill())
+    let said = ''
+    tracer.stderr!.setEncoding('utf8').on('data', text => (said += text))
+    const failed = new Promise<string>(resolve => tracer.on('error', ({ message }) => resolve(message)))
+    const attached = until('strace is attached', () => {
+      if (tracer.exitCode !== null) throw new Error(said)
+      return said.includes('attached')
+    }).then(
+      () => '',
+      (error: Error) => error.message,
+    )
+    const why = await Promise.race([failed, attached])
+    if (why !== '') context.skip(`strace cannot be used here: ${why.trim()}`)
+  }
+
+  test.for([
+    ['an fsync that fails', 'fsync,fdatasync', 'EIO'],
+    ['a write that fails', 'pwrite64', 'EIO'],
+    ['a file system that has become read-only', 'pwrite64', 'EROFS'],
+  ] as const)(
+    '%s: no send is confirmed, the hub ends with 70 and says why, and a new one has all that was confirmed',
+    async ([, calls, error], context) => {
+      const hub = await startHub()
+      const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
+      await send(ana, { id: newMessageId(), to: 'ben', body: 'confirmed' })
+      await spoil(context, hub, calls, error)
+      const request = { id: newMessageId(), to: 'ben', body: 'not confirmed' }
+      await expect(send(ana, request)).rejects.toMatchObject({ code: 'unavailable', settled: false })
+      expect(await hub.ended()).toBe(70)
+      expect(hub.log).toMatch(/"level":60.*"msg":"the store failed; the hub stops"/)
+
+      await hub.start()
+      // A send without an answer was stored or not; sent again it is stored once.
+      await send(ana, request)
+      expect(await texts(ben)).toEqual(['confirmed', 'not confirmed'])
+    },
+  )
+})
+
+test('on a read-only disk a hub does not start, and says why', async context => {
+  const disk = smallDisk(context, '10m')
+  const hub = await startHub({ dataDir: disk })
+  await hub.stop()
+  execFileSync('mount', ['-o', 'remount,ro', disk])
+  const again = new TestHub({ dataDir: disk })
+  await expect(again.start()).rejects.toThrow(
+    /ended \(1\)[\s\S]*claude-net: The store in \S+ cannot be written: .*\n.*Is its disk full or read-only/,
+  )
+  execFileSync('mount', ['-o', 'remount,rw', disk])
+  await hub.start()
+})
+
+describe('a store that the disk has damaged', () => {
+  const bodies = Array.from({ length: 60 }, (_, n) => `body ${n} ${'abcdefgh'.repeat(80)}`)
+
+  /** A hub that was stopped, with sixty messages in the inbox of ben. */
+  async function stopped(how: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') {
+    const hub = await startHub()
+    const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
+    await Promise.all(bodies.map(body => send(ana, { id: newMessageId(), to: 'ben', body })))
+    await hub.stop(how)
+    return { hub, ana, ben, file: join(hub.dataDir, 'hub.db') }
+  }
+
+  test('one bit in a text: that message says so in place of its text, the others are whole, and the log names it', async () => {
+    const { hub, ana, ben, file } = await stopped()
+    const at = readFileSync(file).indexOf('body 7 abc') + 9
+    flip(file, at, 0x01)
+    await hub.start()
+    const { messages } = await ben.client.call(api.readInbox)
+    expect(messages.map(({ damaged }) => damaged).filter(Boolean)).toHaveLength(1)
+    const hurt = messages.find(({ damaged }) => damaged)!
+    expect(hurt).toMatchObject({ from: 'ana', body: expect.stringContaining('damaged') })
+    expect(
+      messages
+        .filter(({ damaged }) => !damaged)
+        .map(({ body }) => body)
+        .sort(),
+    ).toEqual(bodies.filter(body => !body.startsWith('body 7 ')).sort())
+    expect(hub.log).toContain(hurt.id)
+    const seen = await ana.client.call(api.getMessage, { params: { id: hurt.id } })
+    expect(seen.message).toMatchObject({ damaged: true })
+    // It stands in nobody's way.
+    expect(await ben.client.call(api.ackInbox, { body: { ids: messages.map(({ id }) => id) } })).toMatchObject({
+      unread: 0,
+    })
+  })
+
+  test.each<[string, (file: string) => void, RegExp]>([
+    [
+      'its first page is zeros',
+      file => overwrite(file, 0, Buffer.alloc(4096)),
+      /store is damaged: file is not a database/,
+    ],
+    ['it was cut to nothing', file => truncateSync(file), /hub\.db is missing or empty/],
+    ['it was cut in the middle', file => truncateSync(file, 40_000), /store is damaged/],
+  ])('%s: the hub does not start with less than it had, and says what to do', async (_, damage, says) => {
+    const { hub, file } = await stopped()
+    damage(file)
+    const before = readFileSync(file)
+    const again = new TestHub({ dataDir: hub.dataDir })
+    const failure = await again.start().then(
+      () => '',
+      (error: Error) => error.message,
+    )
+    expect(failure).toMatch(/ended \(1\)/)
+    expect(failure).toMatch(says)
+    expect(failure).toContain('restore a backup')
+    expect(failure).not.toContain('    at ')
+    expect(readFileSync(file).equals(before)).toBe(true)
+  })
+
+  test('flipped bits anywhere: whatever still opens shows every text as it was sent, or says that it is damaged', async () => {
+    const { hub, ben, file } = await stopped()
+    const size = readFileSync(file).length
+    const original = readFileSync(file)
+    let [whole, told] = [0, 0]
+    const random = seededRandom(printedSeed())
+    for (let round = 0; round < 8; round++) {
+      overwrite(file, 0, original)
+      for (let n = 0; n < 4; n++) flip(file, 4096 + Math.floor(random() * (size - 4096)), 1 << (n % 8))
+      const again = new TestHub({ dataDir: hub.dataDir, port: hub.port })
+      onTestFinished(() => again.stop('SIGKILL').then(() => {}))
+      const started = await again.start().then(
+        () => true,
+        () => false,
+      )
+      if (!started) {
+        told++
+        continue
+      }
+      const answer = await raw(again, { path: '/v1/inbox', token: ben.token })
+      if (answer.status !== 200) {
+        expect(['internal', 'unavailable', 'unauthorized']).toContain(errorOf(answer).code)
+        told++
+      } else {
+        for (const { body, damaged } of (answer.json as { messages: { body: string; damaged?: true }[] }).messages) {
+          if (damaged) told++
+          else {
+            whole++
+            expect(bodies).toContain(body)
+          }
+        }
+      }
+      await again.stop('SIGKILL')
+    }
+    console.log(`texts as sent: ${whole}, damage told: ${told}`)
+    expect(whole + told).toBeGreaterThan(0)
+  })
+})
+
+function overwrite(file: string, at: number, bytes: Uint8Array): void {
+  const handle = openSync(file, 'r+')
+  writeSync(handle, bytes, 0, bytes.length, at)
+  closeSync(handle)
+}
+
+/** Turns over the bits of one byte that `mask` has. */
+function flip(file: string, at: number, mask: number): void {
+  overwrite(file, at, Buffer.from([readFileSync(file)[at]! ^ mask]))
+}
