@@ -35,11 +35,13 @@ const WellFormed = z
   .string()
   .refine(text => text.isWellFormed(), 'must be well-formed Unicode (a lone surrogate was found)')
 
-const TypedName = z.string().trim().min(1).max(100)
+const TypedName = z.string().trim().min(1, 'a name is empty').max(100, 'a name has 100 characters at most')
 
 export const SendRequest = z.strictObject({
   id: MessageId.optional(),
-  to: z.union([TypedName, z.array(TypedName).min(1, 'it names nobody').max(maxNames)]),
+  to: z.union([TypedName, z.array(TypedName).min(1, 'it names nobody').max(maxNames)], {
+    error: `it is a name or a list of at most ${maxNames} names`,
+  }),
   body: WellFormed.min(1, 'a message needs a text'),
   replyTo: MessageId.optional(),
   intent: Intent.optional(),
