@@ -10,7 +10,9 @@ type Send = CommandOf<'message.send'>
 
 /** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
 export function applySend(db: Database, { seq, time, command }: Entry<Send>): Outcome<Send> {
-  const hash = contentHash(command)
+  const named = JSON.stringify(command.to)
+  const { body, replyTo = null, intent = null, expiresInS = null } = command
+  const hash = contentHash({ named, body, replyTo, intent, expiresInS })
   const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
   if (earlier) return repeatSend(command, hash, earlier)
 
@@ -33,7 +35,7 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
     command.id,
     command.by,
     time,
-    JSON.stringify(command.to),
+    named,
     command.intent ?? defaultIntent(isCrowd),
     command.replyTo ?? null,
     expiresAt,
