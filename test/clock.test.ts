@@ -1,7 +1,7 @@
 import { mkdirSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { mintToken } from '../src/protocol/token.ts'
@@ -15,6 +15,9 @@ import { startMachine } from './support/machine.ts'
 import { printedSeed, seededRandom } from './support/random.ts'
 import { readAlong, sendAlong } from './support/traffic.ts'
 import { until } from './support/until.ts'
+
+// Traffic for a few seconds takes long on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** The hub's wall clock, in ms since 1970, as a message that is sent now shows it. */
 async function hubTime({ client }: TestMember): Promise<number> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, type TestContext, test } from 'vitest'
+import { describe, expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
@@ -10,6 +10,9 @@ import { printedSeed, seededRandom } from './support/random.ts'
 import { errorOf, raw } from './support/raw.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
+
+// A hub is started up to nine times in one test.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** Mounts a file system of `size` in memory, for the running test; skips it where that is not allowed. */
 function smallDisk(context: TestContext, size: string): string {
