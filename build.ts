@@ -55,7 +55,7 @@ rmSync(outdir, { recursive: true, force: true })
 await Promise.all([
   build({
     ...common,
-    entryPoints: ['src/cli/main.ts'],
+    entryPoints: ['src/cli/start.ts'],
     outfile: `${outdir}/claude-net.mjs`,
     target: 'node20',
     banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },

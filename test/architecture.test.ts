@@ -5,9 +5,10 @@ import { tempDir } from './support/temp.ts'
 
 /** The arrows, "may import". A room is a directory, files straight in `hub/` are rooms of their own. Text and disk are leaves for all. */
 const arrows: Record<string, string[]> = {
-  cli: ['claude', 'mcp', 'client', 'protocol'],
+  cli: ['claude', 'mcp', 'notice', 'client', 'protocol'],
   claude: ['client', 'protocol'],
-  mcp: ['client', 'protocol'],
+  mcp: ['notice', 'client', 'protocol'],
+  notice: ['client', 'protocol'],
   client: ['protocol'],
   demo: [],
   'hub/serve.ts': ['hub/*.ts', 'hub/http', 'hub/seeing', 'protocol'],
@@ -76,10 +77,10 @@ test('every import under src follows the arrows, and none makes a cycle', () => 
 test.for([
   ['text/spans.ts', `import '../protocol/names.ts'`, 'text may import no other room'],
   ['client/home.ts', `import {\n  quote,\n} from '../mcp/inbox-text.ts'`, 'client may import protocol'],
-  ['mcp/result.ts', `import '../claude/settings.ts'`, 'mcp may import client, protocol'],
+  ['mcp/result.ts', `import '../claude/settings.ts'`, 'mcp may import notice, client, protocol'],
   ['demo/demo.ts', `import type { Home } from '../client/home.ts'`, 'demo may import no other room'],
-  ['cli/send.ts', `import { serve } from '../hub/serve.ts'`, 'cli may import claude, mcp, client, protocol'],
-  ['cli/send.ts', `await import('../hub/hub.ts')`, 'cli may import claude, mcp, client, protocol'],
+  ['cli/send.ts', `import { serve } from '../hub/serve.ts'`, 'cli may import claude, mcp, notice, client, protocol'],
+  ['cli/send.ts', `await import('../hub/hub.ts')`, 'cli may import claude, mcp, notice, client, protocol'],
   ['hub/http/health.ts', `export * from '../journal/local.ts'`, 'hub/http may import'],
   ['hub/push/wakes.ts', `import '../journal/journal.ts'`, 'hub/push may import hub/state, protocol'],
   ['hub/state/apply.ts', `import '../hub.ts'`, 'hub/state may import protocol'],

@@ -57,12 +57,23 @@ export function unlinkLauncher(home: Home, binDir: string): void {
   if (present?.isSymbolicLink() && readlinkSync(link) === home.launcher) rmSync(link)
 }
 
-/** Starts the client with the Node that installed it, or with the one on the PATH once that is gone. */
+/**
+ * Starts the client with the Node that installed it, or with the one on the PATH once that is gone. A hook that runs after every
+ * tool use and has nothing to tell ends here, in 2 ms: `sessionKey` of notice/session-dir.ts makes the same key.
+ */
 function launcherScript(home: Home): string {
   return `#!/bin/sh
+CLAUDE_NET_HOME=\${CLAUDE_NET_HOME:-${shellQuote(home.dir)}}
+export CLAUDE_NET_HOME
+if [ "$1 $2" = 'hook --if-news' ]; then
+  session=\${CLAUDE_CODE_MESSAGING_SOCKET##*/}
+  session=\${session%.sock}
+  for news in "$CLAUDE_NET_HOME/run/sessions/\${session:-$CLAUDE_PID}/news"/*.json; do break; done
+  [ -e "$news" ] || exit 0
+fi
 node=${shellQuote(process.execPath)}
 [ -x "$node" ] || node=node
-CLAUDE_NET_HOME=\${CLAUDE_NET_HOME:-${shellQuote(home.dir)}} exec "$node" ${shellQuote(home.clientFile)} "$@"
+exec "$node" ${shellQuote(home.clientFile)} "$@"
 `
 }
 

@@ -6,6 +6,7 @@ import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
 import { groupCommand } from './group.ts'
 import { historyCommand } from './history.ts'
+import { hookCommand } from './hook.ts'
 import { demoCommand, hubCommand } from './hub.ts'
 import { importCommand } from './import.ts'
 import { inboxCommand } from './inbox.ts'
@@ -35,7 +36,7 @@ program.commandsGroup('Messages:')
 for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
   program.addCommand(command)
 program.commandsGroup('This machine:')
-for (const command of [joinCommand(), policyCommand(), leaveCommand(), doctorCommand(), mcpCommand()])
+for (const command of [joinCommand(), policyCommand(), leaveCommand(), doctorCommand(), mcpCommand(), hookCommand()])
   program.addCommand(command)
 program.commandsGroup('The hub:')
 for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)

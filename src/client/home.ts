@@ -1,11 +1,11 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { MemberName } from '../protocol/names.ts'
 import { parseToken } from '../protocol/token.ts'
+import { homeDir } from './home-dir.ts'
 
 /** Where the hub answers when config.json does not say: the host's bridge address, as containers see it. */
 const defaultHub = 'http://10.0.3.1:3500'
@@ -31,7 +31,7 @@ export interface Credentials {
 export class Home {
   readonly dir: string
 
-  constructor(dir = process.env.CLAUDE_NET_HOME || join(homedir(), '.claude-net')) {
+  constructor(dir = homeDir()) {
     this.dir = dir
   }
 

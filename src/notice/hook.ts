@@ -1,0 +1,73 @@
+import { forgetTold, type News, takeNews } from './news.ts'
+import { noticeText } from './notice-text.ts'
+import { headlessTakesPart, instanceOf, isHeadless, SessionDir, sessionKey } from './session-dir.ts'
+import { type HookInput, noteState } from './session-state.ts'
+import { waitForWake } from './waiter.ts'
+
+/**
+ * Runs one hook of Claude Code: reads its JSON from stdin and prints what the session should be told, or nothing. With `--wait`
+ * it stays until the session should wake. Touches only local files, and never fails: a hook that does would disturb the user.
+ */
+export async function runHook(args: readonly string[], env = process.env): Promise<void> {
+  try {
+    const input = JSON.parse(await readStdin()) as HookInput
+    const key = sessionKey(env)
+    if (!key || (isHeadless(env) && !headlessTakesPart())) return
+    const dir = new SessionDir(key)
+    if (args.includes('--wait')) return await waitForWake(dir, input, env)
+    const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
+    if (text) process.stdout.write(JSON.stringify(answerOf(input.hook_event_name, text)))
+  } catch {
+    // Silence: what was not told stays unread.
+  }
+}
+
+/** What to tell now. Notes on the way whether the session is busy. */
+function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined): News[] {
+  // What a subagent is told, the session does not hear.
+  if (input.agent_id !== undefined) return []
+  switch (input.hook_event_name) {
+    case 'SessionStart': {
+      noteState(dir, input, instance)
+      // A fresh session is told at its first prompt: its server has read nothing yet. Any other has forgotten what it was told.
+      return input.source === 'startup' ? [] : told(dir, { again: true })
+    }
+    case 'UserPromptSubmit':
+      noteState(dir, input, instance)
+      return told(dir)
+    case 'PostToolUse':
+      return told(dir)
+    case 'Stop': {
+      // Told here, a session goes on instead of ending its turn: only for what wants an answer, and only once.
+      const news = input.stop_hook_active ? [] : told(dir, { wanted: wantsAnswer })
+      noteState(dir, input, instance, { goesOn: news.length > 0 })
+      return news
+    }
+    default:
+      return []
+  }
+}
+
+export function wantsAnswer(news: News): boolean {
+  return news.kind === 'mail' && news.intent !== 'inform'
+}
+
+function told(dir: SessionDir, options?: Parameters<typeof takeNews>[1]): News[] {
+  const news = takeNews(dir, options)
+  // Mail is told again after a /clear while it is unread; the rest is told once.
+  forgetTold(
+    dir,
+    news.filter(({ kind }) => kind !== 'mail'),
+  )
+  return news
+}
+
+function answerOf(hookEventName: string, additionalContext: string): object {
+  return { hookSpecificOutput: { hookEventName, additionalContext } }
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,123 @@
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Intent, MemberKind } from '../protocol/messages.ts'
+import { type SessionDir, writeWhole } from './session-dir.ts'
+
+/** A message in this machine's inbox, as far as it is told before it is read. */
+export interface Mail {
+  kind: 'mail'
+  id: string
+  seq: number
+  from: string
+  fromKind: MemberKind
+  intent: Intent
+  /** When it was sent, ms since 1970 by the hub's clock. */
+  sentAt: number
+  /** Set when it answers a message. */
+  replyTo?: string
+  /** The beginning of its text, as its sender wrote it: untrusted. */
+  beginning: string
+}
+
+/** What became of a message that this session sent. */
+export interface Fate {
+  kind: 'fate'
+  id: string
+  seq: number
+  recipient: string
+  status: 'acked' | 'expired'
+}
+
+/** What the user of this session should hear of the client itself. */
+export interface Remark {
+  kind: 'remark'
+  id: string
+  seq: number
+  text: string
+}
+
+export type News = Mail | Fate | Remark
+
+/**
+ * What a session should be told, a file for each. Whoever renames a file from `news/` to `told/` tells it, so that of several
+ * hooks, wakes and MCP servers of one session one does, once.
+ */
+
+/** Puts `news` there, unless the session has it or was told. Answers whether it is new. */
+export function putNews(dir: SessionDir, news: News): boolean {
+  const name = fileOf(news)
+  if (existsSync(join(dir.file('told'), name)) || existsSync(join(dir.file('news'), name))) return false
+  writeWhole(join(dir.file('news'), name), JSON.stringify(news))
+  return true
+}
+
+/** Takes what is to be told, oldest first; with `again` also what was told before. `wanted` picks. */
+export function takeNews(dir: SessionDir, { again = false, wanted = everything } = {}): News[] {
+  const before = again ? list(dir, 'told').flatMap(name => readNews(dir, 'told', name)) : []
+  const taken = list(dir, 'news').flatMap(name => {
+    const [news] = readNews(dir, 'news', name)
+    if (!news || !wanted(news)) return []
+    return markTold(dir, name) ? [news] : []
+  })
+  return [...before.filter(wanted), ...taken].sort((a, b) => a.seq - b.seq)
+}
+
+/** The session knows of these: nobody need tell it any more. */
+export function markKnown(dir: SessionDir, ids: readonly string[]): void {
+  for (const name of list(dir, 'news')) if (ids.some(id => name.includes(id))) markTold(dir, name)
+}
+
+/** Forgets what is told or to be told and is in none of `ids`; `which` narrows that to one kind. */
+export function keepOnly(dir: SessionDir, ids: ReadonlySet<string>, which: News['kind']): void {
+  for (const place of ['news', 'told'] as const) {
+    for (const name of list(dir, place)) {
+      const [, kind, id] = /^\d+-([a-z]+)-(.+)\.json$/.exec(name) ?? []
+      if (kind === which && !ids.has(id!)) rmSync(join(dir.file(place), name), { force: true })
+    }
+  }
+}
+
+/** Forgets what was told and will never be told again. */
+export function forgetTold(dir: SessionDir, news: readonly News[]): void {
+  for (const item of news) rmSync(join(dir.file('told'), fileOf(item)), { force: true })
+}
+
+/** Another session of this machine has taken these messages: this one need not hear of them. */
+export function dropNews(dir: SessionDir, ids: readonly string[]): void {
+  for (const place of ['news', 'told'] as const)
+    for (const name of list(dir, place))
+      if (ids.some(id => name.includes(id))) rmSync(join(dir.file(place), name), { force: true })
+}
+
+const everything = (_: News): boolean => true
+
+function markTold(dir: SessionDir, name: string): boolean {
+  try {
+    renameSync(join(dir.file('news'), name), join(dir.file('told'), name))
+    return true
+  } catch {
+    return false // Another was first.
+  }
+}
+
+function fileOf({ seq, kind, id }: News): string {
+  return `${String(seq).padStart(15, '0')}-${kind}-${id}.json`
+}
+
+function list(dir: SessionDir, place: 'news' | 'told'): string[] {
+  try {
+    return readdirSync(dir.file(place))
+      .filter(name => name.endsWith('.json'))
+      .sort()
+  } catch {
+    return []
+  }
+}
+
+function readNews(dir: SessionDir, place: 'news' | 'told', name: string): News[] {
+  try {
+    return [JSON.parse(readFileSync(join(dir.file(place), name), 'utf8')) as News]
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,77 @@
+import { rmSync, watch, writeFileSync } from 'node:fs'
+import { isAlive, type SessionDir } from './session-dir.ts'
+import type { HookInput } from './session-state.ts'
+
+/** How often the waiter looks for itself, in ms: not every file system tells of changes, and the session may have died. */
+const lookMs = 2000
+
+/** What the waiter is to say, as `wake.json` holds it. */
+export interface WakeOrder {
+  text: string
+}
+
+/**
+ * Waits, one process for each session, until the session's MCP server orders a wake; then writes its text to stderr and exits
+ * with 2, by which Claude Code wakes (`asyncRewake`). Returns at once when another waits already.
+ */
+export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): Promise<void> {
+  // Claude Code waits for such a hook before a `claude -p` may end.
+  if (env.CLAUDE_CODE_SESSION_ATTENDED === '0' || /^sdk-/.test(env.CLAUDE_CODE_ENTRYPOINT ?? '')) return
+  if (input.agent_id !== undefined) return
+  dir.make()
+  if (!takePlace(dir)) return
+  const claude = process.ppid
+  const order = await new Promise<WakeOrder | undefined>(resolve => {
+    const look = () => {
+      const order = takeOrder(dir)
+      if (order || process.ppid !== claude || !holdsPlace(dir)) resolve(order)
+    }
+    const timer = setInterval(look, lookMs)
+    try {
+      watch(dir.path, look).on('error', () => {})
+    } catch {
+      // Without it the timer does.
+    }
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(undefined))
+    look()
+    timer.ref()
+  })
+  if (holdsPlace(dir)) rmSync(dir.file('waiter.json'), { force: true })
+  if (order) process.stderr.write(`${order.text}\n`)
+  process.exit(order ? 2 : 0)
+}
+
+/** Whether a process waits to wake this session. */
+export function hasWaiter(dir: SessionDir): boolean {
+  return isAlive(dir.read<{ pid: number }>('waiter.json')?.pid)
+}
+
+/** Has the waiter wake its session. */
+export function orderWake(dir: SessionDir, order: WakeOrder): void {
+  dir.write('wake.json', order)
+}
+
+function takePlace(dir: SessionDir): boolean {
+  for (const _ of [1, 2]) {
+    try {
+      writeFileSync(dir.file('waiter.json'), JSON.stringify({ pid: process.pid }), { flag: 'wx', mode: 0o600 })
+      // Of an earlier waiter that died before it could say it.
+      rmSync(dir.file('wake.json'), { force: true })
+      return true
+    } catch {
+      if (hasWaiter(dir)) return false
+      rmSync(dir.file('waiter.json'), { force: true })
+    }
+  }
+  return false
+}
+
+function holdsPlace(dir: SessionDir): boolean {
+  return dir.read<{ pid: number }>('waiter.json')?.pid === process.pid
+}
+
+function takeOrder(dir: SessionDir): WakeOrder | undefined {
+  const order = dir.read<WakeOrder>('wake.json')
+  if (order) rmSync(dir.file('wake.json'), { force: true })
+  return order
+}
