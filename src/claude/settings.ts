@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { hookSettings, isOurHook } from './hooks.ts'
 import { editJson, isObject, type Json, objectAt, readJson } from './json-file.ts'
 
 /** The name under which Claude Code knows our MCP server. */
@@ -13,7 +14,7 @@ export const permissionRule = `mcp__${serverName}`
 export interface ClaudeFiles {
   /** Servers of the user's and of each project's scope: `~/.claude.json`. */
   state: string
-  /** Permission rules: `~/.claude/settings.json`. */
+  /** Permission rules and hooks: `~/.claude/settings.json`. */
   settings: string
 }
 
@@ -49,8 +50,16 @@ export function plannedChanges({ state, settings }: ClaudeFiles, launcher: strin
       text: `without '${serverName}' in ${project}, which would hide it: ${commandLine(entry)}`,
     })
   }
-  if (!rulesIn(readJson(settings)).includes(permissionRule)) {
+  const inSettings = readJson(settings)
+  if (!rulesIn(inSettings).includes(permissionRule)) {
     changes.push({ file: settings, text: `permission rule '${permissionRule}': its tools are used without asking` })
+  }
+  if (!hasHooks(inSettings, launcher)) {
+    const events = Object.keys(hookSettings(launcher)).join(', ')
+    changes.push({
+      file: settings,
+      text: `hooks on ${events}: they tell a session of new mail, and wake it: ${launcher} hook`,
+    })
   }
   return changes
 }
@@ -70,8 +79,9 @@ export function register({ state, settings }: ClaudeFiles, launcher: string): st
   if (changed.has(settings)) {
     backups.push(
       editJson(settings, json => {
-        const permissions = objectAt(json, 'permissions')
-        permissions.allow = [...rulesIn(json), permissionRule]
+        const rules = rulesIn(json)
+        if (!rules.includes(permissionRule)) objectAt(json, 'permissions').allow = [...rules, permissionRule]
+        if (!hasHooks(json, launcher)) writeHooks(json, launcher)
       }),
     )
   }
@@ -82,13 +92,15 @@ export function register({ state, settings }: ClaudeFiles, launcher: string): st
 export function unregister({ state, settings }: ClaudeFiles): boolean {
   const hadServer = serverIn(readJson(state)) !== undefined
   const hadRule = rulesIn(readJson(settings)).includes(permissionRule)
+  const hadHooks = ourHooks(readJson(settings)).length > 0
   if (hadServer) editJson(state, json => delete objectAt(json, 'mcpServers')[serverName])
   if (hadRule) {
     editJson(settings, json => {
       objectAt(json, 'permissions').allow = rulesIn(json).filter(rule => rule !== permissionRule)
     })
   }
-  return hadServer || hadRule
+  if (hadHooks) editJson(settings, removeHooks)
+  return hadServer || hadRule || hadHooks
 }
 
 function entryFor(launcher: string): Json {
@@ -118,6 +130,57 @@ function removeFromProjects(json: Json): void {
 function rulesIn(json: Json): unknown[] {
   const permissions = json.permissions
   return isObject(permissions) && Array.isArray(permissions.allow) ? permissions.allow : []
+}
+
+/** A group of hooks in somebody's settings: those that run for one matcher. */
+type HookGroup = Json & { hooks: unknown[] }
+
+function hookGroups(json: Json): [event: string, group: HookGroup][] {
+  if (!isObject(json.hooks)) return []
+  return Object.entries(json.hooks).flatMap(([event, groups]) =>
+    (Array.isArray(groups) ? groups : []).flatMap(group =>
+      isObject(group) && Array.isArray(group.hooks) ? [[event, group as HookGroup] as [string, HookGroup]] : [],
+    ),
+  )
+}
+
+function ourHooks(json: Json): [event: string, hook: unknown][] {
+  return hookGroups(json).flatMap(([event, { hooks }]) =>
+    hooks.filter(isOurHook).map(hook => [event, hook] as [string, unknown]),
+  )
+}
+
+/** Whether our hooks are there as this version wants them, and no others of ours. */
+function hasHooks(json: Json, launcher: string): boolean {
+  const wanted = Object.entries(hookSettings(launcher)).flatMap(([event, groups]) =>
+    groups.flatMap(({ hooks }) => hooks.map(hook => [event, hook])),
+  )
+  const sorted = (hooks: unknown[]) => JSON.stringify(hooks.map(hook => JSON.stringify(hook)).sort())
+  return sorted(ourHooks(json)) === sorted(wanted)
+}
+
+function writeHooks(json: Json, launcher: string): void {
+  removeHooks(json)
+  const hooks = objectAt(json, 'hooks')
+  for (const [event, groups] of Object.entries(hookSettings(launcher))) {
+    hooks[event] = [...(Array.isArray(hooks[event]) ? hooks[event] : []), ...groups]
+  }
+}
+
+/** Takes our hooks out, and what has become empty by that. */
+function removeHooks(json: Json): void {
+  if (!isObject(json.hooks)) return
+  for (const [event, groups] of Object.entries(json.hooks)) {
+    if (!Array.isArray(groups)) continue
+    const left = groups.flatMap(group => {
+      if (!isObject(group) || !Array.isArray(group.hooks) || !group.hooks.some(isOurHook)) return [group]
+      const hooks = group.hooks.filter(hook => !isOurHook(hook))
+      return hooks.length > 0 ? [{ ...group, hooks }] : []
+    })
+    if (left.length > 0) json.hooks[event] = left
+    else delete json.hooks[event]
+  }
+  if (Object.keys(json.hooks).length === 0) delete json.hooks
 }
 
 function isSame(present: Json | undefined, wanted: Json): boolean {

@@ -40,7 +40,7 @@ export function sendCommand(): Command {
         to: names.length === 1 ? to : names,
         body,
         replyTo: options.replyTo,
-        intent: options.intent,
+        intent: options.intent ?? (options.replyTo ? 'inform' : undefined),
         expiresInS: options.expiresIn === undefined ? undefined : Number(options.expiresIn),
       })
       print(options, sent, () => sentText(sent, client.now()))

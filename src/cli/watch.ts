@@ -1,12 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { Command } from 'commander'
+import { followEvents } from '../client/follow-events.ts'
 import { openMachine } from '../client/machine.ts'
-import { ClaudeNetError } from '../protocol/errors.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import { presenceInWords } from '../text/presence.ts'
-
-/** Pauses between tries to reach the hub, in ms: doubled from the first to the last, each shortened at random by up to half. */
-const retryMs = { first: 500, last: 30_000 }
 
 export function watchCommand(): Command {
   return new Command('watch')
@@ -17,24 +13,10 @@ export function watchCommand(): Command {
       const stop = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
       const { signal } = stop
-      let cursor: string | undefined
-      let pause = retryMs.first
-      while (!signal.aborted) {
-        try {
-          const opened = () => (pause = retryMs.first)
-          for await (const { cursor: seen, ...event } of client.events({ cursor, signal, opened })) {
-            process.stdout.write(
-              json ? `${JSON.stringify({ ...event, cursor: seen })}\n` : `${inWords(event, client.now())}\n`,
-            )
-            cursor = seen ?? cursor
-          }
-        } catch (error) {
-          if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
-          if (pause === retryMs.first)
-            process.stderr.write(`claude-net: ${error.message} Trying again until it is back.\n`)
-        }
-        await delay(pause * (1 - Math.random() / 2), undefined, { signal }).catch(() => {})
-        pause = Math.min(pause * 2, retryMs.last)
+      const onAway = ({ message }: Error) =>
+        process.stderr.write(`claude-net: ${message} Trying again until it is back.\n`)
+      for await (const { cursor, ...event } of followEvents(client, { signal, onAway })) {
+        process.stdout.write(json ? `${JSON.stringify({ ...event, cursor })}\n` : `${inWords(event, client.now())}\n`)
       }
       client.close()
     })

@@ -1,4 +1,5 @@
 import { api } from '../protocol/api.ts'
+import type { HeartbeatAnswer } from '../protocol/members.ts'
 import type { HubClient } from './hub-client.ts'
 
 /** How often a session says that it lives, in ms. The hub counts it as gone after three that did not come. */
@@ -12,7 +13,7 @@ export interface HeartbeatOptions {
   /** The program that speaks, with its version. */
   client: string
   /** Called after every heartbeat that the hub answered. */
-  onAlive?: () => void
+  onAlive?: (answer: HeartbeatAnswer) => void
 }
 
 /** Tells the hub every 5 s that a session lives, until it is stopped. A hub that does not answer is asked again. */
@@ -48,8 +49,7 @@ export class Heartbeat {
   async #tellAlive(): Promise<void> {
     try {
       const { session, client } = this.#options
-      await this.#hub.call(api.heartbeat, { body: { session, client } })
-      this.#options.onAlive?.()
+      this.#options.onAlive?.(await this.#hub.call(api.heartbeat, { body: { session, client } }))
     } catch {
       // The next one tries again; whoever needs the hub is told by their own call.
     }

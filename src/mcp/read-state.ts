@@ -2,6 +2,12 @@ import type { HubClient } from '../client/hub-client.ts'
 import { api } from '../protocol/api.ts'
 import { maxPage } from '../protocol/messages.ts'
 
+/** Who wants to know what this session was shown: `shown` before an answer is written, `fetched` after. */
+export interface ShownListener {
+  shown: (ids: readonly string[]) => void
+  fetched: (ids: readonly string[]) => void
+}
+
 /** How long an answer may have been on its way before what it showed counts as seen, in ms. */
 const settleMs = 5000
 
@@ -17,6 +23,7 @@ type RequestId = string | number
 export class ReadState {
   readonly #client: () => HubClient
   readonly #session: string
+  readonly #listener: ShownListener | undefined
   /** What answers show that have not been written yet, by their request. */
   readonly #answering = new Map<RequestId, { shown: string[]; ack: boolean }>()
   /** Written, to be acked once the client shows that it lives. */
@@ -25,14 +32,17 @@ export class ReadState {
   readonly #confirmed = new Set<string>()
   #work: Promise<void> = Promise.resolve()
 
-  constructor(client: () => HubClient, session: string) {
+  constructor(client: () => HubClient, session: string, listener?: ShownListener) {
     this.#client = client
     this.#session = session
+    this.#listener = listener
   }
 
   /** The answer to `request` shows these messages and, with `ack`, marks them as read. */
   answerShows(request: RequestId, shown: string[], ack: boolean): void {
-    if (shown.length > 0) this.#answering.set(request, { shown, ack })
+    if (shown.length === 0) return
+    this.#answering.set(request, { shown, ack })
+    this.#listener?.shown(shown)
   }
 
   /** The answer to `request` has been written to the client. */
@@ -40,6 +50,7 @@ export class ReadState {
     const answer = this.#answering.get(request)
     if (!answer) return
     this.#answering.delete(request)
+    this.#listener?.fetched(answer.shown)
     this.#enqueue(() => this.#tellFetched(answer.shown))
     if (!answer.ack) return
     const timer = setTimeout(() => this.#confirm(), settleMs)

@@ -5,13 +5,19 @@ import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { Heartbeat } from '../client/heartbeat.ts'
 import type { Home } from '../client/home.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
-import { version } from '../protocol/version.ts'
+import { Keeper } from '../notice/keeper.ts'
+import { headlessTakesPart, isHeadless, sessionKey } from '../notice/session-dir.ts'
+import type { HeartbeatAnswer } from '../protocol/members.ts'
+import { isOlder, version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
 import { ReadState } from './read-state.ts'
 import { registerTools } from './tools.ts'
 
 /** How often the parent is looked at, in ms. */
 const parentCheckMs = 2000
+
+/** How often a run that is no presence, and so has no heartbeat, sends what waits in the outbox, in ms. */
+const headlessDrainMs = 5000
 
 /** How long the last acks and the goodbye may take, in ms. What a hub has not heard by then, it shows again. */
 const leaveMs = 1000
@@ -22,24 +28,51 @@ const leaveMs = 1000
  */
 export async function serveMcp(home: Home): Promise<void> {
   const sessionSeed = process.env.CLAUDE_CODE_SESSION_ID || randomUUID()
-  const session = `${sessionSeed.replace(/[^A-Za-z0-9_-]/g, '').slice(0, 8)}-${process.pid}`
-  let opened: { machine: Machine; heartbeat: Heartbeat } | undefined
+  const key = sessionKey(process.env, process.ppid)
+  const session = sessionName(sessionSeed, key)
+  // A run that nobody sits before is no presence, unless its machine says so.
+  const isPresent = !isHeadless(process.env) || headlessTakesPart(home.dir)
+  let opened: { machine: Machine; heartbeat: Heartbeat | undefined } | undefined
+  let newerHub: string | undefined
   const open = () => {
     if (!opened) {
       const machine = openMachine(home)
-      const onAlive = () => void machine.outbox.drain().catch(report)
-      opened = {
-        machine,
-        heartbeat: new Heartbeat(machine.client, { session, client: `claude-net/${version}`, onAlive }),
+      const drain = () => void machine.outbox.drain().catch(report)
+      const onAlive = ({ unread, version: hub }: HeartbeatAnswer) => {
+        drain()
+        keeper.heard(unread)
+        if (hub && isOlder(version, hub)) newerHub ??= hub
       }
+      if (!isPresent) setInterval(drain, headlessDrainMs).unref()
+      const heartbeat = isPresent
+        ? new Heartbeat(machine.client, { session, client: `claude-net/${version}`, onAlive })
+        : undefined
+      opened = { machine, heartbeat }
     }
     return opened.machine
   }
-  const readState = new ReadState(() => open().client, session)
+  const keeper = new Keeper({
+    key,
+    session,
+    home: home.dir,
+    env: process.env,
+    client: () => open().client,
+    pushChannel: (content, meta) =>
+      server.server.notification({ method: 'notifications/claude/channel', params: { content, meta } } as never),
+    report,
+  })
+  const readState = new ReadState(() => open().client, session, keeper)
+  const takeRemarks = () => {
+    const remark = newerHub && !isTold ? [tooOld(newerHub)] : []
+    isTold ||= remark.length > 0
+    return remark
+  }
+  let isTold = false
 
   // Wired by hand, not by serveStdio: a server that speaks the 2026-07-28 revision can push nothing to Claude Code.
-  const server = new McpServer({ name: 'claude-net', version }, { instructions })
-  registerTools(server, { machine: open, readState, sessionSeed })
+  const capabilities = { experimental: { 'claude/channel': {} } }
+  const server = new McpServer({ name: 'claude-net', version }, { instructions, capabilities })
+  registerTools(server, { machine: open, readState, sessionSeed, onAsked: id => keeper.sent(id), takeRemarks })
   const ended = endOfClient(server)
   const transport = new StdioServerTransport()
   await server.connect(transport)
@@ -49,12 +82,26 @@ export async function serveMcp(home: Home): Promise<void> {
   } catch {
     // Not joined, or not well: every tool call says so.
   }
+  keeper.start()
 
   await ended
-  await Promise.race([Promise.all([readState.close(), opened?.heartbeat.stop()]), delay(leaveMs)])
+  await Promise.race([Promise.all([readState.close(), opened?.heartbeat?.stop(), keeper.close()]), delay(leaveMs)])
   // A send without an answer may have reached the hub or not. Under its id it can go out again.
   opened?.machine.outbox.keepUnderWay()
   process.exit(0)
+}
+
+/**
+ * What the hub calls this session: the same for two servers in one Claude Code, another for one that comes after it. Its first
+ * part is the beginning of Claude Code's own id of the session.
+ */
+function sessionName(seed: string, key: string | undefined): string {
+  const clean = (text: string) => text.replace(/[^A-Za-z0-9_-]/g, '')
+  return `${clean(seed).slice(0, 8)}-${clean(key ?? '').slice(0, 50) || process.pid}`
+}
+
+function tooOld(hub: string): string {
+  return `This session runs claude-net ${version}, the hub has ${hub}. Tell your user: update with claude-net doctor's line if the file is old too, then reconnect claude-net under /mcp.`
 }
 
 /** Lets `readState` know what was written to the client and what the client says. */

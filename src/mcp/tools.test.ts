@@ -22,6 +22,8 @@ function start(call: () => unknown, takeRefused: () => unknown[]) {
       answerShows: (id: unknown) => shows.push(id),
     } as unknown as ToolContext['readState'],
     sessionSeed: 'seed',
+    onAsked: () => {},
+    takeRemarks: () => [],
   })
   return { tools, shows }
 }

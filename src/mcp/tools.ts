@@ -18,13 +18,18 @@ export interface ToolContext {
   readState: ReadState
   /** Names this session among all that ever were, so that a call's id seeds a message id that no other call has. */
   sessionSeed: string
+  /** Hears the id of every message that this session has sent and that wants an answer. */
+  onAsked: (id: string) => void
+  /** What the user of this session should be told once, at the next answer. */
+  takeRemarks: () => string[]
 }
 
 /** Loaded at once instead of behind a tool search: an agent that must search for its inbox does not look into it. */
 const alwaysLoad = { 'anthropic/alwaysLoad': true }
 
 /** Registers the three tools. Every answer first tells what became of sends that had to wait and were refused. */
-export function registerTools(server: McpServer, { machine, readState, sessionSeed }: ToolContext): void {
+export function registerTools(server: McpServer, context: ToolContext): void {
+  const { readState, sessionSeed, onAsked } = context
   server.registerTool(
     'claude_net_send',
     {
@@ -35,14 +40,14 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
         message: z.string().min(1).describe('The text'),
         reply_to: MessageId.optional().describe('Id of the message this answers; acks it'),
         intent: Intent.optional().describe(
-          'request: wants an answer (default). inform: wants none. urgent: should be seen now',
+          'request: wants an answer (default to one). inform: wants none (default of a reply, and to all). urgent: should be seen now',
         ),
       }),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
       _meta: alwaysLoad,
     },
     ({ to, message, reply_to, intent }, { mcpReq }) =>
-      answer(machine, readState, async ({ outbox, client }) => {
+      answer(context, async ({ outbox, client }) => {
         const toolUse = mcpReq._meta?.['claudecode/toolUseId']
         const id = typeof toolUse === 'string' ? messageIdFor(`${sessionSeed}/${toolUse}`) : newMessageId()
         const names = to
@@ -54,8 +59,10 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
           to: names.length === 1 ? names[0]! : names,
           body: message,
           replyTo: reply_to,
-          intent,
+          // An answer that wanted an answer would never end.
+          intent: intent ?? (reply_to ? 'inform' : undefined),
         })
+        if (intent !== 'inform' && !reply_to) onAsked(id)
         return sentText(sent, client.now())
       }),
   )
@@ -77,7 +84,7 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
     },
     async ({ limit, ack }, { mcpReq }) => {
       let shown: string[] = []
-      const answered = await answer(machine, readState, async opened => {
+      const answered = await answer(context, async opened => {
         if (Array.isArray(ack)) return ackByIds(opened.client, ack)
         const read = await readInboxText(opened, limit)
         shown = read.shown.map(({ id }) => id)
@@ -97,8 +104,7 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
       annotations: { readOnlyHint: true, openWorldHint: true },
       _meta: alwaysLoad,
     },
-    () =>
-      answer(machine, readState, async ({ client }) => machinesText(await client.call(api.listMachines), client.now())),
+    () => answer(context, async ({ client }) => machinesText(await client.call(api.listMachines), client.now())),
   )
 }
 
@@ -107,8 +113,7 @@ export function registerTools(server: McpServer, { machine, readState, sessionSe
  * the notices: the work itself may have sent what waited.
  */
 async function answer(
-  machine: () => Machine,
-  readState: ReadState,
+  { machine, readState, takeRemarks }: ToolContext,
   work: (machine: Machine) => Promise<string>,
 ): Promise<CallToolResult> {
   let opened: Machine | undefined
@@ -116,7 +121,7 @@ async function answer(
     opened = machine()
     await readState.settled()
     const text = await work(opened)
-    return textResult(...refusedNotices(opened), text)
+    return textResult(...takeRemarks(), ...refusedNotices(opened), text)
   } catch (error) {
     return errorResult(error, ...(opened ? refusedNotices(opened) : []))
   }

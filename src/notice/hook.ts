@@ -1,4 +1,4 @@
-import { forgetTold, type News, takeNews } from './news.ts'
+import { forgetTold, type News, takeNews, wantsAnswer } from './news.ts'
 import { noticeText } from './notice-text.ts'
 import { headlessTakesPart, instanceOf, isHeadless, SessionDir, sessionKey } from './session-dir.ts'
 import { type HookInput, noteState } from './session-state.ts'
@@ -46,10 +46,6 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
     default:
       return []
   }
-}
-
-export function wantsAnswer(news: News): boolean {
-  return news.kind === 'mail' && news.intent !== 'inform'
 }
 
 function told(dir: SessionDir, options?: Parameters<typeof takeNews>[1]): News[] {

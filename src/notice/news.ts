@@ -22,7 +22,9 @@ export interface Mail {
 /** What became of a message that this session sent. */
 export interface Fate {
   kind: 'fate'
+  /** Of the message and its recipient. */
   id: string
+  message: string
   seq: number
   recipient: string
   status: 'acked' | 'expired'
@@ -37,6 +39,11 @@ export interface Remark {
 }
 
 export type News = Mail | Fate | Remark
+
+/** Whether this may wake an idle session, or keep one from ending its turn. */
+export function wantsAnswer(news: News): boolean {
+  return news.kind === 'mail' && news.intent !== 'inform'
+}
 
 /**
  * What a session should be told, a file for each. Whoever renames a file from `news/` to `told/` tells it, so that of several

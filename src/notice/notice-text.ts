@@ -45,9 +45,9 @@ function mailLine({ from, fromKind, intent, sentAt, replyTo, beginning }: Mail, 
 }
 
 function fatesText(fates: readonly Fate[]): string {
-  const lines = fates.slice(-maxLines).map(({ id, recipient, status }) => {
-    const what = status === 'acked' ? 'was read and acked' : 'expired unread'
-    return `- ${id} ${what} by ${plain(recipient, 64)}`.replace('unread by', 'unread at')
+  const lines = fates.slice(-maxLines).map(({ message, recipient, status }) => {
+    const what = status === 'acked' ? 'was read and acked by' : 'expired unread at'
+    return `- ${message} ${what} ${plain(recipient, 64)}`
   })
   const rest = fates.length - lines.length
   return ['Claude Net, of what this session sent:', ...lines, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n')

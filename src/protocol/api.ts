@@ -174,7 +174,12 @@ export const api = {
     path: '/v1/inbox',
     summary: 'Unread messages, oldest first; reading consumes nothing',
     audience: members,
-    query: z.strictObject({ limit, after: z.string().max(64).optional() }),
+    query: z.strictObject({
+      limit,
+      after: z.string().max(64).optional(),
+      /** Cut every text to its first so many characters: for those who only want to know what there is. */
+      preview: z.coerce.number().int().min(1).max(1000).optional(),
+    }),
     answer: InboxAnswer,
   }),
   markFetched: route({

@@ -31,7 +31,9 @@ export const HeartbeatRequest = z.strictObject({
   session: SessionId,
   client: z.string().regex(/^[\x20-\x7e]{1,100}$/, 'a client is named in 1 to 100 printable ASCII characters'),
 })
-export const HeartbeatAnswer = z.object({ unread: z.number().int() })
+/** `version` is the hub's: a session whose client is older is told so. */
+export const HeartbeatAnswer = z.object({ unread: z.number().int(), version: z.string().optional() })
+export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>
 
 export const JoinRequest = z.strictObject({
   code: z.string().min(1).max(64),

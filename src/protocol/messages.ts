@@ -84,6 +84,8 @@ export const InboxMessage = z.object({
   held: z.literal(true).optional(),
   /** The hub's disk has damaged it: `body` says so instead of the text, and `to` is empty. */
   damaged: z.literal(true).optional(),
+  /** From a sender whom the recipient has muted: nobody should be told of it. */
+  muted: z.literal(true).optional(),
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>
@@ -140,7 +142,7 @@ export const HistoryQuery = z.strictObject({
 
 /** One message with what became of it. A recipient sees its own receipt only; the sender sees all. */
 export const MessageWithReceipts = z.object({
-  message: InboxMessage.omit({ fetchedBy: true, held: true }),
+  message: InboxMessage.omit({ fetchedBy: true, held: true, muted: true }),
   receipts: z.array(Receipt),
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>

@@ -8,7 +8,7 @@ import type { Handlers } from './handler.ts'
 export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request }) => {
   const { db, position } = hub.state
   const after = query.after === undefined ? 0 : seqAfter(hub.state, query.after)
-  const messages = unreadAfter(db, identity.member, after, query.limit)
+  const messages = unreadAfter(db, identity.member, after, query.limit, query.preview)
   for (const { id, damaged } of messages) if (damaged) request.log.error({ id }, 'the disk has damaged this message')
   const unread = unreadCount(db, identity.member)
   const lastSeq = messages.at(-1)?.seq ?? after

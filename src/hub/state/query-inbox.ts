@@ -21,8 +21,17 @@ export interface MessageRow extends StoredContent {
 export const damagedText =
   '[The disk of the hub has damaged this text, so it is not shown. Ask its sender to send it again.]'
 
-/** Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. */
-export function unreadAfter(db: Database, member: number, afterSeq: number, limit: number): InboxMessage[] {
+/**
+ * Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. With `preview` every
+ * text is cut to its first so many characters.
+ */
+export function unreadAfter(
+  db: Database,
+  member: number,
+  afterSeq: number,
+  limit: number,
+  preview?: number,
+): InboxMessage[] {
   const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null; handling: Handling }>(
     `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling
      from (${unreadSeqs} order by seq limit ?3) u join delivery d on d.seq = u.seq and d.recipient = ?1
@@ -31,11 +40,19 @@ export function unreadAfter(db: Database, member: number, afterSeq: number, limi
     afterSeq,
     limit,
   )
-  return firstOf(rows).map(row => ({
+  const messages = rows.map(row => ({
     ...toMessage(row),
     ...(row.handling === 'hold' && { held: true as const }),
+    ...(row.handling === 'mute' && { muted: true as const }),
     ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
   }))
+  return firstOf(preview === undefined ? messages : messages.map(message => cut(message, preview)))
+}
+
+/** After it was compared with what was sent: that takes the whole text. */
+function cut(message: InboxMessage, characters: number): InboxMessage {
+  const [...beginning] = message.body.slice(0, 2 * characters)
+  return { ...message, body: beginning.slice(0, characters).join('') }
 }
 
 /** Most bytes of texts in one answer. As JSON a text may grow to six times its size. */
@@ -62,7 +79,7 @@ export function unreadCountAfter(db: Database, member: number, seq: number): num
 }
 
 /** A message as it was sent; one that the disk has damaged says so instead of its text. */
-export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held'> {
+export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted'> {
   if (row.body && !isIntact(row)) {
     const { id, seq, sender: from, sender_kind: fromKind, intent, sent_at } = row
     const sentAt = timestamp(sent_at)

@@ -1,0 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import type { StreamEvent } from '../protocol/events.ts'
+import type { HubClient } from './hub-client.ts'
+
+/** Pauses between tries to reach the hub, in ms: doubled from the first to the last, each shortened at random by up to half. */
+const retryMs = { first: 500, last: 30_000 }
+
+export interface FollowOptions {
+  signal: AbortSignal
+  /** The hub has accepted a stream: the first, or one more after a break. */
+  onOpen?: () => void
+  /** The hub is out of reach; told once until it was back. */
+  onAway?: (error: ClaudeNetError) => void
+}
+
+/**
+ * Every event for this member, all that is unread first, over as many streams as it takes, until `signal` aborts: none is
+ * skipped or repeated. Throws what the hub refuses.
+ */
+export async function* followEvents(
+  client: HubClient,
+  { signal, onOpen, onAway }: FollowOptions,
+): AsyncGenerator<StreamEvent & { cursor?: string }> {
+  let cursor: string | undefined
+  let pause = retryMs.first
+  while (!signal.aborted) {
+    try {
+      const opened = () => {
+        pause = retryMs.first
+        onOpen?.()
+      }
+      for await (const event of client.events({ cursor, signal, opened })) {
+        yield event
+        cursor = event.cursor ?? cursor
+      }
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
+      if (pause === retryMs.first) onAway?.(error)
+    }
+    await delay(pause * (1 - Math.random() / 2), undefined, { signal }).catch(() => {})
+    pause = Math.min(pause * 2, retryMs.last)
+  }
+}

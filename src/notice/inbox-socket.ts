@@ -1,0 +1,39 @@
+import { connect } from 'node:net'
+
+/** How long Claude Code may take to accept the lines, in ms. */
+const timeoutMs = 2000
+
+/** A session's own inbox, as Claude Code hands it to the processes it starts. */
+export interface InboxSocket {
+  path: string
+  token: string | undefined
+}
+
+/** The inbox of the session that started this process; undefined in versions and places that have none. */
+export function inboxSocket(env: NodeJS.ProcessEnv): InboxSocket | undefined {
+  const path = env.CLAUDE_CODE_MESSAGING_SOCKET
+  return path ? { path, token: env.CLAUDE_CODE_MESSAGING_TOKEN } : undefined
+}
+
+/**
+ * Puts `text` into a session's inbox: an idle session wakes by it, a busy one sees it between two steps. Answers whether the
+ * lines were taken, which does not mean that the session saw them: it may hold them.
+ *
+ * The first line is documented (code.claude.com/docs/en/cross-session-messaging), the second is what Claude Code 2.1.330 prints
+ * in its debug log; `<` in `text` must be escaped by the caller.
+ */
+export function writeToInbox({ path, token }: InboxSocket, text: string): Promise<boolean> {
+  const lines = [
+    // Optional on Unix, except where Claude Code cannot see whose child we are: as first process of a container.
+    ...(token ? [{ type: 'auth', token }] : []),
+    { type: 'user', message: { role: 'user', content: text } },
+  ]
+  return new Promise(resolve => {
+    const socket = connect(path)
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timeout')))
+    socket.on('error', () => resolve(false))
+    socket.on('close', hadError => resolve(!hadError))
+    socket.on('connect', () => socket.end(lines.map(line => `${JSON.stringify(line)}\n`).join('')))
+    socket.resume()
+  })
+}

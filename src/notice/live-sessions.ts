@@ -1,0 +1,40 @@
+import { isAlive, type SessionDir, sessionDirs } from './session-dir.ts'
+import { readState } from './session-state.ts'
+
+/** The way by which a session was woken: its inbox socket, the waiting hook, a channel; or its hooks alone told it. */
+export type Rung = 'socket' | 'rewake' | 'channel' | 'hooks'
+
+/** `session.json`: who keeps the directory. */
+export interface SessionFile {
+  /** The session as the hub knows it. */
+  session: string
+  /** The MCP server that keeps it. */
+  pid: number
+  /** Tells this Claude Code from an earlier one with the same key. */
+  instance?: string
+  startedAt: number
+  /** The client's version. */
+  version: string
+  /** Nobody can tell this session anything: headless, or no Claude Code. */
+  deaf?: true
+  /** The last wake that was followed by a fetch: proof that it works. Times are ms since 1970. */
+  woken?: { by: Rung; id: string; wokenAt: number; fetchedAt: number }
+}
+
+export interface LiveSession extends SessionFile {
+  dir: SessionDir
+  /** When a hook or the session's start was seen last, ms since 1970. */
+  activeAt: number
+}
+
+/** The sessions of this machine whose MCP server lives, those where something happened last first. */
+export function liveSessions(home?: string): LiveSession[] {
+  return sessionDirs(home)
+    .flatMap(dir => {
+      const file = dir.read<SessionFile>('session.json')
+      if (!file || !isAlive(file.pid)) return []
+      const activeAt = readState(dir, file.instance)?.at ?? file.startedAt
+      return [{ ...file, dir, activeAt }]
+    })
+    .sort((a, b) => b.activeAt - a.activeAt || a.startedAt - b.startedAt || a.pid - b.pid)
+}
