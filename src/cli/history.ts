@@ -41,16 +41,16 @@ function inWords({ message, receipts }: MessageWithReceipts, now: number): strin
   const { id, from, to, sentAt, intent, replyTo, body } = message
   const head = [`${from} → ${visibleLine(to.join(', '), 100)}`, ago(Date.parse(sentAt), now), intent]
   if (replyTo) head.push(`answers ${replyTo}`)
-  return `${head.join(' · ')}\n${quote(body)}\n${receipts.map(receipt => receiptInWords(receipt, now)).join('\n')}\n${id}`
+  return `${head.join(' · ')}\n${quote(body)}\n${receipts.map(receipt => receiptInWords(receipt, intent !== 'inform', now)).join('\n')}\n${id}`
 }
 
 /** The furthest step of one delivery, and when. */
-function receiptInWords(receipt: Receipt, now: number): string {
-  const { name, status, reason, fetchedAt, fetchedBySession, ackedAt, expiredAt } = receipt
+function receiptInWords(receipt: Receipt, wantsAnswer: boolean, now: number): string {
+  const { name, status, reason, fetchedAt, fetchedBySession, ackedAt, answeredAt, expiredAt } = receipt
   const when = (at: string | undefined) => (at ? ago(Date.parse(at), now) : '')
   switch (status) {
     case 'acked':
-      return `  ${name}: acked ${when(ackedAt)}`
+      return `  ${name}: acked ${when(ackedAt)}${answeredAt ? `, answered ${when(answeredAt)}` : wantsAnswer ? ', not answered yet' : ''}`
     case 'fetched':
       return `  ${name}: fetched by session ${fetchedBySession} ${when(fetchedAt)}`
     case 'expired':

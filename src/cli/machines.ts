@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { openMachine } from '../client/machine.ts'
+import { clientsInWords, newestClient, requestLines } from '../mcp/machines-tool.ts'
 import { api } from '../protocol/api.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { print, table } from './output.ts'
@@ -12,13 +13,20 @@ export function machinesCommand(): Command {
       const { client } = openMachine()
       const answer = await client.call(api.listMachines)
       print(options, answer, () => {
+        const newest = newestClient(answer.members)
         const rows = answer.members.map(({ name, kind, owner, sessions, ...presence }) => [
           name === answer.you ? `${name} (you)` : name,
           kind,
           owner ?? '',
           presenceInWords(presence, client.now()) + (sessions.length > 1 ? `, ${sessions.length} sessions` : ''),
+          clientsInWords(sessions, newest),
         ])
-        return `${table([['NAME', 'KIND', 'OWNER', 'STATE'], ...rows])}\n\n${answer.unread} unread for you.`
+        return [
+          table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
+          '',
+          `${answer.unread} unread for you.`,
+          ...requestLines(answer.openRequests, client.now()),
+        ].join('\n')
       })
       client.close()
     })

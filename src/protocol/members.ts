@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { MemberKind, SessionId, Timestamp } from './messages.ts'
+import { MessageId } from './ids.ts'
+import { Intent, MemberKind, SessionId, Timestamp } from './messages.ts'
 import { MemberName } from './names.ts'
 import { tokenPattern } from './token.ts'
 
@@ -18,11 +19,24 @@ export const Member = z.object({
 })
 export type Member = z.infer<typeof Member>
 
+/** A message of the reader's that wants an answer, and the recipients who have not given one. */
+export const OpenRequest = z.object({
+  id: MessageId,
+  sentAt: Timestamp,
+  intent: Intent,
+  /** The first characters of its text. */
+  beginning: z.string(),
+  waitingFor: z.array(z.object({ name: z.string(), status: z.enum(['stored', 'fetched', 'acked']) })),
+})
+export type OpenRequest = z.infer<typeof OpenRequest>
+
 /** Every member by name. `you` and `unread` are the reader's own; null for an admin, who has no inbox. */
 export const MembersAnswer = z.object({
   you: z.string().nullable(),
   unread: z.number().int().nullable(),
   members: z.array(Member),
+  /** The newest 20 of the last 30 days, newest first. A hub that knows none of them says none. */
+  openRequests: z.array(OpenRequest).default([]),
 })
 export type MembersAnswer = z.infer<typeof MembersAnswer>
 

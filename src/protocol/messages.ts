@@ -126,6 +126,8 @@ export const Receipt = z.object({
   fetchedAt: Timestamp.optional(),
   fetchedBySession: z.string().optional(),
   ackedAt: Timestamp.optional(),
+  /** When this recipient first replied to it. */
+  answeredAt: Timestamp.optional(),
   expiredAt: Timestamp.optional(),
   online: z.boolean(),
   lastSeenAt: Timestamp.nullable(),

@@ -2,6 +2,7 @@ import type { Member } from '../../protocol/members.ts'
 import type { Hub } from '../hub.ts'
 import { unreadCount } from '../state/query-inbox.ts'
 import { allMembers, type MemberInfo } from '../state/query-members.ts'
+import { openRequests } from '../state/query-requests.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
@@ -10,6 +11,13 @@ export const listMachines: Handlers['listMachines'] = ({ hub, identity }) => ({
   you: identity.member === 0 ? null : identity.name,
   unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
   members: allMembers(hub.state.db).map(member => toMember(hub, member)),
+  openRequests:
+    identity.member === 0
+      ? []
+      : openRequests(hub.state.db, identity.member, Date.now()).map(({ sentAt, ...request }) => ({
+          ...request,
+          sentAt: timestamp(sentAt),
+        })),
 })
 
 /** `PUT /v1/me`. */

@@ -2,6 +2,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
 import { maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
 import { type Hub, refused } from '../hub.ts'
+import { indexForReader } from '../state/history-index.ts'
 import { memberMeant, refuseUnknown } from '../state/members.ts'
 import { historyOf } from '../state/query-history.ts'
 import { firstOf } from '../state/query-inbox.ts'
@@ -36,6 +37,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
 
 /** `GET /v1/messages/:id`: the same `not_found` for a message that does not exist and for one of others. */
 export const getMessage: Handlers['getMessage'] = ({ hub, identity, params }) => {
+  indexForReader(hub.state.db)
   const found = messageFor(hub.state.db, identity.member, params.id)
   if (!found) {
     throw new ClaudeNetError(

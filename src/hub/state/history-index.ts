@@ -25,6 +25,12 @@ export function indexSome(db: Database): boolean {
       done,
       last.seq,
     )
+    db.run(
+      `insert into answer (reply_to, sender, seq)
+       select reply_to, sender, seq from message where seq > ? and seq <= ? and reply_to is not null order by reply_to`,
+      done,
+      last.seq,
+    )
     db.run('update history_position set seq = ?', last.seq)
   })
   return next.length === maxBatch

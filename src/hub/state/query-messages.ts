@@ -2,6 +2,7 @@ import type { InboxMessage, MemberKind } from '../../protocol/messages.ts'
 import type { RecipientOutcome } from './commands.ts'
 import type { Database } from './database.ts'
 import { type MessageRow, messageColumns, toMessage } from './query-inbox.ts'
+import { answeredAt } from './query-requests.ts'
 import { timestamp } from './timestamp.ts'
 
 /** What became of a message at one recipient. */
@@ -14,6 +15,7 @@ export interface DeliveryState {
   fetchedAt?: string
   fetchedBySession?: string
   ackedAt?: string
+  answeredAt?: string
   expiredAt?: string
 }
 
@@ -34,10 +36,10 @@ export function messageFor(
   const recipients = JSON.parse(row.outcome) as RecipientOutcome[]
   const shown = row.sender_id === reader ? recipients : recipients.filter(({ member }) => member === reader)
   if (shown.length === 0) return undefined
-  return { message: toMessage(row), deliveries: shown.map(recipient => deliveryState(db, row.seq, recipient)) }
+  return { message: toMessage(row), deliveries: shown.map(recipient => deliveryState(db, row, recipient)) }
 }
 
-function deliveryState(db: Database, seq: number, recipient: RecipientOutcome): DeliveryState {
+function deliveryState(db: Database, { seq, id }: MessageRow, recipient: RecipientOutcome): DeliveryState {
   const { member, kind, reason } = recipient
   const { name } = db.get<{ name: string }>('select name from member where id = ?', member) ?? recipient
   if (recipient.status === 'refused') return { member, name, kind, status: 'refused', reason }
@@ -48,6 +50,7 @@ function deliveryState(db: Database, seq: number, recipient: RecipientOutcome): 
     expired_at: number | null
   }>('select fetched_at, fetched_by, acked_at, expired_at from delivery where recipient = ? and seq = ?', member, seq)!
   const { fetched_at, fetched_by, acked_at, expired_at } = row
+  const answered = answeredAt(db, id, member)
   const status = acked_at ? 'acked' : expired_at ? 'expired' : fetched_at ? 'fetched' : 'stored'
   return {
     member,
@@ -56,6 +59,7 @@ function deliveryState(db: Database, seq: number, recipient: RecipientOutcome): 
     status,
     ...(fetched_at && fetched_by && { fetchedAt: timestamp(fetched_at), fetchedBySession: fetched_by }),
     ...(acked_at && { ackedAt: timestamp(acked_at) }),
+    ...(answered && { answeredAt: timestamp(answered) }),
     ...(expired_at && { expiredAt: timestamp(expired_at) }),
   }
 }
