@@ -7,7 +7,7 @@ import { DirectTransport } from '../client/transport/direct.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
-import { count } from '../text/spans.ts'
+import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 
 /** One link of the chain from this machine to its inbox, and how to mend it. */
@@ -47,7 +47,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
         `this client is ${version}, the hub ${health.version}`,
         `Take the hub's: curl -fsSL ${credentials.hub.origin}/client/claude-net.mjs -o ${home.clientFile}`,
       )
-    const { you, unread } = await client.call(api.listMachines)
+    const { you, unread, openRequests } = await client.call(api.listMachines)
     if (you === credentials.config.machine) ok('token', `the hub knows this machine as ${you}, ${unread} unread`)
     else
       warn(
@@ -62,6 +62,13 @@ export async function diagnose(home: Home): Promise<Check[]> {
         'clock',
         `${Math.round(apartMs / 1000)} s from the hub's`,
         'Set this clock (NTP); nothing depends on it but what looks odd.',
+      )
+    const oldest = openRequests.at(-1)
+    if (oldest)
+      warn(
+        'requests',
+        `${count(openRequests.length, 'request')} without an answer, the oldest from ${ago(Date.parse(oldest.sentAt), client.now())}`,
+        'claude-net machines lists them.',
       )
   } catch (error) {
     checks.push(failed(checks.some(({ link }) => link === 'hub') ? 'token' : 'hub', error))

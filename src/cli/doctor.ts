@@ -2,13 +2,19 @@ import { Command } from 'commander'
 import { Home } from '../client/home.ts'
 import { diagnose, report } from './diagnose.ts'
 import { exit, print } from './output.ts'
+import { proveWake } from './prove-wake.ts'
 
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('prove each link from this machine to its inbox, and say how to mend what fails')
+    .option('--wake', 'also wake a running session by a message to this machine, and say what woke it')
     .option('--json', 'print JSON')
-    .action(async (options: { json?: boolean }) => {
-      const checks = await diagnose(new Home())
+    .action(async (options: { wake?: boolean; json?: boolean }) => {
+      const home = new Home()
+      const checks = await diagnose(home)
+      const canSend = checks.every(({ link, state }) => link === 'claude' || state !== 'failed')
+      if (options.wake && canSend)
+        checks.push(await proveWake(home, line => process.stderr.write(`claude-net: ${line}\n`)))
       print(options, { checks }, () => report(checks))
       if (checks.some(({ state }) => state === 'failed')) process.exitCode = exit.refused
     })
