@@ -17,6 +17,8 @@ const Config = z.looseObject({
   sshHost: z.string().default('local'),
   /** The hub's address: `http://HOST:PORT`. */
   hub: z.url({ protocol: /^http$/ }).optional(),
+  /** Runs that nobody sits before (`claude -p`) are told of mail and count as present, too. */
+  headless: z.boolean().optional(),
 })
 export type Config = z.output<typeof Config>
 

@@ -11,7 +11,7 @@ import type { HeartbeatAnswer } from '../protocol/members.ts'
 import { isOlder, version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
 import { ReadState } from './read-state.ts'
-import { registerTools } from './tools.ts'
+import { refusedText, registerTools } from './tools.ts'
 
 /** How often the parent is looked at, in ms. */
 const parentCheckMs = 2000
@@ -37,7 +37,7 @@ export async function serveMcp(home: Home): Promise<void> {
   const open = () => {
     if (!opened) {
       const machine = openMachine(home)
-      const drain = () => void machine.outbox.drain().catch(report)
+      const drain = () => void sendWaiting(machine, keeper).catch(report)
       const onAlive = ({ unread, version: hub }: HeartbeatAnswer) => {
         drain()
         keeper.heard(unread)
@@ -102,6 +102,13 @@ function sessionName(seed: string, key: string | undefined): string {
 
 function tooOld(hub: string): string {
   return `This session runs claude-net ${version}, the hub has ${hub}. Tell your user: update with claude-net doctor's line if the file is old too, then reconnect claude-net under /mcp.`
+}
+
+/** Sends what waits. What was refused the hooks tell, where there are some; else the next answer of a tool does. */
+async function sendWaiting({ outbox }: Machine, keeper: Keeper): Promise<void> {
+  await outbox.drain()
+  if (!keeper.hasHooks) return
+  for (const refused of outbox.takeRefused()) keeper.remark(refused.id, refusedText(refused))
 }
 
 /** Lets `readState` know what was written to the client and what the client says. */

@@ -1,6 +1,7 @@
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
 import * as z from 'zod'
 import type { Machine } from '../client/machine.ts'
+import type { Refused } from '../client/outbox.ts'
 import { api } from '../protocol/api.ts'
 import { MessageId, messageIdFor, newMessageId } from '../protocol/ids.ts'
 import { Intent } from '../protocol/messages.ts'
@@ -127,13 +128,16 @@ async function answer(
   }
 }
 
+/** What to say of a send that waited and was refused. */
+export function refusedText({ id, to, error }: Refused): string {
+  const whom = visibleLine([to].flat().join(', '), 100)
+  return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`
+}
+
 /** A notice for each refused send. Never throws: the answer that it precedes counts for more. */
 function refusedNotices({ outbox }: Machine): string[] {
   try {
-    return outbox.takeRefused().map(({ id, to, error }) => {
-      const whom = visibleLine([to].flat().join(', '), 100)
-      return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`
-    })
+    return outbox.takeRefused().map(refusedText)
   } catch (error) {
     return [`Whether sends that waited were refused could not be read: ${errorText(error)}`]
   }

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { homeDir } from '../client/home-dir.ts'
 import { forgetTold, type News, takeNews, wantsAnswer } from './news.ts'
 import { noticeText } from './notice-text.ts'
 import { headlessTakesPart, instanceOf, isHeadless, SessionDir, sessionKey } from './session-dir.ts'
@@ -12,7 +15,7 @@ export async function runHook(args: readonly string[], env = process.env): Promi
   try {
     const input = JSON.parse(await readStdin()) as HookInput
     const key = sessionKey(env)
-    if (!key || (isHeadless(env) && !headlessTakesPart())) return
+    if (!key || !existsSync(join(homeDir(), 'config.json')) || (isHeadless(env) && !headlessTakesPart())) return
     const dir = new SessionDir(key)
     if (args.includes('--wait')) return await waitForWake(dir, input, env)
     const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())

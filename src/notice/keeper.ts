@@ -18,6 +18,9 @@ import { hasWaiter, orderWake } from './waiter.ts'
 /** How often is looked whether somebody's time is over, in ms. */
 const lookMs = 1000
 
+/** How long events are gathered before the inbox is read, in ms. */
+const gatherMs = 100
+
 /** Most pages of 100 that are read to know what is unread. Beyond, the inbox itself says how much there is. */
 const maxPages = 10
 
@@ -68,6 +71,8 @@ export class Keeper {
   #mustSync = false
   #isLooking = false
   #wokenAt = 0
+  /** What went wrong at the last look. */
+  #trouble = ''
 
   constructor(options: KeeperOptions) {
     const { key, env, home, session } = options
@@ -80,9 +85,19 @@ export class Keeper {
 
   /** Begins, and goes on until `close`. */
   start(): void {
-    const timer = setInterval(() => void this.#look().catch(this.#options.report), lookMs).unref()
+    const timer = setInterval(() => void this.#lookOn(), lookMs).unref()
     this.#end.signal.addEventListener('abort', () => clearInterval(timer))
-    void this.#look().catch(this.#options.report)
+    void this.#lookOn()
+  }
+
+  /** The hooks of this session will tell what is put there: one of them has run. */
+  get hasHooks(): boolean {
+    return this.#isKeeping && !this.#isDeaf && readState(this.#dir, this.#instance) !== undefined
+  }
+
+  /** Has the hooks tell this session something about the client itself, once. */
+  remark(id: string, text: string): void {
+    putNews(this.#dir, { kind: 'remark', id, seq: Date.now(), text })
   }
 
   /** An answer that is about to be written shows these: no hook need tell of them. */
@@ -117,6 +132,17 @@ export class Keeper {
   }
 
   /** Every second: takes the directory once nobody has it, and goes one step up the ladder when it is time. */
+  async #lookOn(): Promise<void> {
+    try {
+      await this.#look()
+      this.#trouble = ''
+    } catch (error) {
+      // Such as a home that was removed: told once, not every second.
+      if (String(error) !== this.#trouble) this.#options.report(error)
+      this.#trouble = String(error)
+    }
+  }
+
   async #look(): Promise<void> {
     if (this.#isLooking || this.#end.signal.aborted) return
     this.#isLooking = true
@@ -132,6 +158,7 @@ export class Keeper {
   }
 
   #takeDirectory(): boolean {
+    if (!this.#hasJoined()) return false
     const before = this.#dir.read<SessionFile>('session.json')
     if (before && before.pid !== process.pid && isAlive(before.pid) && before.instance === this.#instance) return false
     // Of a Claude Code that has ended: what it was told, this one was not.
@@ -152,6 +179,14 @@ export class Keeper {
     } satisfies SessionFile)
     if (!this.#isDeaf) void this.#follow()
     return true
+  }
+
+  #hasJoined(): boolean {
+    try {
+      return this.#options.client() !== undefined
+    } catch {
+      return false
+    }
   }
 
   async #follow(): Promise<void> {
@@ -175,8 +210,9 @@ export class Keeper {
   }
 
   #syncSoon(): void {
+    if (this.#mustSync) return
     this.#mustSync = true
-    setImmediate(() => void this.#look().catch(this.#options.report))
+    setTimeout(() => void this.#lookOn(), gatherMs)
   }
 
   /** Asks the hub what is unread, and brings the directory to it. */
@@ -224,11 +260,10 @@ export class Keeper {
 
   /** Takes what it is this session's turn to be told. */
   #offer(): void {
-    for (const mail of this.#unread.values()) {
-      const { id } = mail
-      if (this.#fetched.has(id) || this.#ladder.has(id)) continue
-      const now = Date.now()
-      if (this.#turns.take(id, now, now + rungMs) !== 'taken') continue
+    const open = [...this.#unread.keys()].filter(id => !this.#fetched.has(id) && !this.#ladder.has(id))
+    const now = Date.now()
+    for (const id of this.#turns.take(open, now, now + rungMs)) {
+      const mail = this.#unread.get(id)!
       putNews(this.#dir, mail)
       this.#ladder.offer(mail, performance.now())
     }
@@ -239,8 +274,8 @@ export class Keeper {
     if (performance.now() - this.#startedAt < graceMs && this.#hasJustBegun()) return
     if (!this.#ladder.next(performance.now(), this.#rungs())) return
     await this.#sync()
-    const rungs = this.#rungs()
-    const step = this.#ladder.next(performance.now(), rungs)
+    this.#offer()
+    const step = this.#ladder.next(performance.now(), this.#rungs())
     if (!step) return
     const isTold = await this.#wake(step)
     const until = Date.now() + rungMs

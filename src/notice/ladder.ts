@@ -56,13 +56,15 @@ export class Ladder {
   next(now: number, rungs: readonly Rung[]): WakeStep | undefined {
     // Until what the last step told of was fetched, or its time is over, nothing else wakes.
     if (this.#lastStep.length > 0 && now - this.#stepAt < rungMs) return undefined
-    const due = [...this.#offers.values()].filter(
-      ({ mail, tried, since }) => wantsAnswer(mail) && now - since >= (tried.length > 0 ? rungMs : waitFor(mail)),
+    const waiting = [...this.#offers.values()].filter(({ mail }) => wantsAnswer(mail))
+    const rungOf = ({ tried }: Offer) => rungs.find(rung => !tried.includes(rung))
+    const due = waiting.find(
+      offer => rungOf(offer) && now - offer.since >= (offer.tried.length > 0 ? rungMs : waitFor(offer.mail)),
     )
-    const rungOf = (offer: Offer) => rungs.find(rung => !offer.tried.includes(rung))
-    const rung = due.map(rungOf).find(found => found !== undefined)
-    if (!rung) return undefined
-    return { rung, mail: due.filter(offer => rungOf(offer) === rung).map(({ mail }) => mail) }
+    if (!due) return undefined
+    const rung = rungOf(due)!
+    // What came later joins: one wake for all.
+    return { rung, mail: waiting.filter(offer => rungOf(offer) === rung).map(({ mail }) => mail) }
   }
 
   /** The step is taken. */

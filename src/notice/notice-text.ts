@@ -20,7 +20,7 @@ export function noticeText(news: readonly News[], now: number): string | undefin
   const parts: string[] = []
   if (mail.length > 0) parts.push([`Claude Net: ${mailText(mail, now)}`, advice].join('\n'))
   if (fates.length > 0) parts.push(fatesText(fates))
-  for (const { text } of remarks) parts.push(`Claude Net: ${plain(text, 400)}`)
+  for (const { text } of remarks) parts.push(`Claude Net: ${plain(text, 800)}`)
   return parts.length > 0 ? parts.join('\n') : undefined
 }
 

@@ -10,7 +10,6 @@ export interface HookInput {
   stop_hook_active?: boolean
   /** Set inside a subagent. */
   agent_id?: string
-  prompt?: string
 }
 
 /** What the hooks saw last of their session. */

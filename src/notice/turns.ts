@@ -23,67 +23,91 @@ export class Turns {
   readonly #dir: string
   readonly #home: string
   readonly #session: string
+  /** Messages of which this session had its turn: it keeps what it was told, and has no other. */
+  readonly #had = new Set<string>()
 
   constructor(session: string, home = homeDir()) {
     this.#dir = join(home, 'run', 'turns')
     this.#home = home
     this.#session = session
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
   }
 
-  /**
-   * Whether it is, or now becomes, this session's turn to be told of message `id`; it lasts until `until` at least. A session
-   * that had its turn keeps what it was told and has no other.
-   */
-  take(id: string, now: number, until: number): 'taken' | 'had' | 'no' {
-    const turns = this.#turnsOf(id)
-    if (turns.some(({ session }) => session === this.#session)) return 'had'
+  /** Those of `ids` of which it becomes this session's turn to be told. It lasts until `until`. Both in ms since 1970. */
+  take(ids: readonly string[], now: number, until: number): string[] {
+    const open = ids.filter(id => !this.#had.has(id))
+    if (open.length === 0) return []
+    const turns = this.#turns()
     const live = liveSessions(this.#home).filter(({ deaf }) => !deaf)
-    const last = turns.at(-1)
-    if (last && last.until > now && live.some(({ session }) => session === last.session)) return 'no'
-    const next = live.find(({ session }) => !turns.some(turn => turn.session === session))
-    if (next?.session !== this.#session) return 'no'
-    try {
-      const turn = JSON.stringify({ session: this.#session, until })
-      writeFileSync(this.#file(id, (last?.n ?? 0) + 1), turn, { flag: 'wx', mode: 0o600 })
-      return 'taken'
-    } catch {
-      return 'no' // Another was first.
-    }
+    return open.filter(id => {
+      const before = turns.get(id) ?? []
+      if (before.some(({ session }) => session === this.#session)) {
+        this.#had.add(id)
+        return false
+      }
+      const last = before.at(-1)
+      if (last && last.until > now && live.some(({ session }) => session === last.session)) return false
+      const next = live.find(({ session }) => !before.some(turn => turn.session === session))
+      return next?.session === this.#session && this.#make(id, (last?.n ?? 0) + 1, until)
+    })
   }
 
   /** This session tries on: the next waits until `until`. */
   extend(id: string, until: number): void {
-    const mine = this.#turnsOf(id).find(({ session }) => session === this.#session)
+    const mine = this.#turns()
+      .get(id)
+      ?.find(({ session }) => session === this.#session)
     if (mine) writeWhole(this.#file(id, mine.n), JSON.stringify({ session: this.#session, until }))
   }
 
   /** Forgets the turns of every message that is not in `unread`. */
   keepOnly(unread: ReadonlySet<string>): void {
-    for (const name of this.#list()) {
-      if (!unread.has(name.split('.')[0]!)) rmSync(join(this.#dir, name), { force: true })
+    for (const id of this.#had) if (!unread.has(id)) this.#had.delete(id)
+    for (const { name, id } of this.#list()) if (!unread.has(id)) rmSync(join(this.#dir, name), { force: true })
+  }
+
+  #make(id: string, n: number, until: number): boolean {
+    try {
+      mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+      const turn = JSON.stringify({ session: this.#session, until })
+      writeFileSync(this.#file(id, n), turn, { flag: 'wx', mode: 0o600 })
+      this.#had.add(id)
+      return true
+    } catch {
+      return false // Another was first.
     }
   }
 
-  #turnsOf(id: string): Turn[] {
-    return this.#list()
-      .filter(name => name.startsWith(`${id}.`) && /\.\d+$/.test(name))
-      .flatMap(name => {
-        const n = Number(name.slice(id.length + 1))
-        try {
-          return [{ ...(JSON.parse(readFileSync(join(this.#dir, name), 'utf8')) as Omit<Turn, 'n'>), n }]
-        } catch {
-          return []
-        }
-      })
-      .sort((a, b) => a.n - b.n)
+  /** Every turn so far, by message, in their order. */
+  #turns(): Map<string, Turn[]> {
+    const turns = new Map<string, Turn[]>()
+    for (const { name, id, n } of this.#list()) {
+      try {
+        const turn = JSON.parse(readFileSync(join(this.#dir, name), 'utf8')) as Omit<Turn, 'n'>
+        turns.set(
+          id,
+          [...(turns.get(id) ?? []), { ...turn, n }].sort((a, b) => a.n - b.n),
+        )
+      } catch {
+        // Gone meanwhile, or being written: the next look sees it.
+      }
+    }
+    return turns
   }
 
   #file(id: string, n: number): string {
     return join(this.#dir, `${id}.${n}`)
   }
 
-  #list(): string[] {
-    return readdirSync(this.#dir)
+  #list(): { name: string; id: string; n: number }[] {
+    let names: string[] = []
+    try {
+      names = readdirSync(this.#dir)
+    } catch {
+      // Nobody had a turn yet.
+    }
+    return names.flatMap(name => {
+      const [, id, n] = /^([^.]+)\.(\d+)$/.exec(name) ?? []
+      return id ? [{ name, id, n: Number(n) }] : []
+    })
   }
 }

@@ -18,23 +18,24 @@ export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS
   // Claude Code waits for such a hook before a `claude -p` may end.
   if (env.CLAUDE_CODE_SESSION_ATTENDED === '0' || /^sdk-/.test(env.CLAUDE_CODE_ENTRYPOINT ?? '')) return
   if (input.agent_id !== undefined) return
+  const ended = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => ended.abort())
   dir.make()
   if (!takePlace(dir)) return
   const claude = process.ppid
   const order = await new Promise<WakeOrder | undefined>(resolve => {
     const look = () => {
       const order = takeOrder(dir)
-      if (order || process.ppid !== claude || !holdsPlace(dir)) resolve(order)
+      if (order || ended.signal.aborted || process.ppid !== claude || !holdsPlace(dir)) resolve(order)
     }
-    const timer = setInterval(look, lookMs)
+    setInterval(look, lookMs)
     try {
       watch(dir.path, look).on('error', () => {})
     } catch {
       // Without it the timer does.
     }
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(undefined))
+    ended.signal.addEventListener('abort', () => resolve(undefined))
     look()
-    timer.ref()
   })
   if (holdsPlace(dir)) rmSync(dir.file('waiter.json'), { force: true })
   if (order) process.stderr.write(`${order.text}\n`)

@@ -1,0 +1,364 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import type { SendRequest } from '../src/protocol/messages.ts'
+import { type ClaudeSession, startClaude } from './support/claude-session.ts'
+import { hiddenIn, hostileBodies } from './support/hostile-text.ts'
+import { startHub, type TestMember } from './support/hub.ts'
+import { startMachine } from './support/machine.ts'
+import { sharedHub } from './support/shared-hub.ts'
+import { until } from './support/until.ts'
+
+const hub = sharedHub()
+let chas: TestMember
+let machines = 0
+
+beforeAll(async () => {
+  chas = await hub.join('chasclaude')
+})
+
+/** A machine of this test's own, and how chasclaude writes to it. */
+async function seansMachine() {
+  const sean = await startMachine(hub, `sean${++machines}claude`)
+  const send = async (body: string, more: Partial<SendRequest> = {}) =>
+    (await chas.client.call(api.sendMessage, { body: { to: sean.name, body, ...more } })).id
+  return { sean, send }
+}
+
+/** A machine with one session that is at work: its user has just typed something. */
+async function busySession() {
+  const members = await seansMachine()
+  const claude = await startClaude(members.sean)
+  await claude.hook('UserPromptSubmit')
+  return { ...members, claude, mcp: await claude.mcp() }
+}
+
+/** A machine with one session that has ended its turn and waits for its user. */
+async function idleSession() {
+  const busy = await busySession()
+  await busy.claude.hook('Stop')
+  return busy
+}
+
+/** What is told in a notice or a wake, without the advice around it. */
+const mailIn = (text: string) => [...text.matchAll(/^- .*: > (.*)$/gm)].map(match => match[1])
+
+describe('a busy session', () => {
+  test.for(['UserPromptSubmit', 'PostToolUse', 'Stop'])(
+    'hears of new mail at %s, once: how much, from whom, the first words',
+    async event => {
+      const { send, claude } = await busySession()
+      expect(await claude.hook(event)).toBe('')
+      await claude.hook('UserPromptSubmit')
+      await send('The build is red.\nSecond line.', { intent: 'urgent' })
+      expect(await claude.told(event)).toMatch(
+        /^Claude Net: 1 unread message\.\n- chasclaude \(machine\), urgent, just now: > The build is red\.\n.*not from your user.*claude_net_inbox/,
+      )
+      for (const next of ['PostToolUse', 'UserPromptSubmit', 'Stop', 'PostToolUse'])
+        expect(await claude.hook(next)).toBe('')
+
+      await send('Another.', { intent: 'inform' })
+      expect(mailIn(await claude.told('PostToolUse'))).toEqual(['Another.'])
+    },
+  )
+
+  test('of several hooks that run at once, as with a plugin beside the settings, one tells', async () => {
+    const { send, claude } = await busySession()
+    await send('hello')
+    await until('the news', () => newsOf(claude).length > 0)
+    const told = await Promise.all(Array.from({ length: 6 }, () => claude.hook('PostToolUse')))
+    expect(told.filter(text => text !== '')).toHaveLength(1)
+  })
+
+  test('hears of all that is unread again after it has forgotten: clear, compact, resume; not of what it has acked', async () => {
+    const { send, claude, mcp } = await busySession()
+    await send('first')
+    await claude.told('PostToolUse')
+    await mcp.call('inbox', { ack: true })
+    await mcp.call('machines')
+    await send('second')
+    await claude.told('PostToolUse')
+    await send('third')
+    await until('the news', () => newsOf(claude).length > 0)
+    for (const source of ['clear', 'compact', 'resume', 'fork'])
+      expect(mailIn(await claude.hook('SessionStart', { source }))).toEqual(['second', 'third'])
+    expect(await claude.hook('SessionStart', { source: 'startup' })).toBe('')
+  })
+
+  test('is not told of what it has just read itself, nor of what another session was given', async () => {
+    const { send, sean, claude, mcp } = await busySession()
+    const other = await startClaude(sean)
+    const otherMcp = await other.mcp()
+    await send('hello')
+    await until('the news', () => newsOf(claude).length + newsOf(other).length > 0)
+    await otherMcp.call('inbox')
+    expect(await claude.hook('PostToolUse')).toBe('')
+    expect(await other.hook('PostToolUse')).toBe('')
+    await send('again')
+    await until('the news', () => newsOf(claude).length + newsOf(other).length > 0)
+    expect((await mcp.call('inbox')).text).toMatch(/> hello[\s\S]*> again/)
+    // Whoever looks sees who has it, and since when.
+    expect((await otherMcp.call('inbox')).text).toMatch(/· shown to session \S+ just now\n> hello/)
+    expect([await claude.hook('PostToolUse'), await other.hook('PostToolUse')]).toEqual(['', ''])
+  })
+
+  test('at Stop, an inform or a second round does not keep it from ending its turn', async () => {
+    const { send, claude } = await busySession()
+    await send('for your information', { intent: 'inform' })
+    await until('the news', () => newsOf(claude).length > 0)
+    expect(await claude.hook('Stop')).toBe('')
+    await send('a question')
+    await until('the news', () => newsOf(claude).length > 1)
+    expect(await claude.hook('Stop', { stop_hook_active: true })).toBe('')
+    expect(mailIn(await claude.hook('Stop'))).toEqual(['a question'])
+    expect(mailIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information'])
+  })
+
+  test('a subagent is told nothing: the session would not hear of it', async () => {
+    const { send, claude } = await busySession()
+    await send('hello')
+    await until('the news', () => newsOf(claude).length > 0)
+    expect(await claude.hook('PostToolUse', { agent_id: 'a1' })).toBe('')
+    expect(mailIn(await claude.hook('PostToolUse'))).toEqual(['hello'])
+  })
+
+  test('is told nothing of mail that is held for its user, or of a muted sender', async () => {
+    const { send, sean, claude } = await busySession()
+    const loud = await hub.join('loud')
+    await sean.run(['policy', '--mute', 'loud'])
+    await loud.client.call(api.sendMessage, { body: { to: sean.name, body: 'noise' } })
+    await send('hello')
+    expect(mailIn(await claude.told('PostToolUse'))).toEqual(['hello'])
+    await sean.run(['policy', '--inbound', 'hold'])
+    await send('for the user alone')
+    await sean.run(['policy', '--inbound', 'accept'])
+    await send('for all')
+    expect(mailIn(await claude.told('PostToolUse'))).toEqual(['for all'])
+  })
+
+  test('a hundred messages are ten lines and a count', async () => {
+    const { send, claude } = await busySession()
+    for (let n = 1; n <= 100; n++) await send(`message ${n} ${'x'.repeat(500)}`)
+    await until('the news', () => newsOf(claude).length === 100)
+    const text = await claude.hook('PostToolUse')
+    expect(mailIn(text)).toHaveLength(10)
+    expect(text).toMatch(/^Claude Net: 100 unread messages\.\n[\s\S]*\nand 90 older\n/)
+    expect(text.length).toBeLessThan(3000)
+  })
+
+  test('without a hub, without a server and with garbage on stdin a hook says nothing and ends well', async () => {
+    const own = await startHub()
+    const sean = await startMachine(own, 'seanclaude')
+    const claude = await startClaude(sean)
+    await claude.mcp()
+    await own.stop('SIGKILL')
+    expect(await claude.hook('PostToolUse')).toBe('')
+    const env = { ...sean.env, ...claude.env }
+    for (const input of ['', 'garbage', '{}', 'null', '{"hook_event_name":"Stop"}', '{"hook_event_name":7}'])
+      expect(await sean.run(['hook'], { env, input })).toEqual({ code: 0, stdout: '', stderr: '' })
+    const elsewhere = await startClaude(sean, { CLAUDE_NET_HOME: '/nonexistent' })
+    expect(await elsewhere.hook('PostToolUse')).toBe('')
+  })
+})
+
+describe('an idle session', () => {
+  test('wakes through its inbox socket, the auth line first; a burst is one wake', async () => {
+    const { send, claude, mcp } = await idleSession()
+    await Promise.all(['one', 'two', 'three'].map(body => send(body)))
+    await until('the wake', () => claude.wakes.length > 0)
+    expect(claude.lines[0]).toEqual({ type: 'auth', token: claude.env.CLAUDE_CODE_MESSAGING_TOKEN })
+    expect(mailIn(claude.wakes[0]!).sort()).toEqual(['one', 'three', 'two'])
+    expect(claude.wakes[0]).toMatch(
+      /^Claude Net woke this session: 3 unread messages\.\n- chasclaude \(machine\), request/,
+    )
+    // What the wake told, no hook tells again.
+    expect(await claude.hook('UserPromptSubmit')).toBe('')
+    await mcp.call('inbox', { ack: true })
+    await claude.hook('Stop')
+
+    await send('four')
+    await until('the second wake', () => claude.wakes.length > 1)
+    expect(mailIn(claude.wakes[1]!)).toEqual(['four'])
+  })
+
+  test('does not wake for an inform, which waits for the next prompt', async () => {
+    const { send, claude } = await idleSession()
+    await send('for your information', { intent: 'inform' })
+    await chas.client.call(api.sendMessage, { body: { to: 'all', body: 'for all' } })
+    await until('the news', () => newsOf(claude).length === 2)
+    await send('a question')
+    await until('the wake', () => claude.wakes.length > 0)
+    expect(claude.wakes.map(mailIn)).toEqual([['a question']])
+    expect(mailIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information', 'for all'])
+  })
+
+  test('does not wake for what was read before the wake', async () => {
+    const { send, sean, claude, mcp } = await idleSession()
+    const first = await send('read elsewhere')
+    // Acked by another program of this machine, within the second in which a burst is gathered.
+    await sean.run(['inbox', '--ack'])
+    expect((await chas.client.call(api.getMessage, { params: { id: first } })).receipts[0]!.status).toBe('acked')
+    await send('unread')
+    await until('the wake', () => claude.wakes.length > 0)
+    expect(claude.wakes.map(mailIn)).toEqual([['unread']])
+    await mcp.call('inbox')
+  })
+
+  test('that bypasses permissions is woken by the hook that waits, not through the socket, where it would hold the mail', async () => {
+    const { send, claude } = await busySession()
+    await claude.hook('Stop', { permission_mode: 'bypassPermissions' })
+    const waiter = claude.waiter()
+    await until('the waiter', () => existsSync(fileOf(claude, 'waiter.json')))
+    await send('hello')
+    const { code, stderr } = await waiter.ended
+    expect([code, mailIn(stderr), claude.lines]).toEqual([2, ['hello'], []])
+    expect(stderr).toMatch(/^Claude Net woke this session: 1 unread message\./)
+    expect(existsSync(fileOf(claude, 'waiter.json'))).toBe(false)
+  })
+
+  test('has one waiting hook, however often it stops; a killed one is replaced', async () => {
+    const { claude } = await idleSession()
+    const first = claude.waiter()
+    await until('the waiter', () => existsSync(fileOf(claude, 'waiter.json')))
+    for (const again of [claude.waiter(), claude.waiter()]) expect(await again.ended).toEqual({ code: 0, stderr: '' })
+    expect(first.process.exitCode).toBe(null)
+    first.process.kill('SIGKILL')
+    await first.ended
+    const next = claude.waiter()
+    await until('the next waiter', () => fileText(claude, 'waiter.json').includes(String(next.process.pid)))
+    next.process.kill('SIGTERM')
+    expect(await next.ended).toEqual({ code: 0, stderr: '' })
+  })
+
+  test('of two sessions the one where something happened last is woken, and the other when that one is gone', async () => {
+    const { send, sean, claude: first, mcp } = await idleSession()
+    const second = await startClaude(sean)
+    await second.hook('UserPromptSubmit')
+    await second.hook('Stop')
+    const secondMcp = await second.mcp()
+    await until('both sessions', async () => /2 sessions/.test((await mcp.call('machines')).text))
+    await send('for one of you')
+    await until('the wake', () => second.wakes.length > 0)
+    expect(first.wakes).toEqual([])
+    // It dies before it has read: the mail is not lost with it.
+    await secondMcp.close()
+    await until('the wake of the other', () => first.wakes.length > 0)
+    expect([first.wakes.map(mailIn), second.wakes.length]).toEqual([[['for one of you']], 1])
+  })
+})
+
+describe('a run that nobody sits before', () => {
+  test.for([
+    ['CLAUDE_CODE_ENTRYPOINT', 'sdk-cli'],
+    ['CLAUDE_CODE_SESSION_ATTENDED', '0'],
+  ] as const)('is not disturbed, and is no presence: %s=%s', async ([variable, value]) => {
+    const env = { [variable]: value }
+    const { send, sean, claude, mcp } = await busySession()
+    const headless = await startClaude(sean, env)
+    const headlessMcp = await headless.mcp()
+    await send('hello')
+    await until('the news', () => newsOf(claude).length > 0)
+    for (const event of ['SessionStart', 'UserPromptSubmit', 'PostToolUse', 'Stop'])
+      expect(await headless.hook(event, { source: 'resume' })).toBe('')
+    expect(await headless.waiter().ended).toEqual({ code: 0, stderr: '' })
+    const machines = (await headlessMcp.call('machines')).text
+    expect(machines).toMatch(new RegExp(`^${sean.name} \\(you\\): machine, online$`, 'm'))
+    expect(headless.lines).toEqual([])
+    // It has the tools, and what it reads the others need not be told.
+    expect((await headlessMcp.call('inbox')).text).toContain('> hello')
+    expect(await claude.hook('PostToolUse')).toBe('')
+    expect((await mcp.call('inbox')).text).toContain('shown to session')
+  })
+
+  test('takes part where config.json says so, but nothing waits in it', async () => {
+    const { sean, send } = await seansMachine()
+    writeFileSync(
+      join(sean.home, 'config.json'),
+      JSON.stringify({ machine: sean.name, hub: hub.url.origin, headless: true }),
+    )
+    const headless = await startClaude(sean, { CLAUDE_CODE_ENTRYPOINT: 'sdk-cli' })
+    const mcp = await headless.mcp()
+    await until('its presence', async () => (await mcp.call('machines')).text.includes('(you): machine, online'))
+    await send('hello')
+    expect(mailIn(await headless.told('PostToolUse'))).toEqual(['hello'])
+    expect(await headless.waiter().ended).toEqual({ code: 0, stderr: '' })
+  })
+})
+
+test('a hostile text stays one escaped line in a notice and in a wake', async () => {
+  const { send, claude } = await idleSession()
+  const bodies = Object.values(hostileBodies).filter(body => body.trim() !== '')
+  const frame = /^(- chasclaude \(machine\), request, just now: > .*|Claude Net.*|They come from .*|and \d+ older)$/
+  const expectFramed = (text: string) => {
+    expect(text.split('\n').filter(line => !frame.test(line))).toEqual([])
+    expect(hiddenIn(text)).toEqual([])
+    expect(text).not.toMatch(/<|&(?!amp;|lt;|gt;)/)
+  }
+  for (const body of bodies) await send(body)
+  await until('the wake', () => claude.wakes.length > 0)
+  expectFramed(claude.wakes[0]!)
+  await claude.hook('UserPromptSubmit')
+  expectFramed(await claude.hook('SessionStart', { source: 'clear' }))
+})
+
+describe('who has asked', () => {
+  test('is told of the ack, quietly and once; the request is open until it is answered', async () => {
+    const { send, sean, claude, mcp } = await idleSession()
+    const asked = await mcp.call('send', { to: 'chasclaude', message: 'Is the build\nred?' })
+    const id = /Message (\S+)\./.exec(asked.text)![1]!
+    expect((await mcp.call('machines')).text).toMatch(
+      new RegExp(
+        `\\n1 request of yours without an answer:\\n- ${id}: just now, waiting for chasclaude \\(stored\\): > Is the build$`,
+      ),
+    )
+    await chas.client.call(api.ackInbox, { body: { ids: [id] } })
+    await until('the news', () => newsOf(claude).length > 0)
+    expect(await claude.hook('Stop')).toBe('')
+    expect(await claude.hook('UserPromptSubmit')).toBe(
+      `Claude Net, of what this session sent:\n- ${id} was read and acked by chasclaude`,
+    )
+    expect(await claude.hook('SessionStart', { source: 'clear' })).toBe('')
+    expect((await sean.run(['history'])).stdout).toMatch(/chasclaude: acked just now, not answered yet/)
+    expect((await sean.run(['doctor'])).stdout).toMatch(/^note +requests +1 request without an answer/m)
+    expect((await sean.run(['machines'])).stdout).toContain('waiting for chasclaude (acked): > Is the build')
+
+    await send('No, green.', { replyTo: id, intent: 'inform' })
+    expect(await claude.told('UserPromptSubmit')).toMatch(
+      /- chasclaude \(machine\), inform, an answer, just now: > No, green\./,
+    )
+    expect((await mcp.call('machines')).text).not.toContain('without an answer')
+    expect((await sean.run(['history'])).stdout).toMatch(/chasclaude: acked just now, answered just now/)
+    expect(claude.wakes).toEqual([])
+  })
+
+  test('hears of an answer alone when that answer is also the ack; a reply wants no answer by itself', async () => {
+    const { send, claude, mcp } = await busySession()
+    const asked = await mcp.call('send', { to: 'chasclaude', message: 'A question' })
+    const id = /Message (\S+)\./.exec(asked.text)![1]!
+    await send('The answer', { replyTo: id, intent: 'inform' })
+    const told = await claude.told('PostToolUse')
+    expect(told).toContain('an answer')
+    expect(told).not.toContain('was read and acked')
+    expect(await claude.hook('PostToolUse')).toBe('')
+
+    const question = await send('And yours?')
+    await mcp.call('send', { to: 'chasclaude', message: 'Mine', reply_to: question })
+    const [answer] = (await chas.client.call(api.readInbox)).messages.filter(({ replyTo }) => replyTo === question)
+    expect(answer!.intent).toBe('inform')
+  })
+})
+
+function newsOf(claude: ClaudeSession): string[] {
+  const dir = fileOf(claude, 'news')
+  return existsSync(dir) ? readdirSync(dir).filter(name => name.endsWith('.json')) : []
+}
+
+function fileOf({ machine, socket }: ClaudeSession, name: string): string {
+  return join(machine.home, 'run', 'sessions', basename(socket, '.sock'), name)
+}
+
+function fileText(claude: ClaudeSession, name: string): string {
+  const file = fileOf(claude, name)
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}

@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { McpSession, TestMachine } from './machine.ts'
+import { cleanEnv, machineNode, program, run } from './program.ts'
+import { tempDir } from './temp.ts'
+import { until } from './until.ts'
+
+/** A hook process that waits for a wake. */
+export interface Waiter {
+  process: ChildProcess
+  /** Its exit status and what it said, once it has ended. */
+  ended: Promise<{ code: number | null; stderr: string }>
+}
+
+let sessions = 0
+
+/**
+ * Everything of a Claude Code session that Claude Net meets: the environment that it gives to MCP servers and hooks, its inbox
+ * socket, and its hooks. What the real one does stands in Claude Code's documentation and was seen with 2.1.330.
+ */
+export class ClaudeSession {
+  readonly machine: TestMachine
+  readonly socket: string
+  /** The JSON lines that came through the inbox socket. */
+  readonly lines: Record<string, unknown>[] = []
+  readonly #number = ++sessions
+  readonly #more: Record<string, string>
+
+  constructor(machine: TestMachine, more: Record<string, string>) {
+    this.machine = machine
+    this.#more = more
+    this.socket = join(tempDir('socks'), `${10_000 + this.#number}.sock`)
+  }
+
+  get env(): Record<string, string> {
+    return {
+      CLAUDECODE: '1',
+      CLAUDE_CODE_ENTRYPOINT: 'cli',
+      CLAUDE_CODE_SESSION_ATTENDED: '1',
+      CLAUDE_CODE_SESSION_ID: `${String(this.#number).padStart(8, '0')}-id`,
+      CLAUDE_CODE_MESSAGING_SOCKET: this.socket,
+      CLAUDE_CODE_MESSAGING_TOKEN: `token-${this.#number}`,
+      ...this.#more,
+    }
+  }
+
+  /** What came through the inbox socket as text for the session. */
+  get wakes(): string[] {
+    return this.lines
+      .filter(({ type }) => type === 'user')
+      .map(({ message }) => (message as { content: string }).content)
+  }
+
+  listen(): Promise<void> {
+    const server = createServer(connection => {
+      let text = ''
+      connection.setEncoding('utf8').on('data', chunk => (text += chunk))
+      connection.on('end', () => {
+        for (const line of text.split('\n')) if (line !== '') this.lines.push(JSON.parse(line))
+      })
+    })
+    onTestFinished(() => void server.close())
+    return new Promise(resolve => server.listen(this.socket, resolve))
+  }
+
+  /** Starts the session's MCP server. */
+  mcp(): Promise<McpSession> {
+    return this.machine.mcp(this.env)
+  }
+
+  /** Runs one hook. Answers what it adds to the session's context, '' for nothing; throws when it does anything else. */
+  async hook(event: string, input: Record<string, unknown> = {}): Promise<string> {
+    const { code, stdout, stderr } = await run(['hook'], {
+      env: { ...this.machine.env, ...this.env },
+      input: JSON.stringify({ hook_event_name: event, permission_mode: 'default', ...input }),
+    })
+    if (code !== 0 || stderr !== '') throw new Error(`A hook disturbs: exit ${code}, ${stderr}`)
+    if (stdout === '') return ''
+    const { hookSpecificOutput } = JSON.parse(stdout)
+    if (hookSpecificOutput.hookEventName !== event) throw new Error(`It answers for another event: ${stdout}`)
+    return hookSpecificOutput.additionalContext
+  }
+
+  /** Runs a hook until it tells something. */
+  told(event: string, input?: Record<string, unknown>): Promise<string> {
+    return until(`a ${event} hook that tells something`, () => this.hook(event, input))
+  }
+
+  /** Starts the hook that waits for a wake, and resolves when it waits, or has ended. */
+  waiter(): Waiter {
+    const child = spawn(machineNode, [program, 'hook', '--wait'], {
+      env: cleanEnv({ ...this.machine.env, ...this.env }),
+      stdio: ['pipe', 'ignore', 'pipe'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    child.stdin!.end(JSON.stringify({ hook_event_name: 'Stop', permission_mode: 'default' }))
+    let stderr = ''
+    child.stderr!.setEncoding('utf8').on('data', chunk => (stderr += chunk))
+    const ended = new Promise<{ code: number | null; stderr: string }>(resolve =>
+      child.on('close', code => resolve({ code, stderr })),
+    )
+    return { process: child, ended }
+  }
+}
+
+/** A session on `machine`; `env` over what Claude Code gives. */
+export async function startClaude(machine: TestMachine, env: Record<string, string> = {}): Promise<ClaudeSession> {
+  const session = new ClaudeSession(machine, env)
+  await session.listen()
+  return session
+}
