@@ -4,6 +4,7 @@ import {
   chownSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -16,6 +17,7 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { hookSettings } from '../src/claude/hooks.ts'
 import { api } from '../src/protocol/api.ts'
 import { tokenPattern } from '../src/protocol/token.ts'
 import { version } from '../src/protocol/version.ts'
@@ -33,6 +35,7 @@ const entryOf = (newcomer: Newcomer) => ({
   alwaysLoad: true,
 })
 const rule = 'mcp__claude-net'
+const hooksOf = (newcomer: Newcomer) => hookSettings(join(newcomer.home, 'bin', 'claude-net'))
 
 async function newcomerToHub(): Promise<{ hub: TestHub; sean: Newcomer }> {
   const hub = await startHub()
@@ -165,7 +168,12 @@ describe('with Claude Code present', () => {
     mcpServers: { other: otherServer },
     projects: { '/srv/app': { allowedTools: ['Bash(ls)'], mcpServers: { another: otherServer } } },
   }
-  const settings = { model: 'opus', permissions: { deny: ['WebFetch'], allow: ['Bash(ls)'] } }
+  const ownHook = { type: 'command', command: '/usr/bin/say done' }
+  const settings = {
+    model: 'opus',
+    permissions: { deny: ['WebFetch'], allow: ['Bash(ls)'] },
+    hooks: { Stop: [{ hooks: [ownHook] }], PreToolUse: [{ matcher: 'Bash', hooks: [ownHook] }] },
+  }
 
   test('join registers the server for all projects and allows its tools, shows both, and keeps all else', async () => {
     const { sean } = await newcomerToHub()
@@ -181,11 +189,17 @@ describe('with Claude Code present', () => {
     expect(readJson(sean.settings)).toEqual({
       ...settings,
       permissions: { deny: ['WebFetch'], allow: ['Bash(ls)', rule] },
+      hooks: {
+        ...hooksOf(sean),
+        Stop: [...settings.hooks.Stop, ...hooksOf(sean).Stop!],
+        PreToolUse: settings.hooks.PreToolUse,
+      },
     })
     expect(stdout).toContain(
       `${sean.state}\n    MCP server 'claude-net' for all projects: ${sean.home}/bin/claude-net mcp`,
     )
     expect(stdout).toContain(`${sean.settings}\n    permission rule '${rule}': its tools are used without asking`)
+    expect(stdout).toMatch(/settings\.json\n {4}hooks on SessionStart, UserPromptSubmit, PostToolUse, Stop: they tell /)
 
     const backups = [`${sean.state}.before-claude-net`, `${sean.settings}.before-claude-net`]
     expect(backups.map(path => readFileSync(path))).toEqual(before)
@@ -201,7 +215,7 @@ describe('with Claude Code present', () => {
     sean.installClaude()
     expect(await sean.join()).toMatchObject({ code: 0, stdout: expect.stringContaining('\nDone.\n') })
     expect(readJson(sean.state)).toEqual({ mcpServers: { 'claude-net': entryOf(sean) } })
-    expect(readJson(sean.settings)).toEqual({ permissions: { allow: [rule] } })
+    expect(readJson(sean.settings)).toEqual({ permissions: { allow: [rule] }, hooks: hooksOf(sean) })
     expect([modeOf(sean.state), modeOf(sean.settings)]).toEqual([0o600, 0o600])
   })
 
@@ -341,6 +355,48 @@ describe('with Claude Code present', () => {
     const yes = await sean.onTerminal(sean.joinLine(await sean.invite(), '--yes'), 'Change them?', 'n\n')
     expect([yes.code, yes.stdout]).toEqual([0, expect.not.stringContaining('Change them?')])
     expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
+  })
+
+  test('hooks of an older version are replaced, also where somebody has put one of his own beside them', async () => {
+    const { sean } = await newcomerToHub()
+    const old = { type: 'command', command: `${sean.home}/bin/claude-net`, args: ['hook', '--old'], timeout: 1 }
+    sean.installClaude({ settings: { hooks: { Stop: [{ hooks: [old, ownHook] }], Notification: [{ hooks: [old] }] } } })
+    expect((await sean.join()).stdout).toContain('hooks on SessionStart')
+    const { hooks } = readJson(sean.settings)
+    expect(hooks).toEqual({ ...hooksOf(sean), Stop: [{ hooks: [ownHook] }, ...hooksOf(sean).Stop!] })
+    expect((await sean.join()).stdout).not.toContain('settings change')
+  })
+
+  test('a hook with nothing to tell ends before Node is started; with something to tell, or on other events, it runs', async () => {
+    const { sean } = await newcomerToHub()
+    await sean.join()
+    const news = join(sean.home, 'run', 'sessions', '4711', 'news')
+    mkdirSync(news, { recursive: true })
+    const hook = (args: string) =>
+      sean.sh(
+        `echo '{"hook_event_name":"PostToolUse"}' | CLAUDE_CODE_MESSAGING_SOCKET=/tmp/4711.sock ${sean.command} hook ${args}`,
+      )
+    const mail = {
+      kind: 'mail',
+      id: 'x',
+      seq: 1,
+      from: 'chas',
+      fromKind: 'human',
+      intent: 'inform',
+      sentAt: 0,
+      beginning: 'Hi',
+    }
+    writeFileSync(join(news, '000000000000001-mail-x.json'), JSON.stringify(mail))
+    mkdirSync(join(news, '..', 'told'))
+    expect(await hook('--if-news')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('chas (human)'),
+      stderr: '',
+    })
+    // The client is gone: whatever still ends well does so without it.
+    renameSync(join(sean.home, 'claude-net.mjs'), join(sean.home, 'gone.mjs'))
+    expect(await hook('--if-news')).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await hook('')).toMatchObject({ code: 1 })
   })
 
   test('join names the sessions that run already, since they must be restarted', async context => {

@@ -3,11 +3,14 @@ import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { SendRequest } from '../src/protocol/messages.ts'
+import { version } from '../src/protocol/version.ts'
 import { type ClaudeSession, startClaude } from './support/claude-session.ts'
 import { hiddenIn, hostileBodies } from './support/hostile-text.ts'
 import { startHub, type TestMember } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
+import { machineNode, program } from './support/program.ts'
 import { sharedHub } from './support/shared-hub.ts'
+import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 const hub = sharedHub()
@@ -284,6 +287,81 @@ describe('a run that nobody sits before', () => {
     expect(mailIn(await headless.told('PostToolUse'))).toEqual(['hello'])
     expect(await headless.waiter().ended).toEqual({ code: 0, stderr: '' })
   })
+})
+
+test('two servers in one session, as with a plugin beside the settings, tell and wake as one', async () => {
+  const { send, claude, mcp, sean } = await idleSession()
+  const second = await claude.mcp()
+  await until('its presence', async () => (await second.call('machines')).text.includes('(you): machine, online'))
+  expect((await sean.run(['machines', '--json'])).stdout).toContain('"sessions":[')
+  await send('hello')
+  await until('the wake', () => claude.wakes.length > 0)
+  await second.call('inbox', { ack: true })
+  await claude.hook('Stop')
+  const { members } = JSON.parse((await sean.run(['machines', '--json'])).stdout)
+  expect(members.find(({ name }: { name: string }) => name === sean.name).sessions).toHaveLength(1)
+  // The one that kept the session ends: the other goes on.
+  await mcp.close()
+  await send('again')
+  await until('the second wake', () => claude.wakes.length > 1)
+  expect(claude.wakes.map(mailIn)).toEqual([['hello'], ['again']])
+})
+
+test('a send that waited and was refused is told by the next hook, once', async () => {
+  const own = await startHub()
+  const claude = await startClaude(await startMachine(own, 'seanclaude'))
+  const mcp = await claude.mcp()
+  await claude.hook('UserPromptSubmit')
+  await own.stop()
+  expect((await mcp.call('send', { to: 'nobody-there', message: 'hello' })).text).toMatch(/^Kept/)
+  await own.start()
+  expect(await claude.told('PostToolUse')).toMatch(
+    /^Claude Net: A message that waited for the hub was refused .*nobody-there/,
+  )
+  expect(await claude.hook('PostToolUse')).toBe('')
+  expect((await mcp.call('machines')).text).not.toContain('refused')
+})
+
+describe('doctor --wake', () => {
+  test('proves that a session wakes and reads, and names what woke it', async () => {
+    const { sean, claude, mcp } = await idleSession()
+    const doctor = sean.run(['doctor', '--wake'])
+    await until('the wake', () => claude.wakes.length > 0)
+    expect(claude.wakes[0]).toContain('A test by claude-net doctor --wake.')
+    await mcp.call('inbox', { ack: true })
+    const { code, stdout, stderr } = await doctor
+    expect(stdout).toMatch(/^ok +wake +session \S+ was woken by its inbox socket and read it, after \d+ s$/m)
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining('until a running session (1 here) reads a test message'),
+    ])
+    expect((await mcp.call('inbox')).text).toBe('No unread messages.')
+  })
+
+  test('fails where no session runs', async () => {
+    const { sean } = await seansMachine()
+    expect(await sean.run(['doctor', '--wake'])).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^FAIL +wake +no Claude Code session of this machine runs.*\n +→ Start claude/m),
+    })
+  })
+})
+
+test('which client each session runs is shown; an old one is named, and told once to reconnect', async () => {
+  const { sean } = await seansMachine()
+  const old = join(tempDir('old'), 'claude-net.mjs')
+  writeFileSync(old, readFileSync(program, 'utf8').replaceAll(`"${version}"`, '"0.0.1"'))
+  const mcp = await sean.mcp({}, ['sh', '-c', `exec '${machineNode}' '${old}' mcp`])
+  const text = await until('the advice', async () => {
+    const { text } = await mcp.call('machines')
+    return text.includes('This session runs') && text
+  })
+  expect(text).toMatch(new RegExp(`^This session runs claude-net 0\\.0\\.1, the hub has ${version}.*reconnect`))
+  const machines = await mcp.call('machines')
+  expect(machines.text).not.toContain('This session runs')
+  expect((await sean.run(['machines'])).stdout).toMatch(
+    /claude-net\/0\.0\.1 \(old: update, then reconnect under \/mcp\)/,
+  )
 })
 
 test('a hostile text stays one escaped line in a notice and in a wake', async () => {

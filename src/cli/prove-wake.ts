@@ -40,9 +40,7 @@ export async function proveWake(home: Home, say: (line: string) => void): Promis
     const { id } = await client.call(api.sendMessage, {
       body: { to: config.machine, body, intent: 'request', expiresInS: (2 * patienceMs) / 1000 },
     })
-    say(
-      `Waiting up to ${patienceMs / 1000} s until one of ${count(live.length, 'running session')} reads a test message.`,
-    )
+    say(`Waiting up to ${patienceMs / 1000} s until a running session (${live.length} here) reads a test message.`)
     const sentAt = Date.now()
     while (Date.now() - sentAt < patienceMs) {
       await delay(lookMs)
