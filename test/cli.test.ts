@@ -8,9 +8,9 @@ import { cleanEnv, machineNode, program, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
 
-const contract = 'send inbox machines history watch join leave doctor mcp hub invite members demo version help'
+const contract = 'send inbox machines history watch join leave doctor mcp hook hub invite members demo version help'
 /** Commands that print no data. */
-const silent = ['mcp', 'hub', 'demo']
+const silent = ['mcp', 'hook', 'hub', 'demo']
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 async function unreadOf({ client }: TestMember) {
@@ -190,7 +190,7 @@ test('without a hub commands exit 75; what was sent is kept and goes out with th
   const { checks } = JSON.parse(well.stdout) as { checks: { link: string; state: string }[] }
   expect([well.code, checks.map(({ link, state }) => `${link} ${state}`)]).toEqual([
     0,
-    ['config ok', 'hub ok', 'token ok', 'clock ok', 'outbox ok', 'claude warning'],
+    ['config ok', 'hub ok', 'token ok', 'clock ok', 'requests warning', 'outbox ok', 'claude warning'],
   ])
 })
 

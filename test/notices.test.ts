@@ -198,14 +198,16 @@ describe('an idle session', () => {
 
   test('does not wake for what was read before the wake', async () => {
     const { send, sean, claude, mcp } = await idleSession()
-    const first = await send('read elsewhere')
-    // Acked by another program of this machine, within the second in which a burst is gathered.
-    await sean.run(['inbox', '--ack'])
-    expect((await chas.client.call(api.getMessage, { params: { id: first } })).receipts[0]!.status).toBe('acked')
+    await send('read elsewhere')
+    await until('the news', () => newsOf(claude).length > 0)
+    // The server stands still while another program of this machine reads, within the second in which a burst is gathered.
+    process.kill(mcp.pid, 'SIGSTOP')
+    expect(await sean.run(['inbox', '--ack'])).toMatchObject({ code: 0 })
+    process.kill(mcp.pid, 'SIGCONT')
+    await until('it to be forgotten', () => newsOf(claude).length === 0)
     await send('unread')
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.wakes.map(mailIn)).toEqual([['unread']])
-    await mcp.call('inbox')
   })
 
   test('that bypasses permissions is woken by the hook that waits, not through the socket, where it would hold the mail', async () => {
@@ -366,8 +368,16 @@ test('which client each session runs is shown; an old one is named, and told onc
 
 test('a hostile text stays one escaped line in a notice and in a wake', async () => {
   const { send, claude } = await idleSession()
-  const bodies = Object.values(hostileBodies).filter(body => body.trim() !== '')
-  const frame = /^(- chasclaude \(machine\), request, just now: > .*|Claude Net.*|They come from .*|and \d+ older)$/
+  const tricks = [
+    'closing tags',
+    'a channel',
+    'a turn of the user',
+    'a cleared screen',
+    'reversed text',
+    'a line separator',
+  ]
+  const bodies = tricks.map(trick => hostileBodies[trick]!)
+  const frame = /^(- chasclaude \(machine\), request, just now: > .*|Claude Net.*|They come from .*)$/
   const expectFramed = (text: string) => {
     expect(text.split('\n').filter(line => !frame.test(line))).toEqual([])
     expect(hiddenIn(text)).toEqual([])

@@ -271,6 +271,7 @@ export class Keeper {
 
   /** One step up the ladder, if it is time for one and the mail is still unread. */
   async #climb(): Promise<void> {
+    if (this.#ladder.ids.length === 0) return
     if (performance.now() - this.#startedAt < graceMs && this.#hasJustBegun()) return
     if (!this.#ladder.next(performance.now(), this.#rungs())) return
     await this.#sync()

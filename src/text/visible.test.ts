@@ -53,6 +53,7 @@ test('a line is one line, and as short as it must be', () => {
       const line = visibleLine(body, max)
       expect(line).not.toMatch(/[\n\r\t]/)
       expect([...line].length).toBeLessThanOrEqual(max)
+      expect(hiddenIn(line)).toEqual([])
     }),
     { numRuns: 300 },
   )

@@ -13,7 +13,12 @@ export function visible(text: string): string {
 export function visibleLine(text: string, max: number): string {
   const line = visible(text).replace(/[\n\t]+/g, ' ')
   const chars = [...line]
-  return chars.length <= max ? line : `${chars.slice(0, max - 1).join('')}…`
+  if (chars.length <= max) return line
+  // Cut within a joined emoji, the joiner would join nothing.
+  return `${chars
+    .slice(0, max - 1)
+    .join('')
+    .replace(/\u200d$/, '')}…`
 }
 
 /** `value` as JSON in one line. What `visible` would show by its number is escaped, so that nothing acts in a terminal. */

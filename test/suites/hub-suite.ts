@@ -5,6 +5,7 @@ import type { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 import type { InboxAnswer, SendRequest } from '../../src/protocol/messages.ts'
 import { mintToken } from '../../src/protocol/token.ts'
+import { version } from '../../src/protocol/version.ts'
 import type { TestHub, TestMember } from '../support/hub.ts'
 import { Listener } from '../support/listener.ts'
 import { errorOf, raw } from '../support/raw.ts'
@@ -650,11 +651,11 @@ function presence(hub: TestHub): void {
     expect(await ana.client.call(api.endSession, { query: { session: 's2' } })).toEqual({ ended: false })
   })
 
-  test('a heartbeat answers how much is unread', async () => {
+  test('a heartbeat answers how much is unread, and which version the hub is', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
-    expect(await beat(ben, 's1')).toEqual({ unread: 0 })
+    expect(await beat(ben, 's1')).toEqual({ unread: 0, version })
     await send(ana, { to: ben.name, body: 'hello' })
-    expect(await beat(ben, 's1')).toEqual({ unread: 1 })
+    expect(await beat(ben, 's1')).toEqual({ unread: 1, version })
   })
 
   test("nobody ends another member's session", async () => {
