@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { openMachine } from '../client/machine.ts'
 import { api } from '../protocol/api.ts'
+import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { print, table } from './output.ts'
 
@@ -18,7 +19,8 @@ export function machinesCommand(): Command {
           owner ?? '',
           presenceInWords(presence, client.now()) + (sessions.length > 1 ? `, ${sessions.length} sessions` : ''),
         ])
-        return `${table([['NAME', 'KIND', 'OWNER', 'STATE'], ...rows])}\n\n${answer.unread} unread for you.`
+        const list = `${table([['NAME', 'KIND', 'OWNER', 'STATE'], ...rows])}\n\n${answer.unread} unread for you.`
+        return [list, ...concernLines(answer, client.now())].join('\n')
       })
       client.close()
     })

@@ -4,6 +4,8 @@ import type * as z from 'zod'
 import { type AnswerOf, api, type RequestOf, type Route } from '../protocol/api.ts'
 import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
 import { eventSchemas, type StreamEvent } from '../protocol/events.ts'
+import { hostHeader } from '../protocol/host-header.ts'
+import { hostLabel } from './host.ts'
 import { unanswered } from './transport/direct.ts'
 import type { Transport } from './transport/transport.ts'
 
@@ -130,7 +132,8 @@ export class HubClient {
 
   #headers(more: Record<string, string>): Record<string, string> {
     const token = typeof this.#token === 'function' ? this.#token() : this.#token
-    return { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...more }
+    if (token === undefined) return more
+    return { authorization: `Bearer ${token}`, [hostHeader]: hostLabel(), ...more }
   }
 }
 

@@ -155,7 +155,7 @@ export class Hub implements AsyncDisposable {
 }
 
 /** A refusal as the doors throw it. */
-export function refused({ code, message, hint, retryAfterMs }: Refusal): ClaudeNetError {
+export function refused({ code, message, hint, retryAfterMs, settled }: Refusal): ClaudeNetError {
   // Unless it says when to try again, what apply has refused once it refuses again.
-  return new ClaudeNetError(code, message, hint, retryAfterMs, retryAfterMs === undefined)
+  return new ClaudeNetError(code, message, hint, retryAfterMs, settled ?? retryAfterMs === undefined)
 }

@@ -9,6 +9,7 @@ import Fastify, {
 import type { ZodError, ZodType } from 'zod'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { hostHeader } from '../../protocol/host-header.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
@@ -36,6 +37,7 @@ import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { methodsOf } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
+import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { counted, seeing } from './seeing.ts'
 
@@ -78,6 +80,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const { hub, log, hosts, door, clientFile: clientPath, watch } = options
   const network = new Network(door)
   const limits = new Limits(door.limits)
+  const places = new Places({ onShared: watch.sharedToken })
   const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -123,13 +126,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     readInbox,
     markFetched,
     ackInbox,
-    listMachines,
+    listMachines: listMachines(places),
     putPolicy,
     heartbeat,
     endSession,
     events: counted(watch, eventStreams(closing.signal, { limits, drainTimeoutMs: door.timeouts.streamDrainMs })),
     invite,
-    listMembers,
+    listMembers: listMembers(places),
     putMember,
     deleteMember,
     renameMember,
@@ -146,7 +149,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   for (const name of Object.keys(api) as RouteName[]) {
     addRoute(
       server,
-      { hub, identities, limits, watch, isAudited: watch.isAudited(name) },
+      { hub, identities, limits, places, watch, isAudited: watch.isAudited(name) },
       api[name],
       handlers[name] as Handler<Route>,
     )
@@ -158,13 +161,14 @@ interface Doorkeeping {
   hub: Hub
   identities: Identities
   limits: Limits
+  places: Places
   watch: Watch
   isAudited: boolean
 }
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits, watch, isAudited }: Doorkeeping,
+  { hub, identities, limits, places, watch, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -174,7 +178,7 @@ function addRoute(
     url: route.path,
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
-      if (!isPublic(route.audience)) authorize({ identities, limits }, route, request)
+      if (!isPublic(route.audience)) authorize({ identities, limits, places }, route, request)
       next()
     },
     handler: async (request, reply) => {
@@ -193,13 +197,14 @@ function addRoute(
 }
 
 function authorize(
-  { identities, limits }: Pick<Doorkeeping, 'identities' | 'limits'>,
+  { identities, limits, places }: Pick<Doorkeeping, 'identities' | 'limits' | 'places'>,
   route: Route,
   request: FastifyRequest,
 ): void {
   const identity = identify(identities, limits, request)
   request.identity = identity
   limits.countRequest(identity, route === api.sendMessage)
+  places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return
   throw new ClaudeNetError(
     'forbidden',

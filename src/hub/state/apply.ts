@@ -1,3 +1,4 @@
+import { applyBrake } from './apply-brake.ts'
 import { applyTick } from './apply-clock.ts'
 import { applyAck, applyFetched } from './apply-inbox.ts'
 import { applyAdminToken, applyInvite, applyJoin } from './apply-members.ts'
@@ -38,6 +39,8 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyDelete(db, { seq, time, command })
     case 'member.policy':
       return applyPolicy(db, { seq, time, command })
+    case 'pair.brake':
+      return applyBrake(db, { seq, time, command })
     case 'alias.set':
       return applyAliasSet(db, { seq, time, command })
     case 'alias.remove':
