@@ -59,6 +59,17 @@ export async function diagnose(home: Home): Promise<Check[]> {
         `the hub knows this machine as ${you}, config.json says ${credentials.config.machine}`,
         `Set "machine" in ${home.configFile} to the name that the hub knows.`,
       )
+    const { inbound } = credentials.config
+    if (inbound !== undefined) {
+      const known = (await client.call(api.putPolicy, { body: {} })).inbound
+      if (known === inbound) ok('policy', `mail: ${inbound}, as ${home.configFile} says`)
+      else
+        warn(
+          'policy',
+          `the hub has ${known}, ${home.configFile} means ${inbound}`,
+          `Run: claude-net policy --inbound ${inbound}. The next session tells the hub as well.`,
+        )
+    }
     for (const { found, mend } of concernsInWords(concerns, client.now())) warn('look', found, mend)
     const apartMs = Math.abs(client.clockOffsetMs)
     if (apartMs <= tolerableClockMs) ok('clock', "agrees with the hub's")

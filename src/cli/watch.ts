@@ -22,7 +22,8 @@ export function watchCommand(): Command {
       while (!signal.aborted) {
         try {
           const opened = () => (pause = retryMs.first)
-          for await (const { cursor: seen, ...event } of client.events({ cursor, signal, opened })) {
+          const ready = (reached: string) => (cursor = reached)
+          for await (const { cursor: seen, ...event } of client.events({ cursor, signal, opened, ready })) {
             process.stdout.write(
               json ? `${JSON.stringify({ ...event, cursor: seen })}\n` : `${inWords(event, client.now())}\n`,
             )

@@ -5,6 +5,8 @@ import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { Heartbeat } from '../client/heartbeat.ts'
 import type { Home } from '../client/home.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
+import { tellPolicy } from '../client/policy.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
 import { ReadState } from './read-state.ts'
@@ -24,10 +26,20 @@ export async function serveMcp(home: Home): Promise<void> {
   const sessionSeed = process.env.CLAUDE_CODE_SESSION_ID || randomUUID()
   const session = `${sessionSeed.replace(/[^A-Za-z0-9_-]/g, '').slice(0, 8)}-${process.pid}`
   let opened: { machine: Machine; heartbeat: Heartbeat } | undefined
+  let isPolicyTold = false
+  const notTold = (error: unknown) => {
+    // What the hub refuses it refuses again; what it did not hear is told with the next heartbeat.
+    isPolicyTold = error instanceof ClaudeNetError && error.settled
+    report(error)
+  }
   const open = () => {
     if (!opened) {
       const machine = openMachine(home)
-      const onAlive = () => void machine.outbox.drain().catch(report)
+      const onAlive = () => {
+        if (!isPolicyTold) tellPolicy(machine.client, machine.config).catch(notTold)
+        isPolicyTold = true
+        void machine.outbox.drain().catch(report)
+      }
       opened = {
         machine,
         heartbeat: new Heartbeat(machine.client, { session, client: `claude-net/${version}`, onAlive }),

@@ -1,6 +1,7 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { type Cursor, commentIntervalMs, parseCursor } from '../../protocol/events.ts'
 import { memberById } from '../state/members.ts'
+import { unreadCount } from '../state/query-inbox.ts'
 import type { Call, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
 import { presenceOf } from './presence.ts'
@@ -30,8 +31,10 @@ export function eventStreams(
       if (name) stream.sendIfRead('presence', { name, ...presenceOf(hub, member) })
     }
     hub.presence.on('changed', onPresence)
+    const onReady = (cursor: string) =>
+      void stream.send('ready', { unread: unreadCount(hub.state.db, identity.member) }, cursor)
     try {
-      for await (const { event, data, cursor } of hub.follow(identity.member, from, signal)) {
+      for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, onReady)) {
         await stream.send(event, data, cursor)
       }
     } finally {

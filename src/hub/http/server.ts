@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -18,6 +19,7 @@ import {
   deleteAlias,
   deleteGroup,
   deleteMember,
+  importOrganization,
   invite,
   listGroups,
   putAlias,
@@ -27,6 +29,7 @@ import {
   revokeMember,
   rotateMember,
 } from './admin.ts'
+import { answerBroken, answerExpectation } from './broken-requests.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness } from './health.ts'
@@ -92,11 +95,16 @@ export function createServer(options: ServerOptions): FastifyInstance {
     http: {
       headersTimeout: door.timeouts.headersMs,
       connectionsCheckingInterval: Math.min(5_000, door.timeouts.headersMs / 2),
+      // Without a Host header `checkHeaders` refuses, in words.
+      requireHostHeader: false,
     },
+    clientErrorHandler: (error, socket) => answerBroken(error, socket as Socket),
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (_error, request, reply) =>
       answerMalformedPath(reply as unknown as FastifyReply, watch, network.isAllowed(request.raw)),
   })
+  server.server.on('checkExpectation', answerExpectation)
   if (door.limits?.connections) server.server.maxConnections = door.limits.connections
   server.decorateRequest('identity', null)
   server.decorateRequest('clientAddress', '')
@@ -107,7 +115,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
   })
   acceptJsonOnly(server)
   answerErrors(server, watch)
-  server.addHook('onRequest', (request, _reply, next) => {
+  server.addHook('onRequest', (request, reply, next) => {
+    if (closing.signal.aborted) refuseToStart(reply)
+    if (request.headers.host === undefined) reply.header('connection', 'close')
     if (!network.isAllowed(request.raw) && request.routeOptions.url !== api.health.path) throw outsider()
     request.clientAddress = network.clientOf(request.raw)
     checkHeaders(request.headers, hosts)
@@ -118,7 +128,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     health,
     ready: readiness(),
     join: limits.limitJoins(join),
-    joinScript: limits.limitJoinScripts(joinScript),
+    joinScript: limits.limitJoinScripts(joinScript(network)),
     clientFile: clientFile(clientPath),
     sendMessage: limits.limitSends(sendMessage),
     getMessage,
@@ -143,6 +153,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     listGroups,
     putGroup,
     deleteGroup,
+    importOrganization,
     ...seeing(watch),
   }
   const identities = new Identities(hub)
@@ -155,6 +166,12 @@ export function createServer(options: ServerOptions): FastifyInstance {
     )
   }
   return server
+}
+
+/** A request that comes on an open connection while the server closes. */
+function refuseToStart(reply: FastifyReply): never {
+  reply.header('connection', 'close')
+  throw new ClaudeNetError('unavailable', 'The hub is stopping.', 'Try again in a moment.')
 }
 
 interface Doorkeeping {

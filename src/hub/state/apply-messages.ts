@@ -93,7 +93,7 @@ const toSender = { undone: ' Nothing was sent.', lister: 'claude_net_machines' }
 /** An answer to one of the hub's own notices. */
 function refuseHub(): Outcome<Send> {
   return refuse(
-    'invalid',
+    'not_found',
     "'hub' is the hub itself: it writes notices, but nobody reads there. Nothing was sent.",
     'A notice needs no answer; ack it. To reach a person, name one: claude_net_machines lists all members.',
   )

@@ -59,6 +59,12 @@ export type Command =
   | { type: 'alias.remove'; alias: string }
   | { type: 'group.set'; group: string; members: string[] }
   | { type: 'group.remove'; group: string }
+  | {
+      type: 'organization.import'
+      members: { name: string; kind: MemberKind; owner?: string }[]
+      aliases: { alias: string; member: string }[]
+      groups: { group: string; members: string[] }[]
+    }
   | { type: 'member.join'; name: string; codeHash: string; tokenId: string; tokenHash: string; role: Role }
   | { type: 'admin.token'; tokenId: string; tokenHash: string }
   | { type: 'clock.tick' }
@@ -117,6 +123,7 @@ export interface Results {
   'alias.remove': { alias: string; member: string }
   'group.set': { group: string; members: string[] }
   'group.remove': { group: string }
+  'organization.import': { added: string[] }
   'admin.token': Record<string, never>
   'clock.tick': { expired: number; more: boolean }
 }
