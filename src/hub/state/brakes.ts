@@ -30,7 +30,8 @@ export function activeBrakes(db: Database, time: number, member?: number): Brake
     .all<{ low: string; high: string; until: number; why: string }>(
       `select l.name as low, h.name as high, b.until, b.why
        from brake b join member l on l.id = b.low join member h on h.id = b.high
-       where b.until > ?1 and b.since <= ?1 and (?2 is null or ?2 in (b.low, b.high)) order by b.until, b.low, b.high`,
+       where b.until > ?1 and b.since <= ?1 and (?2 is null or ?2 in (b.low, b.high))
+         and l.deleted_at is null and h.deleted_at is null order by b.until, b.low, b.high`,
       time,
       member ?? null,
     )
