@@ -114,7 +114,7 @@ test('a repeated send of what was stored is answered as before, brake or not, an
 })
 
 test('a refused id is free: after the pause the same send is stored, and the pair is counted anew', async () => {
-  const hub = await startBraked({ messages: 4, pauseS: 1 })
+  const hub = await startBraked({ messages: 4, pauseS: 3 })
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   await chat(chas, sean, 5)
   const id = newMessageId()
