@@ -1,6 +1,7 @@
 import { admit } from './admission.ts'
 import { activeBrake } from './brakes.ts'
 import { type CommandOf, done, type Entry, type Outcome } from './commands.ts'
+import { contentHash } from './content-hash.ts'
 import type { Database } from './database.ts'
 import { hubItself, type MemberRow, memberById } from './members.ts'
 
@@ -40,17 +41,17 @@ function storeNotice(
   const bytes = Buffer.byteLength(body)
   const { outcome } = admit(db, recipient, { sender: hubItself, bytes, time })
   if (outcome.status === 'refused') return
+  const named = JSON.stringify([recipient.name])
   db.run(
     `insert into message (seq, id, sender, sent_at, named, intent, body, hash, outcome) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     seq,
     id,
     hubItself,
     time,
-    JSON.stringify([recipient.name]),
+    named,
     'inform',
     body,
-    // Nobody can send this again, so there is nothing to compare with.
-    Buffer.alloc(0),
+    contentHash({ named, body, replyTo: null, intent: 'inform', expiresInS: null }),
     JSON.stringify([outcome]),
   )
   db.run(
