@@ -27,11 +27,10 @@ export function applyBrake(db: Database, { seq, time, command }: Entry<BrakeComm
   db.run('update member set braked_until = max(braked_until, ?) where id in (?, ?)', until, from, to)
   const recipient = memberById(db, to)
   if (recipient) storeNotice(db, { seq, time }, recipient, notice)
-  // The index of the inboxes counts by wakes; of a notice that is muted no follower tells.
   return done<BrakeCommand>({ isNew: true }, { wake: [to] })
 }
 
-/** Stores a message of the hub, which wakes nobody. An inbox that is full, or that takes no mail, goes without. */
+/** Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full, or that takes no mail, goes without. */
 function storeNotice(
   db: Database,
   { seq, time }: Pick<Entry, 'seq' | 'time'>,
@@ -54,11 +53,6 @@ function storeNotice(
     contentHash({ named, body, replyTo: null, intent: 'inform', expiresInS: null }),
     JSON.stringify([outcome]),
   )
-  db.run(
-    `insert into delivery (recipient, seq, sender, handling) values (?, ?, ?, 'mute')`,
-    recipient.id,
-    seq,
-    hubItself,
-  )
+  db.run('insert into delivery (recipient, seq, sender) values (?, ?, ?)', recipient.id, seq, hubItself)
   db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, recipient.id)
 }
