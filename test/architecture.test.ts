@@ -16,6 +16,7 @@ const arrows: Record<string, string[]> = {
   'hub/auth': ['hub/hub.ts', 'hub/state', 'protocol'],
   'hub/admin-token.ts': ['hub/hub.ts', 'hub/state', 'protocol'],
   'hub/hub.ts': ['hub/journal', 'hub/push', 'hub/state', 'protocol'],
+  'hub/loop-brake.ts': ['hub/hub.ts', 'hub/journal', 'hub/door-settings.ts', 'hub/state', 'protocol'],
   'hub/journal': ['hub/state', 'protocol'],
   'hub/push': ['hub/state', 'protocol'],
   'hub/lock.ts': ['hub/state', 'protocol'],

@@ -18,7 +18,7 @@ describe('machines and members', () => {
     await hub.client(hub.adminToken).call(api.invite, { body: { name: 'jazclaude', owner: 'sean' } })
     const machines = await sean.run(['machines'])
     expect(machines.stdout.split('\n').map(line => line.split(/ {2,}/))).toEqual([
-      ['NAME', 'KIND', 'OWNER', 'STATE'],
+      ['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'],
       ['chasclaude', 'machine', 'no session yet'],
       ['jazclaude', 'machine', 'sean', 'no session yet'],
       ['sean', 'human', 'no session yet'],

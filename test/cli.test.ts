@@ -99,6 +99,15 @@ describe('send', () => {
     expect((await unreadOf(chas)).map(({ body }) => body)).toEqual(['The build is red.'])
   })
 
+  test('what is empty between commas is nobody, for the command as for the tool', async () => {
+    const { hub, sean } = await twoMembers()
+    await hub.join('jaz')
+    const sent = await sean.run(['send', ' chasclaude, ,jaz,', 'hello'])
+    expect(sent).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Stored for 2 recipients/) })
+    const tool = await (await sean.mcp()).call('send', { to: ' , ', message: 'hello' })
+    expect(tool).toMatchObject({ isError: true, text: expect.stringMatching(/nobody/) })
+  })
+
   test('reads the text from stdin for -, byte for byte', async () => {
     const { sean, chas } = await twoMembers()
     const input = '  two lines,\r\n\tgrüße 👩🏽‍🚀 -- --json\n\n'
@@ -128,7 +137,7 @@ describe('send', () => {
   test.for([
     ['a typo', ['chasclade', 'x'], 'Did you mean chasclaude?'],
     ['a list with one unknown name', ['chasclaude,nobody-here', 'x'], "'nobody-here'"],
-    ['a list with an empty name', ['chasclaude,,', 'x'], 'to.1'],
+    ['a list of nobody', [' , ', 'x'], 'it names nobody'],
     ['an expiry that is no number', ['chasclaude', 'x', '--expires-in', 'soon'], 'expiresInS'],
     ['an id that is none', ['chasclaude', 'x', '--id', '7'], 'id: '],
   ] as const)('refuses %s with exit status 1 and stores nothing', async ([, args, why]) => {

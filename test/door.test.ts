@@ -96,6 +96,10 @@ describe('A29: where a request comes from', () => {
     expect(await login('3.3.3.3, 203.0.113.5')).toBe(429)
     expect(await login('203.0.113.5, 127.0.0.4')).toBe(429)
     expect(await login('203.0.113.6')).toBe(401)
+    // Who has one IPv6 address has all of its /64.
+    for (const last of ['1', '2:3:4', 'ffff']) expect(await login(`2001:db8:0:1::${last}`)).toBe(401)
+    expect(await login('2001:db8:0:1:9::')).toBe(429)
+    expect(await login('2001:db8:0:2::1')).toBe(401)
     // Without a proxy in between the header is only words.
     for (const forwarded of ['4.4.4.1', '4.4.4.2', '4.4.4.3']) expect(await login(forwarded, elsewhere)).toBe(401)
     expect(await login('4.4.4.4', elsewhere)).toBe(429)
@@ -140,6 +144,45 @@ describe('a known path with another method', () => {
   })
 })
 
+describe('what gets as far as no route is answered like any other error', () => {
+  const hub = sharedHub()
+
+  test.each([
+    ['no HTTP', 'nonsense\r\n\r\n', 400, 'invalid'],
+    ['a broken header', 'GET /healthz HTTP/1.1\r\nhost: a\r\nbro ken\r\n\r\n', 400, 'invalid'],
+    ['too many headers', `GET /healthz HTTP/1.1\r\n${'x-filler: x\r\n'.repeat(3000)}\r\n`, 431, 'too_large'],
+    ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', 403, 'forbidden'],
+    ['another Expect', 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nexpect: 200-ok\r\n\r\n', 400, 'invalid'],
+  ])('%s', async (_, bytes, status, code) => {
+    const { socket, received } = dial(hub)
+    socket.write(bytes)
+    expect(errorIn(await received)).toMatchObject({ status, code })
+  })
+
+  test('a request behind one that is being answered when the hub stops', async () => {
+    const stopping = await startHub()
+    const { token } = await stopping.join('ana')
+    const get = `GET /v1/inbox HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n`
+    const { socket, received } = dial(stopping)
+    const ack = JSON.stringify({ ids: ['019b0000-0000-7000-8000-000000000001'] })
+    socket.write(`${get.replace('GET /v1/inbox', 'POST /v1/inbox/ack')}content-type: application/json\r\n`)
+    socket.write(`content-length: ${ack.length}\r\n\r\n`)
+    await raw(stopping, { path: '/healthz' })
+    const ended = stopping.stop()
+    await until('the hub takes no more connections', async () => {
+      const { socket } = dial(stopping)
+      return await new Promise<boolean>(resolve => {
+        socket.on('connect', () => resolve(false)).on('error', () => resolve(true))
+      })
+    })
+    socket.write(`${ack}${get}\r\n`)
+    const answers = (await received).split(/(?=HTTP\/1\.1 )/)
+    expect(answers[0]).toMatch(/^HTTP\/1\.1 200 /)
+    if (answers[1]) expect(errorIn(answers[1])).toMatchObject({ status: 503, code: 'unavailable' })
+    expect(await ended).toBe(0)
+  })
+})
+
 describe('A18: who is slow', () => {
   const timeouts = { headersMs: 1000, requestMs: 2000 }
 
@@ -156,6 +199,13 @@ describe('A18: who is slow', () => {
     // A connection that is cut under a writer may lose the answer that says so.
     expect(await slow.received).not.toMatch(/^HTTP\/1\.1 2/)
     await drip
+  })
+
+  test('who begins and goes quiet is told why in the shape that all errors have', async () => {
+    const hub = await startHub({ config: { timeouts } })
+    const quiet = dial(hub)
+    quiet.socket.write('GET /healthz HTTP/1.1\r\n')
+    expect(errorIn(await quiet.received)).toMatchObject({ status: 408, code: 'invalid' })
   })
 
   test('a body that drips in is cut off and not stored; one in two pieces is', async () => {
@@ -230,6 +280,15 @@ function dial(hub: TestHub): { socket: Socket; received: Promise<string> } {
   let text = ''
   socket.on('data', chunk => (text += chunk.toString('latin1')))
   return { socket, received: new Promise(resolve => socket.on('close', () => resolve(text))) }
+}
+
+/** The one answer on a connection that was closed after it. Throws when it is no error of ours. */
+function errorIn(received: string): { status: number; code: string } {
+  const [head = '', text = ''] = received.split('\r\n\r\n')
+  const status = Number(head.split(' ')[1])
+  expect(head.toLowerCase()).toContain(`content-length: ${text.length}`)
+  expect(head.toLowerCase()).toContain('connection: close')
+  return { status, ...errorOf({ status, headers: {}, text, json: JSON.parse(text) }) }
 }
 
 /** Writes a few bytes again and again, until the other side has closed. */

@@ -15,6 +15,7 @@ import { until } from './support/until.ts'
 const off = {
   sends: null,
   pair: null,
+  loop: null,
   broadcasts: null,
   reads: null,
   failures: null,
@@ -143,7 +144,7 @@ describe('A19: sends', () => {
   })
 
   test('without settings a burst of 120 passes, and 600 at once do not', async () => {
-    const hub = await startHub({ config: { limits: {} } })
+    const hub = await startHub({ config: { limits: { loop: null } } })
     const [chas] = [await hub.join('chas'), await hub.join('sean'), await hub.join('jaz')]
     const burst = Array.from({ length: 120 }, (_, index) => send(hub, chas, index % 2 ? 'sean' : 'jaz'))
     expect((await Promise.all(burst)).filter(({ status }) => status !== 201)).toEqual([])

@@ -46,6 +46,41 @@ test('a file with a mistake names it and changes nothing', async () => {
   expect((await admin(hub, 'members')).stdout).toContain('No members yet')
 })
 
+test.each<[string, Partial<Record<'humans' | 'machines' | 'groups', object>>, RegExp]>([
+  ['a group of somebody unknown', { groups: { devs: ['alpha', 'nobody'] } }, /No member is called 'nobody'/],
+  ['an owner who is no human', { machines: { beta: { owner: 'alpha' } } }, /alpha is a machine/],
+  ['an alias that is taken', { machines: { beta: { aliases: ['sean'] } } }, /sean is a human/],
+  ['one name twice', { humans: { beta: {} }, machines: { beta: {} } }, /beta is a human, not a machine/],
+])('a file with %s imports nothing of the rest', async (_, mistake, why) => {
+  const hub = await startHub()
+  await hub.join('alpha')
+  await admin(hub, 'import', organizationFile({ humans: { sean: {} } }))
+  await admin(hub, 'group', 'devs', 'alpha')
+  const before = await state(hub)
+  const good = {
+    humans: { jaz: {}, ...mistake.humans },
+    machines: { jazclaude: { owner: 'jaz' }, ...mistake.machines },
+  }
+  const groups = { all2: ['jazclaude'], ...mistake.groups }
+  const ran = await admin(hub, 'import', organizationFile({ ...good, groups }))
+  expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(why) })
+  expect(ran.stderr).toContain('Nothing was imported.')
+  expect(await state(hub)).toEqual(before)
+})
+
+function organizationFile(organization: object): string {
+  const file = join(tempDir(), 'organization.json')
+  writeFileSync(file, JSON.stringify(organization))
+  return file
+}
+
+/** All that an import may change. */
+async function state(hub: TestHub) {
+  const client = hub.client(hub.adminToken)
+  const { members } = await client.call(api.listMembers)
+  return { members, groups: (await client.call(api.listGroups)).groups }
+}
+
 test('an alias reaches its member, also after it was pointed to another, until it is removed', async () => {
   const hub = await startHub()
   const [sender, old, next] = [await hub.join('sender'), await hub.join('old-laptop'), await hub.join('new-laptop')]
@@ -117,7 +152,7 @@ test('members, aliases and groups share one namespace, and a typo is answered wi
   }
 })
 
-test('a renamed member keeps inbox, token and open stream of mail; its old name means nobody', async () => {
+test('a renamed member keeps inbox and token; its old name means nobody', async () => {
   const hub = await startHub()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   await send(sender, 'alpha', 'before')

@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Database } from '../src/hub/state/database.ts'
 import { api } from '../src/protocol/api.ts'
 import { startHub } from './support/hub.ts'
-import { startMachine } from './support/machine.ts'
+import { startMachine, type TestMachine } from './support/machine.ts'
+import { readJson } from './support/newcomer.ts'
+import { until } from './support/until.ts'
 
 test('a machine that refuses mail stores none, and its sender is told; the others of a broadcast get theirs', async () => {
   const hub = await startHub()
@@ -113,4 +116,52 @@ test('A19: a full inbox refuses for itself alone: nothing in it is dropped, and 
   ])
   expect((await full.client.call(api.readInbox)).messages).toMatchObject([{ id, body: 'first' }])
   expect((await open.client.call(api.readInbox)).unread).toBe(1)
+})
+
+/** Writes `keys` over those in a machine's config.json. */
+function configure({ home }: TestMachine, keys: object): void {
+  const file = join(home, 'config.json')
+  writeFileSync(file, JSON.stringify({ ...readJson(file), ...keys }))
+}
+
+test.each([
+  ['refuse', 'refuse'],
+  ['hold', 'hold'],
+  ['nobody', 'hold'],
+  [{}, 'hold'],
+])('"inbound": %j in config.json is %s on the hub once a session has started', async (inbound, told) => {
+  const hub = await startHub()
+  const [machine] = [await startMachine(hub, 'careful'), await hub.join('noisy')]
+  configure(machine, { inbound, mute: ['noisy'] })
+  expect((await machine.run(['doctor'])).stdout).toMatch(/note {2}policy +the hub has accept, .* means/)
+  await machine.mcp()
+  const policy = async () => JSON.parse((await machine.run(['policy', '--json'])).stdout)
+  await until('the hub knows', async () => (await policy()).mute.length > 0)
+  expect(await policy()).toEqual({ inbound: told, mute: ['noisy'] })
+  expect((await machine.run(['doctor'])).stdout).toMatch(/ok {4}policy/)
+})
+
+test('a mistake in "mute" does not let mail in', async () => {
+  const hub = await startHub()
+  const machine = await startMachine(hub, 'careful')
+  configure(machine, { inbound: 'refuse', mute: ['nobody'] })
+  await machine.mcp()
+  const policy = async () => JSON.parse((await machine.run(['policy', '--json'])).stdout)
+  expect(await until('the hub knows', async () => (await policy()).inbound === 'refuse' && policy())).toMatchObject({
+    mute: [],
+  })
+})
+
+test('what the command sets stays set when a session starts, also where config.json said otherwise', async () => {
+  const hub = await startHub()
+  const [machine] = [await startMachine(hub, 'careful'), await hub.join('noisy')]
+  configure(machine, { inbound: 'refuse', mute: ['noisy'], later: 'kept' })
+  await machine.run(['policy', '--inbound', 'accept', '--unmute', 'noisy'])
+  expect(readJson(join(machine.home, 'config.json'))).toMatchObject({ inbound: 'accept', mute: [], later: 'kept' })
+  const silent = await startMachine(hub, 'silent')
+  await silent.run(['policy', '--inbound', 'hold'])
+  expect(readJson(join(silent.home, 'config.json'))).not.toHaveProperty('inbound')
+  // A session tells nothing that the file does not say.
+  await (await silent.mcp()).call('inbox')
+  expect(JSON.parse((await silent.run(['policy', '--json'])).stdout)).toMatchObject({ inbound: 'hold' })
 })

@@ -62,6 +62,7 @@ const expected: Record<RouteName, Statuses> = {
   listGroups: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   deleteGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  importOrganization: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   listAudit: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
 }
 
@@ -104,6 +105,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   listGroups: () => ({ path: '/v1/admin/groups' }),
   putGroup: () => ({ path: '/v1/admin/groups/some', method: 'PUT', body: { members: ['target'] } }),
   deleteGroup: async () => ({ path: `/v1/admin/groups/${await made('group')}`, method: 'DELETE' }),
+  importOrganization: () => ({ path: '/v1/admin/import', body: { humans: { sean: {} } } }),
   listAudit: () => ({ path: '/v1/admin/audit' }),
 }
 

@@ -4,6 +4,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { TestMachine } from './support/machine.ts'
 import { cleanEnv, machineNode, program } from './support/program.ts'
+import { reachAt, startProxy } from './support/proxy.ts'
+import { raw } from './support/raw.ts'
 import { twoMembers } from './support/two-members.ts'
 import { until } from './support/until.ts'
 
@@ -65,6 +67,25 @@ test('prints in words what comes, what became of what was sent, and who is there
   expect(await watching.stop('SIGINT')).toBe(0)
   expect(watching.stderr()).toBe('')
   expect(hub.log).not.toContain('"level":50')
+})
+
+test('a receipt that comes while the line is cut is shown, also when nothing was shown before', async () => {
+  const { hub, sean, chas } = await twoMembers()
+  const { id } = JSON.parse((await sean.run(['send', 'chasclaude', 'hello', '--json'])).stdout).answer
+  const proxy = await startProxy(hub)
+  reachAt(sean, proxy.url)
+  const watching = watch(sean)
+  await until('the stream', async () =>
+    /^claude_net_open_streams 1$/m.test((await raw(hub, { path: '/metrics' })).text),
+  )
+  // Presence has no cursor of its own; once it is shown, all that was told before has arrived too.
+  await chas.client.call(api.heartbeat, { body: { session: 'test-1', client: 'test' } })
+  await until('presence', () => watching.lines.length > 0)
+  await proxy.refuse()
+  await chas.client.call(api.ackInbox, { body: { ids: [id] } })
+  await proxy.accept()
+  await until('the receipt', () => watching.lines.length > 1, 30_000)
+  expect(watching.lines).toEqual(['chasclaude: online', `chasclaude: acked (${id})`])
 })
 
 interface Watching {

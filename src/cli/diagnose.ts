@@ -7,6 +7,7 @@ import { DirectTransport } from '../client/transport/direct.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
+import { concernsInWords } from '../text/concerns.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 
@@ -20,6 +21,9 @@ export interface Check {
 
 /** How far the clocks may be apart before ages look wrong, in ms. */
 const tolerableClockMs = 60_000
+
+/** For a hub that did not answer, and for something else that did. */
+const mendHub = 'Is the hub running, may this machine reach it, and is that its address ("hub" in config.json)?'
 
 /** Proves each link in turn. After the first that fails, those that need it are left out. */
 export async function diagnose(home: Home): Promise<Check[]> {
@@ -47,7 +51,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
         `this client is ${version}, the hub ${health.version}`,
         `Take the hub's: curl -fsSL ${credentials.hub.origin}/client/claude-net.mjs -o ${home.clientFile}`,
       )
-    const { you, unread, openRequests } = await client.call(api.listMachines)
+    const { you, unread, openRequests, ...concerns } = await client.call(api.listMachines)
     if (you === credentials.config.machine) ok('token', `the hub knows this machine as ${you}, ${unread} unread`)
     else
       warn(
@@ -55,6 +59,18 @@ export async function diagnose(home: Home): Promise<Check[]> {
         `the hub knows this machine as ${you}, config.json says ${credentials.config.machine}`,
         `Set "machine" in ${home.configFile} to the name that the hub knows.`,
       )
+    const { inbound } = credentials.config
+    if (inbound !== undefined) {
+      const known = (await client.call(api.putPolicy, { body: {} })).inbound
+      if (known === inbound) ok('policy', `mail: ${inbound}, as ${home.configFile} says`)
+      else
+        warn(
+          'policy',
+          `the hub has ${known}, ${home.configFile} means ${inbound}`,
+          `Run: claude-net policy --inbound ${inbound}. The next session tells the hub as well.`,
+        )
+    }
+    for (const { found, mend } of concernsInWords(concerns, client.now())) warn('look', found, mend)
     const apartMs = Math.abs(client.clockOffsetMs)
     if (apartMs <= tolerableClockMs) ok('clock', "agrees with the hub's")
     else
@@ -102,8 +118,7 @@ function failed(link: string, error: unknown): Check {
     link,
     state: 'failed',
     found: error.message,
-    mend:
-      error.hint === 'claude-net doctor says more.' ? 'Is the hub running, and may this machine reach it?' : error.hint,
+    mend: link === 'hub' && error.code === 'unavailable' ? mendHub : error.hint,
   }
 }
 

@@ -29,7 +29,7 @@ interface JoinOptions {
 export function joinCommand(): Command {
   return new Command('join')
     .description('make this machine a member; the join line of an invite runs this')
-    .argument('<url>', "the hub's address: http://HOST:PORT")
+    .argument('<url>', "the hub's address: http://HOST:PORT, or https://HOST")
     .requiredOption('--machine <name>', 'the name that was invited')
     .option('--code <code>', 'the one-time code; not needed to set up anew what has joined before')
     .option('--human', 'the invited member is a person')
@@ -70,7 +70,7 @@ export function joinCommand(): Command {
 
 function hubAddress(address: string): URL {
   const url = URL.parse?.(address) ?? parseUrl(address)
-  if (url?.protocol === 'http:' && url.pathname === '/') return url
+  if ((url?.protocol === 'http:' || url?.protocol === 'https:') && url.pathname === '/') return url
   throw new ClaudeNetError(
     'invalid',
     `'${visibleLine(address, 100)}' is no address of a hub.`,

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { openMachine } from '../client/machine.ts'
 import { clientsInWords, newestClient, requestLines } from '../mcp/machines-tool.ts'
 import { api } from '../protocol/api.ts'
+import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { print, table } from './output.ts'
 
@@ -25,6 +26,7 @@ export function machinesCommand(): Command {
           table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
           '',
           `${answer.unread} unread for you.`,
+          ...concernLines(answer, client.now()),
           ...requestLines(answer.openRequests, client.now()),
         ].join('\n')
       })

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { api } from '../protocol/api.ts'
+import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
@@ -16,7 +17,10 @@ export function membersCommand(): Command {
       print(options, answer, () =>
         rows.length === 0
           ? 'No members yet. Make the first: claude-net invite NAME'
-          : table([['NAME', 'KIND', 'OWNER', 'UNREAD', 'STATE'], ...rows]),
+          : [
+              table([['NAME', 'KIND', 'OWNER', 'UNREAD', 'STATE'], ...rows]),
+              ...concernLines(answer, client.now()).map(line => `\n${line}`),
+            ].join('\n'),
       )
       client.close()
     },

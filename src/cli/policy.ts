@@ -23,7 +23,7 @@ export function policyCommand(): Command {
     .option('--unmute <names...>', 'be told of their mail again')
     .option('--json', 'print JSON')
     .action(async ({ inbound, mute, unmute, json }: PolicyOptions) => {
-      const { client } = openMachine()
+      const { client, home, config } = openMachine()
       const before = await client.call(api.putPolicy, { body: {} })
       const kept = before.mute.filter(name => !unmute?.includes(name))
       const isMuteChanged = mute !== undefined || unmute !== undefined
@@ -33,6 +33,9 @@ export function policyCommand(): Command {
           : await client.call(api.putPolicy, {
               body: { inbound, ...(isMuteChanged && { mute: [...kept, ...(mute ?? [])] }) },
             })
+      // Where the file has a word on it, the next session would tell the hub that again.
+      if (inbound !== undefined && 'inbound' in config) home.writeConfig({ inbound })
+      if (isMuteChanged && 'mute' in config) home.writeConfig({ mute: answer.mute })
       print(
         { json },
         answer,

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { openMachine } from '../client/machine.ts'
 import { sentText } from '../mcp/send-tool.ts'
 import type { Intent } from '../protocol/messages.ts'
+import { recipientsIn } from '../protocol/names.ts'
 import { exit, print } from './output.ts'
 
 interface SendOptions {
@@ -26,7 +27,7 @@ export function sendCommand(): Command {
     .action(async (to: string, words: string[], options: SendOptions) => {
       const { client, outbox } = openMachine()
       const body = words.length === 1 && words[0] === '-' ? await readAll(process.stdin) : words.join(' ')
-      const names = to.split(',')
+      const names = recipientsIn(to)
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.once(signal, () => {
           const isKept = outbox.keepUnderWay() > 0
@@ -37,7 +38,7 @@ export function sendCommand(): Command {
       }
       const sent = await outbox.send({
         id: options.id,
-        to: names.length === 1 ? to : names,
+        to: names.length === 1 ? names[0]! : names,
         body,
         replyTo: options.replyTo,
         intent: options.intent ?? (options.replyTo ? 'inform' : undefined),

@@ -30,7 +30,8 @@ export async function* followEvents(
         pause = retryMs.first
         onOpen?.()
       }
-      for await (const event of client.events({ cursor, signal, opened })) {
+      const ready = (reached: string) => (cursor = reached)
+      for await (const event of client.events({ cursor, signal, opened, ready })) {
         yield event
         cursor = event.cursor ?? cursor
       }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { Inbound } from '../protocol/members.ts'
 import { MemberName } from '../protocol/names.ts'
 import { parseToken } from '../protocol/token.ts'
 import { homeDir } from './home-dir.ts'
@@ -15,8 +16,12 @@ const Config = z.looseObject({
   machine: MemberName,
   /** `local` for direct HTTP. */
   sshHost: z.string().default('local'),
-  /** The hub's address: `http://HOST:PORT`. */
-  hub: z.url({ protocol: /^http$/ }).optional(),
+  /** The hub's address: `http://HOST:PORT`, or `https://HOST` of a proxy in front of it. */
+  hub: z.url({ protocol: /^https?$/ }).optional(),
+  /** What this machine does with mail; see client/policy.ts. A word that is none of these must not let mail in: it is `hold`. */
+  inbound: Inbound.catch('hold').optional(),
+  /** Whose mail is stored without anybody being told. */
+  mute: z.array(z.string()).optional(),
   /** Runs that nobody sits before (`claude -p`) are told of mail and count as present, too. */
   headless: z.boolean().optional(),
 })

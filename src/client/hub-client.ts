@@ -4,6 +4,8 @@ import type * as z from 'zod'
 import { type AnswerOf, api, type RequestOf, type Route } from '../protocol/api.ts'
 import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
 import { eventSchemas, type StreamEvent } from '../protocol/events.ts'
+import { hostHeader } from '../protocol/host-header.ts'
+import { hostLabel } from './host.ts'
 import { unanswered } from './transport/direct.ts'
 import type { Transport } from './transport/transport.ts'
 
@@ -69,15 +71,17 @@ export class HubClient {
 
   /**
    * Events from `cursor` on (all that is unread first, without one), until the hub ends the stream or `signal` aborts. `opened`
-   * is called when the hub has accepted it. Throws `unavailable` when the line broke.
+   * is called when the hub has accepted it, `ready` once all that waited was answered, with the cursor to go on from. Throws
+   * `unavailable` when the line broke.
    */
   async *events(options: {
     session?: string
     cursor?: string
     signal: AbortSignal
     opened?: () => void
+    ready?: (cursor: string) => void
   }): AsyncGenerator<StreamEvent & { cursor?: string }> {
-    const { session, cursor, signal, opened } = options
+    const { session, cursor, signal, opened, ready } = options
     const noAnswer = new AbortController()
     const timer = setTimeout(() => noAnswer.abort(new DOMException('no answer', 'TimeoutError')), this.#timeoutMs)
     const response = await this.transport
@@ -93,10 +97,11 @@ export class HubClient {
     opened?.()
     response.setEncoding('utf8')
     response.socket.setTimeout(streamSilenceMs, () => response.destroy(new Error('silent')))
-    const received: (StreamEvent & { cursor?: string })[] = []
+    const received: ((StreamEvent & { cursor?: string }) | { event: 'ready'; cursor: string })[] = []
     const parser = createParser({
       maxBufferSize: maxAnswerBytes,
       onEvent: ({ event, data, id }) => {
+        if (event === 'ready' && id) received.push({ event, cursor: id })
         const schema = eventSchemas[event as keyof typeof eventSchemas]
         const parsed = schema?.safeParse(parseJson(data))
         // An event of a newer hub, or of another shape, is none of this client's business.
@@ -106,7 +111,10 @@ export class HubClient {
     try {
       for await (const chunk of response as AsyncIterable<string>) {
         parser.feed(chunk)
-        yield* received.splice(0)
+        for (const event of received.splice(0)) {
+          if (event.event === 'ready') ready?.(event.cursor)
+          else yield event
+        }
       }
     } catch (error) {
       if (signal.aborted) return
@@ -130,7 +138,8 @@ export class HubClient {
 
   #headers(more: Record<string, string>): Record<string, string> {
     const token = typeof this.#token === 'function' ? this.#token() : this.#token
-    return { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...more }
+    if (token === undefined) return more
+    return { authorization: `Bearer ${token}`, [hostHeader]: hostLabel(), ...more }
   }
 }
 

@@ -55,6 +55,19 @@ const Limits = z
     pair: rate(120, 120),
     /** Sends of one token to `all` or a group. */
     broadcasts: rate(12, 6),
+    /** Mail between two machines, after which a person should look: see hub/loop-brake.ts. */
+    loop: z
+      .strictObject({
+        /** Most messages between the two, both directions together, in `windowS` seconds. */
+        messages: z.number().int().min(1).default(30),
+        windowS: z.number().int().min(1).default(300),
+        /** How often running the same text may go from one to the other. */
+        repeats: z.number().int().min(2).default(5),
+        /** How long the two are kept apart, in seconds. */
+        pauseS: z.number().int().min(1).default(600),
+      })
+      .nullable()
+      .prefault({}),
     /** All other requests of one token. */
     reads: rate(6000, 1000),
     /** Requests of one address with a wrong token; and, counted apart, with a wrong join code. */
@@ -97,3 +110,4 @@ const DoorSettings = z.object(doorFields)
 
 export type DoorSettings = z.output<typeof DoorSettings>
 export type LimitSettings = DoorSettings['limits']
+export type LoopSettings = NonNullable<NonNullable<LimitSettings>['loop']>

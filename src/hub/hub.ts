@@ -73,8 +73,13 @@ export class Hub implements AsyncDisposable {
   }
 
   /** Every change for `member` after `from`, old and new, until `signal` aborts. See `push/follow.ts`. */
-  follow(member: number, from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<Followed> {
-    return follow(this.state, this.#wakes, member, from, signal)
+  follow(
+    member: number,
+    from: Cursor | undefined,
+    signal: AbortSignal,
+    onReady?: (cursor: string) => void,
+  ): AsyncGenerator<Followed> {
+    return follow(this.state, this.#wakes, member, from, signal, onReady)
   }
 
   /** Calls `listener` with the public id of every token that stops counting. Answers how to stop that. */
@@ -155,7 +160,7 @@ export class Hub implements AsyncDisposable {
 }
 
 /** A refusal as the doors throw it. */
-export function refused({ code, message, hint, retryAfterMs }: Refusal): ClaudeNetError {
+export function refused({ code, message, hint, retryAfterMs, settled }: Refusal): ClaudeNetError {
   // Unless it says when to try again, what apply has refused once it refuses again.
-  return new ClaudeNetError(code, message, hint, retryAfterMs, retryAfterMs === undefined)
+  return new ClaudeNetError(code, message, hint, retryAfterMs, settled ?? retryAfterMs === undefined)
 }

@@ -11,6 +11,7 @@ import { checkStore, inWords, lookAtStore } from './damage.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, Hub } from './hub.ts'
 import { lockDataDirectory } from './lock.ts'
+import { LoopBrake } from './loop-brake.ts'
 import { Audit, auditFile } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
@@ -49,9 +50,14 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       onError: err => log.error({ err }, 'the audit cannot be written'),
     })
     cleanup.push(() => audit.close())
+    const watch = new Watch(metrics, audit)
+    let brake: LoopBrake | undefined
     const hub = new Hub({
       dataDir: config.data,
-      onCommit: commit => metrics.committed(commit),
+      onCommit: commit => {
+        metrics.committed(commit)
+        brake?.watch(commit)
+      },
       onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
       onStorageError: (err, fatal) => {
         metrics.storageFailed()
@@ -62,7 +68,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => hub.close())
     if (shouldCheck) checkStore(hub.state.db)
     await ensureAdminToken(hub, config.data)
-    const watch = new Watch(metrics, audit)
+    if (config.limits?.loop) brake = new LoopBrake(hub, config.limits.loop, watch.braked)
     const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile: findClientFile(), watch })
     cleanup.push(() => server.close())
     await server.listen({ host: config.host, port: config.port }).catch(error => {

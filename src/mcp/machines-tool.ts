@@ -1,5 +1,6 @@
 import type { Member, MembersAnswer, OpenRequest, Session } from '../protocol/members.ts'
 import { isOlder, version } from '../protocol/version.ts'
+import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
@@ -8,7 +9,7 @@ import { visibleLine } from '../text/visible.ts'
 const maxRequests = 10
 
 /** Everyone, one line each: machines first, then humans; then what nobody has answered yet. */
-export function machinesText({ you, unread, members, openRequests }: MembersAnswer, now: number): string {
+export function machinesText({ you, unread, members, openRequests, ...concerns }: MembersAnswer, now: number): string {
   const newest = newestClient(members)
   const lines = (['machine', 'human'] as const).flatMap(kind =>
     members.filter(member => member.kind === kind).map(member => memberLine(member, you, newest, now)),
@@ -16,6 +17,7 @@ export function machinesText({ you, unread, members, openRequests }: MembersAnsw
   return [
     `You are ${you}; ${unread ?? 0} unread.`,
     ...lines,
+    ...concernLines(concerns, now),
     ...requestLines(openRequests.slice(0, maxRequests), now),
     ...(openRequests.length > maxRequests ? [`and ${openRequests.length - maxRequests} older`] : []),
   ].join('\n')

@@ -5,8 +5,10 @@ import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { Heartbeat } from '../client/heartbeat.ts'
 import type { Home } from '../client/home.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
+import { tellPolicy } from '../client/policy.ts'
 import { Keeper } from '../notice/keeper.ts'
 import { headlessTakesPart, isHeadless, sessionKey } from '../notice/session-dir.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
 import type { HeartbeatAnswer } from '../protocol/members.ts'
 import { isOlder, version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
@@ -34,11 +36,19 @@ export async function serveMcp(home: Home): Promise<void> {
   const isPresent = !isHeadless(process.env) || headlessTakesPart(home.dir)
   let opened: { machine: Machine; heartbeat: Heartbeat | undefined } | undefined
   let newerHub: string | undefined
+  let isPolicyTold = false
+  const notTold = (error: unknown) => {
+    // What the hub refuses it refuses again; what it did not hear is told with the next heartbeat.
+    isPolicyTold = error instanceof ClaudeNetError && error.settled
+    report(error)
+  }
   const open = () => {
     if (!opened) {
       const machine = openMachine(home)
       const drain = () => void sendWaiting(machine, keeper).catch(report)
       const onAlive = ({ unread, version: hub }: HeartbeatAnswer) => {
+        if (!isPolicyTold) tellPolicy(machine.client, machine.config).catch(notTold)
+        isPolicyTold = true
         drain()
         keeper.heard(unread)
         if (hub && isOlder(version, hub)) newerHub ??= hub

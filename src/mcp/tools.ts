@@ -5,6 +5,7 @@ import type { Refused } from '../client/outbox.ts'
 import { api } from '../protocol/api.ts'
 import { MessageId, messageIdFor, newMessageId } from '../protocol/ids.ts'
 import { Intent } from '../protocol/messages.ts'
+import { recipientsIn } from '../protocol/names.ts'
 import { visibleLine } from '../text/visible.ts'
 import { ackByIds, readInboxText } from './inbox-tool.ts'
 import { descriptions } from './instructions.ts'
@@ -51,10 +52,7 @@ export function registerTools(server: McpServer, context: ToolContext): void {
       answer(context, async ({ outbox, client }) => {
         const toolUse = mcpReq._meta?.['claudecode/toolUseId']
         const id = typeof toolUse === 'string' ? messageIdFor(`${sessionSeed}/${toolUse}`) : newMessageId()
-        const names = to
-          .split(',')
-          .map(name => name.trim())
-          .filter(name => name !== '')
+        const names = recipientsIn(to)
         const sent = await outbox.send({
           id,
           to: names.length === 1 ? names[0]! : names,

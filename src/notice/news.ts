@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Intent, MemberKind } from '../protocol/messages.ts'
+import type { InboxMessage, Intent } from '../protocol/messages.ts'
 import { type SessionDir, writeWhole } from './session-dir.ts'
 
 /** A message in this machine's inbox, as far as it is told before it is read. */
@@ -9,7 +9,7 @@ export interface Mail {
   id: string
   seq: number
   from: string
-  fromKind: MemberKind
+  fromKind: InboxMessage['fromKind']
   intent: Intent
   /** When it was sent, ms since 1970 by the hub's clock. */
   sentAt: number

@@ -32,6 +32,7 @@ import {
   SendRequest,
   SessionId,
 } from './messages.ts'
+import { ImportAnswer, Organization } from './organization.ts'
 import type { Role } from './token.ts'
 
 /** Who may call a route: a list of roles, or everyone, without a token. */
@@ -336,6 +337,14 @@ export const api = {
     audience: admins,
     params: MemberNamed,
     answer: z.object({ group: z.string() }),
+  }),
+  importOrganization: route({
+    method: 'POST',
+    path: '/v1/admin/import',
+    summary: 'Make members, owners, aliases and groups: all of them, or none',
+    audience: admins,
+    body: Organization,
+    answer: ImportAnswer,
   }),
   listAudit: route({
     method: 'GET',

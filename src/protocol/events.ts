@@ -5,6 +5,7 @@ import { Intent, Timestamp } from './messages.ts'
 /**
  * What `GET /v1/events` says, as server-sent events. `inbox` and `receipt` carry `id: epoch:seq` and are resumed by
  * `Last-Event-ID`; where several events share a seq only the last of them has the id, so that none is skipped.
+ * `ready` comes once, with an id, when all that waited at the beginning has been told: whoever heard nothing else resumes there.
  */
 export const InboxEvent = z.object({
   seq: z.number().int(),
@@ -28,6 +29,8 @@ export type StreamEvent =
   | { event: 'presence'; data: z.infer<typeof PresenceEvent> }
 
 export const eventSchemas = { inbox: InboxEvent, receipt: ReceiptEvent, presence: PresenceEvent } as const
+
+export const ReadyEvent = z.object({ unread: z.number().int() })
 
 /** How often a comment is written to a stream on which nothing else happens, in ms, so that both ends notice a dead line. */
 export const commentIntervalMs = 15_000

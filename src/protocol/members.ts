@@ -30,11 +30,23 @@ export const OpenRequest = z.object({
 })
 export type OpenRequest = z.infer<typeof OpenRequest>
 
+/** No mail passes between two machines until then: `why` looked like a loop. */
+export const Brake = z.object({ between: z.tuple([z.string(), z.string()]), until: Timestamp, why: z.string() })
+
+/** The token of a member was last used from two hosts at once at `at`: its files were copied, or it was stolen. */
+export const SharedToken = z.object({ member: z.string(), hosts: z.array(z.string()), at: Timestamp })
+
+/** What a person should look at: the reader's own, an admin sees all. */
+const concerns = { brakes: z.array(Brake).default([]), sharedTokens: z.array(SharedToken).default([]) }
+export const Concerns = z.object(concerns)
+export type Concerns = z.infer<typeof Concerns>
+
 /** Every member by name. `you` and `unread` are the reader's own; null for an admin, who has no inbox. */
 export const MembersAnswer = z.object({
   you: z.string().nullable(),
   unread: z.number().int().nullable(),
   members: z.array(Member),
+  ...concerns,
   /** The newest 20 of the last 30 days, newest first. A hub that knows none of them says none. */
   openRequests: z.array(OpenRequest).default([]),
 })
@@ -73,7 +85,7 @@ export const MemberDetails = Member.extend({
   joinedAt: Timestamp.nullable(),
   tokenId: z.string().nullable(),
 })
-export const MemberDetailsAnswer = z.object({ members: z.array(MemberDetails) })
+export const MemberDetailsAnswer = z.object({ members: z.array(MemberDetails), ...concerns })
 export type MemberDetailsAnswer = z.infer<typeof MemberDetailsAnswer>
 
 /** What is said of a member is set, what is left out stays. A member that does not exist is made, as `kind`. */

@@ -27,6 +27,10 @@ export type Intent = z.infer<typeof Intent>
 export const MemberKind = z.enum(['machine', 'human'])
 export type MemberKind = z.infer<typeof MemberKind>
 
+/** Who may stand behind a message: a member, or the hub itself with a notice. */
+export const SenderKind = z.enum([...MemberKind.options, 'hub'])
+export type SenderKind = z.infer<typeof SenderKind>
+
 /** RFC 3339 in UTC with milliseconds: `2026-11-22T15:00:00.000Z`. */
 export const Timestamp = z.iso.datetime({ precision: 3 })
 
@@ -73,7 +77,7 @@ export const InboxMessage = z.object({
   id: MessageId,
   seq: z.number().int(),
   from: z.string(),
-  fromKind: MemberKind,
+  fromKind: SenderKind,
   to: z.array(z.string()),
   sentAt: Timestamp,
   replyTo: MessageId.optional(),

@@ -15,6 +15,14 @@ export const MemberName = z
   .regex(namePattern, 'a name has 1 to 64 characters a-z, 0-9 and -, and neither starts nor ends with -')
   .refine(name => !reservedNames.has(name), 'this name is reserved (all, hub, admin, system)')
 
+/** The recipients that a person or an agent typed: `sean, jaz`. What is empty between commas is nobody. */
+export function recipientsIn(typed: string): string[] {
+  return typed
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '')
+}
+
 /** A name as a person types it (`Sean`, `@backend`) in the form that it is looked up by. */
 export function lookupForm(typed: string): string {
   return typed.trim().replace(/^@/, '').toLowerCase()

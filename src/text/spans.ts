@@ -10,6 +10,12 @@ export function ago(then: number, now: number): string {
   return `${Math.floor(seconds / 86400)} days ago`
 }
 
+/** How long something takes, in words: `40 s`, `5 min`. In ms. */
+export function span(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
+}
+
 /** `1 message`, `2 messages`. */
 export function count(n: number, noun: string, plural = `${noun}s`): string {
   return `${n} ${n === 1 ? noun : plural}`

@@ -713,6 +713,18 @@ function events(hub: TestHub): void {
     expect(heard[2]).toMatchObject({ data: { unread: 3 } })
   })
 
+  test('a stream that was cut before anything came is resumed without a gap: it was told where it began', async () => {
+    const [ana, ben] = await newcomers(hub, 'ana', 'ben')
+    const { id } = await send(ana, { to: ben.name, body: 'before' })
+    const stream = await new Listener(ana.client).opened()
+    const cursor = await until('the place to resume from', () => stream.readyAt)
+    expect(stream.changes).toEqual([])
+    await stream.stop()
+    await ben.client.call(api.ackInbox, { body: { ids: [id] } })
+    const resumed = await new Listener(ana.client, { cursor }).opened()
+    expect(await resumed.first(1)).toMatchObject([{ event: 'receipt', data: { id, status: 'acked' } }])
+  })
+
   test('an event points to a message and does not carry its text', async () => {
     const [ana, ben] = await newcomers(hub, 'ana', 'ben')
     await send(ana, { to: ben.name, body: 'the-secret-text' })

@@ -13,6 +13,8 @@ export class Listener {
   readonly #stop = new AbortController()
   #isOpen = false
   #isOver = false
+  /** Where a stream goes on that has told all that waited, and nothing since. */
+  readyAt: string | undefined
 
   constructor(client: HubClient, options: { cursor?: string; session?: string } = {}) {
     this.ended = this.#run(client, options)
@@ -54,7 +56,8 @@ export class Listener {
     try {
       const { signal } = this.#stop
       const opened = () => (this.#isOpen = true)
-      for await (const event of client.events({ ...options, signal, opened })) this.heard.push(event)
+      const ready = (cursor: string) => (this.readyAt = cursor)
+      for await (const event of client.events({ ...options, signal, opened, ready })) this.heard.push(event)
     } finally {
       this.#isOver = true
     }

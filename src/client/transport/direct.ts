@@ -1,16 +1,22 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest, Agent as TlsAgent } from 'node:https'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/** HTTP to an address that this machine reaches by itself. Connections are kept and used again. */
+/**
+ * HTTP to an address that this machine reaches by itself, or HTTPS to a proxy in front of the hub. Connections are kept and used
+ * again. A certificate authority of one's own is named in NODE_EXTRA_CA_CERTS.
+ */
 export class DirectTransport implements Transport {
   readonly label: string
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 })
+  readonly #agent: Agent
   readonly #hub: URL
   #isClosed = false
 
   constructor(hub: URL) {
     this.#hub = hub
+    const Kind = hub.protocol === 'https:' ? TlsAgent : Agent
+    this.#agent = new Kind({ keepAlive: true, maxSockets: 16 })
     this.label = hub.origin
   }
 
@@ -36,11 +42,12 @@ export class DirectTransport implements Transport {
   #once({ method, path, headers, body, signal }: TransportRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-      const outgoing = httpRequest(
+      const isTls = this.#hub.protocol === 'https:'
+      const outgoing = (isTls ? httpsRequest : httpRequest)(
         {
           agent: this.#agent,
           host: this.#hub.hostname.replace(/^\[|\]$/g, ''),
-          port: this.#hub.port || 80,
+          port: this.#hub.port || (isTls ? 443 : 80),
           method,
           path,
           headers: { ...headers, ...length },
@@ -64,12 +71,20 @@ export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeN
   const why =
     error.name === 'AbortError' || error.name === 'TimeoutError'
       ? 'it did not answer in time'
-      : (whys[error.code ?? ''] ?? `the connection failed (${error.code ?? error.message})`)
+      : (whys[error.code ?? ''] ?? certificateWhy(error) ?? `the connection failed (${error.code ?? error.message})`)
   return new ClaudeNetError(
     'unavailable',
     `The hub at ${label} cannot be reached: ${why}.`,
     'claude-net doctor says more.',
   )
+}
+
+/** TLS errors of Node have codes of OpenSSL's verification (nodejs.org/api/tls.html#x509-certificate-error-codes). */
+function certificateWhy({ code = '' }: NodeJS.ErrnoException): string | undefined {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name'
+  if (code === 'EPROTO') return 'it does not speak TLS'
+  if (!/CERT|ISSUER|SELF_SIGNED|VERIFY/.test(code)) return undefined
+  return `its certificate is not trusted here (${code}); name your own authority's file in NODE_EXTRA_CA_CERTS`
 }
 
 const whys: Record<string, string> = {

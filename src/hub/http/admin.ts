@@ -56,6 +56,20 @@ export const putGroup: Handlers['putGroup'] = ({ hub, params, body }) =>
 export const deleteGroup: Handlers['deleteGroup'] = ({ hub, params }) =>
   hub.submit({ type: 'group.remove', group: params.name })
 
+/** `POST /v1/admin/import`. */
+export const importOrganization: Handlers['importOrganization'] = ({ hub, body: { humans, machines, groups } }) =>
+  hub.submit({
+    type: 'organization.import',
+    members: [
+      ...Object.keys(humans).map(name => ({ name, kind: 'human' as const })),
+      ...Object.entries(machines).map(([name, { owner }]) => ({ name, kind: 'machine' as const, owner })),
+    ],
+    aliases: Object.entries({ ...humans, ...machines }).flatMap(([member, { aliases }]) =>
+      aliases.map(alias => ({ alias, member })),
+    ),
+    groups: Object.entries(groups).map(([group, members]) => ({ group, members })),
+  })
+
 /** A code that is shown once, here; the hub keeps its hash. */
 async function newCode(
   hub: Hub,

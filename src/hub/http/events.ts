@@ -1,9 +1,10 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { type Cursor, commentIntervalMs, parseCursor } from '../../protocol/events.ts'
 import { memberById } from '../state/members.ts'
-import { timestamp } from '../state/timestamp.ts'
+import { unreadCount } from '../state/query-inbox.ts'
 import type { Call, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
+import { presenceOf } from './presence.ts'
 import { SseStream } from './sse.ts'
 
 /** `GET /v1/events`: one loop over the hub's `follow`, until the reader, its session, its token or the server ends. */
@@ -26,13 +27,14 @@ export function eventStreams(
     const stream = new SseStream(reply.raw, { signal, drainTimeoutMs })
     const comments = setInterval(() => stream.comment('still here'), commentIntervalMs)
     const onPresence = (member: number) => {
-      const { online, lastSeenAt } = hub.presence.of(member)
       const name = memberById(hub.state.db, member)?.name
-      if (name) stream.sendIfRead('presence', { name, online, lastSeenAt: lastSeenAt && timestamp(lastSeenAt) })
+      if (name) stream.sendIfRead('presence', { name, ...presenceOf(hub, member) })
     }
     hub.presence.on('changed', onPresence)
+    const onReady = (cursor: string) =>
+      void stream.send('ready', { unread: unreadCount(hub.state.db, identity.member) }, cursor)
     try {
-      for await (const { event, data, cursor } of hub.follow(identity.member, from, signal)) {
+      for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, onReady)) {
         await stream.send(event, data, cursor)
       }
     } finally {

@@ -5,6 +5,7 @@ import { hashToken, parseToken } from '../../protocol/token.ts'
 import { openInvite } from '../state/query-members.ts'
 import type { Handlers } from './handler.ts'
 import { failingScript, joinScript as script } from './join-script.ts'
+import type { Network } from './network.ts'
 
 /** `POST /v1/join`. */
 export const join: Handlers['join'] = async ({ hub, body }) => {
@@ -24,16 +25,18 @@ export const join: Handlers['join'] = async ({ hub, body }) => {
  * `GET /join/:code`: the script that a new machine pipes into sh; it consumes nothing. For a code that is no good it is a
  * script too, one that says so and fails: an HTTP error would leave sh with nothing to run and an exit status of 0.
  */
-export const joinScript: Handlers['joinScript'] = ({ hub, params, request, reply }) => {
-  const code = normalizeJoinCode(params.code)
-  const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), Date.now()) : undefined
-  const text = invite
-    ? script({ url: `http://${request.headers.host}`, ...invite, code })
-    : failingScript(
-        'This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME',
-      )
-  reply.type('text/x-shellscript; charset=utf-8').header('cache-control', 'no-store').send(text)
-  return undefined
+export function joinScript(network: Network): Handlers['joinScript'] {
+  return ({ hub, params, request, reply }) => {
+    const code = normalizeJoinCode(params.code)
+    const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), Date.now()) : undefined
+    const text = invite
+      ? script({ url: `${network.protocolOf(request.raw)}://${request.headers.host}`, ...invite, code })
+      : failingScript(
+          'This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME',
+        )
+    reply.type('text/x-shellscript; charset=utf-8').header('cache-control', 'no-store').send(text)
+    return undefined
+  }
 }
 
 /** `GET /client/claude-net.mjs`: the machine's side as this hub's version has it. */

@@ -7,6 +7,7 @@ import type { Hub } from '../hub.ts'
 import { resolveNames } from '../state/members.ts'
 import { isInvite } from '../state/query-members.ts'
 import type { Handlers } from './handler.ts'
+import { clientGroup } from './network.ts'
 import { type Rate, TokenBuckets } from './token-buckets.ts'
 
 /** When a client with too many streams should try again, in ms: a session that died is noticed after 15 s. */
@@ -45,7 +46,8 @@ export class Limits {
    */
   refuseStranger(error: unknown, { clientAddress, headers }: FastifyRequest): unknown {
     const isGuess = headers.authorization !== undefined
-    const waitMs = isGuess ? this.#wrongTokens?.take(clientAddress) : this.#wrongTokens?.waitMs(clientAddress)
+    const client = clientGroup(clientAddress)
+    const waitMs = isGuess ? this.#wrongTokens?.take(client) : this.#wrongTokens?.waitMs(client)
     if (!waitMs) return error
     return tooMany(
       'Too many requests with a wrong token came from your address.',
@@ -111,7 +113,8 @@ export class Limits {
   #countCode({ state }: Hub, { clientAddress }: FastifyRequest, code: string): void {
     if (!this.#wrongCodes) return
     const isGuess = !isInvite(state.db, hashJoinCode(normalizeJoinCode(code)))
-    const waitMs = this.#wrongCodes.waitMs(clientAddress) || (isGuess && this.#wrongCodes.take(clientAddress))
+    const client = clientGroup(clientAddress)
+    const waitMs = this.#wrongCodes.waitMs(client) || (isGuess && this.#wrongCodes.take(client))
     if (waitMs) throw tooMany('Too many wrong join codes came from your address.', waitMs)
   }
 }

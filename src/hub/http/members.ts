@@ -1,50 +1,70 @@
-import type { Member } from '../../protocol/members.ts'
+import type { Concerns, Member, OpenRequest } from '../../protocol/members.ts'
+import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
+import { activeBrakes } from '../state/brakes.ts'
+import { memberById } from '../state/members.ts'
 import { unreadCount } from '../state/query-inbox.ts'
 import { allMembers, type MemberInfo } from '../state/query-members.ts'
 import { openRequests } from '../state/query-requests.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
+import type { Places } from './places.ts'
+import { presenceOf } from './presence.ts'
 
 /** `GET /v1/machines`: every member, machines and humans. */
-export const listMachines: Handlers['listMachines'] = ({ hub, identity }) => ({
-  you: identity.member === 0 ? null : identity.name,
-  unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
-  members: allMembers(hub.state.db).map(member => toMember(hub, member)),
-  openRequests:
-    identity.member === 0
-      ? []
-      : openRequests(hub.state.db, identity.member, Date.now()).map(({ sentAt, ...request }) => ({
-          ...request,
-          sentAt: timestamp(sentAt),
-        })),
-})
+export const listMachines: (places: Places) => Handlers['listMachines'] =
+  places =>
+  ({ hub, identity }) => ({
+    you: identity.member === 0 ? null : identity.name,
+    unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
+    members: allMembers(hub.state.db).map(member => toMember(hub, member)),
+    ...concernsOf(hub, places, identity),
+    openRequests: identity.member === 0 ? [] : requestsOf(hub, identity.member),
+  })
+
+function requestsOf(hub: Hub, member: number): OpenRequest[] {
+  const requests = openRequests(hub.state.db, member, Date.now())
+  return requests.map(({ sentAt, ...request }) => ({ ...request, sentAt: timestamp(sentAt) }))
+}
 
 /** `PUT /v1/me`. */
 export const putPolicy: Handlers['putPolicy'] = ({ hub, identity, body }) =>
   hub.submit({ type: 'member.policy', by: identity.member, inbound: body.inbound, mute: body.mute })
 
 /** `GET /v1/admin/members`. */
-export const listMembers: Handlers['listMembers'] = ({ hub }) => ({
-  members: allMembers(hub.state.db).map(member => ({
-    ...toMember(hub, member),
-    unread: member.unread,
-    createdAt: timestamp(member.createdAt),
-    joinedAt: member.joinedAt === null ? null : timestamp(member.joinedAt),
-    tokenId: member.tokenId,
-  })),
-})
+export const listMembers: (places: Places) => Handlers['listMembers'] =
+  places =>
+  ({ hub, identity }) => ({
+    members: allMembers(hub.state.db).map(member => ({
+      ...toMember(hub, member),
+      unread: member.unread,
+      createdAt: timestamp(member.createdAt),
+      joinedAt: member.joinedAt === null ? null : timestamp(member.joinedAt),
+      tokenId: member.tokenId,
+    })),
+    ...concernsOf(hub, places, identity),
+  })
 
 function toMember(hub: Hub, { id, name, kind, owner, aliases }: MemberInfo): Member {
-  const { online, lastSeenAt } = hub.presence.of(id)
   const sessions = hub.presence.sessionsOf(id).map(live => ({ ...live, since: timestamp(live.since) }))
   return {
     name,
     kind,
     owner,
     aliases,
-    online,
-    lastSeenAt: lastSeenAt === null ? null : timestamp(lastSeenAt),
+    ...presenceOf(hub, id),
     sessions: sessions.map(({ session, client, since }) => ({ session, client, since })),
+  }
+}
+
+/** What a member should look at of its own; an admin, of everyone. */
+function concernsOf({ state }: Hub, places: Places, { member, role }: Identity): Concerns {
+  const whose = role === 'admin' ? undefined : member
+  return {
+    brakes: activeBrakes(state.db, Date.now(), whose).map(brake => ({ ...brake, until: timestamp(brake.until) })),
+    sharedTokens: places.sharedTokens(whose).flatMap(({ member, hosts, at }) => {
+      const name = memberById(state.db, member)?.name
+      return name ? [{ member: name, hosts, at: timestamp(at) }] : []
+    }),
   }
 }

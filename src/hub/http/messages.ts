@@ -3,12 +3,13 @@ import { newMessageId } from '../../protocol/ids.ts'
 import { maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
 import { type Hub, refused } from '../hub.ts'
 import { indexForReader } from '../state/history-index.ts'
-import { memberMeant, refuseUnknown } from '../state/members.ts'
+import { refuseUnknown, senderMeant } from '../state/members.ts'
 import { historyOf } from '../state/query-history.ts'
 import { firstOf } from '../state/query-inbox.ts'
 import { type DeliveryState, messageFor } from '../state/query-messages.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
+import { presenceOf } from './presence.ts'
 
 /** `POST /v1/messages`: 201 when stored, 200 when this id was stored before. */
 export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, reply }) => {
@@ -52,7 +53,7 @@ export const getMessage: Handlers['getMessage'] = ({ hub, identity, params }) =>
 /** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */
 export const listMessages: Handlers['listMessages'] = ({ hub, identity, query }) => {
   const { db } = hub.state
-  const other = query.with === undefined ? undefined : memberMeant(db, query.with)
+  const other = query.with === undefined ? undefined : senderMeant(db, query.with)
   if (query.with !== undefined && !other) throw refused(refuseUnknown(db, query.with).refusal)
   const before = query.before ?? Number.MAX_SAFE_INTEGER
   const ids = historyOf(db, identity.member, { with: other?.id, q: query.q, before, limit: query.limit })
@@ -66,9 +67,4 @@ export const listMessages: Handlers['listMessages'] = ({ hub, identity, query })
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {
   return deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) }))
-}
-
-function presenceOf(hub: Hub, member: number): { online: boolean; lastSeenAt: string | null } {
-  const { online, lastSeenAt } = hub.presence.of(member)
-  return { online, lastSeenAt: lastSeenAt === null ? null : timestamp(lastSeenAt) }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { readHubConfig } from '../config.ts'
-import { Network } from './network.ts'
+import { clientGroup, Network } from './network.ts'
 
 const defaults = readHubConfig({})
 
@@ -99,6 +99,33 @@ describe('behind a proxy', () => {
     expect(network.isAllowed(request(peer, forwarded))).toBe(isAllowed)
     expect(network.clientOf(request(peer, forwarded))).toBe(peer.replace('::ffff:', ''))
   })
+})
+
+test.each([
+  ['8.8.8.8', '8.8.8.8'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:0DB8:0001:0002::1', '2001:db8:1:2::/64'],
+  ['2001:db8::2:0:0:0:1', '2001:db8:0:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['1::', '1:0:0:0::/64'],
+  ['64:ff9b::8.8.8.8', '64:ff9b:0:0::/64'],
+  ['1:2:3:4:5:6:8.8.8.8', '1:2:3:4::/64'],
+  ['unknown', 'unknown'],
+])('limits count %s as %s', (address, group) => {
+  expect(clientGroup(address)).toBe(group)
+})
+
+test.each([
+  ['192.0.2.1', 'https', 'https'],
+  ['192.0.2.1', 'http, HTTPS', 'https'],
+  ['192.0.2.1', 'https, http', 'http'],
+  ['192.0.2.1', undefined, 'http'],
+  ['8.8.8.8', 'https', 'http'],
+])('%s that says it was asked by %s was asked by %s', (peer, said, protocol) => {
+  const network = new Network({ ...defaults, trustedProxies: ['192.0.2.0/24'] })
+  const headers = { 'x-forwarded-proto': said }
+  expect(network.protocolOf({ socket: { remoteAddress: peer }, headers } as unknown as IncomingMessage)).toBe(protocol)
 })
 
 test.each([

@@ -40,6 +40,12 @@ export class Network {
     return client !== undefined && isIP(client) !== 0 ? client : address
   }
 
+  /** How the client asked: by https when a trusted proxy says so (the last word of X-Forwarded-Proto is that proxy's own). */
+  protocolOf({ socket, headers }: IncomingMessage): 'http' | 'https' {
+    const said = this.#peerOf(socket).isProxy ? headers['x-forwarded-proto'] : undefined
+    return [said].flat().join(',').split(',').at(-1)!.trim().toLowerCase() === 'https' ? 'https' : 'http'
+  }
+
   #peerOf(socket: Socket): Peer {
     const known = this.#peers.get(socket)
     if (known) return known
@@ -48,6 +54,24 @@ export class Network {
     this.#peers.set(socket, peer)
     return peer
   }
+}
+
+/**
+ * What one client can change of its address costs it nothing, so limits count all of it as one: an IPv4 address, or the /64 of an
+ * IPv6 address (RFC 6177: a site gets no less than that).
+ */
+export function clientGroup(address: string): string {
+  if (isIP(address) !== 6) return address
+  const [head = '', tail] = address.toLowerCase().split('::')
+  const groups = (part: string) => (part === '' ? [] : part.split(':'))
+  const [before, after] = [groups(head), groups(tail ?? '')]
+  // An IPv4 address at the end (`::ffff:10.0.3.1`) stands for two groups.
+  const size = before.length + after.length + (address.includes('.') ? 1 : 0)
+  const whole = tail === undefined ? before : [...before, ...Array<string>(8 - size).fill('0'), ...after]
+  return `${whole
+    .slice(0, 4)
+    .map(group => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
 }
 
 /** What a request from outside the trusted networks is answered. */

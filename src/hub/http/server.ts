@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -9,6 +10,7 @@ import Fastify, {
 import type { ZodError, ZodType } from 'zod'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { hostHeader } from '../../protocol/host-header.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
@@ -17,6 +19,7 @@ import {
   deleteAlias,
   deleteGroup,
   deleteMember,
+  importOrganization,
   invite,
   listGroups,
   putAlias,
@@ -26,6 +29,7 @@ import {
   revokeMember,
   rotateMember,
 } from './admin.ts'
+import { answerBroken, answerExpectation } from './broken-requests.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness } from './health.ts'
@@ -36,6 +40,7 @@ import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { methodsOf } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
+import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { counted, seeing } from './seeing.ts'
 
@@ -78,6 +83,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const { hub, log, hosts, door, clientFile: clientPath, watch } = options
   const network = new Network(door)
   const limits = new Limits(door.limits)
+  const places = new Places({ onShared: watch.sharedToken })
   const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -89,11 +95,16 @@ export function createServer(options: ServerOptions): FastifyInstance {
     http: {
       headersTimeout: door.timeouts.headersMs,
       connectionsCheckingInterval: Math.min(5_000, door.timeouts.headersMs / 2),
+      // Without a Host header `checkHeaders` refuses, in words.
+      requireHostHeader: false,
     },
+    clientErrorHandler: (error, socket) => answerBroken(error, socket as Socket),
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (_error, request, reply) =>
       answerMalformedPath(reply as unknown as FastifyReply, watch, network.isAllowed(request.raw)),
   })
+  server.server.on('checkExpectation', answerExpectation)
   if (door.limits?.connections) server.server.maxConnections = door.limits.connections
   server.decorateRequest('identity', null)
   server.decorateRequest('clientAddress', '')
@@ -104,7 +115,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
   })
   acceptJsonOnly(server)
   answerErrors(server, watch)
-  server.addHook('onRequest', (request, _reply, next) => {
+  server.addHook('onRequest', (request, reply, next) => {
+    if (closing.signal.aborted) refuseToStart(reply)
+    if (request.headers.host === undefined) reply.header('connection', 'close')
     if (!network.isAllowed(request.raw) && request.routeOptions.url !== api.health.path) throw outsider()
     request.clientAddress = network.clientOf(request.raw)
     checkHeaders(request.headers, hosts)
@@ -115,7 +128,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     health,
     ready: readiness(),
     join: limits.limitJoins(join),
-    joinScript: limits.limitJoinScripts(joinScript),
+    joinScript: limits.limitJoinScripts(joinScript(network)),
     clientFile: clientFile(clientPath),
     sendMessage: limits.limitSends(sendMessage),
     getMessage,
@@ -123,13 +136,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     readInbox,
     markFetched,
     ackInbox,
-    listMachines,
+    listMachines: listMachines(places),
     putPolicy,
     heartbeat,
     endSession,
     events: counted(watch, eventStreams(closing.signal, { limits, drainTimeoutMs: door.timeouts.streamDrainMs })),
     invite,
-    listMembers,
+    listMembers: listMembers(places),
     putMember,
     deleteMember,
     renameMember,
@@ -140,13 +153,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
     listGroups,
     putGroup,
     deleteGroup,
+    importOrganization,
     ...seeing(watch),
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
     addRoute(
       server,
-      { hub, identities, limits, watch, isAudited: watch.isAudited(name) },
+      { hub, identities, limits, places, watch, isAudited: watch.isAudited(name) },
       api[name],
       handlers[name] as Handler<Route>,
     )
@@ -154,17 +168,24 @@ export function createServer(options: ServerOptions): FastifyInstance {
   return server
 }
 
+/** A request that comes on an open connection while the server closes. */
+function refuseToStart(reply: FastifyReply): never {
+  reply.header('connection', 'close')
+  throw new ClaudeNetError('unavailable', 'The hub is stopping.', 'Try again in a moment.')
+}
+
 interface Doorkeeping {
   hub: Hub
   identities: Identities
   limits: Limits
+  places: Places
   watch: Watch
   isAudited: boolean
 }
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits, watch, isAudited }: Doorkeeping,
+  { hub, identities, limits, places, watch, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -174,7 +195,7 @@ function addRoute(
     url: route.path,
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
-      if (!isPublic(route.audience)) authorize({ identities, limits }, route, request)
+      if (!isPublic(route.audience)) authorize({ identities, limits, places }, route, request)
       next()
     },
     handler: async (request, reply) => {
@@ -193,13 +214,14 @@ function addRoute(
 }
 
 function authorize(
-  { identities, limits }: Pick<Doorkeeping, 'identities' | 'limits'>,
+  { identities, limits, places }: Pick<Doorkeeping, 'identities' | 'limits' | 'places'>,
   route: Route,
   request: FastifyRequest,
 ): void {
   const identity = identify(identities, limits, request)
   request.identity = identity
   limits.countRequest(identity, route === api.sendMessage)
+  places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return
   throw new ClaudeNetError(
     'forbidden',

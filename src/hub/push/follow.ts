@@ -13,6 +13,7 @@ const page = 100
 /**
  * Every change for `member` after `from`, old and new, in the order of the journal, until `signal` aborts. Without a cursor,
  * or with one of another epoch: all that is unread, then what comes. Backlog and live are one loop, so there is no gap between.
+ * `onReady` is called once, where the backlog ends, with a cursor to resume from while nothing has happened.
  */
 export async function* follow(
   state: State,
@@ -20,12 +21,14 @@ export async function* follow(
   member: number,
   from: Cursor | undefined,
   signal: AbortSignal,
+  onReady?: (cursor: string) => void,
 ): AsyncGenerator<Followed> {
   const { epoch, seq: newest } = state.position
   const resumed = from?.epoch === epoch
   let after = resumed ? from.seq : 0
   // Receipts of long ago are history, not news: a fresh follower hears of those that come.
   const oldestReceipt = resumed ? 0 : newest
+  let tellReady = onReady
   while (!signal.aborted) {
     const changes = changesAfter(
       state.db,
@@ -34,6 +37,9 @@ export async function* follow(
       page,
     )
     if (changes.length === 0) {
+      // In one go with the empty page: whatever comes has a greater seq.
+      tellReady?.(formatCursor(state.position))
+      tellReady = undefined
       await wakes.next(member, signal)
       continue
     }

@@ -24,6 +24,7 @@ export class Metrics {
   #failedLogins = 0
   #storageErrors = 0
   #openStreams = 0
+  #loopBrakes = 0
   readonly #commitSeconds: Histogram
   readonly #commitEntries: Histogram
 
@@ -81,6 +82,10 @@ export class Metrics {
     this.#storageErrors++
   }
 
+  pairBraked(): void {
+    this.#loopBrakes++
+  }
+
   streamOpened(): void {
     this.#openStreams++
   }
@@ -107,6 +112,9 @@ export class Metrics {
     counter(now, 'claude_net_failed_logins_total', 'Requests without a valid token.').inc(this.#failedLogins)
     counter(now, 'claude_net_storage_errors_total', 'Batches that the disk refused.').inc(this.#storageErrors)
     counter(now, 'claude_net_audit_unwritten_total', 'Refusals that the audit only counted.').inc(auditUnwritten)
+    counter(now, 'claude_net_loop_brakes_total', 'Pairs of machines kept apart for what looked like a loop.').inc(
+      this.#loopBrakes,
+    )
     const sends = counter(now, 'claude_net_sends_total', 'Sends by result: stored, repeated, or why refused.', [
       'result',
     ])

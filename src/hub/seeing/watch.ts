@@ -65,6 +65,19 @@ export class Watch {
     if (isLogin || code === 'forbidden' || this.isAudited(name)) this.#add(seen, code)
   }
 
+  /** Two machines are kept apart: `from` wrote the last straw. */
+  readonly braked = ({ from, to, why }: { from: string; to: string; why: string }): void => {
+    this.metrics.pairBraked()
+    const who = { actor: from, tokenId: null, address: null }
+    this.audit.add({ ...who, action: 'loopBrake', target: to, detail: why, result: 'rate_limited' })
+  }
+
+  /** One token was used from two hosts at once. */
+  readonly sharedToken = ({ name, tokenId }: Identity, address: string, hosts: readonly string[]): void => {
+    const who = { actor: name, tokenId, address }
+    this.audit.add({ ...who, action: 'sharedToken', target: name, detail: hosts.join(', '), result: 'conflict' })
+  }
+
   #add(seen: Seen, result: AuditLine['result']): void {
     const name = routeName(seen)
     const isLogin = result === 'unauthorized' && name !== 'join'

@@ -1,6 +1,8 @@
+import { activeBrake } from './brakes.ts'
 import type { RecipientOutcome, Refusal } from './commands.ts'
 import type { Database } from './database.ts'
 import type { MemberRow } from './members.ts'
+import { timestamp } from './timestamp.ts'
 
 /** Most unread messages, and bytes of their texts, in one inbox. Nothing that was stored is ever dropped to make room. */
 const maxUnread = 10_000
@@ -15,10 +17,18 @@ export type Handling = 'hold' | 'mute' | null
 /** What one recipient does with a message: takes it, and how, or refuses it. */
 export type Admission = { outcome: RecipientOutcome; handling: Handling; refusal?: Refusal }
 
-/** Asks the policy and the room of `recipient` for a message of `bytes` bytes from `sender`. */
-export function admit(db: Database, recipient: MemberRow, sender: number, bytes: number): Admission {
+/** What a recipient decides by: from whom, how many bytes of text, and when (ms since 1970). */
+interface Arriving {
+  sender: number
+  bytes: number
+  time: number
+}
+
+/** Asks the policy and the room of `recipient`, and any brake between the two, for a message. */
+export function admit(db: Database, recipient: MemberRow, arriving: Arriving): Admission {
   const { id, name, kind, inbound } = recipient
-  const refusal = whyNot(recipient, sender, bytes)
+  const { sender } = arriving
+  const refusal = whyNot(db, recipient, arriving)
   if (refusal) {
     return { outcome: { member: id, name, kind, status: 'refused', reason: refusal.message }, handling: null, refusal }
   }
@@ -28,13 +38,20 @@ export function admit(db: Database, recipient: MemberRow, sender: number, bytes:
   return { outcome: { member: id, name, kind, status: 'stored' }, handling }
 }
 
-function whyNot(
-  { id, name, inbound, unread, unreadBytes }: MemberRow,
-  sender: number,
-  bytes: number,
-): Refusal | undefined {
+function whyNot(db: Database, recipient: MemberRow, { sender, bytes, time }: Arriving): Refusal | undefined {
+  const { id, name, inbound, unread, unreadBytes } = recipient
   if (inbound === 'refuse' && id !== sender) {
     return { code: 'forbidden', message: `${name} takes no messages now.`, hint: 'Only its user can change that.' }
+  }
+  const brake = recipient.brakedUntil > time ? activeBrake(db, sender, id, time) : undefined
+  if (brake) {
+    return {
+      code: 'rate_limited',
+      message: `Mail between you and ${name} is stopped until ${timestamp(brake.until)}: ${brake.why} looked like a loop.`,
+      hint: 'Nothing was stored there. Tell your user: a person should look. After that, write something else or nothing.',
+      retryAfterMs: brake.until - time,
+      settled: true,
+    }
   }
   if (unread >= maxUnread || unreadBytes + bytes > maxUnreadBytes) {
     return {

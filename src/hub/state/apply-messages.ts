@@ -1,10 +1,11 @@
 import type { Intent } from '../../protocol/messages.ts'
+import { lookupForm } from '../../protocol/names.ts'
 import { admit } from './admission.ts'
 import { ackDeliveries } from './apply-inbox.ts'
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from './commands.ts'
 import { contentHash } from './content-hash.ts'
 import type { Database } from './database.ts'
-import { nearestNames, resolveNames } from './members.ts'
+import { refuseUnknown, resolveNames } from './members.ts'
 
 type Send = CommandOf<'message.send'>
 
@@ -17,13 +18,14 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
   if (earlier) return repeatSend(command, hash, earlier)
 
   const { members, unknown, isCrowd } = resolveNames(db, command.by, command.to)
-  if (unknown.length > 0) return refuseUnknown(db, unknown)
+  if (unknown.some(name => lookupForm(name) === 'hub')) return refuseHub()
+  if (unknown.length > 0) return refuseUnknown(db, unknown, toSender)
   if (members.length === 0) {
     return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
   }
 
   const bytes = Buffer.byteLength(command.body)
-  const admissions = members.map(member => admit(db, member, command.by, bytes))
+  const admissions = members.map(member => admit(db, member, { sender: command.by, bytes, time }))
   const recipients = admissions.map(({ outcome }) => outcome)
   if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
 
@@ -85,15 +87,15 @@ function repeatSend(command: Send, hash: Buffer, earlier: StoredSend): Outcome<S
   return done<Send>({ id: command.id, seq, sentAt, recipients, repeated: true })
 }
 
-function refuseUnknown(db: Database, unknown: string[]): Outcome<Send> {
-  const [first] = unknown as [string]
-  const nearest = nearestNames(db, first)
-  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
-  const who = unknown.map(name => `'${name}'`).join(' or ')
+/** How a sender hears of names that mean nobody. */
+const toSender = { undone: ' Nothing was sent.', lister: 'claude_net_machines' }
+
+/** An answer to one of the hub's own notices. */
+function refuseHub(): Outcome<Send> {
   return refuse(
     'not_found',
-    `No member is called ${who}. Nothing was sent.`,
-    `${hint}claude_net_machines lists all members.`,
+    "'hub' is the hub itself: it writes notices, but nobody reads there. Nothing was sent.",
+    'A notice needs no answer; ack it. To reach a person, name one: claude_net_machines lists all members.',
   )
 }
 

@@ -1,4 +1,6 @@
+import { applyBrake } from './apply-brake.ts'
 import { applyTick } from './apply-clock.ts'
+import { applyImport } from './apply-import.ts'
 import { applyAck, applyFetched } from './apply-inbox.ts'
 import { applyAdminToken, applyInvite, applyJoin } from './apply-members.ts'
 import { applySend } from './apply-messages.ts'
@@ -38,6 +40,8 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyDelete(db, { seq, time, command })
     case 'member.policy':
       return applyPolicy(db, { seq, time, command })
+    case 'pair.brake':
+      return applyBrake(db, { seq, time, command })
     case 'alias.set':
       return applyAliasSet(db, { seq, time, command })
     case 'alias.remove':
@@ -46,6 +50,8 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyGroupSet(db, { seq, time, command })
     case 'group.remove':
       return applyGroupRemove(db, { seq, time, command })
+    case 'organization.import':
+      return applyImport(db, { seq, time, command })
     case 'admin.token':
       return applyAdminToken(db, { seq, time, command })
     case 'clock.tick':

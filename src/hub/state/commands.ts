@@ -43,10 +43,28 @@ export type Command =
   | { type: 'member.revoke'; name: string }
   | { type: 'member.delete'; name: string }
   | { type: 'member.policy'; by: number; inbound?: string; mute?: string[] }
+  | {
+      type: 'pair.brake'
+      /** Whose message was the last straw, and to whom. */
+      from: number
+      to: number
+      /** When the brake ends, in ms since 1970. */
+      until: number
+      /** What looked like a loop, as senders will read it: `31 messages within 5 minutes`. */
+      why: string
+      /** What `to` is told, in the name of the hub. */
+      notice: { id: string; body: string }
+    }
   | { type: 'alias.set'; alias: string; member: string }
   | { type: 'alias.remove'; alias: string }
   | { type: 'group.set'; group: string; members: string[] }
   | { type: 'group.remove'; group: string }
+  | {
+      type: 'organization.import'
+      members: { name: string; kind: MemberKind; owner?: string }[]
+      aliases: { alias: string; member: string }[]
+      groups: { group: string; members: string[] }[]
+    }
   | { type: 'member.join'; name: string; codeHash: string; tokenId: string; tokenHash: string; role: Role }
   | { type: 'admin.token'; tokenId: string; tokenHash: string }
   | { type: 'clock.tick' }
@@ -67,6 +85,8 @@ export interface Refusal {
   hint: string
   /** When another try makes sense, in ms from now. */
   retryAfterMs?: number
+  /** With `retryAfterMs`: somebody should look first, so nothing tries again by itself. */
+  settled?: true
 }
 
 /** What the world outside the state must hear once the entry is durable. */
@@ -98,10 +118,12 @@ export interface Results {
   'member.revoke': { name: string; revoked: number }
   'member.delete': { name: string; expired: number }
   'member.policy': { inbound: string; mute: string[] }
+  'pair.brake': { isNew: boolean }
   'alias.set': { alias: string; member: string }
   'alias.remove': { alias: string; member: string }
   'group.set': { group: string; members: string[] }
   'group.remove': { group: string }
+  'organization.import': { added: string[] }
   'admin.token': Record<string, never>
   'clock.tick': { expired: number; more: boolean }
 }

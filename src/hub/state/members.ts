@@ -13,14 +13,20 @@ export interface MemberRow {
   unreadBytes: number
   /** 1 when this member has muted anybody. */
   mutes: 0 | 1
+  /** The end of this member's last brake, in ms since 1970; 0 when there was none. */
+  brakedUntil: number
 }
 
+/** The row that stands for the hub itself, as the sender of its notices. It is nobody's to name, find or write to. */
+export const hubItself = 0
+
 /** The columns of a `MemberRow`, of `member m`. */
-const columns = 'm.id, m.name, m.kind, m.inbound, m.unread, m.unread_bytes as unreadBytes, m.mutes'
+const columns =
+  'm.id, m.name, m.kind, m.inbound, m.unread, m.unread_bytes as unreadBytes, m.mutes, m.braked_until as brakedUntil'
 
 /** The member of this very name; no alias. */
 export function memberByName(db: Database, name: string): MemberRow | undefined {
-  return db.get<MemberRow>(`select ${columns} from member m where m.name = ?`, name)
+  return db.get<MemberRow>(`select ${columns} from member m where m.name = ? and m.id <> ${hubItself}`, name)
 }
 
 export function memberById(db: Database, id: number): MemberRow | undefined {
@@ -31,6 +37,11 @@ export function memberById(db: Database, id: number): MemberRow | undefined {
 export function memberMeant(db: Database, typed: string): MemberRow | undefined {
   const name = lookupForm(typed)
   return memberByName(db, name) ?? memberByAlias(db, name)
+}
+
+/** The id of whoever may have written a message: a member, or the hub itself. */
+export function senderMeant(db: Database, typed: string): Pick<MemberRow, 'id'> | undefined {
+  return lookupForm(typed) === 'hub' ? { id: hubItself } : memberMeant(db, typed)
 }
 
 /** Every machine but `except`, by name. */
@@ -85,11 +96,17 @@ export function resolveNames(db: Database, sender: number, typed: string[]): Res
   return { members: [...members.values()], unknown, isCrowd }
 }
 
-/** The refusal of a name that means nobody, with the nearest that do. */
-export function refuseUnknown(db: Database, typed: string): { ok: false; refusal: Refusal } {
-  const nearest = nearestNames(db, typed)
-  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}?` : 'claude-net members lists all.'
-  return refuse('not_found', `No member is called '${typed}'.`, hint)
+/** The refusal of names that mean nobody, with the nearest that do, what was left undone, and what lists all members. */
+export function refuseUnknown(
+  db: Database,
+  typed: string | string[],
+  { undone = '', lister = 'claude-net members' } = {},
+): { ok: false; refusal: Refusal } {
+  const names = [typed].flat()
+  const who = names.map(name => `'${name}'`).join(' or ')
+  const nearest = nearestNames(db, names[0]!)
+  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
+  return refuse('not_found', `No member is called ${who}.${undone}`, `${hint}${lister} lists all members.`)
 }
 
 /** Names that the typed one may have been meant to be, nearest first, three at most. */

@@ -1,19 +1,20 @@
-import type { InboxMessage, Intent, MemberKind } from '../../protocol/messages.ts'
+import type { InboxMessage, Intent, SenderKind } from '../../protocol/messages.ts'
 import type { Handling } from './admission.ts'
 import { isIntact, type StoredContent } from './content-hash.ts'
 import type { Database } from './database.ts'
 import { unreadSeqs } from './inbox-index.ts'
+import { hubItself } from './members.ts'
 import { timestamp } from './timestamp.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
-export const messageColumns = `m.id, m.seq, s.name as sender, s.kind as sender_kind, m.named, m.sent_at, m.reply_to, m.intent,
-  m.expires_at, m.body, m.hash`
+export const messageColumns = `m.id, m.seq, s.name as sender, iif(s.id = ${hubItself}, 'hub', s.kind) as sender_kind, m.named,
+  m.sent_at, m.reply_to, m.intent, m.expires_at, m.body, m.hash`
 
 export interface MessageRow extends StoredContent {
   id: string
   seq: number
   sender: string
-  sender_kind: MemberKind
+  sender_kind: SenderKind
   intent: Intent
 }
 

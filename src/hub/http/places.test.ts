@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import type { Identity } from '../auth/identify.ts'
+import { Places } from './places.ts'
+
+const sean: Identity = { member: 3, name: 'sean', role: 'machine', tokenId: 'abc' }
+const [one, other] = ['0123456789abcdef ct101', 'fedcba9876543210 ct102']
+
+function setUp() {
+  const clock = { now: 0 }
+  const told: (readonly string[])[] = []
+  const places = new Places({ onShared: (_, __, hosts) => told.push(hosts), monotonic: () => clock.now })
+  /** Requests in this order, 5 s apart, each as `address` or `[address, header]`. */
+  const see = (...requests: (string | [address: string, header: string])[]) => {
+    for (const request of requests) {
+      const [address, header] = [request].flat() as [string, string | undefined]
+      places.saw(sean, address, header)
+      clock.now += 5000
+    }
+  }
+  return { clock, told, places, see }
+}
+
+test('two hosts by turns are told of, with their names and addresses, and once an hour at most', () => {
+  const { clock, told, places, see } = setUp()
+  const turns = () => see(['10.0.3.7', one], ['10.0.3.9', other], ['10.0.3.7', one], ['10.0.3.9', other])
+  turns()
+  turns()
+  expect(told).toEqual([['ct101 (10.0.3.7)', 'ct102 (10.0.3.9)']])
+  expect(places.sharedTokens(3)).toMatchObject([{ member: 3, hosts: told[0] }])
+  expect(places.sharedTokens(4)).toEqual([])
+  clock.now += 3_600_000
+  turns()
+  expect(told).toHaveLength(2)
+})
+
+test('hosts are told apart behind one address, as through SSH; without their header loopback proves nothing', () => {
+  const { told, see } = setUp()
+  see('127.0.0.1', '10.0.3.7', '127.0.0.1', '10.0.3.7', '::1', '10.0.3.7')
+  expect(told).toEqual([])
+  see(['127.0.0.1', one], ['127.0.0.1', other], ['127.0.0.1', one])
+  expect(told).toEqual([['ct101 (127.0.0.1)', 'ct102 (127.0.0.1)']])
+})
+
+test('a machine that moves to another address, or goes by two, is one host', () => {
+  const { told, see } = setUp()
+  see('10.0.3.7', '10.0.3.7', '10.0.3.8', '10.0.3.8')
+  see(['10.0.3.7', one], ['10.0.3.8', one], ['10.0.3.7', one], '10.0.3.8', '10.0.3.7')
+  expect(told).toEqual([])
+})
+
+test('two addresses by turns without a host are told of, unless the first comes back only after a minute', () => {
+  const { clock, told, see } = setUp()
+  see('10.0.3.7', '10.0.3.9')
+  clock.now += 60_000
+  see('10.0.3.7')
+  expect(told).toEqual([])
+  see('10.0.3.9', '10.0.3.7')
+  expect(told).toEqual([['10.0.3.7', '10.0.3.9']])
+})
+
+test('a header that is no host is as none, and many of them are not remembered', () => {
+  const { told, see } = setUp()
+  see(['10.0.3.7', 'x'.repeat(5000)], ['10.0.3.7', '<script>'], ['10.0.3.7', `${one}\u0000`])
+  for (let n = 0; n < 1000; n++) see([`10.0.4.${n % 250}`, `${String(n).padStart(16, '0')} h`])
+  expect(told).toEqual([])
+})
