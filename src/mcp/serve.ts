@@ -72,12 +72,12 @@ export async function serveMcp(home: Home): Promise<void> {
     report,
   })
   const readState = new ReadState(() => open().client, session, keeper)
-  const takeRemarks = () => {
-    const remark = newerHub && !isTold ? [tooOld(newerHub)] : []
-    isTold ||= remark.length > 0
-    return remark
-  }
   let isTold = false
+  const takeRemarks = () => {
+    if (!newerHub || isTold) return []
+    isTold = true
+    return [tooOld(newerHub)]
+  }
 
   // Wired by hand, not by serveStdio: a server that speaks the 2026-07-28 revision can push nothing to Claude Code.
   const capabilities = { experimental: { 'claude/channel': {} } }
