@@ -89,6 +89,8 @@ export const InboxMessage = z.object({
   /** The hub's disk has damaged it: `body` says so instead of the text, and `to` is empty. */
   damaged: z.literal(true).optional(),
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
+  /** Since when `body` is empty because the hub keeps texts no longer. Never in an inbox: only of messages that are over. */
+  textDeletedAt: Timestamp.optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>
 
