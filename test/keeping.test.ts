@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
@@ -8,6 +8,9 @@ import { raw } from './support/raw.ts'
 import { tempDir } from './support/temp.ts'
 import { TestState } from './support/test-state.ts'
 import { until } from './support/until.ts'
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 120_000 })
 
 const dayMs = 86_400_000
 

@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { checkBackup, fingerprintAs, shapeOfBackup } from '../src/hub/keeping/check-backup.ts'
-import { finishRestore } from '../src/hub/keeping/restore.ts'
+import { finishRestore, restore } from '../src/hub/keeping/restore.ts'
 import { State } from '../src/hub/state/state.ts'
 import { api } from '../src/protocol/api.ts'
 import { mintToken } from '../src/protocol/token.ts'
@@ -11,6 +11,9 @@ import { hubNode, type Ran, run } from './support/program.ts'
 import { hasStrace, killedAt } from './support/strace.ts'
 import { tempDir } from './support/temp.ts'
 import { TestState } from './support/test-state.ts'
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 120_000 })
 
 function command(...args: string[]): Promise<Ran> {
   return run(args, { node: hubNode })
@@ -155,17 +158,12 @@ test('while a hub runs nothing is restored, and what is no backup is refused wit
   await hub.stop()
   const before = readdirSync(hub.dataDir).sort()
   for (const [bad, why] of [
-    [join(hub.dataDir, 'admin.token'), 'is no good backup'],
-    [join(hub.dataDir, 'audit.db'), 'it is no store of a hub'],
-    [join(hub.dataDir, 'nothing.db'), 'There is no file'],
+    ['admin.token', /is no good backup/],
+    ['audit.db', /it is no store of a hub/],
+    ['nothing.db', /There is no file/],
   ] as const) {
-    const said = await command('restore', bad, '--data', hub.dataDir)
-    expect(said).toMatchObject({ code: 1, stderr: expect.stringContaining(why) })
-    expect(
-      readdirSync(hub.dataDir)
-        .filter(name => name !== 'hub.db.restoring')
-        .sort(),
-    ).toEqual(before)
+    expect(() => restore(join(hub.dataDir, bad), hub.dataDir)).toThrow(why)
+    expect(readdirSync(hub.dataDir).sort()).toEqual(before)
   }
   expect((await command('restore', file)).stderr).toContain('Where shall it be restored?')
   await hub.start()
@@ -256,4 +254,4 @@ test('a restore killed at any point leaves the old store or the new one, whole',
   // Kills before and after the point from which there is no way back.
   expect(seen.size).toBe(2)
   expect(kills).toBeGreaterThan(8)
-}, 120_000)
+})

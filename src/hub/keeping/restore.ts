@@ -45,13 +45,16 @@ export function restore(file: string, dataDir: string): Restored {
     for (const suffix of ['', '-journal']) rmSync(part + suffix, { force: true })
     copyFileSync(file, part)
     chmodSync(part, 0o600)
-    const report = { ...checkBackup(part, file), file }
+    const backup = checkBackup(part, file)
     const carried = startNewHistory(part, join(dataDir, databaseFile))
     giveToOwnerOf(dataDir, part, join(dataDir, 'hub.lock'))
     syncFile(part)
     renameSync(part, join(dataDir, prepared))
     syncDirectory(dataDir)
-    return { backup: report, ...carried, replaced: finishRestore(dataDir) }
+    return { backup, ...carried, replaced: finishRestore(dataDir) }
+  } catch (error) {
+    for (const suffix of ['', '-journal']) rmSync(join(dataDir, preparing + suffix), { force: true })
+    throw error
   } finally {
     lock.release()
   }
