@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { checkBackup, fingerprintAs, shapeOfBackup } from '../src/hub/keeping/check-backup.ts'
@@ -119,15 +119,18 @@ test('what was revoked stays revoked, join codes are void, and a deleted member 
 
 test('where the store of before cannot be read, the backup’s tokens count and the command says so', async () => {
   const hub = await startHub()
-  const alpha = await hub.join('alpha')
-  await hub.join('beta')
+  const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'before')
   const file = await backUp(hub)
-  await hub.stop()
-  writeFileSync(join(hub.dataDir, 'hub.db'), 'the disk has eaten it. '.repeat(1000))
+  await send(alpha, 'after')
+  // Its log is left: what is in it must not get into the restored store.
+  await hub.stop('SIGKILL')
+  expect(statSync(join(hub.dataDir, 'hub.db-wal')).size).toBeGreaterThan(0)
+  rmSync(join(hub.dataDir, 'hub.db'))
   const said = await command('restore', file, '--data', hub.dataDir)
   expect(said).toMatchObject({ code: 0, stdout: expect.stringContaining('Every token of then counts again') })
   await hub.start()
+  expect(await unread(beta)).toEqual(['before'])
   expect(await send(alpha, 'goes on')).toMatchObject({ recipients: [{ name: 'beta' }] })
 })
 
