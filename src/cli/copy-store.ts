@@ -10,8 +10,13 @@ export function copyStoreCommand(): Command {
     .argument('<to>')
     .action(async (from: string, to: string) => {
       try {
+        const hub = process.ppid
         const { copyStore } = await loadHub()
-        const report = copyStore(from, to, () => process.stdout.write('copied\n'))
+        const report = copyStore(from, to, () => {
+          // A hub that was killed needs no copy, and its successor checkpoints again.
+          if (process.ppid !== hub) process.exit(exit.refused)
+          process.stdout.write('copied\n')
+        })
         process.stdout.write(`${visibleJson(report)}\n`)
       } catch (error) {
         fail(error, true)
