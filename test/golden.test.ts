@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '',
+    known: '680a80e8fbee1e6b49fdcae57199ac76fc73c8fed6b76c71370d4ca448a55cce',
     commands: [
       'admin.token',
       'clock.tick',
