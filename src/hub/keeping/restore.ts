@@ -88,27 +88,34 @@ export function finishRestore(dataDir: string): string | null {
 }
 
 /**
- * Tries a backup out: restores it into a temporary directory, opens and upgrades it there as a hub would, and compares every row
- * with the backup's. Throws `invalid` when anything differs.
+ * Tries a backup out: restores it into a temporary directory and compares every row with the backup's, then opens and upgrades it
+ * as a hub would and checks it again. An upgrade may add rows, so after it what counts is that all mail is there. Throws
+ * `invalid` when anything differs.
  */
 export function drill(file: string): BackupReport {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-drill-'))
   try {
     const { backup } = restore(file, dir)
     const store = join(dir, databaseFile)
-    new State(store).close()
-    const found = fingerprintAs(store, shapeOfBackup(file))
-    if (found !== backup.fingerprint) {
-      throw new ClaudeNetError(
-        'invalid',
-        `${file}, restored, is not what it was: its rows have the fingerprint ${found}, not ${backup.fingerprint}.`,
-        'Do not rely on it. Make another backup and try that one.',
-      )
+    const expectSame = (what: string, found: unknown, wanted: unknown) => {
+      if (found !== wanted) throw differs(file, `${what}: ${found}, not ${wanted}`)
     }
+    expectSame('the fingerprint of its rows', fingerprintAs(store, shapeOfBackup(file)), backup.fingerprint)
+    new State(store).close()
+    const opened = checkBackup(store)
+    for (const what of ['seq', 'members', 'messages', 'unread'] as const) expectSame(what, opened[what], backup[what])
     return backup
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+function differs(file: string, what: string): ClaudeNetError {
+  return new ClaudeNetError(
+    'invalid',
+    `${file}, restored, is not what it was: ${what}.`,
+    'Do not rely on it. Make another backup and try that one.',
+  )
 }
 
 function lockFor(dataDir: string): { release: () => void } {
