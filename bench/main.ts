@@ -18,6 +18,7 @@ import { memory } from './rows/memory.ts'
 import { readAndAck } from './rows/read-ack.ts'
 import { sends } from './rows/sends.ts'
 import { slowFsync } from './rows/slow-fsync.ts'
+import { stored } from './rows/stored.ts'
 import { table } from './table.ts'
 
 /** Every measurement by the name that `--only` takes, in the order of the table. */
@@ -27,6 +28,7 @@ const measurements: Record<string, (bench: Bench) => Promise<Row[]>> = {
   'event-latency': eventLatency,
   'read-ack': readAndAck,
   'empty-inbox': emptyInbox,
+  stored,
   broadcast,
   memory,
   'idle-cpu': idleCpu,
@@ -48,7 +50,7 @@ const options = new Command('npm run bench --')
   .description('Measures Claude Net against yardsticks taken in the same run; progress on stderr, one table on stdout.')
   .option('--only <row...>', `only these: ${names.join(', ')}`)
   .option('--quick', 'short rounds and small crowds, to see that everything works')
-  .option('--full', 'a million stored messages instead of 100,000 in empty-inbox')
+  .option('--full', 'a million stored messages instead of 100,000 in empty-inbox and stored')
   .option('--json', 'print JSON, with every round')
   .option('--write', 'put the table into bench/README.md as well')
   .option('--dir <dir>', 'where stores are made; put it on the disk that is to be measured', tmpdir())

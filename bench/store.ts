@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { databaseFile } from '../src/hub/hub.ts'
 import type { Command, Outcome } from '../src/hub/state/commands.ts'
+import { indexSome } from '../src/hub/state/history-index.ts'
 import { State } from '../src/hub/state/state.ts'
 import { formatCursor } from '../src/protocol/events.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
@@ -47,12 +48,12 @@ export class Store implements Disposable {
   }
 
   /** Stores `count` messages from one to another; `acked` says that the recipient has read them. */
-  addMessages(from: Member, to: Member, count: number, acked: boolean): void {
+  addMessages(from: Member, to: Member, count: number, acked: boolean, body = text): void {
     const sender = this.#ids.get(from.name)!
     const recipient = this.#ids.get(to.name)!
     for (let left = count; left > 0; left -= batch) {
       const sends = Array.from({ length: Math.min(batch, left) }, (): Command & { type: 'message.send' } => {
-        return { type: 'message.send', id: newMessageId(), by: sender, to: [to.name], body: text }
+        return { type: 'message.send', id: newMessageId(), by: sender, to: [to.name], body }
       })
       const ids = sends.map(({ id }) => id)
       this.#apply(acked ? [...sends, { type: 'inbox.ack', by: recipient, ids }] : sends)
@@ -68,6 +69,11 @@ export class Store implements Disposable {
       { type: 'inbox.ack', by: recipient, ids: [id] },
     ])
     this.#apply(commands)
+  }
+
+  /** Brings history and search to the newest message, as a hub does when it is quiet. */
+  index(): void {
+    while (indexSome(this.#state.db));
   }
 
   /** The cursor before everything that happened here. */

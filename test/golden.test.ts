@@ -1,15 +1,56 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { unreadAfter, unreadCount } from '../src/hub/state/query-inbox.ts'
 import { State } from '../src/hub/state/state.ts'
 import { fingerprint, goldenFile, outcomeCode, readGoldenJournal, replay } from './support/golden.ts'
 import { tempDir } from './support/temp.ts'
 
-/** Of the state that journal-v1.jsonl makes under this program's schema. See test/golden/README.md before you change it. */
-const known = 'baf5231ea280771a98a4ea67d218c27072114047e7a9f9ea41fe99e9d24d80da'
-
-const journal = readGoldenJournal('journal-v1.jsonl')
+/**
+ * Each pair with the fingerprint of the state that its journal makes under this program's schema (see test/golden/README.md
+ * before you change one), and the commands that it has: those of its version that no earlier pair has, and some more.
+ */
+const pairs = [
+  {
+    version: 1,
+    known: '680a80e8fbee1e6b49fdcae57199ac76fc73c8fed6b76c71370d4ca448a55cce',
+    commands: [
+      'admin.token',
+      'clock.tick',
+      'inbox.ack',
+      'inbox.fetched',
+      'member.invite',
+      'member.join',
+      'message.send',
+    ],
+  },
+  {
+    version: 2,
+    known: '20029adc288bd51250594969c889432e9105f13d6a8731787b576fa715f4d183',
+    commands: [
+      'admin.token',
+      'alias.remove',
+      'alias.set',
+      'clock.tick',
+      'group.remove',
+      'group.set',
+      'inbox.ack',
+      'inbox.fetched',
+      'member.add',
+      'member.delete',
+      'member.invite',
+      'member.join',
+      'member.own',
+      'member.policy',
+      'member.rename',
+      'member.revoke',
+      'message.send',
+      'organization.import',
+      'pair.brake',
+      'settings.set',
+    ],
+  },
+]
 
 function freshState(): State {
   const state = new State(join(tempDir('golden'), 'hub.db'))
@@ -18,68 +59,65 @@ function freshState(): State {
 }
 
 /** A copy of the old database, opened (and upgraded, if need be) by this program. */
-function openOldDatabase(): State {
+function openOldDatabase(version: number): State {
   const path = join(tempDir('golden'), 'hub.db')
-  copyFileSync(goldenFile('hub-v1.db'), path)
+  copyFileSync(goldenFile(`hub-v${version}.db`), path)
   const state = new State(path)
   onTestFinished(() => state.close())
   return state
 }
 
-test('every entry of the old journal has the outcome that it had then', () => {
-  expect(replay(freshState(), journal)).toEqual(journal.map(({ outcome }) => outcome))
-})
+describe.each(pairs)('version $version', ({ version, known, commands }) => {
+  const journal = readGoldenJournal(`journal-v${version}.jsonl`)
 
-test('the old journal makes the state that it always made', () => {
-  const state = freshState()
-  replay(state, journal)
-  expect(fingerprint(state.db)).toBe(known)
-  expect(state.position.seq).toBe(journal.at(-1)!.seq)
-})
-
-test('replayed in one batch it makes the same state as entry by entry', () => {
-  const state = freshState()
-  const outcomes = state.applyBatch(journal, (_, error) => {
-    throw error
+  test('every entry of the old journal has the outcome that it had then', () => {
+    expect(replay(freshState(), journal)).toEqual(journal.map(({ outcome }) => outcome))
   })
-  expect(outcomes.map(outcomeCode)).toEqual(journal.map(({ outcome }) => outcome))
-  expect(fingerprint(state.db)).toBe(known)
-})
 
-test('the old database, opened by this program, has the same state', () => {
-  const state = openOldDatabase()
-  expect(fingerprint(state.db)).toBe(known)
-  expect(state.position).toEqual({ epoch: 'golden', seq: journal.at(-1)!.seq })
-})
+  test('the old journal makes the state that it always made', () => {
+    const state = freshState()
+    replay(state, journal)
+    expect(fingerprint(state.db)).toBe(known)
+    expect(state.position.seq).toBe(journal.at(-1)!.seq)
+  })
 
-test('the old database goes on: old ids are bound, counts fit the inboxes, new mail is stored', () => {
-  const state = openOldDatabase()
-  const sent = journal.find(({ command }) => command.type === 'message.send' && command.id.endsWith('1'))!
-  const { seq } = state.position
-  const next = [
-    { ...sent, seq: seq + 1 },
-    { ...sent, seq: seq + 2, command: { ...sent.command, id: '019b0000-0000-7000-8000-00000000ffff' } },
-  ]
-  expect(state.applyBatch(next, () => {})).toMatchObject([
-    { ok: true, result: { seq: sent.seq, repeated: true } },
-    { ok: true, result: { seq: seq + 2, repeated: false } },
-  ])
-  const members = state.db.all<{ id: number }>('select id from member order by id').map(({ id }) => id)
-  expect(members.map(id => unreadAfter(state.db, id, 0, 100).length)).toEqual(
-    members.map(id => unreadCount(state.db, id)),
-  )
-})
+  test('replayed in one batch it makes the same state as entry by entry', () => {
+    const state = freshState()
+    const outcomes = state.applyBatch(journal, (_, error) => {
+      throw error
+    })
+    expect(outcomes.map(outcomeCode)).toEqual(journal.map(({ outcome }) => outcome))
+    expect(fingerprint(state.db)).toBe(known)
+  })
 
-test('every type of command is in the old journal, carried out at least once', () => {
-  const carriedOut = new Set(journal.filter(({ outcome }) => outcome === 'ok').map(({ command }) => command.type))
-  // As of version 1. A command that is newer belongs into a newer file.
-  expect([...carriedOut].sort()).toEqual([
-    'admin.token',
-    'clock.tick',
-    'inbox.ack',
-    'inbox.fetched',
-    'member.invite',
-    'member.join',
-    'message.send',
-  ])
+  test('the old database, opened by this program, has the same state', () => {
+    const state = openOldDatabase(version)
+    expect(fingerprint(state.db)).toBe(known)
+    expect(state.position).toEqual({ epoch: 'golden', seq: journal.at(-1)!.seq })
+  })
+
+  test('the old database goes on: old ids are bound, counts fit the inboxes, new mail is stored', () => {
+    const state = openOldDatabase(version)
+    const stored = state.db.get<{ id: string; seq: number }>('select id, seq from message order by seq limit 1')!
+    const sent = journal.find(({ seq }) => seq === stored.seq)!
+    const { seq } = state.position
+    const next = [
+      { ...sent, seq: seq + 1 },
+      { ...sent, seq: seq + 2, command: { ...sent.command, id: '019b0000-0000-7000-8000-00000000ffff' } },
+    ] as typeof journal
+    expect(state.applyBatch(next, () => {})).toMatchObject([
+      { ok: true, result: { seq: sent.seq, repeated: true } },
+      { ok: true, result: { seq: seq + 2, repeated: false } },
+    ])
+    const members = state.db.all<{ id: number }>('select id from member order by id').map(({ id }) => id)
+    expect(members.map(id => unreadAfter(state.db, id, 0, 100).length)).toEqual(
+      members.map(id => unreadCount(state.db, id)),
+    )
+  })
+
+  test('every type of command of its version is in the old journal, carried out at least once', () => {
+    const carriedOut = new Set(journal.filter(({ outcome }) => outcome === 'ok').map(({ command }) => command.type))
+    // A command that is newer belongs into a newer file.
+    expect([...carriedOut].sort()).toEqual(commands)
+  })
 })

@@ -12,7 +12,7 @@ import { tempDir } from './support/temp.ts'
 /** How long the search for a counter-example, and for the shortest one, may take, in ms. A busy machine tries fewer. */
 const limitMs = 60_000
 
-test('any sequence of sends, reads, acks, policies, names, tokens, expiries and crashes leaves what the model says', {
+test('any sequence of sends, reads, acks, policies, names, tokens, expiries, deletions and crashes leaves what the model says', {
   timeout: 4 * limitMs,
 }, async () => {
   const dir = tempDir('model')
@@ -143,6 +143,15 @@ const commands: fc.Arbitrary<Step>[] = [
     step('time goes on and a tick comes', seconds, (model, real) => {
       model.now += seconds * 1000
       return expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
+    }),
+  ),
+  // Whole months and some, so that nothing is due just then: deletion need not be exact where the clock was set back.
+  fc.constantFrom(1, 4).map(months =>
+    step('months go by and ticks come', months, async (model, real) => {
+      for (let month = 0; month < months; month++) {
+        model.now += 31 * 86_400_000
+        await expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
+      }
     }),
   ),
   fc.integer({ min: 1, max: 5 }).map(seconds =>

@@ -64,6 +64,9 @@ const expected: Record<RouteName, Statuses> = {
   deleteGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   importOrganization: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   listAudit: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  getSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  putSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  makeBackup: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
 }
 
 /** A request that each route accepts from the right caller. */
@@ -107,6 +110,9 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   deleteGroup: async () => ({ path: `/v1/admin/groups/${await made('group')}`, method: 'DELETE' }),
   importOrganization: () => ({ path: '/v1/admin/import', body: { humans: { sean: {} } } }),
   listAudit: () => ({ path: '/v1/admin/audit' }),
+  getSettings: () => ({ path: '/v1/admin/settings' }),
+  putSettings: () => ({ path: '/v1/admin/settings', method: 'PUT', body: { keepTextDays: 30 } }),
+  makeBackup: () => ({ path: '/v1/admin/backup', method: 'POST' }),
 }
 
 function fresh(): string {

@@ -25,7 +25,10 @@ export function withAdminOptions(command: Command): Command {
 }
 
 /** A client with the admin's token: of the hub running on `--data`, or of `--hub` with `--token-file`. */
-export function adminClient({ data, hub, tokenFile }: AdminOptions): { client: HubClient; url: URL } {
+export function adminClient(
+  { data, hub, tokenFile }: AdminOptions,
+  timeoutMs?: number,
+): { client: HubClient; url: URL } {
   const dir =
     data ?? [serviceData, './data'].find(candidate => existsSync(join(candidate, 'admin.token'))) ?? serviceData
   const url = new URL(
@@ -35,15 +38,16 @@ export function adminClient({ data, hub, tokenFile }: AdminOptions): { client: H
     tokenFile ?? join(dir, 'admin.token'),
     'Run this as the user of the hub, or give --token-file FILE.',
   )
-  return { client: new HubClient({ transport: new DirectTransport(url), token }), url }
+  return { client: new HubClient({ transport: new DirectTransport(url), token, timeoutMs }), url }
 }
 
-/** Runs `work` with an admin's client, and closes it. */
+/** Runs `work` with an admin's client, and closes it. `timeoutMs` is for what takes the hub longer than usual. */
 export async function asAdmin(
   options: AdminOptions,
   work: (client: HubClient, url: URL) => Promise<void>,
+  timeoutMs?: number,
 ): Promise<void> {
-  const { client, url } = adminClient(options)
+  const { client, url } = adminClient(options, timeoutMs)
   try {
     await work(client, url)
   } finally {

@@ -4,7 +4,7 @@ import { quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
 import type { MessageWithReceipts, Receipt } from '../protocol/messages.ts'
 import { presenceInWords } from '../text/presence.ts'
-import { ago } from '../text/spans.ts'
+import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import { print } from './output.ts'
 
@@ -38,10 +38,17 @@ export function historyCommand(): Command {
 }
 
 function inWords({ message, receipts }: MessageWithReceipts, now: number): string {
-  const { id, from, to, sentAt, intent, replyTo, body } = message
+  const { id, from, to, sentAt, intent, replyTo, body, textDeletedAt } = message
   const head = [`${from} → ${visibleLine(to.join(', '), 100)}`, ago(Date.parse(sentAt), now), intent]
   if (replyTo) head.push(`answers ${replyTo}`)
-  return `${head.join(' · ')}\n${quote(body)}\n${receipts.map(receipt => receiptInWords(receipt, intent !== 'inform', now)).join('\n')}\n${id}`
+  const text = textDeletedAt ? textDeleted(sentAt, textDeletedAt) : quote(body)
+  return `${head.join(' · ')}\n${text}\n${receipts.map(receipt => receiptInWords(receipt, intent !== 'inform', now)).join('\n')}\n${id}`
+}
+
+/** In the place of a text, and unlike one: quoted lines start with `>`. */
+function textDeleted(sentAt: string, deletedAt: string): string {
+  const days = Math.floor((Date.parse(deletedAt) - Date.parse(sentAt)) / 86_400_000)
+  return `  (text deleted after ${count(days, 'day')}, at ${deletedAt}: this hub keeps texts no longer)`
 }
 
 /** The furthest step of one delivery, and when. */

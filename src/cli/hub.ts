@@ -24,8 +24,7 @@ export function hubCommand(): Command {
         config?: string
         logLevel?: 'info'
       }) => {
-        requireHubNode()
-        const { runHub } = await import('../hub/serve.ts').catch(noHubHere)
+        const { runHub } = await loadHub()
         try {
           await runHub({ ...flags, logLevel })
         } catch (error) {
@@ -46,6 +45,12 @@ export function demoCommand(): Command {
       const { demo } = await import('../demo/demo.ts').catch(noHubHere)
       await demo(options)
     })
+}
+
+/** The hub's bundle. Throws where the program or its Node is not enough for it. */
+export async function loadHub(): Promise<typeof import('../hub/serve.ts')> {
+  requireHubNode()
+  return import('../hub/serve.ts').catch(noHubHere)
 }
 
 function requireHubNode(): void {

@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import { version } from '../protocol/version.ts'
 import { aliasCommand } from './alias.ts'
 import { auditCommand } from './audit.ts'
+import { backupCommand } from './backup.ts'
+import { copyStoreCommand } from './copy-store.ts'
 import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
 import { groupCommand } from './group.ts'
@@ -20,8 +22,10 @@ import { fail } from './output.ts'
 import { ownerCommand } from './owner.ts'
 import { policyCommand } from './policy.ts'
 import { renameCommand } from './rename.ts'
+import { restoreCommand } from './restore.ts'
 import { revokeCommand } from './revoke.ts'
 import { sendCommand } from './send.ts'
+import { settingsCommand } from './settings.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
 
@@ -54,6 +58,9 @@ for (const command of [
 ]) {
   program.addCommand(command)
 }
+program.commandsGroup('Keeping, for the admin:')
+for (const command of [settingsCommand(), backupCommand(), restoreCommand()]) program.addCommand(command)
+program.addCommand(copyStoreCommand(), { hidden: true })
 program.commandsGroup('Other:')
 program.addCommand(versionCommand())
 // Commander does not hand these down to commands that were made elsewhere.

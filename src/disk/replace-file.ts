@@ -24,6 +24,16 @@ export function replaceFile(path: string, text: string, mode: number): void {
   syncDirectory(dirname(path))
 }
 
+/** Makes what was written to `path` survive a power cut. */
+export function syncFile(path: string): void {
+  const handle = openSync(path, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
 /** Makes a created, renamed or removed entry of `directory` survive a power cut. */
 export function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r')

@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { doorFields } from './door-settings.ts'
+import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
+import { backupFolder } from './state/backup-names.ts'
 
 /** What a hub can be told, in hub.json or by flags. Every field has a default. */
 const HubFile = z.strictObject({
@@ -15,6 +17,8 @@ const HubFile = z.strictObject({
   /** Names under which the hub is asked for, beside IP literals and localhost. */
   hosts: z.array(z.string().toLowerCase()).default([]),
   ...doorFields,
+  /** How often the store is backed up by the clock, where to, and how many backups stay. */
+  backup: BackupField,
   logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
 })
 
@@ -32,6 +36,12 @@ export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
     `${path ?? 'The configuration'}: ${issue.path.join('.') || 'top level'}: ${issue.message}`,
     'docs/operations.md lists every field.',
   )
+}
+
+/** What a hub's backups go by. A relative `dir` is in the data directory. */
+export function backupSettings({ backup, data }: HubConfig): BackupSettings {
+  const { dir = backupFolder, ...rest } = backup ?? { ...BackupField.parse({})!, everyHours: null }
+  return { ...rest, dir: resolve(data, dir) }
 }
 
 function readJson(path: string): object {

@@ -9,6 +9,7 @@ import { Wakes } from './push/wakes.ts'
 import type { Command, Effects, Entry, Refusal, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/history-index.ts'
 import { lastSeenTimes, nextDue, saveLastSeen } from './state/query-members.ts'
+import { nextDeletion } from './state/retention.ts'
 import { State } from './state/state.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
@@ -116,14 +117,14 @@ export class Hub implements AsyncDisposable {
     void this.#tick()
   }
 
-  /** Submits a tick when something is due: an idle hub writes nothing. */
+  /** Submits a tick when something is due: an idle hub writes nothing. Deletions go on in the next second, to leave time for senders. */
   async #tick(): Promise<void> {
     if (this.#ticking) return
     this.#ticking = true
     try {
       for (let more = true; more; ) {
-        const due = nextDue(this.state.db)
-        if (due === undefined || due > this.#now()) return
+        const due = Math.min(nextDue(this.state.db) ?? Infinity, nextDeletion(this.state.db) ?? Infinity)
+        if (due > this.#now()) return
         more = (await this.submit({ type: 'clock.tick' })).more
       }
     } catch {

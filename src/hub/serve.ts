@@ -6,15 +6,22 @@ import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
 import { ensureAdminToken } from './admin-token.ts'
-import { type HubConfig, type HubFlags, readHubConfig } from './config.ts'
+import { backupSettings, type HubConfig, type HubFlags, readHubConfig } from './config.ts'
 import { checkStore, inWords, lookAtStore } from './damage.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, Hub } from './hub.ts'
+import { Backups } from './keeping/backups.ts'
+import { finishRestore } from './keeping/restore.ts'
 import { lockDataDirectory } from './lock.ts'
 import { LoopBrake } from './loop-brake.ts'
 import { Audit, auditFile } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
+
+// What the commands need of the hub's room: they load this file's bundle when they are asked for.
+export { checkBackup } from './keeping/check-backup.ts'
+export { copyStore } from './keeping/copy-store.ts'
+export { drill, restore } from './keeping/restore.ts'
 
 /** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor starts the hub anew, from what is on disk. */
 const storageExit = 70
@@ -43,6 +50,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     for (const step of cleanup.splice(0).reverse()) await step()
   }
   try {
+    finishRestore(config.data)
     const { shouldCheck } = lookAtStore(config.data, databaseFile)
     const metrics = new Metrics()
     cleanup.push(() => metrics.close())
@@ -69,8 +77,23 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     if (shouldCheck) checkStore(hub.state.db)
     await ensureAdminToken(hub, config.data)
     if (config.limits?.loop) brake = new LoopBrake(hub, config.limits.loop, watch.braked)
-    const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile: findClientFile(), watch })
+    const clientFile = findClientFile()
+    const backups = new Backups({
+      hub,
+      source: join(config.data, databaseFile),
+      settings: backupSettings(config),
+      program: clientFile,
+      onMade: ({ ms, report, error }) => {
+        metrics.backupMade(error === undefined)
+        if (error) log.error({ err: error }, 'a backup failed')
+        else log.info({ ...report, ms: Math.round(ms) }, 'a backup was made')
+      },
+    })
+    metrics.backups = backups
+    const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile, watch, backups })
     cleanup.push(() => server.close())
+    // First of all: who waits for a backup is told that there will be none.
+    cleanup.push(() => backups.close())
     await server.listen({ host: config.host, port: config.port }).catch(error => {
       throw cannotListen(error, config)
     })

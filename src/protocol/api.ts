@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AuditAnswer, AuditQuery } from './audit.ts'
+import { BackupReport } from './backup.ts'
 import { MessageId } from './ids.ts'
 import {
   AliasRequest,
@@ -33,6 +34,7 @@ import {
   SessionId,
 } from './messages.ts'
 import { ImportAnswer, Organization } from './organization.ts'
+import { Settings, SettingsChange } from './settings.ts'
 import type { Role } from './token.ts'
 
 /** Who may call a route: a list of roles, or everyone, without a token. */
@@ -353,6 +355,29 @@ export const api = {
     audience: admins,
     query: AuditQuery,
     answer: AuditAnswer,
+  }),
+  getSettings: route({
+    method: 'GET',
+    path: '/v1/admin/settings',
+    summary: 'What the hub keeps, and for how long',
+    audience: admins,
+    answer: Settings,
+  }),
+  putSettings: route({
+    method: 'PUT',
+    path: '/v1/admin/settings',
+    summary: 'Change settings; what is left out stays',
+    audience: admins,
+    body: SettingsChange,
+    answer: Settings,
+  }),
+  makeBackup: route({
+    method: 'POST',
+    path: '/v1/admin/backup',
+    summary: 'Back up the running hub, on its host; answers once the copy was read and found good',
+    audience: admins,
+    answer: BackupReport,
+    statuses: [201],
   }),
 } as const
 

@@ -91,6 +91,8 @@ export const InboxMessage = z.object({
   /** From a sender whom the recipient has muted: nobody should be told of it. */
   muted: z.literal(true).optional(),
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
+  /** Since when `body` is empty because the hub keeps texts no longer. Never in an inbox: only of messages that are over. */
+  textDeletedAt: Timestamp.optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>
 

@@ -1,4 +1,4 @@
-// Writes the golden files of format version 1 anew and prints their fingerprint. See test/golden/README.md for when.
+// Writes the golden files of format version 2 and prints their fingerprint. See test/golden/README.md for when.
 //
 //   npx node test/support/make-golden.ts
 import { rmSync, writeFileSync } from 'node:fs'
@@ -8,83 +8,124 @@ import { hashJoinCode } from '../../src/protocol/join-code.ts'
 import { hashToken } from '../../src/protocol/token.ts'
 import { fingerprint, goldenFile, replay } from './golden.ts'
 
-const start = Date.parse('2026-01-01T00:00:00.000Z')
+const start = Date.parse('2026-11-01T00:00:00.000Z')
+const dayS = 86_400
 
 /** Ids that look like real ones and never change. */
-const id = (number: number) => `019b0000-0000-7000-8000-${String(number).padStart(12, '0')}`
+const id = (number: number) => `019c0000-0000-7000-8000-${String(number).padStart(12, '0')}`
 const codeHash = (number: number) => hashJoinCode(`CODE-${number}`).toString('base64')
 const tokenHash = (name: string) => hashToken(`token of ${name}`).toString('base64')
 const tokenId = (name: string) => name.padEnd(8, '0')
 
-/** Commands with the seconds that pass before each. Every type of command, every refusal, and what changes what. */
+/** Commands with the seconds that pass before each: what came after version 1, with every refusal of it, and what meets it. */
 const script: [seconds: number, command: Command][] = [
   [0, { type: 'admin.token', tokenId: tokenId('admin'), tokenHash: tokenHash('admin') }],
   // Members: 1 sean, 2 seanclaude, 3 jazclaude, 4 laptop.
-  [1, { type: 'member.invite', name: 'sean', kind: 'human', codeHash: codeHash(1), lifeS: 600 }],
-  [1, { type: 'member.invite', name: 'seanclaude', kind: 'machine', owner: 'sean', codeHash: codeHash(2), lifeS: 600 }],
-  [1, send(10, 2, ['all'], 'Anybody?')],
+  [1, { type: 'member.add', name: 'sean', kind: 'human' }],
+  [1, { type: 'member.add', name: 'seanclaude', kind: 'machine', owner: 'sean' }],
+  [1, { type: 'member.add', name: 'jazclaude', kind: 'machine' }],
+  [1, { type: 'member.invite', name: 'laptop', kind: 'machine', codeHash: codeHash(1), lifeS: 600 }],
+  [1, { type: 'member.add', name: 'sean', kind: 'machine' }],
+  [1, { type: 'member.add', name: 'x', kind: 'machine', owner: 'nobody' }],
+  [1, { type: 'member.own', name: 'jazclaude', owner: 'sean' }],
+  [1, { type: 'member.own', name: 'jazclaude', owner: null }],
+  [1, { type: 'member.own', name: 'jazclaude', owner: 'laptop' }],
+  [1, { type: 'member.own', name: 'nobody', owner: 'sean' }],
+  // Names: aliases and groups share one namespace with members.
+  [1, { type: 'alias.set', alias: 'jaz', member: 'jazclaude' }],
+  [1, { type: 'alias.set', alias: 'jaz', member: 'laptop' }],
+  [1, { type: 'alias.set', alias: 'sean', member: 'laptop' }],
+  [1, { type: 'alias.set', alias: 'old', member: 'laptop' }],
+  [1, { type: 'alias.set', alias: 'x', member: 'nobody' }],
+  [1, { type: 'alias.remove', alias: 'old' }],
+  [1, { type: 'alias.remove', alias: 'old' }],
+  [1, { type: 'alias.set', alias: 'jaz', member: 'jazclaude' }],
+  [1, { type: 'group.set', group: 'desk', members: ['seanclaude', 'jaz'] }],
+  [1, { type: 'group.set', group: 'gone', members: ['laptop'] }],
+  [1, { type: 'group.set', group: 'jaz', members: [] }],
+  [1, { type: 'group.set', group: 'x', members: ['nobody'] }],
+  [1, { type: 'group.remove', group: 'gone' }],
+  [1, { type: 'group.remove', group: 'gone' }],
+  // A token that is rotated goes on for a while; one that is revoked does not.
+  [1, join('laptop', 1)],
+  [1, { type: 'member.invite', name: 'laptop', kind: 'machine', codeHash: codeHash(2), lifeS: 600, overlapS: 60 }],
+  [1, join('laptop', 2, 'laptop2')],
+  [61, { type: 'clock.tick' }],
   [1, { type: 'member.invite', name: 'jazclaude', kind: 'machine', codeHash: codeHash(3), lifeS: 600 }],
-  [1, { type: 'member.invite', name: 'laptop', kind: 'machine', codeHash: codeHash(4), lifeS: 600 }],
-  [1, { type: 'member.invite', name: 'laptop', kind: 'human', codeHash: codeHash(5), lifeS: 600 }],
-  [1, { type: 'member.invite', name: 'x', kind: 'machine', owner: 'seam', codeHash: codeHash(6), lifeS: 600 }],
-  [1, { type: 'member.invite', name: 'x', kind: 'machine', owner: 'laptop', codeHash: codeHash(6), lifeS: 600 }],
-  // Joins: good, repeated, and every way to be refused.
-  [1, join('seanclaude', 2)],
-  [1, join('seanclaude', 2)],
-  [1, join('seanclaude', 2, 'thief')],
-  [1, join('laptop', 3)],
-  [1, join('jazclaude', 99)],
-  [1, { ...join('jazclaude', 3), role: 'human' }],
   [1, join('jazclaude', 3)],
-  [1, { ...join('sean', 1), role: 'human' }],
-  [1, { ...join('laptop', 4), tokenId: tokenId('jazclaude') }],
-  [600, join('laptop', 4)],
-  // A member is invited again: its unused code dies, then its token.
-  [1, { type: 'member.invite', name: 'laptop', kind: 'machine', owner: 'sean', codeHash: codeHash(7), lifeS: 600 }],
-  [1, { type: 'member.invite', name: 'laptop', kind: 'machine', codeHash: codeHash(8), lifeS: 600 }],
-  [1, join('laptop', 7)],
-  [1, join('laptop', 8)],
-  [1, { type: 'member.invite', name: 'laptop', kind: 'machine', codeHash: codeHash(9), lifeS: 600 }],
-  [1, join('laptop', 9, 'laptop2')],
-  // Sends: one, several, all, with every option; repeated, in conflict, refused.
-  [1, send(1, 2, ['jazclaude'], 'The build is red.')],
-  [1, send(1, 2, ['jazclaude'], 'The build is red.')],
-  [1, send(1, 2, ['jazclaude'], 'The build is green.')],
-  [1, send(1, 3, ['jazclaude'], 'The build is red.')],
-  [1, send(2, 3, ['@SeanClaude', 'laptop', 'seanclaude'], 'Grüße, 世界 👋\n\0\u2028')],
-  [1, { ...send(3, 1, ['all'], 'Lunch.'), intent: 'urgent', expiresInS: 60 }],
-  [1, send(4, 4, ['all', 'sean'], 'To all, and to Sean.')],
-  [1, send(5, 2, ['seanclade'], 'A typo.')],
-  [1, send(5, 2, ['sean'], 'The same id, sent right.')],
-  [1, send(6, 2, ['seanclaude'], 'A note to myself.')],
-  // Fetched and acked: own, repeated, of others, unknown.
-  [1, { type: 'inbox.fetched', by: 3, ids: [id(1), id(99)], session: 's1' }],
-  [1, { type: 'inbox.fetched', by: 3, ids: [id(1)], session: 's2' }],
-  [1, { type: 'inbox.ack', by: 3, ids: [id(1), id(2)] }],
-  [1, { type: 'inbox.ack', by: 3, ids: [id(1)] }],
-  [1, { type: 'inbox.fetched', by: 3, ids: [id(1)], session: 's3' }],
-  [1, { ...send(7, 4, ['jazclaude'], 'An answer.'), replyTo: id(2) }],
-  [1, { ...send(8, 4, ['jazclaude'], 'An answer to what was never mine.'), replyTo: id(1) }],
-  // Time: a tick before, at and after the end; the clock steps back; one recipient had read it.
-  [1, { type: 'inbox.ack', by: 2, ids: [id(3)] }],
+  [1, { type: 'member.revoke', name: 'jazclaude' }],
+  [1, { type: 'member.revoke', name: 'nobody' }],
+  // Policies: mail is held, muted, refused.
+  [1, { type: 'member.policy', by: 3, inbound: 'hold' }],
+  [1, { type: 'member.policy', by: 2, mute: ['laptop'] }],
+  [1, { type: 'member.policy', by: 2, mute: ['nobody'] }],
+  [1, { type: 'member.policy', by: 4, inbound: 'refuse' }],
+  [1, send(1, 4, ['desk'], 'To a group: held by one, mute at the other.')],
+  [1, send(2, 2, ['laptop'], 'Refused.')],
+  [1, send(3, 2, ['laptop', 'jaz'], 'Refused by one, held by the other.')],
+  [1, { type: 'member.policy', by: 4, inbound: 'accept' }],
+  [1, { type: 'inbox.fetched', by: 3, ids: [id(1)], session: 's1' }],
+  [1, { type: 'inbox.ack', by: 3, ids: [id(1), id(3)] }],
+  [1, { type: 'inbox.ack', by: 2, ids: [id(1)] }],
+  // Renamed and deleted: mail to the one stays, what the other had not read expires.
+  [1, { type: 'member.rename', name: 'laptop', to: 'desk' }],
+  [1, { type: 'member.rename', name: 'laptop', to: 'laptop-desk' }],
+  [1, { type: 'member.rename', name: 'nobody', to: 'x' }],
+  [1, send(4, 2, ['laptop-desk'], 'To its new name.')],
+  [1, { type: 'member.add', name: 'short', kind: 'machine' }],
+  [1, { ...send(5, 2, ['short'], 'Never read.'), expiresInS: 100 * dayS }],
+  [1, { type: 'member.delete', name: 'short' }],
+  [1, { type: 'member.delete', name: 'short' }],
+  [1, send(6, 2, ['laptop-desk'], 'Unread for long.')],
+  // Keeping: texts go after the days that are set, records after a year; unread mail stays.
+  [1, { type: 'settings.set', keepTextDays: 7 }],
+  [1, { type: 'settings.set' }],
+  [3 * dayS, { type: 'inbox.ack', by: 4, ids: [id(4)] }],
+  [5 * dayS, { type: 'clock.tick' }],
+  [1, send(1, 4, ['desk'], 'To a group: held by one, mute at the other.')],
+  [1, send(1, 4, ['desk'], '')],
+  [3 * dayS, { type: 'clock.tick' }],
+  [1, { type: 'settings.set', keepTextDays: 60 }],
+  [356 * dayS, { type: 'clock.tick' }],
+  [1, send(1, 4, ['seanclaude'], 'The id is free again.')],
+  [1, { type: 'inbox.ack', by: 4, ids: [id(6)] }],
+  [-30 * dayS, send(7, 2, ['laptop-desk'], 'Sent while the clock was slow.')],
+  [40 * dayS, { type: 'clock.tick' }],
+  // So that the last state has one of each: a text, and a record without.
+  [1, { type: 'settings.set', keepTextDays: 7 }],
   [1, { type: 'clock.tick' }],
-  [60, { type: 'clock.tick' }],
-  [-30, { ...send(9, 2, ['laptop'], 'Sent while the clock was slow.'), expiresInS: 3600 }],
-  [1, { type: 'inbox.ack', by: 4, ids: [id(3)] }],
-  [60, { type: 'clock.tick' }],
-  // A new admin token replaces the first.
-  [1, { type: 'admin.token', tokenId: tokenId('admin2'), tokenHash: tokenHash('admin2') }],
+  // What came beside it: an organization at once, and a brake on two that write in circles.
+  [
+    1,
+    {
+      type: 'organization.import',
+      members: [{ name: 'desktop', kind: 'machine', owner: 'sean' }],
+      aliases: [{ alias: 'big', member: 'desktop' }],
+      groups: [{ group: 'all-desks', members: ['big', 'seanclaude'] }],
+    },
+  ],
+  [
+    1,
+    {
+      type: 'pair.brake',
+      from: 2,
+      to: 4,
+      until: start + 500 * dayS * 1000,
+      why: 'a test',
+      notice: { id: id(8), body: 'Wait.' },
+    },
+  ],
+  [1, send(9, 2, ['laptop-desk'], 'Held up by the brake.')],
 ]
 
 function join(name: string, code: number, token = name): Extract<Command, { type: 'member.join' }> {
-  const role = 'machine'
   return {
     type: 'member.join',
     name,
     codeHash: codeHash(code),
     tokenId: tokenId(token),
     tokenHash: tokenHash(token),
-    role,
+    role: 'machine',
   }
 }
 
@@ -92,7 +133,7 @@ function send(number: number, by: number, to: string[], body: string): Extract<C
   return { type: 'message.send', id: id(number), by, to, body }
 }
 
-const database = goldenFile('hub-v1.db')
+const database = goldenFile('hub-v2.db')
 for (const suffix of ['', '-wal', '-shm']) rmSync(database + suffix, { force: true })
 let time = start
 const entries = script.map(([seconds, command], index): Entry => {
@@ -103,7 +144,7 @@ const state = new State(database)
 const outcomes = replay(state, entries)
 state.db.run(`update position set epoch = 'golden'`)
 const lines = entries.map((entry, index) => JSON.stringify({ ...entry, outcome: outcomes[index] }))
-writeFileSync(goldenFile('journal-v1.jsonl'), `${lines.join('\n')}\n`)
+writeFileSync(goldenFile('journal-v2.jsonl'), `${lines.join('\n')}\n`)
 console.log(lines.map((line, index) => `${outcomes[index]}\t${line.slice(0, 150)}`).join('\n'))
 console.log(fingerprint(state.db))
 state.close()

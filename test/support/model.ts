@@ -8,6 +8,8 @@ const humans = [4]
 
 export type Send = CommandOf<'message.send'>
 
+const dayMs = 86_400_000
+
 export interface ModelDelivery {
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
   handling?: 'hold' | 'mute'
@@ -22,6 +24,8 @@ export interface ModelMessage {
   intent: Intent
   /** By recipient, in the order in which they were named. */
   deliveries: Map<number, ModelDelivery>
+  /** When its text was deleted. */
+  textDeletedAt?: number
 }
 
 interface Code {
@@ -95,7 +99,7 @@ export class Model {
     return { acked, unknown, unread: this.inbox(by).length }
   }
 
-  /** Expires what is due. Answers how many deliveries that were. */
+  /** Expires what is due, and deletes what has been over for long. Answers how many deliveries expired. */
   tick(): number {
     let expired = 0
     for (const { command, sentAt, deliveries } of this.messages) {
@@ -106,7 +110,18 @@ export class Model {
         expired++
       }
     }
+    this.#keep()
     return expired
+  }
+
+  /** Texts go 30 days after the last recipient has read them, what is left of them after a year. */
+  #keep(): void {
+    for (const message of [...this.messages]) {
+      const stored = [...message.deliveries.values()].filter(({ status }) => status !== 'refused')
+      const overForDays = (this.now - Math.max(...stored.map(({ endedAt }) => endedAt ?? Infinity))) / dayMs
+      if (overForDays >= 365) this.messages.splice(this.messages.indexOf(message), 1)
+      else if (overForDays >= 30) message.textDeletedAt ??= this.now
+    }
   }
 
   /** What `member` has not read, oldest first. */

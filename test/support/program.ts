@@ -21,6 +21,8 @@ export interface RunOptions {
   env?: Record<string, string>
   input?: string
   node?: string
+  /** Arguments of `node` in front of the program, where it is something that starts Node. */
+  before?: string[]
   cwd?: string
 }
 
@@ -30,8 +32,11 @@ export function cleanEnv(env: Record<string, string> = {}): Record<string, strin
 }
 
 /** Runs one command of the program to its end. */
-export async function run(args: string[], { env, input = '', node = machineNode, cwd }: RunOptions = {}): Promise<Ran> {
-  const child = spawn(node, [program, ...args], { env: cleanEnv(env), cwd })
+export async function run(
+  args: string[],
+  { env, input = '', node = machineNode, before = [], cwd }: RunOptions = {},
+): Promise<Ran> {
+  const child = spawn(node, [...before, program, ...args], { env: cleanEnv(env), cwd })
   child.stdin.end(input)
   const [stdout, stderr, [code]] = await Promise.all([
     collect(child, 'stdout'),

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Command, Outcome, ResultOf } from '../../src/hub/state/commands.ts'
@@ -6,15 +7,19 @@ import { State } from '../../src/hub/state/state.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 import { hashJoinCode } from '../../src/protocol/join-code.ts'
 import type { MemberKind } from '../../src/protocol/messages.ts'
+import { hashToken, mintToken, parseToken } from '../../src/protocol/token.ts'
 import { tempDir } from './temp.ts'
 
 /** A state of the running test's own, to which commands are applied one at a time, without a journal. */
 export class TestState {
-  readonly state = new State(join(tempDir('state'), 'hub.db'))
+  readonly state: State
   /** The time of the next entry, ms since 1970. */
   time = Date.parse('2026-01-01T00:00:00.000Z')
 
-  constructor() {
+  /** In `dir`, or in a directory of the running test. */
+  constructor(dir = tempDir('state')) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    this.state = new State(join(dir, 'hub.db'))
     onTestFinished(() => this.state.close())
   }
 
@@ -24,6 +29,16 @@ export class TestState {
       throw error
     })
     return outcome as Outcome<C>
+  }
+
+  /** Applies many in one transaction. */
+  doAtOnce(commands: Command[]): void {
+    const { seq } = this.state.position
+    const entries = commands.map((command, index) => ({ seq: seq + 1 + index, time: this.time, command }))
+    const outcomes = this.state.applyBatch(entries, (_, error) => {
+      throw error
+    })
+    if (outcomes.some(({ ok }) => !ok)) throw new Error('A command was refused.')
   }
 
   /** Applies what must not be refused. */
@@ -40,10 +55,25 @@ export class TestState {
     return memberByName(this.state.db, name)!.id
   }
 
+  /** Makes a machine that has joined, and answers its id and token. */
+  joined(name: string): { id: number; token: string } {
+    const id = this.member(name)
+    const token = mintToken('machine')
+    this.do({
+      type: 'member.join',
+      name,
+      codeHash: hashJoinCode(`code of ${name}`).toString('base64'),
+      tokenId: parseToken(token)!.id,
+      tokenHash: hashToken(token).toString('base64'),
+      role: 'machine',
+    })
+    return { id, token }
+  }
+
   /** Stores a message and answers its id. */
-  send(by: number, to: string | string[], expiresInS?: number): string {
+  send(by: number, to: string | string[], expiresInS?: number, body = 'hello'): string {
     const id = newMessageId()
-    this.do({ type: 'message.send', id, by, to: [to].flat(), body: 'hello', expiresInS })
+    this.do({ type: 'message.send', id, by, to: [to].flat(), body, expiresInS })
     return id
   }
 }

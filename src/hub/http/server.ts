@@ -14,6 +14,7 @@ import { hostHeader } from '../../protocol/host-header.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
+import type { Backups } from '../keeping/backups.ts'
 import type { Seen, Watch } from '../seeing/watch.ts'
 import {
   deleteAlias,
@@ -35,6 +36,7 @@ import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness } from './health.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, join, joinScript } from './join.ts'
+import { getSettings, makeBackup, putSettings } from './keeping.ts'
 import { Limits } from './limits.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
@@ -73,6 +75,7 @@ export interface ServerOptions {
   clientFile: string
   /** What counts and notes down the answers. */
   watch: Watch
+  backups: Backups
 }
 
 /**
@@ -80,7 +83,7 @@ export interface ServerOptions {
  * address, headers, token, limits, role, JSON, schema.
  */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { hub, log, hosts, door, clientFile: clientPath, watch } = options
+  const { hub, log, hosts, door, clientFile: clientPath, watch, backups } = options
   const network = new Network(door)
   const limits = new Limits(door.limits)
   const places = new Places({ onShared: watch.sharedToken })
@@ -154,6 +157,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     putGroup,
     deleteGroup,
     importOrganization,
+    getSettings,
+    putSettings,
+    makeBackup: makeBackup(backups),
     ...seeing(watch),
   }
   const identities = new Identities(hub)

@@ -23,8 +23,11 @@ export class Metrics {
   #entries = 0
   #failedLogins = 0
   #storageErrors = 0
+  readonly #backups = { good: 0, failed: 0, isLastGood: true }
   #openStreams = 0
   #loopBrakes = 0
+  /** Where the newest backup is asked for: when it was made, in ms since 1970, and how large it is. */
+  backups: { readonly newest: { time: number; bytes: number } | undefined } | undefined
   readonly #commitSeconds: Histogram
   readonly #commitEntries: Histogram
 
@@ -86,6 +89,11 @@ export class Metrics {
     this.#loopBrakes++
   }
 
+  backupMade(isGood: boolean): void {
+    this.#backups[isGood ? 'good' : 'failed']++
+    this.#backups.isLastGood = isGood
+  }
+
   streamOpened(): void {
     this.#openStreams++
   }
@@ -99,6 +107,7 @@ export class Metrics {
     const now = new Registry()
     this.#counters(now, auditUnwritten)
     membersNow(now, hub)
+    this.#backupsNow(now)
     this.#processNow(now)
     return (await Promise.all([this.#registry.metrics(), now.metrics()])).join('\n')
   }
@@ -129,6 +138,18 @@ export class Metrics {
     }
     gauge(now, 'claude_net_open_streams', 'Open event streams.').set(this.#openStreams)
     gauge(now, 'claude_net_build_info', 'The running version; always 1.', ['version']).set({ version }, 1)
+  }
+
+  #backupsNow(now: Registry): void {
+    const made = counter(now, 'claude_net_backups_total', 'Backups by result.', ['result'])
+    for (const result of ['good', 'failed'] as const) made.inc({ result }, this.#backups[result])
+    const isGood = gauge(now, 'claude_net_backup_last_result', 'Whether the last try was good: 1, or 0 when it failed.')
+    isGood.set(this.#backups.isLastGood ? 1 : 0)
+    const newest = this.backups?.newest
+    if (!newest) return
+    const age = Math.max(0, Date.now() - newest.time) / 1000
+    gauge(now, 'claude_net_backup_age_seconds', 'Age of the newest backup; missing while there is none.').set(age)
+    gauge(now, 'claude_net_backup_size_bytes', 'Size of the newest backup.').set(newest.bytes)
   }
 
   #processNow(now: Registry): void {

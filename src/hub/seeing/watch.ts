@@ -24,10 +24,10 @@ export interface Seen {
 }
 
 /** Routes for the admin that only look; reading who did what would hide it behind its own lines. */
-const looks: ReadonlySet<RouteName> = new Set(['listMembers', 'listGroups', 'listAudit'])
+const looks: ReadonlySet<RouteName> = new Set(['listMembers', 'listGroups', 'listAudit', 'getSettings'])
 
-/** Fields of a request that hold names, as far as they say what a change was made with. */
-const details = ['to', 'member', 'owner', 'kind', 'members'] as const
+/** Fields of a request that hold names or numbers, as far as they say what a change was made with. */
+const details = ['to', 'member', 'owner', 'kind', 'members', 'keepTextDays'] as const
 
 const names = new Map((Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name]))
 
@@ -120,6 +120,7 @@ function detailOf(body: Record<string, unknown>): string | null {
   const parts = details.flatMap(field => {
     const value = body[field]
     if (field === 'owner' && value === null) return ['owner=nobody']
+    if (Number.isSafeInteger(value)) return [`${field}=${value}`]
     const names = (Array.isArray(value) ? value.slice(0, 20) : [value]).map(nameIn).filter(name => name !== null)
     return names.length > 0 ? [`${field}=${names.join(',')}`] : []
   })

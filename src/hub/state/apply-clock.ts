@@ -1,5 +1,6 @@
 import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome } from './commands.ts'
 import type { Database } from './database.ts'
+import { deleteWhatIsOver } from './retention.ts'
 import { settleUnread } from './unread.ts'
 
 type Tick = CommandOf<'clock.tick'>
@@ -8,8 +9,8 @@ type Tick = CommandOf<'clock.tick'>
 export const maxExpiredPerTick = 500
 
 /**
- * Ends what is due by the entry's time: unread deliveries whose sender set an end, and tokens that were replaced. Answers how
- * many deliveries that were, and whether messages may be left that are due too.
+ * Ends what is due by the entry's time: unread deliveries whose sender set an end, tokens that were replaced, and what is kept of
+ * messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
  */
 export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tick> {
   const due = db.all<{ seq: number; sender: number; outcome: string }>(
@@ -37,6 +38,7 @@ export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tic
       expired++
     }
   }
+  deleteWhatIsOver(db, time)
   const ended = db.all<{ id: string }>('select id from token where ends_at <= ? order by id', time)
   if (ended.length > 0) db.run('delete from token where ends_at <= ?', time)
   return done<Tick>(

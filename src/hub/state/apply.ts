@@ -7,6 +7,7 @@ import { applySend } from './apply-messages.ts'
 import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './apply-names.ts'
 import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './apply-people.ts'
 import { applyPolicy } from './apply-policy.ts'
+import { applySettings } from './apply-settings.ts'
 import type { Command, Entry, Outcome } from './commands.ts'
 import type { Database } from './database.ts'
 
@@ -54,6 +55,8 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyImport(db, { seq, time, command })
     case 'admin.token':
       return applyAdminToken(db, { seq, time, command })
+    case 'settings.set':
+      return applySettings(db, { seq, time, command })
     case 'clock.tick':
       return applyTick(db, { seq, time, command })
     default:

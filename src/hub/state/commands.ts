@@ -67,6 +67,7 @@ export type Command =
     }
   | { type: 'member.join'; name: string; codeHash: string; tokenId: string; tokenHash: string; role: Role }
   | { type: 'admin.token'; tokenId: string; tokenHash: string }
+  | { type: 'settings.set'; keepTextDays?: number }
   | { type: 'clock.tick' }
 
 export type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>
@@ -125,6 +126,7 @@ export interface Results {
   'group.remove': { group: string }
   'organization.import': { added: string[] }
   'admin.token': Record<string, never>
+  'settings.set': { keepTextDays: number }
   'clock.tick': { expired: number; more: boolean }
 }
 

@@ -80,6 +80,18 @@ export class Database implements Disposable {
     }
   }
 
+  /**
+   * Leaves the database file alone until the answered function is called: commits go to the write-ahead log, which starts empty
+   * and only grows, so that another process can copy the two.
+   */
+  holdCheckpoints(): () => void {
+    this.#sqlite.exec('pragma wal_checkpoint(truncate)')
+    this.#sqlite.exec('pragma wal_autocheckpoint = 0')
+    return () => {
+      if (this.#sqlite.isOpen) this.#sqlite.exec(`pragma wal_autocheckpoint = ${checkpointPages}`)
+    }
+  }
+
   /** Moves the write-ahead log into the database and closes it, so that one file holds everything. */
   close(): void {
     if (!this.#sqlite.isOpen) return

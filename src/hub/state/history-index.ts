@@ -21,7 +21,8 @@ export function indexSome(db: Database): boolean {
       last.seq,
     )
     db.run(
-      'insert into message_words (rowid, body) select seq, body from message where seq > ? and seq <= ?',
+      `insert into message_words (rowid, body) select seq, body from message
+       where seq > ? and seq <= ? and text_deleted_at is null`,
       done,
       last.seq,
     )

@@ -8,7 +8,7 @@ import { timestamp } from './timestamp.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
 export const messageColumns = `m.id, m.seq, s.name as sender, iif(s.id = ${hubItself}, 'hub', s.kind) as sender_kind, m.named,
-  m.sent_at, m.reply_to, m.intent, m.expires_at, m.body, m.hash`
+  m.sent_at, m.reply_to, m.intent, m.expires_at, m.body, m.hash, m.text_deleted_at`
 
 export interface MessageRow extends StoredContent {
   id: string
@@ -16,6 +16,7 @@ export interface MessageRow extends StoredContent {
   sender: string
   sender_kind: SenderKind
   intent: Intent
+  text_deleted_at: number | null
 }
 
 /** What is shown instead of a text that is not what was sent. */
@@ -97,5 +98,6 @@ export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'he
     intent: row.intent,
     ...(row.expires_at && { expiresAt: timestamp(row.expires_at) }),
     body: row.body,
+    ...(row.text_deleted_at && { textDeletedAt: timestamp(row.text_deleted_at) }),
   }
 }

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
 import { apply } from './apply.ts'
+import { backupBeforeUpgrade } from './backup-before-upgrade.ts'
+import { backupFolder } from './backup-names.ts'
 import type { Effects, Entry, Outcome } from './commands.ts'
 import { Database, sqliteCode } from './database.ts'
 import { InboxIndex } from './inbox-index.ts'
@@ -17,16 +20,22 @@ export class State implements Disposable {
   readonly #inboxes: InboxIndex
   #position: Position
 
-  /** Opens `path`, making and migrating it as needed. A new file starts a new epoch. */
+  /** Opens `path`, making it as needed, or upgrading it after a backup beside it. A new file starts a new epoch. */
   constructor(path: string) {
     this.db = new Database(path)
-    migrate(this.db)
-    this.db.run(
-      'insert or ignore into position (only_row, epoch, seq, time) values (1, ?, 0, 0)',
-      randomBytes(8).toString('hex'),
-    )
-    this.#position = this.db.get<Position>('select epoch, seq from position')!
-    this.#inboxes = new InboxIndex(this.db)
+    try {
+      const backupDir = join(dirname(path), backupFolder)
+      migrate(this.db, {
+        backupDir,
+        backup: schema => backupBeforeUpgrade(this.db, backupDir, schema, Date.now()),
+      })
+      this.db.run('insert or ignore into position (only_row, epoch, seq, time) values (1, ?, 0, 0)', newEpoch())
+      this.#position = this.db.get<Position>('select epoch, seq from position')!
+      this.#inboxes = new InboxIndex(this.db)
+    } catch (error) {
+      this.db.close()
+      throw error
+    }
   }
 
   get position(): Position {
@@ -83,6 +92,11 @@ export class State implements Disposable {
       return { ok: false, refusal }
     }
   }
+}
+
+/** A name for a history that goes another way from here: cursors of the one before start anew. */
+export function newEpoch(): string {
+  return randomBytes(8).toString('hex')
 }
 
 /** No effects, for a refusal. */

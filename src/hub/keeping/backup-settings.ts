@@ -1,0 +1,24 @@
+import * as z from 'zod'
+
+/** The field `backup` of hub.json. Null: no backups by the clock; one that is asked for goes by the defaults. */
+export const BackupField = z
+  .strictObject({
+    /** Hours between two backups. */
+    everyHours: z.number().positive().max(168).default(1),
+    /** How many of the newest stay. */
+    keepNewest: z.number().int().min(1).default(24),
+    /** Of how many days the last one stays. */
+    keepDays: z.number().int().min(0).default(7),
+    /** Where they are; `backups` in the data directory unless it is said. */
+    dir: z.string().min(1).optional(),
+  })
+  .nullable()
+  .prefault({})
+
+/** As a hub goes by it: `everyHours` is null for never by itself, `dir` is absolute. */
+export interface BackupSettings {
+  everyHours: number | null
+  keepNewest: number
+  keepDays: number
+  dir: string
+}

@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { syncDirectory } from '../../disk/replace-file.ts'
+import { BackupReport } from '../../protocol/backup.ts'
+import { ClaudeNetError, ErrorBody } from '../../protocol/errors.ts'
+import type { Hub } from '../hub.ts'
+import { backupName, removeUnfinished, unfinished } from '../state/backup-names.ts'
+import type { BackupSettings } from './backup-settings.ts'
+import { backupsIn, rotate } from './rotation.ts'
+
+/** The shortest time between the start of a hub and a backup by the clock, and between a failure and the next try, in ms. */
+const restMs = 60_000
+
+/** How long copying may take, in ms: so long the write-ahead log grows. Checking what was copied may take as long as it takes. */
+const copyLimitMs = 600_000
+
+/** What came of one backup, good or not. */
+export type Made = { ms: number } & ({ report: BackupReport; error?: undefined } | { report?: undefined; error: Error })
+
+export interface BackupsOptions {
+  hub: Hub
+  /** The database of `hub`. */
+  source: string
+  settings: BackupSettings
+  /** The program whose `copy-store` does the work, in a process of its own. */
+  program: string
+  /** Hears of each backup, also of those that failed. */
+  onMade: (made: Made) => void
+}
+
+/**
+ * Backups of a running hub: by the clock, and when somebody asks. The hub itself only holds its checkpoints while another process
+ * copies its files, then reads and checks all of the copy; it stores and answers as ever meanwhile.
+ */
+export class Backups implements AsyncDisposable {
+  readonly #options: BackupsOptions
+  readonly #closing = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #underWay: Promise<BackupReport> | undefined
+
+  constructor(options: BackupsOptions) {
+    this.#options = options
+    removeUnfinished(options.settings.dir)
+    const { everyHours, dir } = options.settings
+    if (everyHours === null) return
+    const [newest] = backupsIn(dir)
+    const age = newest ? Date.now() - newest.time : Infinity
+    const everyMs = everyHours * 3_600_000
+    // A newest one that is from the future says nothing: the clock was set back.
+    this.#schedule(age < 0 ? everyMs : Math.max(everyMs - age, Math.min(restMs, everyMs)))
+  }
+
+  /** The newest backup there is: when it was made (ms since 1970), and its bytes. */
+  get newest(): { time: number; bytes: number } | undefined {
+    const { dir } = this.#options.settings
+    const [newest] = backupsIn(dir)
+    return newest && { time: newest.time, bytes: statSync(join(dir, newest.name)).size }
+  }
+
+  /** Makes a backup, or joins the one that is under way. Throws when the copy could not be made or is not good. */
+  make(): Promise<BackupReport> {
+    this.#underWay ??= this.#make().finally(() => (this.#underWay = undefined))
+    return this.#underWay
+  }
+
+  /** Breaks off what is under way. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#closing.abort()
+    await this.#underWay?.catch(() => {})
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #schedule(ms: number): void {
+    this.#timer = setTimeout(async () => {
+      const everyMs = this.#options.settings.everyHours! * 3_600_000
+      const next = await this.make().then(
+        () => everyMs,
+        () => Math.min(restMs, everyMs),
+      )
+      if (!this.#closing.signal.aborted) this.#schedule(next)
+    }, ms).unref()
+  }
+
+  async #make(): Promise<BackupReport> {
+    const { onMade, settings } = this.#options
+    const startedAt = performance.now()
+    const ms = () => performance.now() - startedAt
+    try {
+      const report = await this.#makeUnheard()
+      onMade({ ms: ms(), report })
+      rotate(settings.dir, settings)
+      return report
+    } catch (error) {
+      const told = this.#closing.signal.aborted ? stopping() : failed(error as Error)
+      onMade({ ms: ms(), error: told })
+      throw told
+    }
+  }
+
+  async #makeUnheard(): Promise<BackupReport> {
+    const { hub, settings } = this.#options
+    this.#closing.signal.throwIfAborted()
+    mkdirSync(settings.dir, { recursive: true, mode: 0o700 })
+    const path = join(settings.dir, backupName(Date.now()))
+    const part = path + unfinished
+    try {
+      const before = hub.state.position
+      const report = await this.#copy(part)
+      if (report.epoch !== before.epoch || report.seq < before.seq) {
+        throw new Error(`the copy ends at ${report.epoch}:${report.seq}, the hub was at ${before.epoch}:${before.seq}`)
+      }
+      renameSync(part, path)
+      syncDirectory(settings.dir)
+      return { ...report, file: path }
+    } finally {
+      removeUnfinished(settings.dir)
+    }
+  }
+
+  async #copy(part: string): Promise<BackupReport> {
+    const { hub, source, program } = this.#options
+    // Made here, so that it is nobody else's to read from the start.
+    closeSync(openSync(part, 'w', 0o600))
+    const resume = hub.state.db.holdCheckpoints()
+    try {
+      const child = spawn(process.execPath, [program, 'copy-store', source, part], {
+        stdio: 'pipe',
+        signal: this.#closing.signal,
+        killSignal: 'SIGKILL',
+      })
+      const tooLate = setTimeout(() => child.kill('SIGKILL'), copyLimitMs)
+      return await outcomeOf(child, () => {
+        clearTimeout(tooLate)
+        resume()
+      }).finally(() => clearTimeout(tooLate))
+    } finally {
+      resume()
+    }
+  }
+}
+
+/** What the copying process reports. Its output: a line when the files are copied, then one with the report, or an error. */
+async function outcomeOf(child: ChildProcess, onCopied: () => void): Promise<BackupReport> {
+  const ended = once(child, 'close')
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  const lines: string[] = []
+  createInterface(child.stdout!).on('line', line => {
+    if (lines.push(line) === 1) onCopied()
+  })
+  let wrong = ''
+  child.stderr!.setEncoding('utf8').on('data', text => (wrong += text))
+  const [status, signal] = (await ended) as [number | null, string | null]
+  const report = lines[1] === undefined ? undefined : BackupReport.safeParse(JSON.parse(lines[1]))
+  if (status === 0 && report?.success) return report.data
+  throw errorIn(wrong) ?? new Error(`the copying process ended with ${signal ?? status}: ${wrong.slice(0, 500)}`)
+}
+
+function errorIn(text: string): Error | undefined {
+  try {
+    return ClaudeNetError.fromBody(ErrorBody.parse(JSON.parse(text)))
+  } catch {
+    return undefined
+  }
+}
+
+function failed(error: Error): ClaudeNetError {
+  return new ClaudeNetError('internal', `The backup failed: ${error.message}`, 'Earlier backups are as they were.')
+}
+
+function stopping(): ClaudeNetError {
+  return new ClaudeNetError('unavailable', 'The backup was broken off: the hub is stopping.', 'Try again in a moment.')
+}

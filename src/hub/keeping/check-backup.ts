@@ -1,0 +1,118 @@
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
+import type { BackupReport } from '../../protocol/backup.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { isIntact, type StoredContent } from '../state/content-hash.ts'
+import { newestSchema } from '../state/migrate.ts'
+import { timestamp } from '../state/timestamp.ts'
+import { fingerprintOf, type Shape, shapeOf } from './fingerprint.ts'
+
+/** The schema since which texts are deleted after some time. */
+const deletingSchema = 7
+
+/**
+ * Reads all of a backup: whether SQLite finds it sound, every text has the content hash that was stored with it, and the counts
+ * agree. Writes nothing. Throws `invalid`, saying what is wrong with the file, which it calls `file`.
+ */
+export function checkBackup(path: string, file = path): BackupReport {
+  return withBackup(path, file, db => {
+    const { schema } = get<{ schema: number }>(db, 'select user_version as schema from pragma_user_version')
+    const isHub = get<{ n: number }>(
+      db,
+      `select count(*) as n from sqlite_schema where name in ('position', 'delivery')`,
+    )
+    if (isHub.n !== 2) throw wrong(file, 'it is no store of a hub')
+    if (schema > newestSchema)
+      throw wrong(file, `it has schema ${schema} and this program knows ${newestSchema} at most; use the newer program`)
+    const sound = get<{ quick_check: string }>(db, 'pragma quick_check').quick_check
+    if (sound !== 'ok') throw wrong(file, `SQLite finds it damaged (${sound})`)
+    expectTexts(db, file, schema)
+    expectCounts(db, file)
+    const { epoch, seq, time } = get<{ epoch: string; seq: number; time: number }>(db, 'select * from position')
+    return {
+      file: resolve(file),
+      bytes: statSync(path).size,
+      schema,
+      epoch,
+      seq,
+      lastChangeAt: timestamp(time),
+      members: count(db, schema >= 2 ? 'member where deleted_at is null' : 'member'),
+      messages: count(db, 'message'),
+      unread: count(db, 'delivery where acked_at is null and expired_at is null'),
+      fingerprint: fingerprintOf(db, shapeOf(db)),
+    }
+  })
+}
+
+/** The tables and columns that a backup has. */
+export function shapeOfBackup(file: string): Shape {
+  return withBackup(file, file, shapeOf)
+}
+
+/** The fingerprint of a closed store, as far as another one's shape goes. */
+export function fingerprintAs(file: string, shape: Shape): string {
+  return withBackup(file, file, db => fingerprintOf(db, shape))
+}
+
+/** Throws unless `file` exists and is whole by itself: the store of a running or killed hub has a log beside it. */
+export function expectOneFile(file: string): void {
+  if (!existsSync(file))
+    throw new ClaudeNetError('not_found', `There is no file ${file}.`, 'Name a backup: DIR/backups has them.')
+  if (existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0)
+    throw wrong(file, `${file}-wal is beside it: it is the store of a hub, or a raw copy of one`)
+}
+
+/** Opens one file that nobody writes to. Errors of SQLite are told as what is wrong with the file. */
+function withBackup<T>(path: string, file: string, read: (db: DatabaseSync) => T): T {
+  expectOneFile(path)
+  // Immutable: nothing is locked, and no file is made beside it.
+  const url = pathToFileURL(resolve(path))
+  url.search = 'immutable=1'
+  try {
+    using db = new DatabaseSync(url, { readOnly: true })
+    return read(db)
+  } catch (error) {
+    if (error instanceof ClaudeNetError) throw error
+    throw wrong(file, `SQLite says: ${(error as Error).message}`)
+  }
+}
+
+type MessageRow = StoredContent & { seq: number }
+
+function expectTexts(db: DatabaseSync, file: string, schema: number): void {
+  const withText = schema >= deletingSchema ? 'where text_deleted_at is null' : ''
+  const messages = db.prepare(
+    `select seq, named, sent_at, reply_to, intent, expires_at, body, hash from message ${withText}`,
+  )
+  for (const row of messages.iterate() as Iterable<unknown> as Iterable<MessageRow>) {
+    if (!isIntact(row)) throw wrong(file, `message ${row.seq} is not what was sent: its content hash differs`)
+  }
+}
+
+function expectCounts(db: DatabaseSync, file: string): void {
+  const miscounted = db
+    .prepare(
+      `select name from member where unread <> (select count(*) from delivery d
+       where d.recipient = member.id and d.acked_at is null and d.expired_at is null)`,
+    )
+    .get() as { name: string } | undefined
+  if (miscounted) throw wrong(file, `the inbox of ${miscounted.name} does not have as many messages as it should`)
+  const orphans = count(db, 'delivery where seq not in (select seq from message)')
+  if (orphans > 0) throw wrong(file, `${orphans} deliveries are without their message`)
+  const beyond = count(db, 'message where seq > (select seq from position)')
+  if (beyond > 0) throw wrong(file, `${beyond} messages are newer than its history`)
+}
+
+function count(db: DatabaseSync, from: string): number {
+  return get<{ n: number }>(db, `select count(*) as n from ${from}`).n
+}
+
+function get<Row>(db: DatabaseSync, sql: string): Row {
+  return db.prepare(sql).get() as Row
+}
+
+function wrong(file: string, what: string): ClaudeNetError {
+  return new ClaudeNetError('invalid', `${file} is no good backup: ${what}.`, 'Use another one.')
+}

@@ -1,0 +1,25 @@
+import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { syncFile } from '../../disk/replace-file.ts'
+import type { BackupReport } from '../../protocol/backup.ts'
+import { checkBackup } from './check-backup.ts'
+
+/**
+ * Copies the store of a running hub, in a process other than the hub's: closing the file there would give back the hub's own
+ * locks on it. The hub holds its checkpoints until `onCopied`, so the database is as it was and the log only grows; what the log
+ * has at its end, if it is cut in the middle of a commit, SQLite leaves out. Then it makes one file of the two, reads all of
+ * it, and syncs it.
+ */
+export function copyStore(from: string, to: string, onCopied: () => void): BackupReport {
+  copyFileSync(from, to)
+  if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${to}-wal`)
+  onCopied()
+  {
+    using db = new DatabaseSync(to)
+    db.exec('pragma journal_mode = delete')
+  }
+  for (const suffix of ['-wal', '-shm']) rmSync(to + suffix, { force: true })
+  const report = checkBackup(to)
+  syncFile(to)
+  return report
+}

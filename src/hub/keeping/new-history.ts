@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { newEpoch } from '../state/state.ts'
+
+/** What a restore takes over from the store that it replaces. */
+export interface Carried {
+  /** `replaced`: tokens are as they were at last, revoked ones stay revoked. `backup`: all that counted then count again. */
+  tokens: 'replaced' | 'backup'
+  /** Members of the replaced store whom the backup does not know. */
+  gone: string[]
+  /** Members who had been deleted since the backup, and are there again, without a token. */
+  back: string[]
+}
+
+/**
+ * Makes a restored store ready to go on from: with an epoch of its own, so that cursors of the history that went another way start
+ * anew; without join codes, which may have been used since; and with the tokens of the store that it replaces, where that can
+ * be read and is of the same hub.
+ */
+export function startNewHistory(path: string, replacedPath: string): Carried {
+  const replaced = readReplaced(replacedPath)
+  using db = new DatabaseSync(path)
+  db.exec('pragma journal_mode = delete; pragma synchronous = full; begin immediate')
+  db.prepare('update position set epoch = ?').run(newEpoch())
+  db.exec('delete from invite')
+  const carried = replaced && carryOver(db, replaced)
+  db.exec('commit')
+  return carried ?? { tokens: 'backup', gone: [], back: [] }
+}
+
+type Row = Record<string, SQLInputValue>
+
+interface Replaced {
+  members: Row[]
+  tokens: Row[]
+}
+
+/** Members and tokens of the store in place; undefined when there is none that can be read. */
+function readReplaced(path: string): Replaced | undefined {
+  if (!existsSync(path)) return undefined
+  try {
+    using db = new DatabaseSync(path)
+    return {
+      members: rows(db, 'select * from member where id > 0 order by name'),
+      tokens: rows(db, 'select * from token order by id'),
+    }
+  } catch {
+    // Damaged, it may be: that is what backups are for.
+    return undefined
+  }
+}
+
+function carryOver(db: DatabaseSync, replaced: Replaced): Carried | undefined {
+  const restored = new Map(rows(db, 'select * from member').map(row => [row.id, row]))
+  /** The same row of the same hub's history, and not another that got its number after an earlier restore. */
+  const same = (row: Row) => {
+    const here = restored.get(row.id!)
+    return here?.created_at === row.created_at && here?.kind === row.kind ? here : undefined
+  }
+  const known = new Set(replaced.members.filter(same).map(({ id }) => id!))
+  if (known.size === 0) return undefined
+  const isKnown = ({ member }: Row) => member === null || known.has(member!)
+  for (const { id } of rows(db, 'select * from token').filter(isKnown)) {
+    db.prepare('delete from token where id = ?').run(id!)
+  }
+  const columns = rows(db, `select name from pragma_table_info('token')`).map(({ name }) => String(name))
+  const insert = db.prepare(`insert into token (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`)
+  for (const token of replaced.tokens.filter(isKnown)) insert.run(...columns.map(column => token[column] ?? null))
+  const live = replaced.members.filter(({ deleted_at }) => !deleted_at)
+  const deleted = replaced.members.filter(({ deleted_at }) => deleted_at)
+  return {
+    tokens: 'replaced',
+    gone: live.filter(row => !same(row)).map(({ name }) => String(name)),
+    back: deleted.flatMap(row => {
+      const here = same(row)
+      return here && !here.deleted_at ? [String(here.name)] : []
+    }),
+  }
+}
+
+function rows(db: DatabaseSync, sql: string): Row[] {
+  return db.prepare(sql).all() as Row[]
+}

@@ -1,0 +1,279 @@
+import { execFile } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { describe, expect, test, vi } from 'vitest'
+import { checkBackup } from '../src/hub/keeping/check-backup.ts'
+import { superfluous } from '../src/hub/keeping/rotation.ts'
+import { api } from '../src/protocol/api.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { replaceBytes } from './support/damage.ts'
+import { startHub, type TestHub } from './support/hub.ts'
+import { cleanEnv, hubNode, run } from './support/program.ts'
+import { raw } from './support/raw.ts'
+import { tempDir } from './support/temp.ts'
+import { TestState } from './support/test-state.ts'
+import { until } from './support/until.ts'
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 120_000 })
+
+/** A command on the hub's host. */
+function admin(hub: TestHub, ...args: string[]) {
+  return run([...args, '--data', hub.dataDir], { node: hubNode })
+}
+
+function backupsOf(hub: TestHub): string[] {
+  const dir = join(hub.dataDir, 'backups')
+  return existsSync(dir) ? readdirSync(dir).sort() : []
+}
+
+/** Messages with long texts, so that copying them takes a while. */
+function manyMessages(dataDir: string, count: number): void {
+  const made = new TestState(dataDir)
+  const [ana] = [made.member('ana'), made.member('ben')]
+  const body = 'long enough to take up room '.repeat(200)
+  for (let left = count; left > 0; left -= 500) {
+    const sends = Array.from({ length: Math.min(500, left) }, () => ({
+      type: 'message.send' as const,
+      id: newMessageId(),
+      by: ana,
+      to: ['ben'],
+      body,
+    }))
+    made.doAtOnce(sends)
+  }
+  made.state.close()
+}
+
+test('a backup of a running hub has every message that was answered before, and is its admin’s alone', async () => {
+  const hub = await startHub()
+  const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
+  for (const body of ['one', 'two', 'three']) await alpha.client.call(api.sendMessage, { body: { to: 'beta', body } })
+  const { stdout, code } = await admin(hub, 'backup', '--json')
+  expect(code).toBe(0)
+  const report = JSON.parse(stdout)
+  expect(report).toMatchObject({ members: 2, messages: 3, unread: 3 })
+  expect(backupsOf(hub).map(name => join(hub.dataDir, 'backups', name))).toEqual([report.file])
+  expect(statSync(report.file).mode & 0o777).toBe(0o600)
+  expect(statSync(join(hub.dataDir, 'backups')).mode & 0o777).toBe(0o700)
+  expect(checkBackup(report.file)).toEqual(report)
+})
+
+test('backups made while senders send are good, each with at least what was answered before it', async () => {
+  const hub = await startHub()
+  const senders = await Promise.all(['s1', 's2', 's3', 's4'].map(name => hub.join(name)))
+  await Promise.all(Array.from({ length: 10 }, (_, n) => hub.join(`r${n}`)))
+  const enough = new AbortController()
+  let answered = 0
+  const traffic = Promise.all(
+    senders.map(async ({ client }, index) => {
+      for (let n = index; !enough.signal.aborted; n++) {
+        await client.call(api.sendMessage, { body: { to: `r${n % 10}`, body: `message ${n}` } })
+        answered++
+      }
+    }),
+  )
+  await until('messages flow', () => answered > 100)
+  const fast = hub.client(hub.adminToken, 60_000)
+  for (let n = 0; n < 2; n++) {
+    const before = answered
+    const report = await fast.call(api.makeBackup)
+    expect(report.messages).toBeGreaterThanOrEqual(before)
+    // Sends went on meanwhile: the hub did not stop for its backup.
+    expect(answered).toBeGreaterThan(before)
+    expect(checkBackup(report.file)).toEqual(report)
+  }
+  enough.abort()
+  await traffic
+})
+
+test('who asks while a backup is under way gets that one', async () => {
+  const hub = await startHub()
+  const client = hub.client(hub.adminToken, 60_000)
+  const reports = await Promise.all([1, 2, 3].map(() => client.call(api.makeBackup)))
+  expect(new Set(reports.map(({ file }) => file)).size).toBe(1)
+  expect(backupsOf(hub)).toHaveLength(1)
+})
+
+test('a backup takes nothing from the hub’s own lock on its store', async () => {
+  const hub = await startHub()
+  const open = `new (require('node:sqlite').DatabaseSync)(process.argv[1], { timeout: 0 }).exec('select * from position')`
+  const other = () =>
+    promisify(execFile)(hubNode, ['-e', open, join(hub.dataDir, 'hub.db')], { env: cleanEnv() }).then(
+      () => 'opened',
+      ({ stderr }) => (/database is locked/.test(stderr) ? 'locked' : stderr),
+    )
+  expect(await other()).toBe('locked')
+  expect((await admin(hub, 'backup')).code).toBe(0)
+  expect(await other()).toBe('locked')
+})
+
+test('a hub killed at any moment of a backup leaves no half of one, goes on, and clears up', async () => {
+  const dataDir = join(tempDir('backup'), 'data')
+  manyMessages(dataDir, 4000)
+  const hub = await startHub({ dataDir })
+  for (let round = 0; round < 3; round++) {
+    const client = hub.client(hub.adminToken, 60_000)
+    const asked = client.call(api.makeBackup).catch(() => {})
+    // The copying process needs some 300 ms to start; then it copies, checks, syncs, and the hub renames.
+    await until('the backup has begun', () => backupsOf(hub).some(name => name.endsWith('.part')))
+    await delay(round * 200)
+    await hub.stop('SIGKILL')
+    await asked
+    for (const name of backupsOf(hub).filter(name => name.endsWith('.db'))) {
+      expect(checkBackup(join(hub.dataDir, 'backups', name))).toMatchObject({ messages: 4000 })
+    }
+    await hub.start()
+  }
+  // A copying process may outlive its hub for a moment; what it leaves, the next backup clears up.
+  await until(
+    'only whole backups are left',
+    async () => {
+      await hub.client(hub.adminToken, 60_000).call(api.makeBackup)
+      return backupsOf(hub).every(name => name.endsWith('.db'))
+    },
+    60_000,
+  )
+  const report = await hub.client(hub.adminToken, 60_000).call(api.makeBackup)
+  expect(checkBackup(report.file)).toMatchObject({ messages: 4000, members: 2 })
+})
+
+test('a hub that is told to stop during a backup stops, and leaves no half of one', async () => {
+  const dataDir = join(tempDir('backup'), 'data')
+  manyMessages(dataDir, 4000)
+  const hub = await startHub({ dataDir })
+  const asked = hub.client(hub.adminToken, 60_000).call(api.makeBackup)
+  const refused = expect(asked).rejects.toMatchObject({ code: 'unavailable' })
+  await until('the backup has begun', () => backupsOf(hub).length > 0)
+  expect(await hub.stop()).toBe(0)
+  await refused
+  expect(backupsOf(hub)).toEqual([])
+})
+
+test('by the clock there is one after the other, old ones go, and what else is in the directory stays', async () => {
+  const dir = join(tempDir('backup'), 'elsewhere')
+  mkdirSync(dir)
+  writeFileSync(join(dir, 'hub-mine.db'), '')
+  const hub = await startHub({ config: { backup: { everyHours: 0.0001, keepNewest: 2, keepDays: 0, dir } } })
+  const made = () => readdirSync(dir).filter(name => /^hub-20.*\.db$/.test(name))
+  const first = await until('there is a backup', () => made()[0], 30_000)
+  await until(
+    'the first is gone and two newer ones are there',
+    () => !made().includes(first) && made().length === 2,
+    30_000,
+  )
+  await hub.stop()
+  expect(readdirSync(dir)).toContain('hub-mine.db')
+  for (const name of made()) checkBackup(join(dir, name))
+})
+
+test('with null there is none by the clock, and one that is asked for all the same', async () => {
+  const hub = await startHub({ config: { backup: null } })
+  expect((await admin(hub, 'backup')).code).toBe(0)
+  expect(backupsOf(hub)).toHaveLength(1)
+})
+
+test('the newest stay, and of earlier days the last of each', () => {
+  const at = (text: string) => ({ name: text, time: Date.parse(text) })
+  const backups = [
+    '2026-11-22T15:00:00Z',
+    '2026-11-22T14:00:00Z',
+    '2026-11-22T13:00:00Z',
+    '2026-11-21T23:00:00Z',
+    '2026-11-21T22:00:00Z',
+    '2026-11-20T01:00:00Z',
+    '2026-11-19T23:00:00Z',
+  ].map(at)
+  const gone = superfluous(backups, { keepNewest: 2, keepDays: 3 }).map(({ name }) => name)
+  expect(gone).toEqual(['2026-11-22T13:00:00Z', '2026-11-21T22:00:00Z', '2026-11-19T23:00:00Z'])
+  expect(superfluous(backups, { keepNewest: 7, keepDays: 0 })).toEqual([])
+})
+
+test('a target gets a copy, in a file or a directory; nothing is overwritten', async () => {
+  const hub = await startHub()
+  const dir = tempDir('target')
+  const file = join(dir, 'mine.db')
+  expect(await admin(hub, 'backup', file)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`Backed up to ${file}\n`),
+  })
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  const before = readFileSync(file)
+  expect(await admin(hub, 'backup', file)).toMatchObject({ code: 1, stderr: expect.stringContaining('exists') })
+  expect(readFileSync(file).equals(before)).toBe(true)
+  expect((await admin(hub, 'backup', dir)).code).toBe(0)
+  expect(readdirSync(dir).sort()).toEqual([backupsOf(hub).at(-1), 'mine.db'].sort())
+  expect(await admin(hub, 'backup', join(dir, 'no/such'))).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('no directory'),
+  })
+  expect(await run(['backup', '--verify', file], { node: hubNode })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/is good\.\nIt holds 0 members and 0 messages, 0 unread/),
+  })
+})
+
+describe('a backup that was damaged is not called good', () => {
+  /** A closed store is one file, as a backup is. */
+  function made(): string {
+    const dir = tempDir('damaged')
+    const state = new TestState(dir)
+    const [alpha] = [state.member('alpha'), state.member('beta')]
+    state.send(alpha, 'beta', 60, 'the quick brown walrus')
+    state.state.close()
+    return join(dir, 'hub.db')
+  }
+  const damages: [string, (file: string) => void][] = [
+    ['one letter of a text', file => replaceBytes(file, 'walrus', 'walruz')],
+    ['a page of it', file => writeFileSync(file, readFileSync(file).fill(0, 8192, 12_288))],
+    ['its end', file => writeFileSync(file, readFileSync(file).subarray(0, -4096))],
+    ['its head', file => writeFileSync(file, readFileSync(file).fill(0, 0, 100))],
+  ]
+  test.for(damages)('%s', async ([, damage]) => {
+    const file = made()
+    checkBackup(file)
+    damage(file)
+    expect(() => checkBackup(file)).toThrow(expect.objectContaining({ code: 'invalid' }))
+    const shown = await run(['backup', '--verify', file], { node: hubNode })
+    expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining('is no good backup') })
+  })
+
+  test('a raw copy of a store with its log beside it is none', () => {
+    const file = made()
+    copyFileSync(file, `${file}-wal`)
+    expect(() => checkBackup(file)).toThrow(/raw copy/)
+  })
+})
+
+test('metrics tell how old and how large the newest is, and whether the last try was good', async () => {
+  const hub = await startHub()
+  const scrape = async () => (await raw(hub, { path: '/metrics' })).text
+  expect(await scrape()).not.toMatch(/^claude_net_backup_age_seconds /m)
+  await hub.client(hub.adminToken, 60_000).call(api.makeBackup)
+  const after = await scrape()
+  expect(Number(/^claude_net_backup_age_seconds (\S+)$/m.exec(after)?.[1])).toBeLessThan(60)
+  expect(Number(/^claude_net_backup_size_bytes (\S+)$/m.exec(after)?.[1])).toBeGreaterThan(4096)
+  expect(after).toMatch(/^claude_net_backup_last_result 1$/m)
+  expect(after).toMatch(/^claude_net_backups_total\{result="good"\} 1$/m)
+
+  // A file where the directory should be.
+  rmSync(join(hub.dataDir, 'backups'), { recursive: true })
+  writeFileSync(join(hub.dataDir, 'backups'), '')
+  expect(await admin(hub, 'backup')).toMatchObject({ code: 1, stderr: expect.stringContaining('The backup failed') })
+  expect(hub.log).toContain('a backup failed')
+  rmSync(join(hub.dataDir, 'backups'))
+  const failed = await scrape()
+  expect(failed).toMatch(/^claude_net_backup_last_result 0$/m)
+  expect(failed).toMatch(/^claude_net_backups_total\{result="failed"\} 1$/m)
+})
