@@ -66,7 +66,7 @@ test('the history of a machine shows where a text was, and no text could look th
     return stdout.includes('text deleted') && stdout
   })
   expect(shown).toMatch(
-    /\n {2}\(text deleted after 40 days, at 20\S+: this hub keeps texts no longer\)\n {2}beta: acked 40 days ago\n/,
+    /\n {2}\(text deleted after 40 days, at 20\S+: this hub keeps texts no longer\)\n {2}beta: acked 40 days ago, not answered yet\n/,
   )
   expect(shown).toContain('> an unread walrus')
 })
