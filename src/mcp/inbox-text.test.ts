@@ -31,7 +31,7 @@ function message(n: number, body: string, more: Partial<InboxMessage> = {}): Inb
 }
 
 function textOf(messages: InboxMessage[], unread = messages.length): InboxText {
-  return inboxText({ messages, unread, now, fileOf: ({ id }) => `/home/sean/.claude-net/inbox/${id}.txt` })
+  return inboxText({ messages, unread, now, keepWhole: ({ id }) => `/home/sean/.claude-net/inbox/${id}.txt` })
 }
 
 describe('the answer', () => {

@@ -17,7 +17,7 @@ export interface InboxText {
   text: string
   /** What the text shows, whole or cut. */
   shown: InboxMessage[]
-  /** Set when the one message shown was too long: its whole text should be written to the file that the text names. */
+  /** Set when the one message shown was too long for its whole text. */
   cut?: InboxMessage
 }
 
@@ -28,15 +28,15 @@ export interface InboxPage {
   unread: number
   /** The hub's clock, ms since 1970. */
   now: number
-  /** Where the whole text of a message goes that is too long to show. */
-  fileOf: (message: InboxMessage) => string
+  /** Sees to it that the whole text of a message, which is too long to show, can be read, and answers where. */
+  keepWhole: (message: InboxMessage) => string
 }
 
 /**
  * The answer of `claude_net_inbox`. Each message is a line of ours and its body behind a quote prefix on every line, so that
  * no body can end itself, forge a line of ours, or pass for a second message.
  */
-export function inboxText({ messages: all, unread, now, fileOf }: InboxPage): InboxText {
+export function inboxText({ messages: all, unread, now, keepWhole }: InboxPage): InboxText {
   const messages = all.filter(({ held }) => !held)
   const held = all.filter(message => message.held)
   const [first] = messages
@@ -55,7 +55,7 @@ export function inboxText({ messages: all, unread, now, fileOf }: InboxPage): In
     entries.push(entry)
   }
   const cut = entries.length === 0 ? first : undefined
-  if (cut) entries.push(cutEntry(cut, now, fileOf(cut)))
+  if (cut) entries.push(cutEntry(cut, now, keepWhole(cut)))
   const text = frame(entries, { unread, more: unread - held.length - entries.length, held })
   return { text, shown: messages.slice(0, entries.length), ...(cut && { cut }) }
 }
@@ -82,9 +82,9 @@ function entryText(message: InboxMessage, now: number): string {
   return `${heading(message, now)}\n${quote(message.body)}`
 }
 
-function cutEntry(message: InboxMessage, now: number, file: string): string {
+function cutEntry(message: InboxMessage, now: number, place: string): string {
   const bytes = Buffer.byteLength(message.body)
-  const why = `This message is too long to show here: the whole text (${bytes} bytes) is in ${visible(file)}. It begins:`
+  const why = `This message is too long to show here: the whole text (${bytes} bytes) is in ${visible(place)}. It begins:`
   return `${heading(message, now)}\n${why}\n${quoteBeginning(message.body, maxAnswerBytes - 2_000)}`
 }
 

@@ -1,28 +1,18 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import type { HubClient } from '../client/hub-client.ts'
-import type { Machine } from '../client/machine.ts'
 import { api } from '../protocol/api.ts'
 import type { InboxAnswer } from '../protocol/messages.ts'
 import { count } from '../text/spans.ts'
 import { type InboxText, inboxText, maxAnswerBytes } from './inbox-text.ts'
+import type { Line } from './line.ts'
 import { pages } from './read-state.ts'
 
 /** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
-export async function readInboxText({ client, home }: Machine, limit: number | undefined): Promise<InboxText> {
+export async function readInboxText({ client, keepWhole }: Line, limit: number | undefined): Promise<InboxText> {
   const { messages, unread } = await readUnread(client, limit)
-  const fileOf = ({ id }: { id: string }) => join(home.inboxDir, `${id}.txt`)
-  const answer = inboxText({ messages, unread, now: client.now(), fileOf })
-  if (answer.cut) {
-    const file = fileOf(answer.cut)
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    writeFileSync(file, answer.cut.body, { mode: 0o600 })
-  }
-  return answer
+  return inboxText({ messages, unread, now: client.now(), keepWhole })
 }
 
 /** Acks `ids` now: the caller names what it was given before. Answers a sentence. */
-export async function ackByIds(client: HubClient, ids: string[]): Promise<string> {
+export async function ackByIds(client: Line['client'], ids: string[]): Promise<string> {
   let acked = 0
   let unread = 0
   const unknown: string[] = []
@@ -41,7 +31,7 @@ export async function ackByIds(client: HubClient, ids: string[]): Promise<string
  * ones come without their text and count for neither: mail behind them is shown all the same.
  */
 async function readUnread(
-  client: HubClient,
+  client: Line['client'],
   limit = Number.POSITIVE_INFINITY,
 ): Promise<Pick<InboxAnswer, 'messages' | 'unread'>> {
   const open: InboxAnswer['messages'] = []

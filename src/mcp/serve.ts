@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type JSONRPCMessage, McpServer } from '@modelcontextprotocol/server'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
@@ -9,7 +11,9 @@ import { tellPolicy } from '../client/policy.ts'
 import { Keeper } from '../notice/keeper.ts'
 import { headlessTakesPart, isHeadless, sessionKey } from '../notice/session-dir.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { messageIdFor, newMessageId } from '../protocol/ids.ts'
 import type { HeartbeatAnswer } from '../protocol/members.ts'
+import type { InboxMessage } from '../protocol/messages.ts'
 import { isOlder, version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
 import { ReadState } from './read-state.ts'
@@ -82,7 +86,13 @@ export async function serveMcp(home: Home): Promise<void> {
   // Wired by hand, not by serveStdio: a server that speaks the 2026-07-28 revision can push nothing to Claude Code.
   const capabilities = { experimental: { 'claude/channel': {} } }
   const server = new McpServer({ name: 'claude-net', version }, { instructions, capabilities })
-  registerTools(server, { machine: open, readState, sessionSeed, onAsked: id => keeper.sent(id), takeRemarks })
+  registerTools(server, {
+    line: () => ({ ...open(), keepWhole: message => keepWhole(home, message) }),
+    readState,
+    messageIdOf: call => (typeof call === 'string' ? messageIdFor(`${sessionSeed}/${call}`) : newMessageId()),
+    onAsked: id => keeper.sent(id),
+    takeRemarks,
+  })
   const ended = endOfClient(server)
   const transport = new StdioServerTransport()
   await server.connect(transport)
@@ -119,6 +129,14 @@ async function sendWaiting({ outbox }: Machine, keeper: Keeper): Promise<void> {
   await outbox.drain()
   if (!keeper.hasHooks) return
   for (const refused of outbox.takeRefused()) keeper.remark(refused.id, refusedText(refused))
+}
+
+/** Writes the whole text of a message into the home, for the session to read from there. Answers the file. */
+function keepWhole({ inboxDir }: Home, { id, body }: InboxMessage): string {
+  const file = join(inboxDir, `${id}.txt`)
+  mkdirSync(inboxDir, { recursive: true, mode: 0o700 })
+  writeFileSync(file, body, { mode: 0o600 })
+  return file
 }
 
 /** Lets `readState` know what was written to the client and what the client says. */

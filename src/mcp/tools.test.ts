@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Machine } from '../client/machine.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { registerTools, type ToolContext } from './tools.ts'
+import { newMessageId } from '../protocol/ids.ts'
+import type { Line } from './line.ts'
+import { registerTools } from './tools.ts'
 
 type Handler = (...args: unknown[]) => Promise<{ content: { text: string }[]; isError?: boolean }>
 
@@ -10,18 +11,17 @@ function start(call: () => unknown, takeRefused: () => unknown[]) {
   const tools = new Map<string, Handler>()
   const server = { registerTool: (name: string, _: unknown, handler: Handler) => tools.set(name, handler) }
   const shows: unknown[] = []
-  const machine = {
+  const line = {
     client: { call: async () => call(), now: Date.now },
     outbox: { takeRefused },
-    home: { inboxDir: '/' },
   }
   registerTools(server as never, {
-    machine: () => machine as unknown as Machine,
+    line: () => line as unknown as Line,
     readState: {
       settled: async () => {},
-      answerShows: (id: unknown) => shows.push(id),
-    } as unknown as ToolContext['readState'],
-    sessionSeed: 'seed',
+      answerShows: id => shows.push(id),
+    },
+    messageIdOf: () => newMessageId(),
     onAsked: () => {},
     takeRemarks: () => [],
   })

@@ -1,25 +1,25 @@
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
 import * as z from 'zod'
-import type { Machine } from '../client/machine.ts'
 import type { Refused } from '../client/outbox.ts'
 import { api } from '../protocol/api.ts'
-import { MessageId, messageIdFor, newMessageId } from '../protocol/ids.ts'
+import { MessageId } from '../protocol/ids.ts'
 import { Intent } from '../protocol/messages.ts'
 import { recipientsIn } from '../protocol/names.ts'
 import { visibleLine } from '../text/visible.ts'
 import { ackByIds, readInboxText } from './inbox-tool.ts'
 import { descriptions } from './instructions.ts'
+import type { Line } from './line.ts'
 import { machinesText } from './machines-tool.ts'
 import type { ReadState } from './read-state.ts'
 import { errorResult, errorText, textResult } from './result.ts'
 import { sentText } from './send-tool.ts'
 
 export interface ToolContext {
-  /** Opens this machine; throws while it has not joined. */
-  machine: () => Machine
-  readState: ReadState
-  /** Names this session among all that ever were, so that a call's id seeds a message id that no other call has. */
-  sessionSeed: string
+  /** Opens the line to the hub; throws while this machine has not joined one. */
+  line: () => Line
+  readState: Pick<ReadState, 'settled' | 'answerShows'>
+  /** The id of the message that a call sends, by what Claude Code calls that call, if it does: one call is one message. */
+  messageIdOf: (toolUseId: unknown) => string
   /** Hears the id of every message that this session has sent and that wants an answer. */
   onAsked: (id: string) => void
   /** What the user of this session should be told once, at the next answer. */
@@ -31,7 +31,7 @@ const alwaysLoad = { 'anthropic/alwaysLoad': true }
 
 /** Registers the three tools. Every answer first tells what became of sends that had to wait and were refused. */
 export function registerTools(server: McpServer, context: ToolContext): void {
-  const { readState, sessionSeed, onAsked } = context
+  const { readState, messageIdOf, onAsked } = context
   server.registerTool(
     'claude_net_send',
     {
@@ -50,8 +50,7 @@ export function registerTools(server: McpServer, context: ToolContext): void {
     },
     ({ to, message, reply_to, intent }, { mcpReq }) =>
       answer(context, async ({ outbox, client }) => {
-        const toolUse = mcpReq._meta?.['claudecode/toolUseId']
-        const id = typeof toolUse === 'string' ? messageIdFor(`${sessionSeed}/${toolUse}`) : newMessageId()
+        const id = messageIdOf(mcpReq._meta?.['claudecode/toolUseId'])
         const names = recipientsIn(to)
         const sent = await outbox.send({
           id,
@@ -112,12 +111,12 @@ export function registerTools(server: McpServer, context: ToolContext): void {
  * the notices: the work itself may have sent what waited.
  */
 async function answer(
-  { machine, readState, takeRemarks }: ToolContext,
-  work: (machine: Machine) => Promise<string>,
+  { line, readState, takeRemarks }: ToolContext,
+  work: (line: Line) => Promise<string>,
 ): Promise<CallToolResult> {
-  let opened: Machine | undefined
+  let opened: Line | undefined
   try {
-    opened = machine()
+    opened = line()
     await readState.settled()
     const text = await work(opened)
     return textResult(...takeRemarks(), ...refusedNotices(opened), text)
@@ -133,7 +132,7 @@ export function refusedText({ id, to, error }: Refused): string {
 }
 
 /** A notice for each refused send. Never throws: the answer that it precedes counts for more. */
-function refusedNotices({ outbox }: Machine): string[] {
+function refusedNotices({ outbox }: Line): string[] {
   try {
     return outbox.takeRefused().map(refusedText)
   } catch (error) {

@@ -1,0 +1,14 @@
+import type { HubClient } from '../client/hub-client.ts'
+import type { Outbox } from '../client/outbox.ts'
+import type { InboxMessage } from '../protocol/messages.ts'
+
+/**
+ * What the three tools need of whoever serves them: one member's line to its hub. A session's server has one over the wire,
+ * with the machine's outbox; the hub, answering `POST /mcp`, has one to itself.
+ */
+export interface Line {
+  client: Pick<HubClient, 'call' | 'now'>
+  outbox: Pick<Outbox, 'send' | 'takeRefused'>
+  /** Sees to it that the whole text of a message, which is too long to show, can be read, and answers where. */
+  keepWhole: (message: InboxMessage) => string
+}
