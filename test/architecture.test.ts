@@ -32,7 +32,7 @@ const arrows: Record<string, string[]> = {
 }
 
 /** Only by `await import(…)`: bundles of their own, which a machine does not have. */
-const lazyArrows: Record<string, string[]> = { cli: ['hub/serve.ts', 'demo'] }
+const lazyArrows: Record<string, string[]> = { cli: ['hub/serve.ts', 'demo'], 'hub/http': ['mcp'] }
 
 const roomOf = (file: string) =>
   file.startsWith('..') ? file : file.split('/', file.startsWith('hub/') ? 2 : 1).join('/')

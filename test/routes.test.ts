@@ -50,6 +50,7 @@ const expected: Record<RouteName, Statuses> = {
   heartbeat: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   endSession: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   events: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  mcp: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   invite: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
   listMembers: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
@@ -96,6 +97,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   heartbeat: () => ({ path: '/v1/presence', body: { session: 's1', client: 'test/1' } }),
   endSession: () => ({ path: '/v1/presence?session=s1', method: 'DELETE' }),
   events: () => ({ path: '/v1/events' }),
+  mcp: () => ({ path: '/mcp', headers: mcpHeaders, body: { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} } }),
   invite: () => ({ path: '/v1/admin/invites', body: { name: 'invited' } }),
   listMembers: () => ({ path: '/v1/admin/members' }),
   putMember: () => ({ path: '/v1/admin/members/target', method: 'PUT', body: {} }),
@@ -114,6 +116,8 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   putSettings: () => ({ path: '/v1/admin/settings', method: 'PUT', body: { keepTextDays: 30 } }),
   makeBackup: () => ({ path: '/v1/admin/backup', method: 'POST' }),
 }
+
+const mcpHeaders = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' }
 
 function fresh(): string {
   return `fresh-${newMessageId().slice(-8)}`

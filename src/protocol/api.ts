@@ -240,6 +240,16 @@ export const api = {
     query: z.strictObject({ session: SessionId.optional() }),
     answer: 'text/event-stream',
   }),
+  mcp: route({
+    method: 'POST',
+    path: '/mcp',
+    summary:
+      'Streamable HTTP of the Model Context Protocol, with the tools of a session of its own; no stream stays open',
+    audience: members,
+    body: z.unknown(),
+    answer: 'application/json',
+    statuses: [200, 202],
+  }),
   invite: route({
     method: 'POST',
     path: '/v1/admin/invites',

@@ -7,7 +7,6 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
-import type { ZodError, ZodType } from 'zod'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostHeader } from '../../protocol/host-header.ts'
@@ -38,10 +37,12 @@ import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, join, joinScript } from './join.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
 import { Limits } from './limits.ts'
+import { mcp } from './mcp.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { methodsOf } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
+import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { counted, seeing } from './seeing.ts'
@@ -57,9 +58,6 @@ declare module 'fastify' {
 
 /** Most bytes of a request's JSON: the largest message text, every character of it escaped (6 for 1), and the rest. */
 const maxRequestBytes = 256 * 1024
-
-/** Most characters of what is wrong with a request: a list of thousands of unknown fields helps nobody. */
-const maxIssueLength = 300
 
 /** How long clients may take to finish what they have begun once the server closes, in ms. Then their connections are cut. */
 const farewellMs = 2000
@@ -160,6 +158,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     getSettings,
     putSettings,
     makeBackup: makeBackup(backups),
+    mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
   }
   const identities = new Identities(hub)
@@ -242,27 +241,6 @@ function identify(identities: Identities, limits: Limits, request: FastifyReques
   } catch (error) {
     throw limits.refuseStranger(error, request)
   }
-}
-
-/** Checks one part of a request. Throws `invalid` with the first thing that is wrong. */
-function parse(schema: ZodType, value: unknown, part: string): never {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data as never
-  throw invalid(result.error, part)
-}
-
-function invalid(error: ZodError, part: string): ClaudeNetError {
-  const issue = error.issues[0]!
-  if (issue.code === 'unrecognized_keys' && issue.keys.includes('from')) {
-    return new ClaudeNetError(
-      'forbidden',
-      "A request must not carry 'from': the sender is whoever the token belongs to.",
-      'Leave it out.',
-    )
-  }
-  const where = [part, ...issue.path.map(String)].join('.')
-  const what = issue.message.length > maxIssueLength ? `${issue.message.slice(0, maxIssueLength)}…` : issue.message
-  return new ClaudeNetError('invalid', `${where}: ${what}`, 'Correct the request; nothing was changed.')
 }
 
 /** Only `application/json` in UTF-8, uncompressed, is read; anything else a browser form could send is refused. */

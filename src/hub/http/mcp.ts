@@ -1,0 +1,97 @@
+import { type AnswerOf, api, type RequestOf, type Route, type RouteName } from '../../protocol/api.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { version } from '../../protocol/version.ts'
+import type { Watch } from '../seeing/watch.ts'
+import type { Call, Handler, Handlers } from './handler.ts'
+import type { Limits } from './limits.ts'
+import { NextSign } from './next-sign.ts'
+import { parse } from './parse.ts'
+
+/** What receipts call the session of whoever reads by `POST /mcp`: no process of ours runs there that could have a name. */
+const session = 'http'
+
+type McpCall = Call<(typeof api)['mcp']>
+type Line = import('../../mcp/line.ts').Line
+
+const names = new Map(
+  (Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name] as const),
+)
+
+/**
+ * `POST /mcp`: the tools of a session's own server, for machines that want no process of ours. The tools work on the other
+ * routes' handlers, called in this process. The MCP SDK is loaded by the first request: a hub that nobody asks for it is
+ * no larger.
+ *
+ * What an answer shows is `fetched` when the answer was written; with `ack: true` it is acked when the client gives another
+ * sign of life (see `NextSign`), and shown again when it does not.
+ */
+export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limits; watch: Watch }): Handlers['mcp'] {
+  const signs = new NextSign()
+  return async call => {
+    const { hub, identity, request, reply, body } = call
+    const { member, tokenId } = identity
+    const { socket } = request.raw
+    const { answerMcp } = await import('../../mcp/http.ts')
+    hub.presence.beat(member, session, `claude-net/${version}`)
+    await signs.came(tokenId)
+    const gone = new AbortController()
+    reply.raw.on('close', () => gone.abort())
+    const { status, headers, text, shown, toAck } = await answerMcp({
+      request: request.raw,
+      body,
+      line: lineFor(call, handlers(), { limits, watch }),
+      seed: tokenId,
+      signal: gone.signal,
+    })
+    if (gone.signal.aborted) return undefined
+    const ignore = () => {} // A hub that stops, or a full disk: the messages are shown again.
+    reply.raw.once('finish', () => {
+      if (shown.length > 0) hub.submit({ type: 'inbox.fetched', by: member, ids: shown, session }).catch(ignore)
+      if (toAck.length === 0) return
+      signs.next(socket, tokenId, () => hub.submit({ type: 'inbox.ack', by: member, ids: toAck }).catch(ignore))
+    })
+    reply.code(status)
+    for (const [name, value] of headers) reply.header(name, value)
+    reply.send(text === '' ? undefined : text)
+    return undefined
+  }
+}
+
+/** The caller's line to this hub: each route as it answers over the wire, limits and audit included. */
+function lineFor(
+  { hub, identity, request, reply }: McpCall,
+  handlers: Handlers,
+  { limits, watch }: { limits: Limits; watch: Watch },
+): Line {
+  const client: Line['client'] = {
+    now: Date.now,
+    call: async <R extends Route>({ method, path }: R, given: RequestOf<R> = {}) => {
+      const name = names.get(`${method} ${path}`)
+      if (!name) throw new ClaudeNetError('not_found', `There is no ${method} ${path}.`, 'Restart the hub.')
+      const route: Route = api[name]
+      try {
+        if (name === 'sendMessage') limits.countRequest(identity, true)
+        const parsed = {
+          params: parse(route.params, given.params ?? {}, 'path'),
+          query: parse(route.query, given.query ?? {}, 'query'),
+          body: parse(route.body, given.body, 'body'),
+        }
+        return (await (handlers[name] as Handler<Route>)({ ...parsed, hub, identity, request, reply })) as AnswerOf<R>
+      } catch (error) {
+        const { clientAddress: address, headers } = request
+        const { authorization } = headers
+        const seen = { method, route: path, identity, address, authorization, params: given.params, body: given.body }
+        if (error instanceof ClaudeNetError) watch.refused(seen, error)
+        throw error
+      }
+    },
+  }
+  return {
+    client,
+    outbox: {
+      send: async body => ({ kept: false, answer: await client.call(api.sendMessage, { body }) }),
+      takeRefused: () => [],
+    },
+    keepWhole: ({ id }) => `the answer of GET http://${request.headers.host}/v1/messages/${id} (with the same token)`,
+  }
+}

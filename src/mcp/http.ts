@@ -1,0 +1,65 @@
+import type { IncomingMessage } from 'node:http'
+import { toWebRequest } from '@modelcontextprotocol/node'
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { messageIdFor, newMessageId } from '../protocol/ids.ts'
+import { version } from '../protocol/version.ts'
+import { instructions } from './instructions.ts'
+import type { Line } from './line.ts'
+import { registerTools } from './tools.ts'
+
+/** Fewest characters of a call's name that is taken for one that no other call ever has. Shorter ones may be counters. */
+const minUniqueLength = 20
+
+/** One `POST /mcp`. */
+export interface McpExchange {
+  request: IncomingMessage
+  /** The JSON that came. */
+  body: unknown
+  /** The caller's own. */
+  line: Line
+  /** Names the caller among all that ever were. */
+  seed: string
+  /** Aborted when the caller does not wait for the answer any more. */
+  signal: AbortSignal
+}
+
+export interface McpAnswer {
+  status: number
+  headers: Headers
+  text: string
+  /** Ids of the messages that the answer shows, and those of them that the call wants marked as read. */
+  shown: string[]
+  toAck: string[]
+}
+
+/**
+ * Answers one request of Streamable HTTP, of the 2026-07-28 revision and of those from 2025, with the same tools that a
+ * session's own server has. Nothing is kept between requests, and no stream stays open: there is nothing to push.
+ */
+export async function answerMcp({ request, body, line, seed, signal }: McpExchange): Promise<McpAnswer> {
+  const shown: string[] = []
+  const toAck: string[] = []
+  const build = () => {
+    const server = new McpServer(
+      { name: 'claude-net', version },
+      { instructions, capabilities: { tools: { listChanged: false } } },
+    )
+    registerTools(server, {
+      line: () => line,
+      readState: {
+        settled: async () => {},
+        answerShows: (_request, ids, ack) => {
+          shown.push(...ids)
+          if (ack) toAck.push(...ids)
+        },
+      },
+      messageIdOf: call =>
+        typeof call === 'string' && call.length >= minUniqueLength ? messageIdFor(`${seed}/${call}`) : newMessageId(),
+    })
+    return server
+  }
+  const handler = createMcpHandler(build, { responseMode: 'json', maxSubscriptions: 0 })
+  const response = await handler.fetch(await toWebRequest(request, body, { signal }), { parsedBody: body })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, text, shown, toAck }
+}

@@ -1,0 +1,257 @@
+import { readFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { dirname, join } from 'node:path'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import type { Receipt } from '../src/protocol/messages.ts'
+import { startHub, type TestHub, type TestMember } from './support/hub.ts'
+import { startMachine } from './support/machine.ts'
+import { program } from './support/program.ts'
+import { errorOf, raw } from './support/raw.ts'
+import { until } from './support/until.ts'
+
+type Era = 'legacy' | 'auto'
+const eras: [name: string, era: Era][] = [
+  ['of the revisions from 2025', 'legacy'],
+  ['of the 2026-07-28 revision', 'auto'],
+]
+
+/** The official client, connected to `POST /mcp`. Ends with the test. */
+async function connect(hub: TestHub, token: string, era: Era = 'auto') {
+  const client = new Client({ name: 'claude-code', version: '2.1.330' }, { versionNegotiation: { mode: era } })
+  const transport = new StreamableHTTPClientTransport(new URL('/mcp', hub.url), {
+    requestInit: { headers: { authorization: `Bearer ${token}` } },
+  })
+  onTestFinished(() => client.close())
+  await client.connect(transport)
+  const call = async (tool: 'send' | 'inbox' | 'machines', args: Record<string, unknown> = {}, toolUseId?: string) => {
+    const _meta = toolUseId === undefined ? undefined : { 'claudecode/toolUseId': toolUseId }
+    const result = await client.callTool({ name: `claude_net_${tool}`, arguments: args, _meta })
+    const text = result.content.map(part => (part.type === 'text' ? part.text : '')).join('')
+    return { text, isError: result.isError === true }
+  }
+  return { client, call }
+}
+
+async function twoMembers(config?: Record<string, unknown>) {
+  const hub = await startHub({ config })
+  return { hub, chas: await hub.join('chasclaude'), sean: await hub.join('seanclaude') }
+}
+
+const send = async ({ client }: TestMember, to: string, body: string): Promise<string> =>
+  (await client.call(api.sendMessage, { body: { to, body } })).id
+
+async function receiptOf({ client }: TestMember, id: string): Promise<Receipt> {
+  return (await client.call(api.getMessage, { params: { id } })).receipts[0]!
+}
+
+/** One tool call as plain JSON-RPC, as curl would send it, over a connection of its own unless `agent` keeps one. */
+function callRaw(hub: TestHub, token: string, name: string, args: object, agent?: Agent): Promise<string> {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } })
+  return new Promise((resolve, reject) => {
+    const outgoing = request(new URL('/mcp', hub.url), {
+      method: 'POST',
+      agent: agent ?? false,
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2025-11-25',
+      },
+    })
+    outgoing.on('error', reject)
+    outgoing.on('response', response => {
+      let text = ''
+      response.setEncoding('utf8').on('data', chunk => (text += chunk))
+      response.on('end', () => resolve(text))
+    })
+    outgoing.end(body)
+  })
+}
+
+describe.for(eras)('a client %s', ([, era]) => {
+  test('finds the tools and the instructions that a session of its own would have', async () => {
+    const { hub, sean } = await twoMembers()
+    const overHttp = (await connect(hub, sean.token, era)).client
+    const overStdio = (await (await startMachine(hub, 'jazclaude')).mcp()).client
+    expect((await overHttp.listTools()).tools).toEqual((await overStdio.listTools()).tools)
+    expect(overHttp.getInstructions()).toBe(overStdio.getInstructions())
+    expect(overHttp.getServerVersion()).toEqual(overStdio.getServerVersion())
+  })
+
+  test('sends, reads, answers and lists, each as the member that its token belongs to', async () => {
+    const { hub, chas, sean } = await twoMembers()
+    const [from, to] = [await connect(hub, chas.token, era), await connect(hub, sean.token, era)]
+    const sent = await from.call('send', { to: 'seanclaude', message: 'Is the migration done?' })
+    expect(sent).toEqual({ isError: false, text: expect.stringMatching(/^Stored for seanclaude \(.*\)\. Message /) })
+    const id = sent.text.match(/[0-9a-f-]{36}/)![0]
+    const { text } = await to.call('inbox')
+    expect(text).toMatch(
+      /^1 unread message\. [\s\S]*from chasclaude \(machine\) · just now · request\n> Is the migration done\?/,
+    )
+    expect((await to.call('send', { to: 'chasclaude', message: 'Yes.', reply_to: id })).isError).toBe(false)
+    expect((await to.call('inbox')).text).toBe('No unread messages.')
+    expect((await from.call('inbox', { ack: true })).text).toContain(`answers ${id}\n> Yes.`)
+    expect((await from.call('machines')).text).toMatch(
+      /^You are chasclaude; 0 unread\.\nchasclaude \(you\): machine, online\nseanclaude: machine, online$/,
+    )
+  })
+
+  test('is told what it did wrong, and nothing is sent', async () => {
+    const { hub, chas } = await twoMembers()
+    const { call } = await connect(hub, chas.token, era)
+    expect(await call('send', { to: 'seancluade', message: 'hello?' })).toEqual({
+      isError: true,
+      text: expect.stringMatching(/No member is called 'seancluade'[\s\S]*Did you mean seanclaude\?/),
+    })
+    expect(await call('send', { to: 'seanclaude', message: 'x'.repeat(32 * 1024 + 1) })).toMatchObject({
+      isError: true,
+      text: expect.stringContaining('32769 bytes'),
+    })
+    expect(await call('inbox', { limit: 0 })).toMatchObject({ isError: true, text: expect.stringContaining('limit') })
+  })
+})
+
+describe('what a reader was given', () => {
+  test('is fetched by the session http, and stays unread until it is acked by its ids', async () => {
+    const { hub, chas, sean } = await twoMembers()
+    const id = await send(chas, 'seanclaude', 'hello')
+    const { call } = await connect(hub, sean.token)
+    await call('inbox')
+    await until('it is fetched', async () => (await receiptOf(chas, id)).status === 'fetched')
+    expect(await receiptOf(chas, id)).toMatchObject({ fetchedBySession: 'http', online: true })
+    expect((await call('inbox')).text).toContain('shown to session http just now')
+    expect((await call('inbox', { ack: [id] })).text).toBe('Acked 1 message; 0 unread.')
+    expect(await receiptOf(chas, id)).toMatchObject({ status: 'acked' })
+  })
+
+  test('is acked with the next request, on whichever connection', async () => {
+    const { hub, chas, sean } = await twoMembers()
+    await send(chas, 'seanclaude', 'hello')
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    onTestFinished(() => agent.destroy())
+    expect(await callRaw(hub, sean.token, 'claude_net_inbox', { ack: true }, agent)).toContain('> hello')
+    expect(await callRaw(hub, sean.token, 'claude_net_inbox', {})).toContain('No unread messages.')
+  })
+
+  test('is acked after a while when the connection stays open', async () => {
+    const { hub, chas, sean } = await twoMembers()
+    const id = await send(chas, 'seanclaude', 'hello')
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    onTestFinished(() => agent.destroy())
+    await callRaw(hub, sean.token, 'claude_net_inbox', { ack: true }, agent)
+    await until('it is acked', async () => (await receiptOf(chas, id)).status === 'acked')
+  })
+
+  test('is shown again to one that has closed that connection: nobody knows whether it read the answer', async () => {
+    const { hub, chas, sean } = await twoMembers()
+    const id = await send(chas, 'seanclaude', 'hello')
+    expect(await callRaw(hub, sean.token, 'claude_net_inbox', { ack: true })).toContain('> hello')
+    await until('it is fetched', async () => (await receiptOf(chas, id)).status === 'fetched')
+    // One that keeps its connection, and is acked by then, shows that the time of the first is over too.
+    const later = await send(chas, 'seanclaude', 'later')
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    onTestFinished(() => agent.destroy())
+    const jaz = await hub.join('jazclaude')
+    const toJaz = await send(chas, 'jazclaude', 'hello')
+    await callRaw(hub, jaz.token, 'claude_net_inbox', { ack: true }, agent)
+    await until('the other is acked', async () => (await receiptOf(chas, toJaz)).status === 'acked')
+    await callRaw(hub, sean.token, 'claude_net_machines', {})
+    expect((await sean.client.call(api.readInbox)).messages.map(message => message.id)).toEqual([id, later])
+  })
+
+  test('can be read whole at the hub when it was too long to show', async () => {
+    const { hub, chas, sean } = await twoMembers()
+    const body = '\n'.repeat(32 * 1024)
+    const id = await send(chas, 'seanclaude', body)
+    const { text } = await (await connect(hub, sean.token)).call('inbox')
+    expect(text).toContain(
+      `the whole text (32768 bytes) is in the answer of GET ${hub.url.origin}/v1/messages/${id} (with the same token). It begins:`,
+    )
+    const { json } = await raw(hub, { path: `/v1/messages/${id}`, token: sean.token })
+    expect(json).toMatchObject({ message: { body } })
+  })
+})
+
+describe('the door is the same as for every route', () => {
+  test('a send counts as a send: the limits hold', async () => {
+    const { hub, chas } = await twoMembers({ limits: { sends: { perMinute: 1, burst: 2 } } })
+    const { call } = await connect(hub, chas.token)
+    const answers = []
+    for (let n = 0; n < 3; n++) answers.push(await call('send', { to: 'seanclaude', message: `number ${n}` }))
+    expect(answers.map(({ isError }) => isError)).toEqual([false, false, true])
+    expect(answers[2]!.text).toMatch(/^Too many messages with this token\.\nTry again in \d+ s\./)
+  })
+
+  test('what a recipient refuses is refused, counted and audited as on its own route', async () => {
+    const { hub, chas, sean } = await twoMembers()
+    await sean.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
+    const answer = await (await connect(hub, chas.token)).call('send', { to: 'seanclaude', message: 'hello' })
+    expect(answer.isError).toBe(true)
+    const { lines } = await until('the line is written', async () => {
+      const audit = await hub.client(hub.adminToken).call(api.listAudit, { query: {} })
+      return audit.lines.some(({ action }) => action === 'sendMessage') && audit
+    })
+    expect(lines.find(({ action }) => action === 'sendMessage')).toMatchObject({
+      actor: 'chasclaude',
+      detail: 'to=seanclaude',
+      result: 'forbidden',
+    })
+  })
+
+  test('a web page, another host name, a stranger and an admin are refused before anything is looked at', async () => {
+    const { hub, chas } = await twoMembers()
+    const body = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+    const ask = (headers: Record<string, string>, token?: string) => raw(hub, { path: '/mcp', token, headers, body })
+    expect(errorOf(await ask({ origin: 'http://evil.example' }, chas.token)).message).toContain('web pages')
+    expect(errorOf(await ask({ host: 'evil.example' }, chas.token)).message).toContain('Host')
+    expect((await ask({})).status).toBe(401)
+    expect((await ask({}, hub.adminToken)).status).toBe(403)
+    expect((await raw(hub, { path: '/mcp', token: chas.token })).status).toBe(405)
+  })
+
+  test.for([
+    ['no JSON-RPC', { hello: 'world' }],
+    ['a number', 7],
+    ['a method that nobody has', { jsonrpc: '2.0', id: 1, method: 'tools/destroy' }],
+    ['a tool that nobody has', { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'rm', arguments: {} } }],
+    ['another sender', toolCall({ to: 'seanclaude', message: 'hi', from: 'jazclaude' })],
+  ] as const)('%s is answered with an error, and the hub goes on', async ([, body]) => {
+    const { hub, chas, sean } = await twoMembers()
+    const headers = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
+    const answer = await raw(hub, { path: '/mcp', token: chas.token, headers, body: JSON.stringify(body) })
+    expect(answer.status).toBeLessThan(500)
+    expect(answer.text).toMatch(/"error"|"isError":true/)
+    expect((await sean.client.call(api.readInbox)).unread).toBe(0)
+  })
+
+  test('no stream stays open: a subscription is refused', async () => {
+    const { hub, chas } = await twoMembers()
+    const { client } = await connect(hub, chas.token)
+    expect(client.getServerCapabilities()).toEqual({ tools: { listChanged: false } })
+    await expect(client.listen({ toolsListChanged: true })).rejects.toThrow()
+    expect(await hub.stop()).toBe(0)
+  })
+})
+
+test('one call is one message, also when it is sent twice; a short name of a call says nothing', async () => {
+  const { hub, chas, sean } = await twoMembers()
+  const { call } = await connect(hub, chas.token)
+  const hello = { to: 'seanclaude', message: 'hello' }
+  const ids: string[] = []
+  for (const name of ['toolu_01AbCdEfGhIjKlMnOpQrSt', 'toolu_01AbCdEfGhIjKlMnOpQrSt', 'call_1', 'call_1'])
+    ids.push((await call('send', hello, name)).text.match(/[0-9a-f-]{36}/)![0])
+  expect(new Set(ids).size).toBe(3)
+  expect((await sean.client.call(api.readInbox)).unread).toBe(3)
+})
+
+test('a hub that nobody asks does not hold the protocol in memory: it is a file of its own', () => {
+  const dist = dirname(program)
+  expect(readFileSync(join(dist, 'hub.mjs'), 'utf8')).not.toContain('createMcpHandler')
+  expect(readFileSync(join(dist, 'mcp-http.mjs'), 'utf8')).toContain('claude_net_inbox')
+})
+
+function toolCall(args: object): object {
+  return { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'claude_net_send', arguments: args } }
+}
