@@ -3,12 +3,15 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { hookSettings, isOurHook } from './hooks.ts'
 import { editJson, isObject, type Json, objectAt, readJson } from './json-file.ts'
+import { isPluginEnabled, pluginName, pluginPermissionRule } from './plugin.ts'
 
 /** The name under which Claude Code knows our MCP server. */
 export const serverName = 'claude-net'
 
 /** The rule that lets Claude call every tool of the server without asking each time. */
 export const permissionRule = `mcp__${serverName}`
+
+const ourRules = [permissionRule, pluginPermissionRule]
 
 /** The two files of Claude Code that are touched, for one user. */
 export interface ClaudeFiles {
@@ -35,72 +38,117 @@ export function findClaude(env: NodeJS.ProcessEnv = process.env): ClaudeFiles | 
   return present ? files : undefined
 }
 
+/** A change and how it is made. */
+interface Edit extends Change {
+  apply: (json: Json) => void
+}
+
 /** What `register` would change; empty when everything is in place. */
-export function plannedChanges({ state, settings }: ClaudeFiles, launcher: string): Change[] {
-  const changes: Change[] = []
-  const json = readJson(state)
+export function plannedChanges(files: ClaudeFiles, launcher: string): Change[] {
+  return missingEdits(files, launcher)
+}
+
+/** Where Claude Code has what it needs, once nothing is missing. */
+export function placesOf({ state, settings }: ClaudeFiles): string {
+  const server = isPluginEnabled(readJson(settings)) ? `the plugin ${pluginName} is enabled` : `registered in ${state}`
+  return `${server}, allowed in ${settings}`
+}
+
+/** Gives Claude Code what it lacks to use this machine. Answers the backups of what was there. */
+export function register(files: ClaudeFiles, launcher: string): string[] {
+  return applyAll(missingEdits(files, launcher))
+}
+
+/** The permission rules that our tools need, by the form in which Claude Code has them: registered by join, or by the plugin. */
+export function wantedRules({ state, settings }: ClaudeFiles): string[] {
+  const hasPlugin = isPluginEnabled(readJson(settings))
+  const isRegistered = serverIn(readJson(state)) !== undefined
+  return [...(hasPlugin ? [pluginPermissionRule] : []), ...(isRegistered || !hasPlugin ? [permissionRule] : [])]
+}
+
+/** The rules of ours that stand in the settings. */
+export function presentRules({ settings }: ClaudeFiles): string[] {
+  return ourRules.filter(rule => rulesIn(readJson(settings)).includes(rule))
+}
+
+/** Adds rules, or takes them away. Answers the backup of what was there, undefined when the file is new. */
+export function changeRules(
+  { settings }: ClaudeFiles,
+  change: { add: string[] } | { remove: string[] },
+): string | undefined {
+  return editJson(settings, 'add' in change ? addRules(change.add) : removeRules(change.remove))
+}
+
+/**
+ * Everything that Claude Code lacks. With the plugin enabled that is the permission rule alone: its server is the plugin's, and
+ * one of ours beside it would be a second one with the same tools.
+ */
+function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[] {
+  const edits: Edit[] = []
+  const [json, inSettings] = [readJson(state), readJson(settings)]
   const present = serverIn(json)
-  if (!isSame(present, entryFor(launcher))) {
+  const hasPlugin = isPluginEnabled(inSettings)
+  if (hasPlugin && present) {
+    const text = `without MCP server '${serverName}', which would be there twice: the plugin ${pluginName} has its own`
+    edits.push({ file: state, text, apply: removeServer })
+  }
+  if (!hasPlugin && !isRegistration(present, launcher)) {
     const instead = present ? `, instead of: ${commandLine(present)}` : ''
-    changes.push({ file: state, text: `MCP server '${serverName}' for all projects: ${launcher} mcp${instead}` })
+    const text = `MCP server '${serverName}' for all projects: ${launcher} mcp${instead}`
+    edits.push({ file: state, text, apply: json => (objectAt(json, 'mcpServers')[serverName] = entryFor(launcher)) })
   }
   for (const [project, entry] of projectEntries(json)) {
-    changes.push({
-      file: state,
-      text: `without '${serverName}' in ${project}, which would hide it: ${commandLine(entry)}`,
-    })
+    const text = `without '${serverName}' in ${project}, which would hide it: ${commandLine(entry)}`
+    edits.push({ file: state, text, apply: json => removeFromProject(json, project) })
   }
-  const inSettings = readJson(settings)
-  if (!rulesIn(inSettings).includes(permissionRule)) {
-    changes.push({ file: settings, text: `permission rule '${permissionRule}': its tools are used without asking` })
+  const rule = hasPlugin ? pluginPermissionRule : permissionRule
+  if (!rulesIn(inSettings).includes(rule)) {
+    const text = `permission rule '${rule}': its tools are used without asking`
+    edits.push({ file: settings, text, apply: addRules([rule]) })
   }
-  if (!hasHooks(inSettings, launcher)) {
+  if (hasPlugin && ourHooks(inSettings).length > 0) {
+    const text = `without our hooks, which would run twice: the plugin ${pluginName} has its own`
+    edits.push({ file: settings, text, apply: removeHooks })
+  }
+  if (!hasPlugin && present?.type !== 'http' && !hasHooks(inSettings, launcher)) {
     const events = Object.keys(hookSettings(launcher)).join(', ')
-    changes.push({
-      file: settings,
-      text: `hooks on ${events}: they tell a session of new mail, and wake it: ${launcher} hook`,
-    })
+    const text = `hooks on ${events}: they tell a session of new mail, and wake it: ${launcher} hook`
+    edits.push({ file: settings, text, apply: json => writeHooks(json, launcher) })
   }
-  return changes
+  return edits
 }
 
-/** Registers the MCP server for all projects of this user and allows its tools. Answers the backups of what was there. */
-export function register({ state, settings }: ClaudeFiles, launcher: string): string[] {
-  const changed = new Set(plannedChanges({ state, settings }, launcher).map(({ file }) => file))
-  const backups: (string | undefined)[] = []
-  if (changed.has(state)) {
-    backups.push(
-      editJson(state, json => {
-        objectAt(json, 'mcpServers')[serverName] = entryFor(launcher)
-        removeFromProjects(json)
-      }),
-    )
-  }
-  if (changed.has(settings)) {
-    backups.push(
-      editJson(settings, json => {
-        const rules = rulesIn(json)
-        if (!rules.includes(permissionRule)) objectAt(json, 'permissions').allow = [...rules, permissionRule]
-        if (!hasHooks(json, launcher)) writeHooks(json, launcher)
-      }),
-    )
-  }
-  return backups.filter(backup => backup !== undefined)
+/** Carries the edits out, each file replaced once. Answers the backups of what was there. */
+function applyAll(edits: Edit[]): string[] {
+  return [...new Set(edits.map(({ file }) => file))].flatMap(file => {
+    const backup = editJson(file, json => {
+      for (const edit of edits) if (edit.file === file) edit.apply(json)
+    })
+    return backup ?? []
+  })
 }
 
-/** Takes our server and our rule out again. Answers whether there was anything. */
-export function unregister({ state, settings }: ClaudeFiles): boolean {
-  const hadServer = serverIn(readJson(state)) !== undefined
-  const hadRule = rulesIn(readJson(settings)).includes(permissionRule)
-  const hadHooks = ourHooks(readJson(settings)).length > 0
-  if (hadServer) editJson(state, json => delete objectAt(json, 'mcpServers')[serverName])
-  if (hadRule) {
-    editJson(settings, json => {
-      objectAt(json, 'permissions').allow = rulesIn(json).filter(rule => rule !== permissionRule)
-    })
-  }
-  if (hadHooks) editJson(settings, removeHooks)
-  return hadServer || hadRule || hadHooks
+/** Takes our server, our rules and our hooks out again. Answers whether there was anything. */
+export function unregister(files: ClaudeFiles): boolean {
+  const hadServer = serverIn(readJson(files.state)) !== undefined
+  const rules = presentRules(files)
+  if (hadServer) editJson(files.state, removeServer)
+  const hadHooks = ourHooks(readJson(files.settings)).length > 0
+  if (rules.length > 0) changeRules(files, { remove: rules })
+  if (hadHooks) editJson(files.settings, removeHooks)
+  return hadServer || rules.length > 0 || hadHooks
+}
+
+function addRules(rules: string[]): Edit['apply'] {
+  return json => (objectAt(json, 'permissions').allow = [...new Set([...rulesIn(json), ...rules])])
+}
+
+function removeRules(rules: string[]): Edit['apply'] {
+  return json => (objectAt(json, 'permissions').allow = rulesIn(json).filter(rule => !rules.includes(rule as string)))
+}
+
+function removeServer(json: Json): void {
+  delete objectAt(json, 'mcpServers')[serverName]
 }
 
 function entryFor(launcher: string): Json {
@@ -122,9 +170,8 @@ function projectEntries(json: Json): [project: string, entry: Json][] {
   })
 }
 
-function removeFromProjects(json: Json): void {
-  for (const [project] of projectEntries(json))
-    delete objectAt(objectAt(objectAt(json, 'projects'), project), 'mcpServers')[serverName]
+function removeFromProject(json: Json, project: string): void {
+  delete objectAt(objectAt(objectAt(json, 'projects'), project), 'mcpServers')[serverName]
 }
 
 function rulesIn(json: Json): unknown[] {
@@ -183,8 +230,10 @@ function removeHooks(json: Json): void {
   if (Object.keys(json.hooks).length === 0) delete json.hooks
 }
 
-function isSame(present: Json | undefined, wanted: Json): boolean {
-  return present !== undefined && JSON.stringify(present) === JSON.stringify(wanted)
+/** Whether an entry is what join writes, or `POST /mcp` of a hub, as `join --http` prints it. */
+function isRegistration(present: Json | undefined, launcher: string): boolean {
+  if (present?.type === 'http') return typeof present.url === 'string' && present.url.endsWith('/mcp')
+  return JSON.stringify(present) === JSON.stringify(entryFor(launcher))
 }
 
 function commandLine({ command, args, url }: Json): string {

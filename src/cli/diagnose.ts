@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type Change, findClaude, plannedChanges } from '../claude/settings.ts'
+import { type Change, findClaude, placesOf, plannedChanges } from '../claude/settings.ts'
 import type { Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
 import { Outbox } from '../client/outbox.ts'
@@ -164,8 +164,7 @@ function claudeChecks(home: Home): Check[] {
   } catch (error) {
     return [failed('claude', error)]
   }
-  if (missing.length === 0)
-    return [{ link: 'claude', state: 'ok', found: `registered in ${claude.state}, allowed in ${claude.settings}` }]
+  if (missing.length === 0) return [{ link: 'claude', state: 'ok', found: placesOf(claude) }]
   return missing.map(({ file, text }) => ({
     link: 'claude',
     state: 'warning',

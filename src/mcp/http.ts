@@ -55,6 +55,8 @@ export async function answerMcp({ request, body, line, seed, signal }: McpExchan
       },
       messageIdOf: call =>
         typeof call === 'string' && call.length >= minUniqueLength ? messageIdFor(`${seed}/${call}`) : newMessageId(),
+      onAsked: () => {},
+      takeRemarks: () => [],
     })
     return server
   }
