@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
-import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
+import { type HttpCommands, httpCommands } from '../claude/http-server.ts'
 import { runningSessions } from '../claude/sessions.ts'
 import { findClaude, plannedChanges, register } from '../claude/settings.ts'
 import { Home } from '../client/home.ts'
@@ -13,6 +13,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { MemberName } from '../protocol/names.ts'
 import { mintToken, parseToken, type Role } from '../protocol/token.ts'
 import { visibleLine } from '../text/visible.ts'
+import { agreed } from './agree.ts'
 import { diagnose, joinAgain, report } from './diagnose.ts'
 import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
 
@@ -21,6 +22,7 @@ interface JoinOptions {
   code?: string
   human?: boolean
   claude: boolean
+  http?: boolean
   yes?: boolean
   bin?: string
   json?: boolean
@@ -34,6 +36,10 @@ export function joinCommand(): Command {
     .option('--code <code>', 'the one-time code; not needed to set up anew what has joined before')
     .option('--human', 'the invited member is a person')
     .option('--no-claude', "leave Claude Code's settings alone")
+    .option(
+      '--http',
+      'print how Claude Code speaks to the hub itself, instead of registering a process of this machine',
+    )
     .option('--yes', "change Claude Code's settings without asking")
     .option('--bin <dir>', `where to link the command (default ${defaultBinDir()})`)
     .option('--json', 'print JSON')
@@ -43,7 +49,8 @@ export function joinCommand(): Command {
       const home = new Home()
       home.make()
       // Settings that cannot be read stop here, before the code is spent: once they are mended the same line works.
-      const claude = options.claude ? findClaude() : undefined
+      const offers = options.claude && !options.http
+      const claude = offers ? findClaude() : undefined
       if (claude) plannedChanges(claude, home.launcher)
       const { code } = options
       const name =
@@ -54,8 +61,10 @@ export function joinCommand(): Command {
       say(`This machine is ${name} on the hub at ${hub.origin}. Everything is in ${home.dir}.`)
       if (linkNote) say(`Note: ${linkNote}.`)
 
-      const isRegistered = options.claude ? await offerRegistration(home, options, say) : false
-      const checks = await diagnose(home)
+      const isRegistered = offers ? await offerRegistration(home, options, say) : false
+      const http = options.http ? httpCommands(new URL('/mcp', hub).href, home.tokenFile) : undefined
+      if (http) say(howToUseHttp(http))
+      const checks = (await diagnose(home)).filter(({ link }) => !http || link !== 'claude')
       say(`\n${report(checks)}`)
       const sessions = isRegistered ? runningSessions() : []
       if (sessions.length > 0) {
@@ -63,7 +72,7 @@ export function joinCommand(): Command {
         for (const { pid, cwd } of sessions) say(`  process ${pid}${cwd ? ` in ${visibleLine(cwd, 200)}` : ''}`)
       }
       if (options.json)
-        process.stdout.write(`${JSON.stringify({ name, hub: hub.origin, home: home.dir, checks, sessions })}\n`)
+        process.stdout.write(`${JSON.stringify({ name, hub: hub.origin, home: home.dir, checks, sessions, http })}\n`)
       if (checks.some(({ state }) => state === 'failed')) process.exitCode = 1
     })
 }
@@ -131,6 +140,21 @@ async function joinedName(home: Home, hub: URL, { machine }: JoinOptions): Promi
   }
 }
 
+function howToUseHttp({ byFile, byVariable, variable }: HttpCommands): string {
+  return `
+Claude Code speaks to the hub itself, with no process of ours, once you run this:
+
+  ${byFile}
+
+Or, with the token in its environment (the first line belongs into your shell's profile):
+
+  ${variable}
+  ${byVariable}
+
+claude-net allow lets it use the tools without asking. By HTTP nobody tells Claude of new mail, and a send that no hub answers
+is not kept: it fails.`
+}
+
 /** Shows what would change in Claude Code's settings and, unless declined, changes it. Answers whether all is in place. */
 async function offerRegistration(
   home: Home,
@@ -153,18 +177,4 @@ async function offerRegistration(
   const backups = register(claude, home.launcher)
   say(backups.length > 0 ? `Done. As it was before: ${backups.join(', ')}` : 'Done.')
   return true
-}
-
-async function agreed(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  try {
-    const answer = await terminal.question(`${question} [Y/n] `)
-    return !/^\s*n/i.test(answer)
-  } catch {
-    // Ctrl-C and Ctrl-D decline as well; they leave the line open.
-    process.stdout.write('\n')
-    return false
-  } finally {
-    terminal.close()
-  }
 }

@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import { version } from '../protocol/version.ts'
 import { aliasCommand } from './alias.ts'
+import { allowCommand } from './allow.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { copyStoreCommand } from './copy-store.ts'
+import { clientsCommand } from './clients.ts'
 import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
 import { groupCommand } from './group.ts'
@@ -24,6 +26,7 @@ import { policyCommand } from './policy.ts'
 import { renameCommand } from './rename.ts'
 import { restoreCommand } from './restore.ts'
 import { revokeCommand } from './revoke.ts'
+import { rulesCommand } from './rules.ts'
 import { sendCommand } from './send.ts'
 import { settingsCommand } from './settings.ts'
 import { versionCommand } from './version.ts'
@@ -42,6 +45,8 @@ for (const command of [sendCommand(), inboxCommand(), machinesCommand(), history
 program.commandsGroup('This machine:')
 for (const command of [joinCommand(), policyCommand(), leaveCommand(), doctorCommand(), mcpCommand(), hookCommand()])
   program.addCommand(command)
+program.commandsGroup('Claude Code and other clients:')
+for (const command of [allowCommand(), rulesCommand(), clientsCommand()]) program.addCommand(command)
 program.commandsGroup('The hub:')
 for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)
 program.commandsGroup('Members, for the admin:')

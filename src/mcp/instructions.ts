@@ -19,6 +19,9 @@ Reading:
 - Reading consumes nothing. Ack what you have taken in (ack: true, or a list of ids); a reply with reply_to acks the message it answers.
 - Answer a request with claude_net_send and reply_to. What you write in chat does not reach the sender. An "inform" needs no answer: do not thank or confirm.`
 
+/** The same rules as a passage of Markdown: what `claude-net rules` prints, and what the plugin's skill says. */
+export const rulesPassage = `# Claude Net\n\n${instructions}\n`
+
 export const descriptions = {
   send: `Send a message to other machines or people of this organization through the Claude Net hub: other hosts, other users, now or whenever they next run. (Built-in SendMessage: only sessions of this machine or account.) A name that does not exist is an error; the answer says where the message is stored and who is online.`,
   inbox: `Read this machine's Claude Net inbox, oldest first. Reading consumes nothing: messages stay unread until acked.`,

@@ -1,0 +1,34 @@
+import { Argument, Command } from 'commander'
+import { exportLine } from '../claude/http-server.ts'
+import { Home } from '../client/home.ts'
+import { type ClientConfiguration, clientNames, configurationsOf } from './other-clients.ts'
+import { print } from './output.ts'
+
+export function clientsCommand(): Command {
+  return new Command('clients')
+    .description('print the configuration that gives another MCP client the tools of this machine')
+    .addArgument(new Argument('[client]', 'only this one').choices(clientNames))
+    .option('--http', 'only the form that speaks to the hub itself, without a process of ours')
+    .option('--json', 'print JSON')
+    .action((client: string | undefined, { http, json }: { http?: boolean; json?: boolean }) => {
+      const home = new Home()
+      const { config, hub } = home.credentials()
+      const url = config.sshHost === 'local' ? new URL('/mcp', hub).href : undefined
+      const clients = configurationsOf(home.launcher, url).filter(
+        ({ name, form }) => (!client || name === client) && (!http || form === 'http'),
+      )
+      const hasHttp = clients.some(({ form }) => form === 'http')
+      const environment = hasHttp ? exportLine(home.tokenFile) : undefined
+      print({ json }, { machine: config.machine, clients, environment }, () => {
+        const rest = environment
+          ? `The forms over HTTP take the token from the environment, by a line such as this in your shell's profile:\n\n  ${environment}`
+          : `This machine reaches its hub through ${config.sshHost}: there is no form over HTTP.`
+        return [...clients.map(asText), ...(hasHttp || !url ? [rest] : [])].join('\n\n')
+      })
+    })
+}
+
+function asText({ title, form, file, text }: ClientConfiguration): string {
+  const lines = text.split('\n').map(line => `  ${line}`)
+  return `${title}, ${form === 'http' ? 'over HTTP' : 'with a process of this machine'}: ${file}\n\n${lines.join('\n')}`
+}
