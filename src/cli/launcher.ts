@@ -72,7 +72,16 @@ if [ "$1 $2" = 'hook --if-news' ]; then
   [ -e "$news" ] || exit 0
 fi
 node=${shellQuote(process.execPath)}
-[ -x "$node" ] || node=node
+if ! [ -x "$node" ]; then
+  node=node
+  case $(node --version 2>/dev/null) in
+    v[2-9][0-9].*) ;;
+    *)
+      [ "$1" = hook ] && exit 0
+      echo 'claude-net: Node.js 20 or newer is needed here. It was removed, or is not on the PATH.' >&2
+      exit 1 ;;
+  esac
+fi
 exec "$node" ${shellQuote(home.clientFile)} "$@"
 `
 }
