@@ -43,9 +43,9 @@ describe('with the plugin enabled', { timeout: 90_000 }, () => {
 
     const before = await sean.run('doctor')
     expect(before.stdout).toContain(
-      "without MCP server 'claude-net', which would be there twice: the plugin claudenet has",
+      "has too much: MCP server 'claude-net', there twice: the plugin claudenet has its own",
     )
-    expect(before.stdout).toContain('without our hooks, which would run twice: the plugin claudenet has its own')
+    expect(before.stdout).toContain('has too much: hooks of claude-net, there twice: the plugin claudenet has its own')
     const cure = /→ Run: (.*)$/m.exec(before.stdout)![1]!
     expect(cure).toBe(`${sean.home}/bin/claude-net join ${hub.url.origin} --machine seanclaude`)
     expect(await sean.sh(`${cure} --bin ${sean.bin}`)).toMatchObject({ code: 0 })

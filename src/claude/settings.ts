@@ -24,7 +24,9 @@ export interface ClaudeFiles {
 /** One change to Claude Code's files, for people to read before it is made. */
 export interface Change {
   file: string
+  /** What comes, or what goes. */
   text: string
+  goes?: true
 }
 
 /** Where Claude Code keeps its files, or undefined where there is no sign of it. */
@@ -89,8 +91,8 @@ function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[
   const present = serverIn(json)
   const hasPlugin = isPluginEnabled(inSettings)
   if (hasPlugin && present) {
-    const text = `without MCP server '${serverName}', which would be there twice: the plugin ${pluginName} has its own`
-    edits.push({ file: state, text, apply: removeServer })
+    const text = `MCP server '${serverName}', there twice: the plugin ${pluginName} has its own`
+    edits.push({ file: state, text, goes: true, apply: removeServer })
   }
   if (!hasPlugin && !isRegistration(present, launcher)) {
     const instead = present ? `, instead of: ${commandLine(present)}` : ''
@@ -98,8 +100,8 @@ function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[
     edits.push({ file: state, text, apply: json => (objectAt(json, 'mcpServers')[serverName] = entryFor(launcher)) })
   }
   for (const [project, entry] of projectEntries(json)) {
-    const text = `without '${serverName}' in ${project}, which would hide it: ${commandLine(entry)}`
-    edits.push({ file: state, text, apply: json => removeFromProject(json, project) })
+    const text = `'${serverName}' in ${project}, which would hide it: ${commandLine(entry)}`
+    edits.push({ file: state, text, goes: true, apply: json => removeFromProject(json, project) })
   }
   const rule = hasPlugin ? pluginPermissionRule : permissionRule
   if (!rulesIn(inSettings).includes(rule)) {
@@ -107,8 +109,8 @@ function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[
     edits.push({ file: settings, text, apply: addRules([rule]) })
   }
   if (hasPlugin && ourHooks(inSettings).length > 0) {
-    const text = `without our hooks, which would run twice: the plugin ${pluginName} has its own`
-    edits.push({ file: settings, text, apply: removeHooks })
+    const text = `hooks of claude-net, there twice: the plugin ${pluginName} has its own`
+    edits.push({ file: settings, text, goes: true, apply: removeHooks })
   }
   if (!hasPlugin && present?.type !== 'http' && !hasHooks(inSettings, launcher)) {
     const events = Object.keys(hookSettings(launcher)).join(', ')

@@ -165,10 +165,10 @@ function claudeChecks(home: Home): Check[] {
     return [failed('claude', error)]
   }
   if (missing.length === 0) return [{ link: 'claude', state: 'ok', found: placesOf(claude) }]
-  return missing.map(({ file, text }) => ({
+  return missing.map(({ file, text, goes }) => ({
     link: 'claude',
     state: 'warning',
-    found: `${file} lacks: ${text}`,
+    found: `${file} ${goes ? 'has too much' : 'lacks'}: ${text}`,
     mend: `Run: ${joinAgain(home)}`,
   }))
 }

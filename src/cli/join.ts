@@ -169,7 +169,7 @@ async function offerRegistration(
   const changes = plannedChanges(claude, home.launcher)
   if (changes.length === 0) return true
   say("\nClaude Code's settings change like this:")
-  for (const { file, text } of changes) say(`  ${file}\n    ${visibleLine(text, 400)}`)
+  for (const { file, text, goes } of changes) say(`  ${file}\n    ${goes ? 'without ' : ''}${visibleLine(text, 400)}`)
   if (!yes && !json && process.stdin.isTTY && !(await agreed('Change them?'))) {
     say('Left alone.')
     return false
