@@ -247,7 +247,7 @@ export const api = {
       'Streamable HTTP of the Model Context Protocol, with the tools of a session of its own; no stream stays open',
     audience: members,
     body: z.unknown(),
-    answer: 'application/json',
+    answer: z.unknown(),
     statuses: [200, 202],
   }),
   invite: route({
