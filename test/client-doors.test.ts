@@ -114,6 +114,18 @@ describe('claude-net allow', { timeout: 60_000 }, () => {
     expect(rules()).toEqual(expected)
   })
 
+  test('asks first on a terminal', async context => {
+    if (!findTool('script')) context.skip('a terminal needs script of util-linux, which is not installed here')
+    const { sean } = await newcomer()
+    await sean.join('--no-claude')
+    sean.installClaude({ settings: {} })
+    const command = `${sean.command} allow`
+    expect((await sean.onTerminal(command, 'Change it? [Y/n]', 'n\n')).stdout).toContain('Left alone.')
+    expect(readJson(sean.settings)).toEqual({})
+    expect((await sean.onTerminal(command, 'Change it? [Y/n]', '\n')).stdout).toContain('Done.')
+    expect(readJson(sean.settings)).toEqual({ permissions: { allow: [rule] } })
+  })
+
   test('writes nothing where it can ask nobody, and says what it would', async () => {
     const { sean, file, rules } = await withClaude({})
     expect(await sean.run(['allow'])).toEqual({

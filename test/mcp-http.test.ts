@@ -167,7 +167,7 @@ describe('what a reader was given', () => {
     const id = await send(chas, 'seanclaude', body)
     const { text } = await (await connect(hub, sean.token)).call('inbox')
     expect(text).toContain(
-      `the whole text (32768 bytes) is in the answer of GET ${hub.url.origin}/v1/messages/${id} (with the same token). It begins:`,
+      `the whole text (32768 bytes) is in the hub's answer to GET /v1/messages/${id} (with the same token). It begins:`,
     )
     const { json } = await raw(hub, { path: `/v1/messages/${id}`, token: sean.token })
     expect(json).toMatchObject({ message: { body } })

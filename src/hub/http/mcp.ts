@@ -92,6 +92,6 @@ function lineFor(
       send: async body => ({ kept: false, answer: await client.call(api.sendMessage, { body }) }),
       takeRefused: () => [],
     },
-    keepWhole: ({ id }) => `the answer of GET http://${request.headers.host}/v1/messages/${id} (with the same token)`,
+    keepWhole: ({ id }) => `the hub's answer to GET /v1/messages/${id} (with the same token)`,
   }
 }
