@@ -12,7 +12,26 @@ const arrows: Record<string, string[]> = {
   client: ['protocol'],
   demo: [],
   'hub/serve.ts': ['hub/*.ts', 'hub/http', 'hub/keeping', 'hub/seeing', 'protocol'],
-  'hub/http': ['hub/auth', 'hub/hub.ts', 'hub/door-settings.ts', 'hub/keeping', 'hub/seeing', 'hub/state', 'protocol'],
+  'hub/http': [
+    'hub/auth',
+    'hub/hub.ts',
+    'hub/door-settings.ts',
+    'hub/keeping',
+    'hub/seeing',
+    'hub/state',
+    'hub/telegram-desk.ts',
+    'protocol',
+  ],
+  'hub/telegram': [
+    'hub/hub.ts',
+    'hub/seeing',
+    'hub/state',
+    'hub/telegram-desk.ts',
+    'hub/telegram-settings.ts',
+    'protocol',
+  ],
+  'hub/telegram-desk.ts': ['protocol'],
+  'hub/telegram-settings.ts': ['protocol'],
   'hub/keeping': ['hub/hub.ts', 'hub/lock.ts', 'hub/state', 'protocol'],
   'hub/auth': ['hub/hub.ts', 'hub/state', 'protocol'],
   'hub/admin-token.ts': ['hub/hub.ts', 'hub/state', 'protocol'],
@@ -23,7 +42,7 @@ const arrows: Record<string, string[]> = {
   'hub/lock.ts': ['hub/state', 'protocol'],
   'hub/damage.ts': ['hub/admin-token.ts', 'hub/seeing', 'hub/state', 'protocol'],
   'hub/seeing': ['hub/auth', 'hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],
-  'hub/config.ts': ['hub/door-settings.ts', 'hub/keeping', 'hub/state', 'protocol'],
+  'hub/config.ts': ['hub/door-settings.ts', 'hub/telegram-settings.ts', 'protocol'],
   'hub/door-settings.ts': ['protocol'],
   'hub/state': ['protocol'],
   protocol: ['../package.json'],
@@ -31,8 +50,12 @@ const arrows: Record<string, string[]> = {
   disk: [],
 }
 
-/** Only by `await import(…)`: bundles of their own, which a machine does not have. */
-const lazyArrows: Record<string, string[]> = { cli: ['hub/serve.ts', 'demo'], 'hub/http': ['mcp'] }
+/** Only by `await import(…)`: what is loaded when it is asked for. A machine does not have the first two. */
+const lazyArrows: Record<string, string[]> = {
+  cli: ['hub/serve.ts', 'demo'],
+  'hub/http': ['mcp'],
+  'hub/serve.ts': ['hub/telegram'],
+}
 
 const roomOf = (file: string) =>
   file.startsWith('..') ? file : file.split('/', file.startsWith('hub/') ? 2 : 1).join('/')
@@ -87,6 +110,8 @@ test.for([
   ['hub/push/wakes.ts', `import '../journal/journal.ts'`, 'hub/push may import hub/state, protocol'],
   ['hub/state/apply.ts', `import '../hub.ts'`, 'hub/state may import protocol'],
   ['hub/serve.ts', `import '../cli/output.ts'`, 'hub/serve.ts may import'],
+  ['hub/serve.ts', `import './telegram/bridge.ts'`, 'hub/serve.ts may import'],
+  ['hub/telegram/mail.ts', `import '../journal/local.ts'`, 'hub/telegram may import'],
   ['protocol/names.ts', `import '../../test/support/temp.ts'`, 'protocol may import ../package.json'],
   ['hub/telephone/ring.ts', `import '../hub.ts'`, 'hub/telephone is a new room'],
   ['mcp/result.ts', `import './index.ts'`, 'a room does not import its own index'],

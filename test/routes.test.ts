@@ -68,6 +68,10 @@ const expected: Record<RouteName, Statuses> = {
   getSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   makeBackup: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  telegramStatus: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  telegramCheck: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  // This hub has no Telegram, so nobody is known there.
+  telegramConfirm: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
 }
 
 /** A request that each route accepts from the right caller. */
@@ -115,6 +119,9 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   getSettings: () => ({ path: '/v1/admin/settings' }),
   putSettings: () => ({ path: '/v1/admin/settings', method: 'PUT', body: { keepTextDays: 30 } }),
   makeBackup: () => ({ path: '/v1/admin/backup', method: 'POST' }),
+  telegramStatus: () => ({ path: '/v1/admin/telegram' }),
+  telegramCheck: () => ({ path: '/v1/admin/telegram/check' }),
+  telegramConfirm: () => ({ path: '/v1/admin/telegram/people/sean', method: 'PUT', body: { userId: 1 } }),
 }
 
 const mcpHeaders = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' }

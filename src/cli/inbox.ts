@@ -41,9 +41,9 @@ function inboxForTerminal({ messages, unread, more }: InboxAnswer, now: number):
   )
 }
 
-function forTerminal({ id, from, sentAt, intent, replyTo, to, body }: InboxMessage, now: number): string {
+function forTerminal({ id, from, sentAt, intent, replyTo, to, body, answeredBy }: InboxMessage, now: number): string {
   const parts = [from, ago(Date.parse(sentAt), now), intent, ...(to.length > 1 ? [`to ${visible(to.join(', '))}`] : [])]
-  const answers = replyTo ? [`answers ${replyTo}`] : []
+  const answers = [...(replyTo ? [`answers ${replyTo}`] : []), ...(answeredBy ? [`answered by ${answeredBy}`] : [])]
   return `${[...parts, ...answers].join(' · ')}\n${quote(body)}\n${id}`
 }
 

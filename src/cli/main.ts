@@ -29,6 +29,7 @@ import { revokeCommand } from './revoke.ts'
 import { rulesCommand } from './rules.ts'
 import { sendCommand } from './send.ts'
 import { settingsCommand } from './settings.ts'
+import { telegramCommand } from './telegram.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
 
@@ -60,6 +61,7 @@ for (const command of [
   deleteCommand(),
   importCommand(),
   auditCommand(),
+  telegramCommand(),
 ]) {
   program.addCommand(command)
 }

@@ -5,6 +5,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { doorFields } from './door-settings.ts'
 import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
 import { backupFolder } from './state/backup-names.ts'
+import { TelegramSettings, tokenFileOf } from './telegram-settings.ts'
 
 /** What a hub can be told, in hub.json or by flags. Every field has a default. */
 const HubFile = z.strictObject({
@@ -19,17 +20,26 @@ const HubFile = z.strictObject({
   ...doorFields,
   /** How often the store is backed up by the clock, where to, and how many backups stay. */
   backup: BackupField,
+  /** The bot through which people are reached; without it there is none. */
+  telegram: TelegramSettings.optional(),
   logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
 })
 
-export type HubConfig = z.output<typeof HubFile>
+export type HubConfig = z.output<typeof HubFile> & {
+  /** Where the bot's token is. */
+  telegramTokenFile?: string
+}
 export type HubFlags = Partial<Pick<HubConfig, 'host' | 'port' | 'data' | 'logLevel'>> & { config?: string }
 
 /** Defaults, then the file, then flags. Throws `invalid` naming the field that is wrong. */
 export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
   const result = HubFile.safeParse({ ...(path === undefined ? {} : readJson(path)), ...given })
-  if (result.success) return { ...result.data, data: resolve(result.data.data) }
+  if (result.success) {
+    const { telegram } = result.data
+    const telegramTokenFile = telegram && tokenFileOf(telegram, path)
+    return { ...result.data, data: resolve(result.data.data), telegramTokenFile }
+  }
   const issue = result.error.issues[0]!
   throw new ClaudeNetError(
     'invalid',

@@ -90,7 +90,10 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       },
     })
     metrics.backups = backups
-    const server = createServer({ hub, log, hosts: config.hosts, door: config, clientFile, watch, backups })
+    const telegram = await startTelegram(config, { hub, log, audit })
+    if (telegram) cleanup.push(() => telegram.close())
+    const door = { hub, log, hosts: config.hosts, door: config, clientFile, watch, backups, telegram }
+    const server = createServer(door)
     cleanup.push(() => server.close())
     // First of all: who waits for a backup is told that there will be none.
     cleanup.push(() => backups.close())
@@ -107,6 +110,16 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     await close()
     throw inWords(error, config.data)
   }
+}
+
+/** The bridge to Telegram, loaded only where hub.json asks for it. */
+async function startTelegram(
+  { telegram: settings, telegramTokenFile: tokenFile, data }: HubConfig,
+  parts: { hub: Hub; log: Logger; audit: Audit },
+) {
+  if (!settings) return undefined
+  const { TelegramBridge } = await import('./telegram/bridge.ts')
+  return new TelegramBridge({ ...parts, settings, tokenFile, aliveFile: join(data, 'telegram.alive') })
 }
 
 /** Runs a hub until SIGTERM or SIGINT, as `claude-net hub` does. Resolves when it has closed; exits 70 on a storage error. */

@@ -88,10 +88,14 @@ function cutEntry(message: InboxMessage, now: number, place: string): string {
   return `${heading(message, now)}\n${why}\n${quoteBeginning(message.body, maxAnswerBytes - 2_000)}`
 }
 
-function heading({ id, from, fromKind, sentAt, intent, replyTo, to, fetchedBy }: InboxMessage, now: number): string {
+function heading(
+  { id, from, fromKind, sentAt, intent, replyTo, to, fetchedBy, answeredBy }: InboxMessage,
+  now: number,
+): string {
   const parts = [`from ${from} (${fromKind})`, ago(Date.parse(sentAt), now), intent]
   if (to.length > 1 || to[0] === 'all') parts.push(`to ${visible(to.join(', ')).slice(0, 200)}`)
   if (replyTo) parts.push(`answers ${replyTo}`)
+  if (answeredBy) parts.push(`answered by ${answeredBy}`)
   if (fetchedBy) parts.push(`shown to session ${fetchedBy.session} ${ago(Date.parse(fetchedBy.at), now)}`)
   return `Message ${id}\n${parts.join(' · ')}`
 }

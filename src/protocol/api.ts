@@ -35,6 +35,7 @@ import {
 } from './messages.ts'
 import { ImportAnswer, Organization } from './organization.ts'
 import { Settings, SettingsChange } from './settings.ts'
+import { TelegramCheckAnswer, TelegramConfirm, TelegramConfirmed, TelegramStatus } from './telegram.ts'
 import type { Role } from './token.ts'
 
 /** Who may call a route: a list of roles, or everyone, without a token. */
@@ -388,6 +389,29 @@ export const api = {
     audience: admins,
     answer: BackupReport,
     statuses: [201],
+  }),
+  telegramStatus: route({
+    method: 'GET',
+    path: '/v1/admin/telegram',
+    summary: 'How the bridge to Telegram fares, and who its people are',
+    audience: admins,
+    answer: TelegramStatus,
+  }),
+  telegramCheck: route({
+    method: 'GET',
+    path: '/v1/admin/telegram/check',
+    summary: 'Asks Telegram about token, group, rights and privacy mode',
+    audience: admins,
+    answer: TelegramCheckAnswer,
+  }),
+  telegramConfirm: route({
+    method: 'PUT',
+    path: '/v1/admin/telegram/people/:name',
+    summary: 'Say which Telegram user a human is, of those seen in the group; null forgets it',
+    audience: admins,
+    params: MemberNamed,
+    body: TelegramConfirm,
+    answer: TelegramConfirmed,
   }),
 } as const
 

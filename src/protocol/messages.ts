@@ -93,6 +93,8 @@ export const InboxMessage = z.object({
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
   /** Since when `body` is empty because the hub keeps texts no longer. Never in an inbox: only of messages that are over. */
   textDeletedAt: Timestamp.optional(),
+  /** The human who answered this in place of the recipient, whose machine it is. */
+  answeredBy: z.string().optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>
 
@@ -150,7 +152,7 @@ export const HistoryQuery = z.strictObject({
 
 /** One message with what became of it. A recipient sees its own receipt only; the sender sees all. */
 export const MessageWithReceipts = z.object({
-  message: InboxMessage.omit({ fetchedBy: true, held: true, muted: true }),
+  message: InboxMessage.omit({ fetchedBy: true, held: true, muted: true, answeredBy: true }),
   receipts: z.array(Receipt),
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>

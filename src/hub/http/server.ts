@@ -15,6 +15,7 @@ import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
 import type { Seen, Watch } from '../seeing/watch.ts'
+import type { TelegramDesk } from '../telegram-desk.ts'
 import {
   deleteAlias,
   deleteGroup,
@@ -46,6 +47,7 @@ import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { counted, seeing } from './seeing.ts'
+import { telegramRoutes } from './telegram.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -74,6 +76,8 @@ export interface ServerOptions {
   /** What counts and notes down the answers. */
   watch: Watch
   backups: Backups
+  /** The bridge to Telegram, where hub.json has one. */
+  telegram?: TelegramDesk
 }
 
 /**
@@ -160,6 +164,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     makeBackup: makeBackup(backups),
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
+    ...telegramRoutes(options.telegram),
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {

@@ -61,8 +61,17 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
   }
   if (command.replyTo) {
     wake.push(...ackDeliveries(db, { seq, time }, command.by, [command.replyTo]).senders)
+    if (command.answersFor !== undefined) noteAnswer(db, command.answersFor, command.replyTo, command.by)
   }
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake })
+}
+
+/** Lets the copy of `id` that lies with `machine` say who answered it. It stays unread. */
+function noteAnswer(db: Database, machine: number, id: string, by: number): void {
+  db.run(
+    'update delivery set answered_by = ? where recipient = ? and seq = (select seq from message where id = ?)',
+    ...[by, machine, id],
+  )
 }
 
 interface StoredSend {

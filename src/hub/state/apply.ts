@@ -8,6 +8,7 @@ import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from
 import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './apply-people.ts'
 import { applyPolicy } from './apply-policy.ts'
 import { applySettings } from './apply-settings.ts'
+import { applyTelegram, isTelegram } from './apply-telegram.ts'
 import type { Command, Entry, Outcome } from './commands.ts'
 import type { Database } from './database.ts'
 
@@ -18,6 +19,7 @@ import type { Database } from './database.ts'
  */
 export function apply(db: Database, entry: Entry): Outcome {
   const { seq, time, command } = entry
+  if (isTelegram(command)) return applyTelegram(db, { seq, time, command })
   switch (command.type) {
     case 'message.send':
       return applySend(db, { seq, time, command })

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Intent, MemberKind } from '../../protocol/messages.ts'
 import type { Role } from '../../protocol/token.ts'
+import type { TelegramCommand, TelegramResults } from './telegram-commands.ts'
 
 /**
  * Every wish to change the state. What an old hub wrote must apply on a new one, so these shapes are apart from the wire's:
@@ -18,6 +19,8 @@ export type Command =
       replyTo?: string
       intent?: Intent
       expiresInS?: number
+      /** The machine in whose place its owner answers `replyTo`: its copy then says by whom it was answered. */
+      answersFor?: number
     }
   | { type: 'inbox.fetched'; by: number; ids: string[]; session: string }
   | { type: 'inbox.ack'; by: number; ids: string[] }
@@ -69,6 +72,7 @@ export type Command =
   | { type: 'admin.token'; tokenId: string; tokenHash: string }
   | { type: 'settings.set'; keepTextDays?: number }
   | { type: 'clock.tick' }
+  | TelegramCommand
 
 export type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>
 
@@ -107,7 +111,7 @@ export interface RecipientOutcome {
 }
 
 /** What a carried-out command answers, by its type. */
-export interface Results {
+export interface Results extends TelegramResults {
   'message.send': { id: string; seq: number; sentAt: number; recipients: RecipientOutcome[]; repeated: boolean }
   'inbox.fetched': { fetched: string[]; unknown: string[] }
   'inbox.ack': { acked: string[]; unknown: string[]; unread: number }

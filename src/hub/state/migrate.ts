@@ -9,9 +9,10 @@ import { sql as inboxOrder } from './migrations/0005-inbox-order.ts'
 import { sql as brake } from './migrations/0006-brake.ts'
 import { sql as keeping } from './migrations/0007-keeping.ts'
 import { sql as answers } from './migrations/0008-answers.ts'
+import { sql as telegram } from './migrations/0009-telegram.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
-const migrations: readonly string[] = [inboxes, names, history, policy, inboxOrder, brake, keeping, answers]
+const migrations: readonly string[] = [inboxes, names, history, policy, inboxOrder, brake, keeping, answers, telegram]
 
 /** The schema that this program writes. */
 export const newestSchema = migrations.length

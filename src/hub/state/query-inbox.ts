@@ -34,8 +34,15 @@ export function unreadAfter(
   limit: number,
   preview?: number,
 ): InboxMessage[] {
-  const rows = db.all<MessageRow & { fetched_by: string | null; fetched_at: number | null; handling: Handling }>(
-    `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling
+  const rows = db.all<
+    MessageRow & {
+      fetched_by: string | null
+      fetched_at: number | null
+      handling: Handling
+      answered_by: number | null
+    }
+  >(
+    `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling, d.answered_by
      from (${unreadSeqs} order by seq limit ?3) u join delivery d on d.seq = u.seq and d.recipient = ?1
      join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq`,
     member,
@@ -47,6 +54,7 @@ export function unreadAfter(
     ...(row.handling === 'hold' && { held: true as const }),
     ...(row.handling === 'mute' && { muted: true as const }),
     ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
+    ...(row.answered_by !== null && { answeredBy: nameOf(db, row.answered_by) }),
   }))
   return firstOf(preview === undefined ? messages : messages.map(message => cut(message, preview)))
 }
@@ -55,6 +63,10 @@ export function unreadAfter(
 function cut(message: InboxMessage, characters: number): InboxMessage {
   const [...beginning] = message.body.slice(0, 2 * characters)
   return { ...message, body: beginning.slice(0, characters).join('') }
+}
+
+function nameOf(db: Database, member: number): string {
+  return db.get<{ name: string }>('select name from member where id = ?', member)!.name
 }
 
 /** Most bytes of texts in one answer. As JSON a text may grow to six times its size. */
@@ -81,7 +93,7 @@ export function unreadCountAfter(db: Database, member: number, seq: number): num
 }
 
 /** A message as it was sent; one that the disk has damaged says so instead of its text. */
-export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted'> {
+export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'answeredBy'> {
   if (row.body && !isIntact(row)) {
     const { id, seq, sender: from, sender_kind: fromKind, intent, sent_at } = row
     const sentAt = timestamp(sent_at)

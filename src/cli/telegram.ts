@@ -1,0 +1,124 @@
+import { createInterface } from 'node:readline/promises'
+import { Command } from 'commander'
+import type { HubClient } from '../client/hub-client.ts'
+import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import type { TelegramPerson, TelegramStatus } from '../protocol/telegram.ts'
+import { ago } from '../text/spans.ts'
+import { visibleLine } from '../text/visible.ts'
+import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
+import { report } from './diagnose.ts'
+import { exit, print, table } from './output.ts'
+
+type ConfirmOptions = AdminOptions & { user?: string; yes?: boolean }
+
+export function telegramCommand(): Command {
+  const command = new Command('telegram').description('the bridge to people on Telegram: how it fares, and who is who')
+  withAdminOptions(command.command('status', { isDefault: true }).description('how it fares, and who its people are'))
+    // A word that is no command of this one.
+    .allowExcessArguments(false)
+    .action((options: AdminOptions) =>
+      asAdmin(options, async client => {
+        const status = await client.call(api.telegramStatus)
+        print(options, status, () => inWords(status, client.now()))
+      }),
+    )
+  withAdminOptions(
+    command.command('check').description('ask Telegram about token, group, rights and privacy mode'),
+  ).action((options: AdminOptions) =>
+    asAdmin(options, async client => {
+      const { checks } = await client.call(api.telegramCheck)
+      print(options, { checks }, () => report(checks))
+      if (checks.some(({ state }) => state === 'failed')) process.exitCode = exit.refused
+    }),
+  )
+  withAdminOptions(
+    command
+      .command('confirm')
+      .description('say that who was seen under the configured user name is this human')
+      .argument('<human>', 'the human, as hub.json names them')
+      .option('--user <id>', 'the numeric Telegram user id that it must be')
+      .option('--yes', 'ask nothing'),
+  ).action((human: string, options: ConfirmOptions) => asAdmin(options, client => confirm(client, human, options)))
+  withAdminOptions(
+    command
+      .command('forget')
+      .description('take back what was confirmed')
+      .argument('<human>', 'the human, as hub.json names them'),
+  ).action((human: string, options: AdminOptions) =>
+    asAdmin(options, async client => {
+      const answer = await client.call(api.telegramConfirm, { params: { name: human }, body: { userId: null } })
+      print(options, answer, () => `Nobody on Telegram is ${human} now, until somebody is confirmed.`)
+    }),
+  )
+  for (const each of command.commands) each.exitOverride().showHelpAfterError('Add --help to see how it is used.')
+  return command
+}
+
+async function confirm(client: HubClient, human: string, options: ConfirmOptions): Promise<void> {
+  const { people } = await client.call(api.telegramStatus)
+  const person = people.find(({ name }) => name === human)
+  const candidate = person?.candidate
+  if (person && !candidate) throw nobodySeen(person)
+  const isGiven = options.user !== undefined
+  // An unknown name is the hub's to refuse.
+  const userId = isGiven ? Number(options.user) : (candidate?.userId ?? 1)
+  if (candidate && !isGiven && !options.yes) {
+    const who = `${visibleLine(candidate.name, 100)}, user ${candidate.userId}, seen ${ago(Date.parse(candidate.seenAt), client.now())}`
+    if (!process.stdin.isTTY || !(await agreed(`${who}.\nIs this ${human}?`))) {
+      throw new ClaudeNetError('invalid', `Not confirmed: ${who}.`, `If it is ${human}, add --user ${candidate.userId}`)
+    }
+  }
+  const answer = await client.call(api.telegramConfirm, { params: { name: human }, body: { userId } })
+  print(options, answer, () => `Telegram user ${answer.userId} is ${answer.name}.`)
+}
+
+function nobodySeen({ name, username, userId, by }: TelegramPerson): ClaudeNetError {
+  if (by !== 'nobody')
+    return new ClaudeNetError(
+      'conflict',
+      `${name} is Telegram user ${userId} already.`,
+      `claude-net telegram forget ${name} takes that back.`,
+    )
+  return new ClaudeNetError(
+    'not_found',
+    `Nobody was seen in the group as @${username}.`,
+    `${name} writes /whoami there; then try again.`,
+  )
+}
+
+function inWords(
+  { configured, bot, chatId, lastPollAt, trouble, people, failed }: TelegramStatus,
+  now: number,
+): string {
+  if (!configured) return 'This hub has no Telegram. docs/telegram.md says how to set it up.'
+  const asked = lastPollAt === null ? 'not yet' : ago(Date.parse(lastPollAt), now)
+  const rows = people.map(({ name, username, userId, by, candidate, isPrivate, waiting }) => {
+    const seen = candidate
+      ? `${visibleLine(candidate.name, 60)}, user ${candidate.userId}: confirm ${name}?`
+      : 'nobody yet'
+    return [
+      name,
+      username ? `@${username}` : '-',
+      by === 'nobody' ? seen : `user ${userId} (${by})`,
+      isPrivate ? 'private' : 'group',
+      String(waiting),
+    ]
+  })
+  return [
+    `Bot ${bot === null ? 'not known yet' : `@${bot}`}, group ${chatId}; Telegram answered ${asked}.`,
+    ...(trouble === null ? [] : [`Trouble: ${visibleLine(trouble, 1000)}`]),
+    '',
+    table([['NAME', 'USERNAME', 'IS', 'MAIL TO', 'WAITING'], ...rows]),
+    ...failed.map(({ seq, name, why }) => `Telegram refuses #${seq} for ${name}: ${visibleLine(why, 200)}`),
+  ].join('\n')
+}
+
+async function agreed(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
+  } finally {
+    terminal.close()
+  }
+}

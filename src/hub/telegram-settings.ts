@@ -1,0 +1,102 @@
+import { dirname, join, resolve } from 'node:path'
+import * as z from 'zod'
+import { MemberName } from '../protocol/names.ts'
+
+const UserName = z
+  .string()
+  .regex(/^@?[A-Za-z][A-Za-z0-9_]{3,31}$/, 'a Telegram user name has 4 to 32 characters A-Z a-z 0-9 _')
+  .transform(name => name.replace(/^@/, ''))
+
+const ClockTime = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'write a time as 22:00')
+
+const Zone = z.string().refine(isZone, 'this is no time zone; write one as Europe/London')
+
+/** One human as Telegram knows them. The name is the member's. */
+const Human = z
+  .strictObject({
+    /** Telegram's numeric user id. Without it the user name is pinned to one, once, with an admin's confirmation. */
+    id: z.number().int().positive().optional(),
+    username: UserName.optional(),
+    /** Mail goes to a private chat with the bot until the person says otherwise (/here). */
+    private: z.boolean().default(false),
+    /** From when to when only urgent mail goes out, in `timezone`. */
+    quiet: z.tuple([ClockTime, ClockTime]).optional(),
+    /** An IANA name; default is the hub's own. */
+    timezone: Zone.optional(),
+  })
+  .refine(({ id, username }) => id !== undefined || username !== undefined, 'it needs an id or a username')
+
+/** Also the form of before, `{"ChasWatkins": "chas"}`: the Telegram user name, and the member's name as its value. */
+const Humans = z
+  .record(z.string(), z.union([Human, MemberName]))
+  .transform((humans, context) => {
+    const people = new Map<string, z.output<typeof Human>>()
+    for (const [key, value] of Object.entries(humans)) {
+      const isOld = typeof value === 'string'
+      const name = MemberName.safeParse(isOld ? value : key)
+      const human = isOld ? Human.safeParse({ username: key }) : { success: true as const, data: value }
+      if (!name.success || !human.success) {
+        const issue = (name.error ?? human.error)!.issues[0]!
+        context.addIssue({ code: 'custom', message: issue.message, path: [key] })
+      } else if (people.has(name.data)) {
+        context.addIssue({ code: 'custom', message: `${name.data} stands here twice`, path: [key] })
+      } else people.set(name.data, human.data)
+    }
+    return people
+  })
+  .refine(people => people.size > 0, 'it names nobody')
+
+/** How often and how patiently the bridge does things. The defaults are what Telegram asks for; tests are in a hurry. */
+const Timing = z
+  .strictObject({
+    /** How long Telegram may keep a request for updates open, in seconds. */
+    pollS: z.number().int().min(0).max(50).default(30),
+    /** How long any other request may take, and a poll beyond `pollS`, in ms. */
+    requestMs: z.number().int().min(100).default(15_000),
+    /** A group takes 20 messages a minute (core.telegram.org/bots/faq): 18 of mail and 2 for answers, in such a window. */
+    windowMs: z.number().int().min(100).default(60_000),
+    /** The first wait after a failure, in ms; it doubles up to a hundred times that. */
+    retryMs: z.number().int().min(10).default(3_000),
+    /** How often owned machines are looked at for unread mail, in ms. */
+    lookMs: z.number().int().min(10).default(10_000),
+    /** How long after its start the hub does not believe that a session is gone, in ms: sessions come back within 5 s. */
+    graceMs: z.number().int().min(0).default(20_000),
+    /** A hub that was down for longer says so when it is back, in ms. */
+    downMs: z.number().int().min(0).default(120_000),
+  })
+  .prefault({})
+
+/** The field `telegram` of hub.json. */
+export const TelegramSettings = z.strictObject({
+  /** A file with the bot's token, relative to hub.json. Default: the systemd credential `telegram-token`. */
+  tokenFile: z.string().min(1).optional(),
+  /** The group, as BotFather's bot sees it: negative. */
+  chatId: z.number().int().max(-1, 'a group has a negative id'),
+  humans: Humans,
+  /** After how long an owner hears of mail that a machine without a session leaves unread, in seconds; null for never. */
+  followAfterS: z.number().int().min(0).nullable().default(600),
+  apiRoot: z
+    .url()
+    .transform(url => url.replace(/\/$/, ''))
+    .default('https://api.telegram.org'),
+  timing: Timing,
+})
+
+export type TelegramSettings = z.output<typeof TelegramSettings>
+export type HumanSettings = z.output<typeof Human>
+
+/** Where the bot's token is: the file named (from where hub.json is), or systemd's credential. Undefined when neither is said. */
+export function tokenFileOf({ tokenFile }: TelegramSettings, configFile: string | undefined): string | undefined {
+  if (tokenFile !== undefined) return resolve(configFile === undefined ? '.' : dirname(configFile), tokenFile)
+  const credentials = process.env.CREDENTIALS_DIRECTORY
+  return credentials === undefined ? undefined : join(credentials, 'telegram-token')
+}
+
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,137 @@
+import { Api, InputFile } from 'grammy'
+import type { ReactionTypeEmoji, Update, User } from 'grammy/types'
+import { failureOf } from './failure.ts'
+import type { Html } from './html.ts'
+
+/** One Telegram message as we send it. */
+export interface Post {
+  text: Html
+  /** Without sound. */
+  isSilent?: boolean
+  /** The message of the same chat that this answers. One that is gone does not matter. */
+  replyTo?: number
+  /** Sent as a file, with the text as its caption. */
+  document?: { name: string; content: string }
+  /** Rows of one button each; `data` has 64 bytes at most. */
+  buttons?: { label: string; data: string }[]
+}
+
+/** What we want to hear of; Telegram remembers the list (core.telegram.org/bots/api#getupdates). */
+const allowedUpdates = ['message', 'edited_message', 'callback_query', 'my_chat_member'] as const
+
+export interface BotOptions {
+  apiRoot: string
+  /** Most time of one request, in ms. */
+  requestMs: number
+  /** How long Telegram may keep a request for updates open, in seconds. */
+  pollS: number
+}
+
+/** The bot's calls, each with a deadline, and every failure as a `TelegramFailure`. Nothing is tried again here: the queues do that. */
+export class Bot {
+  /** The number before the colon: the bot's own user id. */
+  readonly id: string
+  readonly #api: Api
+  readonly #polling: Api
+  readonly #pollS: number
+
+  constructor(token: string, { apiRoot, requestMs, pollS }: BotOptions) {
+    this.id = token.split(':')[0]!
+    this.#pollS = pollS
+    this.#api = new Api(token, { apiRoot, timeoutSeconds: requestMs / 1000 })
+    this.#polling = new Api(token, { apiRoot, timeoutSeconds: pollS + requestMs / 1000 })
+  }
+
+  me(signal?: AbortSignal) {
+    return this.#call('getMe', signal, (api, stop) => api.getMe(stop))
+  }
+
+  webhook() {
+    return this.#call('getWebhookInfo', undefined, api => api.getWebhookInfo())
+  }
+
+  chat(chat: number) {
+    return this.#call('getChat', undefined, api => api.getChat(chat))
+  }
+
+  memberOf(chat: number, user: number) {
+    return this.#call('getChatMember', undefined, api => api.getChatMember(chat, user))
+  }
+
+  setCommands(commands: { command: string; description: string }[], signal: AbortSignal) {
+    return this.#call('setMyCommands', signal, (api, stop) => api.setMyCommands(commands, {}, stop))
+  }
+
+  /** Updates from `offset` on, or the oldest that is not confirmed; waits for the first as long as `pollS` says. */
+  async updates(offset: number | undefined, signal: AbortSignal): Promise<Update[]> {
+    const options = { offset, timeout: this.#pollS, limit: 100, allowed_updates: allowedUpdates }
+    try {
+      return await this.#polling.getUpdates(options, signal as never)
+    } catch (error) {
+      throw failureOf(error, 'getUpdates')
+    }
+  }
+
+  /** Sends `post` and answers the id of the message. `isPlain` leaves its formatting out. */
+  async send(chat: number, post: Post, signal: AbortSignal, isPlain = false): Promise<number> {
+    const formatting = isPlain ? {} : { parse_mode: 'HTML' as const }
+    const text = isPlain ? post.text.plain : post.text.source
+    const options = {
+      ...formatting,
+      disable_notification: post.isSilent ?? false,
+      ...(post.replyTo !== undefined && {
+        reply_parameters: { message_id: post.replyTo, allow_sending_without_reply: true },
+      }),
+      ...(post.buttons && {
+        reply_markup: {
+          inline_keyboard: post.buttons.map(({ label, data }) => [{ text: label, callback_data: data }]),
+        },
+      }),
+    }
+    const { document } = post
+    const sent = await this.#call<{ message_id: number }>(
+      document ? 'sendDocument' : 'sendMessage',
+      signal,
+      (api, stop) =>
+        document
+          ? api.sendDocument(
+              chat,
+              new InputFile(Buffer.from(document.content), document.name),
+              { ...options, caption: text },
+              stop,
+            )
+          : // A preview would tell Telegram's servers, and through them the site, of every address that a machine writes.
+            api.sendMessage(chat, text, { ...options, link_preview_options: { is_disabled: true } }, stop),
+    )
+    return sent.message_id
+  }
+
+  react(chat: number, message: number, emoji: ReactionTypeEmoji['emoji'], signal: AbortSignal): Promise<true> {
+    return this.#call('setMessageReaction', signal, (api, stop) =>
+      api.setMessageReaction(chat, message, [{ type: 'emoji', emoji }], {}, stop),
+    )
+  }
+
+  /** Ends the waiting sign on a pressed button, with a word to whoever pressed it (200 characters at most). */
+  answerPress(press: string, text: string, signal: AbortSignal): Promise<true> {
+    return this.#call('answerCallbackQuery', signal, (api, stop) =>
+      api.answerCallbackQuery(press, { text: text.slice(0, 200) }, stop),
+    )
+  }
+
+  // grammY's types name the AbortSignal of its polyfill; it takes Node's.
+  async #call<T>(
+    method: string,
+    signal: AbortSignal | undefined,
+    call: (api: Api, stop: never) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await call(this.#api, signal as never)
+    } catch (error) {
+      throw failureOf(error, method)
+    }
+  }
+}
+
+export type Emoji = ReactionTypeEmoji['emoji']
+export type { Update, User }

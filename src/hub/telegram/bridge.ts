@@ -1,0 +1,184 @@
+import { readFileSync, statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { TelegramCheck, TelegramStatus } from '../../protocol/telegram.ts'
+import type { Hub } from '../hub.ts'
+import type { Audit } from '../seeing/audit.ts'
+import { failedMail, mailCount, personOf } from '../state/query-telegram.ts'
+import { timestamp } from '../state/timestamp.ts'
+import type { TelegramDesk } from '../telegram-desk.ts'
+import type { TelegramSettings } from '../telegram-settings.ts'
+import { Bot } from './bot.ts'
+import { BridgeStatus } from './bridge-status.ts'
+import { checkTelegram } from './check.ts'
+import { Downtime } from './downtime.ts'
+import { durably } from './durably.ts'
+import { People } from './people.ts'
+import { Session } from './session.ts'
+
+/** How long requests that are under way when the hub stops may take to end, in ms. */
+const farewellMs = 1_500
+
+/** What a token looks like (core.telegram.org/bots/api#authorizing-your-bot); anything else would only be sent into the world. */
+const tokenPattern = /^\d{3,20}:[\w-]{20,}$/
+
+export interface BridgeOptions {
+  hub: Hub
+  settings: TelegramSettings
+  /** Undefined when neither hub.json nor systemd says where the token is. */
+  tokenFile: string | undefined
+  /** A file of the bridge's own in the data directory. */
+  aliveFile: string
+  log: Logger
+  audit: Audit
+}
+
+/**
+ * The door to people on Telegram. It submits, reads and follows as any door does: what it sends lies in the inboxes of humans,
+ * and what it hears is on disk before Telegram forgets it. Whatever happens to Telegram, the hub goes on.
+ */
+export class TelegramBridge implements TelegramDesk {
+  readonly #options: BridgeOptions
+  readonly #people: People
+  readonly #status: BridgeStatus
+  readonly #downtime: Downtime
+  readonly #stop = new AbortController()
+  readonly #cut = new AbortController()
+  readonly #running: Promise<void>
+
+  constructor(options: BridgeOptions) {
+    const { hub, settings, log, aliveFile } = options
+    this.#options = options
+    this.#people = new People(hub, settings)
+    this.#status = new BridgeStatus(trouble => log.warn({ trouble }, 'telegram'))
+    this.#downtime = new Downtime(aliveFile, settings.timing.downMs)
+    this.#running = this.#run().catch(err => {
+      if (!this.#stop.signal.aborted) log.error({ err }, 'the Telegram bridge has ended')
+    })
+  }
+
+  status(): TelegramStatus {
+    const { hub } = this.#options
+    const { bot, lastPollAt, toldToWait, troubles } = this.#status
+    return {
+      configured: true,
+      bot: bot?.username ?? null,
+      chatId: this.#people.group,
+      lastPollAt: lastPollAt === undefined ? null : timestamp(lastPollAt),
+      trouble: troubles.length === 0 ? null : troubles.join(' '),
+      toldToWait,
+      people: this.#people.all.map(person => {
+        const row = personOf(hub.state.db, person.member)
+        const userId = this.#people.userOf(person) ?? null
+        const by = userId === null ? 'nobody' : person.settings.id === undefined ? 'confirmed' : 'config'
+        const { candidate = null, candidateName, candidateAt } = row ?? {}
+        return {
+          name: person.name,
+          username: person.settings.username ?? null,
+          userId,
+          by,
+          candidate:
+            candidate === null
+              ? null
+              : { userId: candidate, name: candidateName ?? '', seenAt: timestamp(candidateAt ?? 0) },
+          isPrivate: this.#people.isPrivate(person),
+          waiting: mailCount(hub.state.db, person.member).count,
+        }
+      }),
+      failed: failedMail(hub.state.db, 20),
+    }
+  }
+
+  async check(): Promise<TelegramCheck[]> {
+    const token = this.#token()
+    if (token.text === undefined) return [{ link: 'token', state: 'failed', found: token.why, mend: token.mend }]
+    return [...this.#checkMode(), ...(await checkTelegram(this.#bot(token.text), this.#people))]
+  }
+
+  async confirm(name: string, userId: number | null): Promise<{ name: string; userId: number | null }> {
+    const person = this.#people.byName(name)
+    if (!person)
+      throw new ClaudeNetError(
+        'not_found',
+        `hub.json has no human '${name}' under telegram.`,
+        'claude-net telegram lists them.',
+      )
+    if (person.settings.id !== undefined) {
+      throw new ClaudeNetError(
+        'conflict',
+        `hub.json says that ${name} is user ${person.settings.id}.`,
+        'Change it there, and restart the hub.',
+      )
+    }
+    await this.#options.hub.submit({ type: 'telegram.confirm', person: person.member, user: userId })
+    return { name, userId }
+  }
+
+  /** Ends what goes on; what Telegram has taken by then is noted. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    const timer = setTimeout(() => this.#cut.abort(), farewellMs)
+    await this.#running
+    clearTimeout(timer)
+    this.#cut.abort()
+    this.#downtime.close()
+  }
+
+  /** One session after the other: a token that is refused is read again until the file holds another. */
+  async #run(): Promise<void> {
+    const { hub, settings, log, audit } = this.#options
+    const { signal: stop } = this.#stop
+    const refused = await durably(() => this.#people.enrol(), settings.timing.retryMs, stop)
+    for (const why of refused) this.#status.trouble(`member ${why}`, `A human of hub.json is no member: ${why}`)
+    let spent: string | undefined
+    while (!stop.aborted) {
+      const token = this.#token()
+      if (token.text === undefined) this.#status.trouble('token', `${token.why} ${token.mend}`)
+      if (token.text !== undefined && token.text !== spent) {
+        this.#status.well('token')
+        spent = token.text
+        const bot = this.#bot(token.text)
+        const { status, people, downtime } = { status: this.#status, people: this.#people, downtime: this.#downtime }
+        await new Session({ hub, settings, people, bot, status, downtime, log, audit }, stop, this.#cut.signal).run()
+      } else await delay(settings.timing.retryMs, undefined, { signal: stop }).catch(() => {})
+    }
+  }
+
+  #bot(token: string): Bot {
+    const { apiRoot, timing } = this.#options.settings
+    return new Bot(token, { apiRoot, pollS: timing.pollS, requestMs: timing.requestMs })
+  }
+
+  #checkMode(): TelegramCheck[] {
+    const file = this.#options.tokenFile!
+    if ((statSync(file).mode & 0o077) === 0 || process.env.CREDENTIALS_DIRECTORY !== undefined) return []
+    return [
+      { link: 'file', state: 'warning', found: `others on this host can read ${file}`, mend: `chmod 600 ${file}` },
+    ]
+  }
+
+  #token(): { text: string } | { text?: undefined; why: string; mend: string } {
+    const { tokenFile } = this.#options
+    if (tokenFile === undefined) {
+      return {
+        why: 'hub.json does not say where the bot’s token is.',
+        mend: 'Set telegram.tokenFile, or give the service LoadCredential=telegram-token:FILE.',
+      }
+    }
+    try {
+      const text = readFileSync(tokenFile, 'utf8').trim()
+      if (tokenPattern.test(text)) return { text }
+      return {
+        why: `${tokenFile} holds no bot token.`,
+        mend: 'Put into it what @BotFather gave: digits, a colon, 35 characters.',
+      }
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
+      return {
+        why: `${tokenFile} cannot be read (${code}).`,
+        mend: 'Put the token of @BotFather there, readable for the user of the hub only.',
+      }
+    }
+  }
+}

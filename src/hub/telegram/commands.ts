@@ -1,0 +1,174 @@
+import { memberMeant, nearestNames } from '../state/members.ts'
+import { mutesOf, ownedMachines } from '../state/query-telegram.ts'
+import type { Desk, Said } from './desk.ts'
+import { type Html, html, joined } from './html.ts'
+import { type Reply, sendTo } from './letters.ts'
+import { inboxes, machines, oneMessage, status, whoami } from './overviews.ts'
+import { untilClock, wallClock } from './quiet.ts'
+
+/** One command of the bot. `run` gets what stands behind its name. */
+export interface BotCommand {
+  /** As it stands in the menu that Telegram shows. */
+  description: string
+  /** How it is written. */
+  usage: string
+  run: (desk: Desk, said: Said, rest: string) => Promise<Reply> | Reply
+}
+
+/** What people can tell the bot. Nothing here makes a member, ends a token, or approves anything. */
+export const commands: Record<string, BotCommand> = {
+  send: {
+    description: 'write to a machine, a person, a group or all',
+    usage: '/send NAME TEXT',
+    run: (desk, said, rest) => {
+      const [, names, body] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? []
+      if (!names || !body) return usage('send')
+      return sendTo(desk, said, names.split(',').filter(Boolean).slice(0, 100), body)
+    },
+  },
+  machines: {
+    description: 'who there is, and who is online',
+    usage: '/machines',
+    run: (desk, said) => ({ text: machines(desk, said) }),
+  },
+  inbox: {
+    description: 'what waits for you and your machines',
+    usage: '/inbox, or /inbox NUMBER for one message whole',
+    run: (desk, said, rest) => {
+      const [, seq] = /^#?(\d{1,15})$/.exec(rest) ?? []
+      return seq === undefined ? { text: inboxes(desk, said, rest) } : { text: oneMessage(desk, said, Number(seq)) }
+    },
+  },
+  status: {
+    description: 'how the bridge and the hub fare',
+    usage: '/status',
+    run: desk => ({ text: status(desk) }),
+  },
+  mute: {
+    description: 'hold mail back for a while',
+    usage: '/mute NAME|all 1h, or until 08:00',
+    run: mute,
+  },
+  unmute: {
+    description: 'let it come again',
+    usage: '/unmute NAME|all',
+    run: (desk, said, rest) => setMute(desk, said, rest || 'all', 0),
+  },
+  follow: {
+    description: 'when to hear of mail that your machine leaves unread',
+    usage: '/follow MACHINE 5m|always|off|default',
+    run: follow,
+  },
+  here: {
+    description: 'get your mail in this chat',
+    usage: '/here',
+    run: async ({ hub }, { person, isPrivate }) => {
+      await hub.submit({ type: 'telegram.place', person: person.member, isPrivate })
+      return {
+        text: isPrivate ? html`Your mail comes to this private chat now.` : html`Your mail comes to this group now.`,
+      }
+    },
+  },
+  whoami: {
+    description: 'who you are here',
+    usage: '/whoami',
+    run: (desk, said) => ({ text: whoami(desk, said) }),
+  },
+  help: { description: 'what you can do', usage: '/help', run: () => ({ text: help() }) },
+  start: {
+    description: 'what you can do',
+    usage: '/start',
+    run: (desk, said) => ({ text: html`${whoami(desk, said)}\n\n${help()}` }),
+  },
+}
+
+/** Carries out `/name rest`. A command that does not exist is answered with those that do. */
+export async function runCommand(desk: Desk, said: Said, name: string, rest: string): Promise<Reply> {
+  const command = Object.hasOwn(commands, name.toLowerCase()) ? commands[name.toLowerCase()]! : undefined
+  if (!command) return { text: html`There is no /${name.slice(0, 32)}.\n\n${help()}` }
+  return command.run(desk, said, rest)
+}
+
+function help(): Html {
+  const lines = Object.entries(commands)
+    .filter(([name]) => name !== 'start')
+    .map(([, { usage, description }]) => html`<code>${usage}</code>: ${description}`)
+  return html`Reply to a message of mine, and whoever wrote it gets your answer.\n${joined(lines, '\n')}\nOn your messages 👀 says stored, 👍 read. An edit within 10 minutes goes out as a correction; deleting a message here takes nothing back.`
+}
+
+function usage(name: string): Reply {
+  return { sign: 'unclear', text: html`Write it so: <code>${commands[name]!.usage}</code>` }
+}
+
+const unitS = { m: 60, h: 3600, d: 86_400 } as const
+const defaultMuteS = 3600
+const longestMuteS = 30 * 86_400
+
+async function mute(desk: Desk, said: Said, rest: string): Promise<Reply> {
+  const [name, forHowLong = '', ...more] = rest.split(/\s+/).filter(Boolean)
+  if (name === undefined || more.length > 0) return usage('mute')
+  const spanS = spanOf(forHowLong, said)
+  if (spanS === undefined || spanS > longestMuteS) return usage('mute')
+  return setMute(desk, said, name, spanS)
+}
+
+function spanOf(text: string, { person }: Said): number | undefined {
+  if (text === '') return defaultMuteS
+  const [, n, unit] = /^(\d{1,4})([mhd])$/.exec(text) ?? []
+  if (n !== undefined) return Number(n) > 0 ? Number(n) * unitS[unit as keyof typeof unitS] : undefined
+  if (!/^([01]\d|2[0-3]):[0-5]\d$/.test(text)) return undefined
+  return Math.round(untilClock(text, Date.now(), person.settings.timezone) / 1000)
+}
+
+async function setMute({ hub }: Desk, { person }: Said, name: string, spanS: number): Promise<Reply> {
+  const isAll = name.toLowerCase() === 'all'
+  const sender = isAll ? undefined : memberMeant(hub.state.db, name)
+  if (!isAll && !sender) return unknownName(hub, name)
+  const whom = isAll ? 'everyone' : sender!.name
+  const { until } = await hub.submit({ type: 'telegram.mute', person: person.member, sender: sender?.id ?? 0, spanS })
+  if (until === null) {
+    const left = mutesOf(hub.state.db, person.member, Date.now()).map(muted => muted.name ?? 'everyone')
+    return { text: html`Mail from ${whom} comes again.${left.length > 0 ? ` Still held: ${left.join(', ')}.` : ''}` }
+  }
+  const time = wallClock(until, person.settings.timezone)
+  return { text: html`Mail from ${whom} waits until ${time}; what is urgent still comes. /unmute ${name} ends it.` }
+}
+
+async function follow(desk: Desk, said: Said, rest: string): Promise<Reply> {
+  const { hub, settings } = desk
+  const [name, when, ...more] = rest.split(/\s+/).filter(Boolean)
+  if (name === undefined) return { text: followed(desk, said) }
+  const machine = memberMeant(hub.state.db, name)
+  if (!machine) return unknownName(hub, name)
+  const owned = ownedMachines(hub.state.db).find(each => each.machine === machine.id)
+  if (owned?.owner !== said.person.member) {
+    return { sign: 'unclear', text: html`${machine.name} is not yours: only its owner follows it.` }
+  }
+  const [, n, unit] = /^(\d{1,3})([mhd])$/.exec(when ?? '') ?? []
+  const named: Record<string, number | null> = { always: 0, off: -1, default: null }
+  const afterS = n === undefined ? named[when?.toLowerCase() ?? ''] : Number(n) * unitS[unit as keyof typeof unitS]
+  if (afterS === undefined || more.length > 0) return usage('follow')
+  await hub.submit({ type: 'telegram.follow', machine: machine.id, afterS })
+  return { text: html`${machine.name}: ${followInWords(afterS ?? settings.followAfterS ?? -1)}.` }
+}
+
+function followed({ hub, settings }: Desk, { person }: Said): Html {
+  const own = ownedMachines(hub.state.db).filter(({ owner }) => owner === person.member)
+  if (own.length === 0)
+    return html`No machine is yours. An admin says whose a machine is: claude-net owner MACHINE ${person.name}`
+  const lines = own.map(({ name, afterS }) => html`${name}: ${followInWords(afterS ?? settings.followAfterS ?? -1)}`)
+  return html`${joined(lines, '\n')}\n<code>${commands.follow!.usage}</code> changes it.`
+}
+
+function followInWords(afterS: number): string {
+  if (afterS < 0) return 'you hear nothing of its mail'
+  if (afterS === 0) return 'you hear of all its unread mail at once'
+  const span = afterS % 3600 === 0 ? `${afterS / 3600} h` : `${Math.round(afterS / 60)} min`
+  return `you hear of mail that lies unread for ${span} while it has no session`
+}
+
+function unknownName({ state }: Desk['hub'], name: string): Reply {
+  const nearest = nearestNames(state.db, name)
+  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}?` : '/machines lists all.'
+  return { sign: 'unclear', text: html`No member is called '${name.slice(0, 64)}'. ${hint}` }
+}

@@ -1,0 +1,25 @@
+import type { Hub } from '../hub.ts'
+import type { TelegramSettings } from '../telegram-settings.ts'
+import type { BridgeStatus } from './bridge-status.ts'
+import type { People, Person } from './people.ts'
+
+/** What answering a person takes. */
+export interface Desk {
+  hub: Hub
+  people: People
+  settings: TelegramSettings
+  status: BridgeStatus
+  /** The bot's user id and name. */
+  bot: { id: number; username: string }
+}
+
+/** A command or message in the hands of whoever deals with it. */
+export interface Said {
+  person: Person
+  isPrivate: boolean
+  /** Ids of the person's message. */
+  chat: number
+  message: number
+  /** Ms since 1970, of when it was written down. */
+  at: number
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { count } from '../../text/spans.ts'
+import { visible } from '../../text/visible.ts'
+import type { Waiting } from '../state/query-telegram.ts'
+import type { Post } from './bot.ts'
+import { type Html, html, joined } from './html.ts'
+import { maskSecrets } from './mask.ts'
+import { beginningOf, splitText } from './split.ts'
+
+/** Most UTF-16 units of a text in one Telegram message. Telegram takes 4,096 with what stands around it. */
+const maxText = 3_500
+
+/** Most parts of one text; a longer one goes as a file. */
+const maxParts = 4
+
+/** Most units of a caption are 1,024 (core.telegram.org/bots/api#senddocument); this much of a text stands in it. */
+const maxCaption = 700
+
+/** Most messages in a digest, and most units of each. */
+export const maxDigest = 10
+const maxDigestText = 200
+
+/** Most people named above a message. */
+const maxNamed = 5
+
+/** Most bytes of texts in one file. Telegram takes 50 MB; this is what people may scroll through. */
+export const maxFileBytes = 1024 * 1024
+
+/** One message for those people of a chat whom it was sent to. */
+export interface Letter {
+  message: Waiting
+  /** How each is called in this chat: with a mention in a group. */
+  people: Html[]
+  /** The message as it lies in the inbox of each. */
+  copies: Waiting[]
+}
+
+/** A text as people may see it: what hides made visible, what looks like a credential withheld. */
+export function safeText(body: string): string {
+  return visible(maskSecrets(body))
+}
+
+/** How many Telegram messages a letter takes, one after the other; a file is one. */
+export function partsOf({ message }: Letter): number {
+  const parts = splitText(safeText(message.body), maxText).length
+  return parts > maxParts ? 1 : parts
+}
+
+/** Part `part` (from 1) of a letter. */
+export function letterPost(letter: Letter, part: number): Post {
+  const { message } = letter
+  const text = safeText(message.body)
+  const parts = splitText(text, maxText)
+  const isSilent = message.intent === 'inform'
+  if (parts.length > maxParts) {
+    const shown = html`${heading(letter)}\n${quoted(beginningOf(text, maxCaption))}`
+    return { text: shown, isSilent, document: { name: `message-${message.seq}.txt`, content: text } }
+  }
+  const place = parts.length > 1 ? html` (${part}/${parts.length})` : html``
+  return { text: html`${heading(letter)}${place}\n${quoted(parts[part - 1]!)}`, isSilent: isSilent || part > 1 }
+}
+
+/** The beginnings of several letters in one message, and which of them it holds: as many as fit, ten at most. */
+export function digestPost(letters: Letter[]): { post: Post; letters: Letter[] } {
+  const entries: Html[] = []
+  const held: Letter[] = []
+  let room = maxText
+  for (const letter of letters.slice(0, maxDigest)) {
+    const entry = html`${heading(letter)}\n${quoted(beginningOf(safeText(letter.message.body).trim(), maxDigestText))}`
+    room -= entry.plain.length + 2
+    if (held.length > 0 && room < 0) break
+    entries.push(entry)
+    held.push(letter)
+  }
+  const more = letters.length > held.length ? ` of ${letters.length}` : ''
+  const foot = html`<i>Reply with the number in front, such as</i> <code>#${held[0]!.message.seq}</code> <i>on it. /inbox with a number shows one whole.</i>`
+  const text = html`<b>${count(held.length, 'message')}${more}</b>\n${joined(entries, '\n')}\n${foot}`
+  return { post: { text }, letters: held }
+}
+
+/** Many letters as one file, whole, and which of them it holds. */
+export function bundlePost(letters: Letter[]): { post: Post; letters: Letter[] } {
+  const held: Letter[] = []
+  const texts: string[] = []
+  let bytes = 0
+  for (const letter of letters) {
+    const text = fileEntry(letter)
+    bytes += Buffer.byteLength(text)
+    if (held.length > 0 && bytes > maxFileBytes) break
+    held.push(letter)
+    texts.push(text)
+  }
+  const [first, last] = [held[0]!.message.seq, held.at(-1)!.message.seq]
+  const people = new Map(held.flatMap(letter => letter.people.map(person => [person.source, person])))
+  const senders = new Map<string, number>()
+  for (const { message } of held) senders.set(message.from, (senders.get(message.from) ?? 0) + 1)
+  const list = [...senders].slice(0, 10).map(([name, n]) => html`${name} (${n})`)
+  const from = joined(senders.size > 10 ? [...list, html`${senders.size - 10} others`] : list, ', ')
+  const text = html`<b>${count(held.length, 'message')}</b> for ${joined([...people.values()].slice(0, 10), ', ')} in this file, from ${from}.\n<i>Reply with the number in front, such as</i> <code>#${first}</code> <i>on it.</i>`
+  return {
+    post: { text, document: { name: `messages-${first}-${last}.txt`, content: texts.join('\n') } },
+    letters: held,
+  }
+}
+
+/** `text` behind a bar, so that no text can end itself or pass for a heading of ours. */
+export function quoted(text: string): Html {
+  return html`<blockquote>${text}</blockquote>`
+}
+
+/** The key of a button: short, and the same for the same question. */
+export function buttonKey(seed: string): string {
+  return createHash('sha256').update(`button:${seed}`).digest('base64url').slice(0, 12)
+}
+
+function heading({ message, people }: Letter): Html {
+  const urgent = message.intent === 'urgent' ? html` · <b>urgent</b>` : html``
+  const shown =
+    people.length > maxNamed ? [...people.slice(0, maxNamed), html`${people.length - maxNamed} more`] : people
+  return html`<b>${message.from}</b> → ${joined(shown, ', ')} <code>#${message.seq}</code>${urgent}`
+}
+
+function fileEntry({ message, people }: Letter): string {
+  const { seq, from, intent, sentAt, body } = message
+  const to = people.map(person => person.plain).join(', ')
+  const lines = safeText(body)
+    .split('\n')
+    .map(line => `> ${line}`)
+  return `#${seq} ${from} → ${to} · ${new Date(sentAt).toISOString()} · ${intent}\n${lines.join('\n')}\n`
+}

@@ -1,0 +1,103 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { maxBodyBytes } from '../../protocol/messages.ts'
+import { type UpdateRow, updatesToHandle } from '../state/query-telegram.ts'
+import { runCommand } from './commands.ts'
+import type { Desk, Said } from './desk.ts'
+import { html } from './html.ts'
+import { pressButton, type Reply, sendCorrection, sendReply, sendTo } from './letters.ts'
+import type { Incoming } from './who.ts'
+
+export interface HandlerOptions {
+  desk: Desk
+  retryMs: number
+  /** Tells the person what came of it. */
+  reply: (said: Said, reply: Reply) => void
+  answerPress: (id: string, word: string) => void
+  /** Something that nobody foresaw; the update is left behind. */
+  onBug: (error: unknown) => void
+}
+
+/** Deals with what people wrote, in the order it came, from where it is kept: once each, as far as inboxes are concerned. */
+export class Handler {
+  readonly #options: HandlerOptions
+  #wake = Promise.withResolvers<void>()
+
+  constructor(options: HandlerOptions) {
+    this.#options = options
+  }
+
+  wake(): void {
+    this.#wake.resolve()
+  }
+
+  async run(stop: AbortSignal): Promise<void> {
+    const stopped = new Promise(resolve => stop.addEventListener('abort', resolve, { once: true }))
+    while (!stop.aborted) {
+      this.#wake = Promise.withResolvers()
+      const rows = updatesToHandle(this.#options.desk.hub.state.db, 20)
+      if (rows.length === 0) await Promise.race([this.#wake.promise, stopped])
+      for (const row of rows) {
+        if (stop.aborted) return
+        if (!(await this.#handle(row))) {
+          // The disk is full, or the hub is stopping: the same one again.
+          await delay(this.#options.retryMs, undefined, { signal: stop }).catch(() => {})
+          break
+        }
+      }
+    }
+  }
+
+  /** Answers false when it should be tried again. */
+  async #handle(row: UpdateRow): Promise<boolean> {
+    const { desk, reply, answerPress, onBug } = this.#options
+    const { update, chat, message, at } = row
+    const incoming = JSON.parse(row.content) as Incoming
+    // Somebody who was taken out of hub.json between then and now.
+    const person = desk.people.byMember(incoming.person)
+    const said: Said | undefined = person && { person, isPrivate: incoming.isPrivate, chat, message, at }
+    let answer: Reply | undefined
+    try {
+      if (said && incoming.press) {
+        const { word, reply } = await pressButton(desk, said, incoming.press.data)
+        answerPress(incoming.press.id, word)
+        answer = reply?.text && { ...reply, sign: undefined }
+      } else if (said) answer = await this.#answerTo(row, said, incoming)
+    } catch (error) {
+      if (error instanceof ClaudeNetError && error.code === 'unavailable') return false
+      onBug(error)
+      answer = { sign: 'failed', text: html`The hub failed on this; its log says why. Nothing was sent.` }
+    }
+    try {
+      await desk.hub.submit({ type: 'telegram.handled', update, sent: answer?.sent })
+    } catch {
+      return false
+    }
+    if (said && answer) reply(said, answer)
+    return true
+  }
+
+  async #answerTo({ kind, update }: UpdateRow, said: Said, incoming: Incoming): Promise<Reply | undefined> {
+    const { desk } = this.#options
+    const text = incoming.text?.toWellFormed().trim()
+    if (kind === 'edit') return text ? sendCorrection(desk, said, text, update) : undefined
+    if (!text) return { sign: 'unclear', text: html`Only text can be passed on. Nothing was sent.` }
+    if (Buffer.byteLength(text) > maxBodyBytes)
+      return { sign: 'unclear', text: html`That is too long. Nothing was sent.` }
+    const [, command, rest = ''] = /^\/(\w+)(?:@\w+)?\s*([\s\S]*)$/.exec(text) ?? []
+    if (command !== undefined) return runCommand(desk, said, command, rest.trim())
+    const atBot = new RegExp(`^@${desk.bot.username}\\s+(\\S+?)[:,]?\\s+([\\s\\S]+)$`, 'i').exec(text)
+    if (atBot) return sendTo(desk, said, [atBot[1]!], atBot[2]!)
+    if (incoming.replyTo !== undefined) return this.#answerReply(said, incoming, text)
+    return {
+      sign: 'unclear',
+      text: html`Reply to a message of mine, or write <code>/send NAME TEXT</code>. Nothing was sent.`,
+    }
+  }
+
+  #answerReply(said: Said, { replyTo, repliesToOthers }: Incoming, text: string): Promise<Reply> | undefined {
+    // In a private chat everything is for us; there a reply to one's own message goes on with it.
+    if (repliesToOthers && !said.isPrivate) return undefined
+    return sendReply(this.#options.desk, said, replyTo!, text)
+  }
+}

@@ -1,0 +1,151 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { messageIdFor } from '../../protocol/ids.ts'
+import { lookupForm } from '../../protocol/names.ts'
+import { ago } from '../../text/spans.ts'
+import type { CommandOf, ResultOf } from '../state/commands.ts'
+import { groupExists, memberMeant, nearestNames } from '../state/members.ts'
+import { choiceOf, type Route, routesOf } from '../state/query-telegram.ts'
+import type { Desk, Said } from './desk.ts'
+import { buttonKey } from './format.ts'
+import { type Html, html } from './html.ts'
+import type { Sign } from './reactions.ts'
+
+/** How long a question with buttons is good, in seconds. */
+const choiceLifeS = 24 * 3600
+
+/** How long after it was written a message may be corrected by editing it, in ms. */
+const correctableMs = 10 * 60_000
+
+/** What came of what somebody said. */
+export interface Reply {
+  /** Shown on the person's message. */
+  sign?: Sign
+  text?: Html
+  buttons?: { label: string; data: string }[]
+  /** The id of the message that was stored. */
+  sent?: string
+  /** Something else was stored under this id before; that stands. */
+  isOther?: boolean
+}
+
+/** What a message of a person is made of, whoever it turns out to be for. */
+export interface Draft {
+  to: string[]
+  body: string
+  replyTo?: string
+  /** The machine in whose place its owner answers. */
+  answersFor?: number
+}
+
+/** Stores a person's message. The id comes from what Telegram says: however often it is handled, it is one message. */
+export async function sendLetter(desk: Desk, said: Said, draft: Draft, seed = seedOf(desk, said)): Promise<Reply> {
+  const id = messageIdFor(seed)
+  try {
+    const { hub } = desk
+    const sent = await hub.submit({ type: 'message.send', id, by: said.person.member, ...draft })
+    return { sign: 'stored', sent: id, text: presenceNote(desk, sent) }
+  } catch (error) {
+    if (!(error instanceof ClaudeNetError) || error.code === 'unavailable') throw error
+    // The id is bound: what the person said was stored before, as another name or button had it then.
+    if (error.code === 'conflict') return { sign: 'stored', sent: id, isOther: true }
+    if (error.code === 'internal') return { sign: 'failed', text: html`${error.message} ${error.hint}` }
+    return { sign: 'unclear', text: html`${error.message} ${error.hint}` }
+  }
+}
+
+/** A text for a name that somebody typed. A name that means nobody sends nothing; the nearest are offered as buttons. */
+export async function sendTo(desk: Desk, said: Said, names: string[], body: string): Promise<Reply> {
+  const { db } = desk.hub.state
+  const unknown = names.find(
+    name => !memberMeant(db, name) && lookupForm(name) !== 'all' && !groupExists(db, lookupForm(name)),
+  )
+  if (unknown === undefined) return sendLetter(desk, said, { to: names, body })
+  const text = html`No member is called '${unknown.slice(0, 64)}'. Nothing was sent.`
+  const nearest = names.length === 1 ? nearestNames(db, unknown) : []
+  if (nearest.length === 0) return { sign: 'unclear', text: html`${text} /machines lists all.` }
+  const drafts = nearest.map(name => ({ label: name, draft: { to: [name], body } }))
+  return ask(desk, said, html`${text} Did you mean:`, drafts)
+}
+
+/** What a person wrote on one of our messages, or on one of their own. */
+export async function sendReply(desk: Desk, said: Said, replyTo: number, text: string): Promise<Reply> {
+  const { db } = desk.hub.state
+  const [, number, rest] = /^#?(\d{1,15})[\s:,]+([\s\S]+)$/.exec(text) ?? []
+  const routes = routesOf(db, said.chat, replyTo)
+  if (routes.length === 0) {
+    const why = html`I do not know any more which message this answers.`
+    return { sign: 'unclear', text: html`${why} Nothing was sent: write /send NAME and your text.` }
+  }
+  const [only] = routes.length === 1 ? routes : routes.filter(({ seq }) => seq === Number(number))
+  if (only) return sendLetter(desk, said, draftFor(only, routes.length > 1 ? rest! : text))
+  const shown = routes.slice(0, 10)
+  const drafts = shown.map(route => ({ label: `#${route.seq} ${route.from}`, draft: draftFor(route, text) }))
+  return ask(desk, said, html`That was ${routes.length} messages. Which one do you answer?`, drafts)
+}
+
+/** A pressed button. Answers the word for whoever pressed it; only whose question it was may press. */
+export async function pressButton(desk: Desk, said: Said, data: string): Promise<{ word: string; reply?: Reply }> {
+  const [, key = '', index = ''] = /^([\w-]{12}):(\d{1,2})$/.exec(data) ?? []
+  const choice = choiceOf(desk.hub.state.db, key, Date.now())
+  if (!choice) return { word: 'This button is no longer good.' }
+  if (choice.person !== said.person.member) return { word: 'This question was somebody else’s.' }
+  const option = (JSON.parse(choice.content) as { label: string; draft: Draft }[])[Number(index)]
+  if (!option) return { word: 'This button is no longer good.' }
+  const reply = await sendLetter(desk, said, option.draft, `telegram choice ${key}`)
+  if (!reply.sent) return { word: reply.text?.plain ?? 'It was not sent.' }
+  return { word: reply.isOther ? 'You chose another one before; that was sent.' : `Stored for ${option.label}.`, reply }
+}
+
+/** A correction of a message that was stored: a message of its own, for the same recipients. Undefined when there was none, or it is too long ago. */
+export async function sendCorrection(desk: Desk, said: Said, text: string, update: number): Promise<Reply | undefined> {
+  const [first] = routesOf(desk.hub.state.db, said.chat, said.message)
+  if (first?.kind !== 'in' || first.sender !== said.person.member || said.at - first.at > correctableMs)
+    return undefined
+  const body = `Correction of my message ${first.id}:\n${bodyOf(text)}`
+  return sendLetter(desk, said, { to: JSON.parse(first.named), body }, `${seedOf(desk, said)} edit ${update}`)
+}
+
+/** The text of a command or reply without what only addresses it. */
+function bodyOf(text: string): string {
+  return text.replace(/^(?:\/send(?:@\w+)?|@\w+)\s+\S+\s+/i, '')
+}
+
+function draftFor({ kind, id, from, named, machine }: Route, body: string): Draft {
+  // More to one's own message goes where that went.
+  if (kind === 'in') return { to: JSON.parse(named) as string[], body }
+  return { to: [from], body, replyTo: id, ...(kind === 'notice' && machine !== null && { answersFor: machine }) }
+}
+
+async function ask(desk: Desk, said: Said, text: Html, options: { label: string; draft: Draft }[]): Promise<Reply> {
+  const key = buttonKey(seedOf(desk, said))
+  await desk.hub.submit({
+    type: 'telegram.ask',
+    key,
+    person: said.person.member,
+    content: JSON.stringify(options),
+    lifeS: choiceLifeS,
+  })
+  return { sign: 'unclear', text, buttons: options.map(({ label }, index) => ({ label, data: `${key}:${index}` })) }
+}
+
+/** That nobody reads there now: the mail waits. Nothing is said while somebody does. */
+function presenceNote({ hub }: Desk, { recipients }: ResultOf<CommandOf<'message.send'>>): Html | undefined {
+  const refused = recipients.filter(({ status }) => status === 'refused')
+  const away = recipients.filter(({ member, kind, status }) => {
+    return status === 'stored' && kind === 'machine' && !hub.presence.of(member).online
+  })
+  if (refused.length === 0 && (away.length === 0 || away.length < recipients.length)) return undefined
+  const notes = [
+    ...refused.map(({ reason }) => reason ?? ''),
+    ...away.slice(0, 3).map(({ member, name }) => {
+      const { lastSeenAt } = hub.presence.of(member)
+      const since = lastSeenAt === null ? 'no session yet' : `no session since ${ago(lastSeenAt, Date.now())}`
+      return `${name}: ${since}; it waits there.`
+    }),
+  ]
+  return html`${notes.join(' ')}`
+}
+
+function seedOf({ bot }: Desk, { chat, message }: Said): string {
+  return `telegram ${bot.id} ${chat} ${message}`
+}

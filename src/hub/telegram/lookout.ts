@@ -1,0 +1,119 @@
+import { ago } from '../../text/spans.ts'
+import type { Hub } from '../hub.ts'
+import { mutesOf, type OwnedMachine, ownedMachines, unreadOf, type Waiting } from '../state/query-telegram.ts'
+import type { TelegramSettings } from '../telegram-settings.ts'
+import type { Errand } from './courier.ts'
+import { quoted, safeText } from './format.ts'
+import { type Html, html, joined } from './html.ts'
+import type { People, Person } from './people.ts'
+import { nameIn, type Place, placeOf } from './places.ts'
+import { isQuiet } from './quiet.ts'
+import { beginningOf } from './split.ts'
+
+/** Most messages that one notice shows, and most UTF-16 units of one alone and of one among others. */
+const maxShown = 10
+const maxAlone = 1_000
+const maxAmong = 200
+
+export interface LookoutOptions {
+  hub: Hub
+  people: People
+  settings: TelegramSettings
+  place: Place
+  submit: Hub['submit']
+}
+
+/**
+ * Tells the owners in one place of mail that their machines leave unread while no session is there to read it. Each message is told
+ * once: up to which seq it was is noted when Telegram has accepted the notice.
+ */
+export class Lookout {
+  readonly #options: LookoutOptions
+  readonly #startedAt = performance.now()
+  #lookAt = 0
+
+  constructor(options: LookoutOptions) {
+    this.#options = options
+  }
+
+  /** The next notice, or undefined. Looks at most every `timing.lookMs`. */
+  next(): Errand | undefined {
+    const { timing } = this.#options.settings
+    const now = performance.now()
+    if (now < this.#lookAt || now - this.#startedAt < timing.graceMs) return undefined
+    const errand = this.#look(Date.now())
+    if (!errand) this.#lookAt = now + timing.lookMs
+    return errand
+  }
+
+  #look(now: number): Errand | undefined {
+    const { hub, people, place } = this.#options
+    for (const machine of ownedMachines(hub.state.db)) {
+      if (machine.unread === 0) continue
+      const owner = people.byMember(machine.owner)
+      if (!owner || placeOf(people, owner) !== place) continue
+      const errand = this.#noticeOf(machine, owner, now)
+      if (errand) return errand
+    }
+    return undefined
+  }
+
+  #noticeOf(machine: OwnedMachine, owner: Person, now: number): Errand | undefined {
+    const { hub, submit } = this.#options
+    const upTo = hub.state.position.seq
+    // What the owner wrote is no news to them.
+    const which = { after: machine.toldSeq, except: owner.member, limit: maxShown }
+    const news = unreadOf(hub.state.db, machine.machine, which)
+    const [oldest] = news
+    if (!oldest || !this.#isDue(machine, oldest, now)) return undefined
+    const isUrgent = news.some(({ intent }) => intent === 'urgent')
+    if (
+      !isUrgent &&
+      (isQuiet(owner.settings, now) || isMuted(mutesOf(hub.state.db, owner.member, now), machine.name))
+    ) {
+      return undefined
+    }
+    return {
+      post: { text: this.#text(machine, owner, news, now) },
+      accepted: async (chat, message) => {
+        const ids = news.map(({ id }) => id)
+        await submit({ type: 'telegram.told', chat, message, machine: machine.machine, ids, upTo })
+      },
+      refused: async () => {
+        await submit({ type: 'telegram.told', chat: 0, message: 0, machine: machine.machine, ids: [], upTo })
+      },
+    }
+  }
+
+  #isDue({ machine, afterS: own }: OwnedMachine, { sentAt }: Waiting, now: number): boolean {
+    const afterS = own ?? this.#options.settings.followAfterS ?? -1
+    if (afterS < 0) return false
+    if (afterS === 0) return true
+    const { online, lastSeenAt } = this.#options.hub.presence.of(machine)
+    return !online && now - Math.max(sentAt, lastSeenAt ?? 0) >= afterS * 1000
+  }
+
+  #text({ name, machine, unread }: OwnedMachine, owner: Person, news: Waiting[], now: number): Html {
+    const { hub, people, place } = this.#options
+    const { online, lastSeenAt } = hub.presence.of(machine)
+    const since = online
+      ? 'it is online'
+      : lastSeenAt === null
+        ? 'no session yet'
+        : `no session since ${ago(lastSeenAt, now)}`
+    const max = news.length === 1 ? maxAlone : maxAmong
+    const entries = news.map(({ from, seq, intent, sentAt, body }) => {
+      const urgent = intent === 'urgent' ? html` · <b>urgent</b>` : html``
+      const text = quoted(beginningOf(safeText(body).trim(), max))
+      return html`<b>${from}</b> → <b>${name}</b> <code>#${seq}</code> · ${ago(sentAt, now)}${urgent}\n${text}`
+    })
+    const more = unread > news.length ? html`\n${unread} are unread there in all.` : html``
+    const whom = news.length === 1 ? html`answer ${news[0]!.from}` : html`answer one, with its number in front`
+    const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
+    return html`${to}<b>${name}</b> has not read this; ${since}.\n${joined(entries, '\n')}${more}\n<i>Reply to ${whom}. Fewer of these: /follow ${name} off</i>`
+  }
+}
+
+function isMuted(mutes: { name: string | null }[], machine: string): boolean {
+  return mutes.some(({ name }) => name === null || name === machine)
+}

@@ -1,0 +1,131 @@
+import type { Hub } from '../hub.ts'
+import { mailFor, partsSent, type Waiting, writtenAs } from '../state/query-telegram.ts'
+import type { Carried } from '../state/telegram-commands.ts'
+import type { Post } from './bot.ts'
+import type { Errand } from './courier.ts'
+import { bundlePost, digestPost, type Letter, letterPost, partsOf } from './format.ts'
+import type { People } from './people.ts'
+import { nameIn, type Place, placeOf } from './places.ts'
+import { isQuiet } from './quiet.ts'
+
+/** More messages than this wait: they go together. More than the second: as a file. */
+const digestFrom = 6
+const bundleFrom = 101
+
+/** Two messages go together too, once the first has waited for so long, in ms. */
+const patienceMs = 10_000
+
+/** Most messages read for one file. */
+const maxBundle = 200
+
+/** How many urgent messages of one sender break through somebody's quiet in an hour. */
+const maxUrgent = 3
+const hourMs = 3600 * 1000
+
+export interface MailOptions {
+  place: Place
+  hub: Hub
+  people: People
+  /** Carries out a command, and waits with it while the disk is full. */
+  submit: Hub['submit']
+}
+
+/** The unread mail of the people of one place, as the next thing to say there. An inbox is the queue: what Telegram accepted is acked. */
+export class Mail {
+  readonly #options: MailOptions
+  /** When urgent messages broke through, by person and sender, in ms since 1970. */
+  readonly #urgent = new Map<string, number[]>()
+  /** How many of the oldest go alone: they were in a message that Telegram refused. */
+  #alone = 0
+
+  constructor(options: MailOptions) {
+    this.#options = options
+  }
+
+  /** What to say next, in the chat that the place is now; undefined when nothing may go out. */
+  next(chat: number): Errand | undefined {
+    const now = Date.now()
+    const letters = this.#letters(now, bundleFrom)
+    const [first] = letters
+    if (!first) return undefined
+    const isOld = letters.length > 1 && now - first.message.sentAt > patienceMs
+    const hasBegun = (partsSent(this.#options.hub.state.db, chat, first.message.seq)?.part ?? 0) > 0
+    if (this.#alone > 0 || hasBegun || (letters.length < digestFrom && !isOld)) return this.#single(first, chat)
+    if (letters.length < bundleFrom) return this.#several(digestPost(letters))
+    return this.#several(bundlePost(this.#letters(now, maxBundle)))
+  }
+
+  #letters(now: number, limit: number): Letter[] {
+    const { hub, people, place } = this.#options
+    const bySeq = new Map<number, Letter>()
+    for (const person of people.all) {
+      if (placeOf(people, person) !== place) continue
+      for (const message of mailFor(hub.state.db, person.member, now, isQuiet(person.settings, now), limit)) {
+        if (message.breaksQuiet && !this.#mayBreak(message, now)) continue
+        const letter = bySeq.get(message.seq) ?? { message, people: [], copies: [] }
+        letter.people.push(nameIn(people, place, person))
+        letter.copies.push(message)
+        bySeq.set(message.seq, letter)
+      }
+    }
+    return [...bySeq.values()].sort((a, b) => a.message.seq - b.message.seq).slice(0, limit)
+  }
+
+  #single(letter: Letter, chat: number): Errand {
+    const { db } = this.#options.hub.state
+    const parts = partsOf(letter)
+    const sent = partsSent(db, chat, letter.message.seq)
+    // Parts that another version cut elsewhere are no beginning of these.
+    const part = sent && sent.parts === parts ? Math.min(sent.part + 1, parts) : 1
+    const { replyTo } = letter.message
+    const post: Post = letterPost(letter, part)
+    const thread = replyTo === null ? undefined : writtenAs(db, chat, replyTo)
+    return this.#errand(thread === undefined ? post : { ...post, replyTo: thread }, [letter], part, parts)
+  }
+
+  #several({ post, letters }: { post: Post; letters: Letter[] }): Errand {
+    return this.#errand(post, letters, 1, 1)
+  }
+
+  #errand(post: Post, letters: Letter[], part: number, parts: number): Errand {
+    const { submit } = this.#options
+    const waiting = letters.flatMap(({ copies }) => copies)
+    return {
+      post,
+      accepted: async (chat, message) => {
+        if (this.#alone > 0 && part === parts) this.#alone--
+        const now = Date.now()
+        for (const each of waiting) if (each.breaksQuiet) this.#breaks(each).push(now)
+        await submit({ type: 'telegram.sent', chat, message, part, parts, to: carried(waiting) })
+      },
+      refused: async why => {
+        if (letters.length > 1) this.#alone = letters.length
+        else {
+          if (this.#alone > 0) this.#alone--
+          for (const { recipient, id } of waiting) {
+            await submit({ type: 'telegram.failed', person: recipient, id, why: why.slice(0, 300) })
+          }
+        }
+      },
+    }
+  }
+
+  #mayBreak(message: Waiting, now: number): boolean {
+    const times = this.#breaks(message)
+    // A time from the future is one of before the clock was put back.
+    return times.filter(time => time <= now && now - time < hourMs).length < maxUrgent
+  }
+
+  #breaks({ recipient, sender }: Waiting): number[] {
+    const key = `${recipient} ${sender}`
+    const times = (this.#urgent.get(key) ?? []).slice(-maxUrgent)
+    this.#urgent.set(key, times)
+    return times
+  }
+}
+
+function carried(waiting: Waiting[]): Carried[] {
+  const byPerson = new Map<number, string[]>()
+  for (const { recipient, id } of waiting) byPerson.set(recipient, [...(byPerson.get(recipient) ?? []), id])
+  return [...byPerson].map(([person, ids]) => ({ person, ids }))
+}

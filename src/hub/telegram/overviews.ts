@@ -1,0 +1,122 @@
+import { version } from '../../protocol/version.ts'
+import { presenceInWords } from '../../text/presence.ts'
+import { ago, count } from '../../text/spans.ts'
+import { visibleLine } from '../../text/visible.ts'
+import { memberMeant } from '../state/members.ts'
+import { allMembers, type MemberInfo } from '../state/query-members.ts'
+import { messageFor } from '../state/query-messages.ts'
+import { failedMail, mailCount, messageIdAt, mutesOf, newestUnread, ownedMachines } from '../state/query-telegram.ts'
+import type { Desk, Said } from './desk.ts'
+import { quoted, safeText } from './format.ts'
+import { type Html, html, joined } from './html.ts'
+import { isQuiet } from './quiet.ts'
+import { beginningOf } from './split.ts'
+
+/** Most lines of a list, so that it fits into one message. */
+const maxLines = 40
+
+/** Most UTF-16 units of a message shown whole. */
+const maxWhole = 3_300
+
+/** Every machine, with the unread of the person's own. */
+export function machines({ hub }: Desk, { person }: Said): Html {
+  const all = allMembers(hub.state.db).filter(({ kind }) => kind === 'machine')
+  if (all.length === 0) return html`There are no machines yet.`
+  const lines = all.slice(0, maxLines).map(machine => {
+    const own = machine.owner === person.name ? html`, ${machine.unread} unread` : html``
+    return html`${mark(hub, machine)} <b>${machine.name}</b>: ${presence(hub, machine)}${own}`
+  })
+  const more = all.length > maxLines ? [html`and ${all.length - maxLines} more`] : []
+  return joined([...lines, ...more], '\n')
+}
+
+/** What waits for the person and lies with their machines, newest three of each; or with the one named. Texts only in private. */
+export function inboxes({ hub }: Desk, said: Said, only: string): Html {
+  const { person, isPrivate } = said
+  const { db } = hub.state
+  const now = Date.now()
+  const meant = only === '' ? undefined : memberMeant(db, only)
+  const own = ownedMachines(db).filter(
+    ({ owner, machine }) => owner === person.member && (only === '' || machine === meant?.id),
+  )
+  if (only !== '' && own.length === 0) return html`${only.slice(0, 64)} is no machine of yours.`
+  const entries = own.map(({ machine, name, unread }) => {
+    const heads = newestUnread(db, machine, 3).map(({ from, seq, sentAt, body }) => {
+      const text = isPrivate ? html`: ${visibleLine(safeText(body), 200)}` : html``
+      return html`<code>#${seq}</code> from ${from}, ${ago(sentAt, now)}${text}`
+    })
+    return joined([html`<b>${name}</b>: ${count(unread, 'unread message')}`, ...heads], '\n')
+  })
+  if (only !== '') return joined(entries, '\n')
+  const held = mailCount(db, person.member).count
+  const quiet = isQuiet(person.settings, now) ? ' It is quiet for you now.' : ''
+  const muted = mutesOf(db, person.member, now).map(({ name }) => name ?? 'everyone')
+  const mute = muted.length > 0 ? ` On mute: ${muted.join(', ')}.` : ''
+  return joined([html`<b>you</b>: ${count(held, 'message')} on the way.${quiet}${mute}`, ...entries], '\n')
+}
+
+/** One message whole, or as much as fits: to or from the person, or, in private, lying with a machine of theirs. */
+export function oneMessage({ hub }: Desk, { person, isPrivate }: Said, seq: number): Html {
+  const { db } = hub.state
+  const id = messageIdAt(db, seq)
+  const readers = [
+    person.member,
+    ...(isPrivate
+      ? ownedMachines(db)
+          .filter(({ owner }) => owner === person.member)
+          .map(({ machine }) => machine)
+      : []),
+  ]
+  const found =
+    id === undefined ? undefined : readers.map(reader => messageFor(db, reader, id)).find(each => each !== undefined)
+  if (!found) return html`You have no message #${seq} here.`
+  const { from, to, sentAt, body } = found.message
+  return html`<b>${from}</b> → ${visibleLine(to.join(', '), 200)} <code>#${seq}</code> · ${ago(Date.parse(sentAt), Date.now())}\n${quoted(beginningOf(safeText(body), maxWhole))}`
+}
+
+export function status({ hub, people, status: bridge }: Desk): Html {
+  const now = Date.now()
+  const counts = people.all.map(({ member }) => mailCount(hub.state.db, member))
+  const waiting = counts.reduce((sum, each) => sum + each.count, 0)
+  const oldest = Math.min(...counts.map(({ oldestAt }) => oldestAt ?? now))
+  const failed = failedMail(hub.state.db, 5)
+  const all = allMembers(hub.state.db)
+  const online = all.filter(({ id }) => hub.presence.of(id).online).length
+  const lines = [
+    html`Claude Net ${version}: ${count(all.length, 'member')}, ${online} online.`,
+    html`To people: ${waiting} waiting${waiting === 0 ? '' : `, the oldest from ${ago(oldest, now)}`}.`,
+    html`Telegram: last asked ${bridge.lastPollAt === undefined ? 'not yet' : ago(bridge.lastPollAt, now)}; told to wait ${count(bridge.toldToWait, 'time')} since the start.`,
+    ...(bridge.bot?.hearsAll
+      ? [html`Privacy mode is off: I am sent everything that is written here. /setprivacy at BotFather turns it on.`]
+      : []),
+    ...bridge.troubles.map(trouble => html`⚠️ ${trouble}`),
+    ...failed.map(({ seq, name, why }) => html`⚠️ Telegram refuses <code>#${seq}</code> for ${name}: ${why}`),
+  ]
+  return joined(lines, '\n')
+}
+
+export function whoami({ hub, people }: Desk, { person, isPrivate }: Said): Html {
+  const { name, member, settings } = person
+  const own = ownedMachines(hub.state.db)
+    .filter(({ owner }) => owner === member)
+    .map(machine => machine.name)
+  const place = people.isPrivate(person) ? 'a private chat with me' : 'the group'
+  const quiet = settings.quiet
+    ? ` Quiet from ${settings.quiet[0]} to ${settings.quiet[1]}${settings.timezone ? `, ${settings.timezone}` : ''}.`
+    : ''
+  const machines = own.length === 0 ? 'No machine is yours.' : `Yours: ${own.join(', ')}.`
+  const where = isPrivate === people.isPrivate(person) ? '' : ' /here moves it to this chat.'
+  return html`You are <b>${name}</b> (Telegram user ${people.userOf(person) ?? 'unknown'}). ${machines} Your mail comes to ${place}.${where}${quiet}`
+}
+
+function mark({ presence }: Desk['hub'], { id }: MemberInfo): string {
+  return presence.of(id).online ? '🟢' : '⚪️'
+}
+
+function presence({ presence }: Desk['hub'], { id }: MemberInfo): string {
+  const { online, lastSeenAt } = presence.of(id)
+  return presenceInWords(
+    { online, lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString() },
+    Date.now(),
+  )
+}

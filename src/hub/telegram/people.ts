@@ -1,0 +1,87 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Hub } from '../hub.ts'
+import { memberByName } from '../state/members.ts'
+import { chatNow, personOf } from '../state/query-telegram.ts'
+import type { HumanSettings, TelegramSettings } from '../telegram-settings.ts'
+
+/** A human of hub.json, who is a member. */
+export interface Person {
+  /** Member id. */
+  member: number
+  name: string
+  settings: HumanSettings
+}
+
+/** Who is who: the humans of hub.json, and what an admin confirmed. Telegram's user ids alone count; a user name can change hands. */
+export class People {
+  readonly #hub: Hub
+  readonly #settings: TelegramSettings
+  #all: Person[] = []
+
+  constructor(hub: Hub, settings: TelegramSettings) {
+    this.#hub = hub
+    this.#settings = settings
+  }
+
+  /** Makes the humans of hub.json members. Answers why some of them cannot be; they are left out. */
+  async enrol(): Promise<string[]> {
+    const refused: string[] = []
+    const all: Person[] = []
+    for (const [name, settings] of this.#settings.humans) {
+      try {
+        if (!this.#member(name)) await this.#hub.submit({ type: 'member.add', name, kind: 'human' })
+        all.push({ member: this.#member(name)!, name, settings })
+      } catch (error) {
+        if (!(error instanceof ClaudeNetError)) throw error
+        if (error.code === 'unavailable') throw error
+        refused.push(error.message)
+      }
+    }
+    this.#all = all
+    return refused
+  }
+
+  get all(): readonly Person[] {
+    return this.#all
+  }
+
+  /** The group's id, wherever it moved. */
+  get group(): number {
+    return chatNow(this.#hub.state.db, this.#settings.chatId)
+  }
+
+  byUser(user: number): Person | undefined {
+    return this.#all.find(person => this.userOf(person) === user)
+  }
+
+  byMember(member: number): Person | undefined {
+    return this.#all.find(person => person.member === member)
+  }
+
+  byName(name: string): Person | undefined {
+    return this.#all.find(person => person.name === name)
+  }
+
+  /** The person with this user name in hub.json, whoever carries it on Telegram now. */
+  byUserName(username: string | undefined): Person | undefined {
+    if (username === undefined) return undefined
+    return this.#all.find(({ settings }) => settings.username?.toLowerCase() === username.toLowerCase())
+  }
+
+  /** The user id of a person: what hub.json says, else what an admin confirmed; undefined while neither has. */
+  userOf({ member, settings }: Person): number | undefined {
+    return settings.id ?? personOf(this.#hub.state.db, member)?.user ?? undefined
+  }
+
+  /** Whether a person's mail goes to a private chat: what they said last, else what hub.json says. */
+  isPrivate(person: Person): boolean {
+    if (this.userOf(person) === undefined) return false
+    const said = personOf(this.#hub.state.db, person.member)?.isPrivate ?? null
+    return said === null ? person.settings.private : said === 1
+  }
+
+  #member(name: string): number | undefined {
+    const member = memberByName(this.#hub.state.db, name)
+    return member?.kind === 'human' ? member.id : undefined
+  }
+}

@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Hub } from '../hub.ts'
+import type { TelegramUpdate } from '../state/telegram-commands.ts'
+import type { Bot, Update } from './bot.ts'
+import type { BridgeStatus } from './bridge-status.ts'
+import { failureOf, type TelegramFailure } from './failure.ts'
+
+/** So often in a row another poller got in the way before that is called a trouble: a hub that was restarted meets its old self once or twice. */
+const conflictsBeforeTrouble = 8
+
+export interface PollOptions {
+  hub: Hub
+  bot: Bot
+  status: BridgeStatus
+  retryMs: number
+  /** Says what of these updates is to be kept. What it does itself it may do twice. */
+  sift: (updates: Update[]) => Promise<TelegramUpdate[]>
+  /** Updates are on disk. */
+  onKept: () => void
+  /** Telegram answered after it had not. */
+  onBack: () => void
+  onFailure: (failure: TelegramFailure) => void
+}
+
+/**
+ * Asks for updates until `stop`. What came is on disk before Telegram hears that it may forget it; when the disk refuses, the same
+ * updates are asked for again. At the start, and once Telegram has forgotten, nothing is said of where to begin: what comes a
+ * second time is known, and after a week without updates their numbers begin anew, anywhere (core.telegram.org/bots/api#update).
+ */
+export async function poll(options: PollOptions, stop: AbortSignal): Promise<void> {
+  const { hub, bot, status, retryMs, sift, onKept, onBack, onFailure } = options
+  let confirm: number | undefined
+  let failures = 0
+  let conflicts = 0
+  while (!stop.aborted) {
+    try {
+      const updates = await bot.updates(confirm === undefined ? undefined : confirm + 1, stop)
+      status.lastPollAt = Date.now()
+      status.well('poll')
+      if (failures > 0) onBack()
+      failures = 0
+      conflicts = 0
+      confirm = undefined
+      if (updates.length === 0) continue
+      const kept = await sift(updates)
+      if (kept.length > 0) await hub.submit({ type: 'telegram.receive', updates: kept })
+      confirm = Math.max(...updates.map(({ update_id }) => update_id))
+      onKept()
+    } catch (error) {
+      if (stop.aborted) return
+      failures++
+      if (error instanceof ClaudeNetError) {
+        status.trouble('poll', `What people write cannot be stored: ${error.message}`)
+        await pause(retryMs, stop)
+        continue
+      }
+      const failure = failureOf(error, 'getUpdates')
+      if (failure.kind === 'conflict') conflicts++
+      if (failure.kind !== 'conflict' || conflicts >= conflictsBeforeTrouble) {
+        status.trouble('poll', troubleOf(failure))
+      }
+      onFailure(failure)
+      const backOffMs = retryMs * Math.min(10, 2 ** (failures - 1)) * (1 + Math.random() / 5)
+      await pause(Math.max(failure.retryAfterMs, backOffMs), stop)
+    }
+  }
+}
+
+function troubleOf({ kind, message }: TelegramFailure): string {
+  if (kind !== 'conflict') return message
+  return message.includes('webhook')
+    ? `${message}: a webhook is set for this bot. claude-net telegram check says more.`
+    : `${message}: another program asks for this bot's messages. Stop it, or take a new token from BotFather.`
+}
+
+async function pause(ms: number, stop: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal: stop }).catch(() => {})
+}

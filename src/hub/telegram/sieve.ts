@@ -1,0 +1,73 @@
+import type { Hub } from '../hub.ts'
+import type { Audit } from '../seeing/audit.ts'
+import { personOf } from '../state/query-telegram.ts'
+import type { TelegramUpdate } from '../state/telegram-commands.ts'
+import type { Update } from './bot.ts'
+import type { BridgeStatus } from './bridge-status.ts'
+import type { Errand } from './courier.ts'
+import { html } from './html.ts'
+import type { People } from './people.ts'
+import type { Place } from './places.ts'
+import { verdictOn } from './who.ts'
+
+export interface SieveOptions {
+  hub: Hub
+  people: People
+  status: BridgeStatus
+  audit: Audit
+  me: { id: number; username: string }
+  tell: (place: Place, errand: Errand) => void
+  onMoved: (from: number, to: number) => Promise<void>
+}
+
+/** Keeps of what comes from Telegram only what somebody wrote who may. The rest is noted in the audit, and nobody is answered. */
+export class Sieve {
+  readonly #options: SieveOptions
+
+  constructor(options: SieveOptions) {
+    this.#options = options
+  }
+
+  async sift(updates: Update[]): Promise<TelegramUpdate[]> {
+    const { people, me, onMoved } = this.#options
+    const kept: TelegramUpdate[] = []
+    for (const update of updates) {
+      this.#noteMembership(update)
+      const verdict = verdictOn(update, { people, bot: me })
+      if (verdict.is === 'taken') kept.push(verdict.update)
+      else if (verdict.is === 'refused') this.#refused(verdict.user, verdict.why)
+      else if (verdict.is === 'moved') await onMoved(verdict.from, verdict.to)
+      else if (verdict.is === 'candidate') await this.#candidate(verdict)
+    }
+    return kept
+  }
+
+  #refused(user: number | undefined, why: string, target: string | null = null): void {
+    const address = `telegram:${user ?? 'unknown'}`
+    const note = { actor: null, tokenId: null, address, action: 'telegram', target, detail: why }
+    this.#options.audit.add({ ...note, result: 'forbidden' })
+  }
+
+  /** Notes who carries a user name of hub.json, and says once what has to happen. */
+  async #candidate({
+    person,
+    user,
+    name,
+    message,
+  }: Extract<ReturnType<typeof verdictOn>, { is: 'candidate' }>): Promise<void> {
+    const { hub, tell } = this.#options
+    this.#refused(user, 'not-confirmed', person.name)
+    if (personOf(hub.state.db, person.member)?.candidate === user) return
+    await hub.submit({ type: 'telegram.candidate', person: person.member, user, name })
+    const text = html`I take you for ${person.name}, but an admin of the hub must confirm that once: <code>claude-net telegram confirm ${person.name}</code>. Nothing was sent.`
+    tell('group', { post: { text, replyTo: message, isSilent: true } })
+  }
+
+  #noteMembership({ my_chat_member: change }: Update): void {
+    const { people, status } = this.#options
+    if (change?.chat.id !== people.group) return
+    const now = change.new_chat_member.status
+    if (now === 'left' || now === 'kicked') status.trouble('chat group', `The bot was taken out of the group (${now}).`)
+    else status.well('chat group')
+  }
+}
