@@ -1,4 +1,4 @@
-import { Api, InputFile } from 'grammy'
+import { Api, InputFile } from 'grammy/web'
 import type { ReactionTypeEmoji, Update, User } from 'grammy/types'
 import { failureOf } from './failure.ts'
 import type { Html } from './html.ts'

@@ -1,4 +1,4 @@
-import { GrammyError, HttpError } from 'grammy'
+import { GrammyError, HttpError } from 'grammy/web'
 
 /**
  * Why Telegram did not do what it was asked, and what follows from that.
@@ -44,14 +44,15 @@ export class TelegramFailure extends Error {
 }
 
 /** Errors of a connection that was never made. */
-const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH'])
+const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
 
 /** Any error of a call of `method`, as a failure. By parameters first, then by code, then by description: that is how they are kept stable. */
 export function failureOf(error: unknown, method: string): TelegramFailure {
   if (error instanceof TelegramFailure) return error
   if (error instanceof GrammyError) return answered(error, method)
-  const cause = error instanceof HttpError ? error.error : error
-  const code = (cause as { code?: unknown } | undefined)?.code
+  // What fetch throws says in its cause what happened.
+  const thrown = (error instanceof HttpError ? error.error : error) as { cause?: { code?: unknown } } | undefined
+  const code = thrown?.cause?.code
   const why = typeof code === 'string' ? code : 'no answer'
   return new TelegramFailure('unreachable', `${method}: Telegram cannot be reached (${why})`, {
     mayHaveArrived: typeof code !== 'string' || !neverSent.has(code),

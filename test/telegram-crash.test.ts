@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { printedSeed, seededRandom } from './support/random.ts'
+import { chas, group, sean, startTelegramHub, tell } from './support/telegram-hub.ts'
+import { until } from './support/until.ts'
+
+/**
+ * How often the hub is killed. For a long run: CLAUDE_NET_CRASH_ROUNDS=200 npx vitest run test/telegram-crash.test.ts
+ * CLAUDE_NET_SEED repeats the choices of an earlier run.
+ */
+const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)
+
+/** Calls of Telegram around which the hub is killed: when one comes, or a moment after. */
+const moments = ['getUpdates', 'sendMessage', 'setMessageReaction', undefined] as const
+
+test('T09 a hub killed around getUpdates, commit and ack neither loses nor doubles what people write, nor loses what they are told', {
+  timeout: Math.max(60_000, rounds * 4_000),
+}, async () => {
+  const random = seededRandom(printedSeed())
+  const { hub, telegram } = await startTelegramHub({ timing: { windowMs: 100, pollS: 1, requestMs: 1_000 } })
+  const ovh5 = await hub.join('ovh5')
+  const written: string[] = []
+  const told: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const moment = moments[round % moments.length]
+    for (let n = 0; n < 3; n++) {
+      const [who, text] = [random() < 0.5 ? sean : chas, `in ${round}.${n}`]
+      written.push(text)
+      telegram.write(random() < 0.5 ? group : who.id, who, `/send ovh5 ${text}`)
+    }
+    told.push(await tell(ovh5, 'sean', `out ${round}`))
+    const calls = telegram.calls.length
+    if (moment) await until(`a call of ${moment}`, () => telegram.calls.slice(calls).includes(moment), 2_000).catch(() => {})
+    await delay(random() * 25)
+    await hub.crashAndRestart()
+  }
+  await until('all of it is there', async () => {
+    const { people } = await hub.client(hub.adminToken).call(api.telegramStatus)
+    const { unread } = await ovh5.client.call(api.readInbox)
+    return unread >= written.length && people.every(({ waiting }) => waiting === 0)
+  }, 30_000)
+  await until('all is confirmed', () => telegram.pending === 0)
+
+  const bodies: string[] = []
+  for (let after: string | undefined; ; ) {
+    const page = await ovh5.client.call(api.readInbox, { query: { after } })
+    bodies.push(...page.messages.map(({ body }) => body))
+    after = page.cursor
+    if (page.more === 0) break
+  }
+  expect(bodies.toSorted()).toEqual(written.toSorted())
+
+  // What people are told comes in order; again only right behind a kill, under the same number.
+  const numbers = telegram.said(group).flatMap(({ text }) => [...text.matchAll(/→ sean #(\d+)/g)].map(([, seq]) => Number(seq)))
+  expect([...new Set(numbers)]).toEqual(told)
+  const again = numbers.length - told.length
+  console.log(`${rounds} kills: ${written.length} written, ${told.length} told, ${again} told again`)
+  expect(again).toBeLessThanOrEqual(rounds)
+})
