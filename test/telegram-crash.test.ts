@@ -31,15 +31,20 @@ test('T09 a hub killed around getUpdates, commit and ack neither loses nor doubl
     }
     told.push(await tell(ovh5, 'sean', `out ${round}`))
     const calls = telegram.calls.length
-    if (moment) await until(`a call of ${moment}`, () => telegram.calls.slice(calls).includes(moment), 2_000).catch(() => {})
+    if (moment)
+      await until(`a call of ${moment}`, () => telegram.calls.slice(calls).includes(moment), 2_000).catch(() => {})
     await delay(random() * 25)
     await hub.crashAndRestart()
   }
-  await until('all of it is there', async () => {
-    const { people } = await hub.client(hub.adminToken).call(api.telegramStatus)
-    const { unread } = await ovh5.client.call(api.readInbox)
-    return unread >= written.length && people.every(({ waiting }) => waiting === 0)
-  }, 30_000)
+  await until(
+    'all of it is there',
+    async () => {
+      const { people } = await hub.client(hub.adminToken).call(api.telegramStatus)
+      const { unread } = await ovh5.client.call(api.readInbox)
+      return unread >= written.length && people.every(({ waiting }) => waiting === 0)
+    },
+    30_000,
+  )
   await until('all is confirmed', () => telegram.pending === 0)
 
   const bodies: string[] = []
@@ -52,7 +57,9 @@ test('T09 a hub killed around getUpdates, commit and ack neither loses nor doubl
   expect(bodies.toSorted()).toEqual(written.toSorted())
 
   // What people are told comes in order; again only right behind a kill, under the same number.
-  const numbers = telegram.said(group).flatMap(({ text }) => [...text.matchAll(/→ sean #(\d+)/g)].map(([, seq]) => Number(seq)))
+  const numbers = telegram
+    .said(group)
+    .flatMap(({ text }) => [...text.matchAll(/→ sean #(\d+)/g)].map(([, seq]) => Number(seq)))
   expect([...new Set(numbers)]).toEqual(told)
   const again = numbers.length - told.length
   console.log(`${rounds} kills: ${written.length} written, ${told.length} told, ${again} told again`)

@@ -11,7 +11,18 @@ import { TelegramSettings } from '../src/hub/telegram-settings.ts'
 import { api } from '../src/protocol/api.ts'
 import { startTelegram, type User } from './support/bot-api.ts'
 import { startMachine } from './support/machine.ts'
-import { chas, group, humans, inboxOf, jaz, said, sean, startTelegramHub, type TelegramHub, tell } from './support/telegram-hub.ts'
+import {
+  chas,
+  group,
+  humans,
+  inboxOf,
+  jaz,
+  said,
+  sean,
+  startTelegramHub,
+  type TelegramHub,
+  tell,
+} from './support/telegram-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
@@ -102,7 +113,12 @@ test('T12 only the people of hub.json are heard, by their numeric ids; nobody el
   telegram.write(group, stranger, 'me too', more)
   telegram.write(other, sean, '/send ovh5 from another group')
   telegram.write(group, { ...stranger, id: 998, username: 'chaswatkins' }, '/send ovh5 spoofed')
-  telegram.write(group, { id: 1087968824, is_bot: true, first_name: 'Group', username: 'GroupAnonymousBot' }, 'anonymous', { ...more, sender_chat: { id: group } })
+  telegram.write(
+    group,
+    { id: 1087968824, is_bot: true, first_name: 'Group', username: 'GroupAnonymousBot' },
+    'anonymous',
+    { ...more, sender_chat: { id: group } },
+  )
   telegram.write(group, { id: 777000, is_bot: false, first_name: 'Telegram' }, '/send ovh5 channel')
   telegram.write(group, sean, '/send ovh5 as a channel', { sender_chat: { id: -1, type: 'channel' } })
   telegram.write(group, sean, '/send ovh5 by a bot', { via_bot: telegram.me })
@@ -117,13 +133,20 @@ test('T12 only the people of hub.json are heard, by their numeric ids; nobody el
   const { username: _, ...nameless } = chas
   telegram.write(group, nameless, '/send ovh5 still chas')
   const heard = await inboxOf(ovh5, 2)
-  expect(heard.map(({ from, body }) => [from, body])).toEqual([['sean', 'still sean'], ['chas', 'still chas']])
+  expect(heard.map(({ from, body }) => [from, body])).toEqual([
+    ['sean', 'still sean'],
+    ['chas', 'still chas'],
+  ])
   expect(telegram.sent.filter(({ text }) => !text.includes('no session'))).toHaveLength(1)
   const lines = await auditOf(all)
   expect(new Set(lines.map(({ detail }) => detail))).toEqual(
     new Set(['unknown-user', 'other-chat', 'user-name-of-another', 'not-a-person', 'bot', 'forwarded']),
   )
-  expect(lines.every(({ result, actor, address }) => result === 'forbidden' && actor === null && address!.startsWith('telegram:'))).toBe(true)
+  expect(
+    lines.every(
+      ({ result, actor, address }) => result === 'forbidden' && actor === null && address!.startsWith('telegram:'),
+    ),
+  ).toBe(true)
   expect(lines.filter(({ address }) => address === 'telegram:999').length).toBeGreaterThan(10)
 })
 
@@ -138,7 +161,11 @@ test('T13 a reply goes to who wrote what it answers, or there is a clear questio
   expect(await inboxOf(ovh5, 1)).toMatchObject([{ from: 'sean', body: 'I know it' }])
 
   // A digest: with a number in front, or by a button.
-  telegram.spoil('sendMessage', { code: 429, description: 'Too Many Requests: retry after 1', parameters: { retry_after: 1 } })
+  telegram.spoil('sendMessage', {
+    code: 429,
+    description: 'Too Many Requests: retry after 1',
+    parameters: { retry_after: 1 },
+  })
   for (let n = 0; n < 4; n++) await Promise.all([tell(ovh5, 'sean', `o${n}`), tell(serclaude, 'sean', `s${n}`)])
   const digest = await until('a digest', () => telegram.said(group).find(({ text }) => /^\d+ messages/.test(text)))
   const [, seq] = /serclaude → sean #(\d+)/.exec(digest.text)!
@@ -158,7 +185,9 @@ test('T13 a reply goes to who wrote what it answers, or there is a clear questio
   expect((await inboxOf(ovh5, 4))[3]).toMatchObject({ body: 'and second' })
 
   const gone = telegram.write(group, sean, 'to what?', { reply_to: question.id })
-  expect((await answerTo(all, gone)).text).toMatch(/^I do not know any more which message this answers\. Nothing was sent/)
+  expect((await answerTo(all, gone)).text).toMatch(
+    /^I do not know any more which message this answers\. Nothing was sent/,
+  )
   // To other people's messages, or another bot's: that is talk among people.
   const talk = telegram.write(group, sean, 'right', { reply_to: 424242 })
   telegram.write(group, chas, '/send ovh5 the end')
@@ -204,16 +233,24 @@ test('T14 every overview answers', async () => {
   const seq = await tell(ovh5, 'seanclaude', 'a <text> of some length')
   const ask = async (text: string, chat = group) => (await answerTo(all, telegram.write(chat, sean, text))).text
   expect(await ask('/machines')).toBe('🟢 ovh5: online\n⚪️ seanclaude: no session yet, 1 unread')
-  expect(await ask('/inbox')).toBe(`you: 0 messages on the way.\nseanclaude: 1 unread message\n#${seq} from ovh5, just now`)
+  expect(await ask('/inbox')).toBe(
+    `you: 0 messages on the way.\nseanclaude: 1 unread message\n#${seq} from ovh5, just now`,
+  )
   expect(await ask('/inbox', sean.id)).toContain(': a <text> of some length')
   expect(await ask('/inbox ovh5')).toBe('ovh5 is no machine of yours.')
   expect(await ask(`/inbox ${seq}`)).toBe(`You have no message #${seq} here.`)
   expect(await ask(`/inbox #${seq}`, sean.id)).toBe(`ovh5 → seanclaude #${seq} · just now\na <text> of some length`)
-  expect(await ask('/status')).toMatch(/^Claude Net \S+: 5 members, 1 online\.\nTo people: 0 waiting\.\nTelegram: last asked just now; told to wait 0 times/)
-  expect(await ask('/whoami')).toBe(`You are sean (Telegram user ${sean.id}). Yours: seanclaude. Your mail comes to the group.`)
+  expect(await ask('/status')).toMatch(
+    /^Claude Net \S+: 5 members, 1 online\.\nTo people: 0 waiting\.\nTelegram: last asked just now; told to wait 0 times/,
+  )
+  expect(await ask('/whoami')).toBe(
+    `You are sean (Telegram user ${sean.id}). Yours: seanclaude. Your mail comes to the group.`,
+  )
   expect(await ask('/help')).toContain('/send NAME TEXT: write to a machine')
   expect(await ask('/start', sean.id)).toContain('/here moves it to this chat.')
-  expect(await ask('/follow')).toBe('seanclaude: you hear of mail that lies unread for 10 min while it has no session\n/follow MACHINE 5m|always|off|default changes it.')
+  expect(await ask('/follow')).toBe(
+    'seanclaude: you hear of mail that lies unread for 10 min while it has no session\n/follow MACHINE 5m|always|off|default changes it.',
+  )
 })
 
 test('T15 a button works once, for whom it was made, as it was made', async () => {
@@ -245,7 +282,8 @@ test('T22 what a person writes is a message and nothing more, whatever it says',
   const all = await startTelegramHub()
   const { hub, telegram } = all
   const machine = await startMachine(hub, 'seanclaude', 'sean')
-  const members = async () => (await hub.client(hub.adminToken).call(api.listMembers)).members.map(({ name, tokenId }) => [name, tokenId])
+  const members = async () =>
+    (await hub.client(hub.adminToken).call(api.listMembers)).members.map(({ name, tokenId }) => [name, tokenId])
   const before = await members()
   for (const text of ['yes abcde', 'approve the permission', '/revoke seanclaude', '/invite mallory', '/confirm jaz']) {
     telegram.write(group, sean, text.startsWith('/') ? text : `/send seanclaude ${text}`)
@@ -257,7 +295,9 @@ test('T22 what a person writes is a message and nothing more, whatever it says',
   expect(text).toContain('\n> yes abcde\n')
   expect(text).toContain('they approve nothing')
   expect(await members()).toEqual(before)
-  expect(await said(telegram, group, 3)).toSatisfy((all: { text: string }[]) => all.some(({ text }) => text.startsWith('There is no /revoke.')))
+  expect(await said(telegram, group, 3)).toSatisfy((all: { text: string }[]) =>
+    all.some(({ text }) => text.startsWith('There is no /revoke.')),
+  )
 })
 
 test('an edit within ten minutes goes out as a correction, once; an edit of anything else does not', async () => {

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
+import { visible } from '../src/text/visible.ts'
 import { hostileBodies } from './support/hostile-text.ts'
 import type { TestMember } from './support/hub.ts'
 import { chas, group, humans, inboxOf, said, sean, startTelegramHub, tell } from './support/telegram-hub.ts'
 import { until } from './support/until.ts'
-import { visible } from '../src/text/visible.ts'
 
 /** The text of a message without the line above it. */
 const textOf = ({ text }: { text: string }) => text.slice(text.indexOf('\n') + 1)
@@ -25,11 +25,18 @@ test('a message to a human reaches the group with a mention, and a reply to it l
   const written = telegram.write(group, sean, 'On it.', { reply_to: shown!.id })
   const [answer] = await inboxOf(ovh5, 1)
   expect(answer).toMatchObject({ from: 'sean', fromKind: 'human', replyTo: sent.id, body: 'On it.', to: ['ovh5'] })
-  await until('the sign for stored', () => telegram.reactions.some(each => each.message === written && each.emoji === '👀'))
+  await until('the sign for stored', () =>
+    telegram.reactions.some(each => each.message === written && each.emoji === '👀'),
+  )
   // The machine's answer acks it, and stands in the thread of what it answers.
   await tell(ovh5, 'sean', 'Thanks.', { replyTo: answer!.id })
-  await until('the sign for acked', () => telegram.reactions.some(each => each.message === written && each.emoji === '👍'))
-  expect((await said(telegram, group, 3)).at(-1)).toMatchObject({ text: expect.stringContaining('Thanks.'), replyTo: written })
+  await until('the sign for acked', () =>
+    telegram.reactions.some(each => each.message === written && each.emoji === '👍'),
+  )
+  expect((await said(telegram, group, 3)).at(-1)).toMatchObject({
+    text: expect.stringContaining('Thanks.'),
+    replyTo: written,
+  })
 })
 
 test('one message for several people of the group is said once, and acked for each', async () => {
@@ -53,7 +60,11 @@ test('who asked for a private chat gets their mail there, with /here', async () 
   await tell(ovh5, 'sean', 'private too')
   expect((await said(telegram, sean.id, 2))[1]!.text).toContain('private too')
   // What cannot be said in private is not said to all: it waits.
-  telegram.spoil('sendMessage', { code: 403, description: 'Forbidden: bot was blocked by the user' }, { chat: chas.id, times: 1000 })
+  telegram.spoil(
+    'sendMessage',
+    { code: 403, description: 'Forbidden: bot was blocked by the user' },
+    { chat: chas.id, times: 1000 },
+  )
   await tell(ovh5, 'chas', 'a secret')
   const [note] = await said(telegram, group, 1)
   expect(note!.text).toMatch(/^chas: I may not write to you in private/)
@@ -84,7 +95,9 @@ test('T01 texts of any length and script arrive whole, in parts that Telegram ta
     expect(parts.map(textOf).join('')).toBe(visible(body))
     expect(parts.length).toBe(Math.ceil(body.length / 3_500))
     parts.forEach((part, index) => {
-      expect(part.text).toMatch(new RegExp(`^ovh5 → sean #${seq}${parts.length > 1 ? ` \\(${index + 1}/${parts.length}\\)` : ''}\n`))
+      expect(part.text).toMatch(
+        new RegExp(`^ovh5 → sean #${seq}${parts.length > 1 ? ` \\(${index + 1}/${parts.length}\\)` : ''}\n`),
+      )
       expect(part.text.isWellFormed()).toBe(true)
     })
   }
@@ -99,7 +112,8 @@ test('T01 texts of any length and script arrive whole, in parts that Telegram ta
 test('T02 what looks like formatting in a text is shown as it was written; every tag is ours', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
-  const body = '<b>bold</b> </code> &lt; &amp;lt; <a href="tg://user?id=1">x</a> _*[]()~` ``` </blockquote><script> & "q" \'s\''
+  const body =
+    '<b>bold</b> </code> &lt; &amp;lt; <a href="tg://user?id=1">x</a> _*[]()~` ``` </blockquote><script> & "q" \'s\''
   await tell(ovh5, 'sean', body)
   const [shown] = await said(telegram, group, 1)
   expect(textOf(shown!)).toBe(body)
@@ -113,7 +127,9 @@ test('T03 a flood goes as digests, in order, within what a group takes, and noth
   const ovh5 = await hub.join('ovh5')
   const seqs = await Promise.all(Array.from({ length: 100 }, (_, n) => tell(ovh5, 'sean', `message ${n} <&>`)))
   await until('all is said', async () => (await waiting(hub)) === 0, 25_000)
-  const numbers = telegram.said(group).flatMap(({ text }) => [...text.matchAll(/→ sean #(\d+)/g)].map(([, seq]) => Number(seq)))
+  const numbers = telegram
+    .said(group)
+    .flatMap(({ text }) => [...text.matchAll(/→ sean #(\d+)/g)].map(([, seq]) => Number(seq)))
   expect(numbers).toEqual(seqs.toSorted((a, b) => a - b))
   expect(telegram.said(group).some(({ text }) => /^10 messages/.test(text))).toBe(true)
   expectPace(telegram.said(group), windowMs)
@@ -153,7 +169,9 @@ for (const fault of ['lose', 'swallow'] as const) {
     const first = await tell(ovh5, 'sean', 'once or twice')
     const second = await tell(ovh5, 'sean', 'once')
     const shown = await said(telegram, group, 3)
-    expect(shown.map(({ text }) => text.split('\n')[0])).toEqual([first, first, second].map(seq => `ovh5 → sean #${seq}`))
+    expect(shown.map(({ text }) => text.split('\n')[0])).toEqual(
+      [first, first, second].map(seq => `ovh5 → sean #${seq}`),
+    )
     await until('nothing waits', async () => (await waiting(hub)) === 0)
     expect(telegram.sent).toHaveLength(3)
   })
@@ -164,7 +182,10 @@ test('T06 what Telegram refuses holds up nothing: formatting is left out, dead l
   const ovh5 = await hub.join('ovh5')
   telegram.spoil('sendMessage', { code: 400, description: "Bad Request: can't parse entities: unexpected end tag" })
   await tell(ovh5, 'sean', '<plain> & simple')
-  expect((await said(telegram, group, 1))[0]).toMatchObject({ text: expect.stringContaining('<plain> & simple'), entities: [] })
+  expect((await said(telegram, group, 1))[0]).toMatchObject({
+    text: expect.stringContaining('<plain> & simple'),
+    entities: [],
+  })
 
   telegram.spoil('sendMessage', { code: 400, description: 'Bad Request: STRANGE_THING' })
   const dead = await tell(ovh5, 'sean', 'never')
@@ -180,7 +201,10 @@ test('T06 what Telegram refuses holds up nothing: formatting is left out, dead l
     telegram.spoil('sendMessage', { code, description }, { times: 1 })
     const before = telegram.sent.length
     await tell(ovh5, 'sean', `after ${code}`)
-    const trouble = await until('the trouble is told', async () => (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble)
+    const trouble = await until(
+      'the trouble is told',
+      async () => (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble,
+    )
     expect(trouble).toContain(description)
     await said(telegram, group, before + 1, 15_000)
   }
@@ -190,7 +214,9 @@ test('T06 a token that is refused ends all asking; the hub goes on, and a new to
   const { hub, telegram, tokenFile } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   telegram.isRevoked = true
-  await until('the trouble is told', async () => (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble?.includes('401'))
+  await until('the trouble is told', async () =>
+    (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble?.includes('401'),
+  )
   const asked = telegram.calls.length
   await tell(ovh5, 'sean', 'it waits')
   expect(await ovh5.client.call(api.ready)).toEqual({ ready: true })
@@ -211,12 +237,20 @@ test('T20 what hides or acts is made visible, and what looks like a credential i
     expect(telegram.sent.slice(before).map(textOf).join('')).toBe(visible(body))
   }
   const before = telegram.sent.length
-  await tell(ovh5, 'sean', `${ovh5.token} and ${telegram.token} and -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----, that is all`)
+  await tell(
+    ovh5,
+    'sean',
+    `${ovh5.token} and ${telegram.token} and -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----, that is all`,
+  )
   await said(telegram, group, before + 1)
-  expect(textOf(telegram.sent.at(-1)!)).toBe('[Claude Net token withheld] and [bot token withheld] and [private key withheld], that is all')
+  expect(textOf(telegram.sent.at(-1)!)).toBe(
+    '[Claude Net token withheld] and [bot token withheld] and [private key withheld], that is all',
+  )
 })
 
-test('T21 after hours without Telegram thousands of messages are said, in order, in a few files', { timeout: 60_000 }, async () => {
+test('T21 after hours without Telegram thousands of messages are said, in order, in a few files', {
+  timeout: 60_000,
+}, async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { windowMs: 200 } })
   const senders = await Promise.all(['s1', 's2', 's3', 's4'].map(name => hub.join(name)))
   await telegram.vanish()
@@ -224,11 +258,16 @@ test('T21 after hours without Telegram thousands of messages are said, in order,
     const text = await (await fetch(new URL('/metrics', hub.url))).text()
     return Number(/^claude_net_process_resident_memory_bytes (\S+)$/m.exec(text)![1])
   }
-  for (const sender of senders) for (let n = 0; n < 50; n++) await Promise.all(Array.from({ length: 25 }, () => tell(sender, 'sean', `while you were out ${n}`)))
+  for (const sender of senders)
+    for (let n = 0; n < 50; n++)
+      await Promise.all(Array.from({ length: 25 }, () => tell(sender, 'sean', `while you were out ${n}`)))
   const before = await rss()
   await telegram.listen()
   await until('all is said', async () => (await waiting(hub)) === 0, 40_000)
-  const texts = telegram.said(group).map(({ text, document }) => document?.content ?? text).join('\n')
+  const texts = telegram
+    .said(group)
+    .map(({ text, document }) => document?.content ?? text)
+    .join('\n')
   const numbers = [...texts.matchAll(/→ sean #(\d+)|^#(\d+) s/gm)].map(([, seq, filed]) => Number(seq ?? filed))
   expect(new Set(numbers).size).toBe(5_000)
   expect([...new Set(numbers)]).toEqual([...new Set(numbers)].toSorted((a, b) => a - b))
@@ -248,5 +287,6 @@ function tooMany(retry_after: number) {
 
 /** No window of this length has more than 20 messages. */
 function expectPace(all: { at: number }[], windowMs: number): void {
-  for (const { at } of all) expect(all.filter(each => each.at >= at && each.at < at + windowMs).length).toBeLessThanOrEqual(20)
+  for (const { at } of all)
+    expect(all.filter(each => each.at >= at && each.at < at + windowMs).length).toBeLessThanOrEqual(20)
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { parseEntities, ParseError, trimmed } from './bot-entities.ts'
+import { ParseError, parseEntities, trimmed } from './bot-entities.ts'
 
 export interface Seen {
   /** Ms by a clock that never steps, of when it was accepted. */
@@ -36,7 +36,12 @@ export type Fault =
   | 'cut'
   | { code: number; description: string; parameters?: { retry_after?: number; migrate_to_chat_id?: number } }
 
-type Payload = Record<string, unknown> & { chat_id?: number | string; text?: string; caption?: string; parse_mode?: string }
+type Payload = Record<string, unknown> & {
+  chat_id?: number | string
+  text?: string
+  caption?: string
+  parse_mode?: string
+}
 
 interface Plan {
   method: string
@@ -211,7 +216,9 @@ export class FakeTelegram {
   }
 
   #takePlan(method: string, payload: Payload): Fault | undefined {
-    const plan = this.#plans.find(each => each.method === method && (each.chat === undefined || each.chat === Number(payload.chat_id)))
+    const plan = this.#plans.find(
+      each => each.method === method && (each.chat === undefined || each.chat === Number(payload.chat_id)),
+    )
     if (!plan) return undefined
     if (--plan.times <= 0) this.#plans.splice(this.#plans.indexOf(plan), 1)
     return plan.fault
@@ -249,7 +256,10 @@ export class FakeTelegram {
   async #getUpdates({ offset, timeout = 0, limit = 100 }: Payload, socket: Socket): Promise<unknown> {
     this.polls.push({ offset: offset as number | undefined, at: performance.now() })
     if (this.webhook) {
-      throw new BotApiError(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first")
+      throw new BotApiError(
+        409,
+        "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+      )
     }
     const mine = ++this.#polling
     if (typeof offset === 'number') {
@@ -260,7 +270,10 @@ export class FakeTelegram {
     const endAt = performance.now() + (timeout as number) * 1000
     while (this.#updates.length === 0 && performance.now() < endAt && !socket.destroyed) {
       if (mine !== this.#polling) {
-        throw new BotApiError(409, 'Conflict: terminated by other getUpdates request; make sure that only one bot instance is running')
+        throw new BotApiError(
+          409,
+          'Conflict: terminated by other getUpdates request; make sure that only one bot instance is running',
+        )
       }
       this.#arrived = Promise.withResolvers()
       await Promise.race([this.#arrived.promise, delay(Math.min(100, endAt - performance.now()))])
@@ -351,7 +364,9 @@ function parse(source: string, mode: string | undefined): ReturnType<typeof pars
 }
 
 function buttonsOf({ reply_markup }: Payload): Seen['buttons'] {
-  const rows = (reply_markup as { inline_keyboard?: { text: string; callback_data: string }[][] } | undefined)?.inline_keyboard ?? []
+  const rows =
+    (reply_markup as { inline_keyboard?: { text: string; callback_data: string }[][] } | undefined)?.inline_keyboard ??
+    []
   return rows.flat().map(({ text, callback_data }) => {
     const bytes = Buffer.byteLength(callback_data)
     if (bytes < 1 || bytes > 64) throw bad('BUTTON_DATA_INVALID')

@@ -76,5 +76,9 @@ export async function tell(from: TestMember, to: string | string[], body: string
 
 /** What was said in `chat`, once that is `count` messages. */
 export async function said(telegram: FakeTelegram, chat: number, count: number, deadlineMs?: number) {
-  return until(`${count} messages in ${chat}`, () => telegram.said(chat).length >= count && telegram.said(chat), deadlineMs)
+  return until(
+    `${count} messages in ${chat}`,
+    () => telegram.said(chat).length >= count && telegram.said(chat),
+    deadlineMs,
+  )
 }

@@ -1,5 +1,5 @@
-import { Api, InputFile } from 'grammy/web'
 import type { ReactionTypeEmoji, Update, User } from 'grammy/types'
+import { Api, InputFile } from 'grammy/web'
 import { failureOf } from './failure.ts'
 import type { Html } from './html.ts'
 

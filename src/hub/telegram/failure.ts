@@ -44,7 +44,14 @@ export class TelegramFailure extends Error {
 }
 
 /** Errors of a connection that was never made. */
-const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
+const neverSent = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
 
 /** Any error of a call of `method`, as a failure. By parameters first, then by code, then by description: that is how they are kept stable. */
 export function failureOf(error: unknown, method: string): TelegramFailure {

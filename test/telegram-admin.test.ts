@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { readHubConfig } from '../src/hub/config.ts'
+import { api } from '../src/protocol/api.ts'
+import { TestHub } from './support/hub.ts'
+import { run } from './support/program.ts'
+import { chas, group, inboxOf, said, startTelegramHub } from './support/telegram-hub.ts'
+import { until } from './support/until.ts'
+
+test('a user name is pinned once, with the admin’s word for the very user who was seen; the old form of hub.json is understood', async () => {
+  const { hub, telegram } = await startTelegramHub({ humans: { ChasWatkins: 'chas', kristofer_sean: 'sean' } })
+  const ovh5 = await hub.join('ovh5')
+  const cli = (...args: string[]) => run(['telegram', ...args, '--data', hub.dataDir])
+  expect(await cli('confirm', 'chas', '--yes')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Nobody was seen in the group as @ChasWatkins'),
+  })
+  // In private nobody vouches for anybody.
+  telegram.write(chas.id, chas, '/send ovh5 in private')
+  const first = telegram.write(group, chas, '/send ovh5 too early')
+  const hint = await until('the hint', () => telegram.sent.find(({ replyTo }) => replyTo === first))
+  expect(hint.text).toContain('claude-net telegram confirm chas')
+  telegram.write(group, chas, '/send ovh5 still too early')
+  const listed = (await cli()).stdout
+  expect(listed).toMatch(
+    new RegExp(`^chas +@ChasWatkins +Chas \\(@ChasWatkins\\), user ${chas.id}: confirm chas\\? +group +0$`, 'm'),
+  )
+  expect(listed).toMatch(/^sean +@kristofer_sean +nobody yet +group +0$/m)
+  // Without a terminal and a yes nothing is confirmed, and nobody but who was seen.
+  expect(await cli('confirm', 'chas')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`add --user ${chas.id}`),
+  })
+  expect(await cli('confirm', 'chas', '--user', '77')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is not who was seen last'),
+  })
+  expect(await cli('confirm', 'chas', '--user', String(chas.id))).toMatchObject({
+    code: 0,
+    stdout: `Telegram user ${chas.id} is chas.\n`,
+  })
+  telegram.write(group, chas, '/send ovh5 now')
+  expect((await inboxOf(ovh5, 1)).map(({ body }) => body)).toEqual(['now'])
+  expect(telegram.said(group).filter(({ text }) => text.includes('confirm chas'))).toHaveLength(1)
+
+  // Somebody else takes the name over: they are nobody. The same user under another name is chas still.
+  telegram.write(group, { ...chas, id: 88 }, '/send ovh5 not me')
+  telegram.write(group, { ...chas, username: 'renamed' }, '/send ovh5 me')
+  expect((await inboxOf(ovh5, 2)).map(({ body }) => body)).toEqual(['now', 'me'])
+  const { lines } = await hub.client(hub.adminToken).call(api.listAudit, { query: { action: 'telegramConfirm' } })
+  expect(lines[0]).toMatchObject({ actor: 'admin', target: 'chas', result: 'ok' })
+  expect(await cli('forget', 'chas')).toMatchObject({ code: 0 })
+  telegram.write(group, chas, '/send ovh5 forgotten')
+  await until(
+    'the hint again',
+    () => telegram.said(group).filter(({ text }) => text.includes('confirm chas')).length === 2,
+  )
+  expect((await ovh5.client.call(api.readInbox)).unread).toBe(2)
+})
+
+test('check goes through every link and says how to mend what fails', async () => {
+  const { hub, telegram } = await startTelegramHub()
+  const check = () => run(['telegram', 'check', '--data', hub.dataDir])
+  expect(await check()).toMatchObject({ code: 0, stdout: expect.stringContaining("omelasai'") })
+  telegram.webhook = 'https://elsewhere.example/hook'
+  telegram.chats.delete(group)
+  const broken = await check()
+  expect(broken.code).toBe(1)
+  expect(broken.stdout).toMatch(/a webhook is set/)
+  expect(broken.stdout).toMatch(/chat not found[\s\S]*Add @chasombot to the group/)
+  telegram.isRevoked = true
+  expect((await check()).stdout).toMatch(/401 Unauthorized[\s\S]*Ask @BotFather for the token/)
+  const json = JSON.parse((await run(['telegram', 'check', '--data', hub.dataDir, '--json'])).stdout)
+  expect(json.checks[0]).toMatchObject({ link: 'token', state: 'failed' })
+})
+
+test('without Telegram in hub.json the commands say how to set it up, and the bridge is not loaded', async () => {
+  const hub = new TestHub({})
+  await hub.start()
+  try {
+    expect(await run(['telegram', '--data', hub.dataDir])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('docs/telegram.md'),
+    })
+    expect(await run(['telegram', 'check', '--data', hub.dataDir])).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('docs/telegram.md'),
+    })
+    expect(await run(['telegram', 'confirm', 'chas', '--yes', '--data', hub.dataDir])).toMatchObject({ code: 1 })
+    expect(await run(['telegram', 'dance', '--data', hub.dataDir])).toMatchObject({ code: 2 })
+  } finally {
+    await hub.close()
+  }
+})
+
+test('the example configuration is read as it stands, and its people become members', async () => {
+  const { telegram } = readHubConfig({ config: 'examples/hub.telegram.json' })
+  expect([...telegram!.humans.keys()]).toEqual(['chas', 'sean', 'jaz'])
+  const { telegram: settings } = JSON.parse(readFileSync('examples/hub.telegram.json', 'utf8'))
+  const { hub, telegram: fake } = await startTelegramHub({ humans: settings.humans })
+  expect(settings.chatId).toBe(group)
+  const { members } = await hub.client(hub.adminToken).call(api.listMachines)
+  expect(members.map(({ name, kind }) => [name, kind])).toEqual([
+    ['chas', 'human'],
+    ['jaz', 'human'],
+    ['sean', 'human'],
+  ])
+  const ovh5 = await hub.join('ovh5')
+  await ovh5.client.call(api.sendMessage, { body: { to: 'jaz', body: 'hello' } })
+  expect((await said(fake, group, 1))[0]!.text).toMatch(/^ovh5 → jaz \(@jazimperial\) #\d+\nhello$/)
+})
+
+test.for([
+  [{ humans: { chas: {} } }, 'telegram.humans.chas: it needs an id or a username'],
+  [{ humans: {} }, 'telegram.humans: it names nobody'],
+  [{ humans: { 'not a name!': 'chas' } }, 'telegram.humans.not a name!: a Telegram user name has'],
+  [{ humans: { ChasWatkins: 'chas', chas: { id: 1 } } }, 'telegram.humans.chas: chas stands here twice'],
+  [{ chatId: 5 }, 'telegram.chatId: a group has a negative id'],
+  [{ humans: { chas: { id: 1, timezone: 'Mars/Base' } } }, 'this is no time zone'],
+  [{ humans: { chas: { id: 1, quiet: ['22:00', '7'] } } }, 'write a time as 22:00'],
+  [{ token: 'x' }, 'telegram: Unrecognized key: "token"'],
+] as const)('a mistake in hub.json is named: %j', async ([change, says]) => {
+  const hub = new TestHub({
+    config: { telegram: { tokenFile: 't', chatId: group, humans: { chas: { id: 1 } }, ...change } },
+  })
+  await expect(hub.start()).rejects.toThrow(says)
+})

@@ -1,0 +1,131 @@
+import { rmSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { startMachine } from './support/machine.ts'
+import { group, humans, inboxOf, said, sean, startTelegramHub, tell } from './support/telegram-hub.ts'
+import { until } from './support/until.ts'
+
+test('mail that a machine without a session leaves unread is told to its owner once; the answer goes to the sender, and the copy says by whom', async () => {
+  const { hub, telegram } = await startTelegramHub({ followAfterS: 1 })
+  const machine = await startMachine(hub, 'seanclaude', 'sean')
+  const chasclaude = await hub.join('chasclaude', 'machine')
+  const sent = await chasclaude.client.call(api.sendMessage, {
+    body: { to: 'seanclaude', body: 'Is the migration done?' },
+  })
+  const [notice] = await said(telegram, group, 1)
+  expect(notice!.text).toMatch(
+    new RegExp(
+      `^sean: seanclaude has not read this; no session yet\\.\nchasclaude → seanclaude #${sent.seq} · just now\nIs the migration done\\?\nReply to answer chasclaude`,
+    ),
+  )
+  expect(notice!.entities).toContainEqual({ type: 'text_link', text: 'sean', url: `tg://user?id=${sean.id}` })
+
+  telegram.write(group, sean, 'Since this morning.', { reply_to: notice!.id })
+  expect(await inboxOf(chasclaude, 1)).toMatchObject([
+    { from: 'sean', fromKind: 'human', replyTo: sent.id, body: 'Since this morning.' },
+  ])
+  // Once: not again by looking, nor by another start.
+  await hub.crashAndRestart()
+  const second = await tell(chasclaude, 'seanclaude', 'And the other one?')
+  const next = await until('the notice', () => telegram.said(group).find(({ text }) => text.includes(`#${second} `)))
+  expect(next.text).not.toContain(`#${sent.seq} `)
+  expect(telegram.said(group).filter(({ text }) => text.includes(`#${sent.seq} `))).toHaveLength(1)
+
+  const session = await machine.mcp()
+  const { text } = await until('the inbox', async () => {
+    const answer = await session.call('inbox')
+    return answer.text.includes('migration') && answer
+  })
+  expect(text).toMatch(/from chasclaude \(machine\) · .* · answered by sean(?: ·.*)?\n> Is the migration done\?/)
+  expect((await machine.run(['inbox'])).stdout).toContain('answered by sean')
+})
+
+test('/follow says when: at once, never, after a while; only a machine’s owner says so', async () => {
+  const { hub, telegram } = await startTelegramHub({ followAfterS: null })
+  await hub.join('seanclaude', 'machine', 'sean')
+  const seanclaude = hub.client((await hub.join('seanclaude', 'machine')).token)
+  const chasclaude = await hub.join('chasclaude', 'machine')
+  const ask = async (text: string) => {
+    const message = telegram.write(group, sean, text)
+    return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text
+  }
+  await tell(chasclaude, 'seanclaude', 'unheard')
+  expect(await ask('/follow seanclaude 5m')).toBe(
+    'seanclaude: you hear of mail that lies unread for 5 min while it has no session.',
+  )
+  expect(telegram.sent.every(({ text }) => !text.includes('unheard'))).toBe(true)
+  expect(await ask('/follow chasclaude always')).toBe('chasclaude is not yours: only its owner follows it.')
+  // A session is there, and the owner hears all the same.
+  await seanclaude.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
+  expect(await ask('/follow seanclaude always')).toBe('seanclaude: you hear of all its unread mail at once.')
+  await until('the notice', () =>
+    telegram.sent.find(({ text }) => text.includes('unheard') && text.includes('it is online')),
+  )
+  expect(await ask('/follow seanclaude off')).toBe('seanclaude: you hear nothing of its mail.')
+  await tell(chasclaude, 'seanclaude', 'silence')
+  // A person's own mail to their machine is no news to them.
+  expect(await ask('/follow seanclaude default')).toBe('seanclaude: you hear nothing of its mail.')
+  expect(telegram.sent.some(({ text }) => text.includes('silence'))).toBe(false)
+})
+
+test('T16 in quiet hours only what is urgent comes, three an hour of one sender; the rest when they are over', async () => {
+  const always = { quiet: ['00:00', '23:59'], timezone: 'Pacific/Kiritimati' }
+  const { hub, telegram } = await startTelegramHub({ humans: { ...humans, sean: { id: sean.id, ...always } } })
+  const now = new Intl.DateTimeFormat('en-GB', {
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZone: always.timezone,
+  }).format()
+  if (now === '23:59') return
+  const ovh5 = await hub.join('ovh5')
+  await tell(ovh5, 'sean', 'not now')
+  for (let n = 1; n <= 4; n++) await tell(ovh5, 'sean', `fire ${n}`, { intent: 'urgent' })
+  await tell(ovh5, 'jaz', 'hello jaz')
+  const texts = (await said(telegram, group, 4)).map(({ text }) => text).join('\n')
+  expect(texts).toContain('fire 3')
+  expect(texts).toContain('hello jaz')
+  expect(texts).toContain('urgent')
+  for (const held of ['fire 4', 'not now']) expect(texts).not.toContain(held)
+  expect(
+    (await hub.client(hub.adminToken).call(api.telegramStatus)).people.find(({ name }) => name === 'sean')!.waiting,
+  ).toBe(2)
+})
+
+test('T16 who is on mute waits, unless it is urgent, and comes after /unmute or when the time is over', async () => {
+  const { hub, telegram } = await startTelegramHub()
+  const ovh5 = await hub.join('ovh5')
+  const mute = telegram.write(group, sean, '/mute ovh5 1h')
+  expect((await until('its answer', () => telegram.sent.find(({ replyTo }) => replyTo === mute))).text).toMatch(
+    /^Mail from ovh5 waits until \d\d:\d\d;/,
+  )
+  await tell(ovh5, 'sean', 'later')
+  await tell(ovh5, 'sean', 'now', { intent: 'urgent' })
+  await until('what is urgent', () => telegram.sent.find(({ text }) => text.endsWith('\nnow')))
+  expect(telegram.sent.some(({ text }) => text.endsWith('\nlater'))).toBe(false)
+  telegram.write(group, sean, '/unmute ovh5')
+  await until('the rest', () => telegram.sent.find(({ text }) => text.endsWith('\nlater')))
+})
+
+test('a hub that was down says so when it is back, once', async () => {
+  const { hub, telegram } = await startTelegramHub({ timing: { downMs: 600_000 } })
+  await hub.stop('SIGKILL')
+  const alive = join(hub.dataDir, 'telegram.alive')
+  const then = new Date(Date.now() - 3 * 3600_000)
+  utimesSync(alive, then, then)
+  telegram.spoil('sendMessage', 'cut', { times: 3 })
+  await hub.start()
+  const [notice] = await said(telegram, group, 1)
+  expect(notice!.text).toMatch(/^The hub is back\. It was down for 3 h, from \d{4}-\d\d-\d\d \d\d:\d\d UTC\./)
+  await hub.crashAndRestart()
+  const ovh5 = await hub.join('ovh5')
+  await tell(ovh5, 'sean', 'after')
+  expect((await said(telegram, group, 2))[1]!.text).toContain('after')
+  // More than a day is more than Telegram keeps.
+  await hub.stop()
+  const longAgo = new Date(Date.now() - 30 * 3600_000)
+  utimesSync(alive, longAgo, longAgo)
+  await hub.start()
+  expect((await said(telegram, group, 3))[2]!.text).toContain('Telegram keeps what is written to me for 24 hours')
+  rmSync(alive)
+})
