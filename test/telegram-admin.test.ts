@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readHubConfig } from '../src/hub/config.ts'
 import { api } from '../src/protocol/api.ts'
+import { startTelegram } from './support/bot-api.ts'
 import { TestHub } from './support/hub.ts'
-import { run } from './support/program.ts'
+import { hubNode, run } from './support/program.ts'
 import { chas, group, inboxOf, said, startTelegramHub } from './support/telegram-hub.ts'
+import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 test('a user name is pinned once, with the admin’s word for the very user who was seen; the old form of hub.json is understood', async () => {
@@ -124,4 +127,25 @@ test.for([
     config: { telegram: { tokenFile: 't', chatId: group, humans: { chas: { id: 1 } }, ...change } },
   })
   await expect(hub.start()).rejects.toThrow(says)
+})
+
+test('the demo writes to a person where a bot is configured, and says how to configure one where not', async context => {
+  if (Number.parseInt(process.versions.node, 10) < 24) context.skip('the demo runs a hub, which needs Node 24')
+  const telegram = await startTelegram()
+  telegram.chats.set(group, { type: 'group' })
+  const dir = tempDir('demo')
+  writeFileSync(join(dir, 'telegram.token'), telegram.token, { mode: 0o600 })
+  const settings = {
+    tokenFile: 'telegram.token',
+    chatId: group,
+    humans: { chas: { id: chas.id } },
+    apiRoot: telegram.url,
+  }
+  writeFileSync(join(dir, 'hub.json'), JSON.stringify({ port: 1, telegram: { ...settings, timing: { pollS: 1 } } }))
+  const options = { node: hubNode, env: { TMPDIR: dir, HOME: dir } }
+  const shown = await run(['demo', '--once', '--telegram', join(dir, 'hub.json')], options)
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining('Telegram has it: look there.') })
+  expect(telegram.said(group)[0]!.text).toMatch(/^chasclaude → chas #\d+\nHello from the demo\./)
+  const without = await run(['demo', '--once'], options)
+  expect(without).toMatchObject({ code: 0, stdout: expect.stringContaining('npm run demo -- --telegram hub.json') })
 })

@@ -40,7 +40,11 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('a throw-away hub and two machines: one sends, the other reads')
     .option('--once', 'exit when it has been shown, instead of staying until Ctrl-C')
-    .action(async (options: { once?: boolean }) => {
+    .option(
+      '--telegram <hub.json>',
+      'also write to a person, by the bot that this file names; no other hub may run on it',
+    )
+    .action(async (options: { once?: boolean; telegram?: string }) => {
       requireHubNode()
       const { demo } = await import('../demo/demo.ts').catch(noHubHere)
       await demo(options)

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
@@ -11,9 +11,9 @@ const program = join(import.meta.dirname, 'claude-net.mjs')
 
 /**
  * The main job, for real, in a throw-away directory: a hub, two machines that join it, and their MCP servers as Claude Code
- * would start them. One sends, the other reads and answers.
+ * would start them. One sends, the other reads and answers. With a hub.json that has `telegram`, one writes to a person too.
  */
-export async function demo({ once = false }: { once?: boolean }): Promise<void> {
+export async function demo({ once = false, telegram }: { once?: boolean; telegram?: string }): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-demo-'))
   const say = (text = '') => process.stdout.write(`${text}\n`)
   const stop = new AbortController()
@@ -21,7 +21,10 @@ export async function demo({ once = false }: { once?: boolean }): Promise<void> 
   const data = join(dir, 'hub')
   const hub = spawn(
     process.execPath,
-    [program, 'hub', '--host', '127.0.0.1', '--port', '0', '--data', data, '--log-level', 'warn'],
+    [
+      ...[program, 'hub', '--host', '127.0.0.1', '--port', '0', '--data', data, '--log-level', 'warn'],
+      ...(telegram === undefined ? [] : ['--config', telegramConfig(telegram, dir)]),
+    ],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
     },
@@ -77,6 +80,10 @@ export async function demo({ once = false }: { once?: boolean }): Promise<void> 
     await chas('claude_net_machines')
 
     say('\nThe message was stored on disk before it was called stored, and the reply acked it.')
+    if (telegram === undefined) {
+      say('\nPeople are members too, on Telegram. With a bot of your own, set up as docs/telegram.md says:')
+      say('  npm run demo -- --telegram hub.json')
+    } else await tellPerson(data, chas, say, stop.signal)
     if (once) return
     say('\nLook around, in another terminal:')
     const here = `CLAUDE_NET_HOME=${join(dir, 'chasclaude')} ${process.execPath} ${program}`
@@ -91,6 +98,54 @@ export async function demo({ once = false }: { once?: boolean }): Promise<void> 
     if (hub.exitCode === null) await new Promise(resolve => hub.once('exit', resolve))
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+/** A configuration with nothing but the Telegram of `file`. Answers where it is. */
+function telegramConfig(file: string, dir: string): string {
+  const { telegram } = JSON.parse(readFileSync(file, 'utf8')) as { telegram?: { tokenFile?: string } }
+  if (!telegram) throw new Error(`${file} has no field telegram; examples/hub.telegram.json shows one.`)
+  const tokenFile = telegram.tokenFile && resolve(dirname(file), telegram.tokenFile)
+  const config = join(dir, 'hub.json')
+  writeFileSync(config, JSON.stringify({ telegram: { ...telegram, tokenFile } }), { mode: 0o600 })
+  return config
+}
+
+interface TelegramStatus {
+  bot: string | null
+  trouble: string | null
+  people: { name: string; userId: number | null; waiting: number }[]
+}
+
+/** Lets a machine write to the first person of hub.json, and says what Telegram made of it. */
+async function tellPerson(
+  data: string,
+  call: (tool: string, args: Record<string, unknown>) => Promise<string>,
+  say: (text?: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const status = async () => JSON.parse(await run(['telegram', '--data', data, '--json'])) as TelegramStatus
+  say('\nA person is a member too, reached on Telegram:')
+  const [person] = (await status()).people
+  if (!person) return
+  await call('claude_net_send', {
+    to: person.name,
+    message: 'Hello from the demo. Reply to this message, and I hear it.',
+  })
+  let now = await status()
+  for (let tries = 0; tries < 60 && !signal.aborted; tries++) {
+    if (now.people[0]?.waiting === 0 || now.trouble !== null) break
+    await delay(500)
+    now = await status()
+  }
+  if (now.people[0]?.waiting !== 0) {
+    say(`\nTelegram does not have it yet; it waits. ${now.trouble ?? ''}`)
+    say(`To see why: ${process.execPath} ${program} telegram check --data ${data}`)
+    return
+  }
+  say(`\nTelegram has it: look there. Reply to it, then read chasclaude's inbox, as below with "inbox".`)
+  if (person.userId !== null) return
+  say(`First an admin says once who ${person.name} is: they write /whoami in the group, then`)
+  say(`  ${process.execPath} ${program} telegram confirm ${person.name} --data ${data}`)
 }
 
 /** Where the hub listens, once it does. */
