@@ -84,9 +84,12 @@ export const commands: Record<string, BotCommand> = {
 
 /** Carries out `/name rest`. A command that does not exist is answered with those that do. */
 export async function runCommand(desk: Desk, said: Said, name: string, rest: string): Promise<Reply> {
-  const command = Object.hasOwn(commands, name.toLowerCase()) ? commands[name.toLowerCase()]! : undefined
-  if (!command) return { text: html`There is no /${name.slice(0, 32)}.\n\n${help()}` }
-  return command.run(desk, said, rest)
+  if (!isCommand(name)) return { text: html`There is no /${name.slice(0, 32)}.\n\n${help()}` }
+  return commands[name.toLowerCase()]!.run(desk, said, rest)
+}
+
+export function isCommand(name: string): boolean {
+  return Object.hasOwn(commands, name.toLowerCase())
 }
 
 function help(): Html {

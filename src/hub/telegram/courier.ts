@@ -101,9 +101,15 @@ export class Courier {
       await this.#failed(errand, failure, stop)
       return
     }
-    this.#failures = 0
     this.#options.onSent()
-    await errand.accepted?.(chat, message)
+    try {
+      await errand.accepted?.(chat, message)
+    } catch (error) {
+      // It will be said again: not at once, whatever is wrong.
+      await this.#backOff(stop)
+      throw error
+    }
+    this.#failures = 0
     this.#settle(errand)
   }
 

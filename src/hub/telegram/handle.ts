@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { maxBodyBytes } from '../../protocol/messages.ts'
 import { type UpdateRow, updatesToHandle } from '../state/query-telegram.ts'
-import { runCommand } from './commands.ts'
+import { isCommand, runCommand } from './commands.ts'
 import type { Desk, Said } from './desk.ts'
 import { html } from './html.ts'
 import { pressButton, type Reply, sendCorrection, sendReply, sendTo } from './letters.ts'
@@ -84,8 +84,12 @@ export class Handler {
     if (!text) return { sign: 'unclear', text: html`Only text can be passed on. Nothing was sent.` }
     if (Buffer.byteLength(text) > maxBodyBytes)
       return { sign: 'unclear', text: html`That is too long. Nothing was sent.` }
-    const [, command, rest = ''] = /^\/(\w+)(?:@\w+)?\s*([\s\S]*)$/.exec(text) ?? []
-    if (command !== undefined) return runCommand(desk, said, command, rest.trim())
+    const [, command, to, rest = ''] = /^\/(\w+)(@\w+)?\s*([\s\S]*)$/.exec(text) ?? []
+    if (command !== undefined) {
+      // In a group it may be for another bot.
+      if (!said.isPrivate && to === undefined && !isCommand(command)) return undefined
+      return runCommand(desk, said, command, rest.trim())
+    }
     const atBot = new RegExp(`^@${desk.bot.username}\\s+(\\S+?)[:,]?\\s+([\\s\\S]+)$`, 'i').exec(text)
     if (atBot) return sendTo(desk, said, [atBot[1]!], atBot[2]!)
     if (incoming.replyTo !== undefined) return this.#answerReply(said, incoming, text)
