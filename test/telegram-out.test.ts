@@ -135,6 +135,20 @@ test('T03 a flood goes as digests, in order, within what a group takes, and noth
   expectPace(telegram.said(group), windowMs)
 })
 
+test('T03 one after the other, more than a group takes wait for their turn', async () => {
+  const windowMs = 5_000
+  const { hub, telegram } = await startTelegramHub({ timing: { windowMs } })
+  const ovh5 = await hub.join('ovh5')
+  for (let n = 1; n <= 21; n++) {
+    await tell(ovh5, 'sean', `single ${n}`)
+    await said(telegram, group, n, 20_000)
+  }
+  expect(telegram.said(group).map(({ text }) => text.split('\n')[1])).toEqual(
+    Array.from({ length: 21 }, (_, n) => `single ${n + 1}`),
+  )
+  expectPace(telegram.said(group), windowMs)
+})
+
 test('T04 who is told to wait waits, and only there; commands are answered after it', async () => {
   const { hub, telegram } = await startTelegramHub({ humans: { ...humans, chas: { id: chas.id, private: true } } })
   const ovh5 = await hub.join('ovh5')

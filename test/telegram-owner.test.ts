@@ -32,6 +32,10 @@ test('mail that a machine without a session leaves unread is told to its owner o
   expect(next.text).not.toContain(`#${sent.seq} `)
   expect(telegram.said(group).filter(({ text }) => text.includes(`#${sent.seq} `))).toHaveLength(1)
 
+  const third = await tell(chasclaude, 'seanclaude', 'And the third?')
+  await until('its notice', () => telegram.said(group).find(({ text }) => text.includes(`#${third} `)))
+  expect(telegram.said(group).filter(({ text }) => text.includes(`#${second} `))).toHaveLength(1)
+
   const session = await machine.mcp()
   const { text } = await until('the inbox', async () => {
     const answer = await session.call('inbox')

@@ -115,15 +115,15 @@ function sent(db: Database, { seq: at, time, command }: Of<'telegram.sent'>): Ef
 }
 
 function told(db: Database, { time, command }: Of<'telegram.told'>): Outcome {
-  const { chat, message, machine, ids, upTo } = command
+  const { of, chat, message, machine, ids, upTo } = command
   for (const id of ids) {
     const seq = seqOf(db, id)
     if (seq !== undefined) addRoute(db, { chat, message, seq, kind: 'notice', machine, part: 1, parts: 1, at: time })
   }
   db.run(
-    `insert into telegram_follow (machine, told_seq) values (?1, ?2)
-     on conflict (machine) do update set told_seq = max(told_seq, ?2)`,
-    ...[machine, upTo],
+    `insert into telegram_follow (machine, told_seq, told_hub) values (?1, ?2, ?3)
+     on conflict (machine) do update set told_seq = max(told_seq, ?2), told_hub = max(told_hub, ?3)`,
+    ...[machine, of === 'mail' ? upTo : 0, of === 'hub' ? upTo : 0],
   )
   return done({})
 }

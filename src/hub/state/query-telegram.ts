@@ -59,6 +59,23 @@ export function unreadOf(
   )
 }
 
+/**
+ * What the hub itself said to `machine` after a seq and a time (ms since 1970), read or not, oldest first: that it stopped a loop,
+ * say. It says little, so it is looked for by its sender.
+ */
+export function saidByHub(db: Database, machine: number, after: number, since: number): Waiting[] {
+  return db.all<Waiting>(
+    `select ${waitingColumns}, 0 as breaksQuiet
+     from (select seq from (${unreadSeqs}) union
+       select seq from delivery indexed by delivery_changed
+       where sender = (select id from member where name = 'hub') and changed is not null and recipient = ?1 and seq > ?2) u
+     join delivery d on d.seq = u.seq and d.recipient = ?1
+     join message m on m.seq = u.seq join member s on s.id = m.sender
+     where s.name = 'hub' and m.sent_at > ?3 order by u.seq limit 10`,
+    ...[machine, after, since],
+  )
+}
+
 /** The last unread messages of `member`, newest first. */
 export function newestUnread(db: Database, member: number, limit: number): Waiting[] {
   return db.all<Waiting>(
@@ -81,12 +98,15 @@ export interface OwnedMachine {
   /** Seconds, -1 never, null as configured. */
   afterS: number | null
   toldSeq: number
+  /** The same of what the hub itself said to the machine. */
+  toldHub: number
 }
 
 /** Machines that belong to somebody, by name; `unread` of each is kept, not counted. */
 export function ownedMachines(db: Database): OwnedMachine[] {
   return db.all<OwnedMachine>(
-    `select m.id as machine, m.name, m.owner, m.unread, f.after_s as afterS, coalesce(f.told_seq, 0) as toldSeq
+    `select m.id as machine, m.name, m.owner, m.unread, f.after_s as afterS, coalesce(f.told_seq, 0) as toldSeq,
+       coalesce(f.told_hub, 0) as toldHub
      from member m left join telegram_follow f on f.machine = m.id
      where m.owner is not null and m.deleted_at is null order by m.name`,
   )

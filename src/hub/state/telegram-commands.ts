@@ -9,8 +9,16 @@ export type TelegramCommand =
   | { type: 'telegram.handled'; update: number; sent?: string }
   /** Telegram accepted a part of messages to people. The last part acks them. */
   | { type: 'telegram.sent'; chat: number; message: number; part: number; parts: number; to: Carried[] }
-  /** Telegram accepted a notice of mail that lies with a machine. Nothing of it up to `upTo` is told again. */
-  | { type: 'telegram.told'; chat: number; message: number; machine: number; ids: string[]; upTo: number }
+  /** Telegram accepted a notice of mail that lies with a machine, or of what the hub said there. Up to `upTo` it is not told again. */
+  | {
+      type: 'telegram.told'
+      of: 'mail' | 'hub'
+      chat: number
+      message: number
+      machine: number
+      ids: string[]
+      upTo: number
+    }
   /** The person's message shows that it was acked. */
   | { type: 'telegram.shown'; chat: number; message: number }
   /** Telegram will not take this message for this person. */

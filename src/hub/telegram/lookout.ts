@@ -1,6 +1,13 @@
 import { ago } from '../../text/spans.ts'
 import type { Hub } from '../hub.ts'
-import { mutesOf, type OwnedMachine, ownedMachines, unreadOf, type Waiting } from '../state/query-telegram.ts'
+import {
+  mutesOf,
+  type OwnedMachine,
+  ownedMachines,
+  saidByHub,
+  unreadOf,
+  type Waiting,
+} from '../state/query-telegram.ts'
 import type { TelegramSettings } from '../telegram-settings.ts'
 import type { Errand } from './courier.ts'
 import { quoted, safeText } from './format.ts'
@@ -14,6 +21,9 @@ import { beginningOf } from './split.ts'
 const maxShown = 10
 const maxAlone = 1_000
 const maxAmong = 200
+
+/** What the hub said longer ago is no news, in ms. */
+const hubNewsMs = 24 * 3600 * 1000
 
 export interface LookoutOptions {
   hub: Hub
@@ -49,10 +59,10 @@ export class Lookout {
   #look(now: number): Errand | undefined {
     const { hub, people, place } = this.#options
     for (const machine of ownedMachines(hub.state.db)) {
-      if (machine.unread === 0) continue
       const owner = people.byMember(machine.owner)
       if (!owner || placeOf(people, owner) !== place) continue
-      const errand = this.#noticeOf(machine, owner, now)
+      const errand =
+        this.#hubNoticeOf(machine, owner, now) ?? (machine.unread > 0 ? this.#noticeOf(machine, owner, now) : undefined)
       if (errand) return errand
     }
     return undefined
@@ -77,11 +87,38 @@ export class Lookout {
       post: { text: this.#text(machine, owner, news, now) },
       accepted: async (chat, message) => {
         const ids = news.map(({ id }) => id)
-        await submit({ type: 'telegram.told', chat, message, machine: machine.machine, ids, upTo })
+        await submit({ type: 'telegram.told', of: 'mail', chat, message, machine: machine.machine, ids, upTo })
       },
       refused: async () => {
-        await submit({ type: 'telegram.told', chat: 0, message: 0, machine: machine.machine, ids: [], upTo })
+        await submit({
+          type: 'telegram.told',
+          of: 'mail',
+          chat: 0,
+          message: 0,
+          machine: machine.machine,
+          ids: [],
+          upTo,
+        })
       },
+    }
+  }
+
+  /** What the hub itself told a machine, of a loop that it stopped: the owner hears of it at once, whether it was read or not. */
+  #hubNoticeOf({ machine, name, toldHub }: OwnedMachine, owner: Person, now: number): Errand | undefined {
+    const { hub, people, place, submit } = this.#options
+    if (isQuiet(owner.settings, now)) return undefined
+    const news = saidByHub(hub.state.db, machine, toldHub, now - hubNewsMs)
+    const last = news.at(-1)
+    if (!last) return undefined
+    const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
+    const texts = news.map(({ body }) => quoted(beginningOf(safeText(body).trim(), maxAmong)))
+    const told = async (chat: number, message: number) => {
+      await submit({ type: 'telegram.told', of: 'hub', chat, message, machine, ids: [], upTo: last.seq })
+    }
+    return {
+      post: { text: html`${to}the hub wrote to <b>${name}</b>:\n${joined(texts, '\n')}` },
+      accepted: told,
+      refused: () => told(0, 0),
     }
   }
 

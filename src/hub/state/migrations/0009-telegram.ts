@@ -60,11 +60,12 @@ create table telegram_mute (
 ) strict, without rowid;
 
 -- When a machine's owner hears of mail that it leaves unread: after so many seconds, null as configured, -1 never; and up to
--- which seq that was told.
+-- which seq that was told, of what members wrote and of what the hub itself said there.
 create table telegram_follow (
   machine  integer primary key,
   after_s  integer,
-  told_seq integer not null default 0
+  told_seq integer not null default 0,
+  told_hub integer not null default 0
 ) strict;
 
 -- Mail that Telegram refuses for good, so that it does not hold up what comes behind.
