@@ -1,6 +1,8 @@
 import type { Intent, MemberKind } from '../../protocol/messages.ts'
+import { isIntact } from './content-hash.ts'
 import type { Database } from './database.ts'
 import { unreadSeqs } from './inbox-index.ts'
+import { damagedText } from './query-inbox.ts'
 
 /** A message that waits for a person, or lies unread with a machine. */
 export interface Waiting {
@@ -21,7 +23,17 @@ export interface Waiting {
 }
 
 const waitingColumns = `d.seq, m.id, d.recipient, m.sender, s.name as "from", s.kind as fromKind, m.intent, m.reply_to as replyTo,
-  m.sent_at as sentAt, m.body`
+  m.sent_at as sentAt, m.body, m.named, m.expires_at as expiresAt, m.hash`
+
+/** Rows of `waitingColumns`; a text that the disk has damaged says so instead. */
+function waiting(db: Database, sql: string, ...params: (number | string)[]): Waiting[] {
+  const rows = db.all<Waiting & { named: string; expiresAt: number | null; hash: Uint8Array }>(sql, ...params)
+  return rows.map(({ named, expiresAt, hash, ...message }) => {
+    const { body, sentAt: sent_at, replyTo: reply_to, intent } = message
+    const isWhole = isIntact({ named, body, sent_at, reply_to, intent, expires_at: expiresAt, hash })
+    return isWhole ? message : { ...message, body: damagedText }
+  })
+}
 
 /** Unread mail of member ?1 after seq ?2 as `d`, its message as `m` and the sender as `s`. */
 const unread = `(${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
@@ -39,7 +51,8 @@ const muted = `exists (select 1 from telegram_mute x where x.person = ?1 and x.s
  * mute, only what is urgent. A mute from the future (the clock was put back) does not count.
  */
 export function mailFor(db: Database, person: number, now: number, isQuiet: boolean, limit: number): Waiting[] {
-  return db.all<Waiting>(
+  return waiting(
+    db,
     `select ${waitingColumns}, (?4 = 1 or ${muted}) as breaksQuiet from ${unread}
      where ${tellable} and (m.intent = 'urgent' or (?4 = 0 and not ${muted})) order by u.seq limit ?5`,
     ...[person, 0, now, isQuiet ? 1 : 0, limit],
@@ -52,7 +65,8 @@ export function unreadOf(
   machine: number,
   { after, except, limit }: { after: number; except: number; limit: number },
 ): Waiting[] {
-  return db.all<Waiting>(
+  return waiting(
+    db,
     `select ${waitingColumns}, 0 as breaksQuiet from ${unread}
      where ${tellable} and m.sender <> ?3 order by u.seq limit ?4`,
     ...[machine, after, except, limit],
@@ -64,7 +78,8 @@ export function unreadOf(
  * say. It says little, so it is looked for by its sender.
  */
 export function saidByHub(db: Database, machine: number, after: number, since: number): Waiting[] {
-  return db.all<Waiting>(
+  return waiting(
+    db,
     `select ${waitingColumns}, 0 as breaksQuiet
      from (select seq from (${unreadSeqs}) union
        select seq from delivery indexed by delivery_changed
@@ -78,7 +93,8 @@ export function saidByHub(db: Database, machine: number, after: number, since: n
 
 /** The last unread messages of `member`, newest first. */
 export function newestUnread(db: Database, member: number, limit: number): Waiting[] {
-  return db.all<Waiting>(
+  return waiting(
+    db,
     `select ${waitingColumns}, 0 as breaksQuiet from ${unread} order by u.seq desc limit ?3`,
     ...[member, 0, limit],
   )
