@@ -2,6 +2,7 @@ import { rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
+import type { TestHub, TestMember } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { group, humans, inboxOf, said, sean, startTelegramHub, tell } from './support/telegram-hub.ts'
 import { until } from './support/until.ts'
@@ -111,6 +112,37 @@ test('T16 who is on mute waits, unless it is urgent, and comes after /unmute or 
   await until('the rest', () => telegram.sent.find(({ text }) => text.endsWith('\nlater')))
 })
 
+/** Says something in the group and waits until that is noted: so is then all that was said before it. */
+async function settled(hub: TestHub, from: TestMember): Promise<void> {
+  await tell(from, 'sean', 'and then')
+  await until('it is noted', async () => {
+    const { people } = await hub.client(hub.adminToken).call(api.telegramStatus)
+    return people.every(({ waiting }) => waiting === 0)
+  })
+}
+
+test('a loop of two machines that the hub stops, its owner hears of at once and once, though the machine has read of it', async () => {
+  const off = { sends: null, pair: null, broadcasts: null, reads: null, failures: null, streamsPerToken: null }
+  const { hub, telegram } = await startTelegramHub({ followAfterS: null }, { limits: { ...off, loop: {} } })
+  const seanclaude = await hub.join('seanclaude', 'machine', 'sean')
+  const chasclaude = await hub.join('chasclaude')
+  let last = ''
+  for (let n = 0; n < 31; n++) {
+    const [from, to] = n % 2 === 0 ? [chasclaude, 'seanclaude'] : [seanclaude, 'chasclaude']
+    last = (await from.client.call(api.sendMessage, { body: { to, body: `text ${n}` } })).id
+  }
+  const notice = await until('the word of the hub', async () =>
+    (await seanclaude.client.call(api.readInbox)).messages.find(({ from }) => from === 'hub'),
+  )
+  await seanclaude.client.call(api.ackInbox, { body: { ids: [notice.id, last] } })
+  const [told] = await said(telegram, group, 1)
+  expect(told!.text).toMatch(/^sean: the hub wrote to seanclaude:\nMail between chasclaude and you is stopped until/)
+  await settled(hub, chasclaude)
+  await hub.crashAndRestart()
+  await tell(chasclaude, 'sean', 'after')
+  expect((await said(telegram, group, 3))[2]!.text).toContain('after')
+})
+
 test('a hub that was down says so when it is back, once', async () => {
   const { hub, telegram } = await startTelegramHub({ timing: { downMs: 600_000 } })
   await hub.stop('SIGKILL')
@@ -121,15 +153,16 @@ test('a hub that was down says so when it is back, once', async () => {
   await hub.start()
   const [notice] = await said(telegram, group, 1)
   expect(notice!.text).toMatch(/^The hub is back\. It was down for 3 h, from \d{4}-\d\d-\d\d \d\d:\d\d UTC\./)
-  await hub.crashAndRestart()
   const ovh5 = await hub.join('ovh5')
+  await settled(hub, ovh5)
+  await hub.crashAndRestart()
   await tell(ovh5, 'sean', 'after')
-  expect((await said(telegram, group, 2))[1]!.text).toContain('after')
+  expect((await said(telegram, group, 3))[2]!.text).toContain('after')
   // More than a day is more than Telegram keeps.
   await hub.stop()
   const longAgo = new Date(Date.now() - 30 * 3600_000)
   utimesSync(alive, longAgo, longAgo)
   await hub.start()
-  expect((await said(telegram, group, 3))[2]!.text).toContain('Telegram keeps what is written to me for 24 hours')
+  expect((await said(telegram, group, 4))[3]!.text).toContain('Telegram keeps what is written to me for 24 hours')
   rmSync(alive)
 })

@@ -2,6 +2,7 @@ import type { Intent, MemberKind } from '../../protocol/messages.ts'
 import { isIntact } from './content-hash.ts'
 import type { Database } from './database.ts'
 import { unreadSeqs } from './inbox-index.ts'
+import { hubItself } from './members.ts'
 import { damagedText } from './query-inbox.ts'
 
 /** A message that waits for a person, or lies unread with a machine. */
@@ -59,7 +60,7 @@ export function mailFor(db: Database, person: number, now: number, isQuiet: bool
   )
 }
 
-/** Mail that `machine` has not read, after a seq, oldest first; without what `except` wrote. */
+/** Mail that `machine` has not read, after a seq, oldest first; without what `except` wrote, or the hub itself. */
 export function unreadOf(
   db: Database,
   machine: number,
@@ -68,7 +69,7 @@ export function unreadOf(
   return waiting(
     db,
     `select ${waitingColumns}, 0 as breaksQuiet from ${unread}
-     where ${tellable} and m.sender <> ?3 order by u.seq limit ?4`,
+     where ${tellable} and m.sender not in (?3, ${hubItself}) order by u.seq limit ?4`,
     ...[machine, after, except, limit],
   )
 }
@@ -83,10 +84,10 @@ export function saidByHub(db: Database, machine: number, after: number, since: n
     `select ${waitingColumns}, 0 as breaksQuiet
      from (select seq from (${unreadSeqs}) union
        select seq from delivery indexed by delivery_changed
-       where sender = (select id from member where name = 'hub') and changed is not null and recipient = ?1 and seq > ?2) u
+       where sender = ${hubItself} and changed is not null and recipient = ?1 and seq > ?2) u
      join delivery d on d.seq = u.seq and d.recipient = ?1
      join message m on m.seq = u.seq join member s on s.id = m.sender
-     where s.name = 'hub' and m.sent_at > ?3 order by u.seq limit 10`,
+     where m.sender = ${hubItself} and m.sent_at > ?3 order by u.seq limit 10`,
     ...[machine, after, since],
   )
 }

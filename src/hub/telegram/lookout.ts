@@ -111,7 +111,8 @@ export class Lookout {
     const last = news.at(-1)
     if (!last) return undefined
     const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
-    const texts = news.map(({ body }) => quoted(beginningOf(safeText(body).trim(), maxAmong)))
+    const max = news.length === 1 ? maxAlone : maxAmong
+    const texts = news.map(({ body }) => quoted(beginningOf(safeText(body).trim(), max)))
     const told = async (chat: number, message: number) => {
       await submit({ type: 'telegram.told', of: 'hub', chat, message, machine, ids: [], upTo: last.seq })
     }

@@ -9,9 +9,8 @@ import { TelegramBridge } from '../src/hub/telegram/bridge.ts'
 import { TelegramSettings } from '../src/hub/telegram-settings.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { startTelegram } from './support/bot-api.ts'
-import { group, humans, said, sean } from './support/telegram-hub.ts'
+import { group, humans, said } from './support/telegram-hub.ts'
 import { tempDir } from './support/temp.ts'
-import { until } from './support/until.ts'
 
 /** A hub in this process, with what is needed to give it a bridge to a Telegram of the running test's own. */
 async function startInProcess() {
@@ -37,30 +36,6 @@ async function startInProcess() {
   }
   return { hub, telegram, bridge }
 }
-
-test('what the hub itself tells a machine, its owner hears at once and once, though the machine has read it', async () => {
-  // In this process: what makes the hub speak has tests of its own.
-  const { hub, telegram, bridge } = await startInProcess()
-  const { db } = hub.state
-  const machine = memberByName(db, 'seanclaude')!.id
-  db.run(`insert or ignore into member (name, kind, created_at, deleted_at) values ('hub', 'machine', 0, 0)`)
-  const hubItself = memberByName(db, 'hub')!.id
-  const say = async (body: string) => {
-    const id = newMessageId()
-    const { seq } = await hub.submit({ type: 'message.send', id, by: hubItself, to: ['seanclaude'], body })
-    db.run(`update delivery set handling = 'mute' where seq = ?`, seq)
-    return id
-  }
-  const read = await say('Mail between you and chasclaude is stopped.')
-  await hub.submit({ type: 'inbox.ack', by: machine, ids: [read] })
-  bridge()
-  const [first] = await said(telegram, group, 1)
-  expect(first!.text).toBe('sean: the hub wrote to seanclaude:\nMail between you and chasclaude is stopped.')
-  expect(first!.entities).toContainEqual({ type: 'text_link', text: 'sean', url: `tg://user?id=${sean.id}` })
-  await say('And again.')
-  await until('the second', () => telegram.said(group).some(({ text }) => text.endsWith('\nAnd again.')))
-  expect(telegram.said(group)).toHaveLength(2)
-})
 
 test('a text that the disk has damaged is not shown to people as if it were what was sent', async () => {
   const { hub, telegram, bridge } = await startInProcess()
