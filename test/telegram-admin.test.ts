@@ -34,6 +34,7 @@ test('a user name is pinned once, with the admin’s word for the very user who 
     code: 1,
     stderr: expect.stringContaining(`add --user ${chas.id}`),
   })
+  expect(await cli('confirm', 'chas', '--user', 'chas')).toMatchObject({ code: 2 })
   expect(await cli('confirm', 'chas', '--user', '77')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('is not who was seen last'),

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import type { HubClient } from '../client/hub-client.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -10,7 +10,7 @@ import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { report } from './diagnose.ts'
 import { exit, print, table } from './output.ts'
 
-type ConfirmOptions = AdminOptions & { user?: string; yes?: boolean }
+type ConfirmOptions = AdminOptions & { user?: number; yes?: boolean }
 
 export function telegramCommand(): Command {
   const command = new Command('telegram').description('the bridge to people on Telegram: how it fares, and who is who')
@@ -37,7 +37,7 @@ export function telegramCommand(): Command {
       .command('confirm')
       .description('say that who was seen under the configured user name is this human')
       .argument('<human>', 'the human, as hub.json names them')
-      .option('--user <id>', 'the numeric Telegram user id that it must be')
+      .option('--user <id>', 'the numeric Telegram user id that it must be', toUserId)
       .option('--yes', 'ask nothing'),
   ).action((human: string, options: ConfirmOptions) => asAdmin(options, client => confirm(client, human, options)))
   withAdminOptions(
@@ -60,10 +60,9 @@ async function confirm(client: HubClient, human: string, options: ConfirmOptions
   const person = people.find(({ name }) => name === human)
   const candidate = person?.candidate
   if (person && !candidate) throw nobodySeen(person)
-  const isGiven = options.user !== undefined
   // An unknown name is the hub's to refuse.
-  const userId = isGiven ? Number(options.user) : (candidate?.userId ?? 1)
-  if (candidate && !isGiven && !options.yes) {
+  const userId = options.user ?? candidate?.userId ?? 1
+  if (candidate && options.user === undefined && !options.yes) {
     const who = `${visibleLine(candidate.name, 100)}, user ${candidate.userId}, seen ${ago(Date.parse(candidate.seenAt), client.now())}`
     if (!process.stdin.isTTY || !(await agreed(`${who}.\nIs this ${human}?`))) {
       throw new ClaudeNetError('invalid', `Not confirmed: ${who}.`, `If it is ${human}, add --user ${candidate.userId}`)
@@ -121,4 +120,10 @@ async function agreed(question: string): Promise<boolean> {
   } finally {
     terminal.close()
   }
+}
+
+function toUserId(text: string): number {
+  const id = Number(text)
+  if (/^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(id)) return id
+  throw new InvalidArgumentError('A user id of Telegram is a number.')
 }
