@@ -42,7 +42,7 @@ const arrows: Record<string, string[]> = {
   'hub/lock.ts': ['hub/state', 'protocol'],
   'hub/damage.ts': ['hub/admin-token.ts', 'hub/seeing', 'hub/state', 'protocol'],
   'hub/seeing': ['hub/auth', 'hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],
-  'hub/config.ts': ['hub/door-settings.ts', 'hub/telegram-settings.ts', 'protocol'],
+  'hub/config.ts': ['hub/door-settings.ts', 'hub/keeping', 'hub/state', 'hub/telegram-settings.ts', 'protocol'],
   'hub/door-settings.ts': ['protocol'],
   'hub/state': ['protocol'],
   protocol: ['../package.json'],

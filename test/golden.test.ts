@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '680a80e8fbee1e6b49fdcae57199ac76fc73c8fed6b76c71370d4ca448a55cce',
+    known: 'd8f95276af009412017627b9c3072051dc541113ab8c2eb43b208d667d86dd87',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '20029adc288bd51250594969c889432e9105f13d6a8731787b576fa715f4d183',
+    known: 'f310b5b58763ea0f6898684ddfe7b1dc2a4c49806bdc811f0c114c62d351e9bf',
     commands: [
       'admin.token',
       'alias.remove',

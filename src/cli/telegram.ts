@@ -51,6 +51,7 @@ export function telegramCommand(): Command {
       print(options, answer, () => `Nobody on Telegram is ${human} now, until somebody is confirmed.`)
     }),
   )
+  command.addHelpText('after', '\nAll of them take --data, --hub, --token-file and --json.')
   for (const each of command.commands) each.exitOverride().showHelpAfterError('Add --help to see how it is used.')
   return command
 }
