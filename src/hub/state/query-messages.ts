@@ -27,7 +27,9 @@ export function messageFor(
   db: Database,
   reader: number,
   id: string,
-): { message: Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'answeredBy'>; deliveries: DeliveryState[] } | undefined {
+):
+  | { message: Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'answeredBy'>; deliveries: DeliveryState[] }
+  | undefined {
   const row = db.get<MessageRow & { sender_id: number; outcome: string }>(
     `select ${messageColumns}, m.sender as sender_id, m.outcome from message m join member s on s.id = m.sender where m.id = ?`,
     id,
