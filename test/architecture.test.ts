@@ -11,6 +11,7 @@ const arrows: Record<string, string[]> = {
   notice: ['client', 'protocol'],
   client: ['protocol'],
   demo: [],
+  service: ['hub/config.ts', 'protocol'],
   'hub/serve.ts': ['hub/*.ts', 'hub/http', 'hub/keeping', 'hub/seeing', 'protocol'],
   'hub/http': ['hub/auth', 'hub/hub.ts', 'hub/door-settings.ts', 'hub/keeping', 'hub/seeing', 'hub/state', 'protocol'],
   'hub/keeping': ['hub/hub.ts', 'hub/lock.ts', 'hub/state', 'protocol'],
@@ -23,6 +24,7 @@ const arrows: Record<string, string[]> = {
   'hub/lock.ts': ['hub/state', 'protocol'],
   'hub/damage.ts': ['hub/admin-token.ts', 'hub/seeing', 'hub/state', 'protocol'],
   'hub/seeing': ['hub/auth', 'hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],
+  'hub/supervisor.ts': ['protocol'],
   'hub/config.ts': ['hub/door-settings.ts', 'hub/keeping', 'hub/state', 'protocol'],
   'hub/door-settings.ts': ['protocol'],
   'hub/state': ['protocol'],
@@ -32,7 +34,7 @@ const arrows: Record<string, string[]> = {
 }
 
 /** Only by `await import(…)`: bundles of their own, which a machine does not have. */
-const lazyArrows: Record<string, string[]> = { cli: ['hub/serve.ts', 'demo'] }
+const lazyArrows: Record<string, string[]> = { cli: ['hub/serve.ts', 'demo', 'service'] }
 
 const roomOf = (file: string) =>
   file.startsWith('..') ? file : file.split('/', file.startsWith('hub/') ? 2 : 1).join('/')

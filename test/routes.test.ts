@@ -39,6 +39,7 @@ const expected: Record<RouteName, Statuses> = {
   join: open,
   joinScript: open,
   clientFile: open,
+  clientInfo: open,
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 403, garbage: 401 },
   listMessages: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -67,6 +68,7 @@ const expected: Record<RouteName, Statuses> = {
   getSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   makeBackup: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  status: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
 }
 
 /** A request that each route accepts from the right caller. */
@@ -82,6 +84,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   },
   joinScript: () => ({ path: '/join/AAAA-BBBB-CCCC-DDDD' }),
   clientFile: () => ({ path: '/client/claude-net.mjs' }),
+  clientInfo: () => ({ path: '/client/claude-net.json' }),
   sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),
   getMessage: async () => {
     const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body: 'hello' } })
@@ -113,6 +116,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   getSettings: () => ({ path: '/v1/admin/settings' }),
   putSettings: () => ({ path: '/v1/admin/settings', method: 'PUT', body: { keepTextDays: 30 } }),
   makeBackup: () => ({ path: '/v1/admin/backup', method: 'POST' }),
+  status: () => ({ path: '/v1/admin/status' }),
 }
 
 function fresh(): string {

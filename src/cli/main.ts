@@ -25,7 +25,10 @@ import { renameCommand } from './rename.ts'
 import { restoreCommand } from './restore.ts'
 import { revokeCommand } from './revoke.ts'
 import { sendCommand } from './send.ts'
+import { installServiceCommand, uninstallServiceCommand } from './service.ts'
 import { settingsCommand } from './settings.ts'
+import { statusCommand } from './status.ts'
+import { updateCommand } from './update.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
 
@@ -40,10 +43,29 @@ program.commandsGroup('Messages:')
 for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
   program.addCommand(command)
 program.commandsGroup('This machine:')
-for (const command of [joinCommand(), policyCommand(), leaveCommand(), doctorCommand(), mcpCommand(), hookCommand()])
+for (const command of [
+  joinCommand(),
+  policyCommand(),
+  leaveCommand(),
+  doctorCommand(),
+  updateCommand(),
+  mcpCommand(),
+  hookCommand(),
+]) {
   program.addCommand(command)
+}
 program.commandsGroup('The hub:')
-for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)
+for (const command of [
+  hubCommand(),
+  statusCommand(),
+  inviteCommand(),
+  membersCommand(),
+  demoCommand(),
+  installServiceCommand(),
+  uninstallServiceCommand(),
+]) {
+  program.addCommand(command)
+}
 program.commandsGroup('Members, for the admin:')
 for (const command of [
   aliasCommand(),

@@ -24,7 +24,7 @@ export interface Seen {
 }
 
 /** Routes for the admin that only look; reading who did what would hide it behind its own lines. */
-const looks: ReadonlySet<RouteName> = new Set(['listMembers', 'listGroups', 'listAudit', 'getSettings'])
+const looks: ReadonlySet<RouteName> = new Set(['listMembers', 'listGroups', 'listAudit', 'getSettings', 'status'])
 
 /** Fields of a request that hold names or numbers, as far as they say what a change was made with. */
 const details = ['to', 'member', 'owner', 'kind', 'members', 'keepTextDays'] as const
