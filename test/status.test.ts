@@ -62,7 +62,9 @@ test('the list of machines names the version of each client, and which are behin
   await (await hub.join('jaz')).client.call(api.heartbeat, { body: { session: 's1', client: `claude-net/${version}` } })
   const { stdout } = await sean.run(['machines'])
   expect(stdout).toMatch(/^NAME +KIND +OWNER +STATE +CLIENT\n/)
-  expect(stdout).toMatch(/^chasclaude +machine +online +claude-net\/0\.0\.9 \(old: update, then reconnect under \/mcp\)$/m)
+  expect(stdout).toMatch(
+    /^chasclaude +machine +online +claude-net\/0\.0\.9 \(old: update, then reconnect under \/mcp\)$/m,
+  )
   expect(stdout).toMatch(new RegExp(`^jaz +machine +online +claude-net/${version.replaceAll('.', '\\.')}$`, 'm'))
 })
 
