@@ -1,17 +1,22 @@
 // Builds what runs from dist/: the machine's side, one file for any Node from 20 on, and beside it, for a host of a hub,
-// the hub, its `POST /mcp` and the demo, each loaded only when asked for.
+// the hub, its `POST /mcp`, the demo and the installer of the service, each loaded only when asked for.
 import { chmodSync, rmSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 
 const outdir = resolve(import.meta.dirname, 'dist')
-const apart = { 'hub/serve.ts': 'hub.mjs', 'mcp/http.ts': 'mcp-http.mjs', 'demo/demo.ts': 'demo.mjs' } as const
+const apart = {
+  'hub/serve.ts': 'hub.mjs',
+  'mcp/http.ts': 'mcp-http.mjs',
+  'demo/demo.ts': 'demo.mjs',
+  'service/service.ts': 'service.mjs',
+} as const
 
 /** Leaves an import of another bundle as an import of its file, so that one that is not there is found out when asked for. */
 const separateBundles: Plugin = {
   name: 'separate-bundles',
   setup(context) {
-    context.onResolve({ filter: /(hub\/serve|mcp\/http|demo\/demo)\.ts$/ }, ({ path, kind }) => {
+    context.onResolve({ filter: /(hub\/serve|mcp\/http|demo\/demo|service\/service)\.ts$/ }, ({ path, kind }) => {
       const bundle = Object.entries(apart).find(([source]) => path.endsWith(source))?.[1]
       return kind === 'entry-point' || !bundle ? undefined : { path: `./${bundle}`, external: true }
     })
@@ -70,5 +75,6 @@ await Promise.all([
   }),
   build({ ...common, entryPoints: ['src/mcp/http.ts'], outfile: `${outdir}/mcp-http.mjs`, target: 'node24' }),
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
+  build({ ...common, entryPoints: ['src/service/service.ts'], outfile: `${outdir}/service.mjs`, target: 'node20' }),
 ])
 chmodSync(`${outdir}/${basename('claude-net.mjs')}`, 0o755)

@@ -11,6 +11,7 @@ const arrows: Record<string, string[]> = {
   notice: ['client', 'protocol'],
   client: ['protocol'],
   demo: [],
+  service: ['hub/config.ts', 'protocol'],
   'hub/serve.ts': ['hub/*.ts', 'hub/http', 'hub/keeping', 'hub/seeing', 'protocol'],
   'hub/http': [
     'hub/auth',
@@ -42,6 +43,7 @@ const arrows: Record<string, string[]> = {
   'hub/lock.ts': ['hub/state', 'protocol'],
   'hub/damage.ts': ['hub/admin-token.ts', 'hub/seeing', 'hub/state', 'protocol'],
   'hub/seeing': ['hub/auth', 'hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],
+  'hub/supervisor.ts': ['protocol'],
   'hub/config.ts': ['hub/door-settings.ts', 'hub/keeping', 'hub/state', 'hub/telegram-settings.ts', 'protocol'],
   'hub/door-settings.ts': ['protocol'],
   'hub/state': ['protocol'],
@@ -50,9 +52,9 @@ const arrows: Record<string, string[]> = {
   disk: [],
 }
 
-/** Only by `await import(…)`: what is loaded when it is asked for. A machine does not have the first two. */
+/** Only by `await import(…)`: what is loaded when it is asked for. A machine does not have the first three. */
 const lazyArrows: Record<string, string[]> = {
-  cli: ['hub/serve.ts', 'demo'],
+  cli: ['hub/serve.ts', 'demo', 'service'],
   'hub/http': ['mcp'],
   'hub/serve.ts': ['hub/telegram'],
 }

@@ -43,7 +43,7 @@ describe('machines and members', () => {
   })
 })
 
-test('the commands about members answer in sentences, or as one JSON value', async () => {
+test('the commands about members answer in sentences, or as one JSON value', { timeout: 120_000 }, async () => {
   const { hub } = await twoMembers()
   const file = join(tempDir('organization'), 'organization.json')
   writeFileSync(file, JSON.stringify({ humans: { sean: {} }, machines: { jazclaude: { owner: 'sean' } } }))

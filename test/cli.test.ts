@@ -8,7 +8,8 @@ import { cleanEnv, machineNode, program, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
 
-const contract = 'send inbox machines history watch join leave doctor mcp hook hub invite members demo version help'
+const contract =
+  'send inbox machines history watch join leave doctor update mcp hook hub status invite members demo install-service uninstall-service version help'
 /** Commands that print no data. */
 const silent = ['mcp', 'hook', 'hub', 'demo']
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -18,7 +19,7 @@ async function unreadOf({ client }: TestMember) {
 }
 
 describe('help and usage', () => {
-  test('the help lists every command, and every command has its own', async () => {
+  test('the help lists every command, and every command has its own', { timeout: 300_000 }, async () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
     const commands = [...stdout.matchAll(/^ {2}([a-z-]+)(?: .*)? {2,}\S/gm)].map(match => match[1]!)

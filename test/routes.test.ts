@@ -39,6 +39,7 @@ const expected: Record<RouteName, Statuses> = {
   join: open,
   joinScript: open,
   clientFile: open,
+  clientInfo: open,
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 403, garbage: 401 },
   listMessages: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -72,6 +73,7 @@ const expected: Record<RouteName, Statuses> = {
   telegramCheck: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   // This hub has no Telegram, so nobody is known there.
   telegramConfirm: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  status: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
 }
 
 /** A request that each route accepts from the right caller. */
@@ -87,6 +89,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   },
   joinScript: () => ({ path: '/join/AAAA-BBBB-CCCC-DDDD' }),
   clientFile: () => ({ path: '/client/claude-net.mjs' }),
+  clientInfo: () => ({ path: '/client/claude-net.json' }),
   sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),
   getMessage: async () => {
     const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body: 'hello' } })
@@ -122,6 +125,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   telegramStatus: () => ({ path: '/v1/admin/telegram' }),
   telegramCheck: () => ({ path: '/v1/admin/telegram/check' }),
   telegramConfirm: () => ({ path: '/v1/admin/telegram/people/sean', method: 'PUT', body: { userId: 1 } }),
+  status: () => ({ path: '/v1/admin/status' }),
 }
 
 const mcpHeaders = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' }

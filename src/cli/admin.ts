@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { HubClient } from '../client/hub-client.ts'
@@ -29,10 +29,15 @@ export function adminClient(
   { data, hub, tokenFile }: AdminOptions,
   timeoutMs?: number,
 ): { client: HubClient; url: URL } {
-  const dir =
-    data ?? [serviceData, './data'].find(candidate => existsSync(join(candidate, 'admin.token'))) ?? serviceData
+  const dir = data ?? [serviceData, './data'].find(hasStore) ?? serviceData
   const url = new URL(
-    hub ?? read(join(dir, 'hub.url'), `Is a hub running on ${dir}? Name its directory with --data DIR.`),
+    hub ??
+      read(
+        join(dir, 'hub.url'),
+        dir === serviceData && data === undefined
+          ? 'Does the service run? systemctl status claude-net says more. Name another directory with --data DIR.'
+          : `Is a hub running on ${dir}? Name its directory with --data DIR.`,
+      ),
   )
   const token = read(
     tokenFile ?? join(dir, 'admin.token'),
@@ -55,11 +60,29 @@ export async function asAdmin(
   }
 }
 
+/** Whether a hub has its store there; also where only root and the hub's own user may look. */
+function hasStore(dir: string): boolean {
+  try {
+    accessSync(join(dir, 'admin.token'))
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
+  }
+}
+
 function read(path: string, hint: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be read'
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES') {
+      throw new ClaudeNetError(
+        'forbidden',
+        `${path} is not for this user to read.`,
+        'Only root and the user of the hub may: run it with sudo.',
+      )
+    }
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
     throw new ClaudeNetError('not_found', `${path} ${why}.`, hint)
   }
 }

@@ -46,11 +46,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
     const health = await client.call(api.health)
     ok('hub', `${credentials.hub.origin}, version ${health.version}`)
     if (health.version !== version)
-      warn(
-        'version',
-        `this client is ${version}, the hub ${health.version}`,
-        `Take the hub's: curl -fsSL ${credentials.hub.origin}/client/claude-net.mjs -o ${home.clientFile}`,
-      )
+      warn('version', `this client is ${version}, the hub ${health.version}`, `Take the hub's: ${home.launcher} update`)
     const { you, unread, openRequests, ...concerns } = await client.call(api.listMachines)
     if (you === credentials.config.machine) ok('token', `the hub knows this machine as ${you}, ${unread} unread`)
     else

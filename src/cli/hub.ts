@@ -67,7 +67,7 @@ function requireHubNode(): void {
   )
 }
 
-function noHubHere(error: NodeJS.ErrnoException): never {
+export function noHubHere(error: NodeJS.ErrnoException): never {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
   throw new ClaudeNetError(
     'not_found',
@@ -76,7 +76,7 @@ function noHubHere(error: NodeJS.ErrnoException): never {
   )
 }
 
-function toPort(text: string): number {
+export function toPort(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
   throw new InvalidArgumentError('A port is a number from 0 to 65535.')

@@ -28,8 +28,11 @@ import { restoreCommand } from './restore.ts'
 import { revokeCommand } from './revoke.ts'
 import { rulesCommand } from './rules.ts'
 import { sendCommand } from './send.ts'
+import { installServiceCommand, uninstallServiceCommand } from './service.ts'
 import { settingsCommand } from './settings.ts'
+import { statusCommand } from './status.ts'
 import { telegramCommand } from './telegram.ts'
+import { updateCommand } from './update.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
 
@@ -44,12 +47,31 @@ program.commandsGroup('Messages:')
 for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
   program.addCommand(command)
 program.commandsGroup('This machine:')
-for (const command of [joinCommand(), policyCommand(), leaveCommand(), doctorCommand(), mcpCommand(), hookCommand()])
+for (const command of [
+  joinCommand(),
+  policyCommand(),
+  leaveCommand(),
+  doctorCommand(),
+  updateCommand(),
+  mcpCommand(),
+  hookCommand(),
+]) {
   program.addCommand(command)
+}
 program.commandsGroup('Claude Code and other clients:')
 for (const command of [allowCommand(), rulesCommand(), clientsCommand()]) program.addCommand(command)
 program.commandsGroup('The hub:')
-for (const command of [hubCommand(), inviteCommand(), membersCommand(), demoCommand()]) program.addCommand(command)
+for (const command of [
+  hubCommand(),
+  statusCommand(),
+  inviteCommand(),
+  membersCommand(),
+  demoCommand(),
+  installServiceCommand(),
+  uninstallServiceCommand(),
+]) {
+  program.addCommand(command)
+}
 program.commandsGroup('Members, for the admin:')
 for (const command of [
   aliasCommand(),

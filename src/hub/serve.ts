@@ -17,6 +17,7 @@ import { LoopBrake } from './loop-brake.ts'
 import { Audit, auditFile } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
+import { Supervisor } from './supervisor.ts'
 
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
 export { checkBackup } from './keeping/check-backup.ts'
@@ -32,6 +33,8 @@ export const hubUrlFile = 'hub.url'
 export interface RunningHub extends AsyncDisposable {
   /** The address for clients on this host: `http://127.0.0.1:3500`. */
   url: string
+  /** Resolves once something was written durably; rejects when the store refuses. */
+  probe(): Promise<unknown>
   /** Finishes what is under way and releases the data directory. */
   close(): Promise<void>
 }
@@ -92,7 +95,17 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     metrics.backups = backups
     const telegram = await startTelegram(config, { hub, log, audit })
     if (telegram) cleanup.push(() => telegram.close())
-    const door = { hub, log, hosts: config.hosts, door: config, clientFile, watch, backups, telegram }
+    const door = {
+      hub,
+      log,
+      hosts: config.hosts,
+      door: config,
+      clientFile,
+      dataDir: config.data,
+      watch,
+      backups,
+      telegram,
+    }
     const server = createServer(door)
     cleanup.push(() => server.close())
     // First of all: who waits for a backup is told that there will be none.
@@ -105,7 +118,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     replaceFile(urlFile, `${url}\n`, 0o600)
     cleanup.push(() => rmSync(urlFile, { force: true }))
     log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
-    return { url, close, [Symbol.asyncDispose]: close }
+    return { url, probe: () => hub.submit({ type: 'clock.tick' }), close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw inWords(error, config.data)
@@ -132,8 +145,11 @@ export async function runHub(flags: HubFlags): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
   const running = await serve(config, { log, onFatal: () => process.exit(storageExit) })
+  const supervisor = new Supervisor({ onError: err => log.warn({ err }, 'systemd could not be told') })
+  await supervisor.ready(`listens at ${running.url}`, running.probe)
   const signal = await stop
   log.info({ signal }, 'the hub stops')
+  await supervisor.stopping()
   await running.close()
   log.info('the hub has stopped')
 }

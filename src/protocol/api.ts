@@ -35,6 +35,7 @@ import {
 } from './messages.ts'
 import { ImportAnswer, Organization } from './organization.ts'
 import { Settings, SettingsChange } from './settings.ts'
+import { StatusAnswer } from './status.ts'
 import { TelegramCheckAnswer, TelegramConfirm, TelegramConfirmed, TelegramStatus } from './telegram.ts'
 import type { Role } from './token.ts'
 
@@ -102,7 +103,14 @@ export const api = {
     path: '/healthz',
     summary: 'The program runs',
     audience: 'public',
-    answer: z.object({ ok: z.literal(true), program: z.literal('claude-net'), version: z.string() }),
+    answer: z.object({
+      ok: z.literal(true),
+      program: z.literal('claude-net'),
+      version: z.string(),
+      // Absent in hubs from before there was a second client.
+      protocol: z.number().int().optional(),
+      oldestProtocol: z.number().int().optional(),
+    }),
   }),
   ready: route({
     method: 'GET',
@@ -147,6 +155,17 @@ export const api = {
     summary: "The machine's side, one file",
     audience: 'public',
     answer: 'text/javascript; charset=utf-8',
+  }),
+  clientInfo: route({
+    method: 'GET',
+    path: '/client/claude-net.json',
+    summary: "The version, size and SHA-256 of the machine's side, for machines that update",
+    audience: 'public',
+    answer: z.object({
+      version: z.string(),
+      bytes: z.number().int(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    }),
   }),
   sendMessage: route({
     method: 'POST',
@@ -358,6 +377,13 @@ export const api = {
     audience: admins,
     body: Organization,
     answer: ImportAnswer,
+  }),
+  status: route({
+    method: 'GET',
+    path: '/v1/admin/status',
+    summary: 'How the hub is: store, backup, members, clients that are behind, what waits',
+    audience: admins,
+    answer: StatusAnswer,
   }),
   listAudit: route({
     method: 'GET',

@@ -43,6 +43,8 @@ export type Concerns = z.infer<typeof Concerns>
 
 /** Every member by name. `you` and `unread` are the reader's own; null for an admin, who has no inbox. */
 export const MembersAnswer = z.object({
+  /** The hub's, so that a client that is behind shows. Absent in older hubs. */
+  version: z.string().optional(),
   you: z.string().nullable(),
   unread: z.number().int().nullable(),
   members: z.array(Member),

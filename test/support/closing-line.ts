@@ -11,8 +11,8 @@ export default class ClosingLine implements Reporter {
         counts[result.state]++
         if (result.state === 'skipped' && result.note) console.log(`skipped: ${test.fullName}: ${result.note}`)
       }
-      // A file that does not even load has no tests to count.
-      if (tests.length === 0 && module.state() === 'failed') counts.failed++
+      // A file that does not load, or whose preparation fails, has no failed test to count.
+      if (module.state() === 'failed' && !tests.some(test => test.result().state === 'failed')) counts.failed++
     }
     const line = `${counts.passed} passed, ${counts.failed + counts.pending} failed`
     process.once('exit', () => console.log(counts.skipped > 0 ? `${line}, ${counts.skipped} skipped` : line))

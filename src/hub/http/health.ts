@@ -1,23 +1,34 @@
-import { version } from '../../protocol/version.ts'
+import { oldestProtocol, protocol, version } from '../../protocol/version.ts'
+import type { Hub } from '../hub.ts'
 import type { Handlers } from './handler.ts'
 
 /** `GET /healthz`. */
-export const health: Handlers['health'] = () => ({ ok: true, program: 'claude-net', version })
+export const health: Handlers['health'] = () => ({ ok: true, program: 'claude-net', version, protocol, oldestProtocol })
 
-/**
- * `GET /readyz`: proves it by a durable write. However often it is asked, the disk is written at most once a second: this
- * route is open to all.
- */
-export function readiness(): Handlers['ready'] {
+/** The least time between two writes that only prove that the store takes them, in ms: a store that refuses shows within twice that. */
+const probeIntervalMs = 500
+
+/** Resolves when the store takes writes, rejects when it refuses them: proven by a durable write, however often it is asked. */
+export type WriteProbe = (hub: Hub) => Promise<unknown>
+
+/** A probe that writes at most twice a second: who asks may be anybody. */
+export function writeProbe(): WriteProbe {
   let startedAt = -Infinity
   let probe: Promise<unknown> = Promise.resolve()
-  return async ({ hub }) => {
+  return hub => {
     const now = performance.now()
-    if (now - startedAt > 1000) {
+    if (now - startedAt > probeIntervalMs) {
       startedAt = now
       probe = hub.submit({ type: 'clock.tick' })
     }
-    await probe
+    return probe
+  }
+}
+
+/** `GET /readyz`. */
+export function readiness(probe: WriteProbe): Handlers['ready'] {
+  return async ({ hub }) => {
+    await probe(hub)
     return { ready: true }
   }
 }

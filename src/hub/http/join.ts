@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashJoinCode, joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
 import { hashToken, parseToken } from '../../protocol/token.ts'
+import { version } from '../../protocol/version.ts'
 import { openInvite } from '../state/query-members.ts'
 import type { Handlers } from './handler.ts'
 import { failingScript, joinScript as script } from './join-script.ts'
@@ -42,14 +45,26 @@ export function joinScript(network: Network): Handlers['joinScript'] {
 /** `GET /client/claude-net.mjs`: the machine's side as this hub's version has it. */
 export function clientFile(path: string): Handlers['clientFile'] {
   return ({ reply }) => {
-    if (!existsSync(path)) {
-      throw new ClaudeNetError(
-        'unavailable',
-        'This hub has no client file to give.',
-        'Its admin should run: npm run build',
-      )
-    }
+    if (!existsSync(path)) throw noClientFile()
     reply.type('text/javascript; charset=utf-8').send(createReadStream(path))
     return undefined
   }
+}
+
+/** `GET /client/claude-net.json`: what that file is, so that a machine can tell whether it has it, and has it whole. */
+export function clientInfo(path: string): Handlers['clientInfo'] {
+  return async () => {
+    const bytes = await readFile(path).catch(() => {
+      throw noClientFile()
+    })
+    return { version, bytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') }
+  }
+}
+
+function noClientFile(): ClaudeNetError {
+  return new ClaudeNetError(
+    'unavailable',
+    'This hub has no client file to give.',
+    'Its admin should run: npm run build',
+  )
 }

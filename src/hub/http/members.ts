@@ -1,4 +1,5 @@
 import type { Concerns, Member, OpenRequest } from '../../protocol/members.ts'
+import { version } from '../../protocol/version.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 import { activeBrakes } from '../state/brakes.ts'
@@ -15,6 +16,7 @@ import { presenceOf } from './presence.ts'
 export const listMachines: (places: Places) => Handlers['listMachines'] =
   places =>
   ({ hub, identity }) => ({
+    version,
     you: identity.member === 0 ? null : identity.name,
     unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
     members: allMembers(hub.state.db).map(member => toMember(hub, member)),

@@ -33,9 +33,9 @@ import {
 import { answerBroken, answerExpectation } from './broken-requests.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
-import { health, readiness } from './health.ts'
+import { health, readiness, writeProbe } from './health.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
-import { clientFile, join, joinScript } from './join.ts'
+import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
 import { Limits } from './limits.ts'
 import { mcp } from './mcp.ts'
@@ -47,6 +47,7 @@ import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { counted, seeing } from './seeing.ts'
+import { status } from './status.ts'
 import { telegramRoutes } from './telegram.ts'
 
 declare module 'fastify' {
@@ -73,6 +74,8 @@ export interface ServerOptions {
   door: DoorSettings
   /** The bundled client that new machines take from here. */
   clientFile: string
+  /** Where the store is. */
+  dataDir: string
   /** What counts and notes down the answers. */
   watch: Watch
   backups: Backups
@@ -86,6 +89,7 @@ export interface ServerOptions {
  */
 export function createServer(options: ServerOptions): FastifyInstance {
   const { hub, log, hosts, door, clientFile: clientPath, watch, backups } = options
+  const probe = writeProbe()
   const network = new Network(door)
   const limits = new Limits(door.limits)
   const places = new Places({ onShared: watch.sharedToken })
@@ -131,10 +135,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
   const handlers: Handlers = {
     health,
-    ready: readiness(),
+    ready: readiness(probe),
     join: limits.limitJoins(join),
     joinScript: limits.limitJoinScripts(joinScript(network)),
     clientFile: clientFile(clientPath),
+    clientInfo: clientInfo(clientPath),
     sendMessage: limits.limitSends(sendMessage),
     getMessage,
     listMessages,
@@ -162,6 +167,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     getSettings,
     putSettings,
     makeBackup: makeBackup(backups),
+    status: status({ ...options, probe }),
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
     ...telegramRoutes(options.telegram),

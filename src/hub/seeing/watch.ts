@@ -29,6 +29,7 @@ const looks: ReadonlySet<RouteName> = new Set([
   'listGroups',
   'listAudit',
   'getSettings',
+  'status',
   'telegramStatus',
   'telegramCheck',
 ])

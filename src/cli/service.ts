@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { noHubHere, toPort } from './hub.ts'
+import { print } from './output.ts'
+
+type Plan = Awaited<ReturnType<typeof import('../service/service.ts').planInstallation>>
+
+interface ServiceOptions {
+  root?: string
+  port?: number
+  node?: string
+  replace?: boolean
+  back?: boolean
+  dryRun?: boolean
+  json?: boolean
+}
+
+export function installServiceCommand(): Command {
+  return new Command('install-service')
+    .description('install the hub as a systemd service, or upgrade it; as root')
+    .option('--dry-run', 'show every step and every file, and change nothing')
+    .option('--replace', 'move aside a foreign unit, directory or listener; says how to bring it back')
+    .option('--back', 'return to the version before')
+    .option('--port <number>', 'port of a hub.json that is not there yet (default 3500)', toPort)
+    .option('--node <file>', 'the Node (24 or newer) to copy for the hub (default: the one that runs this)')
+    .option('--root <dir>', 'install into the tree below DIR, for an image; touches nothing outside it')
+    .option('--json', 'print JSON')
+    .action(async (options: ServiceOptions) => {
+      const { planInstallation, planWayBack, Root } = await import('../service/service.ts').catch(noHubHere)
+      const root = new Root(options.root === undefined ? undefined : resolve(options.root))
+      requireSystem(root.isLive, options)
+      const plan = options.back ? planWayBack(root) : await planInstallation({ ...options, root })
+      await carryOut(plan.steps, options)
+      const done = { folder: plan.folder, previous: plan.previous ?? null, port: plan.port, wayBack: wayBackOf(plan) }
+      print(options, { ...done, steps: plan.steps.map(({ what }) => what) }, () =>
+        installed(plan, options, root.isLive),
+      )
+    })
+}
+
+export function uninstallServiceCommand(): Command {
+  return new Command('uninstall-service')
+    .description('stop and remove the service and its program; the store and the settings stay')
+    .option('--dry-run', 'show every step, and change nothing')
+    .option('--root <dir>', 'remove it from the tree below DIR')
+    .option('--json', 'print JSON')
+    .action(async (options: ServiceOptions) => {
+      const { paths, planRemoval, Root } = await import('../service/service.ts').catch(noHubHere)
+      const root = new Root(options.root === undefined ? undefined : resolve(options.root))
+      requireSystem(root.isLive, options)
+      const steps = planRemoval(root)
+      await carryOut(steps, options)
+      const kept = [paths.data, paths.settings].map(path => root.at(path)).filter(path => existsSync(path))
+      print(options, { steps: steps.map(({ what }) => what), kept }, () =>
+        [
+          steps.length === 0
+            ? 'No service is installed here.'
+            : options.dryRun
+              ? 'Nothing was changed.'
+              : 'The service is gone.',
+          ...(kept.length > 0 ? [`Left alone, with all mail: ${kept.join(', ')}`] : []),
+        ].join('\n'),
+      )
+    })
+}
+
+/** Only root can do it, and only systemd can run it; both are needed for the running system alone. */
+function requireSystem(isLive: boolean, { dryRun }: ServiceOptions): void {
+  if (!isLive || dryRun) return
+  if (process.getuid?.() !== 0) {
+    throw new ClaudeNetError(
+      'forbidden',
+      'Only root may install or remove a service.',
+      'Run it with sudo; --dry-run shows what it does.',
+    )
+  }
+  if (existsSync('/run/systemd/system')) return
+  throw new ClaudeNetError(
+    'invalid',
+    'systemd does not run here.',
+    'claude-net hub runs a hub in the foreground; --root DIR prepares the tree of another system.',
+  )
+}
+
+async function carryOut(steps: Plan['steps'], { dryRun, json }: ServiceOptions): Promise<void> {
+  for (const { what, text, run } of steps) {
+    if (!json) process.stdout.write(`${dryRun ? 'would ' : ''}${what}\n`)
+    if (dryRun && text !== undefined && !json) process.stdout.write(`${text.replace(/^/gm, '    ').trimEnd()}\n`)
+    if (!dryRun) await run()
+  }
+}
+
+/** The commands that bring back what was moved aside. */
+function wayBackOf({ obstacles }: Plan): string[] {
+  const lines = obstacles.flatMap(({ wayBack }) => wayBack)
+  return lines.length === 0 ? [] : ['claude-net uninstall-service', ...lines]
+}
+
+function installed(plan: Plan, { dryRun }: ServiceOptions, isLive: boolean): string {
+  const wayBack = wayBackOf(plan)
+  const aside =
+    wayBack.length === 0
+      ? []
+      : ['', 'The way back to what was there before, as root:', ...wayBack.map(line => `  ${line}`)]
+  const back = plan.previous ? [`${plan.previous} is kept: sudo claude-net install-service --back`] : []
+  if (dryRun) return ['Nothing was changed.', ...aside].join('\n')
+  if (!isLive) return [`${plan.folder} is installed there, and starts with that system.`, ...aside].join('\n')
+  return [
+    `The hub runs, and starts with this host: ${plan.folder}, port ${plan.port}.`,
+    ...back,
+    ...aside,
+    '',
+    'How it is: sudo claude-net status. A machine joins by the line of: sudo claude-net invite NAME',
+  ].join('\n')
+}

@@ -1,0 +1,60 @@
+import { Command } from 'commander'
+import { api } from '../protocol/api.ts'
+import type { StatusAnswer } from '../protocol/status.ts'
+import { bytesInWords } from '../text/bytes.ts'
+import { presenceInWords } from '../text/presence.ts'
+import { ago, count } from '../text/spans.ts'
+import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
+import { print, table } from './output.ts'
+
+export function statusCommand(): Command {
+  const command = new Command('status').description('how the hub is: store, backup, machines, and what waits')
+  return withAdminOptions(command).action((options: AdminOptions) =>
+    asAdmin(options, async (client, url) => {
+      const status = await client.call(api.status)
+      print(options, status, () => screen(status, url.origin, client.now()))
+      // For scripts: a hub that takes no mail is no good answer.
+      if (!status.ready) process.exitCode = 1
+    }),
+  )
+}
+
+/** All of it on one screen. */
+function screen(status: StatusAnswer, origin: string, now: number): string {
+  const { version, startedAt, ready, notReady, store, lastBackup, members, behind, unread, oldestUnreadAt } = status
+  const since = (at: string) => ago(Date.parse(at), now)
+  const facts = [
+    ['Hub', `${version} at ${origin}, started ${since(startedAt)}`],
+    ['Ready', ready ? 'yes: a write has just been stored' : `NO: ${notReady}`],
+    [
+      'Store',
+      `${bytesInWords(store.bytes)}, schema ${store.schema}, entry ${store.seq}; ${bytesInWords(store.freeBytes)} free`,
+    ],
+    ['Backup', lastBackup ? `${since(lastBackup.at)}, ${bytesInWords(lastBackup.bytes)}` : 'none yet'],
+    ['Machines', `${members.machines}, ${members.onlineMachines} online`],
+    ['People', `${members.humans}, ${members.onlineHumans} online`],
+    ['Behind', behindInWords(behind)],
+    ['Unread', oldestUnreadAt ? `${count(unread, 'message')}, the oldest sent ${since(oldestUnreadAt)}` : 'nothing'],
+  ]
+  return [table(facts as [string, string][]), ...inboxesInWords(status, now)].join('\n')
+}
+
+function behindInWords(behind: StatusAnswer['behind']): string {
+  if (behind.length === 0) return "no session: all clients are the hub's version"
+  return `${behind.map(({ name, clients }) => `${name} (${clients.join(', ')})`).join(', ')}: run claude-net update there`
+}
+
+function inboxesInWords({ inboxes, moreInboxes }: StatusAnswer, now: number): string[] {
+  if (inboxes.length === 0) return []
+  const rows = inboxes.map(({ name, unread, oldestAt, ...presence }) => [
+    name,
+    String(unread),
+    ago(Date.parse(oldestAt), now),
+    presenceInWords(presence, now),
+  ])
+  return [
+    '',
+    table([['INBOX', 'UNREAD', 'OLDEST', 'STATE'], ...rows]),
+    ...(moreInboxes > 0 ? [`and ${count(moreInboxes, 'more inbox', 'more inboxes')} with unread mail`] : []),
+  ]
+}

@@ -1,0 +1,84 @@
+import { statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { isBehind } from '../../protocol/client-version.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { version } from '../../protocol/version.ts'
+import { databaseFile, type Hub } from '../hub.ts'
+import type { Backups } from '../keeping/backups.ts'
+import { allUnread, type UnreadOf } from '../state/query-unread.ts'
+import { timestamp } from '../state/timestamp.ts'
+import type { Handlers } from './handler.ts'
+import type { WriteProbe } from './health.ts'
+
+/** Most inboxes that are listed: what waits longest, on one screen. */
+const maxInboxes = 10
+
+interface StatusSources {
+  dataDir: string
+  backups: Backups
+  probe: WriteProbe
+}
+
+/** `GET /v1/admin/status`. */
+export function status({ dataDir, backups, probe }: StatusSources): Handlers['status'] {
+  return async ({ hub }) => {
+    const notReady = await probe(hub).then(
+      () => null,
+      error => (error instanceof ClaudeNetError ? error.message : 'The store refuses writes.'),
+    )
+    const all = allUnread(hub.state.db)
+    const waiting = all.filter(({ unread }) => unread > 0)
+    const backup = backups.newest
+    return {
+      version,
+      startedAt: timestamp(Math.round(performance.timeOrigin)),
+      ready: notReady === null,
+      notReady,
+      store: storeOf(hub, dataDir),
+      lastBackup: backup ? { at: timestamp(backup.time), bytes: backup.bytes } : null,
+      members: membersOf(hub, all),
+      behind: behindOf(hub, all),
+      unread: waiting.reduce((sum, { unread }) => sum + unread, 0),
+      oldestUnreadAt: waiting[0]?.oldestAt == null ? null : timestamp(waiting[0].oldestAt),
+      inboxes: waiting.slice(0, maxInboxes).map(({ id, name, kind, unread, oldestAt }) => {
+        const { online, lastSeenAt } = hub.presence.of(id)
+        const seen = lastSeenAt === null ? null : timestamp(lastSeenAt)
+        return { name, kind, unread, oldestAt: timestamp(oldestAt ?? 0), online, lastSeenAt: seen }
+      }),
+      moreInboxes: Math.max(0, waiting.length - maxInboxes),
+    }
+  }
+}
+
+function storeOf({ state }: Hub, dataDir: string) {
+  const { user_version: schema } = state.db.get<{ user_version: number }>('pragma user_version')!
+  const path = join(dataDir, databaseFile)
+  const bytes = [path, `${path}-wal`].reduce(
+    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  )
+  const { bavail, bsize } = statfsSync(dataDir)
+  return { ...state.position, schema, bytes, freeBytes: bavail * bsize }
+}
+
+function membersOf({ presence }: Hub, all: readonly UnreadOf[]) {
+  const online = (kind: UnreadOf['kind']) =>
+    all.filter(member => member.kind === kind && presence.of(member.id).online).length
+  const machines = all.filter(({ kind }) => kind === 'machine').length
+  return {
+    machines,
+    onlineMachines: online('machine'),
+    humans: all.length - machines,
+    onlineHumans: online('human'),
+  }
+}
+
+function behindOf({ presence }: Hub, all: readonly UnreadOf[]) {
+  return all
+    .map(({ id, name }) => {
+      const clients = presence.sessionsOf(id).map(({ client }) => client)
+      return { name, clients: [...new Set(clients.filter(client => isBehind(client, version)))] }
+    })
+    .filter(({ clients }) => clients.length > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}

@@ -1,0 +1,47 @@
+import * as z from 'zod'
+import { MemberKind, Timestamp } from './messages.ts'
+
+/** How a hub is, for its admin. */
+export const StatusAnswer = z.object({
+  version: z.string(),
+  startedAt: Timestamp,
+  /** Whether the store takes writes, found out by one; `notReady` says why it does not. */
+  ready: z.boolean(),
+  notReady: z.string().nullable(),
+  store: z.object({
+    /** The steps that its schema has come. */
+    schema: z.number().int(),
+    epoch: z.string(),
+    /** The last entry of its history. */
+    seq: z.number().int(),
+    bytes: z.number().int(),
+    /** Room that is left on its disk. */
+    freeBytes: z.number().int(),
+  }),
+  lastBackup: z.object({ at: Timestamp, bytes: z.number().int() }).nullable(),
+  members: z.object({
+    machines: z.number().int(),
+    onlineMachines: z.number().int(),
+    humans: z.number().int(),
+    onlineHumans: z.number().int(),
+  }),
+  /** Members with a session whose client is older than the hub, by name. */
+  behind: z.array(z.object({ name: z.string(), clients: z.array(z.string()) })),
+  /** Of all members together. */
+  unread: z.number().int(),
+  oldestUnreadAt: Timestamp.nullable(),
+  /** The inboxes whose mail waits longest, the longest first. */
+  inboxes: z.array(
+    z.object({
+      name: z.string(),
+      kind: MemberKind,
+      unread: z.number().int(),
+      oldestAt: Timestamp,
+      online: z.boolean(),
+      lastSeenAt: Timestamp.nullable(),
+    }),
+  ),
+  /** How many inboxes with unread mail are not listed. */
+  moreInboxes: z.number().int(),
+})
+export type StatusAnswer = z.infer<typeof StatusAnswer>

@@ -1,0 +1,31 @@
+import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { paths, type Root, unitName } from './layout.ts'
+import { programMark } from './obstacles.ts'
+import { command, type Step } from './step.ts'
+
+/** Plans the end of the service and of its program. The store, the settings and the user stay. */
+export function planRemoval(root: Root): Step[] {
+  const hasUnit = existsSync(root.at(paths.unit))
+  const disable = root.isLive ? ['disable', '--now', unitName] : [`--root=${root.dir}`, 'disable', unitName]
+  const ours = [
+    ...(hasUnit ? [paths.unit] : []),
+    ...(existsSync(root.at(paths.sysusers)) ? [paths.sysusers] : []),
+    ...(leadsToUs(root.at(paths.command)) ? [paths.command] : []),
+    ...(existsSync(root.at(join(paths.program, programMark))) ? [paths.program] : []),
+  ]
+  return [
+    ...(hasUnit ? [command('systemctl', ...disable)] : []),
+    ...ours
+      .map(path => root.at(path))
+      .map(path => ({ what: `remove ${path}`, run: () => rmSync(path, { recursive: true }) })),
+    ...(hasUnit && root.isLive ? [command('systemctl', 'daemon-reload')] : []),
+  ]
+}
+
+function leadsToUs(link: string): boolean {
+  return (
+    lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true &&
+    readlinkSync(link).startsWith(`${paths.program}/`)
+  )
+}

@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { ClaudeNetError } from '../protocol/errors.ts'
+
+/** One thing that installing does: what it is, in words, and how. `text` is what a file will hold. */
+export interface Step {
+  what: string
+  text?: string
+  run: () => unknown
+}
+
+/** A step that runs a program of the system. */
+export function command(program: string, ...args: string[]): Step {
+  return { what: `run ${[program, ...args].join(' ')}`, run: () => runProgram(program, ...args) }
+}
+
+/** Runs a program of the system, and answers what it printed. Throws `unavailable` with what it said when it fails. */
+export async function runProgram(program: string, ...args: string[]): Promise<string> {
+  try {
+    return (await promisify(execFile)(program, args)).stdout
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string }
+    const why = code === 'ENOENT' ? 'it is not installed here' : stderr?.trim() || `exit status ${code}`
+    throw new ClaudeNetError(
+      'internal',
+      `${[program, ...args].join(' ')} failed: ${why}`,
+      'Nothing is lost: mend that, then run this again.',
+    )
+  }
+}

@@ -1,0 +1,83 @@
+import { paths, serviceUser } from './layout.ts'
+
+/** The first line of every unit that this program has written. */
+export const unitMark = '# The hub of Claude Net, written by claude-net install-service.'
+
+/**
+ * The service. All that systemd.exec(5) can take away from a program is taken away, except MemoryDenyWriteExecute, which kills
+ * Node's compiler, and IPAddressDeny: who may come is the hub's own `trustedNetworks`.
+ */
+export const unit = `${unitMark} An upgrade writes it anew:
+# put changes of your own into: systemctl edit claude-net
+[Unit]
+Description=Claude Net hub, inboxes of Claude Code machines and people
+Wants=network-online.target
+After=network-online.target
+# However often it failed, it is tried again.
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+# systemd-notify, a process of its own, speaks for the hub.
+NotifyAccess=all
+ExecStart=${paths.program}/current/node ${paths.program}/current/claude-net.mjs hub --config ${paths.hubJson} --data ${paths.data}
+User=${serviceUser}
+Group=${serviceUser}
+WorkingDirectory=${paths.data}
+StateDirectory=claude-net
+StateDirectoryMode=0700
+# A secret that only root can read in ${paths.settings}, and the hub in $CREDENTIALS_DIRECTORY. Without the file it reads 'none'.
+LoadCredential=telegram-token:${paths.settings}/telegram.token
+SetCredential=telegram-token:none
+Environment=NODE_ENV=production
+Restart=always
+RestartSec=1
+# Fed by the hub after each durable write of its own, every 10 s.
+WatchdogSec=30
+# Migrations of a large store take their time.
+TimeoutStartSec=15min
+TimeoutStopSec=30
+LimitNOFILE=65536
+
+UMask=0077
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+ProtectProc=invisible
+ProcSubset=pid
+PrivateTmp=yes
+PrivateMounts=yes
+PrivateDevices=yes
+PrivateUsers=yes
+DevicePolicy=closed
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+# AF_NETLINK: Node lists the addresses of the host through it.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+KeyringMode=private
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+# A process of the hub may step back behind the others.
+SystemCallFilter=setpriority
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+`
+
+/** Makes the system user, at once and (by systemd-sysusers at boot) whenever it should be missing. */
+export const sysusers = `# Claude Net: the system user of its hub.
+u ${serviceUser} - "Claude Net hub" ${paths.data} /usr/sbin/nologin
+`

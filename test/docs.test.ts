@@ -1,0 +1,79 @@
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readHubConfig } from '../src/hub/config.ts'
+import { api } from '../src/protocol/api.ts'
+import { bootSystem } from './support/booted-system.ts'
+import { tempDir } from './support/temp.ts'
+
+/** Documents whose commands are run one after the other on one system, as an admin would who reads them in this order. */
+const walkedThrough = ['docs/operations.md', 'docs/joining.md', 'docs/security.md']
+
+/** The join code that the documents show; a real one takes its place. */
+const sampleCode = '7Q2M-XK4T-B0ZD-91FH'
+
+/** The blocks of a document that are marked with `mark` behind their fence, in order, each with its first line's number. */
+function blocks(path: string, mark: string): { line: number; text: string }[] {
+  const text = readFileSync(path, 'utf8')
+  return [...text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)]
+    .filter(([, info]) => info === mark)
+    .map(match => ({ line: text.slice(0, match.index).split('\n').length + 1, text: match[2]! }))
+}
+
+test('every command of the documents that is marked to run does, on a fresh system with a real hub', {
+  timeout: 600_000,
+}, async context => {
+  const system = await bootSystem(context)
+  // The host's address on its bridge, as the documents have it.
+  await system.out('ip address add 10.0.3.1/24 dev lo')
+  let code = ''
+  let ran = 0
+  for (const path of walkedThrough) {
+    for (const { line, text } of blocks(path, 'sh run')) {
+      const script = `set -eux\ncd /mnt/shared/package\n${text.replaceAll(sampleCode, code || sampleCode)}`
+      const { code: status, stdout, stderr } = await system.sh(script)
+      expect(status, `${path}:${line}\n${stdout}${stderr}`).toBe(0)
+      code = /\/join\/([0-9A-Z-]{19}) \| sh/.exec(stdout)?.[1] ?? code
+      ran += text.split('\n').filter(each => each !== '').length
+    }
+  }
+  expect(ran).toBeGreaterThan(25)
+})
+
+test('every hub.json in the documents is one that a hub takes', () => {
+  const found = globSync('docs/*.md').flatMap(path => blocks(path, 'json'))
+  expect(found.length).toBeGreaterThan(1)
+  for (const { text } of found) {
+    const config = join(tempDir('config'), 'hub.json')
+    writeFileSync(config, text)
+    expect(() => readHubConfig({ config }), text).not.toThrow()
+  }
+})
+
+test('every route of the contract is in docs/protocol.md', () => {
+  const text = readFileSync('docs/protocol.md', 'utf8')
+  for (const { path } of Object.values(api)) {
+    const last = path.split('/').at(-1)!
+    expect(text.includes(path) || text.includes(`…/${last}`), path).toBe(true)
+  }
+})
+
+test('every link of the documents leads somewhere', () => {
+  for (const path of ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')]) {
+    for (const [, target] of readFileSync(path, 'utf8').matchAll(/\]\((?!https?:)([^)\s]*)\)/g)) {
+      const [file, anchor] = target!.split('#') as [string, string?]
+      const other = file === '' ? path : join(dirname(path), file)
+      if (!other.endsWith('.md')) {
+        expect(globSync(other), `${path}: ${target}`).not.toEqual([])
+        continue
+      }
+      const headings = [...readFileSync(other, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+        heading!
+          .toLowerCase()
+          .replaceAll(/[^a-z0-9 -]/g, '')
+          .replaceAll(' ', '-'),
+      )
+      if (anchor !== undefined) expect(headings, `${path}: ${target}`).toContain(anchor)
+    }
+  }
+})

@@ -1,0 +1,179 @@
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { findTool } from './support/newcomer.ts'
+import { cleanEnv, hubNode, machineNode } from './support/program.ts'
+import { tempDir } from './support/temp.ts'
+import { until } from './support/until.ts'
+
+const exec = promisify(execFile)
+const slow = { timeout: 300_000 }
+
+/** Where `npm pack` ran, a copy of this checkout, and where its package was installed, an empty prefix. */
+const checkout = mkdtempSync(join(tmpdir(), 'claude-net-pack-'))
+const prefix = mkdtempSync(join(tmpdir(), 'claude-net-prefix-'))
+const installed = join(prefix, 'lib/node_modules/claude-net')
+
+/** npm without a network, and with `node` in front: packing needs the Node of the checkout. */
+async function npm(node: string, ...args: string[]): Promise<string> {
+  const bin = join(checkout, 'bin')
+  mkdirSync(bin, { recursive: true })
+  rmSync(join(bin, 'node'), { force: true })
+  symlinkSync(node, join(bin, 'node'))
+  const env = {
+    ...cleanEnv(),
+    PATH: `${bin}:${process.env.PATH}`,
+    HOME: checkout,
+    npm_config_cache: join(checkout, '.npm'),
+  }
+  const { stdout } = await exec('npm', ['--offline', '--no-audit', '--no-fund', ...args], { cwd: checkout, env })
+  return stdout
+}
+
+beforeAll(async () => {
+  const files = [
+    'src',
+    'docs',
+    'deploy',
+    'examples',
+    'build.ts',
+    'pack.ts',
+    'install.sh',
+    'package.json',
+    'LICENSE',
+    'README.md',
+    'CHANGELOG.md',
+  ]
+  for (const name of files) cpSync(name, join(checkout, name), { recursive: true })
+  symlinkSync(resolve('node_modules'), join(checkout, 'node_modules'))
+  const before = readFileSync('package.json', 'utf8')
+  await npm(hubNode, 'pack')
+  expect(readFileSync(join(checkout, 'package.json'), 'utf8')).toBe(before)
+  const [tarball] = readdirSync(checkout).filter(name => name.endsWith('.tgz'))
+  await npm(hubNode, 'install', '--global', '--prefix', prefix, join(checkout, tarball!))
+}, 300_000)
+
+afterAll(() => {
+  for (const dir of [checkout, prefix]) rmSync(dir, { recursive: true, force: true })
+})
+
+test('the package depends on nothing and runs nothing when it is installed', () => {
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+  for (const key of ['dependencies', 'optionalDependencies', 'devDependencies', 'scripts', 'private'])
+    expect(manifest).not.toHaveProperty(key)
+  expect(manifest.engines).toEqual({ node: '>=20' })
+  expect(readdirSync(dirname(installed))).toEqual(['claude-net'])
+  expect(statSync(join(installed, 'install.sh')).mode & 0o111).not.toBe(0)
+})
+
+test("installed into an empty prefix it is a machine on the system's Node, and a hub on Node 24", slow, async () => {
+  const command = join(prefix, 'bin/claude-net')
+  const userHome = tempDir('home')
+  const data = join(tempDir('data'), 'data')
+  const environment = (node: string) => {
+    const bin = tempDir('bin')
+    symlinkSync(node, join(bin, 'node'))
+    return cleanEnv({ PATH: `${bin}:${process.env.PATH}`, HOME: userHome })
+  }
+  const asMachine = environment(machineNode)
+  const run = async (...args: string[]) => (await exec(command, args, { env: asMachine })).stdout
+  expect(JSON.parse(await run('version', '--json')).node).toBe(
+    execFileSync(machineNode, ['--version'], { encoding: 'utf8' }).trim(),
+  )
+
+  const hub = spawn(command, ['hub', '--host', '127.0.0.1', '--port', '0', '--data', data], {
+    env: environment(hubNode),
+    stdio: 'ignore',
+  })
+  onTestFinished(async () => {
+    if (hub.exitCode === null && hub.kill()) await once(hub, 'exit')
+  })
+  const url = await until(
+    'the hub listens',
+    () => {
+      try {
+        return readFileSync(join(data, 'hub.url'), 'utf8').trim()
+      } catch {
+        return undefined
+      }
+    },
+    30_000,
+  )
+  const { code } = JSON.parse(await run('invite', 'seanclaude', '--data', data, '--json'))
+  await run('join', url, '--machine', 'seanclaude', '--code', code, '--no-claude', '--bin', join(userHome, 'bin'))
+  await run('send', 'seanclaude', 'to myself')
+  expect(await run('inbox', '--ack')).toContain('> to myself')
+  expect(await run('status', '--data', data)).toMatch(/^Ready +yes/m)
+})
+
+test('the service can be installed from the package', slow, async context => {
+  for (const tool of ['systemctl', 'systemd-sysusers'])
+    if (!findTool(tool)) context.skip(`the service needs ${tool} of systemd, not installed here`)
+  const root = tempDir('root')
+  // Port 3500 may be taken on this system; another is not asked about.
+  const { stdout } = await exec(join(installed, 'install.sh'), ['--root', root, '--port', '0', '--node', hubNode], {
+    env: cleanEnv({ PATH: `${dirname(hubNode)}:${process.env.PATH}` }),
+  })
+  expect(stdout).toMatch(/is installed there, and starts with that system\.\n$/)
+})
+
+const dockerfile = readFileSync('deploy/Dockerfile', 'utf8').replaceAll(/\\\n\s*/g, '')
+const compose = readFileSync('deploy/compose.yaml', 'utf8')
+
+test('the container image: pinned to a release line, built from the lock file, no root at run time, nothing through a shell', () => {
+  const lines = dockerfile.split('\n').filter(line => /^[A-Z]+ /.test(line))
+  const of = (name: string) =>
+    lines.filter(line => line.startsWith(`${name} `)).map(line => line.slice(name.length + 1))
+  expect(lines[0]).toMatch(/^FROM /)
+  for (const image of of('FROM')) expect(image).toMatch(/^node:24-[a-z-]+( AS build)?$/)
+  expect(of('RUN').join('\n')).toContain('npm ci')
+  expect(of('ADD')).toEqual([])
+  expect(of('USER').at(-1)).toMatch(/^[1-9]\d*:[1-9]\d*$/)
+  for (const name of ['ENTRYPOINT', 'CMD']) expect(JSON.parse(of(name).at(-1)!)).toBeInstanceOf(Array)
+  expect(of('HEALTHCHECK')[0]).toMatch(/CMD \[.*readyz/)
+  // Nothing is copied that is not let in, and nothing is let in that is not there.
+  const [, ...letIn] = readFileSync('.dockerignore', 'utf8').trim().split('\n')
+  for (const name of letIn) expect(() => statSync(name.slice(1)), name).not.toThrow()
+})
+
+test('the compose file takes every right away and leaves /data alone writable', () => {
+  for (const line of ['read_only: true', 'no-new-privileges:true', 'restart: unless-stopped', 'data:/data'])
+    expect(compose).toContain(line)
+  expect(compose).toMatch(/cap_drop:\n\s+- ALL\n/)
+  expect(compose).not.toMatch(/privileged|network_mode|pid: host|\t/)
+  const [, path] = /dockerfile: (\S+)/.exec(compose)!
+  expect(statSync(path!).isFile()).toBe(true)
+})
+
+test("the image's command runs with a root that is read-only, as a user without a name", slow, async context => {
+  if (process.getuid?.() !== 0) context.skip('only root can run it as another user')
+  const [unshare, setpriv] = [findTool('unshare'), findTool('setpriv')]
+  if (!unshare || !setpriv) context.skip('unshare and setpriv of util-linux are not installed here')
+  const [entrypoint, command] = ['ENTRYPOINT', 'CMD'].map(
+    name => JSON.parse(new RegExp(`^${name} (.*)$`, 'm').exec(dockerfile)![1]!) as string[],
+  ) as [string[], string[]]
+  const [, uid] = /^USER (\d+):/m.exec(dockerfile)!
+  const data = tempDir('data')
+  const [, ...arguments_] = [...entrypoint, ...command].map(word =>
+    word.replace('/opt/claude-net', join(installed, 'dist')).replace(/^\/data$/, data),
+  )
+  // The package's directory is for its owner alone: the user of the image could not read it.
+  const script = `set -e
+    mount --bind "$1" "$1"; mount -o remount,bind,ro /
+    cd "$1"; exec ${setpriv} --reuid=${uid} --regid=${uid} --clear-groups --no-new-privs ${hubNode} ${arguments_.join(' ')} --host 127.0.0.1 --port 0`
+  execFileSync('chown', [uid!, data])
+  execFileSync('chmod', ['755', prefix])
+  const hub = spawn(unshare!, ['--mount', 'sh', '-c', script, 'image', data], { stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(async () => {
+    if (hub.exitCode === null && hub.kill()) await once(hub, 'exit')
+  })
+  let log = ''
+  for (const stream of [hub.stdout, hub.stderr]) stream.setEncoding('utf8').on('data', text => (log += text))
+  await until('it listens', () => log.includes('the hub listens') || hub.exitCode !== null, 60_000)
+  if (/mount: .*permission denied/.test(log)) context.skip(`mounts are not allowed here: ${log}`)
+  expect(log).toContain('the hub listens')
+})

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { version } from '../src/protocol/version.ts'
+import { startHub, type TestHub } from './support/hub.ts'
+import { startMachine, type TestMachine } from './support/machine.ts'
+import { cleanEnv, machineNode, program, type Ran } from './support/program.ts'
+import { raw } from './support/raw.ts'
+
+// Each starts several programs; a busy machine takes its time.
+vi.setConfig({ testTimeout: 120_000 })
+
+/** A machine whose client is an older build than the hub's. */
+async function machineBehind(): Promise<{ hub: TestHub; sean: TestMachine; client: string }> {
+  const hub = await startHub()
+  const sean = await startMachine(hub, 'seanclaude')
+  const client = join(sean.home, 'claude-net.mjs')
+  writeFileSync(client, readFileSync(program, 'utf8').replaceAll(version, '0.0.9'))
+  return { hub, sean, client }
+}
+
+/** Runs a command with the client that is on the machine. */
+async function onMachine(machine: TestMachine, ...args: string[]): Promise<Ran> {
+  const child = spawn(machineNode, [join(machine.home, 'claude-net.mjs'), ...args], { env: cleanEnv(machine.env) })
+  child.stdin.end()
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout, stderr }
+}
+
+test("a machine that is behind takes the hub's client whole, and has a way back", async () => {
+  const { sean, client } = await machineBehind()
+  const [old, offered] = [readFileSync(client), readFileSync(program)]
+  expect((await onMachine(sean, 'version')).stdout).toBe('0.0.9\n')
+  expect((await onMachine(sean, 'doctor')).stdout).toMatch(/this client is 0\.0\.9, the hub .*\n.* update\n/)
+  const checked = await onMachine(sean, 'update', '--check')
+  expect(checked.stdout).toBe(`The hub has another build: ${version}; this is 0.0.9. Take it with: claude-net update\n`)
+  expect(readFileSync(client)).toEqual(old)
+
+  const updated = await onMachine(sean, 'update', '--json')
+  expect(JSON.parse(updated.stdout)).toMatchObject({ updated: true, from: '0.0.9', version })
+  expect(readFileSync(client)).toEqual(offered)
+  expect((await onMachine(sean, 'update')).stdout).toBe(`This machine has the hub's version, ${version}.\n`)
+  expect((await onMachine(sean, 'inbox')).code).toBe(0)
+
+  expect((await onMachine(sean, 'update', '--back')).stdout).toContain('This machine runs 0.0.9 now')
+  expect(readFileSync(client)).toEqual(old)
+  expect((await onMachine(sean, 'update', '--back')).code).toBe(0)
+  expect(readFileSync(client)).toEqual(offered)
+})
+
+test('the hub says of its client what it is', async () => {
+  const hub = await startHub()
+  const file = readFileSync(program)
+  expect((await raw(hub, { path: '/client/claude-net.json' })).json).toEqual({
+    version,
+    bytes: file.byteLength,
+    sha256: createHash('sha256').update(file).digest('hex'),
+  })
+})
+
+test.for(['cut', 'other bytes', 'endless', 'not a program'] as const)(
+  'what comes %s is not taken, and the machine goes on with what it has',
+  async (fault, context) => {
+    const { hub, sean, client } = await machineBehind()
+    const before = readFileSync(client)
+    const good = readFileSync(program)
+    const other = Buffer.from(good)
+    other[1000]! ^= 1
+    const fake = Buffer.from('process.exit(1)\n')
+    const announced = fault === 'not a program' ? fake : good
+    // Something between the machine and its hub.
+    const between = createServer((request, answer) => {
+      if (request.url === '/client/claude-net.json') {
+        const sha256 = createHash('sha256').update(announced).digest('hex')
+        answer.end(JSON.stringify({ version, bytes: announced.byteLength, sha256 }))
+      } else if (fault === 'cut') {
+        answer.writeHead(200, { 'content-length': good.byteLength })
+        answer.write(good.subarray(0, 5000), () => answer.destroy())
+      } else if (fault === 'endless') {
+        const more = () => answer.write(good, () => setImmediate(more))
+        more()
+      } else answer.end(fault === 'other bytes' ? other : fake)
+    }).listen(0, '127.0.0.1')
+    await once(between, 'listening')
+    onTestFinished(() => between.closeAllConnections())
+    onTestFinished(() => void between.close())
+    const { port } = between.address() as { port: number }
+    const config = { machine: 'seanclaude', sshHost: 'local', hub: `http://127.0.0.1:${port}` }
+    writeFileSync(join(sean.home, 'config.json'), JSON.stringify(config))
+
+    const { code, stdout, stderr } = await onMachine(sean, 'update')
+    expect([code, stdout]).toEqual([fault === 'not a program' ? 1 : 75, ''])
+    expect(stderr).toMatch(/Nothing was changed\./)
+    expect(readFileSync(client)).toEqual(before)
+    expect(existsSync(join(sean.home, 'claude-net.next.mjs'))).toBe(false)
+    context.expect(hub.log).not.toContain('"level":50')
+  },
+)
+
+test('a hub that cannot hand out a client is told of as such', async () => {
+  const { sean } = await machineBehind()
+  const old = createServer((_, answer) => {
+    answer.writeHead(404, { 'content-type': 'application/json' })
+    answer.end(JSON.stringify({ error: { code: 'not_found', message: 'There is no GET on this path.', hint: 'x' } }))
+  }).listen(0, '127.0.0.1')
+  await once(old, 'listening')
+  onTestFinished(() => void old.close())
+  const { port } = old.address() as { port: number }
+  writeFileSync(
+    join(sean.home, 'config.json'),
+    JSON.stringify({ machine: 'seanclaude', sshHost: 'local', hub: `http://127.0.0.1:${port}` }),
+  )
+  copyFileSync(program, join(sean.home, 'claude-net.mjs'))
+  expect(await onMachine(sean, 'update')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('too old to hand out'),
+  })
+  expect(await onMachine(sean, 'update', '--back')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('No earlier version'),
+  })
+})
