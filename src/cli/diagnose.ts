@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
 import { type Change, findClaude, placesOf, plannedChanges } from '../claude/settings.ts'
-import type { Home } from '../client/home.ts'
+import { type Credentials, defaultHubBehindSsh, type Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
+import { machineTransport } from '../client/machine.ts'
 import { Outbox } from '../client/outbox.ts'
-import { DirectTransport } from '../client/transport/direct.ts'
+import { SshTransport } from '../client/transport/ssh.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { noSshHost } from '../protocol/ssh-host.ts'
 import { version } from '../protocol/version.ts'
 import { concernsInWords } from '../text/concerns.ts'
 import { ago, count } from '../text/spans.ts'
@@ -30,21 +32,28 @@ export async function diagnose(home: Home): Promise<Check[]> {
   const checks: Check[] = []
   const ok = (link: string, found: string) => checks.push({ link, state: 'ok', found })
   const warn = (link: string, found: string, mend: string) => checks.push({ link, state: 'warning', found, mend })
-  let credentials: ReturnType<Home['credentials']>
+  let credentials: Credentials
   try {
     credentials = home.credentials()
     ok('config', `${credentials.config.machine}, ${home.configFile}`)
   } catch (error) {
     return [...checks, failed('config', error)]
   }
+  const transport = machineTransport(home)
   const client = new HubClient({
-    transport: new DirectTransport(credentials.hub),
+    transport,
     token: credentials.token,
     timeoutMs: 5000,
   })
   try {
+    if (transport instanceof SshTransport) {
+      const { diagnoseSsh } = await import('./diagnose-ssh.ts')
+      const links = await diagnoseSsh(transport)
+      checks.push(...links)
+      if (links.some(({ state }) => state === 'failed')) return [...checks, ...localChecks(home, client)]
+    }
     const health = await client.call(api.health)
-    ok('hub', `${credentials.hub.origin}, version ${health.version}`)
+    ok('hub', `${transport.label}, version ${health.version}`)
     if (health.version !== version)
       warn('version', `this client is ${version}, the hub ${health.version}`, `Take the hub's: ${home.launcher} update`)
     const { you, unread, openRequests, ...concerns } = await client.call(api.listMachines)
@@ -87,14 +96,21 @@ export async function diagnose(home: Home): Promise<Check[]> {
   } finally {
     client.close()
   }
-  checks.push(...outboxChecks(home, new Outbox(home, client)), ...claudeChecks(home))
-  return checks
+  return [...checks, ...localChecks(home, client)]
+}
+
+/** What can be looked at without the hub. */
+function localChecks(home: Home, client: HubClient): Check[] {
+  return [...outboxChecks(home, new Outbox(home, client)), ...claudeChecks(home)]
 }
 
 /** The command that sets up anew, from what is on disk, everything that `join` sets up. */
 export function joinAgain(home: Home): string {
   const config = home.readConfig()
-  return `${home.launcher} join ${config?.hub ?? 'URL'} --machine ${config?.machine ?? 'NAME'}`
+  const isSsh = config !== undefined && config.sshHost !== noSshHost
+  const address = isSsh ? `ssh:${config.sshHost}` : (config?.hub ?? 'URL')
+  const hub = isSsh && config.hub !== undefined && config.hub !== defaultHubBehindSsh ? ` --hub ${config.hub}` : ''
+  return `${home.launcher} join ${address}${hub} --machine ${config?.machine ?? 'NAME'}`
 }
 
 /** The checks as lines for people. */

@@ -1,9 +1,13 @@
 import { networkInterfaces } from 'node:os'
 import { Command } from 'commander'
+import { defaultHubBehindSsh } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
 import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
 import type { InviteAnswer } from '../protocol/members.ts'
+import { SshHost } from '../protocol/ssh-host.ts'
+import { visibleLine } from '../text/visible.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { print } from './output.ts'
 
@@ -13,6 +17,7 @@ const bridgeAddress = '10.0.3.1'
 interface InviteOptions extends AdminOptions {
   human?: boolean
   owner?: string
+  via?: string
   url?: string
 }
 
@@ -22,8 +27,10 @@ export function inviteCommand(): Command {
     .argument('<name>', 'name of the machine or human: a-z, 0-9 and -')
     .option('--human', 'the member is a person, not a machine')
     .option('--owner <human>', 'whom the machine belongs to')
+    .option('--via <host>', 'where the new machine goes by ssh; the hub answers there at localhost:3500, or --url')
     .option('--url <url>', 'address at which the new machine reaches the hub')
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
+    refuseBadVia(options)
     const { client, url } = adminClient(options)
     const kind = options.human ? 'human' : 'machine'
     const answer = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
@@ -41,8 +48,10 @@ export function rotateCommand(): Command {
   const command = new Command('rotate')
     .description('print the line that gives a machine a new token; the old one goes on for 10 minutes after')
     .argument('<name>', 'the member')
+    .option('--via <host>', 'where the machine goes by ssh; the hub answers there at localhost:3500, or --url')
     .option('--url <url>', 'address at which the machine reaches the hub')
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
+    refuseBadVia(options)
     const { client, url } = adminClient(options)
     const answer = await client.call(api.rotateMember, { params: { name } })
     await printJoinLine(answer, options, url, [`Run this on ${name} within 10 minutes, once:`])
@@ -56,8 +65,12 @@ async function printJoinLine(
   hub: URL,
   intro: string[],
 ): Promise<void> {
-  const [address, ...others] = options.url ? [new URL(options.url).origin] : await reachableAt(hub)
-  const command = `curl -fsSL ${address}/join/${code} | sh`
+  const { via } = options
+  const known = options.url ? new URL(options.url).origin : via && defaultHubBehindSsh
+  const [address, ...others] = known ? [known] : await reachableAt(hub)
+  const command = via
+    ? `ssh ${via} 'curl -fsSL "${new URL(address!).host}/join/${code}?via=${via}"' | sh`
+    : `curl -fsSL ${address}/join/${code} | sh`
   print(options, { code, name, expiresAt, command }, () =>
     [
       ...intro,
@@ -65,6 +78,17 @@ async function printJoinLine(
       `  ${command}`,
       ...(others.length > 0 ? ['', `This host is also ${others.join(', ')}; choose by --url URL.`] : []),
     ].join('\n'),
+  )
+}
+
+/** Before a code is made: one that nobody could use would end the one before. */
+function refuseBadVia({ via }: InviteOptions): void {
+  const host = SshHost.safeParse(via)
+  if (via === undefined || host.success) return
+  throw new ClaudeNetError(
+    'invalid',
+    `--via '${visibleLine(via, 100)}': ${host.error.issues[0]!.message}.`,
+    'It looks like ovh5, or me@ovh5.example.com',
   )
 }
 

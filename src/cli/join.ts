@@ -4,13 +4,14 @@ import { Command } from 'commander'
 import { type HttpCommands, httpCommands } from '../claude/http-server.ts'
 import { runningSessions } from '../claude/sessions.ts'
 import { findClaude, plannedChanges, register } from '../claude/settings.ts'
-import { Home } from '../client/home.ts'
+import { defaultHubBehindSsh, Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
-import { DirectTransport } from '../client/transport/direct.ts'
+import { openTransport, type WayToHub } from '../client/transport/open.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { MemberName } from '../protocol/names.ts'
+import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
 import { mintToken, parseToken, type Role } from '../protocol/token.ts'
 import { visibleLine } from '../text/visible.ts'
 import { agreed } from './agree.ts'
@@ -19,6 +20,7 @@ import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
 
 interface JoinOptions {
   machine: string
+  hub?: string
   code?: string
   human?: boolean
   claude: boolean
@@ -31,9 +33,10 @@ interface JoinOptions {
 export function joinCommand(): Command {
   return new Command('join')
     .description('make this machine a member; the join line of an invite runs this')
-    .argument('<url>', "the hub's address: http://HOST:PORT, or https://HOST")
+    .argument('<url>', "the hub's address: http://HOST:PORT, https://HOST, or ssh:HOST to reach it through ssh")
     .requiredOption('--machine <name>', 'the name that was invited')
     .option('--code <code>', 'the one-time code; not needed to set up anew what has joined before')
+    .option('--hub <url>', `with ssh:HOST, the hub's address as seen from HOST (default ${defaultHubBehindSsh})`)
     .option('--human', 'the invited member is a person')
     .option('--no-claude', "leave Claude Code's settings alone")
     .option(
@@ -45,8 +48,11 @@ export function joinCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (address: string, options: JoinOptions) => {
       const say = options.json ? () => {} : (text: string) => process.stdout.write(`${text}\n`)
-      const hub = hubAddress(address)
       const home = new Home()
+      const way = wayToHub(home, address, options)
+      if (options.http && way.sshHost !== noSshHost) {
+        throw new ClaudeNetError('invalid', 'Claude Code reaches no hub through ssh by itself.', 'Join without --http.')
+      }
       home.make()
       // Settings that cannot be read stop here, before the code is spent: once they are mended the same line works.
       const offers = options.claude && !options.http
@@ -54,15 +60,15 @@ export function joinCommand(): Command {
       if (claude) plannedChanges(claude, home.launcher)
       const { code } = options
       const name =
-        code === undefined ? await joinedName(home, hub, options) : await exchangeCode(home, hub, code, options)
-      home.writeConfig({ machine: name, sshHost: 'local', hub: hub.origin })
+        code === undefined ? await joinedName(home, way, options) : await exchangeCode(home, way, code, options)
+      home.writeConfig({ machine: name, sshHost: way.sshHost, hub: way.hub.origin })
       installClient(home)
       const linkNote = linkLauncher(home, options.bin ?? defaultBinDir())
-      say(`This machine is ${name} on the hub at ${hub.origin}. Everything is in ${home.dir}.`)
+      say(`This machine is ${name} on the hub at ${hubInWords(way)}. Everything is in ${home.dir}.`)
       if (linkNote) say(`Note: ${linkNote}.`)
 
       const isRegistered = offers ? await offerRegistration(home, options, say) : false
-      const http = options.http ? httpCommands(new URL('/mcp', hub).href, home.tokenFile) : undefined
+      const http = options.http ? httpCommands(new URL('/mcp', way.hub).href, home.tokenFile) : undefined
       if (http) say(howToUseHttp(http))
       const checks = (await diagnose(home)).filter(({ link }) => !http || link !== 'claude')
       say(`\n${report(checks)}`)
@@ -72,9 +78,34 @@ export function joinCommand(): Command {
         for (const { pid, cwd } of sessions) say(`  process ${pid}${cwd ? ` in ${visibleLine(cwd, 200)}` : ''}`)
       }
       if (options.json)
-        process.stdout.write(`${JSON.stringify({ name, hub: hub.origin, home: home.dir, checks, sessions, http })}\n`)
+        process.stdout.write(
+          `${JSON.stringify({ name, hub: way.hub.origin, sshHost: way.sshHost, home: home.dir, checks, sessions, http })}\n`,
+        )
       if (checks.some(({ state }) => state === 'failed')) process.exitCode = 1
     })
+}
+
+/** The way that the first argument and `--hub` name. */
+function wayToHub(home: Home, address: string, { hub }: JoinOptions): WayToHub {
+  const runDir = home.runDir
+  const [isSsh, name] = /^ssh:(.*)$/s.exec(address) ?? []
+  if (isSsh === undefined) {
+    if (hub === undefined) return { hub: hubAddress(address), sshHost: noSshHost, runDir }
+    throw new ClaudeNetError('invalid', '--hub goes with ssh:HOST.', `Without ssh: claude-net join ${hub} …`)
+  }
+  const host = SshHost.safeParse(name)
+  const behind = hubAddress(hub ?? defaultHubBehindSsh)
+  if (behind.protocol !== 'http:') throw new ClaudeNetError('invalid', '--hub: ssh encrypts already.', 'Use http://HOST:PORT')
+  if (host.success) return { hub: behind, sshHost: host.data, runDir }
+  throw new ClaudeNetError(
+    'invalid',
+    `'${visibleLine(address, 100)}': ${host.error.issues[0]!.message}.`,
+    'It looks like ssh:ovh5, or ssh:me@ovh5.example.com',
+  )
+}
+
+function hubInWords({ hub, sshHost }: WayToHub): string {
+  return sshHost === noSshHost ? hub.origin : `${hub.origin} through ${sshHost}`
 }
 
 function hubAddress(address: string): URL {
@@ -100,7 +131,7 @@ function parseUrl(address: string): URL | null {
  * Exchanges the code for a token and keeps it. The token is on disk before the hub hears of it, and becomes the machine's
  * token once the hub has said yes: cut off at any point, the same command finishes the work, and a wrong code costs nothing.
  */
-async function exchangeCode(home: Home, hub: URL, code: string, { machine, human }: JoinOptions): Promise<string> {
+async function exchangeCode(home: Home, way: WayToHub, code: string, { machine, human }: JoinOptions): Promise<string> {
   const name = MemberName.safeParse(machine)
   if (!name.success)
     throw new ClaudeNetError('invalid', `--machine: ${name.error.issues[0]!.message}`, 'Use the name of the invite.')
@@ -108,12 +139,15 @@ async function exchangeCode(home: Home, hub: URL, code: string, { machine, human
   // Found out now, not after the code is spent.
   home.readConfig()
   // Of this code alone: a token that belongs to another exchange is not this one's.
-  const exchange = createHash('sha256').update(`${hub.origin} ${code}`).digest('hex').slice(0, 12)
+  const exchange = createHash('sha256')
+    .update(`${hubInWords(way)} ${code}`)
+    .digest('hex')
+    .slice(0, 12)
   const minted = `${home.tokenFile}.joining-${exchange}`
   const earlier = existsSync(minted) ? readFileSync(minted, 'utf8').trim() : ''
   const token = parseToken(earlier)?.role === role ? earlier : mintToken(role)
   replaceFile(minted, `${token}\n`, 0o600)
-  const client = new HubClient({ transport: new DirectTransport(hub) })
+  const client = new HubClient({ transport: openTransport(way) })
   try {
     const joined = await client.call(api.join, { body: { code, machine: name.data, token } })
     renameSync(minted, home.tokenFile)
@@ -124,9 +158,9 @@ async function exchangeCode(home: Home, hub: URL, code: string, { machine, human
 }
 
 /** Without a code: the machine must be a member already, under this name, on this hub. */
-async function joinedName(home: Home, hub: URL, { machine }: JoinOptions): Promise<string> {
+async function joinedName(home: Home, way: WayToHub, { machine }: JoinOptions): Promise<string> {
   const { config, token } = home.credentials()
-  const client = new HubClient({ transport: new DirectTransport(hub), token })
+  const client = new HubClient({ transport: openTransport(way), token })
   try {
     const { you } = await client.call(api.listMachines)
     if (you === machine) return machine

@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import { runningSessions } from '../claude/sessions.ts'
 import { findClaude, unregister } from '../claude/settings.ts'
-import { Home } from '../client/home.ts'
+import { defaultHubBehindSsh, Home } from '../client/home.ts'
 import { waitingIn } from '../client/outbox.ts'
+import { sshFiles } from '../client/transport/ssh-files.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { noSshHost } from '../protocol/ssh-host.ts'
 import { count } from '../text/spans.ts'
 import { defaultBinDir, unlinkLauncher } from './launcher.ts'
 import { print } from './output.ts'
@@ -20,7 +22,7 @@ export function leaveCommand(): Command {
     .option('--force', 'even if messages wait in the outbox; they are deleted')
     .option('--bin <dir>', `where the command was linked (default ${defaultBinDir()})`)
     .option('--json', 'print JSON')
-    .action((options: LeaveOptions) => {
+    .action(async (options: LeaveOptions) => {
       const home = new Home()
       const name = home.readConfig()?.machine
       if (!name)
@@ -29,6 +31,7 @@ export function leaveCommand(): Command {
       const claude = findClaude()
       const wasRegistered = claude ? unregister(claude) : false
       unlinkLauncher(home, options.bin ?? defaultBinDir())
+      await endSshConnection(home)
       const isGone = home.remove()
       const sessions = wasRegistered ? runningSessions() : []
       print(options, { left: name, home: home.dir, sessions }, () =>
@@ -39,6 +42,14 @@ export function leaveCommand(): Command {
         ].join('\n'),
       )
     })
+}
+
+/** The connection through ssh would end by itself, in some minutes. */
+async function endSshConnection(home: Home): Promise<void> {
+  const { sshHost, hub = defaultHubBehindSsh } = home.readConfig()!
+  if (sshHost === noSshHost) return
+  const { endLink } = await import('../client/transport/ssh-link.ts')
+  await endLink(sshFiles({ host: sshHost, hub: new URL(hub), dir: home.runDir }))
 }
 
 function refuseToLose(home: Home, { force }: LeaveOptions): void {

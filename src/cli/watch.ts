@@ -11,14 +11,17 @@ export function watchCommand(): Command {
     .action(async ({ json }: { json?: boolean }) => {
       const { client } = openMachine()
       const stop = new AbortController()
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+      for (const signal of ['SIGINT', 'SIGTERM'] as const)
+        process.once(signal, () => {
+          stop.abort()
+          client.close()
+        })
       const { signal } = stop
       const onAway = ({ message }: Error) =>
         process.stderr.write(`claude-net: ${message} Trying again until it is back.\n`)
       for await (const { cursor, ...event } of followEvents(client, { signal, onAway })) {
         process.stdout.write(json ? `${JSON.stringify({ ...event, cursor })}\n` : `${inWords(event, client.now())}\n`)
       }
-      client.close()
     })
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { StreamEvent } from '../protocol/events.ts'
@@ -41,5 +42,7 @@ export async function* followEvents(
     }
     await delay(pause * (1 - Math.random() / 2), undefined, { signal }).catch(() => {})
     pause = Math.min(pause * 2, retryMs.last)
+    // A way that has to be opened is tried in its own time, and told of at once.
+    if (!signal.aborted) await Promise.race([client.transport.opened(), once(signal, 'abort')])
   }
 }

@@ -5,6 +5,9 @@ import type { HubClient } from './hub-client.ts'
 /** How often a session says that it lives, in ms. The hub counts it as gone after three that did not come. */
 const intervalMs = 5000
 
+/** How often it is looked whether that time has come, in ms. By the wall clock: after a sleep it has come at once. */
+const lookMs = 1000
+
 /** How long the last word, that the session ends, may take, in ms: the process is about to be killed. */
 const farewellMs = 300
 
@@ -23,11 +26,16 @@ export class Heartbeat {
   readonly #timer: NodeJS.Timeout
   /** The heartbeat under way. */
   #beat: Promise<void> | undefined
+  /** When the last one began, in ms since 1970. */
+  #beganAt = 0
 
   constructor(hub: HubClient, options: HeartbeatOptions) {
     this.#hub = hub
     this.#options = options
-    this.#timer = setInterval(() => this.#beatOnce(), intervalMs)
+    this.#timer = setInterval(() => {
+      // Rounded: a look that comes a moment early is not to wait for the next.
+      if (Math.abs(Date.now() - this.#beganAt) > intervalMs - lookMs / 2) this.#beatOnce()
+    }, lookMs)
     this.#timer.unref()
     this.#beatOnce()
   }
@@ -43,12 +51,14 @@ export class Heartbeat {
   }
 
   #beatOnce(): void {
+    this.#beganAt = Date.now()
     this.#beat ??= this.#tellAlive().finally(() => (this.#beat = undefined))
   }
 
   async #tellAlive(): Promise<void> {
     try {
       const { session, client } = this.#options
+      await this.#hub.transport.opened()
       this.#options.onAlive?.(await this.#hub.call(api.heartbeat, { body: { session, client } }))
     } catch {
       // The next one tries again; whoever needs the hub is told by their own call.

@@ -5,18 +5,24 @@ import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { Inbound } from '../protocol/members.ts'
 import { MemberName } from '../protocol/names.ts'
+import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
 import { parseToken } from '../protocol/token.ts'
 import { homeDir } from './home-dir.ts'
 
 /** Where the hub answers when config.json does not say: the host's bridge address, as containers see it. */
 const defaultHub = 'http://10.0.3.1:3500'
 
+/** The same on the far side of ssh, as the host there sees it. */
+export const defaultHubBehindSsh = 'http://localhost:3500'
+
 /** `config.json`. Keys that this version does not know are kept as they are. */
 const Config = z.looseObject({
   machine: MemberName,
-  /** `local` for direct HTTP. */
-  sshHost: z.string().default('local'),
-  /** The hub's address: `http://HOST:PORT`, or `https://HOST` of a proxy in front of it. */
+  /** `local` for direct HTTP, otherwise where ssh goes. */
+  sshHost: z.union([z.literal(noSshHost), SshHost]).default(noSshHost),
+  /** How long the ssh connection stays when nobody uses it, in s. */
+  sshIdleS: z.int().min(1).optional(),
+  /** The hub's address, as seen from `sshHost`: `http://HOST:PORT`, or `https://HOST` of a proxy in front of it. */
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** What this machine does with mail; see client/policy.ts. A word that is none of these must not let mail in: it is `hold`. */
   inbound: Inbound.catch('hold').optional(),
@@ -137,14 +143,8 @@ export class Home {
         `Ask the admin for: claude-net invite ${config?.machine ?? 'NAME'}`,
       )
     }
-    if (config.sshHost !== 'local') {
-      throw new ClaudeNetError(
-        'invalid',
-        `${this.configFile}: sshHost is '${config.sshHost}', but this version reaches hubs by HTTP only.`,
-        `Set "sshHost": "local" and "hub" to the hub's address.`,
-      )
-    }
-    return { config, hub: new URL(config.hub ?? defaultHub), token }
+    const fallback = config.sshHost === noSshHost ? defaultHub : defaultHubBehindSsh
+    return { config, hub: new URL(config.hub ?? fallback), token }
   }
 
   /** Reads the token. Refuses a file that others could have read or put there. */

@@ -2,7 +2,8 @@ import type { Config } from './home.ts'
 import { Home } from './home.ts'
 import { HubClient } from './hub-client.ts'
 import { Outbox } from './outbox.ts'
-import { DirectTransport } from './transport/direct.ts'
+import { openTransport } from './transport/open.ts'
+import type { Transport } from './transport/transport.ts'
 
 /** This machine as a member: its configuration, its line to the hub, and its outbox. */
 export interface Machine {
@@ -17,11 +18,17 @@ export interface Machine {
  * each request, so that what runs goes on when the machine joins again.
  */
 export function openMachine(home = new Home(), timeoutMs?: number): Machine {
-  const { config, hub } = home.credentials()
+  const { config } = home.credentials()
   const client = new HubClient({
-    transport: new DirectTransport(hub),
+    transport: machineTransport(home),
     token: () => home.credentials().token,
     timeoutMs,
   })
   return { home, config, client, outbox: new Outbox(home, client) }
+}
+
+/** The transport that `home` is configured for. */
+export function machineTransport(home: Home): Transport {
+  const { config, hub } = home.credentials()
+  return openTransport({ hub, sshHost: config.sshHost, runDir: home.runDir, sshIdleS: config.sshIdleS })
 }

@@ -37,6 +37,7 @@ import { ImportAnswer, Organization } from './organization.ts'
 import { Settings, SettingsChange } from './settings.ts'
 import { StatusAnswer } from './status.ts'
 import { TelegramCheckAnswer, TelegramConfirm, TelegramConfirmed, TelegramStatus } from './telegram.ts'
+import { SshHost } from './ssh-host.ts'
 import type { Role } from './token.ts'
 
 /** Who may call a route: a list of roles, or everyone, without a token. */
@@ -147,6 +148,7 @@ export const api = {
     summary: 'The shell script that makes this machine a member; consumes nothing',
     audience: 'public',
     params: z.strictObject({ code: z.string().min(1).max(64) }),
+    query: z.strictObject({ via: SshHost.optional().describe('where the new machine goes by ssh to reach the hub') }),
     answer: 'text/x-shellscript; charset=utf-8',
   }),
   clientFile: route({

@@ -1,69 +1,31 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest, Agent as TlsAgent } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { Connections } from './connections.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/**
- * HTTP to an address that this machine reaches by itself, or HTTPS to a proxy in front of the hub. Connections are kept and used
- * again. A certificate authority of one's own is named in NODE_EXTRA_CA_CERTS.
- */
+/** HTTP to an address that this machine reaches by itself, or HTTPS to a proxy in front of the hub. */
 export class DirectTransport implements Transport {
   readonly label: string
-  readonly #agent: Agent
-  readonly #hub: URL
-  #isClosed = false
+  readonly #connections: Connections
 
   constructor(hub: URL) {
-    this.#hub = hub
-    const Kind = hub.protocol === 'https:' ? TlsAgent : Agent
-    this.#agent = new Kind({ keepAlive: true, maxSockets: 16 })
     this.label = hub.origin
+    this.#connections = new Connections(hub)
   }
 
   async request(request: TransportRequest): Promise<IncomingMessage> {
     try {
-      return await this.#once(request).catch(error => {
-        if (!isStale(error) || request.signal?.aborted || this.#isClosed) throw error
-        // The hub closed a kept connection just as it was used again, and so perhaps the others. Every request of ours may be
-        // repeated, so it is, once, over a new one.
-        for (const idle of Object.values(this.#agent.freeSockets)) for (const socket of idle ?? []) socket.destroy()
-        return this.#once(request)
-      })
+      return await this.#connections.request(request)
     } catch (error) {
       throw unanswered(error as Error, this.label)
     }
   }
 
+  async opened(): Promise<void> {}
+
   close(): void {
-    this.#isClosed = true
-    this.#agent.destroy()
+    this.#connections.close()
   }
-
-  #once({ method, path, headers, body, signal }: TransportRequest): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-      const isTls = this.#hub.protocol === 'https:'
-      const outgoing = (isTls ? httpsRequest : httpRequest)(
-        {
-          agent: this.#agent,
-          host: this.#hub.hostname.replace(/^\[|\]$/g, ''),
-          port: this.#hub.port || (isTls ? 443 : 80),
-          method,
-          path,
-          headers: { ...headers, ...length },
-          signal,
-        },
-        resolve,
-      )
-      outgoing.on('error', error => reject(Object.assign(error, { isReused: outgoing.reusedSocket })))
-      outgoing.end(body)
-    })
-  }
-}
-
-/** Whether a connection failed that had carried a request before. */
-function isStale({ code, isReused }: NodeJS.ErrnoException & { isReused?: boolean }): boolean {
-  return isReused === true && (code === 'ECONNRESET' || code === 'EPIPE')
 }
 
 /** No answer, in words: what is known is only that none came. */

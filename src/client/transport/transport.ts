@@ -22,6 +22,12 @@ export interface Transport {
    */
   request(request: TransportRequest): Promise<IncomingMessage>
 
+  /**
+   * Resolves when the way to the hub is open, at once where there is nothing to open. Who waits here wants it kept open: until
+   * `close` it is tried again and again, ever more rarely, and opened again whenever it is lost.
+   */
+  opened(): Promise<void>
+
   /** Ends every connection, so that the process can end. What was under way gets no answer. */
   close(): void
 }

@@ -5,16 +5,19 @@ export interface JoinScriptFor {
   name: string
   kind: 'machine' | 'human'
   code: string
+  /** Where ssh goes to reach `url`, for a machine that does not by itself. */
+  via?: string
 }
 
 /**
  * POSIX sh that makes a machine a member: checks for Node, takes the client from the hub, and lets it join. All of it stands
  * in a function that is called on the last line, so that a cut download runs nothing.
  */
-export function joinScript({ url, name, kind, code }: JoinScriptFor): string {
-  const command = `node "$home/claude-net.mjs" join '${url}' --machine '${name}'${kind === 'human' ? ' --human' : ''} --code '${code}' "$@"`
+export function joinScript({ url, name, kind, code, via }: JoinScriptFor): string {
+  const command = `node "$home/claude-net.mjs" join ${via ? `'ssh:${via}' --hub '${url}'` : `'${url}'`} --machine '${name}'${kind === 'human' ? ' --human' : ''} --code '${code}' "$@"`
+  const from = via ? `${url} through ${via}` : url
   return `#!/bin/sh
-# Claude Net: joins this machine as '${name}' to the hub at ${url}.
+# Claude Net: joins this machine as '${name}' to the hub at ${from}.
 set -eu
 
 fail() {
@@ -30,8 +33,8 @@ join() {
   home=\${CLAUDE_NET_HOME:-$HOME/.claude-net}
   mkdir -p "$home"
   chmod 700 "$home"
-  printf 'claude-net: taking the client from %s\\n' '${url}'
-  curl -fsSL '${url}/client/claude-net.mjs' -o "$home/claude-net.mjs.new" || fail 'The client could not be downloaded.'
+  printf 'claude-net: taking the client from %s\\n' '${from}'
+${via ? fetchThroughSsh(via, url) : fetch(url)}
   mv -f "$home/claude-net.mjs.new" "$home/claude-net.mjs"
 
   # The script itself comes in on stdin; questions are asked on the terminal, where there is one.
@@ -44,6 +47,32 @@ join() {
 
 join "$@"
 `
+}
+
+function fetch(url: string): string {
+  return `  curl -fsSL '${url}/client/claude-net.mjs' -o "$home/claude-net.mjs.new" || fail 'The client could not be downloaded.'`
+}
+
+/**
+ * Over a connection that ssh opens to the hub, not by a command there: what that host prints when somebody logs in never gets
+ * into the file. In the same way the client will speak, so whatever stands in its way is found before the code is spent.
+ */
+function fetchThroughSsh(via: string, url: string): string {
+  const { hostname, port, host } = new URL(url)
+  return `  command -v ssh >/dev/null 2>&1 || fail 'ssh is needed here; it was not found on the PATH.'
+  printf 'GET /client/claude-net.mjs HTTP/1.0\\r\\nHost: ${host}\\r\\n\\r\\n' |
+    ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ControlMaster=no -o ControlPath=none -W '${hostname}:${port || 80}' -- '${via}' |
+    node -e '
+      const parts = []
+      process.stdin.on("data", part => parts.push(part)).on("end", () => {
+        const answer = Buffer.concat(parts)
+        const start = answer.indexOf("\\r\\n\\r\\n") + 4
+        const head = answer.toString("latin1", 0, start)
+        const length = Number(/content-length: (\\d+)/i.exec(head)?.[1])
+        if (!/^HTTP\\/1\\.1 200 /.test(head) || answer.length - start !== length) process.exit(1)
+        require("fs").writeFileSync(process.argv[1], answer.subarray(start))
+      })' "$home/claude-net.mjs.new" ||
+    fail 'The client could not be taken through ${via}. This must work, and ask nothing: ssh -o BatchMode=yes ${via} true'`
 }
 
 /** A script that only says why, on stderr, and fails. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashJoinCode, joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
@@ -29,11 +29,11 @@ export const join: Handlers['join'] = async ({ hub, body }) => {
  * script too, one that says so and fails: an HTTP error would leave sh with nothing to run and an exit status of 0.
  */
 export function joinScript(network: Network): Handlers['joinScript'] {
-  return ({ hub, params, request, reply }) => {
+  return ({ hub, params, query, request, reply }) => {
     const code = normalizeJoinCode(params.code)
     const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), Date.now()) : undefined
     const text = invite
-      ? script({ url: `${network.protocolOf(request.raw)}://${request.headers.host}`, ...invite, code })
+      ? script({ url: `${network.protocolOf(request.raw)}://${request.headers.host}`, ...invite, code, via: query.via })
       : failingScript(
           'This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME',
         )
@@ -45,8 +45,9 @@ export function joinScript(network: Network): Handlers['joinScript'] {
 /** `GET /client/claude-net.mjs`: the machine's side as this hub's version has it. */
 export function clientFile(path: string): Handlers['clientFile'] {
   return ({ reply }) => {
-    if (!existsSync(path)) throw noClientFile()
-    reply.type('text/javascript; charset=utf-8').send(createReadStream(path))
+    const file = statSync(path, { throwIfNoEntry: false })
+    if (!file) throw noClientFile()
+    reply.type('text/javascript; charset=utf-8').header('content-length', file.size).send(createReadStream(path))
     return undefined
   }
 }

@@ -1,0 +1,125 @@
+import type { IncomingMessage } from 'node:http'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { Connections } from './connections.ts'
+import { unanswered } from './direct.ts'
+import { type SshFiles, type SshOptions, sshFiles } from './ssh-files.ts'
+import type { SshWay } from './ssh-way.ts'
+import { inWords, type SshFailure } from './ssh-words.ts'
+import type { Transport, TransportRequest } from './transport.ts'
+
+/** Without a request for so long, in ms, a session was stopped or its machine slept: it has a heartbeat every 5 s. */
+const longSilenceMs = 15_000
+
+/** How soon the hub must answer after that, in ms. The line may be dead, and ssh would take 15 s to notice. */
+const proofMs = 3000
+
+/** How often a request is tried that was certainly not sent, because ssh had ended: each time the way is opened anew. */
+const maxTries = 3
+
+/**
+ * HTTP through the system's `ssh`, over one connection that all processes of this machine share: `run/ID.sock` leads to the hub.
+ * Whoever finds nobody listening there starts ssh, which goes into the background, belongs to nobody, and ends by itself when
+ * nobody has used it for 2 minutes. All that has to do with starting is loaded only then.
+ */
+export class SshTransport implements Transport {
+  readonly label: string
+  readonly files: SshFiles
+  readonly #connections: Connections
+  #way: Promise<SshWay> | undefined
+  #isKept = false
+  #isClosed = false
+  #askedAt = Date.now()
+
+  constructor(options: SshOptions) {
+    this.label = `${options.hub.origin} through ${options.host}`
+    this.files = sshFiles(options)
+    this.#connections = new Connections(options.hub, this.files.socket)
+  }
+
+  async request(request: TransportRequest): Promise<IncomingMessage> {
+    await this.#proveAfterSleep()
+    for (let tries = 1; ; tries++) {
+      const startedAt = Date.now()
+      try {
+        return await this.#connections.request(request)
+      } catch (error) {
+        const isOver = tries === maxTries || request.signal?.aborted || this.#isClosed
+        if (isOver || !nobodyListens(error as Error)) throw await this.#failed(error as Error, startedAt)
+      }
+      await this.#open(request.signal)
+    }
+  }
+
+  async opened(): Promise<void> {
+    this.#isKept = true
+    await (await this.#loadWay()).kept()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#connections.close()
+    void this.#way?.then(way => way.close())
+  }
+
+  /** Opens the way, or throws why it is closed; also when `signal` aborts before that is known. */
+  async #open(signal: AbortSignal | undefined): Promise<void> {
+    let giveUp = () => {}
+    const givenUp = new Promise<never>((_, reject) => {
+      giveUp = () => reject(signal!.reason)
+      signal?.addEventListener('abort', giveUp)
+    })
+    try {
+      const failure = await Promise.race([this.#loadWay().then(way => way.open()), givenUp])
+      if (failure) throw closedWay(failure, this.label)
+    } catch (error) {
+      throw error instanceof ClaudeNetError ? error : unanswered(error as Error, this.label)
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  #loadWay(): Promise<SshWay> {
+    this.#way ??= import('./ssh-way.ts').then(({ SshWay }) => {
+      const way = new SshWay(this.files)
+      if (this.#isClosed) way.close()
+      return way
+    })
+    return this.#way
+  }
+
+  /** After a sleep: ends the connection if no answer comes through it, so that another is opened now. */
+  async #proveAfterSleep(): Promise<void> {
+    const silentMs = Date.now() - this.#askedAt
+    this.#askedAt = Date.now()
+    if (!this.#isKept || silentMs < longSilenceMs) return
+    const proof = { method: 'GET', path: '/healthz', headers: {}, signal: AbortSignal.timeout(proofMs) }
+    try {
+      const answer = await this.#connections.request(proof)
+      answer.on('error', () => {}).resume()
+    } catch (error) {
+      if ((error as Error).name === 'AbortError') await (await this.#loadWay()).end()
+    }
+  }
+
+  /** No answer, in words: those of ssh, if it said why. */
+  async #failed(error: Error, startedAt: number): Promise<ClaudeNetError> {
+    if (!isReset(error)) return unanswered(error, this.label)
+    const { whyRefused } = await import('./ssh-link.ts')
+    const why = whyRefused(this.files, startedAt)
+    return why ? closedWay(why, this.label) : unanswered(error, this.label)
+  }
+}
+
+/** No answer because the way there is closed. */
+export function closedWay(failure: SshFailure, label: string): ClaudeNetError {
+  return new ClaudeNetError('unavailable', `The hub at ${label} cannot be reached: ${inWords(failure)}.`, failure.hint)
+}
+
+/** Whether there was no ssh to take the request: it was certainly not sent. */
+function nobodyListens({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ENOENT' || code === 'ECONNREFUSED'
+}
+
+function isReset({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE'
+}
