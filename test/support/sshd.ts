@@ -123,6 +123,14 @@ LogLevel VERBOSE
     await until('sshd to listen', () => this.log.split('Server listening').length > listening)
   }
 
+  /** Starts it anew with more lines in front of its configuration, where the first of a kind counts. */
+  async restart(more = ''): Promise<void> {
+    await this.kill()
+    const file = join(this.dir, 'sshd_config')
+    writeFileSync(file, `${more}\n${readFileSync(file, 'utf8')}`)
+    await this.start()
+  }
+
   /** What sshd has said, of all starts. */
   get log(): string {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, 'utf8') : ''

@@ -37,7 +37,7 @@ export interface SshFiles {
   log: string
   /** Why the last try failed. */
   failure: string
-  /** The process id of an ssh that is not let in yet. */
+  /** The process id of the ssh that was started last. */
   pid: string
   /** Held by whoever starts ssh. */
   lock: string

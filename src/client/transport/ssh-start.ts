@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { visibleLine } from '../../text/visible.ts'
 import type { SshFiles } from './ssh-files.ts'
 import { type SshFailure, whyNotConnected } from './ssh-words.ts'
@@ -14,6 +15,9 @@ const controlTimeoutMs = 3000
 
 /** By how much the time of a file may lag behind the clock, in ms: a tick of the kernel's timer, 10 at most. */
 const clockGrainMs = 10
+
+/** How long what ssh said last may be under way when it has ended, in ms: something that it started may hold its stderr open. */
+const lastWordsMs = 200
 
 /** How an ssh has ended: its status, or the signal or error that left it without one; and the end of its stderr. */
 interface Ended {
@@ -55,7 +59,6 @@ function options(files: SshFiles): string[] {
 /** Ends whatever an earlier start has left, starts ssh, and lets it forward `socket` to the hub. Answers why not. */
 export async function startSsh(files: SshFiles, signal: AbortSignal): Promise<SshFailure | undefined> {
   await endSsh(files)
-  endUnfinished(files)
   for (const path of [files.socket, files.control, files.log]) rmSync(path, { force: true })
   const args = ['-N', '-T', '-E', files.log, ...options(files), '--', files.host]
   const { status, stderr } = await runSsh(files, args, startTimeoutMs, signal, files.pid)
@@ -63,11 +66,18 @@ export async function startSsh(files: SshFiles, signal: AbortSignal): Promise<Ss
     const hint = 'Install the OpenSSH client (Debian, Ubuntu: apt install openssh-client).'
     return { link: 'ssh', why: 'there is no ssh command on this machine', hint, said: '' }
   }
+  if (status === 'SIGKILL') {
+    const why = `${files.host} did not let this machine in within ${startTimeoutMs / 1000} s`
+    return { link: 'key', why, hint: `Try: ssh ${files.host} true`, said: '' }
+  }
   // What stands in the log is ssh's own. Only before it has one, while it reads its arguments, stderr tells; later it has banners.
   if (status !== 0) return whyNotConnected(readLog(files) || stderr, status, files)
   const { hostname, port } = files.hub
   const forward = `./${files.id}.sock:${hostname}:${port || 80}`
   const forwarded = await control(files, ['-O', 'forward', '-L', forward], signal)
+  // The process that was started has handed over to another.
+  const { stderr: holder } = await control(files, ['-O', 'check'], signal)
+  writeFileSync(files.pid, /pid=(\d+)/.exec(holder)?.[1] ?? '', { mode: 0o600 })
   if (forwarded.status === 0) return undefined
   return {
     link: 'forward',
@@ -77,9 +87,10 @@ export async function startSsh(files: SshFiles, signal: AbortSignal): Promise<Ss
   }
 }
 
-/** Ends the connection, if there is one: at once for whoever uses it. */
+/** Ends the connection, if there is one, at once for whoever uses it; and an ssh that never got so far. */
 export async function endSsh(files: SshFiles): Promise<void> {
   if (existsSync(files.control)) await control(files, ['-O', 'exit'])
+  killStarted(files)
 }
 
 /** What `ssh -V` says it is. */
@@ -125,6 +136,7 @@ async function runSsh(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-maxLogBytes)
   })
+  const all = once(child, 'close').catch(() => {})
   const kill = () => void child.kill('SIGKILL')
   const timer = setTimeout(kill, timeoutMs)
   signal?.addEventListener('abort', kill)
@@ -132,6 +144,7 @@ async function runSsh(
   if (pidFile && child.pid) writeFileSync(pidFile, String(child.pid), { mode: 0o600 })
   try {
     const [status, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+    if (status !== 0) await Promise.race([all, delay(lastWordsMs, undefined, { ref: false })])
     return { status: status ?? killedBy ?? 'nothing', stderr }
   } catch (error) {
     return { status: (error as NodeJS.ErrnoException).code ?? 'an error', stderr }
@@ -141,7 +154,6 @@ async function runSsh(
     clearTimeout(timer)
     signal?.removeEventListener('abort', kill)
     process.off('exit', kill)
-    if (pidFile) rmSync(pidFile, { force: true })
   }
 }
 
@@ -150,8 +162,11 @@ function plainEnv(): NodeJS.ProcessEnv {
   return { ...process.env, LC_ALL: 'C' }
 }
 
-/** Ends an ssh that was not let in yet when the process that had started it was killed: nothing else would. */
-function endUnfinished({ pid: pidFile, log }: SshFiles): void {
+/**
+ * Kills the ssh that was started last. It has ended by itself, unless whoever started it was killed before it was let in, or it
+ * hears no orders.
+ */
+function killStarted({ pid: pidFile, log }: SshFiles): void {
   if (!existsSync(pidFile)) return
   const pid = Number(readFileSync(pidFile, 'utf8'))
   try {

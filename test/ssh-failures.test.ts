@@ -1,0 +1,147 @@
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { startAnsweringServer } from './support/answering-server.ts'
+import type { TestHub } from './support/hub.ts'
+import { type Laptop, startLaptop } from './support/laptop.ts'
+import { restricted, type Sshd } from './support/sshd.ts'
+
+interface Broken {
+  hub: TestHub
+  sshd: Sshd
+  laptop: Laptop
+}
+
+/** What can be broken, the link that doctor must name, and what a user must be told. */
+const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
+  [
+    'sshd is down',
+    ({ sshd }) => sshd.kill(),
+    'host',
+    /: ovh5 does not answer: no ssh server listens there \(ssh says: .*refused/,
+  ],
+  [
+    'nothing comes back',
+    ({ sshd }) => sshd.freeze(),
+    'host',
+    /: ovh5 does not answer \(ssh says: Connection.* timed out/,
+  ],
+  [
+    'its name leads nowhere',
+    ({ laptop }) => laptop.configure({ sshHost: 'nowhere.invalid' }),
+    'host',
+    /: the name nowhere\.invalid leads nowhere \(ssh says: /,
+  ],
+  [
+    'the key is refused',
+    ({ sshd }) => writeFileSync(sshd.authorizedKeys, ''),
+    'key',
+    /: ovh5 accepts no key of this machine \(ssh says: .*Permission denied \(publickey\)/,
+  ],
+  [
+    'a password is asked for',
+    async ({ sshd }) => {
+      await sshd.restart('PasswordAuthentication yes')
+      writeFileSync(sshd.authorizedKeys, '')
+    },
+    'key',
+    /: ssh asks for a password: ovh5 accepts no key of this machine .*\nSet up a key: ssh-copy-id ovh5/,
+  ],
+  [
+    'the host is not known',
+    ({ sshd }) => rmSync(sshd.knownHosts),
+    'key',
+    /: the host key of ovh5 is not known here .*\n.*fingerprint/,
+  ],
+  [
+    'the host has another key',
+    ({ sshd }) => sshd.knowHost('other_key'),
+    'key',
+    /: ovh5 shows another host key than before /,
+  ],
+  [
+    'the configuration of ssh is broken',
+    ({ sshd }) => sshd.configureClient('Bogus yes'),
+    'ssh',
+    /: ssh's configuration on this machine is broken \(ssh says: .*line \d+: Bad configuration option: bogus\)/,
+  ],
+  [
+    'there is no ssh',
+    ({ sshd }) => rmSync(join(sshd.tools, 'ssh')),
+    'ssh',
+    /: there is no ssh command on this machine\./,
+  ],
+  [
+    'the forward is refused',
+    ({ sshd }) => sshd.authorize(restricted(1)),
+    'forward',
+    /: ovh5 lets this machine in, but not on to localhost:\d+ \(ssh says: .*prohibited.*\n.*permitopen="localhost:\d+"/,
+  ],
+  [
+    'the hub is down',
+    ({ hub }) => hub.stop(),
+    'hub',
+    /: ovh5 is reached, but nothing answers on its port \d+ \(ssh says: .*refused\)\.\n.*claude-net-relay/,
+  ],
+  [
+    'something else answers there',
+    async ({ laptop }) => laptop.configure({ hub: `http://localhost:${(await startAnsweringServer()).url.port}` }),
+    'hub',
+    /What answers at http:\/\/localhost:\d+ through ovh5 is not a Claude Net hub\./,
+  ],
+]
+
+test.for(faults)(
+  'when %s, commands and doctor say so, and what was sent is kept',
+  async ([, breakIt, link, words], context) => {
+    const setup = await startLaptop(context)
+    const { laptop, sshd } = setup
+    const session = await laptop.mcp()
+    expect((await session.call('machines')).isError).toBe(false)
+    // The connection that stands is not what is looked at.
+    for (const { pid } of laptop.ssh) process.kill(pid, 'SIGKILL')
+    await breakIt(setup)
+    if (link === 'ssh') laptop.only(sshd.tools)
+
+    const sent = await laptop.run('send', 'all', 'kept?')
+    expect([sent.code, sent.stdout]).toEqual([75, expect.stringContaining('kept')])
+    expect(readdirSync(join(laptop.machine.home, 'outbox')).filter(name => name.endsWith('.json'))).toHaveLength(1)
+    const asked = await laptop.run('machines')
+    expect([asked.code, asked.stderr]).toEqual([75, expect.stringMatching(words)])
+    expect(asked.stderr).not.toMatch(/nobody|HTTP\/1\.1|[^\x20-\x7e\n→]/)
+
+    const doctor = await laptop.run('doctor')
+    expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(new RegExp(`^FAIL +${link} `, 'm'))])
+    const chain = ['ssh', 'host', 'key', 'forward', 'hub']
+    const found = [...doctor.stdout.matchAll(/^(ok|FAIL) +(\w+)/gm)].map(([, , name]) => name!)
+    expect(found.filter(name => chain.includes(name))).toEqual(chain.slice(0, chain.indexOf(link) + 1))
+  },
+)
+
+test.for([
+  '-oProxyCommand=touch pwned',
+  'a b',
+  ';id',
+  '$(id)',
+  'a\nb',
+  'me@-oX',
+  '-F',
+  'ovh5;',
+  "o'5",
+  'ö',
+  '',
+  '.',
+  'local ',
+])('a host named %j is refused before any ssh is started', async (name, context) => {
+  const { sshd, laptop } = await startLaptop(context, { sshHost: name })
+  const cwd = laptop.machine.userHome
+  for (const args of [['machines'], ['doctor']]) {
+    const { code, stdout, stderr } = await laptop.machine.run(args, { env: laptop.env, cwd })
+    expect([code, stdout + stderr]).toEqual([1, expect.stringMatching(/config\.json: sshHost: /)])
+  }
+  const joined = await laptop.run('join', `ssh:${name}`, '--machine', 'laptopclaude', '--code', '7Q2M-XK4T-B0ZD-91FH')
+  expect([joined.code, joined.stderr]).toEqual([1, expect.stringContaining('a host for ssh is HOST or USER@HOST')])
+  const invited = await laptop.run('invite', 'x', '--via', name)
+  expect([invited.code, invited.stderr]).toEqual([1, expect.stringContaining('a host for ssh is HOST or USER@HOST')])
+  expect([laptop.ssh, sshd.log.includes('Connection from'), existsSync(join(cwd, 'pwned'))]).toEqual([[], false, false])
+})

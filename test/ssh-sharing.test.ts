@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, onTestFinished, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { startLaptop } from './support/laptop.ts'
+import { cleanEnv, machineNode, program } from './support/program.ts'
+import { until } from './support/until.ts'
+
+test('sessions and commands that start at once share one connection, whatever the user has set up for ssh', async context => {
+  const { hub, sshd, laptop } = await startLaptop(context)
+  const chas = await hub.join('chasclaude')
+  const [first, second, ...sent] = await Promise.all([
+    laptop.mcp(),
+    laptop.mcp(),
+    ...[1, 2, 3].map(n => laptop.run('send', 'chasclaude', `by command ${n}`)),
+  ])
+  expect(sent.map(({ code, stderr }) => [code, stderr])).toEqual(Array(3).fill([0, '']))
+  for (const [n, session] of [first, second].entries()) {
+    expect((await session.call('send', { to: 'chasclaude', message: `by session ${n}` })).isError).toBe(false)
+  }
+  expect((await second.call('machines')).text).toContain('You are laptopclaude')
+  expect(laptop.ssh).toHaveLength(1)
+  expect(sshd.logins).toBe(1)
+  expect((await laptop.run('doctor')).stdout).toMatch(
+    /^ok +config .*\nok +ssh +OpenSSH.*\nok +host +ovh5 answers\nok +key +ovh5 .*\nok +forward +ovh5 lets it on to localhost:\d+\nok +hub +http:\/\/localhost:\d+ through ovh5, version .*\nok +token .*\nok +clock /,
+  )
+  expect(sshd.logins).toBe(1)
+  const { messages } = await chas.client.call(api.readInbox)
+  expect(messages).toHaveLength(5)
+})
+
+test('it outlives whoever started it, and ends by itself when nobody is left, also after kill -9', async context => {
+  const { sshd, laptop } = await startLaptop(context, { sshIdleS: 1 })
+  const first = await laptop.mcp()
+  await until('the connection of the first', () => sshd.logins === 1)
+  expect((await first.call('inbox')).isError).toBe(false)
+  const { pid } = laptop.ssh[0]!
+  const second = await laptop.mcp()
+  expect((await second.call('inbox')).isError).toBe(false)
+
+  process.kill(first.pid, 'SIGKILL')
+  expect((await second.call('inbox')).isError).toBe(false)
+  expect(laptop.ssh.map(ssh => ssh.pid)).toEqual([pid])
+
+  process.kill(second.pid, 'SIGKILL')
+  await until('ssh to end', () => laptop.ssh.length === 0, 20_000)
+  expect(sshd.logins).toBe(1)
+})
+
+test('commands one after the other share it, and ssh killed with -9 is replaced by the next', async context => {
+  const { sshd, laptop } = await startLaptop(context, { sshIdleS: 20 })
+  for (let time = 0; time < 3; time++) expect(await laptop.run('inbox')).toMatchObject({ code: 0, stderr: '' })
+  expect(sshd.logins).toBe(1)
+  for (const { pid } of laptop.ssh) process.kill(pid, 'SIGKILL')
+  expect(await laptop.run('inbox')).toMatchObject({ code: 0, stderr: '' })
+  expect([laptop.ssh.length, sshd.logins]).toEqual([1, 2])
+})
+
+test('a session replaces an ssh that was killed at once, without being asked anything', async context => {
+  const { sshd, laptop } = await startLaptop(context)
+  const session = await laptop.mcp()
+  expect((await session.call('inbox')).isError).toBe(false)
+  await until('one ssh', () => laptop.ssh.length === 1)
+  const { pid } = laptop.ssh[0]!
+  process.kill(pid, 'SIGKILL')
+  await until('another ssh', () => laptop.ssh.some(ssh => ssh.pid !== pid))
+  expect((await session.call('inbox')).isError).toBe(false)
+  expect([laptop.ssh.length, sshd.logins]).toEqual([1, 2])
+})
+
+test('whoever is killed while ssh waits to be let in leaves nothing that stays', async context => {
+  const { sshd, laptop } = await startLaptop(context)
+  sshd.freeze()
+  const child = spawn(machineNode, [program, 'inbox'], { env: cleanEnv(laptop.env), stdio: 'ignore' })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await until('ssh to wait', () => laptop.ssh.length === 1)
+  const { pid } = laptop.ssh[0]!
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  sshd.thaw()
+  expect(await laptop.run('inbox')).toMatchObject({ code: 0, stderr: '' })
+  expect(laptop.ssh).toHaveLength(1)
+  expect(laptop.ssh[0]!.pid).not.toBe(pid)
+})
+
+test('leave ends it', async context => {
+  const { laptop } = await startLaptop(context)
+  expect(await laptop.run('inbox')).toMatchObject({ code: 0 })
+  expect(laptop.ssh).toHaveLength(1)
+  expect(await laptop.run('leave', '--bin', laptop.machine.userHome)).toMatchObject({ code: 0 })
+  await until('ssh to end', () => laptop.ssh.length === 0)
+})

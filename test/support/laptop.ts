@@ -1,0 +1,63 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished, type TestContext } from 'vitest'
+import { startHub, type TestHub } from './hub.ts'
+import { type McpSession, startMachine, type TestMachine } from './machine.ts'
+import { machineNode, type Ran } from './program.ts'
+import { type Sshd, sshProcesses, startSshd } from './sshd.ts'
+
+/** A joined machine that reaches its hub through `sshd`, by the alias `ovh5`. */
+export class Laptop {
+  readonly machine: TestMachine
+  readonly #sshd: Sshd
+  #path: string | undefined
+
+  constructor(machine: TestMachine, sshd: Sshd) {
+    this.machine = machine
+    this.#sshd = sshd
+    // What is not tested here is not left behind: unless its idle time is short, a connection outlives its test.
+    onTestFinished(() => {
+      for (const { pid } of this.ssh) process.kill(pid, 'SIGKILL')
+    })
+  }
+
+  get env(): Record<string, string> {
+    return { ...this.machine.env, PATH: this.#path ?? this.#sshd.path }
+  }
+
+  /** The ssh processes that it has running, whoever started them. */
+  get ssh(): { pid: number; command: string }[] {
+    return sshProcesses(join(this.machine.home, 'run'))
+  }
+
+  /** Lets it find no other commands than those of a directory. */
+  only(tools: string): void {
+    this.#path = tools
+  }
+
+  mcp(): Promise<McpSession> {
+    return this.machine.mcp(this.env, [machineNode])
+  }
+
+  run(...args: string[]): Promise<Ran> {
+    return this.machine.run(args, { env: this.env })
+  }
+
+  /** Writes these keys of config.json over what is there. */
+  configure(changes: Record<string, unknown>): void {
+    const file = join(this.machine.home, 'config.json')
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }))
+  }
+}
+
+/** A hub, an sshd from which it can be reached, and a machine that knows the hub only through that. */
+export async function startLaptop(
+  context: TestContext,
+  changes: Record<string, unknown> = {},
+): Promise<{ hub: TestHub; sshd: Sshd; laptop: Laptop }> {
+  const sshd = await startSshd(context)
+  const hub = await startHub()
+  const laptop = new Laptop(await startMachine(hub, 'laptopclaude'), sshd)
+  laptop.configure({ sshHost: 'ovh5', hub: `http://localhost:${hub.port}`, ...changes })
+  return { hub, sshd, laptop }
+}
