@@ -1,6 +1,9 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { Home } from '../src/client/home.ts'
+import { waitingIn } from '../src/client/outbox.ts'
+import { SshHost } from '../src/protocol/ssh-host.ts'
 import { startAnsweringServer } from './support/answering-server.ts'
 import type { TestHub } from './support/hub.ts'
 import { type Laptop, startLaptop } from './support/laptop.ts'
@@ -45,19 +48,19 @@ const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
       writeFileSync(sshd.authorizedKeys, '')
     },
     'key',
-    /: ssh asks for a password: ovh5 accepts no key of this machine .*\nSet up a key: ssh-copy-id ovh5/,
+    /: ssh asks for a password: ovh5 accepts no key of this machine (.|\n)*Set up a key: ssh-copy-id ovh5/,
   ],
   [
     'the host is not known',
     ({ sshd }) => rmSync(sshd.knownHosts),
     'key',
-    /: the host key of ovh5 is not known here .*\n.*fingerprint/,
+    /: the host key of ovh5 is not known here (.|\n)*fingerprint/,
   ],
   [
     'the host has another key',
     ({ sshd }) => sshd.knowHost('other_key'),
     'key',
-    /: ovh5 shows another host key than before /,
+    /: ovh5 shows another host key than before \(ssh says: Host key for .* has changed/,
   ],
   [
     'the configuration of ssh is broken',
@@ -75,13 +78,13 @@ const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
     'the forward is refused',
     ({ sshd }) => sshd.authorize(restricted(1)),
     'forward',
-    /: ovh5 lets this machine in, but not on to localhost:\d+ \(ssh says: .*prohibited.*\n.*permitopen="localhost:\d+"/,
+    /: ovh5 lets this machine in, but not on to localhost:\d+ \(ssh says: .*prohibited(.|\n)*permitopen="localhost:\d+"/,
   ],
   [
     'the hub is down',
     ({ hub }) => hub.stop(),
     'hub',
-    /: ovh5 is reached, but nothing answers on its port \d+ \(ssh says: .*refused\)\.\n.*claude-net-relay/,
+    /: ovh5 is reached, but nothing answers on its port \d+ \(ssh says: .*refused\)(.|\n)*claude-net-relay/,
   ],
   [
     'something else answers there',
@@ -92,28 +95,24 @@ const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
 ]
 
 test.for(faults)(
-  'when %s, commands and doctor say so, and what was sent is kept',
+  'when %s, the send is kept and told why, and doctor names the link and the way out',
   async ([, breakIt, link, words], context) => {
     const setup = await startLaptop(context)
     const { laptop, sshd } = setup
-    const session = await laptop.mcp()
-    expect((await session.call('machines')).isError).toBe(false)
-    // The connection that stands is not what is looked at.
-    for (const { pid } of laptop.ssh) process.kill(pid, 'SIGKILL')
     await breakIt(setup)
     if (link === 'ssh') laptop.only(sshd.tools)
 
-    const sent = await laptop.run('send', 'all', 'kept?')
-    expect([sent.code, sent.stdout]).toEqual([75, expect.stringContaining('kept')])
-    expect(readdirSync(join(laptop.machine.home, 'outbox')).filter(name => name.endsWith('.json'))).toHaveLength(1)
-    const asked = await laptop.run('machines')
-    expect([asked.code, asked.stderr]).toEqual([75, expect.stringMatching(words)])
-    expect(asked.stderr).not.toMatch(/nobody|HTTP\/1\.1|[^\x20-\x7e\n→]/)
+    const { code, stdout, stderr } = await laptop.run('send', 'all', 'kept?')
+    expect([code, stdout, stderr]).toEqual([75, expect.stringMatching(/^Kept on this machine/), ''])
+    expect(waitingIn(new Home(laptop.machine.home))).toHaveLength(1)
 
     const doctor = await laptop.run('doctor')
     expect([doctor.code, doctor.stdout]).toEqual([1, expect.stringMatching(new RegExp(`^FAIL +${link} `, 'm'))])
+    // Not a word of the banner.
+    expect(stdout + doctor.stdout).not.toMatch(/nobody|HTTP\/1\.1/)
+    expect(`${stdout}\n${doctor.stdout.replace(/\n +→ /g, '\n')}`).toMatch(words)
     const chain = ['ssh', 'host', 'key', 'forward', 'hub']
-    const found = [...doctor.stdout.matchAll(/^(ok|FAIL) +(\w+)/gm)].map(([, , name]) => name!)
+    const found = [...doctor.stdout.matchAll(/^(?:ok|FAIL) +(\w+)/gm)].map(([, name]) => name!)
     expect(found.filter(name => chain.includes(name))).toEqual(chain.slice(0, chain.indexOf(link) + 1))
   },
 )
@@ -132,16 +131,36 @@ test.for([
   '',
   '.',
   'local ',
-])('a host named %j is refused before any ssh is started', async (name, context) => {
-  const { sshd, laptop } = await startLaptop(context, { sshHost: name })
-  const cwd = laptop.machine.userHome
-  for (const args of [['machines'], ['doctor']]) {
-    const { code, stdout, stderr } = await laptop.machine.run(args, { env: laptop.env, cwd })
-    expect([code, stdout + stderr]).toEqual([1, expect.stringMatching(/config\.json: sshHost: /)])
-  }
-  const joined = await laptop.run('join', `ssh:${name}`, '--machine', 'laptopclaude', '--code', '7Q2M-XK4T-B0ZD-91FH')
-  expect([joined.code, joined.stderr]).toEqual([1, expect.stringContaining('a host for ssh is HOST or USER@HOST')])
-  const invited = await laptop.run('invite', 'x', '--via', name)
-  expect([invited.code, invited.stderr]).toEqual([1, expect.stringContaining('a host for ssh is HOST or USER@HOST')])
-  expect([laptop.ssh, sshd.log.includes('Connection from'), existsSync(join(cwd, 'pwned'))]).toEqual([[], false, false])
+])('no host is named %j', name => {
+  expect(SshHost.safeParse(name).success).toBe(false)
 })
+
+test.for(['ovh5', 'me@ovh5.example.com', '10.0.3.1', 'a_b-c.d', 'root@h'])('a host may be named %j', name => {
+  expect(SshHost.parse(name)).toBe(name)
+})
+
+test.for(['-oProxyCommand=touch pwned', 'a b', ';touch pwned'])(
+  'a host named %j is refused before any ssh is started, wherever it is named',
+  async (name, context) => {
+    const { sshd, laptop } = await startLaptop(context, { sshHost: name })
+    const cwd = laptop.machine.userHome
+    const code = '7Q2M-XK4T-B0ZD-91FH'
+    const why = 'a host for ssh is HOST or USER@HOST'
+    const tried = await Promise.all(
+      [
+        ['machines'],
+        ['join', '--machine', 'x', '--code', code, '--', `ssh:${name}`],
+        ['invite', 'x', `--via=${name}`],
+        ['install-relay', '--dry-run', '--', name],
+      ].map(args => laptop.machine.run(args, { env: laptop.env, cwd })),
+    )
+    expect(tried.map(({ code, stdout, stderr }) => [code, stdout, stderr.includes(why)])).toEqual(
+      Array(4).fill([1, '', true]),
+    )
+    expect([laptop.ssh, sshd.log.includes('Connection from'), existsSync(join(cwd, 'pwned'))]).toEqual([
+      [],
+      false,
+      false,
+    ])
+  },
+)

@@ -14,6 +14,7 @@ import { hookCommand } from './hook.ts'
 import { demoCommand, hubCommand } from './hub.ts'
 import { importCommand } from './import.ts'
 import { inboxCommand } from './inbox.ts'
+import { installRelayCommand } from './install-relay.ts'
 import { inviteCommand, rotateCommand } from './invite.ts'
 import { joinCommand } from './join.ts'
 import { leaveCommand } from './leave.ts'
@@ -91,6 +92,7 @@ program.commandsGroup('Keeping, for the admin:')
 for (const command of [settingsCommand(), backupCommand(), restoreCommand()]) program.addCommand(command)
 program.addCommand(copyStoreCommand(), { hidden: true })
 program.commandsGroup('Other:')
+program.addCommand(installRelayCommand())
 program.addCommand(versionCommand())
 // Commander does not hand these down to commands that were made elsewhere.
 for (const command of program.commands) command.exitOverride().showHelpAfterError('Add --help to see how it is used.')

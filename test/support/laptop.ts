@@ -1,9 +1,10 @@
+import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished, type TestContext } from 'vitest'
 import { startHub, type TestHub } from './hub.ts'
 import { type McpSession, startMachine, type TestMachine } from './machine.ts'
-import { machineNode, type Ran } from './program.ts'
+import { cleanEnv, machineNode, program, type Ran } from './program.ts'
 import { type Sshd, sshProcesses, startSshd } from './sshd.ts'
 
 /** A joined machine that reaches its hub through `sshd`, by the alias `ovh5`. */
@@ -39,6 +40,18 @@ export class Laptop {
     return this.machine.mcp(this.env, [machineNode])
   }
 
+  /** Starts a command that goes on until the test ends. */
+  start(...args: string[]): { stdout: string } {
+    const child = spawn(machineNode, [program, ...args], {
+      env: cleanEnv(this.env),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    onTestFinished(() => void child.kill())
+    const started = { stdout: '' }
+    child.stdout.setEncoding('utf8').on('data', text => (started.stdout += text))
+    return started
+  }
+
   run(...args: string[]): Promise<Ran> {
     return this.machine.run(args, { env: this.env })
   }
@@ -50,14 +63,24 @@ export class Laptop {
   }
 }
 
-/** A hub, an sshd from which it can be reached, and a machine that knows the hub only through that. */
+/** A joined machine that is told to go to its hub through `sshd`, with these changes in its config.json. */
+export async function makeLaptop(
+  hub: TestHub,
+  sshd: Sshd,
+  name: string,
+  changes: Record<string, unknown> = {},
+): Promise<Laptop> {
+  const laptop = new Laptop(await startMachine(hub, name), sshd)
+  laptop.configure({ sshHost: 'ovh5', hub: `http://localhost:${hub.port}`, ...changes })
+  return laptop
+}
+
+/** A hub, an sshd from which it can be reached, and laptopclaude, who knows the hub only through that. */
 export async function startLaptop(
   context: TestContext,
   changes: Record<string, unknown> = {},
 ): Promise<{ hub: TestHub; sshd: Sshd; laptop: Laptop }> {
   const sshd = await startSshd(context)
   const hub = await startHub()
-  const laptop = new Laptop(await startMachine(hub, 'laptopclaude'), sshd)
-  laptop.configure({ sshHost: 'ovh5', hub: `http://localhost:${hub.port}`, ...changes })
-  return { hub, sshd, laptop }
+  return { hub, sshd, laptop: await makeLaptop(hub, sshd, 'laptopclaude', changes) }
 }

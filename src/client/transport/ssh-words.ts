@@ -47,7 +47,7 @@ const failures: [RegExp, SshFailure['link'], Words, Words][] = [
     host => `Is it up, and may this machine reach it? Try: ssh ${host} true`,
   ],
   [
-    /^.*(Host key for .* has changed|REMOTE HOST IDENTIFICATION HAS CHANGED).*$/m,
+    /^.*Host key for .* has changed.*$/m,
     'key',
     host => `${host} shows another host key than before`,
     host => `If its admin confirms the change, remove the old key (ssh-keygen -R) and run: ssh ${host} true`,
