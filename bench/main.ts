@@ -19,6 +19,7 @@ import { readAndAck } from './rows/read-ack.ts'
 import { sends } from './rows/sends.ts'
 import { slowFsync } from './rows/slow-fsync.ts'
 import { stored } from './rows/stored.ts'
+import { throughSsh } from './rows/ssh.ts'
 import { table } from './table.ts'
 
 /** Every measurement by the name that `--only` takes, in the order of the table. */
@@ -34,6 +35,7 @@ const measurements: Record<string, (bench: Bench) => Promise<Row[]>> = {
   'idle-cpu': idleCpu,
   mcp: mcpServer,
   install,
+  ssh: throughSsh,
 }
 
 interface Options {

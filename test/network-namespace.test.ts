@@ -1,47 +1,17 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, type TestContext, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { startHub } from './support/hub.ts'
 import { TestMachine } from './support/machine.ts'
+import { namespaces } from './support/namespaces.ts'
 import { findTool, Newcomer } from './support/newcomer.ts'
 import { machineNode, program } from './support/program.ts'
 
 /** The host's address on its bridge, and one of a container behind it, as LXC gives them out. */
 const [hostAddress, containerAddress] = ['10.0.3.1', '10.0.3.57']
 
-/**
- * Two network namespaces with nothing in them but each other, as a host and a container on its bridge. Answers for each what to
- * put in front of a command line that runs there. They go when the test ends.
- */
-function hostAndContainer(context: TestContext): { host: string[]; container: string[] } {
-  const ip = findTool('ip')
-  if (!ip) context.skip('network namespaces need ip of iproute2, which is not installed here')
-  const run = (...args: string[]) => execFileSync(ip!, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const names = { host: `claude-net-host-${process.pid}`, container: `claude-net-container-${process.pid}` }
-  for (const name of Object.values(names)) {
-    try {
-      run('netns', 'add', name)
-    } catch (error) {
-      context.skip(`network namespaces cannot be made here: ${(error as Error).message.trim()}`)
-    }
-    onTestFinished(() => void run('netns', 'delete', name))
-  }
-  run('link', 'add', 'eth0', 'netns', names.host, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', names.container)
-  for (const [name, address] of [
-    [names.host, hostAddress],
-    [names.container, containerAddress],
-  ] as const) {
-    run('-n', name, 'address', 'add', `${address}/24`, 'dev', 'eth0')
-    run('-n', name, 'link', 'set', 'eth0', 'up')
-    run('-n', name, 'link', 'set', 'lo', 'up')
-  }
-  const inside = (name: string) => [ip!, 'netns', 'exec', name]
-  return { host: inside(names.host), container: inside(names.container) }
-}
-
 test('a container whose config names only the machine and "local" reaches the hub at the bridge, by tools and commands', async context => {
-  const { host, container } = hostAndContainer(context)
+  const { host, container } = namespaces(context, [['host', hostAddress, 'container', containerAddress]])
   if (!findTool('curl')) context.skip('the join line needs curl, which is not installed here')
   const hub = await startHub({ port: 3500, config: { host: '0.0.0.0' }, wrapper: host })
 

@@ -19,7 +19,7 @@ describe('through a real sshd', () => {
 
   beforeAll(async () => {
     if (why) return
-    sshd = new Sshd(await freePort(), dir)
+    sshd = new Sshd(dir, { port: await freePort() })
     process.env.PATH = sshd.path
     await sshd.start()
   })

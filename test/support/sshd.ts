@@ -25,6 +25,14 @@ export function whyNoSshd(): string | undefined {
   return undefined
 }
 
+export interface SshdPlace {
+  port: number
+  /** Default: loopback. */
+  address?: string
+  /** What stands in front of its command line, such as `['/sbin/ip', 'netns', 'exec', …]`. */
+  wrapper?: string[]
+}
+
 /** A real sshd on a loopback port, with keys of its own, for one test. `ssh` in `tools` knows it by the alias `ovh5`. */
 export class Sshd {
   readonly dir: string
@@ -40,7 +48,10 @@ export class Sshd {
   #process: ChildProcess | undefined
   #stopped: number[] = []
 
-  constructor(port: number, dir: string) {
+  readonly #place: Required<SshdPlace>
+
+  constructor(dir: string, { port, address = '127.0.0.1', wrapper = [] }: SshdPlace) {
+    this.#place = { port, address, wrapper }
     this.port = port
     this.dir = dir
     this.tools = join(dir, 'tools')
@@ -55,7 +66,7 @@ export class Sshd {
     writeFileSync(
       join(this.dir, 'sshd_config'),
       `Port ${port}
-ListenAddress 127.0.0.1
+ListenAddress ${address}
 HostKey ${this.dir}/host_key
 AuthorizedKeysFile ${this.authorizedKeys}
 UsePAM no
@@ -82,7 +93,7 @@ LogLevel VERBOSE
     writeFileSync(
       this.clientConfig,
       `Host ovh5
-  HostName 127.0.0.1
+  HostName ${this.#place.address}
   Port ${this.port}
   User ${userInfo().username}
   IdentityFile ${this.key}
@@ -107,7 +118,9 @@ LogLevel VERBOSE
   /** Lets the client know this host by the public key of a file. */
   knowHost(key = 'host_key'): void {
     const [type, text] = readFileSync(join(this.dir, `${key}.pub`), 'utf8').split(' ')
-    writeFileSync(this.knownHosts, `[127.0.0.1]:${this.port} ${type} ${text}\n`)
+    const { address } = this.#place
+    const where = this.port === 22 ? address : `[${address}]:${this.port}`
+    writeFileSync(this.knownHosts, `${where} ${type} ${text}\n`)
   }
 
   /** `PATH` under which `ssh` is this one's client. */
@@ -119,7 +132,8 @@ LogLevel VERBOSE
     const log = openSync(this.#logFile, 'a')
     const listening = this.log.split('Server listening').length
     const args = ['-D', '-e', '-f', join(this.dir, 'sshd_config')]
-    this.#process = spawn(findTool('sshd')!, args, { stdio: ['ignore', log, log] })
+    const [command, ...before] = [...this.#place.wrapper, findTool('sshd')!]
+    this.#process = spawn(command!, [...before, ...args], { stdio: ['ignore', log, log] })
     await until('sshd to listen', () => this.log.split('Server listening').length > listening)
   }
 
@@ -167,10 +181,10 @@ LogLevel VERBOSE
 }
 
 /** Starts an sshd for the running test, or skips that where there can be none. */
-export async function startSshd(context: TestContext): Promise<Sshd> {
+export async function startSshd(context: TestContext, place?: SshdPlace): Promise<Sshd> {
   const why = whyNoSshd()
   if (why) context.skip(why)
-  const sshd = new Sshd(await freePort(), tempDir('sshd'))
+  const sshd = new Sshd(tempDir('sshd'), place ?? { port: await freePort() })
   onTestFinished(() => {
     sshd.thaw()
     return sshd.kill()

@@ -59,19 +59,26 @@ function fetch(url: string): string {
  */
 function fetchThroughSsh(via: string, url: string): string {
   const { hostname, port, host } = new URL(url)
+  const options = 'BatchMode=yes StrictHostKeyChecking=yes ControlMaster=no ControlPath=none'
+  const args = [...options.split(' ').flatMap(option => ['-o', option]), '-W', `${hostname}:${port || 80}`, '--', via]
   return `  command -v ssh >/dev/null 2>&1 || fail 'ssh is needed here; it was not found on the PATH.'
-  printf 'GET /client/claude-net.mjs HTTP/1.0\\r\\nHost: ${host}\\r\\n\\r\\n' |
-    ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ControlMaster=no -o ControlPath=none -W '${hostname}:${port || 80}' -- '${via}' |
-    node -e '
-      const parts = []
-      process.stdin.on("data", part => parts.push(part)).on("end", () => {
-        const answer = Buffer.concat(parts)
-        const start = answer.indexOf("\\r\\n\\r\\n") + 4
-        const head = answer.toString("latin1", 0, start)
-        const length = Number(/content-length: (\\d+)/i.exec(head)?.[1])
-        if (!/^HTTP\\/1\\.1 200 /.test(head) || answer.length - start !== length) process.exit(1)
-        require("fs").writeFileSync(process.argv[1], answer.subarray(start))
-      })' "$home/claude-net.mjs.new" ||
+  node -e '
+    const ssh = require("child_process").spawn("ssh", ${JSON.stringify(args)}, { stdio: ["pipe", "pipe", "inherit"] })
+    let answer = Buffer.alloc(0)
+    const end = status => (ssh.kill(), process.exit(status))
+    ssh.on("error", () => end(1)).on("close", () => end(1))
+    ssh.stdin.on("error", () => {}).write("GET /client/claude-net.mjs HTTP/1.1\\r\\nHost: ${host}\\r\\n\\r\\n")
+    ssh.stdout.on("data", part => {
+      answer = Buffer.concat([answer, part])
+      const start = answer.indexOf("\\r\\n\\r\\n") + 4
+      if (start < 4) return
+      const head = answer.toString("latin1", 0, start)
+      const length = Number(/content-length: (\\d+)/i.exec(head)?.[1])
+      if (!/^HTTP\\/1\\.1 200 /.test(head) || !length) end(1)
+      if (answer.length < start + length) return
+      require("fs").writeFileSync(process.argv[1], answer.subarray(start))
+      end(0)
+    })' "$home/claude-net.mjs.new" ||
     fail 'The client could not be taken through ${via}. This must work, and ask nothing: ssh -o BatchMode=yes ${via} true'`
 }
 

@@ -1,0 +1,83 @@
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, type TestContext, test } from 'vitest'
+import { startHub } from './support/hub.ts'
+import { findTool, Newcomer, readJson } from './support/newcomer.ts'
+import { machineNode, run } from './support/program.ts'
+import { restricted, sshProcesses, startSshd } from './support/sshd.ts'
+
+/** A laptop that has Node and ssh, no curl, and never saw the hub; and the line that joins it. */
+async function newLaptop(context: TestContext) {
+  if (!findTool('curl')) context.skip('the join line needs curl on the far side, which is not installed here')
+  const sshd = await startSshd(context)
+  const hub = await startHub()
+  const laptop = new Newcomer(hub)
+  rmSync(join(laptop.tools, 'curl'))
+  symlinkSync(join(sshd.tools, 'ssh'), join(laptop.tools, 'ssh'))
+  onTestFinished(() => {
+    for (const { pid } of sshProcesses(join(laptop.home, 'run'))) process.kill(pid, 'SIGKILL')
+  })
+  const at = `http://localhost:${hub.port}`
+  const invited = await run(['invite', 'laptopclaude', '--via', 'ovh5', '--url', at, '--data', hub.dataDir, '--json'], {
+    node: machineNode,
+  })
+  const { command } = JSON.parse(invited.stdout) as { command: string }
+  return { hub, sshd, laptop, at, line: `${command} -s -- --no-claude --bin ${laptop.bin}` }
+}
+
+test('the line of an invite joins a laptop that has only Node and ssh, whatever the far side prints at a login', async context => {
+  const { hub, sshd, laptop, at, line } = await newLaptop(context)
+  sshd.authorize('command="echo : Welcome to ovh5; eval \\"$SSH_ORIGINAL_COMMAND\\""')
+  expect(line).toMatch(/^ssh ovh5 'curl -fsSL "localhost:\d+\/join\/[0-9A-Z-]+\?via=ovh5"' \| sh /)
+  const { code, stdout } = await laptop.sh(line)
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringContaining(`This machine is laptopclaude on the hub at ${at} through ovh5.`),
+  ])
+  expect(stdout).toMatch(/^ok +ssh .*\nok +host .*\nok +key .*\nok +forward .*\nok +hub .*\nok +token /m)
+  expect(readJson(join(laptop.home, 'config.json'))).toEqual({ machine: 'laptopclaude', sshHost: 'ovh5', hub: at })
+  expect(readFileSync(join(laptop.home, 'claude-net.mjs'), 'utf8')).toBe(readFileSync('dist/claude-net.mjs', 'utf8'))
+
+  // A key that may do nothing but this is enough from now on; and what is set up once can be set up anew without a code.
+  sshd.authorize(`${restricted(hub.port)},command="false"`)
+  for (const { pid } of sshProcesses(join(laptop.home, 'run'))) process.kill(pid, 'SIGKILL')
+  const again = await laptop.run(`join ssh:ovh5 --hub ${at} --machine laptopclaude --no-claude --bin ${laptop.bin}`)
+  expect(again).toMatchObject({ code: 0, stderr: '' })
+  expect(await laptop.run('inbox')).toMatchObject({ code: 0, stderr: '', stdout: 'No unread messages.\n' })
+})
+
+test('what stands in the way of the forward is told before the code is spent, and the same line works when it is mended', async context => {
+  const { sshd, laptop, line } = await newLaptop(context)
+  sshd.authorize(restricted(1))
+  const refused = await laptop.sh(line)
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringMatching(/administratively prohibited[^]*claude-net: The client could not be taken through ovh5\./),
+  ])
+  expect(existsSync(join(laptop.home, 'config.json'))).toBe(false)
+  sshd.authorize()
+  expect(await laptop.sh(line)).toMatchObject({ code: 0 })
+})
+
+test('a join script is made for no host that ssh could take for something else', async () => {
+  const hub = await startHub()
+  const code = await new Newcomer(hub).invite()
+  const ask = async (via: string) =>
+    (await fetch(`${hub.url.origin}/join/${code}?via=${encodeURIComponent(via)}`)).status
+  expect(await Promise.all(['ovh5', 'me@ovh5.example.com'].map(ask))).toEqual([200, 200])
+  expect(await Promise.all(['-oProxyCommand=x', "a'b", 'a b', ';id', '$(id)', 'a\nb', 'local', ''].map(ask))).toEqual(
+    Array(8).fill(400),
+  )
+})
+
+test('from ssh back to HTTP: joining again at an address takes the ssh host away', async context => {
+  const { hub, laptop, line } = await newLaptop(context)
+  expect(await laptop.sh(line)).toMatchObject({ code: 0 })
+  const file = join(laptop.home, 'config.json')
+  writeFileSync(file, JSON.stringify({ ...readJson(file), ofALaterVersion: true }))
+  const { code, stdout } = await laptop.run(
+    `join ${hub.url.origin} --machine laptopclaude --no-claude --bin ${laptop.bin}`,
+  )
+  expect([code, stdout]).toEqual([0, expect.not.stringContaining('ovh5')])
+  expect(readJson(file)).toMatchObject({ sshHost: 'local', hub: hub.url.origin, ofALaterVersion: true })
+})
