@@ -140,6 +140,7 @@ async function runSsh(
   const kill = () => void child.kill('SIGKILL')
   const timer = setTimeout(kill, timeoutMs)
   signal?.addEventListener('abort', kill)
+  if (signal?.aborted) kill()
   process.once('exit', kill)
   if (pidFile && child.pid) writeFileSync(pidFile, String(child.pid), { mode: 0o600 })
   try {
