@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { startLaptop } from './support/laptop.ts'
@@ -30,7 +33,7 @@ test('sessions and commands that start at once share one connection, whatever th
 })
 
 test('it outlives whoever started it, and ends by itself when nobody is left, also after kill -9', async context => {
-  const { sshd, laptop } = await startLaptop(context, { sshIdleS: 1 })
+  const { sshd, laptop } = await startLaptop(context, { sshIdleS: 5 })
   const first = await laptop.mcp()
   await until('the connection of the first', () => sshd.logins === 1)
   expect((await first.call('inbox')).isError).toBe(false)
@@ -43,7 +46,7 @@ test('it outlives whoever started it, and ends by itself when nobody is left, al
   expect(laptop.ssh.map(ssh => ssh.pid)).toEqual([pid])
 
   process.kill(second.pid, 'SIGKILL')
-  await until('ssh to end', () => laptop.ssh.length === 0, 20_000)
+  await until('ssh to end', () => laptop.ssh.length === 0, 60_000)
   expect(sshd.logins).toBe(1)
 })
 
@@ -68,16 +71,21 @@ test('a session replaces an ssh that was killed at once, without being asked any
   expect([laptop.ssh.length, sshd.logins]).toEqual([1, 2])
 })
 
-test('whoever is killed while ssh waits to be let in leaves nothing that stays', async context => {
+test('whoever is killed while ssh waits to be let in leaves nothing behind the next start', async context => {
   const { sshd, laptop } = await startLaptop(context)
-  sshd.freeze()
+  // Who stands in no file is asked for over there, without end.
+  const asked = join(sshd.dir, 'asked')
+  const ask = `/usr/bin/sh -c "touch ${asked}; exec sleep 60"`
+  await sshd.restart(`AuthorizedKeysCommand ${ask}\nAuthorizedKeysCommandUser ${userInfo().username}`)
+  writeFileSync(sshd.authorizedKeys, '')
   const child = spawn(machineNode, [program, 'inbox'], { env: cleanEnv(laptop.env), stdio: 'ignore' })
   onTestFinished(() => void child.kill('SIGKILL'))
-  await until('ssh to wait', () => laptop.ssh.length === 1)
+  await until('ssh to wait', () => existsSync(asked))
   const { pid } = laptop.ssh[0]!
   child.kill('SIGKILL')
   await once(child, 'exit')
-  sshd.thaw()
+
+  sshd.authorize()
   expect(await laptop.run('inbox')).toMatchObject({ code: 0, stderr: '' })
   expect(laptop.ssh).toHaveLength(1)
   expect(laptop.ssh[0]!.pid).not.toBe(pid)

@@ -104,7 +104,8 @@ LogLevel VERBOSE
   # What users have there for themselves, and what must not hold for us.
   ControlMaster auto
   ControlPath ${this.dir}/of-the-user
-  LocalForward 127.0.0.1:1 localhost:1
+  LocalForward 127.0.0.1:${this.port} localhost:1
+  ExitOnForwardFailure yes
   ${more}
 `,
     )
