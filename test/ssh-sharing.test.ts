@@ -11,6 +11,8 @@ import { until } from './support/until.ts'
 
 test('sessions and commands that start at once share one connection, whatever the user has set up for ssh', async context => {
   const { hub, sshd, laptop } = await startLaptop(context)
+  // One that cannot be had: that port is taken.
+  sshd.configureClient('ExitOnForwardFailure yes')
   const chas = await hub.join('chasclaude')
   const [first, second, ...sent] = await Promise.all([
     laptop.mcp(),

@@ -2,7 +2,7 @@ import type { SshTransport } from '../client/transport/ssh.ts'
 import { openLink, whyRefused } from '../client/transport/ssh-link.ts'
 import { sshVersion } from '../client/transport/ssh-start.ts'
 import { inWords, type SshFailure, sshLinks } from '../client/transport/ssh-words.ts'
-import type { Check } from './diagnose.ts'
+import type { Check } from './check.ts'
 
 /** How long whatever answers on the far side may take, in ms. */
 const answerMs = 5000

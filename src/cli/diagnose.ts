@@ -12,14 +12,7 @@ import { version } from '../protocol/version.ts'
 import { concernsInWords } from '../text/concerns.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
-
-/** One link of the chain from this machine to its inbox, and how to mend it. */
-export interface Check {
-  link: string
-  state: 'ok' | 'warning' | 'failed'
-  found: string
-  mend?: string
-}
+import type { Check } from './check.ts'
 
 /** How far the clocks may be apart before ages look wrong, in ms. */
 const tolerableClockMs = 60_000

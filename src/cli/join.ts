@@ -95,7 +95,8 @@ function wayToHub(home: Home, address: string, { hub }: JoinOptions): WayToHub {
   }
   const host = SshHost.safeParse(name)
   const behind = hubAddress(hub ?? defaultHubBehindSsh)
-  if (behind.protocol !== 'http:') throw new ClaudeNetError('invalid', '--hub: ssh encrypts already.', 'Use http://HOST:PORT')
+  if (behind.protocol !== 'http:')
+    throw new ClaudeNetError('invalid', '--hub: ssh encrypts already.', 'Use http://HOST:PORT')
   if (host.success) return { hub: behind, sshHost: host.data, runDir }
   throw new ClaudeNetError(
     'invalid',

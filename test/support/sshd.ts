@@ -105,7 +105,6 @@ LogLevel VERBOSE
   ControlMaster auto
   ControlPath ${this.dir}/of-the-user
   LocalForward 127.0.0.1:${this.port} localhost:1
-  ExitOnForwardFailure yes
   ${more}
 `,
     )
