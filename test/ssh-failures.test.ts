@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Home } from '../src/client/home.ts'
 import { waitingIn } from '../src/client/outbox.ts'
 import { SshHost } from '../src/protocol/ssh-host.ts'
@@ -8,6 +8,9 @@ import { startAnsweringServer } from './support/answering-server.ts'
 import type { TestHub } from './support/hub.ts'
 import { type Laptop, startLaptop } from './support/laptop.ts'
 import { restricted, type Sshd } from './support/sshd.ts'
+
+// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 })
 
 interface Broken {
   hub: TestHub

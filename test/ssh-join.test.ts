@@ -1,10 +1,13 @@
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, type TestContext, test } from 'vitest'
+import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { startHub } from './support/hub.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
 import { machineNode, run } from './support/program.ts'
 import { restricted, sshProcesses, startSshd } from './support/sshd.ts'
+
+// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** A laptop that has Node and ssh, no curl, and never saw the hub; and the line that joins it. */
 async function newLaptop(context: TestContext) {

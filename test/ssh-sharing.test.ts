@@ -3,11 +3,14 @@ import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { startLaptop } from './support/laptop.ts'
 import { cleanEnv, machineNode, program } from './support/program.ts'
 import { until } from './support/until.ts'
+
+// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 })
 
 test('sessions and commands that start at once share one connection, whatever the user has set up for ssh', async context => {
   const { hub, sshd, laptop } = await startLaptop(context)

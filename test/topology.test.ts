@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { appendFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startHub, type TestHub } from './support/hub.ts'
 import { type McpSession, TestMachine } from './support/machine.ts'
 import { namespaces } from './support/namespaces.ts'
@@ -10,6 +10,9 @@ import { machineNode, program } from './support/program.ts'
 import { type Sshd, sshProcesses, startSshd } from './support/sshd.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
+
+// They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** The host of the hub and its containers, as LXC gives out addresses; ovh5, which reaches that host; a laptop, which reaches ovh5. */
 const at = {
