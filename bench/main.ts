@@ -18,8 +18,8 @@ import { memory } from './rows/memory.ts'
 import { readAndAck } from './rows/read-ack.ts'
 import { sends } from './rows/sends.ts'
 import { slowFsync } from './rows/slow-fsync.ts'
-import { stored } from './rows/stored.ts'
 import { throughSsh } from './rows/ssh.ts'
+import { stored } from './rows/stored.ts'
 import { table } from './table.ts'
 
 /** Every measurement by the name that `--only` takes, in the order of the table. */
