@@ -5,7 +5,7 @@ import { liveSessions, type Rung } from '../notice/live-sessions.ts'
 import { api } from '../protocol/api.ts'
 import type { Receipt } from '../protocol/messages.ts'
 import { count } from '../text/spans.ts'
-import type { Check } from './diagnose.ts'
+import type { Check } from './check.ts'
 
 /** How long sessions have to read the test, in ms: three rungs of 30 s, and some time to think. */
 const patienceMs = 120_000
