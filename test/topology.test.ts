@@ -64,7 +64,7 @@ test('a laptop that reaches only the sshd of ovh5, and a container at the bridge
   expect(read.text).toMatch(/> from the laptop, by command\n(.*\n)*> from the laptop, by tool\n/)
   await chasSession.call('send', { to: 'laptopclaude', message: 'to the laptop' })
   expect((await laptopSession.call('inbox', { ack: true })).text).toContain('> to the laptop')
-  expect((await onLaptop.run('machines')).stdout).toMatch(/^chasclaude +machine +online)
+  expect((await onLaptop.run('machines')).stdout).toMatch(/^chasclaude +machine +online/m)
   // Its address is ovh5's loopback, which proves nothing: who it is, its token says.
   expect((await laptopSession.call('machines')).text).toContain('You are laptopclaude')
   expect(sshProcesses(join(onLaptop.home, 'run'))).toHaveLength(1)

@@ -35,9 +35,9 @@ import {
 } from './messages.ts'
 import { ImportAnswer, Organization } from './organization.ts'
 import { Settings, SettingsChange } from './settings.ts'
+import { SshHost } from './ssh-host.ts'
 import { StatusAnswer } from './status.ts'
 import { TelegramCheckAnswer, TelegramConfirm, TelegramConfirmed, TelegramStatus } from './telegram.ts'
-import { SshHost } from './ssh-host.ts'
 import type { Role } from './token.ts'
 
 /** Who may call a route: a list of roles, or everyone, without a token. */
