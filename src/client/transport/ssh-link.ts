@@ -21,7 +21,7 @@ export interface OpenOptions {
 
 /**
  * Opens the one connection of this machine unless it is open. Answers why it could not. Of all processes that ask at once one
- * starts ssh; the others wait, and take its result. Nobody owns what was started: see docs/decisions/0013.
+ * starts ssh; the others wait, and take its result. Nobody owns what was started: see docs/decisions/0014.
  */
 export async function openLink(files: SshFiles, { maxAgeMs, signal }: OpenOptions): Promise<SshFailure | undefined> {
   const since = Date.now() - maxAgeMs
