@@ -102,6 +102,7 @@ function inInbox(model: Model, { command, sentAt, intent, deliveries }: ModelMes
     ...(replyTo && { replyTo }),
     ...(expiresInS && { expiresAt: timestamp(sentAt + expiresInS * 1000) }),
     ...(handling === 'hold' && { held: true }),
+    ...(handling === 'mute' && { muted: true }),
     ...(fetchedBy && { fetchedBy: { session: fetchedBy.session, at: timestamp(fetchedBy.at) } }),
   }
 }
