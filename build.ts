@@ -1,5 +1,5 @@
 // Builds what runs from dist/: the machine's side, one file for any Node from 20 on, and beside it, for a host of a hub,
-// the hub, its `POST /mcp`, the demo and the installer of the service, each loaded only when asked for.
+// the hub, the demo and the installer of the service, each loaded only when asked for.
 import { chmodSync, rmSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
@@ -7,7 +7,6 @@ import { build, type Plugin } from 'esbuild'
 const outdir = resolve(import.meta.dirname, 'dist')
 const apart = {
   'hub/serve.ts': 'hub.mjs',
-  'mcp/http.ts': 'mcp-http.mjs',
   'demo/demo.ts': 'demo.mjs',
   'service/service.ts': 'service.mjs',
 } as const
@@ -16,7 +15,7 @@ const apart = {
 const separateBundles: Plugin = {
   name: 'separate-bundles',
   setup(context) {
-    context.onResolve({ filter: /(hub\/serve|mcp\/http|demo\/demo|service\/service)\.ts$/ }, ({ path, kind }) => {
+    context.onResolve({ filter: /(hub\/serve|demo\/demo|service\/service)\.ts$/ }, ({ path, kind }) => {
       const bundle = Object.entries(apart).find(([source]) => path.endsWith(source))?.[1]
       return kind === 'entry-point' || !bundle ? undefined : { path: `./${bundle}`, external: true }
     })
@@ -65,15 +64,18 @@ await Promise.all([
     target: 'node20',
     banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
   }),
+  // What the hub loads only when it is asked for (`POST /mcp`, Telegram) comes apart by itself, and shares the rest with it.
   build({
     ...common,
-    entryPoints: ['src/hub/serve.ts'],
-    outfile: `${outdir}/hub.mjs`,
+    entryPoints: { hub: 'src/hub/serve.ts' },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    splitting: true,
+    chunkNames: 'hub-[name]-[hash]',
     target: 'node24',
     // Names stay, for stack traces; a smaller source is 4 MB less in memory.
     minifyIdentifiers: false,
   }),
-  build({ ...common, entryPoints: ['src/mcp/http.ts'], outfile: `${outdir}/mcp-http.mjs`, target: 'node24' }),
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
   build({ ...common, entryPoints: ['src/service/service.ts'], outfile: `${outdir}/service.mjs`, target: 'node20' }),
 ])

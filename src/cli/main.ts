@@ -1,5 +1,3 @@
-import { Command } from 'commander'
-import { version } from '../protocol/version.ts'
 import { aliasCommand } from './alias.ts'
 import { allowCommand } from './allow.ts'
 import { auditCommand } from './audit.ts'
@@ -21,9 +19,9 @@ import { leaveCommand } from './leave.ts'
 import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
 import { membersCommand } from './members.ts'
-import { fail } from './output.ts'
 import { ownerCommand } from './owner.ts'
 import { policyCommand } from './policy.ts'
+import { newProgram, run } from './program.ts'
 import { renameCommand } from './rename.ts'
 import { restoreCommand } from './restore.ts'
 import { revokeCommand } from './revoke.ts'
@@ -37,12 +35,7 @@ import { updateCommand } from './update.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
 
-const program = new Command('claude-net')
-  .description('Durable inboxes between Claude Code machines and people, on your own hub.')
-  .version(version, '-V, --version')
-  .exitOverride()
-  .showHelpAfterError('Run the command with --help to see how it is used.')
-  .configureHelp({ sortSubcommands: false })
+const program = newProgram()
 
 program.commandsGroup('Messages:')
 for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
@@ -94,18 +87,5 @@ program.addCommand(copyStoreCommand(), { hidden: true })
 program.commandsGroup('Other:')
 program.addCommand(installRelayCommand())
 program.addCommand(versionCommand())
-// Commander does not hand these down to commands that were made elsewhere.
-for (const command of program.commands) command.exitOverride().showHelpAfterError('Add --help to see how it is used.')
 
-// Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', () => {
-    if (process.argv[2] !== 'mcp') process.exit()
-  })
-}
-
-try {
-  await program.parseAsync()
-} catch (error) {
-  process.exitCode = fail(error, process.argv.includes('--json'))
-}
+await run(program)

@@ -1,6 +1,14 @@
 import { runHook } from '../notice/hook.ts'
 
-// Claude Code runs a hook at every step of every session: it must not wait for the rest of the program to be loaded.
+// Claude Code runs a hook at every step of every session: it must not wait for the rest of the program to be loaded. Sessions wait
+// for their MCP server, and a hub runs for months: neither needs the other commands in its memory.
 const [command, ...args] = process.argv.slice(2)
 if (command === 'hook' && !args.includes('--help') && !args.includes('-h')) await runHook(args)
+else if (command === 'mcp') await runAlone((await import('./mcp.ts')).mcpCommand())
+else if (command === 'hub') await runAlone((await import('./hub.ts')).hubCommand())
 else await import('./main.ts')
+
+async function runAlone(only: import('commander').Command): Promise<void> {
+  const { newProgram, run } = await import('./program.ts')
+  await run(newProgram().addCommand(only))
+}

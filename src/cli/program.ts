@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { version } from '../protocol/version.ts'
+import { fail } from './output.ts'
+
+/** The program, with no commands yet. */
+export function newProgram(): Command {
+  return new Command('claude-net')
+    .description('Durable inboxes between Claude Code machines and people, on your own hub.')
+    .version(version, '-V, --version')
+    .exitOverride()
+    .showHelpAfterError('Run the command with --help to see how it is used.')
+    .configureHelp({ sortSubcommands: false })
+}
+
+/** Carries out what stands on the command line, and leaves its exit status in `process.exitCode`. */
+export async function run(program: Command): Promise<void> {
+  // Commander does not hand these down to commands that were made elsewhere.
+  for (const command of program.commands) command.exitOverride().showHelpAfterError('Add --help to see how it is used.')
+
+  // Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => {
+      if (process.argv[2] !== 'mcp') process.exit()
+    })
+  }
+
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    process.exitCode = fail(error, process.argv.includes('--json'))
+  }
+}
