@@ -12,14 +12,18 @@ export function visible(text: string): string {
 /** As `visible`, in one line and at most `max` characters: for a first line, a name, an address in a sentence. */
 export function visibleLine(text: string, max: number): string {
   const line = visible(text).replace(/[\n\t]+/g, ' ')
-  const chars = [...line]
-  if (chars.length <= max) return line
-  // Cut within a joined emoji, the joiner would join nothing.
-  return `${chars
-    .slice(0, max - 1)
-    .join('')
-    .replace(/\u200d$/, '')}…`
+  if ([...line].length <= max) return line
+  // Cut within what is drawn as one, a joiner or a selector would be left that joins or selects nothing.
+  let [end, left] = [0, max - 1]
+  for (const { segment, index } of graphemes.segment(line)) {
+    left -= [...segment].length
+    if (left < 0) break
+    end = index + segment.length
+  }
+  return `${line.slice(0, end)}…`
 }
+
+const graphemes = new Intl.Segmenter()
 
 /** `value` as JSON in one line. What `visible` would show by its number is escaped, so that nothing acts in a terminal. */
 export function visibleJson(value: unknown): string {

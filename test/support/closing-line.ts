@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
-/** Prints why tests skipped themselves, and `N passed, N failed, N skipped` as the very last line, for people and for CI. */
+/** Prints which tests skipped themselves and why, and `N passed, N failed` as the very last line, for people and for CI. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const counts = { passed: 0, failed: unhandled.length, skipped: 0, pending: 0 }
@@ -15,6 +15,6 @@ export default class ClosingLine implements Reporter {
       if (module.state() === 'failed' && !tests.some(test => test.result().state === 'failed')) counts.failed++
     }
     const line = `${counts.passed} passed, ${counts.failed + counts.pending} failed`
-    process.once('exit', () => console.log(counts.skipped > 0 ? `${line}, ${counts.skipped} skipped` : line))
+    process.once('exit', () => console.log(counts.skipped > 0 ? `${counts.skipped} skipped\n${line}` : line))
   }
 }
