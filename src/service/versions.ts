@@ -103,7 +103,7 @@ export class Versions {
   }
 
   remove(folder: string): void {
-    rmSync(join(this.dir, folder), { recursive: true })
+    rmSync(join(this.dir, folder), { recursive: true, force: true })
   }
 
   #entries(): string[] {
@@ -111,7 +111,7 @@ export class Versions {
   }
 
   #link(name: string, folder: string): void {
-    const unfinished = join(this.dir, `${name}.new`)
+    const unfinished = join(this.dir, `${name}.${process.pid}.new`)
     rmSync(unfinished, { force: true })
     symlinkSync(folder, unfinished)
     renameSync(unfinished, join(this.dir, name))
