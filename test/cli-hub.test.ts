@@ -186,6 +186,13 @@ describe('hub', () => {
     ['a number out of range', '{"port":70000}', /: port: /],
     ['a field that is none', '{"prot":3500}', /prot/],
     ['a field within a list', '{"hosts":["hub.lan",7]}', /: hosts\.1: /],
+    ['a list', '[]', /It must be a JSON object/],
+    ['nothing', 'null', /It must be a JSON object/],
+    [
+      'one form of two',
+      '{"telegram":{"chatId":-1,"humans":{"chas":{"id":"1"}}}}',
+      /: telegram\.humans\.chas\.id: .*number/,
+    ],
     ['what is not JSON', '{"port":', / cannot be read: .*JSON/],
   ] as const)('names what is wrong in hub.json: %s', async ([, text, why]) => {
     const cwd = tempDir('config')
@@ -209,6 +216,10 @@ describe('hub', () => {
     expect(await start('192.0.2.1', 0, other)).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^claude-net: 192\.0\.2\.1 is no address of this host\.\n.*--host.*\n$/),
+    })
+    expect(await start('999.1.1.1', 0, other)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^claude-net: 999\.1\.1\.1 is no address, nor a name .*\n.*--host.*\n$/),
     })
     expect(await start('127.0.0.1', 0, hub.dataDir)).toMatchObject({
       code: 1,

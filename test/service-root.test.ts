@@ -1,6 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
@@ -152,6 +162,43 @@ test('a foreign unit and foreign directories stop it; --replace moves them aside
   const left = readdirSync(root, { recursive: true }).map(String)
   expect(left.filter(path => /(opt\/claude-net|claude-net\.(service|conf)|bin\/claude-net)$/.test(path))).toEqual([])
   expect(left).toEqual(expect.arrayContaining(['etc/claude-net/hub.json', 'var/lib/claude-net']))
+})
+
+test('two installations at once leave one whole version', async context => {
+  const { port } = await scratchRoot(context)
+  const root = tempDir('twice')
+  const both = await Promise.all([1, 2].map(() => installService(root, '--port', String(port))))
+  // One may find that the other has done its work, in words.
+  for (const { code, stderr } of both) expect(stderr).toMatch(code === 0 ? /^$/ : /^claude-net: Could not .+\n.+\n$/)
+  expect(both.map(({ code }) => code)).toContain(0)
+  const current = join(root, 'opt/claude-net/current')
+  for (const name of readdirSync('dist'))
+    expect(readFileSync(join(current, name))).toEqual(readFileSync(join('dist', name)))
+  expect(execFileSync(join(current, 'node'), ['--version'], { encoding: 'utf8' })).toMatch(/^v\d/)
+})
+
+test("a command that leads nowhere becomes the hub's; one that works stays, and so does a unit of others at the removal", async context => {
+  const { root, port } = await scratchRoot(context)
+  const link = join(root, 'usr/local/bin/claude-net')
+  const leadTo = (target: string) => {
+    rmSync(link)
+    symlinkSync(target, link)
+  }
+  leadTo('/root/.claude-net/bin/claude-net')
+  expect(await installService(root, '--port', String(port))).toMatchObject({ code: 0, stderr: '' })
+  expect(readlinkSync(link)).toBe('/opt/claude-net/bin/claude-net')
+
+  leadTo('/root/.claude-net/bin/claude-net')
+  mkdirSync(join(root, 'root/.claude-net/bin'), { recursive: true })
+  writeFileSync(join(root, 'root/.claude-net/bin/claude-net'), '')
+  expect(await installService(root, '--port', String(port))).toMatchObject({ code: 0, stderr: '' })
+  expect(readlinkSync(link)).toBe('/root/.claude-net/bin/claude-net')
+
+  const unit = join(root, 'etc/systemd/system/claude-net.service')
+  writeFileSync(unit, '[Service]\n')
+  expect(await run(['uninstall-service', '--root', root], { node: hubNode })).toMatchObject({ code: 0, stderr: '' })
+  expect(readFileSync(unit, 'utf8')).toBe('[Service]\n')
+  expect(readlinkSync(link)).toBe('/root/.claude-net/bin/claude-net')
 })
 
 test('the unit passes systemd-analyze, at an exposure of 1.5 or less', async context => {

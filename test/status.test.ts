@@ -31,6 +31,7 @@ test('status shows the hub, the store, who is online and behind, and what waits 
   const { code, stdout, stderr } = await status()
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout.split('\n').length).toBeLessThan(24)
+  expect(stdout).toMatch(/^Telegram +none$/m)
   expect(stdout).toMatch(/^Machines +13, 1 online$/m)
   expect(stdout).toMatch(/^People +1, 0 online$/m)
   expect(stdout).toMatch(/^Behind +alpha \(claude-net\/0\.0\.9\): run claude-net update there$/m)

@@ -29,6 +29,9 @@ test('a user name is pinned once, with the admin’s word for the very user who 
     new RegExp(`^chas +@ChasWatkins +Chas \\(@ChasWatkins\\), user ${chas.id}: confirm chas\\? +group +0$`, 'm'),
   )
   expect(listed).toMatch(/^sean +@kristofer_sean +nobody yet +group +0$/m)
+  expect((await run(['status', '--data', hub.dataDir])).stdout).toMatch(
+    /^Telegram +@chasombot answered just now, nothing on the way; not confirmed: chas, sean$/m,
+  )
   // Without a terminal and a yes nothing is confirmed, and nobody but who was seen.
   expect(await cli('confirm', 'chas')).toMatchObject({
     code: 1,

@@ -14,7 +14,7 @@ export function renameCommand(): Command {
       print(options, answer, () =>
         [
           `${name} is now ${answer.name}. The old name means nobody; to keep it: claude-net alias ${name} ${answer.name}`,
-          `On that machine, set "machine": "${answer.name}" in ~/.claude-net/config.json.`,
+          `Its own name for itself: on a machine "machine" in ~/.claude-net/config.json, of a person on Telegram the one in hub.json. Set it to ${answer.name}.`,
         ].join('\n'),
       )
     }),

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -27,9 +28,20 @@ export function restoreCommand(): Command {
           'claude-net restore FILE --data DIR, or claude-net restore FILE --drill',
         )
       }
-      const { drill, restore } = await loadHub()
+      const { drill, restore, diskInWords } = await loadHub()
+      /** What a full disk says, in a sentence. */
+      const on = <T>(dir: string, act: () => T): T => {
+        try {
+          return act()
+        } catch (error) {
+          const trouble = diskInWords(error, dir)
+          // `unavailable` ends with 75, and trying again later is no help here.
+          const isDisk = trouble instanceof ClaudeNetError && trouble.code === 'unavailable'
+          throw isDisk ? new ClaudeNetError('internal', trouble.message, trouble.hint) : trouble
+        }
+      }
       if (options.data === undefined) {
-        const backup = drill(file)
+        const backup = on(tmpdir(), () => drill(file))
         print(
           options,
           backup,
@@ -37,7 +49,8 @@ export function restoreCommand(): Command {
         )
         return
       }
-      const restored = restore(file, resolve(options.data))
+      const dir = resolve(options.data)
+      const restored = on(dir, () => restore(file, dir))
       print(options, restored, () => told(restored))
     })
 }

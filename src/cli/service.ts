@@ -88,8 +88,20 @@ async function carryOut(steps: Plan['steps'], { dryRun, json }: ServiceOptions):
   for (const { what, text, run } of steps) {
     if (!json) process.stdout.write(`${dryRun ? 'would ' : ''}${what}\n`)
     if (dryRun && text !== undefined && !json) process.stdout.write(`${text.replace(/^/gm, '    ').trimEnd()}\n`)
-    if (!dryRun) await run()
+    if (dryRun) continue
+    try {
+      await run()
+    } catch (error) {
+      throw inWords(error, what)
+    }
   }
+}
+
+/** What the system refused, a full disk say, in words; any other error as it is. */
+function inWords(error: unknown, what: string): unknown {
+  const { syscall, message } = error as NodeJS.ErrnoException
+  if (syscall === undefined) return error
+  return new ClaudeNetError('internal', `Could not ${what}: ${message}.`, 'Mend that, then run it again: it goes on.')
 }
 
 /** The commands that bring back what was moved aside. */

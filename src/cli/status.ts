@@ -4,11 +4,12 @@ import type { StatusAnswer } from '../protocol/status.ts'
 import { bytesInWords } from '../text/bytes.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { ago, count } from '../text/spans.ts'
+import { visibleLine } from '../text/visible.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
 
 export function statusCommand(): Command {
-  const command = new Command('status').description('how the hub is: store, backup, machines, and what waits')
+  const command = new Command('status').description('how the hub is: store, backup, Telegram, machines, and what waits')
   return withAdminOptions(command).action((options: AdminOptions) =>
     asAdmin(options, async (client, url) => {
       const status = await client.call(api.status)
@@ -31,12 +32,24 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
       `${bytesInWords(store.bytes)}, schema ${store.schema}, entry ${store.seq}; ${bytesInWords(store.freeBytes)} free`,
     ],
     ['Backup', lastBackup ? `${since(lastBackup.at)}, ${bytesInWords(lastBackup.bytes)}` : 'none yet'],
+    ['Telegram', telegramInWords(status.telegram, now)],
     ['Machines', `${members.machines}, ${members.onlineMachines} online`],
     ['People', `${members.humans}, ${members.onlineHumans} online`],
     ['Behind', behindInWords(behind)],
     ['Unread', oldestUnreadAt ? `${count(unread, 'message')}, the oldest sent ${since(oldestUnreadAt)}` : 'nothing'],
   ]
   return [table(facts as [string, string][]), ...inboxesInWords(status, now)].join('\n')
+}
+
+function telegramInWords(telegram: StatusAnswer['telegram'], now: number): string {
+  if (!telegram) return 'none'
+  const { bot, lastPollAt, trouble, waiting, unconfirmed } = telegram
+  const answered = lastPollAt === null ? 'has not answered yet' : `answered ${ago(Date.parse(lastPollAt), now)}`
+  return [
+    `${bot === null ? 'the bot' : `@${bot}`} ${answered}, ${waiting === 0 ? 'nothing' : count(waiting, 'message')} on the way`,
+    ...(unconfirmed.length > 0 ? [`not confirmed: ${unconfirmed.join(', ')}`] : []),
+    ...(trouble === null ? [] : [`TROUBLE: ${visibleLine(trouble, 300)}`]),
+  ].join('; ')
 }
 
 function behindInWords(behind: StatusAnswer['behind']): string {

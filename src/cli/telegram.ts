@@ -92,7 +92,7 @@ function inWords(
   now: number,
 ): string {
   if (!configured) return 'This hub has no Telegram. docs/telegram.md says how to set it up.'
-  const asked = lastPollAt === null ? 'not yet' : ago(Date.parse(lastPollAt), now)
+  const asked = lastPollAt === null ? 'has not answered yet' : `answered ${ago(Date.parse(lastPollAt), now)}`
   const rows = people.map(({ name, username, userId, by, candidate, isPrivate, waiting }) => {
     const seen = candidate
       ? `${visibleLine(candidate.name, 60)}, user ${candidate.userId}: confirm ${name}?`
@@ -106,7 +106,7 @@ function inWords(
     ]
   })
   return [
-    `Bot ${bot === null ? 'not known yet' : `@${bot}`}, group ${chatId}; Telegram answered ${asked}.`,
+    `Bot ${bot === null ? 'not known yet' : `@${bot}`}, group ${chatId}; Telegram ${asked}.`,
     ...(trouble === null ? [] : [`Trouble: ${visibleLine(trouble, 1000)}`]),
     '',
     table([['NAME', 'USERNAME', 'IS', 'MAIL TO', 'WAITING'], ...rows]),

@@ -40,7 +40,7 @@ export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
     const telegramTokenFile = telegram && tokenFileOf(telegram, path)
     return { ...result.data, data: resolve(result.data.data), telegramTokenFile }
   }
-  const issue = result.error.issues[0]!
+  const issue = innermost(result.error.issues[0]!)
   throw new ClaudeNetError(
     'invalid',
     `${path ?? 'The configuration'}: ${issue.path.join('.') || 'top level'}: ${issue.message}`,
@@ -54,14 +54,23 @@ export function backupSettings({ backup, data }: HubConfig): BackupSettings {
   return { ...rest, dir: resolve(data, dir) }
 }
 
+/** Where a field may have several forms: what is wrong with the form that came closest. */
+function innermost(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string } {
+  if (issue.code !== 'invalid_union') return issue
+  const [inner] = issue.errors.map(issues => issues[0]!).sort((a, b) => b.path.length - a.path.length)
+  if (!inner) return issue
+  const { path, message } = innermost(inner)
+  return { path: [...issue.path, ...path], message }
+}
+
 function readJson(path: string): object {
+  const object = 'It must be a JSON object.'
+  let read: unknown
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as object
+    read = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    throw new ClaudeNetError(
-      'invalid',
-      `${path} cannot be read: ${(error as Error).message}`,
-      'It must be a JSON object.',
-    )
+    throw new ClaudeNetError('invalid', `${path} cannot be read: ${(error as Error).message}`, object)
   }
+  if (read instanceof Object && !Array.isArray(read)) return read
+  throw new ClaudeNetError('invalid', `${path} holds something else than settings.`, object)
 }

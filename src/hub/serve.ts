@@ -20,6 +20,7 @@ import { Watch } from './seeing/watch.ts'
 import { Supervisor } from './supervisor.ts'
 
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
+export { inWords as diskInWords } from './damage.ts'
 export { checkBackup } from './keeping/check-backup.ts'
 export { copyStore } from './keeping/copy-store.ts'
 export { drill, restore } from './keeping/restore.ts'
@@ -95,6 +96,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     metrics.backups = backups
     const telegram = await startTelegram(config, { hub, log, audit })
     if (telegram) cleanup.push(() => telegram.close())
+    metrics.telegram = telegram
     const door = {
       hub,
       log,
@@ -156,9 +158,11 @@ export async function runHub(flags: HubFlags): Promise<void> {
 
 /** The ways in which an address is not to be had, in words; anything else as it is. */
 function cannotListen(error: NodeJS.ErrnoException, { host, port }: HubConfig): Error {
+  const anotherHost = 'Choose another with --host; 0.0.0.0 is all of them.'
   const whys: Record<string, [why: string, hint: string]> = {
     EADDRINUSE: [`Port ${port} of ${host} is taken.`, 'Another hub may be running. Choose another port with --port.'],
-    EADDRNOTAVAIL: [`${host} is no address of this host.`, 'Choose another with --host; 0.0.0.0 is all of them.'],
+    EADDRNOTAVAIL: [`${host} is no address of this host.`, anotherHost],
+    ENOTFOUND: [`${host} is no address, nor a name that this host can resolve.`, anotherHost],
     EACCES: [`This user may not listen on port ${port}.`, 'Choose one from 1024 on with --port.'],
   }
   const [why, hint] = whys[error.code ?? ''] ?? []

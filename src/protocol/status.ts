@@ -19,6 +19,19 @@ export const StatusAnswer = z.object({
     freeBytes: z.number().int(),
   }),
   lastBackup: z.object({ at: Timestamp, bytes: z.number().int() }).nullable(),
+  /** The bridge to people on Telegram; null where there is none. `claude-net telegram` says more. */
+  telegram: z
+    .object({
+      bot: z.string().nullable(),
+      lastPollAt: Timestamp.nullable(),
+      /** What is wrong, in a sentence. */
+      trouble: z.string().nullable(),
+      /** Messages that are on their way to people. */
+      waiting: z.number().int(),
+      /** People who are written to and not listened to, until an admin confirms who they are. */
+      unconfirmed: z.array(z.string()),
+    })
+    .nullable(),
   members: z.object({
     machines: z.number().int(),
     onlineMachines: z.number().int(),

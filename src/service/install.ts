@@ -1,5 +1,5 @@
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { type HubConfig, readHubConfig } from '../hub/config.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
@@ -150,18 +150,29 @@ function refuseUnlessMovable(obstacles: Obstacle[], replace: boolean | undefined
   throw new ClaudeNetError('conflict', inTheWay.map(({ what }) => what).join('\n'), `Nothing was changed. ${hint}`)
 }
 
-/** What is there already stays: the command of a machine that has joined, most likely, and the same program. */
+/**
+ * What is there already stays: the command of a machine that has joined, most likely, and the same program. A link that leads
+ * nowhere is replaced: that machine is gone.
+ */
 function linkCommand(root: Root): Step[] {
   const link = root.at(paths.command)
-  if (lstatSync(link, { throwIfNoEntry: false })) return []
+  if (lstatSync(link, { throwIfNoEntry: false }) && !leadsNowhere(root, link)) return []
   const target = `${paths.program}/bin/claude-net`
   return [
     {
       what: `link ${link} to ${target}`,
       run: () => {
         mkdirSync(dirname(link), { recursive: true })
+        rmSync(link, { force: true })
         symlinkSync(target, link)
       },
     },
   ]
+}
+
+/** Targets are those of that system. */
+function leadsNowhere(root: Root, link: string): boolean {
+  if (!lstatSync(link).isSymbolicLink()) return false
+  const target = resolve(dirname(paths.command), readlinkSync(link))
+  return !lstatSync(root.at(target), { throwIfNoEntry: false })
 }

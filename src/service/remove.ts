@@ -1,16 +1,17 @@
-import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { paths, type Root, unitName } from './layout.ts'
 import { programMark } from './obstacles.ts'
 import { command, type Step } from './step.ts'
+import { sysusers, unitMark } from './unit.ts'
 
 /** Plans the end of the service and of its program. The store, the settings and the user stay. */
 export function planRemoval(root: Root): Step[] {
-  const hasUnit = existsSync(root.at(paths.unit))
+  const hasUnit = beginsWith(root.at(paths.unit), unitMark)
   const disable = root.isLive ? ['disable', '--now', unitName] : [`--root=${root.dir}`, 'disable', unitName]
   const ours = [
     ...(hasUnit ? [paths.unit] : []),
-    ...(existsSync(root.at(paths.sysusers)) ? [paths.sysusers] : []),
+    ...(beginsWith(root.at(paths.sysusers), sysusers) ? [paths.sysusers] : []),
     ...(leadsToUs(root.at(paths.command)) ? [paths.command] : []),
     ...(existsSync(root.at(join(paths.program, programMark))) ? [paths.program] : []),
   ]
@@ -21,6 +22,11 @@ export function planRemoval(root: Root): Step[] {
       .map(path => ({ what: `remove ${path}`, run: () => rmSync(path, { recursive: true }) })),
     ...(hasUnit && root.isLive ? [command('systemctl', 'daemon-reload')] : []),
   ]
+}
+
+/** Whether we have written this file: others' of the same name stay. */
+function beginsWith(path: string, text: string): boolean {
+  return existsSync(path) && readFileSync(path, 'utf8').startsWith(text)
 }
 
 function leadsToUs(link: string): boolean {

@@ -74,25 +74,17 @@ export class Versions {
 
   /** Puts a version beside the others: whole and on disk under its name, or not there at all. */
   put(folder: string, files: Files): void {
-    const unfinished = join(this.dir, `${folder}.new`)
-    for (const path of [unfinished, join(this.dir, folder)]) rmSync(path, { recursive: true, force: true })
-    for (const [name, { source, mode }] of files) {
-      const path = join(unfinished, name)
-      mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-      copyFileSync(source, path, constants.COPYFILE_FICLONE)
-      chmodSync(path, mode)
-      sync(path)
+    // Of this process alone, should another install the same.
+    const unfinished = join(this.dir, `${folder}.${process.pid}.new`)
+    rmSync(unfinished, { recursive: true, force: true })
+    try {
+      copy(files, unfinished)
+    } catch (error) {
+      // On a full disk every byte counts.
+      rmSync(unfinished, { recursive: true, force: true })
+      throw error
     }
-    for (const path of [
-      unfinished,
-      ...readdirSync(unfinished, { recursive: true }).map(name => join(unfinished, String(name))),
-    ]) {
-      if (process.getuid?.() === 0) lchownSync(path, 0, 0)
-      if (lstatSync(path).isDirectory()) {
-        chmodSync(path, 0o755)
-        syncDirectory(path)
-      }
-    }
+    rmSync(join(this.dir, folder), { recursive: true, force: true })
     renameSync(unfinished, join(this.dir, folder))
     syncDirectory(this.dir)
   }
@@ -105,11 +97,13 @@ export class Versions {
 
   /** The folders of all other versions, and what a cut installation left. */
   others(kept: readonly (string | undefined)[]): string[] {
-    return this.#entries().filter(name => folderPattern.test(name.replace(/\.new$/, '')) && !kept.includes(name))
+    return this.#entries().filter(
+      name => folderPattern.test(name.replace(/(\.\d+)?\.new$/, '')) && !kept.includes(name),
+    )
   }
 
   remove(folder: string): void {
-    rmSync(join(this.dir, folder), { recursive: true })
+    rmSync(join(this.dir, folder), { recursive: true, force: true })
   }
 
   #entries(): string[] {
@@ -117,11 +111,29 @@ export class Versions {
   }
 
   #link(name: string, folder: string): void {
-    const unfinished = join(this.dir, `${name}.new`)
+    const unfinished = join(this.dir, `${name}.${process.pid}.new`)
     rmSync(unfinished, { force: true })
     symlinkSync(folder, unfinished)
     renameSync(unfinished, join(this.dir, name))
     syncDirectory(this.dir)
+  }
+}
+
+/** Makes `dir`, root's where root does it, with these files in it, all of it on disk. */
+function copy(files: Files, dir: string): void {
+  for (const [name, { source, mode }] of files) {
+    const path = join(dir, name)
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+    copyFileSync(source, path, constants.COPYFILE_FICLONE)
+    chmodSync(path, mode)
+    sync(path)
+  }
+  for (const path of [dir, ...readdirSync(dir, { recursive: true }).map(name => join(dir, String(name)))]) {
+    if (process.getuid?.() === 0) lchownSync(path, 0, 0)
+    if (lstatSync(path).isDirectory()) {
+      chmodSync(path, 0o755)
+      syncDirectory(path)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import { onTestFinished, type TestContext } from 'vitest'
 import { findTool } from './newcomer.ts'
 
@@ -13,6 +14,7 @@ export function namespaces<Name extends string>(context: TestContext, cables: Ca
   const ip = findTool('ip')
   if (!ip) context.skip('network namespaces need ip of iproute2, which is not installed here')
   const run = (...args: string[]) => execFileSync(ip!, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  removeAbandoned(run)
   const names = new Set(cables.flatMap(([one, , other]) => [one, other]))
   const full = (name: Name) => `claude-net-${name}-${process.pid}`
   for (const name of names) {
@@ -38,4 +40,13 @@ export function namespaces<Name extends string>(context: TestContext, cables: Ca
     Name,
     string[]
   >
+}
+
+/** Those of test runs that were killed. */
+function removeAbandoned(run: (...args: string[]) => unknown): void {
+  const all = existsSync('/run/netns') ? readdirSync('/run/netns') : []
+  for (const name of all) {
+    const [, pid] = /^claude-net-.+-(\d+)$/.exec(name) ?? []
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) run('netns', 'delete', name)
+  }
 }

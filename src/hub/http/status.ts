@@ -2,11 +2,13 @@ import { statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isBehind } from '../../protocol/client-version.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { TelegramStatus } from '../../protocol/telegram.ts'
 import { version } from '../../protocol/version.ts'
 import { databaseFile, type Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
 import { allUnread, type UnreadOf } from '../state/query-unread.ts'
 import { timestamp } from '../state/timestamp.ts'
+import type { TelegramDesk } from '../telegram-desk.ts'
 import type { Handlers } from './handler.ts'
 import type { WriteProbe } from './health.ts'
 
@@ -17,10 +19,11 @@ interface StatusSources {
   dataDir: string
   backups: Backups
   probe: WriteProbe
+  telegram?: TelegramDesk
 }
 
 /** `GET /v1/admin/status`. */
-export function status({ dataDir, backups, probe }: StatusSources): Handlers['status'] {
+export function status({ dataDir, backups, probe, telegram }: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
     const notReady = await probe(hub).then(
       () => null,
@@ -36,6 +39,7 @@ export function status({ dataDir, backups, probe }: StatusSources): Handlers['st
       notReady,
       store: storeOf(hub, dataDir),
       lastBackup: backup ? { at: timestamp(backup.time), bytes: backup.bytes } : null,
+      telegram: telegram ? telegramOf(telegram.status()) : null,
       members: membersOf(hub, all),
       behind: behindOf(hub, all),
       unread: waiting.reduce((sum, { unread }) => sum + unread, 0),
@@ -59,6 +63,16 @@ function storeOf({ state }: Hub, dataDir: string) {
   )
   const { bavail, bsize } = statfsSync(dataDir)
   return { ...state.position, schema, bytes, freeBytes: bavail * bsize }
+}
+
+function telegramOf({ bot, lastPollAt, trouble, people }: TelegramStatus) {
+  return {
+    bot,
+    lastPollAt,
+    trouble,
+    waiting: people.reduce((sum, { waiting }) => sum + waiting, 0),
+    unconfirmed: people.filter(({ by }) => by === 'nobody').map(({ name }) => name),
+  }
 }
 
 function membersOf({ presence }: Hub, all: readonly UnreadOf[]) {

@@ -60,6 +60,7 @@ export function fingerprintAs(file: string, shape: Shape): string {
 export function expectOneFile(file: string): void {
   if (!existsSync(file))
     throw new ClaudeNetError('not_found', `There is no file ${file}.`, 'Name a backup: DIR/backups has them.')
+  if (!statSync(file).isFile()) throw wrong(file, 'it is no file')
   if (existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0)
     throw wrong(file, `${file}-wal is beside it: it is the store of a hub, or a raw copy of one`)
 }

@@ -28,6 +28,8 @@ export class Metrics {
   #loopBrakes = 0
   /** Where the newest backup is asked for: when it was made, in ms since 1970, and how large it is. */
   backups: { readonly newest: { time: number; bytes: number } | undefined } | undefined
+  /** Where the bridge to Telegram is asked how it fares; undefined without one. */
+  telegram: { status(): { trouble: string | null } } | undefined
   readonly #commitSeconds: Histogram
   readonly #commitEntries: Histogram
 
@@ -108,6 +110,10 @@ export class Metrics {
     this.#counters(now, auditUnwritten)
     membersNow(now, hub)
     this.#backupsNow(now)
+    if (this.telegram) {
+      const trouble = gauge(now, 'claude_net_telegram_trouble', 'Whether people cannot be reached or heard: 1, or 0.')
+      trouble.set(this.telegram.status().trouble === null ? 0 : 1)
+    }
     this.#processNow(now)
     return (await Promise.all([this.#registry.metrics(), now.metrics()])).join('\n')
   }

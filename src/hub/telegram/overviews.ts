@@ -70,8 +70,13 @@ export function oneMessage({ hub }: Desk, { person, isPrivate }: Said, seq: numb
   const found =
     id === undefined ? undefined : readers.map(reader => messageFor(db, reader, id)).find(each => each !== undefined)
   if (!found) return html`You have no message #${seq} here.`
-  const { from, to, sentAt, body } = found.message
-  return html`<b>${from}</b> → ${visibleLine(to.join(', '), 200)} <code>#${seq}</code> · ${ago(Date.parse(sentAt), Date.now())}\n${quoted(beginningOf(safeText(body), maxWhole))}`
+  const { from, to, sentAt, body, textDeletedAt } = found.message
+  const text = textDeletedAt ? html`<i>Its text was deleted: it was read long ago.</i>` : wholeOf(body)
+  return html`<b>${from}</b> → ${visibleLine(to.join(', '), 200)} <code>#${seq}</code> · ${ago(Date.parse(sentAt), Date.now())}\n${text}`
+}
+
+function wholeOf(body: string): Html {
+  return quoted(beginningOf(safeText(body), maxWhole))
 }
 
 export function status({ hub, people, status: bridge }: Desk): Html {
