@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
@@ -55,6 +55,8 @@ describe('a busy session', () => {
       expect(await claude.hook(event)).toBe('')
       await claude.hook('UserPromptSubmit')
       await send('The build is red.\nSecond line.', { intent: 'urgent' })
+      // A Stop before the news would end the turn, and the session be woken instead.
+      await until('the news', () => newsOf(claude).length > 0)
       expect(await claude.told(event)).toMatch(
         /^Claude Net: 1 unread message\.\n- chasclaude \(machine\), urgent, just now: > The build is red\.\n.*not from your user.*claude_net_inbox/,
       )
@@ -208,6 +210,15 @@ describe('an idle session', () => {
     await send('unread')
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.wakes.map(mailIn)).toEqual([['unread']])
+  })
+
+  test('whose inbox socket refuses hears of the mail at the next prompt, once', async () => {
+    const { send, claude } = await idleSession()
+    rmSync(claude.socket)
+    await send('hello')
+    await until('the wake', () => turnsOf(claude).some(({ until }) => until <= Date.now()))
+    expect(mailIn(await claude.told('UserPromptSubmit'))).toEqual(['hello'])
+    for (const event of ['PostToolUse', 'UserPromptSubmit', 'Stop']) expect(await claude.hook(event)).toBe('')
   })
 
   test('that bypasses permissions is woken by the hook that waits, not through the socket, where it would hold the mail', async () => {
@@ -391,6 +402,50 @@ test('a hostile text stays one escaped line in a notice and in a wake', async ()
 })
 
 describe('who has asked', () => {
+  test('wakes by the answer, an inform, also where another session was active last; an answer to that wakes nobody', async () => {
+    const asker = await idleSession()
+    const answerer = await idleSession()
+    const asked = await asker.mcp.call('send', { to: answerer.sean.name, message: 'Is the build red?' })
+    const id = /Message (\S+)\./.exec(asked.text)![1]!
+    const later = await startClaude(asker.sean)
+    const laterMcp = await later.mcp()
+    await until('both', async () => /2 sessions/.test((await laterMcp.call('machines')).text))
+    await later.hook('UserPromptSubmit')
+    await later.hook('Stop')
+
+    await until('the question', () => answerer.claude.wakes.length > 0)
+    await answerer.mcp.call('inbox')
+    await answerer.mcp.call('send', { to: asker.sean.name, message: 'No, green.', reply_to: id })
+    await until('the answer', () => asker.claude.wakes.length > 0)
+    expect(asker.claude.wakes[0]).toMatch(/\(machine\), inform, an answer, just now: > No, green\.$/m)
+    const answer = /Message (\S+)/.exec((await asker.mcp.call('inbox')).text)![1]!
+
+    await asker.mcp.call('send', { to: answerer.sean.name, message: 'Thank you.', reply_to: answer })
+    await until('the thanks', () => newsOf(answerer.claude).length > 0)
+    await answerer.send('Another question')
+    await until('the next wake', () => answerer.claude.wakes.length > 1)
+    expect(answerer.claude.wakes.map(mailIn)).toEqual([['Is the build red?'], ['Another question']])
+    expect([asker.claude.wakes.length, later.wakes]).toEqual([1, []])
+  })
+
+  test('and only it: who has told a crowd something is not woken by what they say to that', async () => {
+    const { send, claude, mcp, sean } = await idleSession()
+    await hub.client(hub.adminToken).call(api.putGroup, {
+      params: { name: `${sean.name}-ops` },
+      body: { members: ['chasclaude', sean.name] },
+    })
+    const ids = []
+    for (const to of ['all', `${sean.name}-ops`]) {
+      const told = await mcp.call('send', { to, message: 'Staging is down.' })
+      ids.push(/Message (\S+)\./.exec(told.text)![1]!)
+    }
+    for (const replyTo of ids) await send('I see', { replyTo, intent: 'inform' })
+    await until('the news', () => newsOf(claude).length === 2)
+    await send('A question')
+    await until('the wake', () => claude.wakes.length > 0)
+    expect(claude.wakes.map(mailIn)).toEqual([['A question']])
+  })
+
   test('is told of the ack, quietly and once; the request is open until it is answered', async () => {
     const { send, sean, claude, mcp } = await idleSession()
     const asked = await mcp.call('send', { to: 'chasclaude', message: 'Is the build\nred?' })
@@ -440,6 +495,16 @@ describe('who has asked', () => {
 function newsOf(claude: ClaudeSession): string[] {
   const dir = fileOf(claude, 'news')
   return existsSync(dir) ? readdirSync(dir).filter(name => name.endsWith('.json')) : []
+}
+
+/** Whose turn the unread mail of a machine is, and until when. */
+function turnsOf({ machine }: ClaudeSession): { session: string; until: number }[] {
+  const dir = join(machine.home, 'run', 'turns')
+  if (!existsSync(dir)) return []
+  const files = readdirSync(dir).filter(name => /\.\d+$/.test(name))
+  // An empty one is being written.
+  const texts = files.map(name => readFileSync(join(dir, name), 'utf8')).filter(text => text !== '')
+  return texts.map(text => JSON.parse(text))
 }
 
 function fileOf({ machine, socket }: ClaudeSession, name: string): string {

@@ -90,7 +90,7 @@ export async function serveMcp(home: Home): Promise<void> {
     line: () => ({ ...open(), keepWhole: message => keepWhole(home, message) }),
     readState,
     messageIdOf: call => (typeof call === 'string' ? messageIdFor(`${sessionSeed}/${call}`) : newMessageId()),
-    onAsked: id => keeper.sent(id),
+    onAsked: id => keeper.asked(id),
     takeRemarks,
   })
   const ended = endOfClient(server)

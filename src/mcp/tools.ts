@@ -1,6 +1,6 @@
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
 import * as z from 'zod'
-import type { Refused } from '../client/outbox.ts'
+import type { Refused, Sent } from '../client/outbox.ts'
 import { api } from '../protocol/api.ts'
 import { MessageId } from '../protocol/ids.ts'
 import { Intent } from '../protocol/messages.ts'
@@ -49,7 +49,8 @@ export function registerTools(server: McpServer, context: ToolContext): void {
       _meta: alwaysLoad,
     },
     ({ to, message, reply_to, intent }, { mcpReq }) =>
-      answer(context, async ({ outbox, client }) => {
+      answer(context, async opened => {
+        const { outbox, client } = opened
         const id = messageIdOf(mcpReq._meta?.['claudecode/toolUseId'])
         const names = recipientsIn(to)
         const sent = await outbox.send({
@@ -60,7 +61,7 @@ export function registerTools(server: McpServer, context: ToolContext): void {
           // An answer that wanted an answer would never end.
           intent: intent ?? (reply_to ? 'inform' : undefined),
         })
-        if (intent !== 'inform' && !reply_to) onAsked(id)
+        if (intent ? intent !== 'inform' : !reply_to && (await wantsAnswer(opened, names, sent))) onAsked(id)
         return sentText(sent, client.now())
       }),
   )
@@ -104,6 +105,17 @@ export function registerTools(server: McpServer, context: ToolContext): void {
     },
     () => answer(context, async ({ client }) => machinesText(await client.call(api.listMachines), client.now())),
   )
+}
+
+/**
+ * Whether a message wants an answer that does not say so itself: the hub takes what goes to `all` or a group for an `inform`.
+ * An alias looks like a group from here, so the hub is asked; a hub that does not answer decides nothing.
+ */
+async function wantsAnswer({ client }: Line, names: readonly string[], sent: Sent): Promise<boolean> {
+  if (names.includes('all')) return false
+  if (sent.kept || sent.answer.recipients.every(({ name }) => names.includes(name))) return true
+  const stored = await client.call(api.getMessage, { params: { id: sent.answer.id } }).catch(() => undefined)
+  return stored?.message.intent !== 'inform'
 }
 
 /**

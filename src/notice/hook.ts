@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
-import { forgetTold, type News, takeNews, wantsAnswer } from './news.ts'
+import { forgetTold, mayWake, type News, takeNews } from './news.ts'
 import { noticeText } from './notice-text.ts'
 import { headlessTakesPart, instanceOf, isHeadless, SessionDir, sessionKey } from './session-dir.ts'
 import { type HookInput, noteState } from './session-state.ts'
@@ -41,8 +41,8 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
     case 'PostToolUse':
       return told(dir)
     case 'Stop': {
-      // Told here, a session goes on instead of ending its turn: only for what wants an answer, and only once.
-      const news = input.stop_hook_active ? [] : told(dir, { wanted: wantsAnswer })
+      // Told here, a session goes on instead of ending its turn: only for what may wake it, and only once.
+      const news = input.stop_hook_active ? [] : told(dir, { wanted: mayWake })
       noteState(dir, input, instance, { goesOn: news.length > 0 })
       return news
     }

@@ -5,10 +5,11 @@ import type { HubClient } from '../client/hub-client.ts'
 import { api } from '../protocol/api.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 import { version } from '../protocol/version.ts'
+import { hasAsked, noteAsked } from './asked.ts'
 import { inboxSocket, writeToInbox } from './inbox-socket.ts'
 import { Ladder, rungMs, type WakeStep } from './ladder.ts'
 import { liveSessions, type Rung, type SessionFile } from './live-sessions.ts'
-import { dropNews, type Fate, keepOnly, type Mail, markKnown, putNews, takeNews } from './news.ts'
+import { dropNews, type Fate, keepOnly, type Mail, markKnown, putBack, putNews, takeNews } from './news.ts'
 import { wakeText } from './notice-text.ts'
 import { headlessTakesPart, instanceOf, isAlive, isHeadless, SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
@@ -63,8 +64,8 @@ export class Keeper {
   #unreadCount = 0
   /** What this session was given, and is unread perhaps. */
   readonly #fetched = new Set<string>()
-  /** Messages that this session has sent and that want an answer. */
-  readonly #sent = new Set<string>()
+  /** What a wake has told, and no hook. */
+  readonly #toldByWake = new Set<string>()
   readonly #fates: Fate[] = []
   #isKeeping = false
   #syncing: Promise<void> | undefined
@@ -115,9 +116,14 @@ export class Keeper {
     }
   }
 
-  /** This session has sent a message that wants an answer: it is told what becomes of it. */
-  sent(id: string): void {
-    this.#sent.add(id)
+  /** This session has sent a message that wants an answer: it is told what becomes of it, and an answer wakes it. */
+  asked(id: string): void {
+    if (this.#isDeaf) return
+    try {
+      noteAsked(this.#dir, id)
+    } catch (error) {
+      this.#options.report(error) // The message is on its way all the same.
+    }
   }
 
   /** The hub counts so many unread. */
@@ -163,7 +169,7 @@ export class Keeper {
     if (before && before.pid !== process.pid && isAlive(before.pid) && before.instance === this.#instance) return false
     // Of a Claude Code that has ended: what it was told, this one was not.
     if (before?.instance !== this.#instance || !this.#instance) {
-      for (const place of ['news', 'told']) rmSync(this.#dir.file(place), { recursive: true, force: true })
+      for (const place of ['news', 'told', 'asked']) rmSync(this.#dir.file(place), { recursive: true, force: true })
     }
     this.#dir.make()
     for (const dir of sessionDirs(this.#options.home)) if (isAbandoned(dir)) dir.remove()
@@ -196,7 +202,7 @@ export class Keeper {
       try {
         for await (const { event, data } of followEvents(this.#options.client(), { signal, onOpen })) {
           if (event === 'inbox') this.#syncSoon()
-          if (event === 'receipt' && this.#sent.has(data.id) && data.status !== 'fetched') {
+          if (event === 'receipt' && hasAsked(this.#dir, data.id) && data.status !== 'fetched') {
             const { id, seq, recipient, status } = data
             this.#fates.push({ kind: 'fate', id: `${id}-${recipient}`, message: id, seq, recipient, status })
             this.#syncSoon()
@@ -245,8 +251,11 @@ export class Keeper {
     const ours = messages.filter(({ held, muted }) => !held && !muted)
     const taken = ours.filter(({ fetchedBy }) => fetchedBy && others.has(fetchedBy.session)).map(({ id }) => id)
     for (const { id, fetchedBy } of ours) if (fetchedBy?.session === this.#options.session) this.#fetched.add(id)
-    this.#unread = new Map(ours.filter(({ id }) => !taken.includes(id)).map(message => [message.id, toMail(message)]))
+    this.#unread = new Map(
+      ours.filter(({ id }) => !taken.includes(id)).map(message => [message.id, this.#toMail(message)]),
+    )
     for (const id of this.#ladder.ids) if (!this.#unread.has(id)) this.#ladder.settle(id)
+    for (const id of this.#toldByWake) if (!this.#unread.has(id)) this.#toldByWake.delete(id)
     keepOnly(this.#dir, new Set(this.#unread.keys()), 'mail')
     this.#turns.keepOnly(new Set(messages.map(({ id }) => id)))
     this.#tellFates()
@@ -262,7 +271,8 @@ export class Keeper {
   #offer(): void {
     const open = [...this.#unread.keys()].filter(id => !this.#fetched.has(id) && !this.#ladder.has(id))
     const now = Date.now()
-    for (const id of this.#turns.take(open, now, now + rungMs)) {
+    const hasAskedFor = (id: string, dir: SessionDir) => hasAsked(dir, this.#unread.get(id)?.replyTo)
+    for (const id of this.#turns.take(open, now, now + rungMs, hasAskedFor)) {
       const mail = this.#unread.get(id)!
       putNews(this.#dir, mail)
       this.#ladder.offer(mail, performance.now())
@@ -273,6 +283,7 @@ export class Keeper {
   async #climb(): Promise<void> {
     if (this.#ladder.ids.length === 0) return
     if (performance.now() - this.#startedAt < graceMs && this.#hasJustBegun()) return
+    this.#tellAgain(this.#ladder.spent(performance.now(), this.#rungs()))
     if (!this.#ladder.next(performance.now(), this.#rungs())) return
     await this.#sync()
     this.#offer()
@@ -282,7 +293,14 @@ export class Keeper {
     const until = Date.now() + rungMs
     this.#ladder.took(step, performance.now())
     this.#wokenAt = Date.now()
+    if (!isTold) this.#tellAgain(step.mail.map(({ id }) => id))
     for (const { id } of step.mail) this.#turns.extend(id, isTold ? until : Date.now())
+  }
+
+  /** Has the hooks tell what a wake has told in vain, once. */
+  #tellAgain(ids: readonly string[]): void {
+    const inVain = ids.filter(id => !this.#fetched.has(id) && this.#toldByWake.delete(id))
+    if (inVain.length > 0) putBack(this.#dir, new Set(inVain))
   }
 
   #hasJustBegun(): boolean {
@@ -306,9 +324,13 @@ export class Keeper {
   }
 
   async #wake({ rung, mail }: WakeStep): Promise<boolean> {
-    if (rung === 'hooks') return true
     const ids = new Set(mail.map(({ id }) => id))
-    takeNews(this.#dir, { wanted: news => ids.has(news.id) })
+    if (rung === 'hooks') {
+      // The user came before the wake was heard.
+      this.#tellAgain([...ids])
+      return true
+    }
+    for (const { id } of takeNews(this.#dir, { wanted: news => ids.has(news.id) })) this.#toldByWake.add(id)
     const { client, env, pushChannel } = this.#options
     const text = wakeText(mail, client().now())
     if (rung === 'socket') return writeToInbox(inboxSocket(env)!, text)
@@ -317,24 +339,25 @@ export class Keeper {
     return true
   }
 
+  #toMail({ id, seq, from, fromKind, intent, sentAt, replyTo, body }: InboxMessage): Mail {
+    const beginning = body.trimStart().split('\n')[0] ?? ''
+    return {
+      kind: 'mail',
+      id,
+      seq,
+      from,
+      fromKind,
+      intent,
+      sentAt: Date.parse(sentAt),
+      ...(replyTo && { replyTo }),
+      ...(hasAsked(this.#dir, replyTo) && { isAwaited: true }),
+      beginning,
+    }
+  }
+
   #note(change: Partial<SessionFile>): void {
     const file = this.#dir.read<SessionFile>('session.json')
     if (file?.pid === process.pid) this.#dir.write('session.json', { ...file, ...change })
-  }
-}
-
-function toMail({ id, seq, from, fromKind, intent, sentAt, replyTo, body }: InboxMessage): Mail {
-  const beginning = body.trimStart().split('\n')[0] ?? ''
-  return {
-    kind: 'mail',
-    id,
-    seq,
-    from,
-    fromKind,
-    intent,
-    sentAt: Date.parse(sentAt),
-    ...(replyTo && { replyTo }),
-    beginning,
   }
 }
 

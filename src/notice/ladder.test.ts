@@ -26,6 +26,8 @@ test('without a fetch each rung is tried once, 30 s after the one before, then n
   expect(step(ladder, burstMs + rungMs - 1)).toBe(undefined)
   expect(step(ladder, burstMs + rungMs)).toBe('rewake: a')
   expect(step(ladder, burstMs + 2 * rungMs)).toBe('channel: a')
+  expect(ladder.spent(burstMs + 3 * rungMs - 1, idle)).toEqual([])
+  expect(ladder.spent(burstMs + 3 * rungMs, idle)).toEqual(['a'])
   expect(step(ladder, burstMs + 99 * rungMs)).toBe(undefined)
   expect(ladder.settle('a')).toBe('channel')
 })

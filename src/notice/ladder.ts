@@ -1,6 +1,5 @@
 import type { Rung } from './live-sessions.ts'
-import type { Mail } from './news.ts'
-import { wantsAnswer } from './news.ts'
+import { type Mail, mayWake } from './news.ts'
 
 /** How long a session has to fetch what a rung told it of, in ms, before the next rung is tried. */
 export const rungMs = 30_000
@@ -23,7 +22,7 @@ export interface WakeStep {
 }
 
 /**
- * The rungs that one session's mail goes up until it is fetched. Only what wants an answer climbs: `inform` waits for a hook.
+ * The rungs that one session's mail goes up until it is fetched. Only what may wake a session climbs: the rest waits for a hook.
  * A step that was taken for some mail makes all other mail wait too, so that a session is woken once, not once for each.
  */
 export class Ladder {
@@ -56,7 +55,7 @@ export class Ladder {
   next(now: number, rungs: readonly Rung[]): WakeStep | undefined {
     // Until what the last step told of was fetched, or its time is over, nothing else wakes.
     if (this.#lastStep.length > 0 && now - this.#stepAt < rungMs) return undefined
-    const waiting = [...this.#offers.values()].filter(({ mail }) => wantsAnswer(mail))
+    const waiting = [...this.#offers.values()].filter(({ mail }) => mayWake(mail))
     const rungOf = ({ tried }: Offer) => rungs.find(rung => !tried.includes(rung))
     const due = waiting.find(
       offer => rungOf(offer) && now - offer.since >= (offer.tried.length > 0 ? rungMs : waitFor(offer.mail)),
@@ -65,6 +64,13 @@ export class Ladder {
     const rung = rungOf(due)!
     // What came later joins: one wake for all.
     return { rung, mail: waiting.filter(offer => rungOf(offer) === rung).map(({ mail }) => mail) }
+  }
+
+  /** The ids of what no rung is left for at `now`, the time of the last one over. */
+  spent(now: number, rungs: readonly Rung[]): string[] {
+    const isSpent = ({ tried, since }: Offer) =>
+      tried.length > 0 && now - since >= rungMs && rungs.every(rung => tried.includes(rung))
+    return [...this.#offers].filter(([, offer]) => isSpent(offer)).map(([id]) => id)
   }
 
   /** The step is taken. */

@@ -15,6 +15,8 @@ export interface Mail {
   sentAt: number
   /** Set when it answers a message. */
   replyTo?: string
+  /** Set when what it answers is a request of this very session. */
+  isAwaited?: true
   /** The beginning of its text, as its sender wrote it: untrusted. */
   beginning: string
 }
@@ -40,9 +42,9 @@ export interface Remark {
 
 export type News = Mail | Fate | Remark
 
-/** Whether this may wake an idle session, or keep one from ending its turn. */
-export function wantsAnswer(news: News): boolean {
-  return news.kind === 'mail' && news.intent !== 'inform'
+/** Whether this may wake an idle session, or keep one from ending its turn: it wants an answer, or is one. */
+export function mayWake(news: News): boolean {
+  return news.kind === 'mail' && (news.intent !== 'inform' || news.isAwaited === true)
 }
 
 /**
@@ -74,12 +76,16 @@ export function markKnown(dir: SessionDir, ids: readonly string[]): void {
   for (const name of list(dir, 'news')) if (ids.some(id => name.includes(id))) markTold(dir, name)
 }
 
+/** What was told by a wake that nobody heard is news again. */
+export function putBack(dir: SessionDir, ids: ReadonlySet<string>): void {
+  for (const name of list(dir, 'told')) if (ids.has(idIn(name))) move(dir, name, 'told', 'news')
+}
+
 /** Forgets what is told or to be told and is in none of `ids`; `which` narrows that to one kind. */
 export function keepOnly(dir: SessionDir, ids: ReadonlySet<string>, which: News['kind']): void {
   for (const place of ['news', 'told'] as const) {
     for (const name of list(dir, place)) {
-      const [, kind, id] = /^\d+-([a-z]+)-(.+)\.json$/.exec(name) ?? []
-      if (kind === which && !ids.has(id!)) rmSync(join(dir.file(place), name), { force: true })
+      if (name.split('-')[1] === which && !ids.has(idIn(name))) rmSync(join(dir.file(place), name), { force: true })
     }
   }
 }
@@ -96,11 +102,17 @@ export function dropNews(dir: SessionDir, ids: readonly string[]): void {
       if (ids.some(id => name.includes(id))) rmSync(join(dir.file(place), name), { force: true })
 }
 
+type Place = 'news' | 'told'
+
 const everything = (_: News): boolean => true
 
 function markTold(dir: SessionDir, name: string): boolean {
+  return move(dir, name, 'news', 'told')
+}
+
+function move(dir: SessionDir, name: string, from: Place, to: Place): boolean {
   try {
-    renameSync(join(dir.file('news'), name), join(dir.file('told'), name))
+    renameSync(join(dir.file(from), name), join(dir.file(to), name))
     return true
   } catch {
     return false // Another was first.
@@ -111,7 +123,16 @@ function fileOf({ seq, kind, id }: News): string {
   return `${String(seq).padStart(15, '0')}-${kind}-${id}.json`
 }
 
-function list(dir: SessionDir, place: 'news' | 'told'): string[] {
+/** The id in a name that `fileOf` made. */
+function idIn(name: string): string {
+  return name
+    .split('-')
+    .slice(2)
+    .join('-')
+    .replace(/\.json$/, '')
+}
+
+function list(dir: SessionDir, place: Place): string[] {
   try {
     return readdirSync(dir.file(place))
       .filter(name => name.endsWith('.json'))
@@ -121,7 +142,7 @@ function list(dir: SessionDir, place: 'news' | 'told'): string[] {
   }
 }
 
-function readNews(dir: SessionDir, place: 'news' | 'told', name: string): News[] {
+function readNews(dir: SessionDir, place: Place, name: string): News[] {
   try {
     return [JSON.parse(readFileSync(join(dir.file(place), name), 'utf8')) as News]
   } catch {

@@ -12,6 +12,7 @@ type Environment = Record<string, string | undefined>
  *   session.json  who keeps this directory, and for which session; written by the MCP server
  *   news/         what the session should be told, one file each; put there by the MCP server, taken by whoever tells it
  *   told/         what it was told and is still unread
+ *   asked/        what this session has sent that wants an answer, one empty file each; put there by its MCP servers
  *   state.json    what the hooks saw last: busy or idle, permission mode
  *   waiter.json   the hook process that waits to wake the session
  *   wake.json     what that process is to say, once it should
@@ -30,7 +31,7 @@ export class SessionDir {
   }
 
   make(): void {
-    for (const dir of ['news', 'told']) mkdirSync(this.file(dir), { recursive: true, mode: 0o700 })
+    for (const dir of ['news', 'told', 'asked']) mkdirSync(this.file(dir), { recursive: true, mode: 0o700 })
   }
 
   remove(): void {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
 import { liveSessions } from './live-sessions.ts'
-import { writeWhole } from './session-dir.ts'
+import { type SessionDir, writeWhole } from './session-dir.ts'
 
 /** One session's turn to take a message. */
 interface Turn {
@@ -15,7 +15,7 @@ interface Turn {
 
 /**
  * Which session of this machine is told of a message: one at a time, the one where something happened last first, so that two do
- * not both act. The next has its turn when the first has not fetched it in time, or has ended.
+ * not both act; an answer goes before all others to the one that asked. The next has its turn when the first has not fetched it in time, or has ended.
  *
  * A turn is a file `MESSAGE.N`. Making the N-th succeeds for one process only, so the servers of the sessions need no leader.
  */
@@ -32,8 +32,16 @@ export class Turns {
     this.#session = session
   }
 
-  /** Those of `ids` of which it becomes this session's turn to be told. It lasts until `until`. Both in ms since 1970. */
-  take(ids: readonly string[], now: number, until: number): string[] {
+  /**
+   * Those of `ids` of which it becomes this session's turn to be told. It lasts until `until`. Both in ms since 1970.
+   * `comesFirst` says of a message and a session whether that session's turn is before all others.
+   */
+  take(
+    ids: readonly string[],
+    now: number,
+    until: number,
+    comesFirst: (id: string, dir: SessionDir) => boolean = () => false,
+  ): string[] {
     const open = ids.filter(id => !this.#had.has(id))
     if (open.length === 0) return []
     const turns = this.#turns()
@@ -46,7 +54,8 @@ export class Turns {
       }
       const last = before.at(-1)
       if (last && last.until > now && live.some(({ session }) => session === last.session)) return false
-      const next = live.find(({ session }) => !before.some(turn => turn.session === session))
+      const left = live.filter(({ session }) => !before.some(turn => turn.session === session))
+      const next = left.find(({ dir }) => comesFirst(id, dir)) ?? left[0]
       return next?.session === this.#session && this.#make(id, (last?.n ?? 0) + 1, until)
     })
   }
