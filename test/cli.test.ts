@@ -136,7 +136,7 @@ describe('send', () => {
   })
 
   test.for([
-    ['a typo', ['chasclade', 'x'], 'Did you mean chasclaude?'],
+    ['a typo', ['chasclade', 'x'], 'Did you mean chasclaude? claude-net machines lists all members.'],
     ['a list with one unknown name', ['chasclaude,nobody-here', 'x'], "'nobody-here'"],
     ['a list of nobody', [' , ', 'x'], 'it names nobody'],
     ['an expiry that is no number', ['chasclaude', 'x', '--expires-in', 'soon'], 'expiresInS'],

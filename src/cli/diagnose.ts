@@ -13,6 +13,7 @@ import { concernsInWords } from '../text/concerns.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import type { Check } from './check.ts'
+import { hintText } from './output.ts'
 
 /** How far the clocks may be apart before ages look wrong, in ms. */
 const tolerableClockMs = 60_000
@@ -123,7 +124,7 @@ function failed(link: string, error: unknown): Check {
     link,
     state: 'failed',
     found: error.message,
-    mend: link === 'hub' && error.code === 'unavailable' ? mendHub : error.hint,
+    mend: link === 'hub' && error.code === 'unavailable' ? mendHub : hintText(error.hint),
   }
 }
 
@@ -144,7 +145,7 @@ function outboxChecks(home: Home, outbox: Outbox): Check[] {
         link: 'outbox',
         state: 'warning',
         found: `${id} was refused: ${error.message}`,
-        mend: `${error.hint} (It is kept in ${home.outboxDir}/refused; delete it when done.)`,
+        mend: `${hintText(error.hint)} (It is kept in ${home.outboxDir}/refused; delete it when done.)`,
       }),
     ),
   ]

@@ -18,8 +18,13 @@ export function fail(error: unknown, json: boolean): number {
     return exit.refused
   }
   if (json) process.stderr.write(`${visibleJson(error.toBody())}\n`)
-  else process.stderr.write(`claude-net: ${visible(error.message)}\n${visible(error.hint)}\n`)
+  else process.stderr.write(`claude-net: ${visible(error.message)}\n${hintText(error.hint)}\n`)
   return error.code === 'unavailable' ? exit.unreachable : exit.refused
+}
+
+/** A hint of the hub's for a terminal. The hub names the tool of Claude that lists the members; people have a command. */
+export function hintText(hint: string): string {
+  return visible(hint).replaceAll('claude_net_machines', 'claude-net machines')
 }
 
 /** Rows as aligned columns, two spaces apart; the first row is the heading. */

@@ -34,11 +34,13 @@ export async function proveWake(home: Home, say: (line: string) => void): Promis
       mend: 'Start claude (or restart it), leave it idle, and run this again.',
     }
   }
-  const { client, config } = openMachine(home)
+  const { client } = openMachine(home)
   try {
     const body = 'A test by claude-net doctor --wake. Nothing to do: ack it and go on.'
+    // By the name that the hub knows: the machine may have been renamed.
+    const { you } = await client.call(api.listMachines)
     const { id } = await client.call(api.sendMessage, {
-      body: { to: config.machine, body, intent: 'request', expiresInS: (2 * patienceMs) / 1000 },
+      body: { to: you!, body, intent: 'request', expiresInS: (2 * patienceMs) / 1000 },
     })
     say(`Waiting up to ${patienceMs / 1000} s until a running session (${live.length} here) reads a test message.`)
     const sentAt = Date.now()
