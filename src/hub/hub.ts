@@ -37,7 +37,7 @@ export interface HubOptions {
 
 /**
  * State, journal and push as one thing with three verbs: `submit` a command, read the `state`, `follow` a member's changes.
- * Every door (HTTP, later Telegram) is made of these.
+ * Every door (HTTP, MCP over HTTP, Telegram) is made of these.
  */
 export class Hub implements AsyncDisposable {
   readonly state: State
