@@ -38,7 +38,7 @@ export function hubCommand(): Command {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('a throw-away hub and two machines: one sends, the other reads')
+    .description('start a throw-away hub and two machines, of which one sends and the other reads')
     .option('--once', 'exit when it has been shown, instead of staying until Ctrl-C')
     .option(
       '--telegram <hub.json>',

@@ -13,8 +13,12 @@ import { exit, print, table } from './output.ts'
 type ConfirmOptions = AdminOptions & { user?: number; yes?: boolean }
 
 export function telegramCommand(): Command {
-  const command = new Command('telegram').description('the bridge to people on Telegram: how it fares, and who is who')
-  withAdminOptions(command.command('status', { isDefault: true }).description('how it fares, and who its people are'))
+  const command = new Command('telegram').description(
+    'show how the bridge to people on Telegram fares, and say who is who',
+  )
+  withAdminOptions(
+    command.command('status', { isDefault: true }).description('show how it fares, and who its people are'),
+  )
     // A word that is no command of this one.
     .allowExcessArguments(false)
     .action((options: AdminOptions) =>
@@ -52,7 +56,6 @@ export function telegramCommand(): Command {
     }),
   )
   command.addHelpText('after', '\nAll of them take --data, --hub, --token-file and --json.')
-  for (const each of command.commands) each.exitOverride().showHelpAfterError('Add --help to see how it is used.')
   return command
 }
 
