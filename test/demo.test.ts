@@ -23,7 +23,7 @@ test('the demo sends, reads, answers and acks over the real servers, and leaves 
     > The build is red since your last push.
     > Can you look at test/outbox.test.ts?
 `)
-  expect(stdout).toMatch(new RegExp(`from seanclaude \\(machine\\) · just now · request · answers ${id}\n +> Found it`))
+  expect(stdout).toMatch(new RegExp(`from seanclaude \\(machine\\) · just now · inform · answers ${id}\n +> Found it`))
   expect(stdout).toMatch(/seanclaude calls claude_net_inbox \{\}\n +No unread messages\./)
   expect(readdirSync(tmp)).toEqual([])
 })

@@ -37,6 +37,11 @@ export async function run(
   { env, input = '', node = machineNode, before = [], cwd }: RunOptions = {},
 ): Promise<Ran> {
   const child = spawn(node, [...before, program, ...args], { env: cleanEnv(env), cwd })
+  return ranOf(child, input)
+}
+
+/** What a process that was just started leaves when it has ended; `input` is all that it can read. */
+export async function ranOf(child: ChildProcessWithoutNullStreams, input = ''): Promise<Ran> {
   child.stdin.end(input)
   const [stdout, stderr, [code]] = await Promise.all([
     collect(child, 'stdout'),
