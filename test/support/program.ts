@@ -42,7 +42,8 @@ export async function run(
 
 /** What a process that was just started leaves when it has ended; `input` is all that it can read. */
 export async function ranOf(child: ChildProcessWithoutNullStreams, input = ''): Promise<Ran> {
-  child.stdin.end(input)
+  // Not `end('')`, which writes: a process that ends at once would make that an EPIPE.
+  child.stdin.end(input || undefined)
   const [stdout, stderr, [code]] = await Promise.all([
     collect(child, 'stdout'),
     collect(child, 'stderr'),
