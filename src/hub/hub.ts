@@ -21,7 +21,9 @@ const saveIntervalMs = 60_000
 /** More entries than this in a second, and the indexes of history wait. */
 const busyPerSecond = 500
 
+/** What a hub is opened with. */
 export interface HubOptions {
+  /** Where the store is. Nobody else has it open: see lock.ts. */
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
   silenceMs?: number

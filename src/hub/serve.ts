@@ -30,6 +30,7 @@ const storageExit = 70
 /** Where a running hub says that it listens, in its data directory. */
 const hubUrlFile = 'hub.url'
 
+/** A hub that answers. */
 export interface RunningHub extends AsyncDisposable {
   /** The address for clients on this host: `http://127.0.0.1:3500`. */
   url: string
