@@ -6,7 +6,7 @@ import { tempDir } from './support/temp.ts'
 /** The arrows, "may import". A room is a directory, files straight in `hub/` are rooms of their own. Text and disk are leaves for all. */
 const arrows: Record<string, string[]> = {
   cli: ['claude', 'mcp', 'notice', 'client', 'protocol'],
-  claude: ['client', 'protocol'],
+  claude: ['protocol'],
   mcp: ['notice', 'client', 'protocol'],
   notice: ['client', 'protocol'],
   client: ['protocol'],

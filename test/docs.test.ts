@@ -1,5 +1,5 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readHubConfig } from '../src/hub/config.ts'
 import { api } from '../src/protocol/api.ts'
@@ -75,5 +75,17 @@ test('every link of the documents leads somewhere', () => {
       )
       if (anchor !== undefined) expect(headings, `${path}: ${target}`).toContain(anchor)
     }
+  }
+})
+
+test('decisions are numbered without a gap or a clash, and architecture.md leads to each', () => {
+  const files = globSync('docs/decisions/*.md').sort()
+  const architecture = readFileSync('docs/architecture.md', 'utf8')
+  expect(files.length).toBeGreaterThan(1)
+  for (const [index, path] of files.entries()) {
+    const number = index + 1
+    expect(basename(path)).toMatch(new RegExp(`^${String(number).padStart(4, '0')}-`))
+    expect(readFileSync(path, 'utf8')).toMatch(new RegExp(`^# ${number}\\. `))
+    expect(architecture).toContain(`](decisions/${basename(path)})`)
   }
 })

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -8,7 +7,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { startHub } from './support/hub.ts'
-import { cleanEnv, machineNode, type Ran } from './support/program.ts'
+import { cleanEnv, machineNode, type Ran, ranOf } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
@@ -32,12 +31,7 @@ test.for(clients.map(path => basename(path)))(
       const userHome = join(dir, machine)
       mkdirSync(join(userHome, '.claude-net'), { recursive: true, mode: 0o700 })
       const child = spawn(machineNode, [file, ...args], { env: cleanEnv({ HOME: userHome }), cwd: dir })
-      child.stdin.end()
-      let [stdout, stderr] = ['', '']
-      child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-      child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-      const [code] = (await once(child, 'close')) as [number | null]
-      return { code, stdout, stderr }
+      return ranOf(child)
     }
     const good = async (machine: string, ...args: string[]) => {
       const { code, stdout, stderr } = await as(machine, ...args)

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { version } from '../src/protocol/version.ts'
 import { startHub, type TestHub } from './support/hub.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'
-import { cleanEnv, machineNode, program, type Ran } from './support/program.ts'
+import { cleanEnv, machineNode, program, type Ran, ranOf } from './support/program.ts'
 import { raw } from './support/raw.ts'
 
 // Each starts several programs; a busy machine takes its time.
@@ -26,12 +26,7 @@ async function machineBehind(): Promise<{ hub: TestHub; sean: TestMachine; clien
 /** Runs a command with the client that is on the machine. */
 async function onMachine(machine: TestMachine, ...args: string[]): Promise<Ran> {
   const child = spawn(machineNode, [join(machine.home, 'claude-net.mjs'), ...args], { env: cleanEnv(machine.env) })
-  child.stdin.end()
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  const [code] = (await once(child, 'close')) as [number | null]
-  return { code, stdout, stderr }
+  return ranOf(child)
 }
 
 test("a machine that is behind takes the hub's client whole, and has a way back", async () => {

@@ -9,7 +9,7 @@ import { isPluginEnabled, pluginName, pluginPermissionRule } from './plugin.ts'
 export const serverName = 'claude-net'
 
 /** The rule that lets Claude call every tool of the server without asking each time. */
-export const permissionRule = `mcp__${serverName}`
+const permissionRule = `mcp__${serverName}`
 
 const ourRules = [permissionRule, pluginPermissionRule]
 

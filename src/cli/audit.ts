@@ -19,7 +19,9 @@ const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 export function auditCommand(): Command {
   const command = new Command('audit')
-    .description('who did what to whom: joins, what the admin changed, failed logins, what was forbidden; newest first')
+    .description(
+      'show who did what to whom: joins, what the admin changed, failed logins, what was forbidden; newest first',
+    )
     .option('--actor <name>', 'only what this member, or admin, did')
     .option('--action <action>', 'only this action: invite, join, login, revokeMember, …')
     .option('--target <name>', 'only what was done to this name')

@@ -5,7 +5,8 @@ import { syncDirectory, syncFile } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
 import type { BackupReport } from '../protocol/backup.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { count, megabytes } from '../text/spans.ts'
+import { bytesInWords } from '../text/bytes.ts'
+import { count } from '../text/spans.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { loadHub } from './hub.ts'
 import { print } from './output.ts'
@@ -40,10 +41,10 @@ export function backupCommand(): Command {
   )
 }
 
-/** What a backup holds: `5 members, 1234 messages (12 unread), 1.2 MB, last change 2026-…; schema 5.` */
+/** What a backup holds, in a sentence. */
 export function inWords({ members, messages, unread, bytes, lastChangeAt, schema }: BackupReport): string {
   const mail = `${count(messages, 'message')}, ${unread} unread`
-  return `It holds ${count(members, 'member')} and ${mail}, as of its last change at ${lastChangeAt}; ${megabytes(bytes)}, schema ${schema}.`
+  return `It holds ${count(members, 'member')} and ${mail}, as of its last change at ${lastChangeAt}; ${bytesInWords(bytes)}, schema ${schema}.`
 }
 
 /** Before the hub does any work. */

@@ -38,7 +38,7 @@ export function hubCommand(): Command {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('a throw-away hub and two machines: one sends, the other reads')
+    .description('start a throw-away hub and two machines, of which one sends and the other reads')
     .option('--once', 'exit when it has been shown, instead of staying until Ctrl-C')
     .option(
       '--telegram <hub.json>',
@@ -67,6 +67,7 @@ function requireHubNode(): void {
   )
 }
 
+/** Says in words that a bundle is not there, which only a host of a hub has. Any other error is thrown on. */
 export function noHubHere(error: NodeJS.ErrnoException): never {
   if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
   throw new ClaudeNetError(
@@ -76,6 +77,7 @@ export function noHubHere(error: NodeJS.ErrnoException): never {
   )
 }
 
+/** Reads a port, 0 for any. Throws commander's error of a wrong argument. */
 export function toPort(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port >= 0 && port <= 65535) return port

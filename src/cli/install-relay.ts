@@ -24,7 +24,7 @@ interface RelayFile {
 
 export function installRelayCommand(): Command {
   return new Command('install-relay')
-    .description("on a box that laptops reach by ssh: lead its localhost:3500 to the hub's host, as a service")
+    .description("install a service that leads localhost:3500 to the hub's host, on a box that laptops reach by ssh")
     .argument('<hubhost>', "the hub's host as ssh knows it here: HOST or USER@HOST")
     .option('--known-hosts <file>', "the hub's host key, if your own known_hosts does not have it")
     .option('--root <dir>', 'write below DIR, and start nothing')

@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { aliasCommand } from './alias.ts'
 import { allowCommand } from './allow.ts'
 import { auditCommand } from './audit.ts'
@@ -37,55 +38,41 @@ import { watchCommand } from './watch.ts'
 
 const program = newProgram()
 
-program.commandsGroup('Messages:')
-for (const command of [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()])
-  program.addCommand(command)
-program.commandsGroup('This machine:')
-for (const command of [
-  joinCommand(),
-  policyCommand(),
-  leaveCommand(),
-  doctorCommand(),
-  updateCommand(),
-  mcpCommand(),
-  hookCommand(),
-]) {
-  program.addCommand(command)
+/** The commands under the headings of the help, in the order in which it shows them. */
+const groups: Record<string, Command[]> = {
+  'Messages:': [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()],
+  'This machine:': [joinCommand(), doctorCommand(), policyCommand(), updateCommand(), leaveCommand()],
+  'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
+  'The hub, for the admin:': [
+    hubCommand(),
+    statusCommand(),
+    settingsCommand(),
+    backupCommand(),
+    restoreCommand(),
+    auditCommand(),
+    installServiceCommand(),
+    uninstallServiceCommand(),
+    installRelayCommand(),
+  ],
+  'Members, for the admin:': [
+    inviteCommand(),
+    membersCommand(),
+    importCommand(),
+    aliasCommand(),
+    groupCommand(),
+    ownerCommand(),
+    telegramCommand(),
+    renameCommand(),
+    rotateCommand(),
+    revokeCommand(),
+    deleteCommand(),
+  ],
+  'Other:': [demoCommand(), versionCommand()],
 }
-program.commandsGroup('Claude Code and other clients:')
-for (const command of [allowCommand(), rulesCommand(), clientsCommand()]) program.addCommand(command)
-program.commandsGroup('The hub:')
-for (const command of [
-  hubCommand(),
-  statusCommand(),
-  inviteCommand(),
-  membersCommand(),
-  demoCommand(),
-  installServiceCommand(),
-  uninstallServiceCommand(),
-]) {
-  program.addCommand(command)
+for (const [heading, commands] of Object.entries(groups)) {
+  program.commandsGroup(heading)
+  for (const command of commands) program.addCommand(command)
 }
-program.commandsGroup('Members, for the admin:')
-for (const command of [
-  aliasCommand(),
-  groupCommand(),
-  ownerCommand(),
-  renameCommand(),
-  revokeCommand(),
-  rotateCommand(),
-  deleteCommand(),
-  importCommand(),
-  auditCommand(),
-  telegramCommand(),
-]) {
-  program.addCommand(command)
-}
-program.commandsGroup('Keeping, for the admin:')
-for (const command of [settingsCommand(), backupCommand(), restoreCommand()]) program.addCommand(command)
+program.helpCommand('help [command]', 'show how a command is used')
 program.addCommand(copyStoreCommand(), { hidden: true })
-program.commandsGroup('Other:')
-program.addCommand(installRelayCommand())
-program.addCommand(versionCommand())
-
 await run(program)

@@ -1,5 +1,6 @@
 import { tokenVariable } from '../claude/http-server.ts'
 
+/** MCP clients, beside Claude Code, whose configuration we know. */
 export const clientNames = ['codex', 'opencode', 'gemini', 'cursor'] as const
 
 /** What one client must be told, and in which of its files. */
@@ -16,8 +17,9 @@ export interface ClientConfiguration {
 }
 
 /**
- * The configuration of every client, in both forms; without the `url` of a hub's `POST /mcp` in the first alone. Where the forms are from: Codex CLI 0.169 and OpenCode 1.18 as they were
- * run; github.com/google-gemini/gemini-cli docs/tools/mcp-server.md; cursor.com/docs/mcp. None of them holds the token.
+ * The configuration of every client, in both forms; without the `url` of a hub's `POST /mcp` in the first alone. None of them
+ * holds the token. Where the forms are from: Codex CLI 0.169 and OpenCode 1.18 as they were run;
+ * github.com/google-gemini/gemini-cli docs/tools/mcp-server.md; cursor.com/docs/mcp.
  */
 export function configurationsOf(launcher: string, url: string | undefined): ClientConfiguration[] {
   const bearer = (variable: string) => ({ Authorization: `Bearer ${variable}` })

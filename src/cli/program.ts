@@ -6,16 +6,13 @@ import { fail } from './output.ts'
 export function newProgram(): Command {
   return new Command('claude-net')
     .description('Durable inboxes between Claude Code machines and people, on your own hub.')
-    .version(version, '-V, --version')
-    .exitOverride()
-    .showHelpAfterError('Run the command with --help to see how it is used.')
+    .version(version, '-V, --version', 'print the version')
     .configureHelp({ sortSubcommands: false })
 }
 
 /** Carries out what stands on the command line, and leaves its exit status in `process.exitCode`. */
 export async function run(program: Command): Promise<void> {
-  // Commander does not hand these down to commands that were made elsewhere.
-  for (const command of program.commands) command.exitOverride().showHelpAfterError('Add --help to see how it is used.')
+  setUp(program)
 
   // Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first.
   for (const stream of [process.stdout, process.stderr]) {
@@ -29,4 +26,13 @@ export async function run(program: Command): Promise<void> {
   } catch (error) {
     process.exitCode = fail(error, process.argv.includes('--json'))
   }
+}
+
+/** Commander does not hand these down to commands that were made elsewhere. */
+function setUp(command: Command): void {
+  command
+    .exitOverride()
+    .showHelpAfterError('Add --help to see how it is used.')
+    .helpOption('-h, --help', 'show how it is used')
+  for (const each of command.commands) setUp(each)
 }

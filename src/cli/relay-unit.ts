@@ -9,7 +9,8 @@ export const relayPaths = {
   knownHosts: '/etc/claude-net-relay/known_hosts',
 } as const
 
-export const relayUser = 'claude-net-relay'
+/** The system user that ssh runs as, and nothing else does. */
+const relayUser = 'claude-net-relay'
 
 /** The hub's host as ssh reaches it. Every part has been checked: they stand in a unit file. */
 export interface RelayTarget {

@@ -9,7 +9,9 @@ import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
 
 export function statusCommand(): Command {
-  const command = new Command('status').description('how the hub is: store, backup, Telegram, machines, and what waits')
+  const command = new Command('status').description(
+    'show how the hub is: store, backup, Telegram, machines, and what waits',
+  )
   return withAdminOptions(command).action((options: AdminOptions) =>
     asAdmin(options, async (client, url) => {
       const status = await client.call(api.status)

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import type { HubClient } from '../client/hub-client.ts'
 import { api } from '../protocol/api.ts'
@@ -7,14 +6,19 @@ import type { TelegramPerson, TelegramStatus } from '../protocol/telegram.ts'
 import { ago } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
+import { agreed } from './agree.ts'
 import { report } from './diagnose.ts'
 import { exit, print, table } from './output.ts'
 
 type ConfirmOptions = AdminOptions & { user?: number; yes?: boolean }
 
 export function telegramCommand(): Command {
-  const command = new Command('telegram').description('the bridge to people on Telegram: how it fares, and who is who')
-  withAdminOptions(command.command('status', { isDefault: true }).description('how it fares, and who its people are'))
+  const command = new Command('telegram').description(
+    'show how the bridge to people on Telegram fares, and say who is who',
+  )
+  withAdminOptions(
+    command.command('status', { isDefault: true }).description('show how it fares, and who its people are'),
+  )
     // A word that is no command of this one.
     .allowExcessArguments(false)
     .action((options: AdminOptions) =>
@@ -52,7 +56,6 @@ export function telegramCommand(): Command {
     }),
   )
   command.addHelpText('after', '\nAll of them take --data, --hub, --token-file and --json.')
-  for (const each of command.commands) each.exitOverride().showHelpAfterError('Add --help to see how it is used.')
   return command
 }
 
@@ -65,7 +68,8 @@ async function confirm(client: HubClient, human: string, options: ConfirmOptions
   const userId = options.user ?? candidate?.userId ?? 1
   if (candidate && options.user === undefined && !options.yes) {
     const who = `${visibleLine(candidate.name, 100)}, user ${candidate.userId}, seen ${ago(Date.parse(candidate.seenAt), client.now())}`
-    if (!process.stdin.isTTY || !(await agreed(`${who}.\nIs this ${human}?`))) {
+    const question = `${who}.\nIs this ${human}?`
+    if (!process.stdin.isTTY || !(await agreed(question, { usually: 'no', output: process.stderr }))) {
       throw new ClaudeNetError('invalid', `Not confirmed: ${who}.`, `If it is ${human}, add --user ${candidate.userId}`)
     }
   }
@@ -112,15 +116,6 @@ function inWords(
     table([['NAME', 'USERNAME', 'IS', 'MAIL TO', 'WAITING'], ...rows]),
     ...failed.map(({ seq, name, why }) => `Telegram refuses #${seq} for ${name}: ${visibleLine(why, 200)}`),
   ].join('\n')
-}
-
-async function agreed(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
-  } finally {
-    terminal.close()
-  }
 }
 
 function toUserId(text: string): number {

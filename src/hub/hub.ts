@@ -21,7 +21,9 @@ const saveIntervalMs = 60_000
 /** More entries than this in a second, and the indexes of history wait. */
 const busyPerSecond = 500
 
+/** What a hub is opened with. */
 export interface HubOptions {
+  /** Where the store is. Nobody else has it open: see lock.ts. */
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
   silenceMs?: number
@@ -37,7 +39,7 @@ export interface HubOptions {
 
 /**
  * State, journal and push as one thing with three verbs: `submit` a command, read the `state`, `follow` a member's changes.
- * Every door (HTTP, later Telegram) is made of these.
+ * Every door (HTTP, MCP over HTTP, Telegram) is made of these.
  */
 export class Hub implements AsyncDisposable {
   readonly state: State

@@ -29,8 +29,9 @@ export { drill, restore } from './keeping/restore.ts'
 const storageExit = 70
 
 /** Where a running hub says that it listens, in its data directory. */
-export const hubUrlFile = 'hub.url'
+const hubUrlFile = 'hub.url'
 
+/** A hub that answers. */
 export interface RunningHub extends AsyncDisposable {
   /** The address for clients on this host: `http://127.0.0.1:3500`. */
   url: string

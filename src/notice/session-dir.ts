@@ -53,7 +53,7 @@ export class SessionDir {
 }
 
 /** Where every session of this machine has its directory. */
-export function sessionsDir(home = homeDir()): string {
+function sessionsDir(home = homeDir()): string {
   return join(home, 'run', 'sessions')
 }
 

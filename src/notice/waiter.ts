@@ -1,5 +1,5 @@
 import { rmSync, watch, writeFileSync } from 'node:fs'
-import { isAlive, type SessionDir } from './session-dir.ts'
+import { isAlive, isHeadless, type SessionDir } from './session-dir.ts'
 import type { HookInput } from './session-state.ts'
 
 /** How often the waiter looks for itself, in ms: not every file system tells of changes, and the session may have died. */
@@ -16,7 +16,7 @@ export interface WakeOrder {
  */
 export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): Promise<void> {
   // Claude Code waits for such a hook before a `claude -p` may end.
-  if (env.CLAUDE_CODE_SESSION_ATTENDED === '0' || /^sdk-/.test(env.CLAUDE_CODE_ENTRYPOINT ?? '')) return
+  if (isHeadless(env)) return
   if (input.agent_id !== undefined) return
   const ended = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => ended.abort())

@@ -43,6 +43,7 @@ import type { Role } from './token.ts'
 /** Who may call a route: a list of roles, or everyone, without a token. */
 export type Audience = readonly Role[] | 'public'
 
+/** One route: how it is called, by whom, and the schemas of what goes in and comes out. Both sides parse by them. */
 export interface Route<
   Params extends z.ZodType = z.ZodType,
   Query extends z.ZodType = z.ZodType,
@@ -443,17 +444,20 @@ export const api = {
   }),
 } as const
 
+/** A route by its key in the table. */
 export type RouteName = keyof typeof api
 
-/** What a handler gets, parsed; and what a caller gives (`RequestOf`, before defaults and coercion). */
+/** What a handler gets: checked, with defaults. */
 export type Parsed<R extends Route> = {
   params: z.output<R['params']>
   query: z.output<R['query']>
   body: z.output<R['body']>
 }
+/** What a caller gives: before defaults and coercion. */
 export type RequestOf<R extends Route> = {
   params?: z.input<R['params']>
   query?: z.input<R['query']>
   body?: z.input<R['body']>
 }
+/** The body of a route's 2xx. */
 export type AnswerOf<R> = R extends Route<z.ZodType, z.ZodType, z.ZodType, infer Answer> ? z.output<Answer> : never

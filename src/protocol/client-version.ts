@@ -1,7 +1,7 @@
 import { isOlder } from './version.ts'
 
 /** The version in what a session calls its client, `claude-net/1.2.3`; undefined for programs of others. */
-export function clientVersion(client: string): string | undefined {
+function clientVersion(client: string): string | undefined {
   return /^claude-net\/(\d+\.\d+\.\d+[0-9A-Za-z.-]*)$/.exec(client)?.[1]
 }
 

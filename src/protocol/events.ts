@@ -14,6 +14,7 @@ export const InboxEvent = z.object({
   intent: Intent,
   unread: z.number().int(),
 })
+/** What became of a delivery of a message that the reader sent. */
 export const ReceiptEvent = z.object({
   seq: z.number().int(),
   id: MessageId,
@@ -21,8 +22,10 @@ export const ReceiptEvent = z.object({
   status: z.enum(['fetched', 'acked', 'expired']),
   at: Timestamp,
 })
+/** A member came online or went offline. Has no place in the history. */
 export const PresenceEvent = z.object({ name: z.string(), online: z.boolean(), lastSeenAt: Timestamp.nullable() })
 
+/** What a stream tells, besides `ready`. */
 export type StreamEvent =
   | { event: 'inbox'; data: z.infer<typeof InboxEvent> }
   | { event: 'receipt'; data: z.infer<typeof ReceiptEvent> }
@@ -30,6 +33,7 @@ export type StreamEvent =
 
 export const eventSchemas = { inbox: InboxEvent, receipt: ReceiptEvent, presence: PresenceEvent } as const
 
+/** All that waited has been told; its id is the cursor from which to go on. */
 export const ReadyEvent = z.object({ unread: z.number().int() })
 
 /** How often a comment is written to a stream on which nothing else happens, in ms, so that both ends notice a dead line. */
@@ -41,6 +45,7 @@ export interface Cursor {
   seq: number
 }
 
+/** As it stands in an event's `id` and in `Last-Event-ID`. */
 export function formatCursor({ epoch, seq }: Cursor): string {
   return `${epoch}:${seq}`
 }

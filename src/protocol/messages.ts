@@ -15,7 +15,7 @@ export function tooLarge(bytes: number): ClaudeNetError {
 }
 
 /** Most names that one send may list. A group or `all` counts as one. */
-export const maxNames = 100
+const maxNames = 100
 
 /** Most messages, ids or rows in one request or answer; also the default of every `limit`. */
 export const maxPage = 100

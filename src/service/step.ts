@@ -14,7 +14,7 @@ export function command(program: string, ...args: string[]): Step {
   return { what: `run ${[program, ...args].join(' ')}`, run: () => runProgram(program, ...args) }
 }
 
-/** Runs a program of the system, and answers what it printed. Throws `unavailable` with what it said when it fails. */
+/** Runs a program of the system, and answers what it printed. Throws `internal` with what it said when it fails. */
 export async function runProgram(program: string, ...args: string[]): Promise<string> {
   try {
     return (await promisify(execFile)(program, args)).stdout

@@ -13,6 +13,7 @@ export interface ConcernInWords {
   mend: string
 }
 
+/** Each concern, brakes first, in the order of the hub. `now` in ms since 1970. */
 export function concernsInWords({ brakes, sharedTokens }: Concerns, now: number): ConcernInWords[] {
   return [
     ...brakes.map(({ between: [one, other], until, why }) => ({

@@ -16,11 +16,6 @@ export function span(ms: number): string {
   return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
 }
 
-/** `0.4 MB`, `12.0 MB`: of a million bytes, rounded up so that nothing is 0. */
-export function megabytes(bytes: number): string {
-  return `${(Math.ceil(bytes / 1e5) / 10).toFixed(1)} MB`
-}
-
 /** `1 message`, `2 messages`. */
 export function count(n: number, noun: string, plural = `${noun}s`): string {
   return `${n} ${n === 1 ? noun : plural}`

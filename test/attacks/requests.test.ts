@@ -23,7 +23,7 @@ const json = { 'content-type': 'application/json' }
 const legal = { to: 'ben', body: 'hello' }
 const text = JSON.stringify(legal)
 
-/** Most bytes that a request may have, as `hub/http/server.ts` has it. */
+/** Most bytes that a request may have, as `hub/http/json-body.ts` has it. */
 const maxRequestBytes = 256 * 1024
 
 /** A send that would be stored, but for what `spoiled` changes. */

@@ -4,7 +4,7 @@ import { cpSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { onTestFinished, type TestContext } from 'vitest'
 import { findTool } from './newcomer.ts'
-import { hubNode, type Ran } from './program.ts'
+import { hubNode, type Ran, ranOf } from './program.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
@@ -55,12 +55,7 @@ export class BootedSystem {
     const path = `/mnt/shared/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
     const args = ['-t', String(this.#pid), '-a', '-r', '-w', '/bin/sh', '-c', line]
     const child = spawn(findTool('nsenter')!, args, { env: { PATH: path, HOME: '/root', LANG: 'C.UTF-8', ...env } })
-    child.stdin.end()
-    let [stdout, stderr] = ['', '']
-    child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-    child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-    const [code] = (await once(child, 'close')) as [number | null]
-    return { code, stdout, stderr }
+    return ranOf(child)
   }
 
   /** As `sh`, for lines that must succeed: answers what was printed. */

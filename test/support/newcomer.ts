@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path'
 import { api } from '../../src/protocol/api.ts'
 import type { TestHub } from './hub.ts'
-import { machineNode, type Ran } from './program.ts'
+import { machineNode, type Ran, ranOf } from './program.ts'
 import { tempDir } from './temp.ts'
 
 /** All that the join line may use beside Node: curl, a shell, and what every system has. */
@@ -77,12 +77,7 @@ export class Newcomer {
   async sh(line: string): Promise<Ran> {
     const [command, ...args] = [...this.#wrapper, findTool('sh')!, '-c', line]
     const child = spawn(command!, args, { env: this.env, cwd: this.userHome, detached: true })
-    child.stdin.end()
-    let [stdout, stderr] = ['', '']
-    child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-    child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-    const [code] = (await once(child, 'close')) as [number | null]
-    return { code, stdout, stderr }
+    return ranOf(child)
   }
 
   /** Runs a shell line on a terminal of its own (`script` of util-linux), and types `keys` when it has asked `question`. */

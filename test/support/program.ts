@@ -37,7 +37,13 @@ export async function run(
   { env, input = '', node = machineNode, before = [], cwd }: RunOptions = {},
 ): Promise<Ran> {
   const child = spawn(node, [...before, program, ...args], { env: cleanEnv(env), cwd })
-  child.stdin.end(input)
+  return ranOf(child, input)
+}
+
+/** What a process that was just started leaves when it has ended; `input` is all that it can read. */
+export async function ranOf(child: ChildProcessWithoutNullStreams, input = ''): Promise<Ran> {
+  // Not `end('')`, which writes: a process that ends at once would make that an EPIPE.
+  child.stdin.end(input || undefined)
   const [stdout, stderr, [code]] = await Promise.all([
     collect(child, 'stdout'),
     collect(child, 'stderr'),

@@ -3,6 +3,7 @@ import { DirectTransport } from './direct.ts'
 import { SshTransport } from './ssh.ts'
 import type { Transport } from './transport.ts'
 
+/** Where the hub is, and how to get there. */
 export interface WayToHub {
   /** The hub's address, as seen from `sshHost` where there is one. */
   hub: URL
@@ -10,6 +11,7 @@ export interface WayToHub {
   sshHost: string
   /** `run/` of the home. */
   runDir: string
+  /** How long the shared ssh stays when nobody uses it, in s. */
   sshIdleS?: number
 }
 

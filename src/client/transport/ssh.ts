@@ -111,7 +111,7 @@ export class SshTransport implements Transport {
 }
 
 /** No answer because the way there is closed. */
-export function closedWay(failure: SshFailure, label: string): ClaudeNetError {
+function closedWay(failure: SshFailure, label: string): ClaudeNetError {
   return new ClaudeNetError('unavailable', `The hub at ${label} cannot be reached: ${inWords(failure)}.`, failure.hint)
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
+/** One request to the hub, whichever way it goes. */
 export interface TransportRequest {
   method: string
   /** Path with query. */

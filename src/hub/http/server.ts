@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
@@ -14,7 +13,7 @@ import { Identities, type Identity } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
-import type { Seen, Watch } from '../seeing/watch.ts'
+import type { Watch } from '../seeing/watch.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
 import {
   deleteAlias,
@@ -30,18 +29,19 @@ import {
   revokeMember,
   rotateMember,
 } from './admin.ts'
+import { answerErrors, answerMalformedPath, seen } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, clientInfo, join, joinScript } from './join.ts'
+import { acceptJsonOnly, maxRequestBytes } from './json-body.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
 import { Limits } from './limits.ts'
 import { mcp } from './mcp.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
-import { methodsOf } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { parse } from './parse.ts'
 import { Places } from './places.ts'
@@ -59,12 +59,10 @@ declare module 'fastify' {
   }
 }
 
-/** Most bytes of a request's JSON: the largest message text, every character of it escaped (6 for 1), and the rest. */
-const maxRequestBytes = 256 * 1024
-
 /** How long clients may take to finish what they have begun once the server closes, in ms. Then their connections are cut. */
 const farewellMs = 2000
 
+/** What the HTTP door is made of. */
 export interface ServerOptions {
   hub: Hub
   log: FastifyBaseLogger
@@ -252,94 +250,4 @@ function identify(identities: Identities, limits: Limits, request: FastifyReques
   } catch (error) {
     throw limits.refuseStranger(error, request)
   }
-}
-
-/** Only `application/json` in UTF-8, uncompressed, is read; anything else a browser form could send is refused. */
-function acceptJsonOnly(server: FastifyInstance): void {
-  server.removeAllContentTypeParsers()
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    const charset = /;\s*charset="?([^";]+)/i.exec(request.headers['content-type'] ?? '')?.[1]
-    if (charset && !/^utf-?8$/i.test(charset.trim())) return done(notJson(`charset ${charset.trim()} is not read`))
-    if (request.headers['content-encoding']) return done(notJson('a compressed body is not read'))
-    if (!isUtf8(body)) return done(notJson('the bytes are not UTF-8'))
-    try {
-      done(null, body.byteLength === 0 ? undefined : JSON.parse(body.toString('utf8')))
-    } catch (error) {
-      done(notJson((error as Error).message))
-    }
-  })
-}
-
-function notJson(why: string): ClaudeNetError {
-  return new ClaudeNetError('invalid', `body: ${why}`, 'Send JSON in UTF-8 with Content-Type: application/json.')
-}
-
-function answerErrors(server: FastifyInstance, watch: Watch): void {
-  server.setErrorHandler((error, request, reply) => {
-    const known = toClaudeNetError(error)
-    watch.refused(seen(request), known)
-    if (known.code === 'internal')
-      request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
-    else request.log.debug({ code: known.code, method: request.method, route: routeOf(request) }, known.code)
-    if (reply.sent) return
-    if (known.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
-    if (known.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(known.retryAfterMs / 1000))
-    reply.code(known.status).send(known.toBody())
-  })
-  server.setNotFoundHandler((request, reply) => {
-    const methods = methodsOf(request.url)
-    const error = new ClaudeNetError(
-      methods.length > 0 ? 'invalid' : 'not_found',
-      `There is no ${request.method} on this path.`,
-      methods.length > 0 ? `It has: ${methods.join(', ')}.` : 'docs/protocol.md lists the routes.',
-    )
-    watch.refused(seen(request), error)
-    if (methods.length > 0) reply.header('allow', methods.join(', '))
-    reply.code(methods.length > 0 ? 405 : error.status).send(error.toBody())
-  })
-}
-
-/** What never gets as far as a route is answered in the same shape. */
-function answerMalformedPath(reply: FastifyReply, watch: Watch, isAllowed: boolean): void {
-  const error = isAllowed
-    ? new ClaudeNetError('invalid', 'This path is malformed or too long.', 'docs/protocol.md lists the routes.')
-    : outsider()
-  watch.metrics.answersOf('any', undefined)(error.status)
-  reply.code(error.status).send(error.toBody())
-}
-
-/** What of a request is counted and noted down. */
-function seen(request: FastifyRequest): Seen {
-  const { method, identity, clientAddress: address, params, body } = request
-  return {
-    method,
-    route: routeOf(request),
-    identity,
-    address,
-    authorization: request.headers.authorization,
-    params,
-    body,
-  }
-}
-
-/** The path as the table has it, for the log: a path as sent may hold a join code. */
-function routeOf(request: FastifyRequest): string | undefined {
-  return request.routeOptions.url
-}
-
-function toClaudeNetError(error: unknown): ClaudeNetError {
-  if (error instanceof ClaudeNetError) return error
-  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new ClaudeNetError('too_large', `A request has ${maxRequestBytes} bytes at most.`, 'Send less at a time.')
-  }
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notJson('this Content-Type is not read')
-  if (statusCode && statusCode >= 400 && statusCode < 500) {
-    return new ClaudeNetError('invalid', message, 'Correct the request; nothing was changed.')
-  }
-  return new ClaudeNetError(
-    'internal',
-    'The hub failed on this request.',
-    'Its log says why. Report it to the admin of the hub.',
-  )
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 
+/** One live session of a member. */
 export interface SessionInfo {
   session: string
   client: string
@@ -7,6 +8,7 @@ export interface SessionInfo {
   since: number
 }
 
+/** Whether a member is there, or since when not. */
 export interface PresenceState {
   online: boolean
   /** Wall clock of the last heartbeat, ms since 1970; null for a member who never came. */
@@ -20,6 +22,7 @@ export interface PresenceOptions {
   monotonic?: () => number
   /** Wall clock, ms since 1970: only for what is shown. */
   now?: () => number
+  /** From before this start: wall clock of each member's last heartbeat, ms since 1970, by member. */
   lastSeen?: ReadonlyMap<number, number>
 }
 

@@ -67,7 +67,7 @@ export function apply(db: Database, entry: Entry): Outcome {
 }
 
 /** The history holds a command that this program does not know: it was written by a newer one. */
-export class UnknownCommand extends Error {
+class UnknownCommand extends Error {
   override name = 'UnknownCommand'
   constructor(command: never) {
     super(`Unknown command ${(command as Command).type}: upgrade this hub.`)

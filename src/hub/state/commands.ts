@@ -102,6 +102,7 @@ export interface Effects {
   revoked?: string[]
 }
 
+/** What became of a message at one recipient. `reason` says why it was refused. */
 export interface RecipientOutcome {
   member: number
   name: string
@@ -134,8 +135,10 @@ export interface Results extends TelegramResults {
   'clock.tick': { expired: number; more: boolean }
 }
 
+/** What this command answers when it is carried out. */
 export type ResultOf<C extends Command> = Results[C['type']]
 
+/** What came of an entry. A refusal has changed nothing. */
 export type Outcome<C extends Command = Command> =
   | { ok: true; result: ResultOf<C>; effects?: Effects }
   | { ok: false; refusal: Refusal }

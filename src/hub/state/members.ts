@@ -68,6 +68,7 @@ export function nameTaken(db: Database, name: string): Taken | undefined {
   return groupExists(db, name) ? { kind: 'group', inWords: 'a group' } : undefined
 }
 
+/** Whether a group is called so. `name` in lookup form. */
 export function groupExists(db: Database, name: string): boolean {
   return db.get('select 1 from member_group where name = ?', name) !== undefined
 }
@@ -82,6 +83,7 @@ export interface Resolved {
   isCrowd: boolean
 }
 
+/** Members, aliases, groups and `all`, as `sender` typed them. Throws nothing: what means nobody is in `unknown`. */
 export function resolveNames(db: Database, sender: number, typed: string[]): Resolved {
   const members = new Map<number, MemberRow>()
   const unknown: string[] = []

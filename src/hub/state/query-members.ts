@@ -55,6 +55,7 @@ export interface TokenRow {
   name: string | null
 }
 
+/** The token with this public id, with the name of its member; undefined when there is none. */
 export function tokenById(db: Database, id: string): TokenRow | undefined {
   return db.get<TokenRow>(
     'select t.id, t.hash, t.role, t.member, m.name from token t left join member m on m.id = t.member where t.id = ?',

@@ -4,7 +4,7 @@ import { readSettings } from './query-settings.ts'
 const dayMs = 86_400_000
 
 /** How long ids, content hashes and outcomes stay once a message is over, in days: so long a repeated send finds its first outcome. */
-export const recordDays = 365
+const recordDays = 365
 
 /**
  * Most deliveries that one tick looks at or deletes, and about how many bytes of texts (one message at least): a tick takes some

@@ -1,0 +1,78 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Seen, Watch } from '../seeing/watch.ts'
+import { maxRequestBytes, notJson } from './json-body.ts'
+import { methodsOf } from './methods.ts'
+import { outsider } from './network.ts'
+
+/** Answers what a handler or a step before it throws, and what has no route, in the one shape of an error. Counts and notes it down. */
+export function answerErrors(server: FastifyInstance, watch: Watch): void {
+  server.setErrorHandler((error, request, reply) => {
+    const known = toClaudeNetError(error)
+    watch.refused(seen(request), known)
+    if (known.code === 'internal')
+      request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
+    else request.log.debug({ code: known.code, method: request.method, route: routeOf(request) }, known.code)
+    if (reply.sent) return
+    if (known.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
+    if (known.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(known.retryAfterMs / 1000))
+    reply.code(known.status).send(known.toBody())
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url)
+    const error = new ClaudeNetError(
+      methods.length > 0 ? 'invalid' : 'not_found',
+      `There is no ${request.method} on this path.`,
+      methods.length > 0 ? `It has: ${methods.join(', ')}.` : 'docs/protocol.md lists the routes.',
+    )
+    watch.refused(seen(request), error)
+    if (methods.length > 0) reply.header('allow', methods.join(', '))
+    reply.code(methods.length > 0 ? 405 : error.status).send(error.toBody())
+  })
+}
+
+/** What never gets as far as a route is answered in the same shape. */
+export function answerMalformedPath(reply: FastifyReply, watch: Watch, isAllowed: boolean): void {
+  const error = isAllowed
+    ? new ClaudeNetError('invalid', 'This path is malformed or too long.', 'docs/protocol.md lists the routes.')
+    : outsider()
+  watch.metrics.answersOf('any', undefined)(error.status)
+  reply.code(error.status).send(error.toBody())
+}
+
+/** What of a request is counted and noted down. */
+export function seen(request: FastifyRequest): Seen {
+  const { method, identity, clientAddress: address, params, body } = request
+  return {
+    method,
+    route: routeOf(request),
+    identity,
+    address,
+    authorization: request.headers.authorization,
+    params,
+    body,
+  }
+}
+
+/** The path as the table has it, for the log: a path as sent may hold a join code. */
+function routeOf(request: FastifyRequest): string | undefined {
+  return request.routeOptions.url
+}
+
+/** Any error as one for the client. What is not known to be the client's is `internal`: its detail is for the log only. */
+function toClaudeNetError(error: unknown): ClaudeNetError {
+  if (error instanceof ClaudeNetError) return error
+  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new ClaudeNetError('too_large', `A request has ${maxRequestBytes} bytes at most.`, 'Send less at a time.')
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notJson('this Content-Type is not read')
+  if (statusCode && statusCode >= 400 && statusCode < 500) {
+    return new ClaudeNetError('invalid', message, 'Correct the request; nothing was changed.')
+  }
+  return new ClaudeNetError(
+    'internal',
+    'The hub failed on this request.',
+    'Its log says why. Report it to the admin of the hub.',
+  )
+}
