@@ -136,7 +136,7 @@ export class Hub implements AsyncDisposable {
     }
   }
 
-  /** Brings history and search nearer to the newest message, but not while senders need the disk and the processor. */
+  /** Brings the inboxes into order, and history and search nearer to the newest message, but not while senders need the disk and the processor. */
   #indexWhenQuiet(): void {
     const { seq } = this.state.position
     const isBusy = seq - this.#seqASecondAgo > busyPerSecond
@@ -147,6 +147,7 @@ export class Hub implements AsyncDisposable {
   #index(): void {
     if (this.#isClosed) return
     try {
+      this.state.tidy()
       if (indexSome(this.state.db)) setImmediate(() => this.#index())
     } catch {
       // As with last-seen times: the next command tells.

@@ -31,6 +31,12 @@ function expectInOrder(state: State): void {
   }
 }
 
+function unsorted(state: State): number {
+  return state.db.get<{ n: number }>(
+    'select count(*) as n from delivery where seq > (select seq from unread_position)',
+  )!.n
+}
+
 test('inboxes are in order and whole on either side of what was sorted, while mail comes, is read and expires', () => {
   const dir = tempDir('state')
   const made = new TestState(dir)
@@ -54,6 +60,11 @@ test('inboxes are in order and whole on either side of what was sorted, while ma
       while (made.do({ type: 'clock.tick' }).more);
     }
     expectInOrder(made.state)
+    if (round % 3 === 0) {
+      made.state.tidy()
+      expect(unsorted(made.state)).toBe(0)
+      expectInOrder(made.state)
+    }
   }
   made.do({ type: 'member.delete', name: 'eva' })
   expectInOrder(made.state)

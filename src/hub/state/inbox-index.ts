@@ -6,6 +6,9 @@ import type { Database } from './database.ts'
  */
 const maxUnsorted = 1000
 
+/** More than this, and they are sorted as soon as nobody waits for the disk: to look through fewer costs next to nothing. */
+const fewUnsorted = 100
+
 /**
  * Which deliveries are unread, inbox by inbox. They are stored in the order of the journal; `unread` has them in the order of
  * the inboxes, up to `unread_position`. What came after it is found by looking through it: see `unreadSeqs`.
@@ -25,6 +28,11 @@ export class InboxIndex {
   grow(deliveries: number): void {
     this.#unsorted += deliveries
     if (this.#unsorted > maxUnsorted) this.#sort()
+  }
+
+  /** For a quiet moment, in a transaction of its own. Throws on a storage error. */
+  tidy(): void {
+    if (this.#unsorted > fewUnsorted) this.#db.transaction(() => this.#sort())
   }
 
   #sort(): void {

@@ -56,6 +56,11 @@ export class State implements Disposable {
     }
   }
 
+  /** Work on the indexes of the inboxes that can wait for a quiet moment. Throws on a storage error. */
+  tidy(): void {
+    this.#inboxes.tidy()
+  }
+
   close(): void {
     this.db.close()
   }
