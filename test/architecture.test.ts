@@ -110,7 +110,7 @@ test.for([
   ['cli/send.ts', `await import('../hub/hub.ts')`, 'cli may import claude, mcp, notice, client, protocol'],
   ['hub/http/health.ts', `export * from '../journal/local.ts'`, 'hub/http may import'],
   ['hub/push/wakes.ts', `import '../journal/journal.ts'`, 'hub/push may import hub/state, protocol'],
-  ['hub/state/apply.ts', `import '../hub.ts'`, 'hub/state may import protocol'],
+  ['hub/state/apply/apply.ts', `import '../../hub.ts'`, 'hub/state may import protocol'],
   ['hub/serve.ts', `import '../cli/output.ts'`, 'hub/serve.ts may import'],
   ['hub/serve.ts', `import './telegram/bridge.ts'`, 'hub/serve.ts may import'],
   ['hub/telegram/mail.ts', `import '../journal/local.ts'`, 'hub/telegram may import'],

@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { unreadAfter, unreadCount } from '../src/hub/state/query-inbox.ts'
+import { unreadAfter, unreadCount } from '../src/hub/state/query/inbox.ts'
 import { State } from '../src/hub/state/state.ts'
 import { fingerprint, goldenFile, outcomeCode, readGoldenJournal, replay } from './support/golden.ts'
 import { tempDir } from './support/temp.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Command } from '../src/hub/state/commands.ts'
-import { memberByName } from '../src/hub/state/members.ts'
+import { memberByName } from '../src/hub/state/query/find-member.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { carriedOut, inboxOf, invite, journalSuite, send } from './suites/journal-suite.ts'
 import { type OpenLocalJournal, openLocalJournal } from './support/local-journal.ts'

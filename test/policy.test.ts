@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Database } from '../src/hub/state/database.ts'
+import { Database } from '../src/hub/state/store/database.ts'
 import { api } from '../src/protocol/api.ts'
 import { startHub } from './support/hub.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'

@@ -28,7 +28,7 @@ function newerPackage(dir: string): void {
   }
   edit('package.json', /"version": "[^"]+"/, '"version": "9.0.0"')
   edit(
-    'src/hub/state/migrate.ts',
+    'src/hub/state/store/migrate.ts',
     /(const migrations: [^=]+= \[[^\]]+)\]/,
     "$1, 'create table of_later (x int) strict']",
   )

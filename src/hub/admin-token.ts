@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { replaceFile } from '../disk/replace-file.ts'
 import { hashToken, mintToken, parseToken, sameHash } from '../protocol/token.ts'
 import type { Hub } from './hub.ts'
-import { tokenById } from './state/query-members.ts'
+import { tokenById } from './state/query/members.ts'
 
 export const adminTokenFile = 'admin.token'
 

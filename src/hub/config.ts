@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { doorFields } from './door-settings.ts'
 import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
-import { backupFolder } from './state/backup-names.ts'
+import { backupFolder } from './state/store/backup-names.ts'
 import { TelegramSettings, tokenFileOf } from './telegram-settings.ts'
 
 /** What a hub can be told, in hub.json or by flags. Every field has a default. */

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { adminTokenFile } from './admin-token.ts'
 import { auditFile } from './seeing/audit.ts'
-import { type Database, sqliteCode } from './state/database.ts'
 import { isStorageError } from './state/state.ts'
+import { type Database, sqliteCode } from './state/store/database.ts'
 
 /** Stores up to this many bytes are checked whole when a hub starts: that takes some tenths of a second. */
 const maxCheckedBytes = 100 * 1024 * 1024

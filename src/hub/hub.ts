@@ -6,10 +6,10 @@ import { type Commit, LocalJournal } from './journal/local.ts'
 import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
+import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, Entry, Refusal, ResultOf } from './state/commands.ts'
-import { indexSome } from './state/history-index.ts'
-import { lastSeenTimes, nextDue, saveLastSeen } from './state/query-members.ts'
-import { nextDeletion } from './state/retention.ts'
+import { indexSome } from './state/local/history-index.ts'
+import { lastSeenTimes, nextDue, saveLastSeen } from './state/query/members.ts'
 import { State } from './state/state.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */

@@ -5,7 +5,7 @@ import type { LoopSettings } from './door-settings.ts'
 import type { Hub } from './hub.ts'
 import type { Commit } from './journal/local.ts'
 import type { CommandOf, ResultOf } from './state/commands.ts'
-import { memberById } from './state/members.ts'
+import { memberById } from './state/query/find-member.ts'
 import { timestamp } from './state/timestamp.ts'
 
 type Send = CommandOf<'message.send'>

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Entry, Outcome } from '../../src/hub/state/commands.ts'
-import type { Database } from '../../src/hub/state/database.ts'
 import type { State } from '../../src/hub/state/state.ts'
+import type { Database } from '../../src/hub/state/store/database.ts'
 
 /** One line of a golden journal: an entry, and what came of it when it was written down. */
 export interface GoldenEntry extends Entry {

@@ -1,7 +1,7 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashToken, parseToken, type Role, sameHash } from '../../protocol/token.ts'
 import type { Hub } from '../hub.ts'
-import { tokenById } from '../state/query-members.ts'
+import { tokenById } from '../state/query/members.ts'
 
 /** Who sent a request, by their token alone. `member` is 0 and `name` 'admin' for an admin, who has no inbox. */
 export interface Identity {

@@ -3,8 +3,8 @@ import { hashJoinCode, joinCodeLifeS, mintJoinCode } from '../../protocol/join-c
 import type { InviteAnswer } from '../../protocol/members.ts'
 import type { Hub } from '../hub.ts'
 import type { CommandOf } from '../state/commands.ts'
-import { memberByName } from '../state/members.ts'
-import { allGroups } from '../state/query-members.ts'
+import { memberByName } from '../state/query/find-member.ts'
+import { allGroups } from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 

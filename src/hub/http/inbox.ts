@@ -1,6 +1,6 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { formatCursor, parseCursor } from '../../protocol/events.ts'
-import { unreadAfter, unreadCount, unreadCountAfter } from '../state/query-inbox.ts'
+import { unreadAfter, unreadCount, unreadCountAfter } from '../state/query/inbox.ts'
 import type { State } from '../state/state.ts'
 import type { Handlers } from './handler.ts'
 

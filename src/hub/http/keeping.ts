@@ -1,5 +1,5 @@
 import type { Backups } from '../keeping/backups.ts'
-import { readSettings } from '../state/query-settings.ts'
+import { readSettings } from '../state/query/settings.ts'
 import type { Handlers } from './handler.ts'
 
 /** `GET /v1/admin/settings`. */

@@ -1,6 +1,6 @@
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
-import { unreadCount } from '../state/query-inbox.ts'
+import { unreadCount } from '../state/query/inbox.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 

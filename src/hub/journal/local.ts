@@ -1,7 +1,7 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Command, Effects, Entry, Outcome } from '../state/commands.ts'
-import { isDiskFull } from '../state/database.ts'
 import { effectsOf, type State } from '../state/state.ts'
+import { isDiskFull } from '../state/store/database.ts'
 import type { Journal } from './journal.ts'
 
 export interface LocalJournalOptions {

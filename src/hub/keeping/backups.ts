@@ -8,7 +8,7 @@ import { syncDirectory } from '../../disk/replace-file.ts'
 import { BackupReport } from '../../protocol/backup.ts'
 import { ClaudeNetError, ErrorBody } from '../../protocol/errors.ts'
 import type { Hub } from '../hub.ts'
-import { backupName, removeUnfinished, unfinished } from '../state/backup-names.ts'
+import { backupName, removeUnfinished, unfinished } from '../state/store/backup-names.ts'
 import type { BackupSettings } from './backup-settings.ts'
 import { backupsIn, rotate } from './rotation.ts'
 

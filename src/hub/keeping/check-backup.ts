@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import type { BackupReport } from '../../protocol/backup.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { isIntact, type StoredContent } from '../state/content-hash.ts'
-import { newestSchema } from '../state/migrate.ts'
+import { newestSchema } from '../state/store/migrate.ts'
 import { timestamp } from '../state/timestamp.ts'
 import { fingerprintOf, type Shape, shapeOf } from './fingerprint.ts'
 

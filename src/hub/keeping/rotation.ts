@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { namesIn, timeOfBackup } from '../state/backup-names.ts'
+import { namesIn, timeOfBackup } from '../state/store/backup-names.ts'
 
 /** How many backups stay: the newest ones, and of earlier days the last of each. */
 export interface Rotation {

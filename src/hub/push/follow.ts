@@ -1,6 +1,6 @@
 import { type Cursor, formatCursor, type StreamEvent } from '../../protocol/events.ts'
-import { type Change, changesAfter } from '../state/query-changes.ts'
-import { unreadCount } from '../state/query-inbox.ts'
+import { type Change, changesAfter } from '../state/query/changes.ts'
+import { unreadCount } from '../state/query/inbox.ts'
 import type { State } from '../state/state.ts'
 import type { Wakes } from './wakes.ts'
 

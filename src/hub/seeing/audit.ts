@@ -1,5 +1,5 @@
 import type { AuditAnswer, AuditLine, AuditQuery } from '../../protocol/audit.ts'
-import { Database } from '../state/database.ts'
+import { Database } from '../state/store/database.ts'
 import { timestamp } from '../state/timestamp.ts'
 import { FloodGate } from './flood-gate.ts'
 

@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
 import type { Commit } from '../journal/local.ts'
-import { allUnread } from '../state/query-unread.ts'
+import { allUnread } from '../state/query/unread.ts'
 
 /** Most members with series of their own: those whose mail waits longest. */
 const maxMembers = 1000

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import { apply } from './apply.ts'
-import { backupBeforeUpgrade } from './backup-before-upgrade.ts'
-import { backupFolder } from './backup-names.ts'
+import { apply } from './apply/apply.ts'
 import type { Effects, Entry, Outcome } from './commands.ts'
-import { Database, sqliteCode } from './database.ts'
-import { InboxIndex } from './inbox-index.ts'
-import { migrate } from './migrate.ts'
+import { InboxIndex } from './local/inbox-index.ts'
+import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
+import { backupFolder } from './store/backup-names.ts'
+import { Database, sqliteCode } from './store/database.ts'
+import { migrate } from './store/migrate.ts'
 
 /** How far the state has come in its history. */
 export interface Position {

@@ -1,5 +1,5 @@
-import { memberMeant, nearestNames } from '../state/members.ts'
-import { mutesOf, ownedMachines } from '../state/query-telegram.ts'
+import { memberMeant, nearestNames } from '../state/query/find-member.ts'
+import { mutesOf, ownedMachines } from '../state/query/telegram.ts'
 import type { Desk, Said } from './desk.ts'
 import { type Html, html, joined } from './html.ts'
 import { type Reply, sendTo } from './letters.ts'

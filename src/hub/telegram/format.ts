@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { count } from '../../text/spans.ts'
 import { visible } from '../../text/visible.ts'
-import type { Waiting } from '../state/query-telegram.ts'
+import type { Waiting } from '../state/query/telegram.ts'
 import type { Post } from './bot.ts'
 import { type Html, html, joined } from './html.ts'
 import { maskSecrets } from './mask.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { maxBodyBytes } from '../../protocol/messages.ts'
-import { type UpdateRow, updatesToHandle } from '../state/query-telegram.ts'
+import { type UpdateRow, updatesToHandle } from '../state/query/telegram.ts'
 import { isCommand, runCommand } from './commands.ts'
 import type { Desk, Said } from './desk.ts'
 import { html } from './html.ts'

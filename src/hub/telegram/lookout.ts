@@ -7,7 +7,7 @@ import {
   saidByHub,
   unreadOf,
   type Waiting,
-} from '../state/query-telegram.ts'
+} from '../state/query/telegram.ts'
 import type { TelegramSettings } from '../telegram-settings.ts'
 import type { Errand } from './courier.ts'
 import { quoted, safeText } from './format.ts'

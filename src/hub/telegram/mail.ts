@@ -1,5 +1,5 @@
 import type { Hub } from '../hub.ts'
-import { mailFor, partsSent, type Waiting, writtenAs } from '../state/query-telegram.ts'
+import { mailFor, partsSent, type Waiting, writtenAs } from '../state/query/telegram.ts'
 import type { Carried } from '../state/telegram-commands.ts'
 import type { Post } from './bot.ts'
 import type { Errand } from './courier.ts'

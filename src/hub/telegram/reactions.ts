@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Hub } from '../hub.ts'
-import { ackedUnshown } from '../state/query-telegram.ts'
+import { ackedUnshown } from '../state/query/telegram.ts'
 import type { Bot, Emoji } from './bot.ts'
 import { failureOf } from './failure.ts'
 

@@ -1,6 +1,6 @@
 import type { Hub } from '../hub.ts'
 import type { Audit } from '../seeing/audit.ts'
-import { personOf } from '../state/query-telegram.ts'
+import { personOf } from '../state/query/telegram.ts'
 import type { TelegramUpdate } from '../state/telegram-commands.ts'
 import type { Update } from './bot.ts'
 import type { BridgeStatus } from './bridge-status.ts'

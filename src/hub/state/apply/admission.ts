@@ -1,0 +1,65 @@
+import type { RecipientOutcome, Refusal } from '../commands.ts'
+import { activeBrake } from '../query/brakes.ts'
+import type { MemberRow } from '../query/find-member.ts'
+import type { Database } from '../store/database.ts'
+import { timestamp } from '../timestamp.ts'
+
+/** Most unread messages, and bytes of their texts, in one inbox. Nothing that was stored is ever dropped to make room. */
+const maxUnread = 10_000
+const maxUnreadBytes = 64 * 1024 * 1024
+
+/** When a sender may try a full inbox again, in ms. */
+const fullRetryMs = 60_000
+
+/** How a delivery is treated: `hold` shows it to the member's user only, `mute` tells nobody of it, null as usual. */
+export type Handling = 'hold' | 'mute' | null
+
+/** What one recipient does with a message: takes it, and how, or refuses it. */
+export type Admission = { outcome: RecipientOutcome; handling: Handling; refusal?: Refusal }
+
+/** What a recipient decides by: from whom, how many bytes of text, and when (ms since 1970). */
+interface Arriving {
+  sender: number
+  bytes: number
+  time: number
+}
+
+/** Asks the policy and the room of `recipient`, and any brake between the two, for a message. */
+export function admit(db: Database, recipient: MemberRow, arriving: Arriving): Admission {
+  const { id, name, kind, inbound } = recipient
+  const { sender } = arriving
+  const refusal = whyNot(db, recipient, arriving)
+  if (refusal) {
+    return { outcome: { member: id, name, kind, status: 'refused', reason: refusal.message }, handling: null, refusal }
+  }
+  const isMuted = recipient.mutes === 1 && db.get('select 1 from mute where member = ? and sender = ?', id, sender)
+  // A policy that this program does not know must not let in more than it says: it counts as hold.
+  const handling = inbound !== 'accept' && id !== sender ? 'hold' : isMuted ? 'mute' : null
+  return { outcome: { member: id, name, kind, status: 'stored' }, handling }
+}
+
+function whyNot(db: Database, recipient: MemberRow, { sender, bytes, time }: Arriving): Refusal | undefined {
+  const { id, name, inbound, unread, unreadBytes } = recipient
+  if (inbound === 'refuse' && id !== sender) {
+    return { code: 'forbidden', message: `${name} takes no messages now.`, hint: 'Only its user can change that.' }
+  }
+  const brake = recipient.brakedUntil > time ? activeBrake(db, sender, id, time) : undefined
+  if (brake) {
+    return {
+      code: 'rate_limited',
+      message: `Mail between you and ${name} is stopped until ${timestamp(brake.until)}: ${brake.why} looked like a loop.`,
+      hint: 'Nothing was stored there. Tell your user: a person should look. After that, write something else or nothing.',
+      retryAfterMs: brake.until - time,
+      settled: true,
+    }
+  }
+  if (unread >= maxUnread || unreadBytes + bytes > maxUnreadBytes) {
+    return {
+      code: 'rate_limited',
+      message: `The inbox of ${name} is full: ${unread} messages are unread.`,
+      hint: 'Nothing was stored there. Try again when it has been read, or tell its owner.',
+      retryAfterMs: fullRetryMs,
+    }
+  }
+  return undefined
+}

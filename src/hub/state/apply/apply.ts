@@ -1,0 +1,75 @@
+import type { Command, Entry, Outcome } from '../commands.ts'
+import type { Database } from '../store/database.ts'
+import { applyBrake } from './brake.ts'
+import { applyTick } from './clock.ts'
+import { applyImport } from './import.ts'
+import { applyAck, applyFetched } from './inbox.ts'
+import { applyAdminToken, applyInvite, applyJoin } from './members.ts'
+import { applySend } from './messages.ts'
+import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './names.ts'
+import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './people.ts'
+import { applyPolicy } from './policy.ts'
+import { applySettings } from './settings.ts'
+import { applyTelegram, isTelegram } from './telegram.ts'
+
+/**
+ * Carries one entry into the tables, inside the caller's transaction. Reads its entry and the tables, nothing else: no
+ * clock, chance, network or await, so that every hub that applies the same entries has the same state.
+ * Throws only on what nobody foresaw; a storage error is the caller's to tell apart.
+ */
+export function apply(db: Database, entry: Entry): Outcome {
+  const { seq, time, command } = entry
+  if (isTelegram(command)) return applyTelegram(db, { seq, time, command })
+  switch (command.type) {
+    case 'message.send':
+      return applySend(db, { seq, time, command })
+    case 'inbox.fetched':
+      return applyFetched(db, { seq, time, command })
+    case 'inbox.ack':
+      return applyAck(db, { seq, time, command })
+    case 'member.invite':
+      return applyInvite(db, { seq, time, command })
+    case 'member.join':
+      return applyJoin(db, { seq, time, command })
+    case 'member.add':
+      return applyAdd(db, { seq, time, command })
+    case 'member.own':
+      return applyOwn(db, { seq, time, command })
+    case 'member.rename':
+      return applyRename(db, { seq, time, command })
+    case 'member.revoke':
+      return applyRevoke(db, { seq, time, command })
+    case 'member.delete':
+      return applyDelete(db, { seq, time, command })
+    case 'member.policy':
+      return applyPolicy(db, { seq, time, command })
+    case 'pair.brake':
+      return applyBrake(db, { seq, time, command })
+    case 'alias.set':
+      return applyAliasSet(db, { seq, time, command })
+    case 'alias.remove':
+      return applyAliasRemove(db, { seq, time, command })
+    case 'group.set':
+      return applyGroupSet(db, { seq, time, command })
+    case 'group.remove':
+      return applyGroupRemove(db, { seq, time, command })
+    case 'organization.import':
+      return applyImport(db, { seq, time, command })
+    case 'admin.token':
+      return applyAdminToken(db, { seq, time, command })
+    case 'settings.set':
+      return applySettings(db, { seq, time, command })
+    case 'clock.tick':
+      return applyTick(db, { seq, time, command })
+    default:
+      throw new UnknownCommand(command)
+  }
+}
+
+/** The history holds a command that this program does not know: it was written by a newer one. */
+class UnknownCommand extends Error {
+  override name = 'UnknownCommand'
+  constructor(command: never) {
+    super(`Unknown command ${(command as Command).type}: upgrade this hub.`)
+  }
+}

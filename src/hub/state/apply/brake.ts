@@ -1,0 +1,58 @@
+import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
+import { contentHash } from '../content-hash.ts'
+import { activeBrake } from '../query/brakes.ts'
+import { hubItself, type MemberRow, memberById } from '../query/find-member.ts'
+import type { Database } from '../store/database.ts'
+import { admit } from './admission.ts'
+
+type BrakeCommand = CommandOf<'pair.brake'>
+
+/**
+ * Stops the mail between two members until the command's end, and puts one notice of it into the inbox of `to`. On a pair that
+ * is braked already nothing changes: every hub of several may have seen the same loop.
+ */
+export function applyBrake(db: Database, { seq, time, command }: Entry<BrakeCommand>): Outcome<BrakeCommand> {
+  const { from, to, until, why, notice } = command
+  if (until <= time || activeBrake(db, from, to, time)) return done<BrakeCommand>({ isNew: false })
+  db.run('delete from brake where until <= ?', time)
+  db.run(
+    `insert into brake (low, high, since, until, why) values (?1, ?2, ?3, ?4, ?5)
+     on conflict (low, high) do update set since = ?3, until = ?4, why = ?5`,
+    Math.min(from, to),
+    Math.max(from, to),
+    time,
+    until,
+    why,
+  )
+  db.run('update member set braked_until = max(braked_until, ?) where id in (?, ?)', until, from, to)
+  const recipient = memberById(db, to)
+  if (recipient) storeNotice(db, { seq, time }, recipient, notice)
+  return done<BrakeCommand>({ isNew: true }, { wake: [to] })
+}
+
+/** Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full, or that takes no mail, goes without. */
+function storeNotice(
+  db: Database,
+  { seq, time }: Pick<Entry, 'seq' | 'time'>,
+  recipient: MemberRow,
+  { id, body }: BrakeCommand['notice'],
+): void {
+  const bytes = Buffer.byteLength(body)
+  const { outcome } = admit(db, recipient, { sender: hubItself, bytes, time })
+  if (outcome.status === 'refused') return
+  const named = JSON.stringify([recipient.name])
+  db.run(
+    `insert into message (seq, id, sender, sent_at, named, intent, body, hash, outcome) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    seq,
+    id,
+    hubItself,
+    time,
+    named,
+    'inform',
+    body,
+    contentHash({ named, body, replyTo: null, intent: 'inform', expiresInS: null }),
+    JSON.stringify([outcome]),
+  )
+  db.run('insert into delivery (recipient, seq, sender) values (?, ?, ?)', recipient.id, seq, hubItself)
+  db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, recipient.id)
+}

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { TestState } from '../../../../test/support/test-state.ts'
+import { unreadAfter, unreadCount } from '../query/inbox.ts'
+import { nextDue } from '../query/members.ts'
+import { maxExpiredPerTick } from './clock.ts'
+
+function start() {
+  const made = new TestState()
+  const [ana, ben, cat] = [made.member('ana'), made.member('ben'), made.member('cat')]
+  return { made, ana, ben, cat, tick: () => made.do({ type: 'clock.tick' }).expired }
+}
+
+test('a message expires at its end, to the millisecond, by the time of the tick', () => {
+  const { made, ana, ben, tick } = start()
+  made.send(ana, 'ben', 10)
+  made.time += 9999
+  expect(tick()).toBe(0)
+  expect(unreadCount(made.state.db, ben)).toBe(1)
+  made.time += 1
+  expect(tick()).toBe(1)
+  expect(unreadCount(made.state.db, ben)).toBe(0)
+  expect(unreadAfter(made.state.db, ben, 0, 10)).toEqual([])
+  expect(tick()).toBe(0)
+})
+
+test('time alone expires nothing: a message is there until a tick has come', () => {
+  const { made, ana, ben } = start()
+  made.send(ana, 'ben', 10)
+  made.time += 60_000
+  made.send(ana, 'ben')
+  expect(unreadAfter(made.state.db, ben, 0, 10)).toHaveLength(2)
+})
+
+test('one recipient who has read it keeps its ack, the others expire, and the sender is woken once', () => {
+  const { made, ana, ben, cat } = start()
+  const id = made.send(ana, ['ben', 'cat'], 10)
+  made.do({ type: 'inbox.ack', by: ben, ids: [id] })
+  made.time += 10_000
+  expect(made.apply({ type: 'clock.tick' })).toMatchObject({ result: { expired: 1 }, effects: { wake: [ana] } })
+  expect(unreadCount(made.state.db, ben)).toBe(0)
+  expect(unreadCount(made.state.db, cat)).toBe(0)
+})
+
+test(`a tick expires ${maxExpiredPerTick} messages at most, the longest due first; the next goes on`, () => {
+  const { made, ana, ben, tick } = start()
+  const later = made.send(ana, 'ben', 20)
+  for (let i = 0; i < maxExpiredPerTick; i++) made.send(ana, 'ben', 10)
+  made.time += 60_000
+  expect(tick()).toBe(maxExpiredPerTick)
+  expect(unreadAfter(made.state.db, ben, 0, 10).map(({ id }) => id)).toEqual([later])
+  expect(tick()).toBe(1)
+  expect(tick()).toBe(0)
+})
+
+test('a tick that met nothing but read messages says that more may be due', () => {
+  const { made, ana, ben } = start()
+  const read = Array.from({ length: maxExpiredPerTick }, () => made.send(ana, 'ben', 10))
+  made.do({ type: 'inbox.ack', by: ben, ids: read })
+  made.send(ana, 'ben', 20)
+  made.time += 60_000
+  expect(made.do({ type: 'clock.tick' })).toEqual({ expired: 0, more: true })
+  expect(made.do({ type: 'clock.tick' })).toEqual({ expired: 1, more: false })
+})
+
+test('the next end is known, so that an idle hub need not tick', () => {
+  const { made, ana } = start()
+  expect(nextDue(made.state.db)).toBeUndefined()
+  const from = made.time
+  made.send(ana, 'ben', 20)
+  made.send(ana, 'ben', 10)
+  made.send(ana, 'ben')
+  expect(nextDue(made.state.db)).toBe(from + 10_000)
+  made.time += 10_000
+  made.do({ type: 'clock.tick' })
+  expect(nextDue(made.state.db)).toBe(from + 20_000)
+  made.time += 10_000
+  made.do({ type: 'clock.tick' })
+  expect(nextDue(made.state.db)).toBeUndefined()
+})

@@ -1,0 +1,48 @@
+import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome } from '../commands.ts'
+import type { Database } from '../store/database.ts'
+import { deleteWhatIsOver } from './retention.ts'
+import { settleUnread } from './unread.ts'
+
+type Tick = CommandOf<'clock.tick'>
+
+/** Most messages that one tick expires; the rest wait for the next, so that no batch holds up senders for long. */
+export const maxExpiredPerTick = 500
+
+/**
+ * Ends what is due by the entry's time: unread deliveries whose sender set an end, tokens that were replaced, and what is kept of
+ * messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
+ */
+export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tick> {
+  const due = db.all<{ seq: number; sender: number; outcome: string }>(
+    `select seq, sender, outcome from message where expired = 0 and expires_at is not null and expires_at <= ?
+     order by expires_at, seq limit ?`,
+    time,
+    maxExpiredPerTick,
+  )
+  const wake = new Set<number>()
+  let expired = 0
+  for (const message of due) {
+    db.run('update message set expired = 1 where seq = ?', message.seq)
+    for (const { member } of JSON.parse(message.outcome) as RecipientOutcome[]) {
+      const changed = db.run(
+        `update delivery set expired_at = ?, changed = ?
+         where recipient = ? and seq = ? and acked_at is null and expired_at is null`,
+        time,
+        seq,
+        member,
+        message.seq,
+      )
+      if (changed === 0) continue
+      settleUnread(db, member, [message.seq])
+      wake.add(message.sender)
+      expired++
+    }
+  }
+  deleteWhatIsOver(db, time)
+  const ended = db.all<{ id: string }>('select id from token where ends_at <= ? order by id', time)
+  if (ended.length > 0) db.run('delete from token where ends_at <= ?', time)
+  return done<Tick>(
+    { expired, more: due.length === maxExpiredPerTick },
+    { wake: [...wake], revoked: ended.map(({ id }) => id) },
+  )
+}

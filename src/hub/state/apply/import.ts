@@ -1,0 +1,41 @@
+import { type CommandOf, done, type Entry, type Outcome, type Refusal } from '../commands.ts'
+import type { Database } from '../store/database.ts'
+import { applyAliasSet, applyGroupSet } from './names.ts'
+import { applyAdd } from './people.ts'
+
+type Import = CommandOf<'organization.import'>
+
+/** Undoes what the steps before the refused one have written. */
+class Refused extends Error {
+  readonly refusal: Refusal
+  constructor(refusal: Refusal) {
+    super(refusal.message)
+    this.refusal = refusal
+  }
+}
+
+/** Makes members, then aliases, then groups, as each would be made alone: all of them, or, when one is refused, none. */
+export function applyImport(db: Database, { seq, time, command }: Entry<Import>): Outcome<Import> {
+  const { members, aliases, groups } = command
+  const added: string[] = []
+  try {
+    db.savepoint(() => {
+      for (const member of members) {
+        const outcome = applyAdd(db, { seq, time, command: { type: 'member.add', ...member } })
+        if (resultOf(outcome).added) added.push(member.name)
+      }
+      for (const alias of aliases) resultOf(applyAliasSet(db, { seq, time, command: { type: 'alias.set', ...alias } }))
+      for (const group of groups) resultOf(applyGroupSet(db, { seq, time, command: { type: 'group.set', ...group } }))
+    })
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    const { refusal } = error
+    return { ok: false, refusal: { ...refusal, message: `${refusal.message} Nothing was imported.` } }
+  }
+  return done<Import>({ added })
+}
+
+function resultOf<R>(outcome: { ok: true; result: R } | { ok: false; refusal: Refusal }): R {
+  if (outcome.ok) return outcome.result
+  throw new Refused(outcome.refusal)
+}

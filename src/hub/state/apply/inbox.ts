@@ -1,0 +1,89 @@
+import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
+import type { Database } from '../store/database.ts'
+import { settleUnread } from './unread.ts'
+
+type Fetched = CommandOf<'inbox.fetched'>
+type Ack = CommandOf<'inbox.ack'>
+
+interface DeliveryRow {
+  id: string
+  seq: number
+  sender: number
+  /** 1 once it was acked or has expired. */
+  settled: 0 | 1
+}
+
+/** Notes which session was given these messages. The last one to be given a message has it. */
+export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched>): Outcome<Fetched> {
+  const found = deliveriesOf(db, command.by, command.ids)
+  const open = found.filter(({ settled }) => !settled)
+  db.run(
+    `update delivery set fetched_at = ?, fetched_by = ?, changed = ?
+     where recipient = ? and seq in (select value from json_each(?))`,
+    time,
+    command.session,
+    seq,
+    command.by,
+    seqsOf(open),
+  )
+  const { known: fetched, unknown } = split(command.ids, found)
+  return done<Fetched>({ fetched, unknown }, { wake: sendersOf(open) })
+}
+
+/** Marks messages as read. What is read already or has expired stays as it is; ids that were never here are named. */
+export function applyAck(db: Database, { seq, time, command }: Entry<Ack>): Outcome<Ack> {
+  const { found, senders } = ackDeliveries(db, { seq, time }, command.by, command.ids)
+  const { known: acked, unknown } = split(command.ids, found)
+  const { unread } = db.get<{ unread: number }>('select unread from member where id = ?', command.by)!
+  return done<Ack>({ acked, unknown, unread }, { wake: senders })
+}
+
+/** Acks messages in `recipient`'s inbox. Answers those that are, or were, in it, and whose messages are read only now. */
+export function ackDeliveries(
+  db: Database,
+  at: { seq: number; time: number },
+  recipient: number,
+  ids: readonly string[],
+): { found: DeliveryRow[]; senders: number[] } {
+  const found = deliveriesOf(db, recipient, ids)
+  const open = found.filter(({ settled }) => !settled)
+  if (open.length > 0) {
+    db.run(
+      `update delivery set acked_at = ?, changed = ?
+       where recipient = ? and seq in (select value from json_each(?))`,
+      at.time,
+      at.seq,
+      recipient,
+      seqsOf(open),
+    )
+    settleUnread(
+      db,
+      recipient,
+      open.map(({ seq }) => seq),
+    )
+  }
+  return { found, senders: sendersOf(open) }
+}
+
+/** Each once. */
+function deliveriesOf(db: Database, recipient: number, ids: readonly string[]): DeliveryRow[] {
+  return db.all<DeliveryRow>(
+    `select m.id, d.seq, d.sender, d.acked_at is not null or d.expired_at is not null as settled
+     from json_each(?2) asked join message m on m.id = asked.value join delivery d on d.seq = m.seq and d.recipient = ?1`,
+    recipient,
+    JSON.stringify([...new Set(ids)]),
+  )
+}
+
+function seqsOf(deliveries: DeliveryRow[]): string {
+  return JSON.stringify(deliveries.map(({ seq }) => seq))
+}
+
+function sendersOf(deliveries: DeliveryRow[]): number[] {
+  return [...new Set(deliveries.map(({ sender }) => sender))]
+}
+
+function split(ids: readonly string[], found: DeliveryRow[]): { known: string[]; unknown: string[] } {
+  const there = new Set(found.map(({ id }) => id))
+  return { known: ids.filter(id => there.has(id)), unknown: ids.filter(id => !there.has(id)) }
+}

@@ -1,0 +1,118 @@
+import { type CommandOf, done, type Entry, type Outcome, refuse } from '../commands.ts'
+import type { Database } from '../store/database.ts'
+import { addMember, humanMeant } from './people.ts'
+
+type Invite = CommandOf<'member.invite'>
+type Join = CommandOf<'member.join'>
+type AdminToken = CommandOf<'admin.token'>
+
+/**
+ * Makes the member, so that mail can wait for it, and a code to join as it. For a member that exists the inbox stays; the
+ * code replaces any earlier one.
+ */
+export function applyInvite(db: Database, { time, command }: Entry<Invite>): Outcome<Invite> {
+  const { name, codeHash, lifeS, overlapS = 0 } = command
+  const owner = command.owner === undefined ? undefined : humanMeant(db, command.owner)
+  if (owner && !owner.ok) return owner
+  const added = addMember(db, time, command)
+  if (!added.ok) return added
+  const { id } = added.member
+  if (owner) db.run('update member set owner = ? where id = ?', owner.human.id, id)
+
+  const expiresAt = time + lifeS * 1000
+  db.run('delete from invite where member = ? and used_by is null', id)
+  db.run('delete from invite where expires_at <= ?', time)
+  db.run(
+    'insert into invite (code_hash, member, expires_at, overlap_s) values (?, ?, ?, ?)',
+    Buffer.from(codeHash, 'base64'),
+    id,
+    expiresAt,
+    overlapS,
+  )
+  return done<Invite>({ name, expiresAt, renewed: !added.isNew })
+}
+
+/**
+ * Exchanges a code for a token. The same exchange (code, name, token) may be repeated until the code's time is over: an
+ * answer lost on its way costs nothing. The member's earlier token dies.
+ */
+export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome<Join> {
+  const tokenHash = Buffer.from(command.tokenHash, 'base64')
+  const codeHash = Buffer.from(command.codeHash, 'base64')
+  const invite = db.get<InviteRow>(
+    `select i.member, i.expires_at, i.used_by, i.overlap_s, m.name, m.kind from invite i join member m on m.id = i.member
+     where i.code_hash = ?`,
+    codeHash,
+  )
+  if (!invite || invite.expires_at <= time) {
+    return refuse('unauthorized', 'This join code is unknown or its 10 minutes are over.', askAdmin(command.name))
+  }
+  if (invite.name !== command.name) {
+    return refuse('forbidden', 'This join code was made for another name.', askAdmin(command.name))
+  }
+  if (invite.used_by) {
+    const same = tokenHash.equals(invite.used_by) && db.get('select 1 from token where hash = ?', tokenHash)
+    if (same) return done<Join>({ name: invite.name, kind: invite.kind })
+    return refuse('unauthorized', 'This join code was used already.', askAdmin(command.name))
+  }
+  if (command.role !== invite.kind) {
+    return refuse(
+      'invalid',
+      `${invite.name} is a ${invite.kind} and needs a ${invite.kind}'s token.`,
+      'Run claude-net join.',
+    )
+  }
+  if (db.get('select 1 from token where id = ? and member is not ?', command.tokenId, invite.member)) {
+    return refuse('conflict', 'A token with this id exists.', 'Run claude-net join again; it mints another.')
+  }
+  const revoked = endEarlierTokens(db, invite, time)
+  db.run(
+    `insert into token (id, hash, role, member, created_at) values (?, ?, ?, ?, ?)
+     on conflict (id) do update set hash = excluded.hash, created_at = excluded.created_at, ends_at = null`,
+    command.tokenId,
+    tokenHash,
+    invite.kind,
+    invite.member,
+    time,
+  )
+  db.run('update invite set used_by = ? where code_hash = ?', tokenHash, codeHash)
+  db.run('update member set joined_at = ? where id = ?', time, invite.member)
+  return done<Join>({ name: invite.name, kind: invite.kind }, { revoked })
+}
+
+/** Makes this the one admin token. */
+export function applyAdminToken(db: Database, { time, command }: Entry<AdminToken>): Outcome<AdminToken> {
+  const revoked = db.all<{ id: string }>(`select id from token where role = 'admin' order by id`)
+  db.run(`delete from token where role = 'admin'`)
+  db.run(
+    `insert into token (id, hash, role, created_at) values (?, ?, 'admin', ?)`,
+    command.tokenId,
+    Buffer.from(command.tokenHash, 'base64'),
+    time,
+  )
+  return done<AdminToken>({}, { revoked: revoked.map(token => token.id) })
+}
+
+/** Ends the member's tokens, now or when the overlap of a rotation is over. Answers the ids of those that end now. */
+function endEarlierTokens(db: Database, { member, overlap_s }: InviteRow, time: number): string[] {
+  if (overlap_s > 0) {
+    db.run('update token set ends_at = ? where member = ? and ends_at is null', time + overlap_s * 1000, member)
+    return []
+  }
+  const ended = db.all<{ id: string }>('select id from token where member = ? order by id', member)
+  db.run('delete from token where member = ?', member)
+  return ended.map(({ id }) => id)
+}
+
+interface InviteRow {
+  member: number
+  expires_at: number
+  used_by: Uint8Array | null
+  overlap_s: number
+  name: string
+  kind: 'machine' | 'human'
+}
+
+function askAdmin(name: string): string {
+  return `Ask the admin for a new one: claude-net invite ${name}`
+}

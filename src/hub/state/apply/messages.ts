@@ -1,0 +1,114 @@
+import type { Intent } from '../../../protocol/messages.ts'
+import { lookupForm } from '../../../protocol/names.ts'
+import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from '../commands.ts'
+import { contentHash } from '../content-hash.ts'
+import { refuseUnknown, resolveNames } from '../query/find-member.ts'
+import type { Database } from '../store/database.ts'
+import { admit } from './admission.ts'
+import { ackDeliveries } from './inbox.ts'
+
+type Send = CommandOf<'message.send'>
+
+/** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
+export function applySend(db: Database, { seq, time, command }: Entry<Send>): Outcome<Send> {
+  const named = JSON.stringify(command.to)
+  const { body, replyTo = null, intent = null, expiresInS = null } = command
+  const hash = contentHash({ named, body, replyTo, intent, expiresInS })
+  const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
+  if (earlier) return repeatSend(command, hash, earlier)
+
+  const { members, unknown, isCrowd } = resolveNames(db, command.by, command.to)
+  if (unknown.some(name => lookupForm(name) === 'hub')) return refuseHub()
+  if (unknown.length > 0) return refuseUnknown(db, unknown, toSender)
+  if (members.length === 0) {
+    return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
+  }
+
+  const bytes = Buffer.byteLength(command.body)
+  const admissions = members.map(member => admit(db, member, { sender: command.by, bytes, time }))
+  const recipients = admissions.map(({ outcome }) => outcome)
+  if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
+
+  const expiresAt = command.expiresInS === undefined ? null : time + command.expiresInS * 1000
+  db.run(
+    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, body, hash, outcome)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    seq,
+    command.id,
+    command.by,
+    time,
+    named,
+    command.intent ?? defaultIntent(isCrowd),
+    command.replyTo ?? null,
+    expiresAt,
+    command.body,
+    hash,
+    JSON.stringify(recipients),
+  )
+  const wake: number[] = []
+  for (const { outcome, handling } of admissions) {
+    if (outcome.status === 'refused') continue
+    const { member } = outcome
+    db.run(
+      'insert into delivery (recipient, seq, sender, handling) values (?, ?, ?, ?)',
+      member,
+      seq,
+      command.by,
+      handling,
+    )
+    db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, member)
+    wake.push(member)
+  }
+  if (command.replyTo) {
+    wake.push(...ackDeliveries(db, { seq, time }, command.by, [command.replyTo]).senders)
+    if (command.answersFor !== undefined) noteAnswer(db, command.answersFor, command.replyTo, command.by)
+  }
+  return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake })
+}
+
+/** Lets the copy of `id` that lies with `machine` say who answered it. It stays unread. */
+function noteAnswer(db: Database, machine: number, id: string, by: number): void {
+  db.run(
+    'update delivery set answered_by = ? where recipient = ? and seq = (select seq from message where id = ?)',
+    ...[by, machine, id],
+  )
+}
+
+interface StoredSend {
+  seq: number
+  sender: number
+  sent_at: number
+  hash: Uint8Array
+  outcome: string
+}
+
+/** The same message again gets the first answer; another message under its id is a conflict, whoever sends it. */
+function repeatSend(command: Send, hash: Buffer, earlier: StoredSend): Outcome<Send> {
+  if (earlier.sender !== command.by || !hash.equals(earlier.hash)) {
+    return refuse(
+      'conflict',
+      `The id ${command.id} belongs to another message.`,
+      'Send this one under a new id, or leave the id out.',
+    )
+  }
+  const { seq, sent_at: sentAt, outcome } = earlier
+  const recipients = JSON.parse(outcome) as RecipientOutcome[]
+  return done<Send>({ id: command.id, seq, sentAt, recipients, repeated: true })
+}
+
+/** How a sender hears of names that mean nobody. */
+const toSender = { undone: ' Nothing was sent.', lister: 'claude_net_machines' }
+
+/** An answer to one of the hub's own notices. */
+function refuseHub(): Outcome<Send> {
+  return refuse(
+    'not_found',
+    "'hub' is the hub itself: it writes notices, but nobody reads there. Nothing was sent.",
+    'A notice needs no answer; ack it. To reach a person, name one: claude_net_machines lists all members.',
+  )
+}
+
+/** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */
+function defaultIntent(isCrowd: boolean): Intent {
+  return isCrowd ? 'inform' : 'request'
+}

@@ -1,0 +1,135 @@
+import { type CommandOf, done, type Entry, type Outcome, type Refusal, refuse } from '../commands.ts'
+import { unreadSeqs } from '../local/inbox-index.ts'
+import { type MemberRow, memberMeant, nameTaken, nearestNames, refuseUnknown } from '../query/find-member.ts'
+import type { Database } from '../store/database.ts'
+
+type Add = CommandOf<'member.add'>
+type Own = CommandOf<'member.own'>
+type Rename = CommandOf<'member.rename'>
+type Revoke = CommandOf<'member.revoke'>
+type Delete = CommandOf<'member.delete'>
+
+/** Makes a member without a code: mail can wait for it. Of one that exists with this name and kind only the owner may change. */
+export function applyAdd(db: Database, { time, command }: Entry<Add>): Outcome<Add> {
+  const added = addMember(db, time, command)
+  return added.ok ? done<Add>({ name: command.name, added: added.isNew }) : added
+}
+
+/** The member of this name and kind, made if the name is free, with its owner. A refusal comes before the first write. */
+export function addMember(
+  db: Database,
+  time: number,
+  { name, kind, owner }: Pick<Add, 'name' | 'kind' | 'owner'>,
+): { ok: true; isNew: boolean; member: MemberRow } | { ok: false; refusal: Refusal } {
+  const taken = nameTaken(db, name)
+  if (taken && taken.kind !== kind) {
+    return refuse('conflict', `${name} is ${taken.inWords}, not a ${kind}.`, 'Choose another name.')
+  }
+  if (kind === 'human' && owner !== undefined) return refuseOwnerOfHuman(name)
+  const owned = typeof owner === 'string' ? humanMeant(db, owner) : undefined
+  if (owned && !owned.ok) return owned
+  if (!taken) db.run('insert into member (name, kind, created_at) values (?, ?, ?)', name, kind, time)
+  const member = memberMeant(db, name)!
+  if (owner !== undefined) db.run('update member set owner = ? where id = ?', owned?.human.id ?? null, member.id)
+  return { ok: true, isNew: !taken, member }
+}
+
+/** Says to which human a machine belongs, or to nobody. */
+export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  if (member.kind === 'human') return refuseOwnerOfHuman(member.name)
+  if (command.owner === null) {
+    db.run('update member set owner = null where id = ?', member.id)
+    return done<Own>({ name: member.name, owner: null })
+  }
+  const owner = humanMeant(db, command.owner)
+  if (!owner.ok) return owner
+  db.run('update member set owner = ? where id = ?', owner.human.id, member.id)
+  return done<Own>({ name: member.name, owner: owner.human.name })
+}
+
+function refuseOwnerOfHuman(name: string): { ok: false; refusal: Refusal } {
+  return refuse('invalid', `${name} is a human, so nobody owns it.`, 'Owners are for machines.')
+}
+
+/** The human whom a typed name means; a refusal that says what to do when there is none. */
+export function humanMeant(
+  db: Database,
+  typed: string,
+): { ok: true; human: MemberRow } | { ok: false; refusal: Refusal } {
+  const human = memberMeant(db, typed)
+  if (human?.kind === 'human') return { ok: true, human }
+  const nearest = human ? [] : nearestNames(db, typed)
+  return refuse(
+    'not_found',
+    human ? `${human.name} is a machine, so it can own nothing.` : `No human is called '${typed}'.`,
+    nearest.length > 0
+      ? `Did you mean ${nearest.join(' or ')}?`
+      : 'Make the human first: claude-net invite NAME --human',
+  )
+}
+
+/** Gives a member another name. Its inbox, token, owner and groups stay; the old name becomes free. */
+export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<Rename> {
+  const { to } = command
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  const taken = nameTaken(db, to)
+  if (to === member.name) return done<Rename>({ name: to })
+  // Its own alias may become its name.
+  const own = db.get('select 1 from alias where name = ? and member = ?', to, member.id)
+  if (taken && !own) return refuse('conflict', `${to} is ${taken.inWords}.`, 'Choose another name.')
+  db.run('delete from alias where name = ?', to)
+  db.run('update member set name = ? where id = ?', to, member.id)
+  return done<Rename>({ name: to }, { revoked: tokensOf(db, member) })
+}
+
+/** Ends every token and open code of a member. Its inbox stays; it may be invited again. */
+export function applyRevoke(db: Database, { command }: Entry<Revoke>): Outcome<Revoke> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  const revoked = endTokens(db, member)
+  return done<Revoke>({ name: member.name, revoked: revoked.length }, { revoked })
+}
+
+/** Takes a member away: it cannot speak or be reached, what it had not read expires, and its name is free. */
+export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>): Outcome<Delete> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(db, command.name)
+  const senders = db.all<{ sender: number }>(
+    `select distinct d.sender from (${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
+     order by d.sender`,
+    member.id,
+    0,
+  )
+  const revoked = endTokens(db, member)
+  const expired = db.run(
+    `update delivery set expired_at = ?3, changed = ?4 where recipient = ?1 and seq in (select seq from (${unreadSeqs}))`,
+    member.id,
+    0,
+    time,
+    seq,
+  )
+  db.run('delete from unread where recipient = ?', member.id)
+  db.run('delete from alias where member = ?', member.id)
+  db.run('delete from group_member where member = ?', member.id)
+  db.run('update member set owner = null where owner = ?', member.id)
+  db.run(
+    `update member set name = name || '#' || id, owner = null, unread = 0, unread_bytes = 0, deleted_at = ? where id = ?`,
+    time,
+    member.id,
+  )
+  return done<Delete>({ name: member.name, expired }, { revoked, wake: senders.map(({ sender }) => sender) })
+}
+
+function endTokens(db: Database, member: MemberRow): string[] {
+  const ended = tokensOf(db, member)
+  db.run('delete from token where member = ?', member.id)
+  db.run('delete from invite where member = ?', member.id)
+  return ended
+}
+
+function tokensOf(db: Database, member: MemberRow): string[] {
+  return db.all<{ id: string }>('select id from token where member = ? order by id', member.id).map(({ id }) => id)
+}

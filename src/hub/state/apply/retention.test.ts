@@ -1,0 +1,196 @@
+import { expect, test } from 'vitest'
+import { TestState } from '../../../../test/support/test-state.ts'
+import { newMessageId } from '../../../protocol/ids.ts'
+import { indexSome } from '../local/history-index.ts'
+import { historyOf } from '../query/history.ts'
+import { unreadAfter } from '../query/inbox.ts'
+import { messageFor } from '../query/messages.ts'
+import { maxLooksPerTick, maxTextBytesPerTick, nextDeletion } from './retention.ts'
+
+const dayMs = 86_400_000
+
+function start() {
+  const made = new TestState()
+  const [ana, ben, cat] = [made.member('ana'), made.member('ben'), made.member('cat')]
+  const { db } = made.state
+  const found = (q: string) => historyOf(db, ana, { q, before: 1e9, limit: 100 })
+  const all = () => historyOf(db, ana, { before: 1e9, limit: 100 })
+  const text = (id: string) => messageFor(db, ana, id)?.message.body
+  const ack = (by: number, id: string) => made.do({ type: 'inbox.ack', by, ids: [id] })
+  const tickAfter = (ms: number) => {
+    made.time += ms
+    return made.do({ type: 'clock.tick' })
+  }
+  return { made, db, ana, ben, cat, found, all, text, ack, tickAfter }
+}
+
+test('a text goes 30 days after the last recipient has read it, to the millisecond, and from the search too', () => {
+  const { made, db, ana, ben, cat, found, text, ack, tickAfter } = start()
+  const id = made.send(ana, ['ben', 'cat'], undefined, 'a rare walrus')
+  expect(found('walrus')).toEqual([id])
+  tickAfter(10 * dayMs)
+  ack(ben, id)
+  tickAfter(25 * dayMs)
+  ack(cat, id)
+  tickAfter(30 * dayMs - 1)
+  expect([text(id), found('walrus')]).toEqual(['a rare walrus', [id]])
+  tickAfter(1)
+  expect([text(id), found('walrus')]).toEqual(['', []])
+  expect(messageFor(db, ana, id)).toMatchObject({
+    message: { textDeletedAt: new Date(made.time).toISOString() },
+    deliveries: [{ status: 'acked' }, { status: 'acked' }],
+  })
+})
+
+test('what nobody has read stays, however old, and its text is there when it is read at last', () => {
+  const { made, db, ana, ben, text, ack, tickAfter } = start()
+  const id = made.send(ana, 'ben')
+  for (let n = 0; n < 30; n++) tickAfter(40 * dayMs)
+  expect(unreadAfter(db, ben, 0, 10)).toMatchObject([{ id, body: 'hello' }])
+  ack(ben, id)
+  tickAfter(30 * dayMs - 1)
+  expect(text(id)).toBe('hello')
+  tickAfter(1)
+  expect(text(id)).toBe('')
+})
+
+test('one recipient who has not read it keeps the text for all', () => {
+  const { made, ana, ben, text, ack, tickAfter } = start()
+  const id = made.send(ana, ['ben', 'cat'])
+  ack(ben, id)
+  tickAfter(31 * dayMs)
+  tickAfter(31 * dayMs)
+  expect(text(id)).toBe('hello')
+})
+
+test('what has expired is over, and goes 30 days after its end', () => {
+  const { made, ana, text, tickAfter } = start()
+  const id = made.send(ana, 'ben', 60)
+  tickAfter(60_000)
+  tickAfter(30 * dayMs - 1)
+  expect(text(id)).toBe('hello')
+  tickAfter(1)
+  expect(text(id)).toBe('')
+})
+
+test('without its text an id still answers as the first time, or with a conflict', () => {
+  const { made, ana, ben, ack, tickAfter } = start()
+  const id = made.send(ana, 'ben')
+  ack(ben, id)
+  tickAfter(31 * dayMs)
+  const again = (body: string) => made.apply({ type: 'message.send', id, by: ana, to: ['ben'], body })
+  expect(again('hello')).toMatchObject({ ok: true, result: { repeated: true } })
+  expect(again('')).toMatchObject({ ok: false, refusal: { code: 'conflict' } })
+})
+
+test('a year after it was over a message is forgotten with all that belongs to it', () => {
+  const { made, db, ana, ben, all, ack, tickAfter } = start()
+  const id = made.send(ana, ['ben', 'cat'], 60)
+  ack(ben, id)
+  tickAfter(60_000)
+  tickAfter(31 * dayMs)
+  expect(all()).toEqual([id])
+  tickAfter(334 * dayMs - 1)
+  expect(all()).toEqual([id])
+  tickAfter(1)
+  expect(all()).toEqual([])
+  const left = (table: string) => db.get<{ n: number }>(`select count(*) as n from ${table}`)!.n
+  expect(['message', 'delivery', 'sent', 'received', 'kept', 'message_words_docsize'].map(left)).toEqual([
+    0, 0, 0, 0, 0, 0,
+  ])
+  expect(made.do({ type: 'message.send', id, by: ana, to: ['ben'], body: 'new' })).toMatchObject({ repeated: false })
+})
+
+test('the days are a setting, and one that changes counts for what is there already, either way', () => {
+  const { made, ana, ben, text, ack, tickAfter } = start()
+  const id = made.send(ana, 'ben')
+  tickAfter(31 * dayMs)
+  ack(ben, id)
+  expect(made.do({ type: 'settings.set', keepTextDays: 60 })).toEqual({ keepTextDays: 60 })
+  tickAfter(31 * dayMs)
+  expect(text(id)).toBe('hello')
+  expect(made.do({ type: 'settings.set' })).toEqual({ keepTextDays: 60 })
+  made.do({ type: 'settings.set', keepTextDays: 31 })
+  tickAfter(0)
+  expect(text(id)).toBe('')
+})
+
+test('a record is never forgotten before its text may go', () => {
+  const { made, ana, ben, text, ack, tickAfter } = start()
+  made.do({ type: 'settings.set', keepTextDays: 3650 })
+  const id = made.send(ana, 'ben')
+  ack(ben, id)
+  tickAfter(3000 * dayMs)
+  expect(text(id)).toBe('hello')
+  tickAfter(650 * dayMs)
+  tickAfter(0)
+  expect(text(id)).toBeUndefined()
+})
+
+test('a tick deletes a bounded number of bytes, at least one text; the next ones go on', () => {
+  const { made, db, ana, ben, ack, tickAfter } = start()
+  const long = 'x'.repeat(maxTextBytesPerTick / 4)
+  for (let n = 0; n < 10; n++) ack(ben, made.send(ana, 'ben', undefined, long))
+  const left = () => db.get<{ n: number }>('select count(*) as n from message where text_deleted_at is null')!.n
+  tickAfter(31 * dayMs)
+  expect(left()).toBe(6)
+  tickAfter(0)
+  expect(left()).toBe(2)
+  tickAfter(0)
+  expect(left()).toBe(0)
+})
+
+test('a tick looks at a bounded number of deliveries; the next ones go on', () => {
+  const { made, db, ana, ben, tickAfter } = start()
+  const ids = Array.from({ length: maxLooksPerTick + 10 }, newMessageId)
+  made.doAtOnce([
+    ...ids.map(id => ({ type: 'message.send' as const, id, by: ana, to: ['ben'], body: 'x' })),
+    { type: 'inbox.ack', by: ben, ids },
+  ])
+  const left = () => db.get<{ n: number }>('select count(*) as n from message where text_deleted_at is null')!.n
+  tickAfter(31 * dayMs)
+  expect(left()).toBe(10)
+  tickAfter(0)
+  expect(left()).toBe(0)
+})
+
+test('a message that was sent while the clock was ahead holds up none that came after', () => {
+  const { made, ana, ben, text, ack, tickAfter } = start()
+  made.time += 100 * dayMs
+  const early = made.send(ana, 'ben')
+  ack(ben, early)
+  made.time -= 100 * dayMs
+  const late = made.send(ana, 'ben')
+  ack(ben, late)
+  tickAfter(30 * dayMs)
+  expect([text(early), text(late)]).toEqual(['hello', ''])
+  tickAfter(100 * dayMs)
+  expect(text(early)).toBe('')
+})
+
+test('what the search had not come to when its text went is not found later, and the index stays sound', () => {
+  const { made, db, ana, ben, found, ack, tickAfter } = start()
+  ack(ben, made.send(ana, 'ben', undefined, 'indexed walrus'))
+  while (indexSome(db));
+  ack(ben, made.send(ana, 'ben', undefined, 'unindexed walrus'))
+  tickAfter(31 * dayMs)
+  const kept = made.send(ana, 'ben', undefined, 'late walrus')
+  expect(found('walrus')).toEqual([kept])
+  db.execute(`insert into message_words (message_words, rank) values ('integrity-check', 0)`)
+})
+
+test('the next deletion is known, with some patience, so that an idle hub need not tick', () => {
+  const { made, db, ana, ben, ack, tickAfter } = start()
+  expect(nextDeletion(db)).toBeUndefined()
+  const from = made.time
+  const id = made.send(ana, 'ben')
+  expect(nextDeletion(db)).toBe(from + 30 * dayMs + 600_000)
+  made.time += dayMs
+  ack(ben, id)
+  tickAfter(30 * dayMs - dayMs)
+  expect(nextDeletion(db)).toBe(from + 31 * dayMs + 600_000)
+  tickAfter(dayMs)
+  expect(nextDeletion(db)).toBe(from + 366 * dayMs + 600_000)
+  tickAfter(366 * dayMs)
+  expect(nextDeletion(db)).toBeUndefined()
+})

@@ -1,7 +1,0 @@
-import type { Settings } from '../../protocol/settings.ts'
-import type { Database } from './database.ts'
-
-/** What the admin has set, or the defaults. */
-export function readSettings(db: Database): Settings {
-  return db.get<Settings>('select keep_text_days as keepTextDays from setting')!
-}

@@ -1,0 +1,39 @@
+import type { Database } from '../store/database.ts'
+
+/** No mail passes between two members until then (ms since 1970), because of what `why` names. */
+export interface Brake {
+  between: [string, string]
+  until: number
+  why: string
+}
+
+/** The brake on mail between two members at `time`, whichever of them sends. */
+export function activeBrake(
+  db: Database,
+  one: number,
+  other: number,
+  time: number,
+): { until: number; why: string } | undefined {
+  // A clock that was set back does not make a brake longer.
+  return db.get(
+    'select until, why from brake where low = ? and high = ? and until > ? and since <= ?',
+    Math.min(one, other),
+    Math.max(one, other),
+    time,
+    time,
+  )
+}
+
+/** Every brake at `time`, the first to end first; with `member`, its own only. */
+export function activeBrakes(db: Database, time: number, member?: number): Brake[] {
+  return db
+    .all<{ low: string; high: string; until: number; why: string }>(
+      `select l.name as low, h.name as high, b.until, b.why
+       from brake b join member l on l.id = b.low join member h on h.id = b.high
+       where b.until > ?1 and b.since <= ?1 and (?2 is null or ?2 in (b.low, b.high))
+         and l.deleted_at is null and h.deleted_at is null order by b.until, b.low, b.high`,
+      time,
+      member ?? null,
+    )
+    .map(({ low, high, until, why }) => ({ between: [low, high], until, why }))
+}

@@ -1,0 +1,74 @@
+import type { Intent } from '../../../protocol/messages.ts'
+import { unreadSeqs } from '../local/inbox-index.ts'
+import type { Database } from '../store/database.ts'
+import { timestamp } from '../timestamp.ts'
+
+/** Something that a member's follower wants to hear, in the order of the journal. */
+export type Change =
+  | { kind: 'delivery'; seq: number; id: string; from: string; intent: Intent }
+  | { kind: 'receipt'; seq: number; id: string; recipient: string; status: 'fetched' | 'acked' | 'expired'; at: string }
+
+/**
+ * What happened to `member` after a seq (one for each kind of change): unread deliveries to it and receipts of what it sent,
+ * oldest first. Several changes may share a seq (one ack of many messages); a page never ends between them, so it may be
+ * longer than `atLeast`.
+ */
+export function changesAfter(
+  db: Database,
+  member: number,
+  after: { deliveries: number; receipts: number },
+  atLeast: number,
+): Change[] {
+  const deliveries = deliveriesAfter(db, member, after.deliveries, atLeast)
+  const receipts = receiptsAfter(db, member, after.receipts, atLeast)
+  // A full list may go on behind its last seq, so nothing later than that can be told yet.
+  const end = Math.min(endOf(deliveries, atLeast), endOf(receipts, atLeast))
+  return [...deliveries, ...receipts].filter(change => change.seq <= end).sort((a, b) => a.seq - b.seq)
+}
+
+function deliveriesAfter(db: Database, member: number, afterSeq: number, limit: number): Change[] {
+  return db
+    .all<{ seq: number; id: string; name: string; intent: Intent }>(
+      `select u.seq, m.id, s.name, m.intent
+       from (select seq from (${unreadSeqs}) where handling is not 'mute' order by seq limit ?3) u
+       join message m on m.seq = u.seq join member s on s.id = m.sender order by u.seq`,
+      member,
+      afterSeq,
+      limit,
+    )
+    .map(row => ({ kind: 'delivery', seq: row.seq, id: row.id, from: row.name, intent: row.intent }))
+}
+
+function receiptsAfter(db: Database, member: number, afterSeq: number, limit: number): Change[] {
+  const rows = db.all<{
+    changed: number
+    id: string
+    name: string
+    fetched_at: number | null
+    acked_at: number | null
+    expired_at: number | null
+  }>(
+    `select d.changed, m.id, r.name, d.fetched_at, d.acked_at, d.expired_at
+     from delivery d join message m on m.seq = d.seq join member r on r.id = d.recipient
+     where d.sender = ?1 and d.changed > ?2 and d.changed <= coalesce(
+       (select changed from delivery where sender = ?1 and changed > ?2 order by changed limit 1 offset ?3),
+       9007199254740991)
+     order by d.changed, d.seq, d.recipient`,
+    member,
+    afterSeq,
+    limit - 1,
+  )
+  return rows.map(row => {
+    const [status, at] =
+      row.expired_at !== null
+        ? (['expired', row.expired_at] as const)
+        : row.acked_at !== null
+          ? (['acked', row.acked_at] as const)
+          : (['fetched', row.fetched_at!] as const)
+    return { kind: 'receipt', seq: row.changed, id: row.id, recipient: row.name, status, at: timestamp(at) }
+  })
+}
+
+function endOf(changes: Change[], limit: number): number {
+  return changes.length >= limit ? changes.at(-1)!.seq : Number.MAX_SAFE_INTEGER
+}

@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest'
+import { TestState } from '../../../../test/support/test-state.ts'
+import { nearestNames, otherMachines, resolveNames } from './find-member.ts'
+
+/** The members of an organization as the design has it. */
+function start() {
+  const made = new TestState()
+  for (const name of [
+    'seanclaude',
+    'jazclaude',
+    'chasclaude',
+    'infoclaude',
+    'managerclaude',
+    'laptopclaude',
+    'serclaude',
+  ]) {
+    made.member(name)
+  }
+  for (const name of ['sean', 'jaz', 'chas']) made.member(name, 'human')
+  return made.state.db
+}
+
+describe('the nearest names', () => {
+  test.each([
+    ['seanclade', 'seanclaude'],
+    ['saenclaude', 'seanclaude'],
+    ['seanclaudee', 'seanclaude'],
+    ['SeanClade', 'seanclaude'],
+    ['@jazclaud', 'jazclaude'],
+    [' chascluade ', 'chasclaude'],
+    ['managerclaud', 'managerclaude'],
+    ['shean', 'sean'],
+    ['jas', 'jaz'],
+    ['laptop', 'laptopclaude'],
+    ['info', 'infoclaude'],
+    ['manager', 'managerclaude'],
+  ])('for %j begin with %s', (typed, wanted) => {
+    expect(nearestNames(start(), typed)[0]).toBe(wanted)
+  })
+
+  test.each(['zzzzzzzzzzzz', 'qwertyuiop', 'x', '', '@', 'всем', '👋'])(
+    'for %j are none: nothing is like it',
+    typed => {
+      expect(nearestNames(start(), typed)).toEqual([])
+    },
+  )
+
+  test('are three at most, and the same every time', () => {
+    const db = start()
+    const names = nearestNames(db, 'claude')
+    expect(names.length).toBeLessThanOrEqual(3)
+    expect(nearestNames(db, 'claude')).toEqual(names)
+  })
+
+  test('are found for a name of any length', () => {
+    expect(nearestNames(start(), 'seanclaude'.repeat(1000))).toEqual(expect.any(Array))
+  })
+
+  test('of an empty hub are none', () => {
+    expect(nearestNames(new TestState().state.db, 'sean')).toEqual([])
+  })
+})
+
+describe('names', () => {
+  test('mean each member once, in the order named', () => {
+    const db = start()
+    const { members, unknown } = resolveNames(db, 1, ['jaz', 'SeanClaude', '@jaz', 'seanclaude', 'chas'])
+    expect(members.map(({ name }) => name)).toEqual(['jaz', 'seanclaude', 'chas'])
+    expect(unknown).toEqual([])
+  })
+
+  test('that mean nobody are told as they were typed', () => {
+    expect(resolveNames(start(), 1, ['Nobody', 'sean', '@none'])).toMatchObject({
+      members: [{ name: 'sean' }],
+      unknown: ['Nobody', '@none'],
+    })
+  })
+
+  test('all are the machines but the sender, by name; a name beside it adds to them', () => {
+    const db = start()
+    const all = otherMachines(db, 1).map(({ name }) => name)
+    expect(all).toEqual(['chasclaude', 'infoclaude', 'jazclaude', 'laptopclaude', 'managerclaude', 'serclaude'])
+    expect(resolveNames(db, 1, ['all', 'seanclaude']).members.map(({ name }) => name)).toEqual([...all, 'seanclaude'])
+  })
+})

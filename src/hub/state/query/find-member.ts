@@ -1,0 +1,151 @@
+import { closest, distance } from 'fastest-levenshtein'
+import type { MemberKind } from '../../../protocol/messages.ts'
+import { everyone, lookupForm } from '../../../protocol/names.ts'
+import { type Refusal, refuse } from '../commands.ts'
+import type { Database } from '../store/database.ts'
+
+export interface MemberRow {
+  id: number
+  name: string
+  kind: MemberKind
+  inbound: string
+  unread: number
+  unreadBytes: number
+  /** 1 when this member has muted anybody. */
+  mutes: 0 | 1
+  /** The end of this member's last brake, in ms since 1970; 0 when there was none. */
+  brakedUntil: number
+}
+
+/** The row that stands for the hub itself, as the sender of its notices. It is nobody's to name, find or write to. */
+export const hubItself = 0
+
+/** The columns of a `MemberRow`, of `member m`. */
+const columns =
+  'm.id, m.name, m.kind, m.inbound, m.unread, m.unread_bytes as unreadBytes, m.mutes, m.braked_until as brakedUntil'
+
+/** The member of this very name; no alias. */
+export function memberByName(db: Database, name: string): MemberRow | undefined {
+  return db.get<MemberRow>(`select ${columns} from member m where m.name = ? and m.id <> ${hubItself}`, name)
+}
+
+export function memberById(db: Database, id: number): MemberRow | undefined {
+  return db.get<MemberRow>(`select ${columns} from member m where m.id = ?`, id)
+}
+
+/** The member whom one typed name means, by name or alias. */
+export function memberMeant(db: Database, typed: string): MemberRow | undefined {
+  const name = lookupForm(typed)
+  return memberByName(db, name) ?? memberByAlias(db, name)
+}
+
+/** The id of whoever may have written a message: a member, or the hub itself. */
+export function senderMeant(db: Database, typed: string): Pick<MemberRow, 'id'> | undefined {
+  return lookupForm(typed) === 'hub' ? { id: hubItself } : memberMeant(db, typed)
+}
+
+/** Every machine but `except`, by name. */
+export function otherMachines(db: Database, except: number): MemberRow[] {
+  return db.all<MemberRow>(
+    `select ${columns} from member m where m.kind = 'machine' and m.id <> ? and m.deleted_at is null order by m.name`,
+    except,
+  )
+}
+
+/** What a name stands for already. */
+export interface Taken {
+  kind: MemberKind | 'alias' | 'group'
+  /** With its article: `a machine`, `an alias of seanclaude`. */
+  inWords: string
+}
+
+/** What this name stands for, or undefined when it is free: members, aliases and groups share one namespace. */
+export function nameTaken(db: Database, name: string): Taken | undefined {
+  const member = memberByName(db, name)
+  if (member) return { kind: member.kind, inWords: `a ${member.kind}` }
+  const aliased = memberByAlias(db, name)
+  if (aliased) return { kind: 'alias', inWords: `an alias of ${aliased.name}` }
+  return groupExists(db, name) ? { kind: 'group', inWords: 'a group' } : undefined
+}
+
+/** Whether a group is called so. `name` in lookup form. */
+export function groupExists(db: Database, name: string): boolean {
+  return db.get('select 1 from member_group where name = ?', name) !== undefined
+}
+
+/** Who is meant by the names that `sender` wrote. */
+export interface Resolved {
+  /** Each member once, in the order named. */
+  members: MemberRow[]
+  /** Names that mean nobody. */
+  unknown: string[]
+  /** Whether a group or `all` was named. */
+  isCrowd: boolean
+}
+
+/** Members, aliases, groups and `all`, as `sender` typed them. Throws nothing: what means nobody is in `unknown`. */
+export function resolveNames(db: Database, sender: number, typed: string[]): Resolved {
+  const members = new Map<number, MemberRow>()
+  const unknown: string[] = []
+  let isCrowd = false
+  for (const name of typed) {
+    const one = memberMeant(db, name)
+    const found = one ? [one] : crowd(db, sender, lookupForm(name))
+    if (!found) unknown.push(name)
+    isCrowd ||= !one && found !== undefined
+    for (const member of found ?? []) members.set(member.id, member)
+  }
+  return { members: [...members.values()], unknown, isCrowd }
+}
+
+/** The refusal of names that mean nobody, with the nearest that do, what was left undone, and what lists all members. */
+export function refuseUnknown(
+  db: Database,
+  typed: string | string[],
+  { undone = '', lister = 'claude-net members' } = {},
+): { ok: false; refusal: Refusal } {
+  const names = [typed].flat()
+  const who = names.map(name => `'${name}'`).join(' or ')
+  const nearest = nearestNames(db, names[0]!)
+  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
+  return refuse('not_found', `No member is called ${who}.${undone}`, `${hint}${lister} lists all members.`)
+}
+
+/** Names that the typed one may have been meant to be, nearest first, three at most. */
+export function nearestNames(db: Database, typed: string): string[] {
+  const wanted = lookupForm(typed).slice(0, 64)
+  const names = db
+    .all<{ name: string }>(
+      `select name from member where deleted_at is null
+       union select name from alias union select name from member_group order by name`,
+    )
+    .map(row => row.name)
+  const likely = names.filter(name => isLikely(wanted, name))
+  if (likely.length === 0 && names.length > 0) {
+    const nearest = closest(wanted, names)
+    return distance(wanted, nearest) <= wanted.length / 2 ? [nearest] : []
+  }
+  return likely.sort((a, b) => distance(wanted, a) - distance(wanted, b) || (a < b ? -1 : 1)).slice(0, 3)
+}
+
+function memberByAlias(db: Database, name: string): MemberRow | undefined {
+  return db.get<MemberRow>(`select ${columns} from alias a join member m on m.id = a.member where a.name = ?`, name)
+}
+
+/** The members of `all` or of a group, but not the sender; undefined when the name is neither. */
+function crowd(db: Database, sender: number, name: string): MemberRow[] | undefined {
+  if (name === everyone) return otherMachines(db, sender)
+  if (!groupExists(db, name)) return undefined
+  return db.all<MemberRow>(
+    `select ${columns} from group_member g join member m on m.id = g.member
+     where g.group_name = ? and m.id <> ? order by m.name`,
+    name,
+    sender,
+  )
+}
+
+/** A slip of the finger (up to a third of the letters), or a person's name for the machine that starts with it. */
+function isLikely(wanted: string, name: string): boolean {
+  if (wanted.length >= 3 && (name.startsWith(wanted) || wanted.startsWith(name))) return true
+  return distance(wanted, name) <= Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3))
+}

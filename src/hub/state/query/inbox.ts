@@ -1,0 +1,115 @@
+import type { InboxMessage, Intent, SenderKind } from '../../../protocol/messages.ts'
+import type { Handling } from '../apply/admission.ts'
+import { isIntact, type StoredContent } from '../content-hash.ts'
+import { unreadSeqs } from '../local/inbox-index.ts'
+import type { Database } from '../store/database.ts'
+import { timestamp } from '../timestamp.ts'
+import { hubItself } from './find-member.ts'
+
+/** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
+export const messageColumns = `m.id, m.seq, s.name as sender, iif(s.id = ${hubItself}, 'hub', s.kind) as sender_kind, m.named,
+  m.sent_at, m.reply_to, m.intent, m.expires_at, m.body, m.hash, m.text_deleted_at`
+
+export interface MessageRow extends StoredContent {
+  id: string
+  seq: number
+  sender: string
+  sender_kind: SenderKind
+  intent: Intent
+  text_deleted_at: number | null
+}
+
+/** What is shown instead of a text that is not what was sent. */
+export const damagedText =
+  '[The disk of the hub has damaged this text, so it is not shown. Ask its sender to send it again.]'
+
+/**
+ * Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. With `preview` every
+ * text is cut to its first so many characters.
+ */
+export function unreadAfter(
+  db: Database,
+  member: number,
+  afterSeq: number,
+  limit: number,
+  preview?: number,
+): InboxMessage[] {
+  const rows = db.all<
+    MessageRow & {
+      fetched_by: string | null
+      fetched_at: number | null
+      handling: Handling
+      answered_by: number | null
+    }
+  >(
+    `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling, d.answered_by
+     from (${unreadSeqs} order by seq limit ?3) u join delivery d on d.seq = u.seq and d.recipient = ?1
+     join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq`,
+    member,
+    afterSeq,
+    limit,
+  )
+  const messages = rows.map(row => ({
+    ...toMessage(row),
+    ...(row.handling === 'hold' && { held: true as const }),
+    ...(row.handling === 'mute' && { muted: true as const }),
+    ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
+    ...(row.answered_by !== null && { answeredBy: nameOf(db, row.answered_by) }),
+  }))
+  return firstOf(preview === undefined ? messages : messages.map(message => cut(message, preview)))
+}
+
+/** After it was compared with what was sent: that takes the whole text. */
+function cut(message: InboxMessage, characters: number): InboxMessage {
+  const [...beginning] = message.body.slice(0, 2 * characters)
+  return { ...message, body: beginning.slice(0, characters).join('') }
+}
+
+function nameOf(db: Database, member: number): string {
+  return db.get<{ name: string }>('select name from member where id = ?', member)!.name
+}
+
+/** Most bytes of texts in one answer. As JSON a text may grow to six times its size. */
+const maxPageBytes = 1024 * 1024
+
+/** The first rows, at least one, whose texts fit into one answer. */
+export function firstOf<Row extends { body: string }>(rows: Row[]): Row[] {
+  let bytes = 0
+  const end = rows.findIndex(({ body }) => {
+    bytes += Buffer.byteLength(body)
+    return bytes > maxPageBytes
+  })
+  return end < 0 ? rows : rows.slice(0, Math.max(end, 1))
+}
+
+/** How many messages `member` has neither acked nor let expire. */
+export function unreadCount(db: Database, member: number): number {
+  return db.get<{ unread: number }>('select unread from member where id = ?', member)?.unread ?? 0
+}
+
+/** How many unread messages of `member` come after `seq`. */
+export function unreadCountAfter(db: Database, member: number, seq: number): number {
+  return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs})`, member, seq)!.n
+}
+
+/** A message as it was sent; one that the disk has damaged says so instead of its text. */
+export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'answeredBy'> {
+  if (row.body && !isIntact(row)) {
+    const { id, seq, sender: from, sender_kind: fromKind, intent, sent_at } = row
+    const sentAt = timestamp(sent_at)
+    return { id, seq, from, fromKind, to: [], sentAt, intent, body: damagedText, damaged: true }
+  }
+  return {
+    id: row.id,
+    seq: row.seq,
+    from: row.sender,
+    fromKind: row.sender_kind,
+    to: JSON.parse(row.named) as string[],
+    sentAt: timestamp(row.sent_at),
+    ...(row.reply_to && { replyTo: row.reply_to }),
+    intent: row.intent,
+    ...(row.expires_at && { expiresAt: timestamp(row.expires_at) }),
+    body: row.body,
+    ...(row.text_deleted_at && { textDeletedAt: timestamp(row.text_deleted_at) }),
+  }
+}

@@ -1,0 +1,114 @@
+import type { MemberKind } from '../../../protocol/messages.ts'
+import type { Role } from '../../../protocol/token.ts'
+import type { Database } from '../store/database.ts'
+
+export interface MemberInfo {
+  id: number
+  name: string
+  kind: MemberKind
+  owner: string | null
+  aliases: string[]
+  unread: number
+  createdAt: number
+  joinedAt: number | null
+  tokenId: string | null
+}
+
+/** Every member, by name. */
+export function allMembers(db: Database): MemberInfo[] {
+  const rows = db.all<Omit<MemberInfo, 'aliases'> & { aliases: string }>(
+    `select m.id, m.name, m.kind, o.name as owner, m.unread, m.created_at as createdAt, m.joined_at as joinedAt,
+       (select t.id from token t where t.member = m.id order by t.ends_at is null desc, t.created_at desc limit 1) as tokenId,
+       (select json_group_array(a.name order by a.name) from alias a where a.member = m.id) as aliases
+     from member m left join member o on o.id = m.owner where m.deleted_at is null order by m.name`,
+  )
+  return rows.map(row => ({ ...row, aliases: JSON.parse(row.aliases) as string[] }))
+}
+
+/** Every group with the names of its members, both by name. */
+export function allGroups(db: Database): { name: string; members: string[] }[] {
+  return db
+    .all<{ name: string; members: string }>(
+      `select g.name, (select json_group_array(m.name order by m.name) from group_member x join member m on m.id = x.member
+         where x.group_name = g.name) as members
+       from member_group g order by g.name`,
+    )
+    .map(({ name, members }) => ({ name, members: JSON.parse(members) as string[] }))
+}
+
+/** The names of the senders whom `member` has muted. */
+export function mutedBy(db: Database, member: number): string[] {
+  return db
+    .all<{ name: string }>(
+      'select s.name from mute x join member s on s.id = x.sender where x.member = ? and s.deleted_at is null order by s.name',
+      member,
+    )
+    .map(({ name }) => name)
+}
+
+/** A stored credential. `member` is null for an admin. */
+export interface TokenRow {
+  id: string
+  hash: Uint8Array
+  role: Role
+  member: number | null
+  name: string | null
+}
+
+/** The token with this public id, with the name of its member; undefined when there is none. */
+export function tokenById(db: Database, id: string): TokenRow | undefined {
+  return db.get<TokenRow>(
+    'select t.id, t.hash, t.role, t.member, m.name from token t left join member m on m.id = t.member where t.id = ?',
+    id,
+  )
+}
+
+/** For whom an unused code is waiting at `now` (ms since 1970), or undefined. */
+export function openInvite(
+  db: Database,
+  codeHash: Buffer,
+  now: number,
+): { name: string; kind: MemberKind } | undefined {
+  return db.get(
+    `select m.name, m.kind from invite i join member m on m.id = i.member
+     where i.code_hash = ? and i.used_by is null and i.expires_at > ?`,
+    codeHash,
+    now,
+  )
+}
+
+/** Whether a code was given out, used or not, and is still remembered. */
+export function isInvite(db: Database, codeHash: Buffer): boolean {
+  return db.get('select 1 from invite where code_hash = ?', codeHash) !== undefined
+}
+
+/** When the next message or token ends, in ms since 1970, or undefined when none will. */
+export function nextDue(db: Database): number | undefined {
+  const row = db.get<{ at: number | null }>(
+    `select min(at) as at from (
+       select min(expires_at) as at from message where expires_at is not null and expired = 0
+       union all select min(ends_at) from token where ends_at is not null)`,
+  )
+  return row?.at ?? undefined
+}
+
+/** When each member was last seen before this start of the hub, in ms since 1970. */
+export function lastSeenTimes(db: Database): Map<number, number> {
+  return new Map(
+    db.all<{ member: number; at: number }>('select member, at from last_seen').map(row => [row.member, row.at]),
+  )
+}
+
+/** Notes when members were last seen. Not part of the history: each hub writes what it saw. */
+export function saveLastSeen(db: Database, times: ReadonlyMap<number, number>): void {
+  if (times.size === 0) return
+  db.transaction(() => {
+    for (const [member, at] of times) {
+      db.run(
+        'insert into last_seen (member, at) values (?1, ?2) on conflict (member) do update set at = ?2',
+        member,
+        at,
+      )
+    }
+  })
+}

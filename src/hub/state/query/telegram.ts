@@ -1,0 +1,280 @@
+import type { Intent, MemberKind } from '../../../protocol/messages.ts'
+import { isIntact } from '../content-hash.ts'
+import { unreadSeqs } from '../local/inbox-index.ts'
+import type { Database } from '../store/database.ts'
+import { hubItself } from './find-member.ts'
+import { damagedText } from './inbox.ts'
+
+/** A message that waits for a person, or lies unread with a machine. */
+export interface Waiting {
+  seq: number
+  id: string
+  /** Member id of its recipient. */
+  recipient: number
+  sender: number
+  from: string
+  fromKind: MemberKind
+  intent: Intent
+  replyTo: string | null
+  /** Ms since 1970. */
+  sentAt: number
+  body: string
+  /** Whether it passes a mute or quiet hours only because it is urgent. */
+  breaksQuiet: 0 | 1
+}
+
+const waitingColumns = `d.seq, m.id, d.recipient, m.sender, s.name as "from", s.kind as fromKind, m.intent, m.reply_to as replyTo,
+  m.sent_at as sentAt, m.body, m.named, m.expires_at as expiresAt, m.hash`
+
+/** Rows of `waitingColumns`; a text that the disk has damaged says so instead. */
+function waiting(db: Database, sql: string, ...params: (number | string)[]): Waiting[] {
+  const rows = db.all<Waiting & { named: string; expiresAt: number | null; hash: Uint8Array }>(sql, ...params)
+  return rows.map(({ named, expiresAt, hash, ...message }) => {
+    const { body, sentAt: sent_at, replyTo: reply_to, intent } = message
+    const isWhole = isIntact({ named, body, sent_at, reply_to, intent, expires_at: expiresAt, hash })
+    return isWhole ? message : { ...message, body: damagedText }
+  })
+}
+
+/** Unread mail of member ?1 after seq ?2 as `d`, its message as `m` and the sender as `s`. */
+const unread = `(${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
+  join message m on m.seq = u.seq join member s on s.id = m.sender`
+
+/** Of it what may be told: not of senders whom the recipient keeps silent, nor what Telegram has refused for good. */
+const tellable = `u.handling is not 'mute'
+  and not exists (select 1 from telegram_failed f where f.person = ?1 and f.seq = u.seq)`
+
+const muted = `exists (select 1 from telegram_mute x where x.person = ?1 and x.sender in (0, m.sender)
+  and x.since <= ?3 and x.until > ?3)`
+
+/**
+ * Mail of `person` that may go out at `now` (ms since 1970), oldest first. While it is quiet for the person, and from senders on
+ * mute, only what is urgent. A mute from the future (the clock was put back) does not count.
+ */
+export function mailFor(db: Database, person: number, now: number, isQuiet: boolean, limit: number): Waiting[] {
+  return waiting(
+    db,
+    `select ${waitingColumns}, (?4 = 1 or ${muted}) as breaksQuiet from ${unread}
+     where ${tellable} and (m.intent = 'urgent' or (?4 = 0 and not ${muted})) order by u.seq limit ?5`,
+    ...[person, 0, now, isQuiet ? 1 : 0, limit],
+  )
+}
+
+/** Mail that `machine` has not read, after a seq, oldest first; without what `except` wrote, or the hub itself. */
+export function unreadOf(
+  db: Database,
+  machine: number,
+  { after, except, limit }: { after: number; except: number; limit: number },
+): Waiting[] {
+  return waiting(
+    db,
+    `select ${waitingColumns}, 0 as breaksQuiet from ${unread}
+     where ${tellable} and m.sender not in (?3, ${hubItself}) order by u.seq limit ?4`,
+    ...[machine, after, except, limit],
+  )
+}
+
+/**
+ * What the hub itself said to `machine` after a seq and a time (ms since 1970), read or not, oldest first: that it stopped a loop,
+ * say. It says little, so it is looked for by its sender.
+ */
+export function saidByHub(db: Database, machine: number, after: number, since: number): Waiting[] {
+  return waiting(
+    db,
+    `select ${waitingColumns}, 0 as breaksQuiet
+     from (select seq from (${unreadSeqs}) union
+       select seq from delivery indexed by delivery_changed
+       where sender = ${hubItself} and changed is not null and recipient = ?1 and seq > ?2) u
+     join delivery d on d.seq = u.seq and d.recipient = ?1
+     join message m on m.seq = u.seq join member s on s.id = m.sender
+     where m.sender = ${hubItself} and m.sent_at > ?3 order by u.seq limit 10`,
+    ...[machine, after, since],
+  )
+}
+
+/** The last unread messages of `member`, newest first. */
+export function newestUnread(db: Database, member: number, limit: number): Waiting[] {
+  return waiting(
+    db,
+    `select ${waitingColumns}, 0 as breaksQuiet from ${unread} order by u.seq desc limit ?3`,
+    ...[member, 0, limit],
+  )
+}
+
+/** How much mail is on its way to `person`, held back or not, and since when (ms since 1970) the oldest. */
+export function mailCount(db: Database, person: number): { count: number; oldestAt: number | null } {
+  return db.get(`select count(*) as count, min(m.sent_at) as oldestAt from ${unread} where ${tellable}`, person, 0)!
+}
+
+/** A machine with unread mail and an owner. */
+export interface OwnedMachine {
+  machine: number
+  name: string
+  owner: number
+  unread: number
+  /** Seconds, -1 never, null as configured. */
+  afterS: number | null
+  toldSeq: number
+  /** The same of what the hub itself said to the machine. */
+  toldHub: number
+}
+
+/** Machines that belong to somebody, by name; `unread` of each is kept, not counted. */
+export function ownedMachines(db: Database): OwnedMachine[] {
+  return db.all<OwnedMachine>(
+    `select m.id as machine, m.name, m.owner, m.unread, f.after_s as afterS, coalesce(f.told_seq, 0) as toldSeq,
+       coalesce(f.told_hub, 0) as toldHub
+     from member m left join telegram_follow f on f.machine = m.id
+     where m.owner is not null and m.deleted_at is null order by m.name`,
+  )
+}
+
+/** A message of ours that a Telegram message stands for. */
+export interface Route {
+  kind: 'out' | 'notice' | 'in'
+  seq: number
+  id: string
+  /** Who wrote it. */
+  sender: number
+  from: string
+  /** The names it was sent to, as JSON. */
+  named: string
+  /** Of a notice: the machine that the mail lies with. */
+  machine: number | null
+  /** Ms since 1970. */
+  at: number
+}
+
+/** What the message `message` of `chat` stands for, in the order sent: several for a digest, none when it is not known. */
+export function routesOf(db: Database, chat: number, message: number): Route[] {
+  return db.all<Route>(
+    `select r.kind, r.seq, m.id, m.sender, s.name as "from", m.named, r.machine, r.at
+     from telegram_route r join message m on m.seq = r.seq join member s on s.id = m.sender
+     where r.chat = ? and r.message = ? order by r.seq`,
+    chat,
+    message,
+  )
+}
+
+/** How many parts of a message Telegram has accepted in this chat, of how many. */
+export function partsSent(db: Database, chat: number, seq: number): { part: number; parts: number } | undefined {
+  return db.get(
+    `select part, parts from telegram_route where seq = ? and chat = ? and kind = 'out' order by part desc limit 1`,
+    seq,
+    chat,
+  )
+}
+
+/** The Telegram message in `chat` by which a person sent the message `id`, or undefined. */
+export function writtenAs(db: Database, chat: number, id: string): number | undefined {
+  return db.get<{ message: number }>(
+    `select r.message from message m join telegram_route r on r.seq = m.seq and r.chat = ? and r.kind = 'in'
+     where m.id = ?`,
+    chat,
+    id,
+  )?.message
+}
+
+/** When messages went to `chat` after `since`, oldest first, in ms since 1970: what its pace goes on from. */
+export function sentSince(db: Database, chat: number, since: number): number[] {
+  return db
+    .all<{ at: number }>(
+      `select min(at) as at from telegram_route indexed by telegram_route_age
+       where at > ? and chat = ? and kind <> 'in' group by message order by 1`,
+      since,
+      chat,
+    )
+    .map(({ at }) => at)
+}
+
+/** Messages that people wrote after `since` whose every recipient has acked, and that do not show it yet. */
+export function ackedUnshown(db: Database, since: number): { chat: number; message: number }[] {
+  return db.all(
+    `select r.chat, r.message from telegram_route r indexed by telegram_route_waits
+     where r.kind = 'in' and r.shown = 0 and r.at > ?
+       and exists (select 1 from delivery d join message m on m.seq = d.seq, json_each(m.outcome) o
+         where m.seq = r.seq and d.recipient = o.value ->> 'member')
+       and not exists (select 1 from message m, json_each(m.outcome) o
+         join delivery d on d.recipient = o.value ->> 'member' and d.seq = m.seq
+         where m.seq = r.seq and d.acked_at is null)
+     order by r.at`,
+    since,
+  )
+}
+
+export interface UpdateRow {
+  update: number
+  kind: 'message' | 'edit' | 'press'
+  chat: number
+  message: number
+  content: string
+  at: number
+}
+
+/** Updates that are not dealt with, in the order they came. */
+export function updatesToHandle(db: Database, limit: number): UpdateRow[] {
+  return db.all<UpdateRow>(
+    `select update_id as "update", kind, chat, message, content, at from telegram_update indexed by telegram_to_handle
+     where content is not null order by arrival limit ?`,
+    limit,
+  )
+}
+
+export interface PersonRow {
+  user: number | null
+  candidate: number | null
+  candidateName: string | null
+  candidateAt: number | null
+  isPrivate: 0 | 1 | null
+}
+
+/** What is noted of a person on Telegram. */
+export function personOf(db: Database, person: number): PersonRow | undefined {
+  return db.get(
+    `select user_id as user, candidate_id as candidate, candidate_name as candidateName, candidate_at as candidateAt,
+       is_private as isPrivate from telegram_person where person = ?`,
+    person,
+  )
+}
+
+/** Whose mail `person` does not hear of at `now`, by sender; a null name is everyone. */
+export function mutesOf(db: Database, person: number, now: number): { name: string | null; until: number }[] {
+  return db.all(
+    `select s.name, x.until from telegram_mute x left join member s on s.id = x.sender
+     where x.person = ?1 and x.since <= ?2 and x.until > ?2 order by s.name`,
+    person,
+    now,
+  )
+}
+
+/** Mail that Telegram refused for good and that is still unread, newest first. */
+export function failedMail(db: Database, limit: number): { seq: number; name: string; why: string }[] {
+  return db.all(
+    `select f.seq, p.name, f.why from telegram_failed f join member p on p.id = f.person
+     join delivery d on d.recipient = f.person and d.seq = f.seq
+     where d.acked_at is null and d.expired_at is null order by f.seq desc limit ?`,
+    limit,
+  )
+}
+
+/** Where the group is now that had the id `chat` once. */
+export function chatNow(db: Database, chat: number): number {
+  let now = chat
+  // As many moves as rows at most: two groups that became each other end this too.
+  for (let moves = 0; moves < 10; moves++) {
+    const row = db.get<{ to: number }>('select to_chat as "to" from telegram_move where from_chat = ?', now)
+    if (!row || row.to === chat) return now
+    now = row.to
+  }
+  return now
+}
+
+/** The content of a question that `now` is still good, and whose it is. */
+export function choiceOf(db: Database, key: string, now: number): { person: number; content: string } | undefined {
+  return db.get('select person, content from telegram_choice where key = ? and until > ?', key, now)
+}
+
+/** The id of the message with this seq, or undefined. */
+export function messageIdAt(db: Database, seq: number): string | undefined {
+  return db.get<{ id: string }>('select id from message where seq = ?', seq)?.id
+}

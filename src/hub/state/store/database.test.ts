@@ -1,0 +1,150 @@
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, onTestFinished, test } from 'vitest'
+import { tempDir } from '../../../../test/support/temp.ts'
+import { isStorageError, State } from '../state.ts'
+import { Database, isDiskFull, sqliteCode } from './database.ts'
+
+function open(path = join(tempDir('database'), 'hub.db')): Database {
+  const db = new Database(path)
+  onTestFinished(() => db.close())
+  return db
+}
+
+/** The error that `work` throws. */
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work()
+  } catch (error) {
+    return error
+  }
+  throw new Error('Nothing was thrown.')
+}
+
+test.each([
+  ['journal_mode', 'wal'],
+  ['synchronous', 2],
+  ['foreign_keys', 1],
+  ['locking_mode', 'exclusive'],
+  ['trusted_schema', 0],
+])('an open database has %s = %s', (setting, value) => {
+  const row = open().get<Record<string, unknown>>(`pragma ${setting}`)!
+  expect(Object.values(row)).toEqual([value])
+})
+
+test('where a setting does not take, nothing is opened: better no hub than one that forgets', () => {
+  // A database in memory has no write-ahead log.
+  expect(thrownBy(() => new Database(':memory:'))).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('journal_mode is memory, not wal'),
+  })
+})
+
+test('only its owner may read the file', () => {
+  const path = join(tempDir('database'), 'hub.db')
+  open(path)
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('a file that is no database is refused, and stays as it was', () => {
+  const path = join(tempDir('database'), 'hub.db')
+  writeFileSync(
+    path,
+    'no database, but somebody’s text that is long enough to be taken for a header of one. '.repeat(20),
+  )
+  const before = statSync(path).size
+  expect(sqliteCode(thrownBy(() => new State(path)))).toBe(26)
+  expect(statSync(path).size).toBe(before)
+})
+
+test('after close one file holds everything', () => {
+  const dir = tempDir('database')
+  const path = join(dir, 'hub.db')
+  const db = new Database(path)
+  db.execute('create table note (text text)')
+  db.run('insert into note values (?)', 'kept')
+  db.close()
+  db.close()
+  expect(() => statSync(`${path}-wal`)).toThrow('ENOENT')
+  expect(open(path).all('select text from note')).toEqual([{ text: 'kept' }])
+})
+
+test('a transaction that throws leaves nothing, and the next one works', () => {
+  const db = open()
+  db.execute('create table note (text text)')
+  const work = () =>
+    db.transaction(() => {
+      db.run('insert into note values (?)', 'lost')
+      throw new Error('halfway')
+    })
+  expect(work).toThrow('halfway')
+  db.transaction(() => db.run('insert into note values (?)', 'kept'))
+  expect(db.all('select text from note')).toEqual([{ text: 'kept' }])
+})
+
+test('a savepoint that throws undoes its own part of the transaction', () => {
+  const db = open()
+  db.execute('create table note (text text)')
+  db.transaction(() => {
+    db.run('insert into note values (?)', 'before')
+    const work = () =>
+      db.savepoint(() => {
+        db.run('insert into note values (?)', 'lost')
+        throw new Error('halfway')
+      })
+    expect(work).toThrow('halfway')
+    db.savepoint(() => db.run('insert into note values (?)', 'after'))
+  })
+  expect(db.all('select text from note')).toEqual([{ text: 'before' }, { text: 'after' }])
+})
+
+test('a text keeps its zero bytes and every other character', () => {
+  const db = open()
+  db.execute('create table note (text text)')
+  const text = 'a\0b\u{10ffff}\u2028\r\n'
+  db.run('insert into note values (?)', text)
+  expect(db.get('select text from note')).toEqual({ text })
+})
+
+test('a full disk is told from other errors, and a broken rule is no storage error', () => {
+  const db = open()
+  db.execute('create table note (text text not null)')
+  db.execute('pragma max_page_count = 2')
+  const full = thrownBy(() => db.run('insert into note values (?)', 'x'.repeat(100_000)))
+  expect([isDiskFull(full), isStorageError(full)]).toEqual([true, true])
+  db.execute('pragma query_only = 1')
+  const readOnly = thrownBy(() => db.run('insert into note values (?)', 'x'))
+  expect([isDiskFull(readOnly), isStorageError(readOnly)]).toEqual([false, true])
+  db.execute('pragma query_only = 0')
+  const rule = thrownBy(() => db.run('insert into note values (?)', null))
+  expect([isDiskFull(rule), isStorageError(rule)]).toEqual([false, false])
+  expect(isStorageError(new Error('other'))).toBe(false)
+})
+
+test('a file from a newer program is refused, with what to do, and not touched', () => {
+  const path = join(tempDir('database'), 'hub.db')
+  new State(path).close()
+  const raw = new DatabaseSync(path)
+  raw.exec('pragma user_version = 999')
+  raw.close()
+  expect(thrownBy(() => new State(path))).toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('schema 999'),
+    hint: expect.stringContaining('newer program'),
+  })
+})
+
+test('a fresh file starts a history of its own; opened again it is the same', () => {
+  const path = join(tempDir('database'), 'hub.db')
+  const first = new State(path)
+  const { position } = first
+  first.close()
+  const again = new State(path)
+  onTestFinished(() => again.close())
+  expect(again.position).toEqual(position)
+  expect(position).toEqual({ epoch: expect.stringMatching(/^[0-9a-f]{16}$/), seq: 0 })
+  const other = new State(join(tempDir('database'), 'hub.db'))
+  onTestFinished(() => other.close())
+  expect(other.position.epoch).not.toBe(position.epoch)
+})

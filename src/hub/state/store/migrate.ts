@@ -1,0 +1,54 @@
+import { ClaudeNetError } from '../../../protocol/errors.ts'
+import { type UpgradeBackup, upgradeBackups } from './backup-names.ts'
+import type { Database } from './database.ts'
+import { sql as inboxes } from './migrations/0001-inboxes.ts'
+import { sql as names } from './migrations/0002-names.ts'
+import { sql as history } from './migrations/0003-history.ts'
+import { sql as policy } from './migrations/0004-policy.ts'
+import { sql as inboxOrder } from './migrations/0005-inbox-order.ts'
+import { sql as brake } from './migrations/0006-brake.ts'
+import { sql as keeping } from './migrations/0007-keeping.ts'
+import { sql as answers } from './migrations/0008-answers.ts'
+import { sql as telegram } from './migrations/0009-telegram.ts'
+
+/** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
+const migrations: readonly string[] = [inboxes, names, history, policy, inboxOrder, brake, keeping, answers, telegram]
+
+/** The schema that this program writes. */
+export const newestSchema = migrations.length
+
+export interface MigrateOptions {
+  /** Where backups are, so that a refusal can name the way back. */
+  backupDir: string
+  /** Called with the schema found, before a database that holds anything is changed. Its throw ends the migration. */
+  backup: (schema: number) => void
+  /** Stops earlier: for tests that make an old database. */
+  newestStep?: number
+}
+
+/**
+ * Brings the schema to this program's version: all steps in one transaction, so that a kill leaves the old or the new. Throws on
+ * a file from a newer program.
+ */
+export function migrate(db: Database, { backupDir, backup, newestStep = newestSchema }: MigrateOptions): void {
+  const { user_version: found } = db.get<{ user_version: number }>('pragma user_version')!
+  if (found > newestSchema) throw writtenByNewer(found, upgradeBackups(backupDir))
+  if (found >= newestStep) return
+  if (found > 0) backup(found)
+  db.transaction(() => {
+    for (let step = found; step < newestStep; step++) db.execute(migrations[step]!)
+    db.execute(`pragma user_version = ${newestStep}`)
+  })
+}
+
+/** Undoing an upgrade costs what came after it: the sentence says where the store of before is. */
+function writtenByNewer(found: number, backups: UpgradeBackup[]): ClaudeNetError {
+  const usable = backups.find(({ schema }) => schema <= newestSchema)
+  return new ClaudeNetError(
+    'unavailable',
+    `The database has schema ${found}; this program knows ${newestSchema} at most. A newer program has upgraded it.`,
+    usable
+      ? `Start the newer program again; or go back to the backup made before the upgrade, without what came after it: claude-net restore ${usable.path} --data DIR`
+      : 'Start the newer program again, or restore a backup that is older than the upgrade: claude-net restore FILE --data DIR',
+  )
+}
