@@ -12,7 +12,7 @@ test('every alert asks for metrics and labels that a hub has', async () => {
   const alpha = await hub.join('alpha')
   await raw(hub, { path: '/v1/messages', token: alpha.token, body: { to: 'nobody', body: 'x' } })
   await hub.client(hub.adminToken).call(api.makeBackup)
-  const { text } = await raw(hub, { path: '/metrics' })
+  const { text } = await raw(hub, { path: '/metrics', token: alpha.token })
   const series = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
   const used = [...rules.matchAll(/(claude_net_\w+)(?:\{(\w+)(?:=|!~|=~)")?/g)]
   expect(used.length).toBeGreaterThan(10)

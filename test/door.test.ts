@@ -6,11 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Store } from '../bench/store.ts'
 import { api } from '../src/protocol/api.ts'
-import { mintToken } from '../src/protocol/token.ts'
+import { mintToken, parseToken } from '../src/protocol/token.ts'
 import { startHub, type TestHub } from './support/hub.ts'
 import { Listener } from './support/listener.ts'
 import { hubNode, run } from './support/program.ts'
-import { errorOf, type RawAnswer, type RawRequest, raw } from './support/raw.ts'
+import { errorOf, type RawAnswer, type RawRequest, raw, rawBytes } from './support/raw.ts'
 import { sharedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
@@ -43,6 +43,9 @@ describe('A29: where a request comes from', () => {
     const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1/32'] } })
     const { token } = await hub.join('seanclaude')
     for (const request of everywhere) expectOutside(await raw(hub, { ...request, token, localAddress: elsewhere }))
+    const { lines } = await hub.client(hub.adminToken).call(api.listAudit, { query: { limit: 100 } })
+    const refused = lines.filter(({ result }) => result === 'forbidden')
+    expect(refused.map(({ address }) => address)).toEqual(everywhere.map(() => elsewhere))
     const health = { path: '/healthz', localAddress: elsewhere }
     expect(await raw(hub, health)).toMatchObject({ status: 200, json: { ok: true } })
     expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
@@ -124,12 +127,12 @@ describe('a known path with another method', () => {
   const hub = sharedHub()
 
   test.each([
-    ['PUT', '/v1/messages', 'POST, GET'],
-    ['DELETE', '/v1/inbox?limit=1', 'GET'],
-    ['HEAD', '/healthz', 'GET'],
+    ['PUT', '/v1/messages', 'POST, GET, HEAD'],
+    ['DELETE', '/v1/inbox?limit=1', 'GET, HEAD'],
+    ['HEAD', '/v1/events', 'GET'],
     ['OPTIONS', '/v1/presence', 'POST, DELETE'],
     ['GET', '/v1/admin/members/seanclaude', 'PUT, DELETE'],
-    ['PATCH', '/client/claude-net.mjs', 'GET'],
+    ['PATCH', '/client/claude-net.mjs', 'GET, HEAD'],
   ])('%s %s is 405 and says what there is: %s', async (method, path, allow) => {
     const answer = await raw(hub, { method, path })
     expect(answer).toMatchObject({ status: 405, headers: { allow } })
@@ -141,6 +144,102 @@ describe('a known path with another method', () => {
     const answer = await raw(hub, { method: 'PUT', path: '/v1/messages/a/b' })
     expect(answer.status).toBe(404)
     expect(answer.headers.allow).toBeUndefined()
+  })
+})
+
+describe('HEAD', () => {
+  const hub = sharedHub()
+
+  test.each([
+    '/healthz',
+    '/readyz',
+    '/metrics',
+    '/openapi.json',
+    '/join/AAAA-BBBB-CCCC-DDDD',
+    '/client/claude-net.mjs',
+    '/client/claude-net.json',
+    '/v1/inbox',
+    '/v1/machines',
+    '/v1/messages?limit=1',
+  ])('of %s answers as GET does, without the body', async path => {
+    const { token } = await hub.join('seanclaude')
+    const got = await raw(hub, { path, token })
+    const head = await raw(hub, { method: 'HEAD', path, token })
+    expect(head).toMatchObject({ status: got.status, text: '' })
+    expect(head.headers['content-type']).toBe(got.headers['content-type'])
+    expect(head.headers['content-length']).toMatch(/^[1-9]\d*$/)
+  })
+
+  test('needs the token that GET needs', async () => {
+    expect(await raw(hub, { method: 'HEAD', path: '/v1/inbox' })).toMatchObject({ status: 401, text: '' })
+    expect(await raw(hub, { method: 'HEAD', path: '/nowhere' })).toMatchObject({ status: 404, text: '' })
+  })
+})
+
+describe('the scheme of a token', () => {
+  const hub = sharedHub()
+
+  test.each(['Bearer ', 'bearer ', 'BEARER ', 'bEaReR   '])('may be written as "%s"', async scheme => {
+    const { token } = await hub.join('seanclaude')
+    const headers = { authorization: `${scheme}${token}` }
+    expect(await raw(hub, { path: '/v1/inbox', headers })).toMatchObject({ status: 200 })
+  })
+
+  test.each(['', 'Bearer', 'Basic ', 'Token ', 'Bearer Bearer '])('is not "%s"', async scheme => {
+    const { token } = await hub.join('seanclaude')
+    const headers = { authorization: `${scheme}${token}` }
+    expect(await raw(hub, { path: '/v1/inbox', headers })).toMatchObject({ status: 401 })
+  })
+
+  test('in any case names the token of a failed login in the audit', async () => {
+    const token = mintToken('machine')
+    await raw(hub, { path: '/v1/inbox', headers: { authorization: `BEARER ${token}` } })
+    const { lines } = await hub.client(hub.adminToken).call(api.listAudit, { query: { action: 'login', limit: 1 } })
+    expect(lines[0]).toMatchObject({ tokenId: parseToken(token)!.id, result: 'unauthorized' })
+  })
+})
+
+describe('A10: the name that a request is for', () => {
+  const hub = sharedHub()
+  const ask = async (target: string, ...hosts: string[]) => {
+    const lines = [...hosts.map(host => `Host: ${host}`), 'Connection: close']
+    const answer = await rawBytes(hub, `GET ${target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+    return Number(answer.split(' ')[1])
+  }
+
+  test.each([
+    ['localhost', 'evil.example'],
+    ['evil.example', 'localhost'],
+    ['localhost', 'localhost'],
+    ['127.0.0.1:1', ''],
+  ])('two Host headers, "%s" and "%s", are refused', async (first, second) => {
+    expect(await ask('/healthz', first, second)).toBe(400)
+  })
+
+  test.each([
+    'http://evil.example/healthz',
+    'https://evil.example/healthz',
+    'HTTP://EVIL.EXAMPLE:3500/healthz',
+    'http://localhost@evil.example/healthz',
+    'http://evil.example@localhost/healthz',
+    'http:///healthz',
+    'ftp://localhost/healthz',
+  ])('the target %s is refused', async target => {
+    expect(await ask(target, 'localhost')).toBeGreaterThanOrEqual(400)
+    expect(await ask(target, 'localhost')).toBeLessThan(500)
+  })
+
+  test('a target in absolute form with a name of the hub is answered, if the Host header is one too', async () => {
+    for (const name of ['localhost', '127.0.0.1:3500', '[::1]:3500', 'LOCALHOST'])
+      expect(await ask(`http://${name}/healthz`, 'localhost')).toBe(200)
+    expect(await ask('http://localhost/healthz', 'evil.example')).toBe(403)
+  })
+
+  test('two tokens in one request are refused', async () => {
+    const { token } = await hub.join('seanclaude')
+    const two = [token, hub.adminToken].map(each => `Authorization: Bearer ${each}\r\n`).join('')
+    const answer = await rawBytes(hub, `GET /v1/inbox HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${two}\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"invalid"/)
   })
 })
 

@@ -167,6 +167,43 @@ describe('reads', () => {
   })
 })
 
+describe('calls by POST /mcp', () => {
+  const call = { jsonrpc: '2.0', method: 'tools/call', params: { name: 'claude_net_machines', arguments: {} } }
+  const post = (hub: TestHub, { token }: TestMember, body: unknown) => {
+    const headers = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-03-26' }
+    return raw(hub, { path: '/mcp', token, headers, body })
+  }
+  const batch = (length: number, of: object = call) => Array.from({ length }, (_, id) => ({ ...of, id }))
+
+  test('each call of a batch counts as a request, and so does what its tool asks of the hub', async () => {
+    const hub = await startLimited({ reads: { perMinute: 0.01, burst: 12 } })
+    const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+    // Five calls, and what each of them reads.
+    const answer = await post(hub, chas, batch(5))
+    expect(answer.status).toBe(200)
+    expect(answer.text.match(/You are chas/g)).toHaveLength(5)
+    expectLimited(await post(hub, chas, batch(5)))
+    expectLimited(await raw(hub, { path: '/v1/inbox', token: chas.token }))
+    // Whatever is in the batch: also what no tool has to do with.
+    expectLimited(await post(hub, sean, batch(20, { jsonrpc: '2.0', method: 'tools/list' })))
+  })
+
+  test('a batch over the limit sends nothing', async () => {
+    const hub = await startLimited({ reads: { perMinute: 0.01, burst: 3 } })
+    const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+    const send = { ...call, params: { name: 'claude_net_send', arguments: { to: 'sean', message: 'hello' } } }
+    expectLimited(await post(hub, chas, batch(10, send)))
+    expect(await unreadOf(sean)).toBe(0)
+  })
+
+  test('a batch of more than 100 calls is refused', async () => {
+    const hub = await startLimited({})
+    const answer = await post(hub, await hub.join('chas'), batch(101))
+    expect(answer.status).toBe(413)
+    expect(errorOf(answer).code).toBe('too_large')
+  })
+})
+
 describe('A09: guesses', () => {
   const guess = (hub: TestHub, localAddress?: string, token = mintToken('machine')) =>
     raw(hub, { path: '/v1/inbox', token, localAddress })
@@ -191,7 +228,7 @@ describe('A09: guesses', () => {
     expect(await guess(hub)).toMatchObject({ status: 401 })
   })
 
-  test('after too many wrong join codes their address is told to wait; a code is good for other addresses', async () => {
+  test('after too many wrong join codes their address is told to wait; a good code is good from there too', async () => {
     const hub = await startLimited({ failures: once3 })
     const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'sean' } })
     const join = (code: string, localAddress?: string) =>
@@ -200,11 +237,13 @@ describe('A09: guesses', () => {
     expect(await statuses(2, () => join(mintJoinCode()))).toEqual([401, 401])
     expect((await raw(hub, { path: `/join/${mintJoinCode()}` })).status).toBe(200)
     expectLimited(await join(mintJoinCode()))
-    expectLimited(await join(code))
-    expectLimited(await raw(hub, { path: `/join/${code}` }))
-    expect(await join(code, elsewhere)).toMatchObject({ status: 200 })
+    expectLimited(await raw(hub, { path: `/join/${mintJoinCode()}` }))
+    expect((await raw(hub, { path: `/join/${code}` })).text).toContain(code)
+    expect(await join(code)).toMatchObject({ status: 200 })
     // A lost answer is asked for again, as often as need be.
-    expect(await statuses(10, () => join(code, elsewhere))).toEqual(Array(10).fill(200))
+    expect(await statuses(10, () => join(code))).toEqual(Array(10).fill(200))
+    expect(await join(code, elsewhere)).toMatchObject({ status: 200 })
+    expectLimited(await join(mintJoinCode()))
     expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
   })
 

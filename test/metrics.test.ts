@@ -8,7 +8,7 @@ import { until } from './support/until.ts'
 
 /** Every series of a scrape with its value: `name{label="value"}` → number. Throws on a line that is neither that nor a comment. */
 async function scrape(hub: TestHub): Promise<Map<string, number>> {
-  const { status, headers, text } = await raw(hub, { path: '/metrics' })
+  const { status, headers, text } = await raw(hub, { path: '/metrics', token: hub.adminToken })
   expect(status).toBe(200)
   expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/)
   const lines = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
@@ -24,7 +24,7 @@ async function scrape(hub: TestHub): Promise<Map<string, number>> {
 test('every metric is ours by name, and says what it is and of which type', async () => {
   const hub = await startHub()
   await hub.join('alpha')
-  const { text } = await raw(hub, { path: '/metrics' })
+  const { text } = await raw(hub, { path: '/metrics', token: hub.adminToken })
   const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]))
   expect([...types.keys()].sort()).toEqual([...text.matchAll(/^# HELP (\S+) \S/gm)].map(([, name]) => name!).sort())
   for (const [name, type] of types) {
@@ -151,4 +151,24 @@ test('what strangers send makes no series of its own', async () => {
     'claude_net_http_requests_total{method="POST",route="/v1/messages",status="404"}',
     'claude_net_sends_total{result="not_found"}',
   ])
+})
+
+test('series that name a member are shown only to whoever shows a good token', async () => {
+  const hub = await startHub()
+  const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
+  await alpha.client.call(api.sendMessage, { body: { to: 'beta', body: 'one' } })
+  const names = (text: string) => /alpha|beta/.test(text)
+  const open = await raw(hub, { path: '/metrics' })
+  expect(names(open.text)).toBe(false)
+  expect(open.text).toMatch(/^claude_net_unread_messages_of_all 1$/m)
+  expect(open.text).toMatch(/^claude_net_members\{kind="machine"\} 2$/m)
+  for (const token of [alpha.token, hub.adminToken]) {
+    const { text } = await raw(hub, { path: '/metrics', token })
+    expect(text).toMatch(/^claude_net_unread_messages\{member="beta"\} 1$/m)
+  }
+  for (const token of [mintToken('machine'), 'x']) {
+    const refused = await raw(hub, { path: '/metrics', token })
+    expect(refused.status).toBe(401)
+    expect(names(refused.text)).toBe(false)
+  }
 })

@@ -55,6 +55,8 @@ export interface Route<
   path: string
   summary: string
   audience: Audience
+  /** A public route that tells more to whoever shows a token. A token that is shown must be good. */
+  takesToken?: true
   params: Params
   query: Query
   /** `undefined` in a request without a body. */
@@ -77,7 +79,7 @@ function route<
   Query extends z.ZodType = NoFields,
   Body extends z.ZodType = Nothing,
 >(
-  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'statuses'> & {
+  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'takesToken' | 'statuses'> & {
     params?: Params
     query?: Query
     body?: Body
@@ -124,8 +126,9 @@ export const api = {
   metrics: route({
     method: 'GET',
     path: '/metrics',
-    summary: 'What an operator watches, in the text format of Prometheus',
+    summary: 'What an operator watches, in the text format of Prometheus; counts by member only with a token',
     audience: 'public',
+    takesToken: true,
     answer: 'text/plain; version=0.0.4; charset=utf-8',
   }),
   openapi: route({

@@ -37,11 +37,16 @@ function operation(name: RouteName, route: Route): Json {
     operationId: name,
     summary: route.summary,
     // For a scheme that is not OAuth the list names roles; of several requirements one is enough.
-    security: route.audience === 'public' ? [] : route.audience.map(role => ({ token: [role] })),
+    security: security(route),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
     responses: { ...answers(route), ...errors(route, body !== undefined) },
   }
+}
+
+function security({ audience, takesToken }: Route): Json[] {
+  if (audience !== 'public') return audience.map(role => ({ token: [role] }))
+  return takesToken ? [{}, { token: [] }] : []
 }
 
 function parameters(schema: z.ZodType, place: 'path' | 'query'): Json[] {
@@ -71,7 +76,7 @@ function errors(route: Route, hasBody: boolean): Json {
   if (takes) codes.push('invalid', 'not_found')
   if (hasBody) codes.push('too_large')
   if (route.method !== 'GET') codes.push('conflict')
-  if (route.audience !== 'public' || hasBody) codes.push('unauthorized')
+  if (route.audience !== 'public' || route.takesToken || hasBody) codes.push('unauthorized')
   return Object.fromEntries(
     codes.map(code => [
       new ClaudeNetError(code, '', '').status,

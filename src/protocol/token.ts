@@ -38,6 +38,11 @@ export function parseToken(token: string): ParsedToken | undefined {
   return { role: roles[letter], id }
 }
 
+/** The token of an `Authorization` header, or undefined. The scheme may have any case (RFC 9110, section 11.1). */
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
+}
+
 /** What the hub stores: SHA-256. A slow hash adds nothing to 256 random bits. */
 export function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest()

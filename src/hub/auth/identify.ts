@@ -1,5 +1,5 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { hashToken, parseToken, type Role, sameHash } from '../../protocol/token.ts'
+import { bearerToken, hashToken, parseToken, type Role, sameHash } from '../../protocol/token.ts'
 import type { Hub } from '../hub.ts'
 import { tokenById } from '../state/query/members.ts'
 
@@ -43,7 +43,7 @@ export class Identities {
 }
 
 function prove({ state }: Hub, authorization: string | undefined): Identity {
-  const token = authorization?.startsWith('Bearer ') ? authorization.slice(7) : undefined
+  const token = bearerToken(authorization)
   if (token === undefined) throw unauthorized('This request carries no token.')
   const parsed = parseToken(token)
   if (!parsed) throw unauthorized('This is not a Claude Net token, or it was cut or mistyped.')

@@ -3,7 +3,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Seen, Watch } from '../seeing/watch.ts'
 import { maxRequestBytes, notJson } from './json-body.ts'
 import { methodsOf } from './methods.ts'
-import { outsider } from './network.ts'
+import { type Network, outsider } from './network.ts'
 
 /** Answers what a handler or a step before it throws, and what has no route, in the one shape of an error. Counts and notes it down. */
 export function answerErrors(server: FastifyInstance, watch: Watch): void {
@@ -32,11 +32,18 @@ export function answerErrors(server: FastifyInstance, watch: Watch): void {
 }
 
 /** What never gets as far as a route is answered in the same shape. */
-export function answerMalformedPath(reply: FastifyReply, watch: Watch, isAllowed: boolean): void {
-  const error = isAllowed
+export function answerMalformedPath(
+  { raw, method, headers: { authorization } }: FastifyRequest,
+  reply: FastifyReply,
+  watch: Watch,
+  network: Network,
+): void {
+  const error = network.isAllowed(raw)
     ? new ClaudeNetError('invalid', 'This path is malformed or too long.', 'docs/protocol.md lists the routes.')
     : outsider()
-  watch.metrics.answersOf('any', undefined)(error.status)
+  const address = network.clientOf(raw)
+  const nothing = { route: undefined, identity: null, params: undefined, body: undefined }
+  watch.refused({ ...nothing, method, address, authorization }, error)
   reply.code(error.status).send(error.toBody())
 }
 
@@ -44,7 +51,8 @@ export function answerMalformedPath(reply: FastifyReply, watch: Watch, isAllowed
 export function seen(request: FastifyRequest): Seen {
   const { method, identity, clientAddress: address, params, body } = request
   return {
-    method,
+    // HEAD is counted and noted down as the GET that it asks the head of.
+    method: method === 'HEAD' ? 'GET' : method,
     route: routeOf(request),
     identity,
     address,

@@ -5,6 +5,9 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 /** Most bytes of a request's JSON: the largest message text, every character of it escaped (6 for 1), and the rest. */
 export const maxRequestBytes = 256 * 1024
 
+/** Most levels of arrays and objects inside each other: what works on the parsed value may do so by recursion. */
+const maxDepth = 64
+
 /** Only `application/json` in UTF-8, uncompressed, is read; anything else a browser form could send is refused. */
 export function acceptJsonOnly(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
@@ -13,6 +16,7 @@ export function acceptJsonOnly(server: FastifyInstance): void {
     if (charset && !/^utf-?8$/i.test(charset.trim())) return done(notJson(`charset ${charset.trim()} is not read`))
     if (request.headers['content-encoding']) return done(notJson('a compressed body is not read'))
     if (!isUtf8(body)) return done(notJson('the bytes are not UTF-8'))
+    if (depthOf(body) > maxDepth) return done(notJson(`it is nested more than ${maxDepth} levels deep`))
     try {
       done(null, body.byteLength === 0 ? undefined : JSON.parse(body.toString('utf8')))
     } catch (error) {
@@ -24,4 +28,30 @@ export function acceptJsonOnly(server: FastifyInstance): void {
 /** A body that is not read, and why. */
 export function notJson(why: string): ClaudeNetError {
   return new ClaudeNetError('invalid', `body: ${why}`, 'Send JSON in UTF-8 with Content-Type: application/json.')
+}
+
+const [quote, backslash] = [0x22, 0x5c]
+const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
+
+/** The most levels of arrays and objects that are open at once in JSON; brackets inside strings do not count. */
+export function depthOf(json: Buffer): number {
+  let depth = 0
+  let deepest = 0
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at]
+    if (byte === quote) at = endOfString(json, at)
+    else if (byte === openBrace || byte === openBracket) deepest = Math.max(deepest, ++depth)
+    else if (byte === closeBrace || byte === closeBracket) depth--
+  }
+  return deepest
+}
+
+/** Where the string that begins at `start` has its closing quote; the end of the JSON when it has none. */
+function endOfString(json: Buffer, start: number): number {
+  for (let end = json.indexOf(quote, start + 1); end >= 0; end = json.indexOf(quote, end + 1)) {
+    let slashes = 0
+    while (json[end - 1 - slashes] === backslash) slashes++
+    if (slashes % 2 === 0) return end
+  }
+  return json.length
 }

@@ -109,12 +109,14 @@ export class Limits {
     for (const { id } of members) this.#pairs.take(`${member} ${id}`)
   }
 
-  /** A code that was never given out is a guess. Decided before anything is awaited, so that a volley is counted in full. */
+  /**
+   * Counts a code that was never given out as a guess. A code that was given out passes whatever came from its address before:
+   * a code has 80 random bits, so the limit protects the hub's time, not the code. Decided before anything is awaited, so that
+   * a volley is counted in full.
+   */
   #countCode({ state }: Hub, { clientAddress }: FastifyRequest, code: string): void {
-    if (!this.#wrongCodes) return
-    const isGuess = !isInvite(state.db, hashJoinCode(normalizeJoinCode(code)))
-    const client = clientGroup(clientAddress)
-    const waitMs = this.#wrongCodes.waitMs(client) || (isGuess && this.#wrongCodes.take(client))
+    if (!this.#wrongCodes || isInvite(state.db, hashJoinCode(normalizeJoinCode(code)))) return
+    const waitMs = this.#wrongCodes.take(clientGroup(clientAddress))
     if (waitMs) throw tooMany('Too many wrong join codes came from your address.', waitMs)
   }
 }

@@ -1,6 +1,7 @@
 import { type AnswerOf, api, type RequestOf, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { version } from '../../protocol/version.ts'
+import type { Identity } from '../auth/identify.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { Call, Handler, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
@@ -9,6 +10,9 @@ import { parse } from './parse.ts'
 
 /** What receipts call the session of whoever reads by `POST /mcp`: no process of ours runs there that could have a name. */
 const session = 'http'
+
+/** Most calls in one JSON-RPC batch. */
+const maxBatch = 100
 
 type McpCall = Call<(typeof api)['mcp']>
 type Line = import('../../mcp/line.ts').Line
@@ -31,6 +35,7 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     const { hub, identity, request, reply, body } = call
     const { member, tokenId } = identity
     const { socket } = request.raw
+    countBatch(limits, identity, body)
     const { answerMcp } = await import('../../mcp/http.ts')
     hub.presence.beat(member, session, `claude-net/${version}`)
     await signs.came(tokenId)
@@ -57,6 +62,15 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
   }
 }
 
+/** Counts what a JSON-RPC batch holds beside its first call, which the request itself was counted for. */
+function countBatch(limits: Limits, identity: Identity, body: unknown): void {
+  if (!Array.isArray(body)) return
+  if (body.length > maxBatch) {
+    throw new ClaudeNetError('too_large', `A batch has ${maxBatch} calls at most.`, 'Send fewer at a time.')
+  }
+  for (let call = 1; call < body.length; call++) limits.countRequest(identity, false)
+}
+
 /** The caller's line to this hub: each route as it answers over the wire, limits and audit included. */
 function lineFor(
   { hub, identity, request, reply }: McpCall,
@@ -70,7 +84,7 @@ function lineFor(
       if (!name) throw new ClaudeNetError('not_found', `There is no ${method} ${path}.`, 'Restart the hub.')
       const route: Route = api[name]
       try {
-        if (name === 'sendMessage') limits.countRequest(identity, true)
+        limits.countRequest(identity, name === 'sendMessage')
         const parsed = {
           params: parse(route.params, given.params ?? {}, 'path'),
           query: parse(route.query, given.query ?? {}, 'query'),

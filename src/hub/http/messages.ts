@@ -57,12 +57,12 @@ export const listMessages: Handlers['listMessages'] = ({ hub, identity, query })
   if (query.with !== undefined && !other) throw refused(refuseUnknown(db, query.with).refusal)
   const before = query.before ?? Number.MAX_SAFE_INTEGER
   const ids = historyOf(db, identity.member, { with: other?.id, q: query.q, before, limit: query.limit })
-  const found = ids.map(id => messageFor(db, identity.member, id)!)
-  const page = firstOf(found.map(entry => ({ ...entry, body: entry.message.body })))
-  return {
-    messages: page.map(({ message, deliveries }) => ({ message, receipts: toReceipts(hub, deliveries) })),
-    more: page.length < found.length || found.length === query.limit,
-  }
+  const found = ids.map(id => {
+    const { message, deliveries } = messageFor(db, identity.member, id)!
+    return { message, receipts: toReceipts(hub, deliveries) }
+  })
+  const messages = firstOf(found)
+  return { messages, more: messages.length < found.length || found.length === query.limit }
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, type Socket } from 'node:net'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { type DoorSettings, parseCidr } from '../door-settings.ts'
@@ -107,19 +107,41 @@ function plain(address: string): string {
 
 /**
  * Refuses what a browser sends and what was meant for another name, before anything else is looked at. A page that got its
- * own name to point here (DNS rebinding) shows itself by the Host header; `hosts` are the names that are ours.
+ * own name to point here (DNS rebinding) shows itself by the Host header; `hosts` are the names that are ours. A request line
+ * in absolute form has a name of its own, which counts beside the header (RFC 9112, section 3.2.2).
  */
-export function checkHeaders(headers: IncomingHttpHeaders, hosts: readonly string[]): void {
+export function checkHeaders(request: IncomingMessage, hosts: readonly string[]): void {
+  const { headers } = request
+  for (const name of ['host', 'authorization']) {
+    if (!isRepeated(request.rawHeaders, name)) continue
+    // Node goes by the first, and what stands in front of the hub may have gone by another.
+    throw new ClaudeNetError('invalid', `The request has more than one ${name} header.`, 'Send one.')
+  }
   if (headers.origin !== undefined) {
     throw new ClaudeNetError('forbidden', 'Requests from web pages are refused.', 'Use claude-net or curl.')
   }
-  if (!isOurs(hostName(headers.host), hosts)) {
-    throw new ClaudeNetError(
-      'forbidden',
-      'This hub does not answer to the name in the Host header.',
-      "Use its IP address, or add the name to 'hosts' in hub.json.",
-    )
+  const isForeign = !isOurs(hostName(headers.host), hosts)
+  if (!isForeign && isOurs(hostName(authorityOf(request.url) ?? headers.host), hosts)) return
+  throw new ClaudeNetError(
+    'forbidden',
+    `This hub does not answer to the name in the ${isForeign ? 'Host header' : 'request line'}.`,
+    "Use its IP address, or add the name to 'hosts' in hub.json.",
+  )
+}
+
+/** The authority of a target in absolute form (`http://10.0.3.1:3500/healthz`); undefined for any other target. */
+function authorityOf(target = ''): string | undefined {
+  return target.startsWith('/') || target === '*' ? undefined : (/^https?:\/\/([^/?#]*)/i.exec(target)?.[1] ?? target)
+}
+
+/** Whether a header came more than once. `rawHeaders` has names and values in turn. */
+function isRepeated(rawHeaders: readonly string[], name: string): boolean {
+  let times = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const raw = rawHeaders[at]!
+    if (raw.length === name.length && raw.toLowerCase() === name) times++
   }
+  return times > 1
 }
 
 /** The host of a Host header without its port: `10.0.3.1`, `localhost`, `::1`. Undefined when it is malformed. */

@@ -6,8 +6,9 @@ import type { Handlers } from './handler.ts'
 export function seeing({ metrics, audit }: Watch): Pick<Handlers, 'metrics' | 'openapi' | 'listAudit'> {
   let contract: ReturnType<typeof openApi> | undefined
   return {
-    metrics: async ({ hub, reply }) => {
-      reply.type(metrics.contentType).send(await metrics.text(hub, audit.unwritten))
+    metrics: async ({ hub, request, reply }) => {
+      const text = await metrics.text(hub, { auditUnwritten: audit.unwritten, byMember: request.identity !== null })
+      reply.type(metrics.contentType).send(text)
       return undefined
     },
     openapi: () => (contract ??= openApi()),

@@ -42,6 +42,7 @@ import { Limits } from './limits.ts'
 import { mcp } from './mcp.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
+import { hasHead } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { parse } from './parse.ts'
 import { Places } from './places.ts'
@@ -109,7 +110,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (_error, request, reply) =>
-      answerMalformedPath(reply as unknown as FastifyReply, watch, network.isAllowed(request.raw)),
+      answerMalformedPath(request as unknown as FastifyRequest, reply as unknown as FastifyReply, watch, network),
   })
   server.server.on('checkExpectation', answerExpectation)
   if (door.limits?.connections) server.server.maxConnections = door.limits.connections
@@ -124,10 +125,10 @@ export function createServer(options: ServerOptions): FastifyInstance {
   answerErrors(server, watch)
   server.addHook('onRequest', (request, reply, next) => {
     if (closing.signal.aborted) refuseToStart(reply)
+    request.clientAddress = network.clientOf(request.raw)
     if (request.headers.host === undefined) reply.header('connection', 'close')
     if (!network.isAllowed(request.raw) && request.routeOptions.url !== api.health.path) throw outsider()
-    request.clientAddress = network.clientOf(request.raw)
-    checkHeaders(request.headers, hosts)
+    checkHeaders(request.raw, hosts)
     next()
   })
 
@@ -207,9 +208,11 @@ function addRoute(
   server.route({
     method: route.method,
     url: route.path,
+    exposeHeadRoute: hasHead(route),
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
-      if (!isPublic(route.audience)) authorize({ identities, limits, places }, route, request)
+      const showsToken = route.takesToken && request.headers.authorization !== undefined
+      if (showsToken || !isPublic(route.audience)) authorize({ identities, limits, places }, route, request)
       next()
     },
     handler: async (request, reply) => {

@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
 import type { Commit } from '../journal/local.ts'
-import { allUnread } from '../state/query/unread.ts'
+import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 
 /** Most members with series of their own: those whose mail waits longest. */
 const maxMembers = 1000
@@ -104,11 +104,14 @@ export class Metrics {
     this.#openStreams--
   }
 
-  /** Everything, in the text format of Prometheus. `auditUnwritten` is how many refusals the audit only counted. */
-  async text(hub: Hub, auditUnwritten: number): Promise<string> {
+  /**
+   * Everything, in the text format of Prometheus. `auditUnwritten` is how many refusals the audit only counted. Series that
+   * name a member are there `byMember` only.
+   */
+  async text(hub: Hub, { auditUnwritten, byMember }: { auditUnwritten: number; byMember: boolean }): Promise<string> {
     const now = new Registry()
     this.#counters(now, auditUnwritten)
-    membersNow(now, hub)
+    membersNow(now, hub, byMember)
     this.#backupsNow(now)
     if (this.telegram) {
       const trouble = gauge(now, 'claude_net_telegram_trouble', 'Whether people cannot be reached or heard: 1, or 0.')
@@ -178,8 +181,22 @@ export class Metrics {
   }
 }
 
-function membersNow(now: Registry, { state, presence }: Hub): void {
+function membersNow(now: Registry, { state, presence }: Hub, byMember: boolean): void {
   const all = allUnread(state.db)
+  if (byMember) unreadNow(now, all)
+  const unread = gauge(now, 'claude_net_unread_messages_of_all', 'Unread messages of all members together.')
+  unread.set(all.reduce((sum, member) => sum + member.unread, 0))
+  const members = gauge(now, 'claude_net_members', 'Members by kind.', ['kind'])
+  const online = gauge(now, 'claude_net_online_members', 'Members with a live session, by kind.', ['kind'])
+  for (const kind of ['machine', 'human'] as const) {
+    const ofKind = all.filter(member => member.kind === kind)
+    members.set({ kind }, ofKind.length)
+    online.set({ kind }, ofKind.filter(({ id }) => presence.of(id).online).length)
+  }
+}
+
+/** Series by member: whose mail waits longest comes first, and `maxMembers` are shown. */
+function unreadNow(now: Registry, all: readonly UnreadOf[]): void {
   const time = Date.now()
   const unread = gauge(now, 'claude_net_unread_messages', 'Unread messages of a member.', ['member'])
   const age = gauge(now, 'claude_net_oldest_unread_age_seconds', 'Age of the oldest unread message; 0 without one.', [
@@ -188,13 +205,6 @@ function membersNow(now: Registry, { state, presence }: Hub): void {
   for (const { name: member, unread: count, oldestAt } of all.slice(0, maxMembers)) {
     unread.set({ member }, count)
     age.set({ member }, oldestAt === null ? 0 : Math.max(0, time - oldestAt) / 1000)
-  }
-  const members = gauge(now, 'claude_net_members', 'Members by kind.', ['kind'])
-  const online = gauge(now, 'claude_net_online_members', 'Members with a live session, by kind.', ['kind'])
-  for (const kind of ['machine', 'human'] as const) {
-    const ofKind = all.filter(member => member.kind === kind)
-    members.set({ kind }, ofKind.length)
-    online.set({ kind }, ofKind.filter(({ id }) => presence.of(id).online).length)
   }
 }
 

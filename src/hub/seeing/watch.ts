@@ -3,7 +3,7 @@ import type { AuditLine } from '../../protocol/audit.ts'
 import type { ClaudeNetError } from '../../protocol/errors.ts'
 import { joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
 import { namePattern } from '../../protocol/names.ts'
-import { parseToken } from '../../protocol/token.ts'
+import { bearerToken, parseToken } from '../../protocol/token.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Audit } from './audit.ts'
 import type { Metrics } from './metrics.ts'
@@ -92,7 +92,7 @@ export class Watch {
     const params = fieldsOf(seen.params)
     const body = fieldsOf(seen.body)
     const target = nameIn(params.name) ?? nameIn(body.name) ?? machineIn(body, result)
-    const claimed = name === 'join' ? body.token : seen.authorization?.replace(/^Bearer /, '')
+    const claimed = name === 'join' ? body.token : bearerToken(seen.authorization)
     this.audit.add({
       actor: seen.identity?.name ?? (name === 'join' && result === 'ok' ? target : null),
       tokenId: seen.identity?.tokenId ?? (typeof claimed === 'string' ? (parseToken(claimed)?.id ?? null) : null),

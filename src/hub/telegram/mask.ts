@@ -7,7 +7,7 @@ const secrets: [name: string, pattern: RegExp][] = [
   ['GitHub token', /\b(?:gh[opsur]_[0-9A-Za-z]{36,}|github_pat_\w{22,})/g],
   ['API key', /\bsk-[\w-]{20,}/g],
   ['Slack token', /\bxox[abeoprs]-[\w-]{10,}/g],
-  ['bearer token', /(?<=\bBearer )[\w.~+/-]{20,}=*/g],
+  ['bearer token', /(?<=\bBearer +)[\w.~+/-]{20,}=*/gi],
 ]
 
 /** `text` with what looks like a credential replaced by its kind. */

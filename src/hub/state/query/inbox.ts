@@ -69,14 +69,14 @@ function nameOf(db: Database, member: number): string {
   return db.get<{ name: string }>('select name from member where id = ?', member)!.name
 }
 
-/** Most bytes of texts in one answer. As JSON a text may grow to six times its size. */
-const maxPageBytes = 1024 * 1024
+/** Most bytes of the rows of one answer, as JSON: an answer has 1 MiB at most, and 1 KiB of it is for what stands beside them. */
+const maxPageBytes = 1024 * 1024 - 1024
 
-/** The first rows, at least one, whose texts fit into one answer. */
-export function firstOf<Row extends { body: string }>(rows: Row[]): Row[] {
+/** The first rows, at least one, that fit into one answer. They are measured as JSON, where a text may have six times its size. */
+export function firstOf<Row>(rows: Row[]): Row[] {
   let bytes = 0
-  const end = rows.findIndex(({ body }) => {
-    bytes += Buffer.byteLength(body)
+  const end = rows.findIndex(row => {
+    bytes += Buffer.byteLength(JSON.stringify(row)) + 1
     return bytes > maxPageBytes
   })
   return end < 0 ? rows : rows.slice(0, Math.max(end, 1))
