@@ -23,6 +23,9 @@ async function withOldMail() {
   const read = made.send(alpha.id, 'beta', undefined, 'an old walrus')
   made.do({ type: 'inbox.ack', by: beta.id, ids: [read] })
   const unread = made.send(alpha.id, 'beta', undefined, 'an unread walrus')
+  // The hub ran until a moment ago.
+  made.time = Date.now()
+  made.member('gamma')
   made.state.close()
   const hub = await startHub({ dataDir })
   return { hub, alpha: hub.client(alpha.token), beta: hub.client(beta.token), read, unread }

@@ -3,7 +3,7 @@ import { api } from '../protocol/api.ts'
 import type { StatusAnswer } from '../protocol/status.ts'
 import { bytesInWords } from '../text/bytes.ts'
 import { presenceInWords } from '../text/presence.ts'
-import { ago, count } from '../text/spans.ts'
+import { ago, count, largestUnit } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
@@ -33,6 +33,7 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
       'Store',
       `${bytesInWords(store.bytes)}, schema ${store.schema}, entry ${store.seq}; ${bytesInWords(store.freeBytes)} free`,
     ],
+    ...(status.clock ? [['Clock', clockInWords(status.clock, now)]] : []),
     ['Backup', lastBackup ? `${since(lastBackup.at)}, ${bytesInWords(lastBackup.bytes)}` : 'none yet'],
     ['Telegram', telegramInWords(status.telegram, now)],
     ['Machines', `${members.machines}, ${members.onlineMachines} online`],
@@ -41,6 +42,13 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
     ['Unread', oldestUnreadAt ? `${count(unread, 'message')}, the oldest sent ${since(oldestUnreadAt)}` : 'nothing'],
   ]
   return [table(facts as [string, string][]), ...inboxesInWords(status, now)].join('\n')
+}
+
+function clockInWords({ byMs, atStart, at, steps }: NonNullable<StatusAnswer['clock']>, now: number): string {
+  const amount = `${byMs < 0 ? '-' : '+'}${largestUnit(Math.abs(byMs))}`
+  const what = atStart ? `is ${amount} off the end of the history since the start` : `was set by ${amount}`
+  const more = steps > 1 ? `, ${count(steps, 'step')} in all` : ''
+  return `${what} (${ago(Date.parse(at), now)}${more}); nothing is deleted or expires by it`
 }
 
 function telegramInWords(telegram: StatusAnswer['telegram'], now: number): string {

@@ -3,6 +3,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
 import type { Journal } from './journal/journal.ts'
 import { type Commit, LocalJournal } from './journal/local.ts'
+import { SteadyClock } from './journal/steady-clock.ts'
 import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
@@ -29,12 +30,23 @@ export interface HubOptions {
   silenceMs?: number
   /** Wall clock, ms since 1970. */
   now?: () => number
+  /** A clock that never steps, in ms. */
+  monotonic?: () => number
+  /** Called each time that the wall clock was set, or does not fit the end of the history at the start. */
+  onClockStep?: (step: ClockStep) => void
   /** Hears of each batch of commands, once it is on disk. */
   onCommit?: (commit: Commit) => void
   /** A command threw; its sender was told `internal`. */
   onBug: (entry: Entry, error: unknown) => void
   /** The disk refused. When `fatal` the hub takes no more commands and should be restarted. */
   onStorageError: (error: unknown, fatal: boolean) => void
+}
+
+/** The wall clock was set by `byMs`, or at the start it is as far from the end of the history; `at` is what it says since. */
+export interface ClockStep {
+  byMs: number
+  atStart: boolean
+  at: number
 }
 
 /**
@@ -46,26 +58,44 @@ export class Hub implements AsyncDisposable {
   readonly presence: Presence
   readonly #journal: Journal
   readonly #wakes = new Wakes()
-  readonly #now: () => number
+  readonly #clock: SteadyClock
+  readonly #onClockStep: HubOptions['onClockStep']
   readonly #timers: NodeJS.Timeout[]
   readonly #revoked = new Set<(tokenId: string) => void>()
+  /** How often this process has seen the wall clock set, and the last time. */
+  readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
   #ticking = false
   #isClosed = false
   #seqASecondAgo = 0
 
   constructor(options: HubOptions) {
-    this.#now = options.now ?? Date.now
     this.state = new State(join(options.dataDir, databaseFile))
+    this.#clock = new SteadyClock({
+      last: this.state.position,
+      now: options.now ?? Date.now,
+      monotonic: options.monotonic ?? (() => performance.now()),
+    })
+    this.#onClockStep = options.onClockStep
     this.presence = new Presence({
       silenceMs: options.silenceMs,
       now: options.now,
       lastSeen: lastSeenTimes(this.state.db),
     })
-    this.#journal = new LocalJournal(this.state, { ...options, onEffects: effects => this.#carryOut(effects) })
+    this.#journal = new LocalJournal(this.state, {
+      ...options,
+      clock: this.#clock,
+      onEffects: effects => this.#carryOut(effects),
+    })
     this.#timers = [
       setInterval(() => this.#everySecond(), 1000).unref(),
       setInterval(() => this.#saveLastSeen(), saveIntervalMs).unref(),
     ]
+    if (this.#clock.wrongAtStart !== undefined) this.#noteClockStep(this.#clock.wrongAtStart, true)
+  }
+
+  /** The time that the history has seen pass, in ms since 1970: what deadlines go by. See `Entry`. */
+  get steadyNow(): number {
+    return this.#clock.read().steady
   }
 
   /** Carries out a command, durably. Throws a refusal as `ClaudeNetError`; `unavailable` means that it may be tried again. */
@@ -114,9 +144,18 @@ export class Hub implements AsyncDisposable {
   }
 
   #everySecond(): void {
+    const step = this.#clock.takeStep()
+    if (step !== undefined) this.#noteClockStep(step, false)
     this.#indexWhenQuiet()
     this.presence.sweep()
     void this.#tick()
+  }
+
+  #noteClockStep(byMs: number, atStart: boolean): void {
+    const step = { byMs, atStart, at: this.#clock.read().time }
+    this.clockSteps.count++
+    this.clockSteps.last = step
+    this.#onClockStep?.(step)
   }
 
   /** Submits a tick when something is due: an idle hub writes nothing. Deletions go on in the next second, to leave time for senders. */
@@ -126,7 +165,7 @@ export class Hub implements AsyncDisposable {
     try {
       for (let more = true; more; ) {
         const due = Math.min(nextDue(this.state.db) ?? Infinity, nextDeletion(this.state.db) ?? Infinity)
-        if (due > this.#now()) return
+        if (due > this.steadyNow) return
         more = (await this.submit({ type: 'clock.tick' })).more
       }
     } catch {

@@ -71,6 +71,11 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         metrics.committed(commit)
         brake?.watch(commit)
       },
+      onClockStep: ({ byMs, atStart }) =>
+        log.warn(
+          { byMs },
+          `the wall clock ${atStart ? 'does not fit the end of the history' : 'was set'}; nothing is deleted or expires by it`,
+        ),
       onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
       onStorageError: (err, fatal) => {
         metrics.storageFailed()

@@ -18,6 +18,11 @@ export const StatusAnswer = z.object({
     /** Room that is left on its disk. */
     freeBytes: z.number().int(),
   }),
+  /** When the hub's wall clock was last seen to be set, by how many ms, and how often since the start; null if never. */
+  clock: z
+    .object({ steps: z.number().int(), byMs: z.number().int(), atStart: z.boolean(), at: Timestamp })
+    .nullable()
+    .default(null),
   lastBackup: z.object({ at: Timestamp, bytes: z.number().int() }).nullable(),
   /** The bridge to people on Telegram; null where there is none. `claude-net telegram` says more. */
   telegram: z

@@ -16,6 +16,16 @@ export function span(ms: number): string {
   return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
 }
 
+/** A span in its largest whole unit: `40 s`, `5 min`, `3 h`, `2 days`, `73 years`. In ms. */
+export function largestUnit(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h`
+  const days = Math.floor(seconds / 86400)
+  return days < 730 ? `${days} days` : `${Math.floor(days / 365.25)} years`
+}
+
 /** `1 message`, `2 messages`. */
 export function count(n: number, noun: string, plural = `${noun}s`): string {
   return `${n} ${n === 1 ? noun : plural}`

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'vitest'
 import { tempDir } from './temp.ts'
 
-/** The wall clock of a process under test, which may be set while it runs. Its monotonic clock goes on as ever. */
+/** The clocks of a process under test, which may be set while it runs. */
 export interface SteppedClock {
   /** What the process must be started with. */
   env: Record<string, string>
@@ -13,8 +13,17 @@ export interface SteppedClock {
 
 export const daySeconds = 86_400
 
-/** A clock by libfaketime (Debian package `faketime`); skips the running test where that is not installed. */
+/**
+ * A wall clock by libfaketime (Debian package `faketime`) that is set while the monotonic one goes on as ever; skips the running
+ * test where libfaketime is not installed.
+ */
 export function steppedClock(context: TestContext): SteppedClock {
+  const { env, step } = passingClock(context)
+  return { env: { ...env, FAKETIME_DONT_FAKE_MONOTONIC: '1' }, step }
+}
+
+/** The same for both clocks, the wall clock and the monotonic one: a step forwards is time that passes. */
+export function passingClock(context: TestContext): SteppedClock {
   const [library] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')
   if (library === undefined) context.skip('libfaketime is not installed here (Debian: apt-get install faketime)')
   const file = join(tempDir('clock'), 'offset')
@@ -27,7 +36,6 @@ export function steppedClock(context: TestContext): SteppedClock {
     LD_PRELOAD: library!,
     FAKETIME_TIMESTAMP_FILE: file,
     FAKETIME_NO_CACHE: '1',
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
     // Times of files stay the disk's: a clock that was set does not change them either.
     NO_FAKE_STAT: '1',
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Journal } from '../../src/hub/journal/journal.ts'
 import { LocalJournal } from '../../src/hub/journal/local.ts'
+import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
 import type { Effects, Entry } from '../../src/hub/state/commands.ts'
 import { State } from '../../src/hub/state/state.ts'
 import type { OpenJournal } from '../suites/journal-suite.ts'
@@ -12,6 +13,8 @@ import { tempDir } from './temp.ts'
 export class OpenLocalJournal implements OpenJournal {
   /** The wall clock that the journal sees, ms since 1970. */
   now = Date.now
+  /** The clock that never steps, in ms. */
+  monotonic = () => performance.now()
   journal!: Journal
   state!: State
   readonly effects: Effects[] = []
@@ -57,7 +60,11 @@ export class OpenLocalJournal implements OpenJournal {
   #open(): void {
     this.state = new State(this.file)
     this.journal = new LocalJournal(this.state, {
-      now: () => this.now(),
+      clock: new SteadyClock({
+        last: this.state.position,
+        now: () => this.now(),
+        monotonic: () => this.monotonic(),
+      }),
       onEffects: effects => this.effects.push(effects),
       onBug: (entry, error) => this.bugs.push({ entry, error }),
       onStorageError: (error, fatal) => this.storageErrors.push({ error, fatal }),

@@ -16,6 +16,9 @@ export class TestState {
   /** The time of the next entry, ms since 1970. */
   time = Date.parse('2026-01-01T00:00:00.000Z')
 
+  /** How far the wall clock is ahead of the steady one, in ms. */
+  clockOffset = 0
+
   /** In `dir`, or in a directory of the running test. */
   constructor(dir = tempDir('state')) {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -24,7 +27,7 @@ export class TestState {
   }
 
   apply<C extends Command>(command: C): Outcome<C> {
-    const entry = { seq: this.state.position.seq + 1, time: this.time, command }
+    const entry = { seq: this.state.position.seq + 1, ...this.#now(), command }
     const [outcome] = this.state.applyBatch([entry], (_, error) => {
       throw error
     })
@@ -34,11 +37,15 @@ export class TestState {
   /** Applies many in one transaction. */
   doAtOnce(commands: Command[]): void {
     const { seq } = this.state.position
-    const entries = commands.map((command, index) => ({ seq: seq + 1 + index, time: this.time, command }))
+    const entries = commands.map((command, index) => ({ seq: seq + 1 + index, ...this.#now(), command }))
     const outcomes = this.state.applyBatch(entries, (_, error) => {
       throw error
     })
     if (outcomes.some(({ ok }) => !ok)) throw new Error('A command was refused.')
+  }
+
+  #now(): { time: number; steady: number } {
+    return { time: this.time, steady: this.time - this.clockOffset }
   }
 
   /** Applies what must not be refused. */

@@ -31,7 +31,7 @@ export const join: Handlers['join'] = async ({ hub, body }) => {
 export function joinScript(network: Network): Handlers['joinScript'] {
   return ({ hub, params, query, request, reply }) => {
     const code = normalizeJoinCode(params.code)
-    const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), Date.now()) : undefined
+    const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), hub.steadyNow) : undefined
     const text = invite
       ? script({ url: `${network.protocolOf(request.raw)}://${request.headers.host}`, ...invite, code, via: query.via })
       : failingScript(

@@ -38,6 +38,7 @@ export function status({ dataDir, backups, probe, telegram }: StatusSources): Ha
       ready: notReady === null,
       notReady,
       store: storeOf(hub, dataDir),
+      clock: clockOf(hub),
       lastBackup: backup ? { at: timestamp(backup.time), bytes: backup.bytes } : null,
       telegram: telegram ? telegramOf(telegram.status()) : null,
       members: membersOf(hub, all),
@@ -62,7 +63,12 @@ function storeOf({ state }: Hub, dataDir: string) {
     0,
   )
   const { bavail, bsize } = statfsSync(dataDir)
-  return { ...state.position, schema, bytes, freeBytes: bavail * bsize }
+  const { epoch, seq } = state.position
+  return { epoch, seq, schema, bytes, freeBytes: bavail * bsize }
+}
+
+function clockOf({ clockSteps: { count, last } }: Hub) {
+  return last ? { steps: count, byMs: last.byMs, atStart: last.atStart, at: timestamp(last.at) } : null
 }
 
 function telegramOf({ bot, lastPollAt, trouble, people }: TelegramStatus) {

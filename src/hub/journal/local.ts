@@ -3,10 +3,10 @@ import type { Command, Effects, Entry, Outcome } from '../state/commands.ts'
 import { effectsOf, type State } from '../state/state.ts'
 import { isDiskFull } from '../state/store/database.ts'
 import type { Journal } from './journal.ts'
+import type { SteadyClock } from './steady-clock.ts'
 
 export interface LocalJournalOptions {
-  /** Wall clock, ms since 1970. */
-  now?: () => number
+  clock: SteadyClock
   /** Hears what each durable entry means for the world outside, before its submitter does. */
   onEffects: (effects: Effects) => void
   /** Hears of each batch, once it is on disk. */
@@ -40,7 +40,6 @@ const maxBatch = 500
 export class LocalJournal implements Journal {
   readonly #state: State
   readonly #options: LocalJournalOptions
-  readonly #now: () => number
   #queue: Waiting[] = []
   #scheduled = false
   #stopped: ClaudeNetError | undefined
@@ -50,7 +49,6 @@ export class LocalJournal implements Journal {
   constructor(state: State, options: LocalJournalOptions) {
     this.#state = state
     this.#options = options
-    this.#now = options.now ?? Date.now
   }
 
   submit<C extends Command>(command: C): Promise<Outcome<C>> {
@@ -93,8 +91,8 @@ export class LocalJournal implements Journal {
       return
     }
     const { seq } = this.#state.position
-    const time = this.#now()
-    const entries = batch.map(({ command }, index): Entry => ({ seq: seq + 1 + index, time, command }))
+    const { time, steady } = this.#options.clock.read()
+    const entries = batch.map(({ command }, index): Entry => ({ seq: seq + 1 + index, time, steady, command }))
     let outcomes: Outcome[]
     const startedAt = performance.now()
     try {

@@ -112,6 +112,9 @@ export class Metrics {
     const now = new Registry()
     this.#counters(now, auditUnwritten)
     membersNow(now, hub, byMember)
+    counter(now, 'claude_net_clock_steps_total', 'Times that the wall clock of the hub was set while it ran.').inc(
+      hub.clockSteps.count,
+    )
     this.#backupsNow(now)
     if (this.telegram) {
       const trouble = gauge(now, 'claude_net_telegram_trouble', 'Whether people cannot be reached or heard: 1, or 0.')

@@ -76,12 +76,20 @@ export type Command =
 
 export type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>
 
-/** A command in its place in the history. `time` is ms since 1970 and may step either way; only `seq` orders. */
+/**
+ * A command in its place in the history. `time` is the wall clock's, in ms since 1970, and may step either way; only `seq`
+ * orders. `steady` counts the time that the hub has seen pass, on the same scale, and never steps: deadlines and ages go by it.
+ * Entries of before there was a steady clock lack it; theirs is `time`.
+ */
 export interface Entry<C extends Command = Command> {
   seq: number
   time: number
+  steady?: number
   command: C
 }
+
+/** An entry whose steady time is known. */
+export type DatedEntry<C extends Command = Command> = Entry<C> & { steady: number }
 
 /** Why a command was not carried out. A value, not an exception: it was foreseen, and nothing was written. */
 export interface Refusal {

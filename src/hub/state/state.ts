@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { apply } from './apply/apply.ts'
+import { currentOffset, recordClockSteps, steadyOf } from './apply/steady-time.ts'
 import type { Effects, Entry, Outcome } from './commands.ts'
 import { InboxIndex } from './local/inbox-index.ts'
 import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
@@ -12,6 +13,10 @@ import { migrate } from './store/migrate.ts'
 export interface Position {
   epoch: string
   seq: number
+  /** The wall clock of the last entry, in ms since 1970; 0 before the first. */
+  time: number
+  /** The steady time of the last entry: see `Entry`. */
+  steady: number
 }
 
 /** The tables of one hub: what every applied entry made of them. Written by `applyBatch` alone; queries read `db`. */
@@ -19,6 +24,8 @@ export class State implements Disposable {
   readonly db: Database
   readonly #inboxes: InboxIndex
   #position: Position
+  /** How far the wall clock is ahead of the steady one, in ms. */
+  #clockOffset: number
 
   /** Opens `path`, making it as needed, or upgrading it after a backup beside it. A new file starts a new epoch. */
   constructor(path: string) {
@@ -29,8 +36,12 @@ export class State implements Disposable {
         backupDir,
         backup: schema => backupBeforeUpgrade(this.db, backupDir, schema, Date.now()),
       })
-      this.db.run('insert or ignore into position (only_row, epoch, seq, time) values (1, ?, 0, 0)', newEpoch())
-      this.#position = this.db.get<Position>('select epoch, seq from position')!
+      this.db.run(
+        'insert or ignore into position (only_row, epoch, seq, time, steady) values (1, ?, 0, 0, 0)',
+        newEpoch(),
+      )
+      this.#position = this.db.get<Position>('select epoch, seq, time, steady from position')!
+      this.#clockOffset = currentOffset(this.db)
       this.#inboxes = new InboxIndex(this.db)
     } catch (error) {
       this.db.close()
@@ -72,14 +83,17 @@ export class State implements Disposable {
   #commit(entries: readonly Entry[], applyOne: (entry: Entry) => Outcome): Outcome[] {
     const last = entries.at(-1)
     if (!last) return []
+    let clockOffset = this.#clockOffset
     const outcomes = this.db.transaction(() => {
       const outcomes = entries.map(applyOne)
-      this.db.run('update position set seq = ?, time = ?', last.seq, last.time)
+      clockOffset = recordClockSteps(this.db, this.#clockOffset, entries)
+      this.db.run('update position set seq = ?, time = ?, steady = ?', last.seq, last.time, steadyOf(last))
       // Whoever gets a delivery is woken.
       this.#inboxes.grow(outcomes.reduce((sum, outcome) => sum + (effectsOf(outcome).wake?.length ?? 0), 0))
       return outcomes
     })
-    this.#position = { epoch: this.#position.epoch, seq: last.seq }
+    this.#clockOffset = clockOffset
+    this.#position = { epoch: this.#position.epoch, seq: last.seq, time: last.time, steady: steadyOf(last) }
     return outcomes
   }
 

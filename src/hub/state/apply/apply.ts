@@ -18,49 +18,49 @@ import { applyTelegram, isTelegram } from './telegram.ts'
  * Throws only on what nobody foresaw; a storage error is the caller's to tell apart.
  */
 export function apply(db: Database, entry: Entry): Outcome {
-  const { seq, time, command } = entry
-  if (isTelegram(command)) return applyTelegram(db, { seq, time, command })
+  const { seq, time, steady = time, command } = entry
+  if (isTelegram(command)) return applyTelegram(db, { seq, time, steady, command })
   switch (command.type) {
     case 'message.send':
-      return applySend(db, { seq, time, command })
+      return applySend(db, { seq, time, steady, command })
     case 'inbox.fetched':
-      return applyFetched(db, { seq, time, command })
+      return applyFetched(db, { seq, time, steady, command })
     case 'inbox.ack':
-      return applyAck(db, { seq, time, command })
+      return applyAck(db, { seq, time, steady, command })
     case 'member.invite':
-      return applyInvite(db, { seq, time, command })
+      return applyInvite(db, { seq, time, steady, command })
     case 'member.join':
-      return applyJoin(db, { seq, time, command })
+      return applyJoin(db, { seq, time, steady, command })
     case 'member.add':
-      return applyAdd(db, { seq, time, command })
+      return applyAdd(db, { seq, time, steady, command })
     case 'member.own':
-      return applyOwn(db, { seq, time, command })
+      return applyOwn(db, { seq, time, steady, command })
     case 'member.rename':
-      return applyRename(db, { seq, time, command })
+      return applyRename(db, { seq, time, steady, command })
     case 'member.revoke':
-      return applyRevoke(db, { seq, time, command })
+      return applyRevoke(db, { seq, time, steady, command })
     case 'member.delete':
-      return applyDelete(db, { seq, time, command })
+      return applyDelete(db, { seq, time, steady, command })
     case 'member.policy':
-      return applyPolicy(db, { seq, time, command })
+      return applyPolicy(db, { seq, time, steady, command })
     case 'pair.brake':
-      return applyBrake(db, { seq, time, command })
+      return applyBrake(db, { seq, time, steady, command })
     case 'alias.set':
-      return applyAliasSet(db, { seq, time, command })
+      return applyAliasSet(db, { seq, time, steady, command })
     case 'alias.remove':
-      return applyAliasRemove(db, { seq, time, command })
+      return applyAliasRemove(db, { seq, time, steady, command })
     case 'group.set':
-      return applyGroupSet(db, { seq, time, command })
+      return applyGroupSet(db, { seq, time, steady, command })
     case 'group.remove':
-      return applyGroupRemove(db, { seq, time, command })
+      return applyGroupRemove(db, { seq, time, steady, command })
     case 'organization.import':
-      return applyImport(db, { seq, time, command })
+      return applyImport(db, { seq, time, steady, command })
     case 'admin.token':
-      return applyAdminToken(db, { seq, time, command })
+      return applyAdminToken(db, { seq, time, steady, command })
     case 'settings.set':
-      return applySettings(db, { seq, time, command })
+      return applySettings(db, { seq, time, steady, command })
     case 'clock.tick':
-      return applyTick(db, { seq, time, command })
+      return applyTick(db, { seq, time, steady, command })
     default:
       throw new UnknownCommand(command)
   }

@@ -1,4 +1,4 @@
-import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Outcome, type RecipientOutcome } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import { deleteWhatIsOver } from './retention.ts'
 import { settleUnread } from './unread.ts'
@@ -9,14 +9,14 @@ type Tick = CommandOf<'clock.tick'>
 export const maxExpiredPerTick = 500
 
 /**
- * Ends what is due by the entry's time: unread deliveries whose sender set an end, tokens that were replaced, and what is kept of
+ * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced, and what is kept of
  * messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
  */
-export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tick> {
+export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>): Outcome<Tick> {
   const due = db.all<{ seq: number; sender: number; outcome: string }>(
-    `select seq, sender, outcome from message where expired = 0 and expires_at is not null and expires_at <= ?
-     order by expires_at, seq limit ?`,
-    time,
+    `select seq, sender, outcome from message where expired = 0 and expires_steady <= ?
+     order by expires_steady, seq limit ?`,
+    steady,
     maxExpiredPerTick,
   )
   const wake = new Set<number>()
@@ -38,9 +38,9 @@ export function applyTick(db: Database, { seq, time }: Entry<Tick>): Outcome<Tic
       expired++
     }
   }
-  deleteWhatIsOver(db, time)
-  const ended = db.all<{ id: string }>('select id from token where ends_at <= ? order by id', time)
-  if (ended.length > 0) db.run('delete from token where ends_at <= ?', time)
+  deleteWhatIsOver(db, { time, steady })
+  const ended = db.all<{ id: string }>('select id from token where ends_steady <= ? order by id', steady)
+  if (ended.length > 0) db.run('delete from token where ends_steady <= ?', steady)
   return done<Tick>(
     { expired, more: due.length === maxExpiredPerTick },
     { wake: [...wake], revoked: ended.map(({ id }) => id) },

@@ -1,4 +1,4 @@
-import { type CommandOf, done, type Entry, type Outcome, refuse } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Entry, type Outcome, refuse } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import { addMember, humanMeant } from './people.ts'
 
@@ -10,7 +10,7 @@ type AdminToken = CommandOf<'admin.token'>
  * Makes the member, so that mail can wait for it, and a code to join as it. For a member that exists the inbox stays; the
  * code replaces any earlier one.
  */
-export function applyInvite(db: Database, { time, command }: Entry<Invite>): Outcome<Invite> {
+export function applyInvite(db: Database, { time, steady, command }: DatedEntry<Invite>): Outcome<Invite> {
   const { name, codeHash, lifeS, overlapS = 0 } = command
   const owner = command.owner === undefined ? undefined : humanMeant(db, command.owner)
   if (owner && !owner.ok) return owner
@@ -21,12 +21,13 @@ export function applyInvite(db: Database, { time, command }: Entry<Invite>): Out
 
   const expiresAt = time + lifeS * 1000
   db.run('delete from invite where member = ? and used_by is null', id)
-  db.run('delete from invite where expires_at <= ?', time)
+  db.run('delete from invite where expires_steady <= ?', steady)
   db.run(
-    'insert into invite (code_hash, member, expires_at, overlap_s) values (?, ?, ?, ?)',
+    'insert into invite (code_hash, member, expires_at, expires_steady, overlap_s) values (?, ?, ?, ?, ?)',
     Buffer.from(codeHash, 'base64'),
     id,
     expiresAt,
+    steady + lifeS * 1000,
     overlapS,
   )
   return done<Invite>({ name, expiresAt, renewed: !added.isNew })
@@ -36,15 +37,15 @@ export function applyInvite(db: Database, { time, command }: Entry<Invite>): Out
  * Exchanges a code for a token. The same exchange (code, name, token) may be repeated until the code's time is over: an
  * answer lost on its way costs nothing. The member's earlier token dies.
  */
-export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome<Join> {
+export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Join>): Outcome<Join> {
   const tokenHash = Buffer.from(command.tokenHash, 'base64')
   const codeHash = Buffer.from(command.codeHash, 'base64')
   const invite = db.get<InviteRow>(
-    `select i.member, i.expires_at, i.used_by, i.overlap_s, m.name, m.kind from invite i join member m on m.id = i.member
+    `select i.member, i.expires_steady, i.used_by, i.overlap_s, m.name, m.kind from invite i join member m on m.id = i.member
      where i.code_hash = ?`,
     codeHash,
   )
-  if (!invite || invite.expires_at <= time) {
+  if (!invite || invite.expires_steady <= steady) {
     return refuse('unauthorized', 'This join code is unknown or its 10 minutes are over.', askAdmin(command.name))
   }
   if (invite.name !== command.name) {
@@ -65,10 +66,10 @@ export function applyJoin(db: Database, { time, command }: Entry<Join>): Outcome
   if (db.get('select 1 from token where id = ? and member is not ?', command.tokenId, invite.member)) {
     return refuse('conflict', 'A token with this id exists.', 'Run claude-net join again; it mints another.')
   }
-  const revoked = endEarlierTokens(db, invite, time)
+  const revoked = endEarlierTokens(db, invite, { time, steady })
   db.run(
     `insert into token (id, hash, role, member, created_at) values (?, ?, ?, ?, ?)
-     on conflict (id) do update set hash = excluded.hash, created_at = excluded.created_at, ends_at = null`,
+     on conflict (id) do update set hash = excluded.hash, created_at = excluded.created_at, ends_at = null, ends_steady = null`,
     command.tokenId,
     tokenHash,
     invite.kind,
@@ -94,9 +95,19 @@ export function applyAdminToken(db: Database, { time, command }: Entry<AdminToke
 }
 
 /** Ends the member's tokens, now or when the overlap of a rotation is over. Answers the ids of those that end now. */
-function endEarlierTokens(db: Database, { member, overlap_s }: InviteRow, time: number): string[] {
+function endEarlierTokens(
+  db: Database,
+  { member, overlap_s }: InviteRow,
+  now: { time: number; steady: number },
+): string[] {
   if (overlap_s > 0) {
-    db.run('update token set ends_at = ? where member = ? and ends_at is null', time + overlap_s * 1000, member)
+    const overlapMs = overlap_s * 1000
+    db.run(
+      'update token set ends_at = ?, ends_steady = ? where member = ? and ends_at is null',
+      now.time + overlapMs,
+      now.steady + overlapMs,
+      member,
+    )
     return []
   }
   const ended = db.all<{ id: string }>('select id from token where member = ? order by id', member)
@@ -106,7 +117,7 @@ function endEarlierTokens(db: Database, { member, overlap_s }: InviteRow, time: 
 
 interface InviteRow {
   member: number
-  expires_at: number
+  expires_steady: number
   used_by: Uint8Array | null
   overlap_s: number
   name: string

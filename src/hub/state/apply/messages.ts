@@ -1,6 +1,6 @@
 import type { Intent } from '../../../protocol/messages.ts'
 import { lookupForm } from '../../../protocol/names.ts'
-import { type CommandOf, done, type Entry, type Outcome, type RecipientOutcome, refuse } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Outcome, type RecipientOutcome, refuse } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
 import { refuseUnknown, resolveNames } from '../query/find-member.ts'
 import type { Database } from '../store/database.ts'
@@ -10,7 +10,7 @@ import { ackDeliveries } from './inbox.ts'
 type Send = CommandOf<'message.send'>
 
 /** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
-export function applySend(db: Database, { seq, time, command }: Entry<Send>): Outcome<Send> {
+export function applySend(db: Database, { seq, time, steady, command }: DatedEntry<Send>): Outcome<Send> {
   const named = JSON.stringify(command.to)
   const { body, replyTo = null, intent = null, expiresInS = null } = command
   const hash = contentHash({ named, body, replyTo, intent, expiresInS })
@@ -29,10 +29,10 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
   const recipients = admissions.map(({ outcome }) => outcome)
   if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
 
-  const expiresAt = command.expiresInS === undefined ? null : time + command.expiresInS * 1000
+  const lifeMs = command.expiresInS === undefined ? null : command.expiresInS * 1000
   db.run(
-    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, body, hash, outcome)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, expires_steady, body, hash, outcome)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     seq,
     command.id,
     command.by,
@@ -40,7 +40,8 @@ export function applySend(db: Database, { seq, time, command }: Entry<Send>): Ou
     named,
     command.intent ?? defaultIntent(isCrowd),
     command.replyTo ?? null,
-    expiresAt,
+    lifeMs && time + lifeMs,
+    lifeMs && steady + lifeMs,
     command.body,
     hash,
     JSON.stringify(recipients),

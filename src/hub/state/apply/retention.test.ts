@@ -168,6 +168,29 @@ test('a message that was sent while the clock was ahead holds up none that came 
   expect(text(early)).toBe('')
 })
 
+test.for([73, -56])('a wall clock that is %d years off for a while ages nothing: neither text nor record', years => {
+  const { made, text, ana, ben, ack, tickAfter } = start()
+  const step = (ms: number) => {
+    made.time += ms
+    made.clockOffset += ms
+  }
+  const before = made.send(ana, 'ben')
+  ack(ben, before)
+  tickAfter(29 * dayMs)
+  step(years * 365 * dayMs)
+  const meanwhile = made.send(ana, 'ben')
+  ack(ben, meanwhile)
+  tickAfter(600_000)
+  expect([text(before), text(meanwhile)]).toEqual(['hello', 'hello'])
+  step(-years * 365 * dayMs)
+  tickAfter(600_000)
+  expect([text(before), text(meanwhile)]).toEqual(['hello', 'hello'])
+  tickAfter(dayMs)
+  expect([text(before), text(meanwhile)]).toEqual(['', 'hello'])
+  tickAfter(29 * dayMs)
+  expect([text(before), text(meanwhile)]).toEqual(['', ''])
+})
+
 test('what the search had not come to when its text went is not found later, and the index stays sound', () => {
   const { made, db, ana, ben, found, ack, tickAfter } = start()
   ack(ben, made.send(ana, 'ben', undefined, 'indexed walrus'))

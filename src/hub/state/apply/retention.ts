@@ -1,5 +1,6 @@
 import { readSettings } from '../query/settings.ts'
 import type { Database } from '../store/database.ts'
+import { asSteady } from './steady-time.ts'
 
 const dayMs = 86_400_000
 
@@ -16,7 +17,13 @@ export const maxTextBytesPerTick = 32 * 1024
 /** How long what is due may wait for more, in ms, so that a hub with little to do writes seldom. */
 const patienceMs = 600_000
 
-/** Moments, in ms since 1970: what was over by then may go. */
+/** When the tick happens: by the wall clock, for what is shown, and in steady time, for how old things are. */
+interface Now {
+  time: number
+  steady: number
+}
+
+/** Moments in steady time: what was over by then may go. */
 interface Limits {
   text: number
   record: number
@@ -33,20 +40,20 @@ interface Budget {
  * left of them after a year. A message that somebody has not read is never touched. What is more than one tick may do is left
  * to the next ones.
  */
-export function deleteWhatIsOver(db: Database, time: number): void {
-  const limits = limitsAt(db, time)
+export function deleteWhatIsOver(db: Database, now: Now): void {
+  const limits = limitsAt(db, now.steady)
   const budget: Budget = { looks: maxLooksPerTick, bytes: maxTextBytesPerTick }
   deleteRecords(db, limits, budget)
-  lookAgain(db, time, limits, budget)
-  lookAtNew(db, time, limits, budget)
+  lookAgain(db, now, limits, budget)
+  lookAtNew(db, now, limits, budget)
 }
 
-/** When a tick would next find something to delete, in ms since 1970, or undefined when there is no message. */
+/** When a tick would next find something to delete, in steady time, or undefined when there is no message. */
 export function nextDeletion(db: Database): number | undefined {
   const { text, record } = periods(db)
   const at = db.get<{ at: number | null }>(
     `select min(at) as at from (
-       select ?1 + (select sent_at from message where seq > (select seq from retention_position) order by seq limit 1) as at
+       select ?1 + (select ${asSteady('sent_at', 'message.seq')} from message where seq > (select seq from retention_position) order by seq limit 1) as at
        union all select ?1 + min(since) from kept where what = 'text'
        union all select ?2 + min(since) from kept where what = 'record')`,
     text,
@@ -60,47 +67,51 @@ function periods(db: Database): Limits {
   return { text: keepTextDays * dayMs, record: Math.max(recordDays, keepTextDays) * dayMs }
 }
 
-function limitsAt(db: Database, time: number): Limits {
+function limitsAt(db: Database, steady: number): Limits {
   const { text, record } = periods(db)
-  return { text: time - text, record: time - record }
+  return { text: steady - text, record: steady - record }
 }
 
 /** Messages come in the order of the journal, so that nothing need be noted down for them while they are young. */
-function lookAtNew(db: Database, time: number, limits: Limits, budget: Budget): void {
-  const next = db.all<{ seq: number; sent_at: number }>(
-    `select seq, sent_at from message where seq > (select seq from retention_position) order by seq limit ?`,
+function lookAtNew(db: Database, now: Now, limits: Limits, budget: Budget): void {
+  const next = db.all<{ seq: number; sentAt: number }>(
+    `select seq, ${asSteady('sent_at', 'message.seq')} as sentAt from message where seq > (select seq from retention_position) order by seq limit ?`,
     Math.max(budget.looks, 0),
   )
   let last: number | undefined
-  for (const { seq, sent_at } of next) {
-    const wasClockAhead = sent_at > time
-    if (!hasRoom(budget) || (sent_at > limits.text && !wasClockAhead)) break
-    if (wasClockAhead) keep(db, 'text', sent_at, seq)
-    else look(db, seq, time, limits, budget)
+  for (const { seq, sentAt } of next) {
+    // Only a store from before there was a steady time can hold such a message.
+    const wasClockAhead = sentAt > now.steady
+    if (!hasRoom(budget) || (sentAt > limits.text && !wasClockAhead)) break
+    if (wasClockAhead) keep(db, 'text', sentAt, seq)
+    else look(db, seq, now, limits, budget)
     last = seq
   }
   if (last !== undefined) db.run('update retention_position set seq = ?', last)
 }
 
-function lookAgain(db: Database, time: number, limits: Limits, budget: Budget): void {
+function lookAgain(db: Database, now: Now, limits: Limits, budget: Budget): void {
   for (const { since, seq } of due(db, 'text', limits.text, budget)) {
     if (!hasRoom(budget)) return
     db.run(`delete from kept where what = 'text' and since = ? and seq = ?`, since, seq)
-    look(db, seq, time, limits, budget)
+    look(db, seq, now, limits, budget)
   }
 }
 
 /** Deletes the text of a message that is over for long enough, and notes when to look again at any other. */
-function look(db: Database, seq: number, time: number, limits: Limits, budget: Budget): void {
+function look(db: Database, seq: number, now: Now, limits: Limits, budget: Budget): void {
   // What is unread was not over before now, whatever becomes of it.
   const { deliveries, over } = db.get<{ deliveries: number; over: number }>(
-    'select count(*) as deliveries, max(coalesce(acked_at, expired_at, ?)) as over from delivery where seq = ?',
-    time,
+    `select count(*) as deliveries,
+       max(case when acked_at is null and expired_at is null then ?
+           else ${asSteady('coalesce(acked_at, expired_at)', 'coalesce(changed, seq)')} end) as over
+     from delivery where seq = ?`,
+    now.steady,
     seq,
   )!
   budget.looks -= deliveries
   const mayGo = over <= limits.text
-  if (mayGo) deleteText(db, seq, time, budget)
+  if (mayGo) deleteText(db, seq, now.time, budget)
   keep(db, mayGo ? 'record' : 'text', over, seq)
 }
 

@@ -1,4 +1,4 @@
-import { type Command, done, type Effects, type Entry, type Outcome, refuse } from '../commands.ts'
+import { type Command, type DatedEntry, done, type Effects, type Outcome, refuse } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import type { TelegramCommand } from '../telegram-commands.ts'
 import { ackDeliveries } from './inbox.ts'
@@ -9,29 +9,29 @@ const routeLifeMs = 30 * 24 * 3600 * 1000
 /** How long handled updates are remembered, in ms: Telegram keeps one for 24 hours, so it cannot come again. */
 const updateLifeMs = 8 * 24 * 3600 * 1000
 
-type Of<Type extends TelegramCommand['type']> = Entry<Extract<TelegramCommand, { type: Type }>>
+type Of<Type extends TelegramCommand['type']> = DatedEntry<Extract<TelegramCommand, { type: Type }>>
 
 export function isTelegram(command: Command): command is TelegramCommand {
   return command.type.startsWith('telegram.')
 }
 
 /** Carries out one command of the bridge. What it answers is in its effects and its own queries; most answer nothing. */
-export function applyTelegram(db: Database, entry: Entry<TelegramCommand>): Outcome {
-  const { seq, time, command } = entry
+export function applyTelegram(db: Database, entry: DatedEntry<TelegramCommand>): Outcome {
+  const { seq, time, steady, command } = entry
   switch (command.type) {
     case 'telegram.receive':
-      return receive(db, { seq, time, command })
+      return receive(db, { seq, time, steady, command })
     case 'telegram.handled':
-      return handled(db, { seq, time, command })
+      return handled(db, { seq, time, steady, command })
     case 'telegram.sent':
-      return done({}, sent(db, { seq, time, command }))
+      return done({}, sent(db, { seq, time, steady, command }))
     case 'telegram.told':
-      return told(db, { seq, time, command })
+      return told(db, { seq, time, steady, command })
     case 'telegram.shown':
       db.run(`update telegram_route set shown = 1 where chat = ? and message = ?`, command.chat, command.message)
       return done({})
     case 'telegram.failed':
-      return failed(db, { seq, time, command })
+      return failed(db, { seq, time, steady, command })
     case 'telegram.candidate':
       db.run(
         `insert into telegram_person (person, candidate_id, candidate_name, candidate_at) values (?1, ?2, ?3, ?4)
@@ -40,7 +40,7 @@ export function applyTelegram(db: Database, entry: Entry<TelegramCommand>): Outc
       )
       return done({})
     case 'telegram.confirm':
-      return confirm(db, { seq, time, command })
+      return confirm(db, { seq, time, steady, command })
     case 'telegram.place':
       db.run(
         `insert into telegram_person (person, is_private) values (?1, ?2)
@@ -49,7 +49,7 @@ export function applyTelegram(db: Database, entry: Entry<TelegramCommand>): Outc
       )
       return done({})
     case 'telegram.mute':
-      return mute(db, { seq, time, command })
+      return mute(db, { seq, time, steady, command })
     case 'telegram.follow':
       db.run(
         `insert into telegram_follow (machine, after_s) values (?1, ?2)
@@ -64,7 +64,7 @@ export function applyTelegram(db: Database, entry: Entry<TelegramCommand>): Outc
       )
       return done({})
     case 'telegram.ask':
-      db.run('delete from telegram_choice where until <= ?', time)
+      db.run('delete from telegram_choice where until <= ?', past(entry))
       db.run(
         'insert or ignore into telegram_choice (key, person, content, until) values (?, ?, ?, ?)',
         ...[command.key, command.person, command.content, time + command.lifeS * 1000],
@@ -73,14 +73,19 @@ export function applyTelegram(db: Database, entry: Entry<TelegramCommand>): Outc
   }
 }
 
-function receive(db: Database, { time, command }: Of<'telegram.receive'>): Outcome {
+/** What is no later than this is over by both clocks: neither a step of the wall clock nor its return deletes anything early. */
+function past({ time, steady }: { time: number; steady: number }): number {
+  return Math.min(time, steady)
+}
+
+function receive(db: Database, { time, steady, command }: Of<'telegram.receive'>): Outcome {
   for (const { update, kind, chat, message, content } of command.updates) {
     db.run(
       `insert or ignore into telegram_update (update_id, kind, chat, message, content, at) values (?, ?, ?, ?, ?, ?)`,
       ...[update, kind, chat, message, content, time],
     )
   }
-  db.run('delete from telegram_update where content is null and at < ?', time - updateLifeMs)
+  db.run('delete from telegram_update where content is null and at < ?', past({ time, steady }) - updateLifeMs)
   return done({})
 }
 
@@ -99,10 +104,10 @@ function handled(db: Database, { time, command }: Of<'telegram.handled'>): Outco
   return done({})
 }
 
-function sent(db: Database, { seq: at, time, command }: Of<'telegram.sent'>): Effects {
+function sent(db: Database, { seq: at, time, steady, command }: Of<'telegram.sent'>): Effects {
   const { chat, message, part, parts } = command
   const wake: number[] = []
-  db.run('delete from telegram_route where at < ?', time - routeLifeMs)
+  db.run('delete from telegram_route where at < ?', past({ time, steady }) - routeLifeMs)
   for (const { person, ids } of command.to) {
     for (const id of ids) {
       const seq = seqOf(db, id)
@@ -168,9 +173,12 @@ function confirm(db: Database, { command }: Of<'telegram.confirm'>): Outcome {
   return done({ user })
 }
 
-function mute(db: Database, { time, command }: Of<'telegram.mute'>): Outcome {
+function mute(db: Database, { time, steady, command }: Of<'telegram.mute'>): Outcome {
   const { person, sender, spanS } = command
-  db.run('delete from telegram_mute where person = ? and (sender = ? or until <= ?)', person, sender, time)
+  db.run(
+    'delete from telegram_mute where person = ? and (sender = ? or until <= ?)',
+    ...[person, sender, past({ time, steady })],
+  )
   if (spanS === 0) return done({ until: null })
   const until = time + spanS * 1000
   db.run('insert into telegram_mute (person, sender, since, until) values (?, ?, ?, ?)', person, sender, time, until)

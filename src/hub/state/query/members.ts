@@ -63,17 +63,17 @@ export function tokenById(db: Database, id: string): TokenRow | undefined {
   )
 }
 
-/** For whom an unused code is waiting at `now` (ms since 1970), or undefined. */
+/** For whom an unused code is waiting at `steady`, or undefined. */
 export function openInvite(
   db: Database,
   codeHash: Buffer,
-  now: number,
+  steady: number,
 ): { name: string; kind: MemberKind } | undefined {
   return db.get(
     `select m.name, m.kind from invite i join member m on m.id = i.member
-     where i.code_hash = ? and i.used_by is null and i.expires_at > ?`,
+     where i.code_hash = ? and i.used_by is null and i.expires_steady > ?`,
     codeHash,
-    now,
+    steady,
   )
 }
 
@@ -82,12 +82,12 @@ export function isInvite(db: Database, codeHash: Buffer): boolean {
   return db.get('select 1 from invite where code_hash = ?', codeHash) !== undefined
 }
 
-/** When the next message or token ends, in ms since 1970, or undefined when none will. */
+/** When the next message or token ends, in steady time, or undefined when none will. */
 export function nextDue(db: Database): number | undefined {
   const row = db.get<{ at: number | null }>(
     `select min(at) as at from (
-       select min(expires_at) as at from message where expires_at is not null and expired = 0
-       union all select min(ends_at) from token where ends_at is not null)`,
+       select min(expires_steady) as at from message where expires_steady is not null and expired = 0
+       union all select min(ends_steady) from token where ends_steady is not null)`,
   )
   return row?.at ?? undefined
 }

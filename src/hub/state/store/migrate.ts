@@ -10,9 +10,21 @@ import { sql as brake } from './migrations/0006-brake.ts'
 import { sql as keeping } from './migrations/0007-keeping.ts'
 import { sql as answers } from './migrations/0008-answers.ts'
 import { sql as telegram } from './migrations/0009-telegram.ts'
+import { sql as steadyTime } from './migrations/0010-steady-time.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
-const migrations: readonly string[] = [inboxes, names, history, policy, inboxOrder, brake, keeping, answers, telegram]
+const migrations: readonly string[] = [
+  inboxes,
+  names,
+  history,
+  policy,
+  inboxOrder,
+  brake,
+  keeping,
+  answers,
+  telegram,
+  steadyTime,
+]
 
 /** The schema that this program writes. */
 export const newestSchema = migrations.length
