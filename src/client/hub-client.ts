@@ -3,7 +3,7 @@ import { createParser } from 'eventsource-parser'
 import type * as z from 'zod'
 import { type AnswerOf, api, type RequestOf, type Route } from '../protocol/api.ts'
 import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
-import { eventSchemas, type StreamEvent } from '../protocol/events.ts'
+import { eventSchemas, PresencesEvent, type StreamEvent } from '../protocol/events.ts'
 import { hostHeader } from '../protocol/host-header.ts'
 import { hostLabel } from './host.ts'
 import { unanswered } from './transport/direct.ts'
@@ -102,6 +102,10 @@ export class HubClient {
       maxBufferSize: maxAnswerBytes,
       onEvent: ({ event, data, id }) => {
         if (event === 'ready' && id) received.push({ event, cursor: id })
+        if (event === 'presences') {
+          const together = PresencesEvent.safeParse(parseJson(data))
+          for (const member of together.data?.members ?? []) received.push({ event: 'presence', data: member })
+        }
         const schema = eventSchemas[event as keyof typeof eventSchemas]
         const parsed = schema?.safeParse(parseJson(data))
         // An event of a newer hub, or of another shape, is none of this client's business.

@@ -25,7 +25,10 @@ export const ReceiptEvent = z.object({
 /** A member came online or went offline. Has no place in the history. */
 export const PresenceEvent = z.object({ name: z.string(), online: z.boolean(), lastSeenAt: Timestamp.nullable() })
 
-/** What a stream tells, besides `ready`. */
+/** Many members came online or went offline together. `more` changed too and are not listed: `GET /v1/machines` has all. */
+export const PresencesEvent = z.object({ members: z.array(PresenceEvent), more: z.number().int() })
+
+/** What a stream tells, besides `ready`; a client reads `presences` as so many `presence`. */
 export type StreamEvent =
   | { event: 'inbox'; data: z.infer<typeof InboxEvent> }
   | { event: 'receipt'; data: z.infer<typeof ReceiptEvent> }

@@ -1,16 +1,15 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { type Cursor, commentIntervalMs, parseCursor } from '../../protocol/events.ts'
-import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
 import type { Call, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
-import { presenceOf } from './presence.ts'
+import type { PresenceNews } from './presence-news.ts'
 import { SseStream } from './sse.ts'
 
 /** `GET /v1/events`: one loop over the hub's `follow`, until the reader, its session, its token or the server ends. */
 export function eventStreams(
   serverClosing: AbortSignal,
-  { limits, drainTimeoutMs }: { limits: Limits; drainTimeoutMs: number },
+  { limits, presence, drainTimeoutMs }: { limits: Limits; presence: PresenceNews; drainTimeoutMs: number },
 ): Handlers['events'] {
   return async call => {
     const { hub, identity, request, reply } = call
@@ -26,11 +25,7 @@ export function eventStreams(
 
     const stream = new SseStream(reply.raw, { signal, drainTimeoutMs })
     const comments = setInterval(() => stream.comment('still here'), commentIntervalMs)
-    const onPresence = (member: number) => {
-      const name = memberById(hub.state.db, member)?.name
-      if (name) stream.sendIfRead('presence', { name, ...presenceOf(hub, member) })
-    }
-    hub.presence.on('changed', onPresence)
+    const endPresence = presence.read(events => stream.writeIfRead(events))
     const onReady = (cursor: string) =>
       void stream.send('ready', { unread: unreadCount(hub.state.db, identity.member) }, cursor)
     try {
@@ -38,7 +33,7 @@ export function eventStreams(
         await stream.send(event, data, cursor)
       }
     } finally {
-      hub.presence.off('changed', onPresence)
+      endPresence()
       clearInterval(comments)
       release()
       closed()

@@ -47,6 +47,7 @@ import { checkHeaders, Network, outsider } from './network.ts'
 import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
+import { PresenceNews } from './presence-news.ts'
 import { counted, seeing } from './seeing.ts'
 import { status } from './status.ts'
 import { telegramRoutes } from './telegram.ts'
@@ -149,7 +150,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
     putPolicy,
     heartbeat,
     endSession,
-    events: counted(watch, eventStreams(closing.signal, { limits, drainTimeoutMs: door.timeouts.streamDrainMs })),
+    events: counted(
+      watch,
+      eventStreams(closing.signal, {
+        limits,
+        presence: new PresenceNews(hub),
+        drainTimeoutMs: door.timeouts.streamDrainMs,
+      }),
+    ),
     invite,
     listMembers: listMembers(places),
     putMember,

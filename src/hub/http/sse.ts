@@ -31,7 +31,7 @@ export class SseStream {
 
   /** Writes one event and waits until the reader keeps up. Cuts the stream when it does not. */
   async send(event: string, data: unknown, id?: string): Promise<void> {
-    const text = `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+    const text = eventText(event, data, id)
     if (this.#response.write(text) || this.#response.writableLength < maxWaitingBytes) return
     const { signal, drainTimeoutMs } = this.#options
     try {
@@ -41,10 +41,9 @@ export class SseStream {
     }
   }
 
-  /** Writes an event that is dropped when the reader is behind: for what a later read tells as well. */
-  sendIfRead(event: string, data: unknown): void {
-    if (this.#response.writableNeedDrain) return
-    this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+  /** Writes encoded events, which are dropped when the reader is behind: for what a later read tells as well. */
+  writeIfRead(events: Uint8Array): void {
+    if (!this.#response.writableNeedDrain) this.#response.write(events)
   }
 
   /** Writes a line that readers skip, so that both ends notice a dead connection. */
@@ -55,4 +54,9 @@ export class SseStream {
   end(): void {
     this.#response.end()
   }
+}
+
+/** One event as it is written to a stream. */
+export function eventText(event: string, data: unknown, id?: string): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 }

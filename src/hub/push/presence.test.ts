@@ -8,13 +8,17 @@ function start(options: PresenceOptions = {}) {
   const told: string[] = []
   presence.on('changed', member => told.push(`${member} ${presence.of(member).online ? 'online' : 'offline'}`))
   presence.on('gone', (member, session) => told.push(`${member} lost ${session}`))
-  /** Lets time pass, then sweeps. */
-  const pass = (ms: number) => {
+  /** Lets time pass without a sweep, as when the process is stopped, then sweeps. */
+  const stall = (ms: number) => {
     clock.monotonic += ms
     clock.wall += ms
     presence.sweep()
   }
-  return { presence, clock, told, pass }
+  /** Lets time pass, with a sweep every second and one at the end. */
+  const pass = (ms: number) => {
+    for (let left = ms; left > 0; left -= 1000) stall(Math.min(left, 1000))
+  }
+  return { presence, clock, told, pass, stall }
 }
 
 test('15 s of silence end a session, not less', () => {
@@ -25,6 +29,31 @@ test('15 s of silence end a session, not less', () => {
   pass(1)
   expect(presence.of(1)).toEqual({ online: false, lastSeenAt: 1000 })
   expect(told).toEqual(['1 online', '1 lost s1', '1 offline'])
+})
+
+test('while the hub itself stands still nobody falls silent; afterwards the rest of the 15 s counts', () => {
+  const { presence, told, pass, stall } = start()
+  presence.beat(1, 's1', 'test/1')
+  pass(5000)
+  for (let i = 0; i < 3; i++) stall(20_000)
+  expect(told).toEqual(['1 online'])
+  // Each stall counts as no more than two seconds.
+  pass(4000)
+  expect(presence.of(1).online).toBe(true)
+  pass(1000)
+  expect(presence.of(1).online).toBe(false)
+})
+
+test('a heartbeat that is read first after a stall buys 15 s, and no more', () => {
+  const { presence, clock, pass } = start()
+  presence.beat(1, 's1', 'test/1')
+  clock.monotonic += 60_000
+  presence.beat(1, 's1', 'test/1')
+  presence.beat(2, 's2', 'test/1')
+  pass(15_000)
+  expect(presence.of(1).online && presence.of(2).online).toBe(true)
+  pass(1000)
+  expect(presence.of(1).online || presence.of(2).online).toBe(false)
 })
 
 test('every heartbeat starts the silence anew, and tells nobody anything', () => {

@@ -27,9 +27,12 @@ export interface PresenceOptions {
 }
 
 interface Live extends SessionInfo {
-  /** Monotonic time of the last heartbeat. */
+  /** Awake time of the last heartbeat. */
   beatAt: number
 }
+
+/** How long the hub may go without a sweep or a heartbeat and still count as awake, in ms: twice the pause between two sweeps. */
+const maxGapMs = 2000
 
 interface Events {
   /** A member came online or went offline. */
@@ -48,6 +51,8 @@ export class Presence extends EventEmitter<Events> {
   readonly #now: () => number
   readonly #members = new Map<number, Map<string, Live>>()
   readonly #lastSeen: Map<number, number>
+  #lookedAt: number
+  #stalledMs = 0
   #unsaved = new Map<number, number>()
 
   constructor(options: PresenceOptions = {}) {
@@ -57,6 +62,7 @@ export class Presence extends EventEmitter<Events> {
     this.#monotonic = options.monotonic ?? (() => performance.now())
     this.#now = options.now ?? Date.now
     this.#lastSeen = new Map(options.lastSeen)
+    this.#lookedAt = this.#monotonic()
   }
 
   /** Session `session` of `member` lives. */
@@ -66,7 +72,7 @@ export class Presence extends EventEmitter<Events> {
     this.#unsaved.set(member, now)
     const sessions = this.#members.get(member) ?? new Map<string, Live>()
     const known = sessions.get(session)
-    sessions.set(session, { session, client, since: known?.since ?? now, beatAt: this.#monotonic() })
+    sessions.set(session, { session, client, since: known?.since ?? now, beatAt: this.#awakeMs() })
     if (this.#members.has(member)) return
     this.#members.set(member, sessions)
     this.emit('changed', member)
@@ -83,14 +89,25 @@ export class Presence extends EventEmitter<Events> {
     return true
   }
 
-  /** Ends every session that has been silent for too long. Call it about once a second. */
+  /**
+   * Ends every session that has been silent for too long. Call it about once a second: time in which the hub itself stood still
+   * (stopped, swapped out, behind a disk that hung) is no silence of a session, since its heartbeats could not be read.
+   */
   sweep(): void {
-    const oldest = this.#monotonic() - this.#silenceMs
+    const oldest = this.#awakeMs() - this.#silenceMs
     for (const [member, sessions] of this.#members) {
       for (const { session, beatAt } of sessions.values()) {
         if (beatAt < oldest) this.end(member, session)
       }
     }
+  }
+
+  /** Monotonic time without the gaps in which the hub stood still. */
+  #awakeMs(): number {
+    const now = this.#monotonic()
+    this.#stalledMs += Math.max(0, now - this.#lookedAt - maxGapMs)
+    this.#lookedAt = now
+    return now - this.#stalledMs
   }
 
   of(member: number): PresenceState {
