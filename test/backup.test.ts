@@ -14,7 +14,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import { checkBackup } from '../src/hub/keeping/check-backup.ts'
-import { superfluous } from '../src/hub/keeping/rotation.ts'
+import { backupsIn, newestOf, rotate, superfluous } from '../src/hub/keeping/rotation.ts'
+import { backupName } from '../src/hub/state/store/backup-names.ts'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { replaceBytes } from './support/damage.ts'
@@ -195,9 +196,30 @@ test('the newest stay, and of earlier days the last of each', () => {
     '2026-11-20T01:00:00Z',
     '2026-11-19T23:00:00Z',
   ].map(at)
-  const gone = superfluous(backups, { keepNewest: 2, keepDays: 3 }).map(({ name }) => name)
+  const gone = superfluous(backups, { keepNewest: 2, keepDays: 3 }, Infinity).map(({ name }) => name)
   expect(gone).toEqual(['2026-11-22T13:00:00Z', '2026-11-21T22:00:00Z', '2026-11-19T23:00:00Z'])
-  expect(superfluous(backups, { keepNewest: 7, keepDays: 0 })).toEqual([])
+  expect(superfluous(backups, { keepNewest: 7, keepDays: 0 }, Infinity)).toEqual([])
+})
+
+test('backups with a date in the future, made while a clock was wrong, neither push out the newest nor count as it', () => {
+  const dir = tempDir('rotation')
+  const now = Date.parse('2026-11-26T12:00:00.000Z')
+  const hour = 3_600_000
+  const future = Array.from({ length: 4 }, (_, n) => backupName(now + (400 * 24 + n) * hour))
+  for (const name of future) writeFileSync(join(dir, name), '')
+  const made: string[] = []
+  for (let n = 5; n >= 0; n--) {
+    made.push(backupName(now - n * hour))
+    writeFileSync(join(dir, made.at(-1)!), '')
+    rotate(dir, { keepNewest: 3, keepDays: 0 }, now - n * hour)
+    expect(readdirSync(dir)).toContain(made.at(-1))
+  }
+  expect(readdirSync(dir).sort()).toEqual([...made.slice(-3), ...future].sort())
+  expect(newestOf(backupsIn(dir), now)?.time).toBe(now)
+  // A clock that is far behind has only such backups: none of them goes.
+  rotate(dir, { keepNewest: 1, keepDays: 0 }, 0)
+  expect(readdirSync(dir)).toHaveLength(7)
+  expect(newestOf(backupsIn(dir), 0)?.name).toBe(future.at(-1))
 })
 
 test('a target gets a copy, in a file or a directory; nothing is overwritten', async () => {

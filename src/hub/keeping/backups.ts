@@ -10,7 +10,7 @@ import { ClaudeNetError, ErrorBody } from '../../protocol/errors.ts'
 import type { Hub } from '../hub.ts'
 import { backupName, removeUnfinished, unfinished } from '../state/store/backup-names.ts'
 import type { BackupSettings } from './backup-settings.ts'
-import { backupsIn, rotate } from './rotation.ts'
+import { backupsIn, newestOf, rotate } from './rotation.ts'
 
 /** The shortest time between the start of a hub and a backup by the clock, and between a failure and the next try, in ms. */
 const restMs = 60_000
@@ -47,7 +47,7 @@ export class Backups implements AsyncDisposable {
     removeUnfinished(options.settings.dir)
     const { everyHours, dir } = options.settings
     if (everyHours === null) return
-    const [newest] = backupsIn(dir)
+    const newest = newestOf(backupsIn(dir), Date.now())
     const age = newest ? Date.now() - newest.time : Infinity
     const everyMs = everyHours * 3_600_000
     // A newest one that is from the future says nothing: the clock was set back.
@@ -57,7 +57,7 @@ export class Backups implements AsyncDisposable {
   /** The newest backup there is: when it was made (ms since 1970), and its bytes. */
   get newest(): { time: number; bytes: number } | undefined {
     const { dir } = this.#options.settings
-    const [newest] = backupsIn(dir)
+    const newest = newestOf(backupsIn(dir), Date.now())
     return newest && { time: newest.time, bytes: statSync(join(dir, newest.name)).size }
   }
 

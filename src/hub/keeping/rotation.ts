@@ -24,8 +24,24 @@ export function backupsIn(dir: string): BackupFile[] {
     .sort((a, b) => b.time - a.time)
 }
 
-/** Those of `backups` (newest first) that may go: neither among the newest nor the last of one of the newest days, in UTC. */
-export function superfluous(backups: readonly BackupFile[], { keepNewest, keepDays }: Rotation): BackupFile[] {
+/**
+ * The newest of `backups` (newest first) by a clock that says `now`. One with a date in the future was made while the clock was
+ * wrong: it counts only where there is no other.
+ */
+export function newestOf(backups: readonly BackupFile[], now: number): BackupFile | undefined {
+  return backups.find(({ time }) => time <= now) ?? backups[0]
+}
+
+/**
+ * Those of `backups` (newest first) that may go: neither among the newest nor the last of one of the newest days, in UTC. Those with
+ * a date in the future stay, and take nobody's place: which of them are new, only a clock that is right will tell.
+ */
+export function superfluous(
+  all: readonly BackupFile[],
+  { keepNewest, keepDays }: Rotation,
+  now: number,
+): BackupFile[] {
+  const backups = all.filter(({ time }) => time <= now)
   const lastOfDay = new Map<string, BackupFile>()
   for (const backup of backups) {
     const day = new Date(backup.time).toISOString().slice(0, 10)
@@ -36,6 +52,6 @@ export function superfluous(backups: readonly BackupFile[], { keepNewest, keepDa
 }
 
 /** Removes what is superfluous in `dir`. */
-export function rotate(dir: string, rotation: Rotation): void {
-  for (const { name } of superfluous(backupsIn(dir), rotation)) rmSync(join(dir, name))
+export function rotate(dir: string, rotation: Rotation, now = Date.now()): void {
+  for (const { name } of superfluous(backupsIn(dir), rotation, now)) rmSync(join(dir, name))
 }

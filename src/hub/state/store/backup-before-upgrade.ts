@@ -34,7 +34,9 @@ export function backupBeforeUpgrade(db: Database, dir: string, schema: number, t
       `Nothing was upgraded. Make sure that there is room in ${dir}, then start the hub again.`,
     )
   }
-  for (const { path } of upgradeBackups(dir).slice(keptBackups)) rmSync(path)
+  // One with a date in the future was made while the clock was wrong: it stays, and does not push out what is newer.
+  const past = upgradeBackups(dir).filter(backup => backup.time <= time)
+  for (const { path } of past.slice(keptBackups)) rmSync(path)
 }
 
 function expectSound(path: string): void {

@@ -11,6 +11,8 @@ export const unfinished = '.part'
 export interface UpgradeBackup {
   path: string
   schema: number
+  /** When it was made, in ms since 1970. */
+  time: number
 }
 
 /** `2026-11-22T15-00-00.000Z`: a moment, in ms since 1970, as a part of a file name. Names sort as their times do. */
