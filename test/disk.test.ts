@@ -1,11 +1,22 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { startHub, TestHub, type TestMember } from './support/hub.ts'
+import { cleanEnv, hubNode, program } from './support/program.ts'
 import { printedSeed, seededRandom } from './support/random.ts'
 import { errorOf, raw } from './support/raw.ts'
 import { tempDir } from './support/temp.ts'
@@ -70,6 +81,52 @@ test('on a full disk the hub says so and goes on reading; what it had confirmed 
   expect(await texts(ben)).toEqual(all)
   await hub.crashAndRestart()
   expect(await texts(ben)).toEqual(all)
+})
+
+test('on a full disk that has its log too, a hub goes on, and one that was killed starts again: both are read from', async context => {
+  const disk = smallDisk(context, '3m')
+  const intoDisk = ['sh', '-c', `exec "$@" >>${disk}/hub.log 2>&1`, 'sh']
+  const hub = await startHub({ dataDir: disk, wrapper: intoDisk })
+  const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
+  const stored: string[] = []
+  const fill = async () => {
+    for (let n = 0, refused = 0; refused < 3; n++) {
+      const request = { id: newMessageId(), to: 'ben', body: `${n}`.padEnd(20_000, '.') }
+      await send(ana, request).then(
+        () => stored.push(request.body),
+        error => {
+          expect(error).toMatchObject({ code: 'unavailable' })
+          refused++
+        },
+      )
+    }
+  }
+  await fill()
+  // Not a byte is left for the log, for hub.url or for anything else.
+  const ballast = openSync(join(disk, 'ballast'), 'w')
+  expect(() => {
+    for (;;) writeSync(ballast, Buffer.alloc(512))
+  }).toThrow('ENOSPC')
+  closeSync(ballast)
+  await fill()
+  expect(await texts(ben)).toEqual(stored)
+
+  await hub.stop('SIGKILL')
+  // An address that is wrong from now on, and cannot be replaced.
+  writeFileSync(join(disk, 'hub.url'), 'http://127.0.0.1:1\n', { flag: 'r+' })
+  const [command, ...args] = [...intoDisk, hubNode, program, 'hub', '--config', `${disk}.hub.json`]
+  const again = spawn(command!, [...args, '--port', String(hub.port), '--data', disk], {
+    stdio: 'ignore',
+    env: cleanEnv(),
+  })
+  onTestFinished(() => void again.kill('SIGKILL'))
+  await until('it answers', () => raw(hub, { path: '/healthz' }).then(({ status }) => status === 200, () => false))
+  expect(existsSync(join(disk, 'hub.url'))).toBe(false)
+  expect(await texts(ben)).toEqual(stored)
+  rmSync(join(disk, 'ballast'))
+  execFileSync('mount', ['-o', 'remount,size=30m', disk])
+  await until('it is ready', async () => (await raw(hub, { path: '/readyz' })).status === 200)
+  expect(readFileSync(join(disk, 'hub.log'), 'utf8')).toContain('lines of this log could not be written')
 })
 
 describe('a disk that fails under a running hub', () => {

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readOwnFile } from '../disk/own-file.ts'
 import { replaceFile } from '../disk/replace-file.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
 import { hashToken, mintToken, parseToken, sameHash } from '../protocol/token.ts'
 import type { Hub } from './hub.ts'
 import { tokenById } from './state/query/members.ts'
@@ -13,20 +14,29 @@ export const adminTokenFile = 'admin.token'
  */
 export async function ensureAdminToken(hub: Hub, dataDir: string): Promise<void> {
   const path = join(dataDir, adminTokenFile)
-  const token = readToken(path) ?? mintToken('admin')
+  const found = readToken(path)
+  const token = found ?? mintToken('admin')
   const { id } = parseToken(token)!
   const hash = hashToken(token)
-  replaceFile(path, `${token}\n`, 0o600)
+  // A token that is there is not written again: on a full disk a hub still starts, to be read.
+  if (found === undefined) replaceFile(path, `${token}\n`, 0o600)
   const known = tokenById(hub.state.db, id)
   if (known && sameHash(known.hash, hash)) return
   await hub.submit({ type: 'admin.token', tokenId: id, tokenHash: hash.toString('base64') })
 }
 
+/** Throws `forbidden` for a link or a file of another user's: whoever else can write it would be the admin. */
 function readToken(path: string): string | undefined {
   try {
-    const token = readFileSync(path, 'utf8').trim()
+    const token = readOwnFile(path, 0o600).trim()
     return parseToken(token)?.role === 'admin' ? token : undefined
-  } catch {
-    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw new ClaudeNetError(
+      'forbidden',
+      `${path} cannot be trusted: ${(error as Error).message}.`,
+      'Remove it, and the hub makes a new one.',
+    )
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
+import { readOwnFile } from '../disk/own-file.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
@@ -13,6 +14,7 @@ import { databaseFile, Hub } from './hub.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
 import { lockDataDirectory } from './lock.ts'
+import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
 import { Audit, auditFile } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
@@ -123,7 +125,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     })
     const url = localUrl(server.server.address() as AddressInfo)
     const urlFile = join(config.data, hubUrlFile)
-    replaceFile(urlFile, `${url}\n`, 0o600)
+    writeUrl(urlFile, url, log)
     cleanup.push(() => rmSync(urlFile, { force: true }))
     log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
     return { url, probe: () => hub.submit({ type: 'clock.tick' }), close, [Symbol.asyncDispose]: close }
@@ -147,8 +149,10 @@ async function startTelegram(
 export async function runHub(flags: HubFlags): Promise<void> {
   // Whatever this process makes, SQLite's files too, is for its user alone.
   process.umask(0o077)
+  // A warning of Node's that cannot be printed, because the disk is full say, is no reason to end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const config = readHubConfig(flags)
-  const log = pino({ level: config.logLevel, redact: ['req.headers.authorization'] }, pino.destination({ sync: true }))
+  const log = pino({ level: config.logLevel, redact: ['req.headers.authorization'] }, new LogDestination())
   const stop = new Promise<string>(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
@@ -160,6 +164,22 @@ export async function runHub(flags: HubFlags): Promise<void> {
   await supervisor.stopping()
   await running.close()
   log.info('the hub has stopped')
+}
+
+/** Writes down where the hub listens. A full disk does not keep it from serving: an address of before that is no longer right is removed. */
+function writeUrl(file: string, url: string, log: Logger): void {
+  const text = `${url}\n`
+  try {
+    if (readOwnFile(file) === text) return
+  } catch {
+    // There is none yet, or something else stands there, which is replaced.
+  }
+  try {
+    replaceFile(file, text, 0o600)
+  } catch (err) {
+    rmSync(file, { force: true })
+    log.error({ err }, 'the address of the hub cannot be written down; its admin commands need --hub and --token-file')
+  }
 }
 
 /** The ways in which an address is not to be had, in words; anything else as it is. */

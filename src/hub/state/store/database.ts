@@ -117,13 +117,14 @@ export class Database implements Disposable {
   }
 
   #secureDurability(): void {
+    // One process owns the file (see hub/lock.ts), so no statement needs to take and give back file locks: a read costs a
+    // few microseconds instead of some fifteen. Set before anything is read, it keeps the log's index in memory, so that a store
+    // whose log was left by a kill opens on a full disk.
+    this.#setting('locking_mode', 'exclusive')
     const { version } = this.get<{ version: string }>('select sqlite_version() as version')!
     if (compareVersions(version, oldestSafeVersion) < 0) {
       throw refuse(`SQLite ${version} can corrupt its write-ahead log`, `Run the hub on Node 24.`)
     }
-    // One process owns the file (see hub/lock.ts), so no statement needs to take and give back file locks: a read costs a
-    // few microseconds instead of some fifteen. Set before WAL, it keeps the log's index in memory.
-    this.#setting('locking_mode', 'exclusive')
     this.#setting('journal_mode', 'wal')
     // FULL: the file is the only copy of an acknowledged message, so every commit is synced before it is answered.
     this.#setting('synchronous', 2)

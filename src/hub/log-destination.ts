@@ -1,0 +1,69 @@
+import { writeSync } from 'node:fs'
+
+export interface LogDestinationOptions {
+  /** The file descriptor to write to. */
+  fd?: number
+  /** As `writeSync` of node:fs. */
+  write?: (fd: number, bytes: Uint8Array) => number
+}
+
+/** Most tries of one line at a pipe that takes nothing at the moment (EAGAIN), a millisecond apart; one while lines are dropped. */
+const maxTries = 20
+
+/**
+ * Where the log goes: standard output, synchronously, line by line. What cannot be written (a full disk, a closed pipe) is dropped
+ * and counted, and the count is logged with the next line that can: a log that fails never ends or holds up the hub.
+ */
+export class LogDestination {
+  readonly #fd: number
+  readonly #writeSync: (fd: number, bytes: Uint8Array) => number
+  #dropped = 0
+  #isCut = false
+
+  constructor({ fd = 1, write = writeSync }: LogDestinationOptions = {}) {
+    this.#fd = fd
+    this.#writeSync = write
+  }
+
+  /** Writes a line with its newline, or drops it. Never throws. */
+  write(line: string): void {
+    if (this.#dropped > 0 || this.#isCut) {
+      // A line of which only a part was written ends here.
+      const gap = `${this.#isCut ? '\n' : ''}${this.#dropped > 0 ? this.#droppedLine() : ''}`
+      if (!this.#tryWrite(gap)) {
+        this.#dropped++
+        return
+      }
+      this.#dropped = 0
+    }
+    if (!this.#tryWrite(line)) this.#dropped++
+  }
+
+  #droppedLine(): string {
+    return `${JSON.stringify({ level: 40, time: Date.now(), lines: this.#dropped, msg: 'lines of this log could not be written' })}\n`
+  }
+
+  /** Whether all of `text` was written. Remembers whether a part of a line was. */
+  #tryWrite(text: string): boolean {
+    let bytes: Uint8Array = Buffer.from(text)
+    const tries = this.#dropped > 0 ? 1 : maxTries
+    for (let n = 0; bytes.length > 0 && n < tries; n++) {
+      try {
+        const written = this.#writeSync(this.#fd, bytes)
+        if (written > 0) this.#isCut = bytes[written - 1] !== newline
+        bytes = bytes.subarray(written)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') sleep(1)
+        else return false
+      }
+    }
+    return bytes.length === 0
+  }
+}
+
+const newline = 10
+
+/** Blocks for `ms`: a log that is written synchronously cannot wait otherwise. */
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
