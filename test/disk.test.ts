@@ -120,7 +120,12 @@ test('on a full disk that has its log too, a hub goes on, and one that was kille
     env: cleanEnv(),
   })
   onTestFinished(() => void again.kill('SIGKILL'))
-  await until('it answers', () => raw(hub, { path: '/healthz' }).then(({ status }) => status === 200, () => false))
+  await until('it answers', () =>
+    raw(hub, { path: '/healthz' }).then(
+      ({ status }) => status === 200,
+      () => false,
+    ),
+  )
   expect(existsSync(join(disk, 'hub.url'))).toBe(false)
   expect(await texts(ben)).toEqual(stored)
   rmSync(join(disk, 'ballast'))

@@ -36,11 +36,7 @@ export function newestOf(backups: readonly BackupFile[], now: number): BackupFil
  * Those of `backups` (newest first) that may go: neither among the newest nor the last of one of the newest days, in UTC. Those with
  * a date in the future stay, and take nobody's place: which of them are new, only a clock that is right will tell.
  */
-export function superfluous(
-  all: readonly BackupFile[],
-  { keepNewest, keepDays }: Rotation,
-  now: number,
-): BackupFile[] {
+export function superfluous(all: readonly BackupFile[], { keepNewest, keepDays }: Rotation, now: number): BackupFile[] {
   const backups = all.filter(({ time }) => time <= now)
   const lastOfDay = new Map<string, BackupFile>()
   for (const backup of backups) {
