@@ -7,8 +7,13 @@ import { Audit } from '../src/hub/seeing/audit.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { unreadAfter, unreadCount } from '../src/hub/state/query/inbox.ts'
 import { TelegramBridge } from '../src/hub/telegram/bridge.ts'
+import { BridgeStatus } from '../src/hub/telegram/bridge-status.ts'
+import { Handler } from '../src/hub/telegram/handle.ts'
+import type { Reply } from '../src/hub/telegram/letters.ts'
+import { People } from '../src/hub/telegram/people.ts'
 import { TelegramSettings } from '../src/hub/telegram-settings.ts'
 import { api } from '../src/protocol/api.ts'
+import { messageIdFor } from '../src/protocol/ids.ts'
 import { startTelegram, type User } from './support/bot-api.ts'
 import { startMachine } from './support/machine.ts'
 import {
@@ -320,4 +325,64 @@ test('an edit within ten minutes goes out as a correction, once; an edit of anyt
   telegram.update({ edited_message: telegram.message(group, jaz, '/send ovh5 of another', { message_id: message }) })
   telegram.write(group, sean, '/send ovh5 the end')
   expect(await inboxOf(ovh5, 3)).toHaveLength(3)
+})
+
+test('nobody can bind the id of what a person will write, and an id that others have is never shown as stored', async () => {
+  const all = await startTelegramHub()
+  const { hub, telegram } = all
+  const [eve, ovh5] = [await hub.join('eve'), await hub.join('ovh5')]
+  const first = telegram.write(group, sean, '/send ovh5 one')
+  await inboxOf(ovh5, 1)
+  // Everything that a member of the group sees: the bot's id, the chat, the numbers of messages.
+  for (let n = first + 1; n <= first + 10; n++) {
+    const id = messageIdFor(`telegram ${telegram.me.id} ${group} ${n}`)
+    await eve.client.call(api.sendMessage, { body: { id, to: 'eve', body: '.' } })
+  }
+  const next = telegram.write(group, sean, '/send ovh5 STOP')
+  expect((await inboxOf(ovh5, 2)).map(({ body }) => body)).toEqual(['one', 'STOP'])
+  await until('its sign', () => signsOf(all, next).includes('👀'))
+})
+
+test('what an older hub wrote down and did not note as handled keeps its id; where that belongs to another, the person is told', async () => {
+  const made = new Hub({ dataDir: tempDir('older'), onBug: () => {}, onStorageError: () => {} })
+  await using hub = made
+  const db = hub.state.db
+  for (const name of ['ovh5', 'eve']) await hub.submit({ type: 'member.add', name, kind: 'machine' })
+  await hub.submit({ type: 'member.add', name: 'sean', kind: 'human' })
+  const [person, eve, ovh5] = ['sean', 'eve', 'ovh5'].map(name => memberByName(db, name)!.id)
+  const settings = TelegramSettings.parse({ chatId: group, humans: { sean: { id: sean.id } } })
+  const people = new People(hub, settings)
+  await people.enrol()
+  const replies: [number, Reply][] = []
+  const desk = { hub, people, settings, status: new BridgeStatus(() => {}), bot: { id: 7, username: 'chasombot' } }
+  const handler = new Handler({
+    desk,
+    retryMs: 10,
+    reply: ({ message }, reply) => replies.push([message, reply]),
+    answerPress: () => {},
+    onBug: error => {
+      throw error
+    },
+  })
+  const idOf = (message: number) => messageIdFor(`telegram 7 ${group} ${message}`)
+  const send = { type: 'message.send' as const, to: ['ovh5'] }
+  await hub.submit({ ...send, id: idOf(1), by: person!, body: 'stored before' })
+  await hub.submit({ ...send, to: ['eve'], id: idOf(2), by: eve!, body: '.' })
+  const content = (body: string) => JSON.stringify({ person, text: `/send ovh5 ${body}`, isPrivate: false })
+  const kept = { kind: 'message' as const, chat: group }
+  const updates = ['stored before', 'swallowed?', 'new'].map((body, n) => {
+    return { ...kept, update: n, message: n + 1, content: content(body) }
+  })
+  await hub.submit({ type: 'telegram.receive', updates })
+  const stop = new AbortController()
+  const running = handler.run(stop.signal)
+  await until('all are handled', () => replies.length === 3)
+  stop.abort()
+  await running
+  expect(replies.map(([message, { sign }]) => [message, sign])).toEqual([
+    [1, 'stored'],
+    [2, 'failed'],
+    [3, 'stored'],
+  ])
+  expect(unreadAfter(db, ovh5!, 0, 10).map(({ body }) => body)).toEqual(['stored before', 'new'])
 })

@@ -17,7 +17,7 @@ export interface McpExchange {
   body: unknown
   /** The caller's own. */
   line: Line
-  /** Names the caller among all that ever were. */
+  /** Names the caller among all that ever were, and is known to nobody else. */
   seed: string
   /** Aborted when the caller does not wait for the answer any more. */
   signal: AbortSignal

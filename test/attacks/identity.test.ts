@@ -121,8 +121,13 @@ describe("A03: another's inbox", () => {
     expect(ack).toMatchObject({ acked: [], unknown: [foreign, missing] })
     const fetched = { ids: [foreign], session: 'eve' }
     expect(await eve.client.call(api.markFetched, { body: fetched })).toMatchObject({ fetched: [] })
-    const answer = { to: 'ana', body: 'I am ben', replyTo: foreign }
-    await eve.client.call(api.sendMessage, { body: answer })
+    const reply = (replyTo: string) => {
+      const body = JSON.stringify({ to: 'ana', body: 'I am ben', replyTo })
+      const headers = { 'content-type': 'application/json' }
+      return raw(hub, { method: 'POST', path: '/v1/messages', token: eve.token, headers, body })
+    }
+    const [toForeign, toMissing] = [await reply(foreign), await reply(missing)]
+    expect([toForeign.status, toForeign.text.replaceAll(foreign, missing)]).toEqual([404, toMissing.text])
     expect(await unread(ben)).toContain(id)
     const { receipts } = await ana.client.call(api.getMessage, { params: { id } })
     expect(receipts).toMatchObject([{ name: 'ben', status: 'stored' }])

@@ -3,6 +3,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { version } from '../../protocol/version.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Watch } from '../seeing/watch.ts'
+import { tokenById } from '../state/query/members.ts'
 import type { Call, Handler, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
 import { NextSign } from './next-sign.ts'
@@ -45,7 +46,8 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
       request: request.raw,
       body,
       line: lineFor(call, handlers(), { limits, watch }),
-      seed: tokenId,
+      // Not the public part of the token: whoever knew it could bind the ids of this caller's next calls.
+      seed: Buffer.from(tokenById(hub.state.db, tokenId)?.hash ?? []).toString('base64'),
       signal: gone.signal,
     })
     if (gone.signal.aborted) return undefined

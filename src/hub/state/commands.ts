@@ -17,10 +17,17 @@ export type Command =
       to: string[]
       body: string
       replyTo?: string
+      /** Refuses a `replyTo` that the sender neither wrote nor was sent nor, by `shownAt`, was shown. Hubs up to 0.1.0 took any. */
+      mustKnowReply?: true
       intent?: Intent
       expiresInS?: number
-      /** The machine in whose place its owner answers `replyTo`: its copy then says by whom it was answered. */
+      /** A machine in whose place its owner answers `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */
       answersFor?: number
+      /**
+       * The Telegram message that showed `replyTo` to the sender, who may answer it for that, though it was not sent to them. The copies
+       * of it that lie with machines of theirs then say by whom it was answered.
+       */
+      shownAt?: { chat: number; message: number }
     }
   | { type: 'inbox.fetched'; by: number; ids: string[]; session: string }
   | { type: 'inbox.ack'; by: number; ids: string[] }

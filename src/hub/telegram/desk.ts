@@ -17,7 +17,9 @@ export interface Desk {
 export interface Said {
   person: Person
   isPrivate: boolean
-  /** Ids of the person's message. */
+  /** The id that a message of ours has which comes of it: random, so that nobody else can have bound it. */
+  id: string
+  /** Telegram's ids of the person's message. */
   chat: number
   message: number
   /** Ms since 1970, of when it was written down. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { messageIdFor } from '../../protocol/ids.ts'
 import { maxBodyBytes } from '../../protocol/messages.ts'
 import { type UpdateRow, updatesToHandle } from '../state/query/telegram.ts'
 import { isCommand, runCommand } from './commands.ts'
@@ -55,7 +56,8 @@ export class Handler {
     const incoming = JSON.parse(row.content) as Incoming
     // Somebody who was taken out of hub.json between then and now.
     const person = desk.people.byMember(incoming.person)
-    const said: Said | undefined = person && { person, isPrivate: incoming.isPrivate, chat, message, at }
+    const id = incoming.id ?? oldIdOf(desk, row)
+    const said: Said | undefined = person && { person, isPrivate: incoming.isPrivate, id, chat, message, at }
     let answer: Reply | undefined
     try {
       if (said && incoming.press) {
@@ -77,10 +79,10 @@ export class Handler {
     return true
   }
 
-  async #answerTo({ kind, update }: UpdateRow, said: Said, incoming: Incoming): Promise<Reply | undefined> {
+  async #answerTo({ kind }: UpdateRow, said: Said, incoming: Incoming): Promise<Reply | undefined> {
     const { desk } = this.#options
     const text = incoming.text?.toWellFormed().trim()
-    if (kind === 'edit') return text ? sendCorrection(desk, said, text, update) : undefined
+    if (kind === 'edit') return text ? sendCorrection(desk, said, text) : undefined
     if (!text) return { sign: 'unclear', text: html`Only text can be passed on. Nothing was sent.` }
     if (Buffer.byteLength(text) > maxBodyBytes)
       return { sign: 'unclear', text: html`That is too long. Nothing was sent.` }
@@ -104,4 +106,9 @@ export class Handler {
     if (repliesToOthers && !said.isPrivate) return undefined
     return sendReply(this.#options.desk, said, replyTo!, text)
   }
+}
+
+/** The id that hubs up to 0.1.0 gave: what they wrote down and stored, but did not note as handled, must keep it. */
+function oldIdOf({ bot }: Desk, { kind, update, chat, message }: UpdateRow): string {
+  return messageIdFor(`telegram ${bot.id} ${chat} ${message}${kind === 'edit' ? ` edit ${update}` : ''}`)
 }

@@ -4,7 +4,8 @@ import { lookupForm } from '../../protocol/names.ts'
 import { ago } from '../../text/spans.ts'
 import type { CommandOf, ResultOf } from '../state/commands.ts'
 import { groupExists, memberMeant, nearestNames } from '../state/query/find-member.ts'
-import { choiceOf, type Route, routesOf } from '../state/query/telegram.ts'
+import { machinesOf } from '../state/query/members.ts'
+import { choiceOf, type Route, routesOf, senderOf } from '../state/query/telegram.ts'
 import type { Desk, Said } from './desk.ts'
 import { buttonKey } from './format.ts'
 import { type Html, html } from './html.ts'
@@ -33,21 +34,35 @@ export interface Draft {
   to: string[]
   body: string
   replyTo?: string
-  /** The machine in whose place its owner answers. */
-  answersFor?: number
+  /** Our Telegram message that showed them what they answer. */
+  shownAt?: { chat: number; message: number }
 }
 
-/** Stores a person's message. The id comes from what Telegram says: however often it is handled, it is one message. */
-export async function sendLetter(desk: Desk, said: Said, draft: Draft, seed = seedOf(desk, said)): Promise<Reply> {
-  const id = messageIdFor(seed)
+/** A question with buttons as it is kept: whichever is pressed, one message comes of it, `id`. */
+interface Choice {
+  id: string
+  options: { label: string; draft: Draft }[]
+}
+
+/** Stores a person's message under the id that was minted when it came in: however often it is handled, it is one message. */
+export async function sendLetter(desk: Desk, said: Said, draft: Draft, id = said.id): Promise<Reply> {
   try {
     const { hub } = desk
-    const sent = await hub.submit({ type: 'message.send', id, by: said.person.member, ...draft })
+    const sent = await hub.submit({
+      type: 'message.send',
+      id,
+      by: said.person.member,
+      ...draft,
+      mustKnowReply: true,
+    })
     return { sign: 'stored', sent: id, text: presenceNote(desk, sent) }
   } catch (error) {
     if (!(error instanceof ClaudeNetError) || error.code === 'unavailable') throw error
-    // The id is bound: what the person said was stored before, as another name or button had it then.
-    if (error.code === 'conflict') return { sign: 'stored', sent: id, isOther: true }
+    if (error.code === 'conflict') {
+      // What the person said was stored before, as another name or button had it then; but only if it is theirs.
+      if (senderOf(desk.hub.state.db, id) === said.person.member) return { sign: 'stored', sent: id, isOther: true }
+      return { sign: 'failed', text: html`Another message has the id of this one. Nothing was sent: write it again.` }
+    }
     if (error.code === 'internal') return { sign: 'failed', text: html`${error.message} ${error.hint}` }
     return { sign: 'unclear', text: html`${error.message} ${error.hint}` }
   }
@@ -77,9 +92,12 @@ export async function sendReply(desk: Desk, said: Said, replyTo: number, text: s
     return { sign: 'unclear', text: html`${why} Nothing was sent: write /send NAME and your text.` }
   }
   const [only] = routes.length === 1 ? routes : routes.filter(({ seq }) => seq === Number(number))
-  if (only) return sendLetter(desk, said, draftFor(only, routes.length > 1 ? rest! : text))
+  if (only) return sendLetter(desk, said, draftFor(said, replyTo, only, routes.length > 1 ? rest! : text))
   const shown = routes.slice(0, 10)
-  const drafts = shown.map(route => ({ label: `#${route.seq} ${route.from}`, draft: draftFor(route, text) }))
+  const drafts = shown.map(route => ({
+    label: `#${route.seq} ${route.from}`,
+    draft: draftFor(said, replyTo, route, text),
+  }))
   return ask(desk, said, html`That was ${routes.length} messages. Which one do you answer?`, drafts)
 }
 
@@ -89,20 +107,21 @@ export async function pressButton(desk: Desk, said: Said, data: string): Promise
   const choice = choiceOf(desk.hub.state.db, key, Date.now())
   if (!choice) return { word: 'This button is no longer good.' }
   if (choice.person !== said.person.member) return { word: 'This question was somebody else’s.' }
-  const option = (JSON.parse(choice.content) as { label: string; draft: Draft }[])[Number(index)]
+  const { id, options } = choiceIn(choice.content, key)
+  const option = options[Number(index)]
   if (!option) return { word: 'This button is no longer good.' }
-  const reply = await sendLetter(desk, said, option.draft, `telegram choice ${key}`)
+  const reply = await sendLetter(desk, said, option.draft, id)
   if (!reply.sent) return { word: reply.text?.plain ?? 'It was not sent.' }
   return { word: reply.isOther ? 'You chose another one before; that was sent.' : `Stored for ${option.label}.`, reply }
 }
 
 /** A correction of a message that was stored: a message of its own, for the same recipients. Undefined when there was none, or it is too long ago. */
-export async function sendCorrection(desk: Desk, said: Said, text: string, update: number): Promise<Reply | undefined> {
+export async function sendCorrection(desk: Desk, said: Said, text: string): Promise<Reply | undefined> {
   const [first] = routesOf(desk.hub.state.db, said.chat, said.message)
   if (first?.kind !== 'in' || first.sender !== said.person.member || said.at - first.at > correctableMs)
     return undefined
   const body = `Correction of my message ${first.id}:\n${bodyOf(text)}`
-  return sendLetter(desk, said, { to: JSON.parse(first.named), body }, `${seedOf(desk, said)} edit ${update}`)
+  return sendLetter(desk, said, { to: JSON.parse(first.named), body })
 }
 
 /** The text of a command or reply without what only addresses it. */
@@ -110,34 +129,51 @@ function bodyOf(text: string): string {
   return text.replace(/^(?:\/send(?:@\w+)?|@\w+)\s+\S+\s+/i, '')
 }
 
-function draftFor({ kind, id, from, named, machine }: Route, body: string): Draft {
-  // More to one's own message goes where that went.
-  if (kind === 'in') return { to: JSON.parse(named) as string[], body }
-  return { to: [from], body, replyTo: id, ...(kind === 'notice' && machine !== null && { answersFor: machine }) }
+/** An answer to the message that our Telegram message `shown` stands for. More to one's own message goes where that went. */
+function draftFor(
+  { person, chat }: Said,
+  shown: number,
+  { kind, id, sender, from, named }: Route,
+  body: string,
+): Draft {
+  if (kind === 'in' || sender === person.member) return { to: JSON.parse(named) as string[], body }
+  return { to: [from], body, replyTo: id, shownAt: { chat, message: shown } }
 }
 
 async function ask(desk: Desk, said: Said, text: Html, options: { label: string; draft: Draft }[]): Promise<Reply> {
-  const key = buttonKey(seedOf(desk, said))
+  const key = buttonKey(said.id)
+  const choice: Choice = { id: said.id, options }
   await desk.hub.submit({
     type: 'telegram.ask',
     key,
     person: said.person.member,
-    content: JSON.stringify(options),
+    content: JSON.stringify(choice),
     lifeS: choiceLifeS,
   })
   return { sign: 'unclear', text, buttons: options.map(({ label }, index) => ({ label, data: `${key}:${index}` })) }
 }
 
-/** That nobody reads there now: the mail waits. Nothing is said while somebody does. */
+/** That nobody reads there now, so that the mail waits, or that no way leads to a person. Nothing is said while somebody reads. */
 function presenceNote({ hub }: Desk, { recipients }: ResultOf<CommandOf<'message.send'>>): Html | undefined {
   const refused = recipients.filter(({ status }) => status === 'refused')
   const away = recipients.filter(({ member, kind, status }) => {
     return status === 'stored' && kind === 'machine' && !hub.presence.of(member).online
   })
-  if (refused.length === 0 && (away.length === 0 || away.length < recipients.length)) return undefined
+  const unheard = recipients.filter(({ member, kind, status }) => {
+    const { online, lastSeenAt } = hub.presence.of(member)
+    return status === 'stored' && kind === 'human' && !hub.onTelegram.has(member) && !online && lastSeenAt === null
+  })
+  const areAllAway = away.length + unheard.length === recipients.length
+  if (refused.length + unheard.length === 0 && !areAllAway) return undefined
   const notes = [
-    ...refused.map(({ reason }) => reason ?? ''),
-    ...away.slice(0, 3).map(({ member, name }) => {
+    ...refused.slice(0, 10).map(({ reason }) => reason ?? ''),
+    ...unheard.slice(0, 3).map(({ member, name }) => {
+      const machines = machinesOf(hub.state.db, member, 3)
+      const whose =
+        machines.length > 1 ? `their machines are ${machines.join(', ')}` : `their machine is ${machines[0]}`
+      return `${name} has no Telegram here${machines.length > 0 ? `; ${whose}` : ' and no machine'}.`
+    }),
+    ...(areAllAway ? away : []).slice(0, 3).map(({ member, name }) => {
       const { lastSeenAt } = hub.presence.of(member)
       const since = lastSeenAt === null ? 'no session yet' : `no session since ${ago(lastSeenAt, Date.now())}`
       return `${name}: ${since}; it waits there.`
@@ -146,6 +182,8 @@ function presenceNote({ hub }: Desk, { recipients }: ResultOf<CommandOf<'message
   return html`${notes.join(' ')}`
 }
 
-function seedOf({ bot }: Desk, { chat, message }: Said): string {
-  return `telegram ${bot.id} ${chat} ${message}`
+/** A kept question. Hubs up to 0.1.0 kept the options alone, and made the id of the key. */
+function choiceIn(content: string, key: string): Choice {
+  const kept = JSON.parse(content) as Choice | Choice['options']
+  return Array.isArray(kept) ? { id: messageIdFor(`telegram choice ${key}`), options: kept } : kept
 }

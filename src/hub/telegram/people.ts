@@ -38,6 +38,7 @@ export class People {
       }
     }
     this.#all = all
+    for (const { member } of all) this.#hub.onTelegram.add(member)
     return refused
   }
 

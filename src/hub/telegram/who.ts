@@ -1,10 +1,13 @@
 import type { Message } from 'grammy/types'
+import { newMessageId } from '../../protocol/ids.ts'
 import type { TelegramUpdate } from '../state/telegram-commands.ts'
 import type { Update } from './bot.ts'
 import type { People, Person } from './people.ts'
 
 /** What somebody who may write has written; kept as JSON until it is dealt with. */
 export interface Incoming {
+  /** The id of the message that may come of it. Absent in what hubs up to 0.1.0 wrote down. */
+  id?: string
   /** Member id. */
   person: number
   /** Undefined for a picture, a voice message or whatever else is no text. */
@@ -64,6 +67,7 @@ export function verdictOn(update: Update, room: Room): Verdict {
   if (!person) return unknown(message, isGroup, room) ?? refused('unknown-user')
   if (message.forward_origin !== undefined) return refused('forwarded')
   const content: Incoming = {
+    id: newMessageId(),
     person: person.member,
     ...(message.text !== undefined && { text: message.text }),
     ...(replied && replied.from?.id === room.bot.id && { replyTo: replied.message_id }),
@@ -98,6 +102,7 @@ function pressed(update: Update, { people }: Room): Verdict {
   const isOurs = message !== undefined && (message.chat.id === people.group || message.chat.id === from.id)
   if (!person || !isOurs || from.is_bot) return { is: 'refused', why: 'unknown-user', user: from.id }
   const content: Incoming = {
+    id: newMessageId(),
     person: person.member,
     isPrivate: message.chat.type === 'private',
     press: { id, data: data ?? '' },

@@ -20,6 +20,8 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   const { members, unknown, isCrowd } = resolveNames(db, command.by, command.to)
   if (unknown.some(name => lookupForm(name) === 'hub')) return refuseHub()
   if (unknown.length > 0) return refuseUnknown(db, unknown, toSender)
+  if (command.replyTo !== undefined && command.mustKnowReply && !mayAnswer(db, command))
+    return refuseReply(command.replyTo)
   if (members.length === 0) {
     return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
   }
@@ -62,16 +64,35 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   }
   if (command.replyTo) {
     wake.push(...ackDeliveries(db, { seq, time }, command.by, [command.replyTo]).senders)
-    if (command.answersFor !== undefined) noteAnswer(db, command.answersFor, command.replyTo, command.by)
+    if (isOfDoor(command)) noteAnswer(db, command.replyTo, command.by)
   }
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake })
 }
 
-/** Lets the copy of `id` that lies with `machine` say who answered it. It stays unread. */
-function noteAnswer(db: Database, machine: number, id: string, by: number): void {
+/** Whether `replyTo` names a message that its sender wrote, was sent, or was shown on Telegram. */
+function mayAnswer(db: Database, { by, replyTo, answersFor = 0, shownAt }: Send): boolean {
+  const found = db.get(
+    `select 1 from message m where m.id = ?1 and (m.sender = ?2
+       or exists (select 1 from delivery d where d.recipient = ?2 and d.seq = m.seq)
+       or exists (select 1 from delivery d join member x on x.id = d.recipient
+         where d.recipient = ?3 and d.seq = m.seq and x.owner = ?2)
+       or exists (select 1 from telegram_route r where r.chat = ?4 and r.message = ?5 and r.seq = m.seq))`,
+    ...[replyTo!, by, answersFor, shownAt?.chat ?? 0, shownAt?.message ?? 0],
+  )
+  return found !== undefined
+}
+
+/** Whether this is an answer by way of Telegram: no other door sets these fields. */
+function isOfDoor({ answersFor, shownAt }: Send): boolean {
+  return answersFor !== undefined || shownAt !== undefined
+}
+
+/** Lets the copies of `id` that lie with machines of `by` say who answered it. They stay unread. */
+function noteAnswer(db: Database, id: string, by: number): void {
   db.run(
-    'update delivery set answered_by = ? where recipient = ? and seq = (select seq from message where id = ?)',
-    ...[by, machine, id],
+    `update delivery set answered_by = ?1 where seq = (select seq from message where id = ?2)
+       and recipient in (select id from member where owner = ?1 and kind = 'machine')`,
+    ...[by, id],
   )
 }
 
@@ -99,6 +120,15 @@ function repeatSend(command: Send, hash: Buffer, earlier: StoredSend): Outcome<S
 
 /** How a sender hears of names that mean nobody. */
 const toSender = { undone: ' Nothing was sent.', lister: 'claude_net_machines' }
+
+/** An answer to a message that does not exist, or that is none of the sender's business: both are refused alike. */
+function refuseReply(replyTo: string): Outcome<Send> {
+  return refuse(
+    'not_found',
+    `You have neither sent nor received a message ${replyTo}, so nothing can answer it. Nothing was sent.`,
+    'Take the id from your inbox, or send this as a message of its own.',
+  )
+}
 
 /** An answer to one of the hub's own notices. */
 function refuseHub(): Outcome<Send> {

@@ -25,6 +25,17 @@ export function allMembers(db: Database): MemberInfo[] {
   return rows.map(row => ({ ...row, aliases: JSON.parse(row.aliases) as string[] }))
 }
 
+/** The names of the first machines that `human` owns, by name, `limit` at most. */
+export function machinesOf(db: Database, human: number, limit: number): string[] {
+  return db
+    .all<{ name: string }>(
+      `select name from member where owner = ? and kind = 'machine' and deleted_at is null order by name limit ?`,
+      human,
+      limit,
+    )
+    .map(({ name }) => name)
+}
+
 /** Every group with the names of its members, both by name. */
 export function allGroups(db: Database): { name: string; members: string[] }[] {
   return db

@@ -27,9 +27,7 @@ export function messageFor(
   db: Database,
   reader: number,
   id: string,
-):
-  | { message: Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'answeredBy'>; deliveries: DeliveryState[] }
-  | undefined {
+): { message: Omit<InboxMessage, 'fetchedBy' | 'muted' | 'answeredBy'>; deliveries: DeliveryState[] } | undefined {
   const row = db.get<MessageRow & { sender_id: number; outcome: string }>(
     `select ${messageColumns}, m.sender as sender_id, m.outcome from message m join member s on s.id = m.sender where m.id = ?`,
     id,
@@ -38,7 +36,21 @@ export function messageFor(
   const recipients = JSON.parse(row.outcome) as RecipientOutcome[]
   const shown = row.sender_id === reader ? recipients : recipients.filter(({ member }) => member === reader)
   if (shown.length === 0) return undefined
-  return { message: toMessage(row), deliveries: shown.map(recipient => deliveryState(db, row, recipient)) }
+  const held = isHeld(db, reader, row) && { held: true as const }
+  return {
+    message: { ...toMessage(row), ...held },
+    deliveries: shown.map(recipient => deliveryState(db, row, recipient)),
+  }
+}
+
+/** Whether the reader was sent this message and its policy holds it for its user. What a member wrote itself is no secret to it. */
+function isHeld(db: Database, reader: number, { seq, sender_id }: { seq: number; sender_id: number }): boolean {
+  const row = db.get<{ handling: string | null }>(
+    'select handling from delivery where recipient = ? and seq = ?',
+    reader,
+    seq,
+  )
+  return row?.handling === 'hold' && sender_id !== reader
 }
 
 function deliveryState(db: Database, { seq, id }: MessageRow, recipient: RecipientOutcome): DeliveryState {

@@ -274,6 +274,11 @@ export function choiceOf(db: Database, key: string, now: number): { person: numb
   return db.get('select person, content from telegram_choice where key = ? and until > ?', key, now)
 }
 
+/** Who wrote the message with this id; undefined when there is none. */
+export function senderOf(db: Database, id: string): number | undefined {
+  return db.get<{ sender: number }>('select sender from message where id = ?', id)?.sender
+}
+
 /** The id of the message with this seq, or undefined. */
 export function messageIdAt(db: Database, seq: number): string | undefined {
   return db.get<{ id: string }>('select id from message where seq = ?', seq)?.id
