@@ -21,7 +21,7 @@ describe('machines and members', () => {
       ['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'],
       ['chasclaude', 'machine', 'no session yet'],
       ['jazclaude', 'machine', 'sean', 'no session yet'],
-      ['sean', 'human', 'no session yet'],
+      ['sean', 'human', 'no Telegram here'],
       ['seanclaude (you)', 'machine', 'no session yet'],
       [''],
       ['0 unread for you.'],

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Database } from '../src/hub/state/store/database.ts'
@@ -47,6 +47,37 @@ test('held mail is shown to the user in the terminal; the agent sees who wrote, 
   }
   expect((await machine.run(['inbox', '--ack'])).stdout).toContain('> the secret text')
   expect((await session.call('inbox')).text).toBe('No unread messages.')
+})
+
+test('inside Claude Code the commands withhold what is held, and do not ack it; they and the wire mark it', async () => {
+  const hub = await startHub()
+  const sender = await hub.join('sender')
+  const machine = await startMachine(hub, 'careful')
+  await machine.run(['policy', '--inbound', 'hold'])
+  const client = hub.client(readFileSync(join(machine.home, 'token'), 'utf8').trim())
+  const { id } = await sender.client.call(api.sendMessage, { body: { to: 'careful', body: 'the secret text' } })
+  for (const variable of ['CLAUDECODE', 'CLAUDE_CODE_ENTRYPOINT']) {
+    for (const args of [
+      ['inbox', '--ack'],
+      ['history'],
+      ['history', 'secret'],
+      ['inbox', '--json'],
+      ['history', '--json'],
+    ]) {
+      const { stdout } = await machine.run(args, { env: { [variable]: 'cli' } })
+      expect(stdout, args.join(' ')).not.toContain('secret text')
+      expect(stdout, args.join(' ')).toMatch(/ · held\b.*\n {2}\(held for your user|"held":true/)
+    }
+  }
+  expect((await client.call(api.readInbox)).messages).toMatchObject([{ id, held: true }])
+  expect((await client.call(api.readInbox)).messages[0]!.fetchedBy).toBeUndefined()
+  expect((await client.call(api.getMessage, { params: { id } })).message.held).toBe(true)
+  expect((await client.call(api.listMessages)).messages[0]!.message.held).toBe(true)
+  // To its sender it is a message like any other.
+  expect((await sender.client.call(api.getMessage, { params: { id } })).message.held).toBeUndefined()
+  expect((await machine.run(['history'])).stdout).toMatch(/ · held\n> the secret text\n/)
+  expect((await machine.run(['inbox', '--ack'])).stdout).toMatch(/ · held\n> the secret text\n/)
+  expect((await client.call(api.readInbox)).unread).toBe(0)
 })
 
 test('mail of a muted sender is stored and makes no event; unmuted, the next one does', async () => {

@@ -7,6 +7,7 @@ import { presenceInWords } from '../text/presence.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import { print } from './output.ts'
+import { isInsideClaude, withheld, withheldText } from './withheld.ts'
 
 interface HistoryOptions {
   with?: string
@@ -26,7 +27,9 @@ export function historyCommand(): Command {
     .action(async (words: string[], { with: other, limit = '20', before, json }: HistoryOptions) => {
       const { client } = openMachine()
       const q = words.length > 0 ? words.join(' ') : undefined
-      const answer = await client.call(api.listMessages, { query: { with: other, q, limit, before } })
+      const found = await client.call(api.listMessages, { query: { with: other, q, limit, before } })
+      const messages = found.messages.map(entry => ({ ...entry, message: withheld(entry.message) }))
+      const answer = { ...found, messages }
       print({ json }, answer, () => {
         if (answer.messages.length === 0) return 'Nothing found.'
         const oldest = answer.messages.at(-1)!.message.seq
@@ -38,10 +41,15 @@ export function historyCommand(): Command {
 }
 
 function inWords({ message, receipts }: MessageWithReceipts, now: number): string {
-  const { id, from, to, sentAt, intent, replyTo, body, textDeletedAt } = message
+  const { id, from, to, sentAt, intent, replyTo, body, held, textDeletedAt } = message
   const head = [`${from} → ${visibleLine(to.join(', '), 100)}`, ago(Date.parse(sentAt), now), intent]
   if (replyTo) head.push(`answers ${replyTo}`)
-  const text = textDeletedAt ? textDeleted(sentAt, textDeletedAt) : quote(body)
+  if (held) head.push('held')
+  const text = textDeletedAt
+    ? textDeleted(sentAt, textDeletedAt)
+    : held && isInsideClaude()
+      ? `  (${withheldText})`
+      : quote(body)
   return `${head.join(' · ')}\n${text}\n${receipts.map(receipt => receiptInWords(receipt, intent !== 'inform', now)).join('\n')}\n${id}`
 }
 

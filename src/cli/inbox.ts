@@ -6,6 +6,7 @@ import { type InboxAnswer, type InboxMessage, maxPage } from '../protocol/messag
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 import { print } from './output.ts'
+import { isInsideClaude, withheld, withheldText } from './withheld.ts'
 
 export function inboxCommand(): Command {
   return new Command('inbox')
@@ -20,9 +21,12 @@ export function inboxCommand(): Command {
       // Told when it is awaited, below, and not as unhandled before.
       drained.catch(() => {})
       try {
-        const answer = await client.call(api.readInbox, { query: { limit } })
+        const read = await client.call(api.readInbox, { query: { limit } })
+        const answer = { ...read, messages: read.messages.map(message => withheld(message)) }
         print({ json }, answer, () => inboxForTerminal(answer, client.now()))
-        const ids = answer.messages.map(({ id }) => id)
+        // What was withheld was given to nobody, and stays unread.
+        const given = answer.messages.filter(({ held }) => !held || !isInsideClaude())
+        const ids = given.map(({ id }) => id)
         // What was printed is in the pipe or on the screen: only now was it given to anyone.
         if (ids.length > 0) await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}` } })
         if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids } })
@@ -41,10 +45,23 @@ function inboxForTerminal({ messages, unread, more }: InboxAnswer, now: number):
   )
 }
 
-function forTerminal({ id, from, sentAt, intent, replyTo, to, body, answeredBy }: InboxMessage, now: number): string {
-  const parts = [from, ago(Date.parse(sentAt), now), intent, ...(to.length > 1 ? [`to ${visible(to.join(', '))}`] : [])]
+function forTerminal(message: InboxMessage, now: number): string {
+  const { id, from, sentAt, intent, replyTo, to, answeredBy, held } = message
+  const mark = held ? ['held'] : []
+  const parts = [
+    from,
+    ago(Date.parse(sentAt), now),
+    intent,
+    ...mark,
+    ...(to.length > 1 ? [`to ${visible(to.join(', '))}`] : []),
+  ]
   const answers = [...(replyTo ? [`answers ${replyTo}`] : []), ...(answeredBy ? [`answered by ${answeredBy}`] : [])]
-  return `${[...parts, ...answers].join(' · ')}\n${quote(body)}\n${id}`
+  return `${[...parts, ...answers].join(' · ')}\n${textOf(message)}\n${id}`
+}
+
+/** The text quoted; in its place, and unlike it, a word for one that is withheld. */
+function textOf({ held, body }: InboxMessage): string {
+  return held && isInsideClaude() ? `  (${withheldText})` : quote(body)
 }
 
 function toLimit(text: string): number {

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { openMachine } from '../client/machine.ts'
-import { clientsInWords, newestClient, requestLines } from '../mcp/machines-tool.ts'
+import { clientsInWords, requestLines } from '../mcp/machines-tool.ts'
 import { api } from '../protocol/api.ts'
+import { version } from '../protocol/version.ts'
 import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { print, table } from './output.ts'
@@ -14,13 +15,13 @@ export function machinesCommand(): Command {
       const { client } = openMachine()
       const answer = await client.call(api.listMachines)
       print(options, answer, () => {
-        const newest = newestClient(answer.members)
-        const rows = answer.members.map(({ name, kind, owner, sessions, ...presence }) => [
+        const hub = answer.version ?? version
+        const rows = answer.members.map(({ name, kind, owner, sessions, sessionCount, ...presence }) => [
           name === answer.you ? `${name} (you)` : name,
           kind,
           owner ?? '',
-          presenceInWords(presence, client.now()) + (sessions.length > 1 ? `, ${sessions.length} sessions` : ''),
-          clientsInWords(sessions, newest),
+          presenceInWords(presence, client.now()) + sessionsInWords(sessionCount ?? sessions.length),
+          clientsInWords(sessions, hub),
         ])
         return [
           table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
@@ -32,4 +33,8 @@ export function machinesCommand(): Command {
       })
       client.close()
     })
+}
+
+function sessionsInWords(sessions: number): string {
+  return sessions > 1 ? `, ${sessions} sessions` : ''
 }

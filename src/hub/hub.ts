@@ -56,6 +56,8 @@ export interface ClockStep {
 export class Hub implements AsyncDisposable {
   readonly state: State
   readonly presence: Presence
+  /** The humans whose mail the Telegram door carries; the door says so. */
+  readonly onTelegram = new Set<number>()
   readonly #journal: Journal
   readonly #wakes = new Wakes()
   readonly #clock: SteadyClock

@@ -11,6 +11,9 @@ export async function readInboxText({ client, keepWhole }: Line, limit: number |
   return inboxText({ messages, unread, now: client.now(), keepWhole })
 }
 
+/** Most unknown ids that an answer names. */
+const maxUnknown = 20
+
 /** Acks `ids` now: the caller names what it was given before. Answers a sentence. */
 export async function ackByIds(client: Line['client'], ids: string[]): Promise<string> {
   let acked = 0
@@ -22,7 +25,10 @@ export async function ackByIds(client: Line['client'], ids: string[]): Promise<s
     unread = answer.unread
     unknown.push(...answer.unknown)
   }
-  const never = unknown.length > 0 ? ` Never in this inbox: ${unknown.join(', ')}.` : ''
+  const never =
+    unknown.length > 0
+      ? ` Never in this inbox: ${unknown.slice(0, maxUnknown).join(', ')}${unknown.length > maxUnknown ? ` and ${unknown.length - maxUnknown} more` : ''}.`
+      : ''
   return `Acked ${count(acked, 'message')}; ${unread} unread.${never}`
 }
 

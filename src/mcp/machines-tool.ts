@@ -1,5 +1,6 @@
+import { behind, clientToken, isBehind } from '../protocol/client-version.ts'
 import type { Member, MembersAnswer, OpenRequest, Session } from '../protocol/members.ts'
-import { isOlder, version } from '../protocol/version.ts'
+import { version } from '../protocol/version.ts'
 import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { ago, count } from '../text/spans.ts'
@@ -8,19 +9,47 @@ import { visibleLine } from '../text/visible.ts'
 /** Most open requests in one answer to an agent. */
 const maxRequests = 10
 
+/** Most characters of the lines of members; all of them are ASCII. With the rest an answer stays under 40,000 bytes. */
+const maxMembersLength = 24_000
+
+/** Most notes (see `concernLines`), aliases of one member, and old versions of one member in an answer. */
+const maxNotes = 5
+const maxAliases = 5
+const maxVersions = 3
+
 /** Everyone, one line each: machines first, then humans; then what nobody has answered yet. */
-export function machinesText({ you, unread, members, openRequests, ...concerns }: MembersAnswer, now: number): string {
-  const newest = newestClient(members)
-  const lines = (['machine', 'human'] as const).flatMap(kind =>
-    members.filter(member => member.kind === kind).map(member => memberLine(member, you, newest, now)),
-  )
+export function machinesText(answer: MembersAnswer, now: number): string {
+  const { you, unread, members, openRequests, version: hub = version, ...concerns } = answer
+  const notes = concernLines(concerns, now)
   return [
     `You are ${you}; ${unread ?? 0} unread.`,
-    ...lines,
-    ...concernLines(concerns, now),
+    ...memberLines(members, you, hub, now),
+    ...notes.slice(0, maxNotes),
+    ...(notes.length > maxNotes ? [`Note: and ${notes.length - maxNotes} more; claude-net doctor shows them.`] : []),
     ...requestLines(openRequests.slice(0, maxRequests), now),
     ...(openRequests.length > maxRequests ? [`and ${openRequests.length - maxRequests} older`] : []),
   ].join('\n')
+}
+
+/** The lines of all members, or of as many as there is room for: the reader, then who is online, then people, then the rest. */
+function memberLines(members: readonly Member[], you: string | null, hub: string, now: number): string[] {
+  const ordered = (['machine', 'human'] as const).flatMap(kind => members.filter(member => member.kind === kind))
+  const rank = ({ name, online, kind }: Member) => (name === you ? 0 : online ? 1 : kind === 'human' ? 2 : 3)
+  const lines = new Map(ordered.map(member => [member, memberLine(member, you, hub, now)]))
+  let room = maxMembersLength
+  const shown = new Set(
+    ordered
+      .toSorted((a, b) => rank(a) - rank(b))
+      .filter(member => {
+        room -= lines.get(member)!.length + 1
+        return room >= 0
+      }),
+  )
+  const more = ordered.length - shown.size
+  return [
+    ...ordered.filter(member => shown.has(member)).map(member => lines.get(member)!),
+    ...(more > 0 ? [`and ${more} more: claude-net machines lists all`] : []),
+  ]
 }
 
 /** What this machine has asked and nobody has answered; nothing when there is none. */
@@ -38,35 +67,32 @@ export function requestLines(requests: readonly OpenRequest[], now: number): str
   ]
 }
 
-/** The newest version among this program and the sessions that run: older ones should reconnect. */
-export function newestClient(members: readonly Member[]): string {
-  const versions = members.flatMap(({ sessions }) => sessions.map(({ client }) => versionOf(client)))
-  return versions.reduce((newest, other) => (isOlder(newest, other) ? other : newest), version)
-}
-
-/** The versions of a machine's sessions, each once, and which of them are old. */
-export function clientsInWords(sessions: readonly Session[], newest: string): string {
-  const clients = [...new Set(sessions.map(({ client }) => client))].sort()
-  return clients.map(client => visibleLine(client, 60) + (isOlder(versionOf(client), newest) ? tooOld : '')).join(', ')
+/** What a machine's sessions run, each once, and which of it is older than the version of the hub. */
+export function clientsInWords(sessions: readonly Session[], hub: string): string {
+  const clients = [...new Set(sessions.map(({ client }) => clientToken(client)))].sort()
+  const more = clients.length > maxVersions ? `, and ${clients.length - maxVersions} more` : ''
+  const shown = clients.slice(0, maxVersions).map(client => client + (isBehind(client, hub) ? tooOld : ''))
+  return shown.join(', ') + more
 }
 
 const tooOld = ' (old: update, then reconnect under /mcp)'
 
-function versionOf(client: string): string {
-  return client.split('/').at(-1)!
-}
-
 function memberLine(
-  { name, kind, owner, aliases, sessions, ...presence }: Member,
+  { name, kind, owner, aliases, sessions, sessionCount = sessions.length, ...presence }: Member,
   you: string | null,
-  newest: string,
+  hub: string,
   now: number,
 ): string {
   const what = owner ? `${kind} of ${owner}` : kind
-  const also = aliases.length > 0 ? `, also called ${aliases.join(', ')}` : ''
-  const open = sessions.length > 1 ? `, ${count(sessions.length, 'session')}` : ''
-  // An agent need only know of a version where it should do something about it.
-  const old = sessions.filter(({ client }) => isOlder(versionOf(client), newest))
-  const versions = old.length > 0 ? `, ${clientsInWords(old, newest)}` : ''
+  const others = aliases.length > maxAliases ? ` and ${aliases.length - maxAliases} more` : ''
+  const also = aliases.length > 0 ? `, also called ${aliases.slice(0, maxAliases).join(', ')}${others}` : ''
+  const open = sessionCount > 1 ? `, ${count(sessionCount, 'session')}` : ''
+  // An agent need only know of a version of ours where it should do something about it. What else sessions call themselves is their
+  // own text, and no agent is told it.
+  const old = behind(
+    sessions.map(({ client }) => client),
+    hub,
+  ).slice(0, maxVersions)
+  const versions = old.length > 0 ? `, ${old.join(', ')}${tooOld}` : ''
   return `${name}${name === you ? ' (you)' : ''}: ${what}${also}, ${presenceInWords(presence, now)}${open}${versions}`
 }

@@ -17,9 +17,27 @@ function storedText({ id, recipients }: SendAnswer, now: number): string {
     stored.length === 1 && only
       ? [`Stored for ${only.name} (${presenceInWords(only, now)}). Message ${id}.`]
       : [`Stored for ${count(stored.length, 'recipient')}. Message ${id}.`, ...grouped(stored, now)]
-  for (const { name, reason } of refused)
+  for (const { name, reason } of refused.slice(0, maxLines))
     lines.push(`Refused for ${name}: ${visibleLine(reason ?? 'no reason given', 200)}`)
+  if (refused.length > maxLines)
+    lines.push(`Refused for ${refused.length - maxLines} more: claude-net history says why.`)
+  for (const { name, machines = [] } of stored.filter(isUnheard).slice(0, maxLines))
+    lines.push(unheardText(name, machines))
   return lines.join('\n')
+}
+
+/** Most lines of one kind, and most names in one, so that a send to everybody has a short answer too. */
+const maxLines = 10
+const maxNames = 50
+
+/** Whether nobody tells this recipient: a person whom no Telegram reaches, and who has no session. */
+function isUnheard({ kind, telegram, online, lastSeenAt }: SentTo): boolean {
+  return kind === 'human' && telegram === false && !online && lastSeenAt === null
+}
+
+function unheardText(name: string, machines: readonly string[]): string {
+  const whose = machines.length > 0 ? ` Write to ${machines.join(' or ')} instead.` : ''
+  return `Nobody tells ${name} of it.${whose}`
 }
 
 /** Who is online, who was seen when: one line for all who are alike, so that a broadcast stays short. */
@@ -29,7 +47,11 @@ function grouped(recipients: SentTo[], now: number): string[] {
     const state = presenceInWords(recipient, now)
     byState.set(state, [...(byState.get(state) ?? []), recipient.name])
   }
-  return [...byState].map(([state, names]) => `${state}: ${names.join(', ')}`)
+  const lines = [...byState].map(([state, names]) => {
+    const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : ''
+    return `${state}: ${names.slice(0, maxNames).join(', ')}${more}`
+  })
+  return lines.length > maxLines ? [...lines.slice(0, maxLines), 'and more: claude-net machines lists all'] : lines
 }
 
 function keptText({ id, waiting, why }: Extract<Sent, { kept: true }>): string {

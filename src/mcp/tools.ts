@@ -143,10 +143,18 @@ export function refusedText({ id, to, error }: Refused): string {
   return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`
 }
 
+/** Most notices of refused sends before one answer. */
+const maxNotices = 10
+
 /** A notice for each refused send. Never throws: the answer that it precedes counts for more. */
 function refusedNotices({ outbox }: Line): string[] {
   try {
-    return outbox.takeRefused().map(refusedText)
+    const refused = outbox.takeRefused()
+    const more = refused.length - maxNotices
+    return [
+      ...refused.slice(0, maxNotices).map(refusedText),
+      ...(more > 0 ? [`${more} more messages that waited were refused; they are in the folder outbox/refused.`] : []),
+    ]
   } catch (error) {
     return [`Whether sends that waited were refused could not be read: ${errorText(error)}`]
   }

@@ -4,7 +4,7 @@ import { Intent, MemberKind, SessionId, Timestamp } from './messages.ts'
 import { MemberName } from './names.ts'
 import { tokenPattern } from './token.ts'
 
-/** One live Claude Code attached to a machine. `client` names the program and version that speaks for it. */
+/** One live Claude Code attached to a machine. `client` names the program and version that speaks for it, as it says itself. */
 export const Session = z.object({ session: z.string(), client: z.string(), since: Timestamp })
 export type Session = z.infer<typeof Session>
 
@@ -15,7 +15,12 @@ export const Member = z.object({
   aliases: z.array(z.string()),
   online: z.boolean(),
   lastSeenAt: Timestamp.nullable(),
+  /** Of a human: whether the hub's Telegram carries their mail. */
+  telegram: z.boolean().optional(),
+  /** The oldest 20. */
   sessions: z.array(Session),
+  /** How many there are, where `sessions` does not have all. */
+  sessionCount: z.number().int().optional(),
 })
 export type Member = z.infer<typeof Member>
 

@@ -53,14 +53,26 @@ export const SendRequest = z.strictObject({
 })
 export type SendRequest = z.infer<typeof SendRequest>
 
+/** Whether a member reads. Older hubs say nothing of the ways to a person. */
+const reach = {
+  online: z.boolean(),
+  lastSeenAt: Timestamp.nullable(),
+  /** Of a human: whether the hub's Telegram carries their mail. */
+  telegram: z.boolean().optional(),
+  /** Of a human: the first five machines that they own, by name. */
+  machines: z.array(z.string()).optional(),
+}
+
+const Reach = z.object(reach)
+export type Reach = z.infer<typeof Reach>
+
 /** What came of one recipient when the message was sent. `online` and `lastSeenAt` are of the moment of the answer. */
 export const SentTo = z.object({
   name: z.string(),
   kind: MemberKind,
   status: z.enum(['stored', 'refused']),
   reason: z.string().optional(),
-  online: z.boolean(),
-  lastSeenAt: Timestamp.nullable(),
+  ...reach,
 })
 export type SentTo = z.infer<typeof SentTo>
 
@@ -137,8 +149,7 @@ export const Receipt = z.object({
   /** When this recipient first replied to it. */
   answeredAt: Timestamp.optional(),
   expiredAt: Timestamp.optional(),
-  online: z.boolean(),
-  lastSeenAt: Timestamp.nullable(),
+  ...reach,
 })
 export type Receipt = z.infer<typeof Receipt>
 
@@ -152,7 +163,8 @@ export const HistoryQuery = z.strictObject({
 
 /** One message with what became of it. A recipient sees its own receipt only; the sender sees all. */
 export const MessageWithReceipts = z.object({
-  message: InboxMessage.omit({ fetchedBy: true, held: true, muted: true, answeredBy: true }),
+  /** `held` where this is in the reader's own inbox, by its policy: a client must not show the text to an agent. */
+  message: InboxMessage.omit({ fetchedBy: true, muted: true, answeredBy: true }),
   receipts: z.array(Receipt),
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>

@@ -99,7 +99,7 @@ describe('sending', () => {
     await hub.join('sean', 'human')
     await expect.poll(() => machinesIn(from)).toContain('seanclaude: machine, online')
     expect((await from.call('send', { to: 'sean, seanclaude', message: 'Lunch?' })).text).toMatch(
-      /^Stored for 2 recipients\..*\nno session yet: sean\nonline: seanclaude$/,
+      /^Stored for 2 recipients\..*\nno Telegram here: sean\nonline: seanclaude\nNobody tells sean of it\.$/,
     )
   })
 
@@ -252,7 +252,7 @@ describe('reading', () => {
         'chasclaude: machine, online',
         'jazclaude: machine, no session yet',
         'seanclaude (you): machine of sean, online',
-        'sean: human, no session yet',
+        'sean: human, no Telegram here',
       ])
   })
 })

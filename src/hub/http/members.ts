@@ -47,15 +47,21 @@ export const listMembers: (places: Places) => Handlers['listMembers'] =
     ...concernsOf(hub, places, identity),
   })
 
+/** Most sessions of one member in a list: every member asks for it. */
+const maxListed = 20
+
 function toMember(hub: Hub, { id, name, kind, owner, aliases }: MemberInfo): Member {
-  const sessions = hub.presence.sessionsOf(id).map(live => ({ ...live, since: timestamp(live.since) }))
+  const live = hub.presence.sessionsOf(id)
+  const sessions = live.slice(0, maxListed).map(each => ({ ...each, since: timestamp(each.since) }))
   return {
     name,
     kind,
     owner,
     aliases,
     ...presenceOf(hub, id),
+    ...(kind === 'human' && { telegram: hub.onTelegram.has(id) }),
     sessions: sessions.map(({ session, client, since }) => ({ session, client, since })),
+    ...(live.length > sessions.length && { sessionCount: live.length }),
   }
 }
 

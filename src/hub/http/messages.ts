@@ -9,7 +9,7 @@ import { firstOf } from '../state/query/inbox.ts'
 import { type DeliveryState, messageFor } from '../state/query/messages.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
-import { presenceOf } from './presence.ts'
+import { reachOf } from './presence.ts'
 
 /** `POST /v1/messages`: 201 when stored, 200 when this id was stored before. */
 export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, reply }) => {
@@ -22,6 +22,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     to: typeof body.to === 'string' ? [body.to] : body.to,
     body: body.body,
     replyTo: body.replyTo,
+    mustKnowReply: true,
     intent: body.intent,
     expiresInS: body.expiresInS,
   })
@@ -31,7 +32,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     seq: sent.seq,
     sentAt: timestamp(sent.sentAt),
     recipients: sent.recipients.map(({ member, name, kind, status, reason }) => {
-      return { name, kind, status, ...(reason && { reason }), ...presenceOf(hub, member) }
+      return { name, kind, status, ...(reason && { reason }), ...reachOf(hub, member, kind) }
     }),
   }
 }
@@ -66,5 +67,5 @@ export const listMessages: Handlers['listMessages'] = ({ hub, identity, query })
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {
-  return deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...presenceOf(hub, member) }))
+  return deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...reachOf(hub, member, receipt.kind) }))
 }

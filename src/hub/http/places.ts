@@ -87,7 +87,7 @@ export class Places {
     const host = track.hostAt.get(address)
     if (!host && isLoopback(address)) return
     const place = host ?? address
-    keep(track.labels, place, named?.[2] ? `${named[2]} (${address})` : (track.labels.get(place) ?? address))
+    keep(track.labels, place, named?.[2] ? `${hostToken(named[2])} (${address})` : (track.labels.get(place) ?? address))
     const wasHereAt = track.before.get(place)
     if (track.place !== '' && track.place !== place) {
       keep(track.before, track.place, track.lastAt)
@@ -124,6 +124,11 @@ function keep<Value>(map: Map<string, Value>, key: string, value: Value, max = m
   map.delete(key)
   map.set(key, value)
   if (map.size > max) map.delete(map.keys().next().value!)
+}
+
+/** The name that a host gives itself, as a host name may be: it is shown to whoever has the same token. */
+function hostToken(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/g, '?')
 }
 
 function isLoopback(address: string): boolean {

@@ -1,12 +1,23 @@
+import { clientToken } from '../../protocol/client-version.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { MemberKind, Reach } from '../../protocol/messages.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
 import { unreadCount } from '../state/query/inbox.ts'
+import { machinesOf } from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
 /** `POST /v1/presence`: a heartbeat. Costs one look-up and writes nothing. */
 export const heartbeat: Handlers['heartbeat'] = ({ hub, identity, body }) => {
-  hub.presence.beat(identity.member, body.session, body.client)
+  if (!hub.presence.beat(identity.member, body.session, clientToken(body.client))) {
+    throw new ClaudeNetError(
+      'rate_limited',
+      `${identity.name} has too many sessions already; this one is not counted.`,
+      'End sessions that nobody uses. This one reads and sends all the same.',
+      60_000,
+    )
+  }
   return { unread: unreadCount(hub.state.db, identity.member), version }
 }
 
@@ -14,6 +25,20 @@ export const heartbeat: Handlers['heartbeat'] = ({ hub, identity, body }) => {
 export const endSession: Handlers['endSession'] = ({ hub, identity, query }) => ({
   ended: hub.presence.end(identity.member, query.session),
 })
+
+/** Most machines of a person that are named where somebody writes to the person. */
+const maxNamed = 5
+
+/** Whether a member reads, and by which ways a person does, as the wire has it. */
+export function reachOf(hub: Hub, member: number, kind: MemberKind): Reach {
+  const presence = presenceOf(hub, member)
+  if (kind !== 'human') return presence
+  return {
+    ...presence,
+    telegram: hub.onTelegram.has(member),
+    machines: machinesOf(hub.state.db, member, maxNamed),
+  }
+}
 
 /** Whether a member is online and when it was last seen, as the wire has it. */
 export function presenceOf(hub: Hub, member: number): { online: boolean; lastSeenAt: string | null } {

@@ -1,6 +1,6 @@
 import { statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { isBehind } from '../../protocol/client-version.ts'
+import { behind } from '../../protocol/client-version.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { TelegramStatus } from '../../protocol/telegram.ts'
 import { version } from '../../protocol/version.ts'
@@ -97,7 +97,7 @@ function behindOf({ presence }: Hub, all: readonly UnreadOf[]) {
   return all
     .map(({ id, name }) => {
       const clients = presence.sessionsOf(id).map(({ client }) => client)
-      return { name, clients: [...new Set(clients.filter(client => isBehind(client, version)))] }
+      return { name, clients: behind(clients, version) }
     })
     .filter(({ clients }) => clients.length > 0)
     .sort((a, b) => (a.name < b.name ? -1 : 1))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Presence, type PresenceOptions } from './presence.ts'
+import { maxSessions, Presence, type PresenceOptions } from './presence.ts'
 
 /** Presence under clocks that the test moves, and what it told. */
 function start(options: PresenceOptions = {}) {
@@ -145,4 +145,14 @@ test('last-seen times of before the start are known, and only newer ones are to 
   presence.end(1, 's1')
   expect(presence.takeUnsaved()).toEqual(new Map([[1, 1000]]))
   expect(presence.takeUnsaved()).toEqual(new Map())
+})
+
+test('a member has a bounded number of sessions; those that live go on', () => {
+  const presence = new Presence({ silenceMs: 100 })
+  for (let n = 0; n < maxSessions; n++) expect(presence.beat(1, `s${n}`, 'x')).toBe(true)
+  expect(presence.beat(1, 'one more', 'x')).toBe(false)
+  expect(presence.beat(1, 's0', 'x')).toBe(true)
+  expect(presence.sessionsOf(1)).toHaveLength(maxSessions)
+  presence.end(1, 's1')
+  expect(presence.beat(1, 'one more', 'x')).toBe(true)
 })

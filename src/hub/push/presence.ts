@@ -26,6 +26,9 @@ export interface PresenceOptions {
   lastSeen?: ReadonlyMap<number, number>
 }
 
+/** Most live sessions of one member. A machine has a few; only a loop or an attack makes more. */
+export const maxSessions = 1000
+
 interface Live extends SessionInfo {
   /** Awake time of the last heartbeat. */
   beatAt: number
@@ -65,17 +68,19 @@ export class Presence extends EventEmitter<Events> {
     this.#lookedAt = this.#monotonic()
   }
 
-  /** Session `session` of `member` lives. */
-  beat(member: number, session: string, client: string): void {
+  /** Session `session` of `member` lives. Answers false, and counts it not, when the member has `maxSessions` others. */
+  beat(member: number, session: string, client: string): boolean {
     const now = this.#now()
     this.#lastSeen.set(member, now)
     this.#unsaved.set(member, now)
     const sessions = this.#members.get(member) ?? new Map<string, Live>()
     const known = sessions.get(session)
+    if (!known && sessions.size >= maxSessions) return false
     sessions.set(session, { session, client, since: known?.since ?? now, beatAt: this.#awakeMs() })
-    if (this.#members.has(member)) return
+    if (this.#members.has(member)) return true
     this.#members.set(member, sessions)
     this.emit('changed', member)
+    return true
   }
 
   /** The session ended by itself. Answers whether it was known. */
