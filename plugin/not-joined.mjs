@@ -9,7 +9,7 @@ const home = process.env.CLAUDE_NET_HOME || join(homedir(), '.claude-net')
 
 const howToJoin = `This machine has not joined a Claude Net hub yet (no client in ${home}), so nothing can be sent or read. \
 Tell your user: the admin of the hub makes a member of this machine with "claude-net invite NAME" and gets one line, \
-"curl -fsSL http://HUB:3500/join/CODE | sh", to be run on this machine within 10 minutes. Do not guess the address of a hub.`
+"printf … | curl -fsSL -K - | sh", to be run on this machine within 10 minutes. Do not guess the address of a hub.`
 
 const hasJoined = 'This machine has joined by now: reconnect this MCP server with /mcp, or start a new session.'
 

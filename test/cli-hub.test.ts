@@ -78,7 +78,8 @@ describe('invite', () => {
     expect(first.stdout).toMatch(
       /^seanclaude is a member now: mail can wait for it\.\nRun this there within 10 minutes/,
     )
-    const lines = /\n {2}curl -fsSL (http:\/\/[0-9.:]+)\/join\/([0-9A-Z-]+) \| sh\n/
+    const lines =
+      /\n {2}printf '%s\\n' 'url="(http:\/\/[0-9.:]+)\/join\/([0-9A-Z-]+)"' 'noproxy="\*"' \| curl -fsSL -K - \| sh\n/
     const [, origin, code] = lines.exec(first.stdout)!
     expect(code).toMatch(joinCodePattern)
     expect(origin).toBe(hub.url.origin)
@@ -105,7 +106,7 @@ describe('invite', () => {
     expect(rest).toEqual({
       name: 'seanclaude',
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*\.\d{3}Z$/),
-      command: `curl -fsSL http://hub.lan:3500/join/${code} | sh`,
+      command: `printf '%s\\n' 'url="http://hub.lan:3500/join/${code}"' 'noproxy="*"' | curl -fsSL -K - | sh`,
     })
   })
 

@@ -33,7 +33,7 @@ test('every command of the documents that is marked to run does, on a fresh syst
       const script = `set -eux\ncd /mnt/shared/package\n${text.replaceAll(sampleCode, code || sampleCode)}`
       const { code: status, stdout, stderr } = await system.sh(script)
       expect(status, `${path}:${line}\n${stdout}${stderr}`).toBe(0)
-      code = /\/join\/([0-9A-Z-]{19}) \| sh/.exec(stdout)?.[1] ?? code
+      code = /\/join\/([0-9A-Z-]{19})"'.* \| sh/.exec(stdout)?.[1] ?? code
       ran += text.split('\n').filter(each => each !== '').length
     }
   }

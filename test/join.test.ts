@@ -84,7 +84,7 @@ describe('the join line', () => {
     for (let n = 0; n < 3; n++) {
       const response = await fetch(`${hub.url.origin}/join/${code.toLowerCase()}`)
       expect(response.headers.get('content-type')).toBe('text/x-shellscript; charset=utf-8')
-      expect(await response.text()).toContain(`--machine 'seanclaude' --code '${code}'`)
+      expect(await response.text()).toContain(`printf '%s\\n' '${code}' | node`)
     }
     expect(await sean.sh(sean.joinLine(code))).toMatchObject({ code: 0 })
   })

@@ -31,7 +31,9 @@ async function newLaptop(context: TestContext) {
 test('the line of an invite joins a laptop that has only Node and ssh, whatever the far side prints at a login', async context => {
   const { hub, sshd, laptop, at, line } = await newLaptop(context)
   sshd.authorize('command="echo : Welcome to ovh5; eval \\"$SSH_ORIGINAL_COMMAND\\""')
-  expect(line).toMatch(/^ssh ovh5 'curl -fsSL "localhost:\d+\/join\/[0-9A-Z-]+\?via=ovh5"' \| sh /)
+  expect(line).toMatch(
+    /^printf '%s\\n' 'url="http:\/\/localhost:\d+\/join\/[0-9A-Z-]+\?via=ovh5"' 'noproxy="\*"' \| ssh -T -o RemoteCommand=none ovh5 'curl -fsSL -K -' \| sh /,
+  )
   const { code, stdout } = await laptop.sh(line)
   expect([code, stdout]).toEqual([
     0,

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { joinLine } from '../../src/protocol/join-line.ts'
 import type { Bench } from '../bench.ts'
 import { comparison, elapsedMs, measureInTurn, type Pair } from '../compare.ts'
 import { Connection, expectSuccess } from '../connection.ts'
@@ -34,7 +35,7 @@ export async function install(bench: Bench): Promise<Row[]> {
     const home = bench.freshPath('home')
     mkdirSync(home)
     const env = { HOME: home, PATH: `${dirname(machineNode)}:${process.env.PATH}` }
-    const line = `curl -fsSL http://127.0.0.1:${hub.port}/join/${code} | sh -s -- --no-claude --bin '${home}/bin'`
+    const line = `${joinLine({ origin: `http://127.0.0.1:${hub.port}`, code })} -s -- --no-claude --bin '${home}/bin'`
     const pair = await measureInTurn(
       round,
       () => elapsedMs(() => runToEnd('sh', ['-c', line], env)),

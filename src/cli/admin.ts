@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { hubAddress } from './hub-address.ts'
 
 /** Where the service keeps its store. */
 const serviceData = '/var/lib/claude-net'
@@ -30,15 +31,17 @@ export function adminClient(
   timeoutMs?: number,
 ): { client: HubClient; url: URL } {
   const dir = data ?? [serviceData, './data'].find(hasStore) ?? serviceData
-  const url = new URL(
-    hub ??
-      read(
-        join(dir, 'hub.url'),
-        dir === serviceData && data === undefined
-          ? 'Does the service run? systemctl status claude-net says more. Name another directory with --data DIR.'
-          : `Is a hub running on ${dir}? Name its directory with --data DIR.`,
-      ),
-  )
+  const url =
+    hub === undefined
+      ? new URL(
+          read(
+            join(dir, 'hub.url'),
+            dir === serviceData && data === undefined
+              ? 'Does the service run? systemctl status claude-net says more. Name another directory with --data DIR.'
+              : `Is a hub running on ${dir}? Name its directory with --data DIR.`,
+          ),
+        )
+      : hubAddress(hub, '--hub')
   const token = read(
     tokenFile ?? join(dir, 'admin.token'),
     'Run this as the user of the hub, or give --token-file FILE.',

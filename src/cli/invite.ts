@@ -1,24 +1,22 @@
-import { networkInterfaces } from 'node:os'
 import { Command } from 'commander'
 import { defaultHubBehindSsh } from '../client/home.ts'
-import { HubClient } from '../client/hub-client.ts'
-import { DirectTransport } from '../client/transport/direct.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { joinLine, plainJoinLine } from '../protocol/join-line.ts'
 import type { InviteAnswer } from '../protocol/members.ts'
 import { SshHost } from '../protocol/ssh-host.ts'
-import { visibleLine } from '../text/visible.ts'
+import { visible, visibleLine } from '../text/visible.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
+import { hubAddress } from './hub-address.ts'
 import { print } from './output.ts'
-
-/** The address of the host as its containers see it (LXC's bridge), the first choice for a join line. */
-const bridgeAddress = '10.0.3.1'
+import { isLoopback, reachableAt, whyUnreachable } from './reachable.ts'
 
 interface InviteOptions extends AdminOptions {
   human?: boolean
   owner?: string
   via?: string
   url?: string
+  plain?: boolean
 }
 
 export function inviteCommand(): Command {
@@ -29,12 +27,13 @@ export function inviteCommand(): Command {
     .option('--owner <human>', 'whom the machine belongs to')
     .option('--via <host>', 'where the new machine goes by ssh; the hub answers there at localhost:3500, or --url')
     .option('--url <url>', 'address at which the new machine reaches the hub')
+    .option('--plain', 'print a line that shows its code to every user of the machine, for where printf is no builtin')
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
-    refuseBadVia(options)
+    const address = addressOf(options)
     const { client, url } = adminClient(options)
     const kind = options.human ? 'human' : 'machine'
     const answer = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
-    await printJoinLine(answer, options, url, [
+    await printJoinLine(answer, options, { hub: url, address }, [
       answer.renewed
         ? `${name} is a member already; its inbox stays, its old token dies when this is used.`
         : `${name} is a member now: mail can wait for it.`,
@@ -50,11 +49,12 @@ export function rotateCommand(): Command {
     .argument('<name>', 'the member')
     .option('--via <host>', 'where the machine goes by ssh; the hub answers there at localhost:3500, or --url')
     .option('--url <url>', 'address at which the machine reaches the hub')
+    .option('--plain', 'print a line that shows its code to every user of the machine, for where printf is no builtin')
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
-    refuseBadVia(options)
+    const address = addressOf(options)
     const { client, url } = adminClient(options)
     const answer = await client.call(api.rotateMember, { params: { name } })
-    await printJoinLine(answer, options, url, [`Run this on ${name} within 10 minutes, once:`])
+    await printJoinLine(answer, options, { hub: url, address }, [`Run this on ${name} within 10 minutes, once:`])
     client.close()
   })
 }
@@ -62,58 +62,40 @@ export function rotateCommand(): Command {
 async function printJoinLine(
   { code, name, expiresAt }: InviteAnswer,
   options: InviteOptions,
-  hub: URL,
+  { hub, address }: { hub: URL; address: URL | undefined },
   intro: string[],
 ): Promise<void> {
   const { via } = options
-  const known = options.url ? new URL(options.url).origin : via && defaultHubBehindSsh
-  const [address, ...others] = known ? [known] : await reachableAt(hub)
-  const command = via
-    ? `ssh ${via} 'curl -fsSL "${new URL(address!).host}/join/${code}?via=${via}"' | sh`
-    : `curl -fsSL ${address}/join/${code} | sh`
+  const { origin, others } = address ? { origin: address.origin, others: [] } : await reachableAt(hub)
+  const command = (options.plain ? plainJoinLine : joinLine)({ origin, code, via })
+  const warning = await whyUnreachable(new URL(origin), hub, via)
   print(options, { code, name, expiresAt, command }, () =>
     [
       ...intro,
       '',
       `  ${command}`,
+      ...(address === undefined && isLoopback(new URL(origin))
+        ? ['', "The hub answers on this host alone; another machine needs 'host' in hub.json, --url URL or --via HOST."]
+        : []),
       ...(others.length > 0 ? ['', `This host is also ${others.join(', ')}; choose by --url URL.`] : []),
     ].join('\n'),
   )
+  if (warning) process.stderr.write(`claude-net: warning: ${visible(warning)}\n`)
 }
 
-/** Before a code is made: one that nobody could use would end the one before. */
-function refuseBadVia({ via }: InviteOptions): void {
+/** The address that the options name. What nobody could use is refused before a code is made, which would end the one before. */
+function addressOf({ via, url }: InviteOptions): URL | undefined {
   const host = SshHost.safeParse(via)
-  if (via === undefined || host.success) return
-  throw new ClaudeNetError(
-    'invalid',
-    `--via '${visibleLine(via, 100)}': ${host.error.issues[0]!.message}.`,
-    'It looks like ovh5, or me@ovh5.example.com',
-  )
-}
-
-/** Addresses under which others may reach a hub that this host knows as `url`, the likeliest first. */
-async function reachableAt(url: URL): Promise<string[]> {
-  if (!['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)) return [url.origin]
-  const candidates = Object.values(networkInterfaces())
-    .flatMap(addresses => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address)
-    .sort((a, b) => Number(b === bridgeAddress) - Number(a === bridgeAddress))
-    .map(address => `http://${address}:${url.port || 80}`)
-  // A hub that listens on one address only does not answer on the others.
-  const answers = await Promise.all(candidates.map(isHub))
-  const reachable = candidates.filter((_, index) => answers[index])
-  return reachable.length > 0 ? reachable : [url.origin]
-}
-
-async function isHub(origin: string): Promise<boolean> {
-  const client = new HubClient({ transport: new DirectTransport(new URL(origin)), timeoutMs: 1000 })
-  try {
-    return (await client.call(api.health)).ok
-  } catch {
-    return false
-  } finally {
-    client.close()
+  if (via !== undefined && !host.success) {
+    throw new ClaudeNetError(
+      'invalid',
+      `--via '${visibleLine(via, 100)}': ${host.error.issues[0]!.message}.`,
+      'It looks like ovh5, or me@ovh5.example.com',
+    )
   }
+  const address = url === undefined ? undefined : hubAddress(url, '--url')
+  if (via !== undefined && address?.protocol === 'https:') {
+    throw new ClaudeNetError('invalid', '--url: with --via, ssh encrypts already.', 'Use http://HOST:PORT')
+  }
+  return address ?? (via === undefined ? undefined : new URL(defaultHubBehindSsh))
 }

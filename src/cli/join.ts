@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { type HttpCommands, httpCommands } from '../claude/http-server.ts'
 import { runningSessions } from '../claude/sessions.ts'
@@ -14,14 +15,16 @@ import { MemberName } from '../protocol/names.ts'
 import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
 import { mintToken, parseToken, type Role } from '../protocol/token.ts'
 import { visibleLine } from '../text/visible.ts'
-import { agreed } from './agree.ts'
+import { agreed, terminalOf } from './agree.ts'
 import { diagnose, joinAgain, report } from './diagnose.ts'
+import { hubAddress } from './hub-address.ts'
 import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
 
 interface JoinOptions {
   machine: string
   hub?: string
   code?: string
+  codeStdin?: boolean
   human?: boolean
   claude: boolean
   http?: boolean
@@ -36,6 +39,7 @@ export function joinCommand(): Command {
     .argument('<url>', "the hub's address: http://HOST:PORT, https://HOST, or ssh:HOST to reach it through ssh")
     .requiredOption('--machine <name>', 'the name that was invited')
     .option('--code <code>', 'the one-time code; not needed to set up anew what has joined before')
+    .option('--code-stdin', 'read the code from standard input, so that no other user sees it among the processes')
     .option('--hub <url>', `with ssh:HOST, the hub's address as seen from HOST (default ${defaultHubBehindSsh})`)
     .option('--human', 'the invited member is a person')
     .option('--no-claude', "leave Claude Code's settings alone")
@@ -47,7 +51,7 @@ export function joinCommand(): Command {
     .option('--bin <dir>', `where to link the command (default ${defaultBinDir()})`)
     .option('--json', 'print JSON')
     .action(async (address: string, options: JoinOptions) => {
-      const say = options.json ? () => {} : (text: string) => process.stdout.write(`${text}\n`)
+      const say = options.json ? () => {} : (words: string) => process.stdout.write(`${words}\n`)
       const home = new Home()
       const way = wayToHub(home, address, options)
       if (options.http && way.sshHost !== noSshHost) {
@@ -58,7 +62,7 @@ export function joinCommand(): Command {
       const offers = options.claude && !options.http
       const claude = offers ? findClaude() : undefined
       if (claude) plannedChanges(claude, home.launcher)
-      const { code } = options
+      const code = await codeOf(options)
       const name =
         code === undefined ? await joinedName(home, way, options) : await exchangeCode(home, way, code, options)
       home.writeConfig({ machine: name, sshHost: way.sshHost, hub: way.hub.origin })
@@ -94,7 +98,7 @@ function wayToHub(home: Home, address: string, { hub }: JoinOptions): WayToHub {
     throw new ClaudeNetError('invalid', '--hub goes with ssh:HOST.', `Without ssh: claude-net join ${hub} …`)
   }
   const host = SshHost.safeParse(name)
-  const behind = hubAddress(hub ?? defaultHubBehindSsh)
+  const behind = hub === undefined ? new URL(defaultHubBehindSsh) : hubAddress(hub, '--hub')
   if (behind.protocol !== 'http:')
     throw new ClaudeNetError('invalid', '--hub: ssh encrypts already.', 'Use http://HOST:PORT')
   if (host.success) return { hub: behind, sshHost: host.data, runDir }
@@ -105,27 +109,20 @@ function wayToHub(home: Home, address: string, { hub }: JoinOptions): WayToHub {
   )
 }
 
-function hubInWords({ hub, sshHost }: WayToHub): string {
-  return sshHost === noSshHost ? hub.origin : `${hub.origin} through ${sshHost}`
-}
-
-function hubAddress(address: string): URL {
-  const url = URL.parse?.(address) ?? parseUrl(address)
-  if ((url?.protocol === 'http:' || url?.protocol === 'https:') && url.pathname === '/') return url
+/** The code as it was given, on the command line or on the first line of standard input; undefined without one. */
+async function codeOf({ code, codeStdin }: JoinOptions): Promise<string | undefined> {
+  if (!codeStdin) return code
+  const [line = ''] = (await text(process.stdin)).split('\n')
+  if (code === undefined && line.trim() !== '') return line.trim()
   throw new ClaudeNetError(
     'invalid',
-    `'${visibleLine(address, 100)}' is no address of a hub.`,
-    'It looks like http://10.0.3.1:3500',
+    code === undefined ? 'No code came on standard input.' : '--code and --code-stdin exclude each other.',
+    'The join line of an invite hands the code on: claude-net invite NAME',
   )
 }
 
-/** `URL.parse` for Node before 22. */
-function parseUrl(address: string): URL | null {
-  try {
-    return new URL(address)
-  } catch {
-    return null
-  }
+function hubInWords({ hub, sshHost }: WayToHub): string {
+  return sshHost === noSshHost ? hub.origin : `${hub.origin} through ${sshHost}`
 }
 
 /**
@@ -193,7 +190,7 @@ is not kept: it fails.`
 /** Shows what would change in Claude Code's settings and, unless declined, changes it. Answers whether all is in place. */
 async function offerRegistration(
   home: Home,
-  { yes, json }: JoinOptions,
+  { yes, json, codeStdin }: JoinOptions,
   say: (text: string) => void,
 ): Promise<boolean> {
   const claude = findClaude()
@@ -204,8 +201,11 @@ async function offerRegistration(
   const changes = plannedChanges(claude, home.launcher)
   if (changes.length === 0) return true
   say("\nClaude Code's settings change like this:")
-  for (const { file, text, goes } of changes) say(`  ${file}\n    ${goes ? 'without ' : ''}${visibleLine(text, 400)}`)
-  if (!yes && !json && process.stdin.isTTY && !(await agreed('Change them?'))) {
+  for (const { file, text: what, goes } of changes)
+    say(`  ${file}\n    ${goes ? 'without ' : ''}${visibleLine(what, 400)}`)
+  // Where the code came on standard input, a person may sit before the terminal all the same.
+  const terminal = yes || json ? undefined : terminalOf({ isStdinUsed: codeStdin })
+  if (terminal && !(await agreed('Change them?', { input: terminal }))) {
     say('Left alone.')
     return false
   }

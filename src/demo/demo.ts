@@ -37,8 +37,8 @@ export async function demo({ once = false, telegram }: { once?: boolean; telegra
     const machine = async (name: string) => {
       const home = join(dir, name)
       const { code } = JSON.parse(await run(['invite', name, '--data', data, '--json'])) as { code: string }
-      const args = ['join', url, '--machine', name, '--code', code, '--no-claude', '--bin', join(dir, 'bin'), '--json']
-      await run(args, { CLAUDE_NET_HOME: home })
+      const args = ['join', url, '--machine', name, '--code-stdin', '--no-claude', '--bin', join(dir, 'bin'), '--json']
+      await run(args, { CLAUDE_NET_HOME: home }, code)
       say(`$ claude-net invite ${name}          the admin makes the member and its one-time join line`)
       say(`  ${name} has joined; its side is ${home}.`)
       const client = new Client({ name: 'claude-net-demo', version: '1' })
@@ -158,13 +158,14 @@ async function hubUrl(data: string, hub: ChildProcess): Promise<string> {
   return readFileSync(file, 'utf8').trim()
 }
 
-/** Runs one command of the program and answers what it printed. */
-function run(args: string[], env: Record<string, string> = {}): Promise<string> {
+/** Runs one command of the program, with `input` to read, and answers what it printed. */
+function run(args: string[], env: Record<string, string> = {}, input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     })
+    child.stdin.on('error', () => {}).end(input)
     let out = ''
     child.stdout.setEncoding('utf8').on('data', text => (out += text))
     child.on('close', code => (code === 0 ? resolve(out) : reject(new Error(`claude-net ${args[0]} failed (${code})`))))

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { bareName } from '../protocol/hub-address.ts'
 import { doorFields } from './door-settings.ts'
 import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
 import { backupFolder } from './state/store/backup-names.ts'
@@ -16,7 +17,7 @@ const HubFile = z.strictObject({
   /** Directory of the store, made with mode 0700. */
   data: z.string().default('./data'),
   /** Names under which the hub is asked for, beside IP literals and localhost. */
-  hosts: z.array(z.string().toLowerCase()).default([]),
+  hosts: z.array(z.string().transform(bareName)).default([]),
   ...doorFields,
   /** How often the store is backed up by the clock, where to, and how many backups stay. */
   backup: BackupField,

@@ -128,7 +128,9 @@ function joining(hub: TestHub, start: Start): void {
     for (let i = 0; i < 3; i++) {
       const script = await raw(hub, { path: `/join/${code}` })
       expect(script).toMatchObject({ status: 200, headers: { 'content-type': 'text/x-shellscript; charset=utf-8' } })
-      expect(script.text).toContain(`join '${hub.url.origin}' --machine '${ana}' --code '${code}'`)
+      expect(script.text).toMatch(
+        new RegExp(`'${code}' \\| node .* join '${hub.url.origin}' --machine '${ana}' --code-stdin`),
+      )
     }
     await hub.client().call(api.join, { body: { code, machine: ana, token: mintToken('machine') } })
     const spent = await raw(hub, { path: `/join/${code}` })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { api } from '../../src/protocol/api.ts'
+import { joinLine } from '../../src/protocol/join-line.ts'
 import type { TestHub } from './hub.ts'
 import { machineNode, type Ran, ranOf } from './program.ts'
 import { tempDir } from './temp.ts'
@@ -60,7 +61,7 @@ export class Newcomer {
 
   /** The line that the admin hands over, with options for the script behind it. */
   joinLine(code: string, options = ''): string {
-    return `curl -fsSL ${this.#hub.url.origin}/join/${code} | sh -s -- --bin ${this.bin} ${options}`
+    return `${joinLine({ origin: this.#hub.url.origin, code })} -s -- --bin ${this.bin} ${options}`
   }
 
   /** Joins with a fresh code, as a user would. */

@@ -4,6 +4,7 @@ import type { Seen, Watch } from '../seeing/watch.ts'
 import { maxRequestBytes, notJson } from './json-body.ts'
 import { methodsOf } from './methods.ts'
 import { type Network, outsider } from './network.ts'
+import { isPipedToShell, sendRefusedScript } from './refused-script.ts'
 
 /** Answers what a handler or a step before it throws, and what has no route, in the one shape of an error. Counts and notes it down. */
 export function answerErrors(server: FastifyInstance, watch: Watch): void {
@@ -16,7 +17,7 @@ export function answerErrors(server: FastifyInstance, watch: Watch): void {
     if (reply.sent) return
     if (known.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
     if (known.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(known.retryAfterMs / 1000))
-    reply.code(known.status).send(known.toBody())
+    answer(request, reply, known, known.status)
   })
   server.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(request.url)
@@ -27,24 +28,30 @@ export function answerErrors(server: FastifyInstance, watch: Watch): void {
     )
     watch.refused(seen(request), error)
     if (methods.length > 0) reply.header('allow', methods.join(', '))
-    reply.code(methods.length > 0 ? 405 : error.status).send(error.toBody())
+    answer(request, reply, error, methods.length > 0 ? 405 : error.status)
   })
 }
 
 /** What never gets as far as a route is answered in the same shape. */
 export function answerMalformedPath(
-  { raw, method, headers: { authorization } }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
   watch: Watch,
   network: Network,
 ): void {
+  const { raw, method, headers } = request
   const error = network.isAllowed(raw)
     ? new ClaudeNetError('invalid', 'This path is malformed or too long.', 'docs/protocol.md lists the routes.')
     : outsider()
   const address = network.clientOf(raw)
   const nothing = { route: undefined, identity: null, params: undefined, body: undefined }
-  watch.refused({ ...nothing, method, address, authorization }, error)
-  reply.code(error.status).send(error.toBody())
+  watch.refused({ ...nothing, method, address, authorization: headers.authorization }, error)
+  answer(request, reply, error, error.status)
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, error: ClaudeNetError, status: number): void {
+  if (isPipedToShell(request.raw)) sendRefusedScript(reply, error)
+  else reply.code(status).send(error.toBody())
 }
 
 /** What of a request is counted and noted down. */

@@ -1,3 +1,6 @@
+import { curlCommand } from '../../protocol/join-line.ts'
+import { visibleLine } from '../../text/visible.ts'
+
 /** What the script is made for. Every field has been checked against a strict pattern: they are pasted into shell text. */
 export interface JoinScriptFor {
   /** The address at which the hub was asked: `http://10.0.3.1:3500`. */
@@ -14,7 +17,8 @@ export interface JoinScriptFor {
  * in a function that is called on the last line, so that a cut download runs nothing.
  */
 export function joinScript({ url, name, kind, code, via }: JoinScriptFor): string {
-  const command = `node "$home/claude-net.mjs" join ${via ? `'ssh:${via}' --hub '${url}'` : `'${url}'`} --machine '${name}'${kind === 'human' ? ' --human' : ''} --code '${code}' "$@"`
+  const where = via ? `'ssh:${via}' --hub '${url}'` : `'${url}'`
+  const who = `--machine '${name}'${kind === 'human' ? ' --human' : ''}`
   const from = via ? `${url} through ${via}` : url
   return `#!/bin/sh
 # Claude Net: joins this machine as '${name}' to the hub at ${from}.
@@ -37,12 +41,8 @@ join() {
 ${via ? fetchThroughSsh(via, url) : fetch(url)}
   mv -f "$home/claude-net.mjs.new" "$home/claude-net.mjs"
 
-  # The script itself comes in on stdin; questions are asked on the terminal, where there is one.
-  if (exec </dev/tty) 2>/dev/null; then
-    ${command} </dev/tty
-  else
-    ${command} </dev/null
-  fi
+  # By standard input: other users of this machine can read the arguments of every process.
+  printf '%s\\n' '${code}' | node "$home/claude-net.mjs" join ${where} ${who} --code-stdin "$@"
 }
 
 join "$@"
@@ -50,7 +50,8 @@ join "$@"
 }
 
 function fetch(url: string): string {
-  return `  curl -fsSL '${url}/client/claude-net.mjs' -o "$home/claude-net.mjs.new" || fail 'The client could not be downloaded.'`
+  return `  ${curlCommand(`${url}/client/claude-net.mjs`)} -o "$home/claude-net.mjs.new" ||
+    fail 'The client could not be downloaded.'`
 }
 
 /**
@@ -83,6 +84,10 @@ function fetchThroughSsh(via: string, url: string): string {
 }
 
 /** A script that only says why, on stderr, and fails. */
-export function failingScript(why: string): string {
-  return `#!/bin/sh\nprintf 'claude-net: %s\\n' '${why.replaceAll("'", "'\\''")}' >&2\nexit 1\n`
+export function failingScript(...why: string[]): string {
+  const lines = why.map(line => `'${visibleLine(line, 1000).replaceAll("'", "'\\''")}'`)
+  return `#!/bin/sh\nprintf 'claude-net: %s\\n' ${lines[0]} >&2\n${lines
+    .slice(1)
+    .map(line => `printf '%s\\n' ${line} >&2\n`)
+    .join('')}exit 1\n`
 }

@@ -9,6 +9,7 @@ import { openInvite } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
 import { failingScript, joinScript as script } from './join-script.ts'
 import type { Network } from './network.ts'
+import { sendScript } from './refused-script.ts'
 
 /** `POST /v1/join`. */
 export const join: Handlers['join'] = async ({ hub, body }) => {
@@ -37,7 +38,7 @@ export function joinScript(network: Network): Handlers['joinScript'] {
       : failingScript(
           'This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME',
         )
-    reply.type('text/x-shellscript; charset=utf-8').header('cache-control', 'no-store').send(text)
+    sendScript(reply, text)
     return undefined
   }
 }

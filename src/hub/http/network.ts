@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, type Socket } from 'node:net'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { hostNameOf } from '../../protocol/hub-address.ts'
 import { type DoorSettings, parseCidr } from '../door-settings.ts'
 
 interface Peer {
@@ -120,8 +121,8 @@ export function checkHeaders(request: IncomingMessage, hosts: readonly string[])
   if (headers.origin !== undefined) {
     throw new ClaudeNetError('forbidden', 'Requests from web pages are refused.', 'Use claude-net or curl.')
   }
-  const isForeign = !isOurs(hostName(headers.host), hosts)
-  if (!isForeign && isOurs(hostName(authorityOf(request.url) ?? headers.host), hosts)) return
+  const isForeign = !isOurs(hostNameOf(headers.host), hosts)
+  if (!isForeign && isOurs(hostNameOf(authorityOf(request.url) ?? headers.host), hosts)) return
   throw new ClaudeNetError(
     'forbidden',
     `This hub does not answer to the name in the ${isForeign ? 'Host header' : 'request line'}.`,
@@ -142,12 +143,6 @@ function isRepeated(rawHeaders: readonly string[], name: string): boolean {
     if (raw.length === name.length && raw.toLowerCase() === name) times++
   }
   return times > 1
-}
-
-/** The host of a Host header without its port: `10.0.3.1`, `localhost`, `::1`. Undefined when it is malformed. */
-function hostName(host: string | undefined): string | undefined {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?$/.exec(host ?? '')
-  return match?.[1] ?? match?.[2]?.toLowerCase()
 }
 
 function isOurs(name: string | undefined, hosts: readonly string[]): boolean {

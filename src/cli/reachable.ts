@@ -1,0 +1,82 @@
+import { networkInterfaces } from 'node:os'
+import { HubClient } from '../client/hub-client.ts'
+import { DirectTransport } from '../client/transport/direct.ts'
+import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { bareName } from '../protocol/hub-address.ts'
+
+/** The address of the host as its containers see it (LXC's bridge), the first choice for a join line. */
+const bridgeAddress = '10.0.3.1'
+
+/** How long an answer may take, in ms. */
+const probeTimeoutMs = 1000
+
+/** Where a new machine finds a hub. */
+export interface Reachable {
+  origin: string
+  /** Other addresses at which the hub answers. */
+  others: string[]
+}
+
+/** Addresses under which others may reach a hub that this host knows as `hub`, the likeliest first. */
+export async function reachableAt(hub: URL): Promise<Reachable> {
+  if (!isLoopback(hub)) return { origin: hub.origin, others: [] }
+  const candidates = Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address)
+    .sort((a, b) => Number(b === bridgeAddress) - Number(a === bridgeAddress))
+    .map(address => `http://${address}:${hub.port || 80}`)
+  // A hub that listens on one address only does not answer on the others.
+  const answers = await Promise.all(candidates.map(origin => ask(new URL(origin))))
+  const answering = candidates.filter((_, index) => answers[index] === 'hub')
+  // An address outside the hub's networks is refused, but it leads to the hub.
+  const refused = candidates.filter((_, index) => refusedBy(answers[index]!))
+  const [origin = hub.origin] = [...answering, ...refused]
+  return { origin, others: answering.filter(other => other !== origin) }
+}
+
+/**
+ * Why a machine would be refused at `address`, in a sentence, or not find the hub there; undefined where nothing speaks against
+ * it. Seen from `via` the address is another host's: what can be asked is only whether the hub, at `hub`, answers to its name.
+ */
+export async function whyUnreachable(address: URL, hub: URL, via: string | undefined): Promise<string | undefined> {
+  const byName = refusedBy(await ask(hub, address.host))
+  if (byName) return `${address.origin} would be refused. ${byName.message} ${byName.hint}`
+  if (via !== undefined) return undefined
+  const answer = await ask(address)
+  const refused = refusedBy(answer)
+  if (refused) return `A machine at ${address.origin} would be refused. ${refused.message} ${refused.hint}`
+  return answer === 'hub' ? undefined : `From this host no hub answers at ${address.origin}. ${answer.message}`
+}
+
+/** Whether an address leads every machine to itself. */
+export function isLoopback({ hostname }: URL): boolean {
+  return /^(127\.|0\.0\.0\.0$|\[::1?\]$)/.test(hostname) || bareName(hostname) === 'localhost'
+}
+
+function refusedBy(answer: 'hub' | ClaudeNetError): ClaudeNetError | undefined {
+  return answer !== 'hub' && answer.code === 'forbidden' ? answer : undefined
+}
+
+/** Asks for what is for everyone inside the hub's networks, by another name if need be. Answers `hub`, or why there is none. */
+async function ask(address: URL, host = address.host): Promise<'hub' | ClaudeNetError> {
+  const direct = new DirectTransport(address)
+  const transport = {
+    label: direct.label,
+    opened: () => direct.opened(),
+    close: () => direct.close(),
+    request: (request: Parameters<typeof direct.request>[0]) =>
+      direct.request({ ...request, headers: { ...request.headers, host } }),
+  }
+  const client = new HubClient({ transport, timeoutMs: probeTimeoutMs })
+  try {
+    await client.call(api.clientInfo)
+    return 'hub'
+  } catch (error) {
+    if (error instanceof ClaudeNetError) return error
+    throw error
+  } finally {
+    client.close()
+  }
+}
