@@ -1,11 +1,8 @@
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
-import * as z from 'zod'
 import type { Refused, Sent } from '../client/outbox.ts'
 import { api } from '../protocol/api.ts'
-import { MessageId } from '../protocol/ids.ts'
-import { Intent } from '../protocol/messages.ts'
-import { recipientsIn } from '../protocol/names.ts'
 import { visibleLine } from '../text/visible.ts'
+import { inboxArguments, sendArguments } from './arguments.ts'
 import { ackByIds, readInboxText } from './inbox-tool.ts'
 import { descriptions } from './instructions.ts'
 import type { Line } from './line.ts'
@@ -37,22 +34,14 @@ export function registerTools(server: McpServer, context: ToolContext): void {
     {
       title: 'Send a message',
       description: descriptions.send,
-      inputSchema: z.strictObject({
-        to: z.string().min(1).describe('A member, alias or group; several separated by commas; or "all"'),
-        message: z.string().min(1).describe('The text'),
-        reply_to: MessageId.optional().describe('Id of the message this answers; acks it'),
-        intent: Intent.optional().describe(
-          'request: wants an answer (default to one). inform: wants none (default of a reply, and to all). urgent: should be seen now',
-        ),
-      }),
+      inputSchema: sendArguments,
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
       _meta: alwaysLoad,
     },
-    ({ to, message, reply_to, intent }, { mcpReq }) =>
+    ({ to: names, message, reply_to, intent }, { mcpReq }) =>
       answer(context, async opened => {
         const { outbox, client } = opened
         const id = messageIdOf(mcpReq._meta?.['claudecode/toolUseId'])
-        const names = recipientsIn(to)
         const sent = await outbox.send({
           id,
           to: names.length === 1 ? names[0]! : names,
@@ -71,13 +60,7 @@ export function registerTools(server: McpServer, context: ToolContext): void {
     {
       title: 'Read the inbox',
       description: descriptions.inbox,
-      inputSchema: z.strictObject({
-        limit: z.number().int().min(1).optional().describe('Show at most this many; default all that fit'),
-        ack: z
-          .union([z.boolean(), z.array(MessageId).min(1)])
-          .optional()
-          .describe('true: mark what this answer shows as read. A list of ids: mark those, show nothing'),
-      }),
+      inputSchema: inboxArguments,
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
       _meta: alwaysLoad,
     },
