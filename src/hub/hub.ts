@@ -22,6 +22,9 @@ const saveIntervalMs = 60_000
 /** More entries than this in a second, and the indexes of history wait. */
 const busyPerSecond = 500
 
+/** The least time between two notes that readers are ahead of the store, in ms: any reader can claim that. */
+const putBackPauseMs = 60_000
+
 /** What a hub is opened with. */
 export interface HubOptions {
   /** Where the store is. Nobody else has it open: see lock.ts. */
@@ -34,6 +37,8 @@ export interface HubOptions {
   monotonic?: () => number
   /** Called each time that the wall clock was set, or does not fit the end of the history at the start. */
   onClockStep?: (step: ClockStep) => void
+  /** Called, about once a minute at most, when a reader has a cursor from further on than the store goes: an older one was put back. */
+  onPutBack?: (cursor: Cursor, newest: number) => void
   /** Hears of each batch of commands, once it is on disk. */
   onCommit?: (commit: Commit) => void
   /** A command threw; its sender was told `internal`. */
@@ -62,6 +67,7 @@ export class Hub implements AsyncDisposable {
   readonly #wakes = new Wakes()
   readonly #clock: SteadyClock
   readonly #onClockStep: HubOptions['onClockStep']
+  readonly #onPutBack: HubOptions['onPutBack']
   readonly #timers: NodeJS.Timeout[]
   readonly #revoked = new Set<(tokenId: string) => void>()
   /** How often this process has seen the wall clock set, and the last time. */
@@ -69,15 +75,19 @@ export class Hub implements AsyncDisposable {
   #ticking = false
   #isClosed = false
   #seqASecondAgo = 0
+  #putBackAt = -Infinity
 
   constructor(options: HubOptions) {
     this.state = new State(join(options.dataDir, databaseFile))
+    this.state.beginEpoch()
+    this.state.onPutBack = cursor => this.#putBack(cursor)
     this.#clock = new SteadyClock({
       last: this.state.position,
       now: options.now ?? Date.now,
       monotonic: options.monotonic ?? (() => performance.now()),
     })
     this.#onClockStep = options.onClockStep
+    this.#onPutBack = options.onPutBack
     this.presence = new Presence({
       silenceMs: options.silenceMs,
       now: options.now,
@@ -151,6 +161,20 @@ export class Hub implements AsyncDisposable {
     this.#indexWhenQuiet()
     this.presence.sweep()
     void this.#tick()
+  }
+
+  /** Other readers may come with cursors between the end of this history and what they have seen: for them it is another epoch. */
+  #putBack(cursor: Cursor): void {
+    const now = performance.now()
+    if (now - this.#putBackAt < putBackPauseMs) return
+    this.#putBackAt = now
+    const { epoch, seq } = this.state.position
+    try {
+      if (cursor.epoch === epoch) this.state.beginEpoch()
+    } catch {
+      // The next command tells.
+    }
+    this.#onPutBack?.(cursor, seq)
   }
 
   #noteClockStep(byMs: number, atStart: boolean): void {

@@ -78,6 +78,11 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
           { byMs },
           `the wall clock ${atStart ? 'does not fit the end of the history' : 'was set'}; nothing is deleted or expires by it`,
         ),
+      onPutBack: (cursor, newest) =>
+        log.warn(
+          { cursor, newest },
+          'a reader has seen more than the store holds: an older copy of it was put in place; readers start anew, and what came after the copy is gone',
+        ),
       onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
       onStorageError: (err, fatal) => {
         metrics.storageFailed()

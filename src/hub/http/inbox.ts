@@ -25,9 +25,9 @@ export const markFetched: Handlers['markFetched'] = ({ hub, identity, body }) =>
 export const ackInbox: Handlers['ackInbox'] = ({ hub, identity, body }) =>
   hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids) })
 
-/** Where a page starts: after `epoch:seq` or a bare seq. A cursor of another epoch starts anew: nothing is skipped. */
+/** Where a page starts: after `epoch:seq` or a bare seq. One of another history, or beyond the newest, starts anew: nothing is skipped. */
 function seqAfter(state: State, after: string): number {
-  if (/^(0|[1-9][0-9]{0,14})$/.test(after)) return Number(after)
+  if (/^(0|[1-9][0-9]{0,14})$/.test(after)) return Number(after) <= state.position.seq ? Number(after) : 0
   const cursor = parseCursor(after)
   if (!cursor) {
     throw new ClaudeNetError(
@@ -36,7 +36,7 @@ function seqAfter(state: State, after: string): number {
       "Use the 'cursor' of the page before.",
     )
   }
-  return cursor.epoch === state.position.epoch ? cursor.seq : 0
+  return state.seqOf(cursor) ?? 0
 }
 
 function unique(ids: string[]): string[] {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { newEpoch } from '../state/state.ts'
+import { newEpoch } from '../state/local/epochs.ts'
 
 /** What a restore takes over from the store that it replaces. */
 export interface Carried {
@@ -22,6 +22,7 @@ export function startNewHistory(path: string, replacedPath: string): Carried {
   using db = new DatabaseSync(path)
   db.exec('pragma journal_mode = delete; pragma synchronous = full; begin immediate')
   db.prepare('update position set epoch = ?').run(newEpoch())
+  if (rows(db, `select 1 from sqlite_schema where name = 'past_epoch'`).length > 0) db.exec('delete from past_epoch')
   db.exec('delete from invite')
   const carried = replaced && carryOver(db, replaced)
   db.exec('commit')

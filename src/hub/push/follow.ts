@@ -12,7 +12,7 @@ const page = 100
 
 /**
  * Every change for `member` after `from`, old and new, in the order of the journal, until `signal` aborts. Without a cursor,
- * or with one of another epoch: all that is unread, then what comes. Backlog and live are one loop, so there is no gap between.
+ * or with one of another history: all that is unread, then what comes. Backlog and live are one loop, so there is no gap between.
  * `onReady` is called once, where the backlog ends, with a cursor to resume from while nothing has happened.
  */
 export async function* follow(
@@ -23,9 +23,10 @@ export async function* follow(
   signal: AbortSignal,
   onReady?: (cursor: string) => void,
 ): AsyncGenerator<Followed> {
-  const { epoch, seq: newest } = state.position
-  const resumed = from?.epoch === epoch
-  let after = resumed ? from.seq : 0
+  const { seq: newest } = state.position
+  const resumedAfter = from && state.seqOf(from)
+  const resumed = resumedAfter !== undefined
+  let after = resumedAfter ?? 0
   // Receipts of long ago are history, not news: a fresh follower hears of those that come.
   const oldestReceipt = resumed ? 0 : newest
   let tellReady = onReady
@@ -47,7 +48,10 @@ export async function* follow(
     for (const [index, change] of changes.entries()) {
       after = change.seq
       const isLast = changes[index + 1]?.seq !== change.seq
-      yield { ...toEvent(change, unread), ...(isLast && { cursor: formatCursor({ epoch, seq: change.seq }) }) }
+      yield {
+        ...toEvent(change, unread),
+        ...(isLast && { cursor: formatCursor({ epoch: state.position.epoch, seq: change.seq }) }),
+      }
       if (signal.aborted) return
     }
   }

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import type { Cursor } from '../../protocol/events.ts'
 import { apply } from './apply/apply.ts'
 import { currentOffset, recordClockSteps, steadyOf } from './apply/steady-time.ts'
 import type { Effects, Entry, Outcome } from './commands.ts'
+import { Epochs, newEpoch } from './local/epochs.ts'
 import { InboxIndex } from './local/inbox-index.ts'
 import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
 import { backupFolder } from './store/backup-names.ts'
@@ -23,9 +24,13 @@ export interface Position {
 export class State implements Disposable {
   readonly db: Database
   readonly #inboxes: InboxIndex
+  readonly #epochs: Epochs
   #position: Position
   /** How far the wall clock is ahead of the steady one, in ms. */
   #clockOffset: number
+
+  /** Called when a reader has a cursor from further on than this history goes: the store is older than what it had told. */
+  onPutBack: (cursor: Cursor) => void = () => {}
 
   /** Opens `path`, making it as needed, or upgrading it after a backup beside it. A new file starts a new epoch. */
   constructor(path: string) {
@@ -43,6 +48,7 @@ export class State implements Disposable {
       this.#position = this.db.get<Position>('select epoch, seq, time, steady from position')!
       this.#clockOffset = currentOffset(this.db)
       this.#inboxes = new InboxIndex(this.db)
+      this.#epochs = new Epochs(this.db, this.#position.epoch)
     } catch (error) {
       this.db.close()
       throw error
@@ -51,6 +57,19 @@ export class State implements Disposable {
 
   get position(): Position {
     return this.#position
+  }
+
+  /** Begins an epoch, as each start of a hub does; see `local/epochs.ts`. Throws on a storage error, but not on a full disk. */
+  beginEpoch(): void {
+    this.#epochs.begin(this.#position.seq)
+    this.#position = { ...this.#position, epoch: this.#epochs.current }
+  }
+
+  /** The seq behind which a reader with `cursor` goes on; undefined when it is of another history, and the reader starts anew. */
+  seqOf(cursor: Cursor): number | undefined {
+    const { seq } = this.#position
+    if (this.#epochs.isAhead(cursor, seq)) this.onPutBack(cursor)
+    return this.#epochs.seqOf(cursor, seq)
   }
 
   /**
@@ -87,11 +106,13 @@ export class State implements Disposable {
     const outcomes = this.db.transaction(() => {
       const outcomes = entries.map(applyOne)
       clockOffset = recordClockSteps(this.db, this.#clockOffset, entries)
+      this.#epochs.save()
       this.db.run('update position set seq = ?, time = ?, steady = ?', last.seq, last.time, steadyOf(last))
       // Whoever gets a delivery is woken.
       this.#inboxes.grow(outcomes.reduce((sum, outcome) => sum + (effectsOf(outcome).wake?.length ?? 0), 0))
       return outcomes
     })
+    this.#epochs.saved()
     this.#clockOffset = clockOffset
     this.#position = { epoch: this.#position.epoch, seq: last.seq, time: last.time, steady: steadyOf(last) }
     return outcomes
@@ -111,11 +132,6 @@ export class State implements Disposable {
       return { ok: false, refusal }
     }
   }
-}
-
-/** A name for a history that goes another way from here: cursors of the one before start anew. */
-export function newEpoch(): string {
-  return randomBytes(8).toString('hex')
 }
 
 /** No effects, for a refusal. */

@@ -11,6 +11,7 @@ import { sql as keeping } from './migrations/0007-keeping.ts'
 import { sql as answers } from './migrations/0008-answers.ts'
 import { sql as telegram } from './migrations/0009-telegram.ts'
 import { sql as steadyTime } from './migrations/0010-steady-time.ts'
+import { sql as pastEpochs } from './migrations/0011-past-epochs.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 const migrations: readonly string[] = [
@@ -24,6 +25,7 @@ const migrations: readonly string[] = [
   answers,
   telegram,
   steadyTime,
+  pastEpochs,
 ]
 
 /** The schema that this program writes. */

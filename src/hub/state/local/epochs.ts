@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto'
+import type { Cursor } from '../../../protocol/events.ts'
+import { type Database, isDiskFull } from '../store/database.ts'
+
+/** Most past epochs that are kept, one for each start of a hub; a cursor of an older one starts anew. */
+const maxPast = 1000
+
+/**
+ * The epochs of one store: the current one, and where each past one ended. A hub begins one at each start, so a store that was put
+ * back by hand (a copy, a snapshot of its disk) shares with the history that it replaces only what both have: a cursor of what
+ * came after the copy names an epoch that is unknown here, or a place beyond that epoch's end.
+ */
+export class Epochs {
+  readonly #db: Database
+  readonly #past: Map<string, number>
+  /** Past epochs that are not in the table yet, and whether the current one is in `position`. */
+  #unsaved: [epoch: string, lastSeq: number][] = []
+  #current: string
+
+  constructor(db: Database, current: string) {
+    this.#db = db
+    this.#current = current
+    const rows = db.all<{ epoch: string; last_seq: number }>('select epoch, last_seq from past_epoch')
+    this.#past = new Map(rows.map(row => [row.epoch, row.last_seq]))
+  }
+
+  get current(): string {
+    return this.#current
+  }
+
+  /** Ends the current epoch at `seq` and begins the next. On a full disk it is saved later, by the next commit. Throws on another storage error. */
+  begin(seq: number): void {
+    this.#unsaved.push([this.#current, seq])
+    this.#past.set(this.#current, seq)
+    this.#current = newEpoch()
+    try {
+      this.#db.transaction(() => this.save())
+      this.saved()
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+    }
+  }
+
+  /** Writes what is not on disk yet, inside a transaction; once that is committed, call `saved`. */
+  save(): void {
+    if (this.#unsaved.length === 0) return
+    for (const [epoch, lastSeq] of this.#unsaved) {
+      this.#db.run('insert or replace into past_epoch (epoch, last_seq) values (?, ?)', epoch, lastSeq)
+    }
+    this.#db.run('delete from past_epoch where rowid <= (select max(rowid) from past_epoch) - ?', maxPast)
+    this.#db.run('update position set epoch = ?', this.#current)
+  }
+
+  saved(): void {
+    this.#unsaved = []
+  }
+
+  /** The seq that `cursor` stands for in this history, which goes up to `newest`; undefined when it is a cursor of another one. */
+  seqOf({ epoch, seq }: Cursor, newest: number): number | undefined {
+    const end = epoch === this.#current ? newest : this.#past.get(epoch)
+    return end !== undefined && seq <= end ? seq : undefined
+  }
+
+  /** Whether `cursor` is of this history, but further than it goes: the store is older than what its readers have seen. */
+  isAhead({ epoch, seq }: Cursor, newest: number): boolean {
+    const end = epoch === this.#current ? newest : this.#past.get(epoch)
+    return end !== undefined && seq > end
+  }
+}
+
+/** A name for a history that goes another way from here: cursors of the one before start anew. */
+export function newEpoch(): string {
+  return randomBytes(8).toString('hex')
+}
