@@ -98,7 +98,7 @@ test('others hear from both as before: a broadcast is refused for the braked one
 test('what a broadcast brings to one machine counts for the pair', async () => {
   const hub = await startBraked({ messages: 4 })
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
-  for (let n = 0; n < 5; n++) await send(chas, 'all')
+  for (let n = 0; n < 5; n++) await (n % 2 === 0 ? send(chas, 'all') : send(sean, 'chas'))
   expect(await refusal(send(sean, 'chas'))).toMatchObject({ code: 'rate_limited' })
 })
 
@@ -171,7 +171,7 @@ test('a notice is acked like mail, stands in the history, and is told to whoever
   const hub = await startBraked({ messages: 4 })
   const chas = await hub.join('chas')
   const machine = await startMachine(hub, 'seanclaude')
-  for (let n = 0; n < 5; n++) await send(chas, 'seanclaude')
+  for (let n = 0; n < 5; n++) await send(chas, 'seanclaude', 'Are you there?')
   const session = await machine.mcp()
   const { text } = await session.call('inbox')
   expect(text).toMatch(/from hub \(hub\) · just now · inform\n> Mail between chas and you is stopped until /)
@@ -205,14 +205,14 @@ test('a brake is counted, audited, and shown to both machines and the admin', as
   const hub = await startBraked({ messages: 4 })
   const [chas, jaz] = [await hub.join('chas'), await hub.join('jaz')]
   const sean = await startMachine(hub, 'sean')
-  for (let n = 0; n < 5; n++) await send(chas, 'sean')
+  for (let n = 0; n < 5; n++) await send(chas, 'sean', 'Are you there?')
   await refusal(send(chas, 'sean'))
   expect((await raw(hub, { path: '/metrics' })).text).toMatch(/^claude_net_loop_brakes_total 1$/m)
   const { lines } = await admin(hub).call(api.listAudit, { query: { action: 'loopBrake' } })
   expect(lines).toMatchObject([
-    { actor: 'chas', target: 'sean', result: 'rate_limited', detail: '5 messages within 5 min' },
+    { actor: 'chas', target: 'sean', result: 'rate_limited', detail: 'the same text 5 times running' },
   ])
-  const shown = /mail between chas and sean is stopped until \S+Z: 5 messages within 5 min looked like a loop/
+  const shown = /mail between chas and sean is stopped until \S+Z: the same text 5 times running looked like a loop/
   expect((await sean.run(['machines'])).stdout).toMatch(shown)
   expect((await sean.run(['doctor'])).stdout).toMatch(shown)
   expect((await (await sean.mcp()).call('machines')).text).toMatch(shown)
@@ -224,7 +224,7 @@ test('what waited in an outbox for a braked pair is set aside and told, and hold
   const hub = await startBraked({ messages: 4 })
   const [chas, jaz] = [await startMachine(hub, 'chas'), await hub.join('jaz')]
   const sean = await hub.join('sean')
-  for (let n = 0; n < 5; n++) await send(sean, 'chas')
+  for (let n = 0; n < 5; n++) await send(sean, 'chas', 'Are you there?')
   await hub.stop()
   for (const to of ['sean', 'jaz']) expect(await chas.run(['send', to, 'kept'])).toMatchObject({ code: 75 })
   await hub.start()
@@ -233,20 +233,52 @@ test('what waited in an outbox for a braked pair is set aside and told, and hold
   expect((await chas.run(['doctor'])).stdout).toMatch(/was refused: Mail between you and sean is stopped/)
 })
 
-test('a flood that is under way at once is stopped soon after the limit', async () => {
+test('what one side alone sends is stored, however much of it comes at once; an exchange is stopped soon after the limit', async () => {
   const hub = await startBraked({ messages: 30 })
-  const [chas] = [await hub.join('chas'), await hub.join('sean')]
-  const volleys = await Promise.all(
-    Array.from({ length: 4 }, async () => {
-      const answers = []
-      for (let n = 0; n < 25; n++)
-        answers.push(
-          await raw(hub, { path: '/v1/messages', token: chas.token, body: { to: 'sean', body: `${texts++}` } }),
-        )
-      return answers
-    }),
-  )
-  const refused = volleys.flat().filter(({ status }) => status !== 201)
+  const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+  const volley = async (from: TestMember, to: string) => {
+    const answers = []
+    for (let n = 0; n < 25; n++) {
+      answers.push(await raw(hub, { path: '/v1/messages', token: from.token, body: { to, body: `${texts++}` } }))
+    }
+    return answers
+  }
+  const oneWay = (await Promise.all([volley(chas, 'sean'), volley(chas, 'sean')])).flat()
+  expect(new Set(oneWay.map(({ status }) => status))).toEqual(new Set([201]))
+  const bothWays = [volley(chas, 'sean'), volley(sean, 'chas'), volley(chas, 'sean'), volley(sean, 'chas')]
+  const refused = (await Promise.all(bothWays)).flat().filter(({ status }) => status !== 201)
   expect(refused.length).toBeGreaterThanOrEqual(100 - 31 - 4)
   for (const answer of refused) expect(errorOf(answer).code).toBe('rate_limited')
+})
+
+test('an admin lifts a brake: mail passes, the pair is counted anew, and it is audited', async () => {
+  const hub = await startBraked({ messages: 4 })
+  const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+  await chat(chas, sean, 5)
+  await refusal(send(chas, 'sean'))
+  const brake = (...args: string[]) => run(['brake', ...args, '--data', hub.dataDir])
+  expect((await brake()).stdout).toMatch(
+    /mail between chas and sean is stopped until .* claude-net brake --lift chas sean/,
+  )
+  expect(await brake('--lift', 'sean', 'chas')).toMatchObject({
+    code: 0,
+    stdout: 'Mail between sean and chas passes again.\n',
+  })
+  await chat(chas, sean, 4)
+  expect((await brake('--lift', 'chas', 'sean')).stdout).toBe('Mail between chas and sean was not stopped.\n')
+  expect(await brake('--lift', 'chas')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('name both machines'),
+  })
+  expect(await brake('--lift', 'chas', 'sena')).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/'sena'.*\n.*sean/),
+  })
+  expect(await brake()).toMatchObject({ code: 0, stdout: 'No mail is stopped.\n' })
+  const { lines } = await admin(hub).call(api.listAudit, { query: { action: 'liftBrake' } })
+  expect(lines.map(({ target, detail, result }) => [target, detail, result])).toContainEqual([
+    'sean',
+    'member=chas',
+    'ok',
+  ])
 })

@@ -61,6 +61,7 @@ const expected: Record<RouteName, Statuses> = {
   rotateMember: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
   putAlias: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   deleteAlias: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  liftBrake: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   listGroups: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   deleteGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
@@ -114,6 +115,10 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   rotateMember: async () => ({ path: `/v1/admin/members/${await made('member')}/rotate`, method: 'POST' }),
   putAlias: () => ({ path: '/v1/admin/aliases/also-target', method: 'PUT', body: { member: 'target' } }),
   deleteAlias: async () => ({ path: `/v1/admin/aliases/${await made('alias')}`, method: 'DELETE' }),
+  liftBrake: async () => ({
+    path: `/v1/admin/brakes/${await made('member')}/lift`,
+    body: { member: await made('member') },
+  }),
   listGroups: () => ({ path: '/v1/admin/groups' }),
   putGroup: () => ({ path: '/v1/admin/groups/some', method: 'PUT', body: { members: ['target'] } }),
   deleteGroup: async () => ({ path: `/v1/admin/groups/${await made('group')}`, method: 'DELETE' }),

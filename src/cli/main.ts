@@ -3,6 +3,7 @@ import { aliasCommand } from './alias.ts'
 import { allowCommand } from './allow.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
+import { brakeCommand } from './brake.ts'
 import { clientsCommand } from './clients.ts'
 import { copyStoreCommand } from './copy-store.ts'
 import { deleteCommand } from './delete.ts'
@@ -66,6 +67,7 @@ const groups: Record<string, Command[]> = {
     rotateCommand(),
     revokeCommand(),
     deleteCommand(),
+    brakeCommand(),
   ],
   'Other:': [demoCommand(), versionCommand()],
 }

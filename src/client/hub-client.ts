@@ -52,12 +52,18 @@ export class HubClient {
    * Calls one route. Throws what the hub refused as it said it; `unavailable` when no answer came (the hub may have done what
    * was asked, or what answers is no hub).
    */
-  async call<R extends Route>(route: R, request: RequestOf<R> = {}): Promise<AnswerOf<R>> {
+  async call<R extends Route>(
+    route: R,
+    request: RequestOf<R> & { headers?: Record<string, string> } = {},
+  ): Promise<AnswerOf<R>> {
     const signal = AbortSignal.timeout(this.#timeoutMs)
     const response = await this.transport.request({
       method: route.method,
       path: pathOf(route, request),
-      headers: this.#headers(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      headers: this.#headers({
+        ...request.headers,
+        ...(request.body !== undefined && { 'content-type': 'application/json' }),
+      }),
       body: request.body === undefined ? undefined : JSON.stringify(request.body),
       signal,
     })

@@ -25,9 +25,11 @@ async function setUp() {
   onTestFinished(() => hub.close())
   brake = new LoopBrake(hub, settings, loop => loops.push(loop))
   for (const name of ['ana', 'ben']) await hub.submit({ type: 'member.add', name, kind: 'machine' })
-  const send = (by: 1 | 2, body: string) =>
-    hub.submit({ type: 'message.send', id: newMessageId(), by, to: [by === 1 ? 'ben' : 'ana'], body })
-  return { clock, loops, hub, send }
+  await hub.submit({ type: 'member.add', name: 'pia', kind: 'human' })
+  const [ana, ben, pia] = [1, 2, 3]
+  const send = (by: number, body: string, { wasKept }: { wasKept?: true } = {}) =>
+    hub.submit({ type: 'message.send', id: newMessageId(), by, to: [by === ben ? 'ana' : 'ben'], body, wasKept })
+  return { clock, loops, hub, send, ana, ben, pia }
 }
 
 test('31 messages in a little more than 5 minutes are no loop, and 31 in a little less are', async () => {
@@ -79,12 +81,58 @@ test('a brake ends at its time to the millisecond, and the same loop brings the 
 
 test('a clock that is set back neither makes old messages look near nor a brake longer', async () => {
   const { clock, loops, send } = await setUp()
-  for (let n = 0; n < 25; n++) await send(1, `before ${n}`)
+  const exchange = async (messages: number, text: string) => {
+    for (let n = 0; n < messages; n++) await send(n % 2 ? 1 : 2, `${text} ${n}`)
+  }
+  await exchange(25, 'before')
   clock.now -= 60 * minute
-  for (let n = 0; n < 25; n++) await send(1, `after ${n}`)
+  await exchange(25, 'after')
   expect(loops).toEqual([])
-  for (let n = 0; n < 6; n++) await send(1, `more ${n}`)
+  await exchange(6, 'more')
   await expect(send(1, 'stopped')).rejects.toMatchObject({ code: 'rate_limited' })
   clock.now -= 60 * minute
   await send(1, 'not stopped')
+})
+
+test('what only one side sends is no loop, however much; nor when the other answers now and then', async () => {
+  const { loops, send, ana, ben } = await setUp()
+  for (let n = 0; n < 100; n++) {
+    await send(ana, `report ${n}`)
+    if (n % 4 === 0) await send(ben, `thank you for ${n}`)
+  }
+  expect(loops).toEqual([])
+})
+
+test('a quarter of the messages is a share: from then on it is an exchange', async () => {
+  const { loops, hub, send, ana, ben } = await setUp()
+  for (let n = 0; n < 31; n++) await send(n % 4 === 0 ? ben : ana, `text ${n}`)
+  await hub.submit({ type: 'clock.tick' })
+  expect(loops).toEqual([{ from: 'ana', to: 'ben', why: '31 messages within 5 min' }])
+})
+
+test('a message of a person to either of the two starts the count of their exchange anew', async () => {
+  const { clock, loops, hub, send, ana, ben, pia } = await setUp()
+  const exchange = async (messages: number) => {
+    for (let n = 0; n < messages; n++) {
+      clock.now += 10
+      await send(n % 2 ? ana : ben, `${clock.now}`)
+    }
+  }
+  await exchange(30)
+  clock.now += 10
+  await send(pia, 'Go on, ask for each file.')
+  await exchange(30)
+  expect(loops).toEqual([])
+  await exchange(1)
+  await hub.submit({ type: 'clock.tick' })
+  expect(loops).toMatchObject([{ why: '31 messages within 5 min' }])
+})
+
+test('mail that waited in an outbox counts for nothing, neither as an exchange nor as the same text', async () => {
+  const { loops, send, ana, ben } = await setUp()
+  for (let n = 0; n < 50; n++) {
+    await send(n % 2 ? ana : ben, `kept ${n}`, { wasKept: true })
+    await send(ana, 'the same', { wasKept: true })
+  }
+  expect(loops).toEqual([])
 })

@@ -16,10 +16,13 @@ const forgetAfterMs = 30 * 60_000
 /** Most pairs that are remembered. The one that was silent for longest is forgotten first. */
 const maxPairs = 10_000
 
+/** Each side's part of an exchange, at least: less of one side is a report with an answer now and then. */
+const leastShare = 1 / 4
+
 /** What has passed between two machines lately. */
 interface Pair {
-  /** When the last messages were stored, in ms since 1970, oldest first: no more than it takes to know a loop. */
-  times: number[]
+  /** The last messages that were stored, oldest first: no more than it takes to know a loop. */
+  sent: { at: number; from: number }[]
   /** What each has said last, and how often running, by the sender's id. */
   said: Map<number, { text: string; times: number }>
 }
@@ -32,9 +35,13 @@ export interface Loop {
 }
 
 /**
- * Notices two machines that only keep each other busy, and has their mail stopped for a while so that a person can look. It
- * counts what was stored, so that every hub that applies the same entries sees the same loops; the brake itself is state, and
- * outlives a restart. Counts are kept in memory and start anew with the hub. Humans are never counted.
+ * Notices two machines that only keep each other busy, and has their mail stopped for a while so that a person can look. Two
+ * things look like a loop: many messages in a short time of which each side wrote its share, with none from a person to either
+ * of them in between; and the same text from one side several times running. What only one side sends is left to the rate
+ * limits, and mail that waited in an outbox counts for nothing: nobody has answered it yet.
+ *
+ * The brake counts what was stored, so that every hub that applies the same entries sees the same loops; the brake itself is
+ * state, and outlives a restart. Counts are kept in memory and start anew with the hub.
  */
 export class LoopBrake {
   readonly #hub: Hub
@@ -42,6 +49,8 @@ export class LoopBrake {
   readonly #onBrake: (loop: Loop) => void
   /** By last use, the longest silent first. */
   readonly #pairs = new Map<number, Pair>()
+  /** When a person last wrote to a machine, in ms since 1970, by the machine's id. */
+  readonly #guidedAt = new Map<number, number>()
   /** Kinds never change, and ids are not used again. */
   readonly #isMachine = new Map<number, boolean>()
 
@@ -60,8 +69,12 @@ export class LoopBrake {
     })
   }
 
-  #count(time: number, { by, body }: Send, { recipients, repeated }: ResultOf<Send>): void {
-    if (repeated || !this.#machine(by)) return
+  #count(time: number, { by, body, wasKept }: Send, { recipients, repeated }: ResultOf<Send>): void {
+    if (repeated || wasKept) return
+    if (!this.#machine(by)) {
+      for (const { member, status } of recipients) if (status === 'stored') this.#guidedAt.set(member, time)
+      return
+    }
     let text: string | undefined
     for (const { member, kind, status } of recipients) {
       if (status !== 'stored' || kind !== 'machine' || member === by) continue
@@ -76,25 +89,33 @@ export class LoopBrake {
     const { messages, windowS, repeats } = this.#settings
     const key = Math.min(from, to) * 2 ** 26 + Math.max(from, to)
     const pair = this.#remembered(key, time)
-    pair.times.push(time)
-    if (pair.times.length > messages + 1) pair.times.shift()
+    pair.sent.push({ at: time, from })
+    if (pair.sent.length > messages + 1) pair.sent.shift()
     const said = pair.said.get(from)
     const running = said?.text === text ? said.times + 1 : 1
     pair.said.set(from, { text, times: running })
 
-    const isFlood = pair.times.length > messages && time - pair.times[0]! < windowS * 1000
-    if (!isFlood && running < repeats) return undefined
+    const isExchange = pair.sent.length > messages && this.#isExchange(pair, from, to, time - windowS * 1000)
+    if (!isExchange && running < repeats) return undefined
     this.#pairs.delete(key)
-    return isFlood
-      ? `${count(pair.times.length, 'message')} within ${span(windowS * 1000)}`
+    return isExchange
+      ? `${count(pair.sent.length, 'message')} within ${span(windowS * 1000)}`
       : `the same text ${running} times running`
+  }
+
+  /** Whether all of `sent` is younger than `since`, both sides wrote their share of it, and no person wrote to either meanwhile. */
+  #isExchange({ sent }: Pair, one: number, other: number, since: number): boolean {
+    const guidedAt = Math.max(this.#guidedAt.get(one) ?? 0, this.#guidedAt.get(other) ?? 0)
+    if (sent[0]!.at <= Math.max(since, guidedAt)) return false
+    const ofOne = sent.filter(({ from }) => from === one).length
+    return Math.min(ofOne, sent.length - ofOne) >= sent.length * leastShare
   }
 
   #remembered(key: number, time: number): Pair {
     let pair = this.#pairs.get(key)
-    const silentMs = pair ? time - pair.times.at(-1)! : 0
+    const silentMs = pair ? time - pair.sent.at(-1)!.at : 0
     // A clock that was set back would make old times look near.
-    if (!pair || silentMs > forgetAfterMs || silentMs < 0) pair = { times: [], said: new Map() }
+    if (!pair || silentMs > forgetAfterMs || silentMs < 0) pair = { sent: [], said: new Map() }
     this.#pairs.delete(key)
     this.#pairs.set(key, pair)
     if (this.#pairs.size > maxPairs) this.#pairs.delete(this.#pairs.keys().next().value!)

@@ -352,6 +352,15 @@ export const api = {
     params: MemberNamed,
     answer: z.object({ alias: z.string(), member: z.string() }),
   }),
+  liftBrake: route({
+    method: 'POST',
+    path: '/v1/admin/brakes/:name/lift',
+    summary: 'Let mail pass again between this member and another; their messages are counted anew',
+    audience: admins,
+    params: MemberNamed,
+    body: z.strictObject({ member: MemberNamed.shape.name }),
+    answer: z.object({ between: z.array(z.string()), lifted: z.boolean() }),
+  }),
   listGroups: route({
     method: 'GET',
     path: '/v1/admin/groups',

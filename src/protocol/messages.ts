@@ -14,6 +14,9 @@ export function tooLarge(bytes: number): ClaudeNetError {
   )
 }
 
+/** A header of `POST /v1/messages`, with any value: the message waited in an outbox because no hub answered. */
+export const keptHeader = 'claude-net-kept'
+
 /** Most names that one send may list. A group or `all` counts as one. */
 const maxNames = 100
 

@@ -18,7 +18,7 @@ export function concernsInWords({ brakes, sharedTokens }: Concerns, now: number)
   return [
     ...brakes.map(({ between: [one, other], until, why }) => ({
       found: `mail between ${one} and ${other} is stopped until ${until}: ${why} looked like a loop`,
-      mend: `Look at what the two are doing: claude-net history --with ${other}, on ${one}.`,
+      mend: `Look at what the two are doing: claude-net history --with ${other}, on ${one}. An admin lets it pass again: claude-net brake --lift ${one} ${other}`,
     })),
     ...sharedTokens.map(({ member, hosts, at }) => ({
       found: `the token of ${member} is used from two hosts at once (${hosts.map(host => visibleLine(host, 100)).join(' and ')}), last ${ago(Date.parse(at), now)}`,

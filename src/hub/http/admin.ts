@@ -48,6 +48,9 @@ export const putAlias: Handlers['putAlias'] = ({ hub, params, body }) =>
 export const deleteAlias: Handlers['deleteAlias'] = ({ hub, params }) =>
   hub.submit({ type: 'alias.remove', alias: params.name })
 
+export const liftBrake: Handlers['liftBrake'] = ({ hub, params, body }) =>
+  hub.submit({ type: 'pair.release', one: params.name, other: body.member })
+
 export const listGroups: Handlers['listGroups'] = ({ hub }) => ({ groups: allGroups(hub.state.db) })
 
 export const putGroup: Handlers['putGroup'] = ({ hub, params, body }) =>

@@ -1,6 +1,6 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
-import { maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
+import { keptHeader, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
 import { type Hub, refused } from '../hub.ts'
 import { indexForReader } from '../state/local/history-index.ts'
 import { refuseUnknown, senderMeant } from '../state/query/find-member.ts'
@@ -12,7 +12,7 @@ import type { Handlers } from './handler.ts'
 import { reachOf } from './presence.ts'
 
 /** `POST /v1/messages`: 201 when stored, 200 when this id was stored before. */
-export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, reply }) => {
+export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, request, reply }) => {
   const bytes = Buffer.byteLength(body.body)
   if (bytes > maxBodyBytes) throw tooLarge(bytes)
   const sent = await hub.submit({
@@ -25,6 +25,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     mustKnowReply: true,
     intent: body.intent,
     expiresInS: body.expiresInS,
+    ...(request.headers[keptHeader] !== undefined && { wasKept: true as const }),
   })
   reply.code(sent.repeated ? 200 : 201)
   return {

@@ -21,6 +21,8 @@ export type Command =
       mustKnowReply?: true
       intent?: Intent
       expiresInS?: number
+      /** It waited in an outbox for a hub to answer. */
+      wasKept?: true
       /** A machine in whose place its owner answers `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */
       answersFor?: number
       /**
@@ -65,6 +67,8 @@ export type Command =
       /** What `to` is told, in the name of the hub. */
       notice: { id: string; body: string }
     }
+  /** Ends a brake early. */
+  | { type: 'pair.release'; one: string; other: string }
   | { type: 'alias.set'; alias: string; member: string }
   | { type: 'alias.remove'; alias: string }
   | { type: 'group.set'; group: string; members: string[] }
@@ -140,6 +144,7 @@ export interface Results extends TelegramResults {
   'member.delete': { name: string; expired: number }
   'member.policy': { inbound: string; mute: string[] }
   'pair.brake': { isNew: boolean }
+  'pair.release': { between: [string, string]; lifted: boolean }
   'alias.set': { alias: string; member: string }
   'alias.remove': { alias: string; member: string }
   'group.set': { group: string; members: string[] }

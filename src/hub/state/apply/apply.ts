@@ -1,6 +1,6 @@
 import type { Command, Entry, Outcome } from '../commands.ts'
 import type { Database } from '../store/database.ts'
-import { applyBrake } from './brake.ts'
+import { applyBrake, applyRelease } from './brake.ts'
 import { applyTick } from './clock.ts'
 import { applyImport } from './import.ts'
 import { applyAck, applyFetched } from './inbox.ts'
@@ -45,6 +45,8 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyPolicy(db, { seq, time, steady, command })
     case 'pair.brake':
       return applyBrake(db, { seq, time, steady, command })
+    case 'pair.release':
+      return applyRelease(db, { seq, time, steady, command })
     case 'alias.set':
       return applyAliasSet(db, { seq, time, steady, command })
     case 'alias.remove':

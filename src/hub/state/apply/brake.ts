@@ -1,11 +1,12 @@
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
 import { activeBrake } from '../query/brakes.ts'
-import { hubItself, type MemberRow, memberById } from '../query/find-member.ts'
+import { hubItself, type MemberRow, memberById, memberMeant, refuseUnknown } from '../query/find-member.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
 
 type BrakeCommand = CommandOf<'pair.brake'>
+type Release = CommandOf<'pair.release'>
 
 /**
  * Stops the mail between two members until the command's end, and puts one notice of it into the inbox of `to`. On a pair that
@@ -28,6 +29,17 @@ export function applyBrake(db: Database, { seq, time, command }: Entry<BrakeComm
   const recipient = memberById(db, to)
   if (recipient) storeNotice(db, { seq, time }, recipient, notice)
   return done<BrakeCommand>({ isNew: true }, { wake: [to] })
+}
+
+/** Ends the brake between two members, if there is one. */
+export function applyRelease(db: Database, { time, command }: Entry<Release>): Outcome<Release> {
+  const pair = [command.one, command.other].map(name => ({ name, member: memberMeant(db, name) }))
+  const unknown = pair.find(({ member }) => !member)
+  if (unknown) return refuseUnknown(db, unknown.name)
+  const [one, other] = pair.map(({ member }) => member!) as [MemberRow, MemberRow]
+  const lifted = activeBrake(db, one.id, other.id, time) !== undefined
+  db.run('delete from brake where low = ? and high = ?', Math.min(one.id, other.id), Math.max(one.id, other.id))
+  return done<Release>({ between: [one.name, other.name], lifted })
 }
 
 /** Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full, or that takes no mail, goes without. */

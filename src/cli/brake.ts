@@ -1,0 +1,30 @@
+import { Command } from 'commander'
+import { api } from '../protocol/api.ts'
+import { concernLines } from '../text/concerns.ts'
+import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
+import { print } from './output.ts'
+
+export function brakeCommand(): Command {
+  const command = new Command('brake')
+    .description('list pairs of machines whose mail is stopped because it looked like a loop, or let it pass again')
+    .argument('[machines...]', 'with --lift: the two machines')
+    .option('--lift', 'let mail between the two pass again; their messages are counted anew')
+  return withAdminOptions(command).action((machines: string[], options: AdminOptions & { lift?: boolean }) => {
+    if (machines.length !== (options.lift ? 2 : 0)) {
+      command.error('error: to lift a brake, name both machines: claude-net brake --lift A B')
+    }
+    return asAdmin(options, async client => {
+      if (options.lift) {
+        const [name, member] = machines as [string, string]
+        const answer = await client.call(api.liftBrake, { params: { name }, body: { member } })
+        const pair = answer.between.join(' and ')
+        const lifted = `Mail between ${pair} passes again.`
+        print(options, answer, () => (answer.lifted ? lifted : `Mail between ${pair} was not stopped.`))
+        return
+      }
+      const { brakes } = await client.call(api.listMembers)
+      const lines = concernLines({ brakes, sharedTokens: [] }, client.now())
+      print(options, { brakes }, () => (lines.length === 0 ? 'No mail is stopped.' : lines.join('\n')))
+    })
+  })
+}
