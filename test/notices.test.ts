@@ -110,6 +110,8 @@ describe('a busy session', () => {
 
   test('at Stop, an inform or a second round does not keep it from ending its turn', async () => {
     const { send, claude } = await busySession()
+    // Else it would be woken between two hooks that say that it is idle.
+    claude.says({ status: 'busy', statusUpdatedAt: Date.now() + 600_000 })
     await send('for your information', { intent: 'inform' })
     await until('the news', () => newsOf(claude).length > 0)
     expect(await claude.hook('Stop')).toBe('')
@@ -174,9 +176,7 @@ describe('an idle session', () => {
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.lines[0]).toEqual({ type: 'auth', token: claude.env.CLAUDE_CODE_MESSAGING_TOKEN })
     expect(mailIn(claude.wakes[0]!).sort()).toEqual(['one', 'three', 'two'])
-    expect(claude.wakes[0]).toMatch(
-      /^Claude Net woke this session: 3 unread messages\.\n- chasclaude \(machine\), request/,
-    )
+    expect(claude.wakes[0]).toMatch(/^3 unread messages\.\n- chasclaude \(machine\), request/)
     // What the wake told, no hook tells again.
     expect(await claude.hook('UserPromptSubmit')).toBe('')
     await mcp.call('inbox', { ack: true })
@@ -264,10 +264,113 @@ describe('an idle session', () => {
   })
 })
 
+describe('what Claude Code itself says of a session', () => {
+  test('a spare worker and a parked session are woken by nothing and are no sessions; the one in sight is', async () => {
+    const { send, sean, claude, mcp } = await idleSession()
+    const spare = await startClaude(sean, { CLAUDE_CODE_SESSION_ATTENDED: '0' })
+    spare.says({ kind: 'bg', jobId: 'job2', spare: true, status: 'idle' })
+    await spare.hook('UserPromptSubmit')
+    await spare.hook('Stop')
+    const spareMcp = await spare.mcp()
+    const asked = await mcp.call('send', { to: 'chasclaude', message: 'A question' })
+    const id = /Message (\S+)\./.exec(asked.text)![1]!
+    await send('for the one in sight')
+    await until('the wake', () => claude.wakes.length > 0)
+    await mcp.call('inbox', { ack: true })
+    expect((await spareMcp.call('machines')).text).toMatch(/\(you\): machine, online$/m)
+
+    // ← in an empty prompt: the conversation goes on in a background process, which Claude Code calls unattended.
+    const background = await startClaude(sean, { CLAUDE_CODE_SESSION_ATTENDED: '0' })
+    background.says({ kind: 'bg', jobId: 'job1', status: 'idle' })
+    claude.says({ kind: 'interactive', parkedJobId: 'job1', status: 'idle' })
+    await claude.hook('UserPromptSubmit')
+    await claude.hook('Stop')
+    const backgroundMcp = await background.mcp()
+    await until('the one session', async () => {
+      const { stdout } = await sean.run(['machines', '--json'])
+      const { members } = JSON.parse(stdout) as { members: { name: string; sessions?: { id: string }[] }[] }
+      const sessions = members.find(({ name }) => name === sean.name)?.sessions ?? []
+      return sessions.length === 1 && JSON.stringify(sessions).includes(basename(background.socket, '.sock'))
+    })
+    await send('the answer', { replyTo: id, intent: 'inform' })
+    await until('the wake', () => background.wakes.length > 0)
+    expect(background.wakes.map(mailIn)).toEqual([['the answer']])
+    await backgroundMcp.call('inbox', { ack: true })
+    await backgroundMcp.call('machines')
+    await send('for your information', { intent: 'inform' })
+    expect(mailIn(await background.told('UserPromptSubmit'))).toEqual(['for your information'])
+    await backgroundMcp.call('inbox', { ack: true })
+    await backgroundMcp.call('machines')
+
+    // The spare is given to somebody: it is a session like others.
+    spare.says({ kind: 'bg', jobId: 'job2', status: 'busy' })
+    await spare.hook('UserPromptSubmit')
+    await spare.hook('Stop')
+    spare.says({ kind: 'bg', jobId: 'job2', status: 'idle' })
+    await until('two sessions', async () => /2 sessions/.test((await spareMcp.call('machines')).text))
+    await send('for the newest')
+    await until('the wake', () => spare.wakes.length > 0)
+    expect([claude.wakes.length, background.wakes.length, spare.wakes.map(mailIn)]).toEqual([
+      1,
+      1,
+      [['for the newest']],
+    ])
+  })
+
+  test.for(['urgent', 'request'] as const)('after Esc, which no hook sees, %s mail wakes it at once', async intent => {
+    const { send, claude } = await busySession()
+    claude.says({ status: 'idle' })
+    await send('hello', { intent })
+    await until('the wake', () => claude.wakes.length > 0, 5000)
+    expect(mailIn(claude.wakes[0]!)).toEqual(['hello'])
+    expect(await claude.hook('UserPromptSubmit')).toBe('')
+  })
+
+  test('under an open prompt mail comes through the socket at once, and once; another session is told first', async () => {
+    const { send, sean, claude, mcp } = await busySession()
+    claude.says({ status: 'waiting', waitingFor: 'permission prompt' })
+    await send('stop!', { intent: 'urgent' })
+    await until('the line', () => claude.wakes.length > 0, 5000)
+    claude.says({ status: 'busy' })
+    expect(await claude.hook('PostToolUse')).toBe('')
+    await mcp.call('inbox', { ack: true })
+    await mcp.call('machines')
+
+    const other = await startClaude(sean)
+    await other.hook('UserPromptSubmit')
+    await other.hook('Stop')
+    await other.mcp()
+    await claude.hook('UserPromptSubmit')
+    claude.says({ status: 'waiting', waitingFor: 'input needed' })
+    await until('both to be known', () => fileText(claude, 'session.json').includes('waiting'))
+    await until('both to be known', () => fileText(other, 'session.json') !== '')
+    await send('and again')
+    await until('the wake', () => other.wakes.length > 0)
+    expect(claude.wakes).toHaveLength(1)
+  })
+
+  test('a session that does not stir holds what the socket brings: the waiting hook wakes it at once', async () => {
+    const { send, claude } = await idleSession()
+    const waiter = claude.waiter()
+    await until('the waiter', () => existsSync(fileOf(claude, 'waiter.json')))
+    claude.says({ status: 'idle' })
+    await send('hello', { intent: 'urgent' })
+    const { code, stderr } = await waiter.ended
+    expect([code, mailIn(stderr), claude.wakes.map(mailIn)]).toEqual([2, ['hello'], [['hello']]])
+  })
+})
+
+test('urgent mail does not wait 30 s for hooks that do not run, where Claude Code says nothing of the session', async () => {
+  const { send, claude } = await busySession()
+  await send('hello', { intent: 'urgent' })
+  await until('the wake', () => claude.wakes.length > 0, 15_000)
+  expect(await claude.hook('UserPromptSubmit')).toBe('')
+})
+
 describe('a run that nobody sits before', () => {
   test.for([
     ['CLAUDE_CODE_ENTRYPOINT', 'sdk-cli'],
-    ['CLAUDE_CODE_SESSION_ATTENDED', '0'],
+    ['CLAUDE_CODE_ENTRYPOINT', 'sdk-ts'],
   ] as const)('is not disturbed, and is no presence: %s=%s', async ([variable, value]) => {
     const env = { [variable]: value }
     const { send, sean, claude, mcp } = await busySession()
@@ -391,7 +494,8 @@ test('a hostile text stays one escaped line in a notice and in a wake', async ()
     'a line separator',
   ]
   const bodies = tricks.map(trick => hostileBodies[trick]!)
-  const frame = /^(- chasclaude \(machine\), request, just now: > .*|Claude Net.*|They come from .*)$/
+  const frame =
+    /^(- chasclaude \(machine\), request, just now: > .*|Claude Net.*|\d+ unread messages\.|They come from .*)$/
   const expectFramed = (text: string) => {
     expect(text.split('\n').filter(line => !frame.test(line))).toEqual([])
     expect(hiddenIn(text)).toEqual([])

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Home } from '../client/home.ts'
 import { openMachine } from '../client/machine.ts'
-import { liveSessions, type Rung } from '../notice/live-sessions.ts'
+import { isReachable, liveSessions, type Rung } from '../notice/live-sessions.ts'
 import { api } from '../protocol/api.ts'
 import type { Receipt } from '../protocol/messages.ts'
 import { count } from '../text/spans.ts'
@@ -25,7 +25,7 @@ const rungsInWords: Record<Rung, string> = {
  */
 export async function proveWake(home: Home, say: (line: string) => void): Promise<Check> {
   const link = 'wake'
-  const live = liveSessions(home.dir).filter(({ deaf }) => !deaf)
+  const live = liveSessions(home.dir).filter(isReachable)
   if (live.length === 0) {
     return {
       link,

@@ -39,6 +39,7 @@ export async function serveMcp(home: Home): Promise<void> {
   // A run that nobody sits before is no presence, unless its machine says so.
   const isPresent = !isHeadless(process.env) || headlessTakesPart(home.dir)
   let opened: { machine: Machine; heartbeat: Heartbeat | undefined } | undefined
+  let beat: (() => Heartbeat) | undefined
   let newerHub: string | undefined
   let isPolicyTold = false
   const notTold = (error: unknown) => {
@@ -57,13 +58,16 @@ export async function serveMcp(home: Home): Promise<void> {
         keeper.heard(unread)
         if (hub && isOlder(version, hub)) newerHub ??= hub
       }
-      if (!isPresent) setInterval(drain, headlessDrainMs).unref()
-      const heartbeat = isPresent
-        ? new Heartbeat(machine.client, { session, client: `claude-net/${version}`, onAlive })
-        : undefined
-      opened = { machine, heartbeat }
+      setInterval(() => opened?.heartbeat ?? drain(), headlessDrainMs).unref()
+      beat = () => new Heartbeat(machine.client, { session, client: `claude-net/${version}`, onAlive })
+      opened = { machine, heartbeat: isPresent && !keeper.isHidden ? beat() : undefined }
     }
     return opened.machine
+  }
+  const onHidden = (isHidden: boolean) => {
+    if (!opened || !isPresent) return
+    if (isHidden) void opened.heartbeat?.stop()
+    opened.heartbeat = isHidden ? undefined : beat?.()
   }
   const keeper = new Keeper({
     key,
@@ -73,6 +77,7 @@ export async function serveMcp(home: Home): Promise<void> {
     client: () => open().client,
     pushChannel: (content, meta) =>
       server.server.notification({ method: 'notifications/claude/channel', params: { content, meta } } as never),
+    onHidden,
     report,
   })
   const readState = new ReadState(() => open().client, session, keeper)

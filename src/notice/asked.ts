@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SessionDir } from './session-dir.ts'
 
@@ -16,4 +16,10 @@ export function noteAsked(dir: SessionDir, id: string): void {
 /** Whether this session has asked by message `id`. */
 export function hasAsked(dir: SessionDir, id: string | undefined): boolean {
   return id !== undefined && existsSync(join(dir.file('asked'), id))
+}
+
+/** Notes that this session has asked all that the session of `before` has: its conversation goes on here. */
+export function inheritAsked(dir: SessionDir, before: SessionDir): void {
+  if (!existsSync(before.file('asked'))) return
+  for (const id of readdirSync(before.file('asked'))) if (!hasAsked(dir, id)) noteAsked(dir, id)
 }

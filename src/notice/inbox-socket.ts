@@ -3,6 +3,9 @@ import { connect } from 'node:net'
 /** How long Claude Code may take to accept the lines, in ms. */
 const timeoutMs = 2000
 
+/** What a message from another session begins with. Claude Code shows it as `Message from @Claude-Net`. */
+const envelope = '<cross-session-message from-name="Claude Net">'
+
 /** A session's own inbox, as Claude Code hands it to the processes it starts. */
 export interface InboxSocket {
   path: string
@@ -16,17 +19,18 @@ export function inboxSocket(env: NodeJS.ProcessEnv): InboxSocket | undefined {
 }
 
 /**
- * Puts `text` into a session's inbox: an idle session wakes by it, a busy one sees it between two steps. Answers whether the
+ * Puts `text` into a session's inbox: an idle session wakes by it, a busy one sees it between two steps. Returns whether the
  * lines were taken, which does not mean that the session saw them: it may hold them.
  *
  * The first line is documented (code.claude.com/docs/en/cross-session-messaging), the second is what Claude Code 2.1.330 prints
- * in its debug log; `<` in `text` must be escaped by the caller.
+ * in its debug log. The envelope is Claude Code's own: its user sees one line with the sender, not the text as if it were typed.
+ * `<` in `text` must be escaped by the caller, so that nothing in it ends the envelope.
  */
 export function writeToInbox({ path, token }: InboxSocket, text: string): Promise<boolean> {
   const lines = [
     // Optional on Unix, except where Claude Code cannot see whose child we are: as first process of a container.
     ...(token ? [{ type: 'auth', token }] : []),
-    { type: 'user', message: { role: 'user', content: text } },
+    { type: 'user', message: { role: 'user', content: `${envelope}\n${text}\n</cross-session-message>` } },
   ]
   return new Promise(resolve => {
     const socket = connect(path)

@@ -2,31 +2,41 @@ import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { followEvents } from '../client/follow-events.ts'
 import type { HubClient } from '../client/hub-client.ts'
-import { api } from '../protocol/api.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 import { version } from '../protocol/version.ts'
-import { hasAsked, noteAsked } from './asked.ts'
-import { inboxSocket, writeToInbox } from './inbox-socket.ts'
-import { Ladder, rungMs, type WakeStep } from './ladder.ts'
-import { liveSessions, type Rung, type SessionFile } from './live-sessions.ts'
-import { dropNews, type Fate, keepOnly, type Mail, markKnown, putBack, putNews, takeNews } from './news.ts'
-import { wakeText } from './notice-text.ts'
+import { hasAsked, inheritAsked, noteAsked } from './asked.ts'
+import { burstMs, Ladder, quietMs, rungMs, type View, type WakeStep } from './ladder.ts'
+import { type LiveSession, liveSessions, type SessionFile } from './live-sessions.ts'
+import {
+  dropNews,
+  type Fate,
+  hasNews,
+  keepOnly,
+  type Mail,
+  markKnown,
+  mayWake,
+  putBack,
+  putNews,
+  takeBack,
+  takeNews,
+} from './news.ts'
+import { Reach } from './reach.ts'
 import { headlessTakesPart, instanceOf, isAlive, isHeadless, SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
 import { Turns } from './turns.ts'
-import { hasWaiter, orderWake } from './waiter.ts'
+import { readUnread, toMail } from './unread.ts'
 
-/** How often is looked whether somebody's time is over, in ms. */
+/** How often is looked whether somebody's time is over, in ms. What the hub tells does not wait for that. */
 const lookMs = 1000
 
 /** How long events are gathered before the inbox is read, in ms. */
 const gatherMs = 100
 
-/** Most pages of 100 that are read to know what is unread. Beyond, the inbox itself says how much there is. */
-const maxPages = 10
-
-/** Most characters of a text that are fetched for a notice. */
-const previewCharacters = 200
+/**
+ * How long it stays this session's turn after each of its steps, in ms. Longer than a rung has, so that the session's own next
+ * step comes before the turn of another.
+ */
+const turnMs = rungMs + 15_000
 
 /** A session that has just begun is left to its user for so long, in ms: the first prompt tells what waits. */
 const graceMs = 10_000
@@ -42,6 +52,8 @@ export interface KeeperOptions {
   client: () => HubClient
   /** Sends a notification that Claude Code shows where channels are enabled. */
   pushChannel: (text: string, meta: Record<string, string>) => Promise<void>
+  /** Called when the session comes into sight of a user, or goes out of it. */
+  onHidden?: (isHidden: boolean) => void
   /** What went wrong and is tried again. */
   report: (error: unknown) => void
 }
@@ -57,6 +69,7 @@ export class Keeper {
   readonly #instance: string | undefined
   readonly #turns: Turns
   readonly #ladder = new Ladder()
+  readonly #reach: Reach
   readonly #end = new AbortController()
   readonly #startedAt = performance.now()
   /** What is unread here, as the hub said last. */
@@ -71,17 +84,28 @@ export class Keeper {
   #syncing: Promise<void> | undefined
   #mustSync = false
   #isLooking = false
+  #mustLook = false
+  #isHidden: boolean
+  /** When the last step was taken, ms since 1970, and by which rung. */
   #wokenAt = 0
+  #wokenBy: WakeStep['rung'] | undefined
   /** What went wrong at the last look. */
   #trouble = ''
 
   constructor(options: KeeperOptions) {
-    const { key, env, home, session } = options
+    const { key, env, home, session, pushChannel } = options
     this.#options = options
     this.#isDeaf = key === undefined || (isHeadless(env) && !headlessTakesPart(home))
     this.#dir = new SessionDir(key && !this.#isDeaf ? key : `deaf-${session}`, home)
     this.#instance = instanceOf(env)
     this.#turns = new Turns(session, home)
+    this.#reach = new Reach({ dir: this.#dir, instance: this.#instance, env, pushChannel })
+    this.#isHidden = this.#reach.isHidden
+  }
+
+  /** Nobody sees this session: it is no presence, and nothing is told here. */
+  get isHidden(): boolean {
+    return this.#isHidden
   }
 
   /** Begins, and goes on until `close`. */
@@ -150,17 +174,48 @@ export class Keeper {
   }
 
   async #look(): Promise<void> {
-    if (this.#isLooking || this.#end.signal.aborted) return
+    this.#mustLook = true
+    if (this.#isLooking) return
     this.#isLooking = true
     try {
-      this.#isKeeping ||= this.#takeDirectory()
-      if (!this.#isKeeping || this.#isDeaf) return
-      if (this.#mustSync) await this.#sync()
-      this.#offer()
-      await this.#climb()
+      while (this.#mustLook && !this.#end.signal.aborted) {
+        this.#mustLook = false
+        this.#isKeeping ||= this.#takeDirectory()
+        this.#seeSession()
+        if (!this.#isKeeping || this.#isDeaf || this.#isHidden) return
+        if (this.#mustSync) await this.#sync()
+        this.#offer()
+        await this.#climb()
+      }
     } finally {
       this.#isLooking = false
     }
+  }
+
+  /** Notes what Claude Code says of the session, also for the machine's other sessions. */
+  #seeSession(): void {
+    this.#reach.look()
+    const { isHidden, record, activity } = this.#reach
+    if (isHidden !== this.#isHidden) {
+      this.#isHidden = isHidden
+      this.#options.onHidden?.(isHidden)
+      if (isHidden) for (const id of this.#ladder.ids) this.#ladder.settle(id)
+      else this.#syncSoon()
+    }
+    if (!this.#isKeeping || this.#isDeaf) return
+    const isWaiting = activity === 'waiting'
+    this.#note({
+      hidden: isHidden || undefined,
+      waiting: isWaiting || undefined,
+      parkedJob: record?.parkedJob,
+    })
+    for (const { dir } of this.#predecessors()) inheritAsked(this.#dir, dir)
+  }
+
+  /** The sessions whose conversation went on in this one. */
+  #predecessors(): LiveSession[] {
+    const { job, isHidden } = this.#reach.record ?? {}
+    return job && !isHidden ? liveSessions(this.#options.home).filter(({ parkedJob }) => parkedJob === job) : []
   }
 
   #takeDirectory(): boolean {
@@ -182,6 +237,7 @@ export class Keeper {
       startedAt,
       version,
       ...(this.#isDeaf && { deaf: true }),
+      ...(this.#isHidden && { hidden: true }),
     } satisfies SessionFile)
     if (!this.#isDeaf) void this.#follow()
     return true
@@ -229,30 +285,26 @@ export class Keeper {
 
   async #readUnread(): Promise<void> {
     this.#mustSync = false
-    const messages: InboxMessage[] = []
-    let after: string | undefined
+    let messages: InboxMessage[]
     try {
-      for (let page = 0; page < maxPages; page++) {
-        const answer = await this.#options
-          .client()
-          .call(api.readInbox, { query: { after, preview: previewCharacters } })
-        messages.push(...answer.messages)
-        this.#unreadCount = answer.unread
-        after = answer.cursor
-        if (answer.more === 0) break
-      }
+      const answer = await readUnread(this.#options.client())
+      messages = answer.messages
+      this.#unreadCount = answer.unread
     } catch {
       // Out of reach. What is known stays told; the stream says when the hub is back.
       return
     }
+    const own = new Set([this.#options.session, ...this.#predecessors().map(({ session }) => session)])
     const others = new Set(
-      liveSessions(this.#options.home).flatMap(({ session }) => (session === this.#options.session ? [] : [session])),
+      liveSessions(this.#options.home).flatMap(({ session }) => (own.has(session) ? [] : [session])),
     )
     const ours = messages.filter(({ held, muted }) => !held && !muted)
     const taken = ours.filter(({ fetchedBy }) => fetchedBy && others.has(fetchedBy.session)).map(({ id }) => id)
-    for (const { id, fetchedBy } of ours) if (fetchedBy?.session === this.#options.session) this.#fetched.add(id)
+    for (const { id, fetchedBy } of ours) if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
     this.#unread = new Map(
-      ours.filter(({ id }) => !taken.includes(id)).map(message => [message.id, this.#toMail(message)]),
+      ours
+        .filter(({ id }) => !taken.includes(id))
+        .map(message => [message.id, toMail(message, hasAsked(this.#dir, message.replyTo))]),
     )
     for (const id of this.#ladder.ids) if (!this.#unread.has(id)) this.#ladder.settle(id)
     for (const id of this.#toldByWake) if (!this.#unread.has(id)) this.#toldByWake.delete(id)
@@ -267,60 +319,62 @@ export class Keeper {
     for (const fate of this.#fates.splice(0)) if (!answered.has(fate.message)) putNews(this.#dir, fate)
   }
 
-  /** Takes what it is this session's turn to be told. */
+  /** Takes what it is this session's turn to be told, and leaves to others what is theirs by now. */
   #offer(): void {
+    const lost = this.#turns.lost(this.#ladder.ids)
+    for (const id of lost) this.#ladder.settle(id)
+    takeBack(this.#dir, lost)
     const open = [...this.#unread.keys()].filter(id => !this.#fetched.has(id) && !this.#ladder.has(id))
     const now = Date.now()
     const hasAskedFor = (id: string, dir: SessionDir) => hasAsked(dir, this.#unread.get(id)?.replyTo)
-    for (const id of this.#turns.take(open, now, now + rungMs, hasAskedFor)) {
+    for (const id of this.#turns.take(open, now, now + turnMs, hasAskedFor)) {
       const mail = this.#unread.get(id)!
       putNews(this.#dir, mail)
       this.#ladder.offer(mail, performance.now())
+      // A burst is over when it has been quiet, and after its longest time.
+      if (mayWake(mail)) for (const ms of [quietMs, burstMs]) setTimeout(() => void this.#lookOn(), ms + 1).unref()
     }
   }
 
   /** One step up the ladder, if it is time for one and the mail is still unread. */
   async #climb(): Promise<void> {
     if (this.#ladder.ids.length === 0) return
-    if (performance.now() - this.#startedAt < graceMs && this.#hasJustBegun()) return
-    this.#tellAgain(this.#ladder.spent(performance.now(), this.#rungs()))
-    if (!this.#ladder.next(performance.now(), this.#rungs())) return
+    if (performance.now() - this.#startedAt < graceMs && this.#reach.hasJustBegun) return
+    this.#giveUp()
+    if (!this.#ladder.next(performance.now(), this.#view())) return
     await this.#sync()
     this.#offer()
-    const step = this.#ladder.next(performance.now(), this.#rungs())
-    if (!step) return
+    this.#reach.look()
+    const step = this.#ladder.next(performance.now(), this.#view())
+    if (!step || this.#reach.isHidden) return
     const isTold = await this.#wake(step)
-    const until = Date.now() + rungMs
     this.#ladder.took(step, performance.now())
     this.#wokenAt = Date.now()
+    this.#wokenBy = step.rung
     if (!isTold) this.#tellAgain(step.mail.map(({ id }) => id))
-    for (const { id } of step.mail) this.#turns.extend(id, isTold ? until : Date.now())
+    for (const { id } of step.mail) this.#turns.extend(id, isTold ? this.#wokenAt + turnMs : Date.now())
+  }
+
+  /** Of what no rung is left for the hooks tell at the next prompt, unless it is another session's turn by then. */
+  #giveUp(): void {
+    // What came before an open prompt waits there.
+    if (this.#reach.activity === 'waiting') return
+    const spent = this.#ladder.spent(performance.now(), this.#view())
+    this.#tellAgain(spent)
+    for (const id of spent) this.#turns.extend(id, Date.now())
+  }
+
+  #view(): View {
+    const { rungs } = this.#reach
+    if (this.#wokenBy !== 'hooks') return { rungs, isHeard: this.#reach.hasStirred(this.#wokenAt) }
+    const isTold = !this.#ladder.lastStep.some(id => hasNews(this.#dir, id))
+    return { rungs, isHeard: isTold || undefined }
   }
 
   /** Has the hooks tell what a wake has told in vain, once. */
   #tellAgain(ids: readonly string[]): void {
     const inVain = ids.filter(id => !this.#fetched.has(id) && this.#toldByWake.delete(id))
     if (inVain.length > 0) putBack(this.#dir, new Set(inVain))
-  }
-
-  #hasJustBegun(): boolean {
-    const state = readState(this.#dir, this.#instance)
-    return state !== undefined && state.mode === undefined
-  }
-
-  /** The rungs that can be used now, in their order. */
-  #rungs(): Rung[] {
-    const { env } = this.#options
-    if (isHeadless(env)) return ['hooks']
-    const state = readState(this.#dir, this.#instance)
-    const rungs: Rung[] = []
-    // Busy, as far as is known: a turn that the user broke off ends without a hook.
-    if (state?.busy) rungs.push('hooks')
-    // A session that bypasses permissions holds what comes through its socket, and drops it.
-    if (inboxSocket(env) && state?.mode !== 'bypassPermissions') rungs.push('socket')
-    if (hasWaiter(this.#dir)) rungs.push('rewake')
-    rungs.push('channel')
-    return rungs
   }
 
   async #wake({ rung, mail }: WakeStep): Promise<boolean> {
@@ -331,33 +385,14 @@ export class Keeper {
       return true
     }
     for (const { id } of takeNews(this.#dir, { wanted: news => ids.has(news.id) })) this.#toldByWake.add(id)
-    const { client, env, pushChannel } = this.#options
-    const text = wakeText(mail, client().now())
-    if (rung === 'socket') return writeToInbox(inboxSocket(env)!, text)
-    if (rung === 'rewake') orderWake(this.#dir, { text })
-    else await pushChannel(text, { from: mail.at(-1)!.from, intent: mail.at(-1)!.intent })
-    return true
-  }
-
-  #toMail({ id, seq, from, fromKind, intent, sentAt, replyTo, body }: InboxMessage): Mail {
-    const beginning = body.trimStart().split('\n')[0] ?? ''
-    return {
-      kind: 'mail',
-      id,
-      seq,
-      from,
-      fromKind,
-      intent,
-      sentAt: Date.parse(sentAt),
-      ...(replyTo && { replyTo }),
-      ...(hasAsked(this.#dir, replyTo) && { isAwaited: true }),
-      beginning,
-    }
+    return this.#reach.wake({ rung, mail }, this.#options.client().now())
   }
 
   #note(change: Partial<SessionFile>): void {
     const file = this.#dir.read<SessionFile>('session.json')
-    if (file?.pid === process.pid) this.#dir.write('session.json', { ...file, ...change })
+    if (file?.pid !== process.pid) return
+    const isKnown = Object.entries(change).every(([name, value]) => file[name as keyof SessionFile] === value)
+    if (!isKnown) this.#dir.write('session.json', { ...file, ...change })
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Intent } from '../protocol/messages.ts'
-import { burstMs, Ladder, rungMs } from './ladder.ts'
+import { burstMs, Ladder, quietMs, rungMs, stirMs } from './ladder.ts'
 import type { Rung } from './live-sessions.ts'
 import type { Mail } from './news.ts'
 
@@ -11,8 +11,8 @@ function mail(id: string, intent: Intent = 'request'): Mail {
 }
 
 /** Takes the step that is due at `now`, and answers it as `rung: ids`. */
-function step(ladder: Ladder, now: number, rungs = idle): string | undefined {
-  const due = ladder.next(now, rungs)
+function step(ladder: Ladder, now: number, rungs = idle, isHeard: boolean | 'unknown' = true): string | undefined {
+  const due = ladder.next(now, { rungs, isHeard: isHeard === 'unknown' ? undefined : isHeard })
   if (!due) return undefined
   ladder.took(due, now)
   return `${due.rung}: ${due.mail.map(({ id }) => id).join(' ')}`
@@ -20,16 +20,39 @@ function step(ladder: Ladder, now: number, rungs = idle): string | undefined {
 
 test('without a fetch each rung is tried once, 30 s after the one before, then no more', () => {
   const ladder = new Ladder()
+  const view = { rungs: idle, isHeard: true }
   ladder.offer(mail('a'), 0)
-  expect(step(ladder, burstMs - 1)).toBe(undefined)
-  expect(step(ladder, burstMs)).toBe('socket: a')
-  expect(step(ladder, burstMs + rungMs - 1)).toBe(undefined)
-  expect(step(ladder, burstMs + rungMs)).toBe('rewake: a')
-  expect(step(ladder, burstMs + 2 * rungMs)).toBe('channel: a')
-  expect(ladder.spent(burstMs + 3 * rungMs - 1, idle)).toEqual([])
-  expect(ladder.spent(burstMs + 3 * rungMs, idle)).toEqual(['a'])
-  expect(step(ladder, burstMs + 99 * rungMs)).toBe(undefined)
+  expect(step(ladder, quietMs - 1)).toBe(undefined)
+  expect(step(ladder, quietMs)).toBe('socket: a')
+  expect(step(ladder, quietMs + rungMs - 1)).toBe(undefined)
+  expect(step(ladder, quietMs + rungMs)).toBe('rewake: a')
+  expect(step(ladder, quietMs + 2 * rungMs)).toBe('channel: a')
+  expect(ladder.spent(quietMs + 3 * rungMs - 1, view)).toEqual([])
+  expect(ladder.spent(quietMs + 3 * rungMs, view)).toEqual(['a'])
+  expect(step(ladder, quietMs + 99 * rungMs)).toBe(undefined)
   expect(ladder.settle('a')).toBe('channel')
+})
+
+test('a rung after which the session does nothing at all is followed by the next at once', () => {
+  const ladder = new Ladder()
+  const view = { rungs: idle, isHeard: false }
+  ladder.offer(mail('a'), 0)
+  expect(step(ladder, quietMs)).toBe('socket: a')
+  expect(step(ladder, quietMs + stirMs - 1, idle, false)).toBe(undefined)
+  expect(step(ladder, quietMs + stirMs, idle, false)).toBe('rewake: a')
+  expect(step(ladder, quietMs + 2 * stirMs, idle, false)).toBe('channel: a')
+  expect(ladder.spent(quietMs + 3 * stirMs, view)).toEqual(['a'])
+})
+
+test.for([
+  ['request', rungMs],
+  ['urgent', stirMs],
+] as const)('where nobody can know whether it was heard, %s mail waits %d ms for the next rung', ([intent, ms]) => {
+  const ladder = new Ladder()
+  ladder.offer(mail('a', intent), -burstMs)
+  expect(step(ladder, 0, ['hooks', ...idle], 'unknown')).toBe('hooks: a')
+  expect(step(ladder, ms - 1, ['hooks', ...idle], 'unknown')).toBe(undefined)
+  expect(step(ladder, ms, ['hooks', ...idle], 'unknown')).toBe('socket: a')
 })
 
 test('a fetch ends it, and names the rung that did it', () => {
@@ -40,10 +63,26 @@ test('a fetch ends it, and names the rung that did it', () => {
   expect(step(ladder, burstMs + rungMs)).toBe(undefined)
 })
 
-test('a burst is one step; what comes while the session may be reading waits for that to end', () => {
+test('a burst is one step, taken when it is over or lasts too long', () => {
+  const ladder = new Ladder()
+  const sentAt = [0, 200, 400, 600]
+  for (const at of sentAt) {
+    expect(step(ladder, at)).toBe(undefined)
+    ladder.offer(mail(String(at)), at)
+  }
+  expect(step(ladder, 600 + quietMs - 1)).toBe(undefined)
+  expect(step(ladder, 600 + quietMs)).toBe('socket: 0 200 400 600')
+
+  const endless = new Ladder()
+  for (let at = 0; at < burstMs; at += quietMs / 2) endless.offer(mail(String(at)), at)
+  expect(step(endless, burstMs - 1)).toBe(undefined)
+  expect(step(endless, burstMs)).toMatch(/^socket: 0 /)
+})
+
+test('what comes while the session may be reading waits for that to end', () => {
   const ladder = new Ladder()
   ladder.offer(mail('a'), 0)
-  ladder.offer(mail('b'), burstMs - 1)
+  ladder.offer(mail('b'), 0)
   expect(step(ladder, burstMs)).toBe('socket: a b')
   ladder.offer(mail('c'), burstMs + 1)
   expect(step(ladder, burstMs + rungMs - 1)).toBe(undefined)
@@ -51,6 +90,15 @@ test('a burst is one step; what comes while the session may be reading waits for
   expect(step(ladder, burstMs + rungMs - 1)).toBe(undefined)
   ladder.settle('b')
   expect(step(ladder, burstMs + rungMs - 1)).toBe('socket: c')
+})
+
+test('something urgent does not wait for a session that was woken for other mail and does not fetch it', () => {
+  const ladder = new Ladder()
+  ladder.offer(mail('a'), 0)
+  expect(step(ladder, burstMs)).toBe('socket: a')
+  ladder.offer(mail('b', 'urgent'), burstMs + 1)
+  expect(step(ladder, burstMs + stirMs - 1)).toBe(undefined)
+  expect(step(ladder, burstMs + stirMs)).toBe('socket: b')
 })
 
 test('an inform never wakes; something urgent is not gathered first', () => {

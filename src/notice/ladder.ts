@@ -4,7 +4,13 @@ import { type Mail, mayWake } from './news.ts'
 /** How long a session has to fetch what a rung told it of, in ms, before the next rung is tried. */
 export const rungMs = 30_000
 
-/** How long mail is gathered before a wake, in ms: a burst is one wake. */
+/** How long a session has to do anything at all after a rung, in ms. One that does not holds or drops what that rung brings. */
+export const stirMs = 2500
+
+/** Mail is gathered until none has come for so long, in ms: a burst is one wake. */
+export const quietMs = 250
+
+/** How long mail is gathered at most before a wake, in ms. */
 export const burstMs = 1000
 
 /** Mail that this session is to fetch. */
@@ -19,6 +25,14 @@ interface Offer {
 export interface WakeStep {
   rung: Rung
   mail: Mail[]
+}
+
+/** What is known of the session at one moment. */
+export interface View {
+  /** The rungs that can be used, in their order. */
+  rungs: readonly Rung[]
+  /** Whether the last step reached the session. Undefined: that cannot be known. */
+  isHeard: boolean | undefined
 }
 
 /**
@@ -43,7 +57,12 @@ export class Ladder {
     return [...this.#offers.keys()]
   }
 
-  /** Fetched, or no business of this session any more. Answers the rung by which this session heard of it last. */
+  /** The ids of the mail that the last step told of and that is not fetched. */
+  get lastStep(): readonly string[] {
+    return this.#lastStep
+  }
+
+  /** Fetched, or no business of this session any more. Returns the rung by which this session heard of it last. */
   settle(id: string): Rung | undefined {
     const offer = this.#offers.get(id)
     this.#offers.delete(id)
@@ -51,15 +70,17 @@ export class Ladder {
     return offer?.tried.at(-1)
   }
 
-  /** What to do at `now`, where these rungs can be used, in their order. Undefined: nothing yet. */
-  next(now: number, rungs: readonly Rung[]): WakeStep | undefined {
-    // Until what the last step told of was fetched, or its time is over, nothing else wakes.
-    if (this.#lastStep.length > 0 && now - this.#stepAt < rungMs) return undefined
+  /** What to do at `now`. Undefined: nothing yet. */
+  next(now: number, view: View): WakeStep | undefined {
     const waiting = [...this.#offers.values()].filter(({ mail }) => mayWake(mail))
-    const rungOf = ({ tried }: Offer) => rungs.find(rung => !tried.includes(rung))
-    const due = waiting.find(
-      offer => rungOf(offer) && now - offer.since >= (offer.tried.length > 0 ? rungMs : waitFor(offer.mail)),
-    )
+    const rungOf = ({ tried }: Offer) => view.rungs.find(rung => !tried.includes(rung))
+    const untried = waiting.filter(({ tried }) => tried.length === 0)
+    const isDue = (offer: Offer) => {
+      // Until what the last step told of was fetched, or its time is over, nothing else wakes.
+      if (this.#lastStep.length > 0 && now - this.#stepAt < this.#patience(offer, view)) return false
+      return offer.tried.length > 0 ? now - offer.since >= this.#patience(offer, view) : isGathered(offer, untried, now)
+    }
+    const due = waiting.find(offer => rungOf(offer) && isDue(offer))
     if (!due) return undefined
     const rung = rungOf(due)!
     // What came later joins: one wake for all.
@@ -67,9 +88,11 @@ export class Ladder {
   }
 
   /** The ids of what no rung is left for at `now`, the time of the last one over. */
-  spent(now: number, rungs: readonly Rung[]): string[] {
-    const isSpent = ({ tried, since }: Offer) =>
-      tried.length > 0 && now - since >= rungMs && rungs.every(rung => tried.includes(rung))
+  spent(now: number, view: View): string[] {
+    const isSpent = (offer: Offer) =>
+      offer.tried.length > 0 &&
+      now - offer.since >= this.#patience(offer, view) &&
+      view.rungs.every(rung => offer.tried.includes(rung))
     return [...this.#offers].filter(([, offer]) => isSpent(offer)).map(([id]) => id)
   }
 
@@ -83,8 +106,17 @@ export class Ladder {
     this.#stepAt = now
     this.#lastStep = mail.map(({ id }) => id)
   }
+
+  /** How long the last step may go without a fetch before `offer` takes its next one, in ms. */
+  #patience({ mail, tried }: Offer, { isHeard }: View): number {
+    if (isHeard === false) return stirMs
+    // A session that cannot show whether it heard is not waited for where it is urgent; nor is one that was woken for other mail.
+    return mail.intent === 'urgent' && (isHeard === undefined || tried.length === 0) ? stirMs : rungMs
+  }
 }
 
-function waitFor({ intent }: Mail): number {
-  return intent === 'urgent' ? 0 : burstMs
+/** Whether no more mail is waited for. Something urgent does not wait. */
+function isGathered({ mail, since }: Offer, untried: readonly Offer[], now: number): boolean {
+  if (mail.intent === 'urgent') return true
+  return now - since >= burstMs || untried.every(other => now - other.since >= quietMs)
 }

@@ -17,6 +17,12 @@ export interface SessionFile {
   version: string
   /** Nobody can tell this session anything: headless, or no Claude Code. */
   deaf?: true
+  /** Nobody sees this session now: it is not told, and is no presence. */
+  hidden?: true
+  /** A permission prompt, a question or a dialog is open in it. */
+  waiting?: true
+  /** The background job of Claude Code that its conversation moved to. */
+  parkedJob?: string
   /** The last wake that was followed by a fetch: proof that it works. Times are ms since 1970. */
   woken?: { by: Rung; id: string; wokenAt: number; fetchedAt: number }
 }
@@ -25,6 +31,11 @@ export interface LiveSession extends SessionFile {
   dir: SessionDir
   /** When a hook or the session's start was seen last, ms since 1970. */
   activeAt: number
+}
+
+/** Whether a session can be told anything. */
+export function isReachable({ deaf, hidden }: SessionFile): boolean {
+  return !deaf && !hidden
 }
 
 /** The sessions of this machine whose MCP server lives, those where something happened last first. */

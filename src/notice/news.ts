@@ -95,6 +95,18 @@ export function forgetTold(dir: SessionDir, news: readonly News[]): void {
   for (const item of news) rmSync(join(dir.file('told'), fileOf(item)), { force: true })
 }
 
+/** Whether mail `id` is still to be told. */
+export function hasNews(dir: SessionDir, id: string): boolean {
+  return list(dir, 'news').some(name => idIn(name) === id)
+}
+
+/** Takes back what is not told yet: it is another session's turn. */
+export function takeBack(dir: SessionDir, ids: readonly string[]): void {
+  if (ids.length === 0) return
+  for (const name of list(dir, 'news'))
+    if (ids.includes(idIn(name))) rmSync(join(dir.file('news'), name), { force: true })
+}
+
 /** Another session of this machine has taken these messages: this one need not hear of them. */
 export function dropNews(dir: SessionDir, ids: readonly string[]): void {
   for (const place of ['news', 'told'] as const)

@@ -81,9 +81,12 @@ export function instanceOf({ CLAUDE_CODE_MESSAGING_TOKEN: token }: Environment):
   return token && createHash('sha256').update(token).digest('hex').slice(0, 16)
 }
 
-/** Whether nobody sits before this session: `claude -p`, or a program that uses the SDK. */
+/**
+ * Whether nobody sits before this session: `claude -p`, or a program that uses the SDK. A background session is none of these:
+ * Claude Code calls it unattended, also while its user looks at it.
+ */
 export function isHeadless(env: Environment): boolean {
-  return env.CLAUDE_CODE_SESSION_ATTENDED === '0' || /^sdk-/.test(env.CLAUDE_CODE_ENTRYPOINT ?? '')
+  return /^sdk-/.test(env.CLAUDE_CODE_ENTRYPOINT ?? '')
 }
 
 /** Whether config.json says that headless runs are sessions like others. Read without its schema: hooks must be quick. */

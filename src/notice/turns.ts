@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
-import { liveSessions } from './live-sessions.ts'
+import { isReachable, liveSessions } from './live-sessions.ts'
 import { type SessionDir, writeWhole } from './session-dir.ts'
 
 /** One session's turn to take a message. */
@@ -45,7 +45,10 @@ export class Turns {
     const open = ids.filter(id => !this.#had.has(id))
     if (open.length === 0) return []
     const turns = this.#turns()
-    const live = liveSessions(this.#home).filter(({ deaf }) => !deaf)
+    // Where a prompt is open, mail waits behind it: such a session comes after those that can take it now.
+    const live = liveSessions(this.#home)
+      .filter(isReachable)
+      .sort((a, b) => Number(a.waiting ?? false) - Number(b.waiting ?? false))
     return open.filter(id => {
       const before = turns.get(id) ?? []
       if (before.some(({ session }) => session === this.#session)) {
@@ -57,6 +60,16 @@ export class Turns {
       const left = live.filter(({ session }) => !before.some(turn => turn.session === session))
       const next = left.find(({ dir }) => comesFirst(id, dir)) ?? left[0]
       return next?.session === this.#session && this.#make(id, (last?.n ?? 0) + 1, until)
+    })
+  }
+
+  /** Those of `ids` of which this session had its turn, and another has its own by now. */
+  lost(ids: readonly string[]): string[] {
+    if (ids.length === 0) return []
+    const turns = this.#turns()
+    return ids.filter(id => {
+      const last = turns.get(id)?.at(-1)
+      return last !== undefined && last.session !== this.#session
     })
   }
 

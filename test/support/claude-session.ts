@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { McpSession, TestMachine } from './machine.ts'
 import { cleanEnv, machineNode, program, run } from './program.ts'
@@ -46,11 +47,26 @@ export class ClaudeSession {
     }
   }
 
-  /** What came through the inbox socket as text for the session. */
+  /** What came through the inbox socket as text for the session, without the envelope that Claude Code shows as one line. */
   get wakes(): string[] {
     return this.lines
       .filter(({ type }) => type === 'user')
-      .map(({ message }) => (message as { content: string }).content)
+      .map(({ message }) => {
+        const { content } = message as { content: string }
+        const [, text] =
+          /^<cross-session-message from-name="Claude Net">\n([\s\S]*)\n<\/cross-session-message>$/.exec(content) ?? []
+        if (text === undefined) throw new Error(`A wake without its envelope: ${content}`)
+        return text
+      })
+  }
+
+  /** What Claude Code says of this session in its own record: nothing unless a test does. Its status begins now. */
+  says(record: Record<string, unknown>): void {
+    const dir = join(this.machine.userHome, '.claude', 'sessions')
+    mkdirSync(dir, { recursive: true })
+    const pid = Number(basename(this.socket, '.sock'))
+    const file = { pid, messagingSocketPath: this.socket, statusUpdatedAt: Date.now(), ...record }
+    writeFileSync(join(dir, `${pid}.json`), JSON.stringify(file))
   }
 
   listen(): Promise<void> {

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { basename, join } from 'node:path'
+
+type Environment = Record<string, string | undefined>
+
+/** What a session does. `waiting`: a permission prompt, a question or a dialog is open, and what comes queues up behind it. */
+export type Activity = 'idle' | 'busy' | 'waiting'
+
+/** What Claude Code itself says of one of its sessions. */
+export interface ClientRecord {
+  /**
+   * Nobody sees this session: a spare worker, started ahead of need, or a session that is parked because its conversation went
+   * on in the background.
+   */
+  isHidden: boolean
+  /** The background job that this process runs. */
+  job?: string
+  /** The background job that this session's conversation moved to. */
+  parkedJob?: string
+  /** Undefined for a status that is not known here. */
+  activity?: Activity
+  /** When `activity` began, ms since 1970. */
+  since: number
+}
+
+interface RecordFile {
+  pid?: unknown
+  messagingSocketPath?: unknown
+  spare?: unknown
+  parkedJobId?: unknown
+  jobId?: unknown
+  status?: unknown
+  statusUpdatedAt?: unknown
+}
+
+/**
+ * Reads what Claude Code says of the session that `env` belongs to: `sessions/PID.json` in its configuration directory, as 2.1.332
+ * writes it. `claude` is its process as far as the caller knows it. Undefined where there is no such file, as in older versions.
+ */
+export function readClientRecord(env: Environment, claude?: number): ClientRecord | undefined {
+  const socket = env.CLAUDE_CODE_MESSAGING_SOCKET
+  const place = join(env.CLAUDE_CONFIG_DIR || join(env.HOME || homedir(), '.claude'), 'sessions')
+  for (const pid of new Set([socket && basename(socket, '.sock'), env.CLAUDE_PID, claude?.toString()])) {
+    const file = pid && /^\d+$/.test(pid) ? readFile(join(place, `${pid}.json`)) : undefined
+    if (!file || (socket && file.messagingSocketPath && file.messagingSocketPath !== socket)) continue
+    return toRecord(file)
+  }
+  return undefined
+}
+
+function readFile(path: string): RecordFile | undefined {
+  try {
+    const value = JSON.parse(readFileSync(path, 'utf8')) as unknown
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined // Not there, or being written: the next look reads it.
+  }
+}
+
+function toRecord({ spare, jobId, parkedJobId, status, statusUpdatedAt }: RecordFile): ClientRecord {
+  const activity = (['idle', 'busy', 'waiting'] as const).find(known => known === status)
+  return {
+    isHidden: spare === true || parkedJobId !== undefined,
+    ...(typeof jobId === 'string' && { job: jobId }),
+    ...(typeof parkedJobId === 'string' && { parkedJob: parkedJobId }),
+    ...(activity && { activity }),
+    since: typeof statusUpdatedAt === 'number' ? statusUpdatedAt : 0,
+  }
+}

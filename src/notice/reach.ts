@@ -1,0 +1,98 @@
+import { type Activity, type ClientRecord, readClientRecord } from './client-record.ts'
+import { inboxSocket, writeToInbox } from './inbox-socket.ts'
+import type { WakeStep } from './ladder.ts'
+import type { Rung } from './live-sessions.ts'
+import { wakeText } from './notice-text.ts'
+import { isHeadless, type SessionDir } from './session-dir.ts'
+import { readState } from './session-state.ts'
+import { hasWaiter, orderWake } from './waiter.ts'
+
+export interface ReachOptions {
+  dir: SessionDir
+  instance: string | undefined
+  env: NodeJS.ProcessEnv
+  /** Sends a notification that Claude Code shows where channels are enabled. */
+  pushChannel: (text: string, meta: Record<string, string>) => Promise<void>
+}
+
+/**
+ * How one session can be reached now. Two things tell what it does: Claude Code's own record, which lags behind by moments, and
+ * the hooks, which do not run when the user breaks a turn off. The newer of both counts.
+ */
+export class Reach {
+  readonly #options: ReachOptions
+  #record: ClientRecord | undefined
+
+  constructor(options: ReachOptions) {
+    this.#options = options
+    this.look()
+  }
+
+  /** Reads Claude Code's record of the session again. One that cannot be read for a moment stays as it was. */
+  look(): void {
+    this.#record = readClientRecord(this.#options.env, process.ppid) ?? this.#record
+  }
+
+  get record(): ClientRecord | undefined {
+    return this.#record
+  }
+
+  /** Whether nobody sees this session: nothing may be told here. */
+  get isHidden(): boolean {
+    return this.#record?.isHidden === true
+  }
+
+  get activity(): Activity {
+    const state = this.#state
+    const byHooks = state?.busy ? 'busy' : 'idle'
+    const { activity, since } = this.#record ?? { since: 0 }
+    return activity && since >= (state?.at ?? 0) ? activity : byHooks
+  }
+
+  /** Whether the session has begun and no hook was told its permission mode: its user has typed nothing yet. */
+  get hasJustBegun(): boolean {
+    const state = this.#state
+    return state !== undefined && state.mode === undefined
+  }
+
+  /** Whether the session did anything after `at`, ms since 1970, or has a turn in which it will. Undefined: that cannot be known. */
+  hasStirred(at: number): boolean | undefined {
+    if (this.activity !== 'idle') return true
+    const state = this.#state
+    if (!this.#record?.activity && !state) return undefined
+    return Math.max(this.#record?.since ?? 0, state?.at ?? 0) > at
+  }
+
+  /** The rungs that can be used now, in their order. */
+  get rungs(): Rung[] {
+    const { env, dir } = this.#options
+    if (isHeadless(env)) return ['hooks']
+    const { activity } = this
+    // A session that bypasses permissions holds what comes through its socket, and drops it.
+    const hasSocket = inboxSocket(env) !== undefined && this.#state?.mode !== 'bypassPermissions'
+    // Whoever sits before an open prompt sees a line of it at once, and the session after the answer. Nothing else is sooner.
+    if (activity === 'waiting') return [hasSocket ? 'socket' : 'hooks']
+    const rungs: Rung[] = []
+    if (activity === 'busy') rungs.push('hooks')
+    if (hasSocket) rungs.push('socket')
+    if (hasWaiter(dir)) rungs.push('rewake')
+    rungs.push('channel')
+    return rungs
+  }
+
+  /** Wakes the session. Returns whether the rung took it, which does not mean that the session saw it. */
+  async wake({ rung, mail }: WakeStep, now: number): Promise<boolean> {
+    const { env, dir, pushChannel } = this.#options
+    const text = wakeText(mail, now)
+    if (rung === 'socket') return writeToInbox(inboxSocket(env)!, text)
+    // These come without the name of who speaks.
+    const named = `Claude Net woke this session: ${text}`
+    if (rung === 'rewake') orderWake(dir, { text: named })
+    else if (rung === 'channel') await pushChannel(named, { from: mail.at(-1)!.from, intent: mail.at(-1)!.intent })
+    return true
+  }
+
+  get #state() {
+    return readState(this.#options.dir, this.#options.instance)
+  }
+}

@@ -1,0 +1,41 @@
+import type { HubClient } from '../client/hub-client.ts'
+import { api } from '../protocol/api.ts'
+import type { InboxMessage } from '../protocol/messages.ts'
+import type { Mail } from './news.ts'
+
+/** Most pages of 100 that are read to know what is unread. Beyond, the inbox itself says how much there is. */
+const maxPages = 10
+
+/** Most characters of a text that are fetched for a notice. */
+const previewCharacters = 200
+
+/** Reads the beginnings of what is unread in this machine's inbox, oldest first, and how many messages that is. */
+export async function readUnread(client: HubClient): Promise<{ messages: InboxMessage[]; unread: number }> {
+  const messages: InboxMessage[] = []
+  let after: string | undefined
+  for (let page = 1; ; page++) {
+    const answer = await client.call(api.readInbox, { query: { after, preview: previewCharacters } })
+    messages.push(...answer.messages)
+    after = answer.cursor
+    if (answer.more === 0 || page === maxPages) return { messages, unread: answer.unread }
+  }
+}
+
+/** What is told of a message before it is read. `isAwaited`: it answers what this session asked. */
+export function toMail(
+  { id, seq, from, fromKind, intent, sentAt, replyTo, body }: InboxMessage,
+  isAwaited: boolean,
+): Mail {
+  return {
+    kind: 'mail',
+    id,
+    seq,
+    from,
+    fromKind,
+    intent,
+    sentAt: Date.parse(sentAt),
+    ...(replyTo && { replyTo }),
+    ...(isAwaited && { isAwaited: true }),
+    beginning: body.trimStart().split('\n')[0] ?? '',
+  }
+}
