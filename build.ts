@@ -64,10 +64,11 @@ await Promise.all([
     target: 'node20',
     banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
   }),
-  // What the hub loads only when it is asked for (`POST /mcp`, Telegram) comes apart by itself, and shares the rest with it.
+  // What the hub loads only when it is asked for (`POST /mcp`, Telegram) comes apart by itself, and shares the rest with it, as does
+  // its reading thread.
   build({
     ...common,
-    entryPoints: { hub: 'src/hub/serve.ts' },
+    entryPoints: { hub: 'src/hub/serve.ts', 'hub-reader': 'src/hub/reading/thread.ts' },
     outdir,
     outExtension: { '.js': '.mjs' },
     splitting: true,

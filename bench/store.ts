@@ -1,9 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { databaseFile } from '../src/hub/hub.ts'
+import { databaseFile, wordIndexFile } from '../src/hub/hub.ts'
 import type { Command, Outcome } from '../src/hub/state/commands.ts'
 import { indexSome } from '../src/hub/state/local/history-index.ts'
 import { State } from '../src/hub/state/state.ts'
+import { WordIndex } from '../src/hub/state/words/word-index.ts'
 import { formatCursor } from '../src/protocol/events.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { hashJoinCode, mintJoinCode } from '../src/protocol/join-code.ts'
@@ -20,11 +21,13 @@ const batch = 500
 
 /** A hub's data directory, filled before a hub runs on it, by the same commands that a hub would apply. */
 export class Store implements Disposable {
+  readonly #dataDir: string
   readonly #state: State
   readonly #ids = new Map<string, number>()
 
   constructor(dataDir: string) {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    this.#dataDir = dataDir
     this.#state = new State(join(dataDir, databaseFile))
   }
 
@@ -74,6 +77,8 @@ export class Store implements Disposable {
   /** Brings history and search to the newest message, as a hub does when it is quiet. */
   index(): void {
     while (indexSome(this.#state.db));
+    using words = new WordIndex(join(this.#dataDir, wordIndexFile), this.#state.db)
+    while (words.step().more);
   }
 
   /** The cursor before everything that happened here. */

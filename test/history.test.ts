@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { startHub, type TestMember } from './support/hub.ts'
@@ -62,6 +64,59 @@ test('search finds words and their beginnings in any script, and what was sent a
   expect(await history(alpha, { q: 'outbox.test.ts' })).toHaveLength(1)
   expect(await history(alpha, { q: 'grüße köln' })).toHaveLength(1)
   expect(await history(alpha, { q: 'migration köln' })).toHaveLength(0)
+})
+
+test('search finds words inside text without spaces, and inside names of code', async () => {
+  const hub = await startHub()
+  const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
+  await send(alpha, 'beta', '数据库迁移已经完成')
+  await send(alpha, 'beta', 'ฐานข้อมูลเสร็จแล้ว')
+  await send(alpha, 'beta', 'getUserName failed')
+  for (const [q, found] of [
+    ['迁移', '数据库迁移已经完成'],
+    ['库', '数据库迁移已经完成'],
+    ['ข้อมูล', 'ฐานข้อมูลเสร็จแล้ว'],
+    ['UserN', 'getUserName failed'],
+  ] as const) {
+    expect(await history(beta, { q })).toEqual([found])
+  }
+})
+
+test('the longest search that is allowed asks for a bounded number of words; more are refused with what to do', async () => {
+  const hub = await startHub()
+  const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
+  await send(alpha, 'beta', 'b')
+  expect(await history(alpha, { q: Array(100).fill('b').join(' ') })).toEqual(['b'])
+  const words = Array.from({ length: 50 }, (_, index) => `w${index + 10}`).join(' ')
+  await expect(history(alpha, { q: words })).rejects.toMatchObject({ code: 'invalid', hint: expect.any(String) })
+})
+
+test('history and search have what was answered 201 a moment before, however many write', async () => {
+  const hub = await startHub()
+  const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
+  let isDone = false
+  // Above what counts as a busy second, the indexes wait.
+  const others = Array.from({ length: 16 }, async () => {
+    while (!isDone) await send(beta, 'beta', 'noise').catch(() => {})
+  })
+  for (let n = 0; n < 20; n++) {
+    await send(alpha, 'beta', `needle${n}`)
+    expect(await history(alpha, { q: `needle${n}` })).toEqual([`needle${n}`])
+    expect((await history(alpha, { limit: 1 }))[0]).toBe(`needle${n}`)
+  }
+  isDone = true
+  await Promise.all(others)
+})
+
+test('an index that was lost or damaged is made anew, and nothing is missing meanwhile', async () => {
+  const hub = await startHub()
+  const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
+  await send(alpha, 'beta', 'kept walrus')
+  expect(await history(alpha, { q: 'walrus' })).toEqual(['kept walrus'])
+  await hub.stop()
+  writeFileSync(join(hub.dataDir, 'search.db'), 'no database')
+  await hub.start()
+  expect(await history(alpha, { q: 'walrus' })).toEqual(['kept walrus'])
 })
 
 test('search is no query language: operators, quotes and wild cards are words or nothing', async () => {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { adminTokenFile } from './admin-token.ts'
-import { auditFile } from './seeing/audit.ts'
+import { auditFile } from './reading/audit-lines.ts'
 import { isStorageError } from './state/state.ts'
 import { type Database, sqliteCode } from './state/store/database.ts'
 

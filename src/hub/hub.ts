@@ -7,6 +7,8 @@ import { SteadyClock } from './journal/steady-clock.ts'
 import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
+import { auditFile } from './reading/audit-lines.ts'
+import { Reader } from './reading/reader.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, Entry, Refusal, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
@@ -15,6 +17,9 @@ import { State } from './state/state.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
 export const databaseFile = 'hub.db'
+
+/** The index of words, beside it: made anew where it is missing. */
+export const wordIndexFile = 'search.db'
 
 /** How often last-seen times are written down, in ms. */
 const saveIntervalMs = 60_000
@@ -31,6 +36,8 @@ export interface HubOptions {
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
   silenceMs?: number
+  /** See `ReaderOptions`. */
+  reading?: { limitMs?: number; idleMs?: number }
   /** Wall clock, ms since 1970. */
   now?: () => number
   /** A clock that never steps, in ms. */
@@ -63,6 +70,8 @@ export class Hub implements AsyncDisposable {
   readonly presence: Presence
   /** The humans whose mail the Telegram door carries; the door says so. */
   readonly onTelegram = new Set<number>()
+  /** Runs queries whose cost grows with what is stored; see `reading/asks.ts`. */
+  readonly reader: Reader
   readonly #journal: Journal
   readonly #wakes = new Wakes()
   readonly #clock: SteadyClock
@@ -76,6 +85,9 @@ export class Hub implements AsyncDisposable {
   #isClosed = false
   #seqASecondAgo = 0
   #putBackAt = -Infinity
+  #isIndexingWords = false
+  /** The newest message whose words are indexed, as far as is known. */
+  #indexedSeq = 0
 
   constructor(options: HubOptions) {
     this.state = new State(join(options.dataDir, databaseFile))
@@ -88,6 +100,9 @@ export class Hub implements AsyncDisposable {
     })
     this.#onClockStep = options.onClockStep
     this.#onPutBack = options.onPutBack
+    const file = (name: string) => join(options.dataDir, name)
+    const files = { store: file(databaseFile), wordIndex: file(wordIndexFile), audit: file(auditFile) }
+    this.reader = new Reader({ files, alone: this.state.db.isAlone ? this.state.db : undefined, ...options.reading })
     this.presence = new Presence({
       silenceMs: options.silenceMs,
       now: options.now,
@@ -139,6 +154,8 @@ export class Hub implements AsyncDisposable {
     this.#isClosed = true
     for (const timer of this.#timers) clearInterval(timer)
     await this.#journal.close()
+    // Before the store: the last to close it makes one file of it.
+    await this.reader.close()
     try {
       this.#saveLastSeen()
     } finally {
@@ -206,7 +223,9 @@ export class Hub implements AsyncDisposable {
     const { seq } = this.state.position
     const isBusy = seq - this.#seqASecondAgo > busyPerSecond
     this.#seqASecondAgo = seq
-    if (!isBusy) this.#index()
+    if (isBusy) return
+    this.#index()
+    void this.#indexWords()
   }
 
   #index(): void {
@@ -216,6 +235,27 @@ export class Hub implements AsyncDisposable {
       if (indexSome(this.state.db)) setImmediate(() => this.#index())
     } catch {
       // As with last-seen times: the next command tells.
+    }
+  }
+
+  /** The same for the words, in the reading thread. */
+  async #indexWords(): Promise<void> {
+    if (this.#isIndexingWords) return
+    this.#isIndexingWords = true
+    const { db } = this.state
+    try {
+      while (!this.#isClosed) {
+        const newest = db.get<{ seq: number | null }>('select max(seq) as seq from message')?.seq ?? 0
+        if (newest === this.#indexedSeq && !db.get('select 1 from words_gone limit 1')) return
+        const { more, gone } = await this.reader.ask('index', undefined, 'hub')
+        if (this.#isClosed) return
+        if (gone !== undefined) db.run('delete from words_gone where id <= ?', gone)
+        if (!more) this.#indexedSeq = newest
+      }
+    } catch {
+      // A search looks through what is not indexed; the next second tries again.
+    } finally {
+      this.#isIndexingWords = false
     }
   }
 

@@ -42,7 +42,7 @@ export function fingerprint(db: Database): string {
   const hash = createHash('sha256')
   const tables = db.all<{ name: string }>(
     `select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' 
-     and name not in ('last_seen', 'history_position', 'sent', 'answer', 'received', 'unread', 'unread_position', 'past_epoch') and name not like 'message_words%' order by name`,
+     and name not in ('last_seen', 'history_position', 'sent', 'answer', 'received', 'unread', 'unread_position', 'past_epoch', 'words_gone') and name not like 'message_words%' order by name`,
   )
   for (const { name } of tables) {
     const columns = db

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Command, Outcome, ResultOf } from '../../src/hub/state/commands.ts'
 import { memberByName } from '../../src/hub/state/query/find-member.ts'
+import { type HistoryFilter, historyOf } from '../../src/hub/state/query/history.ts'
 import { State } from '../../src/hub/state/state.ts'
+import { WordIndex } from '../../src/hub/state/words/word-index.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 import { hashJoinCode } from '../../src/protocol/join-code.ts'
 import type { MemberKind } from '../../src/protocol/messages.ts'
@@ -13,6 +15,8 @@ import { tempDir } from './temp.ts'
 /** A state of the running test's own, to which commands are applied one at a time, without a journal. */
 export class TestState {
   readonly state: State
+  readonly #wordFile: string
+  #words: WordIndex | undefined
   /** The time of the next entry, ms since 1970. */
   time = Date.parse('2026-01-01T00:00:00.000Z')
 
@@ -22,8 +26,29 @@ export class TestState {
   /** In `dir`, or in a directory of the running test. */
   constructor(dir = tempDir('state')) {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
+    this.#wordFile = join(dir, 'search.db')
     this.state = new State(join(dir, 'hub.db'))
     onTestFinished(() => this.state.close())
+  }
+
+  /** The index of words of this state, as far as somebody has brought it. */
+  get words(): WordIndex {
+    if (!this.#words) {
+      const words = new WordIndex(this.#wordFile, this.state.db)
+      onTestFinished(() => words.close())
+      this.state.db.addCheck('in_time', () => {})
+      this.#words = words
+    }
+    return this.#words
+  }
+
+  /** Ids of what `reader` sent or was sent, newest first. */
+  history(reader: number, filter: Partial<HistoryFilter> = {}): string[] {
+    const { db } = this.state
+    const all = { before: Number.MAX_SAFE_INTEGER, limit: 100, ...filter }
+    return historyOf(db, reader, all, { words: this.words, check: () => {} }).map(
+      seq => db.get<{ id: string }>('select id from message where seq = ?', seq)!.id,
+    )
   }
 
   apply<C extends Command>(command: C): Outcome<C> {

@@ -6,7 +6,6 @@ import { activeBrakes } from '../state/query/brakes.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
 import { allMembers, type MemberInfo } from '../state/query/members.ts'
-import { openRequests } from '../state/query/requests.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
@@ -15,17 +14,17 @@ import { presenceOf } from './presence.ts'
 /** `GET /v1/machines`: every member, machines and humans. */
 export const listMachines: (places: Places) => Handlers['listMachines'] =
   places =>
-  ({ hub, identity }) => ({
+  async ({ hub, identity }) => ({
+    openRequests: identity.member === 0 ? [] : await requestsOf(hub, identity),
     version,
     you: identity.member === 0 ? null : identity.name,
     unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
     members: allMembers(hub.state.db).map(member => toMember(hub, member)),
     ...concernsOf(hub, places, identity),
-    openRequests: identity.member === 0 ? [] : requestsOf(hub, identity.member),
   })
 
-function requestsOf(hub: Hub, member: number): OpenRequest[] {
-  const requests = openRequests(hub.state.db, member, Date.now())
+async function requestsOf({ reader }: Hub, { member, tokenId }: Identity): Promise<OpenRequest[]> {
+  const requests = await reader.ask('openRequests', { sender: member, now: Date.now() }, tokenId)
   return requests.map(({ sentAt, ...request }) => ({ ...request, sentAt: timestamp(sentAt) }))
 }
 

@@ -2,11 +2,8 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
 import { keptHeader, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
 import { type Hub, refused } from '../hub.ts'
-import { indexForReader } from '../state/local/history-index.ts'
 import { refuseUnknown, senderMeant } from '../state/query/find-member.ts'
-import { historyOf } from '../state/query/history.ts'
-import { firstOf } from '../state/query/inbox.ts'
-import { type DeliveryState, messageFor } from '../state/query/messages.ts'
+import type { DeliveryState } from '../state/query/messages.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import { reachOf } from './presence.ts'
@@ -39,9 +36,8 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
 }
 
 /** `GET /v1/messages/:id`: the same `not_found` for a message that does not exist and for one of others. */
-export const getMessage: Handlers['getMessage'] = ({ hub, identity, params }) => {
-  indexForReader(hub.state.db)
-  const found = messageFor(hub.state.db, identity.member, params.id)
+export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params }) => {
+  const found = await hub.reader.ask('message', { reader: identity.member, id: params.id }, identity.tokenId)
   if (!found) {
     throw new ClaudeNetError(
       'not_found',
@@ -53,18 +49,17 @@ export const getMessage: Handlers['getMessage'] = ({ hub, identity, params }) =>
 }
 
 /** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */
-export const listMessages: Handlers['listMessages'] = ({ hub, identity, query }) => {
+export const listMessages: Handlers['listMessages'] = async ({ hub, identity, query }) => {
   const { db } = hub.state
   const other = query.with === undefined ? undefined : senderMeant(db, query.with)
   if (query.with !== undefined && !other) throw refused(refuseUnknown(db, query.with).refusal)
   const before = query.before ?? Number.MAX_SAFE_INTEGER
-  const ids = historyOf(db, identity.member, { with: other?.id, q: query.q, before, limit: query.limit })
-  const found = ids.map(id => {
-    const { message, deliveries } = messageFor(db, identity.member, id)!
-    return { message, receipts: toReceipts(hub, deliveries) }
-  })
-  const messages = firstOf(found)
-  return { messages, more: messages.length < found.length || found.length === query.limit }
+  const filter = { reader: identity.member, with: other?.id, q: query.q, before, limit: query.limit }
+  const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
+  return {
+    messages: found.map(({ message, deliveries }) => ({ message, receipts: toReceipts(hub, deliveries) })),
+    more,
+  }
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {

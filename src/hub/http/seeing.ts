@@ -12,7 +12,10 @@ export function seeing({ metrics, audit }: Watch): Pick<Handlers, 'metrics' | 'o
       return undefined
     },
     openapi: () => (contract ??= openApi()),
-    listAudit: ({ query }) => audit.list(query),
+    listAudit: ({ hub, identity, query }) => {
+      audit.flush()
+      return hub.reader.ask('audit', query, identity.tokenId)
+    },
   }
 }
 

@@ -129,7 +129,7 @@ export class Backups implements AsyncDisposable {
     const { hub, source, program } = this.#options
     // Made here, so that it is nobody else's to read from the start.
     closeSync(openSync(part, 'w', 0o600))
-    const resume = hub.state.db.holdCheckpoints()
+    const resume = await hub.reader.whileIdle(() => hub.state.db.holdCheckpoints())
     try {
       const child = spawn(process.execPath, [program, 'copy-store', source, part], {
         stdio: 'pipe',

@@ -12,7 +12,17 @@ interface Table {
 export type Shape = Table[]
 
 /** Left out: what each hub keeps for itself (its indexes, last seen), and join codes, which a restore makes void. */
-const apart = ['last_seen', 'history_position', 'sent', 'received', 'unread', 'unread_position', 'past_epoch', 'invite']
+const apart = [
+  'last_seen',
+  'history_position',
+  'sent',
+  'received',
+  'unread',
+  'unread_position',
+  'past_epoch',
+  'invite',
+  'words_gone',
+]
 
 /** The shape of an open database. */
 export function shapeOf(db: DatabaseSync): Shape {

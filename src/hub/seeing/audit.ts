@@ -1,10 +1,6 @@
-import type { AuditAnswer, AuditLine, AuditQuery } from '../../protocol/audit.ts'
+import type { AuditLine } from '../../protocol/audit.ts'
 import { Database } from '../state/store/database.ts'
-import { timestamp } from '../state/timestamp.ts'
 import { FloodGate } from './flood-gate.ts'
-
-/** The audit's file, in the data directory. */
-export const auditFile = 'audit.db'
 
 /** How long a line may wait to be written, in ms. */
 const flushAfterMs = 500
@@ -91,29 +87,6 @@ export class Audit implements Disposable {
     if (isLetIn && this.#waiting.length < maxWaiting) this.#waiting.push({ ...note, at, count: 1 })
     else this.#unwritten++
     this.#timer ??= setTimeout(() => this.flush(), flushAfterMs).unref()
-  }
-
-  /** Lines that pass the filters, newest first. */
-  list({ actor, action, target, since, before, limit }: AuditQuery): AuditAnswer {
-    this.flush()
-    const given: [string, string | number | undefined][] = [
-      ['actor = ?', actor],
-      ['action = ?', action],
-      ['target = ?', target],
-      ['at >= ?', since === undefined ? undefined : Date.parse(since)],
-      ['id < ?', before],
-    ]
-    const filters = given.filter(([, value]) => value !== undefined)
-    const values = filters.map(([, value]) => value!)
-    const where = ['1', ...filters.map(([sql]) => sql)].join(' and ')
-    const rows = this.#db.all<Waiting & { id: number }>(
-      `select id, at, actor, token_id as tokenId, address, action, target, detail, result, count from audit
-       where ${where} order by id desc limit ?`,
-      ...values,
-      limit,
-    )
-    const total = this.#db.get<{ n: number }>(`select count(*) as n from audit where ${where}`, ...values)!.n
-    return { lines: rows.map(row => ({ ...row, at: timestamp(row.at) })), more: total - rows.length }
   }
 
   /** Writes what waits. What the disk refuses is tried again. */

@@ -8,8 +8,8 @@ const dayMs = 86_400_000
 const recordDays = 365
 
 /**
- * Most deliveries that one tick looks at or deletes, and about how many bytes of texts (one message at least): a tick takes some
- * 10 ms then, most of it for taking words out of the search, and holds up no sender for long.
+ * Most deliveries that one tick looks at or deletes, and about how many bytes of texts (one message at least): a tick holds up no
+ * sender for long then.
  */
 export const maxLooksPerTick = 500
 export const maxTextBytesPerTick = 32 * 1024
@@ -115,15 +115,11 @@ function look(db: Database, seq: number, now: Now, limits: Limits, budget: Budge
   keep(db, mayGo ? 'record' : 'text', over, seq)
 }
 
-/** The words go from the search too, in the same transaction. What the index has not come to yet, it will leave out. */
+/** Its words go from the search as soon as the index gets to it; from now on nothing that is found shows them. */
 function deleteText(db: Database, seq: number, time: number, budget: Budget): void {
   const { bytes } = db.get<{ bytes: number }>('select octet_length(body) as bytes from message where seq = ?', seq)!
   budget.bytes -= bytes
-  db.run(
-    `insert into message_words (message_words, rowid, body) select 'delete', seq, body from message
-     where seq = ? and seq <= (select seq from history_position)`,
-    seq,
-  )
+  db.run('insert into words_gone (seq) values (?)', seq)
   db.run(`update message set body = '', text_deleted_at = ? where seq = ?`, time, seq)
 }
 

@@ -1,53 +1,40 @@
-import { type Database, isDiskFull } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
 
-/** Most messages indexed in one transaction: the journal waits for one, so it is kept short. */
-const maxBatch = 200
+/** Most messages and, but for one message, deliveries indexed in one transaction: the journal waits for one, so it is kept short. */
+const maxMessages = 200
+const maxDeliveries = 2000
 
 /**
- * Brings the indexes of history and search one step nearer to the newest message. Not part of the history itself: every hub
- * keeps its own, behind the commits, so that senders do not wait for it. Answers whether there may be more to do.
+ * Brings the indexes of history one step nearer to the newest message. Not part of the history itself: every hub keeps its own,
+ * behind the commits, so that senders do not wait for it. Whoever reads by them looks through the messages after
+ * `history_position` as well. Returns whether there may be more to do.
  */
 export function indexSome(db: Database): boolean {
   const { seq: done } = db.get<{ seq: number }>('select seq from history_position')!
-  const next = db.all<{ seq: number }>('select seq from message where seq > ? order by seq limit ?', done, maxBatch)
-  const last = next.at(-1)
-  if (!last) return false
+  const next = db.all<{ seq: number }>('select seq from message where seq > ? order by seq limit ?', done, maxMessages)
+  const [first, end] = [next[0], next.at(-1)]
+  if (!first || !end) return false
+  const tooMany = db.get<{ seq: number }>(
+    'select seq from delivery where seq > ? order by seq limit 1 offset ?',
+    done,
+    maxDeliveries,
+  )
+  const last = tooMany ? Math.max(first.seq, Math.min(end.seq, tooMany.seq - 1)) : end.seq
   db.transaction(() => {
-    db.run('insert into sent (sender, seq) select sender, seq from message where seq > ? and seq <= ?', done, last.seq)
+    db.run('insert into sent (sender, seq) select sender, seq from message where seq > ? and seq <= ?', done, last)
     db.run(
       `insert into received (recipient, seq, sender)
        select recipient, seq, sender from delivery where seq > ? and seq <= ? order by recipient, seq`,
       done,
-      last.seq,
-    )
-    db.run(
-      `insert into message_words (rowid, body) select seq, body from message
-       where seq > ? and seq <= ? and text_deleted_at is null`,
-      done,
-      last.seq,
+      last,
     )
     db.run(
       `insert into answer (reply_to, sender, seq)
        select reply_to, sender, seq from message where seq > ? and seq <= ? and reply_to is not null order by reply_to`,
       done,
-      last.seq,
+      last,
     )
-    db.run('update history_position set seq = ?', last.seq)
+    db.run('update history_position set seq = ?', last)
   })
-  return next.length === maxBatch
-}
-
-/** Most steps that a reader waits for: 5,000 messages. After a long busy spell, search lags behind by what is left. */
-const maxStepsForReader = 25
-
-/**
- * Brings the indexes nearer to the newest message before somebody reads by them: most often to it. On a full disk they stay
- * where they are, and reading goes on.
- */
-export function indexForReader(db: Database): void {
-  try {
-    for (let step = 0; step < maxStepsForReader && indexSome(db); step++);
-  } catch (error) {
-    if (!isDiskFull(error)) throw error
-  }
+  return next.length === maxMessages || last < end.seq
 }

@@ -1,34 +1,27 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
-import { historyOf } from './history.ts'
+import { indexSome } from '../local/history-index.ts'
 
-const all = { before: Number.MAX_SAFE_INTEGER, limit: 10 }
-
-/** A state whose indexes cannot be brought nearer, for the error of SQLite with this code. */
-function start(errcode: number) {
+/** What was sent before any index, between two halves of it, and after it. */
+function start() {
   const made = new TestState()
   const [ana, ben] = [made.member('ana'), made.member('ben')]
   made.member('cat')
   const indexed = made.send(ana, 'ben')
-  historyOf(made.state.db, ana, all)
+  indexSome(made.state.db)
+  made.words.step()
   const ids = [indexed, made.send(ana, 'ben'), made.send(ana, 'cat'), made.send(ben, 'ana')]
-  vi.spyOn(made.state.db, 'transaction').mockImplementation(() => {
-    throw Object.assign(new Error('no'), { code: 'ERR_SQLITE_ERROR', errcode })
-  })
-  return { db: made.state.db, ana, ben, ids }
+  return { made, ana, ben, ids }
 }
 
-test('on a full disk history is read all the same, with what its sender sent since the index stopped', () => {
-  const { db, ana, ben, ids } = start(13)
+test('history and search have what was sent since their indexes stopped', () => {
+  const { made, ana, ben, ids } = start()
   const [indexed, toBen, toCat, fromBen] = ids
-  expect(historyOf(db, ana, all)).toEqual([fromBen, toCat, toBen, indexed])
-  expect(historyOf(db, ana, { ...all, limit: 2 })).toEqual([fromBen, toCat])
-  expect(historyOf(db, ana, { ...all, with: ben })).toEqual([fromBen, toBen, indexed])
-  // Words are found as far as they are indexed.
-  expect(historyOf(db, ana, { ...all, q: 'hello' })).toEqual([indexed])
-})
-
-test('another error of the disk is not passed over', () => {
-  const { db, ana } = start(10)
-  expect(() => historyOf(db, ana, all)).toThrow('no')
+  for (const q of [undefined, 'hello', 'hel']) {
+    expect(made.history(ana, { q })).toEqual([fromBen, toCat, toBen, indexed])
+    expect(made.history(ana, { q, limit: 2 })).toEqual([fromBen, toCat])
+    expect(made.history(ana, { q, with: ben })).toEqual([fromBen, toBen, indexed])
+    expect(made.history(ben, { q })).toEqual([fromBen, toBen, indexed])
+  }
+  expect(made.history(ana, { q: 'nothing' })).toEqual([])
 })

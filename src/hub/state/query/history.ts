@@ -1,5 +1,6 @@
-import { indexForReader } from '../local/history-index.ts'
 import type { Database } from '../store/database.ts'
+import { Search } from '../words/search.ts'
+import type { Words } from '../words/word-index.ts'
 
 export interface HistoryFilter {
   /** Only what passed between the reader and this member. */
@@ -11,42 +12,106 @@ export interface HistoryFilter {
   limit: number
 }
 
-/**
- * Ids of the messages that `reader` sent or was sent, newest first. Where the indexes lag behind, a search by words finds what
- * they have; without words nothing is missing.
- */
-export function historyOf(db: Database, reader: number, { with: other, q, before, limit }: HistoryFilter): string[] {
-  indexForReader(db)
-  const match = q === undefined ? undefined : matchExpression(q)
-  if (match === '') return []
-  // Each arm walks its own index downwards and stops at the limit, however long the history is. What was sent after the end of
-  // the index is found by looking through the messages after it.
-  const words = match === undefined ? '' : 'and x.seq in (select rowid from message_words where message_words match ?4)'
-  const sentTo =
-    other === undefined ? '' : 'and exists (select 1 from delivery d where d.recipient = ?5 and d.seq = x.seq)'
-  const sentBy = other === undefined ? '' : 'and x.sender = ?5'
-  const unindexed = `
-       union
-       select * from (select x.seq from message x where x.seq > (select seq from history_position) and x.sender = ?1 and x.seq < ?2 ${sentTo} order by x.seq desc limit ?3)
-       union
-       select * from (select x.seq from delivery x where x.seq > (select seq from history_position) and x.recipient = ?1 and x.seq < ?2 ${sentBy} order by x.seq desc limit ?3)`
-  const params: (number | string)[] = [reader, before, limit]
-  if (match !== undefined || other !== undefined) params.push(match ?? '')
-  if (other !== undefined) params.push(other)
-  const rows = db.all<{ id: string }>(
-    `select m.id from (
-       select * from (select x.seq from sent x where x.sender = ?1 and x.seq < ?2 ${sentTo} ${words} order by x.seq desc limit ?3)
-       union
-       select * from (select x.seq from received x where x.recipient = ?1 and x.seq < ?2 ${sentBy} ${words} order by x.seq desc limit ?3)
-       ${match === undefined ? unindexed : ''}
-     ) found join message m on m.seq = found.seq order by m.seq desc limit ?3`,
-    ...params,
-  )
-  return rows.map(({ id }) => id)
+/** What a search needs beside the store. */
+export interface SearchTools {
+  words: Words
+  /** Called often; what it throws ends the search. As `in_time()` it is a condition of SQL too: see `Database.addCheck`. */
+  check: () => void
 }
 
-/** What a person typed as an expression of FTS5: every word quoted, so that none of its operators is one. */
-function matchExpression(q: string): string {
-  const words = q.match(/[\p{L}\p{N}\p{M}_]+/gu) ?? []
-  return words.map(word => `"${word}"*`).join(' ')
+/** Most messages taken from the history at once while their texts are looked through. */
+const textsAtOnce = 100
+
+/**
+ * Seqs of the messages that `reader` sent or was sent, newest first. Nothing that is stored is missing, however far the indexes lag
+ * behind: what came after their end is looked through. Throws `invalid` when `q` has too many words.
+ */
+export function historyOf(db: Database, reader: number, filter: HistoryFilter, tools: SearchTools): number[] {
+  if (filter.q === undefined) return seqsBefore(db, reader, filter, 0)
+  const search = new Search(filter.q)
+  if (search.terms.length === 0) return []
+  const found: number[] = []
+  for (const seq of matches(db, reader, filter, search, tools)) {
+    if (found.push(seq) === filter.limit) break
+  }
+  return found
+}
+
+function* matches(
+  db: Database,
+  reader: number,
+  filter: HistoryFilter,
+  search: Search,
+  { words, check }: SearchTools,
+): Generator<number> {
+  const indexed = words.seq
+  let { before } = filter
+  for (let more = true; more; ) {
+    const seqs = seqsBefore(db, reader, { ...filter, before, limit: textsAtOnce }, indexed)
+    more = seqs.length === textsAtOnce
+    before = seqs.at(-1) ?? before
+    for (const seq of seqs) {
+      check()
+      if (hasText(db, seq, search)) yield seq
+    }
+  }
+  for (const seq of words.find(search, { reader, other: filter.with, before: filter.before }, check)) {
+    if (seq > indexed) continue
+    if (filter.with !== undefined && !hasPassed(db, seq, reader, filter.with)) continue
+    if (search.needsText ? hasText(db, seq, search) : isThere(db, seq)) yield seq
+  }
+}
+
+/**
+ * Each arm walks its own index downwards and stops at the limit, however long the history is. What was sent after the end of the
+ * index is found by looking through the messages after it.
+ */
+function seqsBefore(
+  db: Database,
+  reader: number,
+  { with: other, before, limit }: HistoryFilter,
+  after: number,
+): number[] {
+  const sentTo =
+    other === undefined
+      ? ''
+      : 'and in_time() and exists (select 1 from delivery d where d.recipient = ?5 and d.seq = x.seq)'
+  const sentBy = other === undefined ? '' : 'and in_time() and x.sender = ?5'
+  const arm = (from: string, also: string) =>
+    `select * from (select x.seq from ${from} and x.seq > ?4 and x.seq < ?2 ${also} order by x.seq desc limit ?3)`
+  const unindexed = 'x.seq > (select seq from history_position)'
+  const rows = db.all<{ seq: number }>(
+    `${arm('sent x where x.sender = ?1', sentTo)}
+     union
+     ${arm('received x where x.recipient = ?1', sentBy)}
+     union
+     ${arm(`message x where ${unindexed} and x.sender = ?1`, sentTo)}
+     union
+     ${arm(`delivery x where ${unindexed} and x.recipient = ?1`, sentBy)}
+     order by 1 desc limit ?3`,
+    ...[reader, before, limit, after],
+    ...(other === undefined ? [] : [other]),
+  )
+  return rows.map(({ seq }) => seq)
+}
+
+function hasPassed(db: Database, seq: number, one: number, other: number): boolean {
+  return (
+    db.get(
+      `select 1 from delivery d where d.seq = ?1 and ((d.sender = ?2 and d.recipient = ?3) or (d.sender = ?3 and d.recipient = ?2))`,
+      seq,
+      one,
+      other,
+    ) !== undefined
+  )
+}
+
+/** Whether the text is still there; the index may not have come to know yet that it is not. */
+function isThere(db: Database, seq: number): boolean {
+  return db.get('select 1 from message where seq = ? and text_deleted_at is null', seq) !== undefined
+}
+
+function hasText(db: Database, seq: number, search: Search): boolean {
+  const row = db.get<{ body: string }>('select body from message where seq = ? and text_deleted_at is null', seq)
+  return row !== undefined && search.isIn(row.body)
 }

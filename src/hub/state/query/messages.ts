@@ -3,7 +3,7 @@ import type { RecipientOutcome } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { type MessageRow, messageColumns, toMessage } from './inbox.ts'
-import { answeredAt } from './requests.ts'
+import type { LateAnswers } from './requests.ts'
 
 /** What became of a message at one recipient. */
 export interface DeliveryState {
@@ -19,52 +19,76 @@ export interface DeliveryState {
   expiredAt?: string
 }
 
+/** A message as it was sent, and what became of it. */
+export interface Sent {
+  message: Omit<InboxMessage, 'fetchedBy' | 'muted' | 'answeredBy'>
+  deliveries: DeliveryState[]
+}
+
 /**
  * A message with its deliveries, as `reader` may see it: its sender all of them, a recipient its own. Undefined for a message
  * that does not exist and for one that is none of the reader's business, alike.
  */
-export function messageFor(
-  db: Database,
-  reader: number,
-  id: string,
-): { message: Omit<InboxMessage, 'fetchedBy' | 'muted' | 'answeredBy'>; deliveries: DeliveryState[] } | undefined {
+export function messageFor(db: Database, reader: number, id: string): Sent | undefined {
+  const seq = db.get<{ seq: number }>('select seq from message where id = ?', id)?.seq
+  return seq === undefined ? undefined : messageAt(db, reader, seq)
+}
+
+/** The same by `seq`. `late` has the answers that the index of answers has not come to yet; without it they are missing. */
+export function messageAt(db: Database, reader: number, seq: number, late: LateAnswers = new Map()): Sent | undefined {
   const row = db.get<MessageRow & { sender_id: number; outcome: string }>(
-    `select ${messageColumns}, m.sender as sender_id, m.outcome from message m join member s on s.id = m.sender where m.id = ?`,
-    id,
+    `select ${messageColumns}, m.sender as sender_id, m.outcome from message m join member s on s.id = m.sender where m.seq = ?`,
+    seq,
   )
   if (!row) return undefined
   const recipients = JSON.parse(row.outcome) as RecipientOutcome[]
-  const shown = row.sender_id === reader ? recipients : recipients.filter(({ member }) => member === reader)
+  const only = row.sender_id === reader ? undefined : reader
+  const shown = only === undefined ? recipients : recipients.filter(({ member }) => member === only)
   if (shown.length === 0) return undefined
-  const held = isHeld(db, reader, row) && { held: true as const }
+  const rows = new Map(deliveriesOf(db, row, only).map(delivery => [delivery.member, delivery]))
+  // What a member wrote itself is no secret to it.
+  const held = only !== undefined && rows.get(only)?.handling === 'hold' && { held: true as const }
   return {
     message: { ...toMessage(row), ...held },
-    deliveries: shown.map(recipient => deliveryState(db, row, recipient)),
+    deliveries: shown.map(recipient => deliveryState(db, row.id, recipient, rows.get(recipient.member), late)),
   }
 }
 
-/** Whether the reader was sent this message and its policy holds it for its user. What a member wrote itself is no secret to it. */
-function isHeld(db: Database, reader: number, { seq, sender_id }: { seq: number; sender_id: number }): boolean {
-  const row = db.get<{ handling: string | null }>(
-    'select handling from delivery where recipient = ? and seq = ?',
-    reader,
-    seq,
-  )
-  return row?.handling === 'hold' && sender_id !== reader
+interface DeliveryRow {
+  member: number
+  name: string
+  fetched_at: number | null
+  fetched_by: string | null
+  acked_at: number | null
+  expired_at: number | null
+  handling: string | null
+  answered_at: number | null
 }
 
-function deliveryState(db: Database, { seq, id }: MessageRow, recipient: RecipientOutcome): DeliveryState {
-  const { member, kind, reason } = recipient
-  const { name } = db.get<{ name: string }>('select name from member where id = ?', member) ?? recipient
-  if (recipient.status === 'refused') return { member, name, kind, status: 'refused', reason }
-  const row = db.get<{
-    fetched_at: number | null
-    fetched_by: string | null
-    acked_at: number | null
-    expired_at: number | null
-  }>('select fetched_at, fetched_by, acked_at, expired_at from delivery where recipient = ? and seq = ?', member, seq)!
-  const { fetched_at, fetched_by, acked_at, expired_at } = row
-  const answered = answeredAt(db, id, member)
+function deliveriesOf(db: Database, { seq, id }: MessageRow, only: number | undefined): DeliveryRow[] {
+  return db.all<DeliveryRow>(
+    `select d.recipient as member, r.name, d.fetched_at, d.fetched_by, d.acked_at, d.expired_at, d.handling,
+       (select g.sent_at from answer a join message g on g.seq = a.seq
+        where a.reply_to = ?2 and a.sender = d.recipient order by a.seq limit 1) as answered_at
+     from delivery d join member r on r.id = d.recipient where d.seq = ?1 ${only === undefined ? '' : 'and d.recipient = ?3'}`,
+    ...[seq, id],
+    ...(only === undefined ? [] : [only]),
+  )
+}
+
+function deliveryState(
+  db: Database,
+  id: string,
+  { member, name: nameThen, kind, ...outcome }: RecipientOutcome,
+  row: DeliveryRow | undefined,
+  late: LateAnswers,
+): DeliveryState {
+  if (outcome.status === 'refused' || !row) {
+    const { name } = db.get<{ name: string }>('select name from member where id = ?', member) ?? { name: nameThen }
+    return { member, name, kind, status: 'refused', reason: outcome.reason }
+  }
+  const { name, fetched_at, fetched_by, acked_at, expired_at } = row
+  const answered = row.answered_at ?? late.get(id)?.get(member)
   const status = acked_at ? 'acked' : expired_at ? 'expired' : fetched_at ? 'fetched' : 'stored'
   return {
     member,

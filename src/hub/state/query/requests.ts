@@ -1,6 +1,4 @@
 import type { Intent } from '../../../protocol/messages.ts'
-import type { RecipientOutcome } from '../commands.ts'
-import { indexForReader } from '../local/history-index.ts'
 import type { Database } from '../store/database.ts'
 
 /** A message that wants an answer, and who has not answered it. */
@@ -22,48 +20,73 @@ const openForMs = 30 * 24 * 3600_000
 /** Most requests in one answer. */
 const maxOpen = 20
 
+/** Most names of those who have not answered, in one answer: further requests, which are older, are left out. */
+const maxNames = 2000
+
 /**
  * What `sender` has asked and not everybody has answered, newest first. A request is answered by a message of its recipient that
- * replies to it; one that expired unread waits for nobody.
+ * replies to it; one that expired unread waits for nobody. Uses `in_time()`: see `Database.addCheck`.
  */
 export function openRequests(db: Database, sender: number, now: number): OpenRequest[] {
-  indexForReader(db)
-  const rows = db.all<{ id: string; seq: number; sentAt: number; intent: Intent; beginning: string; outcome: string }>(
-    `select m.id, m.seq, m.sent_at as sentAt, m.intent, substr(m.body, 1, 200) as beginning, m.outcome
-     from (select seq from sent where sender = ? order by seq desc limit ?) x join message m on m.seq = x.seq
-     where m.intent <> 'inform' and m.sent_at > ? order by m.seq desc`,
+  const rows = db.all<{ id: string; seq: number; sentAt: number; intent: Intent; beginning: string }>(
+    `select m.id, m.seq, m.sent_at as sentAt, m.intent, substr(m.body, 1, 200) as beginning
+     from (
+       select seq from (select seq from sent where sender = ?1 order by seq desc limit ?2)
+       union
+       select seq from (select seq from message where seq > (select seq from history_position) and sender = ?1
+         order by seq desc limit ?2)
+       order by seq desc limit ?2
+     ) x join message m on m.seq = x.seq
+     where m.intent <> 'inform' and m.sent_at > ?3 order by m.seq desc`,
     sender,
     maxLooked,
     now - openForMs,
   )
+  const late = lateAnswers(db)
   const open: OpenRequest[] = []
-  for (const { outcome, seq, ...request } of rows) {
-    const stored = (JSON.parse(outcome) as RecipientOutcome[]).filter(({ status }) => status === 'stored')
-    const waitingFor = stored.flatMap(({ member }) => waitsFor(db, request.id, seq, member))
-    if (waitingFor.length > 0) open.push({ ...request, waitingFor })
-    if (open.length === maxOpen) break
+  let names = 0
+  for (const { seq, ...request } of rows) {
+    const answered = late.get(request.id)
+    const waitingFor = waitingForOf(db, request.id, seq)
+      .filter(({ member }) => !answered?.has(member))
+      .map(({ name, status }) => ({ name, status }))
+    if (waitingFor.length === 0) continue
+    names += waitingFor.length
+    if (open.length > 0 && names > maxNames) break
+    if (open.push({ ...request, waitingFor }) === maxOpen) break
   }
   return open
 }
 
-/** When `sender` answered message `id` first, ms since 1970; undefined when it has not. */
-export function answeredAt(db: Database, id: string, sender: number): number | undefined {
-  return db.get<{ at: number }>(
-    `select m.sent_at as at from answer a join message m on m.seq = a.seq
-     where a.reply_to = ? and a.sender = ? order by a.seq limit 1`,
-    id,
-    sender,
-  )?.at
+/** By the id of the message that is answered and the member who answers: when it first did, ms since 1970. */
+export type LateAnswers = ReadonlyMap<string, ReadonlyMap<number, number>>
+
+/** The answers that the index of answers has not come to yet. */
+export function lateAnswers(db: Database): LateAnswers {
+  const late = new Map<string, Map<number, number>>()
+  const rows = db.all<{ id: string; sender: number; at: number }>(
+    `select reply_to as id, sender, sent_at as at from message
+     where seq > (select seq from history_position) and reply_to is not null order by seq`,
+  )
+  for (const { id, sender, at } of rows) {
+    const answers = late.get(id) ?? new Map<number, number>()
+    if (!answers.has(sender)) late.set(id, answers.set(sender, at))
+  }
+  return late
 }
 
-function waitsFor(db: Database, id: string, seq: number, member: number): OpenRequest['waitingFor'] {
-  if (answeredAt(db, id, member) !== undefined) return []
-  const row = db.get<{ name: string; fetched_at: number | null; acked_at: number | null; expired_at: number | null }>(
-    `select m.name, d.fetched_at, d.acked_at, d.expired_at from delivery d join member m on m.id = d.recipient
-     where d.seq = ? and d.recipient = ? and m.deleted_at is null`,
+function waitingForOf(
+  db: Database,
+  id: string,
+  seq: number,
+): { member: number; name: string; status: 'stored' | 'fetched' | 'acked' }[] {
+  return db.all(
+    `select d.recipient as member, m.name,
+       iif(d.acked_at is not null, 'acked', iif(d.fetched_at is not null, 'fetched', 'stored')) as status
+     from delivery d join member m on m.id = d.recipient
+     where d.seq = ?1 and d.expired_at is null and m.deleted_at is null and in_time()
+       and not exists (select 1 from answer a where a.reply_to = ?2 and a.sender = d.recipient)`,
     seq,
-    member,
+    id,
   )
-  if (!row || row.expired_at !== null) return []
-  return [{ name: row.name, status: row.acked_at !== null ? 'acked' : row.fetched_at !== null ? 'fetched' : 'stored' }]
 }

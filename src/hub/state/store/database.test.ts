@@ -26,7 +26,7 @@ test.each([
   ['journal_mode', 'wal'],
   ['synchronous', 2],
   ['foreign_keys', 1],
-  ['locking_mode', 'exclusive'],
+  ['locking_mode', 'normal'],
   ['trusted_schema', 0],
 ])('an open database has %s = %s', (setting, value) => {
   const row = open().get<Record<string, unknown>>(`pragma ${setting}`)!

@@ -11,23 +11,33 @@ const oldestSafeVersion = '3.51.3'
 const checkpointPages = 4000
 
 /**
+ * What a file is opened for. A `store` is the only copy of what it holds, and has one writer. A `reader` reads the store of another
+ * thread while that writes. An `index` can be made anew from a store: a power cut may cost its last changes, but never leaves it
+ * inconsistent.
+ */
+export type Use = 'store' | 'reader' | 'index'
+
+/**
  * One SQLite file with the settings that durability needs, and its prepared statements.
  * Every statement is prepared once per text, so queries can stand where they are used.
  */
 export class Database implements Disposable {
   readonly #sqlite: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
+  /** Whether a store can be read by this connection alone, because its disk was full when it was opened. */
+  readonly isAlone: boolean = false
 
-  /** Opens or creates `path`. Throws `unavailable` when a setting did not take: better no hub than one that forgets. */
-  constructor(path: string) {
-    this.#sqlite = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 })
+  /**
+   * Opens or creates `path`; see `Use`. Throws `unavailable` when a setting did not take: better no hub than one that forgets.
+   */
+  constructor(path: string, use: Use = 'store') {
     try {
-      this.#secureDurability()
-      chmodSync(path, 0o600)
-      syncDirectory(dirname(path))
+      this.#sqlite = open(path, use, 'normal')
     } catch (error) {
-      this.#sqlite.close()
-      throw error
+      if (use !== 'store' || !hasNoRoom(error)) throw error
+      // The index of the log, which other connections read too, had no room on the disk. In memory it has.
+      this.#sqlite = open(path, use, 'exclusive')
+      this.isAlone = true
     }
   }
 
@@ -43,6 +53,14 @@ export class Database implements Disposable {
   /** Runs one statement and answers how many rows it changed. */
   run(sql: string, ...params: SQLInputValue[]): number {
     return Number(this.#prepare(sql).run(...params).changes)
+  }
+
+  /** Makes `name()` a condition for statements that may look at many rows: it always holds, or throws what `check` throws. */
+  addCheck(name: string, check: () => void): void {
+    this.#sqlite.function(name, () => {
+      check()
+      return 1
+    })
   }
 
   /** Runs several statements without parameters, for migrations. */
@@ -82,7 +100,7 @@ export class Database implements Disposable {
 
   /**
    * Leaves the database file alone until the answered function is called: commits go to the write-ahead log, which starts empty
-   * and only grows, so that another process can copy the two.
+   * and only grows, so that another process can copy the two. Nobody may be reading meanwhile: SQLite waits until they have done.
    */
   holdCheckpoints(): () => void {
     this.#sqlite.exec('pragma wal_checkpoint(truncate)')
@@ -115,37 +133,63 @@ export class Database implements Disposable {
     }
     return statement
   }
+}
 
-  #secureDurability(): void {
-    // One process owns the file (see hub/lock.ts), so no statement needs to take and give back file locks: a read costs a
-    // few microseconds instead of some fifteen. Set before anything is read, it keeps the log's index in memory, so that a store
-    // whose log was left by a kill opens on a full disk.
-    this.#setting('locking_mode', 'exclusive')
-    const { version } = this.get<{ version: string }>('select sqlite_version() as version')!
-    if (compareVersions(version, oldestSafeVersion) < 0) {
-      throw refuse(`SQLite ${version} can corrupt its write-ahead log`, `Run the hub on Node 24.`)
-    }
-    this.#setting('journal_mode', 'wal')
-    // FULL: the file is the only copy of an acknowledged message, so every commit is synced before it is answered.
-    this.#setting('synchronous', 2)
-    this.#setting('trusted_schema', 0)
-    this.#setting('wal_autocheckpoint', checkpointPages)
-    this.#setting('foreign_keys', 1)
+function open(path: string, use: Use, locking: 'normal' | 'exclusive'): DatabaseSync {
+  const readOnly = use === 'reader'
+  const sqlite = new DatabaseSync(path, { readOnly, enableForeignKeyConstraints: true, timeout: 5000 })
+  try {
+    if (use === 'store') secureDurability(sqlite, locking)
+    else if (use === 'index') makeIndex(sqlite)
+    set(sqlite, 'trusted_schema', 0)
+    if (readOnly) return sqlite
+    chmodSync(path, 0o600)
+    syncDirectory(dirname(path))
+    return sqlite
+  } catch (error) {
+    sqlite.close()
+    throw error
   }
+}
 
-  #setting(name: string, wanted: string | number): void {
-    this.#sqlite.exec(`pragma ${name} = ${wanted}`)
-    const row = this.#sqlite.prepare(`pragma ${name}`).get()
-    const found = row && Object.values(row)[0]
-    if (found !== wanted) {
-      throw refuse(`SQLite's ${name} is ${found}, not ${wanted}`, 'Put the data directory on a local disk.')
-    }
+function secureDurability(sqlite: DatabaseSync, locking: 'normal' | 'exclusive'): void {
+  // One process owns the file (see hub/lock.ts), but one of its threads reads it beside this one: see hub/reading/. Set before
+  // anything is read, `exclusive` keeps the log's index in memory, so that a store whose log was left by a kill opens on a full disk.
+  set(sqlite, 'locking_mode', locking)
+  const { version } = sqlite.prepare('select sqlite_version() as version').get() as { version: string }
+  if (compareVersions(version, oldestSafeVersion) < 0) {
+    throw refuse(`SQLite ${version} can corrupt its write-ahead log`, `Run the hub on Node 24.`)
+  }
+  set(sqlite, 'journal_mode', 'wal')
+  // FULL: the file is the only copy of an acknowledged message, so every commit is synced before it is answered.
+  set(sqlite, 'synchronous', 2)
+  set(sqlite, 'wal_autocheckpoint', checkpointPages)
+  set(sqlite, 'foreign_keys', 1)
+}
+
+function makeIndex(sqlite: DatabaseSync): void {
+  set(sqlite, 'locking_mode', 'exclusive')
+  set(sqlite, 'journal_mode', 'wal')
+  set(sqlite, 'synchronous', 1)
+}
+
+function set(sqlite: DatabaseSync, name: string, wanted: string | number): void {
+  sqlite.exec(`pragma ${name} = ${wanted}`)
+  const row = sqlite.prepare(`pragma ${name}`).get()
+  const found = row && Object.values(row)[0]
+  if (found !== wanted) {
+    throw refuse(`SQLite's ${name} is ${found}, not ${wanted}`, 'Put the data directory on a local disk.')
   }
 }
 
 /** Whether SQLite gave up for want of space: nothing was written, reads go on, and writes will again once there is room. */
 export function isDiskFull(error: unknown): boolean {
   return sqliteCode(error) === 13
+}
+
+/** Whether a file could not be opened, it may be for want of space: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
+export function hasNoRoom(error: unknown): boolean {
+  return [10, 13, 14].includes(sqliteCode(error) ?? 0)
 }
 
 /** The primary result code of an error that SQLite raised (sqlite.org/rescode.html), or undefined. */

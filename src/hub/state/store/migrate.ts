@@ -12,6 +12,7 @@ import { sql as answers } from './migrations/0008-answers.ts'
 import { sql as telegram } from './migrations/0009-telegram.ts'
 import { sql as steadyTime } from './migrations/0010-steady-time.ts'
 import { sql as pastEpochs } from './migrations/0011-past-epochs.ts'
+import { sql as words } from './migrations/0012-words.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 const migrations: readonly string[] = [
@@ -26,6 +27,7 @@ const migrations: readonly string[] = [
   telegram,
   steadyTime,
   pastEpochs,
+  words,
 ]
 
 /** The schema that this program writes. */

@@ -1,0 +1,112 @@
+import type { AuditAnswer, AuditQuery } from '../../protocol/audit.ts'
+import { type HistoryFilter, historyOf } from '../state/query/history.ts'
+import { messageAt, type Sent } from '../state/query/messages.ts'
+import { lateAnswers, type OpenRequest, openRequests } from '../state/query/requests.ts'
+import { mailCount } from '../state/query/telegram.ts'
+import type { Database } from '../state/store/database.ts'
+import type { Words } from '../state/words/word-index.ts'
+import { auditLines } from './audit-lines.ts'
+
+/** What an ask works with, in the reading thread. */
+export interface Desk {
+  db: Database
+  words: Words
+  /** The audit's database; opened when it is first asked for. */
+  audit(): Database
+  /** Throws `too_large` when the ask has had its time. Called often by whatever may look at many rows. */
+  check: () => void
+}
+
+/** How long a search brings the index of words nearer to the newest message before it looks through the rest, in ms. */
+const catchUpMs = 200
+
+/** About how many bytes of JSON one page of history has at most, but for one message. */
+const maxPageBytes = 1024 * 1024
+
+/** About how many bytes of JSON a receipt has. */
+const receiptBytes = 200
+
+/** A page of history: whole messages, newest first, and whether there may be older ones. */
+export interface HistoryPage {
+  found: Sent[]
+  more: boolean
+}
+
+/** Everything that is asked of the reading thread, by name: queries whose cost grows with what is stored. */
+export const asks = {
+  /** What `reader` sent or was sent. */
+  history(desk: Desk, { reader, ...filter }: HistoryFilter & { reader: number }): HistoryPage {
+    const { db, words, check } = desk
+    if (filter.q !== undefined) catchUp(desk)
+    return snapshot(db, () => {
+      const seqs = historyOf(db, reader, filter, { words, check })
+      const late = lateAnswers(db)
+      const found: Sent[] = []
+      let bytes = 0
+      for (const seq of seqs) {
+        check()
+        const sent = messageAt(db, reader, seq, late)
+        if (!sent) continue
+        bytes += Buffer.byteLength(sent.message.body) + sent.deliveries.length * receiptBytes
+        if (found.length > 0 && bytes > maxPageBytes) return { found, more: true }
+        found.push(sent)
+      }
+      return { found, more: seqs.length === filter.limit }
+    })
+  },
+
+  /** One message, as `reader` may see it; null when there is none. */
+  message({ db }: Desk, { reader, id }: { reader: number; id: string }): Sent | null {
+    return snapshot(db, () => {
+      const seq = db.get<{ seq: number }>('select seq from message where id = ?', id)?.seq
+      return (seq !== undefined && messageAt(db, reader, seq, lateAnswers(db))) || null
+    })
+  },
+
+  /** What `sender` has asked and not everybody has answered at `now`, ms since 1970. */
+  openRequests({ db }: Desk, { sender, now }: { sender: number; now: number }): OpenRequest[] {
+    return snapshot(db, () => openRequests(db, sender, now))
+  },
+
+  /** How much mail is on its way to each of these people. */
+  mailCounts({ db }: Desk, people: number[]): { count: number; oldestAt: number | null }[] {
+    return snapshot(db, () => people.map(person => mailCount(db, person)))
+  },
+
+  /** Lines of the audit, newest first, and how many more there are. */
+  audit({ audit, check }: Desk, query: AuditQuery): AuditAnswer {
+    return auditLines(audit(), query, check)
+  },
+
+  /** Brings the index of words one step nearer to the newest message. See `WordIndex.step`. */
+  index({ words }: Desk): { more: boolean; gone: number | undefined } {
+    return words.step()
+  },
+} as const
+
+export type Asks = typeof asks
+export type AskName = keyof Asks
+export type ArgumentOf<Name extends AskName> = Asks[Name] extends (desk: Desk, argument: infer A) => unknown
+  ? A
+  : undefined
+export type AnswerTo<Name extends AskName> = ReturnType<Asks[Name]>
+
+/** A search finds what was stored before it. What the index does not reach in this time is looked through, text by text. */
+function catchUp({ words }: Desk): void {
+  const until = performance.now() + catchUpMs
+  try {
+    while (performance.now() < until && words.step().more);
+  } catch {
+    // A full disk: the texts that are not indexed are looked through.
+  }
+}
+
+/** Runs `work` on the store as it is now, whatever is committed meanwhile. */
+function snapshot<T>(db: Database, work: () => T): T {
+  db.run('begin')
+  try {
+    return work()
+  } finally {
+    db.run('commit')
+  }
+}
