@@ -3,7 +3,7 @@ import { type Change, findClaude, placesOf, plannedChanges } from '../claude/set
 import { type Credentials, defaultHubBehindSsh, type Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
 import { machineTransport } from '../client/machine.ts'
-import { Outbox } from '../client/outbox.ts'
+import { type Drained, Outbox } from '../client/outbox.ts'
 import { SshTransport } from '../client/transport/ssh.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -13,6 +13,7 @@ import { concernsInWords } from '../text/concerns.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import type { Check } from './check.ts'
+import { diskChecks, outboxChecks } from './diagnose-outbox.ts'
 import { hintText } from './output.ts'
 
 /** How far the clocks may be apart before ages look wrong, in ms. */
@@ -39,12 +40,14 @@ export async function diagnose(home: Home): Promise<Check[]> {
     token: credentials.token,
     timeoutMs: 5000,
   })
+  const outbox = new Outbox(home, client)
+  let drained: Drained | undefined
   try {
     if (transport instanceof SshTransport) {
       const { diagnoseSsh } = await import('./diagnose-ssh.ts')
       const links = await diagnoseSsh(transport)
       checks.push(...links)
-      if (links.some(({ state }) => state === 'failed')) return [...checks, ...localChecks(home, client)]
+      if (links.some(({ state }) => state === 'failed')) return [...checks, ...localChecks(home, outbox)]
     }
     const health = await client.call(api.health)
     ok('hub', `${transport.label}, version ${health.version}`)
@@ -78,6 +81,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
         `${Math.round(apartMs / 1000)} s from the hub's`,
         'Set this clock (NTP); nothing depends on it but what looks odd.',
       )
+    drained = await outbox.drain()
     const oldest = openRequests.at(-1)
     if (oldest)
       warn(
@@ -90,12 +94,12 @@ export async function diagnose(home: Home): Promise<Check[]> {
   } finally {
     client.close()
   }
-  return [...checks, ...localChecks(home, client)]
+  return [...checks, ...localChecks(home, outbox, drained)]
 }
 
 /** What can be looked at without the hub. */
-function localChecks(home: Home, client: HubClient): Check[] {
-  return [...outboxChecks(home, new Outbox(home, client)), ...claudeChecks(home)]
+function localChecks(home: Home, outbox: Outbox, drained?: Drained): Check[] {
+  return [...diskChecks(home), ...outboxChecks(home, outbox, drained), ...claudeChecks(home)]
 }
 
 /** The command that sets up anew, from what is on disk, everything that `join` sets up. */
@@ -126,29 +130,6 @@ function failed(link: string, error: unknown): Check {
     found: error.message,
     mend: link === 'hub' && error.code === 'unavailable' ? mendHub : hintText(error.hint),
   }
-}
-
-function outboxChecks(home: Home, outbox: Outbox): Check[] {
-  const waiting = outbox.waiting().length
-  const refused = outbox.refused()
-  return [
-    waiting === 0
-      ? { link: 'outbox', state: 'ok', found: 'nothing waits' }
-      : {
-          link: 'outbox',
-          state: 'warning',
-          found: `${count(waiting, 'message')} waiting for the hub`,
-          mend: 'They go out by themselves when it is back.',
-        },
-    ...refused.map(
-      ({ id, error }): Check => ({
-        link: 'outbox',
-        state: 'warning',
-        found: `${id} was refused: ${error.message}`,
-        mend: `${hintText(error.hint)} (It is kept in ${home.outboxDir}/refused; delete it when done.)`,
-      }),
-    ),
-  ]
 }
 
 function claudeChecks(home: Home): Check[] {

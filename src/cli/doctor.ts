@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { startDrainer } from '../client/drainer.ts'
 import { Home } from '../client/home.ts'
 import { diagnose, report } from './diagnose.ts'
 import { exit, print } from './output.ts'
@@ -16,6 +17,7 @@ export function doctorCommand(): Command {
       if (options.wake && canSend)
         checks.push(await proveWake(home, line => process.stderr.write(`claude-net: ${line}\n`)))
       print(options, { checks }, () => report(checks))
+      startDrainer(home)
       if (checks.some(({ state }) => state === 'failed')) process.exitCode = exit.refused
     })
 }

@@ -1,11 +1,11 @@
 import { Command } from 'commander'
-import { openMachine } from '../client/machine.ts'
 import { quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
 import type { MessageWithReceipts, Receipt } from '../protocol/messages.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
+import { asMachine } from './as-machine.ts'
 import { print } from './output.ts'
 import { isInsideClaude, withheld, withheldText } from './withheld.ts'
 
@@ -24,20 +24,20 @@ export function historyCommand(): Command {
     .option('--limit <n>', 'at most n (default 20)')
     .option('--before <seq>', 'only what is older than this place in the history')
     .option('--json', 'print JSON')
-    .action(async (words: string[], { with: other, limit = '20', before, json }: HistoryOptions) => {
-      const { client } = openMachine()
-      const q = words.length > 0 ? words.join(' ') : undefined
-      const found = await client.call(api.listMessages, { query: { with: other, q, limit, before } })
-      const messages = found.messages.map(entry => ({ ...entry, message: withheld(entry.message) }))
-      const answer = { ...found, messages }
-      print({ json }, answer, () => {
-        if (answer.messages.length === 0) return 'Nothing found.'
-        const oldest = answer.messages.at(-1)!.message.seq
-        const more = answer.more ? [`Older ones: --before ${oldest}`] : []
-        return [...answer.messages.map(entry => inWords(entry, client.now())), ...more].join('\n\n')
-      })
-      client.close()
-    })
+    .action((words: string[], { with: other, limit = '20', before, json }: HistoryOptions) =>
+      asMachine({ json }, async ({ client }) => {
+        const q = words.length > 0 ? words.join(' ') : undefined
+        const found = await client.call(api.listMessages, { query: { with: other, q, limit, before } })
+        const messages = found.messages.map(entry => ({ ...entry, message: withheld(entry.message) }))
+        const answer = { ...found, messages }
+        print({ json }, answer, () => {
+          if (answer.messages.length === 0) return 'Nothing found.'
+          const oldest = answer.messages.at(-1)!.message.seq
+          const more = answer.more ? [`Older ones: --before ${oldest}`] : []
+          return [...answer.messages.map(entry => inWords(entry, client.now())), ...more].join('\n\n')
+        })
+      }),
+    )
 }
 
 function inWords({ message, receipts }: MessageWithReceipts, now: number): string {

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { openMachine } from '../client/machine.ts'
 import { quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
 import { type InboxAnswer, type InboxMessage, maxPage } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
-import { print } from './output.ts'
+import { asMachine } from './as-machine.ts'
+import { printWhole } from './output.ts'
 import { isInsideClaude, withheld, withheldText } from './withheld.ts'
 
 export function inboxCommand(): Command {
@@ -14,27 +14,19 @@ export function inboxCommand(): Command {
     .option('--limit <n>', `show at most n (default and most ${maxPage})`, toLimit)
     .option('--ack', 'mark what is shown as read')
     .option('--json', 'print JSON')
-    .action(async ({ limit, ack, json }: { limit?: number; ack?: boolean; json?: boolean }) => {
-      const { client, outbox } = openMachine()
-      // Beside, not before: what waits to be sent holds up neither reading nor acking, nor the other way round.
-      const drained = outbox.drain()
-      // Told when it is awaited, below, and not as unhandled before.
-      drained.catch(() => {})
-      try {
+    .action(({ limit, ack, json }: { limit?: number; ack?: boolean; json?: boolean }) =>
+      asMachine({ json }, async ({ client }) => {
         const read = await client.call(api.readInbox, { query: { limit } })
         const answer = { ...read, messages: read.messages.map(message => withheld(message)) }
-        print({ json }, answer, () => inboxForTerminal(answer, client.now()))
+        await printWhole({ json }, answer, () => inboxForTerminal(answer, client.now()))
         // What was withheld was given to nobody, and stays unread.
         const given = answer.messages.filter(({ held }) => !held || !isInsideClaude())
         const ids = given.map(({ id }) => id)
         // What was printed is in the pipe or on the screen: only now was it given to anyone.
         if (ids.length > 0) await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}` } })
         if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids } })
-      } finally {
-        await drained
-        client.close()
-      }
-    })
+      }),
+    )
 }
 
 function inboxForTerminal({ messages, unread, more }: InboxAnswer, now: number): string {

@@ -1,38 +1,38 @@
 import { Command } from 'commander'
-import { openMachine } from '../client/machine.ts'
 import { clientsInWords, requestLines } from '../mcp/machines-tool.ts'
 import { api } from '../protocol/api.ts'
 import { version } from '../protocol/version.ts'
 import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
+import { asMachine } from './as-machine.ts'
 import { print, table } from './output.ts'
 
 export function machinesCommand(): Command {
   return new Command('machines')
     .description('list machines and people, and who is online')
     .option('--json', 'print JSON')
-    .action(async (options: { json?: boolean }) => {
-      const { client } = openMachine()
-      const answer = await client.call(api.listMachines)
-      print(options, answer, () => {
-        const hub = answer.version ?? version
-        const rows = answer.members.map(({ name, kind, owner, sessions, sessionCount, ...presence }) => [
-          name === answer.you ? `${name} (you)` : name,
-          kind,
-          owner ?? '',
-          presenceInWords(presence, client.now()) + sessionsInWords(sessionCount ?? sessions.length),
-          clientsInWords(sessions, hub),
-        ])
-        return [
-          table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
-          '',
-          `${answer.unread} unread for you.`,
-          ...concernLines(answer, client.now()),
-          ...requestLines(answer.openRequests, client.now()),
-        ].join('\n')
-      })
-      client.close()
-    })
+    .action((options: { json?: boolean }) =>
+      asMachine(options, async ({ client }) => {
+        const answer = await client.call(api.listMachines)
+        print(options, answer, () => {
+          const hub = answer.version ?? version
+          const rows = answer.members.map(({ name, kind, owner, sessions, sessionCount, ...presence }) => [
+            name === answer.you ? `${name} (you)` : name,
+            kind,
+            owner ?? '',
+            presenceInWords(presence, client.now()) + sessionsInWords(sessionCount ?? sessions.length),
+            clientsInWords(sessions, hub),
+          ])
+          return [
+            table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
+            '',
+            `${answer.unread} unread for you.`,
+            ...concernLines(answer, client.now()),
+            ...requestLines(answer.openRequests, client.now()),
+          ].join('\n')
+        })
+      }),
+    )
 }
 
 function sessionsInWords(sessions: number): string {

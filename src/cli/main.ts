@@ -8,6 +8,7 @@ import { clientsCommand } from './clients.ts'
 import { copyStoreCommand } from './copy-store.ts'
 import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
+import { drainCommand } from './drain.ts'
 import { groupCommand } from './group.ts'
 import { historyCommand } from './history.ts'
 import { hookCommand } from './hook.ts'
@@ -76,5 +77,5 @@ for (const [heading, commands] of Object.entries(groups)) {
   for (const command of commands) program.addCommand(command)
 }
 program.helpCommand('help [command]', 'show how a command is used')
-program.addCommand(copyStoreCommand(), { hidden: true })
+for (const command of [copyStoreCommand(), drainCommand()]) program.addCommand(command, { hidden: true })
 await run(program)

@@ -7,7 +7,13 @@ export const exit = { done: 0, refused: 1, usage: 2, unreachable: 75 } as const
 
 /** Prints a result: as JSON for programs, or as the text for people. */
 export function print(options: { json?: boolean }, data: unknown, text: () => string): void {
-  process.stdout.write(options.json ? `${visibleJson(data)}\n` : `${text()}\n`)
+  void printWhole(options, data, text)
+}
+
+/** The same, and resolves once all of it is written. Where it cannot be, `run` ends the process first. */
+export function printWhole(options: { json?: boolean }, data: unknown, text: () => string): Promise<void> {
+  const output = options.json ? `${visibleJson(data)}\n` : `${text()}\n`
+  return new Promise(resolve => process.stdout.write(output, error => error || resolve()))
 }
 
 /** Tells of an error on stderr (as JSON too, where that was asked for) and answers the exit status it stands for. */

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
-import { openMachine } from '../client/machine.ts'
 import { api } from '../protocol/api.ts'
+import { asMachine } from './as-machine.ts'
 import { print } from './output.ts'
 
 interface PolicyOptions {
@@ -22,27 +22,27 @@ export function policyCommand(): Command {
     .option('--mute <names...>', 'mail of these is stored, but nobody is told')
     .option('--unmute <names...>', 'be told of their mail again')
     .option('--json', 'print JSON')
-    .action(async ({ inbound, mute, unmute, json }: PolicyOptions) => {
-      const { client, home, config } = openMachine()
-      const before = await client.call(api.putPolicy, { body: {} })
-      const kept = before.mute.filter(name => !unmute?.includes(name))
-      const isMuteChanged = mute !== undefined || unmute !== undefined
-      const answer =
-        inbound === undefined && !isMuteChanged
-          ? before
-          : await client.call(api.putPolicy, {
-              body: { inbound, ...(isMuteChanged && { mute: [...kept, ...(mute ?? [])] }) },
-            })
-      // Where the file has a word on it, the next session would tell the hub that again.
-      if (inbound !== undefined && 'inbound' in config) home.writeConfig({ inbound })
-      if (isMuteChanged && 'mute' in config) home.writeConfig({ mute: answer.mute })
-      print(
-        { json },
-        answer,
-        () => `Mail: ${meanings[answer.inbound] ?? answer.inbound}\nMuted: ${answer.mute.join(', ') || 'nobody'}`,
-      )
-      client.close()
-    })
+    .action(({ inbound, mute, unmute, json }: PolicyOptions) =>
+      asMachine({ json }, async ({ client, home, config }) => {
+        const before = await client.call(api.putPolicy, { body: {} })
+        const kept = before.mute.filter(name => !unmute?.includes(name))
+        const isMuteChanged = mute !== undefined || unmute !== undefined
+        const answer =
+          inbound === undefined && !isMuteChanged
+            ? before
+            : await client.call(api.putPolicy, {
+                body: { inbound, ...(isMuteChanged && { mute: [...kept, ...(mute ?? [])] }) },
+              })
+        // Where the file has a word on it, the next session would tell the hub that again.
+        if (inbound !== undefined && 'inbound' in config) home.writeConfig({ inbound })
+        if (isMuteChanged && 'mute' in config) home.writeConfig({ mute: answer.mute })
+        print(
+          { json },
+          answer,
+          () => `Mail: ${meanings[answer.inbound] ?? answer.inbound}\nMuted: ${answer.mute.join(', ') || 'nobody'}`,
+        )
+      }),
+    )
 }
 
 const meanings: Record<string, string> = {

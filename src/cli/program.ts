@@ -1,6 +1,7 @@
 import { Command } from 'commander'
+import { diskTrouble } from '../disk/replace-file.ts'
 import { version } from '../protocol/version.ts'
-import { fail } from './output.ts'
+import { exit, fail } from './output.ts'
 
 /** The program, with no commands yet. */
 export function newProgram(): Command {
@@ -16,8 +17,13 @@ export async function run(program: Command): Promise<void> {
 
   // Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first.
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', () => {
-      if (process.argv[2] !== 'mcp') process.exit()
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (process.argv[2] === 'mcp') return
+      if (error.code === 'EPIPE') process.exit()
+      // The answer is lost, as on a full disk: whoever started this must not take it for done.
+      if (stream === process.stdout)
+        process.stderr.write(`claude-net: The output cannot be written: ${diskTrouble(error)}.\n`)
+      process.exit(exit.refused)
     })
   }
 

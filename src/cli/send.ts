@@ -1,9 +1,12 @@
 import { text as readAll } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
+import { startDrainer } from '../client/drainer.ts'
 import { openMachine } from '../client/machine.ts'
 import { sentText } from '../mcp/send-tool.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Intent } from '../protocol/messages.ts'
 import { recipientsIn } from '../protocol/names.ts'
+import { close } from './as-machine.ts'
 import { exit, print } from './output.ts'
 
 interface SendOptions {
@@ -25,27 +28,42 @@ export function sendCommand(): Command {
     .option('--id <id>', 'the id (a UUID), to repeat a send safely')
     .option('--json', 'print JSON')
     .action(async (to: string, words: string[], options: SendOptions) => {
-      const { client, outbox } = openMachine()
+      const machine = openMachine()
+      const { client, outbox, home } = machine
       const body = words.length === 1 && words[0] === '-' ? await readAll(process.stdin) : words.join(' ')
       const names = recipientsIn(to)
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.once(signal, () => {
-          const isKept = outbox.keepUnderWay() > 0
-          if (isKept)
+          const { kept, trouble } = outbox.keepUnderWay()
+          if (kept > 0)
             process.stderr.write('claude-net: not answered yet, so it is kept; it goes out when the hub answers.\n')
-          process.exit(exit.unreachable)
+          if (trouble)
+            process.stderr.write(`claude-net: not answered yet, and it could not be kept either: ${trouble}.\n`)
+          startDrainer(home)
+          process.exit(trouble ? exit.refused : exit.unreachable)
         })
       }
-      const sent = await outbox.send({
-        id: options.id,
-        to: names.length === 1 ? names[0]! : names,
-        body,
-        replyTo: options.replyTo,
-        intent: options.intent ?? (options.replyTo ? 'inform' : undefined),
-        expiresInS: options.expiresIn === undefined ? undefined : Number(options.expiresIn),
-      })
-      print(options, sent, () => sentText(sent, client.now()))
-      if (sent.kept) process.exitCode = exit.unreachable
-      client.close()
+      let out: NodeJS.WriteStream = process.stderr
+      // Of a hub that is away, or refuses this machine, nobody need be told twice.
+      let mayDrain = true
+      try {
+        const sent = await outbox.send({
+          id: options.id,
+          to: names.length === 1 ? names[0]! : names,
+          body,
+          replyTo: options.replyTo,
+          intent: options.intent ?? (options.replyTo ? 'inform' : undefined),
+          expiresInS: options.expiresIn === undefined ? undefined : Number(options.expiresIn),
+        })
+        if (!options.json) out = process.stdout
+        print(options, sent, () => sentText(sent, client.now()))
+        if (sent.kept) process.exitCode = exit.unreachable
+        mayDrain = !sent.kept || sent.behind === true
+      } catch (error) {
+        mayDrain = !(error instanceof ClaudeNetError) || !['unauthorized', 'internal'].includes(error.code)
+        throw error
+      } finally {
+        await close(machine, mayDrain ? () => outbox.drain() : undefined, out)
+      }
     })
 }

@@ -5,6 +5,7 @@ import { runHook } from '../notice/hook.ts'
 const [command, ...args] = process.argv.slice(2)
 if (command === 'hook' && !args.includes('--help') && !args.includes('-h')) await runHook(args)
 else if (command === 'mcp') await runAlone((await import('./mcp.ts')).mcpCommand())
+else if (command === 'drain') await runAlone((await import('./drain.ts')).drainCommand())
 else if (command === 'hub') await runAlone((await import('./hub.ts')).hubCommand())
 else await import('./main.ts')
 

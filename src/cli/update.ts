@@ -6,10 +6,10 @@ import { Command } from 'commander'
 import { runningSessions } from '../claude/sessions.ts'
 import type { Home } from '../client/home.ts'
 import type { HubClient } from '../client/hub-client.ts'
-import { openMachine } from '../client/machine.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
+import { asMachine } from './as-machine.ts'
 import { print } from './output.ts'
 
 /** How long the client, about half a megabyte, may take to come, in ms. */
@@ -27,14 +27,9 @@ export function updateCommand(): Command {
     .option('--check', 'only say whether there is another')
     .option('--back', 'return to the version before the last update')
     .option('--json', 'print JSON')
-    .action(async (options: UpdateOptions) => {
-      const { home, client } = openMachine()
-      try {
-        await (options.back ? goBack(home, options) : update(home, client, options))
-      } finally {
-        client.close()
-      }
-    })
+    .action((options: UpdateOptions) =>
+      asMachine(options, ({ home, client }) => (options.back ? goBack(home, options) : update(home, client, options))),
+    )
 }
 
 async function update(home: Home, client: HubClient, options: UpdateOptions): Promise<void> {

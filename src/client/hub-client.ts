@@ -190,11 +190,13 @@ function refusal(response: IncomingMessage, body: string, label: string): Claude
 }
 
 function noHub(label: string): ClaudeNetError {
-  return new ClaudeNetError(
+  const error = new ClaudeNetError(
     'unavailable',
     `What answers at ${label} is not a Claude Net hub.`,
     'Check the address in config.json.',
   )
+  // Something stood in between: a hub behind it may have done what was asked.
+  return Object.assign(error, { cause: new Error('no answer of a hub') })
 }
 
 function parseJson(body: string): unknown {

@@ -1,73 +1,116 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import lockfile from 'proper-lockfile'
-import * as z from 'zod'
-import { replaceFile, syncDirectory } from '../disk/replace-file.ts'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { takeLock } from '../disk/process-lock.ts'
+import { diskTrouble, removeUnfinished, syncDirectory } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
-import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
-import { MessageId, newMessageId } from '../protocol/ids.ts'
-import { maxBodyBytes, type SendAnswer, SendRequest, tooLarge } from '../protocol/messages.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { newMessageId } from '../protocol/ids.ts'
+import type { SendAnswer, SendRequest } from '../protocol/messages.ts'
+import { Backlog } from './backlog.ts'
 import type { Home } from './home.ts'
 import type { HubClient } from './hub-client.ts'
+import { type Kept, type KeptFile, keep, listKept, readKept, wellFormed } from './kept.ts'
+import { Directory } from './outbox-order.ts'
+import { Refusals, type Refused } from './refusals.ts'
+import { isCertainlyUnsent } from './transport/direct.ts'
 
-/** How long a dead drainer's lock stands in the way, in ms. A live one touches it every half of that. */
+/** How long a drainer that was stopped stands in the way, in ms; one that has ended does not. A live one says so every half of that. */
 const staleLockMs = 10_000
 
-/** What came of a send: the hub's answer, or that it is kept and why. */
-export type Sent = { kept: false; answer: SendAnswer } | { kept: true; id: string; waiting: number; why: string }
+/** How long what the hub says of its members is taken as true, in ms. */
+const directoryMs = 30_000
+
+/** How long the hub may take to show that it answers at all, after a send got no answer, in ms. */
+const probeMs = 2000
+
+/** A kept message on which the hub itself fails is given up after so long, in ms: mail to the same recipient waits behind it. */
+const failingMs = 3_600_000
+
+/** What came of a send: the hub's answer, or that it is kept and why; `behind` others, though the hub answers. */
+export type Sent =
+  | { kept: false; answer: SendAnswer }
+  | { kept: true; id: string; waiting: number; why: string; behind?: true }
+
+/** What came of one message that waited: the hub's answer, or its refusal. */
+export interface Decided {
+  to: string | string[]
+  outcome: SendAnswer | ClaudeNetError
+}
 
 /** What came of one attempt to send what waits: by id what was decided, how many wait still, and why, or ''. */
 export interface Drained {
-  decided: Map<string, SendAnswer | ClaudeNetError>
+  decided: Map<string, Decided>
   waiting: number
   why: string
+  /** The hub will have nothing of this machine: its token, its address. */
+  refusesUs: boolean
 }
 
-/** A send that waited and was then refused for good. */
-export interface Refused {
-  id: string
-  to: string | string[]
-  error: ClaudeNetError
+/** One attempt, while it runs. */
+interface Pass {
+  decided: Drained['decided']
+  backlog: Backlog
+  /** What ended the attempt before all was tried: the hub is away, or refuses this machine. */
+  stopped?: ClaudeNetError
+  /** Sends of this attempt that got no answer although the hub lives. */
+  unanswered: number
 }
-
-const Kept = z.strictObject({ ...SendRequest.shape, id: MessageId })
-type Kept = z.output<typeof Kept>
-
-const RefusedFile = z.object({ id: z.string(), to: z.union([z.string(), z.array(z.string())]), ...ErrorBody.shape })
 
 /**
  * Sends that no hub has answered yet, one file each in `outbox/`, numbered in the order in which they were sent. Shared by all
  * processes of a machine; sending again under the same id is safe, so a file is removed only after an answer.
  *
- *   send()     tries at once when nothing waits; otherwise, or when no hub answers, the message is kept behind the others
- *   drain()    sends what waits, oldest first, one process at a time, and stops at the first that gets no answer
- *   refused/   what a hub refused for good after it had waited; told once by `takeRefused`, kept for doctor
+ *   send()     tries at once unless something waits for one of the same recipients, or no hub answers: then the message is kept
+ *   drain()    sends what waits, one process at a time. The order of what goes to one recipient stays; a message that must wait
+ *              holds up only what may touch the same inboxes
+ *   refusals   what a hub refused for good after it had waited
+ *
+ * Where the disk cannot be written, what waits is sent all the same, and a send that would have to be kept throws.
  */
 export class Outbox {
+  readonly refusals: Refusals
   readonly #home: Home
   readonly #client: HubClient
   /** The end of this process's queue: sends leave one after the other, so that none overtakes one that is being kept. */
   #turn: Promise<unknown> = Promise.resolve()
   /** Sends of this process that are neither answered nor kept yet, in order. */
   readonly #underWay = new Set<Kept>()
+  /** What was refused for now, by id: until when (ms since 1970), and why. */
+  readonly #held = new Map<string, { until: number; why: string }>()
+  /** Decided, but the disk would not let go of the file. */
+  readonly #done = new Set<string>()
+  /** What came of others while a send was tried, for the next who drains. */
+  readonly #decidedBefore: Drained['decided'] = new Map()
+  #directory: { at: number; directory: Directory } | undefined
 
   constructor(home: Home, client: HubClient) {
     this.#home = home
     this.#client = client
+    this.refusals = new Refusals(home)
   }
 
-  /** Sends, or keeps what no hub answered. Throws what is malformed or what the hub refused; then nothing is kept. */
+  /**
+   * Sends, or keeps what no hub answered. Throws what is malformed, what the hub refused, and what could neither be sent nor
+   * kept; then nothing is kept.
+   */
   async send(request: SendRequest): Promise<Sent> {
     const kept = wellFormed({ ...request, id: request.id ?? newMessageId() })
     this.#underWay.add(kept)
     return this.#inTurn(() => this.#sendOrKeep(kept)).finally(() => this.#underWay.delete(kept))
   }
 
-  /** Keeps every send that has no answer yet, at once: for a process that is about to end. Answers how many. */
-  keepUnderWay(): number {
-    const count = this.#underWay.size
-    for (const request of this.#underWay) this.#keep(request)
-    return count
+  /** Keeps every send that has no answer yet, at once: for a process that is about to end. Answers how many, and why not the others. */
+  keepUnderWay(): { kept: number; trouble: string } {
+    let [kept, trouble] = [0, '']
+    for (const request of this.#underWay) {
+      try {
+        this.#write(request)
+        kept++
+      } catch (error) {
+        trouble = diskTrouble(error as NodeJS.ErrnoException)
+      }
+    }
+    return { kept, trouble }
   }
 
   /**
@@ -75,7 +118,12 @@ export class Outbox {
    * while another process drains.
    */
   drain(): Promise<Drained> {
-    return this.#inTurn(() => this.#drain())
+    return this.#inTurn(async () => {
+      const { decided, why, stopped } = await this.#drain()
+      for (const [id, what] of this.#decidedBefore) decided.set(id, what)
+      this.#decidedBefore.clear()
+      return { decided, waiting: this.waiting().length, why, refusesUs: stopped !== undefined && isNo(stopped) }
+    })
   }
 
   /** The files that wait, oldest first. */
@@ -83,22 +131,9 @@ export class Outbox {
     return waitingIn(this.#home)
   }
 
-  /** Refusals that nobody was told of yet. Each is told once, to whoever asks first. */
+  /** Refusals that no session of this machine was told of yet. Each is told once, to whoever asks first. */
   takeRefused(): Refused[] {
-    return list(this.#refusedDir).flatMap(file => {
-      try {
-        mkdirSync(this.#toldDir, { recursive: true, mode: 0o700 })
-        renameSync(join(this.#refusedDir, file), join(this.#toldDir, file))
-      } catch {
-        return [] // Another process was first.
-      }
-      return readRefused(join(this.#toldDir, file))
-    })
-  }
-
-  /** Every refusal that is still on this disk, told or not. */
-  refused(): Refused[] {
-    return [this.#refusedDir, this.#toldDir].flatMap(dir => list(dir).flatMap(file => readRefused(join(dir, file))))
+    return this.refusals.take()
   }
 
   /** Runs `work` after everything else that this process sends. */
@@ -109,184 +144,280 @@ export class Outbox {
   }
 
   async #sendOrKeep(request: Kept): Promise<Sent> {
-    let outcome: SendAnswer | ClaudeNetError | undefined
-    if (this.waiting().length > 0) {
-      this.#keep(request)
-      const { decided, waiting, why } = await this.#drain()
-      outcome = decided.get(request.id)
-      if (!outcome && why !== '') return { kept: true, id: request.id, waiting, why }
+    const { id } = request
+    let mustWait: boolean
+    try {
+      mustWait = await this.#mustWait(request)
+    } catch (error) {
+      return this.#keepUnlessRefused(request, error, true)
+    }
+    if (mustWait) {
+      const wasKept = this.#isWaiting(id)
+      this.#keep(request, 'Earlier mail to the same recipient waits here.', true)
+      const { decided, stopped, why, reasons } = await this.#drain()
+      for (const [other, what] of decided) if (other !== id) this.#decidedBefore.set(other, what)
+      const outcome = decided.get(id)?.outcome
+      if (outcome) return this.#told(id, outcome)
+      if (stopped && isNo(stopped) && !wasKept) {
+        this.#remove(id)
+        throw stopped
+      }
+      // Neither decided nor waiting: another process has sent it meanwhile, and it gets the same answer again.
+      if (this.#isWaiting(id)) {
+        const isAway = stopped?.code === 'unavailable'
+        const waiting = this.waiting().length
+        return { kept: true, id, waiting, why: reasons.get(id) ?? why, ...(!isAway && { behind: true }) }
+      }
     }
     try {
-      if (outcome instanceof ClaudeNetError) throw outcome
-      // Without an outcome nothing waited, or another process has sent this one meanwhile: it gets the same answer again.
-      return { kept: false, answer: outcome ?? (await this.#post(request)) }
+      return this.#told(id, await this.#post(request))
     } catch (error) {
-      if (error instanceof ClaudeNetError && error.code === 'unavailable') {
-        this.#keep(request)
-        return { kept: true, id: request.id, waiting: this.waiting().length, why: error.message }
-      }
-      this.#forgetRefused(request.id)
-      throw error
+      return this.#keepUnlessRefused(request, error, isCertainlyUnsent(error as Error))
     }
   }
 
-  async #drain(): Promise<Drained> {
+  #keepUnlessRefused(request: Kept, error: unknown, isUnsent: boolean): Sent {
+    if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
+    this.#keep(request, error.message, isUnsent)
+    return { kept: true, id: request.id, waiting: this.waiting().length, why: error.message }
+  }
+
+  /** The sender is told of this outcome directly. */
+  #told(id: string, outcome: SendAnswer | ClaudeNetError): Sent {
+    this.refusals.forget(id)
+    if (outcome instanceof ClaudeNetError) throw outcome
+    return { kept: false, answer: outcome }
+  }
+
+  /** Whether something waits that may go to one of the same recipients. */
+  async #mustWait(request: Kept): Promise<boolean> {
+    const backlog = this.#backlog()
+    for (const file of this.#files()) backlog.add(file)
+    return (await backlog.before(request)).length > 0
+  }
+
+  async #drain(): Promise<
+    Pick<Drained, 'decided' | 'why'> & { stopped?: ClaudeNetError; reasons: Map<string, string> }
+  > {
+    for (const dir of [this.#home.dir, this.#home.outboxDir, this.refusals.directory]) removeUnfinished(dir)
     const decided: Drained['decided'] = new Map()
-    let why = ''
+    const seen = new Set<string>()
     // Again after unlocking: what was kept meanwhile, by a process that found the lock taken, nobody else would send.
-    while (why === '' && this.waiting().length > 0) {
+    for (;;) {
+      if (this.waiting().every(file => seen.has(file))) return { decided, why: '', reasons: new Map() }
       const unlock = await this.#lock()
-      if (!unlock) {
-        why = 'another process is sending what waits'
-        break
-      }
+      if (!unlock) return { decided, why: 'another process is sending what waits', reasons: new Map() }
+      const pass: Pass = { decided, backlog: this.#backlog(), unanswered: 0 }
       try {
-        for (const file of this.waiting()) {
-          why = await this.#sendFile(file, decided)
-          if (why !== '') break
-        }
+        await this.#sendAll(pass, seen)
+      } catch (error) {
+        if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
+        pass.stopped = error
       } finally {
         await unlock()
       }
+      const { stopped, backlog } = pass
+      if (stopped || this.waiting().every(file => seen.has(file)))
+        return { decided, why: stopped?.message ?? backlog.why, stopped, reasons: backlog.reasons }
     }
-    return { decided, waiting: this.waiting().length, why }
+  }
+
+  /** Tries every file in order, but not those that have to wait for an earlier one. */
+  async #sendAll(pass: Pass, seen: Set<string>): Promise<void> {
+    const { backlog } = pass
+    for (const kept of this.#files()) {
+      seen.add(kept.file)
+      const { id } = kept.request
+      const before = await backlog.before(kept.request)
+      if (before.length > 0 && !(await backlog.mayPass(kept, before))) backlog.add(kept, backlog.whyOf(before[0]!))
+      else if (before.length === 0 && this.#isHeld(id)) backlog.add(kept, this.#held.get(id)!.why)
+      else {
+        await this.#sendAgain(before, pass)
+        if (!pass.stopped && !(await this.#sendOne(kept, pass))) backlog.add(kept, this.#held.get(id)?.why)
+      }
+      if (pass.stopped) return
+    }
+  }
+
+  /** Tries once more what a later message is about to pass, in order: whatever can go must not be overtaken. */
+  async #sendAgain(waiting: KeptFile[], pass: Pass): Promise<void> {
+    const failed = this.#backlog()
+    for (const kept of [...waiting]) {
+      if ((await failed.before(kept.request)).length > 0) continue
+      if (await this.#sendOne(kept, pass)) pass.backlog.remove(kept)
+      else failed.add(kept)
+      if (pass.stopped) return
+    }
+  }
+
+  /** Sends one file. Answers whether it was decided; if not, it is held, or the attempt has to stop. */
+  async #sendOne({ file, request, ageMs }: KeptFile, pass: Pass): Promise<boolean> {
+    const { id } = request
+    try {
+      const answer = await this.#post(request)
+      pass.decided.set(id, { to: request.to, outcome: answer })
+      const refused = answer.recipients.filter(({ status }) => status === 'refused')
+      // Stored for others: its sender was told that it goes out, and would not hear of these.
+      if (refused.length > 0) {
+        const whys = [...new Set(refused.map(({ reason }) => reason ?? 'no reason given'))].join(' ')
+        const names = refused.map(({ name }) => name)
+        this.refusals.add(file, request, names, new ClaudeNetError('forbidden', whys, 'The others have it.'))
+      }
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError)) throw error
+      const isGivenUp = error.code === 'internal' && ageMs > failingMs
+      if (!isGivenUp && (!error.settled || error.retryAfterMs !== undefined)) {
+        await this.#hold(id, error, pass)
+        return false
+      }
+      pass.decided.set(id, { to: request.to, outcome: error })
+      if (!this.refusals.add(file, request, request.to, error)) {
+        this.#done.add(id)
+        return true
+      }
+    }
+    this.#held.delete(id)
+    this.#forget(file, id)
+    return true
+  }
+
+  /** Decides whether what was refused for now concerns this message alone, or all. */
+  async #hold(id: string, error: ClaudeNetError, pass: Pass): Promise<void> {
+    const isNews = !pass.backlog.hasReason(error.message, id)
+    this.#held.set(id, { until: Date.now() + holdMs(error), why: error.message })
+    const isAboutIt =
+      error.code === 'internal' ||
+      // The same sentence for another recipient is about this machine.
+      (error.code === 'rate_limited' && isNews) ||
+      (error.code === 'unavailable' && pass.unanswered++ === 0 && (await this.#isHubThere(error)))
+    if (!isAboutIt) pass.stopped = error
+    // Whether the hub is back shows at the next attempt.
+    if (pass.stopped) this.#held.delete(id)
+  }
+
+  /** Whether the hub answers others than this send, which got no answer. */
+  async #isHubThere(error: ClaudeNetError): Promise<boolean> {
+    if (isCertainlyUnsent(error)) return false
+    const { method, path } = api.health
+    try {
+      const signal = AbortSignal.timeout(probeMs)
+      const answer = await this.#client.transport.request({ method, path, headers: {}, signal })
+      answer.on('error', () => {}).resume()
+      return answer.statusCode === 200
+    } catch {
+      return false
+    }
+  }
+
+  #isHeld(id: string): boolean {
+    const leftMs = (this.#held.get(id)?.until ?? 0) - Date.now()
+    // A clock that was set back must not hold it longer.
+    return leftMs > 0 && leftMs <= maxHoldMs
   }
 
   #post(request: Kept): Promise<SendAnswer> {
     return this.#client.call(api.sendMessage, { body: request })
   }
 
-  #keep(request: Kept): void {
-    this.#underWay.delete(request)
-    mkdirSync(this.#home.outboxDir, { recursive: true, mode: 0o700 })
-    const last = Number(this.waiting().at(-1)?.split('-')[0] ?? 0)
-    const file = `${String(last + 1).padStart(12, '0')}-${request.id}.json`
-    replaceFile(join(this.#home.outboxDir, file), JSON.stringify(request), 0o600)
-  }
-
-  /** Sends one file. Answers '' when it was decided, otherwise why it must wait. */
-  async #sendFile(file: string, decided: Drained['decided']): Promise<string> {
-    const path = join(this.#home.outboxDir, file)
-    let request: Kept
-    try {
-      request = Kept.parse(JSON.parse(readFileSync(path, 'utf8')))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-      // Set aside as it is: whoever reads it there is told what it is, and may save something of it.
-      mkdirSync(this.#refusedDir, { recursive: true, mode: 0o700 })
-      renameSync(path, join(this.#refusedDir, file))
-      return ''
+  /** What waits and can be read, oldest first. What is damaged is set aside. */
+  *#files(): Generator<KeptFile> {
+    for (const file of this.waiting()) {
+      try {
+        const kept = readKept(this.#home.outboxDir, file)
+        if (kept && !this.#done.has(kept.request.id)) yield kept
+      } catch {
+        try {
+          this.refusals.setAside(join(this.#home.outboxDir, file))
+        } catch {
+          // Gone meanwhile, or a disk that cannot be written: it stays where it is.
+        }
+      }
     }
+  }
+
+  #backlog(): Backlog {
+    return new Backlog(() => this.#members())
+  }
+
+  /** Who is meant by which name; where the hub does not say, any name may be anybody. Throws `unavailable` without a hub. */
+  async #members(): Promise<Directory> {
+    if (this.#directory && Math.abs(Date.now() - this.#directory.at) < directoryMs) return this.#directory.directory
     try {
-      decided.set(request.id, await this.#post(request))
-      rmSync(path, { force: true })
-      syncDirectory(this.#home.outboxDir)
+      const directory = new Directory(await this.#client.call(api.listMachines))
+      this.#directory = { at: Date.now(), directory }
+      return directory
     } catch (error) {
-      if (!(error instanceof ClaudeNetError)) throw error
-      if (!error.settled) return error.message
-      decided.set(request.id, error)
-      this.#refuse(file, request, error)
-    }
-    return ''
-  }
-
-  #refuse(file: string, request: Pick<Refused, 'id' | 'to'>, error: ClaudeNetError): void {
-    mkdirSync(this.#refusedDir, { recursive: true, mode: 0o700 })
-    const record = { ...request, ...error.toBody(), refusedAt: new Date().toISOString() }
-    replaceFile(join(this.#refusedDir, file), JSON.stringify(record), 0o600)
-    rmSync(join(this.#home.outboxDir, file), { force: true })
-    syncDirectory(this.#home.outboxDir)
-  }
-
-  /** The caller is told of this refusal directly. */
-  #forgetRefused(id: string): void {
-    for (const file of list(this.#refusedDir))
-      if (file.includes(id)) rmSync(join(this.#refusedDir, file), { force: true })
-  }
-
-  get #refusedDir(): string {
-    return join(this.#home.outboxDir, 'refused')
-  }
-
-  get #toldDir(): string {
-    return join(this.#refusedDir, 'told')
-  }
-
-  /** Takes `run/outbox.lock`, or answers undefined while another process has it. */
-  async #lock(): Promise<(() => Promise<void>) | undefined> {
-    mkdirSync(this.#home.runDir, { recursive: true, mode: 0o700 })
-    const lockfilePath = join(this.#home.runDir, 'outbox.lock')
-    letAge(lockfilePath)
-    try {
-      return await lockfile
-        .lock(this.#home.outboxDir, {
-          lockfilePath,
-          stale: staleLockMs,
-          // After a long suspension another drainer may have taken over. Both then send the same ids in the same order, which
-          // is safe, so there is nothing to do.
-          onCompromised: () => {},
-        })
-        .then(release => () => release().catch(() => {}))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
+      if (error instanceof ClaudeNetError && error.code !== 'unavailable') return new Directory()
       throw error
+    }
+  }
+
+  /** Keeps `request`, or throws what its sender should know when the disk does not take it: `why` it was not sent. */
+  #keep(request: Kept, why: string, isUnsent: boolean): void {
+    try {
+      this.#write(request)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error
+      const trouble = `It could not be kept in ${this.#home.outboxDir}: ${diskTrouble(error as NodeJS.ErrnoException)}.`
+      throw isUnsent
+        ? new ClaudeNetError('internal', `Not sent. ${why} ${trouble}`, 'Mend the disk, or send it again later.')
+        : new ClaudeNetError(
+            'internal',
+            `Perhaps not sent: no answer came. ${why} ${trouble}`,
+            `Under its id it can be sent again and is stored once: claude-net send --id ${request.id} …`,
+          )
+    }
+  }
+
+  #write(request: Kept): void {
+    this.#underWay.delete(request)
+    keep(this.#home.outboxDir, request)
+  }
+
+  #isWaiting(id: string): boolean {
+    return this.waiting().some(file => file.includes(id))
+  }
+
+  #remove(id: string): void {
+    for (const file of this.waiting()) if (file.includes(id)) this.#forget(file, id)
+  }
+
+  #forget(file: string, id: string): void {
+    try {
+      rmSync(join(this.#home.outboxDir, file), { force: true })
+      syncDirectory(this.#home.outboxDir)
+    } catch {
+      // A disk that cannot be written. Sent again by another process it is the same message.
+      this.#done.add(id)
+    }
+  }
+
+  /**
+   * Takes `run/outbox.lock`, or answers undefined while another process has it. Two drainers, after a long suspension or where
+   * the disk takes no lock, send the same ids in the same order, which is safe.
+   */
+  async #lock(): Promise<(() => Promise<void>) | undefined> {
+    try {
+      return await takeLock(join(this.#home.runDir, 'outbox.lock'), { staleMs: staleLockMs })
+    } catch {
+      return async () => {}
     }
   }
 }
 
 /** The files that wait in a home's outbox, oldest first. */
 export function waitingIn(home: Home): string[] {
-  return list(home.outboxDir)
+  return listKept(home.outboxDir)
 }
 
-/** Checked before it is sent or kept: a kept message that turns out malformed would be refused when nobody waits any more. */
-function wellFormed(request: Kept): Kept {
-  const result = Kept.safeParse(request)
-  const bytes = Buffer.byteLength(request.body)
-  if (result.success && bytes > maxBodyBytes) throw tooLarge(bytes)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new ClaudeNetError(
-    'invalid',
-    `${issue?.path.join('.')}: ${issue?.message}`,
-    'Correct it and send again; nothing was sent.',
-  )
+/** For how long what was refused for now is left alone, in ms. */
+function holdMs({ retryAfterMs = 30_000 }: ClaudeNetError): number {
+  return Math.min(Math.max(retryAfterMs, 1000), maxHoldMs)
 }
 
-function readRefused(path: string): Refused[] {
-  try {
-    const { id, to, error } = RefusedFile.parse(JSON.parse(readFileSync(path, 'utf8')))
-    return [{ id, to, error: ClaudeNetError.fromBody({ error }) }]
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    return [damagedFile(basename(path), dirname(path))]
-  }
-}
+const maxHoldMs = 15 * 60_000
 
-/**
- * Gives a lock from the future today's date, so that it can grow stale: a drainer that was killed before the clock was set back
- * would hold up what waits until the clock has caught up. One that lives touches it again.
- */
-function letAge(lock: string): void {
-  const now = Date.now()
-  const touchedAt = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? now
-  if (touchedAt <= now + staleLockMs) return
-  try {
-    utimesSync(lock, now / 1000, now / 1000)
-  } catch {
-    // Its owner has just released it.
-  }
-}
-
-/** What can still be said of a file that cannot be read: its name holds the id. */
-function damagedFile(file: string, directory: string): Refused {
-  const error = new ClaudeNetError('invalid', 'A kept message was damaged on this disk.', `See ${directory}`)
-  return { id: file.slice(13, -5), to: '?', error }
-}
-
-function list(directory: string): string[] {
-  if (!existsSync(directory)) return []
-  return readdirSync(directory)
-    .filter(file => /^\d{12}-.*\.json$/.test(file))
-    .sort()
+/** Whether the hub will have nothing of this machine: a new send is refused then, and what was kept before stays. */
+function isNo({ code }: ClaudeNetError): boolean {
+  return code === 'unauthorized' || code === 'forbidden' || code === 'not_found'
 }

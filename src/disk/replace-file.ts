@@ -1,5 +1,12 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { isRunning } from './process-identity.ts'
+
+/** Writing one file takes no longer, in ms: an unfinished file that is older was left by a process that was killed. */
+const longestWriteMs = 60_000
+
+/** An unfinished file that is younger, in ms, is left alone even if no process of its number is seen here: homes are shared. */
+const shortestLifeMs = 1000
 
 /**
  * Replaces `path` by `text`: after a crash, even of the machine, the file is the old one or the new one, never half of it.
@@ -41,5 +48,43 @@ export function syncDirectory(directory: string): void {
     fsyncSync(handle)
   } finally {
     closeSync(handle)
+  }
+}
+
+/** Removes from `directory` what `replaceFile` has left unfinished in processes that were killed: it may hold texts or tokens. */
+export function removeUnfinished(directory: string): void {
+  for (const name of namesIn(directory)) {
+    const [, pid] = /\.(\d+)\.new$/.exec(name) ?? []
+    if (pid === undefined || Number(pid) === process.pid) continue
+    const path = join(directory, name)
+    const ageMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+    if (Math.abs(ageMs) < (isRunning(Number(pid)) ? longestWriteMs : shortestLifeMs)) continue
+    try {
+      rmSync(path, { force: true })
+    } catch {
+      // A disk that cannot be written: the next process tries again.
+    }
+  }
+}
+
+/** What went wrong with a file, in words. */
+export function diskTrouble({ code, message }: NodeJS.ErrnoException): string {
+  return troubles[code ?? ''] ?? code ?? message
+}
+
+const troubles: Record<string, string> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: "this user's share of the disk is used up",
+  EROFS: 'the disk is read-only',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EIO: 'the disk fails',
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
   }
 }

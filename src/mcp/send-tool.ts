@@ -54,7 +54,10 @@ function grouped(recipients: SentTo[], now: number): string[] {
   return lines.length > maxLines ? [...lines.slice(0, maxLines), 'and more: claude-net machines lists all'] : lines
 }
 
-function keptText({ id, waiting, why }: Extract<Sent, { kept: true }>): string {
+function keptText({ id, waiting, why, behind }: Extract<Sent, { kept: true }>): string {
   const others = waiting > 1 ? ` ${count(waiting, 'message')} wait here, this one last.` : ''
-  return `Kept on this machine; it goes out when the hub is back, so do not send it again. Message ${id}.\nWhy: ${why}${others}`
+  const kept = behind
+    ? 'Kept on this machine behind earlier mail; it goes out by itself'
+    : 'Kept on this machine; it goes out when the hub is back'
+  return `${kept}, so do not send it again. Message ${id}.\nWhy: ${why}${others}`
 }

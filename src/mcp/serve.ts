@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type JSONRPCMessage, McpServer } from '@modelcontextprotocol/server'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
+import { startDrainer } from '../client/drainer.ts'
 import { Heartbeat } from '../client/heartbeat.ts'
 import type { Home } from '../client/home.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
@@ -113,6 +114,7 @@ export async function serveMcp(home: Home): Promise<void> {
   await Promise.race([Promise.all([readState.close(), opened?.heartbeat?.stop(), keeper.close()]), delay(leaveMs)])
   // A send without an answer may have reached the hub or not. Under its id it can go out again.
   opened?.machine.outbox.keepUnderWay()
+  if (opened) startDrainer(home)
   process.exit(0)
 }
 

@@ -1,5 +1,6 @@
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
-import type { Refused, Sent } from '../client/outbox.ts'
+import type { Sent } from '../client/outbox.ts'
+import type { Refused } from '../client/refusals.ts'
 import { api } from '../protocol/api.ts'
 import { visibleLine } from '../text/visible.ts'
 import { inboxArguments, sendArguments } from './arguments.ts'

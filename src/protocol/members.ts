@@ -46,6 +46,10 @@ const concerns = { brakes: z.array(Brake).default([]), sharedTokens: z.array(Sha
 export const Concerns = z.object(concerns)
 export type Concerns = z.infer<typeof Concerns>
 
+/** A named set of members. */
+export const Group = z.object({ name: z.string(), members: z.array(z.string()) })
+export type Group = z.infer<typeof Group>
+
 /** Every member by name. `you` and `unread` are the reader's own; null for an admin, who has no inbox. */
 export const MembersAnswer = z.object({
   /** The hub's, so that a client that is behind shows. Absent in older hubs. */
@@ -53,6 +57,8 @@ export const MembersAnswer = z.object({
   you: z.string().nullable(),
   unread: z.number().int().nullable(),
   members: z.array(Member),
+  /** Every group with its members. Absent in older hubs. */
+  groups: z.array(Group).optional(),
   ...concerns,
   /** The newest 20 of the last 30 days, newest first. A hub that knows none of them says none. */
   openRequests: z.array(OpenRequest).default([]),
@@ -103,8 +109,6 @@ export const MemberChange = z.strictObject({
 export const MemberNamed = z.strictObject({ name: MemberName })
 export const RenameRequest = z.strictObject({ to: MemberName })
 
-export const Group = z.object({ name: z.string(), members: z.array(z.string()) })
-export type Group = z.infer<typeof Group>
 export const GroupsAnswer = z.object({ groups: z.array(Group) })
 export const GroupRequest = z.strictObject({ members: z.array(z.string().trim().min(1).max(100)).max(1000) })
 export const AliasRequest = z.strictObject({ member: z.string().trim().min(1).max(100) })

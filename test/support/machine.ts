@@ -37,7 +37,8 @@ export class TestMachine {
   }
 
   get env(): Record<string, string> {
-    return { HOME: this.userHome, CLAUDE_NET_HOME: this.home }
+    // What waits stays where a test has put it; a test of the drainer lets it start.
+    return { HOME: this.userHome, CLAUDE_NET_HOME: this.home, CLAUDE_NET_DRAINER: 'off' }
   }
 
   /** Runs one command as this machine. */

@@ -34,11 +34,18 @@ export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeN
     error.name === 'AbortError' || error.name === 'TimeoutError'
       ? 'it did not answer in time'
       : (whys[error.code ?? ''] ?? certificateWhy(error) ?? `the connection failed (${error.code ?? error.message})`)
-  return new ClaudeNetError(
+  const unavailable = new ClaudeNetError(
     'unavailable',
     `The hub at ${label} cannot be reached: ${why}.`,
     'claude-net doctor says more.',
   )
+  return Object.assign(unavailable, { cause: error })
+}
+
+/** Whether a request that got no answer was certainly not sent: no connection was made, or the hub itself said no. */
+export function isCertainlyUnsent({ cause }: Error): boolean {
+  if (cause === undefined) return true
+  return ['connect', 'getaddrinfo'].includes((cause as NodeJS.ErrnoException).syscall ?? '')
 }
 
 /** TLS errors of Node have codes of OpenSSL's verification (nodejs.org/api/tls.html#x509-certificate-error-codes). */

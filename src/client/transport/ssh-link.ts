@@ -1,12 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import lockfile from 'proper-lockfile'
+import { takeLock } from '../../disk/process-lock.ts'
 import type { SshFiles } from './ssh-files.ts'
 import { endSsh, readLog, startSsh } from './ssh-start.ts'
 import { type SshFailure, sshLinks, whyNotForwarded } from './ssh-words.ts'
 
-/** How long the lock of a dead starter stands in the way, in ms. A live one touches it every second. */
+/**
+ * How long the lock of a starter that was stopped stands in the way, in ms. Taken over from one that lives, it costs that one its
+ * try.
+ */
 const staleLockMs = 5000
 
 /** How often somebody who waits for another's start looks again, in ms. */
@@ -31,7 +34,7 @@ export async function openLink(files: SshFiles, { maxAgeMs, signal }: OpenOption
     const failure = readFailure(files, since)
     if (failure) return failure
     signal.throwIfAborted()
-    const unlock = await lock(files)
+    const unlock = await takeLock(files.lock, { staleMs: staleLockMs, updateMs: 1000 })
     if (!unlock) await delay(lookAgainMs, undefined, { signal })
     else {
       try {
@@ -83,18 +86,5 @@ function readFailure({ failure }: SshFiles, since: number): SshFailure | undefin
     return at >= since && sshLinks.includes(known.link) ? known : undefined
   } catch {
     return undefined // Half written, or removed just now.
-  }
-}
-
-/** Takes the lock, or answers undefined while another process has it. */
-async function lock({ dir, lock: lockfilePath }: SshFiles): Promise<(() => Promise<void>) | undefined> {
-  try {
-    // Taken over from a live starter, after a long suspension, it costs that one its try.
-    const options = { lockfilePath, stale: staleLockMs, update: 1000, onCompromised: () => {} }
-    const release = await lockfile.lock(dir, options)
-    return () => release().catch(() => {})
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
-    throw error
   }
 }

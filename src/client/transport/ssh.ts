@@ -112,6 +112,7 @@ export class SshTransport implements Transport {
 
 /** No answer because the way there is closed. */
 function closedWay(failure: SshFailure, label: string): ClaudeNetError {
+  // Without a cause: nothing was sent.
   return new ClaudeNetError('unavailable', `The hub at ${label} cannot be reached: ${inWords(failure)}.`, failure.hint)
 }
 

@@ -5,7 +5,7 @@ import type { Hub } from '../hub.ts'
 import { activeBrakes } from '../state/query/brakes.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
-import { allMembers, type MemberInfo } from '../state/query/members.ts'
+import { allGroups, allMembers, type MemberInfo } from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
@@ -20,6 +20,7 @@ export const listMachines: (places: Places) => Handlers['listMachines'] =
     you: identity.member === 0 ? null : identity.name,
     unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
     members: allMembers(hub.state.db).map(member => toMember(hub, member)),
+    groups: allGroups(hub.state.db),
     ...concernsOf(hub, places, identity),
   })
 

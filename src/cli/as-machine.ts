@@ -1,0 +1,69 @@
+import { startDrainer } from '../client/drainer.ts'
+import { type Machine, openMachine } from '../client/machine.ts'
+import type { Drained } from '../client/outbox.ts'
+import type { Refused } from '../client/refusals.ts'
+import { refusedText } from '../mcp/tools.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { count } from '../text/spans.ts'
+import { visibleLine } from '../text/visible.ts'
+import { hintText } from './output.ts'
+
+/**
+ * Runs `work` as this machine, and sends meanwhile what waits in its outbox: neither holds up the other. Says afterwards what
+ * went, what was refused and what waits still: to people behind the answer, otherwise (with `--json`, or when `work` throws) on
+ * stderr. What waits still is left to a process of its own.
+ */
+export async function asMachine(
+  { json }: { json?: boolean },
+  work: (machine: Machine) => Promise<void>,
+): Promise<void> {
+  const machine = openMachine()
+  const drained = machine.outbox.drain()
+  // Told when it is awaited, below, and not as unhandled before.
+  drained.catch(() => {})
+  let out: NodeJS.WriteStream = process.stderr
+  try {
+    await work(machine)
+    if (!json) out = process.stdout
+  } finally {
+    await close(machine, () => drained, out)
+  }
+}
+
+/** Tells what came of `drained`, if anything was, and lets go of the machine. */
+export async function close(
+  machine: Machine,
+  drained: (() => Promise<Drained>) | undefined,
+  out: NodeJS.WriteStream,
+): Promise<void> {
+  try {
+    if (drained) tellDrained(machine, await drained(), out)
+  } finally {
+    machine.client.close()
+    startDrainer(machine.home)
+  }
+}
+
+/** Says what came of an attempt to send what waited. Nothing where nothing did. */
+export function tellDrained(machine: Pick<Machine, 'outbox'>, drained: Drained, out: NodeJS.WriteStream): void {
+  for (const line of drainedLines(drained, machine.outbox.refusals.takeToPrint())) out.write(`${line}\n`)
+}
+
+/** What came of an attempt to send what waited, with `others` that were refused earlier, a line each. */
+export function drainedLines({ decided, waiting, why }: Drained, others: Refused[] = []): string[] {
+  const refused = new Map(others.map(each => [each.id, each]))
+  const went: string[] = []
+  for (const [id, { to, outcome }] of decided) {
+    if (outcome instanceof ClaudeNetError) refused.set(id, { id, to, error: outcome })
+    else went.push(...[to].flat())
+  }
+  const sent = decided.size - [...decided.values()].filter(({ outcome }) => outcome instanceof ClaudeNetError).length
+  const whom = visibleLine([...new Set(went)].join(', '), 200)
+  return [
+    ...(sent > 0 ? [`Sent ${count(sent, 'message')} that waited for the hub (to ${whom}).`] : []),
+    ...[...refused.values()].map(each => hintText(refusedText(each))),
+    ...(waiting > 0
+      ? [`${count(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} still: ${visibleLine(why, 300)}`]
+      : []),
+  ]
+}

@@ -1,0 +1,69 @@
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { replaceFile } from '../disk/replace-file.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { MessageId } from '../protocol/ids.ts'
+import { maxBodyBytes, SendRequest, tooLarge } from '../protocol/messages.ts'
+
+/** A send as it is kept. */
+const Kept = z.strictObject({ ...SendRequest.shape, id: MessageId })
+export type Kept = z.output<typeof Kept>
+
+/** One file of the outbox. */
+export interface KeptFile {
+  file: string
+  request: Kept
+  /** How long it has waited, in ms. */
+  ageMs: number
+}
+
+/** Checked before it is sent or kept: a kept message that turns out malformed would be refused when nobody waits any more. */
+export function wellFormed(request: Kept): Kept {
+  const result = Kept.safeParse(request)
+  const bytes = Buffer.byteLength(request.body)
+  if (result.success && bytes > maxBodyBytes) throw tooLarge(bytes)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new ClaudeNetError(
+    'invalid',
+    `${issue?.path.join('.')}: ${issue?.message}`,
+    'Correct it and send again; nothing was sent.',
+  )
+}
+
+/** Writes `request` behind what waits in `directory`. Throws the system's error where that cannot be written. */
+export function keep(directory: string, request: Kept): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const last = Number(listKept(directory).at(-1)?.split('-')[0] ?? 0)
+  const file = `${String(last + 1).padStart(12, '0')}-${request.id}.json`
+  replaceFile(join(directory, file), JSON.stringify(request), 0o600)
+}
+
+/** The numbered files of `directory`, oldest first. None where it cannot be read: what is sent now must not depend on it. */
+export function listKept(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter(file => /^\d{12}-.*\.json$/.test(file))
+      .sort()
+  } catch {
+    return []
+  }
+}
+
+/** Reads one file; undefined when it has gone. Throws when it is damaged. */
+export function readKept(directory: string, file: string): KeptFile | undefined {
+  const path = join(directory, file)
+  try {
+    const request = Kept.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return { file, request, ageMs: Math.abs(Date.now() - statSync(path).mtimeMs) }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The id in the name of a kept file or of its refusal. */
+export function idOf(file: string): string {
+  return file.slice(13, -'.json'.length)
+}

@@ -1,0 +1,123 @@
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import * as z from 'zod'
+import { replaceFile } from '../disk/replace-file.ts'
+import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
+import type { Home } from './home.ts'
+import { idOf, type Kept, listKept } from './kept.ts'
+
+/** A send that waited and was then refused for good, by all that `to` names. */
+export interface Refused {
+  id: string
+  to: string | string[]
+  error: ClaudeNetError
+}
+
+const RefusedFile = z.object({ id: z.string(), to: z.union([z.string(), z.array(z.string())]), ...ErrorBody.shape })
+
+/**
+ * `outbox/refused/`: what a hub refused after it had waited. Its machine's sessions and its commands are told once each, since
+ * nobody knows here who of them sent it: a file that a session was told of lies in `told/`, one that a command has printed has
+ * an empty file of its name in `printed/`. Doctor lists them all.
+ */
+export class Refusals {
+  readonly #dir: string
+  /** Refusals of this process that the disk did not take, and files that it would not move: both are told all the same. */
+  readonly #unwritten: Refused[] = []
+  readonly #toldHere = new Set<string>()
+
+  constructor(home: Home) {
+    this.#dir = join(home.outboxDir, 'refused')
+  }
+
+  /** Where they are. */
+  get directory(): string {
+    return this.#dir
+  }
+
+  /** Writes down that `request` was refused by `to`. Answers false when the disk did not take it. */
+  add(file: string, request: Kept, to: Refused['to'], error: ClaudeNetError): boolean {
+    try {
+      mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+      const record = { ...request, to, ...error.toBody(), refusedAt: new Date().toISOString() }
+      replaceFile(join(this.#dir, file), JSON.stringify(record), 0o600)
+      return true
+    } catch {
+      this.#unwritten.push({ id: request.id, to, error })
+      return false
+    }
+  }
+
+  /** Sets a damaged file aside as it is: whoever reads it there is told what it is, and may save something of it. */
+  setAside(path: string): void {
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+    renameSync(path, join(this.#dir, basename(path)))
+  }
+
+  /** Those that no session was told of yet, each once. */
+  take(): Refused[] {
+    const told = join(this.#dir, 'told')
+    return this.#untold(listKept(this.#dir), file => {
+      mkdirSync(told, { recursive: true, mode: 0o700 })
+      renameSync(join(this.#dir, file), join(told, file))
+      return join(told, file)
+    })
+  }
+
+  /** Those that no command has printed yet, each once. */
+  takeToPrint(): Refused[] {
+    const printed = join(this.#dir, 'printed')
+    return [this.#dir, join(this.#dir, 'told')].flatMap(dir =>
+      this.#untold(
+        listKept(dir),
+        file => {
+          mkdirSync(printed, { recursive: true, mode: 0o700 })
+          closeSync(openSync(join(printed, file), 'wx', 0o600))
+          return join(dir, file)
+        },
+        dir,
+      ),
+    )
+  }
+
+  /** Reads those of `files` that `mark` marks as told: it throws where another process was first, or the disk cannot be written. */
+  #untold(files: string[], mark: (file: string) => string, dir = this.#dir): Refused[] {
+    const marked = files.flatMap(file => {
+      if (this.#toldHere.has(file)) return []
+      try {
+        return read(mark(file))
+      } catch (error) {
+        if (['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+        this.#toldHere.add(file)
+        return read(join(dir, file))
+      }
+    })
+    return [...this.#unwritten.splice(0), ...marked]
+  }
+
+  /** All that are still on this disk, told or not. */
+  all(): Refused[] {
+    return [this.#dir, join(this.#dir, 'told')].flatMap(dir => listKept(dir).flatMap(file => read(join(dir, file))))
+  }
+
+  /** The sender is told of this one directly. */
+  forget(id: string): void {
+    for (const file of listKept(this.#dir)) if (idOf(file) === id) rmSync(join(this.#dir, file), { force: true })
+  }
+}
+
+function read(path: string): Refused[] {
+  try {
+    const { id, to, error } = RefusedFile.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return [{ id, to, error: ClaudeNetError.fromBody({ error }) }]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    return [damagedFile(basename(path), dirname(path))]
+  }
+}
+
+/** What can still be said of a file that cannot be read: its name holds the id. */
+function damagedFile(file: string, directory: string): Refused {
+  const error = new ClaudeNetError('invalid', 'A kept message was damaged on this disk.', `See ${directory}`)
+  return { id: idOf(file), to: '?', error }
+}

@@ -1,0 +1,83 @@
+import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import lockfile from 'proper-lockfile'
+import { hasEnded, type ProcessIdentity, thisProcess } from './process-identity.ts'
+
+export interface LockOptions {
+  /** How long a holder that stopped, or that cannot be looked at from here, stands in the way, in ms. */
+  staleMs: number
+  /** How often a live holder says that it lives, in ms; half of `staleMs` by default. */
+  updateMs?: number
+}
+
+/**
+ * Takes the lock at `path`, a directory whose time its holder renews, and answers how to release it; undefined while another
+ * process has it. The lock of a process that has ended is taken at once: `path.owner` names the holder. Throws when the
+ * directory cannot be written.
+ */
+export async function takeLock(path: string, options: LockOptions): Promise<(() => Promise<void>) | undefined> {
+  const { staleMs, updateMs } = options
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  letAge(path, staleMs)
+  if (isOfDead(path)) rmSync(path, { recursive: true, force: true })
+  try {
+    const release = await lockfile.lock(path, {
+      lockfilePath: path,
+      realpath: false,
+      stale: staleMs,
+      ...(updateMs !== undefined && { update: updateMs }),
+      // Another process may have taken over after a long suspension. Whoever uses this lock can bear two holders.
+      onCompromised: () => {},
+    })
+    writeOwner(path)
+    return async () => {
+      rmSync(ownerFile(path), { force: true })
+      await release().catch(() => {})
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
+    throw error
+  }
+}
+
+/** Whether a live process holds the lock at `path`, as far as can be seen from here. */
+export function isHeld(path: string, { staleMs }: LockOptions): boolean {
+  const touchedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return touchedAt !== undefined && Date.now() - touchedAt < staleMs && !isOfDead(path)
+}
+
+function ownerFile(path: string): string {
+  return `${path}.owner`
+}
+
+/** On a full disk the owner stays unnamed: its lock then grows stale like any other. */
+function writeOwner(path: string): void {
+  try {
+    writeFileSync(ownerFile(path), JSON.stringify(thisProcess()), { mode: 0o600 })
+  } catch {
+    rmSync(ownerFile(path), { force: true })
+  }
+}
+
+function isOfDead(path: string): boolean {
+  try {
+    return hasEnded(JSON.parse(readFileSync(ownerFile(path), 'utf8')) as ProcessIdentity)
+  } catch {
+    return false // Nobody is named.
+  }
+}
+
+/**
+ * Gives a lock from the future today's date, so that it can grow stale: a holder that was killed before the clock was set back
+ * would stand in the way until the clock has caught up. One that lives touches it again.
+ */
+function letAge(lock: string, staleMs: number): void {
+  const now = Date.now()
+  const touchedAt = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? now
+  if (touchedAt <= now + staleMs) return
+  try {
+    utimesSync(lock, now / 1000, now / 1000)
+  } catch {
+    // Its owner has just released it.
+  }
+}
