@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '94d9ba65936ecbf770499eacfa5fd44c32a41a1b7ae60c31b35d96556d2c193b',
+    known: '8334120cb22b03b2e3568544c1c7690ab2e61e3ed78ebeed72a17e33660550b5',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: 'ff31a22d1adfe70e9fda26f24fcfc0dae2e066d3353ab05a112d21e277f974fb',
+    known: 'ebd08285b99239821803a58f07c1d0eb3a1bcba18e870f63e7683001f5c57e69',
     commands: [
       'admin.token',
       'alias.remove',

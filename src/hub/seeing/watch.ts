@@ -35,7 +35,18 @@ const looks: ReadonlySet<RouteName> = new Set([
 ])
 
 /** Fields of a request that hold names or numbers, as far as they say what a change was made with. */
-const details = ['to', 'member', 'owner', 'kind', 'members', 'keepTextDays'] as const
+const details = [
+  'to',
+  'member',
+  'owner',
+  'kind',
+  'members',
+  'keepTextDays',
+  'inboxMessages',
+  'inboxBytes',
+  'senderPercent',
+  'reservePercent',
+] as const
 
 const names = new Map((Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name]))
 

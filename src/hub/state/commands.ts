@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Intent, MemberKind } from '../../protocol/messages.ts'
+import type { Settings } from '../../protocol/settings.ts'
 import type { Role } from '../../protocol/token.ts'
 import type { TelegramCommand, TelegramResults } from './telegram-commands.ts'
 
@@ -81,7 +82,7 @@ export type Command =
     }
   | { type: 'member.join'; name: string; codeHash: string; tokenId: string; tokenHash: string; role: Role }
   | { type: 'admin.token'; tokenId: string; tokenHash: string }
-  | { type: 'settings.set'; keepTextDays?: number }
+  | ({ type: 'settings.set' } & Partial<Settings>)
   | { type: 'clock.tick' }
   | TelegramCommand
 
@@ -151,7 +152,7 @@ export interface Results extends TelegramResults {
   'group.remove': { group: string }
   'organization.import': { added: string[] }
   'admin.token': Record<string, never>
-  'settings.set': { keepTextDays: number }
+  'settings.set': Settings
   'clock.tick': { expired: number; more: boolean }
 }
 

@@ -3,13 +3,7 @@ import { activeBrake } from '../query/brakes.ts'
 import type { MemberRow } from '../query/find-member.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
-
-/** Most unread messages, and bytes of their texts, in one inbox. Nothing that was stored is ever dropped to make room. */
-const maxUnread = 10_000
-const maxUnreadBytes = 64 * 1024 * 1024
-
-/** When a sender may try a full inbox again, in ms. */
-const fullRetryMs = 60_000
+import { whyNoRoom } from './room.ts'
 
 /** How a delivery is treated: `hold` shows it to the member's user only, `mute` tells nobody of it, null as usual. */
 export type Handling = 'hold' | 'mute' | null
@@ -17,10 +11,11 @@ export type Handling = 'hold' | 'mute' | null
 /** What one recipient does with a message: takes it, and how, or refuses it. */
 export type Admission = { outcome: RecipientOutcome; handling: Handling; refusal?: Refusal }
 
-/** What a recipient decides by: from whom, how many bytes of text, and when (ms since 1970). */
+/** What a recipient decides by: from whom, how many bytes of text, whether it is urgent, and when (ms since 1970). */
 interface Arriving {
   sender: number
   bytes: number
+  isUrgent: boolean
   time: number
 }
 
@@ -38,8 +33,9 @@ export function admit(db: Database, recipient: MemberRow, arriving: Arriving): A
   return { outcome: { member: id, name, kind, status: 'stored' }, handling }
 }
 
-function whyNot(db: Database, recipient: MemberRow, { sender, bytes, time }: Arriving): Refusal | undefined {
-  const { id, name, inbound, unread, unreadBytes } = recipient
+function whyNot(db: Database, recipient: MemberRow, arriving: Arriving): Refusal | undefined {
+  const { id, name, inbound } = recipient
+  const { sender, time } = arriving
   if (inbound === 'refuse' && id !== sender) {
     return { code: 'forbidden', message: `${name} takes no messages now.`, hint: 'Only its user can change that.' }
   }
@@ -53,13 +49,5 @@ function whyNot(db: Database, recipient: MemberRow, { sender, bytes, time }: Arr
       settled: true,
     }
   }
-  if (unread >= maxUnread || unreadBytes + bytes > maxUnreadBytes) {
-    return {
-      code: 'rate_limited',
-      message: `The inbox of ${name} is full: ${unread} messages are unread.`,
-      hint: 'Nothing was stored there. Try again when it has been read, or tell its owner.',
-      retryAfterMs: fullRetryMs,
-    }
-  }
-  return undefined
+  return whyNoRoom(db, recipient, arriving)
 }

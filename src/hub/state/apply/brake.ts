@@ -4,6 +4,7 @@ import { activeBrake } from '../query/brakes.ts'
 import { hubItself, type MemberRow, memberById, memberMeant, refuseUnknown } from '../query/find-member.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
+import { takeRoom } from './room.ts'
 
 type BrakeCommand = CommandOf<'pair.brake'>
 type Release = CommandOf<'pair.release'>
@@ -50,7 +51,7 @@ function storeNotice(
   { id, body }: BrakeCommand['notice'],
 ): void {
   const bytes = Buffer.byteLength(body)
-  const { outcome } = admit(db, recipient, { sender: hubItself, bytes, time })
+  const { outcome } = admit(db, recipient, { sender: hubItself, bytes, time, isUrgent: false })
   if (outcome.status === 'refused') return
   const named = JSON.stringify([recipient.name])
   db.run(
@@ -66,5 +67,5 @@ function storeNotice(
     JSON.stringify([outcome]),
   )
   db.run('insert into delivery (recipient, seq, sender) values (?, ?, ?)', recipient.id, seq, hubItself)
-  db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, recipient.id)
+  takeRoom(db, recipient, hubItself, bytes)
 }

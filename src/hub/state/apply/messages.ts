@@ -6,6 +6,7 @@ import { refuseUnknown, resolveNames } from '../query/find-member.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
 import { ackDeliveries } from './inbox.ts'
+import { takeRoom } from './room.ts'
 
 type Send = CommandOf<'message.send'>
 
@@ -27,7 +28,8 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   }
 
   const bytes = Buffer.byteLength(command.body)
-  const admissions = members.map(member => admit(db, member, { sender: command.by, bytes, time }))
+  const arriving = { sender: command.by, bytes, time, isUrgent: command.intent === 'urgent' }
+  const admissions = members.map(member => ({ recipient: member, ...admit(db, member, arriving) }))
   const recipients = admissions.map(({ outcome }) => outcome)
   if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
 
@@ -49,7 +51,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
     JSON.stringify(recipients),
   )
   const wake: number[] = []
-  for (const { outcome, handling } of admissions) {
+  for (const { recipient, outcome, handling } of admissions) {
     if (outcome.status === 'refused') continue
     const { member } = outcome
     db.run(
@@ -59,7 +61,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
       command.by,
       handling,
     )
-    db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, member)
+    takeRoom(db, recipient, command.by, bytes)
     wake.push(member)
   }
   if (command.replyTo) {

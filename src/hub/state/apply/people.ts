@@ -2,6 +2,7 @@ import { type CommandOf, done, type Entry, type Outcome, type Refusal, refuse } 
 import { unreadSeqs } from '../local/inbox-index.ts'
 import { type MemberRow, memberMeant, nameTaken, nearestNames, refuseUnknown } from '../query/find-member.ts'
 import type { Database } from '../store/database.ts'
+import { forgetShares } from './room.ts'
 
 type Add = CommandOf<'member.add'>
 type Own = CommandOf<'member.own'>
@@ -112,6 +113,7 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
     seq,
   )
   db.run('delete from unread where recipient = ?', member.id)
+  forgetShares(db, member.id)
   db.run('delete from alias where member = ?', member.id)
   db.run('delete from group_member where member = ?', member.id)
   db.run('update member set owner = null where owner = ?', member.id)

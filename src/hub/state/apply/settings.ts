@@ -4,8 +4,20 @@ import type { Database } from '../store/database.ts'
 
 type Set = CommandOf<'settings.set'>
 
+/** Where each setting stands. */
+const columns = [
+  ['keepTextDays', 'keep_text_days'],
+  ['inboxMessages', 'inbox_messages'],
+  ['inboxBytes', 'inbox_bytes'],
+  ['senderPercent', 'sender_percent'],
+  ['reservePercent', 'reserve_percent'],
+] as const
+
 /** Changes what the command names; the rest stays. Answers all settings. */
 export function applySettings(db: Database, { command }: Entry<Set>): Outcome<Set> {
-  if (command.keepTextDays !== undefined) db.run('update setting set keep_text_days = ?', command.keepTextDays)
+  for (const [field, column] of columns) {
+    const value = command[field]
+    if (value !== undefined) db.run(`update setting set ${column} = ?`, value)
+  }
   return done<Set>(readSettings(db))
 }

@@ -15,6 +15,8 @@ export interface MemberRow {
   mutes: 0 | 1
   /** The end of this member's last brake, in ms since 1970; 0 when there was none. */
   brakedUntil: number
+  /** 1 while what each sender has unread there is counted. */
+  isShared: 0 | 1
 }
 
 /** The row that stands for the hub itself, as the sender of its notices. It is nobody's to name, find or write to. */
@@ -22,7 +24,7 @@ export const hubItself = 0
 
 /** The columns of a `MemberRow`, of `member m`. */
 const columns =
-  'm.id, m.name, m.kind, m.inbound, m.unread, m.unread_bytes as unreadBytes, m.mutes, m.braked_until as brakedUntil'
+  'm.id, m.name, m.kind, m.inbound, m.unread, m.unread_bytes as unreadBytes, m.mutes, m.braked_until as brakedUntil, m.is_shared as isShared'
 
 /** The member of this very name; no alias. */
 export function memberByName(db: Database, name: string): MemberRow | undefined {

@@ -13,6 +13,7 @@ import { sql as telegram } from './migrations/0009-telegram.ts'
 import { sql as steadyTime } from './migrations/0010-steady-time.ts'
 import { sql as pastEpochs } from './migrations/0011-past-epochs.ts'
 import { sql as words } from './migrations/0012-words.ts'
+import { sql as inboxShare } from './migrations/0013-inbox-share.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 const migrations: readonly string[] = [
@@ -28,6 +29,7 @@ const migrations: readonly string[] = [
   steadyTime,
   pastEpochs,
   words,
+  inboxShare,
 ]
 
 /** The schema that this program writes. */

@@ -1,0 +1,147 @@
+import type { Settings } from '../../../protocol/settings.ts'
+import type { Refusal } from '../commands.ts'
+import { unreadSeqs } from '../local/inbox-index.ts'
+import type { MemberRow } from '../query/find-member.ts'
+import { readSettings } from '../query/settings.ts'
+import type { Database } from '../store/database.ts'
+
+/**
+ * The room of one inbox, and who may take how much of it. Nothing that was stored is ever dropped to make room.
+ *
+ *   up to `inboxMessages`, `inboxBytes`   all of it
+ *   `senderPercent` of that               one sender
+ *   the last `reservePercent`             senders who have little there; its first two thirds urgent messages too
+ *
+ * What each sender has in an inbox is counted only from a tenth of its room on (`inbox_share`): most inboxes never get there, and
+ * their senders pay nothing for it.
+ */
+
+/** Below both of these, which the settings cannot undercut, every inbox has room for everybody. */
+const alwaysMessages = 100
+const alwaysBytes = 1024 * 1024
+
+/** From how many percent on the shares of senders are counted; from half of that down no longer. */
+const countedFrom = 10
+
+/** When a sender may try a full inbox again, in ms. */
+const fullRetryMs = 60_000
+
+/** Who has little in an inbox: at most this part of the reserve. */
+const smallPart = 1 / 10
+
+interface Amount {
+  unread: number
+  bytes: number
+}
+
+/** Why `recipient` has no room for `bytes` more of `sender`; undefined when it has. */
+export function whyNoRoom(
+  db: Database,
+  recipient: MemberRow,
+  { sender, bytes, isUrgent }: { sender: number; bytes: number; isUrgent: boolean },
+): Refusal | undefined {
+  const { name, unread, unreadBytes } = recipient
+  if (unread < alwaysMessages && unreadBytes + bytes <= alwaysBytes) return undefined
+  const settings = readSettings(db)
+  const used = percentOf(settings, { unread: unread + 1, bytes: unreadBytes + bytes })
+  const reserve = settings.reservePercent
+  if (used > 100) {
+    return refuseRoom(
+      `The inbox of ${name} is full: ${unread} messages are unread.`,
+      'Try again when it has been read, or tell its owner.',
+    )
+  }
+  const own = recipient.isShared ? shareOf(db, recipient.id, sender) : { unread: 0, bytes: 0 }
+  const share = percentOf(settings, { unread: own.unread + 1, bytes: own.bytes + bytes })
+  if (share > settings.senderPercent) {
+    return refuseRoom(
+      `The inbox of ${name} has ${own.unread} unread messages of yours, the most that one sender may have there.`,
+      'Try again when some have been read, or tell its owner.',
+    )
+  }
+  const left = 100 - used
+  const isForThem = share <= reserve * smallPart || (isUrgent && left >= reserve / 3)
+  if (left >= reserve || isForThem) return undefined
+  return refuseRoom(
+    `The inbox of ${name} is nearly full: ${unread} messages are unread.`,
+    `The rest is kept for urgent messages and for those who have less than your ${own.unread} there. Try again when some have been read, or tell its owner.`,
+  )
+}
+
+function refuseRoom(message: string, hint: string): Refusal {
+  return { code: 'rate_limited', message, hint: `Nothing was stored there. ${hint}`, retryAfterMs: fullRetryMs }
+}
+
+/** How much of an inbox this is in percent, by messages or by bytes, whichever is more. */
+function percentOf({ inboxMessages, inboxBytes }: Settings, { unread, bytes }: Amount): number {
+  return Math.max((unread * 100) / inboxMessages, (bytes * 100) / inboxBytes)
+}
+
+function shareOf(db: Database, recipient: number, sender: number): Amount {
+  const share = db.get<Amount>(
+    'select unread, bytes from inbox_share where recipient = ? and sender = ?',
+    recipient,
+    sender,
+  )
+  return share ?? { unread: 0, bytes: 0 }
+}
+
+/** Counts a delivery of `bytes` that was just stored for `recipient`, as it was before. */
+export function takeRoom(db: Database, recipient: MemberRow, sender: number, bytes: number): void {
+  const { id } = recipient
+  db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, id)
+  if (recipient.isShared) {
+    db.run(
+      `insert into inbox_share (recipient, sender, unread, bytes) values (?1, ?2, 1, ?3)
+       on conflict (recipient, sender) do update set unread = unread + 1, bytes = bytes + ?3`,
+      id,
+      sender,
+      bytes,
+    )
+    return
+  }
+  const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
+  if (now.unread < alwaysMessages && now.bytes <= alwaysBytes) return
+  if (percentOf(readSettings(db), now) < countedFrom) return
+  db.run(
+    `insert into inbox_share (recipient, sender, unread, bytes)
+     select ?1, m.sender, count(*), sum(octet_length(m.body)) from (${unreadSeqs}) u join message m on m.seq = u.seq
+     group by m.sender`,
+    id,
+    0,
+  )
+  db.run('update member set is_shared = 1 where id = ?', id)
+}
+
+/** Gives back the room of deliveries that were acked or have expired. */
+export function giveRoom(db: Database, recipient: number, seqs: readonly number[]): void {
+  const list = JSON.stringify(seqs)
+  db.run(
+    `update member set unread = unread - ?2, unread_bytes = unread_bytes -
+       (select sum(octet_length(body)) from message where seq in (select value from json_each(?3)))
+     where id = ?1`,
+    recipient,
+    seqs.length,
+    list,
+  )
+  const { isShared, ...left } = db.get<Amount & { isShared: 0 | 1 }>(
+    'select unread, unread_bytes as bytes, is_shared as isShared from member where id = ?',
+    recipient,
+  )!
+  if (!isShared) return
+  db.run(
+    `update inbox_share set unread = inbox_share.unread - gone.unread, bytes = inbox_share.bytes - gone.bytes
+     from (select sender, count(*) as unread, sum(octet_length(body)) as bytes from message
+       where seq in (select value from json_each(?2)) group by sender) gone
+     where recipient = ?1 and inbox_share.sender = gone.sender`,
+    recipient,
+    list,
+  )
+  if (percentOf(readSettings(db), left) < countedFrom / 2) forgetShares(db, recipient)
+}
+
+/** Stops counting what each sender has unread at `recipient`. */
+export function forgetShares(db: Database, recipient: number): void {
+  db.run('delete from inbox_share where recipient = ?', recipient)
+  db.run('update member set is_shared = 0 where id = ?', recipient)
+}
