@@ -186,8 +186,8 @@ test('with null there is none by the clock, and one that is asked for all the sa
   expect(backupsOf(hub)).toHaveLength(1)
 })
 
-test('the newest stay, and of earlier days the last of each', () => {
-  const at = (text: string) => ({ name: text, time: Date.parse(text) })
+test('the newest stay, and of earlier days the last of each, as far as there is room', () => {
+  const at = (text: string) => ({ name: text, time: Date.parse(text), bytes: 2 ** 30 })
   const backups = [
     '2026-11-22T15:00:00Z',
     '2026-11-22T14:00:00Z',
@@ -200,6 +200,14 @@ test('the newest stay, and of earlier days the last of each', () => {
   const gone = superfluous(backups, { keepNewest: 2, keepDays: 3 }, Infinity).map(({ name }) => name)
   expect(gone).toEqual(['2026-11-22T13:00:00Z', '2026-11-21T22:00:00Z', '2026-11-19T23:00:00Z'])
   expect(superfluous(backups, { keepNewest: 7, keepDays: 0 }, Infinity)).toEqual([])
+  const left = (keepGiB: number) => {
+    const gone = new Set(superfluous(backups, { keepNewest: 2, keepDays: 3, keepGiB }, Infinity))
+    return backups.filter(backup => !gone.has(backup)).map(({ name }) => name.slice(8, 13))
+  }
+  expect(left(4)).toEqual(['22T15', '22T14', '21T23', '20T01'])
+  expect(left(3)).toEqual(['22T15', '22T14', '21T23'])
+  // The newest two stay, however large they are.
+  expect(left(0.5)).toEqual(['22T15', '22T14'])
 })
 
 test('backups with a date in the future, made while a clock was wrong, neither push out the newest nor count as it', () => {

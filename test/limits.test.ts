@@ -8,6 +8,7 @@ import { mintToken } from '../src/protocol/token.ts'
 import { startHub, type TestHub, type TestMember } from './support/hub.ts'
 import { Listener } from './support/listener.ts'
 import { startMachine } from './support/machine.ts'
+import { run } from './support/program.ts'
 import { errorOf, type RawAnswer, raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
@@ -15,6 +16,7 @@ import { until } from './support/until.ts'
 const off = {
   sends: null,
   pair: null,
+  daily: null,
   loop: null,
   broadcasts: null,
   reads: null,
@@ -304,3 +306,38 @@ async function healthOn(socket: Socket): Promise<string> {
   const [chunk] = (await once(socket, 'data')) as [Buffer]
   return chunk.toString('latin1')
 }
+
+describe('what one member may send in a day', () => {
+  test('is bounded by messages, for all its tokens and recipients together; others send as before', async () => {
+    const hub = await startLimited({ daily: { messages: 3 } })
+    const [ana, ben, cleo] = [await hub.join('ana'), await hub.join('ben'), await hub.join('cleo')]
+    for (const to of ['ben', 'cleo', 'all']) expect((await send(hub, ana, to)).status).toBe(201)
+    const renewed = await hub.join('ana')
+    const answer = await send(hub, renewed, 'ben')
+    expectLimited(answer)
+    expect(errorOf(answer).message).toBe('You have sent 3 messages, the most that one member may send in a day.')
+    expect((await send(hub, ben, 'cleo')).status).toBe(201)
+    expect(await unreadOf(ben)).toBe(2)
+    const status = await hub.client(hub.adminToken).call(api.status)
+    expect(status.nearBounds).toEqual([{ bound: 'daily', name: 'ana', percent: 100 }])
+    expect((await run(['status', '--data', hub.dataDir])).stdout).toMatch(
+      /^Near its bound +ana has sent 100 % of what it may in a day$/m,
+    )
+    expect((await raw(hub, { path: '/metrics' })).text).toMatch(/^claude_net_daily_bound_used_ratio (1|0\.99\d*)$/m)
+    expect((await raw(hub, { path: '/metrics' })).text).toMatch(/^claude_net_fullest_inbox_ratio 0\.000\d+$/m)
+    await cleo.client.call(api.readInbox)
+  })
+
+  test('is bounded by bytes of texts', async () => {
+    const hub = await startLimited({ daily: { bytes: 100 * 1024 } })
+    const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
+    const body = 'x'.repeat(32 * 1024)
+    const statuses = []
+    for (let n = 0; n < 4; n++) {
+      statuses.push((await raw(hub, { path: '/v1/messages', token: ana.token, body: { to: 'ben', body } })).status)
+    }
+    expect(statuses).toEqual([201, 201, 201, 429])
+    expect((await send(hub, ana, 'ben')).status).toBe(201)
+    expect(await unreadOf(ben)).toBe(4)
+  })
+})

@@ -39,9 +39,16 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
     ['Machines', `${members.machines}, ${members.onlineMachines} online`],
     ['People', `${members.humans}, ${members.onlineHumans} online`],
     ['Behind', behindInWords(behind)],
+    ...status.nearBounds.map(near => ['Near its bound', boundInWords(near)]),
     ['Unread', oldestUnreadAt ? `${count(unread, 'message')}, the oldest sent ${since(oldestUnreadAt)}` : 'nothing'],
   ]
   return [table(facts as [string, string][]), ...inboxesInWords(status, now)].join('\n')
+}
+
+function boundInWords({ bound, name, percent }: StatusAnswer['nearBounds'][number]): string {
+  return bound === 'inbox'
+    ? `the inbox of ${name} is ${percent} % full`
+    : `${name} has sent ${percent} % of what it may in a day`
 }
 
 function clockInWords({ byMs, atStart, at, steps }: NonNullable<StatusAnswer['clock']>, now: number): string {

@@ -55,6 +55,19 @@ const Limits = z
     pair: rate(120, 120),
     /** Sends of one token to `all` or a group. */
     broadcasts: rate(12, 6),
+    /** What one member may send in a day, to whomever: its budget fills up again steadily. */
+    daily: z
+      .strictObject({
+        messages: z.number().int().min(1).default(20_000),
+        /** Of texts. */
+        bytes: z
+          .number()
+          .int()
+          .min(32 * 1024)
+          .default(64 * 1024 * 1024),
+      })
+      .nullable()
+      .prefault({}),
     /** Mail between two machines, after which a person should look: see hub/loop-brake.ts. */
     loop: z
       .strictObject({

@@ -59,6 +59,13 @@ export const StatusAnswer = z.object({
       lastSeenAt: Timestamp.nullable(),
     }),
   ),
+  /**
+   * Who is near a bound: an inbox that is nearly full, or a member that has nearly sent what it may in a day; the nearest first.
+   * `percent` of it is used.
+   */
+  nearBounds: z
+    .array(z.object({ bound: z.enum(['inbox', 'daily']), name: z.string(), percent: z.number().int() }))
+    .default([]),
   /** How many inboxes with unread mail are not listed. */
   moreInboxes: z.number().int(),
 })

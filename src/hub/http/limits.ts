@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashJoinCode, normalizeJoinCode } from '../../protocol/join-code.ts'
+import { maxBodyBytes } from '../../protocol/messages.ts'
+import { bytesInWords } from '../../text/bytes.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { LimitSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
@@ -19,6 +21,7 @@ export class Limits {
   readonly #pairs: TokenBuckets | undefined
   readonly #broadcasts: TokenBuckets | undefined
   readonly #reads: TokenBuckets | undefined
+  readonly #daily: { messages: TokenBuckets; bytes: TokenBuckets; settings: DailySettings } | undefined
   readonly #wrongTokens: TokenBuckets | undefined
   readonly #wrongCodes: TokenBuckets | undefined
   readonly #maxStreams: number
@@ -29,6 +32,14 @@ export class Limits {
     this.#pairs = buckets(settings?.pair)
     this.#broadcasts = buckets(settings?.broadcasts)
     this.#reads = buckets(settings?.reads)
+    const daily = settings?.daily
+    this.#daily = daily
+      ? {
+          messages: new TokenBuckets(perDay(daily.messages)),
+          bytes: new TokenBuckets(perDay(daily.bytes)),
+          settings: daily,
+        }
+      : undefined
     this.#wrongTokens = buckets(settings?.failures)
     this.#wrongCodes = buckets(settings?.failures)
     this.#maxStreams = settings?.streamsPerToken ?? Number.POSITIVE_INFINITY
@@ -58,11 +69,24 @@ export class Limits {
 
   /** Checks whom a message is for, before it is sent. */
   limitSends(send: Handlers['sendMessage']): Handlers['sendMessage'] {
-    if (!this.#pairs && !this.#broadcasts) return send
+    if (!this.#pairs && !this.#broadcasts && !this.#daily) return send
     return call => {
+      const countDay = this.#checkDay(call.identity, Buffer.byteLength(call.body.body))
       this.#countRecipients(call.hub, call.identity, [call.body.to].flat())
+      countDay()
       return send(call)
     }
+  }
+
+  /** Members that have used at least `least` (from 0 to 1) of what they may send in a day, by id, the nearest to the end first. */
+  nearDailyBound(least: number): { member: number; used: number }[] {
+    const used = new Map<number, number>()
+    for (const bucket of [this.#daily?.messages, this.#daily?.bytes]) {
+      for (const { key, used: part } of bucket?.mostUsed(least) ?? []) {
+        used.set(Number(key), Math.max(part, used.get(Number(key)) ?? 0))
+      }
+    }
+    return [...used].map(([member, part]) => ({ member, used: part })).sort((a, b) => b.used - a.used)
   }
 
   limitJoins(join: Handlers['join']): Handlers['join'] {
@@ -93,6 +117,25 @@ export class Limits {
     }
   }
 
+  /** Throws when the member has sent what it may in a day; returns what counts one more message. */
+  #checkDay({ member }: Identity, bytes: number): () => void {
+    if (!this.#daily) return () => {}
+    const { messages, bytes: texts, settings } = this.#daily
+    const key = String(member)
+    // A text over the limit of one message is refused as too large, not here.
+    const size = Math.min(Math.max(bytes, 1), maxBodyBytes)
+    const waitMs = Math.max(messages.waitMs(key), texts.waitMs(key, size))
+    if (waitMs > 0) {
+      const bound =
+        messages.waitMs(key) > 0 ? `${settings.messages} messages` : `${bytesInWords(settings.bytes)} of texts`
+      throw tooMany(`You have sent ${bound}, the most that one member may send in a day.`, waitMs)
+    }
+    return () => {
+      messages.take(key)
+      texts.take(key, size)
+    }
+  }
+
   /** A crowd counts once; each member that was named counts for itself, and all of them or none. */
   #countRecipients({ state }: Hub, { member, tokenId }: Identity, to: string[]): void {
     const { members, isCrowd } = resolveNames(state.db, member, to)
@@ -119,6 +162,13 @@ export class Limits {
     const waitMs = this.#wrongCodes.take(clientGroup(clientAddress))
     if (waitMs) throw tooMany('Too many wrong join codes came from your address.', waitMs)
   }
+}
+
+type DailySettings = NonNullable<NonNullable<LimitSettings>['daily']>
+
+/** A bucket of a day's amount that fills up in a day. */
+function perDay(amount: number): Rate {
+  return { perMinute: amount / 1440, burst: amount }
 }
 
 function buckets(rate: Rate | null | undefined): TokenBuckets | undefined {

@@ -93,6 +93,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const probe = writeProbe()
   const network = new Network(door)
   const limits = new Limits(door.limits)
+  watch.metrics.nearDailyBound = least => limits.nearDailyBound(least)
   const places = new Places({ onShared: watch.sharedToken })
   const server = Fastify({
     loggerInstance: log,
@@ -176,7 +177,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     getSettings,
     putSettings,
     makeBackup: makeBackup(backups),
-    status: status({ ...options, probe }),
+    status: status({ ...options, probe, limits }),
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
     ...telegramRoutes(options.telegram),

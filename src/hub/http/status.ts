@@ -6,24 +6,31 @@ import type { TelegramStatus } from '../../protocol/telegram.ts'
 import { version } from '../../protocol/version.ts'
 import { databaseFile, type Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
+import { memberById } from '../state/query/find-member.ts'
+import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
 import type { Handlers } from './handler.ts'
 import type { WriteProbe } from './health.ts'
+import type { Limits } from './limits.ts'
 
 /** Most inboxes that are listed: what waits longest, on one screen. */
 const maxInboxes = 10
+
+/** From this part of a bound on somebody is near it. */
+const nearFrom = 0.8
 
 interface StatusSources {
   dataDir: string
   backups: Backups
   probe: WriteProbe
   telegram?: TelegramDesk
+  limits: Limits
 }
 
 /** `GET /v1/admin/status`. */
-export function status({ dataDir, backups, probe, telegram }: StatusSources): Handlers['status'] {
+export function status({ dataDir, backups, probe, telegram, limits }: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
     const notReady = await probe(hub).then(
       () => null,
@@ -50,6 +57,7 @@ export function status({ dataDir, backups, probe, telegram }: StatusSources): Ha
         const seen = lastSeenAt === null ? null : timestamp(lastSeenAt)
         return { name, kind, unread, oldestAt: timestamp(oldestAt ?? 0), online, lastSeenAt: seen }
       }),
+      nearBounds: nearBounds(hub, limits),
       moreInboxes: Math.max(0, waiting.length - maxInboxes),
     }
   }
@@ -69,6 +77,17 @@ function storeOf({ state }: Hub, dataDir: string) {
 
 function clockOf({ clockSteps: { count, last } }: Hub) {
   return last ? { steps: count, byMs: last.byMs, atStart: last.atStart, at: timestamp(last.at) } : null
+}
+
+function nearBounds({ state: { db } }: Hub, limits: Limits) {
+  const inboxes = fullestInboxes(db, nearFrom).map(({ name, used }) => ({ bound: 'inbox' as const, name, used }))
+  const senders = limits
+    .nearDailyBound(nearFrom)
+    .map(({ member, used }) => ({ bound: 'daily' as const, name: memberById(db, member)?.name ?? '?', used }))
+  return [...inboxes, ...senders]
+    .sort((a, b) => b.used - a.used)
+    .slice(0, maxInboxes)
+    .map(({ used, ...rest }) => ({ ...rest, percent: Math.min(100, Math.round(used * 100)) }))
 }
 
 function telegramOf({ bot, lastPollAt, trouble, people }: TelegramStatus) {

@@ -24,6 +24,20 @@ test('what was refused costs nothing: whoever waits as told gets in', () => {
   expect(buckets.take('a')).toBe(0)
 })
 
+test('several tokens are taken together or not at all, and use is a part of the burst', () => {
+  const { clock, buckets } = start()
+  expect(buckets.take('a', 2)).toBe(0)
+  expect(buckets.take('a', 2)).toBe(1000)
+  expect(buckets.take('b', 3)).toBe(0)
+  expect(buckets.mostUsed(0.5)).toEqual([
+    { key: 'b', used: 1 },
+    { key: 'a', used: 2 / 3 },
+  ])
+  clock.ms += 1000
+  expect(buckets.mostUsed(0.5)).toEqual([{ key: 'b', used: 2 / 3 }])
+  expect(buckets.take('a', 2)).toBe(0)
+})
+
 test('a long rest fills a bucket to its burst and no further', () => {
   const { clock, buckets } = start()
   buckets.take('a')

@@ -34,20 +34,30 @@ export class TokenBuckets {
     return this.#fullAt.size
   }
 
-  /** How long until `key` has a token, in ms; 0 when it has one. Takes none. */
-  waitMs(key: string): number {
-    return Math.max(0, Math.ceil((this.#fullAt.get(key) ?? 0) - this.#now() - this.#toleranceMs))
-  }
-
-  /** Takes a token of `key`. Answers 0, or, when there is none, how long until there is one, in ms. */
-  take(key: string): number {
+  /** How long until `key` has so many tokens (`burst` at most), in ms; 0 when it has them. Takes none. */
+  waitMs(key: string, tokens = 1): number {
     const now = this.#now()
     const fullAt = Math.max(this.#fullAt.get(key) ?? 0, now)
-    const waitMs = Math.ceil(fullAt - now - this.#toleranceMs)
+    return Math.max(0, Math.ceil(fullAt - now + (tokens - 1) * this.#intervalMs - this.#toleranceMs))
+  }
+
+  /** Takes tokens of `key`, `burst` at most. Returns 0, or, when there are too few, how long until there are enough, in ms. */
+  take(key: string, tokens = 1): number {
+    const waitMs = this.waitMs(key, tokens)
     if (waitMs > 0) return waitMs
+    const fullAt = Math.max(this.#fullAt.get(key) ?? 0, this.#now())
     this.#fullAt.delete(key)
-    this.#fullAt.set(key, fullAt + this.#intervalMs)
+    this.#fullAt.set(key, fullAt + tokens * this.#intervalMs)
     if (this.#fullAt.size > this.#maxKept) this.#fullAt.delete(this.#fullAt.keys().next().value!)
     return 0
+  }
+
+  /** How much of its bucket each key has used, from 0 to 1, of those that used at least `least`; the fullest first. */
+  mostUsed(least: number): { key: string; used: number }[] {
+    const [now, whole] = [this.#now(), this.#toleranceMs + this.#intervalMs]
+    return [...this.#fullAt]
+      .map(([key, fullAt]) => ({ key, used: (fullAt - now) / whole }))
+      .filter(({ used }) => used >= least)
+      .sort((a, b) => b.used - a.used)
   }
 }

@@ -9,6 +9,8 @@ export const BackupField = z
     keepNewest: z.number().int().min(1).default(24),
     /** Of how many days the last one stays. */
     keepDays: z.number().int().min(0).default(7),
+    /** How many GiB all of them may have together; the newest two stay whatever they have. Null: as many as there are. */
+    keepGiB: z.number().positive().nullable().default(20),
     /** Where they are; `backups` in the data directory unless it is said. */
     dir: z.string().min(1).optional(),
   })
@@ -20,5 +22,6 @@ export interface BackupSettings {
   everyHours: number | null
   keepNewest: number
   keepDays: number
+  keepGiB: number | null
   dir: string
 }

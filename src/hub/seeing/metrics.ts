@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
 import type { Commit } from '../journal/local.ts'
+import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 
 /** Most members with series of their own: those whose mail waits longest. */
@@ -30,6 +31,8 @@ export class Metrics {
   backups: { readonly newest: { time: number; bytes: number } | undefined } | undefined
   /** Where the bridge to Telegram is asked how it fares; undefined without one. */
   telegram: { status(): { trouble: string | null } } | undefined
+  /** Where it is asked which members have used the most of what they may send in a day. */
+  nearDailyBound: ((least: number) => { used: number }[]) | undefined
   readonly #commitSeconds: Histogram
   readonly #commitEntries: Histogram
 
@@ -112,6 +115,14 @@ export class Metrics {
     const now = new Registry()
     this.#counters(now, auditUnwritten)
     membersNow(now, hub, byMember)
+    const fullest = gauge(now, 'claude_net_fullest_inbox_ratio', 'How full the fullest inbox is: 1 takes no more.')
+    fullest.set(fullestInboxes(hub.state.db, 0)[0]?.used ?? 0)
+    const senders = gauge(
+      now,
+      'claude_net_daily_bound_used_ratio',
+      'The most that one member has used of what it may send in a day.',
+    )
+    senders.set(this.nearDailyBound?.(0)[0]?.used ?? 0)
     counter(now, 'claude_net_clock_steps_total', 'Times that the wall clock of the hub was set while it ran.').inc(
       hub.clockSteps.count,
     )
