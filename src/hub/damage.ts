@@ -1,15 +1,16 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { adminTokenFile } from './admin-token.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { isStorageError } from './state/state.ts'
-import { type Database, sqliteCode } from './state/store/database.ts'
+import { inName, namesIn } from './state/store/backup-names.ts'
+import { damagedStore, restoreHint } from './state/store/damage.ts'
+import { type Database, isDamage } from './state/store/database.ts'
+import type { StoreLost } from './state/store/store-files.ts'
 
 /** Stores up to this many bytes are checked whole when a hub starts: that takes some tenths of a second. */
 const maxCheckedBytes = 100 * 1024 * 1024
-
-const restore = 'Keep a copy of the directory, then restore a backup into it.'
 
 /**
  * Looks at a store before it is opened. Answers whether it is small enough to be checked whole. Throws when a hub has run in `dataDir` and its messages are gone: an empty store would be a new one, and nobody would be told.
@@ -17,11 +18,17 @@ const restore = 'Keep a copy of the directory, then restore a backup into it.'
 export function lookAtStore(dataDir: string, databaseFile: string): { shouldCheck: boolean } {
   const bytes = (name: string) => statSync(join(dataDir, name), { throwIfNoEntry: false })?.size ?? 0
   const size = bytes(databaseFile)
+  const rescued = namesIn(dataDir)
+    .filter(name => /^rescued-.*\.db$/.test(name))
+    .sort()
+    .at(-1)
   if (size === 0 && bytes(auditFile) > 0 && existsSync(join(dataDir, adminTokenFile))) {
     throw new ClaudeNetError(
       'unavailable',
       `A hub has run in ${dataDir}, but ${databaseFile} is missing or empty.`,
-      `${restore} To begin anew with nothing, remove ${adminTokenFile} too.`,
+      rescued
+        ? `What was open when it was lost is in ${join(dataDir, rescued)}: claude-net restore ${join(dataDir, rescued)} --data ${dataDir}`
+        : `${restoreHint} To begin anew with nothing, remove ${adminTokenFile} too.`,
     )
   }
   return { shouldCheck: size <= maxCheckedBytes }
@@ -30,22 +37,39 @@ export function lookAtStore(dataDir: string, databaseFile: string): { shouldChec
 /** Throws when SQLite finds its file inconsistent. */
 export function checkStore(db: Database): void {
   const { quick_check: found } = db.get<{ quick_check: string }>('pragma quick_check(1)')!
-  if (found !== 'ok') throw isDamaged(found)
+  if (found !== 'ok') throw damagedStore(found)
+}
+
+/**
+ * Saves the messages of a store whose files were removed or replaced under the running hub: once the process ends they are gone.
+ * Returns what an admin should know, in sentences.
+ */
+export function rescueStore(db: Database, dataDir: string, databaseFile: string, lost: StoreLost): string {
+  const name = `rescued-${inName(Date.now())}`
+  const path = join(dataDir, `${name}.db`)
+  const keepCopy = 'Keep a copy of the directory.'
+  try {
+    if (!db.rescue(lost, path)) {
+      return lost.how === 'changed' ? `${keepCopy} If the hub does not start, restore a backup.` : 'Nothing is lost.'
+    }
+    const log = join(dataDir, `${databaseFile}-wal`)
+    // A log of the old store beside a new one would be taken for the new one's.
+    if (existsSync(log)) renameSync(log, join(dataDir, `${name}.wal`))
+    return `All that it held is in ${path}: claude-net restore ${path} --data ${dataDir}`
+  } catch (error) {
+    rmSync(path, { force: true })
+    return `What it held could not be saved (${(error as Error).message}). ${keepCopy} Restore a backup into it.`
+  }
 }
 
 /** What kept a hub from opening its store, in words; an error that is none of the disk's, as it is. */
 export function inWords(error: unknown, dataDir: string): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException
-  const sqlite = sqliteCode(error)
-  if (sqlite === 11 || sqlite === 26) return isDamaged(message) // SQLITE_CORRUPT, SQLITE_NOTADB
+  if (isDamage(error)) return damagedStore(message)
   if (!isStorageError(error) && !['EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'EACCES'].includes(code)) return error
   return new ClaudeNetError(
     'unavailable',
     `The store in ${dataDir} cannot be written: ${message}.`,
     `Is its disk full or read-only, or does it belong to another user? df ${dataDir}; ls -la ${dataDir}`,
   )
-}
-
-function isDamaged(found: string): ClaudeNetError {
-  return new ClaudeNetError('unavailable', `The store is damaged: ${found}.`, restore)
 }

@@ -14,6 +14,8 @@ import type { Command, Effects, Entry, Refusal, ResultOf } from './state/command
 import { indexSome } from './state/local/history-index.ts'
 import { lastSeenTimes, nextDue, saveLastSeen } from './state/query/members.ts'
 import { State } from './state/state.ts'
+import { damagedStore } from './state/store/damage.ts'
+import { isDamage } from './state/store/database.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
 export const databaseFile = 'hub.db'
@@ -50,6 +52,8 @@ export interface HubOptions {
   onCommit?: (commit: Commit) => void
   /** A command threw; its sender was told `internal`. */
   onBug: (entry: Entry, error: unknown) => void
+  /** The store was found damaged, once: from then on it takes no commands, and is read as far as it can be. */
+  onDamage?: (error: ClaudeNetError) => void
   /** The disk refused. When `fatal` the hub takes no more commands and should be restarted. */
   onStorageError: (error: unknown, fatal: boolean) => void
 }
@@ -81,7 +85,9 @@ export class Hub implements AsyncDisposable {
   readonly #revoked = new Set<(tokenId: string) => void>()
   /** How often this process has seen the wall clock set, and the last time. */
   readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
+  readonly #onDamage: HubOptions['onDamage']
   #ticking = false
+  #isDamaged = false
   #isClosed = false
   #seqASecondAgo = 0
   #putBackAt = -Infinity
@@ -112,7 +118,13 @@ export class Hub implements AsyncDisposable {
       ...options,
       clock: this.#clock,
       onEffects: effects => this.#carryOut(effects),
+      onStorageError: (error, fatal) => {
+        if (isDamage(error)) this.foundDamage((error as Error).message)
+        else options.onStorageError(error, fatal)
+      },
     })
+    this.#onDamage = options.onDamage
+    this.state.db.onUnreadable = error => this.foundDamage((error as Error).message)
     this.#timers = [
       setInterval(() => this.#everySecond(), 1000).unref(),
       setInterval(() => this.#saveLastSeen(), saveIntervalMs).unref(),
@@ -140,6 +152,15 @@ export class Hub implements AsyncDisposable {
     onReady?: (cursor: string) => void,
   ): AsyncGenerator<Followed> {
     return follow(this.state, this.#wakes, member, from, signal, onReady)
+  }
+
+  /** The store is not what it was, as `found` says: nothing more is confirmed that a reader might not get to see. */
+  foundDamage(found: string): void {
+    if (this.#isDamaged) return
+    this.#isDamaged = true
+    const error = damagedStore(found)
+    this.#journal.stop(error)
+    this.#onDamage?.(error)
   }
 
   /** Calls `listener` with the public id of every token that stops counting. Answers how to stop that. */
@@ -173,6 +194,7 @@ export class Hub implements AsyncDisposable {
   }
 
   #everySecond(): void {
+    this.#lookAtFiles()
     const step = this.#clock.takeStep()
     if (step !== undefined) this.#noteClockStep(step, false)
     this.#indexWhenQuiet()
@@ -199,6 +221,15 @@ export class Hub implements AsyncDisposable {
     this.clockSteps.count++
     this.clockSteps.last = step
     this.#onClockStep?.(step)
+  }
+
+  /** A command finds out as well, and stops the hub; an idle one must not take its next command into files that are gone. */
+  #lookAtFiles(): void {
+    try {
+      this.state.db.expectOwnFiles()
+    } catch {
+      void this.submit({ type: 'clock.tick' }).catch(() => {})
+    }
   }
 
   /** Submits a tick when something is due: an idle hub writes nothing. Deletions go on in the next second, to leave time for senders. */
@@ -229,7 +260,7 @@ export class Hub implements AsyncDisposable {
   }
 
   #index(): void {
-    if (this.#isClosed) return
+    if (this.#isClosed || this.#isDamaged) return
     try {
       this.state.tidy()
       if (indexSome(this.state.db)) setImmediate(() => this.#index())

@@ -8,7 +8,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { backupSettings, type HubConfig, type HubFlags, readHubConfig } from './config.ts'
-import { checkStore, inWords, lookAtStore } from './damage.ts'
+import { checkStore, inWords, lookAtStore, rescueStore } from './damage.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, Hub } from './hub.ts'
 import { Backups } from './keeping/backups.ts'
@@ -20,6 +20,7 @@ import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
+import { StoreLost } from './state/store/store-files.ts'
 import { Supervisor } from './supervisor.ts'
 
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
@@ -30,6 +31,9 @@ export { drill, restore } from './keeping/restore.ts'
 
 /** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor starts the hub anew, from what is on disk. */
 const storageExit = 70
+
+/** How long a hub whose store has failed goes on saying so before it ends, in ms. */
+const farewellMs = 500
 
 /** Where a running hub says that it listens, in its data directory. */
 const hubUrlFile = 'hub.url'
@@ -88,7 +92,16 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       onStorageError: (err, fatal) => {
         metrics.storageFailed()
         log[fatal ? 'fatal' : 'error']({ err }, fatal ? 'the store failed; the hub stops' : 'the disk is full')
-        if (fatal) onFatal()
+        if (!fatal) return
+        // Who waits for an answer is told why there is none, and /readyz tells, before the process ends.
+        setTimeout(() => {
+          if (err instanceof StoreLost) log.fatal(rescueStore(hub.state.db, config.data, databaseFile, err))
+          onFatal()
+        }, farewellMs)
+      },
+      onDamage: err => {
+        metrics.storageFailed()
+        log.fatal({ err }, 'the store is damaged; nothing more is stored, and what can be read is shown')
       },
     })
     cleanup.push(() => hub.close())
@@ -155,8 +168,6 @@ async function startTelegram(
 export async function runHub(flags: HubFlags): Promise<void> {
   // Whatever this process makes, SQLite's files too, is for its user alone.
   process.umask(0o077)
-  // A warning of Node's that cannot be printed, because the disk is full say, is no reason to end.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const config = readHubConfig(flags)
   const log = pino({ level: config.logLevel, redact: ['req.headers.authorization'] }, new LogDestination())
   const stop = new Promise<string>(resolve => {

@@ -1,3 +1,4 @@
+import type { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Command, Outcome } from '../state/commands.ts'
 
 /**
@@ -11,6 +12,9 @@ export interface Journal extends AsyncDisposable {
    * command again.
    */
   submit<C extends Command>(command: C): Promise<Outcome<C>>
+
+  /** Refuses everything from now on with `why`: for a store that is found to be unfit for more. */
+  stop(why: ClaudeNetError): void
 
   /** Waits for what was submitted, then refuses everything else with `unavailable`. */
   close(): Promise<void>

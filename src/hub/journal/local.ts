@@ -1,7 +1,9 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Command, Effects, Entry, Outcome } from '../state/commands.ts'
 import { effectsOf, type State } from '../state/state.ts'
-import { isDiskFull } from '../state/store/database.ts'
+import { damagedStore } from '../state/store/damage.ts'
+import { isDamage, isDiskFull } from '../state/store/database.ts'
+import { StoreLost } from '../state/store/store-files.ts'
 import type { Journal } from './journal.ts'
 import type { SteadyClock } from './steady-clock.ts'
 
@@ -59,6 +61,10 @@ export class LocalJournal implements Journal {
     })
   }
 
+  stop(why: ClaudeNetError): void {
+    this.#stopped ??= why
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#finish()
     return this.#closed
@@ -108,24 +114,32 @@ export class LocalJournal implements Journal {
     })
   }
 
-  /** A full disk passes; after any other storage error what is on disk is uncertain, and only a restart finds out. */
+  /**
+   * A full disk passes. A damaged store takes no more, and is read as far as it can be. After any other storage error what is on disk is
+   * uncertain, and only a restart finds out.
+   */
   #storageFailed(batch: Waiting[], error: unknown): void {
-    const full = isDiskFull(error)
-    const refusal = full
-      ? new ClaudeNetError(
-          'unavailable',
-          "The hub's disk is full.",
-          'Nothing was stored. Free space on the hub, then try again.',
-        )
-      : new ClaudeNetError(
-          'unavailable',
-          'The hub cannot write to its disk.',
-          'Its log says why. Try again once it is back.',
-        )
-    if (!full) this.#stopped = refusal
+    const refusal = refusalFor(error)
+    if (!isDiskFull(error)) this.#stopped = refusal
     rejectAll(batch, refusal)
-    this.#options.onStorageError(error, !full)
+    this.#options.onStorageError(error, !isDiskFull(error) && !isDamage(error))
   }
+}
+
+function refusalFor(error: unknown): ClaudeNetError {
+  if (isDamage(error)) return damagedStore((error as Error).message)
+  if (isDiskFull(error))
+    return new ClaudeNetError(
+      'unavailable',
+      "The hub's disk is full.",
+      'Nothing was stored. Free space on the hub, then try again.',
+    )
+  const why = error instanceof StoreLost ? `: ${error.message}` : ''
+  return new ClaudeNetError(
+    'unavailable',
+    `The hub cannot write to its disk${why}.`,
+    'Its log says why. Try again once it is back.',
+  )
 }
 
 function rejectAll(batch: Waiting[], error: ClaudeNetError): void {

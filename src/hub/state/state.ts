@@ -9,6 +9,7 @@ import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
 import { backupFolder } from './store/backup-names.ts'
 import { Database, sqliteCode } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
+import { StoreLost } from './store/store-files.ts'
 
 /** How far the state has come in its history. */
 export interface Position {
@@ -143,6 +144,7 @@ export function effectsOf(outcome: Outcome): Effects {
 
 /** Whether SQLite could not read or write its file. A broken constraint (19) or a wrong type (20, 25) is a bug, not the disk. */
 export function isStorageError(error: unknown): boolean {
+  if (error instanceof StoreLost) return true
   const code = sqliteCode(error)
   return code !== undefined && ![1, 18, 19, 20, 25].includes(code)
 }

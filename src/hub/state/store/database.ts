@@ -1,8 +1,9 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { syncDirectory } from '../../../disk/replace-file.ts'
 import { ClaudeNetError } from '../../../protocol/errors.ts'
+import { StoreFiles, type StoreLost } from './store-files.ts'
 
 /** SQLite before this version can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug). */
 const oldestSafeVersion = '3.51.3'
@@ -24,8 +25,11 @@ export type Use = 'store' | 'reader' | 'index'
 export class Database implements Disposable {
   readonly #sqlite: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
+  readonly #files: StoreFiles
   /** Whether a store can be read by this connection alone, because its disk was full when it was opened. */
   readonly isAlone: boolean = false
+  /** Called when SQLite could not read what is asked for, outside of a transaction; the error is thrown as well. */
+  onUnreadable: (error: unknown) => void = () => {}
 
   /**
    * Opens or creates `path`; see `Use`. Throws `unavailable` when a setting did not take: better no hub than one that forgets.
@@ -39,20 +43,29 @@ export class Database implements Disposable {
       this.#sqlite = open(path, use, 'exclusive')
       this.isAlone = true
     }
+    this.#files = new StoreFiles(path)
+    this.#files.remember()
   }
 
   /** The first row, or undefined. */
   get<Row>(sql: string, ...params: SQLInputValue[]): Row | undefined {
-    return this.#prepare(sql).get(...params) as Row | undefined
+    return this.#read(() => this.#prepare(sql).get(...params)) as Row | undefined
   }
 
   all<Row>(sql: string, ...params: SQLInputValue[]): Row[] {
-    return this.#prepare(sql).all(...params) as Row[]
+    return this.#read(() => this.#prepare(sql).all(...params)) as Row[]
   }
 
   /** Runs one statement and answers how many rows it changed. */
   run(sql: string, ...params: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...params).changes)
+    const changes = Number(this.#prepare(sql).run(...params).changes)
+    if (!this.#sqlite.isTransaction) this.#files.remember()
+    return changes
+  }
+
+  /** Throws `StoreLost` when somebody else has removed, replaced or written to the files. */
+  expectOwnFiles(): void {
+    this.#files.expectUntouched()
   }
 
   /** Makes `name()` a condition for statements that may look at many rows: it always holds, or throws what `check` throws. */
@@ -66,14 +79,21 @@ export class Database implements Disposable {
   /** Runs several statements without parameters, for migrations. */
   execute(sql: string): void {
     this.#sqlite.exec(sql)
+    if (!this.#sqlite.isTransaction) this.#files.remember()
   }
 
-  /** Runs `work` in one transaction: all of it is on disk when this returns, or nothing of it. */
+  /**
+   * Runs `work` in one transaction: all of it is on disk when this returns, or nothing of it. Throws `StoreLost` when the files are
+   * not those that were opened, or were written to by somebody else.
+   */
   transaction<T>(work: () => T): T {
+    this.#files.expectUntouched()
     this.run('begin immediate')
     try {
       const result = work()
-      this.run('commit')
+      this.#prepare('commit').run()
+      this.#files.expectThere()
+      this.#files.remember()
       return result
     } catch (error) {
       // SQLite itself rolls back on some errors (a full disk, an I/O error); a second rollback would hide the first error.
@@ -105,9 +125,26 @@ export class Database implements Disposable {
   holdCheckpoints(): () => void {
     this.#sqlite.exec('pragma wal_checkpoint(truncate)')
     this.#sqlite.exec('pragma wal_autocheckpoint = 0')
+    this.#files.remember()
     return () => {
       if (this.#sqlite.isOpen) this.#sqlite.exec(`pragma wal_autocheckpoint = ${checkpointPages}`)
     }
+  }
+
+  /**
+   * Saves what the open files hold, once `lost` says that they are no longer where they should be: into `path` when it is the
+   * database that has no name any more, else into the database. Answers whether it is in `path`. Throws when there is no room for it.
+   */
+  rescue(lost: StoreLost, path: string): boolean {
+    if (lost.how === 'changed') return false
+    if (/-(wal|shm)$/.test(lost.file)) {
+      this.#sqlite.exec('pragma wal_checkpoint(truncate)')
+      return false
+    }
+    // SQLite fills an empty file: so it is nobody else's to read from the start.
+    closeSync(openSync(path, 'wx', 0o600))
+    this.#prepare('vacuum into ?').run(path)
+    return true
   }
 
   /** Moves the write-ahead log into the database and closes it, so that one file holds everything. */
@@ -123,6 +160,15 @@ export class Database implements Disposable {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #read<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      if (isUnreadable(error) && !this.#sqlite.isTransaction) this.onUnreadable(error)
+      throw error
+    }
   }
 
   #prepare(sql: string): StatementSync {
@@ -190,6 +236,16 @@ export function isDiskFull(error: unknown): boolean {
 /** Whether a file could not be opened, it may be for want of space: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
 export function hasNoRoom(error: unknown): boolean {
   return [10, 13, 14].includes(sqliteCode(error) ?? 0)
+}
+
+/** Whether SQLite found its file inconsistent (SQLITE_CORRUPT, SQLITE_NOTADB). */
+export function isDamage(error: unknown): boolean {
+  return [11, 26].includes(sqliteCode(error) ?? 0)
+}
+
+/** Whether a read failed at some rows, while others may be readable: damage, or a disk that does not return a block (SQLITE_IOERR). */
+export function isUnreadable(error: unknown): boolean {
+  return isDamage(error) || sqliteCode(error) === 10
 }
 
 /** The primary result code of an error that SQLite raised (sqlite.org/rescode.html), or undefined. */

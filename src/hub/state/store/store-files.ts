@@ -1,0 +1,70 @@
+import { statSync } from 'node:fs'
+import { basename } from 'node:path'
+
+/** The files of an open store are no longer those at its path, or somebody else has written to them. */
+export class StoreLost extends Error {
+  override readonly name = 'StoreLost'
+  /** `removed` and `replaced`: the open files are whole, but have no name any more. `changed`: they are not to be trusted. */
+  readonly how: 'removed' | 'replaced' | 'changed'
+  /** Which file. */
+  readonly file: string
+
+  constructor(file: string, how: StoreLost['how']) {
+    const what = { removed: 'was removed', replaced: 'was replaced', changed: 'was changed by another program' }[how]
+    super(`${file} ${what} while the hub was running`)
+    this.how = how
+    this.file = file
+  }
+}
+
+interface Seen {
+  dev: bigint
+  ino: bigint
+  size: bigint
+  mtimeNs: bigint
+}
+
+/**
+ * The database, the write-ahead log and its index at a path, as their one writer left them. SQLite keeps its files open and does not look at
+ * their names again: after `rm hub.db` it goes on to write into files that are gone when the process ends.
+ */
+export class StoreFiles {
+  readonly #paths: string[]
+  #seen: (Seen | undefined)[] = []
+
+  constructor(path: string) {
+    this.#paths = [path, `${path}-wal`, `${path}-shm`]
+  }
+
+  /** Remembers the files as they are, after the writer has written. */
+  remember(): void {
+    this.#seen = this.#paths.map(look)
+  }
+
+  /** Throws `StoreLost` when a file is not as the writer left it. */
+  expectUntouched(): void {
+    this.#expect(true)
+  }
+
+  /** Throws `StoreLost` when a file that the writer has open is no longer the one at its path; the writer may have written since. */
+  expectThere(): void {
+    this.#expect(false)
+  }
+
+  #expect(untouched: boolean): void {
+    this.#paths.forEach((path, index) => {
+      const before = this.#seen[index]
+      if (!before) return
+      const now = look(path)
+      if (!now) throw new StoreLost(basename(path), 'removed')
+      if (now.dev !== before.dev || now.ino !== before.ino) throw new StoreLost(basename(path), 'replaced')
+      // The index of the log is written to through memory, by readers too.
+      if (untouched && !path.endsWith('-shm') && (now.size !== before.size || now.mtimeNs !== before.mtimeNs))
+        throw new StoreLost(basename(path), 'changed')
+    })
+  }
+}
+
+function look(path: string): Seen | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })
+}
