@@ -7,7 +7,7 @@ import { isStorageError } from './state/state.ts'
 import { inName, namesIn } from './state/store/backup-names.ts'
 import { damagedStore, restoreHint } from './state/store/damage.ts'
 import { type Database, isDamage } from './state/store/database.ts'
-import type { StoreLost } from './state/store/store-files.ts'
+import { StoreLost } from './state/store/store-files.ts'
 
 /** Stores up to this many bytes are checked whole when a hub starts: that takes some tenths of a second. */
 const maxCheckedBytes = 100 * 1024 * 1024
@@ -42,9 +42,10 @@ export function checkStore(db: Database): void {
 
 /**
  * Saves the messages of a store whose files were removed or replaced under the running hub: once the process ends they are gone.
- * Returns what an admin should know, in sentences.
+ * Returns what an admin should know, in sentences; undefined when the error is another one.
  */
-export function rescueStore(db: Database, dataDir: string, databaseFile: string, lost: StoreLost): string {
+export function rescueStore(lost: unknown, db: Database, dataDir: string, databaseFile: string): string | undefined {
+  if (!(lost instanceof StoreLost)) return undefined
   const name = `rescued-${inName(Date.now())}`
   const path = join(dataDir, `${name}.db`)
   const keepCopy = 'Keep a copy of the directory.'

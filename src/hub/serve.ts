@@ -20,7 +20,6 @@ import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
-import { StoreLost } from './state/store/store-files.ts'
 import { Supervisor } from './supervisor.ts'
 
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
@@ -95,7 +94,8 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         if (!fatal) return
         // Who waits for an answer is told why there is none, and /readyz tells, before the process ends.
         setTimeout(() => {
-          if (err instanceof StoreLost) log.fatal(rescueStore(hub.state.db, config.data, databaseFile, err))
+          const saved = rescueStore(err, hub.state.db, config.data, databaseFile)
+          if (saved) log.fatal(saved)
           onFatal()
         }, farewellMs)
       },

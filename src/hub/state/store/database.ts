@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { syncDirectory } from '../../../disk/replace-file.ts'
 import { ClaudeNetError } from '../../../protocol/errors.ts'
-import { StoreFiles, type StoreLost } from './store-files.ts'
+import { StoreFiles, StoreLost } from './store-files.ts'
 
 /** SQLite before this version can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug). */
 const oldestSafeVersion = '3.51.3'
@@ -58,9 +58,7 @@ export class Database implements Disposable {
 
   /** Runs one statement and answers how many rows it changed. */
   run(sql: string, ...params: SQLInputValue[]): number {
-    const changes = Number(this.#prepare(sql).run(...params).changes)
-    if (!this.#sqlite.isTransaction) this.#files.remember()
-    return changes
+    return this.#write(() => Number(this.#prepare(sql).run(...params).changes))
   }
 
   /** Throws `StoreLost` when somebody else has removed, replaced or written to the files. */
@@ -78,8 +76,7 @@ export class Database implements Disposable {
 
   /** Runs several statements without parameters, for migrations. */
   execute(sql: string): void {
-    this.#sqlite.exec(sql)
-    if (!this.#sqlite.isTransaction) this.#files.remember()
+    this.#write(() => this.#sqlite.exec(sql))
   }
 
   /**
@@ -98,6 +95,8 @@ export class Database implements Disposable {
     } catch (error) {
       // SQLite itself rolls back on some errors (a full disk, an I/O error); a second rollback would hide the first error.
       if (this.#sqlite.isTransaction) this.run('rollback')
+      // What a commit that failed has left in the log is its own.
+      else if (!(error instanceof StoreLost)) this.#files.remember()
       throw error
     }
   }
@@ -123,9 +122,8 @@ export class Database implements Disposable {
    * and only grows, so that another process can copy the two. Nobody may be reading meanwhile: SQLite waits until they have done.
    */
   holdCheckpoints(): () => void {
-    this.#sqlite.exec('pragma wal_checkpoint(truncate)')
+    this.#write(() => this.#sqlite.exec('pragma wal_checkpoint(truncate)'))
     this.#sqlite.exec('pragma wal_autocheckpoint = 0')
-    this.#files.remember()
     return () => {
       if (this.#sqlite.isOpen) this.#sqlite.exec(`pragma wal_autocheckpoint = ${checkpointPages}`)
     }
@@ -168,6 +166,15 @@ export class Database implements Disposable {
     } catch (error) {
       if (isUnreadable(error) && !this.#sqlite.isTransaction) this.onUnreadable(error)
       throw error
+    }
+  }
+
+  /** Outside of a transaction each statement is one, and what it wrote, also before it failed, is known as our own. */
+  #write<T>(write: () => T): T {
+    try {
+      return write()
+    } finally {
+      if (!this.#sqlite.isTransaction) this.#files.remember()
     }
   }
 
