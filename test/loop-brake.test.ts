@@ -253,6 +253,25 @@ test('what one side alone sends is stored, however much of it comes at once; an 
   for (const answer of refused) expect(errorOf(answer).code).toBe('rate_limited')
 })
 
+test('what two machines wrote to each other while the hub was away arrives whole', async () => {
+  const hub = await startBraked({ messages: 4 })
+  const [chas, sean] = [await startMachine(hub, 'chas'), await startMachine(hub, 'sean')]
+  const pairs = [
+    [chas, 'sean'],
+    [sean, 'chas'],
+  ] as const
+  await hub.stop()
+  for (const text of ['1', '2', '3']) {
+    for (const [machine, to] of pairs) expect(await machine.run(['send', to, text])).toMatchObject({ code: 75 })
+  }
+  await hub.start()
+  for (const [machine] of pairs) await machine.run(['inbox'])
+  for (const [machine] of pairs) {
+    const { messages } = JSON.parse((await machine.run(['inbox', '--json'])).stdout)
+    expect(messages.map(({ body }: { body: string }) => body)).toEqual(['1', '2', '3'])
+  }
+})
+
 test('an admin lifts a brake: mail passes, the pair is counted anew, and it is audited', async () => {
   const hub = await startBraked({ messages: 4 })
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]

@@ -5,7 +5,7 @@ import { diskTrouble, removeUnfinished, syncDirectory } from '../disk/replace-fi
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { newMessageId } from '../protocol/ids.ts'
-import type { SendAnswer, SendRequest } from '../protocol/messages.ts'
+import { keptHeader, type SendAnswer, type SendRequest } from '../protocol/messages.ts'
 import { Backlog } from './backlog.ts'
 import type { Home } from './home.ts'
 import type { HubClient } from './hub-client.ts'
@@ -254,7 +254,7 @@ export class Outbox {
   async #sendOne({ file, request, ageMs }: KeptFile, pass: Pass): Promise<boolean> {
     const { id } = request
     try {
-      const answer = await this.#post(request)
+      const answer = await this.#post(request, { [keptHeader]: '1' })
       pass.decided.set(id, { to: request.to, outcome: answer })
       const refused = answer.recipients.filter(({ status }) => status === 'refused')
       // Stored for others: its sender was told that it goes out, and would not hear of these.
@@ -315,8 +315,8 @@ export class Outbox {
     return leftMs > 0 && leftMs <= maxHoldMs
   }
 
-  #post(request: Kept): Promise<SendAnswer> {
-    return this.#client.call(api.sendMessage, { body: request })
+  #post(request: Kept, headers: Record<string, string> = {}): Promise<SendAnswer> {
+    return this.#client.call(api.sendMessage, { body: request, headers })
   }
 
   /** What waits and can be read, oldest first. What is damaged is set aside. */
