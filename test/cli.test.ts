@@ -37,7 +37,23 @@ describe('help and usage', () => {
     [['sned', 'seanclaude', 'hello'], "unknown command 'sned'"],
     [['send'], "missing required argument 'to'"],
     [['send', 'seanclaude'], "missing required argument 'text'"],
+    [['send', 'seanclaude', '--'], "missing required argument 'text'"],
     [['send', 'seanclaude', 'x', '--intent', 'order'], 'Allowed choices are request, inform, urgent'],
+    [['send', 'seanclaude', 'x', '--intent'], 'argument missing'],
+    [['send', '--intent', 'order', 'seanclaude', 'x'], 'Allowed choices are request, inform, urgent'],
+    [['send', '--expires-in', '1h', 'seanclaude', 'x'], 'a number of seconds from 1 to 31536000'],
+    [['send', '--jsn', 'seanclaude', 'x'], "unknown option '--jsn'"],
+    ...[
+      ['--json'],
+      ['--json', 'is', 'broken'],
+      ['--urgent', 'fix it'],
+      ['-V'],
+      ['hi', '--jsn'],
+      ['ls', '-l'],
+      ['npm', '--help'],
+      ['hi', '--', '--json'],
+      ['the build is red', '--intent', 'urgent', 'please'],
+    ].map(words => [['send', 'seanclaude', ...words], 'an option or text?'] as const),
     [['inbox', '--limit', '0'], 'a number from 1 to 100'],
     [['inbox', '--limit', 'many'], 'a number from 1 to 100'],
     [['inbox', '--all'], "unknown option '--all'"],
@@ -109,15 +125,13 @@ describe('send', () => {
     expect(tool).toMatchObject({ isError: true, text: expect.stringMatching(/nobody/) })
   })
 
-  test('reads the text from stdin for -, byte for byte', async () => {
+  test('reads the text from stdin for -, byte for byte but for the newline that ends it', async () => {
     const { sean, chas } = await twoMembers()
-    const input = '  two lines,\r\n\tgrüße 👩🏽‍🚀 -- --json\n\n'
-    expect(await sean.run(['send', 'chasclaude', '-'], { input })).toMatchObject({ code: 0 })
-    expect((await unreadOf(chas)).map(({ body }) => body)).toEqual([input])
-    expect(await sean.run(['send', 'chasclaude', '-'], { input: '' })).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('a message needs a text'),
-    })
+    const input = '\ufeff  two lines,\r\n\tgrüße 👩🏽‍🚀 -- --json\n\r\n'
+    expect(await sean.run(['send', 'chasclaude', '-', '--intent', 'inform'], { input })).toMatchObject({ code: 0 })
+    expect((await unreadOf(chas)).map(({ body, intent }) => [body, intent])).toEqual([
+      ['  two lines,\r\n\tgrüße 👩🏽‍🚀 -- --json\n', 'inform'],
+    ])
   })
 
   test('has intent, reply, expiry and an id that makes a repetition safe', async () => {
@@ -139,7 +153,6 @@ describe('send', () => {
     ['a typo', ['chasclade', 'x'], 'Did you mean chasclaude? claude-net machines lists all members.'],
     ['a list with one unknown name', ['chasclaude,nobody-here', 'x'], "'nobody-here'"],
     ['a list of nobody', [' , ', 'x'], 'it names nobody'],
-    ['an expiry that is no number', ['chasclaude', 'x', '--expires-in', 'soon'], 'expiresInS'],
     ['an id that is none', ['chasclaude', 'x', '--id', '7'], 'id: '],
   ] as const)('refuses %s with exit status 1 and stores nothing', async ([, args, why]) => {
     const { sean, chas } = await twoMembers()

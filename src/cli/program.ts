@@ -5,10 +5,14 @@ import { exit, fail } from './output.ts'
 
 /** The program, with no commands yet. */
 export function newProgram(): Command {
-  return new Command('claude-net')
-    .description('Durable inboxes between Claude Code machines and people, on your own hub.')
-    .version(version, '-V, --version', 'print the version')
-    .configureHelp({ sortSubcommands: false })
+  return (
+    new Command('claude-net')
+      .description('Durable inboxes between Claude Code machines and people, on your own hub.')
+      .version(version, '-V, --version', 'print the version')
+      .configureHelp({ sortSubcommands: false })
+      // A text may hold words that are options of the program.
+      .enablePositionalOptions()
+  )
 }
 
 /** Carries out what stands on the command line, and leaves its exit status in `process.exitCode`. */
@@ -28,10 +32,15 @@ export async function run(program: Command): Promise<void> {
     })
   }
 
+  let isJson = () => process.argv.includes('--json')
+  program.hook('preAction', (_, command) => {
+    // The word may also stand in a text.
+    isJson = () => command.opts().json === true
+  })
   try {
     await program.parseAsync()
   } catch (error) {
-    process.exitCode = fail(error, process.argv.includes('--json'))
+    process.exitCode = fail(error, isJson())
   }
 }
 

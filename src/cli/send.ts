@@ -1,18 +1,18 @@
-import { text as readAll } from 'node:stream/consumers'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { startDrainer } from '../client/drainer.ts'
 import { openMachine } from '../client/machine.ts'
 import { sentText } from '../mcp/send-tool.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import type { Intent } from '../protocol/messages.ts'
+import { type Intent, isBlank, maxExpiryS } from '../protocol/messages.ts'
 import { recipientsIn } from '../protocol/names.ts'
 import { close } from './as-machine.ts'
 import { exit, print } from './output.ts'
+import { textHelp, textOf } from './text-argument.ts'
 
 interface SendOptions {
   replyTo?: string
   intent?: Intent
-  expiresIn?: string
+  expiresIn?: number
   id?: string
   json?: boolean
 }
@@ -24,13 +24,17 @@ export function sendCommand(): Command {
     .argument('<text...>', 'the text, or - to read it from stdin')
     .option('--reply-to <id>', 'the message that this one answers')
     .addOption(new Option('--intent <intent>', 'what is wanted').choices(['request', 'inform', 'urgent']))
-    .option('--expires-in <seconds>', 'let it expire when nobody has read it by then')
+    .option('--expires-in <seconds>', 'let it expire when nobody has read it by then', toSeconds)
     .option('--id <id>', 'the id (a UUID), to repeat a send safely')
     .option('--json', 'print JSON')
-    .action(async (to: string, words: string[], options: SendOptions) => {
+    .passThroughOptions()
+    .addHelpText('after', textHelp)
+    .action(async (to: string, words: string[], _options: SendOptions, command: Command) => {
+      const body = await textOf(command, words)
+      const options = command.opts<SendOptions>()
+      refuseBlank(body)
       const machine = openMachine()
       const { client, outbox, home } = machine
-      const body = words.length === 1 && words[0] === '-' ? await readAll(process.stdin) : words.join(' ')
       const names = recipientsIn(to)
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.once(signal, () => {
@@ -53,7 +57,7 @@ export function sendCommand(): Command {
           body,
           replyTo: options.replyTo,
           intent: options.intent ?? (options.replyTo ? 'inform' : undefined),
-          expiresInS: options.expiresIn === undefined ? undefined : Number(options.expiresIn),
+          expiresInS: options.expiresIn,
         })
         if (!options.json) out = process.stdout
         print(options, sent, () => sentText(sent, client.now()))
@@ -66,4 +70,15 @@ export function sendCommand(): Command {
         await close(machine, mayDrain ? () => outbox.drain() : undefined, out)
       }
     })
+}
+
+function refuseBlank(text: string): void {
+  if (isBlank(text))
+    throw new ClaudeNetError('invalid', 'The text is blank, so nothing was sent.', 'Give it some words.')
+}
+
+function toSeconds(text: string): number {
+  const seconds = Number(text)
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= maxExpiryS) return seconds
+  throw new InvalidArgumentError(`It must be a number of seconds from 1 to ${maxExpiryS}.`)
 }

@@ -42,6 +42,14 @@ const WellFormed = z
   .string()
   .refine(text => text.isWellFormed(), 'must be well-formed Unicode (a lone surrogate was found)')
 
+/** The longest life that a message can be given, in seconds: a year. */
+export const maxExpiryS = 31_536_000
+
+/** Whether a text shows nothing: it holds at most spaces, controls, and what draws nothing. */
+export function isBlank(text: string): boolean {
+  return !/[^\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
+}
+
 const TypedName = z.string().trim().min(1, 'a name is empty').max(100, 'a name has 100 characters at most')
 
 export const SendRequest = z.strictObject({
@@ -49,10 +57,10 @@ export const SendRequest = z.strictObject({
   to: z.union([TypedName, z.array(TypedName).min(1, 'it names nobody').max(maxNames)], {
     error: `it is a name or a list of at most ${maxNames} names`,
   }),
-  body: WellFormed.min(1, 'a message needs a text'),
+  body: WellFormed.refine(text => !isBlank(text), 'a message needs a text'),
   replyTo: MessageId.optional(),
   intent: Intent.optional(),
-  expiresInS: z.number().int().min(1).max(31_536_000).optional(),
+  expiresInS: z.number().int().min(1).max(maxExpiryS).optional(),
 })
 export type SendRequest = z.infer<typeof SendRequest>
 
