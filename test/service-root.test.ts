@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { findTool } from './support/newcomer.ts'
 import { hubNode, type Ran, run } from './support/program.ts'
@@ -177,28 +177,39 @@ test('two installations at once leave one whole version', async context => {
   expect(execFileSync(join(current, 'node'), ['--version'], { encoding: 'utf8' })).toMatch(/^v\d/)
 })
 
-test("a command that leads nowhere becomes the hub's; one that works stays, and so does a unit of others at the removal", async context => {
+test("a machine's command and one that leads nowhere become the hub's; another stays, and so does a unit of others at the removal", async context => {
   const { root, port } = await scratchRoot(context)
   const link = join(root, 'usr/local/bin/claude-net')
-  const leadTo = (target: string) => {
+  const machines = '/root/.claude-net/bin/claude-net'
+  const other = '/srv/other/bin/claude-net'
+  for (const path of [machines, other]) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), '')
+  }
+  const install = async (target: string) => {
     rmSync(link)
     symlinkSync(target, link)
+    expect(await installService(root, '--port', String(port))).toMatchObject({ code: 0, stderr: '' })
+    return readlinkSync(link)
   }
-  leadTo('/root/.claude-net/bin/claude-net')
-  expect(await installService(root, '--port', String(port))).toMatchObject({ code: 0, stderr: '' })
-  expect(readlinkSync(link)).toBe('/opt/claude-net/bin/claude-net')
-
-  leadTo('/root/.claude-net/bin/claude-net')
-  mkdirSync(join(root, 'root/.claude-net/bin'), { recursive: true })
-  writeFileSync(join(root, 'root/.claude-net/bin/claude-net'), '')
-  expect(await installService(root, '--port', String(port))).toMatchObject({ code: 0, stderr: '' })
-  expect(readlinkSync(link)).toBe('/root/.claude-net/bin/claude-net')
+  const hubs = '/opt/claude-net/bin/claude-net'
+  expect([await install('/srv/gone/bin/claude-net'), await install(machines), await install(other)]).toEqual([
+    hubs,
+    hubs,
+    other,
+  ])
 
   const unit = join(root, 'etc/systemd/system/claude-net.service')
   writeFileSync(unit, '[Service]\n')
-  expect(await run(['uninstall-service', '--root', root], { node: hubNode })).toMatchObject({ code: 0, stderr: '' })
+  const uninstall = () => run(['uninstall-service', '--root', root], { node: hubNode, env: { HOME: '/root' } })
+  expect(await uninstall()).toMatchObject({ code: 0, stderr: '' })
   expect(readFileSync(unit, 'utf8')).toBe('[Service]\n')
-  expect(readlinkSync(link)).toBe('/root/.claude-net/bin/claude-net')
+  expect(readlinkSync(link)).toBe(other)
+  rmSync(unit)
+  expect(await install(machines)).toBe(hubs)
+  // The machine stays when the hub goes, and has its command again.
+  expect(await uninstall()).toMatchObject({ code: 0, stderr: '' })
+  expect(readlinkSync(link)).toBe(machines)
 })
 
 test('the unit passes systemd-analyze, at an exposure of 1.5 or less', async context => {

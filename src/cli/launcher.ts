@@ -15,6 +15,9 @@ import { dirname, join } from 'node:path'
 import type { Home } from '../client/home.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 
+/** The command that install-service puts onto a hub's host (service/layout.ts). */
+const hubCommand = '/opt/claude-net/bin/claude-net'
+
 /** Where the command is linked so that people can type it. */
 export function defaultBinDir(): string {
   return process.getuid?.() === 0 ? '/usr/local/bin' : join(homedir(), '.local', 'bin')
@@ -32,10 +35,18 @@ export function installClient(home: Home): void {
   chmodSync(home.launcher, 0o755)
 }
 
-/** Links the launcher as `binDir/claude-net`. Answers what a person should know, or undefined when all is well. */
+/**
+ * Links the launcher as `binDir/claude-net`. The command of a hub on this host stays: it has all that a machine's has, and more.
+ * Answers what a person should know, or undefined when all is well.
+ */
 export function linkLauncher(home: Home, binDir: string): string | undefined {
   const link = join(binDir, 'claude-net')
   const present = lstatSync(link, { throwIfNoEntry: false })
+  if (present?.isSymbolicLink() && readlinkSync(link) === hubCommand && existsSync(hubCommand)) {
+    return home.dir === join(homedir(), '.claude-net')
+      ? undefined
+      : `${link} is the command of the hub on this host, which serves ~/.claude-net; the command of ${home.dir} is ${home.launcher}`
+  }
   if (present && !(present.isSymbolicLink() && readlinkSync(link).endsWith('/bin/claude-net'))) {
     return `${link} is not ours, so it stays; the command is ${home.launcher}`
   }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { api } from '../protocol/api.ts'
+import type { MemberDetails } from '../protocol/members.ts'
 import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
@@ -10,10 +11,13 @@ export function membersCommand(): Command {
     async (options: AdminOptions) => {
       const { client } = adminClient(options)
       const answer = await client.call(api.listMembers)
-      const rows = answer.members.map(({ name, kind, owner, unread, tokenId, ...presence }) => {
-        const state = tokenId ? presenceInWords(presence, client.now()) : 'has not joined'
-        return [name, kind, owner ?? '', String(unread), state]
-      })
+      const rows = answer.members.map(member => [
+        member.name,
+        member.kind,
+        member.owner ?? '',
+        String(member.unread),
+        stateInWords(member, client.now()),
+      ])
       print(options, answer, () =>
         rows.length === 0
           ? 'No members yet. Make the first: claude-net invite NAME'
@@ -25,4 +29,11 @@ export function membersCommand(): Command {
       client.close()
     },
   )
+}
+
+/** Without a token a member reads nothing, but for a person on Telegram. One that has joined can only have lost it by `revoke`. */
+function stateInWords({ tokenId, joinedAt, ...presence }: MemberDetails, now: number): string {
+  const state = presenceInWords(presence, now)
+  if (tokenId !== null || presence.telegram) return state
+  return joinedAt === null ? 'has not joined' : `revoked; ${state}`
 }

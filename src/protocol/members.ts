@@ -98,6 +98,7 @@ export const MemberDetails = Member.extend({
   joinedAt: Timestamp.nullable(),
   tokenId: z.string().nullable(),
 })
+export type MemberDetails = z.infer<typeof MemberDetails>
 export const MemberDetailsAnswer = z.object({ members: z.array(MemberDetails), ...concerns })
 export type MemberDetailsAnswer = z.infer<typeof MemberDetailsAnswer>
 

@@ -1,13 +1,13 @@
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type HubConfig, readHubConfig } from '../hub/config.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
-import { paths, type Root, unitName } from './layout.ts'
+import { launcherInHome, paths, type Root, unitName } from './layout.ts'
 import { findObstacles, type Obstacle, programMark } from './obstacles.ts'
 import { directory, file, readable } from './place.ts'
 import { isRunning, started } from './start.ts'
-import { command, runProgram, type Step } from './step.ts'
+import { command, linkStep, runProgram, type Step } from './step.ts'
 import { sysusers, unit } from './unit.ts'
 import { folderName, programFiles, Versions } from './versions.ts'
 
@@ -151,28 +151,23 @@ function refuseUnlessMovable(obstacles: Obstacle[], replace: boolean | undefined
 }
 
 /**
- * What is there already stays: the command of a machine that has joined, most likely, and the same program. A link that leads
- * nowhere is replaced: that machine is gone.
+ * The command of a machine that has joined gives way: the hub's serves that machine too, and more. So does a link that leads nowhere.
+ * Anything else stays.
  */
 function linkCommand(root: Root): Step[] {
   const link = root.at(paths.command)
-  if (lstatSync(link, { throwIfNoEntry: false }) && !leadsNowhere(root, link)) return []
-  const target = `${paths.program}/bin/claude-net`
-  return [
-    {
-      what: `link ${link} to ${target}`,
-      run: () => {
-        mkdirSync(dirname(link), { recursive: true })
-        rmSync(link, { force: true })
-        symlinkSync(target, link)
-      },
-    },
-  ]
+  const present = lstatSync(link, { throwIfNoEntry: false })
+  if (present && !(present.isSymbolicLink() && (isMachines(link) || leadsNowhere(root, link)))) return []
+  return [linkStep(link, `${paths.program}/bin/claude-net`)]
+}
+
+/** Whether a link leads to the launcher in the home of a machine, the one that is taken without CLAUDE_NET_HOME. */
+function isMachines(link: string): boolean {
+  return readlinkSync(link).endsWith(launcherInHome)
 }
 
 /** Targets are those of that system. */
 function leadsNowhere(root: Root, link: string): boolean {
-  if (!lstatSync(link).isSymbolicLink()) return false
   const target = resolve(dirname(paths.command), readlinkSync(link))
   return !lstatSync(root.at(target), { throwIfNoEntry: false })
 }

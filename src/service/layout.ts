@@ -21,6 +21,9 @@ export const paths = {
   command: '/usr/local/bin/claude-net',
 } as const
 
+/** The command of a machine that has joined, in the home directory of its user (client/home.ts). */
+export const launcherInHome = '/.claude-net/bin/claude-net'
+
 /** Every directory in which systemd would find a unit of ours or of somebody else (systemd.unit(5)), the strongest first. */
 export const unitDirectories = [
   '/etc/systemd/system',

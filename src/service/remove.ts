@@ -1,8 +1,9 @@
 import { existsSync, lstatSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { paths, type Root, unitName } from './layout.ts'
+import { launcherInHome, paths, type Root, unitName } from './layout.ts'
 import { programMark } from './obstacles.ts'
-import { command, type Step } from './step.ts'
+import { command, linkStep, type Step } from './step.ts'
 import { sysusers, unitMark } from './unit.ts'
 
 /** Plans the end of the service and of its program. The store, the settings and the user stay. */
@@ -15,11 +16,15 @@ export function planRemoval(root: Root): Step[] {
     ...(leadsToUs(root.at(paths.command)) ? [paths.command] : []),
     ...(existsSync(root.at(join(paths.program, programMark))) ? [paths.program] : []),
   ]
+  // Where root has joined too, the command served that machine, which stays.
+  const launcher = `${homedir()}${launcherInHome}`
+  const isServed = ours.includes(paths.command) && existsSync(root.at(launcher))
   return [
     ...(hasUnit ? [command('systemctl', ...disable)] : []),
     ...ours
       .map(path => root.at(path))
       .map(path => ({ what: `remove ${path}`, run: () => rmSync(path, { recursive: true }) })),
+    ...(isServed ? [linkStep(root.at(paths.command), launcher)] : []),
     ...(hasUnit && root.isLive ? [command('systemctl', 'daemon-reload')] : []),
   ]
 }

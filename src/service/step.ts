@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { ClaudeNetError } from '../protocol/errors.ts'
 
@@ -12,6 +14,18 @@ export interface Step {
 /** A step that runs a program of the system. */
 export function command(program: string, ...args: string[]): Step {
   return { what: `run ${[program, ...args].join(' ')}`, run: () => runProgram(program, ...args) }
+}
+
+/** A step that puts a link in the place of whatever is there. */
+export function linkStep(link: string, target: string): Step {
+  return {
+    what: `link ${link} to ${target}`,
+    run: () => {
+      mkdirSync(dirname(link), { recursive: true })
+      rmSync(link, { force: true })
+      symlinkSync(target, link)
+    },
+  }
 }
 
 /** Runs a program of the system, and answers what it printed. Throws `internal` with what it said when it fails. */
