@@ -82,6 +82,9 @@ export class FakeTelegram {
   readonly polls: { offset?: number; at: number }[] = []
   /** Chats that the bot may write to. A private chat has the id of its user. */
   readonly chats = new Map<number, { type: string; title?: string }>()
+  /** Topics that are closed, by their thread id. */
+  readonly closedTopics = new Set<number>()
+  readonly #threads = new Map<number, number>()
   webhook = ''
   memberStatus = 'member'
   reactionsAreOff = false
@@ -159,6 +162,7 @@ export class FakeTelegram {
   message(chat: number, from: User | undefined, text: string | undefined, more: Record<string, unknown> = {}) {
     const id = this.#nextMessage++
     const { reply_to, ...rest } = more
+    if (typeof rest.message_thread_id === 'number') this.#threads.set(id, rest.message_thread_id)
     return {
       message_id: id,
       date: Math.floor(Date.now() / 1000),
@@ -237,6 +241,9 @@ export class FakeTelegram {
       case 'getChatMember':
         this.#chat(payload)
         return { status: this.memberStatus, user: this.me }
+      case 'sendChatAction':
+        this.#chat(payload)
+        return true
       case 'setMyCommands':
         return true
       case 'sendMessage':
@@ -299,6 +306,7 @@ export class FakeTelegram {
     const link = payload.link_preview_options as { is_disabled?: boolean } | undefined
     if (method === 'sendMessage' && !link?.is_disabled) throw bad('these tests want no link previews')
     const reply = payload.reply_parameters as { message_id: number } | undefined
+    if (reply && this.closedTopics.has(this.#threads.get(reply.message_id) ?? 0)) throw bad('TOPIC_CLOSED')
     const id = this.#nextMessage++
     this.sent.push({
       at: performance.now(),

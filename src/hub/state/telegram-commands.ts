@@ -19,6 +19,8 @@ export type TelegramCommand =
       ids: string[]
       upTo: number
     }
+  /** Telegram accepted an answer of the bot that shows these messages: a reply to it finds them. */
+  | { type: 'telegram.viewed'; chat: number; message: number; ids: string[] }
   /** The person's message shows that it was acked. */
   | { type: 'telegram.shown'; chat: number; message: number }
   /** Telegram will not take this message for this person. */
@@ -59,6 +61,7 @@ export interface TelegramResults {
   'telegram.handled': None
   'telegram.sent': None
   'telegram.told': None
+  'telegram.viewed': None
   'telegram.shown': None
   'telegram.failed': None
   'telegram.candidate': None

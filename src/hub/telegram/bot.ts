@@ -46,16 +46,21 @@ export class Bot {
     return this.#call('getMe', signal, (api, stop) => api.getMe(stop))
   }
 
-  webhook() {
-    return this.#call('getWebhookInfo', undefined, api => api.getWebhookInfo())
+  webhook(signal?: AbortSignal) {
+    return this.#call('getWebhookInfo', signal, (api, stop) => api.getWebhookInfo(stop))
   }
 
-  chat(chat: number) {
-    return this.#call('getChat', undefined, api => api.getChat(chat))
+  chat(chat: number, signal?: AbortSignal) {
+    return this.#call('getChat', signal, (api, stop) => api.getChat(chat, stop))
   }
 
-  memberOf(chat: number, user: number) {
-    return this.#call('getChatMember', undefined, api => api.getChatMember(chat, user))
+  /** Shows for some seconds that the bot is typing: what a chat refuses that the bot may not write to, without writing there. */
+  typing(chat: number, signal?: AbortSignal) {
+    return this.#call('sendChatAction', signal, (api, stop) => api.sendChatAction(chat, 'typing', {}, stop))
+  }
+
+  memberOf(chat: number, user: number, signal?: AbortSignal) {
+    return this.#call('getChatMember', signal, (api, stop) => api.getChatMember(chat, user, stop))
   }
 
   setCommands(commands: { command: string; description: string }[], signal: AbortSignal) {
@@ -72,16 +77,22 @@ export class Bot {
     }
   }
 
-  /** Sends `post` and answers the id of the message. `isPlain` leaves its formatting out. */
-  async send(chat: number, post: Post, signal: AbortSignal, isPlain = false): Promise<number> {
+  /** Sends `post` and answers the id of the message. `isPlain` leaves its formatting out, `isLoose` what it answers, and so its topic. */
+  async send(
+    chat: number,
+    post: Post,
+    signal: AbortSignal,
+    { isPlain = false, isLoose = false }: { isPlain?: boolean; isLoose?: boolean } = {},
+  ): Promise<number> {
     const formatting = isPlain ? {} : { parse_mode: 'HTML' as const }
     const text = isPlain ? post.text.plain : post.text.source
     const options = {
       ...formatting,
       disable_notification: post.isSilent ?? false,
-      ...(post.replyTo !== undefined && {
-        reply_parameters: { message_id: post.replyTo, allow_sending_without_reply: true },
-      }),
+      ...(post.replyTo !== undefined &&
+        !isLoose && {
+          reply_parameters: { message_id: post.replyTo, allow_sending_without_reply: true },
+        }),
       ...(post.buttons && {
         reply_markup: {
           inline_keyboard: post.buttons.map(({ label, data }) => [{ text: label, callback_data: data }]),

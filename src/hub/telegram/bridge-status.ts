@@ -4,7 +4,7 @@ export class BridgeStatus {
   lastPollAt: number | undefined
   bot: { id: number; username: string; hearsAll: boolean } | undefined
   toldToWait = 0
-  readonly #troubles = new Map<string, string>()
+  readonly #troubles = new Map<string, { what: string; until: number }>()
   readonly #onTrouble: (what: string) => void
 
   /** `onTrouble` hears of each trouble once, when it begins. */
@@ -14,13 +14,19 @@ export class BridgeStatus {
 
   /** What is wrong, each in a sentence. */
   get troubles(): string[] {
-    return [...this.#troubles.values()]
+    return [...this.#troubles.values()].filter(({ until }) => until > performance.now()).map(({ what }) => what)
   }
 
-  /** Something is wrong with `part`. */
-  trouble(part: string, what: string): void {
-    if (this.#troubles.get(part) !== what) this.#onTrouble(what)
-    this.#troubles.set(part, what)
+  /** What is wrong with `part`, if anything. */
+  troubleWith(part: string): string | undefined {
+    const trouble = this.#troubles.get(part)
+    return trouble && trouble.until > performance.now() ? trouble.what : undefined
+  }
+
+  /** Something is wrong with `part`: until it is `well` again, or for so long, in ms. */
+  trouble(part: string, what: string, forMs = Number.POSITIVE_INFINITY): void {
+    if (this.troubleWith(part) !== what) this.#onTrouble(what)
+    this.#troubles.set(part, { what, until: performance.now() + forMs })
   }
 
   /** `part` is well again. */

@@ -93,7 +93,8 @@ export class TelegramBridge implements TelegramDesk {
   async check(): Promise<TelegramCheck[]> {
     const token = this.#token()
     if (token.text === undefined) return [{ link: 'token', state: 'failed', found: token.why, mend: token.mend }]
-    return [...this.#checkMode(), ...(await checkTelegram(this.#bot(token.text), this.#people))]
+    const trouble = (member: number) => this.#status.troubleWith(`chat ${member}`)
+    return [...this.#checkMode(), ...(await checkTelegram(this.#bot(token.text), this.#people, trouble))]
   }
 
   async confirm(name: string, userId: number | null): Promise<{ name: string; userId: number | null }> {

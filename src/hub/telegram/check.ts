@@ -3,14 +3,25 @@ import type { Bot } from './bot.ts'
 import { failureOf } from './failure.ts'
 import type { People } from './people.ts'
 
-/** Asks Telegram about each link in turn: token, webhook, privacy mode, group, rights, people. After one that fails, those that need it are left out. */
-export async function checkTelegram(bot: Bot, people: People): Promise<TelegramCheck[]> {
+/** How long all questions together may take, in ms: less than the 10 s that the admin's command waits for the hub. */
+const checkMs = 6_000
+
+/**
+ * Asks Telegram about each link in turn: token, webhook, privacy mode, group, rights, people. After one that fails, those that need it
+ * are left out. `trouble` says what is wrong with the private chat of a member, as far as mail has met it.
+ */
+export async function checkTelegram(
+  bot: Bot,
+  people: People,
+  trouble: (member: number) => string | undefined,
+): Promise<TelegramCheck[]> {
+  const stop = AbortSignal.timeout(checkMs)
   const checks: TelegramCheck[] = []
   const ok = (link: string, found: string) => checks.push({ link, state: 'ok', found })
   const warn = (link: string, found: string, mend: string) => checks.push({ link, state: 'warning', found, mend })
   const fail = (link: string, found: string, mend: string) => checks.push({ link, state: 'failed', found, mend })
 
-  const me = await bot.me().catch(error => failureOf(error, 'getMe'))
+  const me = await bot.me(stop).catch(error => failureOf(error, 'getMe'))
   if (me instanceof Error) {
     const isToken = me.kind === 'unauthorized'
     fail(
@@ -18,13 +29,13 @@ export async function checkTelegram(bot: Bot, people: People): Promise<TelegramC
       me.message,
       isToken
         ? 'Ask @BotFather for the token (/mybots, API Token) and put it into the token file. The hub notices the new one.'
-        : 'Let this host reach https://api.telegram.org, port 443. Mail waits until it does.',
+        : 'The hub runs, and Telegram does not answer it: let the host of the hub reach https://api.telegram.org, port 443. Mail waits until it does.',
     )
     return checks
   }
   ok('token', `it is @${me.username}'s`)
 
-  const webhook = await bot.webhook().catch(error => failureOf(error, 'getWebhookInfo'))
+  const webhook = await bot.webhook(stop).catch(error => failureOf(error, 'getWebhookInfo'))
   if (webhook instanceof Error) fail('webhook', webhook.message, 'Try again.')
   else if (webhook.url) {
     fail(
@@ -43,7 +54,7 @@ export async function checkTelegram(bot: Bot, people: People): Promise<TelegramC
   } else ok('privacy', 'on: the hub hears commands, mentions and replies to the bot')
 
   const { group } = people
-  const chat = await bot.chat(group).catch(error => failureOf(error, 'getChat'))
+  const chat = await bot.chat(group, stop).catch(error => failureOf(error, 'getChat'))
   if (chat instanceof Error) {
     const moved = chat.kind === 'moved' ? `Set telegram.chatId to ${chat.movedTo} in hub.json.` : undefined
     fail(
@@ -53,21 +64,23 @@ export async function checkTelegram(bot: Bot, people: People): Promise<TelegramC
     )
   } else {
     ok('group', `${group}, '${chat.title ?? ''}'`)
-    await checkRights(bot, group, me.id, { ok, warn, fail })
+    await checkRights(bot, group, me.id, { ok, warn, fail, stop })
   }
-  checkPeople(people, { ok, warn })
+  await checkPeople(bot, people, { ok, warn, fail, stop, trouble })
   return checks
 }
 
 type Say = (link: string, found: string, mend: string) => unknown
 
-async function checkRights(
-  bot: Bot,
-  group: number,
-  self: number,
-  { ok, warn, fail }: { ok: (link: string, found: string) => unknown; warn: Say; fail: Say },
-): Promise<void> {
-  const member = await bot.memberOf(group, self).catch(error => failureOf(error, 'getChatMember'))
+interface Saying {
+  ok: (link: string, found: string) => unknown
+  warn: Say
+  fail: Say
+  stop: AbortSignal
+}
+
+async function checkRights(bot: Bot, group: number, self: number, { ok, warn, fail, stop }: Saying): Promise<void> {
+  const member = await bot.memberOf(group, self, stop).catch(error => failureOf(error, 'getChatMember'))
   if (member instanceof Error) return void warn('rights', member.message, 'Try again.')
   const mayWrite =
     member.status === 'member' ||
@@ -82,16 +95,44 @@ async function checkRights(
     )
 }
 
-function checkPeople(people: People, { ok, warn }: { ok: (link: string, found: string) => unknown; warn: Say }): void {
+/** Each person: whether they are known, and whether the bot may write to whom it writes in private. */
+async function checkPeople(
+  bot: Bot,
+  people: People,
+  { ok, warn, fail, stop, trouble }: Saying & { trouble: (member: number) => string | undefined },
+): Promise<void> {
   for (const person of people.all) {
+    const { name, member } = person
     const user = people.userOf(person)
-    if (user !== undefined) ok(person.name, `Telegram user ${user}`)
-    else {
+    if (user === undefined) {
       warn(
-        person.name,
+        name,
         `nobody is confirmed as @${person.settings.username}; they are written to, and not listened to`,
-        `They write /whoami in the group; then run: claude-net telegram confirm ${person.name}`,
+        `They write /whoami in the group; then run: claude-net telegram confirm ${name}`,
       )
+    } else if (!people.isPrivate(person)) ok(name, `Telegram user ${user}, mail to the group`)
+    else {
+      const why = (await whyNotPrivate(bot, user, stop)) ?? trouble(member)
+      if (why === undefined) ok(name, `Telegram user ${user}, mail to a private chat`)
+      else {
+        const mend = `${name} opens a chat with the bot and presses Start, or writes /here in the group. Their mail waits.`
+        fail(name, `Telegram user ${user} cannot be written to in private: ${why}`, mend)
+      }
     }
   }
+}
+
+/** Why the bot may not write to a user in private, by what Telegram refuses; undefined where it may, or does not say. */
+async function whyNotPrivate(bot: Bot, user: number, stop: AbortSignal): Promise<string | undefined> {
+  for (const [ask, method] of [
+    [() => bot.chat(user, stop), 'getChat'],
+    [() => bot.typing(user, stop), 'sendChatAction'],
+  ] as const) {
+    const failure = await ask().then(
+      () => undefined,
+      error => failureOf(error, method),
+    )
+    if (failure?.kind === 'closed' || failure?.kind === 'unreachable') return failure.message
+  }
+  return undefined
 }

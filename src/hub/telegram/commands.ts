@@ -1,8 +1,9 @@
 import { memberMeant, nearestNames } from '../state/query/find-member.ts'
 import { mutesOf, ownedMachines } from '../state/query/telegram.ts'
+import { addressed, isRecipient } from './addressed.ts'
 import type { Desk, Said } from './desk.ts'
 import { type Html, html, joined } from './html.ts'
-import { type Reply, sendTo } from './letters.ts'
+import { type Reply, sendAddressed } from './letters.ts'
 import { inboxes, machines, oneMessage, status, whoami } from './overviews.ts'
 import { untilClock, wallClock } from './quiet.ts'
 
@@ -18,12 +19,11 @@ export interface BotCommand {
 /** What people can tell the bot. Nothing here makes a member, ends a token, or approves anything. */
 export const commands: Record<string, BotCommand> = {
   send: {
-    description: 'write to a machine, a person, a group or all',
+    description: 'write to a machine, a person, a group or all; to several as NAME, NAME: TEXT',
     usage: '/send NAME TEXT',
     run: (desk, said, rest) => {
-      const [, names, body] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? []
-      if (!names || !body) return usage('send')
-      return sendTo(desk, said, names.split(',').filter(Boolean).slice(0, 100), body)
+      const letter = addressed(rest, name => isRecipient(desk.hub.state.db, name))
+      return letter ? sendAddressed(desk, said, letter) : usage('send')
     },
   },
   machines: {
@@ -36,7 +36,7 @@ export const commands: Record<string, BotCommand> = {
     usage: '/inbox, or /inbox NUMBER for one message whole',
     run: (desk, said, rest) => {
       const [, seq] = /^#?(\d{1,15})$/.exec(rest) ?? []
-      return seq === undefined ? { text: inboxes(desk, said, rest) } : { text: oneMessage(desk, said, Number(seq)) }
+      return seq === undefined ? inboxes(desk, said, rest) : oneMessage(desk, said, Number(seq))
     },
   },
   status: {

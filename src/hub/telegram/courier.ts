@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bot, Post } from './bot.ts'
 import { failureOf, type TelegramFailure } from './failure.ts'
-import type { Pace } from './pace.ts'
+import { Pace } from './pace.ts'
 
 /** Something to be said in a chat, and what follows from how that went. */
 export interface Errand {
@@ -16,9 +16,14 @@ export interface CourierOptions {
   bot: Bot
   /** The chat's id now; undefined while it is not known. */
   chat: () => number | undefined
-  /** What is to be said next: asked again and again, until that was accepted or refused. */
+  /** What is urgent and to be said next: asked again and again, until that was accepted or refused. */
+  urgent: () => Errand | undefined
+  /** The same of all else that is no answer. */
   next: () => Errand | undefined
-  pace: Pace
+  limits: ChatLimits
+  windowMs: number
+  /** When messages went to the chat before this start, by the clock of `performance.now()`. */
+  earlier?: number[]
   /** The first wait after a failure, in ms; it doubles up to a hundred times that. */
   retryMs: number
   /** How often `next` is asked when nobody wakes the courier, in ms: some mail waits for an hour of the day. */
@@ -29,21 +34,34 @@ export interface CourierOptions {
   onFailure: (failure: TelegramFailure, chat: number) => Promise<void>
 }
 
+/** How many messages of a window may be gone before the next of each kind waits: what is urgent finds room when nothing else does. */
+export interface ChatLimits {
+  urgent: number
+  mail: number
+  answer: number
+  /** Most answers of a window, whatever else goes. */
+  answersAlone: number
+}
+
+type Kind = 'urgent' | 'answer' | 'mail'
+
 /** Most answers that wait; newer ones are left unsaid. Only a chat that cannot be reached has so many. */
 const maxAnswers = 50
 
-/** Messages beyond the pace that answers may take: Telegram takes 20 a minute in a group, mail goes by 18. */
-const answersExtra = 2
-
 /**
- * Says in one chat what is to be said there, one thing after the other, as fast as the chat takes it. What Telegram may or may not
+ * Says in one chat what is to be said there, one thing after the other, as fast as the chat takes it: first what is urgent, then
+ * answers and other mail in turn. What Telegram may or may not
  * have got is said again, as it was, once the line is proven: whoever reads it twice reads the same number.
  */
 export class Courier {
   readonly #options: CourierOptions
   readonly #answers: Errand[] = []
   readonly #plain = new WeakSet<Errand>()
+  readonly #loose = new WeakSet<Errand>()
+  readonly #pace: Pace
+  readonly #answersPace: Pace
   #again: Errand | undefined
+  #last: Kind = 'mail'
   #notBefore = 0
   #failures = 0
   #wake = Promise.withResolvers<void>()
@@ -51,6 +69,8 @@ export class Courier {
 
   constructor(options: CourierOptions) {
     this.#options = options
+    this.#pace = new Pace(options.windowMs, options.earlier)
+    this.#answersPace = new Pace(options.windowMs)
   }
 
   /** There may be something new to say. */
@@ -63,9 +83,11 @@ export class Courier {
     this.#nudge.resolve()
   }
 
-  /** Says something of the moment, before what waits. It is forgotten when the hub ends. */
-  answer(errand: Errand): void {
+  /** Says something of the moment. It is forgotten when the hub ends; with `isOnce` also while the same words wait already. */
+  answer(errand: Errand, isOnce = false): void {
     if (this.#answers.length >= maxAnswers) return
+    const words = errand.post.text.source
+    if (isOnce && this.#answers.some(({ post }) => post.text.source === words)) return
     this.#answers.push(errand)
     this.wake()
   }
@@ -75,25 +97,49 @@ export class Courier {
     while (!stop.aborted) {
       this.#wake = Promise.withResolvers()
       const chat = this.#options.chat()
-      const errand = this.#again ?? this.#answers[0] ?? this.#options.next()
-      if (!errand || chat === undefined) {
+      const choice = chat === undefined ? undefined : this.#choose()
+      if (!choice || chat === undefined) {
         await this.#pause(this.#options.idleMs, stop, this.#wake.promise)
         continue
       }
-      const now = performance.now()
-      const extra = errand === this.#answers[0] ? answersExtra : 0
-      const waitMs = Math.max(this.#notBefore - now, this.#options.pace.waitMs(now, extra))
-      if (waitMs > 0) await this.#pause(waitMs, stop, this.#wake.promise)
-      else await this.#say(errand, chat, stop, cut)
+      const { errand, kind, waitMs } = choice
+      if (waitMs > 0) await this.#pause(Math.min(waitMs, this.#options.idleMs), stop, this.#wake.promise)
+      else await this.#say(errand, kind, chat, stop, cut)
     }
   }
 
-  async #say(errand: Errand, chat: number, stop: AbortSignal, cut: AbortSignal): Promise<void> {
-    const { bot, pace, onFailure } = this.#options
-    pace.count(performance.now())
+  /** What to say next, and how long that has to wait; undefined when there is nothing. */
+  #choose(): { errand: Errand; kind: Kind; waitMs: number } | undefined {
+    const [answer] = this.#answers
+    if (this.#again) return this.#waiting(this.#again, this.#again === answer ? 'answer' : 'urgent')
+    const urgent = this.#options.urgent()
+    if (urgent) return this.#waiting(urgent, 'urgent')
+    const mail = this.#options.next()
+    const answered = answer && this.#waiting(answer, 'answer')
+    const carried = mail && this.#waiting(mail, 'mail')
+    if (!answered || !carried) return answered ?? carried
+    const [first, second] = this.#last === 'answer' ? [carried, answered] : [answered, carried]
+    return second.waitMs < first.waitMs ? second : first
+  }
+
+  #waiting(errand: Errand, kind: Kind): { errand: Errand; kind: Kind; waitMs: number } {
+    const { limits } = this.#options
+    const now = performance.now()
+    const alone = kind === 'answer' ? this.#answersPace.waitMs(now, limits.answersAlone) : 0
+    return { errand, kind, waitMs: Math.max(this.#notBefore - now, alone, this.#pace.waitMs(now, limits[kind])) }
+  }
+
+  async #say(errand: Errand, kind: Kind, chat: number, stop: AbortSignal, cut: AbortSignal): Promise<void> {
+    const { bot, onFailure } = this.#options
+    this.#last = kind
+    this.#pace.count(performance.now())
+    if (kind === 'answer') this.#answersPace.count(performance.now())
     let message: number
     try {
-      message = await bot.send(chat, errand.post, cut, this.#plain.has(errand))
+      message = await bot.send(chat, errand.post, cut, {
+        isPlain: this.#plain.has(errand),
+        isLoose: this.#loose.has(errand),
+      })
     } catch (error) {
       if (cut.aborted) return
       const failure = failureOf(error, 'send')
@@ -131,17 +177,30 @@ export class Courier {
         await errand.refused?.(failure.message)
         this.#settle(errand)
         return
+      case 'topic':
+        if (!this.#loose.has(errand)) {
+          this.#loose.add(errand)
+          this.#again = errand
+          return
+        }
+        await this.#shut(stop)
+        return
       case 'closed':
-        // What was an answer to somebody is pointless by the time that the chat is open again.
-        this.#answers.length = 0
-        this.#again = undefined
-        await this.#backOff(stop, retryMs * 100)
+        await this.#shut(stop)
         return
       default:
         if (failure.mayHaveArrived) this.#again = errand
         await this.#backOff(stop)
         if (failure.mayHaveArrived) await this.#proveLine(stop)
     }
+  }
+
+  /** The chat takes nothing now. */
+  async #shut(stop: AbortSignal): Promise<void> {
+    // What was an answer to somebody is pointless by the time that the chat is open again.
+    this.#answers.length = 0
+    this.#again = undefined
+    await this.#backOff(stop, this.#options.retryMs * 100)
   }
 
   /** Waits until Telegram answers something: what was lost with a line should not be sent into the next hole. */

@@ -19,6 +19,8 @@ export interface Said {
   isPrivate: boolean
   /** The id that a message of ours has which comes of it: random, so that nobody else can have bound it. */
   id: string
+  /** What stands behind the text of a message that comes of it: that there was more than text. */
+  note?: string
   /** Telegram's ids of the person's message. */
   chat: number
   message: number

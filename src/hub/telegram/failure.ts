@@ -9,6 +9,7 @@ import { GrammyError, HttpError } from 'grammy/web'
  *   conflict      somebody else asks for this bot's updates, or a webhook is set (409)
  *   moved         the group became a supergroup, `movedTo`
  *   closed        the chat is not there, or the bot was thrown out or blocked (403)
+ *   topic         the topic of the group that it was for is closed or gone
  *   malformed     the formatting was not understood
  *   refused       anything else: the same again will be refused again
  */
@@ -19,6 +20,7 @@ export type FailureKind =
   | 'conflict'
   | 'moved'
   | 'closed'
+  | 'topic'
   | 'malformed'
   | 'refused'
 
@@ -66,6 +68,10 @@ export function failureOf(error: unknown, method: string): TelegramFailure {
   })
 }
 
+/** A chat that takes nothing from the bot: the same may be taken once that is mended. */
+const closed =
+  /chat not found|user not found|CHAT_WRITE_FORBIDDEN|CHAT_ADMIN_REQUIRED|not enough rights|no rights to send|need administrator rights|bot was (blocked|kicked)|CHAT_RESTRICTED/i
+
 function answered({ error_code: code, description, parameters }: GrammyError, method: string): TelegramFailure {
   const what = `${method}: ${code} ${description}`
   if (parameters.migrate_to_chat_id !== undefined) {
@@ -75,8 +81,9 @@ function answered({ error_code: code, description, parameters }: GrammyError, me
   if (code >= 500) return new TelegramFailure('unreachable', what, { mayHaveArrived: true })
   if (code === 401 || code === 404) return new TelegramFailure('unauthorized', what)
   if (code === 409) return new TelegramFailure('conflict', what)
-  if (code === 403 || /chat not found|user not found|CHAT_WRITE_FORBIDDEN|not enough rights/i.test(description)) {
-    return new TelegramFailure('closed', what)
+  if (code === 403 || closed.test(description)) return new TelegramFailure('closed', what)
+  if (/TOPIC_(CLOSED|DELETED|ID_INVALID)|message thread not found/i.test(description)) {
+    return new TelegramFailure('topic', what)
   }
   return new TelegramFailure(/can't parse entities/i.test(description) ? 'malformed' : 'refused', what)
 }

@@ -3,6 +3,7 @@ import { count } from '../../text/spans.ts'
 import { visible } from '../../text/visible.ts'
 import type { Waiting } from '../state/query/telegram.ts'
 import type { Post } from './bot.ts'
+import { formatted } from './code.ts'
 import { type Html, html, joined } from './html.ts'
 import { maskSecrets } from './mask.ts'
 import { beginningOf, splitText } from './split.ts'
@@ -51,13 +52,17 @@ export function letterPost(letter: Letter, part: number): Post {
   const { message } = letter
   const text = safeText(message.body)
   const parts = splitText(text, maxText)
+  const from = parts.slice(0, part - 1).reduce((sum, { length }) => sum + length, 0)
   const isSilent = message.intent === 'inform'
   if (parts.length > maxParts) {
-    const shown = html`${heading(letter)}\n${quoted(beginningOf(text, maxCaption))}`
+    const shown = html`${heading(letter)}\n${quotedBeginning(text, maxCaption)}`
     return { text: shown, isSilent, document: { name: `message-${message.seq}.txt`, content: text } }
   }
   const place = parts.length > 1 ? html` (${part}/${parts.length})` : html``
-  return { text: html`${heading(letter)}${place}\n${quoted(parts[part - 1]!)}`, isSilent: isSilent || part > 1 }
+  return {
+    text: html`${heading(letter)}${place}\n${quoted(formatted(text, from, from + parts[part - 1]!.length))}`,
+    isSilent: isSilent || part > 1,
+  }
 }
 
 /** The beginnings of several letters in one message, and which of them it holds: as many as fit, ten at most. */
@@ -104,8 +109,16 @@ export function bundlePost(letters: Letter[]): { post: Post; letters: Letter[] }
 }
 
 /** `text` behind a bar, so that no text can end itself or pass for a heading of ours. */
-export function quoted(text: string): Html {
+export function quoted(text: string | Html): Html {
   return html`<blockquote>${text}</blockquote>`
+}
+
+/** The beginning of a text, at most `max` UTF-16 units, behind a bar, with code as code. */
+export function quotedBeginning(text: string, max: number): Html {
+  if (text.length <= max) return quoted(formatted(text))
+  const [shown] = splitText(text, max) as [string]
+  const end = shown.trimEnd().length
+  return quoted(html`${formatted(text, 0, end)}… (${text.length - shown.length} more characters)`)
 }
 
 /** The key of a button: short, and the same for the same question. */

@@ -3,10 +3,11 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { messageIdFor } from '../../protocol/ids.ts'
 import { maxBodyBytes } from '../../protocol/messages.ts'
 import { type UpdateRow, updatesToHandle } from '../state/query/telegram.ts'
+import { type Addressed, addressed, isRecipient, mentionIn } from './addressed.ts'
 import { isCommand, runCommand } from './commands.ts'
 import type { Desk, Said } from './desk.ts'
 import { html } from './html.ts'
-import { pressButton, type Reply, sendCorrection, sendReply, sendTo } from './letters.ts'
+import { pressButton, type Reply, sendAddressed, sendCorrection, sendReply } from './letters.ts'
 import type { Incoming } from './who.ts'
 
 export interface HandlerOptions {
@@ -57,14 +58,16 @@ export class Handler {
     // Somebody who was taken out of hub.json between then and now.
     const person = desk.people.byMember(incoming.person)
     const id = incoming.id ?? oldIdOf(desk, row)
-    const said: Said | undefined = person && { person, isPrivate: incoming.isPrivate, id, chat, message, at }
+    const { isPrivate, attached } = incoming
+    const note = attached && `[With this came a ${attached}, which is not passed on.]`
+    const said: Said | undefined = person && { person, isPrivate, id, chat, message, at, ...(note && { note }) }
     let answer: Reply | undefined
     try {
       if (said && incoming.press) {
         const { word, reply } = await pressButton(desk, said, incoming.press.data)
         answerPress(incoming.press.id, word)
         answer = reply?.text && { ...reply, sign: undefined }
-      } else if (said) answer = await this.#answerTo(row, said, incoming)
+      } else if (said) answer = saysWhatIsLeft(await this.#answerTo(row, said, incoming), attached)
     } catch (error) {
       if (error instanceof ClaudeNetError && error.code === 'unavailable') return false
       onBug(error)
@@ -82,8 +85,9 @@ export class Handler {
   async #answerTo({ kind }: UpdateRow, said: Said, incoming: Incoming): Promise<Reply | undefined> {
     const { desk } = this.#options
     const text = incoming.text?.toWellFormed().trim()
+    if (incoming.isForwarded) return kind === 'edit' ? undefined : forwarded
     if (kind === 'edit') return text ? sendCorrection(desk, said, text) : undefined
-    if (!text) return { sign: 'unclear', text: html`Only text can be passed on. Nothing was sent.` }
+    if (!text) return onlyText
     if (Buffer.byteLength(text) > maxBodyBytes)
       return { sign: 'unclear', text: html`That is too long. Nothing was sent.` }
     const [, command, to, rest = ''] = /^\/(\w+)(@\w+)?\s*([\s\S]*)$/.exec(text) ?? []
@@ -92,20 +96,45 @@ export class Handler {
       if (!said.isPrivate && to === undefined && !isCommand(command)) return undefined
       return runCommand(desk, said, command, rest.trim())
     }
-    const atBot = new RegExp(`^@${desk.bot.username}\\s+(\\S+?)[:,]?\\s+([\\s\\S]+)$`, 'i').exec(text)
-    if (atBot) return sendTo(desk, said, [atBot[1]!], atBot[2]!)
-    if (incoming.replyTo !== undefined) return this.#answerReply(said, incoming, text)
+    const letter = this.#mentioned(text, incoming)
+    if (letter) return sendAddressed(desk, said, letter)
+    if (incoming.replyTo !== undefined && (said.isPrivate || !incoming.repliesToOthers)) {
+      return sendReply(desk, said, incoming.replyTo, text)
+    }
+    if (incoming.attached) return onlyText
     return {
       sign: 'unclear',
       text: html`Reply to a message of mine, or write <code>/send NAME TEXT</code>. Nothing was sent.`,
     }
   }
 
-  #answerReply(said: Said, { replyTo, repliesToOthers }: Incoming, text: string): Promise<Reply> | undefined {
-    // In a private chat everything is for us; there a reply to one's own message goes on with it.
-    if (repliesToOthers && !said.isPrivate) return undefined
-    return sendReply(this.#options.desk, said, replyTo!, text)
+  /**
+   * What somebody wrote behind the bot's name, or before it where nothing is behind. At the beginning a name may be mistyped; elsewhere,
+   * or in a reply to the bot, it counts only where somebody is called so.
+   */
+  #mentioned(text: string, { replyTo, repliesToOthers }: Incoming): Addressed | undefined {
+    const { hub, bot } = this.#options.desk
+    const mention = mentionIn(text, bot.username)
+    if (!mention) return undefined
+    const isName = (typed: string) => isRecipient(hub.state.db, typed)
+    const letter = addressed(mention.behind || mention.before, isName)
+    const isAtBeginning = mention.before === '' && (replyTo === undefined || repliesToOthers)
+    return letter && (isAtBeginning || letter.names.every(isName)) ? letter : undefined
   }
+}
+
+const onlyText: Reply = { sign: 'unclear', text: html`Only text can be passed on. Nothing was sent.` }
+
+const forwarded: Reply = {
+  sign: 'unclear',
+  text: html`What is forwarded is not passed on: copy it into <code>/send NAME TEXT</code>. Nothing was sent.`,
+}
+
+/** An answer that also says what was not passed on of a message that was stored. */
+function saysWhatIsLeft(reply: Reply | undefined, attached: string | undefined): Reply | undefined {
+  if (reply?.sign !== 'stored' || !attached) return reply
+  const left = html`Your text was passed on, the ${attached} was not.`
+  return { ...reply, text: reply.text ? html`${left} ${reply.text}` : left }
 }
 
 /** The id that hubs up to 0.1.0 gave: what they wrote down and stored, but did not note as handled, must keep it. */

@@ -1,11 +1,11 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { messageIdFor } from '../../protocol/ids.ts'
-import { lookupForm } from '../../protocol/names.ts'
 import { ago } from '../../text/spans.ts'
 import type { CommandOf, ResultOf } from '../state/commands.ts'
-import { groupExists, memberMeant, nearestNames } from '../state/query/find-member.ts'
+import { nearestNames } from '../state/query/find-member.ts'
 import { machinesOf } from '../state/query/members.ts'
 import { choiceOf, type Route, routesOf, senderOf } from '../state/query/telegram.ts'
+import { type Addressed, addressed, isRecipient, mentionIn } from './addressed.ts'
 import type { Desk, Said } from './desk.ts'
 import { buttonKey } from './format.ts'
 import { type Html, html } from './html.ts'
@@ -25,6 +25,8 @@ export interface Reply {
   buttons?: { label: string; data: string }[]
   /** The id of the message that was stored. */
   sent?: string
+  /** Ids of the messages that the text shows: a reply to it may answer them. */
+  shows?: string[]
   /** Something else was stored under this id before; that stands. */
   isOther?: boolean
 }
@@ -52,10 +54,10 @@ export async function sendLetter(desk: Desk, said: Said, draft: Draft, id = said
       type: 'message.send',
       id,
       by: said.person.member,
-      ...draft,
+      ...noted(said, draft),
       mustKnowReply: true,
     })
-    return { sign: 'stored', sent: id, text: presenceNote(desk, sent) }
+    return { sign: 'stored', sent: id, text: presenceNote(desk, sent), shows: [id] }
   } catch (error) {
     if (!(error instanceof ClaudeNetError) || error.code === 'unavailable') throw error
     if (error.code === 'conflict') {
@@ -68,12 +70,14 @@ export async function sendLetter(desk: Desk, said: Said, draft: Draft, id = said
   }
 }
 
-/** A text for a name that somebody typed. A name that means nobody sends nothing; the nearest are offered as buttons. */
-export async function sendTo(desk: Desk, said: Said, names: string[], body: string): Promise<Reply> {
+/** A text for names that somebody typed. A name that means nobody sends nothing; the nearest are offered as buttons. */
+export async function sendAddressed(desk: Desk, said: Said, { names, body, doubt }: Addressed): Promise<Reply> {
   const { db } = desk.hub.state
-  const unknown = names.find(
-    name => !memberMeant(db, name) && lookupForm(name) !== 'all' && !groupExists(db, lookupForm(name)),
-  )
+  const unknown = names.find(name => !isRecipient(db, name))
+  if (unknown === undefined && doubt !== undefined && nearestNames(db, doubt).length > 0) {
+    const text = html`No member is called '${doubt.slice(0, 64)}'. Nothing was sent. If it is no name but text, send it:`
+    return ask(desk, said, text, [{ label: names.join(', ').slice(0, 60), draft: { to: names, body } }])
+  }
   if (unknown === undefined) return sendLetter(desk, said, { to: names, body })
   const text = html`No member is called '${unknown.slice(0, 64)}'. Nothing was sent.`
   const nearest = names.length === 1 ? nearestNames(db, unknown) : []
@@ -120,13 +124,21 @@ export async function sendCorrection(desk: Desk, said: Said, text: string): Prom
   const [first] = routesOf(desk.hub.state.db, said.chat, said.message)
   if (first?.kind !== 'in' || first.sender !== said.person.member || said.at - first.at > correctableMs)
     return undefined
-  const body = `Correction of my message ${first.id}:\n${bodyOf(text)}`
+  const body = `Correction of my message ${first.id}:\n${bodyOf(desk, text)}`
   return sendLetter(desk, said, { to: JSON.parse(first.named), body })
 }
 
 /** The text of a command or reply without what only addresses it. */
-function bodyOf(text: string): string {
-  return text.replace(/^(?:\/send(?:@\w+)?|@\w+)\s+\S+\s+/i, '')
+function bodyOf({ hub, bot }: Desk, text: string): string {
+  const [, command] = /^\/send(?:@\w+)?\s+([\s\S]+)$/i.exec(text) ?? []
+  const mention = command === undefined ? mentionIn(text, bot.username) : undefined
+  const rest = command ?? (mention && (mention.behind || mention.before))
+  return (rest && addressed(rest, name => isRecipient(hub.state.db, name))?.body) ?? text
+}
+
+/** A draft with the note on what it was written with. */
+function noted({ note }: Said, draft: Draft): Draft {
+  return note === undefined ? draft : { ...draft, body: `${draft.body}\n${note}` }
 }
 
 /** An answer to the message that our Telegram message `shown` stands for. More to one's own message goes where that went. */
@@ -142,7 +154,7 @@ function draftFor(
 
 async function ask(desk: Desk, said: Said, text: Html, options: { label: string; draft: Draft }[]): Promise<Reply> {
   const key = buttonKey(said.id)
-  const choice: Choice = { id: said.id, options }
+  const choice: Choice = { id: said.id, options: options.map(each => ({ ...each, draft: noted(said, each.draft) })) }
   await desk.hub.submit({
     type: 'telegram.ask',
     key,

@@ -5,17 +5,17 @@ import {
   type OwnedMachine,
   ownedMachines,
   saidByHub,
+  unreadElsewhere,
   unreadOf,
   type Waiting,
 } from '../state/query/telegram.ts'
 import type { TelegramSettings } from '../telegram-settings.ts'
 import type { Errand } from './courier.ts'
-import { quoted, safeText } from './format.ts'
+import { quotedBeginning, safeText } from './format.ts'
 import { type Html, html, joined } from './html.ts'
 import type { People, Person } from './people.ts'
 import { nameIn, type Place, placeOf } from './places.ts'
 import { isQuiet } from './quiet.ts'
-import { beginningOf } from './split.ts'
 
 /** Most messages that one notice shows, and most UTF-16 units of one alone and of one among others. */
 const maxShown = 10
@@ -71,8 +71,8 @@ export class Lookout {
   #noticeOf(machine: OwnedMachine, owner: Person, now: number): Errand | undefined {
     const { hub, submit } = this.#options
     const upTo = hub.state.position.seq
-    // What the owner wrote is no news to them.
-    const which = { after: machine.toldSeq, except: owner.member, limit: maxShown }
+    // What the owner wrote is no news to them, nor what they have in their own inbox or heard of for another machine of theirs.
+    const which = { after: machine.toldSeq, owner: owner.member, limit: maxShown }
     const news = unreadOf(hub.state.db, machine.machine, which)
     const [oldest] = news
     if (!oldest || !this.#isDue(machine, oldest, now)) return undefined
@@ -112,7 +112,7 @@ export class Lookout {
     if (!last) return undefined
     const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
     const max = news.length === 1 ? maxAlone : maxAmong
-    const texts = news.map(({ body }) => quoted(beginningOf(safeText(body).trim(), max)))
+    const texts = news.map(({ body }) => quotedBeginning(safeText(body).trim(), max))
     const told = async (chat: number, message: number) => {
       await submit({ type: 'telegram.told', of: 'hub', chat, message, machine, ids: [], upTo: last.seq })
     }
@@ -142,8 +142,9 @@ export class Lookout {
     const max = news.length === 1 ? maxAlone : maxAmong
     const entries = news.map(({ from, seq, intent, sentAt, body }) => {
       const urgent = intent === 'urgent' ? html` · <b>urgent</b>` : html``
-      const text = quoted(beginningOf(safeText(body).trim(), max))
-      return html`<b>${from}</b> → <b>${name}</b> <code>#${seq}</code> · ${ago(sentAt, now)}${urgent}\n${text}`
+      const text = quotedBeginning(safeText(body).trim(), max)
+      const others = unreadElsewhere(hub.state.db, seq, owner.member, machine).map(other => html`, <b>${other}</b>`)
+      return html`<b>${from}</b> → <b>${name}</b>${joined(others, '')} <code>#${seq}</code> · ${ago(sentAt, now)}${urgent}\n${text}`
     })
     const more = unread > news.length ? html`\n${unread} are unread there in all.` : html``
     const whom = news.length === 1 ? html`answer ${news[0]!.from}` : html`answer one, with its number in front`

@@ -1,5 +1,5 @@
 import type { Hub } from '../hub.ts'
-import { mailFor, partsSent, type Waiting, writtenAs } from '../state/query/telegram.ts'
+import { mailFor, partsSent, urgentMailFor, type Waiting, writtenAs } from '../state/query/telegram.ts'
 import type { Carried } from '../state/telegram-commands.ts'
 import type { Post } from './bot.ts'
 import type { Errand } from './courier.ts'
@@ -35,11 +35,39 @@ export class Mail {
   readonly #options: MailOptions
   /** When urgent messages broke through, by person and sender, in ms since 1970. */
   readonly #urgent = new Map<string, number[]>()
+  /** Up to which seq there is nothing urgent, by person. */
+  readonly #looked = new Map<number, number>()
   /** How many of the oldest go alone: they were in a message that Telegram refused. */
   #alone = 0
 
   constructor(options: MailOptions) {
     this.#options = options
+  }
+
+  /** The first urgent message, alone, before whatever else waits; undefined when none may go out. */
+  urgent(chat: number): Errand | undefined {
+    const now = Date.now()
+    const { hub, people, place } = this.#options
+    const { seq } = hub.state.position
+    const found: Letter[] = []
+    for (const person of people.all) {
+      if (placeOf(people, person) !== place) continue
+      const after = this.#looked.get(person.member) ?? 0
+      const which = { after, now, isQuiet: isQuiet(person.settings, now), limit: maxUrgent * 10 }
+      const messages = urgentMailFor(hub.state.db, person.member, which)
+      // Nothing that is there becomes urgent later: what was looked through is not looked at again.
+      if (messages.length === 0) this.#looked.set(person.member, seq)
+      const message = messages.find(message => !message.breaksQuiet || this.#mayBreak(message, now))
+      if (message) found.push({ message, people: [nameIn(people, place, person)], copies: [message] })
+    }
+    const seqs = found.map(({ message }) => message.seq)
+    const same = found.filter(({ message }) => message.seq === Math.min(...seqs))
+    const [first] = same
+    if (!first) return undefined
+    return this.#single(
+      { ...first, people: same.flatMap(({ people }) => people), copies: same.flatMap(({ copies }) => copies) },
+      chat,
+    )
   }
 
   /** What to say next, in the chat that the place is now; undefined when nothing may go out. */

@@ -7,16 +7,21 @@ import { allMembers, type MemberInfo } from '../state/query/members.ts'
 import { messageFor } from '../state/query/messages.ts'
 import { failedMail, mailCount, messageIdAt, mutesOf, newestUnread, ownedMachines } from '../state/query/telegram.ts'
 import type { Desk, Said } from './desk.ts'
-import { quoted, safeText } from './format.ts'
+import { quotedBeginning, safeText } from './format.ts'
 import { type Html, html, joined } from './html.ts'
 import { isQuiet } from './quiet.ts'
-import { beginningOf } from './split.ts'
 
 /** Most lines of a list, so that it fits into one message. */
 const maxLines = 40
 
 /** Most UTF-16 units of a message shown whole. */
 const maxWhole = 3_300
+
+/** A text that shows messages, and their ids: a reply to it may answer them. */
+export interface View {
+  text: Html
+  shows: string[]
+}
 
 /** Every machine, with the unread of the person's own. */
 export function machines({ hub }: Desk, { person }: Said): Html {
@@ -31,7 +36,7 @@ export function machines({ hub }: Desk, { person }: Said): Html {
 }
 
 /** What waits for the person and lies with their machines, newest three of each; or with the one named. Texts only in private. */
-export function inboxes({ hub }: Desk, said: Said, only: string): Html {
+export function inboxes({ hub }: Desk, said: Said, only: string): View {
   const { person, isPrivate } = said
   const { db } = hub.state
   const now = Date.now()
@@ -39,24 +44,27 @@ export function inboxes({ hub }: Desk, said: Said, only: string): Html {
   const own = ownedMachines(db).filter(
     ({ owner, machine }) => owner === person.member && (only === '' || machine === meant?.id),
   )
-  if (only !== '' && own.length === 0) return html`${only.slice(0, 64)} is no machine of yours.`
+  if (only !== '' && own.length === 0) return { text: html`${only.slice(0, 64)} is no machine of yours.`, shows: [] }
+  const shows: string[] = []
   const entries = own.map(({ machine, name, unread }) => {
-    const heads = newestUnread(db, machine, 3).map(({ from, seq, sentAt, body }) => {
+    const heads = newestUnread(db, machine, 3).map(({ id, from, seq, sentAt, body }) => {
+      shows.push(id)
       const text = isPrivate ? html`: ${visibleLine(safeText(body), 200)}` : html``
       return html`<code>#${seq}</code> from ${from}, ${ago(sentAt, now)}${text}`
     })
     return joined([html`<b>${name}</b>: ${count(unread, 'unread message')}`, ...heads], '\n')
   })
-  if (only !== '') return joined(entries, '\n')
+  if (only !== '') return { text: joined(entries, '\n'), shows }
   const held = mailCount(db, person.member).count
   const quiet = isQuiet(person.settings, now) ? ' It is quiet for you now.' : ''
   const muted = mutesOf(db, person.member, now).map(({ name }) => name ?? 'everyone')
   const mute = muted.length > 0 ? ` On mute: ${muted.join(', ')}.` : ''
-  return joined([html`<b>you</b>: ${count(held, 'message')} on the way.${quiet}${mute}`, ...entries], '\n')
+  const text = joined([html`<b>you</b>: ${count(held, 'message')} on the way.${quiet}${mute}`, ...entries], '\n')
+  return { text, shows }
 }
 
 /** One message whole, or as much as fits: to or from the person, or, in private, lying with a machine of theirs. */
-export function oneMessage({ hub }: Desk, { person, isPrivate }: Said, seq: number): Html {
+export function oneMessage({ hub }: Desk, { person, isPrivate }: Said, seq: number): View {
   const { db } = hub.state
   const id = messageIdAt(db, seq)
   const readers = [
@@ -69,14 +77,17 @@ export function oneMessage({ hub }: Desk, { person, isPrivate }: Said, seq: numb
   ]
   const found =
     id === undefined ? undefined : readers.map(reader => messageFor(db, reader, id)).find(each => each !== undefined)
-  if (!found) return html`You have no message #${seq} here.`
+  if (!found) return { text: html`You have no message #${seq} here.`, shows: [] }
   const { from, to, sentAt, body, textDeletedAt } = found.message
   const text = textDeletedAt ? html`<i>Its text was deleted: it was read long ago.</i>` : wholeOf(body)
-  return html`<b>${from}</b> → ${visibleLine(to.join(', '), 200)} <code>#${seq}</code> · ${ago(Date.parse(sentAt), Date.now())}\n${text}`
+  return {
+    text: html`<b>${from}</b> → ${visibleLine(to.join(', '), 200)} <code>#${seq}</code> · ${ago(Date.parse(sentAt), Date.now())}\n${text}`,
+    shows: [found.message.id],
+  }
 }
 
 function wholeOf(body: string): Html {
-  return quoted(beginningOf(safeText(body), maxWhole))
+  return quotedBeginning(safeText(body), maxWhole)
 }
 
 export function status({ hub, people, status: bridge }: Desk): Html {

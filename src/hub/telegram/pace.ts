@@ -3,21 +3,19 @@
  * Times are in ms by a clock that never steps.
  */
 export class Pace {
-  readonly #most: number
   readonly #windowMs: number
   #times: number[]
 
   /** `earlier` are the times of messages that went before. */
-  constructor(most: number, windowMs: number, earlier: number[] = []) {
-    this.#most = most
+  constructor(windowMs: number, earlier: number[] = []) {
     this.#windowMs = windowMs
     this.#times = earlier
   }
 
-  /** How long the next message has to wait; `extra` messages are let in beyond the most. */
-  waitMs(now: number, extra = 0): number {
+  /** How long a message has to wait that may be one of `most` in a window. */
+  waitMs(now: number, most: number): number {
     this.#times = this.#times.filter(time => now - time < this.#windowMs)
-    const before = this.#times.at(-(this.#most + extra))
+    const before = this.#times.at(-most)
     return before === undefined ? 0 : before + this.#windowMs - now
   }
 

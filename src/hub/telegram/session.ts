@@ -7,7 +7,7 @@ import type { TelegramSettings } from '../telegram-settings.ts'
 import type { Bot } from './bot.ts'
 import type { BridgeStatus } from './bridge-status.ts'
 import { commands } from './commands.ts'
-import { Courier, type Errand } from './courier.ts'
+import { type ChatLimits, Courier, type Errand } from './courier.ts'
 import type { Desk, Said } from './desk.ts'
 import type { Downtime } from './downtime.ts'
 import { durably } from './durably.ts'
@@ -17,16 +17,19 @@ import { html } from './html.ts'
 import type { Reply } from './letters.ts'
 import { Lookout } from './lookout.ts'
 import { Mail } from './mail.ts'
-import { Pace } from './pace.ts'
 import type { People, Person } from './people.ts'
 import { chatOf, nameIn, type Place, placeOf } from './places.ts'
 import { poll } from './poll.ts'
 import { Reactions } from './reactions.ts'
 import { Sieve } from './sieve.ts'
 
-/** Mail that a group takes in a window (see `timing.windowMs`); a private chat takes one message a second. */
-const groupPace = 18
+/** A group takes 20 messages in a window (see `timing.windowMs`), a private chat about one a second and short bursts. */
+const groupLimits: ChatLimits = { urgent: 20, answer: 19, mail: 17, answersAlone: 10 }
+const privateLimits: ChatLimits = { urgent: 4, answer: 3, mail: 1, answersAlone: 3 }
 const privateWindowMs = 1_000
+
+/** How long it is told that a topic took nothing, in ms. */
+const topicTroubleMs = 3600 * 1000
 
 /** Telegram takes 4,096 UTF-16 units in one message; a longer answer goes as a file. */
 const maxAnswer = 4_000
@@ -177,14 +180,17 @@ export class Session {
     return new Courier({
       bot,
       chat: () => chatOf(people, place),
+      urgent: () => {
+        const chat = chatOf(people, place)
+        return chat === undefined ? undefined : mail.urgent(chat)
+      },
       next: () => {
         const chat = chatOf(people, place)
         return chat === undefined ? undefined : (mail.next(chat) ?? lookout.next())
       },
-      pace:
-        place === 'group'
-          ? new Pace(groupPace, windowMs, this.#earlier(windowMs))
-          : new Pace(1, Math.min(privateWindowMs, windowMs)),
+      ...(place === 'group'
+        ? { limits: groupLimits, windowMs, earlier: this.#earlier(windowMs) }
+        : { limits: privateLimits, windowMs: Math.min(privateWindowMs, windowMs) }),
       retryMs,
       idleMs: lookMs,
       onSent: () => {
@@ -194,6 +200,10 @@ export class Session {
       onFailure: async (failure, chat) => {
         if (failure.kind === 'moved' && failure.movedTo !== undefined) await this.#moved(chat, failure.movedTo)
         if (failure.kind === 'closed') this.#closed(place, failure)
+        if (failure.kind === 'topic') {
+          const text = `A topic of the group takes nothing; what belongs there is said in the general chat: ${failure.message}`
+          status.trouble(`topic ${place}`, text, topicTroubleMs)
+        }
         if (failure.kind === 'unreachable') status.trouble('send', failure.message)
         this.#failed(failure)
       },
@@ -248,16 +258,21 @@ export class Session {
     this.#couriers.get('group')?.nudge()
   }
 
-  #reply(said: Said, { sign, text, buttons }: Reply, reactions: Reactions): void {
+  #reply(said: Said, { sign, text, buttons, shows = [] }: Reply, reactions: Reactions): void {
     if (sign) reactions.show(said.chat, said.message, sign)
     if (!text) return
     const isLong = text.plain.length > maxAnswer
     const post: Errand['post'] = isLong
       ? { text: html`That is long; here it is as a file.`, document: { name: 'answer.txt', content: text.plain } }
       : { text, buttons }
-    this.#couriers.get(said.isPrivate ? said.person.member : 'group')?.answer({
-      post: { ...post, replyTo: said.message, isSilent: true },
-    })
+    const errand: Errand = { post: { ...post, replyTo: said.message, isSilent: true } }
+    if (shows.length > 0) {
+      errand.accepted = async (chat, message) => {
+        await this.#submit({ type: 'telegram.viewed', chat, message, ids: shows })
+      }
+    }
+    // Where many are not understood, each has its sign; the words are said once.
+    this.#couriers.get(said.isPrivate ? said.person.member : 'group')?.answer(errand, sign === 'unclear' && !buttons)
   }
 
   #courierAt(chat: number): Courier | undefined {

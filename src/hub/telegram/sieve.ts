@@ -34,8 +34,10 @@ export class Sieve {
     for (const update of updates) {
       this.#noteMembership(update)
       const verdict = verdictOn(update, { people, bot: me })
-      if (verdict.is === 'taken') kept.push(verdict.update)
-      else if (verdict.is === 'refused') this.#refused(verdict.user, verdict.why)
+      if (verdict.is === 'taken') {
+        kept.push(verdict.update)
+        if (verdict.note) this.#refused(verdict.note.user, verdict.note.why)
+      } else if (verdict.is === 'refused') this.#refused(verdict.user, verdict.why)
       else if (verdict.is === 'moved') await onMoved(verdict.from, verdict.to)
       else if (verdict.is === 'candidate') await this.#candidate(verdict)
     }

@@ -1,6 +1,7 @@
 import type { Message } from 'grammy/types'
 import { newMessageId } from '../../protocol/ids.ts'
 import type { TelegramUpdate } from '../state/telegram-commands.ts'
+import { mentionIn } from './addressed.ts'
 import type { Update } from './bot.ts'
 import type { People, Person } from './people.ts'
 
@@ -10,8 +11,12 @@ export interface Incoming {
   id?: string
   /** Member id. */
   person: number
-  /** Undefined for a picture, a voice message or whatever else is no text. */
+  /** What was typed, also below a picture. Undefined for a picture alone, a voice message or whatever else is no text. */
   text?: string
+  /** Set when there is more than text, in a word: `photo`, `voice message`. */
+  attached?: string
+  /** Not their own words. */
+  isForwarded?: true
   /** Our message that this replies to. */
   replyTo?: number
   /** Whether it replies to a message of somebody else's. */
@@ -23,7 +28,7 @@ export interface Incoming {
 
 /** What becomes of an update: it is taken, it is no business of ours, its sender may not write, or it tells of a chat. */
 export type Verdict =
-  | { is: 'taken'; update: TelegramUpdate }
+  | { is: 'taken'; update: TelegramUpdate; note?: { user: number; why: string } }
   | { is: 'ignored' }
   | { is: 'refused'; why: string; user: number | undefined }
   | { is: 'candidate'; person: Person; user: number; name: string; chat: number; message: number }
@@ -54,8 +59,10 @@ export function verdictOn(update: Update, room: Room): Verdict {
   }
   const isGroup = message.chat.id === room.people.group
   const isPrivate = message.chat.type === 'private' && message.chat.id === message.from?.id
-  const replied = message.reply_to_message
-  const isToUs = isPrivate || replied?.from?.id === room.bot.id || isAddressed(message, room.bot.username)
+  if (isService(message)) return { is: 'ignored' }
+  // In a topic whatever answers nothing answers the message that began the topic, which may have been the bot's.
+  const replied = message.reply_to_message?.forum_topic_created ? undefined : message.reply_to_message
+  const isToUs = isPrivate || replied?.from?.id === room.bot.id || isAddressed(message, room.bot)
   const user = message.from?.id
   const refused = (why: string): Verdict => ({ is: 'refused', why, user })
   if (!isGroup && !isPrivate) return isToUs ? refused('other-chat') : { is: 'ignored' }
@@ -65,17 +72,22 @@ export function verdictOn(update: Update, room: Room): Verdict {
   if (message.from!.is_bot || message.via_bot !== undefined) return refused('bot')
   const person = room.people.byUser(user)
   if (!person) return unknown(message, isGroup, room) ?? refused('unknown-user')
-  if (message.forward_origin !== undefined) return refused('forwarded')
+  const isForwarded = message.forward_origin !== undefined
+  const text = textOf(message)
+  const attached = attachedTo(message)
   const content: Incoming = {
     id: newMessageId(),
     person: person.member,
-    ...(message.text !== undefined && { text: message.text }),
+    ...(text !== undefined && { text }),
+    ...(attached !== undefined && { attached }),
+    ...(isForwarded && { isForwarded }),
     ...(replied && replied.from?.id === room.bot.id && { replyTo: replied.message_id }),
     ...(replied && replied.from?.id !== room.bot.id && { replyTo: replied.message_id, repliesToOthers: true }),
     isPrivate,
   }
   return {
     is: 'taken',
+    ...(isForwarded && { note: { user, why: 'forwarded' } }),
     update: {
       update: update.update_id,
       kind: update.message ? 'message' : 'edit',
@@ -127,9 +139,47 @@ function moved({ people }: Room, from: number, to: number): Verdict {
     : { is: 'refused', why: 'move-of-another-chat', user: undefined }
 }
 
-/** Whether a message is a command, for this bot or for any, or begins with the bot's name. */
-function isAddressed({ text = '', caption = '' }: Message, username: string): boolean {
-  const [, command, to] = /^\/(\w+)(?:@(\w+))?/.exec(text || caption) ?? []
+/** What was typed, in a message of its own or below what is attached. */
+function textOf({ text, caption }: Message): string | undefined {
+  return text ?? caption
+}
+
+/** Whether a message is a command, for this bot or for any, or names the bot anywhere. */
+function isAddressed(message: Message, { id, username }: Room['bot']): boolean {
+  const text = textOf(message) ?? ''
+  const [, command, to] = /^\/(\w+)(?:@(\w+))?/.exec(text) ?? []
   if (command !== undefined) return to === undefined || to.toLowerCase() === username.toLowerCase()
-  return text.toLowerCase().startsWith(`@${username.toLowerCase()} `)
+  const entities = message.entities ?? message.caption_entities ?? []
+  return (
+    mentionIn(text, username) !== undefined ||
+    entities.some(entity => entity.type === 'text_mention' && entity.user.id === id)
+  )
+}
+
+/** Kinds of messages beside text (core.telegram.org/bots/api#message), each in a word. An animation is a document too: the first counts. */
+const kinds: Record<string, string> = {
+  photo: 'photo',
+  animation: 'animation',
+  video: 'video',
+  video_note: 'video message',
+  voice: 'voice message',
+  audio: 'audio file',
+  document: 'file',
+  sticker: 'sticker',
+  contact: 'contact',
+  location: 'location',
+  poll: 'poll',
+}
+
+function attachedTo(message: Message): string | undefined {
+  const kind = Object.keys(kinds).find(kind => kind in message)
+  return kind && kinds[kind]
+}
+
+/** What Telegram itself says in a chat: that somebody came, a message was pinned, a topic was closed. Nobody wrote it. */
+const service =
+  /^(new_chat_|left_chat_|delete_chat_|group_chat_created|supergroup_chat_created|channel_chat_created|message_auto_delete|pinned_message|(general_)?forum_topic_|video_chat_|boost_added|chat_background|giveaway_c|users_shared|chat_shared|write_access|proximity_alert|connected_website|successful_payment|refunded_payment|web_app_data|passport_data)/
+
+function isService(message: Message): boolean {
+  return textOf(message) === undefined && Object.keys(message).some(key => service.test(key))
 }

@@ -27,6 +27,8 @@ export function applyTelegram(db: Database, entry: DatedEntry<TelegramCommand>):
       return done({}, sent(db, { seq, time, steady, command }))
     case 'telegram.told':
       return told(db, { seq, time, steady, command })
+    case 'telegram.viewed':
+      return viewed(db, { seq, time, steady, command })
     case 'telegram.shown':
       db.run(`update telegram_route set shown = 1 where chat = ? and message = ?`, command.chat, command.message)
       return done({})
@@ -130,6 +132,18 @@ function told(db: Database, { time, command }: Of<'telegram.told'>): Outcome {
      on conflict (machine) do update set told_seq = max(told_seq, ?2), told_hub = max(told_hub, ?3)`,
     ...[machine, of === 'mail' ? upTo : 0, of === 'hub' ? upTo : 0],
   )
+  return done({})
+}
+
+/** As a notice without a machine: nobody was told by it of mail that lies somewhere. */
+function viewed(db: Database, { time, command }: Of<'telegram.viewed'>): Outcome {
+  const { chat, message, ids } = command
+  for (const id of ids) {
+    const seq = seqOf(db, id)
+    if (seq !== undefined) {
+      addRoute(db, { chat, message, seq, kind: 'notice', machine: null, part: 1, parts: 1, at: time })
+    }
+  }
   return done({})
 }
 

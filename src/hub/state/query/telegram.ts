@@ -60,18 +60,50 @@ export function mailFor(db: Database, person: number, now: number, isQuiet: bool
   )
 }
 
-/** Mail that `machine` has not read, after a seq, oldest first; without what `except` wrote, or the hub itself. */
+/** Urgent mail of `person` after a seq, oldest first. `breaksQuiet` as in `mailFor`. */
+export function urgentMailFor(
+  db: Database,
+  person: number,
+  { after, now, isQuiet, limit }: { after: number; now: number; isQuiet: boolean; limit: number },
+): Waiting[] {
+  return waiting(
+    db,
+    `select ${waitingColumns}, (?4 = 1 or ${muted}) as breaksQuiet from ${unread}
+     where ${tellable} and m.intent = 'urgent' order by u.seq limit ?5`,
+    ...[person, after, now, isQuiet ? 1 : 0, limit],
+  )
+}
+
+/**
+ * Mail that `machine` has not read, after a seq, oldest first, as far as it is news to its owner: without what they wrote, what was sent
+ * to them too, what they were told of for another machine of theirs, and what the hub itself wrote.
+ */
 export function unreadOf(
   db: Database,
   machine: number,
-  { after, except, limit }: { after: number; except: number; limit: number },
+  { after, owner, limit }: { after: number; owner: number; limit: number },
 ): Waiting[] {
   return waiting(
     db,
     `select ${waitingColumns}, 0 as breaksQuiet from ${unread}
-     where ${tellable} and m.sender not in (?3, ${hubItself}) order by u.seq limit ?4`,
-    ...[machine, after, except, limit],
+     where ${tellable} and m.sender not in (?3, ${hubItself})
+       and not exists (select 1 from delivery o where o.recipient = ?3 and o.seq = u.seq)
+       and not exists (select 1 from telegram_route r join member o on o.id = r.machine
+         where r.seq = u.seq and r.kind = 'notice' and o.owner = ?3)
+     order by u.seq limit ?4`,
+    ...[machine, after, owner, limit],
   )
+}
+
+/** The names of the first machines of `owner`, but `machine`, that have not read the message with this seq. */
+export function unreadElsewhere(db: Database, seq: number, owner: number, machine: number): string[] {
+  return db
+    .all<{ name: string }>(
+      `select m.name from member m join delivery d on d.recipient = m.id and d.seq = ?1
+       where m.owner = ?2 and m.id <> ?3 and d.acked_at is null and d.expired_at is null order by m.name limit 10`,
+      ...[seq, owner, machine],
+    )
+    .map(({ name }) => name)
 }
 
 /**
