@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { hookSettings } from '../src/claude/hooks.ts'
+import { userHookSettings } from '../src/claude/hooks.ts'
 import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
@@ -70,7 +70,9 @@ describe('with the plugin enabled', { timeout: 90_000 }, () => {
     sean.installClaude({ settings: { enabledPlugins } })
     await sean.join()
     expect(readJson(sean.state)).toHaveProperty(['mcpServers', 'claude-net'])
-    expect(readJson(sean.settings)).toMatchObject({ hooks: hookSettings(join(sean.home, 'bin', 'claude-net')) })
+    expect(readJson(sean.settings)).toMatchObject({
+      hooks: userHookSettings(join(sean.home, 'bin', 'claude-net'), sean.userHome),
+    })
   })
 })
 

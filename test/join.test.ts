@@ -17,13 +17,14 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { hookSettings } from '../src/claude/hooks.ts'
+import { userHookSettings } from '../src/claude/hooks.ts'
 import { api } from '../src/protocol/api.ts'
 import { tokenPattern } from '../src/protocol/token.ts'
 import { version } from '../src/protocol/version.ts'
 import { startHub, type TestHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
+import { machineNode } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 
 const modeOf = (path: string) => statSync(path).mode & 0o777
@@ -35,7 +36,7 @@ const entryOf = (newcomer: Newcomer) => ({
   alwaysLoad: true,
 })
 const rule = 'mcp__claude-net'
-const hooksOf = (newcomer: Newcomer) => hookSettings(join(newcomer.home, 'bin', 'claude-net'))
+const hooksOf = (newcomer: Newcomer) => userHookSettings(join(newcomer.home, 'bin', 'claude-net'), newcomer.userHome)
 
 async function newcomerToHub(): Promise<{ hub: TestHub; sean: Newcomer }> {
   const hub = await startHub()
@@ -396,7 +397,47 @@ describe('with Claude Code present', () => {
     // The client is gone: whatever still ends well does so without it.
     renameSync(join(sean.home, 'claude-net.mjs'), join(sean.home, 'gone.mjs'))
     expect(await hook('--if-news')).toEqual({ code: 0, stdout: '', stderr: '' })
-    expect(await hook('')).toMatchObject({ code: 1 })
+    expect(await hook('')).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await sean.run('version')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('claude-net.mjs is missing'),
+    })
+  })
+
+  test('the command takes no options of an editor, and follows its home to another place', async () => {
+    const { sean } = await newcomerToHub()
+    await sean.join()
+    const debugged = await sean.sh(`NODE_OPTIONS='--require /nowhere/attach.js' ${sean.command} version`)
+    expect(debugged).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+    const moved = join(sean.userHome, 'moved')
+    renameSync(sean.home, moved)
+    expect(await sean.sh(`${moved}/bin/claude-net inbox`)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('says what to set where the user has no home directory', async context => {
+    if (process.getuid?.() !== 0 || !findTool('setpriv'))
+      context.skip('only root, with setpriv, can become a user without an entry')
+    const { hub, sean } = await newcomerToHub()
+    const script = `unset HOME; ${sean.joinLine(await sean.invite())}`
+    expect(await sean.sh(script)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^claude-net: HOME is not set/),
+    })
+    await sean.join()
+    chmodSync(sean.userHome, 0o755)
+    chmodSync(sean.home, 0o755)
+    const join = `claude-net.mjs join ${hub.url.origin} --machine x --code AAAA-BBBB-CCCC-DDDD`
+    const as = `${findTool('setpriv')} --reuid 1000730000 --regid 0 --clear-groups ${machineNode} ${sean.home}/${join}`
+    expect(await sean.sh(`unset HOME; ${as}`)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'claude-net: HOME is not set, and user 1000730000 has no entry in /etc/passwd.\nSet HOME, or CLAUDE_NET_HOME to the directory that Claude Net should use.\n',
+    })
+    expect(await sean.sh(`HOME=/ ${as}`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^claude-net: \/\.claude-net cannot be made \(EACCES\)\.\nSet CLAUDE_NET_HOME/),
+    })
   })
 
   test('join names the sessions that run already, since they must be restarted', async context => {

@@ -1,4 +1,8 @@
 import { basename } from 'node:path'
+import { userHome } from '../disk/user-home.ts'
+
+/** What the launcher is called. */
+const commandName = 'claude-net'
 
 /** One hook that we register with Claude Code. */
 export interface Hook {
@@ -40,8 +44,13 @@ export interface CommandHook {
   asyncRewake?: true
 }
 
-/** The value of `hooks` in Claude Code's settings, or in a plugin's hooks.json, that has `command` run them all. */
-export function hookSettings(command: string): Record<string, { hooks: CommandHook[] }[]> {
+/** The value of `hooks` in a user's settings that has the launcher run them all; `home` is the user's home directory. */
+export function userHookSettings(launcher: string, home = userHome()): ReturnType<typeof hookSettings> {
+  return hookSettings('sh', ['-c', guardedStart(launcher, home), commandName])
+}
+
+/** The value of `hooks` in a plugin's hooks.json, that has `command` run them all. `first` stands before their own arguments. */
+export function hookSettings(command: string, first: string[] = []): Record<string, { hooks: CommandHook[] }[]> {
   const settings: Record<string, { hooks: CommandHook[] }[]> = {}
   for (const { event, args, timeout, asyncRewake } of hooks) {
     const groups = settings[event] ?? [{ hooks: [] }]
@@ -49,7 +58,7 @@ export function hookSettings(command: string): Record<string, { hooks: CommandHo
     groups[0]!.hooks.push({
       type: 'command',
       command,
-      args: [...args],
+      args: [...first, ...args],
       timeout,
       ...(asyncRewake && { asyncRewake }),
     })
@@ -60,5 +69,21 @@ export function hookSettings(command: string): Record<string, { hooks: CommandHo
 /** Whether an entry of somebody's settings is one that we wrote, by this version or another, for this home or another. */
 export function isOurHook(hook: unknown): boolean {
   const { command, args } = (hook ?? {}) as { command?: unknown; args?: unknown }
-  return typeof command === 'string' && basename(command) === 'claude-net' && Array.isArray(args) && args[0] === 'hook'
+  if (typeof command !== 'string' || !Array.isArray(args)) return false
+  if (basename(command) === commandName) return args[0] === 'hook'
+  return basename(command) === 'sh' && args[2] === commandName && args[3] === 'hook'
+}
+
+/**
+ * Shell text that starts the launcher where there is one, and else ends well. People carry their settings from one home to another
+ * that has another path, or no client: the launcher is looked for in the home of whoever runs the hook.
+ */
+function guardedStart(launcher: string, home: string | undefined): string {
+  const isInHome = home !== undefined && launcher.startsWith(`${home}/`)
+  const path = isInHome ? `"$HOME"${quoted(launcher.slice(home.length))}` : quoted(launcher)
+  return `if [ -x ${path} ]; then exec ${path} "$@"; fi`
+}
+
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

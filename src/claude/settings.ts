@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { hookSettings, isOurHook } from './hooks.ts'
-import { editJson, isObject, type Json, objectAt, readJson } from './json-file.ts'
+import { userHome } from '../disk/user-home.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { isOurHook, userHookSettings } from './hooks.ts'
+import { editJson, isObject, type Json, objectAt, readJson, whyNotEditable } from './json-file.ts'
 import { isPluginEnabled, pluginName, pluginPermissionRule } from './plugin.ts'
+import { refuseOddShapes, settingsShape, stateShape } from './shapes.ts'
 
 /** The name under which Claude Code knows our MCP server. */
 export const serverName = 'claude-net'
@@ -27,16 +29,27 @@ export interface Change {
   /** What comes, or what goes. */
   text: string
   goes?: true
+  /** Why the file cannot be written, as the system's error code. */
+  why?: string
+}
+
+/** What came of changing Claude Code's files. */
+export interface Registered {
+  /** Copies of what was there. */
+  backups: string[]
+  /** The files that could not be written, and the JSON that somebody must add to each by hand. */
+  byHand: { file: string; why: string; add: Json }[]
 }
 
 /** Where Claude Code keeps its files, or undefined where there is no sign of it. */
 export function findClaude(env: NodeJS.ProcessEnv = process.env): ClaudeFiles | undefined {
   const custom = env.CLAUDE_CONFIG_DIR
-  const files = custom
-    ? { state: join(custom, '.claude.json'), settings: join(custom, 'settings.json') }
-    : { state: join(homedir(), '.claude.json'), settings: join(homedir(), '.claude', 'settings.json') }
+  const home = userHome()
+  const dir = custom || (home && join(home, '.claude'))
+  if (!dir) return undefined
+  const files = { state: join(custom || home!, '.claude.json'), settings: join(dir, 'settings.json') }
   const onPath = (env.PATH ?? '').split(':').some(dir => dir !== '' && existsSync(join(dir, 'claude')))
-  const present = onPath || existsSync(files.state) || existsSync(custom ?? join(homedir(), '.claude'))
+  const present = onPath || existsSync(files.state) || existsSync(dir)
   return present ? files : undefined
 }
 
@@ -45,9 +58,15 @@ interface Edit extends Change {
   apply: (json: Json) => void
 }
 
-/** What `register` would change; empty when everything is in place. */
+/**
+ * What `register` would change; empty when everything is in place. Throws `invalid` where a file is broken, or has something else
+ * in the place of what we would write.
+ */
 export function plannedChanges(files: ClaudeFiles, launcher: string): Change[] {
-  return missingEdits(files, launcher)
+  return missingEdits(files, launcher).map(({ apply, ...change }) => {
+    const why = whyNotEditable(change.file)
+    return why === undefined ? change : { ...change, why }
+  })
 }
 
 /** Where Claude Code has what it needs, once nothing is missing. */
@@ -56,8 +75,8 @@ export function placesOf({ state, settings }: ClaudeFiles): string {
   return `${server}, allowed in ${settings}`
 }
 
-/** Gives Claude Code what it lacks to use this machine. Answers the backups of what was there. */
-export function register(files: ClaudeFiles, launcher: string): string[] {
+/** Gives Claude Code what it lacks to use this machine. */
+export function register(files: ClaudeFiles, launcher: string): Registered {
   return applyAll(missingEdits(files, launcher))
 }
 
@@ -88,6 +107,8 @@ export function changeRules(
 function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[] {
   const edits: Edit[] = []
   const [json, inSettings] = [readJson(state), readJson(settings)]
+  refuseOddShapes(state, json, stateShape)
+  refuseOddShapes(settings, inSettings, settingsShape)
   const present = serverIn(json)
   const hasPlugin = isPluginEnabled(inSettings)
   if (hasPlugin && present) {
@@ -113,32 +134,51 @@ function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[
     edits.push({ file: settings, text, goes: true, apply: removeHooks })
   }
   if (!hasPlugin && present?.type !== 'http' && !hasHooks(inSettings, launcher)) {
-    const events = Object.keys(hookSettings(launcher)).join(', ')
+    const events = Object.keys(userHookSettings(launcher)).join(', ')
     const text = `hooks on ${events}: they tell a session of new mail, and wake it: ${launcher} hook`
     edits.push({ file: settings, text, apply: json => writeHooks(json, launcher) })
   }
   return edits
 }
 
-/** Carries the edits out, each file replaced once. Answers the backups of what was there. */
-function applyAll(edits: Edit[]): string[] {
-  return [...new Set(edits.map(({ file }) => file))].flatMap(file => {
-    const backup = editJson(file, json => {
+/** Carries the edits out, each file rewritten once. What one file refuses does not hold up the others. */
+function applyAll(edits: Edit[]): Registered {
+  const done: Registered = { backups: [], byHand: [] }
+  for (const file of new Set(edits.map(each => each.file))) {
+    const apply = (json: Json) => {
       for (const edit of edits) if (edit.file === file) edit.apply(json)
-    })
-    return backup ?? []
-  })
+    }
+    const why = whyNotEditable(file)
+    try {
+      if (why !== undefined) throw new ClaudeNetError('unavailable', `${file} cannot be written (${why}).`, '')
+      const backup = editJson(file, apply)
+      if (backup !== undefined) done.backups.push(backup)
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
+      const add: Json = {}
+      apply(add)
+      done.byHand.push({ file, why: error.message, add })
+    }
+  }
+  return done
 }
 
-/** Takes our server, our rules and our hooks out again. Answers whether there was anything. */
-export function unregister(files: ClaudeFiles): boolean {
-  const hadServer = serverIn(readJson(files.state)) !== undefined
+/**
+ * Takes our server, our rules and our hooks out again. Answers whether there was anything, and the sentences that say which file
+ * could not be written. Throws, before anything is changed, where a file is broken.
+ */
+export function unregister(files: ClaudeFiles): { hadAny: boolean; notWritten: string[] } {
+  const [state, settings] = [readJson(files.state), readJson(files.settings)]
+  const edits: Edit[] = []
+  if (serverIn(state)) edits.push({ file: files.state, text: '', goes: true, apply: removeServer })
   const rules = presentRules(files)
-  if (hadServer) editJson(files.state, removeServer)
-  const hadHooks = ourHooks(readJson(files.settings)).length > 0
-  if (rules.length > 0) changeRules(files, { remove: rules })
-  if (hadHooks) editJson(files.settings, removeHooks)
-  return hadServer || rules.length > 0 || hadHooks
+  const apply = (json: Json) => {
+    removeRules(rules)(json)
+    removeHooks(json)
+  }
+  if (rules.length > 0 || ourHooks(settings).length > 0)
+    edits.push({ file: files.settings, text: '', goes: true, apply })
+  return { hadAny: edits.length > 0, notWritten: applyAll(edits).byHand.map(({ why }) => why) }
 }
 
 function addRules(rules: string[]): Edit['apply'] {
@@ -146,7 +186,10 @@ function addRules(rules: string[]): Edit['apply'] {
 }
 
 function removeRules(rules: string[]): Edit['apply'] {
-  return json => (objectAt(json, 'permissions').allow = rulesIn(json).filter(rule => !rules.includes(rule as string)))
+  return json => {
+    const left = rulesIn(json).filter(rule => !rules.includes(rule as string))
+    if (rules.length > 0) objectAt(json, 'permissions').allow = left
+  }
 }
 
 function removeServer(json: Json): void {
@@ -201,7 +244,7 @@ function ourHooks(json: Json): [event: string, hook: unknown][] {
 
 /** Whether our hooks are there as this version wants them, and no others of ours. */
 function hasHooks(json: Json, launcher: string): boolean {
-  const wanted = Object.entries(hookSettings(launcher)).flatMap(([event, groups]) =>
+  const wanted = Object.entries(userHookSettings(launcher)).flatMap(([event, groups]) =>
     groups.flatMap(({ hooks }) => hooks.map(hook => [event, hook])),
   )
   const sorted = (hooks: unknown[]) => JSON.stringify(hooks.map(hook => JSON.stringify(hook)).sort())
@@ -211,7 +254,7 @@ function hasHooks(json: Json, launcher: string): boolean {
 function writeHooks(json: Json, launcher: string): void {
   removeHooks(json)
   const hooks = objectAt(json, 'hooks')
-  for (const [event, groups] of Object.entries(hookSettings(launcher))) {
+  for (const [event, groups] of Object.entries(userHookSettings(launcher))) {
     hooks[event] = [...(Array.isArray(hooks[event]) ? hooks[event] : []), ...groups]
   }
 }

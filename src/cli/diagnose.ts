@@ -152,10 +152,13 @@ function claudeChecks(home: Home): Check[] {
     return [failed('claude', error)]
   }
   if (missing.length === 0) return [{ link: 'claude', state: 'ok', found: placesOf(claude) }]
-  return missing.map(({ file, text, goes }) => ({
+  return missing.map(({ file, text, goes, why }) => ({
     link: 'claude',
     state: 'warning',
     found: `${file} ${goes ? 'has too much' : 'lacks'}: ${text}`,
-    mend: `Run: ${joinAgain(home)}`,
+    mend:
+      why === undefined
+        ? `Run: ${joinAgain(home)}`
+        : `It cannot be written (${why}). This prints what to add by hand: ${joinAgain(home)}`,
   }))
 }

@@ -59,9 +59,13 @@ export function joinCommand(): Command {
       }
       home.make()
       // Settings that cannot be read stop here, before the code is spent: once they are mended the same line works.
+      const notWritable = new Map<string, string>()
       const offers = options.claude && !options.http
       const claude = offers ? findClaude() : undefined
-      if (claude) plannedChanges(claude, home.launcher)
+      for (const { file, why } of claude ? plannedChanges(claude, home.launcher) : [])
+        if (why !== undefined) notWritable.set(file, why)
+      for (const [file, why] of notWritable)
+        say(`Note: ${file} cannot be written (${why}). What belongs there is printed below.`)
       const code = await codeOf(options)
       const name =
         code === undefined ? await joinedName(home, way, options) : await exchangeCode(home, way, code, options)
@@ -209,7 +213,9 @@ async function offerRegistration(
     say('Left alone.')
     return false
   }
-  const backups = register(claude, home.launcher)
-  say(backups.length > 0 ? `Done. As it was before: ${backups.join(', ')}` : 'Done.')
-  return true
+  const { backups, byHand } = register(claude, home.launcher)
+  if (byHand.length === 0 || backups.length > 0)
+    say(backups.length > 0 ? `Done. As it was before: ${backups.join(', ')}` : 'Done.')
+  for (const { why, add } of byHand) say(`\n${why} Add this to it by hand:\n${JSON.stringify(add, null, 2)}`)
+  return byHand.length === 0
 }

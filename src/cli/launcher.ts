@@ -10,17 +10,18 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Home } from '../client/home.ts'
 import { replaceFile } from '../disk/replace-file.ts'
+import { userHome } from '../disk/user-home.ts'
 
 /** The command that install-service puts onto a hub's host (service/layout.ts). */
 const hubCommand = '/opt/claude-net/bin/claude-net'
 
 /** Where the command is linked so that people can type it. */
 export function defaultBinDir(): string {
-  return process.getuid?.() === 0 ? '/usr/local/bin' : join(homedir(), '.local', 'bin')
+  const home = process.getuid?.() === 0 ? undefined : userHome()
+  return home === undefined ? '/usr/local/bin' : join(home, '.local', 'bin')
 }
 
 /** Puts the client into the home, unless it runs from there, and the script that starts it. */
@@ -74,13 +75,23 @@ export function unlinkLauncher(home: Home, binDir: string): void {
  */
 function launcherScript(home: Home): string {
   return `#!/bin/sh
-CLAUDE_NET_HOME=\${CLAUDE_NET_HOME:-${shellQuote(home.dir)}}
+home=${shellQuote(home.dir)}
+# The whole home directory was moved, or is mounted elsewhere.
+[ -d "$home" ] || home=\${0%/bin/*}
+CLAUDE_NET_HOME=\${CLAUDE_NET_HOME:-$home}
 export CLAUDE_NET_HOME
+# An editor's terminal has options in it that attach a debugger to every Node.
+unset NODE_OPTIONS
 if [ "$1 $2" = 'hook --if-news' ]; then
   session=\${CLAUDE_CODE_MESSAGING_SOCKET##*/}
   session=\${session%.sock}
   for news in "$CLAUDE_NET_HOME/run/sessions/\${session:-$CLAUDE_PID}/news"/*.json; do break; done
   [ -e "$news" ] || exit 0
+fi
+if ! [ -f "$home/claude-net.mjs" ]; then
+  [ "$1" = hook ] && exit 0
+  echo "claude-net: $home/claude-net.mjs is missing. Join again: ask the admin for claude-net invite NAME" >&2
+  exit 1
 fi
 node=${shellQuote(process.execPath)}
 if ! [ -x "$node" ]; then
@@ -93,7 +104,7 @@ if ! [ -x "$node" ]; then
       exit 1 ;;
   esac
 fi
-exec "$node" ${shellQuote(home.clientFile)} "$@"
+exec "$node" "$home/claude-net.mjs" "$@"
 `
 }
 

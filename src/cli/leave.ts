@@ -7,6 +7,7 @@ import { sshFiles } from '../client/transport/ssh-files.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { noSshHost } from '../protocol/ssh-host.ts'
 import { count } from '../text/spans.ts'
+import { visibleLine } from '../text/visible.ts'
 import { defaultBinDir, unlinkLauncher } from './launcher.ts'
 import { print } from './output.ts'
 
@@ -29,15 +30,16 @@ export function leaveCommand(): Command {
         throw new ClaudeNetError('not_found', `Nothing has joined from ${home.dir}.`, 'There is nothing to undo.')
       refuseToLose(home, options)
       const claude = findClaude()
-      const wasRegistered = claude ? unregister(claude) : false
+      const { hadAny: wasRegistered, notWritten } = claude ? unregister(claude) : { hadAny: false, notWritten: [] }
       unlinkLauncher(home, options.bin ?? defaultBinDir())
       await endSshConnection(home)
       const isGone = home.remove()
       const sessions = wasRegistered ? runningSessions() : []
-      print(options, { left: name, home: home.dir, sessions }, () =>
+      print(options, { left: name, home: home.dir, sessions, notWritten }, () =>
         [
-          `${name} has left: ${isGone ? `${home.dir} is gone` : `what join made in ${home.dir} is gone, the rest stays`}${wasRegistered ? ', and so is the registration in Claude Code' : ''}.`,
+          `${name} has left: ${isGone ? `${home.dir} is gone` : `what join made in ${home.dir} is gone, the rest stays`}${wasRegistered && notWritten.length === 0 ? ', and so is the registration in Claude Code' : ''}.`,
           `Its inbox waits on the hub, and its token should be ended there. The admin renews both with: claude-net invite ${name}`,
+          ...notWritten.map(why => `Take what join wrote out by hand: ${visibleLine(why, 300)}`),
           ...sessions.map(({ pid, cwd }) => `Restart Claude Code, process ${pid}${cwd ? ` in ${cwd}` : ''}.`),
         ].join('\n'),
       )

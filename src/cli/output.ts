@@ -20,6 +20,12 @@ export function printWhole(options: { json?: boolean }, data: unknown, text: () 
 export function fail(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage
   if (!(error instanceof ClaudeNetError)) {
+    const { code, syscall, message } = error as NodeJS.ErrnoException
+    // The system's own errors name the file and what is wrong with it.
+    if (code !== undefined && syscall !== undefined) {
+      process.stderr.write(`claude-net: ${visible(message)}\n`)
+      return exit.refused
+    }
     process.stderr.write(`claude-net: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     return exit.refused
   }

@@ -1,6 +1,6 @@
-import { networkInterfaces } from 'node:os'
 import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
+import { ownInterfaces } from '../client/transport/interfaces.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { bareName } from '../protocol/hub-address.ts'
@@ -21,8 +21,7 @@ export interface Reachable {
 /** Addresses under which others may reach a hub that this host knows as `hub`, the likeliest first. */
 export async function reachableAt(hub: URL): Promise<Reachable> {
   if (!isLoopback(hub)) return { origin: hub.origin, others: [] }
-  const candidates = Object.values(networkInterfaces())
-    .flatMap(addresses => addresses ?? [])
+  const candidates = ownInterfaces()
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address)
     .sort((a, b) => Number(b === bridgeAddress) - Number(a === bridgeAddress))

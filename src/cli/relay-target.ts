@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { userHome } from '../disk/user-home.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { SshHost } from '../protocol/ssh-host.ts'
 import { visibleLine } from '../text/visible.ts'
@@ -43,7 +43,7 @@ export function resolveTarget(name: string): Resolved {
   const alias = setting('hostkeyalias')
   const entries = setting('userknownhostsfile')
     .split(' ')
-    .map(path => entriesFor(known, path.replace(/^~(?=\/)/, homedir())))
+    .map(path => entriesFor(known, path.replace(/^~(?=\/)/, userHome() ?? '~')))
     .join('')
   // Where the relay looks the host up there is no alias.
   return { target, knownHosts: alias ? entries.replaceAll(alias, hostPattern(target)) : entries }

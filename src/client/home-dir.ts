@@ -1,7 +1,15 @@
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { userHome } from '../disk/user-home.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
 
-/** The directory of the machine's side: `CLAUDE_NET_HOME`, or `~/.claude-net`. */
+/** The directory of the machine's side: `CLAUDE_NET_HOME`, or `~/.claude-net`. Throws where the user has no home directory. */
 export function homeDir(): string {
-  return process.env.CLAUDE_NET_HOME || join(homedir(), '.claude-net')
+  if (process.env.CLAUDE_NET_HOME) return process.env.CLAUDE_NET_HOME
+  const home = userHome()
+  if (home !== undefined) return join(home, '.claude-net')
+  throw new ClaudeNetError(
+    'invalid',
+    `HOME is not set, and user ${process.getuid?.() ?? ''} has no entry in /etc/passwd.`,
+    'Set HOME, or CLAUDE_NET_HOME to the directory that Claude Net should use.',
+  )
 }

@@ -79,10 +79,18 @@ export class Home {
     return join(this.dir, 'run')
   }
 
-  /** Makes the directory (0700). */
+  /** Makes the directory (0700). Throws `invalid` where this user may not. */
   make(): void {
-    mkdirSync(this.dir, { recursive: true, mode: 0o700 })
-    chmodSync(this.dir, 0o700)
+    try {
+      mkdirSync(this.dir, { recursive: true, mode: 0o700 })
+      chmodSync(this.dir, 0o700)
+    } catch (error) {
+      throw new ClaudeNetError(
+        'invalid',
+        `${this.dir} cannot be made (${(error as NodeJS.ErrnoException).code}).`,
+        'Set CLAUDE_NET_HOME to a directory that this user may write.',
+      )
+    }
   }
 
   /** Removes what join and the client made here, and the directory if nothing else is in it. Answers whether that is gone. */
@@ -92,7 +100,8 @@ export class Home {
     for (const entry of readdirSync(this.dir)) {
       if (ours.test(entry)) rmSync(join(this.dir, entry), { recursive: true })
     }
-    if (readdirSync(this.dir).length > 0) return false
+    // A link is the user's own, and so is what it leads to.
+    if (readdirSync(this.dir).length > 0 || lstatSync(this.dir).isSymbolicLink()) return false
     rmdirSync(this.dir)
     return true
   }

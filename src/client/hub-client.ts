@@ -6,6 +6,7 @@ import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
 import { eventSchemas, PresencesEvent, type StreamEvent } from '../protocol/events.ts'
 import { hostHeader } from '../protocol/host-header.ts'
 import { hostLabel } from './host.ts'
+import { anySignal } from './transport/any-signal.ts'
 import { unanswered } from './transport/direct.ts'
 import type { Transport } from './transport/transport.ts'
 
@@ -95,7 +96,7 @@ export class HubClient {
         method: 'GET',
         path: pathOf(api.events, { query: { session } }),
         headers: this.#headers(cursor === undefined ? {} : { 'last-event-id': cursor }),
-        signal: AbortSignal.any([signal, noAnswer.signal]),
+        signal: anySignal([signal, noAnswer.signal]),
       })
       .finally(() => clearTimeout(timer))
     if (!isSuccess(response))

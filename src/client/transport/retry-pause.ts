@@ -1,5 +1,5 @@
-import { networkInterfaces } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
+import { ownInterfaces } from './interfaces.ts'
 
 /** Pauses before the second, third, … try, in ms: doubled from the first to the last, each shortened at random by up to half. */
 const pauseMs = { first: 500, last: 30_000 }
@@ -29,6 +29,7 @@ export async function pauseAfter(failures: number, signal: AbortSignal): Promise
 }
 
 function ownAddresses(): string {
-  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
-  return all.map(({ address }) => address).join()
+  return ownInterfaces()
+    .map(({ address }) => address)
+    .join()
 }

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { anySignal } from './any-signal.ts'
 import { pauseAfter } from './retry-pause.ts'
 import type { SshFiles } from './ssh-files.ts'
 import { endLink, openLink } from './ssh-link.ts'
@@ -77,7 +78,7 @@ export class SshWay {
     for (let failures = 0; !closed.aborted; failures++) {
       if (!(await this.#try())) return this.#takeLease()
       this.#hurry = new AbortController()
-      const isNew = await pauseAfter(failures + 1, AbortSignal.any([closed, this.#hurry.signal]))
+      const isNew = await pauseAfter(failures + 1, anySignal([closed, this.#hurry.signal]))
       if (isNew) failures = -1
     }
   }

@@ -34,6 +34,7 @@ join() {
   node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
     fail "Node.js 20 or newer is needed here; this is $(node --version)."
 
+  [ -n "\${CLAUDE_NET_HOME:-}\${HOME:-}" ] || fail 'HOME is not set. Set it, or CLAUDE_NET_HOME to the directory to use.'
   home=\${CLAUDE_NET_HOME:-$HOME/.claude-net}
   mkdir -p "$home"
   chmod 700 "$home"

@@ -1,0 +1,92 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { replaceFile } from './replace-file.ts'
+
+/** As many links as Linux follows. */
+const maxLinks = 40
+
+/** What `path` leads to through links, whether or not anything is there. Throws ELOOP where links lead in a circle. */
+export function linkTarget(path: string): string {
+  let target = path
+  for (let links = 0; links < maxLinks; links++) {
+    if (!lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink()) return target
+    target = resolve(dirname(target), readlinkSync(target))
+  }
+  throw Object.assign(new Error(`ELOOP: too many links, '${path}'`), { code: 'ELOOP' })
+}
+
+/** Why `path` cannot be rewritten or made, as the system's error code; undefined when it can, as far as can be told before. */
+export function whyNotWritable(path: string): string | undefined {
+  const denied = codeOf(() => accessSync(path, constants.W_OK))
+  if (denied === undefined) return undefined
+  if (denied !== 'EACCES' && denied !== 'ENOENT') return denied
+  // Without the right to write the file it can be replaced all the same, where its directory can be written.
+  let dir = dirname(path)
+  while (!lstatSync(dir, { throwIfNoEntry: false }) && dir !== dirname(dir)) dir = dirname(dir)
+  return codeOf(() => accessSync(dir, constants.W_OK | constants.X_OK))
+}
+
+/**
+ * Rewrites a file that others share: replaces it whole where that is possible, else writes into it. A file that is mounted
+ * alone, stands in a directory that cannot be written, has other names or another owner keeps its place by that. Throws, with the
+ * old text in place, when the disk is full.
+ */
+export function rewriteFile(path: string, text: string, mode: number): void {
+  const present = lstatSync(path, { throwIfNoEntry: false })
+  const isOthers = present !== undefined && (present.nlink > 1 || present.uid !== process.getuid?.())
+  if (!isOthers) {
+    const code = codeOf(() => replaceFile(path, text, mode))
+    if (code === undefined) return
+    if (!present || !['EBUSY', 'EXDEV', 'EROFS', 'EACCES', 'EPERM'].includes(code)) throw refused(code, path)
+  }
+  const code = codeOf(() => writeInto(path, text))
+  if (code !== undefined) throw refused(code, path)
+}
+
+function writeInto(path: string, text: string): void {
+  const before = readFileSync(path)
+  const handle = openSync(path, 'r+')
+  try {
+    fillWith(handle, Buffer.from(text))
+  } catch (error) {
+    // The old text needs no more room than it had.
+    codeOf(() => fillWith(handle, before))
+    throw error
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function fillWith(handle: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(handle, bytes, at, bytes.length - at, at)
+  if (fstatSync(handle).size > bytes.length) ftruncateSync(handle, bytes.length)
+  fsyncSync(handle)
+}
+
+/** Runs `work` and answers the code of the system's error that it threw, if it did. Another error goes on. */
+function codeOf(work: () => void): string | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === undefined) throw error
+    return code
+  }
+}
+
+function refused(code: string, path: string): Error {
+  return Object.assign(new Error(`${path} cannot be written (${code})`), { code })
+}
