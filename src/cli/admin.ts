@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
+import { readOwnFile } from '../disk/own-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { hubAddress } from './hub-address.ts'
 
@@ -42,10 +43,11 @@ export function adminClient(
           ),
         )
       : hubAddress(hub, '--hub')
-  const token = read(
-    tokenFile ?? join(dir, 'admin.token'),
-    'Run this as the user of the hub, or give --token-file FILE.',
-  )
+  const userHint = 'Run this as the user of the hub, or give --token-file FILE.'
+  const token =
+    tokenFile === undefined
+      ? read(join(dir, 'admin.token'), userHint)
+      : read(tokenFile, userHint, path => readFileSync(path, 'utf8'))
   return { client: new HubClient({ transport: new DirectTransport(url), token, timeoutMs }), url }
 }
 
@@ -73,11 +75,19 @@ function hasStore(dir: string): boolean {
   }
 }
 
-function read(path: string, hint: string): string {
+/** The directory of a hub belongs to the hub's user, who may have put a link there: only a file that was named is read through one. */
+function read(path: string, hint: string, readText: (path: string) => string = readOwnFile): string {
   try {
-    return readFileSync(path, 'utf8').trim()
+    return readText(path).trim()
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOTOWN') {
+      throw new ClaudeNetError(
+        'forbidden',
+        `${path} is not read: ${message}.`,
+        'Whoever owns that directory may have put it there. Look at it, and remove it.',
+      )
+    }
     if (code === 'EACCES') {
       throw new ClaudeNetError(
         'forbidden',

@@ -15,7 +15,9 @@ const shortestLifeMs = 1000
 export function replaceFile(path: string, text: string, mode: number): void {
   const temporary = `${path}.${process.pid}.new`
   try {
-    const handle = openSync(temporary, 'w', mode)
+    rmSync(temporary, { force: true })
+    // Exclusively: a link that somebody puts there is not followed.
+    const handle = openSync(temporary, 'wx', mode)
     try {
       // Not writeSync: that may write a part of the text, and says so only in its result.
       writeFileSync(handle, text)

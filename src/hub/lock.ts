@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -11,6 +11,7 @@ import { sqliteCode } from './state/store/database.ts'
  */
 export function lockDataDirectory(dataDir: string): { release: () => void } {
   makePrivate(dataDir)
+  refuseLinks(dataDir)
   const lock = new DatabaseSync(join(dataDir, 'hub.lock'), { timeout: 0 })
   try {
     lock.exec('pragma locking_mode = exclusive; begin exclusive')
@@ -25,6 +26,31 @@ export function lockDataDirectory(dataDir: string): { release: () => void } {
     )
   }
   return { release: () => lock.close() }
+}
+
+/** What lies in a data directory is a file of its own: a link would be followed by whoever runs a command there, by root too. */
+const names = [
+  'hub.lock',
+  'hub.lock-journal',
+  'hub.url',
+  'admin.token',
+  ...['hub.db', 'audit.db', 'search.db'].flatMap(withLog),
+]
+
+function withLog(database: string): string[] {
+  return [database, `${database}-wal`, `${database}-shm`]
+}
+
+function refuseLinks(dataDir: string): void {
+  const link = names
+    .map(name => join(dataDir, name))
+    .find(path => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
+  if (link === undefined) return
+  throw new ClaudeNetError(
+    'forbidden',
+    `${link} is a symbolic link, and is not followed.`,
+    'Remove it if you did not make it. A hub keeps its files in one directory: name that one with --data DIR.',
+  )
 }
 
 /** Whoever could enter would be the admin: `admin.token` lies there. */

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Seen, Watch } from '../seeing/watch.ts'
+import { damagedStore } from '../state/store/damage.ts'
+import { isUnreadable } from '../state/store/database.ts'
 import { maxRequestBytes, notJson } from './json-body.ts'
 import { methodsOf } from './methods.ts'
 import { type Network, outsider } from './network.ts'
@@ -77,6 +79,7 @@ function routeOf(request: FastifyRequest): string | undefined {
 /** Any error as one for the client. What is not known to be the client's is `internal`: its detail is for the log only. */
 function toClaudeNetError(error: unknown): ClaudeNetError {
   if (error instanceof ClaudeNetError) return error
+  if (isUnreadable(error)) return damagedStore((error as Error).message)
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new ClaudeNetError('too_large', `A request has ${maxRequestBytes} bytes at most.`, 'Send less at a time.')

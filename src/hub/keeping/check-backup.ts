@@ -7,6 +7,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { isIntact, type StoredContent } from '../state/content-hash.ts'
 import { newestSchema } from '../state/store/migrate.ts'
 import { timestamp } from '../state/timestamp.ts'
+import { foreignPart } from './expected-schema.ts'
 import { fingerprintOf, type Shape, shapeOf } from './fingerprint.ts'
 
 /** The schema since which texts are deleted after some time. */
@@ -26,6 +27,8 @@ export function checkBackup(path: string, file = path): BackupReport {
     if (isHub.n !== 2) throw wrong(file, 'it is no store of a hub')
     if (schema > newestSchema)
       throw wrong(file, `it has schema ${schema} and this program knows ${newestSchema} at most; use the newer program`)
+    const foreign = foreignPart(db, schema)
+    if (foreign) throw wrong(file, foreign)
     const sound = get<{ quick_check: string }>(db, 'pragma quick_check').quick_check
     if (sound !== 'ok') throw wrong(file, `SQLite finds it damaged (${sound})`)
     expectTexts(db, file, schema)

@@ -1,16 +1,8 @@
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { asOwnerOf } from '../../disk/as-owner.ts'
+import { copyInto } from '../../disk/copy-into.ts'
 import { syncDirectory, syncFile } from '../../disk/replace-file.ts'
 import type { BackupReport } from '../../protocol/backup.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
@@ -34,20 +26,29 @@ export interface Restored extends Carried {
 /**
  * Makes the backup `file` the store of `dataDir`, with a history of its own from there on. A kill leaves the old store or the
  * new one: what is still to be done once the new one is whole is done by the next start of the hub, or the next restore.
- * Throws `conflict` while a hub owns the directory, `invalid` for a file that is no good backup; nothing was changed then.
+ * Root does it as whoever owns
+ * the directory. Throws `conflict` while a hub owns the directory, `invalid` for a file that is no good backup; nothing was changed then.
  */
 export function restore(file: string, dataDir: string): Restored {
   expectOneFile(file)
+  // Before rights are given up: the backup may be for root alone to read.
+  const source = openSync(file, 'r')
+  try {
+    return asOwnerOf(dataDir, () => restoreFrom(source, file, dataDir))
+  } finally {
+    closeSync(source)
+  }
+}
+
+function restoreFrom(source: number, file: string, dataDir: string): Restored {
   const lock = lockFor(dataDir)
   try {
     finishRestore(dataDir)
     const part = join(dataDir, preparing)
     for (const suffix of ['', '-journal']) rmSync(part + suffix, { force: true })
-    copyFileSync(file, part)
-    chmodSync(part, 0o600)
+    copyInto(source, part, 0o600)
     const backup = checkBackup(part, file)
     const carried = startNewHistory(part, join(dataDir, databaseFile))
-    giveToOwnerOf(dataDir, part, join(dataDir, 'hub.lock'))
     syncFile(part)
     renameSync(part, join(dataDir, prepared))
     syncDirectory(dataDir)
@@ -76,10 +77,7 @@ export function finishRestore(dataDir: string): string | null {
     renameSync(store + suffix, join(aside, databaseFile + suffix))
   }
   const hadStore = existsSync(aside)
-  if (hadStore) {
-    giveToOwnerOf(dataDir, aside)
-    syncDirectory(aside)
-  }
+  if (hadStore) syncDirectory(aside)
   // Not before the old log is gone: SQLite would take it for the new store's.
   syncDirectory(dataDir)
   renameSync(ready, store)
@@ -122,14 +120,7 @@ function lockFor(dataDir: string): { release: () => void } {
   try {
     return lockDataDirectory(dataDir)
   } catch (error) {
-    if (!(error instanceof ClaudeNetError)) throw error
+    if (!(error instanceof ClaudeNetError) || error.code !== 'conflict') throw error
     throw new ClaudeNetError('conflict', error.message, 'Stop it first; a restore replaces its store.')
   }
-}
-
-/** What root makes belongs to whoever the directory belongs to: the hub may run as another user. */
-function giveToOwnerOf(dataDir: string, ...paths: string[]): void {
-  if (process.getuid?.() !== 0) return
-  const { uid, gid } = statSync(dataDir)
-  for (const path of paths) chownSync(path, uid, gid)
 }

@@ -16,7 +16,7 @@ import { sql as words } from './migrations/0012-words.ts'
 import { sql as inboxShare } from './migrations/0013-inbox-share.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
-const migrations: readonly string[] = [
+export const schemaSteps: readonly string[] = [
   inboxes,
   names,
   history,
@@ -33,7 +33,7 @@ const migrations: readonly string[] = [
 ]
 
 /** The schema that this program writes. */
-export const newestSchema = migrations.length
+export const newestSchema = schemaSteps.length
 
 export interface MigrateOptions {
   /** Where backups are, so that a refusal can name the way back. */
@@ -54,7 +54,7 @@ export function migrate(db: Database, { backupDir, backup, newestStep = newestSc
   if (found >= newestStep) return
   if (found > 0) backup(found)
   db.transaction(() => {
-    for (let step = found; step < newestStep; step++) db.execute(migrations[step]!)
+    for (let step = found; step < newestStep; step++) db.execute(schemaSteps[step]!)
     db.execute(`pragma user_version = ${newestStep}`)
   })
 }

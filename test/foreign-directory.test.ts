@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { copyStore } from '../src/hub/keeping/copy-store.ts'
+import { hubNode, run } from './support/program.ts'
+import { tempDir } from './support/temp.ts'
+import { TestState } from './support/test-state.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const [root, nobody] = [0, 65_534]
+
+/** A data directory of another user's with a small store, a backup of it that only root can read, and a directory that is root's. */
+function start(context: { skip: (why: string) => never }) {
+  if (process.getuid?.() !== root) context.skip('only root can act in directories of others')
+  const base = tempDir('foreign')
+  chmodSync(base, 0o755)
+  const [data, own] = [join(base, 'data'), join(base, 'own')]
+  const made = new TestState(data)
+  made.send(made.member('ana'), (made.member('ben'), 'ben'))
+  const backup = join(base, 'backup.db')
+  copyStore(join(data, 'hub.db'), backup, () => {})
+  made.state.close()
+  mkdirSync(own, { mode: 0o755 })
+  for (const path of [data, ...readdirSync(data).map(name => join(data, name))]) chownSync(path, nobody, nobody)
+  const secret = join(own, 'secret')
+  writeFileSync(secret, 'only for root\n', { mode: 0o600 })
+  const cli = (...args: string[]) => run([...args, '--data', data], { node: hubNode })
+  return { data, own, backup, secret, cli, file: (name: string) => join(data, name) }
+}
+
+test('what root restores into the directory of another user is that user’s, and nothing else changes hands', async context => {
+  const { data, backup, cli } = start(context)
+  expect(await cli('restore', backup)).toMatchObject({ code: 0, stderr: '' })
+  const names = readdirSync(data, { recursive: true }).map(String)
+  expect(names.some(name => /^replaced-.*hub\.db$/.test(name))).toBe(true)
+  for (const name of ['.', ...names]) expect([name, statSync(join(data, name)).uid]).toEqual([name, nobody])
+  expect(statSync(backup).uid).toBe(root)
+})
+
+test.for(['hub.lock', 'hub.db.restoring', 'hub.db.restored', 'hub.db-journal', 'hub.db.restoring-journal'] as const)(
+  'a restore follows no link at %s: nothing of root’s is made, written to or given away',
+  async (name, context) => {
+    const { own, backup, secret, cli, file } = start(context)
+    for (const target of [join(own, 'made-by-root'), secret]) {
+      rmSync(file(name), { force: true })
+      symlinkSync(target, file(name))
+      await cli('restore', backup)
+      expect(readdirSync(own)).toEqual(['secret'])
+      expect(readFileSync(secret, 'utf8')).toBe('only for root\n')
+      const { uid, mode } = statSync(secret)
+      expect([uid, mode & 0o777]).toEqual([root, 0o600])
+    }
+  },
+)
+
+test.for([
+  ['a symbolic link', (target: string, path: string): void => symlinkSync(target, path)],
+  ['a hard link', (target: string, path: string): void => linkSync(target, path)],
+  ['a pipe', (_: string, path: string): void => void execFileSync('mkfifo', [path])],
+] as const)('root’s commands read no admin.token that is %s, and say so', async ([, make], context) => {
+  const { secret, cli, file } = start(context)
+  writeFileSync(file('hub.url'), 'http://127.0.0.1:1\n')
+  chownSync(file('hub.url'), nobody, nobody)
+  make(secret, file('admin.token'))
+  const { code, stderr } = await cli('status')
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/admin\.token is not read: it (is|has)/)])
+})
