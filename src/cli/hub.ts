@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { exit, fail } from './output.ts'
+import { exit, fail, print } from './output.ts'
 
 /** The oldest Node that has the SQLite the hub needs. */
 const hubNode = 24
@@ -12,10 +12,14 @@ export function hubCommand(): Command {
     .option('--port <number>', 'port to listen on, 0 for any (default 3500)', toPort)
     .option('--data <dir>', 'directory of the store, made if missing (default ./data)')
     .option('--config <file>', 'hub.json; flags win over it')
+    .option('--check', 'only read hub.json and say what is wrong with it')
+    .option('--json', 'with --check: print JSON')
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default info)')
     .action(
       async ({
         logLevel,
+        check,
+        json,
         ...flags
       }: {
         host?: string
@@ -23,8 +27,19 @@ export function hubCommand(): Command {
         data?: string
         config?: string
         logLevel?: 'info'
+        check?: boolean
+        json?: boolean
       }) => {
-        const { runHub } = await loadHub()
+        const { runHub, readHubConfig } = await loadHub()
+        if (check) {
+          const { host, port, data, telegram } = readHubConfig({ ...flags, logLevel })
+          const what = flags.config ?? 'Without a file, the hub'
+          const people = telegram ? ', and reaches people on Telegram' : ''
+          print({ json }, { ok: true, host, port, data, telegram: telegram !== undefined }, () =>
+            [`${what} is good: it listens on ${host}, port ${port}, keeps its store in ${data}${people}.`].join('\n'),
+          )
+          return
+        }
         try {
           await runHub({ ...flags, logLevel })
         } catch (error) {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { bareName } from '../protocol/hub-address.ts'
+import { configErrors } from './config-errors.ts'
 import { doorFields } from './door-settings.ts'
 import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
 import { backupFolder } from './state/store/backup-names.ts'
@@ -32,19 +33,25 @@ export type HubConfig = z.output<typeof HubFile> & {
 }
 export type HubFlags = Partial<Pick<HubConfig, 'host' | 'port' | 'data' | 'logLevel'>> & { config?: string }
 
-/** Defaults, then the file, then flags. Throws `invalid` naming the field that is wrong. */
+/** Defaults, then the file, then flags. Throws `invalid`, naming every field that is wrong with its line. */
 export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
-  const result = HubFile.safeParse({ ...(path === undefined ? {} : readJson(path)), ...given })
+  const file = path === undefined ? undefined : readJson(path)
+  const result = HubFile.safeParse({ ...file?.read, ...given })
   if (result.success) {
     const { telegram } = result.data
     const telegramTokenFile = telegram && tokenFileOf(telegram, path)
     return { ...result.data, data: resolve(result.data.data), telegramTokenFile }
   }
-  const issue = innermost(result.error.issues[0]!)
+  const errors = configErrors(HubFile, result.error, file?.text).map(({ line, field, message }) =>
+    [...(line === undefined ? [] : [`line ${line}`]), ...(field === '' ? [] : [field]), message].join(': '),
+  )
+  const name = path ?? 'The configuration'
   throw new ClaudeNetError(
     'invalid',
-    `${path ?? 'The configuration'}: ${issue.path.join('.') || 'top level'}: ${issue.message}`,
+    errors.length === 1
+      ? `${name}: ${errors[0]}`
+      : `${name} has ${errors.length} errors:\n${errors.map(text => `  ${text}`).join('\n')}`,
     'docs/operations.md lists every field.',
   )
 }
@@ -55,23 +62,16 @@ export function backupSettings({ backup, data }: HubConfig): BackupSettings {
   return { ...rest, dir: resolve(data, dir) }
 }
 
-/** Where a field may have several forms: what is wrong with the form that came closest. */
-function innermost(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string } {
-  if (issue.code !== 'invalid_union') return issue
-  const [inner] = issue.errors.map(issues => issues[0]!).sort((a, b) => b.path.length - a.path.length)
-  if (!inner) return issue
-  const { path, message } = innermost(inner)
-  return { path: [...issue.path, ...path], message }
-}
-
-function readJson(path: string): object {
+function readJson(path: string): { read: object; text: string } {
   const object = 'It must be a JSON object.'
   let read: unknown
+  let text: string
   try {
-    read = JSON.parse(readFileSync(path, 'utf8'))
+    text = readFileSync(path, 'utf8')
+    read = JSON.parse(text)
   } catch (error) {
     throw new ClaudeNetError('invalid', `${path} cannot be read: ${(error as Error).message}`, object)
   }
-  if (read instanceof Object && !Array.isArray(read)) return read
+  if (read instanceof Object && !Array.isArray(read)) return { read, text }
   throw new ClaudeNetError('invalid', `${path} holds something else than settings.`, object)
 }

@@ -38,3 +38,14 @@ test('a pipe that nobody reads any more, and one that takes nothing for a while,
   code = 'EPIPE'
   log.write('line 2\n')
 })
+
+test('for the journal of systemd each line begins with its priority', () => {
+  let text = ''
+  const write = (_fd: number, bytes: Uint8Array) => {
+    text += Buffer.from(bytes).toString()
+    return bytes.length
+  }
+  const log = new LogDestination({ isJournal: true, write })
+  for (const level of [30, 40, 50, 60]) log.write(`{"level":${level},"msg":"x"}\n`)
+  expect(text.split('\n').map(line => line.slice(0, 3))).toEqual(['<6>', '<4>', '<3>', '<2>', ''])
+})

@@ -3,6 +3,8 @@ import { writeSync } from 'node:fs'
 export interface LogDestinationOptions {
   /** The file descriptor to write to. */
   fd?: number
+  /** Whether systemd's journal reads it: each line then begins with its priority, as sd-daemon(3) has it. */
+  isJournal?: boolean
   /** As `writeSync` of node:fs. */
   write?: (fd: number, bytes: Uint8Array) => number
 }
@@ -16,12 +18,14 @@ const maxTries = 20
  */
 export class LogDestination {
   readonly #fd: number
+  readonly #isJournal: boolean
   readonly #writeSync: (fd: number, bytes: Uint8Array) => number
   #dropped = 0
   #isCut = false
 
-  constructor({ fd = 1, write = writeSync }: LogDestinationOptions = {}) {
+  constructor({ fd = 1, isJournal = false, write = writeSync }: LogDestinationOptions = {}) {
     this.#fd = fd
+    this.#isJournal = isJournal
     this.#writeSync = write
   }
 
@@ -36,7 +40,7 @@ export class LogDestination {
       }
       this.#dropped = 0
     }
-    if (!this.#tryWrite(line)) this.#dropped++
+    if (!this.#tryWrite(this.#isJournal ? withPriority(line) : line)) this.#dropped++
   }
 
   #droppedLine(): string {
@@ -62,6 +66,15 @@ export class LogDestination {
 }
 
 const newline = 10
+
+/** Syslog's priority (syslog(3)) of each of pino's levels: trace, debug, info, warn, error, fatal. */
+const priorities: Record<string, number> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 }
+
+/** A line of pino's with its priority in front; pino writes the level first. */
+function withPriority(line: string): string {
+  const [, level = ''] = /^\{"level":(\d+)/.exec(line) ?? []
+  return `<${priorities[level] ?? 6}>${line}`
+}
 
 /** Blocks for `ms`: a log that is written synchronously cannot wait otherwise. */
 function sleep(ms: number): void {

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { type Logger, pino } from 'pino'
 import { readOwnFile } from '../disk/own-file.ts'
 import { replaceFile } from '../disk/replace-file.ts'
@@ -22,6 +23,7 @@ import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
 import { Supervisor } from './supervisor.ts'
 
+export { readHubConfig } from './config.ts'
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
 export { inWords as diskInWords } from './damage.ts'
 export { checkBackup } from './keeping/check-backup.ts'
@@ -43,6 +45,8 @@ export interface RunningHub extends AsyncDisposable {
   url: string
   /** Resolves once something was written durably; rejects when the store refuses. */
   probe(): Promise<unknown>
+  /** Goes by the fields of `changed` that can change while it runs; returns the names of those that differ and cannot. */
+  reload(changed: HubConfig): string[]
   /** Finishes what is under way and releases the data directory. */
   close(): Promise<void>
 }
@@ -135,7 +139,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       backups,
       telegram,
     }
-    const server = createServer(door)
+    const { server, configure } = createServer(door)
     cleanup.push(() => server.close())
     // First of all: who waits for a backup is told that there will be none.
     cleanup.push(() => backups.close())
@@ -147,12 +151,20 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     writeUrl(urlFile, url, log)
     cleanup.push(() => rmSync(urlFile, { force: true }))
     log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
-    return { url, probe: () => hub.submit({ type: 'clock.tick' }), close, [Symbol.asyncDispose]: close }
+    const reload = (changed: HubConfig) => {
+      configure(changed)
+      log.level = changed.logLevel
+      return needRestart.filter(field => !isDeepStrictEqual(changed[field], config[field]))
+    }
+    return { url, probe: () => hub.submit({ type: 'clock.tick' }), reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw inWords(error, config.data)
   }
 }
+
+/** The fields of hub.json that a hub reads when it starts, and then no more. */
+const needRestart = ['host', 'port', 'data', 'timeouts', 'backup', 'telegram'] as const
 
 /** The bridge to Telegram, loaded only where hub.json asks for it. */
 async function startTelegram(
@@ -169,11 +181,23 @@ export async function runHub(flags: HubFlags): Promise<void> {
   // Whatever this process makes, SQLite's files too, is for its user alone.
   process.umask(0o077)
   const config = readHubConfig(flags)
-  const log = pino({ level: config.logLevel, redact: ['req.headers.authorization'] }, new LogDestination())
+  const log = pino(
+    { level: config.logLevel, redact: ['req.headers.authorization'] },
+    new LogDestination({ isJournal: process.env.JOURNAL_STREAM !== undefined }),
+  )
   const stop = new Promise<string>(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
   const running = await serve(config, { log, onFatal: () => process.exit(storageExit) })
+  process.on('SIGHUP', () => {
+    try {
+      const waits = running.reload(readHubConfig(flags))
+      if (waits.length === 0) log.info('hub.json was read again')
+      else log.warn({ fields: waits }, 'hub.json was read again; these fields need a restart')
+    } catch (error) {
+      log.error({ why: (error as Error).message }, 'hub.json is wrong; the hub goes on with what it had')
+    }
+  })
   const supervisor = new Supervisor({ onError: err => log.warn({ err }, 'systemd could not be told') })
   await supervisor.ready(`listens at ${running.url}`, running.probe)
   const signal = await stop

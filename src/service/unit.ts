@@ -21,6 +21,8 @@ Type=notify
 # systemd-notify, a process of its own, speaks for the hub.
 NotifyAccess=all
 ExecStart=${paths.program}/current/node ${paths.program}/current/claude-net.mjs hub --config ${paths.hubJson} --data ${paths.data}
+# Reads hub.json again: systemctl reload claude-net
+ExecReload=/bin/kill -HUP $MAINPID
 User=${serviceUser}
 Group=${serviceUser}
 WorkingDirectory=${paths.data}

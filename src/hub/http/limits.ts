@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { FastifyRequest } from 'fastify'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashJoinCode, normalizeJoinCode } from '../../protocol/join-code.ts'
@@ -17,17 +18,25 @@ const streamRetryMs = 15_000
 
 /** How much one client may ask for. What is switched off costs nothing. Whatever is over a limit throws `rate_limited`. */
 export class Limits {
-  readonly #sends: TokenBuckets | undefined
-  readonly #pairs: TokenBuckets | undefined
-  readonly #broadcasts: TokenBuckets | undefined
-  readonly #reads: TokenBuckets | undefined
-  readonly #daily: { messages: TokenBuckets; bytes: TokenBuckets; settings: DailySettings } | undefined
-  readonly #wrongTokens: TokenBuckets | undefined
-  readonly #wrongCodes: TokenBuckets | undefined
-  readonly #maxStreams: number
+  #settings: LimitSettings | undefined
+  #sends: TokenBuckets | undefined
+  #pairs: TokenBuckets | undefined
+  #broadcasts: TokenBuckets | undefined
+  #reads: TokenBuckets | undefined
+  #daily: { messages: TokenBuckets; bytes: TokenBuckets; settings: DailySettings } | undefined
+  #wrongTokens: TokenBuckets | undefined
+  #wrongCodes: TokenBuckets | undefined
+  #maxStreams = Number.POSITIVE_INFINITY
   readonly #streams = new Map<string, number>()
 
   constructor(settings: LimitSettings) {
+    this.configure(settings)
+  }
+
+  /** Goes by other settings from now on. Counts start anew, unless nothing has changed. */
+  configure(settings: LimitSettings): void {
+    if (this.#settings !== undefined && isDeepStrictEqual(settings, this.#settings)) return
+    this.#settings = settings
     this.#sends = buckets(settings?.sends)
     this.#pairs = buckets(settings?.pair)
     this.#broadcasts = buckets(settings?.broadcasts)
@@ -69,8 +78,8 @@ export class Limits {
 
   /** Checks whom a message is for, before it is sent. */
   limitSends(send: Handlers['sendMessage']): Handlers['sendMessage'] {
-    if (!this.#pairs && !this.#broadcasts && !this.#daily) return send
     return call => {
+      if (!this.#settings) return send(call)
       const countDay = this.#checkDay(call.identity, Buffer.byteLength(call.body.body))
       this.#countRecipients(call.hub, call.identity, [call.body.to].flat())
       countDay()

@@ -10,16 +10,24 @@ interface Peer {
   isProxy: boolean
 }
 
+type NetworkSettings = Pick<DoorSettings, 'trustedNetworks' | 'trustedProxies'>
+
 /** Knows from which address a request comes, and whether that may be. */
 export class Network {
-  readonly #trusted: BlockList
-  readonly #proxies: BlockList
+  #trusted!: BlockList
+  #proxies!: BlockList
   /** An address is looked up once for each connection. */
-  readonly #peers = new WeakMap<Socket, Peer>()
+  #peers = new WeakMap<Socket, Peer>()
 
-  constructor({ trustedNetworks, trustedProxies }: Pick<DoorSettings, 'trustedNetworks' | 'trustedProxies'>) {
+  constructor(settings: NetworkSettings) {
+    this.configure(settings)
+  }
+
+  /** Goes by other settings from now on, also for connections that are open. */
+  configure({ trustedNetworks, trustedProxies }: NetworkSettings): void {
     this.#trusted = blockList(trustedNetworks)
     this.#proxies = blockList(trustedProxies)
+    this.#peers = new WeakMap()
   }
 
   /** Whether a request comes from a trusted network, or through a trusted proxy from anywhere. */

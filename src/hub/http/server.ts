@@ -84,12 +84,20 @@ export interface ServerOptions {
   telegram?: TelegramDesk
 }
 
+/** The HTTP door: a server that does not listen yet, and how it goes by other settings later. */
+export interface HttpDoor {
+  server: FastifyInstance
+  /** Goes by other names, networks and limits from now on. */
+  configure(settings: DoorSettings & { hosts: string[] }): void
+}
+
 /**
  * The HTTP door: every route of `protocol/api.ts`, each with its handler. A request passes the same steps on its way in:
  * address, headers, token, limits, role, JSON, schema.
  */
-export function createServer(options: ServerOptions): FastifyInstance {
-  const { hub, log, hosts, door, clientFile: clientPath, watch, backups } = options
+export function createServer(options: ServerOptions): HttpDoor {
+  let { hosts } = options
+  const { hub, log, door, clientFile: clientPath, watch, backups } = options
   const probe = writeProbe()
   const network = new Network(door)
   const limits = new Limits(door.limits)
@@ -191,7 +199,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
       handlers[name] as Handler<Route>,
     )
   }
-  return server
+  return {
+    server,
+    configure: settings => {
+      hosts = settings.hosts
+      network.configure(settings)
+      limits.configure(settings.limits)
+      server.server.maxConnections = settings.limits?.connections ?? Number.POSITIVE_INFINITY
+    },
+  }
 }
 
 /** A request that comes on an open connection while the server closes. */

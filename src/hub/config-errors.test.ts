@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { tempDir } from '../../test/support/temp.ts'
+import { readHubConfig } from './config.ts'
+
+/** What is said of a hub.json with this text. */
+function said(text: string): string {
+  const config = join(tempDir('config'), 'hub.json')
+  writeFileSync(config, text)
+  try {
+    readHubConfig({ config })
+  } catch (error) {
+    return (error as Error).message.replaceAll(config, 'hub.json')
+  }
+  return 'nothing'
+}
+
+test('every error is named at once, in the order of the lines, with the nearest field', () => {
+  const text = `{
+  "hosts": ["a", 3],
+  "limits": {
+    "sends": { "perMinute": 1, "burts": 2 },
+    "loop": { "messages": "x" }
+  },
+  "bakcup": { "everyHours": 1 },
+  "port": 99999
+}`
+  expect(said(text)).toBe(
+    `hub.json has 5 errors:
+  line 2: hosts.1: Invalid input: expected string, received number
+  line 4: limits.sends.burts: no such field; did you mean burst?
+  line 5: limits.loop.messages: Invalid input: expected number, received string
+  line 7: bakcup: no such field; did you mean backup?
+  line 8: port: Too big: expected number to be <=65535`,
+  )
+})
+
+test('a field is found on its own line, whatever stands in texts, lists and fields of the same name', () => {
+  const text = `{
+  "hosts": ["\\"limits\\": {", "b,[{"],
+  "trustedProxies": [
+    "10.0.0.1",
+    "nowhere"
+  ],
+  "limits": { "reads": { "burst": 5 },
+    "sends": {
+      "burst": 0 } }
+}`
+  expect(said(text)).toMatch(
+    /^hub\.json has 2 errors:\n {2}line 5: trustedProxies\.1: .*\n {2}line 9: limits\.sends\.burst: /,
+  )
+})
+
+test('a field that is like no other comes with all there are; one error stands alone', () => {
+  expect(said('{ "timeouts": { "zzzzzzzzzz": 1 } }')).toMatch(
+    /^hub\.json: line 1: timeouts\.zzzzzzzzzz: no such field; there are headersMs, requestMs, streamDrainMs/,
+  )
+  expect(said('{}')).toBe('nothing')
+})
