@@ -29,7 +29,9 @@ function start(context: { skip: (why: string) => never }) {
   chmodSync(base, 0o755)
   const [data, own] = [join(base, 'data'), join(base, 'own')]
   const made = new TestState(data)
-  made.send(made.member('ana'), (made.member('ben'), 'ben'))
+  const ana = made.member('ana')
+  made.member('ben')
+  made.send(ana, 'ben')
   const backup = join(base, 'backup.db')
   copyStore(join(data, 'hub.db'), backup, () => {})
   made.state.close()

@@ -13,7 +13,9 @@ import { TestState } from './support/test-state.ts'
 function backup(): string {
   const dir = tempDir('hostile')
   const made = new TestState(join(dir, 'data'))
-  made.send(made.member('ana'), (made.member('ben'), 'ben'))
+  const ana = made.member('ana')
+  made.member('ben')
+  made.send(ana, 'ben')
   const file = join(dir, 'backup.db')
   copyStore(join(dir, 'data', 'hub.db'), file, () => {})
   return file

@@ -155,7 +155,7 @@ function refuseUnlessMovable(obstacles: Obstacle[], replace: boolean | undefined
  * Anything else stays.
  */
 function linkCommand(root: Root): Step[] {
-  const link = root.at(paths.command)
+  const link = root.nameAt(paths.command)
   const present = lstatSync(link, { throwIfNoEntry: false })
   if (present && !(present.isSymbolicLink() && (isMachines(link) || leadsNowhere(root, link)))) return []
   return [linkStep(link, `${paths.program}/bin/claude-net`)]

@@ -42,7 +42,7 @@ export function findObstacles(root: Root, port: number): Obstacle[] {
 
 function foreignUnits(root: Root): Obstacle[] {
   const found = unitDirectories
-    .map(dir => root.at(join(dir, unitName)))
+    .map(dir => root.nameAt(join(dir, unitName)))
     .filter(path => lstatSync(path, { throwIfNoEntry: false }))
   // /lib is /usr/lib on most systems.
   const paths = [...new Map(found.map(path => [realDirectory(path), path])).values()]

@@ -10,7 +10,7 @@ type Owner = 'root' | 'group' | 'service'
 
 /** A step that writes a file whole, or not at all. */
 export function file(root: Root, path: string, text: string, mode: number, owner: Owner = 'root'): Step {
-  const target = root.at(path)
+  const target = root.nameAt(path)
   return {
     what: `write ${target} (0${mode.toString(8)})`,
     text,

@@ -13,7 +13,7 @@ export function planRemoval(root: Root): Step[] {
   const ours = [
     ...(hasUnit ? [paths.unit] : []),
     ...(beginsWith(root.at(paths.sysusers), sysusers) ? [paths.sysusers] : []),
-    ...(leadsToUs(root.at(paths.command)) ? [paths.command] : []),
+    ...(leadsToUs(root.nameAt(paths.command)) ? [paths.command] : []),
     ...(existsSync(root.at(join(paths.program, programMark))) ? [paths.program] : []),
   ]
   // Where root has joined too, the command served that machine, which stays.
@@ -22,9 +22,9 @@ export function planRemoval(root: Root): Step[] {
   return [
     ...(hasUnit ? [command('systemctl', ...disable)] : []),
     ...ours
-      .map(path => root.at(path))
+      .map(path => root.nameAt(path))
       .map(path => ({ what: `remove ${path}`, run: () => rmSync(path, { recursive: true }) })),
-    ...(isServed ? [linkStep(root.at(paths.command), launcher)] : []),
+    ...(isServed ? [linkStep(root.nameAt(paths.command), launcher)] : []),
     ...(hasUnit && root.isLive ? [command('systemctl', 'daemon-reload')] : []),
   ]
 }
