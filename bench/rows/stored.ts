@@ -7,6 +7,7 @@ import { quantile, request } from '../load.ts'
 import { startHub } from '../processes.ts'
 import type { Row } from '../row.ts'
 import type { Member } from '../store.ts'
+import { longestStop } from './worst-queries.ts'
 
 /** Among how many the unread messages are spread: one inbox takes no more than 10,000. */
 const others = 100
@@ -44,6 +45,7 @@ export async function stored(bench: Bench): Promise<Row[]> {
   const quiet: number[] = []
   for (let n = 0; n < 500; n++) quiet.push(await elapsedMs(() => ask(read)))
   const admin = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim()
+  const stop = await longestStop(hub.port, reader.token, admin)
   let isMade = false
   const startedAt = performance.now()
   const backup = asking.ask(request('POST', '/v1/admin/backup', admin)).then(answer => {
@@ -64,6 +66,7 @@ export async function stored(bench: Bench): Promise<Row[]> {
   return [
     row(`start and stop over ${inWords} stored`, 's', 2, median(starts)),
     row(`search of a rare word, ${inWords} stored`, 'ms', 50, median(searches)),
+    row(`longest wait of others under the worst queries, ${inWords} stored`, 'ms', 50, stop),
     row(`backup of ${inWords} stored, checked`, 's', 60, seconds),
     {
       what: 'inbox read during that backup, p99 (yardstick: without)',

@@ -5,7 +5,7 @@ import type { Hub } from '../hub.ts'
 import { activeBrakes } from '../state/query/brakes.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
-import { allGroups, allMembers, type MemberInfo } from '../state/query/members.ts'
+import { allGroups, allMembers, type MemberInfo, tokenIds } from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
@@ -36,16 +36,17 @@ export const putPolicy: Handlers['putPolicy'] = ({ hub, identity, body }) =>
 /** `GET /v1/admin/members`. */
 export const listMembers: (places: Places) => Handlers['listMembers'] =
   places =>
-  ({ hub, identity }) => ({
-    members: allMembers(hub.state.db).map(member => ({
+  ({ hub, identity }) => {
+    const tokens = tokenIds(hub.state.db)
+    const members = allMembers(hub.state.db).map(member => ({
       ...toMember(hub, member),
       unread: member.unread,
       createdAt: timestamp(member.createdAt),
       joinedAt: member.joinedAt === null ? null : timestamp(member.joinedAt),
-      tokenId: member.tokenId,
-    })),
-    ...concernsOf(hub, places, identity),
-  })
+      tokenId: tokens.get(member.id) ?? null,
+    }))
+    return { members, ...concernsOf(hub, places, identity) }
+  }
 
 /** Most sessions of one member in a list: every member asks for it. */
 const maxListed = 20

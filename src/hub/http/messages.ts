@@ -3,6 +3,7 @@ import { newMessageId } from '../../protocol/ids.ts'
 import { keptHeader, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
 import { type Hub, refused } from '../hub.ts'
 import { refuseUnknown, senderMeant } from '../state/query/find-member.ts'
+import { firstOf } from '../state/query/inbox.ts'
 import type { DeliveryState } from '../state/query/messages.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
@@ -56,10 +57,9 @@ export const listMessages: Handlers['listMessages'] = async ({ hub, identity, qu
   const before = query.before ?? Number.MAX_SAFE_INTEGER
   const filter = { reader: identity.member, with: other?.id, q: query.q, before, limit: query.limit }
   const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
-  return {
-    messages: found.map(({ message, deliveries }) => ({ message, receipts: toReceipts(hub, deliveries) })),
-    more,
-  }
+  const all = found.map(({ message, deliveries }) => ({ message, receipts: toReceipts(hub, deliveries) }))
+  const messages = firstOf(all)
+  return { messages, more: more || messages.length < all.length }
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {

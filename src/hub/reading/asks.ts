@@ -2,7 +2,6 @@ import type { AuditAnswer, AuditQuery } from '../../protocol/audit.ts'
 import { type HistoryFilter, historyOf } from '../state/query/history.ts'
 import { messageAt, type Sent } from '../state/query/messages.ts'
 import { lateAnswers, type OpenRequest, openRequests } from '../state/query/requests.ts'
-import { mailCount } from '../state/query/telegram.ts'
 import type { Database } from '../state/store/database.ts'
 import type { Words } from '../state/words/word-index.ts'
 import { auditLines } from './audit-lines.ts'
@@ -20,11 +19,8 @@ export interface Desk {
 /** How long a search brings the index of words nearer to the newest message before it looks through the rest, in ms. */
 const catchUpMs = 200
 
-/** About how many bytes of JSON one page of history has at most, but for one message. */
+/** Most bytes of JSON that are read for one page of history, but for one message. */
 const maxPageBytes = 1024 * 1024
-
-/** About how many bytes of JSON a receipt has. */
-const receiptBytes = 200
 
 /** A page of history: whole messages, newest first, and whether there may be older ones. */
 export interface HistoryPage {
@@ -47,7 +43,7 @@ export const asks = {
         check()
         const sent = messageAt(db, reader, seq, late)
         if (!sent) continue
-        bytes += Buffer.byteLength(sent.message.body) + sent.deliveries.length * receiptBytes
+        bytes += Buffer.byteLength(JSON.stringify(sent))
         if (found.length > 0 && bytes > maxPageBytes) return { found, more: true }
         found.push(sent)
       }
@@ -66,11 +62,6 @@ export const asks = {
   /** What `sender` has asked and not everybody has answered at `now`, ms since 1970. */
   openRequests({ db }: Desk, { sender, now }: { sender: number; now: number }): OpenRequest[] {
     return snapshot(db, () => openRequests(db, sender, now))
-  },
-
-  /** How much mail is on its way to each of these people. */
-  mailCounts({ db }: Desk, people: number[]): { count: number; oldestAt: number | null }[] {
-    return snapshot(db, () => people.map(person => mailCount(db, person)))
   },
 
   /** Lines of the audit, newest first, and how many more there are. */

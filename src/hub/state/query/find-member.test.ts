@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { nearestNames, otherMachines, resolveNames } from './find-member.ts'
 
@@ -82,4 +82,13 @@ describe('names', () => {
     expect(all).toEqual(['chasclaude', 'infoclaude', 'jazclaude', 'laptopclaude', 'managerclaude', 'serclaude'])
     expect(resolveNames(db, 1, ['all', 'seanclaude']).members.map(({ name }) => name)).toEqual([...all, 'seanclaude'])
   })
+})
+
+test('a crowd that is named a hundred times is looked up once', () => {
+  const db = start()
+  const rows = vi.spyOn(db, 'all')
+  const { members, isCrowd } = resolveNames(db, 1, Array(100).fill('all').concat(Array(100).fill('@ALL ')))
+  expect([members.length, isCrowd]).toEqual([6, true])
+  expect(rows).toHaveBeenCalledTimes(1)
+  expect(resolveNames(db, 1, ['nobody', 'nobody', 'Nobody']).unknown).toHaveLength(1)
 })

@@ -90,7 +90,8 @@ export function resolveNames(db: Database, sender: number, typed: string[]): Res
   const members = new Map<number, MemberRow>()
   const unknown: string[] = []
   let isCrowd = false
-  for (const name of typed) {
+  // Each name once: `all` a hundred times would be a hundred times as many rows.
+  for (const name of new Map(typed.map(each => [lookupForm(each), each])).values()) {
     const one = memberMeant(db, name)
     const found = one ? [one] : crowd(db, sender, lookupForm(name))
     if (!found) unknown.push(name)

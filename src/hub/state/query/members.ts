@@ -11,18 +11,31 @@ export interface MemberInfo {
   unread: number
   createdAt: number
   joinedAt: number | null
-  tokenId: string | null
 }
 
 /** Every member, by name. */
 export function allMembers(db: Database): MemberInfo[] {
-  const rows = db.all<Omit<MemberInfo, 'aliases'> & { aliases: string }>(
-    `select m.id, m.name, m.kind, o.name as owner, m.unread, m.created_at as createdAt, m.joined_at as joinedAt,
-       (select t.id from token t where t.member = m.id order by t.ends_at is null desc, t.created_at desc limit 1) as tokenId,
-       (select json_group_array(a.name order by a.name) from alias a where a.member = m.id) as aliases
+  const aliases = new Map<number, string[]>()
+  for (const { member, name } of db.all<{ member: number; name: string }>(
+    'select member, name from alias order by name',
+  )) {
+    const own = aliases.get(member)
+    if (own) own.push(name)
+    else aliases.set(member, [name])
+  }
+  const rows = db.all<Omit<MemberInfo, 'aliases'>>(
+    `select m.id, m.name, m.kind, o.name as owner, m.unread, m.created_at as createdAt, m.joined_at as joinedAt
      from member m left join member o on o.id = m.owner where m.deleted_at is null order by m.name`,
   )
-  return rows.map(row => ({ ...row, aliases: JSON.parse(row.aliases) as string[] }))
+  return rows.map(row => ({ ...row, aliases: aliases.get(row.id) ?? [] }))
+}
+
+/** The public id of the newest token of each member that has one. */
+export function tokenIds(db: Database): Map<number, string> {
+  const rows = db.all<{ member: number; id: string }>(
+    'select member, id from token where member is not null order by member, ends_at is null, created_at',
+  )
+  return new Map(rows.map(({ member, id }) => [member, id]))
 }
 
 /** The names of the first machines that `human` owns, by name, `limit` at most. */

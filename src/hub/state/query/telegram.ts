@@ -135,7 +135,13 @@ export function newestUnread(db: Database, member: number, limit: number): Waiti
 
 /** How much mail is on its way to `person`, held back or not, and since when (ms since 1970) the oldest. */
 export function mailCount(db: Database, person: number): { count: number; oldestAt: number | null } {
-  return db.get(`select count(*) as count, min(m.sent_at) as oldestAt from ${unread} where ${tellable}`, person, 0)!
+  return db.get(
+    `select x.count, m.sent_at as oldestAt
+     from (select count(*) as count, min(u.seq) as seq from (${unreadSeqs}) u where ${tellable}) x
+     left join message m on m.seq = x.seq`,
+    person,
+    0,
+  )!
 }
 
 /** A machine with unread mail and an owner. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { seededRandom } from '../../../../test/support/random.ts'
 import { maxSearchWords, Search, tokensOf } from './search.ts'
 
 const texts = {
@@ -107,4 +108,15 @@ test.each([
 ])('the largest text of %s has tokens of a few times its size at most', (_, text) => {
   const characters = [...tokensOf(text)].reduce((sum, token) => sum + token.length, 0)
   expect(characters).toBeLessThan(3 * text.length)
+})
+
+test('texts of ASCII alone are cut as all others are', () => {
+  const random = seededRandom(5)
+  const characters = 'aabcABC019_ -.é'
+  for (let n = 0; n < 500; n++) {
+    const text = Array.from({ length: 60 }, () => characters[Math.floor(random() * (n % 2 ? 15 : 8))]!).join('')
+    const plain = text.replaceAll('é', 'e')
+    // A character of another alphabet, on its own, has it cut the other way.
+    expect([...tokensOf(`${plain} я`)].sort()).toEqual([...tokensOf(plain), 'я'].sort())
+  }
 })

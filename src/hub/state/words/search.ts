@@ -81,6 +81,7 @@ function hasPrefix(tokens: ReadonlySet<string>, prefix: string): boolean {
 }
 
 function tokensIn(plain: string): Set<string> {
+  if (ascii.test(plain)) return tokensInAscii(plain)
   const tokens = new Set<string>()
   for (const [run, isUnspaced] of plain.matchAll(runs)) {
     if (isUnspaced) {
@@ -94,6 +95,40 @@ function tokensIn(plain: string): Set<string> {
     }
   }
   return tokens
+}
+
+const [none, lower, upper, digit] = [0, 1, 2, 3]
+const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  return /[a-z]/.test(character) ? lower : /[A-Z]/.test(character) ? upper : /[0-9]/.test(character) ? digit : none
+})
+
+/** The same for most texts, many times as fast: a search may have to cut many of them. */
+function tokensInAscii(plain: string): Set<string> {
+  const tokens = new Set<string>()
+  const text = plain.toLowerCase()
+  let [start, before] = [0, none]
+  for (let index = 0; index < plain.length; index++) {
+    const kind = kinds[plain.charCodeAt(index)]!
+    if (before === none) start = index
+    const isStart =
+      before === none ||
+      (kind === upper &&
+        (before !== upper || (index + 1 < plain.length && kinds[plain.charCodeAt(index + 1)] === lower))) ||
+      (kind === digit && before !== digit)
+    if (kind !== none && isStart && index - start < maxSplitLength) {
+      tokens.add(text.slice(index, Math.min(index + maxTokenLength, endOfWord(plain, index))))
+    }
+    before = kind
+  }
+  return tokens
+}
+
+function endOfWord(plain: string, from: number): number {
+  const most = Math.min(plain.length, from + maxTokenLength)
+  let end = from
+  while (end < most && kinds[plain.charCodeAt(end)] !== none) end++
+  return end
 }
 
 const ascii = /^[\0-\x7f]*$/

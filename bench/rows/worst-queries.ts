@@ -1,0 +1,61 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { Connection, expectSuccess } from '../connection.ts'
+import { request } from '../load.ts'
+import { text } from '../messages.ts'
+
+const letters = 'abcdefghijklmnopqrstuvwxyz'
+
+/** Searches and pages that find most of what is stored, or have most to look up, each as a path. */
+function worstPaths(): string[] {
+  const words = [...new Set(text.toLowerCase().match(/[a-z]{2,}/g))]
+  const beginnings = [...new Set(words.map(word => word.slice(0, 2)))].slice(0, 16)
+  const searches = [
+    [...letters].join(' '),
+    Array(100).fill('b').join(' '),
+    words[0]!,
+    words.slice(0, 16).join(' '),
+    beginnings.join(' '),
+    `${beginnings.join(' ')} zz`,
+    '数据库迁移已经完成'.repeat(20),
+  ]
+  const queries = searches.flatMap(q => [
+    `q=${encodeURIComponent(q.slice(0, 200))}`,
+    `q=${encodeURIComponent(q.slice(0, 200))}&with=m0&limit=1`,
+  ])
+  return ['', 'with=m0', 'with=m5&limit=100', ...queries].map(query => `/v1/messages?${query}`)
+}
+
+/**
+ * The longest time in ms that another connection waits for `GET /healthz`, asked for all the time, while `reader` asks the worst
+ * questions three times each, several at once. Answers must be good.
+ */
+export async function longestStop(port: number, reader: string, admin: string): Promise<number> {
+  const paths = [...worstPaths(), '/v1/machines', '/v1/inbox']
+  const requests = [
+    ...paths.map(path => request('GET', path, reader)),
+    ...['/v1/admin/audit', '/v1/admin/status', '/v1/admin/members'].map(path => request('GET', path, admin)),
+    request('GET', '/metrics', admin),
+  ]
+  let isDone = false
+  const probe = await Connection.open(port)
+  const probing = (async () => {
+    let longest = 0
+    while (!isDone) {
+      const startedAt = performance.now()
+      expectSuccess(await probe.ask(request('GET', '/healthz', undefined)))
+      longest = Math.max(longest, performance.now() - startedAt)
+      await turn()
+    }
+    return longest
+  })()
+  const asking = Array.from({ length: 3 }, async () => {
+    const connection = await Connection.open(port)
+    for (const one of requests) expectSuccess(await connection.ask(one))
+    connection.close()
+  })
+  await Promise.all(asking)
+  isDone = true
+  const longest = await probing
+  probe.close()
+  return longest
+}
