@@ -6,7 +6,7 @@ import type { Database } from '../state/store/database.ts'
 import { noWords } from '../state/words/word-index.ts'
 import { type AnswerTo, type ArgumentOf, type AskName, asks, type Desk } from './asks.ts'
 import { FairQueue } from './fair-queue.ts'
-import { type Answer, type Files, type Question, tooLong } from './wire.ts'
+import { type Answer, type Files, type Question, type Ready, ready, tooLong } from './wire.ts'
 
 export interface ReaderOptions {
   files: Files
@@ -16,9 +16,14 @@ export interface ReaderOptions {
   limitMs?: number
   /** How much longer before its thread is ended, in ms: it looks at the clock itself, but not within one step of SQLite. */
   graceMs?: number
+  /** The thread's own file. */
+  thread?: string
   /** How long the thread is kept while nothing is asked, in ms. */
   idleMs?: number
 }
+
+/** How long a thread may take to start, in ms. */
+const startLimitMs = 30_000
 
 /** Most threads that were told to end and have not, because SQLite is in the middle of something. */
 const maxEnding = 2
@@ -50,9 +55,9 @@ export class Reader implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor({ files, alone, limitMs = 4000, graceMs = 1000, idleMs = 60_000 }: ReaderOptions) {
+  constructor({ files, alone, thread = threadFile(), limitMs = 4000, graceMs = 1000, idleMs = 60_000 }: ReaderOptions) {
     this.#desk = alone && this.#makeDesk(alone)
-    this.#options = { files, limitMs, graceMs, idleMs }
+    this.#options = { files, thread, limitMs, graceMs, idleMs }
   }
 
   /**
@@ -140,21 +145,31 @@ export class Reader implements AsyncDisposable {
       return
     }
     this.#running = job
-    this.#thread ??= this.#start()
-    this.#thread.postMessage(job.question)
+    if (this.#thread) this.#put(job, this.#thread)
+    else {
+      this.#thread = this.#start()
+      this.#timer = setTimeout(() => this.#overrun(job), startLimitMs)
+    }
+  }
+
+  #put(job: Job, thread: Worker): void {
+    clearTimeout(this.#timer)
+    thread.postMessage(job.question)
     this.#timer = setTimeout(() => this.#overrun(job), this.#options.limitMs + this.#options.graceMs)
   }
 
   #start(): Worker {
-    const thread = new Worker(threadFile(), {
+    const thread = new Worker(this.#options.thread, {
       workerData: this.#options.files,
       name: 'reader',
       // What it needs besides is SQLite's, outside of the heap.
       resourceLimits: { maxOldGenerationSizeMb: 128 },
     })
     thread.unref()
-    thread.on('message', (answer: Answer) => {
-      if (thread === this.#thread) this.#answered(answer)
+    thread.on('message', (answer: Answer | Ready) => {
+      if (thread !== this.#thread) return
+      if (answer !== ready) this.#answered(answer)
+      else if (this.#running) this.#put(this.#running, thread)
     })
     thread.on('error', error => {
       if (thread === this.#thread) this.#broke(error)

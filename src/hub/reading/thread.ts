@@ -5,7 +5,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { Database, hasNoRoom, sqliteCode } from '../state/store/database.ts'
 import { noWords, WordIndex } from '../state/words/word-index.ts'
 import { type AskName, asks, type Desk } from './asks.ts'
-import { type Answer, type Files, type Question, tooLong } from './wire.ts'
+import { type Answer, type Files, type Question, ready, tooLong } from './wire.ts'
 
 const { store, wordIndex, audit: auditFile } = workerData as Files
 let endsAt = Infinity
@@ -33,6 +33,8 @@ parentPort!.on('message', ({ name, argument, limitMs }: Question) => {
   endsAt = performance.now() + limitMs
   parentPort!.postMessage(answer(name, argument))
 })
+
+parentPort!.postMessage(ready)
 
 function answer(name: AskName, argument: unknown): Answer {
   try {

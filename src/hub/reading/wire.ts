@@ -16,6 +16,10 @@ export interface Question {
   limitMs: number
 }
 
+/** What the thread says once it has opened the store. */
+export const ready = 'ready'
+export type Ready = typeof ready
+
 /** What comes back. `error` is what is needed to make the same error again. */
 export type Answer =
   | { value: unknown }
