@@ -11,7 +11,7 @@ import { refuseOddShapes, settingsShape, stateShape } from './shapes.ts'
 export const serverName = 'claude-net'
 
 /** The rule that lets Claude call every tool of the server without asking each time. */
-const permissionRule = `mcp__${serverName}`
+export const permissionRule = `mcp__${serverName}`
 
 const ourRules = [permissionRule, pluginPermissionRule]
 

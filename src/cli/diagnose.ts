@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { type Obstacle, obstacles } from '../claude/obstacles.ts'
 import { type Change, findClaude, placesOf, plannedChanges } from '../claude/settings.ts'
 import { type Credentials, defaultHubBehindSsh, type Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
@@ -146,13 +147,32 @@ function claudeChecks(home: Home): Check[] {
   if (!existsSync(home.launcher))
     return [{ link: 'claude', state: 'failed', found: `${home.launcher} is missing`, mend: `Run: ${joinAgain(home)}` }]
   let missing: Change[]
+  let inTheWay: Obstacle[]
   try {
     missing = plannedChanges(claude, home.launcher)
+    inTheWay = obstacles(claude, process.cwd())
   } catch (error) {
     return [failed('claude', error)]
   }
-  if (missing.length === 0) return [{ link: 'claude', state: 'ok', found: placesOf(claude) }]
-  return missing.map(({ file, text, goes, why }) => ({
+  if (missing.length + inTheWay.length === 0) return [{ link: 'claude', state: 'ok', found: placesOf(claude) }]
+  return [...missing.map(change => missingCheck(home, change)), ...inTheWay.map(obstacleCheck)]
+}
+
+/** What Claude Code's settings undo, though all that join writes is there. */
+function obstacleCheck({ file, key, effect, isOff, of }: Obstacle): Check {
+  return {
+    link: 'claude',
+    state: isOff ? 'failed' : 'warning',
+    found: `${file}, "${key}": ${effect}`,
+    mend:
+      of === 'managed'
+        ? `Only an administrator of Claude Code changes that file. Ask for Claude Net to be let in under "${key}".`
+        : `Change "${key}" there, then restart Claude Code.`,
+  }
+}
+
+function missingCheck(home: Home, { file, text, goes, why }: Change): Check {
+  return {
     link: 'claude',
     state: 'warning',
     found: `${file} ${goes ? 'has too much' : 'lacks'}: ${text}`,
@@ -160,5 +180,5 @@ function claudeChecks(home: Home): Check[] {
       why === undefined
         ? `Run: ${joinAgain(home)}`
         : `It cannot be written (${why}). This prints what to add by hand: ${joinAgain(home)}`,
-  }))
+  }
 }

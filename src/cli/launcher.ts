@@ -44,7 +44,7 @@ export function linkLauncher(home: Home, binDir: string): string | undefined {
   const link = join(binDir, 'claude-net')
   const present = lstatSync(link, { throwIfNoEntry: false })
   if (present?.isSymbolicLink() && readlinkSync(link) === hubCommand && existsSync(hubCommand)) {
-    return home.dir === join((userHome() ?? '/'), '.claude-net')
+    return home.dir === join(userHome() ?? '/', '.claude-net')
       ? undefined
       : `${link} is the command of the hub on this host, which serves ~/.claude-net; the command of ${home.dir} is ${home.launcher}`
   }
