@@ -1,5 +1,6 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest, Agent as TlsAgent } from 'node:https'
+import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { type DialOptions, dialingAgent } from './dial.ts'
 import type { TransportRequest } from './transport.ts'
 
 /**
@@ -14,8 +15,7 @@ export class Connections {
 
   constructor(hub: URL, socketPath?: string) {
     this.#hub = hub
-    const Kind = hub.protocol === 'https:' ? TlsAgent : Agent
-    this.#agent = new Kind({ keepAlive: true, maxSockets: 16 })
+    this.#agent = dialingAgent(hub.protocol === 'https:')
     this.#socketPath = socketPath
   }
 
@@ -39,8 +39,7 @@ export class Connections {
     return new Promise((resolve, reject) => {
       const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
       const isTls = this.#hub.protocol === 'https:'
-      const outgoing = (isTls ? httpsRequest : httpRequest)(
-        {
+      const options: DialOptions = {
           agent: this.#agent,
           host: this.#hub.hostname.replace(/^\[|\]$/g, ''),
           port: this.#hub.port || (isTls ? 443 : 80),
@@ -49,9 +48,9 @@ export class Connections {
           path,
           headers: { host: this.#hub.host, ...headers, ...length },
           signal,
-        },
-        resolve,
-      )
+          dialSignal: signal,
+        }
+      const outgoing = (isTls ? httpsRequest : httpRequest)(options, resolve)
       outgoing.on('error', error => reject(Object.assign(error, { isReused: outgoing.reusedSocket })))
       outgoing.end(body)
     })

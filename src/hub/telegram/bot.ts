@@ -1,3 +1,4 @@
+import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
 import type { ReactionTypeEmoji, Update, User } from 'grammy/types'
 import { Api, InputFile } from 'grammy/web'
 import { failureOf } from './failure.ts'
@@ -15,6 +16,13 @@ export interface Post {
   /** Rows of one button each; `data` has 64 bytes at most. */
   buttons?: { label: string; data: string }[]
 }
+
+/**
+ * How long an address of Telegram may take to answer, in ms, before the next is tried instead: `fetch` gives each up after Node's
+ * default of 250, too soon for a line on which a first packet was lost (it is sent again after 1 and 3 s).
+ */
+const handshakeMs = 4000
+setDefaultAutoSelectFamilyAttemptTimeout(handshakeMs)
 
 /** What we want to hear of; Telegram remembers the list (core.telegram.org/bots/api#getupdates). */
 const allowedUpdates = ['message', 'edited_message', 'callback_query', 'my_chat_member'] as const

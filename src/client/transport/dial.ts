@@ -1,0 +1,97 @@
+import { lookup } from 'node:dns'
+import { type Agent, Agent as HttpAgent, type RequestOptions } from 'node:http'
+import { Agent as TlsAgent } from 'node:https'
+import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+/**
+ * How long an address is tried alone, in ms, before the next is tried beside it: the Connection Attempt Delay of RFC 8305. Node's
+ * own `autoSelectFamily` gives the first up after as long, so that a slow handshake there fails for good.
+ */
+const attemptDelayMs = 250
+
+type Opened = (error: Error | null, socket: Duplex) => void
+
+/** What an agent's `createConnection` is given. `dialSignal` ends the attempts with the request that they are made for. */
+export type DialOptions = RequestOptions & { dialSignal?: AbortSignal }
+
+/** An agent whose connections to a name try all its addresses, whichever family they are of; the first that answers is taken. */
+export function dialingAgent(isTls: boolean, find: LookupFunction = lookup as LookupFunction): Agent {
+  const agent = isTls ? new TlsAgent(kept) : new HttpAgent(kept)
+  const plain = agent.createConnection.bind(agent)
+  const createConnection = (options: DialOptions, opened: Opened) => {
+    const { host, port, socketPath, dialSignal } = options
+    if (socketPath || !host || isIP(host)) return plain(options, opened)
+    dial(host, Number(port), { find, signal: dialSignal }).then(
+      socket => opened(null, isTls ? plain({ ...options, socket } as DialOptions)! : socket),
+      error => opened(error, undefined as never),
+    )
+    return undefined
+  }
+  return Object.assign(agent, { createConnection })
+}
+
+const kept = { keepAlive: true, maxSockets: 16 }
+
+export interface Dial {
+  find?: LookupFunction
+  /** `net.connect`, unless a test has another. */
+  open?: (options: TcpNetConnectOpts) => Socket
+  signal?: AbortSignal
+}
+
+/** A connection to `host`, by whichever of its addresses answers first. Throws the error of the first one, or the abort. */
+export async function dial(host: string, port: number, { find = lookup as LookupFunction, open: openSocket = connect, signal }: Dial = {}): Promise<Socket> {
+  const addresses = await addressesOf(host, find)
+  signal?.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const open = new Set<Socket>()
+    let [next, failed] = [0, 0]
+    let timer: NodeJS.Timeout | undefined
+    let firstError: Error | undefined
+    let isSettled = false
+    const end = (settle: () => void, winner?: Socket) => {
+      if (isSettled) return
+      isSettled = true
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
+      for (const socket of open) if (socket !== winner) socket.destroy()
+      settle()
+    }
+    const giveUp = () => end(() => reject(signal!.reason))
+    const tryNext = () => {
+      clearTimeout(timer)
+      if (isSettled || next >= addresses.length) return
+      const socket = openSocket({ host: addresses[next++]!, port, noDelay: true })
+      open.add(socket)
+      socket.on('error', error => {
+        if (!open.delete(socket)) return
+        firstError ??= error
+        failed++
+        if (failed === addresses.length) end(() => reject(firstError))
+        // At once: this address has answered.
+        else tryNext()
+      })
+      socket.once('connect', () => {
+        socket.removeAllListeners('error')
+        end(() => resolve(socket), socket)
+      })
+      timer = setTimeout(tryNext, attemptDelayMs)
+    }
+    signal?.addEventListener('abort', giveUp)
+    tryNext()
+  })
+}
+
+/** The addresses of a name: the system's first choice first, then the families by turns. */
+function addressesOf(host: string, find: LookupFunction): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    find(host, { all: true }, (error, found) => {
+      if (error) return reject(error)
+      const all = found as { address: string; family: number }[]
+      const ours = all.filter(({ family }) => family === all[0]?.family)
+      const others = all.filter(({ family }) => family !== all[0]?.family)
+      resolve(ours.flatMap((each, index) => [each, others[index]]).concat(others.slice(ours.length)).flatMap(each => each?.address ?? []))
+    })
+  })
+}
