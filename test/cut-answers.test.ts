@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Home } from '../src/client/home.ts'
 import { openMachine } from '../src/client/machine.ts'
 import { api } from '../src/protocol/api.ts'
 import { startHub, type TestHub, type TestMember } from './support/hub.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'
 import { mcpBelowParent, type SessionBelowParent } from './support/parent.ts'
+import { cleanEnv, machineNode, program } from './support/program.ts'
 import { type HubProxy, reachAt, startProxy } from './support/proxy.ts'
 import { until } from './support/until.ts'
 
@@ -87,6 +91,20 @@ test('acks that a hub out of reach did not take leave with a later request', asy
   await proxy.accept()
   expect((await session.call('inbox')).text).toBe('No unread messages.')
   expect(await unread()).toEqual([])
+})
+
+test('an inbox that cannot be written out fails, and leaves everything unread', async () => {
+  const { bob, unread, send } = await setting()
+  await send('hello')
+  const full = openSync('/dev/full', 'w')
+  onTestFinished(() => closeSync(full))
+  for (const json of [[], ['--json']]) {
+    const args = [program, 'inbox', '--ack', ...json]
+    const child = spawn(machineNode, args, { env: cleanEnv(bob.env), stdio: ['ignore', full, 'pipe'] })
+    const [stderr, [code]] = await Promise.all([text(child.stderr!), once(child, 'close')])
+    expect([code, stderr]).toEqual([1, 'claude-net: The output cannot be written: the disk is full.\n'])
+  }
+  expect(await unread()).toEqual(['hello'])
 })
 
 test('a send whose answer never comes is kept as unknown, and sent again under the same id it is one message', async () => {

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mayStartDrainer } from '../client/drainer.ts'
 import type { Home } from '../client/home.ts'
@@ -14,8 +14,15 @@ import { hintText } from './output.ts'
 const probeBytes = 256 * 1024
 
 /** Whether what a session has to write can be written: sends that no hub answers, long texts, what its hooks should tell. */
-export function diskChecks(home: Home): Check[] {
-  const probe = join(home.dir, `.doctor.${process.pid}.new`)
+export function diskChecks({ dir, outboxDir }: Home): Check[] {
+  return [...new Set([dir, outboxDir])]
+    .filter(each => existsSync(each))
+    .flatMap(whyNotWritable)
+    .slice(0, 1)
+}
+
+function whyNotWritable(directory: string): Check[] {
+  const probe = join(directory, `.doctor.${process.pid}.new`)
   try {
     writeFileSync(probe, Buffer.alloc(probeBytes), { mode: 0o600, flush: true })
     return []
@@ -24,7 +31,7 @@ export function diskChecks(home: Home): Check[] {
       {
         link: 'disk',
         state: 'failed',
-        found: `${home.dir} cannot be written: ${diskTrouble(error as NodeJS.ErrnoException)}`,
+        found: `${directory} cannot be written: ${diskTrouble(error as NodeJS.ErrnoException)}`,
         mend: 'Make room there, or mend the disk. Until then a send that no hub answers is not kept, and long texts are not saved.',
       },
     ]

@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { replaceFile } from '../disk/replace-file.ts'
+import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { MessageId } from '../protocol/ids.ts'
 import { maxBodyBytes, SendRequest, tooLarge } from '../protocol/messages.ts'
@@ -34,7 +34,7 @@ export function wellFormed(request: Kept): Kept {
 
 /** Writes `request` behind what waits in `directory`. Throws the system's error where that cannot be written. */
 export function keep(directory: string, request: Kept): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const last = Number(listKept(directory).at(-1)?.split('-')[0] ?? 0)
   const file = `${String(last + 1).padStart(12, '0')}-${request.id}.json`
   replaceFile(join(directory, file), JSON.stringify(request), 0o600)

@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod'
-import { replaceFile } from '../disk/replace-file.ts'
+import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError, ErrorBody } from '../protocol/errors.ts'
 import type { Home } from './home.ts'
 import { idOf, type Kept, listKept } from './kept.ts'
@@ -38,7 +38,7 @@ export class Refusals {
   /** Writes down that `request` was refused by `to`. Answers false when the disk did not take it. */
   add(file: string, request: Kept, to: Refused['to'], error: ClaudeNetError): boolean {
     try {
-      mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+      makeDirectory(this.#dir)
       const record = { ...request, to, ...error.toBody(), refusedAt: new Date().toISOString() }
       replaceFile(join(this.#dir, file), JSON.stringify(record), 0o600)
       return true
@@ -50,7 +50,7 @@ export class Refusals {
 
   /** Sets a damaged file aside as it is: whoever reads it there is told what it is, and may save something of it. */
   setAside(path: string): void {
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+    makeDirectory(this.#dir)
     renameSync(path, join(this.#dir, basename(path)))
   }
 
@@ -58,7 +58,7 @@ export class Refusals {
   take(): Refused[] {
     const told = join(this.#dir, 'told')
     return this.#untold(listKept(this.#dir), file => {
-      mkdirSync(told, { recursive: true, mode: 0o700 })
+      makeDirectory(told)
       renameSync(join(this.#dir, file), join(told, file))
       return join(told, file)
     })
@@ -71,7 +71,7 @@ export class Refusals {
       this.#untold(
         listKept(dir),
         file => {
-          mkdirSync(printed, { recursive: true, mode: 0o700 })
+          makeDirectory(printed)
           closeSync(openSync(join(printed, file), 'wx', 0o600))
           return join(dir, file)
         },

@@ -13,11 +13,11 @@ export interface LockOptions {
 /**
  * Takes the lock at `path`, a directory whose time its holder renews, and answers how to release it; undefined while another
  * process has it. The lock of a process that has ended is taken at once: `path.owner` names the holder. Throws when the
- * directory cannot be written.
+ * directory cannot be written, and when its parent has gone: a lock brings back no home that was removed.
  */
 export async function takeLock(path: string, options: LockOptions): Promise<(() => Promise<void>) | undefined> {
   const { staleMs, updateMs } = options
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeOneDirectory(dirname(path))
   letAge(path, staleMs)
   if (isOfDead(path)) rmSync(path, { recursive: true, force: true })
   try {
@@ -37,6 +37,15 @@ export async function takeLock(path: string, options: LockOptions): Promise<(() 
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
     throw error
+  }
+}
+
+/** Makes the directory of a lock unless it is there. */
+function makeOneDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

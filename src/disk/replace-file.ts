@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isRunning } from './process-identity.ts'
 
@@ -50,6 +60,17 @@ export function syncDirectory(directory: string): void {
     fsyncSync(handle)
   } finally {
     closeSync(handle)
+  }
+}
+
+/** Makes `directory` (0700) and what is above it, unless it is there. Throws EROFS on a read-only disk, where `recursive` says ENOENT. */
+export function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') mkdirSync(directory, { recursive: true, mode: 0o700 })
+    else if (code !== 'EEXIST' || !statSync(directory).isDirectory()) throw error
   }
 }
 

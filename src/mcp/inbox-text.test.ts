@@ -66,6 +66,17 @@ To answer, call claude_net_send with reply_to set to the id; what you write in c
 3 more unread. Ack these (ack: true) and call claude_net_inbox again to see the next.`)
   })
 
+  test('shows a message that is too long also where its whole text cannot be saved, and says where it can be read', () => {
+    const keepWhole = () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    }
+    const long = message(1, 'x'.repeat(50_000))
+    const { text, shown } = inboxText({ messages: [long], unread: 2, now, keepWhole })
+    expect(shown).toEqual([long])
+    expect(text).toContain('the whole text (50000 bytes) could not be saved on this machine (the disk is full).')
+    expect(text).toContain('1 more unread.')
+  })
+
   test('shows a message that is too long alone, cut, and names the file of its whole text', () => {
     const long = message(1, '€\u0007'.repeat(6000))
     const { text, shown, cut } = textOf([long, message(2, 'after')])

@@ -1,3 +1,4 @@
+import { diskTrouble } from '../disk/replace-file.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
@@ -28,7 +29,7 @@ export interface InboxPage {
   unread: number
   /** The hub's clock, ms since 1970. */
   now: number
-  /** Sees to it that the whole text of a message, which is too long to show, can be read, and answers where. */
+  /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
   keepWhole: (message: InboxMessage) => string
 }
 
@@ -55,7 +56,7 @@ export function inboxText({ messages: all, unread, now, keepWhole }: InboxPage):
     entries.push(entry)
   }
   const cut = entries.length === 0 ? first : undefined
-  if (cut) entries.push(cutEntry(cut, now, keepWhole(cut)))
+  if (cut) entries.push(cutEntry(cut, now, whereWhole(cut, keepWhole)))
   const text = frame(entries, { unread, more: unread - held.length - entries.length, held })
   return { text, shown: messages.slice(0, entries.length), ...(cut && { cut }) }
 }
@@ -82,9 +83,19 @@ function entryText(message: InboxMessage, now: number): string {
   return `${heading(message, now)}\n${quote(message.body)}`
 }
 
-function cutEntry(message: InboxMessage, now: number, place: string): string {
+/** Where the whole text is. A file that cannot be written must not keep the message, and the mail behind it, from being shown. */
+function whereWhole(message: InboxMessage, keepWhole: InboxPage['keepWhole']): string {
   const bytes = Buffer.byteLength(message.body)
-  const why = `This message is too long to show here: the whole text (${bytes} bytes) is in ${visible(place)}. It begins:`
+  try {
+    return `the whole text (${bytes} bytes) is in ${visible(keepWhole(message))}.`
+  } catch (error) {
+    const trouble = diskTrouble(error as NodeJS.ErrnoException)
+    return `the whole text (${bytes} bytes) could not be saved on this machine (${visible(trouble)}). In a terminal, claude-net inbox shows all of it until it is acked, claude-net history after that.`
+  }
+}
+
+function cutEntry(message: InboxMessage, now: number, where: string): string {
+  const why = `This message is too long to show here: ${where} It begins:`
   return `${heading(message, now)}\n${why}\n${quoteBeginning(message.body, maxAnswerBytes - 2_000)}`
 }
 

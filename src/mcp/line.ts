@@ -9,6 +9,6 @@ import type { InboxMessage } from '../protocol/messages.ts'
 export interface Line {
   client: Pick<HubClient, 'call' | 'now'>
   outbox: Pick<Outbox, 'send' | 'takeRefused'>
-  /** Sees to it that the whole text of a message, which is too long to show, can be read, and answers where. */
+  /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
   keepWhole: (message: InboxMessage) => string
 }

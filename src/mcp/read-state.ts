@@ -42,7 +42,7 @@ export class ReadState {
   answerShows(request: RequestId, shown: string[], ack: boolean): void {
     if (shown.length === 0) return
     this.#answering.set(request, { shown, ack })
-    this.#listener?.shown(shown)
+    this.#inform(listener => listener.shown(shown))
   }
 
   /** The answer to `request` has been written to the client. */
@@ -50,11 +50,20 @@ export class ReadState {
     const answer = this.#answering.get(request)
     if (!answer) return
     this.#answering.delete(request)
-    this.#listener?.fetched(answer.shown)
+    this.#inform(listener => listener.fetched(answer.shown))
     this.#enqueue(() => this.#tellFetched(answer.shown))
     if (!answer.ack) return
     const timer = setTimeout(() => this.#confirm(), settleMs)
     this.#unconfirmed.set(request, { ids: answer.shown, timer })
+  }
+
+  /** What the listener writes down, for hooks and other sessions, is no condition of an answer: the disk may be full. */
+  #inform(tell: (listener: ShownListener) => void): void {
+    try {
+      if (this.#listener) tell(this.#listener)
+    } catch {
+      // A hook may tell of it once more.
+    }
   }
 
   /** The client has sent something: it lives, and has what was written before. */

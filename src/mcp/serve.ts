@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type JSONRPCMessage, McpServer } from '@modelcontextprotocol/server'
@@ -9,6 +8,7 @@ import { Heartbeat } from '../client/heartbeat.ts'
 import type { Home } from '../client/home.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
 import { tellPolicy } from '../client/policy.ts'
+import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
 import { Keeper } from '../notice/keeper.ts'
 import { headlessTakesPart, isHeadless, sessionKey } from '../notice/session-dir.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -42,6 +42,8 @@ export async function serveMcp(home: Home): Promise<void> {
   let opened: { machine: Machine; heartbeat: Heartbeat | undefined } | undefined
   let beat: (() => Heartbeat) | undefined
   let newerHub: string | undefined
+  /** What the next answer of a tool says first. */
+  const remarks: string[] = []
   let isPolicyTold = false
   const notTold = (error: unknown) => {
     // What the hub refuses it refuses again; what it did not hear is told with the next heartbeat.
@@ -51,7 +53,7 @@ export async function serveMcp(home: Home): Promise<void> {
   const open = () => {
     if (!opened) {
       const machine = openMachine(home)
-      const drain = () => void sendWaiting(machine, keeper).catch(report)
+      const drain = () => void sendWaiting(machine, keeper, remarks).catch(report)
       const onAlive = ({ unread, version: hub }: HeartbeatAnswer) => {
         if (!isPolicyTold) tellPolicy(machine.client, machine.config).catch(notTold)
         isPolicyTold = true
@@ -84,9 +86,9 @@ export async function serveMcp(home: Home): Promise<void> {
   const readState = new ReadState(() => open().client, session, keeper)
   let isTold = false
   const takeRemarks = () => {
-    if (!newerHub || isTold) return []
-    isTold = true
-    return [tooOld(newerHub)]
+    if (newerHub && !isTold) remarks.push(tooOld(newerHub))
+    isTold ||= newerHub !== undefined
+    return remarks.splice(0)
   }
 
   // Wired by hand, not by serveStdio: a server that speaks the 2026-07-28 revision can push nothing to Claude Code.
@@ -111,7 +113,11 @@ export async function serveMcp(home: Home): Promise<void> {
   keeper.start()
 
   await ended
-  await Promise.race([Promise.all([readState.close(), opened?.heartbeat?.stop(), keeper.close()]), delay(leaveMs)])
+  // Settled, not all: a disk that cannot be written must not keep what follows from being done.
+  await Promise.race([
+    Promise.allSettled([readState.close(), opened?.heartbeat?.stop(), keeper.close()]),
+    delay(leaveMs),
+  ])
   // A send without an answer may have reached the hub or not. Under its id it can go out again.
   opened?.machine.outbox.keepUnderWay()
   if (opened) startDrainer(home)
@@ -131,18 +137,25 @@ function tooOld(hub: string): string {
   return `This session runs claude-net ${version}, the hub has ${hub}. Tell your user: update with claude-net doctor's line if the file is old too, then reconnect claude-net under /mcp.`
 }
 
-/** Sends what waits. What was refused the hooks tell, where there are some; else the next answer of a tool does. */
-async function sendWaiting({ outbox }: Machine, keeper: Keeper): Promise<void> {
+/** Sends what waits. What was refused the hooks tell, where there are some and the disk takes it; else the next answer of a tool does. */
+async function sendWaiting({ outbox }: Machine, keeper: Keeper, remarks: string[]): Promise<void> {
   await outbox.drain()
   if (!keeper.hasHooks) return
-  for (const refused of outbox.takeRefused()) keeper.remark(refused.id, refusedText(refused))
+  for (const refused of outbox.takeRefused()) {
+    const text = refusedText(refused)
+    try {
+      keeper.remark(refused.id, text)
+    } catch {
+      remarks.push(text)
+    }
+  }
 }
 
 /** Writes the whole text of a message into the home, for the session to read from there. Answers the file. */
 function keepWhole({ inboxDir }: Home, { id, body }: InboxMessage): string {
   const file = join(inboxDir, `${id}.txt`)
-  mkdirSync(inboxDir, { recursive: true, mode: 0o700 })
-  writeFileSync(file, body, { mode: 0o600 })
+  makeDirectory(inboxDir)
+  replaceFile(file, body, 0o600)
   return file
 }
 

@@ -40,16 +40,16 @@ export class Connections {
       const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
       const isTls = this.#hub.protocol === 'https:'
       const options: DialOptions = {
-          agent: this.#agent,
-          host: this.#hub.hostname.replace(/^\[|\]$/g, ''),
-          port: this.#hub.port || (isTls ? 443 : 80),
-          socketPath: this.#socketPath,
-          method,
-          path,
-          headers: { host: this.#hub.host, ...headers, ...length },
-          signal,
-          dialSignal: signal,
-        }
+        agent: this.#agent,
+        host: this.#hub.hostname.replace(/^\[|\]$/g, ''),
+        port: this.#hub.port || (isTls ? 443 : 80),
+        socketPath: this.#socketPath,
+        method,
+        path,
+        headers: { host: this.#hub.host, ...headers, ...length },
+        signal,
+        dialSignal: signal,
+      }
       const outgoing = (isTls ? httpsRequest : httpRequest)(options, resolve)
       outgoing.on('error', error => reject(Object.assign(error, { isReused: outgoing.reusedSocket })))
       outgoing.end(body)

@@ -10,7 +10,10 @@ const dead = { four: '192.0.2.1', six: '2001:db8::7' }
 /** A name with these addresses, in this order. */
 const named = (...addresses: string[]): LookupFunction =>
   ((_host: string, _options: object, done: (error: null, found: object[]) => void) =>
-    done(null, addresses.map(address => ({ address, family: address.includes(':') ? 6 : 4 })))) as never
+    done(
+      null,
+      addresses.map(address => ({ address, family: address.includes(':') ? 6 : 4 })),
+    )) as never
 
 async function listening(host: string): Promise<number> {
   const server = createPlain(socket => socket.on('error', () => {})).listen(0, host)
@@ -46,7 +49,10 @@ test.each([
     else if (failsAfterMs !== undefined) setTimeout(() => socket.emit('error', new Error('ENETUNREACH')), failsAfterMs)
     return socket as unknown as Socket
   }
-  for (const addresses of [['127.0.0.1', dead.six], [dead.six, '127.0.0.1']]) {
+  for (const addresses of [
+    ['127.0.0.1', dead.six],
+    [dead.six, '127.0.0.1'],
+  ]) {
     const dialing = dial('hub.lan', 1, { find: named(...addresses), open })
     await vi.advanceTimersByTimeAsync(1500)
     expect(await dialing).toMatchObject({ host: '127.0.0.1' })

@@ -41,7 +41,11 @@ export interface Dial {
 }
 
 /** A connection to `host`, by whichever of its addresses answers first. Throws the error of the first one, or the abort. */
-export async function dial(host: string, port: number, { find = lookup as LookupFunction, open: openSocket = connect, signal }: Dial = {}): Promise<Socket> {
+export async function dial(
+  host: string,
+  port: number,
+  { find = lookup as LookupFunction, open: openSocket = connect, signal }: Dial = {},
+): Promise<Socket> {
   const addresses = await addressesOf(host, find)
   signal?.throwIfAborted()
   return new Promise((resolve, reject) => {
@@ -91,7 +95,12 @@ function addressesOf(host: string, find: LookupFunction): Promise<string[]> {
       const all = found as { address: string; family: number }[]
       const ours = all.filter(({ family }) => family === all[0]?.family)
       const others = all.filter(({ family }) => family !== all[0]?.family)
-      resolve(ours.flatMap((each, index) => [each, others[index]]).concat(others.slice(ours.length)).flatMap(each => each?.address ?? []))
+      resolve(
+        ours
+          .flatMap((each, index) => [each, others[index]])
+          .concat(others.slice(ours.length))
+          .flatMap(each => each?.address ?? []),
+      )
     })
   })
 }

@@ -1,0 +1,65 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { isRunning } from '../src/disk/process-identity.ts'
+import { api } from '../src/protocol/api.ts'
+import { startHub } from './support/hub.ts'
+import { startMachine, type TestMachine } from './support/machine.ts'
+import { until } from './support/until.ts'
+
+const env = { CLAUDE_NET_DRAINER: 'on' }
+
+/** The process that sends what waits at this machine, once it runs. It is ended with the test if it has not ended by itself. */
+async function drainerOf({ home }: TestMachine): Promise<number> {
+  const owner = join(home, 'run', 'drainer.lock.owner')
+  const pid = await until('a process sends what waits', () => {
+    return existsSync(owner) && (JSON.parse(readFileSync(owner, 'utf8')) as { pid: number }).pid
+  })
+  onTestFinished(() => {
+    if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+  })
+  return pid
+}
+
+/** A zombie has ended, too: not every container has somebody who takes its status. */
+function hasGone(pid: number): boolean {
+  return !isRunning(pid) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+}
+
+test('without a session what was kept goes out by itself once the hub is back, by one process that then ends', async () => {
+  const hub = await startHub()
+  const [ada, bob] = [await startMachine(hub, 'ada'), await hub.join('bob')]
+  await hub.stop()
+  expect(await ada.run(['send', 'bob', 'one'], { env })).toMatchObject({ code: 75 })
+  const first = await drainerOf(ada)
+  expect(await ada.run(['send', 'bob', 'two'], { env })).toMatchObject({ code: 75 })
+  expect(await drainerOf(ada)).toBe(first)
+
+  // One that was killed is replaced by the next command, which does not wait for its lock to grow old.
+  process.kill(first, 'SIGKILL')
+  await until('it has ended', () => hasGone(first))
+  expect((await ada.run(['doctor'], { env })).stdout).toContain('They go out by themselves when it is back.')
+  const second = await until('another has begun', async () => {
+    const pid = await drainerOf(ada)
+    return pid !== first && pid
+  })
+  await hub.start()
+  const messages = await until('both have arrived', async () => {
+    const { messages } = await bob.client.call(api.readInbox)
+    return messages.length === 2 && messages
+  })
+  expect(messages.map(({ body }) => body)).toEqual(['one', 'two'])
+  await until('the process has ended', () => hasGone(second))
+  expect(readdirSync(join(ada.home, 'run'))).toEqual([])
+})
+
+test('the process that sends what waits ends when its home is removed, and brings nothing of it back', async () => {
+  const hub = await startHub()
+  const ada = await startMachine(hub, 'ada')
+  await hub.stop()
+  await ada.run(['send', 'bob', 'one'], { env })
+  const pid = await drainerOf(ada)
+  rmSync(ada.home, { recursive: true })
+  await until('it has ended', () => hasGone(pid))
+  expect(existsSync(ada.home)).toBe(false)
+})
