@@ -13,7 +13,11 @@ const env = { CLAUDE_NET_DRAINER: 'on' }
 async function drainerOf({ home }: TestMachine): Promise<number> {
   const owner = join(home, 'run', 'drainer.lock.owner')
   const pid = await until('a process sends what waits', () => {
-    return existsSync(owner) && (JSON.parse(readFileSync(owner, 'utf8')) as { pid: number }).pid
+    try {
+      return (JSON.parse(readFileSync(owner, 'utf8')) as { pid: number }).pid
+    } catch {
+      return undefined // Not there, or half written.
+    }
   })
   onTestFinished(() => {
     if (isRunning(pid)) process.kill(pid, 'SIGKILL')

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isHeld, takeLock } from '../disk/process-lock.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -56,7 +56,19 @@ export async function runDrainer(home: Home): Promise<void> {
     } finally {
       await unlock()
     }
-    if (!isDone) return
+    if (!isDone) break
+  }
+  if (!hasJoined(home)) removeEmpty(home)
+}
+
+/** Removes what is left of a home that was removed while a lock was made in it. */
+function removeEmpty({ dir, runDir }: Home): void {
+  for (const each of [runDir, dir]) {
+    try {
+      rmdirSync(each)
+    } catch {
+      return // Gone, or not empty.
+    }
   }
 }
 

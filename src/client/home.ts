@@ -98,7 +98,7 @@ export class Home {
     const ours =
       /^((config\.json|token(\.joining-[0-9a-f]+)?)(\.\d+\.new)?|claude-net(\.next|\.previous)?\.mjs(\.new)?|bin|outbox|inbox|run)$/
     for (const entry of readdirSync(this.dir)) {
-      if (ours.test(entry)) rmSync(join(this.dir, entry), { recursive: true })
+      if (ours.test(entry)) rmSync(join(this.dir, entry), { recursive: true, maxRetries: 3 })
     }
     // A link is the user's own, and so is what it leads to.
     if (readdirSync(this.dir).length > 0 || lstatSync(this.dir).isSymbolicLink()) return false
