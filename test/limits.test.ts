@@ -23,6 +23,10 @@ const off = {
   failures: null,
   streamsPerToken: null,
   connections: null,
+  connectionsPerToken: null,
+  strangers: null,
+  unreadBytes: null,
+  unreadBytesPerToken: null,
 }
 
 /** So slow that nothing comes back while a test runs. */
@@ -275,20 +279,28 @@ describe('A18: what stays open', () => {
     await other.first(1)
   })
 
-  test('connections past the limit are closed at once; those that are open go on, and one that ends makes room', async () => {
-    const hub = await startLimited({ connections: 4 })
-    const open = await Promise.all(Array.from({ length: 4 }, () => dial(hub)))
-    const refused = await dial(hub)
-    await once(refused, 'close')
-    expect(refused.bytesRead).toBe(0)
-    expect(await healthOn(open[0]!)).toMatch(/^HTTP\/1\.1 200 /)
-    open[1]!.destroy()
-    await until('there is room', () =>
-      raw(hub, { path: '/healthz' }).then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-    )
+  test('connections with a token have a limit: an idle one is closed for a new one, and beside streams alone the next is refused', async () => {
+    const hub = await startLimited({ connections: 2 })
+    const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+    const ask = (socket: Socket, { token }: TestMember) =>
+      answerOn(socket, `GET /v1/inbox HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n\r\n`)
+    const idle = [await dial(hub), await dial(hub), await dial(hub)]
+    for (const socket of idle) expect(await ask(socket, chas)).toMatch(/^HTTP\/1\.1 200 /)
+    await until('the idlest is closed', () => idle[0]!.destroyed)
+    const streams = [await new Listener(chas.client).opened(), await new Listener(sean.client).opened()]
+    const refused = await raw(hub, { path: '/v1/inbox', token: sean.token })
+    expect(errorOf(refused)).toMatchObject({ code: 'unavailable', retryAfterMs: expect.any(Number) })
+    expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
+    await streams[0]!.stop()
+    await until('there is room', async () => (await raw(hub, { path: '/v1/inbox', token: sean.token })).status === 200)
+  })
+
+  test('connections of one token have a limit, and those of others are not touched', async () => {
+    const hub = await startLimited({ connectionsPerToken: 2 })
+    const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+    for (let n = 0; n < 2; n++) await new Listener(chas.client).opened()
+    expectLimited(await raw(hub, { path: '/v1/inbox', token: chas.token }))
+    expect(await raw(hub, { path: '/v1/inbox', token: sean.token })).toMatchObject({ status: 200 })
   })
 })
 
@@ -301,8 +313,8 @@ async function dial(hub: TestHub): Promise<Socket> {
   return socket
 }
 
-async function healthOn(socket: Socket): Promise<string> {
-  socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')
+async function answerOn(socket: Socket, request: string): Promise<string> {
+  socket.write(request)
   const [chunk] = (await once(socket, 'data')) as [Buffer]
   return chunk.toString('latin1')
 }

@@ -46,6 +46,8 @@ function rate(perMinute: number, burst: number) {
     .prefault({})
 }
 
+const mebibyte = 1024 * 1024
+
 /** What one client may ask of the hub before it is told to wait. Null switches one off, or all of them. */
 const Limits = z
   .strictObject({
@@ -87,8 +89,32 @@ const Limits = z
     failures: rate(10, 10),
     /** Event streams that one token may have open at once. */
     streamsPerToken: z.number().int().min(1).nullable().default(16),
-    /** Connections open at once, of all clients together. */
+    /** Connections open at once that have shown a valid token: of all tokens together, and of one. */
     connections: z.number().int().min(1).nullable().default(4096),
+    connectionsPerToken: z.number().int().min(1).nullable().default(256),
+    /** Connections open at once that have not. The idlest are closed to make room for new ones. */
+    strangers: z
+      .strictObject({
+        /** Of all addresses together. */
+        connections: z.number().int().min(1).default(256),
+        /** Of one address that is no trusted proxy. */
+        perAddress: z.number().int().min(1).default(64),
+      })
+      .nullable()
+      .prefault({}),
+    /** Bytes of answers that wait in the hub because they are not read: of all clients together, and of one. */
+    unreadBytes: z
+      .number()
+      .int()
+      .min(1)
+      .nullable()
+      .default(64 * mebibyte),
+    unreadBytesPerToken: z
+      .number()
+      .int()
+      .min(1)
+      .nullable()
+      .default(8 * mebibyte),
   })
   .nullable()
   .prefault({})
@@ -100,6 +126,8 @@ const Timeouts = z
     headersMs: z.number().int().min(100).default(10_000),
     /** For a whole request. Node's own defaults (60 s, 300 s) leave room for clients that send a byte now and then. */
     requestMs: z.number().int().min(100).default(15_000),
+    /** For reading a whole answer, or, of a stream, the next event. 1 MiB in this time is a line of 17 KiB/s. */
+    answerMs: z.number().int().min(100).default(60_000),
     /** For reading on, once a stream's buffer is full. */
     streamDrainMs: z.number().int().min(100).default(30_000),
   })

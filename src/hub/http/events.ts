@@ -4,12 +4,17 @@ import { unreadCount } from '../state/query/inbox.ts'
 import type { Call, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
 import type { PresenceNews } from './presence-news.ts'
-import { SseStream } from './sse.ts'
+import { type Meter, SseStream } from './sse.ts'
 
 /** `GET /v1/events`: one loop over the hub's `follow`, until the reader, its session, its token or the server ends. */
 export function eventStreams(
   serverClosing: AbortSignal,
-  { limits, presence, drainTimeoutMs }: { limits: Limits; presence: PresenceNews; drainTimeoutMs: number },
+  {
+    limits,
+    presence,
+    meter,
+    drainTimeoutMs,
+  }: { limits: Limits; presence: PresenceNews; meter: Meter; drainTimeoutMs: number },
 ): Handlers['events'] {
   return async call => {
     const { hub, identity, request, reply } = call
@@ -23,7 +28,7 @@ export function eventStreams(
     if (serverClosing.aborted) end.abort()
     const release = endWithSessionOrToken(call, end)
 
-    const stream = new SseStream(reply.raw, { signal, drainTimeoutMs })
+    const stream = new SseStream(reply.raw, { signal, drainTimeoutMs, ...meter(request.raw.socket) })
     const comments = setInterval(() => stream.comment('still here'), commentIntervalMs)
     const endPresence = presence.read(events => stream.writeIfRead(events))
     const onReady = (cursor: string) =>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import type { AnswerOf, api } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashJoinCode, joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
 import { hashToken, parseToken } from '../../protocol/token.ts'
@@ -55,12 +56,22 @@ export function clientFile(path: string): Handlers['clientFile'] {
 
 /** `GET /client/claude-net.json`: what that file is, so that a machine can tell whether it has it, and has it whole. */
 export function clientInfo(path: string): Handlers['clientInfo'] {
-  return async () => {
-    const bytes = await readFile(path).catch(() => {
-      throw noClientFile()
-    })
-    return { version, bytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') }
+  let known: { of: string; info: Promise<AnswerOf<typeof api.clientInfo>> } | undefined
+  return () => {
+    const file = statSync(path, { throwIfNoEntry: false })
+    if (!file) throw noClientFile()
+    // Whoever asks may be anybody, so the file is read and hashed once.
+    const of = `${file.ino} ${file.size} ${file.mtimeMs}`
+    if (known?.of !== of) known = { of, info: readInfo(path) }
+    return known.info
   }
+}
+
+async function readInfo(path: string): Promise<AnswerOf<typeof api.clientInfo>> {
+  const bytes = await readFile(path).catch(() => {
+    throw noClientFile()
+  })
+  return { version, bytes: bytes.byteLength, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
 function noClientFile(): ClaudeNetError {

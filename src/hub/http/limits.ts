@@ -184,7 +184,8 @@ function buckets(rate: Rate | null | undefined): TokenBuckets | undefined {
   return rate ? new TokenBuckets(rate) : undefined
 }
 
-function tooMany(message: string, waitMs: number, hint?: string): ClaudeNetError {
+/** `rate_limited` with when to try again, in its words too. */
+export function tooMany(message: string, waitMs: number, hint?: string): ClaudeNetError {
   const again = `Try again in ${Math.ceil(waitMs / 1000)} s.`
   return new ClaudeNetError('rate_limited', message, hint ? `${again} ${hint}` : again, waitMs)
 }

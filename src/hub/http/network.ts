@@ -4,7 +4,8 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostNameOf } from '../../protocol/hub-address.ts'
 import { type DoorSettings, parseCidr } from '../door-settings.ts'
 
-interface Peer {
+/** The other end of a connection; `address` without its zone. */
+export interface Peer {
   address: string
   isTrusted: boolean
   isProxy: boolean
@@ -32,7 +33,7 @@ export class Network {
 
   /** Whether a request comes from a trusted network, or through a trusted proxy from anywhere. */
   isAllowed({ socket }: IncomingMessage): boolean {
-    const { isTrusted, isProxy } = this.#peerOf(socket)
+    const { isTrusted, isProxy } = this.peerOf(socket)
     return isTrusted || isProxy
   }
 
@@ -41,7 +42,7 @@ export class Network {
    * trusted proxy too. Entries before it are whatever the client wrote.
    */
   clientOf({ socket, headers }: IncomingMessage): string {
-    const { address, isProxy } = this.#peerOf(socket)
+    const { address, isProxy } = this.peerOf(socket)
     const forwarded = isProxy ? headers['x-forwarded-for'] : undefined
     if (forwarded === undefined) return address
     const entries = [forwarded].flat().join(',').split(',')
@@ -51,11 +52,12 @@ export class Network {
 
   /** How the client asked: by https when a trusted proxy says so (the last word of X-Forwarded-Proto is that proxy's own). */
   protocolOf({ socket, headers }: IncomingMessage): 'http' | 'https' {
-    const said = this.#peerOf(socket).isProxy ? headers['x-forwarded-proto'] : undefined
+    const said = this.peerOf(socket).isProxy ? headers['x-forwarded-proto'] : undefined
     return [said].flat().join(',').split(',').at(-1)!.trim().toLowerCase() === 'https' ? 'https' : 'http'
   }
 
-  #peerOf(socket: Socket): Peer {
+  /** The other end of a connection. */
+  peerOf(socket: Socket): Peer {
     const known = this.#peers.get(socket)
     if (known) return known
     const address = plain(socket.remoteAddress ?? '')

@@ -4,14 +4,18 @@ import type { Handlers } from './handler.ts'
 
 /** `GET /metrics`, `GET /openapi.json` and `GET /v1/admin/audit`. */
 export function seeing({ metrics, audit }: Watch): Pick<Handlers, 'metrics' | 'openapi' | 'listAudit'> {
-  let contract: ReturnType<typeof openApi> | undefined
+  let contract: string | undefined
   return {
     metrics: async ({ hub, request, reply }) => {
       const text = await metrics.text(hub, { auditUnwritten: audit.unwritten, byMember: request.identity !== null })
       reply.type(metrics.contentType).send(text)
       return undefined
     },
-    openapi: () => (contract ??= openApi()),
+    openapi: ({ reply }) => {
+      contract ??= JSON.stringify(openApi())
+      reply.type('application/json; charset=utf-8').send(contract)
+      return undefined
+    },
     listAudit: ({ hub, identity, query }) => {
       audit.flush()
       return hub.reader.ask('audit', query, identity.tokenId)

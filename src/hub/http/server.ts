@@ -32,6 +32,7 @@ import {
 } from './admin.ts'
 import { answerErrors, answerMalformedPath, seen } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
+import { Connections } from './connections.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
@@ -50,8 +51,10 @@ import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { PresenceNews } from './presence-news.ts'
 import { counted, seeing } from './seeing.ts'
+import type { Meter } from './sse.ts'
 import { status } from './status.ts'
 import { telegramRoutes } from './telegram.ts'
+import { measured, UnreadAnswers } from './unread-answers.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -124,7 +127,10 @@ export function createServer(options: ServerOptions): HttpDoor {
       answerMalformedPath(request as unknown as FastifyRequest, reply as unknown as FastifyReply, watch, network),
   })
   server.server.on('checkExpectation', answerExpectation)
-  if (door.limits?.connections) server.server.maxConnections = door.limits.connections
+  const connections = new Connections({ limits: door.limits, network })
+  const unread = new UnreadAnswers(door)
+  watchConnections(server, { hub, connections, unread })
+  watch.metrics.door = { counts: () => ({ ...connections.counts, unreadBytes: unread.bytes }) }
   server.decorateRequest('identity', null)
   server.decorateRequest('clientAddress', '')
   const closing = new AbortController()
@@ -136,6 +142,13 @@ export function createServer(options: ServerOptions): HttpDoor {
   answerErrors(server, watch)
   server.addHook('onRequest', (request, reply, next) => {
     if (closing.signal.aborted) refuseToStart(reply)
+    const { socket } = request.raw
+    if (socket.destroyed) {
+      // The connection was cut while more requests of it had been read: nobody waits for an answer.
+      reply.hijack()
+      return
+    }
+    reply.raw.once('close', connections.asked(socket))
     request.clientAddress = network.clientOf(request.raw)
     if (request.headers.host === undefined) reply.header('connection', 'close')
     if (!network.isAllowed(request.raw) && request.routeOptions.url !== api.health.path) throw outsider()
@@ -143,6 +156,10 @@ export function createServer(options: ServerOptions): HttpDoor {
     next()
   })
 
+  const meter: Meter = socket => ({
+    wrote: bytes => unread.wrote(socket, connections.clientOf(socket), bytes),
+    read: () => unread.read(socket),
+  })
   const handlers: Handlers = {
     health,
     ready: readiness(probe),
@@ -165,6 +182,7 @@ export function createServer(options: ServerOptions): HttpDoor {
       eventStreams(closing.signal, {
         limits,
         presence: new PresenceNews(hub),
+        meter,
         drainTimeoutMs: door.timeouts.streamDrainMs,
       }),
     ),
@@ -194,7 +212,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   for (const name of Object.keys(api) as RouteName[]) {
     addRoute(
       server,
-      { hub, identities, limits, places, watch, isAudited: watch.isAudited(name) },
+      { hub, identities, limits, places, watch, connections, unread, isAudited: watch.isAudited(name) },
       api[name],
       handlers[name] as Handler<Route>,
     )
@@ -222,12 +240,40 @@ interface Doorkeeping {
   limits: Limits
   places: Places
   watch: Watch
+  connections: Connections
+  unread: UnreadAnswers
   isAudited: boolean
+}
+
+/** Has every connection and the bytes of every answer counted. */
+function watchConnections(
+  server: FastifyInstance,
+  { hub, connections, unread }: Pick<Doorkeeping, 'hub' | 'connections' | 'unread'>,
+): void {
+  server.server.on('connection', socket => {
+    connections.opened(socket)
+    socket.once('close', () => {
+      connections.closed(socket)
+      unread.closed(socket)
+    })
+  })
+  const stop = hub.onRevoked(tokenId => connections.revoked(tokenId))
+  server.addHook('onClose', (_server, done) => {
+    stop()
+    done()
+  })
+  server.addHook('onSend', (request, reply, payload, next) => {
+    const { socket } = request.raw
+    const [bytes, sent] = measured(payload)
+    unread.wrote(socket, connections.clientOf(socket), bytes)
+    reply.raw.once('close', () => unread.read(socket))
+    next(null, sent)
+  })
 }
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits, places, watch, isAudited }: Doorkeeping,
+  { hub, identities, limits, places, watch, connections, unread, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -239,7 +285,9 @@ function addRoute(
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, _reply, next) => {
       const showsToken = route.takesToken && request.headers.authorization !== undefined
-      if (showsToken || !isPublic(route.audience)) authorize({ identities, limits, places }, route, request)
+      if (showsToken || !isPublic(route.audience))
+        authorize({ identities, limits, places, connections }, route, request)
+      if (route !== api.health) unread.check(connections.clientOf(request.raw.socket))
       next()
     },
     handler: async (request, reply) => {
@@ -258,12 +306,13 @@ function addRoute(
 }
 
 function authorize(
-  { identities, limits, places }: Pick<Doorkeeping, 'identities' | 'limits' | 'places'>,
+  { identities, limits, places, connections }: Pick<Doorkeeping, 'identities' | 'limits' | 'places' | 'connections'>,
   route: Route,
   request: FastifyRequest,
 ): void {
   const identity = identify(identities, limits, request)
   request.identity = identity
+  connections.proved(request.raw.socket, identity.tokenId)
   limits.countRequest(identity, route === api.sendMessage)
   places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return

@@ -1,14 +1,18 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
-/** Bytes that may wait for a reader who does not read; more, and the stream is cut: the client resumes from its cursor. */
-const maxWaitingBytes = 256 * 1024
+/** Makes what counts the bytes that wait for the reader of one connection. */
+export type Meter = (socket: Socket) => Pick<SseOptions, 'wrote' | 'read'>
 
 export interface SseOptions {
   /** Nobody waits for the reader after this. */
   signal: AbortSignal
   /** How long a reader may leave a full buffer as it is, in ms. */
   drainTimeoutMs: number
+  /** Called for every write with its bytes, and once for each, in order, when the reader has taken it. */
+  wrote: (bytes: number) => void
+  read: () => void
 }
 
 /** One stream of server-sent events (html.spec.whatwg.org, section 9.2) on a response. */
@@ -29,10 +33,9 @@ export class SseStream {
     response.flushHeaders()
   }
 
-  /** Writes one event and waits until the reader keeps up. Cuts the stream when it does not. */
+  /** Writes one event and waits until the reader keeps up. Cuts the stream when it does not: the client resumes from its cursor. */
   async send(event: string, data: unknown, id?: string): Promise<void> {
-    const text = eventText(event, data, id)
-    if (this.#response.write(text) || this.#response.writableLength < maxWaitingBytes) return
+    if (this.#write(eventText(event, data, id))) return
     const { signal, drainTimeoutMs } = this.#options
     try {
       await once(this.#response, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(drainTimeoutMs)]) })
@@ -43,16 +46,22 @@ export class SseStream {
 
   /** Writes encoded events, which are dropped when the reader is behind: for what a later read tells as well. */
   writeIfRead(events: Uint8Array): void {
-    if (!this.#response.writableNeedDrain) this.#response.write(events)
+    if (!this.#response.writableNeedDrain) this.#write(events)
   }
 
   /** Writes a line that readers skip, so that both ends notice a dead connection. */
   comment(text: string): void {
-    this.#response.write(`: ${text}\n\n`)
+    this.#write(`: ${text}\n\n`)
   }
 
   end(): void {
     this.#response.end()
+  }
+
+  /** Whether the buffer has room for more. */
+  #write(text: string | Uint8Array): boolean {
+    this.#options.wrote(text.length)
+    return this.#response.write(text, this.#options.read)
   }
 }
 

@@ -9,6 +9,14 @@ import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 /** Most members with series of their own: those whose mail waits longest. */
 const maxMembers = 1000
 
+/** What is open at the HTTP door, and what its clients have not read. */
+export interface DoorCounts {
+  /** Connections that have shown a valid token, and those that have not. */
+  known: number
+  strangers: number
+  unreadBytes: number
+}
+
 /** Plain numbers by a label's value: what the hot path touches. They become series when somebody asks. */
 type Counts = Map<string | number, number>
 
@@ -33,6 +41,8 @@ export class Metrics {
   telegram: { status(): { trouble: string | null } } | undefined
   /** Where it is asked which members have used the most of what they may send in a day. */
   nearDailyBound: ((least: number) => { used: number }[]) | undefined
+  /** Where the HTTP door is asked what is open. */
+  door: { counts(): DoorCounts } | undefined
   readonly #commitSeconds: Histogram
   readonly #commitEntries: Histogram
 
@@ -160,6 +170,13 @@ export class Metrics {
       for (const [status, count] of byStatus) requests.inc({ method, route, status }, count)
     }
     gauge(now, 'claude_net_open_streams', 'Open event streams.').set(this.#openStreams)
+    const { known, strangers, unreadBytes } = this.door?.counts() ?? { known: 0, strangers: 0, unreadBytes: 0 }
+    const connections = gauge(now, 'claude_net_open_connections', 'Open connections, by whether a token was shown.', [
+      'token',
+    ])
+    connections.set({ token: 'valid' }, known)
+    connections.set({ token: 'none' }, strangers)
+    gauge(now, 'claude_net_unread_answer_bytes', 'Bytes of answers that clients have not read yet.').set(unreadBytes)
     gauge(now, 'claude_net_build_info', 'The running version; always 1.', ['version']).set({ version }, 1)
   }
 

@@ -1,0 +1,138 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { Store } from '../bench/store.ts'
+import { api } from '../src/protocol/api.ts'
+import { maxBodyBytes } from '../src/protocol/messages.ts'
+import { startHub, type TestHub } from './support/hub.ts'
+import { errorOf, raw } from './support/raw.ts'
+import { tempDir } from './support/temp.ts'
+import { until } from './support/until.ts'
+
+const outside = '127.0.0.3'
+
+/** A connection that reads nothing unless the test does, with what is written at once. */
+function dial(hub: TestHub, text: string, localAddress?: string): Socket {
+  const socket = connect({ port: hub.port, host: hub.url.hostname, localAddress })
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  socket.pause()
+  socket.write(text)
+  return socket
+}
+
+const get = (path: string, token?: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${token ? `Authorization: Bearer ${token}\r\n` : ''}\r\n`
+
+/** One number of `/metrics`, asked from a connection of its own. */
+async function gauge(hub: TestHub, series: string): Promise<number> {
+  const { text } = await raw(hub, { path: '/metrics', token: hub.adminToken })
+  return Number(
+    text
+      .split('\n')
+      .find(line => line.startsWith(`${series} `))
+      ?.split(' ')[1],
+  )
+}
+
+const strangers = (hub: TestHub) => gauge(hub, 'claude_net_open_connections{token="none"}')
+
+test.each([
+  ['ask for /healthz once', get('/healthz')],
+  ['ask for what they may not', get('/v1/inbox')],
+  ['say nothing', ''],
+  ['begin a request', 'GET /healthz HTTP/1.1\r\n'],
+])('outsiders who open 600 connections and %s keep neither members nor other outsiders out', async (_, text) => {
+  const hub = await startHub({
+    config: {
+      trustedNetworks: ['127.0.0.1'],
+      limits: { strangers: { connections: 64, perAddress: 16 } },
+      timeouts: { headersMs: 60_000, requestMs: 60_000 },
+    },
+  })
+  const { token } = await hub.join('seanclaude')
+  const held = Array.from({ length: 600 }, () => dial(hub, text, outside))
+  await Promise.all(held.map(socket => once(socket, 'connect')))
+  for (let turn = 0; turn < 3; turn++) {
+    expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
+    for (const localAddress of [outside, '127.0.0.4'])
+      expect(await raw(hub, { path: '/healthz', localAddress })).toMatchObject({ status: 200 })
+  }
+  await until('most of them are closed', async () => (await strangers(hub)) < 32)
+  expect(await raw(hub, { path: '/healthz', localAddress: outside })).toMatchObject({ status: 200 })
+})
+
+test('with every limit as it is, a thousand streams of 100 members come through one relay at once, stay, and hear', {
+  timeout: 90_000,
+}, async () => {
+  const dataDir = join(tempDir('hub'), 'data')
+  const store = new Store(dataDir)
+  const members = store.addMembers(100)
+  store[Symbol.dispose]()
+  const hub = await startHub({ dataDir, config: { limits: {} } })
+  const streams = Array.from({ length: 1000 }, (_, n) => dial(hub, get('/v1/events', members[n % 100]!.token)))
+  const heard = streams.map(socket => {
+    let text = ''
+    socket.on('data', chunk => (text += chunk)).resume()
+    return () => text
+  })
+  await until('all are open', () => heard.every(text => text().includes('event: ready')), 60_000)
+  expect(await gauge(hub, 'claude_net_open_streams')).toBe(1000)
+  // Longer than a stranger may be new, and with strangers of the same address beside them.
+  for (let n = 0; n < 100; n++) dial(hub, get('/healthz'))
+  await until('those are closed', async () => (await strangers(hub)) <= 64)
+  await delay(2500)
+  const sender = hub.client(members[0]!.token)
+  await sender.call(api.sendMessage, { body: { to: 'all', body: 'hello' } })
+  await until("every stream but the sender's hears of it", () => {
+    return heard.filter(text => text().includes('event: inbox')).length === 990
+  })
+  expect(streams.filter(({ destroyed, readableEnded }) => destroyed || readableEnded)).toEqual([])
+})
+
+async function hubWithLongInbox(config: Record<string, unknown>) {
+  const hub = await startHub({ config })
+  const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
+  for (let n = 0; n < 5; n++)
+    await ana.client.call(api.sendMessage, { body: { to: 'ben', body: '\u0001'.repeat(maxBodyBytes) } })
+  return { hub, ana, ben }
+}
+
+/** So many answers of nearly 1 MiB are more than the kernel takes for a connection whose reader does not read. */
+const manyReads = 40
+
+test('answers that are not read are bounded for a token: it is told so, others are served, and reading on helps', async () => {
+  const maxBytes = 20 * 1024 * 1024
+  const { hub, ana, ben } = await hubWithLongInbox({ limits: { unreadBytesPerToken: maxBytes } })
+  const unread = () => gauge(hub, 'claude_net_unread_answer_bytes')
+  const stalled = dial(hub, get('/v1/inbox', ben.token).repeat(manyReads))
+  await until('too much waits', async () => (await unread()) > maxBytes)
+  for (let turn = 0; turn < 3; turn++) {
+    const refused = await raw(hub, { path: '/v1/inbox?limit=1', token: ben.token })
+    expect(errorOf(refused)).toMatchObject({ code: 'rate_limited', message: expect.stringMatching(/wait to be read/) })
+    expect(await raw(hub, { path: '/v1/inbox', token: ana.token })).toMatchObject({ status: 200 })
+    expect(await unread()).toBeLessThan(2 * maxBytes)
+  }
+  stalled.resume()
+  await until('they are read', async () => (await unread()) < 10_000)
+  expect(await raw(hub, { path: '/v1/inbox', token: ben.token })).toMatchObject({ status: 200 })
+})
+
+test.each([
+  ['an inbox', (token: string) => get('/v1/inbox', token).repeat(manyReads)],
+  ['the file of the client, without a token', () => get('/client/claude-net.mjs').repeat(manyReads)],
+])('whoever asks for %s and does not read is cut in time', async (_, text) => {
+  const { hub, ben } = await hubWithLongInbox({
+    limits: { unreadBytesPerToken: 1024 * 1024 * 1024 },
+    timeouts: { answerMs: 2000 },
+  })
+  const socket = dial(hub, text(ben.token))
+  await until('something waits', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) > 100_000)
+  await until('it is cut', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) < 10_000)
+  let bytes = 0
+  socket.on('data', chunk => (bytes += chunk.length)).resume()
+  await once(socket, 'close')
+  expect(bytes).toBeGreaterThan(0)
+})
