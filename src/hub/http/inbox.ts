@@ -1,20 +1,37 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { formatCursor, parseCursor } from '../../protocol/events.ts'
-import { unreadAfter, unreadCount, unreadCountAfter } from '../state/query/inbox.ts'
+import { unreadAfter, unreadAround, unreadCount, unreadCountAfter } from '../state/query/inbox.ts'
+import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { State } from '../state/state.ts'
 import type { Handlers } from './handler.ts'
 
 /** `GET /v1/inbox`. */
 export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request }) => {
-  const { db, position } = hub.state
   const after = query.after === undefined ? 0 : seqAfter(hub.state, query.after)
-  const messages = unreadAfter(db, identity.member, after, query.limit, query.preview)
-  for (const { id, damaged } of messages) if (damaged) request.log.error({ id }, 'the disk has damaged this message')
-  const unread = unreadCount(db, identity.member)
+  const page = unlessUnreadable(() => wholePage(hub.state, identity.member, after, query))
+  if (!page) return pageAround(hub.state, identity.member, after, query)
+  for (const { id, damaged } of page.messages)
+    if (damaged) request.log.error({ id }, 'the disk has damaged this message')
+  return page
+}
+
+type Page = Pick<Parameters<Handlers['readInbox']>[0]['query'], 'limit' | 'preview'>
+
+function wholePage({ db, position }: State, member: number, after: number, { limit, preview }: Page) {
+  const messages = unreadAfter(db, member, after, limit, preview)
+  const unread = unreadCount(db, member)
   const lastSeq = messages.at(-1)?.seq ?? after
   const isAll = after === 0 && messages.length === unread
-  const more = isAll ? 0 : unreadCountAfter(db, identity.member, lastSeq)
+  const more = isAll ? 0 : unreadCountAfter(db, member, lastSeq)
   return { messages, unread, more, cursor: formatCursor({ epoch: position.epoch, seq: lastSeq }) }
+}
+
+/** Of a damaged store: without the messages that cannot be read. `more` is at least 1 until the end has been reached. */
+function pageAround({ db, position }: State, member: number, after: number, { limit, preview }: Page) {
+  const { messages, upTo, isEnd } = unreadAround(db, member, after, limit, preview)
+  const unread = unreadCount(db, member)
+  const more = isEnd ? 0 : Math.max(1, unread - messages.length)
+  return { messages, unread, more, cursor: formatCursor({ epoch: position.epoch, seq: upTo }) }
 }
 
 /** `POST /v1/inbox/fetched`. */

@@ -2,6 +2,8 @@ import type { Intent } from '../../../protocol/messages.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
+import { unlessUnreadable } from './read-round.ts'
+import { unreadSeqsRound } from './unread-round.ts'
 
 /** Something that a member's follower wants to hear, in the order of the journal. */
 export type Change =
@@ -19,8 +21,11 @@ export function changesAfter(
   after: { deliveries: number; receipts: number },
   atLeast: number,
 ): Change[] {
-  const deliveries = deliveriesAfter(db, member, after.deliveries, atLeast)
-  const receipts = receiptsAfter(db, member, after.receipts, atLeast)
+  const deliveries =
+    unlessUnreadable(() => deliveriesAfter(db, member, after.deliveries, atLeast)) ??
+    deliveriesAround(db, member, after.deliveries, atLeast)
+  // Receipts are told by the messages themselves as well: a damaged store leaves them out.
+  const receipts = unlessUnreadable(() => receiptsAfter(db, member, after.receipts, atLeast)) ?? []
   // A full list may go on behind its last seq, so nothing later than that can be told yet.
   const end = Math.min(endOf(deliveries, atLeast), endOf(receipts, atLeast))
   return [...deliveries, ...receipts].filter(change => change.seq <= end).sort((a, b) => a.seq - b.seq)
@@ -37,6 +42,27 @@ function deliveriesAfter(db: Database, member: number, afterSeq: number, limit: 
       limit,
     )
     .map(row => ({ kind: 'delivery', seq: row.seq, id: row.id, from: row.name, intent: row.intent }))
+}
+
+/** The same in a damaged store, without what cannot be read. */
+function deliveriesAround(db: Database, member: number, afterSeq: number, limit: number): Change[] {
+  const changes: Change[] = []
+  for (let upTo = afterSeq; changes.length < limit; ) {
+    const found = unreadSeqsRound(db, member, upTo, limit)
+    for (const { seq, handling } of found) {
+      const row = unlessUnreadable(() =>
+        db.get<{ id: string; name: string; intent: Intent }>(
+          'select m.id, s.name, m.intent from message m join member s on s.id = m.sender where m.seq = ?',
+          seq,
+        ),
+      )
+      if (row && handling !== 'mute')
+        changes.push({ kind: 'delivery', seq, id: row.id, from: row.name, intent: row.intent })
+      upTo = seq
+    }
+    if (found.length < limit) break
+  }
+  return changes.slice(0, limit)
 }
 
 function receiptsAfter(db: Database, member: number, afterSeq: number, limit: number): Change[] {

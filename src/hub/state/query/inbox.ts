@@ -5,6 +5,8 @@ import { unreadSeqs } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { hubItself } from './find-member.ts'
+import { unlessUnreadable } from './read-round.ts'
+import { unreadSeqsRound } from './unread-round.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
 export const messageColumns = `m.id, m.seq, s.name as sender, iif(s.id = ${hubItself}, 'hub', s.kind) as sender_kind, m.named,
@@ -34,14 +36,7 @@ export function unreadAfter(
   limit: number,
   preview?: number,
 ): InboxMessage[] {
-  const rows = db.all<
-    MessageRow & {
-      fetched_by: string | null
-      fetched_at: number | null
-      handling: Handling
-      answered_by: number | null
-    }
-  >(
+  const rows = db.all<UnreadRow>(
     `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling, d.answered_by
      from (${unreadSeqs} order by seq limit ?3) u join delivery d on d.seq = u.seq and d.recipient = ?1
      join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq`,
@@ -49,14 +44,75 @@ export function unreadAfter(
     afterSeq,
     limit,
   )
-  const messages = rows.map(row => ({
+  return firstOf(rows.map(row => toUnread(db, row, preview)))
+}
+
+/**
+ * A page of an inbox of a damaged store: messages that cannot be read are left out, and the page goes on behind them. `upTo` is the
+ * seq up to which all was looked at, `isEnd` whether nothing comes after it.
+ */
+export function unreadAround(
+  db: Database,
+  member: number,
+  afterSeq: number,
+  limit: number,
+  preview?: number,
+): { messages: InboxMessage[]; upTo: number; isEnd: boolean } {
+  const messages: InboxMessage[] = []
+  for (let upTo = afterSeq; ; ) {
+    const found = unreadSeqsRound(db, member, upTo, limit)
+    for (const { seq, handling } of found) {
+      const row =
+        unlessUnreadable(() => unreadRow(db, member, seq)) ?? unlessUnreadable(() => bareRow(db, seq, handling))
+      upTo = seq
+      if (row) messages.push(toUnread(db, row, preview))
+      if (messages.length < limit) continue
+      const page = firstOf(messages)
+      return { messages: page, upTo: page.length < messages.length ? page.at(-1)!.seq : upTo, isEnd: false }
+    }
+    if (found.length >= limit) continue
+    const page = firstOf(messages)
+    return page.length < messages.length
+      ? { messages: page, upTo: page.at(-1)!.seq, isEnd: false }
+      : { messages, upTo, isEnd: true }
+  }
+}
+
+function unreadRow(db: Database, member: number, seq: number): UnreadRow | undefined {
+  return db.get<UnreadRow>(
+    `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling, d.answered_by
+     from delivery d join message m on m.seq = d.seq join member s on s.id = d.sender where d.recipient = ? and d.seq = ?`,
+    member,
+    seq,
+  )
+}
+
+/** A message whose delivery cannot be read: who has fetched it is not known any more. */
+function bareRow(db: Database, seq: number, handling: string | null): UnreadRow | undefined {
+  return db.get<UnreadRow>(
+    `select ${messageColumns}, null as fetched_by, null as fetched_at, ? as handling, null as answered_by
+     from message m join member s on s.id = m.sender where m.seq = ?`,
+    handling,
+    seq,
+  )
+}
+
+type UnreadRow = MessageRow & {
+  fetched_by: string | null
+  fetched_at: number | null
+  handling: Handling
+  answered_by: number | null
+}
+
+function toUnread(db: Database, row: UnreadRow, preview: number | undefined): InboxMessage {
+  const message = {
     ...toMessage(row),
     ...(row.handling === 'hold' && { held: true as const }),
     ...(row.handling === 'mute' && { muted: true as const }),
     ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
     ...(row.answered_by !== null && { answeredBy: nameOf(db, row.answered_by) }),
-  }))
-  return firstOf(preview === undefined ? messages : messages.map(message => cut(message, preview)))
+  }
+  return preview === undefined ? message : cut(message, preview)
 }
 
 /** After it was compared with what was sent: that takes the whole text. */

@@ -1,0 +1,37 @@
+import { unreadSeqs } from '../local/inbox-index.ts'
+import type { Database } from '../store/database.ts'
+import { newestSeq, readRound } from './read-round.ts'
+
+export interface UnreadSeq {
+  seq: number
+  handling: string | null
+}
+
+/**
+ * What is unread at `member` after `afterSeq`, in a store that is damaged: by the index of the inboxes, and where that cannot be read
+ * by the deliveries themselves. At most `limit`, in order.
+ */
+export function unreadSeqsRound(db: Database, member: number, afterSeq: number, limit: number): UnreadSeq[] {
+  const newest = newestSeq(db)
+  const reading = (from: string) =>
+    readRound(
+      (after, upTo, most) =>
+        db.all<UnreadSeq>(
+          `select seq, handling from (${from}) where seq <= ?3 order by seq limit ?4`,
+          member,
+          after,
+          upTo,
+          most,
+        ),
+      afterSeq,
+      newest,
+      limit,
+    )
+  const indexed = reading(unreadSeqs)
+  if (indexed.isWhole) return indexed.rows
+  const delivered = reading(
+    'select seq, handling from delivery where recipient = ?1 and seq > ?2 and acked_at is null and expired_at is null',
+  )
+  const all = new Map([...delivered.rows, ...indexed.rows].map(row => [row.seq, row]))
+  return [...all.values()].sort((a, b) => a.seq - b.seq).slice(0, limit)
+}

@@ -1,0 +1,113 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, onTestFinished, test } from 'vitest'
+import { readInbox } from '../src/hub/http/inbox.ts'
+import { Hub } from '../src/hub/hub.ts'
+import { memberByName } from '../src/hub/state/query/find-member.ts'
+import type { ClaudeNetError } from '../src/protocol/errors.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { tempDir } from './support/temp.ts'
+
+const pageBytes = 4096
+const bodies = Array.from({ length: 50 }, (_, n) => `body ${n} ${`${n}-`.repeat(6000)} end`)
+
+/** A page in the middle of the text of number 7: one of nothing else, that leads to a next one. */
+function overflowPage(file: Buffer): number[] {
+  const pages = Array.from({ length: file.length / pageBytes }, (_, n) =>
+    file.subarray(n * pageBytes, (n + 1) * pageBytes),
+  )
+  const isOne = (page: Buffer) => /^-?(7-){100}/.test(page.subarray(4).toString()) && page.readUInt32BE(0) > 0
+  return [pages.findIndex(isOne) + 1]
+}
+
+/** A hub whose store has fifty long messages for ben and one for cleo, damaged at `pages` while it did not run. */
+async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number) => number[]) {
+  const dir = tempDir('read-round')
+  const told: ClaudeNetError[] = []
+  const open = () =>
+    new Hub({ dataDir: dir, onBug: () => {}, onStorageError: () => {}, onDamage: error => told.push(error) })
+  let hub = open()
+  for (const name of ['ana', 'ben', 'cleo']) await hub.submit({ type: 'member.add', name, kind: 'machine' })
+  const by = memberByName(hub.state.db, 'ana')!.id
+  const send = (to: string, body: string) =>
+    hub.submit({ type: 'message.send', id: newMessageId(), by, to: [to], body })
+  await Promise.all(bodies.map(body => send('ben', body)))
+  await send('cleo', 'for cleo')
+  // Into the order of the inboxes, so that both tables have all.
+  hub.state.db.run(
+    `insert into unread (recipient, seq, handling) select recipient, seq, handling from delivery
+     where seq > (select seq from unread_position)`,
+  )
+  hub.state.db.run('update unread_position set seq = (select seq from position)')
+  await hub.close()
+  const path = join(dir, 'hub.db')
+  const root = (table: string) => {
+    using db = new DatabaseSync(path, { readOnly: true })
+    const row = db.prepare('select rootpage from sqlite_schema where name = ?').get(table)
+    return row!.rootpage as number
+  }
+  const file = openSync(path, 'r+')
+  for (const page of pages(readFileSync(path), root)) {
+    writeSync(file, Buffer.alloc(pageBytes), 0, pageBytes, (page - 1) * pageBytes)
+  }
+  closeSync(file)
+  hub = open()
+  onTestFinished(() => hub.close().catch(() => {}))
+  const read = (name: string, after?: string, limit = 7) =>
+    (
+      readInbox as unknown as (call: unknown) => {
+        messages: { body: string; damaged?: true }[]
+        more: number
+        cursor: string
+      }
+    )({
+      hub,
+      identity: { member: memberByName(hub.state.db, name)!.id },
+      query: { after, limit },
+      request: { log: { error: () => {} } },
+    })
+  return {
+    told,
+    send,
+    /** All of an inbox, page by page. */
+    inbox: (name: string) => {
+      const all: string[] = []
+      for (let after: string | undefined; ; ) {
+        const page = read(name, after)
+        all.push(...page.messages.map(({ body }) => body))
+        if (page.more === 0) return all
+        after = page.cursor
+      }
+    },
+    /** What a stream is told until all that waits was told. */
+    follow: async (name: string) => {
+      const end = new AbortController()
+      let count = 0
+      const member = memberByName(hub.state.db, name)!.id
+      for await (const _ of hub.follow(member, undefined, end.signal, () => end.abort())) count++
+      return count
+    },
+  }
+}
+
+test.for<[string, Parameters<typeof damagedAt>[0], number]>([
+  ['a page of one text', overflowPage, 1],
+  ['the index of the inboxes', (_, rootOf) => [rootOf('unread')], 0],
+])(
+  'with %s gone, every other message of every inbox is read, streams too, and nothing more is stored',
+  async ([, pages, lost]) => {
+    const { told, send, inbox, follow } = await damagedAt(pages)
+    const read = inbox('ben')
+    expect(read).toHaveLength(bodies.length - lost)
+    for (const body of read) expect(bodies).toContain(body)
+    expect(inbox('cleo')).toEqual(['for cleo'])
+    expect(await follow('ben')).toBeGreaterThanOrEqual(bodies.length - lost)
+    expect(told).toMatchObject([{ code: 'unavailable', message: expect.stringContaining('The store is damaged') }])
+    await expect(send('ben', 'after')).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('The store is damaged'),
+      hint: expect.stringContaining('restore a backup'),
+    })
+  },
+)
