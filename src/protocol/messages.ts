@@ -70,7 +70,7 @@ const reach = {
   lastSeenAt: Timestamp.nullable(),
   /** Of a human: whether the hub's Telegram carries their mail. */
   telegram: z.boolean().optional(),
-  /** Of a human: the first five machines that they own, by name. */
+  /** Of a human, in the answer of a send: the first five machines that they own, by name. */
   machines: z.array(z.string()).optional(),
 }
 

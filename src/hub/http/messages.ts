@@ -4,10 +4,14 @@ import { keptHeader, maxBodyBytes, type Receipt, tooLarge } from '../../protocol
 import { type Hub, refused } from '../hub.ts'
 import { refuseUnknown, senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
+import { machinesByOwner } from '../state/query/members.ts'
 import type { DeliveryState } from '../state/query/messages.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import { reachOf } from './presence.ts'
+
+/** Most machines of a person that are named where somebody writes to the person. */
+const maxNamed = 5
 
 /** `POST /v1/messages`: 201 when stored, 200 when this id was stored before. */
 export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, request, reply }) => {
@@ -26,12 +30,21 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     ...(request.headers[keptHeader] !== undefined && { wasKept: true as const }),
   })
   reply.code(sent.repeated ? 200 : 201)
+  const isToPeople = sent.recipients.some(({ kind }) => kind === 'human')
+  const owned = isToPeople ? machinesByOwner(hub.state.db) : new Map<number, string[]>()
   return {
     id: sent.id,
     seq: sent.seq,
     sentAt: timestamp(sent.sentAt),
     recipients: sent.recipients.map(({ member, name, kind, status, reason }) => {
-      return { name, kind, status, ...(reason && { reason }), ...reachOf(hub, member, kind) }
+      return {
+        name,
+        kind,
+        status,
+        ...(reason && { reason }),
+        ...reachOf(hub, member, kind),
+        ...(kind === 'human' && { machines: owned.get(member)?.slice(0, maxNamed) ?? [] }),
+      }
     }),
   }
 }

@@ -4,7 +4,6 @@ import type { MemberKind, Reach } from '../../protocol/messages.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
 import { unreadCount } from '../state/query/inbox.ts'
-import { machinesOf } from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
@@ -26,18 +25,10 @@ export const endSession: Handlers['endSession'] = ({ hub, identity, query }) => 
   ended: hub.presence.end(identity.member, query.session),
 })
 
-/** Most machines of a person that are named where somebody writes to the person. */
-const maxNamed = 5
-
-/** Whether a member reads, and by which ways a person does, as the wire has it. */
+/** Whether a member reads, and by which way a person does, as the wire has it. */
 export function reachOf(hub: Hub, member: number, kind: MemberKind): Reach {
   const presence = presenceOf(hub, member)
-  if (kind !== 'human') return presence
-  return {
-    ...presence,
-    telegram: hub.onTelegram.has(member),
-    machines: machinesOf(hub.state.db, member, maxNamed),
-  }
+  return kind === 'human' ? { ...presence, telegram: hub.onTelegram.has(member) } : presence
 }
 
 /** Whether a member is online and when it was last seen, as the wire has it. */

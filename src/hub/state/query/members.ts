@@ -49,6 +49,16 @@ export function machinesOf(db: Database, human: number, limit: number): string[]
     .map(({ name }) => name)
 }
 
+/** The names of the machines of each human who owns any, by name. */
+export function machinesByOwner(db: Database): Map<number, string[]> {
+  const rows = db.all<{ owner: number; name: string }>(
+    `select owner, name from member where owner is not null and kind = 'machine' and deleted_at is null order by name`,
+  )
+  const owned = new Map<number, string[]>()
+  for (const { owner, name } of rows) owned.set(owner, [...(owned.get(owner) ?? []), name])
+  return owned
+}
+
 /** Every group with the names of its members, both by name. */
 export function allGroups(db: Database): { name: string; members: string[] }[] {
   return db
