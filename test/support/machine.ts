@@ -37,8 +37,7 @@ export class TestMachine {
   }
 
   get env(): Record<string, string> {
-    // What waits stays where a test has put it; a test of the drainer lets it start.
-    return { HOME: this.userHome, CLAUDE_NET_HOME: this.home, CLAUDE_NET_DRAINER: 'off' }
+    return { HOME: this.userHome, CLAUDE_NET_HOME: this.home }
   }
 
   /** Runs one command as this machine. */

@@ -26,9 +26,12 @@ export interface RunOptions {
   cwd?: string
 }
 
-/** A clean environment: nothing of the developer's own machine leaks into a test. */
+/**
+ * A clean environment: nothing of the developer's own machine leaks into a test. What waits in an outbox stays where a test has put
+ * it, and no process outlives one that does not ask for it.
+ */
 export function cleanEnv(env: Record<string, string> = {}): Record<string, string> {
-  return { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', ...env }
+  return { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', CLAUDE_NET_DRAINER: 'off', ...env }
 }
 
 /** Runs one command of the program to its end. */
