@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { api } from '../../src/protocol/api.ts'
 import { joinLine } from '../../src/protocol/join-line.ts'
 import type { TestHub } from './hub.ts'
-import { machineNode, type Ran, ranOf } from './program.ts'
+import { cleanEnv, machineNode, type Ran, ranOf } from './program.ts'
 import { tempDir } from './temp.ts'
 
 /** All that the join line may use beside Node: curl, a shell, and what every system has. */
@@ -95,7 +95,7 @@ export class Newcomer {
   }
 
   get env(): Record<string, string> {
-    return { HOME: this.userHome, PATH: this.tools, LANG: 'C.UTF-8', SHELL: findTool('sh')! }
+    return { ...cleanEnv(), HOME: this.userHome, PATH: this.tools, SHELL: findTool('sh')! }
   }
 
   get token(): string {
