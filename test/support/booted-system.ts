@@ -13,7 +13,8 @@ const tools = ['unshare', 'nsenter', 'ip', 'systemctl', 'systemd-notify']
 
 /**
  * Makes the root of the new system, an overlay over this one's that lives in memory, gives it devices, a network of its own and
- * nothing of an earlier hub, and becomes systemd. $1 is an empty directory, $2 is seen there as /mnt/shared.
+ * nothing of an earlier hub, and becomes systemd. Its mounts are shared, as a container's are: what systemd mounts for the
+ * credentials of a service, in a namespace of their own, would be seen nowhere else. $1 is an empty directory, $2 is seen there as /mnt/shared.
  */
 const bootScript = `set -e
 mount -t tmpfs -o mode=755 tmpfs "$1"
@@ -36,6 +37,7 @@ mkdir -p mnt/shared .old
 mount --bind "$2" mnt/shared
 pivot_root . .old
 umount -l /.old
+mount --make-rshared /
 exec env -i container=lxc PATH="$PATH" /lib/systemd/systemd --system --unit=basic.target
 `
 
