@@ -37,7 +37,7 @@ if [ -e build.ts ]; then
   command -v npm >/dev/null 2>&1 ||
     fail 'npm is needed to build a checkout; it was not found. If it is yours alone: sudo env PATH="$PATH" ./install.sh'
   # What npm installed, and when, it notes in node_modules/.package-lock.json.
-  [ node_modules/.package-lock.json -nt package-lock.json ] || asOwner npm ci --no-fund --no-audit
+  [ node_modules/.package-lock.json -nt package-lock.json ] || asOwner npm ci --no-fund --no-audit --include=dev
   asOwner npm run --silent build
 fi
 [ -e dist/service.mjs ] || fail 'dist/ is missing: this is neither a checkout nor a whole package.'

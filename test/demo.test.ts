@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { cleanEnv, hubNode, program, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
@@ -28,25 +28,68 @@ test('the demo sends, reads, answers and acks over the real servers, and leaves 
   expect(readdirSync(tmp)).toEqual([])
 })
 
-test('the demo stays to be looked at until Ctrl-C, and then leaves nothing behind either', async () => {
-  const tmp = tempDir('demo')
-  const env = cleanEnv({ TMPDIR: tmp, HOME: tmp })
-  const child = spawn(hubNode, [program, 'demo'], { env, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
-  const { pid } = child
-  onTestFinished(() => {
-    if (child.exitCode === null) process.kill(-pid!, 'SIGKILL')
-  })
-  let stdout = ''
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  await until('the end of the show', () => stdout.includes('Ctrl-C ends the demo'))
-
+test('the demo stays to be looked at until Ctrl-C, and then leaves nothing behind either', {
+  timeout: 60_000,
+}, async () => {
+  const { child, tmp, shown } = await startDemo()
+  const stdout = await shown('Ctrl-C ends the demo')
   const [, home, node, file] = /CLAUDE_NET_HOME=(\S+) (\S+) (\S+) send/.exec(stdout)!
   expect([node, file]).toEqual([hubNode, program])
   const looked = await run(['send', 'seanclaude', 'hello from a terminal'], { env: { CLAUDE_NET_HOME: home! } })
   expect(looked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Stored for seanclaude/) })
 
   // As a terminal does it: the signal reaches every process of the demo at once.
-  process.kill(-pid!, 'SIGINT')
+  process.kill(-child.pid!, 'SIGINT')
   expect(await once(child, 'exit')).toEqual([0, null])
   expect(readdirSync(tmp)).toEqual([])
 })
+
+test.for(['a reader who leaves', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
+  'no process is left by a demo that %s ends while it shows',
+  {
+    timeout: 60_000,
+  },
+  async end => {
+    const { child, tmp, shown } = await startDemo()
+    await shown('A hub listens at')
+    const ended = once(child, 'exit')
+    if (end === 'a reader who leaves') child.stdout.destroy()
+    else child.kill(end)
+    expect(await ended).toEqual(end === 'SIGKILL' ? [null, 'SIGKILL'] : [0, null])
+    // The whole group: what it started is in it.
+    await until('every process has ended', () => processesIn(child.pid!).length === 0)
+    if (end !== 'SIGKILL') expect(readdirSync(tmp)).toEqual([])
+  },
+)
+
+/** Starts a demo that stays, in a process group of its own. */
+async function startDemo() {
+  const tmp = tempDir('demo')
+  const env = cleanEnv({ TMPDIR: tmp, HOME: tmp })
+  const child = spawn(hubNode, [program, 'demo'], { env, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  onTestFinished(() => {
+    for (const pid of processesIn(child.pid!)) process.kill(pid, 'SIGKILL')
+  })
+  let stdout = ''
+  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+  const shown = async (text: string) => {
+    await until(`the demo to show: ${text}`, () => stdout.includes(text), 50_000)
+    return stdout
+  }
+  return { child, tmp, shown }
+}
+
+/** The processes of a group, but for those that have ended and were not waited for. */
+function processesIn(group: number): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(pid => {
+      try {
+        const [, state, , processGroup] = /\) (\S) (\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!
+        return Number(processGroup) === group && state !== 'Z'
+      } catch {
+        return false
+      }
+    })
+    .map(Number)
+}

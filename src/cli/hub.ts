@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { exit, fail, print } from './output.ts'
 
@@ -15,11 +15,15 @@ export function hubCommand(): Command {
     .option('--check', 'only read hub.json and say what is wrong with it')
     .option('--json', 'with --check: print JSON')
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default info)')
+    .addOption(
+      new Option('--until-eof', 'stop when standard input ends, as it does with whoever started this').hideHelp(),
+    )
     .action(
       async ({
         logLevel,
         check,
         json,
+        untilEof,
         ...flags
       }: {
         host?: string
@@ -29,6 +33,7 @@ export function hubCommand(): Command {
         logLevel?: 'info'
         check?: boolean
         json?: boolean
+        untilEof?: boolean
       }) => {
         const { runHub, readHubConfig } = await loadHub()
         if (check) {
@@ -40,6 +45,7 @@ export function hubCommand(): Command {
           )
           return
         }
+        if (untilEof) stopAtEof()
         try {
           await runHub({ ...flags, logLevel })
         } catch (error) {
@@ -49,6 +55,13 @@ export function hubCommand(): Command {
         }
       },
     )
+}
+
+/** Sends SIGTERM to this process when standard input ends. */
+function stopAtEof(): void {
+  process.stdin.on('close', () => process.kill(process.pid, 'SIGTERM')).resume()
+  // A hub that stops for another reason need not wait for that.
+  if ('unref' in process.stdin) process.stdin.unref()
 }
 
 export function demoCommand(): Command {

@@ -19,11 +19,11 @@ export function newProgram(): Command {
 export async function run(program: Command): Promise<void> {
   setUp(program)
 
-  // Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first; a hub
-  // serves whether or not its output can be written.
+  // Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first; the
+  // demo ends what it started; a hub serves whether or not its output can be written.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (['mcp', 'hub'].includes(process.argv[2] ?? '')) return
+      if (['mcp', 'hub', 'demo'].includes(process.argv[2] ?? '')) return
       if (error.code === 'EPIPE') process.exit()
       // The answer is lost, as on a full disk: whoever started this must not take it for done.
       if (stream === process.stdout)

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -13,35 +14,40 @@ const program = join(import.meta.dirname, 'claude-net.mjs')
  * The main job, for real, in a throw-away directory: a hub, two machines that join it, and their MCP servers as Claude Code
  * would start them. One sends, the other reads and answers. With a hub.json that has `telegram`, one writes to a person too.
  */
-export async function demo({ once = false, telegram }: { once?: boolean; telegram?: string }): Promise<void> {
+export async function demo({ once: isOnce = false, telegram }: { once?: boolean; telegram?: string }): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-demo-'))
   const say = (text = '') => process.stdout.write(`${text}\n`)
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
+  // The reader has left, as in `demo | head`.
+  process.stdout.on('error', () => stop.abort())
   const data = join(dir, 'hub')
   const hub = spawn(
     process.execPath,
     [
-      ...[program, 'hub', '--host', '127.0.0.1', '--port', '0', '--data', data, '--log-level', 'warn'],
+      ...[program, 'hub', '--host', '127.0.0.1', '--port', '0', '--data', data, '--log-level', 'warn', '--until-eof'],
       ...(telegram === undefined ? [] : ['--config', telegramConfig(telegram, dir)]),
     ],
     {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      // Its end of the pipe closes however this process ends, and then the hub ends too.
+      stdio: ['pipe', 'inherit', 'inherit'],
     },
   )
   const servers: Client[] = []
-  try {
-    const url = await hubUrl(data, hub)
+  const show = async () => {
+    const url = await hubUrl(data, hub, stop.signal)
     say(`A hub listens at ${url}. Its store is ${data}.`)
     say()
     const machine = async (name: string) => {
       const home = join(dir, name)
-      const { code } = JSON.parse(await run(['invite', name, '--data', data, '--json'])) as { code: string }
+      const { code } = JSON.parse(await run(['invite', name, '--data', data, '--json'], stop)) as { code: string }
       const args = ['join', url, '--machine', name, '--code-stdin', '--no-claude', '--bin', join(dir, 'bin'), '--json']
-      await run(args, { CLAUDE_NET_HOME: home }, code)
+      await run(args, { env: { CLAUDE_NET_HOME: home }, input: code, signal: stop.signal })
       say(`$ claude-net invite ${name}          the admin makes the member and its one-time join line`)
       say(`  ${name} has joined; its side is ${home}.`)
       const client = new Client({ name: 'claude-net-demo', version: '1' })
+      stop.signal.throwIfAborted()
+      servers.push(client)
       await client.connect(
         new StdioClientTransport({
           command: process.execPath,
@@ -50,7 +56,6 @@ export async function demo({ once = false, telegram }: { once?: boolean; telegra
           stderr: 'inherit',
         }),
       )
-      servers.push(client)
       return async (tool: string, args: Record<string, unknown> = {}) => {
         say(`\n${name} calls ${tool} ${JSON.stringify(args)}`)
         const { content } = await client.callTool({ name: tool, arguments: args })
@@ -84,18 +89,27 @@ export async function demo({ once = false, telegram }: { once?: boolean; telegra
       say('\nPeople are members too, on Telegram. With a bot of your own, set up as docs/telegram.md says:')
       say('  npm run demo -- --telegram hub.json')
     } else await tellPerson(data, chas, say, stop.signal)
-    if (once) return
+    if (isOnce) return
     say('\nLook around, in another terminal:')
     const here = `CLAUDE_NET_HOME=${join(dir, 'chasclaude')} ${process.execPath} ${program}`
     say(`  ${here} send seanclaude "hello from a terminal"`)
     say(`  ${here} watch`)
     say(`  curl ${url}/healthz`)
     say('\nCtrl-C ends the demo and removes its directory.')
-    await delay(2 ** 31 - 1, undefined, { signal: stop.signal }).catch(() => {})
+    await delay(2 ** 31 - 1, undefined, { signal: stop.signal })
+  }
+  const showing = show()
+  try {
+    await Promise.race([showing, once(stop.signal, 'abort')])
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
   } finally {
+    // Whatever is under way ends, and writes into the directory no more.
+    stop.abort()
     await Promise.all(servers.map(server => server.close()))
+    await showing.catch(() => {})
     hub.kill('SIGTERM')
-    if (hub.exitCode === null) await new Promise(resolve => hub.once('exit', resolve))
+    if (!hasEnded(hub)) await once(hub, 'exit')
     rmSync(dir, { recursive: true, force: true })
   }
 }
@@ -123,7 +137,7 @@ async function tellPerson(
   say: (text?: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const status = async () => JSON.parse(await run(['telegram', '--data', data, '--json'])) as TelegramStatus
+  const status = async () => JSON.parse(await run(['telegram', '--data', data, '--json'], { signal })) as TelegramStatus
   say('\nA person is a member too, reached on Telegram:')
   const [person] = (await status()).people
   if (!person) return
@@ -149,22 +163,32 @@ async function tellPerson(
 }
 
 /** Where the hub listens, once it does. */
-async function hubUrl(data: string, hub: ChildProcess): Promise<string> {
+async function hubUrl(data: string, hub: ChildProcess, signal: AbortSignal): Promise<string> {
   const file = join(data, 'hub.url')
   while (!existsSync(file)) {
-    if (hub.exitCode !== null) throw new Error('The hub did not start; its log is above.')
-    await delay(20)
+    if (hasEnded(hub)) throw new Error('The hub did not start; its log is above.')
+    await delay(20, undefined, { signal })
   }
   return readFileSync(file, 'utf8').trim()
 }
 
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
 /** Runs one command of the program, with `input` to read, and answers what it printed. */
-function run(args: string[], env: Record<string, string> = {}, input = ''): Promise<string> {
+function run(
+  args: string[],
+  { env, input, signal }: { env?: Record<string, string>; input?: string; signal: AbortSignal },
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], {
       env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
+      signal,
     })
+    // One that was aborted is waited for all the same.
+    child.on('error', () => {})
     child.stdin.on('error', () => {}).end(input)
     let out = ''
     child.stdout.setEncoding('utf8').on('data', text => (out += text))
