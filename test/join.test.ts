@@ -402,6 +402,15 @@ describe('with Claude Code present', () => {
       code: 1,
       stderr: expect.stringContaining('claude-net.mjs is missing'),
     })
+    // Every hook of a headless run ends there too, unless the machine lets these take part.
+    writeFileSync(join(sean.home, 'claude-net.mjs'), "process.stdout.write('ran')")
+    const headless = (args: string) =>
+      sean.sh(`echo '{}' | CLAUDE_CODE_ENTRYPOINT=sdk-cli ${sean.command} hook ${args}`)
+    for (const args of ['', '--wait', '--if-news'])
+      expect(await headless(args)).toEqual({ code: 0, stdout: '', stderr: '' })
+    const config = join(sean.home, 'config.json')
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), headless: true }))
+    expect(await headless('')).toMatchObject({ stdout: 'ran' })
   })
 
   test('the command takes no options of an editor, and follows its home to another place', async () => {

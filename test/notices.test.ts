@@ -176,7 +176,7 @@ describe('an idle session', () => {
     await until('the wake', () => claude.wakes.length > 0)
     expect(claude.lines[0]).toEqual({ type: 'auth', token: claude.env.CLAUDE_CODE_MESSAGING_TOKEN })
     expect(mailIn(claude.wakes[0]!).sort()).toEqual(['one', 'three', 'two'])
-    expect(claude.wakes[0]).toMatch(/^3 unread messages\.\n- chasclaude \(machine\), request/)
+    expect(claude.wakes[0]).toMatch(/^3 unread messages from chasclaude\.\n- chasclaude \(machine\), request/)
     // What the wake told, no hook tells again.
     expect(await claude.hook('UserPromptSubmit')).toBe('')
     await mcp.call('inbox', { ack: true })
@@ -229,7 +229,7 @@ describe('an idle session', () => {
     await send('hello')
     const { code, stderr } = await waiter.ended
     expect([code, mailIn(stderr), claude.lines]).toEqual([2, ['hello'], []])
-    expect(stderr).toMatch(/^Claude Net woke this session: 1 unread message\./)
+    expect(stderr).toMatch(/^Claude Net woke this session: 1 unread message from chasclaude\.\n/)
     expect(existsSync(fileOf(claude, 'waiter.json'))).toBe(false)
   })
 
@@ -358,6 +358,36 @@ describe('what Claude Code itself says of a session', () => {
     const { code, stderr } = await waiter.ended
     expect([code, mailIn(stderr), claude.wakes.map(mailIn)]).toEqual([2, ['hello'], [['hello']]])
   })
+})
+
+test('that its MCP server was killed is told once: by the hook that waits, or by the next', async () => {
+  const { claude, mcp, sean } = await idleSession()
+  const waiter = claude.waiter()
+  await until(
+    'the session and its waiter',
+    () => existsSync(fileOf(claude, 'waiter.json')) && existsSync(fileOf(claude, 'session.json')),
+  )
+  process.kill(mcp.pid, 'SIGKILL')
+  const { code, stderr } = await waiter.ended
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^Claude Net: .*MCP server of claude-net has died.*Reconnect/),
+  ])
+  for (const event of ['UserPromptSubmit', 'PostToolUse', 'Stop']) expect(await claude.hook(event)).toBe('')
+
+  const busy = await startClaude(sean)
+  await busy.hook('UserPromptSubmit')
+  const second = await busy.mcp()
+  await until('the session', () => existsSync(fileOf(busy, 'session.json')))
+  process.kill(second.pid, 'SIGKILL')
+  expect(await busy.told('Stop')).toMatch(/has died/)
+  for (const event of ['Stop', 'UserPromptSubmit', 'PostToolUse']) expect(await busy.hook(event)).toBe('')
+  // Connected again, it ends in order: nothing is said of that.
+  const third = await busy.mcp()
+  await until('its session', () => fileText(busy, 'session.json').includes(`"pid":${third.pid}`))
+  await third.close()
+  await until('its end', () => !existsSync(fileOf(busy, 'session.json')))
+  expect(await busy.hook('UserPromptSubmit')).toBe('')
 })
 
 test('urgent mail does not wait 30 s for hooks that do not run, where Claude Code says nothing of the session', async () => {
@@ -495,7 +525,7 @@ test('a hostile text stays one escaped line in a notice and in a wake', async ()
   ]
   const bodies = tricks.map(trick => hostileBodies[trick]!)
   const frame =
-    /^(- chasclaude \(machine\), request, just now: > .*|Claude Net.*|\d+ unread messages\.|They come from .*)$/
+    /^(- chasclaude \(machine\), request, just now: > .*|Claude Net.*|\d+ unread messages from chasclaude\.|They come from .*)$/
   const expectFramed = (text: string) => {
     expect(text.split('\n').filter(line => !frame.test(line))).toEqual([])
     expect(hiddenIn(text)).toEqual([])
@@ -573,6 +603,8 @@ describe('who has asked', () => {
     expect((await sean.run(['doctor'])).stdout).toMatch(/^note +requests +1 request without an answer/m)
     expect((await sean.run(['machines'])).stdout).toContain('waiting for chasclaude (acked): > Is the build')
 
+    // Idle, it would be woken.
+    await claude.hook('UserPromptSubmit')
     await send('No, green.', { replyTo: id, intent: 'inform' })
     expect(await claude.told('UserPromptSubmit')).toMatch(
       /- chasclaude \(machine\), inform, an answer, just now: > No, green\./,

@@ -71,7 +71,8 @@ export function unlinkLauncher(home: Home, binDir: string): void {
 
 /**
  * Starts the client with the Node that installed it, or with the one on the PATH once that is gone. A hook that runs after every
- * tool use and has nothing to tell ends here, in 2 ms: `sessionKey` of notice/session-dir.ts makes the same key.
+ * tool use and has nothing to tell ends here, in 2 ms: `sessionKey` of notice/session-dir.ts makes the same key. So does every
+ * hook of a headless run, unless config.json speaks of these.
  */
 function launcherScript(home: Home): string {
   return `#!/bin/sh
@@ -82,6 +83,11 @@ CLAUDE_NET_HOME=\${CLAUDE_NET_HOME:-$home}
 export CLAUDE_NET_HOME
 # An editor's terminal has options in it that attach a debugger to every Node.
 unset NODE_OPTIONS
+if [ "$1" = hook ]; then
+  case $CLAUDE_CODE_ENTRYPOINT in
+    sdk-*) grep -q '"headless"' "$CLAUDE_NET_HOME/config.json" 2>/dev/null || exit 0 ;;
+  esac
+fi
 if [ "$1 $2" = 'hook --if-news' ]; then
   session=\${CLAUDE_CODE_MESSAGING_SOCKET##*/}
   session=\${session%.sock}

@@ -21,7 +21,7 @@ test.each<[string, Record<string, unknown>, object]>([
   ['a list as JSON', { ack: `["${id}", "${other}"]` }, { ack: [id, other] }],
   ['ids with commas', { ack: `${id.toUpperCase()}, ${other}` }, { ack: [id, other] }],
   ['a number as text', { limit: '5' }, { limit: 5 }],
-  ['all', { limit: 'all' }, {}],
+  ['all', { limit: 'all' }, { limit: Number.MAX_SAFE_INTEGER }],
 ])('the inbox takes %s', (_, given, taken) => {
   const defined = Object.entries(inboxArguments.parse(given)).filter(([, value]) => value !== undefined)
   expect(Object.fromEntries(defined)).toEqual(taken)

@@ -21,7 +21,7 @@ export const sendArguments = toolArguments({
 })
 
 export const inboxArguments = toolArguments({
-  limit: argument({ type: 'integer', minimum: 1 }, 'Show at most this many; default all that fit', limitOf).optional(),
+  limit: argument({ type: 'integer', minimum: 1 }, 'Show at most this many; default 20', limitOf).optional(),
   ack: argument(
     { type: 'string' },
     '"true": mark what this answer shows as read. Ids, separated by commas: mark those, show nothing',
@@ -89,7 +89,8 @@ function intentOf(value: unknown): Intent | undefined {
 }
 
 function limitOf(value: unknown): number | undefined {
-  if (isAbsent(value) || value === 'all') return undefined
+  if (isAbsent(value)) return undefined
+  if (value === 'all') return Number.MAX_SAFE_INTEGER
   const limit = typeof value === 'string' ? Number(unquoted(value)) : value
   if (typeof limit === 'number' && Number.isSafeInteger(limit) && limit >= 1) return limit
   throw new Error(`wanted: a whole number from 1 on; this is ${shown(value)}`)

@@ -27,6 +27,8 @@ export interface InboxPage {
   messages: InboxMessage[]
   /** How many the whole inbox has. */
   unread: number
+  /** How many of those beyond `messages` are held. */
+  moreHeld?: number | undefined
   /** The hub's clock, ms since 1970. */
   now: number
   /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
@@ -37,13 +39,13 @@ export interface InboxPage {
  * The answer of `claude_net_inbox`. Each message is a line of ours and its body behind a quote prefix on every line, so that
  * no body can end itself, forge a line of ours, or pass for a second message.
  */
-export function inboxText({ messages: all, unread, now, keepWhole }: InboxPage): InboxText {
+export function inboxText({ messages: all, unread, moreHeld = 0, now, keepWhole }: InboxPage): InboxText {
   const messages = all.filter(({ held }) => !held)
   const held = all.filter(message => message.held)
   const [first] = messages
   if (!first)
     return {
-      text: [`No unread messages${held.length > 0 ? ' for you' : ''}.`, heldText(held)].join('\n').trim(),
+      text: [`No unread messages${held.length > 0 ? ' for you' : ''}.`, heldText(held, moreHeld)].join('\n').trim(),
       shown: [],
     }
   const entries: string[] = []
@@ -57,25 +59,28 @@ export function inboxText({ messages: all, unread, now, keepWhole }: InboxPage):
   }
   const cut = entries.length === 0 ? first : undefined
   if (cut) entries.push(cutEntry(cut, now, whereWhole(cut, keepWhole)))
-  const text = frame(entries, { unread, more: unread - held.length - entries.length, held })
+  const text = frame(entries, {
+    unread,
+    more: unread - held.length - moreHeld - entries.length,
+    held: heldText(held, moreHeld),
+  })
   return { text, shown: messages.slice(0, entries.length), ...(cut && { cut }) }
 }
 
-function frame(
-  entries: string[],
-  { unread, more, held }: { unread: number; more: number; held: InboxMessage[] },
-): string {
+function frame(entries: string[], { unread, more, held }: { unread: number; more: number; held: string }): string {
   const rest =
     more > 0 ? `${more} more unread. Ack these (ack: true) and call claude_net_inbox again to see the next.` : ''
   const head = `${count(unread, 'unread message')}. ${notice}`
-  return [head, ...entries, [howToAnswer, rest, heldText(held)].filter(Boolean).join('\n')].join('\n\n')
+  return [head, ...entries, [howToAnswer, rest, held].filter(Boolean).join('\n')].join('\n\n')
 }
 
 /** That there is mail which this machine's policy keeps from the agent: who wrote, not what. */
-function heldText(held: InboxMessage[]): string {
-  if (held.length === 0) return ''
+function heldText(held: InboxMessage[], moreHeld: number): string {
+  const all = held.length + moreHeld
+  if (all === 0) return ''
   const senders = [...new Set(held.map(({ from }) => from))].slice(0, 10).join(', ')
-  return `${count(held.length, 'message')} held for your user (from ${senders}): claude-net inbox shows them in a terminal.`
+  const whose = senders ? ` (from ${senders}${moreHeld > 0 ? ' and perhaps others' : ''})` : ''
+  return `${count(all, 'message')} held for your user${whose}: claude-net inbox shows them in a terminal.`
 }
 
 /** One message: `id`, then who, when and what for, then the quoted body. */

@@ -5,10 +5,13 @@ import { type InboxText, inboxText, maxAnswerBytes } from './inbox-text.ts'
 import type { Line } from './line.ts'
 import { pages } from './read-state.ts'
 
+/** How many messages an answer shows where nobody asks for another number: about what a model takes in at once. */
+const defaultLimit = 20
+
 /** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
 export async function readInboxText({ client, keepWhole }: Line, limit: number | undefined): Promise<InboxText> {
-  const { messages, unread } = await readUnread(client, limit)
-  return inboxText({ messages, unread, now: client.now(), keepWhole })
+  const { messages, unread, moreHeld } = await readUnread(client, limit)
+  return inboxText({ messages, unread, moreHeld, now: client.now(), keepWhole })
 }
 
 /** Most unknown ids that an answer names. */
@@ -38,8 +41,8 @@ export async function ackByIds(client: Line['client'], ids: string[]): Promise<s
  */
 async function readUnread(
   client: Line['client'],
-  limit = Number.POSITIVE_INFINITY,
-): Promise<Pick<InboxAnswer, 'messages' | 'unread'>> {
+  limit = defaultLimit,
+): Promise<Pick<InboxAnswer, 'messages' | 'unread' | 'moreHeld'>> {
   const open: InboxAnswer['messages'] = []
   const held: InboxAnswer['messages'] = []
   let bytes = 0
@@ -56,6 +59,6 @@ async function readUnread(
     }
     after = page.cursor
     if (page.more === 0 || open.length >= limit || bytes > maxAnswerBytes)
-      return { messages: [...open, ...held], unread: page.unread }
+      return { messages: [...open, ...held], unread: page.unread, moreHeld: page.moreHeld }
   }
 }

@@ -24,6 +24,9 @@ export interface ToolContext {
   takeRemarks: () => string[]
 }
 
+/** What the answer of every send ends with: Claude Code shows its user a call as one line, without the recipient. */
+const tellUser = 'Tell your user to whom it went and what came of it.'
+
 /** Loaded at once instead of behind a tool search: an agent that must search for its inbox does not look into it. */
 const alwaysLoad = { 'anthropic/alwaysLoad': true }
 
@@ -52,7 +55,7 @@ export function registerTools(server: McpServer, context: ToolContext): void {
           intent: intent ?? (reply_to ? 'inform' : undefined),
         })
         if (intent ? intent !== 'inform' : !reply_to && (await wantsAnswer(opened, names, sent))) onAsked(id)
-        return sentText(sent, client.now())
+        return `${sentText(sent, client.now())}\n${tellUser}`
       }),
   )
 
@@ -62,7 +65,8 @@ export function registerTools(server: McpServer, context: ToolContext): void {
       title: 'Read the inbox',
       description: descriptions.inbox,
       inputSchema: inboxArguments,
-      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+      // An ack marks this machine's own mail as read, and changes nothing else: plan mode does not ask before a read-only tool.
+      annotations: { readOnlyHint: true, openWorldHint: true },
       _meta: alwaysLoad,
     },
     async ({ limit, ack }, { mcpReq }) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
 import { forgetTold, mayWake, type News, takeNews } from './news.ts'
 import { noticeText } from './notice-text.ts'
+import { serverRemark } from './server-remark.ts'
 import { headlessTakesPart, instanceOf, isHeadless, SessionDir, sessionKey } from './session-dir.ts'
 import { type HookInput, noteState } from './session-state.ts'
 import { waitForWake } from './waiter.ts'
@@ -37,12 +38,12 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
     }
     case 'UserPromptSubmit':
       noteState(dir, input, instance)
-      return told(dir)
+      return [...told(dir), ...serverRemark(dir, instance)]
     case 'PostToolUse':
-      return told(dir)
+      return [...told(dir), ...serverRemark(dir, instance)]
     case 'Stop': {
       // Told here, a session goes on instead of ending its turn: only for what may wake it, and only once.
-      const news = input.stop_hook_active ? [] : told(dir, { wanted: mayWake })
+      const news = input.stop_hook_active ? [] : [...told(dir, { wanted: mayWake }), ...serverRemark(dir, instance)]
       noteState(dir, input, instance, { goesOn: news.length > 0 })
       return news
     }

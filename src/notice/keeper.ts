@@ -390,7 +390,7 @@ export class Keeper {
 
   #note(change: Partial<SessionFile>): void {
     const file = this.#dir.read<SessionFile>('session.json')
-    if (file?.pid !== process.pid) return
+    if (file?.pid !== process.pid || this.#end.signal.aborted) return
     const isKnown = Object.entries(change).every(([name, value]) => file[name as keyof SessionFile] === value)
     if (!isKnown) this.#dir.write('session.json', { ...file, ...change })
   }

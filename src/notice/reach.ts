@@ -49,10 +49,13 @@ export class Reach {
     return activity && since >= (state?.at ?? 0) ? activity : byHooks
   }
 
-  /** Whether the session has begun and no hook was told its permission mode: its user has typed nothing yet. */
+  /**
+   * Whether the session has begun and no hook was told its permission mode: its user has typed nothing yet. A
+   * background session goes on with what was begun elsewhere.
+   */
   get hasJustBegun(): boolean {
     const state = this.#state
-    return state !== undefined && state.mode === undefined
+    return state !== undefined && state.mode === undefined && this.#record?.job === undefined
   }
 
   /** Whether the session did anything after `at`, ms since 1970, or has a turn in which it will. Undefined: that cannot be known. */

@@ -1,9 +1,14 @@
 import { rmSync, watch, writeFileSync } from 'node:fs'
-import { isAlive, isHeadless, type SessionDir } from './session-dir.ts'
+import { noticeText } from './notice-text.ts'
+import { deadServer, serverRemark } from './server-remark.ts'
+import { instanceOf, isAlive, isHeadless, type SessionDir } from './session-dir.ts'
 import type { HookInput } from './session-state.ts'
 
 /** How often the waiter looks for itself, in ms: not every file system tells of changes, and the session may have died. */
 const lookMs = 2000
+
+/** How long the session's MCP server must have been dead before the session is woken to say so, in ms. */
+const deadMs = 3000
 
 /** What the waiter is to say, as `wake.json` holds it. */
 export interface WakeOrder {
@@ -23,9 +28,18 @@ export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS
   dir.make()
   if (!takePlace(dir)) return
   const claude = process.ppid
+  const instance = instanceOf(env)
+  let deadSince: number | undefined
+  // Claude Code ends its servers before its hooks, and starts one again within moments.
+  const orderOfDeath = (): WakeOrder | undefined => {
+    deadSince = deadServer(dir, instance) === undefined ? undefined : (deadSince ?? performance.now())
+    if (deadSince === undefined || performance.now() - deadSince < deadMs) return undefined
+    const text = noticeText(serverRemark(dir, instance), Date.now())
+    return text === undefined ? undefined : { text }
+  }
   const order = await new Promise<WakeOrder | undefined>(resolve => {
     const look = () => {
-      const order = takeOrder(dir)
+      const order = takeOrder(dir) ?? orderOfDeath()
       if (order || ended.signal.aborted || process.ppid !== claude || !holdsPlace(dir)) resolve(order)
     }
     setInterval(look, lookMs)

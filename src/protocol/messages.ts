@@ -129,6 +129,8 @@ export const InboxAnswer = z.object({
   messages: z.array(InboxMessage),
   unread: z.number().int(),
   more: z.number().int(),
+  /** How many of `more` are held. Absent where none are, and from older hubs. */
+  moreHeld: z.number().int().optional(),
   cursor: z.string(),
 })
 export type InboxAnswer = z.infer<typeof InboxAnswer>

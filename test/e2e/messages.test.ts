@@ -99,7 +99,7 @@ describe('sending', () => {
     await hub.join('sean', 'human')
     await expect.poll(() => machinesIn(from)).toContain('seanclaude: machine, online')
     expect((await from.call('send', { to: 'sean, seanclaude', message: 'Lunch?' })).text).toMatch(
-      /^Stored for 2 recipients\..*\nno Telegram here: sean\nonline: seanclaude\nNobody tells sean of it\.$/,
+      /^Stored for 2 recipients\..*\nno Telegram here: sean\nonline: seanclaude\nNobody tells sean of it\.\nTell your user to whom it went and what came of it\.$/,
     )
   })
 
@@ -200,6 +200,20 @@ describe('reading', () => {
     expect(two.text).toMatch(/^5 unread messages\./)
     expect(two.text).toContain('\n3 more unread.')
     expect(idsIn((await to.call('inbox', { limit: 1000 })).text)).toEqual(ids)
+  })
+
+  test('of many messages an answer shows twenty unless it is asked for more, and counts the rest without what is held', async () => {
+    const { hub, chas, sean, to } = await twoSessions()
+    const [sender, reader] = [chas, sean].map(machine => hub.client(tokenOf(machine)))
+    const send = async (body: string) => (await sender!.call(api.sendMessage, { body: { to: 'seanclaude', body } })).id
+    const ids: string[] = []
+    for (let n = 1; n <= 22; n++) ids.push(await send(`message ${n}`))
+    await reader!.call(api.putPolicy, { body: { inbound: 'hold' } })
+    for (let n = 1; n <= 3; n++) await send(`held ${n}`)
+    const { text } = await to.call('inbox', { ack: true })
+    expect(idsIn(text)).toEqual(ids.slice(0, 20))
+    expect(text).toMatch(/^25 unread messages\.[\s\S]*\n2 more unread\.[^\n]*\n3 messages held for your user: /)
+    expect(idsIn((await to.call('inbox', { limit: 'all' })).text)).toEqual(ids.slice(20))
   })
 
   test('reading consumes nothing; ack: true marks as read what that answer showed and nothing else', async () => {

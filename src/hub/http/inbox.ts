@@ -1,6 +1,6 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { formatCursor, parseCursor } from '../../protocol/events.ts'
-import { unreadAfter, unreadAround, unreadCount, unreadCountAfter } from '../state/query/inbox.ts'
+import { heldCountAfter, unreadAfter, unreadAround, unreadCount, unreadCountAfter } from '../state/query/inbox.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { State } from '../state/state.ts'
 import type { Handlers } from './handler.ts'
@@ -23,7 +23,14 @@ function wholePage({ db, position }: State, member: number, after: number, { lim
   const lastSeq = messages.at(-1)?.seq ?? after
   const isAll = after === 0 && messages.length === unread
   const more = isAll ? 0 : unreadCountAfter(db, member, lastSeq)
-  return { messages, unread, more, cursor: formatCursor({ epoch: position.epoch, seq: lastSeq }) }
+  const moreHeld = more > 0 ? heldCountAfter(db, member, lastSeq) : 0
+  return {
+    messages,
+    unread,
+    more,
+    ...(moreHeld > 0 && { moreHeld }),
+    cursor: formatCursor({ epoch: position.epoch, seq: lastSeq }),
+  }
 }
 
 /** Of a damaged store: without the messages that cannot be read. `more` is at least 1 until the end has been reached. */

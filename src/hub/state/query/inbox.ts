@@ -148,6 +148,11 @@ export function unreadCountAfter(db: Database, member: number, seq: number): num
   return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs})`, member, seq)!.n
 }
 
+/** How many unread messages of `member` after `seq` are held for its user. */
+export function heldCountAfter(db: Database, member: number, seq: number): number {
+  return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs}) where handling = 'hold'`, member, seq)!.n
+}
+
 /** A message as it was sent; one that the disk has damaged says so instead of its text. */
 export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'answeredBy'> {
   if (row.body && !isIntact(row)) {

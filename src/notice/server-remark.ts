@@ -1,0 +1,27 @@
+import { writeFileSync } from 'node:fs'
+import type { SessionFile } from './live-sessions.ts'
+import type { Remark } from './news.ts'
+import { isAlive, type SessionDir } from './session-dir.ts'
+
+/**
+ * That this session's MCP server has died, once for each server: nothing else tells of it, and without it mail is not noticed. A
+ * server that ends in order takes the session's directory with it, and is no remark.
+ */
+export function serverRemark(dir: SessionDir, instance: string | undefined): Remark[] {
+  const pid = deadServer(dir, instance)
+  if (pid === undefined) return []
+  try {
+    writeFileSync(dir.file(`died-${pid}`), '', { flag: 'wx', mode: 0o600 })
+  } catch {
+    return [] // It was told already.
+  }
+  const text =
+    "This session's MCP server of claude-net has died: its tools fail, and new mail is not noticed here. Tell your user to reconnect it: /mcp, claude-net, Reconnect."
+  return [{ kind: 'remark', id: 'server', seq: 0, text }]
+}
+
+/** The process of this session's MCP server, if it died without saying so. */
+export function deadServer(dir: SessionDir, instance: string | undefined): number | undefined {
+  const file = dir.read<SessionFile>('session.json')
+  return file && file.instance === instance && !isAlive(file.pid) ? file.pid : undefined
+}
