@@ -84,8 +84,13 @@ export CLAUDE_NET_HOME
 # An editor's terminal has options in it that attach a debugger to every Node.
 unset NODE_OPTIONS
 if [ "$1" = hook ]; then
+  headless=
   case $CLAUDE_CODE_ENTRYPOINT in
-    sdk-*) grep -q '"headless"' "$CLAUDE_NET_HOME/config.json" 2>/dev/null || exit 0 ;;
+    sdk-*)
+      while IFS= read -r line || [ -n "$line" ]; do
+        case $line in *'"headless"'*) headless=1 ;; esac
+      done 2>/dev/null <"$CLAUDE_NET_HOME/config.json"
+      [ -n "$headless" ] || exit 0 ;;
   esac
 fi
 if [ "$1 $2" = 'hook --if-news' ]; then
