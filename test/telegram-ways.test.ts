@@ -55,6 +55,7 @@ test('T13 lists, mentions anywhere, captions and forwards: each is passed on, or
   for (const [text, more] of [
     ['what do you think, @chasombot?', {}],
     ['/send one forwarded', { forward_origin: { type: 'user', date: 0 } }],
+    ['/send one forwarded', { forward_date: 1 }],
     [undefined, { ...picture, caption: '@chasombot' }],
   ] as const) {
     expect(await signsOf(all, telegram.write(group, sean, text, more)), text).toContain('🤔')

@@ -72,7 +72,8 @@ export function verdictOn(update: Update, room: Room): Verdict {
   if (message.from!.is_bot || message.via_bot !== undefined) return refused('bot')
   const person = room.people.byUser(user)
   if (!person) return unknown(message, isGroup, room) ?? refused('unknown-user')
-  const isForwarded = message.forward_origin !== undefined
+  // A server of the Bot API before 7.0 has the older field.
+  const isForwarded = message.forward_origin !== undefined || 'forward_date' in message
   const text = textOf(message)
   const attached = attachedTo(message)
   const content: Incoming = {
