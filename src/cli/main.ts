@@ -4,6 +4,7 @@ import { allowCommand } from './allow.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { brakeCommand } from './brake.ts'
+import { checkStoreCommand } from './check-store.ts'
 import { clientsCommand } from './clients.ts'
 import { copyStoreCommand } from './copy-store.ts'
 import { deleteCommand } from './delete.ts'
@@ -77,5 +78,6 @@ for (const [heading, commands] of Object.entries(groups)) {
   for (const command of commands) program.addCommand(command)
 }
 program.helpCommand('help [command]', 'show how a command is used')
-for (const command of [copyStoreCommand(), drainCommand()]) program.addCommand(command, { hidden: true })
+for (const command of [copyStoreCommand(), checkStoreCommand(), drainCommand()])
+  program.addCommand(command, { hidden: true })
 await run(program)

@@ -14,6 +14,7 @@ import { createServer } from './http/server.ts'
 import { databaseFile, Hub } from './hub.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
+import { StoreChecks } from './keeping/store-checks.ts'
 import { lockDataDirectory } from './lock.ts'
 import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
@@ -29,6 +30,7 @@ export { inWords as diskInWords } from './damage.ts'
 export { checkBackup } from './keeping/check-backup.ts'
 export { copyStore } from './keeping/copy-store.ts'
 export { drill, restore } from './keeping/restore.ts'
+export { checkFile } from './keeping/store-checks.ts'
 
 /** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor starts the hub anew, from what is on disk. */
 const storageExit = 70
@@ -125,6 +127,14 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       },
     })
     metrics.backups = backups
+    const checks = new StoreChecks({
+      hub,
+      source: join(config.data, databaseFile),
+      program: clientFile,
+      atOnce: !shouldCheck,
+      onError: err => log.error({ err }, 'the store could not be checked'),
+    })
+    cleanup.push(() => checks.close())
     const telegram = await startTelegram(config, { hub, log, audit })
     if (telegram) cleanup.push(() => telegram.close())
     metrics.telegram = telegram

@@ -26,6 +26,7 @@ export class Database implements Disposable {
   readonly #sqlite: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #files: StoreFiles
+  #holds = 0
   /** Whether a store can be read by this connection alone, because its disk was full when it was opened. */
   readonly isAlone: boolean = false
   /** Called when SQLite could not read what is asked for, outside of a transaction; the error is thrown as well. */
@@ -122,10 +123,16 @@ export class Database implements Disposable {
    * and only grows, so that another process can copy the two. Nobody may be reading meanwhile: SQLite waits until they have done.
    */
   holdCheckpoints(): () => void {
-    this.#write(() => this.#sqlite.exec('pragma wal_checkpoint(truncate)'))
-    this.#sqlite.exec('pragma wal_autocheckpoint = 0')
+    if (this.#holds++ === 0) {
+      this.#write(() => this.#sqlite.exec('pragma wal_checkpoint(truncate)'))
+      this.#sqlite.exec('pragma wal_autocheckpoint = 0')
+    }
+    let isHeld = true
     return () => {
-      if (this.#sqlite.isOpen) this.#sqlite.exec(`pragma wal_autocheckpoint = ${checkpointPages}`)
+      if (!isHeld) return
+      isHeld = false
+      if (--this.#holds === 0 && this.#sqlite.isOpen)
+        this.#sqlite.exec(`pragma wal_autocheckpoint = ${checkpointPages}`)
     }
   }
 
