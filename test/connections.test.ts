@@ -96,7 +96,7 @@ async function hubWithLongInbox(config: Record<string, unknown>) {
   const hub = await startHub({ config })
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
   for (let n = 0; n < 5; n++)
-    await ana.client.call(api.sendMessage, { body: { to: 'ben', body: '\u0001'.repeat(maxBodyBytes) } })
+    await ana.client.call(api.sendMessage, { body: { to: 'ben', body: `x${'\u0001'.repeat(maxBodyBytes - 1)}` } })
   return { hub, ana, ben }
 }
 

@@ -54,7 +54,8 @@ import { counted, seeing } from './seeing.ts'
 import type { Meter } from './sse.ts'
 import { status } from './status.ts'
 import { telegramRoutes } from './telegram.ts'
-import { measured, UnreadAnswers } from './unread-answers.ts'
+import { UnreadAnswers } from './unread-answers.ts'
+import { watchConnections } from './watch-connections.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -243,32 +244,6 @@ interface Doorkeeping {
   connections: Connections
   unread: UnreadAnswers
   isAudited: boolean
-}
-
-/** Has every connection and the bytes of every answer counted. */
-function watchConnections(
-  server: FastifyInstance,
-  { hub, connections, unread }: Pick<Doorkeeping, 'hub' | 'connections' | 'unread'>,
-): void {
-  server.server.on('connection', socket => {
-    connections.opened(socket)
-    socket.once('close', () => {
-      connections.closed(socket)
-      unread.closed(socket)
-    })
-  })
-  const stop = hub.onRevoked(tokenId => connections.revoked(tokenId))
-  server.addHook('onClose', (_server, done) => {
-    stop()
-    done()
-  })
-  server.addHook('onSend', (request, reply, payload, next) => {
-    const { socket } = request.raw
-    const [bytes, sent] = measured(payload)
-    unread.wrote(socket, connections.clientOf(socket), bytes)
-    reply.raw.once('close', () => unread.read(socket))
-    next(null, sent)
-  })
 }
 
 function addRoute(
