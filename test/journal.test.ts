@@ -160,6 +160,18 @@ test('time is the journal clock, which may step back; only seq orders', async ()
   expect(inboxOf(opened.state, 'ben')).toEqual(['first', 'second'])
 })
 
+test('each start names an epoch of its own, and the state remembers how many packs it has applied', async () => {
+  const [one, other] = [await start(), await start()]
+  const { epoch, offset } = one.state.position
+  expect([epoch, offset]).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/), 3])
+  expect(other.state.position.epoch).not.toBe(epoch)
+  await one.journal.submit(send())
+  const { hash, outcomes } = one.state.position
+  await one.crash()
+  expect(one.state.position).toMatchObject({ offset: 4, hash, outcomes })
+  expect(one.state.position.epoch).not.toBe(epoch)
+})
+
 /** Lets the database grow no further, as on a full disk (SQLITE_FULL), until room is made. */
 function fillDisk({ state }: OpenLocalJournal): { make: () => void } {
   const { page_count: pages } = state.db.get<{ page_count: number }>('pragma page_count')!

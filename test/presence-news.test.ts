@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { HubClient } from '../src/client/hub-client.ts'
 import { DirectTransport } from '../src/client/transport/direct.ts'
 import { PresenceNews } from '../src/hub/http/presence-news.ts'
-import { Hub } from '../src/hub/hub.ts'
+import { openHub } from '../src/hub/open-hub.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { PresencesEvent } from '../src/protocol/events.ts'
 import { tempDir } from './support/temp.ts'
@@ -13,7 +13,7 @@ import { until } from './support/until.ts'
 
 /** A hub in this process with `count` members, and what one of its streams is sent of presence. */
 async function start(count: number) {
-  const hub = new Hub({ dataDir: tempDir('presence'), onBug: () => {}, onStorageError: () => {} })
+  const hub = openHub({ dataDir: tempDir('presence'), onBug: () => {}, onStorageError: () => {} })
   onTestFinished(() => hub.close())
   const names = Array.from({ length: count }, (_, n) => `m${n}`)
   await Promise.all(names.map(name => hub.submit({ type: 'member.add', name, kind: 'machine' })))

@@ -2,7 +2,8 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { readInbox } from '../src/hub/http/inbox.ts'
-import { Hub } from '../src/hub/hub.ts'
+import { type Hub } from '../src/hub/hub.ts'
+import { openHub } from '../src/hub/open-hub.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import type { Cursor } from '../src/protocol/events.ts'
 import { parseCursor } from '../src/protocol/events.ts'
@@ -15,7 +16,7 @@ async function start() {
   const told: { cursor: Cursor; newest: number }[] = []
   let hub!: Hub
   const open = () => {
-    hub = new Hub({
+    hub = openHub({
       dataDir: dir,
       onBug: () => {},
       onStorageError: () => {},

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { readInbox } from '../src/hub/http/inbox.ts'
-import { Hub } from '../src/hub/hub.ts'
+import { openHub } from '../src/hub/open-hub.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
@@ -26,7 +26,7 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
   const dir = tempDir('read-round')
   const told: ClaudeNetError[] = []
   const open = () =>
-    new Hub({ dataDir: dir, onBug: () => {}, onStorageError: () => {}, onDamage: error => told.push(error) })
+    openHub({ dataDir: dir, onBug: () => {}, onStorageError: () => {}, onDamage: error => told.push(error) })
   let hub = open()
   for (const name of ['ana', 'ben', 'cleo']) await hub.submit({ type: 'member.add', name, kind: 'machine' })
   const by = memberByName(hub.state.db, 'ana')!.id

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { Hub } from '../src/hub/hub.ts'
+import { openHub } from '../src/hub/open-hub.ts'
 import { StoreChecks } from '../src/hub/keeping/store-checks.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
@@ -11,7 +11,7 @@ test('a hub finds out beside its work that its store is damaged, though nobody h
   const dataDir = tempDir('checks')
   const told: string[] = []
   const open = () =>
-    new Hub({ dataDir, onBug: () => {}, onStorageError: () => {}, onDamage: ({ message }) => told.push(message) })
+    openHub({ dataDir, onBug: () => {}, onStorageError: () => {}, onDamage: ({ message }) => told.push(message) })
   let hub = open()
   for (const name of ['ana', 'ben']) await hub.submit({ type: 'member.add', name, kind: 'machine' })
   const by = memberByName(hub.state.db, 'ana')!.id

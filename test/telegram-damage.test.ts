@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { Hub } from '../src/hub/hub.ts'
+import { openHub } from '../src/hub/open-hub.ts'
 import { Audit } from '../src/hub/seeing/audit.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { TelegramBridge } from '../src/hub/telegram/bridge.ts'
@@ -19,7 +19,7 @@ async function startInProcess() {
   const dir = tempDir('in-process')
   const tokenFile = join(dir, 'telegram.token')
   writeFileSync(tokenFile, telegram.token, { mode: 0o600 })
-  const hub = new Hub({ dataDir: dir, onBug: () => {}, onStorageError: () => {} })
+  const hub = openHub({ dataDir: dir, onBug: () => {}, onStorageError: () => {} })
   const audit = new Audit(join(dir, 'audit.db'), { onError: () => {} })
   onTestFinished(() => hub.close())
   onTestFinished(() => audit.close())

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { Hub } from '../src/hub/hub.ts'
+import { openHub } from '../src/hub/open-hub.ts'
 import { Audit } from '../src/hub/seeing/audit.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { unreadAfter, unreadCount } from '../src/hub/state/query/inbox.ts'
@@ -77,7 +77,7 @@ test('T11 while the disk is full nothing is confirmed to Telegram; it is deliver
   const fail = (_: unknown, error: unknown) => {
     throw error
   }
-  await using hub = new Hub({ dataDir: dir, onBug: fail, onStorageError: () => {} })
+  await using hub = openHub({ dataDir: dir, onBug: fail, onStorageError: () => {} })
   using audit = new Audit(join(dir, 'audit.db'), { onError: error => fail(undefined, error) })
   await hub.submit({ type: 'member.add', name: 'ovh5', kind: 'machine' })
   const timing = { pollS: 1, retryMs: 20 }
@@ -347,7 +347,7 @@ test('nobody can bind the id of what a person will write, and an id that others 
 })
 
 test('what an older hub wrote down and did not note as handled keeps its id; where that belongs to another, the person is told', async () => {
-  const made = new Hub({ dataDir: tempDir('older'), onBug: () => {}, onStorageError: () => {} })
+  const made = openHub({ dataDir: tempDir('older'), onBug: () => {}, onStorageError: () => {} })
   await using hub = made
   const db = hub.state.db
   for (const name of ['ovh5', 'eve']) await hub.submit({ type: 'member.add', name, kind: 'machine' })

@@ -1,19 +1,18 @@
 import { join } from 'node:path'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
-import type { Journal } from './journal/journal.ts'
-import { type Commit, LocalJournal } from './journal/local.ts'
-import { SteadyClock } from './journal/steady-clock.ts'
+import type { Journal, JournalListeners } from './journal/journal.ts'
+import type { SteadyClock } from './journal/steady-clock.ts'
 import { type Followed, follow } from './push/follow.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
 import { nextDeletion } from './state/apply/retention.ts'
-import type { Command, Effects, Entry, Refusal, ResultOf } from './state/commands.ts'
+import type { Command, Effects, Refusal, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
 import { lastSeenTimes, nextDue, saveLastSeen } from './state/query/members.ts'
-import { State } from './state/state.ts'
+import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
 import { isDamage } from './state/store/database.ts'
 
@@ -32,9 +31,12 @@ const busyPerSecond = 500
 /** The least time between two notes that readers are ahead of the store, in ms: any reader can claim that. */
 const putBackPauseMs = 60_000
 
-/** What a hub is opened with. */
-export interface HubOptions {
-  /** Where the store is. Nobody else has it open: see lock.ts. */
+/** What a hub is made of, and who is told what happens in it. */
+export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug'> {
+  /** What the journal has applied. The hub closes both. */
+  state: State
+  journal: Journal
+  /** Where the store and its companions are. */
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
   silenceMs?: number
@@ -42,19 +44,13 @@ export interface HubOptions {
   reading?: { limitMs?: number; idleMs?: number }
   /** Wall clock, ms since 1970. */
   now?: () => number
-  /** A clock that never steps, in ms. */
-  monotonic?: () => number
   /** Called each time that the wall clock was set, or does not fit the end of the history at the start. */
   onClockStep?: (step: ClockStep) => void
   /** Called, about once a minute at most, when a reader has a cursor from further on than the store goes: an older one was put back. */
   onPutBack?: (cursor: Cursor, newest: number) => void
-  /** Hears of each batch of commands, once it is on disk. */
-  onCommit?: (commit: Commit) => void
-  /** A command threw; its sender was told `internal`. */
-  onBug: (entry: Entry, error: unknown) => void
   /** The store was found damaged, once: from then on it takes no commands, and is read as far as it can be. */
   onDamage?: (error: ClaudeNetError) => void
-  /** The disk refused. When `fatal` the hub takes no more commands and should be restarted. */
+  /** The disk or the history refused. When `fatal` the hub takes no more commands and should be restarted. */
   onStorageError: (error: unknown, fatal: boolean) => void
 }
 
@@ -96,14 +92,10 @@ export class Hub implements AsyncDisposable {
   #indexedSeq = 0
 
   constructor(options: HubOptions) {
-    this.state = new State(join(options.dataDir, databaseFile))
-    this.state.beginEpoch()
+    this.state = options.state
+    this.#journal = options.journal
     this.state.onPutBack = cursor => this.#putBack(cursor)
-    this.#clock = new SteadyClock({
-      last: this.state.position,
-      now: options.now ?? Date.now,
-      monotonic: options.monotonic ?? (() => performance.now()),
-    })
+    this.#clock = this.#journal.clock
     this.#onClockStep = options.onClockStep
     this.#onPutBack = options.onPutBack
     const file = (name: string) => join(options.dataDir, name)
@@ -114,9 +106,9 @@ export class Hub implements AsyncDisposable {
       now: options.now,
       lastSeen: lastSeenTimes(this.state.db),
     })
-    this.#journal = new LocalJournal(this.state, {
-      ...options,
-      clock: this.#clock,
+    this.#journal.start({
+      onCommit: options.onCommit,
+      onBug: options.onBug,
       onEffects: effects => this.#carryOut(effects),
       onStorageError: (error, fatal) => {
         if (isDamage(error)) this.foundDamage((error as Error).message)
@@ -209,7 +201,7 @@ export class Hub implements AsyncDisposable {
     this.#putBackAt = now
     const { epoch, seq } = this.state.position
     try {
-      if (cursor.epoch === epoch) this.state.beginEpoch()
+      if (cursor.epoch === epoch) this.#journal.readerIsAhead()
     } catch {
       // The next command tells.
     }

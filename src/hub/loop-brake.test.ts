@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
 import { newMessageId } from '../protocol/ids.ts'
-import { Hub } from './hub.ts'
+import { openHub } from './open-hub.ts'
 import { type Loop, LoopBrake } from './loop-brake.ts'
 
 const minute = 60_000
@@ -15,7 +15,7 @@ async function setUp() {
   const fail = (error: unknown) => {
     throw error
   }
-  const hub = new Hub({
+  const hub = openHub({
     dataDir: tempDir('brake'),
     now: () => clock.now,
     onCommit: commit => brake?.watch(commit),

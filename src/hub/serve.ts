@@ -11,13 +11,14 @@ import { ensureAdminToken } from './admin-token.ts'
 import { backupSettings, type HubConfig, type HubFlags, readHubConfig } from './config.ts'
 import { checkStore, inWords, lookAtStore, rescueStore } from './damage.ts'
 import { createServer } from './http/server.ts'
-import { databaseFile, Hub } from './hub.ts'
+import { databaseFile, type Hub } from './hub.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
 import { StoreChecks } from './keeping/store-checks.ts'
 import { lockDataDirectory } from './lock.ts'
 import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
+import { openHub } from './open-hub.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
@@ -77,7 +78,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => audit.close())
     const watch = new Watch(metrics, audit)
     let brake: LoopBrake | undefined
-    const hub = new Hub({
+    const hub = openHub({
       dataDir: config.data,
       onCommit: commit => {
         metrics.committed(commit)

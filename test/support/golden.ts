@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Entry, Outcome } from '../../src/hub/state/commands.ts'
+import { hubLocalTables, isHubLocal } from '../../src/hub/state/local/tables.ts'
 import type { State } from '../../src/hub/state/state.ts'
 import type { Database } from '../../src/hub/state/store/database.ts'
 
@@ -36,19 +37,21 @@ export function outcomeCode(outcome: Outcome): string {
 
 /**
  * SHA-256 over every row of every table, in hex: two states with the same history have the same. Left out is what is each
- * hub's own: its epoch, and when it saw whom.
+ * hub's own: see `state/local/tables.ts`.
  */
 export function fingerprint(db: Database): string {
   const hash = createHash('sha256')
-  const tables = db.all<{ name: string }>(
-    `select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' 
-     and name not in ('last_seen', 'history_position', 'sent', 'answer', 'received', 'unread', 'unread_position', 'past_epoch', 'words_gone') and name not like 'message_words%' order by name`,
-  )
+  const tables = db
+    .all<{ name: string }>(
+      `select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'
+       and name not like 'message_words%' order by name`,
+    )
+    .filter(({ name }) => !hubLocalTables.has(name))
   for (const { name } of tables) {
     const columns = db
       .all<{ name: string }>(`select name from pragma_table_info('${name}') order by name`)
       .map(column => column.name)
-      .filter(column => !(name === 'position' && column === 'epoch'))
+      .filter(column => !isHubLocal(name, column))
     const list = columns.map(column => `"${column}"`).join(', ')
     hash.update(`${name} (${list})\n`)
     for (const row of db.all<Record<string, unknown>>(`select ${list} from "${name}" order by ${list}`)) {

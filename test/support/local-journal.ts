@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Journal } from '../../src/hub/journal/journal.ts'
+import type { Commit, Journal } from '../../src/hub/journal/journal.ts'
 import { LocalJournal } from '../../src/hub/journal/local.ts'
 import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
 import type { Effects, Entry } from '../../src/hub/state/commands.ts'
@@ -17,6 +17,7 @@ export class OpenLocalJournal implements OpenJournal {
   monotonic = () => performance.now()
   journal!: Journal
   state!: State
+  readonly commits: Commit[] = []
   readonly effects: Effects[] = []
   readonly bugs: { entry: Entry; error: unknown }[] = []
   readonly storageErrors: { error: unknown; fatal: boolean }[] = []
@@ -59,12 +60,14 @@ export class OpenLocalJournal implements OpenJournal {
 
   #open(): void {
     this.state = new State(this.file)
-    this.journal = new LocalJournal(this.state, {
-      clock: new SteadyClock({
-        last: this.state.position,
-        now: () => this.now(),
-        monotonic: () => this.monotonic(),
-      }),
+    const clock = new SteadyClock({
+      last: this.state.position,
+      now: () => this.now(),
+      monotonic: () => this.monotonic(),
+    })
+    this.journal = new LocalJournal(this.state, clock)
+    this.journal.start({
+      onCommit: commit => this.commits.push(commit),
       onEffects: effects => this.effects.push(effects),
       onBug: (entry, error) => this.bugs.push({ entry, error }),
       onStorageError: (error, fatal) => this.storageErrors.push({ error, fatal }),

@@ -28,6 +28,7 @@ export class TestState {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     this.#wordFile = join(dir, 'search.db')
     this.state = new State(join(dir, 'hub.db'))
+    if (this.state.position.epoch === '') this.state.enterEpoch('test')
     onTestFinished(() => this.state.close())
   }
 

@@ -1,11 +1,18 @@
 import type { ClaudeNetError } from '../../protocol/errors.ts'
-import type { Command, Outcome } from '../state/commands.ts'
+import type { Command, Effects, Entry, Outcome } from '../state/commands.ts'
+import type { SteadyClock } from './steady-clock.ts'
 
 /**
  * The order of all entries. Makes commands durable, gives them `seq` and `time`, and has them applied.
  * What is promised here is tested for every journal by `test/suites/journal-suite.ts`.
  */
 export interface Journal extends AsyncDisposable {
+  /** The clocks that its entries get their times from. */
+  readonly clock: SteadyClock
+
+  /** Says who is told of what is committed. To be called once, before the first `submit`. */
+  start(listeners: JournalListeners): void
+
   /**
    * Resolves once the command is durable and applied here, so that the caller's next read sees it. Submitting the same
    * message id again returns the first outcome. Rejects with `unavailable` only when nothing is known: submit the same
@@ -13,9 +20,33 @@ export interface Journal extends AsyncDisposable {
    */
   submit<C extends Command>(command: C): Promise<Outcome<C>>
 
+  /**
+   * A reader has seen more of this history than there is. A log of this hub alone was set back, and begins another epoch; with a log
+   * of several hubs the reader may come from one that is further on, and nothing happens. Throws on a storage error.
+   */
+  readerIsAhead(): void
+
   /** Refuses everything from now on with `why`: for a store that is found to be unfit for more. */
   stop(why: ClaudeNetError): void
 
   /** Waits for what was submitted, then refuses everything else with `unavailable`. */
   close(): Promise<void>
+}
+
+export interface JournalListeners {
+  /** Called with what each durable entry means for the world outside, before its submitter is answered. */
+  onEffects: (effects: Effects) => void
+  /** Called with each batch, once it is on disk and before its submitters are answered. */
+  onCommit?: (commit: Commit) => void
+  /** Called for a command that threw; it was answered `internal`. */
+  onBug: (entry: Entry, error: unknown) => void
+  /** Called on an error of the storage or of the history. `fatal` means that the journal has stopped for good, and so must the hub. */
+  onStorageError: (error: unknown, fatal: boolean) => void
+}
+
+/** A batch that is on disk: how long applying and syncing it took in ms, and what came of each entry. */
+export interface Commit {
+  ms: number
+  entries: readonly Entry[]
+  outcomes: readonly Outcome[]
 }

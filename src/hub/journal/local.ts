@@ -1,30 +1,14 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import type { Command, Effects, Entry, Outcome } from '../state/commands.ts'
-import { effectsOf, type State } from '../state/state.ts'
+import { type Command, type Entry, entryVersion, type Outcome } from '../state/commands.ts'
+import type { State } from '../state/state.ts'
 import { damagedStore } from '../state/store/damage.ts'
 import { isDamage, isDiskFull } from '../state/store/database.ts'
 import { StoreLost } from '../state/store/store-files.ts'
-import type { Journal } from './journal.ts'
+import { Applier } from './applier.ts'
+import { newEpoch } from './epoch.ts'
+import type { Journal, JournalListeners } from './journal.ts'
+import { chained } from './log.ts'
 import type { SteadyClock } from './steady-clock.ts'
-
-export interface LocalJournalOptions {
-  clock: SteadyClock
-  /** Hears what each durable entry means for the world outside, before its submitter does. */
-  onEffects: (effects: Effects) => void
-  /** Hears of each batch, once it is on disk. */
-  onCommit?: (commit: Commit) => void
-  /** Hears of a command that threw; it was answered `internal`. */
-  onBug: (entry: Entry, error: unknown) => void
-  /** Hears of a storage error. `fatal` means that the journal has stopped for good, and so must the hub. */
-  onStorageError: (error: unknown, fatal: boolean) => void
-}
-
-/** A batch that is on disk: how long applying and syncing it took, and what came of each entry. */
-export interface Commit {
-  ms: number
-  entries: readonly Entry[]
-  outcomes: readonly Outcome[]
-}
 
 interface Waiting {
   command: Command
@@ -36,21 +20,34 @@ interface Waiting {
 const maxBatch = 500
 
 /**
- * The journal of a hub that stands alone. Everything submitted while the event loop was busy (with the last fsync, mostly)
- * shares one transaction and one fsync. It keeps no log of its own: the SQLite file is the state at `seq`.
+ * The journal of a hub that stands alone: its log and its state are one SQLite file, so a pack is durable once it was applied, and
+ * nothing is ever replayed. Everything submitted while the event loop was busy (with the last fsync, mostly) shares one transaction
+ * and one fsync. Each start begins an epoch, so that a copy of the file that is put back is noticed.
  */
 export class LocalJournal implements Journal {
+  readonly clock: SteadyClock
   readonly #state: State
-  readonly #options: LocalJournalOptions
+  readonly #applier: Applier
   #queue: Waiting[] = []
   #scheduled = false
   #stopped: ClaudeNetError | undefined
   #idle: (() => void) | undefined
   #closed: Promise<void> | undefined
 
-  constructor(state: State, options: LocalJournalOptions) {
+  /** Over a state that nobody else writes to. Throws on a storage error, but not on a full disk. */
+  constructor(state: State, clock: SteadyClock) {
+    this.clock = clock
     this.#state = state
-    this.#options = options
+    this.#applier = new Applier(state)
+    state.enterEpoch(newEpoch())
+  }
+
+  start(listeners: JournalListeners): void {
+    this.#applier.start(listeners)
+  }
+
+  readerIsAhead(): void {
+    this.#state.enterEpoch(newEpoch())
   }
 
   submit<C extends Command>(command: C): Promise<Outcome<C>> {
@@ -96,19 +93,21 @@ export class LocalJournal implements Journal {
       rejectAll(batch, this.#stopped)
       return
     }
-    const { seq } = this.#state.position
-    const { time, steady } = this.#options.clock.read()
-    const entries = batch.map(({ command }, index): Entry => ({ seq: seq + 1 + index, time, steady, command }))
+    const { seq, offset, hash } = this.#state.position
+    const { time, steady } = this.clock.read()
+    const entries = batch.map(
+      ({ command }, index): Entry => ({ v: entryVersion, seq: seq + 1 + index, time, steady, command }),
+    )
     let outcomes: Outcome[]
-    const startedAt = performance.now()
     try {
-      outcomes = this.#state.applyBatch(entries, this.#options.onBug)
+      outcomes = this.#applier.applyFirst(entries, () => ({
+        offset: offset + 1,
+        hash: chained(hash, JSON.stringify(entries)),
+      }))
     } catch (error) {
       this.#storageFailed(batch, error)
       return
     }
-    this.#options.onCommit?.({ ms: performance.now() - startedAt, entries, outcomes })
-    for (const outcome of outcomes) this.#options.onEffects(effectsOf(outcome))
     batch.forEach(({ resolve }, index) => {
       resolve(outcomes[index]!)
     })
@@ -122,7 +121,7 @@ export class LocalJournal implements Journal {
     const refusal = refusalFor(error)
     if (!isDiskFull(error)) this.#stopped = refusal
     rejectAll(batch, refusal)
-    this.#options.onStorageError(error, !isDiskFull(error) && !isDamage(error))
+    this.#applier.storageFailed(error, !isDiskFull(error) && !isDamage(error))
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
+import { hubLocalTables, isHubLocal } from '../state/local/tables.ts'
 
 /** A table, the columns that count, and an order that is the same wherever the same rows are. */
 interface Table {
@@ -11,18 +12,8 @@ interface Table {
 /** The tables and columns of one schema that belong to the history: what a later schema adds is not among them. */
 export type Shape = Table[]
 
-/** Left out: what each hub keeps for itself (its indexes, last seen), and join codes, which a restore makes void. */
-const apart = [
-  'last_seen',
-  'history_position',
-  'sent',
-  'received',
-  'unread',
-  'unread_position',
-  'past_epoch',
-  'invite',
-  'words_gone',
-]
+/** Left out besides what is each hub's own: join codes, which a restore makes void. */
+const isLeftOut = (table: string) => hubLocalTables.has(table) || table === 'invite'
 
 /** The shape of an open database. */
 export function shapeOf(db: DatabaseSync): Shape {
@@ -32,13 +23,13 @@ export function shapeOf(db: DatabaseSync): Shape {
      and name not like 'message\\_words%' escape '\\' order by name`,
   ).map(({ name }) => name)
   return names
-    .filter(name => !apart.includes(name))
+    .filter(name => !isLeftOut(name))
     .map(name => {
       const columns = rows<{ name: string; pk: number }>(db, `select name, pk from pragma_table_info('${name}')`)
       const key = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk)
       return {
         name,
-        columns: columns.map(column => column.name).filter(column => !(name === 'position' && column === 'epoch')),
+        columns: columns.map(column => column.name).filter(column => !isHubLocal(name, column)),
         order: key.map(column => column.name),
       }
     })

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { newEpoch } from '../state/local/epochs.ts'
+import { newEpoch } from '../journal/epoch.ts'
 
 /** What a restore takes over from the store that it replaces. */
 export interface Carried {

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
-import type { Commit } from '../journal/local.ts'
+import type { Commit } from '../journal/journal.ts'
 import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 

@@ -94,11 +94,21 @@ export type CommandOf<Type extends Command['type']> = Extract<Command, { type: T
  * Entries of before there was a steady clock lack it; theirs is `time`.
  */
 export interface Entry<C extends Command = Command> {
+  /** The rules by which it applies: see `entryVersion`. Entries of before there were versions lack it; theirs is 1. */
+  v?: number
   seq: number
   time: number
   steady?: number
   command: C
+  /** It threw when it was first applied, and was answered `internal`: it changed nothing and changes nothing when it is replayed. */
+  failed?: true
 }
+
+/**
+ * The version of entries that this program writes, and the newest that it applies. Whatever makes an entry come to another outcome, or to
+ * other rows, than before is another version: the entries of earlier ones go on as they did.
+ */
+export const entryVersion = 1
 
 /** An entry whose steady time is known. */
 export type DatedEntry<C extends Command = Command> = Entry<C> & { steady: number }

@@ -1,9 +1,10 @@
+import { hash as digest } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { Cursor } from '../../protocol/events.ts'
-import { apply } from './apply/apply.ts'
+import { apply, NewerEntry } from './apply/apply.ts'
 import { currentOffset, recordClockSteps, steadyOf } from './apply/steady-time.ts'
-import type { Effects, Entry, Outcome } from './commands.ts'
-import { Epochs, newEpoch } from './local/epochs.ts'
+import type { Effects, Entry, Outcome, Refusal } from './commands.ts'
+import { Epochs } from './local/epochs.ts'
 import { InboxIndex } from './local/inbox-index.ts'
 import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
 import { backupFolder } from './store/backup-names.ts'
@@ -11,8 +12,16 @@ import { Database, sqliteCode } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
 import { StoreLost } from './store/store-files.ts'
 
-/** How far the state has come in its history. */
-export interface Position {
+/** Where a state stands in its log: how many packs it has applied, the chain of their bytes, and of what came of each entry. */
+export interface Mark {
+  offset: number
+  hash: string
+  outcomes: string
+}
+
+/** How far the state has come in its history. Written in the transaction that applies. */
+export interface Position extends Mark {
+  /** Names the history; the journal's. Empty in a store that no journal has written to. */
   epoch: string
   seq: number
   /** The wall clock of the last entry, in ms since 1970; 0 before the first. */
@@ -20,6 +29,9 @@ export interface Position {
   /** The steady time of the last entry: see `Entry`. */
   steady: number
 }
+
+/** Called once all entries of a pack were applied, before the commit: the log's offset and chain behind them. */
+export type MarkAfter = () => Pick<Mark, 'offset' | 'hash'>
 
 /** The tables of one hub: what every applied entry made of them. Written by `applyBatch` alone; queries read `db`. */
 export class State implements Disposable {
@@ -33,7 +45,7 @@ export class State implements Disposable {
   /** Called when a reader has a cursor from further on than this history goes: the store is older than what it had told. */
   onPutBack: (cursor: Cursor) => void = () => {}
 
-  /** Opens `path`, making it as needed, or upgrading it after a backup beside it. A new file starts a new epoch. */
+  /** Opens `path`, making it as needed, or upgrading it after a backup beside it. */
   constructor(path: string) {
     this.db = new Database(path)
     try {
@@ -42,11 +54,10 @@ export class State implements Disposable {
         backupDir,
         backup: schema => backupBeforeUpgrade(this.db, backupDir, schema, Date.now()),
       })
-      this.db.run(
-        'insert or ignore into position (only_row, epoch, seq, time, steady) values (1, ?, 0, 0, 0)',
-        newEpoch(),
-      )
-      this.#position = this.db.get<Position>('select epoch, seq, time, steady from position')!
+      this.db.run(`insert or ignore into position (only_row, epoch, seq, time, steady) values (1, '', 0, 0, 0)`)
+      this.#position = this.db.get<Position>(
+        'select epoch, seq, time, steady, log_offset as offset, log_hash as hash, outcomes from position',
+      )!
       this.#clockOffset = currentOffset(this.db)
       this.#inboxes = new InboxIndex(this.db)
       this.#epochs = new Epochs(this.db, this.#position.epoch)
@@ -60,10 +71,10 @@ export class State implements Disposable {
     return this.#position
   }
 
-  /** Begins an epoch, as each start of a hub does; see `local/epochs.ts`. Throws on a storage error, but not on a full disk. */
-  beginEpoch(): void {
-    this.#epochs.begin(this.#position.seq)
-    this.#position = { ...this.#position, epoch: this.#epochs.current }
+  /** From here on the history is called `epoch`; see `local/epochs.ts`. Throws on a storage error, but not on a full disk. */
+  enterEpoch(epoch: string): void {
+    this.#epochs.enter(epoch, this.#position.seq)
+    this.#position = { ...this.#position, epoch }
   }
 
   /** The seq behind which a reader with `cursor` goes on; undefined when it is of another history, and the reader starts anew. */
@@ -74,17 +85,30 @@ export class State implements Disposable {
   }
 
   /**
-   * Applies entries in one transaction; when it returns, all of them are on disk. An entry that throws answers `internal`
-   * and leaves its neighbours alone (`onBug` hears why). Throws on a storage error: then none of them happened.
+   * Applies entries that were just submitted here, in one transaction; when it returns, all of them are on disk. An entry that throws
+   * answers `internal`, is marked as failed and leaves its neighbours alone (`onBug` is told why). Throws on a storage error: then none
+   * of them happened.
    */
-  applyBatch(entries: readonly Entry[], onBug: (entry: Entry, error: unknown) => void): Outcome[] {
+  applyBatch(
+    entries: readonly Entry[],
+    onBug: (entry: Entry, error: unknown) => void,
+    mark?: MarkAfter,
+  ): Outcome[] {
     try {
-      return this.#commit(entries, entry => apply(this.db, entry))
+      return this.#commit(entries, entry => apply(this.db, entry), mark)
     } catch (error) {
       if (isStorageError(error)) throw error
       // Some entry threw, and all were undone. Again, each for itself: the price of a savepoint is paid only here.
-      return this.#commit(entries, entry => this.#applyApart(entry, onBug))
+      return this.#commit(entries, entry => this.#applyApart(entry, onBug), mark)
     }
+  }
+
+  /**
+   * Applies entries that are durable elsewhere, in one transaction. They have come to their outcomes before, so one that this program
+   * does not know, or that throws here, is not skipped: this throws `CannotReplay`, and none of them happened.
+   */
+  replay(entries: readonly Entry[], mark?: MarkAfter): Outcome[] {
+    return this.#commit(entries, entry => this.#applyAgain(entry), mark)
   }
 
   /** Work on the indexes of the inboxes that can wait for a quiet moment. Throws on a storage error. */
@@ -100,23 +124,49 @@ export class State implements Disposable {
     this.close()
   }
 
-  #commit(entries: readonly Entry[], applyOne: (entry: Entry) => Outcome): Outcome[] {
+  #commit(entries: readonly Entry[], applyOne: (entry: Entry) => Outcome, mark: MarkAfter = this.#ownMark): Outcome[] {
     const last = entries.at(-1)
     if (!last) return []
     let clockOffset = this.#clockOffset
+    let next = this.#position
     const outcomes = this.db.transaction(() => {
       const outcomes = entries.map(applyOne)
       clockOffset = recordClockSteps(this.db, this.#clockOffset, entries)
       this.#epochs.save()
-      this.db.run('update position set seq = ?, time = ?, steady = ?', last.seq, last.time, steadyOf(last))
+      const { offset, hash } = mark()
+      const { epoch } = this.#position
+      const [time, steady] = [last.time, steadyOf(last)]
+      next = { epoch, seq: last.seq, time, steady, offset, hash, outcomes: chainOutcomes(this.#position.outcomes, outcomes) }
+      this.db.run(
+        'update position set seq = ?, time = ?, steady = ?, log_offset = ?, log_hash = ?, outcomes = ?',
+        next.seq,
+        time,
+        steady,
+        offset,
+        hash,
+        next.outcomes,
+      )
       // Whoever gets a delivery is woken.
       this.#inboxes.grow(outcomes.reduce((sum, outcome) => sum + (effectsOf(outcome).wake?.length ?? 0), 0))
       return outcomes
     })
     this.#epochs.saved()
     this.#clockOffset = clockOffset
-    this.#position = { epoch: this.#position.epoch, seq: last.seq, time: last.time, steady: steadyOf(last) }
+    this.#position = next
     return outcomes
+  }
+
+  /** Without a log: the packs are counted. */
+  readonly #ownMark = () => ({ offset: this.#position.offset + 1, hash: this.#position.hash })
+
+  #applyAgain(entry: Entry): Outcome {
+    if (entry.failed) return { ok: false, refusal: failedHere }
+    try {
+      return apply(this.db, entry)
+    } catch (error) {
+      if (isStorageError(error)) throw error
+      throw new CannotReplay(entry, error)
+    }
   }
 
   #applyApart(entry: Entry, onBug: (entry: Entry, error: unknown) => void): Outcome {
@@ -124,15 +174,46 @@ export class State implements Disposable {
       return this.db.savepoint(() => apply(this.db, entry))
     } catch (error) {
       if (isStorageError(error)) throw error
+      entry.failed = true
       onBug(entry, error)
-      const refusal = {
-        code: 'internal' as const,
-        message: 'The hub failed on this request; nothing was changed.',
-        hint: 'Its log says why. Report it to the admin of the hub.',
-      }
-      return { ok: false, refusal }
+      return { ok: false, refusal: failedHere }
     }
   }
+}
+
+const failedHere: Refusal = {
+  code: 'internal',
+  message: 'The hub failed on this request; nothing was changed.',
+  hint: 'Its log says why. Report it to the admin of the hub.',
+}
+
+/** An entry of the history cannot be applied as it was before; this hub must not go on without it. */
+export class CannotReplay extends Error {
+  override name = 'CannotReplay'
+  /** What whoever runs the hub does about it. */
+  readonly hint: string
+  constructor({ seq, command }: Entry, cause: unknown) {
+    const isNewer = cause instanceof NewerEntry
+    super(
+      isNewer
+        ? `Entry ${seq} of the history was written by a newer program (${cause.message}).`
+        : `Entry ${seq} of the history (${command.type}) could be applied before, and fails here: ${(cause as Error).message}`,
+      { cause },
+    )
+    this.hint = isNewer ? 'Upgrade this hub.' : 'Report it, with the log of this hub; nothing was changed.'
+  }
+}
+
+/**
+ * The chain of what came of entries after some more: SHA-256 of the chain before and each outcome, one after the other, in base64. Of a
+ * refusal only its code counts: its sentence is made by the program, and may improve.
+ */
+function chainOutcomes(before: string, outcomes: readonly Outcome[]): string {
+  let chain = before
+  for (const outcome of outcomes) {
+    chain = digest('sha256', chain + JSON.stringify(outcome.ok ? outcome.result : outcome.refusal.code), 'base64')
+  }
+  return chain
 }
 
 /** No effects, for a refusal. */

@@ -1,4 +1,4 @@
-import type { Command, Entry, Outcome } from '../commands.ts'
+import { type Command, type Entry, entryVersion, type Outcome } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import { applyBrake, applyRelease } from './brake.ts'
 import { applyTick } from './clock.ts'
@@ -18,7 +18,8 @@ import { applyTelegram, isTelegram } from './telegram.ts'
  * Throws only on what nobody foresaw; a storage error is the caller's to tell apart.
  */
 export function apply(db: Database, entry: Entry): Outcome {
-  const { seq, time, steady = time, command } = entry
+  const { v = 1, seq, time, steady = time, command } = entry
+  if (v > entryVersion) throw new NewerEntry(`version ${v}; this one knows ${entryVersion} at most`)
   if (isTelegram(command)) return applyTelegram(db, { seq, time, steady, command })
   switch (command.type) {
     case 'message.send':
@@ -64,14 +65,11 @@ export function apply(db: Database, entry: Entry): Outcome {
     case 'clock.tick':
       return applyTick(db, { seq, time, steady, command })
     default:
-      throw new UnknownCommand(command)
+      throw new NewerEntry(`unknown command ${(command as Command).type}`)
   }
 }
 
-/** The history holds a command that this program does not know: it was written by a newer one. */
-class UnknownCommand extends Error {
-  override name = 'UnknownCommand'
-  constructor(command: never) {
-    super(`Unknown command ${(command as Command).type}: upgrade this hub.`)
-  }
+/** The history holds what this program does not know: it was written by a newer one. */
+export class NewerEntry extends Error {
+  override name = 'NewerEntry'
 }

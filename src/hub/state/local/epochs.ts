@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Cursor } from '../../../protocol/events.ts'
 import { type Database, isDiskFull } from '../store/database.ts'
 
@@ -13,8 +12,10 @@ const maxPast = 1000
 export class Epochs {
   readonly #db: Database
   readonly #past: Map<string, number>
-  /** Past epochs that are not in the table yet, and whether the current one is in `position`. */
+  /** Past epochs that are not in the table yet. */
   #unsaved: [epoch: string, lastSeq: number][] = []
+  /** Whether the current one is in `position`. */
+  #isSaved = true
   #current: string
 
   constructor(db: Database, current: string) {
@@ -28,11 +29,14 @@ export class Epochs {
     return this.#current
   }
 
-  /** Ends the current epoch at `seq` and begins the next. On a full disk it is saved later, by the next commit. Throws on another storage error. */
-  begin(seq: number): void {
-    this.#unsaved.push([this.#current, seq])
-    this.#past.set(this.#current, seq)
-    this.#current = newEpoch()
+  /** Ends the current epoch at `seq` and begins `epoch`. On a full disk it is saved later, by the next commit. Throws on another storage error. */
+  enter(epoch: string, seq: number): void {
+    if (this.#current) {
+      this.#unsaved.push([this.#current, seq])
+      this.#past.set(this.#current, seq)
+    }
+    this.#current = epoch
+    this.#isSaved = false
     try {
       this.#db.transaction(() => this.save())
       this.saved()
@@ -43,7 +47,7 @@ export class Epochs {
 
   /** Writes what is not on disk yet, inside a transaction; once that is committed, call `saved`. */
   save(): void {
-    if (this.#unsaved.length === 0) return
+    if (this.#isSaved) return
     for (const [epoch, lastSeq] of this.#unsaved) {
       this.#db.run('insert or replace into past_epoch (epoch, last_seq) values (?, ?)', epoch, lastSeq)
     }
@@ -53,6 +57,7 @@ export class Epochs {
 
   saved(): void {
     this.#unsaved = []
+    this.#isSaved = true
   }
 
   /** The seq that `cursor` stands for in this history, which goes up to `newest`; undefined when it is a cursor of another one. */
@@ -66,9 +71,4 @@ export class Epochs {
     const end = epoch === this.#current ? newest : this.#past.get(epoch)
     return end !== undefined && seq > end
   }
-}
-
-/** A name for a history that goes another way from here: cursors of the one before start anew. */
-export function newEpoch(): string {
-  return randomBytes(8).toString('hex')
 }

@@ -14,6 +14,7 @@ import { sql as steadyTime } from './migrations/0010-steady-time.ts'
 import { sql as pastEpochs } from './migrations/0011-past-epochs.ts'
 import { sql as words } from './migrations/0012-words.ts'
 import { sql as inboxShare } from './migrations/0013-inbox-share.ts'
+import { sql as logPosition } from './migrations/0014-log-position.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -30,6 +31,7 @@ export const schemaSteps: readonly string[] = [
   pastEpochs,
   words,
   inboxShare,
+  logPosition,
 ]
 
 /** The schema that this program writes. */

@@ -128,7 +128,7 @@ test('opened again it goes on where it was; damaged, of another version or of an
   expect(found(again)).toBe(250)
   again.close()
   // Each start of a hub begins an epoch of the same history.
-  made.state.beginEpoch()
+  made.state.enterEpoch('next')
   made.send(ana, 'ben', undefined, 'walrus')
   const next = open()
   expect(next.seq).toBe(made.state.position.seq - 1)

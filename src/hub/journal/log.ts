@@ -1,0 +1,108 @@
+import { hash as digest } from 'node:crypto'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Command, Entry } from '../state/commands.ts'
+import type { Mark } from '../state/state.ts'
+
+/** The newest form of a pack that this program reads. A pack of a newer form stops the hub: see `readPack`. */
+export const packVersion = 1
+
+/**
+ * Commands that became durable together, as one record of a log. The entries take the next numbers in their order; `time` and
+ * `steady` are the clocks of the hub that appended it.
+ */
+export interface Pack {
+  v: number
+  time: number
+  steady: number
+  commands: Command[]
+  /** Places of commands that threw when they were first applied, in the local journal: they changed nothing, and never do. */
+  failed?: number[]
+  /** Unique to this pack, so that its writer knows it again. */
+  id?: string
+  /** Where its writer stood before it: the chain of records, and what had come of them. Readers compare it with their own. */
+  after?: Mark
+}
+
+/** A pack in its place in the log; the first has offset 1. */
+export interface LogRecord {
+  offset: number
+  bytes: Uint8Array
+}
+
+/**
+ * An ordered, durable list of packs: the port that a replicated log implements. `LogJournal` makes a journal of any.
+ * `test/suites/log-suite.ts` holds what is promised here.
+ */
+export interface Log extends AsyncDisposable {
+  /** Names this history. A log that was made anew, or set back on purpose, has another. */
+  readonly epoch: string
+
+  /** The offset of the newest record, as the log knew it after this was called; 0 when there is none. */
+  last(): Promise<number>
+
+  /**
+   * Makes `bytes` the record after `after`. Resolves to true once it is durable there, also when an earlier try put it there, and to
+   * false when another record is in that place. Rejects when nothing is known: try again with the same bytes.
+   */
+  append(after: number, bytes: Uint8Array): Promise<boolean>
+
+  /**
+   * Every durable record behind `after`, in order and without a gap, until `signal` aborts. Throws `HistoryError` when records behind
+   * `after` were trimmed, or `after` lies beyond the end.
+   */
+  follow(after: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>
+
+  /** Forgets the records up to `upTo`, which every hub has in a snapshot. */
+  trim(upTo: number): Promise<void>
+
+  close(): Promise<void>
+}
+
+/** The log and this hub's state are not of one history, or this program cannot read it: the hub must not go on. */
+export class HistoryError extends Error {
+  override name = 'HistoryError'
+  /** What whoever runs the hub does about it. */
+  readonly hint: string
+  constructor(message: string, hint: string) {
+    super(message)
+    this.hint = hint
+  }
+
+  /** As senders are told it. */
+  get refusal(): ClaudeNetError {
+    return new ClaudeNetError('unavailable', `The hub takes no messages: ${this.message}`, this.hint)
+  }
+}
+
+export function packBytes(pack: Pack): Buffer {
+  return Buffer.from(JSON.stringify(pack))
+}
+
+/** Throws `HistoryError` for a pack that only a newer program can read. */
+export function readPack(bytes: Uint8Array): Pack {
+  const pack = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Pack
+  if (pack.v > packVersion) {
+    throw new HistoryError(
+      `The history has a pack of version ${pack.v}; this program knows ${packVersion} at most.`,
+      'Upgrade this hub.',
+    )
+  }
+  return pack
+}
+
+/** The entries of a pack, the first of them behind `seq`. */
+export function entriesOf({ v, time, steady, commands, failed }: Pack, seq: number): Entry[] {
+  return commands.map((command, index) => ({
+    v,
+    seq: seq + 1 + index,
+    time,
+    steady,
+    command,
+    ...(failed?.includes(index) && { failed: true as const }),
+  }))
+}
+
+/** The chain of records after one more: SHA-256 over the chain before and the bytes, in base64. */
+export function chained(before: string, bytes: string | Uint8Array): string {
+  return digest('sha256', typeof bytes === 'string' ? before + bytes : Buffer.concat([Buffer.from(before), bytes]), 'base64')
+}

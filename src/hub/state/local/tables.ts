@@ -1,0 +1,25 @@
+/**
+ * What each hub keeps for itself in its store: indexes that are written behind the commits, what it has seen, and its own place in the
+ * log. Hubs that have applied the same entries differ in these and in nothing else. This is the one list that says so: a table that
+ * is not in it belongs to the history, and only `apply` writes to it.
+ */
+export const hubLocalTables: ReadonlySet<string> = new Set([
+  'answer',
+  'history_position',
+  'last_seen',
+  'past_epoch',
+  'received',
+  'sent',
+  'unread',
+  'unread_position',
+  'words_gone',
+])
+
+/** The same of columns, by their table. */
+const hubLocalColumns: Readonly<Record<string, readonly string[]>> = {
+  position: ['epoch', 'log_offset', 'log_hash', 'outcomes'],
+}
+
+export function isHubLocal(table: string, column: string): boolean {
+  return hubLocalTables.has(table) || (hubLocalColumns[table]?.includes(column) ?? false)
+}
