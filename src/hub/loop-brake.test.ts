@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
 import { newMessageId } from '../protocol/ids.ts'
-import { openHub } from './open-hub.ts'
 import { type Loop, LoopBrake } from './loop-brake.ts'
+import { openHub } from './open-hub.ts'
 
 const minute = 60_000
 const settings = { messages: 30, windowS: 300, repeats: 5, pauseS: 600 }

@@ -104,5 +104,9 @@ export function entriesOf({ v, time, steady, commands, failed }: Pack, seq: numb
 
 /** The chain of records after one more: SHA-256 over the chain before and the bytes, in base64. */
 export function chained(before: string, bytes: string | Uint8Array): string {
-  return digest('sha256', typeof bytes === 'string' ? before + bytes : Buffer.concat([Buffer.from(before), bytes]), 'base64')
+  return digest(
+    'sha256',
+    typeof bytes === 'string' ? before + bytes : Buffer.concat([Buffer.from(before), bytes]),
+    'base64',
+  )
 }

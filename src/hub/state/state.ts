@@ -89,11 +89,7 @@ export class State implements Disposable {
    * answers `internal`, is marked as failed and leaves its neighbours alone (`onBug` is told why). Throws on a storage error: then none
    * of them happened.
    */
-  applyBatch(
-    entries: readonly Entry[],
-    onBug: (entry: Entry, error: unknown) => void,
-    mark?: MarkAfter,
-  ): Outcome[] {
+  applyBatch(entries: readonly Entry[], onBug: (entry: Entry, error: unknown) => void, mark?: MarkAfter): Outcome[] {
     try {
       return this.#commit(entries, entry => apply(this.db, entry), mark)
     } catch (error) {
@@ -136,7 +132,15 @@ export class State implements Disposable {
       const { offset, hash } = mark()
       const { epoch } = this.#position
       const [time, steady] = [last.time, steadyOf(last)]
-      next = { epoch, seq: last.seq, time, steady, offset, hash, outcomes: chainOutcomes(this.#position.outcomes, outcomes) }
+      next = {
+        epoch,
+        seq: last.seq,
+        time,
+        steady,
+        offset,
+        hash,
+        outcomes: chainOutcomes(this.#position.outcomes, outcomes),
+      }
       this.db.run(
         'update position set seq = ?, time = ?, steady = ?, log_offset = ?, log_hash = ?, outcomes = ?',
         next.seq,
