@@ -91,7 +91,7 @@ export async function startHub(dataDir: string, env?: Record<string, string>): P
   // What is measured is the hub, not how much it lets one sender have.
   writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', port: 0, logLevel: 'error', limits: null }))
   const flags = ['--config', configFile, '--data', dataDir]
-  const child = start(process.execPath, [program, 'hub', ...flags], { env, stdout: 2 })
+  const child = start(process.execPath, ['--max-semi-space-size=2', program, 'hub', ...flags], { env, stdout: 2 })
   while (!existsSync(urlFile)) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error('The hub ended instead of starting.')
     await delay(5)

@@ -25,7 +25,20 @@ export async function demo({ once: isOnce = false, telegram }: { once?: boolean;
   const hub = spawn(
     process.execPath,
     [
-      ...[program, 'hub', '--host', '127.0.0.1', '--port', '0', '--data', data, '--log-level', 'warn', '--until-eof'],
+      ...[
+        '--max-semi-space-size=2',
+        program,
+        'hub',
+        '--host',
+        '127.0.0.1',
+        '--port',
+        '0',
+        '--data',
+        data,
+        '--log-level',
+        'warn',
+        '--until-eof',
+      ],
       ...(telegram === undefined ? [] : ['--config', telegramConfig(telegram, dir)]),
     ],
     {

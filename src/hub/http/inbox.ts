@@ -18,10 +18,10 @@ export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request
 type Page = Pick<Parameters<Handlers['readInbox']>[0]['query'], 'limit' | 'preview'>
 
 function wholePage({ db, position }: State, member: number, after: number, { limit, preview }: Page) {
-  const messages = unreadAfter(db, member, after, limit, preview)
   const unread = unreadCount(db, member)
+  const messages = unread === 0 ? [] : unreadAfter(db, member, after, limit, preview)
   const lastSeq = messages.at(-1)?.seq ?? after
-  const isAll = after === 0 && messages.length === unread
+  const isAll = unread === 0 || (after === 0 && messages.length === unread)
   const more = isAll ? 0 : unreadCountAfter(db, member, lastSeq)
   const moreHeld = more > 0 ? heldCountAfter(db, member, lastSeq) : 0
   return {

@@ -272,6 +272,9 @@ function refuse(what: string, hint: string): ClaudeNetError {
   return new ClaudeNetError('unavailable', `The store is not safe to use: ${what}.`, hint)
 }
 
+/** Below, equal to or above 0 as version `a` is before, the same as or after `b`. */
 function compareVersions(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true })
+  const [as, bs] = [a.split('.').map(Number), b.split('.').map(Number)]
+  const at = as.findIndex((part, index) => part !== bs[index])
+  return at < 0 ? as.length - bs.length : as[at]! - (bs[at] ?? 0)
 }
