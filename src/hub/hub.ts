@@ -3,7 +3,8 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
 import type { Journal, JournalListeners } from './journal/journal.ts'
 import type { SteadyClock } from './journal/steady-clock.ts'
-import { type Followed, follow } from './push/follow.ts'
+import { type Followed, follow, type InboxNews } from './push/follow.ts'
+import { newsOf } from './push/news-of.ts'
 import { Presence } from './push/presence.ts'
 import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
@@ -73,7 +74,7 @@ export class Hub implements AsyncDisposable {
   /** Runs queries whose cost grows with what is stored; see `reading/asks.ts`. */
   readonly reader: Reader
   readonly #journal: Journal
-  readonly #wakes = new Wakes()
+  readonly #wakes = new Wakes<InboxNews>()
   readonly #clock: SteadyClock
   readonly #onClockStep: HubOptions['onClockStep']
   readonly #onPutBack: HubOptions['onPutBack']
@@ -180,8 +181,8 @@ export class Hub implements AsyncDisposable {
     return this.close()
   }
 
-  #carryOut({ wake, revoked }: Effects): void {
-    if (wake) this.#wakes.wake(wake)
+  #carryOut({ wake, delivery, revoked }: Effects): void {
+    if (wake) this.#wakes.wake(wake, delivery && newsOf(this.state.db, delivery))
     for (const tokenId of revoked ?? []) for (const listener of this.#revoked) listener(tokenId)
   }
 

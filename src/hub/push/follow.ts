@@ -4,6 +4,9 @@ import { unreadCount } from '../state/query/inbox.ts'
 import type { State } from '../state/state.ts'
 import type { Wakes } from './wakes.ts'
 
+/** What an `inbox` event says. */
+export type InboxNews = Extract<StreamEvent, { event: 'inbox' }>['data']
+
 /** An event with the cursor to resume behind it. Only the last of several events with one seq has a cursor. */
 export type Followed = { cursor?: string } & Exclude<StreamEvent, { event: 'presence' }>
 
@@ -17,7 +20,7 @@ const page = 100
  */
 export async function* follow(
   state: State,
-  wakes: Wakes,
+  wakes: Wakes<InboxNews>,
   member: number,
   from: Cursor | undefined,
   signal: AbortSignal,
@@ -30,20 +33,29 @@ export async function* follow(
   // Receipts of long ago are history, not news: a fresh follower hears of those that come.
   const oldestReceipt = resumed ? 0 : newest
   let tellReady = onReady
+  using ear = wakes.listen(member, signal)
   while (!signal.aborted) {
-    const changes = changesAfter(
-      state.db,
-      member,
-      { deliveries: after, receipts: Math.max(after, oldestReceipt) },
-      page,
-    )
+    const heard = ear.take()
+    // What was read from the store already may be heard of as well.
+    for (const data of heard ?? []) {
+      if (data.seq <= after) continue
+      after = data.seq
+      yield { event: 'inbox', data, cursor: formatCursor({ epoch: state.position.epoch, seq: data.seq }) }
+      if (signal.aborted) return
+    }
+    const changes =
+      heard === undefined
+        ? changesAfter(state.db, member, { deliveries: after, receipts: Math.max(after, oldestReceipt) }, page)
+        : []
     if (changes.length === 0) {
       // In one go with the empty page: whatever comes has a greater seq.
-      tellReady?.(formatCursor(state.position))
-      tellReady = undefined
-      await wakes.next(member, signal)
+      if (heard === undefined) tellReady?.(formatCursor(state.position))
+      if (heard === undefined) tellReady = undefined
+      await ear.next()
       continue
     }
+    // There may be more behind this page.
+    ear.readAgain()
     const unread = unreadCount(state.db, member)
     for (const [index, change] of changes.entries()) {
       after = change.seq

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
-import { expect, test } from 'vitest'
-import { Wakes } from './wakes.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Ear, Wakes } from './wakes.ts'
 
 /** Notes which of some promises have resolved; ask after `settle`. */
 function watch(promises: Promise<void>[]): { done: boolean[]; settle: () => Promise<void> } {
@@ -9,54 +9,76 @@ function watch(promises: Promise<void>[]): { done: boolean[]; settle: () => Prom
   return { done, settle: () => new Promise(resolve => setImmediate(resolve)) }
 }
 
-const never = () => new AbortController().signal
+/** An ear of `member` that has read what there was. */
+function listen(wakes: Wakes<string>, member: number, signal = new AbortController().signal): Ear<string> {
+  const ear = wakes.listen(member, signal)
+  onTestFinished(() => ear.close())
+  ear.take()
+  return ear
+}
 
-test('a wake reaches all who wait for that member, and nobody else', async () => {
-  const wakes = new Wakes()
-  const { done, settle } = watch([wakes.next(1, never()), wakes.next(1, never()), wakes.next(2, never())])
+test('whoever listens reads from the store first', () => {
+  const ear = new Wakes<string>().listen(1, new AbortController().signal)
+  expect(ear.take()).toBeUndefined()
+  expect(ear.take()).toEqual([])
+})
+
+test('a wake reaches all who follow that member, and nobody else', async () => {
+  const wakes = new Wakes<string>()
+  const ears = [listen(wakes, 1), listen(wakes, 1), listen(wakes, 2)]
+  const { done, settle } = watch(ears.map(ear => ear.next()))
   await settle()
   expect(done).toEqual([false, false, false])
-  wakes.wake([1])
+  wakes.wake([1], () => 'news')
   await settle()
   expect(done).toEqual([true, true, false])
+  expect(ears.map(ear => ear.take())).toEqual([['news'], ['news'], []])
 })
 
-test('one wake can be for many members, and name one twice', async () => {
-  const wakes = new Wakes()
-  const { done, settle } = watch([wakes.next(1, never()), wakes.next(2, never())])
-  wakes.wake([1, 2, 1, 3])
-  await settle()
-  expect(done).toEqual([true, true])
+test('news is made for those only who are followed', () => {
+  const wakes = new Wakes<string>()
+  const ear = listen(wakes, 2)
+  const asked: number[] = []
+  wakes.wake([1, 2, 3], member => {
+    asked.push(member)
+    return String(member)
+  })
+  expect([asked, ear.take()]).toEqual([[2], ['2']])
 })
 
-test('a wake that nobody waits for is forgotten: who comes later has read the news before', async () => {
-  const wakes = new Wakes()
+test('what comes while the follower is busy is kept for it, in order', async () => {
+  const wakes = new Wakes<string>()
+  const ear = listen(wakes, 1)
+  for (const news of ['a', 'b', 'c']) wakes.wake([1], () => news)
+  await ear.next()
+  expect(ear.take()).toEqual(['a', 'b', 'c'])
+})
+
+test('a wake without news has the follower read, until it has done so, whatever else is told', async () => {
+  const wakes = new Wakes<string>()
+  const ear = listen(wakes, 1)
+  wakes.wake([1], () => 'before')
   wakes.wake([1])
-  const { done, settle } = watch([wakes.next(1, never())])
-  await settle()
-  expect(done).toEqual([false])
+  wakes.wake([1], () => 'after')
+  await ear.next()
+  expect(ear.take()).toBeUndefined()
+  wakes.wake([1], () => 'later')
+  expect(ear.take()).toEqual(['later'])
 })
 
-test('who waits again when woken waits for the next wake', async () => {
-  const wakes = new Wakes()
-  let woken = 0
-  const wait = async (): Promise<void> => {
-    await wakes.next(1, never())
-    woken++
-    await wait()
-  }
-  void wait()
-  for (const expected of [1, 2, 3]) {
-    wakes.wake([1])
-    await new Promise(resolve => setImmediate(resolve))
-    expect(woken).toBe(expected)
-  }
+test('a follower that is far behind keeps no more than a page, and reads instead', () => {
+  const wakes = new Wakes<string>()
+  const ear = listen(wakes, 1)
+  for (let i = 0; i < 100; i++) wakes.wake([1], () => 'news')
+  expect(ear.take()).toHaveLength(100)
+  for (let i = 0; i < 101; i++) wakes.wake([1], () => 'news')
+  expect(ear.take()).toBeUndefined()
 })
 
 test('an abort ends the wait of one and leaves the others waiting', async () => {
-  const wakes = new Wakes()
+  const wakes = new Wakes<string>()
   const leaver = new AbortController()
-  const { done, settle } = watch([wakes.next(1, leaver.signal), wakes.next(1, never())])
+  const { done, settle } = watch([listen(wakes, 1, leaver.signal).next(), listen(wakes, 1).next()])
   leaver.abort()
   await settle()
   expect(done).toEqual([true, false])
@@ -66,16 +88,12 @@ test('an abort ends the wait of one and leaves the others waiting', async () => 
 })
 
 test('with a signal that is aborted already there is no wait', async () => {
-  await new Wakes().next(1, AbortSignal.abort())
+  await listen(new Wakes<string>(), 1, AbortSignal.abort()).next()
 })
 
-test('a signal that outlives thousands of waits gathers no listeners', async () => {
-  const wakes = new Wakes()
+test('a signal that outlives thousands of followers gathers no listeners', () => {
+  const wakes = new Wakes<string>()
   const { signal } = new AbortController()
-  for (let i = 0; i < 1000; i++) {
-    const wait = wakes.next(1, signal)
-    wakes.wake([1])
-    await wait
-  }
+  for (let i = 0; i < 1000; i++) wakes.listen(1, signal).close()
   expect(getEventListeners(signal, 'abort')).toHaveLength(0)
 })

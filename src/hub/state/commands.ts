@@ -128,6 +128,8 @@ export interface Refusal {
 export interface Effects {
   /** Members whose followers have something new to read. */
   wake?: number[]
+  /** The message that all of `wake` were sent, except those in `notTo`: they have something else to read, or nothing. */
+  delivery?: { seq: number; id: string; from: number; intent: Intent; notTo: number[] }
   /** Public ids of tokens that no longer count, or that count for another name. */
   revoked?: string[]
 }

@@ -13,8 +13,8 @@ type Send = CommandOf<'message.send'>
 /** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
 export function applySend(db: Database, { seq, time, steady, command }: DatedEntry<Send>): Outcome<Send> {
   const named = JSON.stringify(command.to)
-  const { body, replyTo = null, intent = null, expiresInS = null } = command
-  const hash = contentHash({ named, body, replyTo, intent, expiresInS })
+  const { body, replyTo = null, intent: chosen = null, expiresInS = null } = command
+  const hash = contentHash({ named, body, replyTo, intent: chosen, expiresInS })
   const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
   if (earlier) return repeatSend(command, hash, earlier)
 
@@ -33,6 +33,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   const recipients = admissions.map(({ outcome }) => outcome)
   if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
 
+  const intent = command.intent ?? defaultIntent(isCrowd)
   const lifeMs = command.expiresInS === undefined ? null : command.expiresInS * 1000
   db.run(
     `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, expires_steady, body, hash, outcome)
@@ -42,7 +43,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
     command.by,
     time,
     named,
-    command.intent ?? defaultIntent(isCrowd),
+    intent,
     command.replyTo ?? null,
     lifeMs && time + lifeMs,
     lifeMs && steady + lifeMs,
@@ -51,6 +52,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
     JSON.stringify(recipients),
   )
   const wake: number[] = []
+  const notTo: number[] = []
   for (const { recipient, outcome, handling } of admissions) {
     if (outcome.status === 'refused') continue
     const { member } = outcome
@@ -63,12 +65,16 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
     )
     takeRoom(db, recipient, command.by, bytes)
     wake.push(member)
+    if (handling === 'mute') notTo.push(member)
   }
   if (command.replyTo) {
-    wake.push(...ackDeliveries(db, { seq, time }, command.by, [command.replyTo]).senders)
+    const { senders } = ackDeliveries(db, { seq, time }, command.by, [command.replyTo])
+    wake.push(...senders)
+    notTo.push(...senders)
     if (isOfDoor(command)) noteAnswer(db, command.replyTo, command.by)
   }
-  return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake })
+  const delivery = { seq, id: command.id, from: command.by, intent, notTo }
+  return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake, delivery })
 }
 
 /** Whether `replyTo` names a message that its sender wrote, was sent, or was shown on Telegram. */

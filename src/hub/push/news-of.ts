@@ -1,0 +1,21 @@
+import type { Effects } from '../state/commands.ts'
+import { memberById } from '../state/query/find-member.ts'
+import { unreadCount } from '../state/query/inbox.ts'
+import { unlessUnreadable } from '../state/query/read-round.ts'
+import type { Database } from '../state/store/database.ts'
+import type { InboxNews } from './follow.ts'
+
+/** Returns what makes the event of a delivery for one of its recipients; undefined where it has to be read from the store. */
+export function newsOf(
+  db: Database,
+  { notTo, from, ...message }: NonNullable<Effects['delivery']>,
+): (member: number) => InboxNews | undefined {
+  let sender: string | undefined
+  return member => {
+    if (notTo.includes(member)) return undefined
+    return unlessUnreadable(() => {
+      sender ??= memberById(db, from)?.name
+      return sender === undefined ? undefined : { ...message, from: sender, unread: unreadCount(db, member) }
+    })
+  }
+}
