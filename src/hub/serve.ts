@@ -97,7 +97,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
       onStorageError: (err, fatal) => {
         metrics.storageFailed()
-        log[fatal ? 'fatal' : 'error']({ err }, fatal ? 'the store failed; the hub stops' : 'the disk is full')
+        log[fatal ? 'fatal' : 'error']({ err }, fatal ? whyItStops(err) : 'the disk is full')
         if (!fatal) return
         // Who waits for an answer is told why there is none, and /readyz tells, before the process ends.
         setTimeout(() => {
@@ -172,6 +172,12 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     await close()
     throw inWords(error, config.data)
   }
+}
+
+/** Why the hub stops, and, where the history and this program do not fit together, what to do about it. */
+function whyItStops(error: unknown): string {
+  const { message, hint } = error as { message: string; hint?: string }
+  return hint === undefined ? 'the store failed; the hub stops' : `${message} The hub stops. ${hint}`
 }
 
 /** The fields of hub.json that a hub reads when it starts, and then no more. */

@@ -8,16 +8,8 @@ import { Applier } from './applier.ts'
 import { newEpoch } from './epoch.ts'
 import type { Journal, JournalListeners } from './journal.ts'
 import { chained } from './log.ts'
+import { type Batch, rejectAll, stopping, takeBatch, type Waiting } from './queue.ts'
 import type { SteadyClock } from './steady-clock.ts'
-
-interface Waiting {
-  command: Command
-  resolve: (outcome: Outcome) => void
-  reject: (error: Error) => void
-}
-
-/** Most commands in one transaction, so that a submitter waits for a bounded number of others'. */
-const maxBatch = 500
 
 /**
  * The journal of a hub that stands alone: its log and its state are one SQLite file, so a pack is durable once it was applied, and
@@ -82,13 +74,13 @@ export class LocalJournal implements Journal {
     // After the poll phase: every request that has arrived by then is in the batch.
     setImmediate(() => {
       this.#scheduled = false
-      this.#commit(this.#queue.splice(0, maxBatch))
+      this.#commit(takeBatch(this.#queue))
       if (this.#queue.length > 0) this.#schedule()
       else this.#idle?.()
     })
   }
 
-  #commit(batch: Waiting[]): void {
+  #commit(batch: Batch): void {
     if (this.#stopped) {
       rejectAll(batch, this.#stopped)
       return
@@ -117,7 +109,7 @@ export class LocalJournal implements Journal {
    * A full disk passes. A damaged store takes no more, and is read as far as it can be. After any other storage error what is on disk is
    * uncertain, and only a restart finds out.
    */
-  #storageFailed(batch: Waiting[], error: unknown): void {
+  #storageFailed(batch: Batch, error: unknown): void {
     const refusal = refusalFor(error)
     if (!isDiskFull(error)) this.#stopped = refusal
     rejectAll(batch, refusal)
@@ -139,12 +131,4 @@ function refusalFor(error: unknown): ClaudeNetError {
     `The hub cannot write to its disk${why}.`,
     'Its log says why. Try again once it is back.',
   )
-}
-
-function rejectAll(batch: Waiting[], error: ClaudeNetError): void {
-  for (const { reject } of batch) reject(error)
-}
-
-function stopping(): ClaudeNetError {
-  return new ClaudeNetError('unavailable', 'The hub is stopping.', 'Try again in a moment.')
 }

@@ -1,5 +1,4 @@
 import { hash as digest } from 'node:crypto'
-import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Command, Entry } from '../state/commands.ts'
 import type { Mark } from '../state/state.ts'
 
@@ -66,11 +65,6 @@ export class HistoryError extends Error {
   constructor(message: string, hint: string) {
     super(message)
     this.hint = hint
-  }
-
-  /** As senders are told it. */
-  get refusal(): ClaudeNetError {
-    return new ClaudeNetError('unavailable', `The hub takes no messages: ${this.message}`, this.hint)
   }
 }
 

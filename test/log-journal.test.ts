@@ -1,0 +1,178 @@
+import { expect, test } from 'vitest'
+import { HistoryError, packBytes, packVersion, readPack } from '../src/hub/journal/log.ts'
+import { type Command, entryVersion } from '../src/hub/state/commands.ts'
+import { CannotReplay } from '../src/hub/state/state.ts'
+import { carriedOut, inboxOf, invite, journalSuite, send } from './suites/journal-suite.ts'
+import { logSuite } from './suites/log-suite.ts'
+import { fingerprint } from './support/golden.ts'
+import { OpenLogJournal } from './support/log-journal.ts'
+import { MemoryLog } from './support/memory-log.ts'
+
+journalSuite('in-memory log', () => OpenLogJournal.open())
+
+logSuite('in-memory', async () => {
+  const log = new MemoryLog()
+  return [log.connect(), log.connect()]
+})
+
+/** A hub over a log, with the machines ana (1), ben (2) and cat (3). */
+async function start(): Promise<OpenLogJournal> {
+  const opened = await OpenLogJournal.open()
+  for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))
+  return opened
+}
+
+/** Waits until `opened` has applied all that is in its log. */
+async function caughtUp({ state, log }: OpenLogJournal): Promise<void> {
+  await expect.poll(() => state.position.offset).toBe(log.end)
+}
+
+/** Puts a pack behind the newest, as a hub would that stands where `of` stands. */
+function write({ log, state }: OpenLogJournal, commands: Command[], more: object = {}): void {
+  const { offset, hash, outcomes } = state.position
+  const pack = { v: packVersion, time: 0, steady: 0, commands, after: { offset, hash, outcomes }, ...more }
+  log.append(log.end, packBytes(pack))
+}
+
+test('two hubs that write at once have one history, one state and one chain of outcomes', async () => {
+  const one = await start()
+  const other = await OpenLogJournal.open(one.log)
+  expect(inboxOf(other.state, 'ben')).toEqual([])
+  const outcomes = await Promise.all(
+    Array.from({ length: 60 }, async (_, index) => {
+      const { journal } = index % 2 ? one : other
+      const outcome = await journal.submit(send({ body: `${index}` }))
+      if (index % 7 === 0) await journal.submit(send({ to: ['nobody'] }))
+      return outcome
+    }),
+  )
+  const seqs = outcomes.map(outcome => carriedOut<ReturnType<typeof send>>(outcome).seq)
+  expect(new Set(seqs).size).toBe(60)
+  await caughtUp(one)
+  await caughtUp(other)
+  expect(other.state.position).toEqual(one.state.position)
+  expect(fingerprint(other.state.db)).toBe(fingerprint(one.state.db))
+})
+
+test.for(['nothing', 'stored'] as const)(
+  'an append that fails and has done %s is tried again, and counts once',
+  async failure => {
+    const opened = await start()
+    opened.log.failures.push(failure, failure)
+    expect(carriedOut(await opened.journal.submit(send()))).toMatchObject({ repeated: false })
+    expect(inboxOf(opened.state, 'ben')).toEqual(['hello'])
+    expect(opened.log.end).toBe(4)
+  },
+)
+
+test('while the log does not answer a submitter is told unavailable, and may send again', async () => {
+  const opened = await start()
+  opened.log.failures.push(...Array.from({ length: 20 }, () => 'nothing' as const))
+  const command = send()
+  await expect(opened.journal.submit(command)).rejects.toMatchObject({ code: 'unavailable' })
+  opened.log.failures.length = 0
+  expect(carriedOut(await opened.journal.submit(command))).toMatchObject({ repeated: false })
+  expect(inboxOf(opened.state, 'ben')).toEqual(['hello'])
+})
+
+test('nobody is answered, and nothing can be read, before the log has it', async () => {
+  const opened = await start()
+  const { log } = opened
+  const append = log.append.bind(log)
+  log.append = (after, bytes) => {
+    expect(inboxOf(opened.state, 'ben')).toEqual([])
+    expect(opened.commits).toHaveLength(3)
+    return append(after, bytes)
+  }
+  await opened.journal.submit(send())
+  expect(inboxOf(opened.state, 'ben')).toEqual(['hello'])
+})
+
+test('a death between the log and the state loses nothing: the next start applies what the log has', async () => {
+  const opened = await start()
+  await opened.close()
+  write(opened, [send({ body: 'in the log alone' })])
+  await opened.open()
+  expect(inboxOf(opened.state, 'ben')).toEqual(['in the log alone'])
+})
+
+test.for<[string, Command, object, RegExp]>([
+  ['an unknown command', { type: 'message.teleport' } as unknown as Command, {}, /Upgrade/],
+  ['a pack of a newer version', send(), { v: packVersion + 1 }, /Upgrade/],
+  ['a command that throws', send({ by: 99 }), {}, /Report/],
+])(
+  '%s in the log stops the hub, which says what to do; nothing of the pack is applied',
+  async ([, command, more, hint]) => {
+    const opened = await start()
+    write(opened, [send({ body: 'before' }), command], more)
+    await expect
+      .poll(() => opened.errors)
+      .toMatchObject([{ fatal: true, error: { hint: expect.stringMatching(hint) } }])
+    expect(inboxOf(opened.state, 'ben')).toEqual([])
+    await expect(opened.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
+    await opened.close()
+    await expect(opened.open()).rejects.toThrow(opened.errors[0]!.error as Error)
+  },
+)
+
+test('an entry of a newer version is not applied', async () => {
+  const { state } = await start()
+  const newer = { v: entryVersion + 1, seq: 4, time: 0, steady: 0, command: send() }
+  expect(() => state.replay([newer])).toThrow(CannotReplay)
+  expect(state.position.seq).toBe(3)
+})
+
+test('a log that was set back is noticed at the start, and by a hub that runs', async () => {
+  const opened = await start()
+  await opened.journal.submit(send())
+  const [running, behind] = [opened, await OpenLogJournal.open(opened.log.fork())]
+  await behind.close()
+  behind.log.setBack(2)
+  await expect(behind.open()).rejects.toThrow(/was set back/)
+
+  running.log.setBack(3)
+  await expect(running.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
+  expect(running.errors).toMatchObject([{ fatal: true, error: { name: 'HistoryError' } }])
+})
+
+test('a log that went another way, or of another history, is noticed', async () => {
+  const opened = await start()
+  await opened.close()
+  const other = await start()
+  await other.journal.submit(send())
+  opened.log = other.log
+  await expect(opened.open()).rejects.toThrow(/read another log/)
+  opened.log = new MemoryLog('another')
+  await expect(opened.open()).rejects.toThrow(/history another/)
+})
+
+test('a hub whose state differs is stopped by the next record of another', async () => {
+  const one = await start()
+  const other = await OpenLogJournal.open(one.log)
+  other.state.db.run("update member set inbound = 'refuse' where name = 'ben'")
+  await one.journal.submit(send())
+  await caughtUp(other)
+  await one.journal.submit(send())
+  await expect
+    .poll(() => other.errors)
+    .toMatchObject([{ fatal: true, error: { message: expect.stringMatching(/other outcomes/) } }])
+  expect(one.errors).toEqual([])
+})
+
+test('what failed once, in the local journal, changes nothing when it is replayed', async () => {
+  const { state } = await start()
+  const { position } = state
+  const bytes = packBytes({ v: packVersion, time: 0, steady: 0, commands: [send()], failed: [0] })
+  const entry = { v: 1, seq: 4, time: 0, steady: 0, command: readPack(bytes).commands[0]!, failed: true as const }
+  expect(state.replay([entry])).toMatchObject([{ ok: false, refusal: { code: 'internal' } }])
+  expect(state.position.seq).toBe(position.seq + 1)
+  expect(inboxOf(state, 'ben')).toEqual([])
+})
+
+test('a hub that needs what was trimmed says so', async () => {
+  const opened = await start()
+  await opened.log.connect().trim(2)
+  await expect(OpenLogJournal.open(opened.log)).rejects.toThrow(HistoryError)
+  await opened.journal.submit(send())
+  expect(opened.errors).toEqual([])
+})

@@ -1,0 +1,75 @@
+import { copyFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { Commit } from '../../src/hub/journal/journal.ts'
+import { LogJournal } from '../../src/hub/journal/log-journal.ts'
+import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
+import { State } from '../../src/hub/state/state.ts'
+import type { OpenJournal } from '../suites/journal-suite.ts'
+import { MemoryLog } from './memory-log.ts'
+import { tempDir } from './temp.ts'
+
+/** A journal over a log in memory, with a real SQLite file for its state. */
+export class OpenLogJournal implements OpenJournal {
+  journal!: LogJournal
+  state!: State
+  log: MemoryLog
+  readonly commits: Commit[] = []
+  readonly errors: { error: unknown; fatal: boolean }[] = []
+  readonly #dir = tempDir('log-journal')
+  #generation = 0
+
+  private constructor(log: MemoryLog) {
+    this.log = log
+  }
+
+  /** Over `log`, with an empty store. */
+  static async open(log = new MemoryLog()): Promise<OpenLogJournal> {
+    const opened = new OpenLogJournal(log)
+    onTestFinished(() => opened.close())
+    await opened.open()
+    return opened
+  }
+
+  get file(): string {
+    return join(this.#dir, `hub-${this.#generation}.db`)
+  }
+
+  async reopen(): Promise<void> {
+    await this.close()
+    await this.open()
+  }
+
+  /** The log is what it was, and so are the files of the store: both go on apart from the original. */
+  async crash(): Promise<void> {
+    const { journal, state } = this
+    const left = this.file
+    this.log = this.log.fork()
+    this.#generation++
+    for (const suffix of ['', '-wal']) {
+      if (existsSync(left + suffix)) copyFileSync(left + suffix, this.file + suffix)
+    }
+    await this.open()
+    await journal.close()
+    state.close()
+  }
+
+  async close(): Promise<void> {
+    await this.journal?.close()
+    this.state.close()
+  }
+
+  async open(): Promise<void> {
+    this.state = new State(this.file)
+    const clock = new SteadyClock({ last: this.state.position, now: Date.now, monotonic: () => performance.now() })
+    this.journal = await LogJournal.open(this.state, this.log.connect(), { clock, patienceMs: 300 })
+    this.journal.start({
+      onCommit: commit => this.commits.push(commit),
+      onEffects: () => {},
+      onBug: (_, error) => {
+        throw error
+      },
+      onStorageError: (error, fatal) => this.errors.push({ error, fatal }),
+    })
+  }
+}
