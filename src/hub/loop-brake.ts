@@ -1,11 +1,11 @@
 import { hash as digest } from 'node:crypto'
 import { newMessageId } from '../protocol/ids.ts'
-import { count, span } from '../text/spans.ts'
 import type { LoopSettings } from './door-settings.ts'
 import type { Hub } from './hub.ts'
 import type { Commit } from './journal/journal.ts'
 import type { CommandOf, ResultOf } from './state/commands.ts'
 import { memberById } from './state/query/find-member.ts'
+import { loopCode, loopInWords } from './state/refusal-words.ts'
 import { timestamp } from './state/timestamp.ts'
 
 type Send = CommandOf<'message.send'>
@@ -84,7 +84,7 @@ export class LoopBrake {
     }
   }
 
-  /** Adds one message. Answers what makes it the last straw, in words, if it is. */
+  /** Adds one message. Returns what makes it the last straw, as `loopCode`, if it is. */
   #whyLoop(from: number, to: number, text: string, time: number): string | undefined {
     const { messages, windowS, repeats } = this.#settings
     const key = Math.min(from, to) * 2 ** 26 + Math.max(from, to)
@@ -98,9 +98,7 @@ export class LoopBrake {
     const isExchange = pair.sent.length > messages && this.#isExchange(pair, from, to, time - windowS * 1000)
     if (!isExchange && running < repeats) return undefined
     this.#pairs.delete(key)
-    return isExchange
-      ? `${count(pair.sent.length, 'message')} within ${span(windowS * 1000)}`
-      : `the same text ${running} times running`
+    return loopCode(isExchange ? { messages: pair.sent.length, windowS } : { repeats: running })
   }
 
   /** Whether all of `sent` is younger than `since`, both sides wrote their share of it, and no person wrote to either meanwhile. */
@@ -126,12 +124,12 @@ export class LoopBrake {
     const until = time + this.#settings.pauseS * 1000
     const [sender, recipient] = [this.#nameOf(from), this.#nameOf(to)]
     const body =
-      `Mail between ${sender} and you is stopped until ${timestamp(until)}: ${why} looked like a loop. Tell your user: a ` +
+      `Mail between ${sender} and you is stopped until ${timestamp(until)}: ${loopInWords(why)} looked like a loop. Tell your user: a ` +
       `person should look at what the two of you are doing. After that, answer only what needs an answer. This notice needs none.`
     try {
       const notice = { id: newMessageId(), body }
       const { isNew } = await this.#hub.submit({ type: 'pair.brake', from, to, until, why, notice })
-      if (isNew) this.#onBrake({ from: sender, to: recipient, why })
+      if (isNew) this.#onBrake({ from: sender, to: recipient, why: loopInWords(why) })
     } catch {
       // The disk refused, and the journal has told. The pair is counted anew.
     }

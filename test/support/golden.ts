@@ -55,10 +55,18 @@ export function fingerprint(db: Database): string {
     const list = columns.map(column => `"${column}"`).join(', ')
     hash.update(`${name} (${list})\n`)
     for (const row of db.all<Record<string, unknown>>(`select ${list} from "${name}" order by ${list}`)) {
-      hash.update(`${JSON.stringify(columns.map(column => plain(row[column])))}\n`)
+      hash.update(
+        `${JSON.stringify(columns.map(column => plain(column === 'outcome' ? codes(row[column]) : row[column])))}\n`,
+      )
     }
   }
   return hash.digest('hex')
+}
+
+/** Why a recipient refused is a code with its numbers since schema 14, and was a sentence before. */
+function codes(outcome: unknown): string {
+  const recipients = JSON.parse(outcome as string) as { reason?: unknown }[]
+  return JSON.stringify(recipients.map(({ reason: _, ...rest }) => rest))
 }
 
 function plain(value: unknown): unknown {

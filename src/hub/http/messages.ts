@@ -6,6 +6,7 @@ import { refuseUnknown, senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
 import { machinesByOwner } from '../state/query/members.ts'
 import type { DeliveryState } from '../state/query/messages.ts'
+import { storedReasonInWords } from '../state/refusal-words.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import { reachOf } from './presence.ts'
@@ -36,7 +37,8 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     id: sent.id,
     seq: sent.seq,
     sentAt: timestamp(sent.sentAt),
-    recipients: sent.recipients.map(({ member, name, kind, status, reason }) => {
+    recipients: sent.recipients.map(({ member, name, kind, status, ...stored }) => {
+      const reason = storedReasonInWords(name, stored.reason)
       return {
         name,
         kind,

@@ -63,7 +63,7 @@ export type Command =
       to: number
       /** When the brake ends, in ms since 1970. */
       until: number
-      /** What looked like a loop, as senders will read it: `31 messages within 5 minutes`. */
+      /** What looked like a loop: see `loopCode`. Of hubs up to schema 13 as senders read it: `31 messages within 5 min`. */
       why: string
       /** What `to` is told, in the name of the hub. */
       notice: { id: string; body: string }
@@ -134,13 +134,24 @@ export interface Effects {
   revoked?: string[]
 }
 
-/** What became of a message at one recipient. `reason` says why it was refused. */
+/** Why a recipient did not take a message: a code with its numbers. `refusal-words.ts` has the words. */
+export type NotTaken =
+  | { code: 'takes_none' }
+  /** `until` in ms since 1970; `why` as the brake has it: see `loopCode`. */
+  | { code: 'braked'; until: number; why: string }
+  /** `unread` messages lie there. */
+  | { code: 'inbox_full'; unread: number }
+  /** `own` of them are the sender's. */
+  | { code: 'share_full'; own: number }
+  | { code: 'reserved'; unread: number; own: number }
+
+/** What became of a message at one recipient. `reason` says why it was refused; in outcomes of hubs up to schema 13 it is a sentence. */
 export interface RecipientOutcome {
   member: number
   name: string
   kind: MemberKind
   status: 'stored' | 'refused'
-  reason?: string
+  reason?: NotTaken | string
 }
 
 /** What a carried-out command answers, by its type. */

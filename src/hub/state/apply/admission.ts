@@ -1,9 +1,9 @@
-import type { RecipientOutcome, Refusal } from '../commands.ts'
+import type { NotTaken, RecipientOutcome, Refusal } from '../commands.ts'
 import { activeBrake } from '../query/brakes.ts'
 import type { MemberRow } from '../query/find-member.ts'
+import { notTakenInWords } from '../refusal-words.ts'
 import type { Database } from '../store/database.ts'
-import { timestamp } from '../timestamp.ts'
-import { whyNoRoom } from './room.ts'
+import { fullRetryMs, whyNoRoom } from './room.ts'
 
 /** How a delivery is treated: `hold` shows it to the member's user only, `mute` tells nobody of it, null as usual. */
 export type Handling = 'hold' | 'mute' | null
@@ -23,9 +23,10 @@ interface Arriving {
 export function admit(db: Database, recipient: MemberRow, arriving: Arriving): Admission {
   const { id, name, kind, inbound } = recipient
   const { sender } = arriving
-  const refusal = whyNot(db, recipient, arriving)
-  if (refusal) {
-    return { outcome: { member: id, name, kind, status: 'refused', reason: refusal.message }, handling: null, refusal }
+  const reason = whyNot(db, recipient, arriving)
+  if (reason) {
+    const refusal = refusalOf(name, reason, arriving.time)
+    return { outcome: { member: id, name, kind, status: 'refused', reason }, handling: null, refusal }
   }
   const isMuted = recipient.mutes === 1 && db.get('select 1 from mute where member = ? and sender = ?', id, sender)
   // A policy that this program does not know must not let in more than it says: it counts as hold.
@@ -33,21 +34,24 @@ export function admit(db: Database, recipient: MemberRow, arriving: Arriving): A
   return { outcome: { member: id, name, kind, status: 'stored' }, handling }
 }
 
-function whyNot(db: Database, recipient: MemberRow, arriving: Arriving): Refusal | undefined {
-  const { id, name, inbound } = recipient
+function whyNot(db: Database, recipient: MemberRow, arriving: Arriving): NotTaken | undefined {
+  const { id, inbound } = recipient
   const { sender, time } = arriving
-  if (inbound === 'refuse' && id !== sender) {
-    return { code: 'forbidden', message: `${name} takes no messages now.`, hint: 'Only its user can change that.' }
-  }
+  if (inbound === 'refuse' && id !== sender) return { code: 'takes_none' }
   const brake = recipient.brakedUntil > time ? activeBrake(db, sender, id, time) : undefined
-  if (brake) {
-    return {
-      code: 'rate_limited',
-      message: `Mail between you and ${name} is stopped until ${timestamp(brake.until)}: ${brake.why} looked like a loop.`,
-      hint: 'Nothing was stored there. Tell your user: a person should look. After that, write something else or nothing.',
-      retryAfterMs: brake.until - time,
-      settled: true,
-    }
-  }
+  if (brake) return { code: 'braked', ...brake }
   return whyNoRoom(db, recipient, arriving)
+}
+
+/** What the sender is answered when nobody takes the message. */
+function refusalOf(name: string, reason: NotTaken, time: number): Refusal {
+  const words = notTakenInWords(name, reason)
+  switch (reason.code) {
+    case 'takes_none':
+      return { code: 'forbidden', ...words }
+    case 'braked':
+      return { code: 'rate_limited', ...words, retryAfterMs: reason.until - time, settled: true }
+    default:
+      return { code: 'rate_limited', ...words, retryAfterMs: fullRetryMs }
+  }
 }

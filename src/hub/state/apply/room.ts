@@ -1,5 +1,5 @@
 import type { Settings } from '../../../protocol/settings.ts'
-import type { Refusal } from '../commands.ts'
+import type { NotTaken } from '../commands.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
 import type { MemberRow } from '../query/find-member.ts'
 import { readSettings } from '../query/settings.ts'
@@ -24,7 +24,7 @@ const alwaysBytes = 1024 * 1024
 const countedFrom = 10
 
 /** When a sender may try a full inbox again, in ms. */
-const fullRetryMs = 60_000
+export const fullRetryMs = 60_000
 
 /** Who has little in an inbox: at most this part of the reserve. */
 const smallPart = 1 / 10
@@ -39,37 +39,19 @@ export function whyNoRoom(
   db: Database,
   recipient: MemberRow,
   { sender, bytes, isUrgent }: { sender: number; bytes: number; isUrgent: boolean },
-): Refusal | undefined {
-  const { name, unread, unreadBytes } = recipient
+): NotTaken | undefined {
+  const { unread, unreadBytes } = recipient
   if (unread < alwaysMessages && unreadBytes + bytes <= alwaysBytes) return undefined
   const settings = readSettings(db)
   const used = percentOf(settings, { unread: unread + 1, bytes: unreadBytes + bytes })
   const reserve = settings.reservePercent
-  if (used > 100) {
-    return refuseRoom(
-      `The inbox of ${name} is full: ${unread} messages are unread.`,
-      'Try again when it has been read, or tell its owner.',
-    )
-  }
+  if (used > 100) return { code: 'inbox_full', unread }
   const own = recipient.isShared ? shareOf(db, recipient.id, sender) : { unread: 0, bytes: 0 }
   const share = percentOf(settings, { unread: own.unread + 1, bytes: own.bytes + bytes })
-  if (share > settings.senderPercent) {
-    return refuseRoom(
-      `The inbox of ${name} has ${own.unread} unread messages of yours, the most that one sender may have there.`,
-      'Try again when some have been read, or tell its owner.',
-    )
-  }
+  if (share > settings.senderPercent) return { code: 'share_full', own: own.unread }
   const left = 100 - used
   const isForThem = share <= reserve * smallPart || (isUrgent && left >= reserve / 3)
-  if (left >= reserve || isForThem) return undefined
-  return refuseRoom(
-    `The inbox of ${name} is nearly full: ${unread} messages are unread.`,
-    `The rest is kept for urgent messages and for those who have less than your ${own.unread} there. Try again when some have been read, or tell its owner.`,
-  )
-}
-
-function refuseRoom(message: string, hint: string): Refusal {
-  return { code: 'rate_limited', message, hint: `Nothing was stored there. ${hint}`, retryAfterMs: fullRetryMs }
+  return left >= reserve || isForThem ? undefined : { code: 'reserved', unread, own: own.unread }
 }
 
 /** How much of an inbox this is in percent, by messages or by bytes, whichever is more. */

@@ -1,13 +1,14 @@
+import { loopInWords } from '../refusal-words.ts'
 import type { Database } from '../store/database.ts'
 
-/** No mail passes between two members until then (ms since 1970), because of what `why` names. */
+/** No mail passes between two members until then (ms since 1970), because of what `why` names in words. */
 export interface Brake {
   between: [string, string]
   until: number
   why: string
 }
 
-/** The brake on mail between two members at `time`, whichever of them sends. */
+/** The brake on mail between two members at `time`, whichever of them sends; `why` as it is stored. */
 export function activeBrake(
   db: Database,
   one: number,
@@ -35,5 +36,5 @@ export function activeBrakes(db: Database, time: number, member?: number): Brake
       time,
       member ?? null,
     )
-    .map(({ low, high, until, why }) => ({ between: [low, high], until, why }))
+    .map(({ low, high, until, why }) => ({ between: [low, high], until, why: loopInWords(why) }))
 }

@@ -1,5 +1,6 @@
 import type { InboxMessage, MemberKind } from '../../../protocol/messages.ts'
 import type { RecipientOutcome } from '../commands.ts'
+import { storedReasonInWords } from '../refusal-words.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { type MessageRow, messageColumns, toMessage } from './inbox.ts'
@@ -85,7 +86,7 @@ function deliveryState(
 ): DeliveryState {
   if (outcome.status === 'refused' || !row) {
     const { name } = db.get<{ name: string }>('select name from member where id = ?', member) ?? { name: nameThen }
-    return { member, name, kind, status: 'refused', reason: outcome.reason }
+    return { member, name, kind, status: 'refused', reason: storedReasonInWords(name, outcome.reason) }
   }
   const { name, fetched_at, fetched_by, acked_at, expired_at } = row
   const answered = row.answered_at ?? late.get(id)?.get(member)
