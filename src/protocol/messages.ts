@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { ClaudeNetError } from './errors.ts'
 import { MessageId } from './ids.ts'
+import { lookupForm } from './names.ts'
 
 /** Most bytes of UTF-8 that the text of one message may have. */
 export const maxBodyBytes = 32 * 1024
@@ -77,6 +78,12 @@ const reach = {
 const Reach = z.object(reach)
 export type Reach = z.infer<typeof Reach>
 
+/** Whom a message was sent to, where that is not the reader alone by their own name: a group, `all`, several. */
+export function sentToOthers({ to }: { to: readonly string[] }, you: string | undefined): string | undefined {
+  const isOwn = to.length === 1 && (you === undefined ? to[0] !== 'all' : lookupForm(to[0]!) === you)
+  return isOwn || to.length === 0 ? undefined : to.join(', ')
+}
+
 /** What came of one recipient when the message was sent. `online` and `lastSeenAt` are of the moment of the answer. */
 export const SentTo = z.object({
   name: z.string(),
@@ -126,6 +133,8 @@ export type InboxMessage = z.infer<typeof InboxMessage>
  * `cursor` is where a next page starts (`?after=`).
  */
 export const InboxAnswer = z.object({
+  /** The reader, so that mail which was sent to another name, such as a group, can say so. Absent in older hubs. */
+  you: z.string().optional(),
   messages: z.array(InboxMessage),
   unread: z.number().int(),
   more: z.number().int(),
