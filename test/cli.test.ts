@@ -183,7 +183,13 @@ describe('inbox', () => {
     const { id } = await chas.client.call(api.sendMessage, { body: { to: ['seanclaude'], body: 'one' } })
     const { stdout } = await sean.run(['inbox', '--json'])
     const message = expect.objectContaining({ id, from: 'chasclaude', to: ['seanclaude'], body: 'one' })
-    expect(JSON.parse(stdout)).toEqual({ messages: [message], unread: 1, more: 0, cursor: expect.any(String) })
+    expect(JSON.parse(stdout)).toEqual({
+      you: 'seanclaude',
+      messages: [message],
+      unread: 1,
+      more: 0,
+      cursor: expect.any(String),
+    })
   })
 })
 

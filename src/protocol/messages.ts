@@ -46,9 +46,9 @@ const WellFormed = z
 /** The longest life that a message can be given, in seconds: a year. */
 export const maxExpiryS = 31_536_000
 
-/** Whether a text shows nothing: it holds at most spaces, controls, and what draws nothing. */
+/** Whether a text has nothing but white space and what draws nothing. Controls are something: they are shown as escapes. */
 export function isBlank(text: string): boolean {
-  return !/[^\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
+  return !/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
 }
 
 const TypedName = z.string().trim().min(1, 'a name is empty').max(100, 'a name has 100 characters at most')
