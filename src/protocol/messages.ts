@@ -191,6 +191,10 @@ export const MessageWithReceipts = z.object({
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>
 
-/** `more` says that there may be older ones. */
-export const HistoryAnswer = z.object({ messages: z.array(MessageWithReceipts), more: z.boolean() })
+/** `more` says that there may be older ones; `damaged`, that the hub's store is, and that what cannot be read is missing. */
+export const HistoryAnswer = z.object({
+  messages: z.array(MessageWithReceipts),
+  more: z.boolean(),
+  damaged: z.boolean().optional(),
+})
 export type HistoryAnswer = z.infer<typeof HistoryAnswer>

@@ -67,7 +67,7 @@ function toMember(hub: Hub, { id, name, kind, owner, aliases }: MemberInfo): Mem
 }
 
 /** What a member should look at of its own; an admin, of everyone. */
-function concernsOf({ state }: Hub, places: Places, { member, role }: Identity): Concerns {
+function concernsOf({ state, damage }: Hub, places: Places, { member, role }: Identity): Concerns {
   const whose = role === 'admin' ? undefined : member
   return {
     brakes: activeBrakes(state.db, Date.now(), whose).map(brake => ({ ...brake, until: timestamp(brake.until) })),
@@ -75,5 +75,6 @@ function concernsOf({ state }: Hub, places: Places, { member, role }: Identity):
       const name = memberById(state.db, member)?.name
       return name ? [{ member: name, hosts, at: timestamp(at) }] : []
     }),
+    damaged: damage !== undefined,
   }
 }
