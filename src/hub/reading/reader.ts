@@ -188,7 +188,8 @@ export class Reader implements AsyncDisposable {
     if ('value' in answer) job.resolve(answer.value as never)
     else if ('refusal' in answer) job.reject(ClaudeNetError.fromBody(answer.refusal))
     else job.reject(Object.assign(new Error(answer.error.message), answer.error))
-    this.#next()
+    // Not at once: while answers come one on the heels of the other, Node looks at nothing else.
+    setImmediate(() => this.#next())
   }
 
   /** The thread ended by an error of its own; the next ask starts another. */
