@@ -70,8 +70,8 @@ export function unlinkLauncher(home: Home, binDir: string): void {
 }
 
 /**
- * Starts the client with the Node that installed it, or with the one on the PATH once that is gone. A hook that runs after every
- * tool use and has nothing to tell ends here, in 2 ms: `sessionKey` of notice/session-dir.ts makes the same key. So does every
+ * Starts the client with the Node that installed it, or with the one on the PATH once that is gone. A hook that runs at every
+ * prompt and after every tool use ends here when it has nothing to tell, in 2 ms: `sessionKey` of notice/session-dir.ts makes the same key. So does every
  * hook of a headless run, unless config.json speaks of these.
  */
 function launcherScript(home: Home): string {
