@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import type { BackupReport } from '../../protocol/backup.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { isIntact, type StoredContent } from '../state/content-hash.ts'
+import { inOneLine } from '../state/store/damage.ts'
 import { newestSchema } from '../state/store/migrate.ts'
 import { timestamp } from '../state/timestamp.ts'
 import { foreignPart } from './expected-schema.ts'
@@ -32,8 +33,8 @@ export function checkBackup(path: string, file = path): BackupReport {
       )
     const foreign = foreignPart(db, schema)
     if (foreign) throw notGood(file, foreign)
-    const sound = get<{ quick_check: string }>(db, 'pragma quick_check').quick_check
-    if (sound !== 'ok') throw notGood(file, `SQLite finds it damaged (${sound})`)
+    const sound = get<{ quick_check: string }>(db, 'pragma quick_check(1)').quick_check
+    if (sound !== 'ok') throw notGood(file, `SQLite finds it damaged (${inOneLine(sound)})`)
     expectTexts(db, file, schema)
     expectCounts(db, file)
     const { epoch, seq, time } = get<{ epoch: string; seq: number; time: number }>(db, 'select * from position')

@@ -4,6 +4,7 @@ import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { type MessageRow, messageColumns, toMessage } from './inbox.ts'
 import { unlessUnreadable } from './read-round.ts'
+import { recipientsOf } from './recipients.ts'
 import type { LateAnswers } from './requests.ts'
 
 /** What became of a message at one recipient. */
@@ -47,7 +48,8 @@ export function messageAt(db: Database, reader: number, seq: number, late: LateA
     ),
   )
   if (!row) return undefined
-  const recipients = JSON.parse(row.outcome) as RecipientOutcome[]
+  const recipients = unlessUnreadable(() => recipientsOf(db, row))
+  if (!recipients) return undefined
   const only = row.sender_id === reader ? undefined : reader
   const shown = only === undefined ? recipients : recipients.filter(({ member }) => member === only)
   if (shown.length === 0) return undefined
