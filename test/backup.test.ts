@@ -52,6 +52,7 @@ function manyMessages(dataDir: string, count: number): void {
       to: ['ben'],
       body,
     }))
+    made.do({ type: 'settings.set', senderPercent: 100, reservePercent: 0 })
     made.doAtOnce(sends)
   }
   made.state.close()

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -8,7 +10,7 @@ import { type ClaudeSession, startClaude } from './support/claude-session.ts'
 import { hiddenIn, hostileBodies } from './support/hostile-text.ts'
 import { startHub, type TestMember } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
-import { machineNode, program } from './support/program.ts'
+import { cleanEnv, machineNode, program, ranOf } from './support/program.ts'
 import { sharedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
@@ -120,6 +122,23 @@ describe('a busy session', () => {
     expect(await claude.hook('Stop', { stop_hook_active: true })).toBe('')
     expect(mailIn(await claude.hook('Stop'))).toEqual(['a question'])
     expect(mailIn(await claude.hook('UserPromptSubmit'))).toEqual(['for your information'])
+  })
+
+  test('its prompt is noted in the background; one that is noted late does not undo what came after', async () => {
+    const { sean } = await seansMachine()
+    const claude = await startClaude(sean)
+    await claude.hook('SessionStart', { source: 'startup' })
+    const note = () =>
+      spawn(machineNode, [program, 'hook', '--note'], { env: cleanEnv({ ...sean.env, ...claude.env }) })
+    const prompt = JSON.stringify({ hook_event_name: 'UserPromptSubmit', permission_mode: 'acceptEdits' })
+    expect(await ranOf(note(), prompt)).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(fileText(claude, 'state.json')).toContain('"busy":true,"mode":"acceptEdits"')
+
+    const late = note()
+    await once(late, 'spawn')
+    await claude.hook('Stop')
+    expect(await ranOf(late, prompt)).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(fileText(claude, 'state.json')).toContain('"busy":false,"mode":"default"')
   })
 
   test('a subagent is told nothing: the session would not hear of it', async () => {

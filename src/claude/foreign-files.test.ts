@@ -178,7 +178,7 @@ test('what one file refuses is to be added by hand, and the other is written', (
 
 describe('the hooks of a user', () => {
   const firstHook = (userHome: string) => {
-    const { command, args } = userHookSettings(launcher, home).UserPromptSubmit![0]!.hooks[0]!
+    const { command, args } = userHookSettings(launcher, home).Stop![0]!.hooks[0]!
     return execFileSync(command, args, {
       env: { PATH: process.env.PATH, HOME: userHome },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -12,6 +12,8 @@ export interface Hook {
   args: readonly string[]
   /** Seconds after which Claude Code ends it. */
   timeout: number
+  /** It runs in the background: the session does not wait for it. */
+  async?: true
   /** It waits in the background; when it exits with 2, the idle session wakes with what stands on its stderr. */
   asyncRewake?: true
 }
@@ -29,7 +31,8 @@ const waiterS = 7 * 24 * 3600
 export const hooks: readonly Hook[] = [
   { event: 'SessionStart', args: ['hook'], timeout: promptS },
   { event: 'SessionStart', args: ['hook', '--wait'], timeout: waiterS, asyncRewake: true },
-  { event: 'UserPromptSubmit', args: ['hook'], timeout: promptS },
+  { event: 'UserPromptSubmit', args: ['hook', '--if-news'], timeout: promptS },
+  { event: 'UserPromptSubmit', args: ['hook', '--note'], timeout: promptS, async: true },
   { event: 'PostToolUse', args: ['hook', '--if-news'], timeout: promptS },
   { event: 'Stop', args: ['hook'], timeout: promptS },
   { event: 'Stop', args: ['hook', '--wait'], timeout: waiterS, asyncRewake: true },
@@ -41,6 +44,7 @@ export interface CommandHook {
   command: string
   args: string[]
   timeout: number
+  async?: true
   asyncRewake?: true
 }
 
@@ -52,7 +56,7 @@ export function userHookSettings(launcher: string, home = userHome()): ReturnTyp
 /** The value of `hooks` in a plugin's hooks.json, that has `command` run them all. `first` stands before their own arguments. */
 export function hookSettings(command: string, first: string[] = []): Record<string, { hooks: CommandHook[] }[]> {
   const settings: Record<string, { hooks: CommandHook[] }[]> = {}
-  for (const { event, args, timeout, asyncRewake } of hooks) {
+  for (const { event, args, timeout, async, asyncRewake } of hooks) {
     const groups = settings[event] ?? [{ hooks: [] }]
     settings[event] = groups
     groups[0]!.hooks.push({
@@ -60,6 +64,7 @@ export function hookSettings(command: string, first: string[] = []): Record<stri
       command,
       args: [...first, ...args],
       timeout,
+      ...(async && { async }),
       ...(asyncRewake && { asyncRewake }),
     })
   }

@@ -70,8 +70,8 @@ export function unlinkLauncher(home: Home, binDir: string): void {
 }
 
 /**
- * Starts the client with the Node that installed it, or with the one on the PATH once that is gone. A hook that runs after every
- * tool use and has nothing to tell ends here, in 2 ms: `sessionKey` of notice/session-dir.ts makes the same key. So does every
+ * Starts the client with the Node that installed it, or with the one on the PATH once that is gone. A hook that runs at every
+ * prompt and after every tool use ends here when it has nothing to tell, in 2 ms: `sessionKey` of notice/session-dir.ts makes the same key. So does every
  * hook of a headless run, unless config.json speaks of these.
  */
 function launcherScript(home: Home): string {
@@ -96,7 +96,7 @@ fi
 if [ "$1 $2" = 'hook --if-news' ]; then
   session=\${CLAUDE_CODE_MESSAGING_SOCKET##*/}
   session=\${session%.sock}
-  for news in "$CLAUDE_NET_HOME/run/sessions/\${session:-$CLAUDE_PID}/news"/*.json; do break; done
+  for news in "$CLAUDE_NET_HOME/run/sessions/\${session:-$CLAUDE_PID}"*/news/*.json; do break; done
   [ -e "$news" ] || exit 0
 fi
 if ! [ -f "$home/claude-net.mjs" ]; then

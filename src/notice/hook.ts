@@ -4,20 +4,21 @@ import { homeDir } from '../client/home-dir.ts'
 import { forgetTold, mayWake, type News, takeNews } from './news.ts'
 import { noticeText } from './notice-text.ts'
 import { serverRemark } from './server-remark.ts'
-import { headlessTakesPart, instanceOf, isHeadless, SessionDir, sessionKey } from './session-dir.ts'
-import { type HookInput, noteState } from './session-state.ts'
+import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirOf, sessionKey } from './session-dir.ts'
+import { type HookInput, noteState, readState } from './session-state.ts'
 import { waitForWake } from './waiter.ts'
 
 /**
- * Runs one hook of Claude Code: reads its JSON from stdin and prints what the session should be told, or nothing. With `--wait`
- * it stays until the session should wake. Touches only local files, and never fails: a hook that does would disturb the user.
+ * Runs one hook of Claude Code: reads its JSON from stdin and prints what the session should be told, or nothing. With `--note`
+ * it prints nothing and only notes what the session does. With `--wait` it stays until the session should wake. Touches only local files, and never fails: a hook that does would disturb the user.
  */
 export async function runHook(args: readonly string[], env = process.env): Promise<void> {
   try {
     const input = JSON.parse(await readStdin()) as HookInput
     const key = sessionKey(env)
     if (!key || !existsSync(join(homeDir(), 'config.json')) || (isHeadless(env) && !headlessTakesPart())) return
-    const dir = new SessionDir(key)
+    const dir = sessionDirOf(key)
+    if (args.includes('--note')) return noteLate(dir, input, instanceOf(env))
     if (args.includes('--wait')) return await waitForWake(dir, input, env)
     const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
     if (text) process.stdout.write(JSON.stringify(answerOf(input.hook_event_name, text)))
@@ -50,6 +51,13 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
     default:
       return []
   }
+}
+
+/** Notes what the session did when this hook began. Other hooks may have run to their end since then: what they saw is newer. */
+function noteLate(dir: SessionDir, input: HookInput, instance: string | undefined): void {
+  if (input.agent_id !== undefined) return
+  const at = Math.round(performance.timeOrigin)
+  if ((readState(dir, instance)?.at ?? 0) < at) noteState(dir, input, instance, { at })
 }
 
 function told(dir: SessionDir, options?: Parameters<typeof takeNews>[1]): News[] {

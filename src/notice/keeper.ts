@@ -1,36 +1,17 @@
-import { rmSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
-import { followEvents } from '../client/follow-events.ts'
 import type { HubClient } from '../client/hub-client.ts'
-import type { InboxMessage } from '../protocol/messages.ts'
-import { version } from '../protocol/version.ts'
 import { hasAsked, inheritAsked, noteAsked } from './asked.ts'
-import { burstMs, Ladder, quietMs, rungMs, type View, type WakeStep } from './ladder.ts'
-import { type LiveSession, liveSessions, type SessionFile } from './live-sessions.ts'
-import {
-  dropNews,
-  type Fate,
-  hasNews,
-  keepOnly,
-  type Mail,
-  markKnown,
-  mayWake,
-  putBack,
-  putNews,
-  takeBack,
-  takeNews,
-} from './news.ts'
+import { KeptDirectory } from './kept-directory.ts'
+import { burstMs, Ladder, quietMs, rungMs, type View } from './ladder.ts'
+import { dirToKeep, type LiveSession, liveSessions } from './live-sessions.ts'
+import { dropNews, keepOnly, markKnown, mayWake, putNews, takeBack } from './news.ts'
 import { Reach } from './reach.ts'
-import { headlessTakesPart, instanceOf, isAlive, isHeadless, SessionDir, sessionDirs } from './session-dir.ts'
+import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
 import { Turns } from './turns.ts'
-import { readUnread, toMail } from './unread.ts'
+import { UnreadMirror } from './unread-mirror.ts'
 
 /** How often is looked whether somebody's time is over, in ms. What the hub tells does not wait for that. */
 const lookMs = 1000
-
-/** How long events are gathered before the inbox is read, in ms. */
-const gatherMs = 100
 
 /**
  * How long it stays this session's turn after each of its steps, in ms. Longer than a rung has, so that the session's own next
@@ -59,47 +40,41 @@ export interface KeeperOptions {
 }
 
 /**
- * Keeps one session's directory: follows the hub, puts there what the session's hooks should tell, and wakes the session when it
- * is idle. One process for each session, also where two MCP servers of ours run in it.
+ * Has one session told of its mail: puts what its hooks should tell into the session's directory, and wakes the session when it is
+ * idle. One process for each session, also where two MCP servers of ours run in it.
  */
 export class Keeper {
   readonly #options: KeeperOptions
   readonly #dir: SessionDir
   readonly #isDeaf: boolean
   readonly #instance: string | undefined
+  readonly #directory: KeptDirectory
+  readonly #unread: UnreadMirror
   readonly #turns: Turns
   readonly #ladder = new Ladder()
   readonly #reach: Reach
   readonly #end = new AbortController()
   readonly #startedAt = performance.now()
-  /** What is unread here, as the hub said last. */
-  #unread = new Map<string, Mail>()
-  #unreadCount = 0
-  /** What this session was given, and is unread perhaps. */
-  readonly #fetched = new Set<string>()
-  /** What a wake has told, and no hook. */
-  readonly #toldByWake = new Set<string>()
-  readonly #fates: Fate[] = []
-  #isKeeping = false
-  #syncing: Promise<void> | undefined
-  #mustSync = false
-  #isLooking = false
-  #mustLook = false
   #isHidden: boolean
-  /** When the last step was taken, ms since 1970, and by which rung. */
-  #wokenAt = 0
-  #wokenBy: WakeStep['rung'] | undefined
+  /** The look that is under way. */
+  #looking: Promise<void> | undefined
+  #mustLook = false
   /** What went wrong at the last look. */
   #trouble = ''
 
   constructor(options: KeeperOptions) {
-    const { key, env, home, session, pushChannel } = options
+    const { key, env, home, session, client, pushChannel } = options
     this.#options = options
     this.#isDeaf = key === undefined || (isHeadless(env) && !headlessTakesPart(home))
-    this.#dir = new SessionDir(key && !this.#isDeaf ? key : `deaf-${session}`, home)
-    this.#instance = instanceOf(env)
+    const dir = dirToKeep(key && !this.#isDeaf ? key : `deaf-${session}`, home)
+    const instance = instanceOf(env)
+    this.#dir = dir
+    this.#instance = instance
+    this.#directory = new KeptDirectory({ dir, home, session, instance, isDeaf: this.#isDeaf, client })
     this.#turns = new Turns(session, home)
-    this.#reach = new Reach({ dir: this.#dir, instance: this.#instance, env, pushChannel })
+    this.#reach = new Reach({ dir, instance, env, pushChannel })
+    const predecessors = () => this.#predecessors()
+    this.#unread = new UnreadMirror({ dir, home, session, client, predecessors, onDue: () => this.#look() })
     this.#isHidden = this.#reach.isHidden
   }
 
@@ -110,14 +85,14 @@ export class Keeper {
 
   /** Begins, and goes on until `close`. */
   start(): void {
-    const timer = setInterval(() => void this.#lookOn(), lookMs).unref()
+    const timer = setInterval(() => this.#look(), lookMs).unref()
     this.#end.signal.addEventListener('abort', () => clearInterval(timer))
-    void this.#lookOn()
+    this.#look()
   }
 
   /** The hooks of this session will tell what is put there: one of them has run. */
   get hasHooks(): boolean {
-    return this.#isKeeping && !this.#isDeaf && readState(this.#dir, this.#instance) !== undefined
+    return this.#directory.isKept && !this.#isDeaf && readState(this.#dir, this.#instance) !== undefined
   }
 
   /** Has the hooks tell this session something about the client itself, once. */
@@ -134,9 +109,10 @@ export class Keeper {
   fetched(ids: readonly string[]): void {
     for (const dir of sessionDirs(this.#options.home)) if (dir.key !== this.#dir.key) dropNews(dir, ids)
     for (const id of ids) {
-      this.#fetched.add(id)
+      this.#unread.noteFetched(id)
       const by = this.#ladder.settle(id)
-      if (by) this.#note({ woken: { by, id, wokenAt: this.#wokenAt, fetchedAt: Date.now() } })
+      const { wokenAt } = this.#reach
+      if (by) this.#directory.note({ woken: { by, id, wokenAt, fetchedAt: Date.now() } })
     }
   }
 
@@ -152,43 +128,55 @@ export class Keeper {
 
   /** The hub counts so many unread. */
   heard(unread: number): void {
-    if (unread !== this.#unreadCount) this.#syncSoon()
+    this.#unread.markDue(unread)
   }
 
   async close(): Promise<void> {
     this.#end.abort()
-    await this.#syncing
-    if (this.#isKeeping) this.#dir.remove()
+    await this.#looking
+    this.#directory.release()
   }
 
-  /** Every second: takes the directory once nobody has it, and goes one step up the ladder when it is time. */
+  /** Looks now, or once more after the look that is under way. */
+  #look(): void {
+    this.#mustLook = true
+    this.#looking ??= this.#lookOn()
+  }
+
   async #lookOn(): Promise<void> {
     try {
-      await this.#look()
+      while (this.#mustLook && !this.#end.signal.aborted) {
+        this.#mustLook = false
+        await this.#lookOnce()
+      }
       this.#trouble = ''
     } catch (error) {
       // Such as a home that was removed: told once, not every second.
       if (String(error) !== this.#trouble) this.#options.report(error)
       this.#trouble = String(error)
+    } finally {
+      this.#looking = undefined
     }
   }
 
-  async #look(): Promise<void> {
-    this.#mustLook = true
-    if (this.#isLooking) return
-    this.#isLooking = true
-    try {
-      while (this.#mustLook && !this.#end.signal.aborted) {
-        this.#mustLook = false
-        this.#isKeeping ||= this.#takeDirectory()
-        this.#seeSession()
-        if (!this.#isKeeping || this.#isDeaf || this.#isHidden) return
-        if (this.#mustSync) await this.#sync()
-        this.#offer()
-        await this.#climb()
-      }
-    } finally {
-      this.#isLooking = false
+  /** Takes the directory once nobody has it, and goes one step up the ladder when it is time. */
+  async #lookOnce(): Promise<void> {
+    const change = this.#directory.keep(this.#isHidden)
+    if (change === 'lost') this.#tellAnew()
+    this.#seeSession()
+    if (!this.#directory.isKept || this.#isDeaf) return
+    this.#unread.follow(this.#end.signal)
+    if (this.#isHidden) return
+    if (this.#unread.isDue) await this.#sync()
+    this.#offer()
+    await this.#climb()
+  }
+
+  /** What the directory had is told anew: nobody knows what of it the session has heard. */
+  #tellAnew(): void {
+    for (const id of this.#ladder.ids) {
+      const mail = this.#unread.get(id)
+      if (mail && !this.#unread.hasFetched(id)) putNews(this.#dir, mail)
     }
   }
 
@@ -200,13 +188,12 @@ export class Keeper {
       this.#isHidden = isHidden
       this.#options.onHidden?.(isHidden)
       if (isHidden) for (const id of this.#ladder.ids) this.#ladder.settle(id)
-      else this.#syncSoon()
+      else this.#unread.markDue()
     }
-    if (!this.#isKeeping || this.#isDeaf) return
-    const isWaiting = activity === 'waiting'
-    this.#note({
+    if (!this.#directory.isKept || this.#isDeaf) return
+    this.#directory.note({
       hidden: isHidden || undefined,
-      waiting: isWaiting || undefined,
+      waiting: activity === 'waiting' || undefined,
       parkedJob: record?.parkedJob,
     })
     for (const { dir } of this.#predecessors()) inheritAsked(this.#dir, dir)
@@ -218,105 +205,15 @@ export class Keeper {
     return job && !isHidden ? liveSessions(this.#options.home).filter(({ parkedJob }) => parkedJob === job) : []
   }
 
-  #takeDirectory(): boolean {
-    if (!this.#hasJoined()) return false
-    const before = this.#dir.read<SessionFile>('session.json')
-    if (before && before.pid !== process.pid && isAlive(before.pid) && before.instance === this.#instance) return false
-    // Of a Claude Code that has ended: what it was told, this one was not.
-    if (before?.instance !== this.#instance || !this.#instance) {
-      for (const place of ['news', 'told', 'asked']) rmSync(this.#dir.file(place), { recursive: true, force: true })
-    }
-    this.#dir.make()
-    for (const dir of sessionDirs(this.#options.home)) if (isAbandoned(dir)) dir.remove()
-    const { session } = this.#options
-    const startedAt = Date.now()
-    this.#dir.write('session.json', {
-      session,
-      pid: process.pid,
-      ...(this.#instance && { instance: this.#instance }),
-      startedAt,
-      version,
-      ...(this.#isDeaf && { deaf: true }),
-      ...(this.#isHidden && { hidden: true }),
-    } satisfies SessionFile)
-    if (!this.#isDeaf) void this.#follow()
-    return true
-  }
-
-  #hasJoined(): boolean {
-    try {
-      return this.#options.client() !== undefined
-    } catch {
-      return false
-    }
-  }
-
-  async #follow(): Promise<void> {
-    const { signal } = this.#end
-    const onOpen = () => this.#syncSoon()
-    while (!signal.aborted) {
-      try {
-        for await (const { event, data } of followEvents(this.#options.client(), { signal, onOpen })) {
-          if (event === 'inbox') this.#syncSoon()
-          if (event === 'receipt' && hasAsked(this.#dir, data.id) && data.status !== 'fetched') {
-            const { id, seq, recipient, status } = data
-            this.#fates.push({ kind: 'fate', id: `${id}-${recipient}`, message: id, seq, recipient, status })
-            this.#syncSoon()
-          }
-        }
-      } catch {
-        // Not joined, or refused for now: every tool call says so.
-        await delay(rungMs, undefined, { signal }).catch(() => {})
-      }
-    }
-  }
-
-  #syncSoon(): void {
-    if (this.#mustSync) return
-    this.#mustSync = true
-    setTimeout(() => void this.#lookOn(), gatherMs)
-  }
-
   /** Asks the hub what is unread, and brings the directory to it. */
-  #sync(): Promise<void> {
-    this.#syncing ??= this.#readUnread().finally(() => (this.#syncing = undefined))
-    return this.#syncing
-  }
-
-  async #readUnread(): Promise<void> {
-    this.#mustSync = false
-    let messages: InboxMessage[]
-    try {
-      const answer = await readUnread(this.#options.client())
-      messages = answer.messages
-      this.#unreadCount = answer.unread
-    } catch {
-      // Out of reach. What is known stays told; the stream says when the hub is back.
-      return
-    }
-    const own = new Set([this.#options.session, ...this.#predecessors().map(({ session }) => session)])
-    const others = new Set(
-      liveSessions(this.#options.home).flatMap(({ session }) => (own.has(session) ? [] : [session])),
-    )
-    const ours = messages.filter(({ held, muted }) => !held && !muted)
-    const taken = ours.filter(({ fetchedBy }) => fetchedBy && others.has(fetchedBy.session)).map(({ id }) => id)
-    for (const { id, fetchedBy } of ours) if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
-    this.#unread = new Map(
-      ours
-        .filter(({ id }) => !taken.includes(id))
-        .map(message => [message.id, toMail(message, hasAsked(this.#dir, message.replyTo))]),
-    )
-    for (const id of this.#ladder.ids) if (!this.#unread.has(id)) this.#ladder.settle(id)
-    for (const id of this.#toldByWake) if (!this.#unread.has(id)) this.#toldByWake.delete(id)
-    keepOnly(this.#dir, new Set(this.#unread.keys()), 'mail')
-    this.#turns.keepOnly(new Set(messages.map(({ id }) => id)))
-    this.#tellFates()
-  }
-
-  /** Has the hooks tell what became of what was sent. An answer tells by itself that its question was read. */
-  #tellFates(): void {
-    const answered = new Set([...this.#unread.values()].map(({ replyTo }) => replyTo))
-    for (const fate of this.#fates.splice(0)) if (!answered.has(fate.message)) putNews(this.#dir, fate)
+  async #sync(): Promise<void> {
+    if (!(await this.#unread.read())) return
+    const { ids, allIds } = this.#unread
+    for (const id of this.#ladder.ids) if (!ids.has(id)) this.#ladder.settle(id)
+    this.#reach.keepOnly(ids)
+    keepOnly(this.#dir, ids, 'mail')
+    this.#turns.keepOnly(allIds)
+    for (const fate of this.#unread.takeFates()) putNews(this.#dir, fate)
   }
 
   /** Takes what it is this session's turn to be told, and leaves to others what is theirs by now. */
@@ -324,7 +221,7 @@ export class Keeper {
     const lost = this.#turns.lost(this.#ladder.ids)
     for (const id of lost) this.#ladder.settle(id)
     takeBack(this.#dir, lost)
-    const open = [...this.#unread.keys()].filter(id => !this.#fetched.has(id) && !this.#ladder.has(id))
+    const open = [...this.#unread.ids].filter(id => !this.#unread.hasFetched(id) && !this.#ladder.has(id))
     const now = Date.now()
     const hasAskedFor = (id: string, dir: SessionDir) => hasAsked(dir, this.#unread.get(id)?.replyTo)
     for (const id of this.#turns.take(open, now, now + turnMs, hasAskedFor)) {
@@ -332,7 +229,7 @@ export class Keeper {
       putNews(this.#dir, mail)
       this.#ladder.offer(mail, performance.now())
       // A burst is over when it has been quiet, and after its longest time.
-      if (mayWake(mail)) for (const ms of [quietMs, burstMs]) setTimeout(() => void this.#lookOn(), ms + 1).unref()
+      if (mayWake(mail)) for (const ms of [quietMs, burstMs]) setTimeout(() => this.#look(), ms + 1).unref()
     }
   }
 
@@ -341,65 +238,33 @@ export class Keeper {
     if (this.#ladder.ids.length === 0) return
     if (performance.now() - this.#startedAt < graceMs && this.#reach.hasJustBegun) return
     this.#giveUp()
-    if (!this.#ladder.next(performance.now(), this.#view())) return
+    if (!this.#ladder.next(performance.now(), this.#view)) return
     await this.#sync()
     this.#offer()
     this.#reach.look()
-    const step = this.#ladder.next(performance.now(), this.#view())
+    const step = this.#ladder.next(performance.now(), this.#view)
     if (!step || this.#reach.isHidden) return
-    const isTold = await this.#wake(step)
+    const ids = step.mail.map(({ id }) => id)
+    const isTold = await this.#reach.take(step, this.#options.client().now())
     this.#ladder.took(step, performance.now())
-    this.#wokenAt = Date.now()
-    this.#wokenBy = step.rung
-    if (!isTold) this.#tellAgain(step.mail.map(({ id }) => id))
-    for (const { id } of step.mail) this.#turns.extend(id, isTold ? this.#wokenAt + turnMs : Date.now())
+    if (!isTold) this.#tellAgain(ids)
+    for (const id of ids) this.#turns.extend(id, isTold ? this.#reach.wokenAt + turnMs : Date.now())
   }
 
   /** Of what no rung is left for the hooks tell at the next prompt, unless it is another session's turn by then. */
   #giveUp(): void {
     // What came before an open prompt waits there.
     if (this.#reach.activity === 'waiting') return
-    const spent = this.#ladder.spent(performance.now(), this.#view())
+    const spent = this.#ladder.spent(performance.now(), this.#view)
     this.#tellAgain(spent)
     for (const id of spent) this.#turns.extend(id, Date.now())
   }
 
-  #view(): View {
-    const { rungs } = this.#reach
-    if (this.#wokenBy !== 'hooks') return { rungs, isHeard: this.#reach.hasStirred(this.#wokenAt) }
-    const isTold = !this.#ladder.lastStep.some(id => hasNews(this.#dir, id))
-    return { rungs, isHeard: isTold || undefined }
+  get #view(): View {
+    return this.#reach.view(this.#ladder.lastStep)
   }
 
-  /** Has the hooks tell what a wake has told in vain, once. */
   #tellAgain(ids: readonly string[]): void {
-    const inVain = ids.filter(id => !this.#fetched.has(id) && this.#toldByWake.delete(id))
-    if (inVain.length > 0) putBack(this.#dir, new Set(inVain))
+    this.#reach.tellAgain(ids.filter(id => !this.#unread.hasFetched(id)))
   }
-
-  async #wake({ rung, mail }: WakeStep): Promise<boolean> {
-    const ids = new Set(mail.map(({ id }) => id))
-    if (rung === 'hooks') {
-      // The user came before the wake was heard.
-      this.#tellAgain([...ids])
-      return true
-    }
-    for (const { id } of takeNews(this.#dir, { wanted: news => ids.has(news.id) })) this.#toldByWake.add(id)
-    return this.#reach.wake({ rung, mail }, this.#options.client().now())
-  }
-
-  #note(change: Partial<SessionFile>): void {
-    const file = this.#dir.read<SessionFile>('session.json')
-    if (file?.pid !== process.pid || this.#end.signal.aborted) return
-    const isKnown = Object.entries(change).every(([name, value]) => file[name as keyof SessionFile] === value)
-    if (!isKnown) this.#dir.write('session.json', { ...file, ...change })
-  }
-}
-
-/** Whether a directory belongs to no process any more. Hooks may come before the server: a young one is left alone. */
-function isAbandoned(dir: SessionDir): boolean {
-  const file = dir.read<SessionFile>('session.json')
-  if (file) return !isAlive(file.pid)
-  const state = dir.read<{ at: number }>('state.json')
-  return state !== undefined && Date.now() - state.at > 24 * 3600_000
 }

@@ -65,13 +65,13 @@ test('a fetch ends it, and names the rung that did it', () => {
 
 test('a burst is one step, taken when it is over or lasts too long', () => {
   const ladder = new Ladder()
-  const sentAt = [0, 200, 400, 600]
+  const sentAt = [0, 100, 200, 300]
   for (const at of sentAt) {
     expect(step(ladder, at)).toBe(undefined)
     ladder.offer(mail(String(at)), at)
   }
-  expect(step(ladder, 600 + quietMs - 1)).toBe(undefined)
-  expect(step(ladder, 600 + quietMs)).toBe('socket: 0 200 400 600')
+  expect(step(ladder, 300 + quietMs - 1)).toBe(undefined)
+  expect(step(ladder, 300 + quietMs)).toBe('socket: 0 100 200 300')
 
   const endless = new Ladder()
   for (let at = 0; at < burstMs; at += quietMs / 2) endless.offer(mail(String(at)), at)

@@ -8,7 +8,7 @@ export const rungMs = 30_000
 export const stirMs = 2500
 
 /** Mail is gathered until none has come for so long, in ms: a burst is one wake. */
-export const quietMs = 250
+export const quietMs = 150
 
 /** How long mail is gathered at most before a wake, in ms. */
 export const burstMs = 1000

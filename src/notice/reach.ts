@@ -1,7 +1,8 @@
 import { type Activity, type ClientRecord, readClientRecord } from './client-record.ts'
 import { inboxSocket, writeToInbox } from './inbox-socket.ts'
-import type { WakeStep } from './ladder.ts'
+import type { View, WakeStep } from './ladder.ts'
 import type { Rung } from './live-sessions.ts'
+import { hasNews, putBack, takeNews } from './news.ts'
 import { wakeText } from './notice-text.ts'
 import { isHeadless, type SessionDir } from './session-dir.ts'
 import { readState } from './session-state.ts'
@@ -22,6 +23,10 @@ export interface ReachOptions {
 export class Reach {
   readonly #options: ReachOptions
   #record: ClientRecord | undefined
+  /** The last step: when it was taken, ms since 1970, and by which rung. */
+  #last: { at: number; by: Rung } | undefined
+  /** The ids of mail that a wake has told, and no hook. */
+  readonly #toldByWake = new Set<string>()
 
   constructor(options: ReachOptions) {
     this.#options = options
@@ -58,8 +63,46 @@ export class Reach {
     return state !== undefined && state.mode === undefined && this.#record?.job === undefined
   }
 
+  /** When the last step was taken, ms since 1970; 0 before the first. */
+  get wokenAt(): number {
+    return this.#last?.at ?? 0
+  }
+
+  /** What can be used now, and whether the last step, which told of the mail `lastStep`, reached the session. */
+  view(lastStep: readonly string[]): View {
+    const rungs = this.#rungs
+    if (this.#last?.by !== 'hooks') return { rungs, isHeard: this.#hasStirred(this.wokenAt) }
+    const isTold = !lastStep.some(id => hasNews(this.#options.dir, id))
+    return { rungs, isHeard: isTold || undefined }
+  }
+
+  /** Takes a step at `now`, by the hub's clock. Returns whether the rung took it, which does not mean that the session saw it. */
+  async take(step: WakeStep, now: number): Promise<boolean> {
+    const ids = step.mail.map(({ id }) => id)
+    // The user came before the wake was heard.
+    if (step.rung === 'hooks') this.tellAgain(ids)
+    else {
+      const { dir } = this.#options
+      for (const { id } of takeNews(dir, { wanted: news => ids.includes(news.id) })) this.#toldByWake.add(id)
+    }
+    const isTaken = await this.#wake(step, now)
+    this.#last = { at: Date.now(), by: step.rung }
+    return isTaken
+  }
+
+  /** Has the hooks tell which of `ids` a wake has told in vain, once. */
+  tellAgain(ids: readonly string[]): void {
+    const inVain = ids.filter(id => this.#toldByWake.delete(id))
+    if (inVain.length > 0) putBack(this.#options.dir, new Set(inVain))
+  }
+
+  /** Forgets which wake told of mail that is not in `unread`. */
+  keepOnly(unread: ReadonlySet<string>): void {
+    for (const id of this.#toldByWake) if (!unread.has(id)) this.#toldByWake.delete(id)
+  }
+
   /** Whether the session did anything after `at`, ms since 1970, or has a turn in which it will. Undefined: that cannot be known. */
-  hasStirred(at: number): boolean | undefined {
+  #hasStirred(at: number): boolean | undefined {
     if (this.activity !== 'idle') return true
     const state = this.#state
     if (!this.#record?.activity && !state) return undefined
@@ -67,7 +110,7 @@ export class Reach {
   }
 
   /** The rungs that can be used now, in their order. */
-  get rungs(): Rung[] {
+  get #rungs(): Rung[] {
     const { env, dir } = this.#options
     if (isHeadless(env)) return ['hooks']
     const { activity } = this
@@ -83,15 +126,15 @@ export class Reach {
     return rungs
   }
 
-  /** Wakes the session. Returns whether the rung took it, which does not mean that the session saw it. */
-  async wake({ rung, mail }: WakeStep, now: number): Promise<boolean> {
+  async #wake({ rung, mail }: WakeStep, now: number): Promise<boolean> {
+    if (rung === 'hooks') return true
     const { env, dir, pushChannel } = this.#options
     const text = wakeText(mail, now)
     if (rung === 'socket') return writeToInbox(inboxSocket(env)!, text)
     // These come without the name of who speaks.
     const named = `Claude Net woke this session: ${text}`
     if (rung === 'rewake') orderWake(dir, { text: named })
-    else if (rung === 'channel') await pushChannel(named, { from: mail.at(-1)!.from, intent: mail.at(-1)!.intent })
+    else await pushChannel(named, { from: mail.at(-1)!.from, intent: mail.at(-1)!.intent })
     return true
   }
 

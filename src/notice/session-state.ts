@@ -23,12 +23,15 @@ export interface SessionState {
   at: number
 }
 
-/** Notes what a hook's input says of its session. `goesOn`: a Stop that is none, because the session is told something. */
+/**
+ * Notes what a hook's input says of its session at `at`, ms since 1970. `goesOn`: a Stop that is none, because the session is told
+ * something.
+ */
 export function noteState(
   dir: SessionDir,
   { hook_event_name: event, source, permission_mode }: HookInput,
   instance: string | undefined,
-  { goesOn = false } = {},
+  { goesOn = false, at = Date.now() } = {},
 ): void {
   const before = readState(dir, instance)
   // A session compacts in the middle of its work.
@@ -38,7 +41,7 @@ export function noteState(
     (event === 'SessionStart' && source === 'compact' && before?.busy === true)
   const mode = permission_mode ?? before?.mode
   dir.make()
-  dir.write('state.json', { ...(instance && { instance }), busy, ...(mode && { mode }), at: Date.now() })
+  dir.write('state.json', { ...(instance && { instance }), busy, ...(mode && { mode }), at })
 }
 
 /** What the hooks of this very Claude Code saw last; undefined when none has run. */

@@ -1,4 +1,5 @@
-import { type CommandOf, type DatedEntry, done, type Outcome, type RecipientOutcome } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
+import { recipientsOf } from '../query/recipients.ts'
 import type { Database } from '../store/database.ts'
 import { deleteWhatIsOver } from './retention.ts'
 import { settleUnread } from './unread.ts'
@@ -23,7 +24,7 @@ export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>)
   let expired = 0
   for (const message of due) {
     db.run('update message set expired = 1 where seq = ?', message.seq)
-    for (const { member } of JSON.parse(message.outcome) as RecipientOutcome[]) {
+    for (const { member } of recipientsOf(db, message)) {
       const changed = db.run(
         `update delivery set expired_at = ?, changed = ?
          where recipient = ? and seq = ? and acked_at is null and expired_at is null`,

@@ -1,8 +1,9 @@
 import type { Intent } from '../../../protocol/messages.ts'
 import { lookupForm } from '../../../protocol/names.ts'
-import { type CommandOf, type DatedEntry, done, type Outcome, type RecipientOutcome, refuse } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Outcome, refuse } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
 import { refuseUnknown, resolveNames } from '../query/find-member.ts'
+import { recipientsOf } from '../query/recipients.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
 import { ackDeliveries } from './inbox.ts'
@@ -16,7 +17,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   const { body, replyTo = null, intent: chosen = null, expiresInS = null } = command
   const hash = contentHash({ named, body, replyTo, intent: chosen, expiresInS })
   const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
-  if (earlier) return repeatSend(command, hash, earlier)
+  if (earlier) return repeatSend(db, command, hash, earlier)
 
   const { members, unknown, isCrowd } = resolveNames(db, command.by, command.to)
   if (unknown.some(name => lookupForm(name) === 'hub')) return refuseHub()
@@ -113,7 +114,7 @@ interface StoredSend {
 }
 
 /** The same message again gets the first answer; another message under its id is a conflict, whoever sends it. */
-function repeatSend(command: Send, hash: Buffer, earlier: StoredSend): Outcome<Send> {
+function repeatSend(db: Database, command: Send, hash: Buffer, earlier: StoredSend): Outcome<Send> {
   if (earlier.sender !== command.by || !hash.equals(earlier.hash)) {
     return refuse(
       'conflict',
@@ -121,9 +122,8 @@ function repeatSend(command: Send, hash: Buffer, earlier: StoredSend): Outcome<S
       'Send this one under a new id, or leave the id out.',
     )
   }
-  const { seq, sent_at: sentAt, outcome } = earlier
-  const recipients = JSON.parse(outcome) as RecipientOutcome[]
-  return done<Send>({ id: command.id, seq, sentAt, recipients, repeated: true })
+  const { seq, sent_at: sentAt } = earlier
+  return done<Send>({ id: command.id, seq, sentAt, recipients: recipientsOf(db, earlier), repeated: true })
 }
 
 /** How a sender hears of names that mean nobody. */

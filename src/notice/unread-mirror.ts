@@ -1,0 +1,143 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { followEvents } from '../client/follow-events.ts'
+import type { HubClient } from '../client/hub-client.ts'
+import { hasAsked } from './asked.ts'
+import { type LiveSession, liveSessions } from './live-sessions.ts'
+import type { Fate, Mail } from './news.ts'
+import type { SessionDir } from './session-dir.ts'
+import { readUnread, toMail } from './unread.ts'
+
+/**
+ * How long after one reading of the inbox the next begins at the earliest, in ms. The first event is read at once; those of a burst
+ * are read together.
+ */
+const gatherMs = 100
+
+/** How long a hub that refuses the stream is left alone, in ms. */
+const refusedMs = 30_000
+
+export interface UnreadMirrorOptions {
+  dir: SessionDir
+  home: string
+  /** The session as the hub knows it. */
+  session: string
+  /** Speaks with the hub; throws while this machine has not joined. */
+  client: () => HubClient
+  /** The sessions whose conversation went on in this one. */
+  predecessors: () => LiveSession[]
+  /** Called when `read` may find something new. */
+  onDue: () => void
+}
+
+/** What is unread in this machine's inbox, as the hub said last, and what of it one session is to be told. */
+export class UnreadMirror {
+  readonly #options: UnreadMirrorOptions
+  /** What may be told to this session: not held, not muted, not given to another session. */
+  readonly #mail = new Map<string, Mail>()
+  /** Every unread message of the machine. */
+  #allIds: ReadonlySet<string> = new Set()
+  #count = 0
+  /** What this session was given, and is unread perhaps. */
+  readonly #fetched = new Set<string>()
+  /** What became of messages that this session sent, not told yet. */
+  readonly #fates: Fate[] = []
+  #readAt = Number.NEGATIVE_INFINITY
+  #isDue = false
+  #following: Promise<void> | undefined
+
+  constructor(options: UnreadMirrorOptions) {
+    this.#options = options
+  }
+
+  /** Something may have changed since the last `read`. */
+  get isDue(): boolean {
+    return this.#isDue
+  }
+
+  /** The ids of the mail that this session may be told of. */
+  get ids(): ReadonlySet<string> {
+    return new Set(this.#mail.keys())
+  }
+
+  /** The ids of all that is unread on this machine, whomever it is for. */
+  get allIds(): ReadonlySet<string> {
+    return this.#allIds
+  }
+
+  get(id: string): Mail | undefined {
+    return this.#mail.get(id)
+  }
+
+  /** Whether this session was given the message. */
+  hasFetched(id: string): boolean {
+    return this.#fetched.has(id)
+  }
+
+  noteFetched(id: string): void {
+    this.#fetched.add(id)
+  }
+
+  /** Something may be new, such as when the hub counts `unread` messages: the inbox is to be read soon. */
+  markDue(unread?: number): void {
+    if (this.#isDue || unread === this.#count) return
+    this.#isDue = true
+    const sinceMs = performance.now() - this.#readAt
+    setTimeout(this.#options.onDue, Math.max(0, gatherMs - sinceMs))
+  }
+
+  /** Asks the hub what is unread. Returns false where it does not answer; what was known then stays. */
+  async read(): Promise<boolean> {
+    const { client, session, home, dir, predecessors } = this.#options
+    this.#isDue = false
+    this.#readAt = performance.now()
+    let answer: Awaited<ReturnType<typeof readUnread>>
+    try {
+      answer = await readUnread(client())
+    } catch {
+      return false // The stream says when the hub is back.
+    }
+    const own = new Set([session, ...predecessors().map(({ session }) => session)])
+    const others = new Set(liveSessions(home).flatMap(({ session }) => (own.has(session) ? [] : [session])))
+    this.#count = answer.unread
+    this.#allIds = new Set(answer.messages.map(({ id }) => id))
+    this.#mail.clear()
+    for (const message of answer.messages) {
+      const { id, held, muted, fetchedBy, replyTo } = message
+      if (held || muted) continue
+      if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
+      if (!fetchedBy || !others.has(fetchedBy.session)) this.#mail.set(id, toMail(message, hasAsked(dir, replyTo)))
+    }
+    return true
+  }
+
+  /** Takes what became of messages that this session sent. An answer tells by itself that its question was read. */
+  takeFates(): Fate[] {
+    const answered = new Set([...this.#mail.values()].map(({ replyTo }) => replyTo))
+    return this.#fates.splice(0).filter(({ message }) => !answered.has(message))
+  }
+
+  /** Follows the hub until `signal` aborts. Does nothing where it follows already. */
+  follow(signal: AbortSignal): void {
+    this.#following ??= this.#followOn(signal)
+  }
+
+  async #followOn(signal: AbortSignal): Promise<void> {
+    const { client, dir } = this.#options
+    const onOpen = () => this.markDue()
+    while (!signal.aborted) {
+      try {
+        for await (const { event, data } of followEvents(client(), { signal, onOpen })) {
+          if (event === 'inbox') this.markDue()
+          if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched') {
+            const { id, seq, recipient, status } = data
+            this.#fates.push({ kind: 'fate', id: `${id}-${recipient}`, message: id, seq, recipient, status })
+            this.markDue()
+          }
+        }
+      } catch {
+        // Not joined, or refused for now: every tool call says so.
+        await delay(refusedMs, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+}
