@@ -52,7 +52,8 @@ function manyMessages(dataDir: string, count: number): void {
       to: ['ben'],
       body,
     }))
-    made.doAtOnce(sends)
+    made.do({ type: 'settings.set', senderPercent: 100, reservePercent: 0 })
+  made.doAtOnce(sends)
   }
   made.state.close()
 }

@@ -140,7 +140,7 @@ describe('invite', () => {
     const hub = await startHub()
     expect(await run(['invite', '--data', hub.dataDir, '--', name])).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/body\.name: (a name has|this name is reserved)/),
+      stderr: expect.stringMatching(/^claude-net: The name: (a name has|this name is reserved)/),
     })
   })
 

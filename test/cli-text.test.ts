@@ -70,7 +70,7 @@ test.each([[''], ['   '], ['\n\t\n'], ['\u200b\u2800']])('a blank text is refuse
     [['-'], text],
   ] as const) {
     const { code, stdout, stderr } = await sean.run(['send', 'beta', ...args], { input })
-    expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('The text is blank, so nothing was sent.')])
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining('The text is blank, so nothing was sent.')])
   }
   await expect(hub.client(token).call(api.sendMessage, { body: { to: 'beta', body: text } })).rejects.toMatchObject({
     code: 'invalid',

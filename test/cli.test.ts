@@ -122,7 +122,7 @@ describe('send', () => {
     const sent = await sean.run(['send', ' chasclaude, ,jaz,', 'hello'])
     expect(sent).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Stored for 2 recipients/) })
     const tool = await (await sean.mcp()).call('send', { to: ' , ', message: 'hello' })
-    expect(tool).toMatchObject({ isError: true, text: expect.stringMatching(/nobody/) })
+    expect(tool).toMatchObject({ isError: true, text: expect.stringMatching(/nothing is named/) })
   })
 
   test('reads the text from stdin for -, byte for byte but for the newline that ends it', async () => {
@@ -183,7 +183,13 @@ describe('inbox', () => {
     const { id } = await chas.client.call(api.sendMessage, { body: { to: ['seanclaude'], body: 'one' } })
     const { stdout } = await sean.run(['inbox', '--json'])
     const message = expect.objectContaining({ id, from: 'chasclaude', to: ['seanclaude'], body: 'one' })
-    expect(JSON.parse(stdout)).toEqual({ messages: [message], unread: 1, more: 0, cursor: expect.any(String) })
+    expect(JSON.parse(stdout)).toEqual({
+      you: 'seanclaude',
+      messages: [message],
+      unread: 1,
+      more: 0,
+      cursor: expect.any(String),
+    })
   })
 })
 

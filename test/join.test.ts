@@ -15,10 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { userHookSettings } from '../src/claude/hooks.ts'
 import { api } from '../src/protocol/api.ts'
+import { hashJoinCode, joinCodeLifeS, mintJoinCode } from '../src/protocol/join-code.ts'
 import { tokenPattern } from '../src/protocol/token.ts'
 import { version } from '../src/protocol/version.ts'
 import { startHub, type TestHub } from './support/hub.ts'
@@ -26,6 +26,7 @@ import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
 import { machineNode } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
+import { TestState } from './support/test-state.ts'
 
 const modeOf = (path: string) => statSync(path).mode & 0o777
 const entryOf = (newcomer: Newcomer) => ({
@@ -133,13 +134,16 @@ describe('A08: a code that is no good', () => {
   )
 
   test('fails the same when its time is over', async () => {
-    const { hub, sean } = await newcomerToHub()
-    const code = await sean.invite()
-    await hub.stop()
-    const db = new DatabaseSync(join(hub.dataDir, 'hub.db'))
-    db.exec('update invite set expires_at = 1')
-    db.close()
-    await hub.start()
+    const dataDir = join(tempDir('hub'), 'data')
+    const code = mintJoinCode()
+    const earlier = new TestState(dataDir)
+    const codeHash = hashJoinCode(code).toString('base64')
+    earlier.do({ type: 'member.invite', name: 'seanclaude', kind: 'machine', codeHash, lifeS: joinCodeLifeS })
+    earlier.time += joinCodeLifeS * 1000
+    earlier.do({ type: 'clock.tick' })
+    earlier.state.close()
+    const hub = await startHub({ dataDir })
+    const sean = new Newcomer(hub)
     expect(await sean.sh(sean.joinLine(code))).toEqual({ code: 1, stdout: '', stderr: sentence })
   })
 

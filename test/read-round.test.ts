@@ -4,7 +4,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { readInbox } from '../src/hub/http/inbox.ts'
 import { openHub } from '../src/hub/open-hub.ts'
+import { indexSome } from '../src/hub/state/local/history-index.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
+import { allUnread } from '../src/hub/state/query/unread.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { tempDir } from './support/temp.ts'
@@ -31,9 +33,10 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
   for (const name of ['ana', 'ben', 'cleo']) await hub.submit({ type: 'member.add', name, kind: 'machine' })
   const by = memberByName(hub.state.db, 'ana')!.id
   const send = (to: string, body: string) =>
-    hub.submit({ type: 'message.send', id: newMessageId(), by, to: [to], body })
+    hub.submit({ type: 'message.send', id: newMessageId(), by, to: [to], body, intent: 'request' })
   await Promise.all(bodies.map(body => send('ben', body)))
   await send('cleo', 'for cleo')
+  while (indexSome(hub.state.db));
   // Into the order of the inboxes, so that both tables have all.
   hub.state.db.run(
     `insert into unread (recipient, seq, handling) select recipient, seq, handling from delivery
@@ -68,6 +71,7 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
       request: { log: { error: () => {} } },
     })
   return {
+    hub,
     told,
     send,
     /** All of an inbox, page by page. */
@@ -111,3 +115,51 @@ test.for<[string, Parameters<typeof damagedAt>[0], number]>([
     })
   },
 )
+
+test.for<[string, Parameters<typeof damagedAt>[0], { lost: number; open: number }]>([
+  ['a page of one text', overflowPage, { lost: 1, open: 20 }],
+  ['the index of what was sent', (_, rootOf) => [rootOf('sent')], { lost: 0, open: 20 }],
+  ['the index of what was received', (_, rootOf) => [rootOf('received')], { lost: 0, open: 20 }],
+  // Which of them were answered is not known any more.
+  ['the index of answers', (_, rootOf) => [rootOf('answer')], { lost: 0, open: 0 }],
+])(
+  'with %s gone, history has all other messages, and the hub stops storing when the reading thread finds out',
+  async ([, pages, { lost, open }]) => {
+    const { hub, told, send } = await damagedAt(pages)
+    const id = (name: string) => memberByName(hub.state.db, name)!.id
+    const history = async (name: string, filter = {}) => {
+      const seen: string[] = []
+      for (let before = Number.MAX_SAFE_INTEGER; ; ) {
+        const { found, more } = await hub.reader.ask(
+          'history',
+          { reader: id(name), before, limit: 30, ...filter },
+          name,
+        )
+        seen.push(...found.map(({ message }) => message.body))
+        if (!more) return seen
+        before = found.at(-1)!.message.seq
+      }
+    }
+    const ofBen = bodies.toReversed().filter((_, n) => lost === 0 || n !== 42)
+    expect(await history('ana')).toEqual(['for cleo', ...ofBen])
+    expect(await history('ben')).toEqual(ofBen)
+    expect(await history('ana', { with: id('ben') })).toEqual(ofBen)
+    expect(await history('ben', { q: 'body 8' })).toEqual([bodies[8]])
+    const requests = await hub.reader.ask('openRequests', { sender: id('ana'), now: Date.now() }, 'ana')
+    expect(requests).toHaveLength(open)
+    expect(told).toMatchObject([{ code: 'unavailable', message: expect.stringContaining('The store is damaged') }])
+    expect(hub.damage).toBe(told[0])
+    await expect(send('ben', 'after')).rejects.toBe(told[0])
+  },
+)
+
+test('with the page of a text or the index of the inboxes gone, what waits for whom is still counted', async () => {
+  for (const pages of [overflowPage, (_: Buffer, rootOf: (table: string) => number) => [rootOf('unread')]]) {
+    const { hub } = await damagedAt(pages)
+    expect(allUnread(hub.state.db)).toMatchObject([
+      { name: 'ben', unread: 50, oldestAt: expect.any(Number) },
+      { name: 'cleo', unread: 1, oldestAt: expect.any(Number) },
+      { name: 'ana', unread: 0, oldestAt: null },
+    ])
+  }
+})

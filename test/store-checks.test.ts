@@ -1,13 +1,15 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { Backups } from '../src/hub/keeping/backups.ts'
 import { StoreChecks } from '../src/hub/keeping/store-checks.ts'
 import { openHub } from '../src/hub/open-hub.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { tempDir } from './support/temp.ts'
+import { until } from './support/until.ts'
 
-test('a hub finds out beside its work that its store is damaged, though nobody has read there, and takes no more', async () => {
+test('a hub finds out by a backup that is not good, and a check at once, that its store is damaged, and takes no more', { timeout: 120_000 }, async () => {
   const dataDir = tempDir('checks')
   const told: string[] = []
   const open = () =>
@@ -41,7 +43,18 @@ test('a hub finds out beside its work that its store is damaged, though nobody h
   closeSync(file)
   hub = open()
   onTestFinished(() => hub.close().catch(() => {}))
-  await newChecks().check()
+  const checks = newChecks()
+  const settings = { dir: join(dataDir, 'backups'), everyHours: null, keepNewest: 1, keepDays: 0, keepGiB: null }
+  await using backups = new Backups({
+    hub,
+    source: join(dataDir, 'hub.db'),
+    settings,
+    program: resolve('dist/claude-net.mjs'),
+    onMade: () => {},
+    onBadCopy: () => checks.checkSoon(),
+  })
+  await expect(backups.make()).rejects.toMatchObject({ message: expect.stringContaining('is no good backup') })
+  await until('the store is checked', () => Promise.resolve(told.length > 0))
   expect(told).toEqual([expect.stringContaining('The store is damaged')])
   await expect(send('more')).rejects.toMatchObject({ code: 'unavailable' })
 })

@@ -49,7 +49,7 @@ test('prints in words what comes, what became of what was sent, and who is there
   const { hub, sean, chas } = await twoMembers()
   const incoming = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })
   const watching = watch(sean)
-  await until('the first line', () => watching.lines.length > 0)
+  await until('the first message', () => watching.lines.length > 2)
   const outgoing = await sean.run(['send', 'chasclaude', 'hello', '--json'])
   const { id } = JSON.parse(outgoing.stdout).answer
   await chas.client.call(api.markFetched, { body: { ids: [id], session: 'test-1' } })
@@ -57,12 +57,15 @@ test('prints in words what comes, what became of what was sent, and who is there
   await chas.client.call(api.ackInbox, { body: { ids: [id] } })
   await until('the receipt', () => watching.lines.some(line => line.includes('acked')))
   await chas.client.call(api.heartbeat, { body: { session: 'test-1', client: 'test' } })
-  await until('presence', () => watching.lines.length >= 4)
-  expect(watching.lines).toEqual([
-    `from chasclaude: request, 1 unread (${incoming.id})`,
-    `chasclaude: fetched (${id})`,
-    `chasclaude: acked (${id})`,
-    'chasclaude: online',
+  await until('presence', () => watching.lines.length >= 6)
+  const [first, ...rest] = watching.lines
+  expect(first).toBe('Watching as seanclaude: unread mail first, then what comes. Ctrl-C ends it.')
+  expect(withoutTimes(rest)).toEqual([
+    `chasclaude → you · request · 1 unread · ${incoming.id}`,
+    '          > hello',
+    `chasclaude fetched ${id}`,
+    `chasclaude acked ${id}`,
+    'chasclaude is online',
   ])
   expect(await watching.stop('SIGINT')).toBe(0)
   expect(watching.stderr()).toBe('')
@@ -80,13 +83,18 @@ test('a receipt that comes while the line is cut is shown, also when nothing was
   )
   // Presence has no cursor of its own; once it is shown, all that was told before has arrived too.
   await chas.client.call(api.heartbeat, { body: { session: 'test-1', client: 'test' } })
-  await until('presence', () => watching.lines.length > 0)
+  await until('presence', () => watching.lines.length > 1)
   await proxy.refuse()
   await chas.client.call(api.ackInbox, { body: { ids: [id] } })
   await proxy.accept()
-  await until('the receipt', () => watching.lines.length > 1, 30_000)
-  expect(watching.lines).toEqual(['chasclaude: online', `chasclaude: acked (${id})`])
+  await until('the receipt', () => watching.lines.length > 2, 30_000)
+  expect(withoutTimes(watching.lines.slice(1))).toEqual(['chasclaude is online', `chasclaude acked ${id}`])
 })
+
+/** Lines without the time of day in front. */
+function withoutTimes(lines: string[]): string[] {
+  return lines.map(line => line.replace(/^[0-2]\d:[0-5]\d:[0-5]\d {2}/, ''))
+}
 
 interface Watching {
   /** What it has printed so far. */

@@ -1,10 +1,10 @@
 import { Command } from 'commander'
 import { api } from '../protocol/api.ts'
 import type { AuditLine } from '../protocol/audit.ts'
-import { ClaudeNetError } from '../protocol/errors.ts'
 import { visibleLine } from '../text/visible.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
+import { UsageError } from './usage-error.ts'
 
 interface AuditOptions extends AdminOptions {
   actor?: string
@@ -56,5 +56,5 @@ function instant(text: string, now: number): string {
   const span = /^(\d{1,6})([mhd])$/.exec(text)
   const at = span ? now - Number(span[1]) * unitMs[span[2] as keyof typeof unitMs] : Date.parse(text)
   if (!Number.isNaN(at)) return new Date(at).toISOString()
-  throw new ClaudeNetError('invalid', `'${text}' is no time.`, 'Say 30m, 12h, 7d, or 2026-11-22T15:00:00Z.')
+  throw new UsageError(`'${text}' is no time.`, 'Say 30m, 12h, 7d, or 2026-11-22T15:00:00Z.')
 }

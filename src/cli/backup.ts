@@ -10,6 +10,7 @@ import { count } from '../text/spans.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { loadHub } from './hub.ts'
 import { print } from './output.ts'
+import { UsageError } from './usage-error.ts'
 
 /** How long a backup may take, in ms: all of it is read again before it is called good. */
 const timeoutMs = 3_600_000
@@ -50,8 +51,7 @@ export function inWords({ members, messages, unread, bytes, lastChangeAt, schema
 /** Before the hub does any work. */
 function refuseTarget(target: string, { hub }: AdminOptions): void {
   if (hub !== undefined) {
-    throw new ClaudeNetError(
-      'invalid',
+    throw new UsageError(
       'A backup of a hub elsewhere stays on its host.',
       'Leave the target out, and fetch the file that is named, such as with scp.',
     )

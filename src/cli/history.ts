@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
 import type { MessageWithReceipts, Receipt } from '../protocol/messages.ts'
+import { concernLine, damagedHub } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
@@ -31,10 +32,11 @@ export function historyCommand(): Command {
         const messages = found.messages.map(entry => ({ ...entry, message: withheld(entry.message) }))
         const answer = { ...found, messages }
         print({ json }, answer, () => {
-          if (answer.messages.length === 0) return 'Nothing found.'
+          const note = answer.damaged ? [concernLine(damagedHub)] : []
+          if (answer.messages.length === 0) return ['Nothing found.', ...note].join('\n')
           const oldest = answer.messages.at(-1)!.message.seq
           const more = answer.more ? [`Older ones: --before ${oldest}`] : []
-          return [...answer.messages.map(entry => inWords(entry, client.now())), ...more].join('\n\n')
+          return [...answer.messages.map(entry => inWords(entry, client.now())), ...more, ...note].join('\n\n')
         })
       }),
     )

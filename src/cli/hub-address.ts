@@ -1,6 +1,6 @@
-import { ClaudeNetError } from '../protocol/errors.ts'
 import { hostNameOf } from '../protocol/hub-address.ts'
 import { visibleLine } from '../text/visible.ts'
+import { UsageError } from './usage-error.ts'
 
 /** The address of a hub as a person types it. Throws `invalid` for whatever else; `name` is the option that it was given to. */
 export function hubAddress(address: string, name?: string): URL {
@@ -8,8 +8,7 @@ export function hubAddress(address: string, name?: string): URL {
   const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
   // A user, a path, a query or a fragment would be dropped on the way.
   if (url && isHttp && url.href === `${url.origin}/` && hostNameOf(url.host) !== undefined) return url
-  throw new ClaudeNetError(
-    'invalid',
+  throw new UsageError(
     `${name ? `${name}: ` : ''}'${visibleLine(address, 100)}' is no address of a hub.`,
     'It looks like http://10.0.3.1:3500',
   )

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
-import { type InboxAnswer, type InboxMessage, maxPage } from '../protocol/messages.ts'
+import { type InboxAnswer, type InboxMessage, maxPage, sentToOthers } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 import { asMachine } from './as-machine.ts'
@@ -29,24 +29,21 @@ export function inboxCommand(): Command {
     )
 }
 
-function inboxForTerminal({ messages, unread, more }: InboxAnswer, now: number): string {
+function inboxForTerminal({ you, messages, unread, more }: InboxAnswer, now: number): string {
   if (messages.length === 0) return 'No unread messages.'
   const rest = more > 0 ? [`${more} more unread.`] : []
-  return [`${count(unread, 'unread message')}.`, ...messages.map(message => forTerminal(message, now)), ...rest].join(
-    '\n\n',
-  )
+  return [
+    `${count(unread, 'unread message')}.`,
+    ...messages.map(message => forTerminal(message, { you, now })),
+    ...rest,
+  ].join('\n\n')
 }
 
-function forTerminal(message: InboxMessage, now: number): string {
+function forTerminal(message: InboxMessage, { you, now }: { you: string | undefined; now: number }): string {
   const { id, from, sentAt, intent, replyTo, to, answeredBy, held } = message
   const mark = held ? ['held'] : []
-  const parts = [
-    from,
-    ago(Date.parse(sentAt), now),
-    intent,
-    ...mark,
-    ...(to.length > 1 ? [`to ${visible(to.join(', '))}`] : []),
-  ]
+  const others = sentToOthers({ to }, you)
+  const parts = [from, ago(Date.parse(sentAt), now), intent, ...mark, ...(others ? [`to ${visible(others)}`] : [])]
   const answers = [...(replyTo ? [`answers ${replyTo}`] : []), ...(answeredBy ? [`answered by ${answeredBy}`] : [])]
   return `${[...parts, ...answers].join(' · ')}\n${textOf(message)}\n${id}`
 }

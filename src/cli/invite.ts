@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { defaultHubBehindSsh } from '../client/home.ts'
 import { api } from '../protocol/api.ts'
-import { ClaudeNetError } from '../protocol/errors.ts'
 import { joinLine, plainJoinLine } from '../protocol/join-line.ts'
 import type { InviteAnswer } from '../protocol/members.ts'
 import { SshHost } from '../protocol/ssh-host.ts'
@@ -10,6 +9,7 @@ import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { hubAddress } from './hub-address.ts'
 import { print } from './output.ts'
 import { isLoopback, reachableAt, whyUnreachable } from './reachable.ts'
+import { UsageError } from './usage-error.ts'
 
 interface InviteOptions extends AdminOptions {
   human?: boolean
@@ -87,15 +87,14 @@ async function printJoinLine(
 function addressOf({ via, url }: InviteOptions): URL | undefined {
   const host = SshHost.safeParse(via)
   if (via !== undefined && !host.success) {
-    throw new ClaudeNetError(
-      'invalid',
+    throw new UsageError(
       `--via '${visibleLine(via, 100)}': ${host.error.issues[0]!.message}.`,
       'It looks like ovh5, or me@ovh5.example.com',
     )
   }
   const address = url === undefined ? undefined : hubAddress(url, '--url')
   if (via !== undefined && address?.protocol === 'https:') {
-    throw new ClaudeNetError('invalid', '--url: with --via, ssh encrypts already.', 'Use http://HOST:PORT')
+    throw new UsageError('--url: with --via, ssh encrypts already.', 'Use http://HOST:PORT')
   }
   return address ?? (via === undefined ? undefined : new URL(defaultHubBehindSsh))
 }

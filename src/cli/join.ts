@@ -19,6 +19,7 @@ import { agreed, terminalOf } from './agree.ts'
 import { diagnose, joinAgain, report } from './diagnose.ts'
 import { hubAddress } from './hub-address.ts'
 import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
+import { UsageError } from './usage-error.ts'
 
 interface JoinOptions {
   machine: string
@@ -55,7 +56,7 @@ export function joinCommand(): Command {
       const home = new Home()
       const way = wayToHub(home, address, options)
       if (options.http && way.sshHost !== noSshHost) {
-        throw new ClaudeNetError('invalid', 'Claude Code reaches no hub through ssh by itself.', 'Join without --http.')
+        throw new UsageError('Claude Code reaches no hub through ssh by itself.', 'Join without --http.')
       }
       home.make()
       // Settings that cannot be read stop here, before the code is spent: once they are mended the same line works.
@@ -99,15 +100,13 @@ function wayToHub(home: Home, address: string, { hub }: JoinOptions): WayToHub {
   const [isSsh, name] = /^ssh:(.*)$/s.exec(address) ?? []
   if (isSsh === undefined) {
     if (hub === undefined) return { hub: hubAddress(address), sshHost: noSshHost, runDir }
-    throw new ClaudeNetError('invalid', '--hub goes with ssh:HOST.', `Without ssh: claude-net join ${hub} …`)
+    throw new UsageError('--hub goes with ssh:HOST.', `Without ssh: claude-net join ${hub} …`)
   }
   const host = SshHost.safeParse(name)
   const behind = hub === undefined ? new URL(defaultHubBehindSsh) : hubAddress(hub, '--hub')
-  if (behind.protocol !== 'http:')
-    throw new ClaudeNetError('invalid', '--hub: ssh encrypts already.', 'Use http://HOST:PORT')
+  if (behind.protocol !== 'http:') throw new UsageError('--hub: ssh encrypts already.', 'Use http://HOST:PORT')
   if (host.success) return { hub: behind, sshHost: host.data, runDir }
-  throw new ClaudeNetError(
-    'invalid',
+  throw new UsageError(
     `'${visibleLine(address, 100)}': ${host.error.issues[0]!.message}.`,
     'It looks like ssh:ovh5, or ssh:me@ovh5.example.com',
   )
@@ -118,8 +117,7 @@ async function codeOf({ code, codeStdin }: JoinOptions): Promise<string | undefi
   if (!codeStdin) return code
   const [line = ''] = (await text(process.stdin)).split('\n')
   if (code === undefined && line.trim() !== '') return line.trim()
-  throw new ClaudeNetError(
-    'invalid',
+  throw new UsageError(
     code === undefined ? 'No code came on standard input.' : '--code and --code-stdin exclude each other.',
     'The join line of an invite hands the code on: claude-net invite NAME',
   )
@@ -135,8 +133,7 @@ function hubInWords({ hub, sshHost }: WayToHub): string {
  */
 async function exchangeCode(home: Home, way: WayToHub, code: string, { machine, human }: JoinOptions): Promise<string> {
   const name = MemberName.safeParse(machine)
-  if (!name.success)
-    throw new ClaudeNetError('invalid', `--machine: ${name.error.issues[0]!.message}`, 'Use the name of the invite.')
+  if (!name.success) throw new UsageError(`--machine: ${name.error.issues[0]!.message}`, 'Use the name of the invite.')
   const role: Role = human ? 'human' : 'machine'
   // Found out now, not after the code is spent.
   home.readConfig()

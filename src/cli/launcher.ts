@@ -96,7 +96,7 @@ fi
 if [ "$1 $2" = 'hook --if-news' ]; then
   session=\${CLAUDE_CODE_MESSAGING_SOCKET##*/}
   session=\${session%.sock}
-  for news in "$CLAUDE_NET_HOME/run/sessions/\${session:-$CLAUDE_PID}/news"/*.json; do break; done
+  for news in "$CLAUDE_NET_HOME/run/sessions/\${session:-$CLAUDE_PID}"*/news/*.json; do break; done
   [ -e "$news" ] || exit 0
 fi
 if ! [ -f "$home/claude-net.mjs" ]; then

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { clientsInWords, requestLines } from '../mcp/machines-tool.ts'
+import { clientsInWords, groupLines, requestLines } from '../mcp/machines-tool.ts'
 import { api } from '../protocol/api.ts'
 import { version } from '../protocol/version.ts'
 import { concernLines } from '../text/concerns.ts'
@@ -26,6 +26,7 @@ export function machinesCommand(): Command {
           return [
             table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
             '',
+            ...groupLines(answer.groups ?? []),
             `${answer.unread} unread for you.`,
             ...concernLines(answer, client.now()),
             ...requestLines(answer.openRequests, client.now()),

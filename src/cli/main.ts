@@ -6,6 +6,7 @@ import { backupCommand } from './backup.ts'
 import { brakeCommand } from './brake.ts'
 import { checkStoreCommand } from './check-store.ts'
 import { clientsCommand } from './clients.ts'
+import { completionCommand } from './completion.ts'
 import { copyStoreCommand } from './copy-store.ts'
 import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
@@ -71,7 +72,7 @@ const groups: Record<string, Command[]> = {
     deleteCommand(),
     brakeCommand(),
   ],
-  'Other:': [demoCommand(), versionCommand()],
+  'Other:': [demoCommand(), completionCommand(program), versionCommand()],
 }
 for (const [heading, commands] of Object.entries(groups)) {
   program.commandsGroup(heading)

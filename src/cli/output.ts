@@ -30,8 +30,28 @@ export function fail(error: unknown, json: boolean): number {
     return exit.refused
   }
   if (json) process.stderr.write(`${visibleJson(error.toBody())}\n`)
-  else process.stderr.write(`claude-net: ${visible(error.message)}\n${hintText(error.hint)}\n`)
+  else process.stderr.write(`claude-net: ${visible(inOurWords(error.message))}\n${hintText(error.hint)}\n`)
+  if ('isUsage' in error) return exit.usage
   return error.code === 'unavailable' ? exit.unreachable : exit.refused
+}
+
+/** What people call the fields of a request, where it is not their name on the wire. */
+const words: Record<string, string> = {
+  body: 'text',
+  to: 'recipient',
+  replyTo: 'message that it answers',
+  expiresInS: 'time until it expires',
+  q: 'search',
+  with: 'member',
+  machine: 'name',
+}
+
+/** The hub's word for what is wrong with a request (`body.name: …`), with the field as people call it. */
+function inOurWords(message: string): string {
+  return message.replace(
+    /^(?:body|query|path)\.(\w+)(?:\.\S+)?: /,
+    (_, field: string) => `The ${words[field] ?? field.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)}: `,
+  )
 }
 
 /** A hint of the hub's for a terminal. The hub names the tool of Claude that lists the members; people have a command. */
@@ -39,15 +59,32 @@ export function hintText(hint: string): string {
   return visible(hint).replaceAll('claude_net_machines', 'claude-net machines')
 }
 
-/** Rows as aligned columns, two spaces apart; the first row is the heading. */
-export function table(rows: string[][]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
-  return rows
-    .map(row =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
+/**
+ * Rows as aligned columns, two spaces apart; the first row is the heading. On a terminal that is too narrow for them each row
+ * becomes a paragraph: its first cell, then a line for every other cell that is not empty.
+ */
+export function table(rows: string[][], width = process.stdout.isTTY ? process.stdout.columns : Infinity): string {
+  const lines = columns(rows)
+  if (lines.every(line => line.length <= width)) return lines.join('\n')
+  const [heading = [], ...rest] = rows
+  const names = heading.map(name => name.toLowerCase())
+  const longest = Math.max(...names.slice(1).map(name => name.length))
+  return rest
+    .map(([first, ...cells]) =>
+      [
+        first,
+        ...cells.flatMap((cell, index) => (cell === '' ? [] : [`  ${names[index + 1]!.padEnd(longest)}  ${cell}`])),
+      ].join('\n'),
     )
     .join('\n')
+}
+
+function columns(rows: string[][]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  )
 }

@@ -3,6 +3,7 @@ import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print } from './output.ts'
+import { UsageError } from './usage-error.ts'
 
 export function ownerCommand(): Command {
   const command = new Command('owner')
@@ -14,7 +15,7 @@ export function ownerCommand(): Command {
     (machine: string, human: string | undefined, options: AdminOptions & { none?: boolean }) =>
       asAdmin(options, async client => {
         if ((human === undefined) === !options.none) {
-          throw new ClaudeNetError('invalid', 'Name the owner, or say --none.', `claude-net owner ${machine} HUMAN`)
+          throw new UsageError('Name the owner, or say --none.', `claude-net owner ${machine} HUMAN`)
         }
         const known = await client.call(api.listMembers)
         if (!known.members.some(({ name }) => name === machine)) {

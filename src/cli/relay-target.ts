@@ -5,6 +5,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { SshHost } from '../protocol/ssh-host.ts'
 import { visibleLine } from '../text/visible.ts'
 import type { RelayTarget } from './relay-unit.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Where `name` leads by the configuration of whoever installs the relay, and what its known_hosts have of it, or ''. */
 export interface Resolved {
@@ -16,8 +17,7 @@ export interface Resolved {
 export function resolveTarget(name: string): Resolved {
   const checked = SshHost.safeParse(name)
   if (!checked.success) {
-    throw new ClaudeNetError(
-      'invalid',
+    throw new UsageError(
       `'${visibleLine(name, 100)}': ${checked.error.issues[0]!.message}.`,
       'It looks like hubhost, or relay@hub.example.com',
     )

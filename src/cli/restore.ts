@@ -6,6 +6,7 @@ import { visibleLine } from '../text/visible.ts'
 import { inWords } from './backup.ts'
 import { loadHub } from './hub.ts'
 import { print } from './output.ts'
+import { UsageError } from './usage-error.ts'
 
 interface RestoreOptions {
   data?: string
@@ -22,8 +23,7 @@ export function restoreCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (file: string, options: RestoreOptions) => {
       if ((options.data === undefined) === !options.drill) {
-        throw new ClaudeNetError(
-          'invalid',
+        throw new UsageError(
           'Where shall it be restored?',
           'claude-net restore FILE --data DIR, or claude-net restore FILE --drill',
         )

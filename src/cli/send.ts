@@ -8,6 +8,7 @@ import { recipientsIn } from '../protocol/names.ts'
 import { close } from './as-machine.ts'
 import { exit, print } from './output.ts'
 import { textHelp, textOf } from './text-argument.ts'
+import { UsageError } from './usage-error.ts'
 
 interface SendOptions {
   replyTo?: string
@@ -73,8 +74,7 @@ export function sendCommand(): Command {
 }
 
 function refuseBlank(text: string): void {
-  if (isBlank(text))
-    throw new ClaudeNetError('invalid', 'The text is blank, so nothing was sent.', 'Give it some words.')
+  if (isBlank(text)) throw new UsageError('The text is blank, so nothing was sent.', 'Give it some words.')
 }
 
 function toSeconds(text: string): number {

@@ -1,10 +1,14 @@
 import { Command } from 'commander'
 import { startDrainer } from '../client/drainer.ts'
 import { followEvents } from '../client/follow-events.ts'
+import type { HubClient } from '../client/hub-client.ts'
 import { openMachine } from '../client/machine.ts'
+import { api } from '../protocol/api.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import { presenceInWords } from '../text/presence.ts'
+import { visibleLine } from '../text/visible.ts'
 import { tellDrained } from './as-machine.ts'
+import { withheld, withheldText } from './withheld.ts'
 
 export function watchCommand(): Command {
   return new Command('watch')
@@ -29,19 +33,41 @@ export function watchCommand(): Command {
           .then(drained => tellDrained(machine, drained, process.stderr))
           .then(() => startDrainer(home))
           .catch(() => {})
+      if (!json)
+        process.stdout.write(
+          `Watching as ${home.readConfig()?.machine ?? 'this machine'}: unread mail first, then what comes. Ctrl-C ends it.\n`,
+        )
       for await (const { cursor, ...event } of followEvents(client, { signal, onAway, onOpen })) {
-        process.stdout.write(json ? `${JSON.stringify({ ...event, cursor })}\n` : `${inWords(event, client.now())}\n`)
+        if (json) process.stdout.write(`${JSON.stringify({ ...event, cursor })}\n`)
+        else process.stdout.write(`${clockTime(client.now())}  ${await inWords(event, client)}\n`)
       }
     })
 }
 
-function inWords({ event, data }: StreamEvent, now: number): string {
+/** The time of day as people here write it, to the second. */
+function clockTime(now: number): string {
+  return new Date(now).toTimeString().slice(0, 8)
+}
+
+async function inWords({ event, data }: StreamEvent, client: HubClient): Promise<string> {
   switch (event) {
     case 'inbox':
-      return `from ${data.from}: ${data.intent}, ${data.unread} unread (${data.id})`
+      return `${data.from} → you · ${data.intent} · ${data.unread} unread · ${data.id}${await beginning(data.id, client)}`
     case 'receipt':
-      return `${data.recipient}: ${data.status} (${data.id})`
+      return `${data.recipient} ${data.status} ${data.id}`
     case 'presence':
-      return `${data.name}: ${presenceInWords(data, now)}`
+      return `${data.name} is ${presenceInWords(data, client.now())}`
+  }
+}
+
+/** The first line of a message's text, quoted on a line of its own. Nothing when it cannot be had: the inbox has it. */
+async function beginning(id: string, client: HubClient): Promise<string> {
+  try {
+    const { message } = await client.call(api.getMessage, { params: { id } })
+    const { held, body: text } = withheld(message)
+    if (held && text === '') return `\n          (${withheldText})`
+    return `\n          > ${visibleLine(text.trimStart().split('\n')[0]!, 100)}`
+  } catch {
+    return ''
   }
 }

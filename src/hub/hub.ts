@@ -84,7 +84,7 @@ export class Hub implements AsyncDisposable {
   readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
   readonly #onDamage: HubOptions['onDamage']
   #ticking = false
-  #isDamaged = false
+  #damage: ClaudeNetError | undefined
   #isClosed = false
   #seqASecondAgo = 0
   #putBackAt = -Infinity
@@ -101,7 +101,12 @@ export class Hub implements AsyncDisposable {
     this.#onPutBack = options.onPutBack
     const file = (name: string) => join(options.dataDir, name)
     const files = { store: file(databaseFile), wordIndex: file(wordIndexFile), audit: file(auditFile) }
-    this.reader = new Reader({ files, alone: this.state.db.isAlone ? this.state.db : undefined, ...options.reading })
+    this.reader = new Reader({
+      files,
+      alone: this.state.db.isAlone ? this.state.db : undefined,
+      onDamage: found => this.foundDamage(found),
+      ...options.reading,
+    })
     this.presence = new Presence({
       silenceMs: options.silenceMs,
       now: options.now,
@@ -147,13 +152,17 @@ export class Hub implements AsyncDisposable {
     return follow(this.state, this.#wakes, member, from, signal, onReady)
   }
 
+  /** What was found wrong with the store, for whoever asks; undefined as far as is known. */
+  get damage(): ClaudeNetError | undefined {
+    return this.#damage
+  }
+
   /** The store is not what it was, as `found` says: nothing more is confirmed that a reader might not get to see. */
   foundDamage(found: string): void {
-    if (this.#isDamaged) return
-    this.#isDamaged = true
-    const error = damagedStore(found)
-    this.#journal.stop(error)
-    this.#onDamage?.(error)
+    if (this.#damage) return
+    this.#damage = damagedStore(found)
+    this.#journal.stop(this.#damage)
+    this.#onDamage?.(this.#damage)
   }
 
   /** Calls `listener` with the public id of every token that stops counting. Answers how to stop that. */
@@ -253,7 +262,7 @@ export class Hub implements AsyncDisposable {
   }
 
   #index(): void {
-    if (this.#isClosed || this.#isDamaged) return
+    if (this.#isClosed || this.#damage) return
     try {
       this.state.tidy()
       if (indexSome(this.state.db)) setImmediate(() => this.#index())
@@ -264,7 +273,7 @@ export class Hub implements AsyncDisposable {
 
   /** The same for the words, in the reading thread. */
   async #indexWords(): Promise<void> {
-    if (this.#isIndexingWords) return
+    if (this.#isIndexingWords || this.#damage) return
     this.#isIndexingWords = true
     const { db } = this.state
     try {

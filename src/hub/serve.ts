@@ -74,6 +74,8 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => metrics.close())
     const audit = new Audit(join(config.data, auditFile), {
       onError: err => log.error({ err }, 'the audit cannot be written'),
+      onBegunAnew: err =>
+        log.error({ err }, 'the file of the audit was removed, replaced or damaged; the hub has opened it anew'),
     })
     cleanup.push(() => audit.close())
     const watch = new Watch(metrics, audit)
@@ -116,6 +118,14 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     await ensureAdminToken(hub, config.data)
     if (config.limits?.loop) brake = new LoopBrake(hub, config.limits.loop, watch.braked)
     const clientFile = findClientFile()
+    const checks = new StoreChecks({
+      hub,
+      source: join(config.data, databaseFile),
+      program: clientFile,
+      atOnce: !shouldCheck,
+      onError: err => log.error({ err }, 'the store could not be checked'),
+    })
+    cleanup.push(() => checks.close())
     const backups = new Backups({
       hub,
       source: join(config.data, databaseFile),
@@ -126,16 +136,9 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         if (error) log.error({ err: error }, 'a backup failed')
         else log.info({ ...report, ms: Math.round(ms) }, 'a backup was made')
       },
+      onBadCopy: () => checks.checkSoon(),
     })
     metrics.backups = backups
-    const checks = new StoreChecks({
-      hub,
-      source: join(config.data, databaseFile),
-      program: clientFile,
-      atOnce: !shouldCheck,
-      onError: err => log.error({ err }, 'the store could not be checked'),
-    })
-    cleanup.push(() => checks.close())
     const telegram = await startTelegram(config, { hub, log, audit })
     if (telegram) cleanup.push(() => telegram.close())
     metrics.telegram = telegram

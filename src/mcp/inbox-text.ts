@@ -1,5 +1,5 @@
 import { diskTrouble } from '../disk/replace-file.ts'
-import type { InboxMessage } from '../protocol/messages.ts'
+import { type InboxMessage, sentToOthers } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 
@@ -29,17 +29,23 @@ export interface InboxPage {
   unread: number
   /** How many of those beyond `messages` are held. */
   moreHeld?: number | undefined
+  /** The reader's own name: a message that was sent to another name, such as a group, says so. */
+  you?: string
   /** The hub's clock, ms since 1970. */
   now: number
   /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
   keepWhole: (message: InboxMessage) => string
 }
 
+/** Who reads, and when. */
+type Reader = Pick<InboxPage, 'now' | 'you'>
+
 /**
  * The answer of `claude_net_inbox`. Each message is a line of ours and its body behind a quote prefix on every line, so that
  * no body can end itself, forge a line of ours, or pass for a second message.
  */
-export function inboxText({ messages: all, unread, moreHeld = 0, now, keepWhole }: InboxPage): InboxText {
+export function inboxText(page: InboxPage): InboxText {
+  const { messages: all, unread, moreHeld = 0, keepWhole } = page
   const messages = all.filter(({ held }) => !held)
   const held = all.filter(message => message.held)
   const [first] = messages
@@ -52,13 +58,13 @@ export function inboxText({ messages: all, unread, moreHeld = 0, now, keepWhole 
   // Room for the lines around the messages, whatever the counts in them are.
   let bytes = 1_000
   for (const message of messages) {
-    const entry = entryText(message, now)
+    const entry = entryText(message, page)
     bytes += Buffer.byteLength(entry) + 2
     if (bytes > maxAnswerBytes) break
     entries.push(entry)
   }
   const cut = entries.length === 0 ? first : undefined
-  if (cut) entries.push(cutEntry(cut, now, whereWhole(cut, keepWhole)))
+  if (cut) entries.push(cutEntry(cut, page, whereWhole(cut, keepWhole)))
   const text = frame(entries, {
     unread,
     more: unread - held.length - moreHeld - entries.length,
@@ -84,8 +90,8 @@ function heldText(held: InboxMessage[], moreHeld: number): string {
 }
 
 /** One message: `id`, then who, when and what for, then the quoted body. */
-function entryText(message: InboxMessage, now: number): string {
-  return `${heading(message, now)}\n${quote(message.body)}`
+function entryText(message: InboxMessage, page: Reader): string {
+  return `${heading(message, page)}\n${quote(message.body)}`
 }
 
 /** Where the whole text is. A file that cannot be written must not keep the message, and the mail behind it, from being shown. */
@@ -99,17 +105,18 @@ function whereWhole(message: InboxMessage, keepWhole: InboxPage['keepWhole']): s
   }
 }
 
-function cutEntry(message: InboxMessage, now: number, where: string): string {
+function cutEntry(message: InboxMessage, page: Reader, where: string): string {
   const why = `This message is too long to show here: ${where} It begins:`
-  return `${heading(message, now)}\n${why}\n${quoteBeginning(message.body, maxAnswerBytes - 2_000)}`
+  return `${heading(message, page)}\n${why}\n${quoteBeginning(message.body, maxAnswerBytes - 2_000)}`
 }
 
 function heading(
   { id, from, fromKind, sentAt, intent, replyTo, to, fetchedBy, answeredBy }: InboxMessage,
-  now: number,
+  { now, you }: Reader,
 ): string {
   const parts = [`from ${from} (${fromKind})`, ago(Date.parse(sentAt), now), intent]
-  if (to.length > 1 || to[0] === 'all') parts.push(`to ${visible(to.join(', ')).slice(0, 200)}`)
+  const others = sentToOthers({ to }, you)
+  if (others) parts.push(`to ${visible(others).slice(0, 200)}`)
   if (replyTo) parts.push(`answers ${replyTo}`)
   if (answeredBy) parts.push(`answered by ${answeredBy}`)
   if (fetchedBy) parts.push(`shown to session ${fetchedBy.session} ${ago(Date.parse(fetchedBy.at), now)}`)

@@ -10,8 +10,8 @@ const defaultLimit = 20
 
 /** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
 export async function readInboxText({ client, keepWhole }: Line, limit: number | undefined): Promise<InboxText> {
-  const { messages, unread, moreHeld } = await readUnread(client, limit)
-  return inboxText({ messages, unread, moreHeld, now: client.now(), keepWhole })
+  const { you, messages, unread, moreHeld } = await readUnread(client, limit)
+  return inboxText({ you, messages, unread, moreHeld, now: client.now(), keepWhole })
 }
 
 /** Most unknown ids that an answer names. */
@@ -42,7 +42,7 @@ export async function ackByIds(client: Line['client'], ids: string[]): Promise<s
 async function readUnread(
   client: Line['client'],
   limit = defaultLimit,
-): Promise<Pick<InboxAnswer, 'messages' | 'unread' | 'moreHeld'>> {
+): Promise<Pick<InboxAnswer, 'you' | 'messages' | 'unread' | 'moreHeld'>> {
   const open: InboxAnswer['messages'] = []
   const held: InboxAnswer['messages'] = []
   let bytes = 0
@@ -59,6 +59,6 @@ async function readUnread(
     }
     after = page.cursor
     if (page.more === 0 || open.length >= limit || bytes > maxAnswerBytes)
-      return { messages: [...open, ...held], unread: page.unread, moreHeld: page.moreHeld }
+      return { you: page.you, messages: [...open, ...held], unread: page.unread, moreHeld: page.moreHeld }
   }
 }

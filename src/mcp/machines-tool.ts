@@ -19,11 +19,12 @@ const maxVersions = 3
 
 /** Everyone, one line each: machines first, then humans; then what nobody has answered yet. */
 export function machinesText(answer: MembersAnswer, now: number): string {
-  const { you, unread, members, openRequests, version: hub = version, ...concerns } = answer
+  const { you, unread, members, openRequests, groups = [], version: hub = version, ...concerns } = answer
   const notes = concernLines(concerns, now)
   return [
     `You are ${you}; ${unread ?? 0} unread.`,
     ...memberLines(members, you, hub, now),
+    ...groupLines(groups),
     ...notes.slice(0, maxNotes),
     ...(notes.length > maxNotes ? [`Note: and ${notes.length - maxNotes} more; claude-net doctor shows them.`] : []),
     ...requestLines(openRequests.slice(0, maxRequests), now),
@@ -50,6 +51,21 @@ function memberLines(members: readonly Member[], you: string | null, hub: string
     ...ordered.filter(member => shown.has(member)).map(member => lines.get(member)!),
     ...(more > 0 ? [`and ${more} more: claude-net machines lists all`] : []),
   ]
+}
+
+/** Most groups in an answer, and members named of each. */
+const maxGroups = 20
+const maxGroupMembers = 10
+
+/** The groups that a message may be sent to, in one line. */
+export function groupLines(groups: readonly { name: string; members: string[] }[]): string[] {
+  if (groups.length === 0) return []
+  const shown = groups.slice(0, maxGroups).map(({ name, members }) => {
+    const more = members.length > maxGroupMembers ? ` and ${members.length - maxGroupMembers} more` : ''
+    return `${name} (${members.slice(0, maxGroupMembers).join(', ')}${more})`
+  })
+  const more = groups.length > maxGroups ? ` and ${groups.length - maxGroups} more` : ''
+  return [`Groups: all (every other machine), ${shown.join(', ')}${more}.`]
 }
 
 /** What this machine has asked and nobody has answered; nothing when there is none. */

@@ -4,7 +4,7 @@ import { homeDir } from '../client/home-dir.ts'
 import { forgetTold, mayWake, type News, takeNews } from './news.ts'
 import { noticeText } from './notice-text.ts'
 import { serverRemark } from './server-remark.ts'
-import { headlessTakesPart, instanceOf, isHeadless, SessionDir, sessionKey } from './session-dir.ts'
+import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirOf, sessionKey } from './session-dir.ts'
 import { type HookInput, noteState } from './session-state.ts'
 import { waitForWake } from './waiter.ts'
 
@@ -17,7 +17,7 @@ export async function runHook(args: readonly string[], env = process.env): Promi
     const input = JSON.parse(await readStdin()) as HookInput
     const key = sessionKey(env)
     if (!key || !existsSync(join(homeDir(), 'config.json')) || (isHeadless(env) && !headlessTakesPart())) return
-    const dir = new SessionDir(key)
+    const dir = sessionDirOf(key)
     if (args.includes('--wait')) return await waitForWake(dir, input, env)
     const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
     if (text) process.stdout.write(JSON.stringify(answerOf(input.hook_event_name, text)))

@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { followEvents } from '../client/follow-events.ts'
 import type { HubClient } from '../client/hub-client.ts'
@@ -6,7 +7,7 @@ import type { InboxMessage } from '../protocol/messages.ts'
 import { version } from '../protocol/version.ts'
 import { hasAsked, inheritAsked, noteAsked } from './asked.ts'
 import { burstMs, Ladder, quietMs, rungMs, type View, type WakeStep } from './ladder.ts'
-import { type LiveSession, liveSessions, type SessionFile } from './live-sessions.ts'
+import { dirToKeep, isKept, isOwn, type LiveSession, liveSessions, type SessionFile } from './live-sessions.ts'
 import {
   dropNews,
   type Fate,
@@ -20,8 +21,9 @@ import {
   takeBack,
   takeNews,
 } from './news.ts'
+import { processPlace } from './process-place.ts'
 import { Reach } from './reach.ts'
-import { headlessTakesPart, instanceOf, isAlive, isHeadless, SessionDir, sessionDirs } from './session-dir.ts'
+import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
 import { Turns } from './turns.ts'
 import { readUnread, toMail } from './unread.ts'
@@ -40,6 +42,9 @@ const turnMs = rungMs + 15_000
 
 /** A session that has just begun is left to its user for so long, in ms: the first prompt tells what waits. */
 const graceMs = 10_000
+
+/** How often the file that says who keeps the directory is touched, in ms. */
+const touchMs = 5000
 
 export interface KeeperOptions {
   /** Undefined where nobody can be told anything: the directory then only says that the session lives. */
@@ -81,6 +86,7 @@ export class Keeper {
   readonly #toldByWake = new Set<string>()
   readonly #fates: Fate[] = []
   #isKeeping = false
+  #isFollowing = false
   #syncing: Promise<void> | undefined
   #mustSync = false
   #isLooking = false
@@ -96,7 +102,7 @@ export class Keeper {
     const { key, env, home, session, pushChannel } = options
     this.#options = options
     this.#isDeaf = key === undefined || (isHeadless(env) && !headlessTakesPart(home))
-    this.#dir = new SessionDir(key && !this.#isDeaf ? key : `deaf-${session}`, home)
+    this.#dir = dirToKeep(key && !this.#isDeaf ? key : `deaf-${session}`, home)
     this.#instance = instanceOf(env)
     this.#turns = new Turns(session, home)
     this.#reach = new Reach({ dir: this.#dir, instance: this.#instance, env, pushChannel })
@@ -180,7 +186,7 @@ export class Keeper {
     try {
       while (this.#mustLook && !this.#end.signal.aborted) {
         this.#mustLook = false
-        this.#isKeeping ||= this.#takeDirectory()
+        this.#keep()
         this.#seeSession()
         if (!this.#isKeeping || this.#isDeaf || this.#isHidden) return
         if (this.#mustSync) await this.#sync()
@@ -218,10 +224,27 @@ export class Keeper {
     return job && !isHidden ? liveSessions(this.#options.home).filter(({ parkedJob }) => parkedJob === job) : []
   }
 
+  /** Takes the directory, also again after somebody has removed it, and lets others see that it is kept. */
+  #keep(): void {
+    const isOurs = isOwn(this.#dir.read<SessionFile>('session.json'))
+    if (this.#isKeeping && isOurs) {
+      if (Date.now() - this.#dir.touchedAt('session.json') > touchMs) this.#dir.touch('session.json')
+      return
+    }
+    const wasLost = this.#isKeeping
+    this.#isKeeping = this.#takeDirectory()
+    if (!wasLost || !this.#isKeeping) return
+    // What the directory had is told anew: nobody knows what of it the session has heard.
+    for (const id of this.#ladder.ids) {
+      const mail = this.#unread.get(id)
+      if (mail && !this.#fetched.has(id)) putNews(this.#dir, mail)
+    }
+  }
+
   #takeDirectory(): boolean {
     if (!this.#hasJoined()) return false
     const before = this.#dir.read<SessionFile>('session.json')
-    if (before && before.pid !== process.pid && isAlive(before.pid) && before.instance === this.#instance) return false
+    if (before && !isOwn(before) && isKept(this.#dir, before) && before.instance === this.#instance) return false
     // Of a Claude Code that has ended: what it was told, this one was not.
     if (before?.instance !== this.#instance || !this.#instance) {
       for (const place of ['news', 'told', 'asked']) rmSync(this.#dir.file(place), { recursive: true, force: true })
@@ -233,25 +256,28 @@ export class Keeper {
     this.#dir.write('session.json', {
       session,
       pid: process.pid,
+      place: processPlace(),
       ...(this.#instance && { instance: this.#instance }),
       startedAt,
       version,
       ...(this.#isDeaf && { deaf: true }),
       ...(this.#isHidden && { hidden: true }),
     } satisfies SessionFile)
-    if (!this.#isDeaf) void this.#follow()
+    if (!this.#isDeaf && !this.#isFollowing) void this.#follow()
     return true
   }
 
+  /** After `leave` the client is still open, and there is nothing to come back to. */
   #hasJoined(): boolean {
     try {
-      return this.#options.client() !== undefined
+      return existsSync(join(this.#options.home, 'config.json')) && this.#options.client() !== undefined
     } catch {
       return false
     }
   }
 
   async #follow(): Promise<void> {
+    this.#isFollowing = true
     const { signal } = this.#end
     const onOpen = () => this.#syncSoon()
     while (!signal.aborted) {
@@ -390,7 +416,7 @@ export class Keeper {
 
   #note(change: Partial<SessionFile>): void {
     const file = this.#dir.read<SessionFile>('session.json')
-    if (file?.pid !== process.pid || this.#end.signal.aborted) return
+    if (!file || !isOwn(file) || this.#end.signal.aborted) return
     const isKnown = Object.entries(change).every(([name, value]) => file[name as keyof SessionFile] === value)
     if (!isKnown) this.#dir.write('session.json', { ...file, ...change })
   }
@@ -399,7 +425,7 @@ export class Keeper {
 /** Whether a directory belongs to no process any more. Hooks may come before the server: a young one is left alone. */
 function isAbandoned(dir: SessionDir): boolean {
   const file = dir.read<SessionFile>('session.json')
-  if (file) return !isAlive(file.pid)
+  if (file) return !isKept(dir, file)
   const state = dir.read<{ at: number }>('state.json')
   return state !== undefined && Date.now() - state.at > 24 * 3600_000
 }

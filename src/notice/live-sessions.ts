@@ -1,4 +1,5 @@
-import { isAlive, type SessionDir, sessionDirs } from './session-dir.ts'
+import { processPlace } from './process-place.ts'
+import { isAlive, placedDir, SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
 
 /** The way by which a session was woken: its inbox socket, the waiting hook, a channel; or its hooks alone told it. */
@@ -10,6 +11,8 @@ export interface SessionFile {
   session: string
   /** The MCP server that keeps it. */
   pid: number
+  /** Where that number counts; see `processPlace`. Versions before this one do not say. */
+  place?: string
   /** Tells this Claude Code from an earlier one with the same key. */
   instance?: string
   startedAt: number
@@ -38,12 +41,37 @@ export function isReachable({ deaf, hidden }: SessionFile): boolean {
   return !deaf && !hidden
 }
 
+/** How long a server that runs elsewhere, on the same home, may be silent before it counts as ended, in ms. */
+const silentMs = 30_000
+
+/** Whether the MCP server of a directory lives. One of another host, boot or container is not seen: it touches its file. */
+export function isKept(dir: SessionDir, file: SessionFile): boolean {
+  if (isHere(file)) return isAlive(file.pid)
+  return Math.abs(Date.now() - dir.touchedAt('session.json')) < silentMs
+}
+
+/** Whether this very process keeps the directory. */
+export function isOwn(file: SessionFile | undefined): boolean {
+  return file !== undefined && file.pid === process.pid && isHere(file)
+}
+
+/** The directory for the session `key` of this place: another place that shares the home may have one of that key. */
+export function dirToKeep(key: string, home: string): SessionDir {
+  const dir = new SessionDir(key, home)
+  const file = dir.read<SessionFile>('session.json')
+  return file && !isHere(file) && isKept(dir, file) ? placedDir(key, home) : dir
+}
+
+function isHere({ place }: SessionFile): boolean {
+  return place === undefined || place === processPlace()
+}
+
 /** The sessions of this machine whose MCP server lives, those where something happened last first. */
 export function liveSessions(home?: string): LiveSession[] {
   return sessionDirs(home)
     .flatMap(dir => {
       const file = dir.read<SessionFile>('session.json')
-      if (!file || !isAlive(file.pid)) return []
+      if (!file || !isKept(dir, file)) return []
       const activeAt = readState(dir, file.instance)?.at ?? file.startedAt
       return [{ ...file, dir, activeAt }]
     })

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
-import type { SessionFile } from './live-sessions.ts'
+import { isKept, type SessionFile } from './live-sessions.ts'
 import type { Remark } from './news.ts'
-import { isAlive, type SessionDir } from './session-dir.ts'
+import type { SessionDir } from './session-dir.ts'
 
 /**
  * That this session's MCP server has died, once for each server: nothing else tells of it, and without it mail is not noticed. A
@@ -23,5 +23,5 @@ export function serverRemark(dir: SessionDir, instance: string | undefined): Rem
 /** The process of this session's MCP server, if it died without saying so. */
 export function deadServer(dir: SessionDir, instance: string | undefined): number | undefined {
   const file = dir.read<SessionFile>('session.json')
-  return file && file.instance === instance && !isAlive(file.pid) ? file.pid : undefined
+  return file && file.instance === instance && !isKept(dir, file) ? file.pid : undefined
 }

@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
+import { processPlace } from './process-place.ts'
 
 type Environment = Record<string, string | undefined>
 
@@ -46,10 +57,32 @@ export class SessionDir {
     }
   }
 
+  /** When a file was written or touched last, ms since 1970; 0 where there is none. */
+  touchedAt(name: string): number {
+    return statSync(this.file(name), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  }
+
+  /** Says that who keeps the directory lives, to those who cannot see the process. */
+  touch(name: string): void {
+    const now = new Date()
+    utimesSync(this.file(name), now, now)
+  }
+
   /** Replaces a file in one step. It is of the moment, so it is not forced to the disk. */
   write(name: string, value: unknown): void {
     writeWhole(this.file(name), JSON.stringify(value))
   }
+}
+
+/** The directory of a session whose key another place that shares the home uses too. */
+export function placedDir(key: string, home = homeDir()): SessionDir {
+  return new SessionDir(`${key}.${processPlace()}`, home)
+}
+
+/** The directory that a hook of the session `key` uses: that of this place, where its server has made one. */
+export function sessionDirOf(key: string): SessionDir {
+  const placed = placedDir(key)
+  return existsSync(placed.path) ? placed : new SessionDir(key)
 }
 
 /** Where every session of this machine has its directory. */

@@ -42,7 +42,12 @@ export const Brake = z.object({ between: z.tuple([z.string(), z.string()]), unti
 export const SharedToken = z.object({ member: z.string(), hosts: z.array(z.string()), at: Timestamp })
 
 /** What a person should look at: the reader's own, an admin sees all. */
-const concerns = { brakes: z.array(Brake).default([]), sharedTokens: z.array(SharedToken).default([]) }
+const concerns = {
+  brakes: z.array(Brake).default([]),
+  sharedTokens: z.array(SharedToken).default([]),
+  /** The store of the hub is damaged: it takes no mail, and what cannot be read is missing here. */
+  damaged: z.boolean().default(false),
+}
 export const Concerns = z.object(concerns)
 export type Concerns = z.infer<typeof Concerns>
 

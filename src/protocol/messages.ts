@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { ClaudeNetError } from './errors.ts'
 import { MessageId } from './ids.ts'
+import { lookupForm } from './names.ts'
 
 /** Most bytes of UTF-8 that the text of one message may have. */
 export const maxBodyBytes = 32 * 1024
@@ -45,9 +46,9 @@ const WellFormed = z
 /** The longest life that a message can be given, in seconds: a year. */
 export const maxExpiryS = 31_536_000
 
-/** Whether a text shows nothing: it holds at most spaces, controls, and what draws nothing. */
+/** Whether a text has nothing but white space and what draws nothing. Controls are something: they are shown as escapes. */
 export function isBlank(text: string): boolean {
-  return !/[^\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
+  return !/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
 }
 
 const TypedName = z.string().trim().min(1, 'a name is empty').max(100, 'a name has 100 characters at most')
@@ -76,6 +77,12 @@ const reach = {
 
 const Reach = z.object(reach)
 export type Reach = z.infer<typeof Reach>
+
+/** Whom a message was sent to, where that is not the reader alone by their own name: a group, `all`, several. */
+export function sentToOthers({ to }: { to: readonly string[] }, you: string | undefined): string | undefined {
+  const isOwn = to.length === 1 && (you === undefined ? to[0] !== 'all' : lookupForm(to[0]!) === you)
+  return isOwn || to.length === 0 ? undefined : to.join(', ')
+}
 
 /** What came of one recipient when the message was sent. `online` and `lastSeenAt` are of the moment of the answer. */
 export const SentTo = z.object({
@@ -126,6 +133,8 @@ export type InboxMessage = z.infer<typeof InboxMessage>
  * `cursor` is where a next page starts (`?after=`).
  */
 export const InboxAnswer = z.object({
+  /** The reader, so that mail which was sent to another name, such as a group, can say so. Absent in older hubs. */
+  you: z.string().optional(),
   messages: z.array(InboxMessage),
   unread: z.number().int(),
   more: z.number().int(),
@@ -182,6 +191,10 @@ export const MessageWithReceipts = z.object({
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>
 
-/** `more` says that there may be older ones. */
-export const HistoryAnswer = z.object({ messages: z.array(MessageWithReceipts), more: z.boolean() })
+/** `more` says that there may be older ones; `damaged`, that the hub's store is, and that what cannot be read is missing. */
+export const HistoryAnswer = z.object({
+  messages: z.array(MessageWithReceipts),
+  more: z.boolean(),
+  damaged: z.boolean().optional(),
+})
 export type HistoryAnswer = z.infer<typeof HistoryAnswer>

@@ -5,6 +5,7 @@ import { visibleLine } from './visible.ts'
 interface Concerns {
   brakes: { between: readonly [string, string]; until: string; why: string }[]
   sharedTokens: { member: string; hosts: string[]; at: string }[]
+  damaged?: boolean
 }
 
 /** One concern in words: what was found, and what to do about it. */
@@ -13,9 +14,16 @@ export interface ConcernInWords {
   mend: string
 }
 
-/** Each concern, brakes first, in the order of the hub. `now` in ms since 1970. */
-export function concernsInWords({ brakes, sharedTokens }: Concerns, now: number): ConcernInWords[] {
+/** What is said beside whatever a hub with a damaged store answers. */
+export const damagedHub: ConcernInWords = {
+  found: 'the store of the hub is damaged: it takes no mail, and what cannot be read is missing here',
+  mend: 'An admin restores a backup: docs/operations.md says how.',
+}
+
+/** Each concern, a damaged store and brakes first, in the order of the hub. `now` in ms since 1970. */
+export function concernsInWords({ brakes, sharedTokens, damaged }: Concerns, now: number): ConcernInWords[] {
   return [
+    ...(damaged ? [damagedHub] : []),
     ...brakes.map(({ between: [one, other], until, why }) => ({
       found: `mail between ${one} and ${other} is stopped until ${until}: ${why} looked like a loop`,
       mend: `Look at what the two are doing: claude-net history --with ${other}, on ${one}. An admin lets it pass again: claude-net brake --lift ${one} ${other}`,
@@ -29,5 +37,9 @@ export function concernsInWords({ brakes, sharedTokens }: Concerns, now: number)
 
 /** The same as lines to stand under a list; empty without any. */
 export function concernLines(concerns: Concerns, now: number): string[] {
-  return concernsInWords(concerns, now).map(({ found, mend }) => `Note: ${found}. ${mend}`)
+  return concernsInWords(concerns, now).map(concernLine)
+}
+
+export function concernLine({ found, mend }: ConcernInWords): string {
+  return `Note: ${found}. ${mend}`
 }

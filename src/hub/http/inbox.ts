@@ -8,11 +8,12 @@ import type { Handlers } from './handler.ts'
 /** `GET /v1/inbox`. */
 export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request }) => {
   const after = query.after === undefined ? 0 : seqAfter(hub.state, query.after)
+  const you = identity.name
   const page = unlessUnreadable(() => wholePage(hub.state, identity.member, after, query))
-  if (!page) return pageAround(hub.state, identity.member, after, query)
+  if (!page) return { you, ...pageAround(hub.state, identity.member, after, query) }
   for (const { id, damaged } of page.messages)
     if (damaged) request.log.error({ id }, 'the disk has damaged this message')
-  return page
+  return { you, ...page }
 }
 
 type Page = Pick<Parameters<Handlers['readInbox']>[0]['query'], 'limit' | 'preview'>

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type AnswerOf, api, type RequestOf, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { version } from '../../protocol/version.ts'
@@ -79,6 +80,13 @@ function lineFor(
   handlers: Handlers,
   { limits, watch }: { limits: Limits; watch: Watch },
 ): Line {
+  // The calls of a batch come at once. One is answered after the other, and between each two of them others have their turn.
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(answer: () => Promise<T>): Promise<T> => {
+    const turn = last.then(() => setImmediate()).then(answer)
+    last = turn.catch(() => {})
+    return turn
+  }
   const client: Line['client'] = {
     now: Date.now,
     call: async <R extends Route>({ method, path }: R, given: RequestOf<R> = {}) => {
@@ -92,7 +100,8 @@ function lineFor(
           query: parse(route.query, given.query ?? {}, 'query'),
           body: parse(route.body, given.body, 'body'),
         }
-        return (await (handlers[name] as Handler<Route>)({ ...parsed, hub, identity, request, reply })) as AnswerOf<R>
+        const handle = handlers[name] as Handler<Route>
+        return (await inTurn(async () => handle({ ...parsed, hub, identity, request, reply }))) as AnswerOf<R>
       } catch (error) {
         const { clientAddress: address, headers } = request
         const { authorization } = headers

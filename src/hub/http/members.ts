@@ -14,15 +14,20 @@ import { presenceOf } from './presence.ts'
 /** `GET /v1/machines`: every member, machines and humans. */
 export const listMachines: (places: Places) => Handlers['listMachines'] =
   places =>
-  async ({ hub, identity }) => ({
-    openRequests: identity.member === 0 ? [] : await requestsOf(hub, identity),
-    version,
-    you: identity.member === 0 ? null : identity.name,
-    unread: identity.member === 0 ? null : unreadCount(hub.state.db, identity.member),
-    members: allMembers(hub.state.db).map(member => toMember(hub, member)),
-    groups: allGroups(hub.state.db),
-    ...concernsOf(hub, places, identity),
-  })
+  async ({ hub, identity }) => {
+    const openRequests = identity.member === 0 ? [] : await requestsOf(hub, identity)
+    const { db } = hub.state
+    const members = allMembers(db)
+    return {
+      openRequests,
+      version,
+      you: identity.member === 0 ? null : identity.name,
+      unread: identity.member === 0 ? null : unreadCount(db, identity.member),
+      members: members.map(member => toMember(hub, member)),
+      groups: allGroups(db, members),
+      ...concernsOf(hub, places, identity),
+    }
+  }
 
 async function requestsOf({ reader }: Hub, { member, tokenId }: Identity): Promise<OpenRequest[]> {
   const requests = await reader.ask('openRequests', { sender: member, now: Date.now() }, tokenId)
@@ -67,7 +72,7 @@ function toMember(hub: Hub, { id, name, kind, owner, aliases }: MemberInfo): Mem
 }
 
 /** What a member should look at of its own; an admin, of everyone. */
-function concernsOf({ state }: Hub, places: Places, { member, role }: Identity): Concerns {
+function concernsOf({ state, damage }: Hub, places: Places, { member, role }: Identity): Concerns {
   const whose = role === 'admin' ? undefined : member
   return {
     brakes: activeBrakes(state.db, Date.now(), whose).map(brake => ({ ...brake, until: timestamp(brake.until) })),
@@ -75,5 +80,6 @@ function concernsOf({ state }: Hub, places: Places, { member, role }: Identity):
       const name = memberById(state.db, member)?.name
       return name ? [{ member: name, hosts, at: timestamp(at) }] : []
     }),
+    damaged: damage !== undefined,
   }
 }

@@ -55,6 +55,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
 export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params }) => {
   const found = await hub.reader.ask('message', { reader: identity.member, id: params.id }, identity.tokenId)
   if (!found) {
+    if (hub.damage) throw hub.damage
     throw new ClaudeNetError(
       'not_found',
       `You have neither sent nor received a message ${params.id}.`,
@@ -74,7 +75,7 @@ export const listMessages: Handlers['listMessages'] = async ({ hub, identity, qu
   const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
   const all = found.map(({ message, deliveries }) => ({ message, receipts: toReceipts(hub, deliveries) }))
   const messages = firstOf(all)
-  return { messages, more: more || messages.length < all.length }
+  return { messages, more: more || messages.length < all.length, ...(hub.damage && { damaged: true }) }
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {

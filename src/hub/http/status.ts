@@ -38,6 +38,7 @@ export function status({ dataDir, backups, probe, telegram, limits }: StatusSour
     )
     const all = allUnread(hub.state.db)
     const waiting = all.filter(({ unread }) => unread > 0)
+    const listed = waiting.filter(({ oldestAt }) => oldestAt !== null).slice(0, maxInboxes)
     const backup = backups.newest
     return {
       version,
@@ -52,13 +53,13 @@ export function status({ dataDir, backups, probe, telegram, limits }: StatusSour
       behind: behindOf(hub, all),
       unread: waiting.reduce((sum, { unread }) => sum + unread, 0),
       oldestUnreadAt: waiting[0]?.oldestAt == null ? null : timestamp(waiting[0].oldestAt),
-      inboxes: waiting.slice(0, maxInboxes).map(({ id, name, kind, unread, oldestAt }) => {
+      inboxes: listed.map(({ id, name, kind, unread, oldestAt }) => {
         const { online, lastSeenAt } = hub.presence.of(id)
         const seen = lastSeenAt === null ? null : timestamp(lastSeenAt)
         return { name, kind, unread, oldestAt: timestamp(oldestAt ?? 0), online, lastSeenAt: seen }
       }),
       nearBounds: nearBounds(hub, limits),
-      moreInboxes: Math.max(0, waiting.length - maxInboxes),
+      moreInboxes: waiting.length - listed.length,
     }
   }
 }

@@ -30,6 +30,8 @@ export interface BackupsOptions {
   program: string
   /** Hears of each backup, also of those that failed. */
   onMade: (made: Made) => void
+  /** Called when a copy was whole and is not good, before `onMade`: then the store may be damaged. */
+  onBadCopy?: () => void
 }
 
 /**
@@ -99,6 +101,7 @@ export class Backups implements AsyncDisposable {
       rotate(settings.dir, settings)
       return report
     } catch (error) {
+      if (error instanceof ClaudeNetError && error.code === 'invalid') this.#options.onBadCopy?.()
       const told = this.#closing.signal.aborted ? stopping() : failed(error as Error)
       onMade({ ms: ms(), error: told })
       throw told

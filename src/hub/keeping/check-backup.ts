@@ -24,13 +24,16 @@ export function checkBackup(path: string, file = path): BackupReport {
       db,
       `select count(*) as n from sqlite_schema where name in ('position', 'delivery')`,
     )
-    if (isHub.n !== 2) throw wrong(file, 'it is no store of a hub')
+    if (isHub.n !== 2) throw notGood(file, 'it is no store of a hub')
     if (schema > newestSchema)
-      throw wrong(file, `it has schema ${schema} and this program knows ${newestSchema} at most; use the newer program`)
+      throw notGood(
+        file,
+        `it has schema ${schema} and this program knows ${newestSchema} at most; use the newer program`,
+      )
     const foreign = foreignPart(db, schema)
-    if (foreign) throw wrong(file, foreign)
+    if (foreign) throw notGood(file, foreign)
     const sound = get<{ quick_check: string }>(db, 'pragma quick_check').quick_check
-    if (sound !== 'ok') throw wrong(file, `SQLite finds it damaged (${sound})`)
+    if (sound !== 'ok') throw notGood(file, `SQLite finds it damaged (${sound})`)
     expectTexts(db, file, schema)
     expectCounts(db, file)
     const { epoch, seq, time } = get<{ epoch: string; seq: number; time: number }>(db, 'select * from position')
@@ -63,9 +66,9 @@ export function fingerprintAs(file: string, shape: Shape): string {
 export function expectOneFile(file: string): void {
   if (!existsSync(file))
     throw new ClaudeNetError('not_found', `There is no file ${file}.`, 'Name a backup: DIR/backups has them.')
-  if (!statSync(file).isFile()) throw wrong(file, 'it is no file')
+  if (!statSync(file).isFile()) throw notGood(file, 'it is no file')
   if (existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0)
-    throw wrong(file, `${file}-wal is beside it: it is the store of a hub, or a raw copy of one`)
+    throw notGood(file, `${file}-wal is beside it: it is the store of a hub, or a raw copy of one`)
 }
 
 /** Opens one file that nobody writes to. Errors of SQLite are told as what is wrong with the file. */
@@ -79,7 +82,7 @@ function withBackup<T>(path: string, file: string, read: (db: DatabaseSync) => T
     return read(db)
   } catch (error) {
     if (error instanceof ClaudeNetError) throw error
-    throw wrong(file, `SQLite says: ${(error as Error).message}`)
+    throw notGood(file, `SQLite says: ${(error as Error).message}`)
   }
 }
 
@@ -91,7 +94,7 @@ function expectTexts(db: DatabaseSync, file: string, schema: number): void {
     `select seq, named, sent_at, reply_to, intent, expires_at, body, hash from message ${withText}`,
   )
   for (const row of messages.iterate() as Iterable<unknown> as Iterable<MessageRow>) {
-    if (!isIntact(row)) throw wrong(file, `message ${row.seq} is not what was sent: its content hash differs`)
+    if (!isIntact(row)) throw notGood(file, `message ${row.seq} is not what was sent: its content hash differs`)
   }
 }
 
@@ -102,11 +105,11 @@ function expectCounts(db: DatabaseSync, file: string): void {
        where d.recipient = member.id and d.acked_at is null and d.expired_at is null)`,
     )
     .get() as { name: string } | undefined
-  if (miscounted) throw wrong(file, `the inbox of ${miscounted.name} does not have as many messages as it should`)
+  if (miscounted) throw notGood(file, `the inbox of ${miscounted.name} does not have as many messages as it should`)
   const orphans = count(db, 'delivery where seq not in (select seq from message)')
-  if (orphans > 0) throw wrong(file, `${orphans} deliveries are without their message`)
+  if (orphans > 0) throw notGood(file, `${orphans} deliveries are without their message`)
   const beyond = count(db, 'message where seq > (select seq from position)')
-  if (beyond > 0) throw wrong(file, `${beyond} messages are newer than its history`)
+  if (beyond > 0) throw notGood(file, `${beyond} messages are newer than its history`)
 }
 
 function count(db: DatabaseSync, from: string): number {
@@ -117,6 +120,7 @@ function get<Row>(db: DatabaseSync, sql: string): Row {
   return db.prepare(sql).get() as Row
 }
 
-function wrong(file: string, what: string): ClaudeNetError {
+/** What is wrong with a backup, for whoever would use it. */
+export function notGood(file: string, what: string): ClaudeNetError {
   return new ClaudeNetError('invalid', `${file} is no good backup: ${what}.`, 'Use another one.')
 }

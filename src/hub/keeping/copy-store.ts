@@ -2,7 +2,8 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { syncFile } from '../../disk/replace-file.ts'
 import type { BackupReport } from '../../protocol/backup.ts'
-import { checkBackup } from './check-backup.ts'
+import { isDamage } from '../state/store/database.ts'
+import { checkBackup, notGood } from './check-backup.ts'
 
 /**
  * Copies the store of a running hub, in a process other than the hub's: closing the file there would give back the hub's own
@@ -14,9 +15,11 @@ export function copyStore(from: string, to: string, onCopied: () => void): Backu
   copyFileSync(from, to)
   if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${to}-wal`)
   onCopied()
-  {
+  try {
     using db = new DatabaseSync(to)
     db.exec('pragma journal_mode = delete')
+  } catch (error) {
+    throw isDamage(error) ? notGood(to, `SQLite says: ${(error as Error).message}`) : error
   }
   for (const suffix of ['-wal', '-shm']) rmSync(to + suffix, { force: true })
   const report = checkBackup(to)

@@ -50,10 +50,18 @@ export class StoreChecks implements AsyncDisposable {
   readonly #closing = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #underWay: Promise<void> = Promise.resolve()
+  #isUnderWay = false
 
   constructor(options: StoreChecksOptions) {
     this.#options = options
     this.#schedule(options.atOnce ? 0 : everyMs)
+  }
+
+  /** Checks as soon as it can be done, and not only when a day has passed: something has shown that the store may be damaged. */
+  checkSoon(): void {
+    if (this.#closing.signal.aborted || this.#isUnderWay) return
+    clearTimeout(this.#timer)
+    this.#schedule(0)
   }
 
   async close(): Promise<void> {
@@ -68,12 +76,16 @@ export class StoreChecks implements AsyncDisposable {
 
   #schedule(ms: number): void {
     this.#timer = setTimeout(() => {
+      this.#isUnderWay = true
+      const next = (ms: number) => {
+        this.#isUnderWay = false
+        if (!this.#closing.signal.aborted) this.#schedule(ms)
+      }
       this.#underWay = this.check().then(
-        isDone => this.#schedule(isDone ? everyMs : retryMs),
+        isDone => next(isDone ? everyMs : retryMs),
         error => {
-          if (this.#closing.signal.aborted) return
-          this.#options.onError(error)
-          this.#schedule(retryMs)
+          if (!this.#closing.signal.aborted) this.#options.onError(error)
+          next(retryMs)
         },
       )
     }, ms).unref()

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Cursor, formatCursor, type StreamEvent } from '../../protocol/events.ts'
 import { type Change, changesAfter } from '../state/query/changes.ts'
 import { unreadCount } from '../state/query/inbox.ts'
@@ -66,6 +67,8 @@ export async function* follow(
       }
       if (signal.aborted) return
     }
+    // A reader that takes everything at once would have a long backlog read in one go, and all others wait.
+    if (changes.length >= page) await setImmediate()
   }
 }
 

@@ -1,8 +1,9 @@
 import type { AuditAnswer, AuditQuery } from '../../protocol/audit.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
 import { type HistoryFilter, historyOf } from '../state/query/history.ts'
 import { messageAt, type Sent } from '../state/query/messages.ts'
 import { lateAnswers, type OpenRequest, openRequests } from '../state/query/requests.ts'
-import type { Database } from '../state/store/database.ts'
+import { type Database, isDamage } from '../state/store/database.ts'
 import type { Words } from '../state/words/word-index.ts'
 import { auditLines } from './audit-lines.ts'
 
@@ -66,7 +67,11 @@ export const asks = {
 
   /** Lines of the audit, newest first, and how many more there are. */
   audit({ audit, check }: Desk, query: AuditQuery): AuditAnswer {
-    return auditLines(audit(), query, check)
+    try {
+      return auditLines(audit(), query, check)
+    } catch (error) {
+      throw isDamage(error) ? damagedAudit(error) : error
+    }
   },
 
   /** Brings the index of words one step nearer to the newest message. See `WordIndex.step`. */
@@ -81,6 +86,14 @@ export type ArgumentOf<Name extends AskName> = Asks[Name] extends (desk: Desk, a
   ? A
   : undefined
 export type AnswerTo<Name extends AskName> = ReturnType<Asks[Name]>
+
+function damagedAudit(error: unknown): ClaudeNetError {
+  return new ClaudeNetError(
+    'unavailable',
+    `The audit is damaged: ${(error as Error).message}.`,
+    'Stop the hub, move audit.db out of its directory, and start the hub: it begins a new one. The store is another file.',
+  )
+}
 
 /** A search finds what was stored before it. What the index does not reach in this time is looked through, text by text. */
 function catchUp({ words }: Desk): void {
@@ -98,6 +111,6 @@ function snapshot<T>(db: Database, work: () => T): T {
   try {
     return work()
   } finally {
-    db.run('commit')
+    db.run('rollback')
   }
 }

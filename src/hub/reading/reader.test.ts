@@ -33,6 +33,25 @@ test('it answers from what was committed before, while the store goes on being w
   expect(open[0]).toMatchObject({ beginning: 'walrus 4', waitingFor: [{ name: 'ben', status: 'stored' }] })
 })
 
+test('between two answers everything else has its turn, however many are waited for', async () => {
+  const { reader, ana, made } = start()
+  let turn = 0
+  let isOver = false
+  const look = () => {
+    turn++
+    if (!isOver) setImmediate(look)
+  }
+  look()
+  const all = Array.from({ length: 20 }, async (_, n) => {
+    await reader.ask('openRequests', { sender: ana, now: made.time }, `caller ${n}`)
+    // As long as the thread needs for the next one.
+    for (const until = performance.now() + 3; performance.now() < until; );
+    return turn
+  })
+  expect(new Set(await Promise.all(all)).size).toBe(20)
+  isOver = true
+})
+
 test('a question that finds too much to look through in its time is told how to narrow it, and the next is answered', async () => {
   const { search } = start({ limitMs: -1, graceMs: 600_000 })
   await expect(search('walrus')).resolves.toEqual([])

@@ -12,6 +12,8 @@ export interface ReaderOptions {
   files: Files
   /** The store, where no other thread can open it: asks are then answered by this one, and have less time. */
   alone?: Database
+  /** Called when the thread could not read the store somewhere, with what SQLite said, before that ask is answered. */
+  onDamage?: (found: string) => void
   /** How long one ask may take, in ms. */
   limitMs?: number
   /** How much longer before its thread is ended, in ms: it looks at the clock itself, but not within one step of SQLite. */
@@ -55,9 +57,10 @@ export class Reader implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor({ files, alone, thread = threadFile(), limitMs = 4000, graceMs = 1000, idleMs = 60_000 }: ReaderOptions) {
+  constructor({ alone, ...options }: ReaderOptions) {
     this.#desk = alone && this.#makeDesk(alone)
-    this.#options = { files, thread, limitMs, graceMs, idleMs }
+    const defaults = { onDamage: () => {}, thread: threadFile(), limitMs: 4000, graceMs: 1000, idleMs: 60_000 }
+    this.#options = { ...defaults, ...options }
   }
 
   /**
@@ -180,11 +183,13 @@ export class Reader implements AsyncDisposable {
   #answered(answer: Answer): void {
     const job = this.#running
     this.#running = undefined
+    if (answer.damage !== undefined) this.#options.onDamage(answer.damage)
     if (!job) return
     if ('value' in answer) job.resolve(answer.value as never)
     else if ('refusal' in answer) job.reject(ClaudeNetError.fromBody(answer.refusal))
     else job.reject(Object.assign(new Error(answer.error.message), answer.error))
-    this.#next()
+    // Not at once: while answers come one on the heels of the other, Node looks at nothing else.
+    setImmediate(() => this.#next())
   }
 
   /** The thread ended by an error of its own; the next ask starts another. */

@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { Database, hasNoRoom, sqliteCode } from '../state/store/database.ts'
+import { Database, hasNoRoom, isDamage } from '../state/store/database.ts'
+import { StoreLost } from '../state/store/store-files.ts'
 import { noWords, WordIndex } from '../state/words/word-index.ts'
 import { type AskName, asks, type Desk } from './asks.ts'
 import { type Answer, type Files, type Question, ready, tooLong } from './wire.ts'
@@ -11,7 +12,11 @@ const { store, wordIndex, audit: auditFile } = workerData as Files
 let endsAt = Infinity
 let words: WordIndex | undefined
 let audit: Database | undefined
+let damage: string | undefined
 const db = new Database(store, 'reader')
+db.onUnreadable = error => {
+  damage ??= (error as Error).message
+}
 
 const desk: Desk = {
   db,
@@ -20,7 +25,7 @@ const desk: Desk = {
     return words ?? noWords
   },
   audit: () => {
-    audit ??= new Database(auditFile, 'reader')
+    audit = openAudit(audit)
     return audit
   },
   check: () => {
@@ -31,7 +36,8 @@ db.addCheck('in_time', desk.check)
 
 parentPort!.on('message', ({ name, argument, limitMs }: Question) => {
   endsAt = performance.now() + limitMs
-  parentPort!.postMessage(answer(name, argument))
+  damage = undefined
+  parentPort!.postMessage({ ...answer(name, argument), ...(damage !== undefined && { damage }) })
 })
 
 parentPort!.postMessage(ready)
@@ -41,9 +47,21 @@ function answer(name: AskName, argument: unknown): Answer {
     return { value: asks[name](desk, argument as never) }
   } catch (error) {
     if (error instanceof ClaudeNetError) return { refusal: error.toBody() }
-    if (sqliteCode(error) === 11 || sqliteCode(error) === 26) forgetWords()
+    if (isDamage(error) && damage === undefined) forgetWords()
     const { message, stack, code, errcode } = error as Error & { code?: string; errcode?: number }
     return { error: { message, stack, code, errcode } }
+  }
+}
+
+/** The audit's file, opened anew where it is no longer the one that was open. */
+function openAudit(opened: Database | undefined): Database {
+  try {
+    opened?.expectOpenFiles()
+    return opened ?? new Database(auditFile, 'reader')
+  } catch (error) {
+    if (!(error instanceof StoreLost)) throw error
+    opened?.close()
+    return new Database(auditFile, 'reader')
   }
 }
 

@@ -20,11 +20,15 @@ export interface Question {
 export const ready = 'ready'
 export type Ready = typeof ready
 
-/** What comes back. `error` is what is needed to make the same error again. */
-export type Answer =
+/**
+ * What comes back. `error` is what is needed to make the same error again. `damage` is what SQLite said where the store could not be
+ * read; what can be read is answered all the same.
+ */
+export type Answer = { damage?: string } & (
   | { value: unknown }
   | { refusal: ErrorBody }
   | { error: { message: string; stack?: string; code?: string; errcode?: number } }
+)
 
 /** The refusal of an ask that takes longer than it may. */
 export function tooLong(): ClaudeNetError {

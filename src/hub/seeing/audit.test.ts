@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { copyFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { tempDir } from '../../../test/support/temp.ts'
@@ -31,4 +32,60 @@ test('what was added is there after a close, and no line is ever changed', () =>
     more: 0,
   })
   expect(failed).toEqual([])
+})
+
+test.for<[string, (file: string) => void, number]>([
+  ['removed', file => rmSync(file), 2],
+  [
+    'removed with its log',
+    file => {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix)
+    },
+    2,
+  ],
+  ['without its log', file => rmSync(`${file}-wal`), 2],
+  [
+    'replaced by an older copy',
+    file => {
+      rmSync(file)
+      copyFileSync(`${file}.old`, file)
+    },
+    1,
+  ],
+  [
+    'replaced by something else',
+    file => {
+      rmSync(file)
+      writeFileSync(file, 'no database '.repeat(1000))
+    },
+    1,
+  ],
+])('a file that was %s under the hub is opened anew, and lines go on', ([, harm, count]) => {
+  const file = join(tempDir('audit'), 'audit.db')
+  new Audit(`${file}.old`, { onError: () => {} }).close()
+  const failed: unknown[] = []
+  const told: unknown[] = []
+  using audit = new Audit(file, { onError: error => failed.push(error), onBegunAnew: error => told.push(error) })
+  audit.add(note)
+  audit.flush()
+  harm(file)
+  audit.add({ ...note, target: 'beta' })
+  audit.flush()
+  expect(failed).toEqual([])
+  expect(told).toHaveLength(1)
+  using db = new Database(file, 'reader')
+  expect(auditLines(db, { limit: 10 }, () => {}).lines.map(({ target }) => target)).toEqual(
+    ['beta', 'alpha'].slice(0, count),
+  )
+})
+
+test('a file that is damaged is kept aside, and does not keep the hub from starting', () => {
+  const file = join(tempDir('audit'), 'audit.db')
+  writeFileSync(file, 'no database '.repeat(1000))
+  const told: unknown[] = []
+  using audit = new Audit(file, { onError: error => told.push(error), onBegunAnew: () => told.push('anew') })
+  audit.add(note)
+  audit.flush()
+  expect(told).toEqual(['anew'])
+  expect(readdirSync(dirname(file)).filter(name => /^audit\.db\.damaged-/.test(name))).toHaveLength(1)
 })

@@ -1,5 +1,8 @@
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import type { AuditLine } from '../../protocol/audit.ts'
-import { Database } from '../state/store/database.ts'
+import { inName } from '../state/store/backup-names.ts'
+import { Database, isDamage } from '../state/store/database.ts'
+import { StoreLost } from '../state/store/store-files.ts'
 import { FloodGate } from './flood-gate.ts'
 
 /** How long a line may wait to be written, in ms. */
@@ -45,6 +48,8 @@ end;
 export interface AuditOptions {
   /** Hears when lines could not be written; they wait for the next try. */
   onError: (error: unknown) => void
+  /** Called when the file was removed, replaced or damaged and another was begun, with what was wrong. */
+  onBegunAnew?: (error: unknown) => void
   /** Wall clock, ms since 1970. */
   now?: () => number
 }
@@ -54,7 +59,8 @@ export interface AuditOptions {
  * commits of messages. A kill loses that half second at most and leaves whole lines.
  */
 export class Audit implements Disposable {
-  readonly #db: Database
+  readonly #path: string
+  #db: Database
   readonly #options: AuditOptions
   readonly #now: () => number
   readonly #gate = new FloodGate()
@@ -67,8 +73,8 @@ export class Audit implements Disposable {
   constructor(path: string, options: AuditOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
-    this.#db = new Database(path)
-    this.#db.execute(schema)
+    this.#path = path
+    this.#db = openOrBegin(path, options.onBegunAnew)
   }
 
   /** How many refusals were counted only, since the start. */
@@ -91,6 +97,7 @@ export class Audit implements Disposable {
 
   /** Writes what waits. What the disk refuses is tried again. */
   flush(): void {
+    this.#lookAtFile()
     clearTimeout(this.#timer)
     this.#timer = undefined
     const skipped = this.#gate.takeSkipped(performance.now(), this.#closed)
@@ -122,8 +129,46 @@ export class Audit implements Disposable {
       })
       this.#waiting = []
     } catch (error) {
-      this.#options.onError(error)
+      if (isDamage(error)) this.#tryToBeginAnew(error)
+      else this.#options.onError(error)
     }
+  }
+
+  /** What was written under the audit's name since, and what it has open, are two files: from then on, the one that has the name counts. */
+  #lookAtFile(): void {
+    try {
+      this.#db.expectOwnFiles()
+    } catch (error) {
+      if (error instanceof StoreLost) this.#tryToBeginAnew(error)
+    }
+  }
+
+  #tryToBeginAnew(error: unknown): void {
+    try {
+      this.#db = this.#beginAnew(error)
+    } catch (failed) {
+      this.#options.onError(failed)
+    }
+  }
+
+  /**
+   * Opens what lies under the name, or a new file. Lines of a file that was removed are put back, those of one that was replaced are kept
+   * beside it, and so is a file that is damaged.
+   */
+  #beginAnew(error: unknown): Database {
+    const before = this.#db
+    if (error instanceof StoreLost) {
+      const kept = `${this.#path}.before-${inName(Date.now())}`
+      const isKept = unlessThrown(() => before.rescue(error, kept)) ?? false
+      if (!isKept) rmSync(kept, { force: true })
+      unlessThrown(() => before.close())
+      if (isKept && !existsSync(this.#path)) renameSync(kept, this.#path)
+    } else {
+      unlessThrown(() => before.close())
+      setAside(this.#path)
+    }
+    this.#options.onBegunAnew?.(error)
+    return openOrBegin(this.#path)
   }
 
   #insert({ at, actor, tokenId, address, action, target, detail, result, count }: Waiting): void {
@@ -144,6 +189,43 @@ export class Audit implements Disposable {
       )
     }
     this.#sincePruned = 0
+  }
+}
+
+/** Opens the file at `path`. One that is damaged is kept aside, and a new one is begun. */
+function openOrBegin(path: string, onBegunAnew?: (error: unknown) => void): Database {
+  try {
+    return open(path)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    setAside(path)
+    onBegunAnew?.(error)
+    return open(path)
+  }
+}
+
+function setAside(path: string): void {
+  if (existsSync(path)) renameSync(path, `${path}.damaged-${inName(Date.now())}`)
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true })
+}
+
+function open(path: string): Database {
+  const db = new Database(path)
+  try {
+    db.execute(schema)
+    return db
+  } catch (error) {
+    unlessThrown(() => db.close())
+    throw error
+  }
+}
+
+/** What `work` answers; undefined when it throws, because what it works on is gone. */
+function unlessThrown<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
   }
 }
 

@@ -193,13 +193,11 @@ export class Metrics {
   }
 
   #processNow(now: Registry): void {
-    const lag = gauge(now, 'claude_net_event_loop_lag_seconds', 'Delay of the event loop since the last scrape.', [
-      'quantile',
-    ])
-    for (const quantile of [0.5, 0.99, 1]) {
-      const seconds = this.#lag.count === 0 ? 0 : this.#lag.percentile(quantile * 100) / 1e9
-      lag.set({ quantile: String(quantile) }, seconds)
-    }
+    const lag = (percentile: number) => (this.#lag.count === 0 ? 0 : this.#lag.percentile(percentile) / 1e9)
+    const since = 'of the event loop since the last scrape.'
+    gauge(now, 'claude_net_event_loop_lag_median_seconds', `Median delay ${since}`).set(lag(50))
+    gauge(now, 'claude_net_event_loop_lag_p99_seconds', `99th percentile of the delay ${since}`).set(lag(99))
+    gauge(now, 'claude_net_event_loop_lag_max_seconds', `Longest delay ${since}`).set(lag(100))
     this.#lag.reset()
     const { rss, heapUsed } = process.memoryUsage()
     gauge(now, 'claude_net_process_resident_memory_bytes', 'Resident memory.').set(rss)

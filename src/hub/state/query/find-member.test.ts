@@ -92,3 +92,18 @@ test('a crowd that is named a hundred times is looked up once', () => {
   expect(rows).toHaveBeenCalledTimes(1)
   expect(resolveNames(db, 1, ['nobody', 'nobody', 'Nobody']).unknown).toHaveLength(1)
 })
+
+test('groups that have the same members are read together, each member once, where the first of them is named', () => {
+  const made = new TestState()
+  for (const name of ['ana', 'ben', 'cem', 'dora', 'eva']) made.member(name)
+  made.do({ type: 'group.set', group: 'web', members: ['dora', 'ana', 'cem'] })
+  made.do({ type: 'group.set', group: 'ops', members: ['cem', 'dora', 'ben'] })
+  made.do({ type: 'group.set', group: 'none', members: [] })
+  const { db } = made.state
+  const rows = vi.spyOn(db, 'all')
+  const { members, unknown, isCrowd } = resolveNames(db, 1, ['eva', '@Web', 'ben', 'ops', 'none', 'nobody'])
+  expect(rows.mock.results.flatMap(({ value }) => value)).toHaveLength(3)
+  expect(members.map(({ name }) => name)).toEqual(['eva', 'ben', 'cem', 'dora'])
+  expect([unknown, isCrowd]).toEqual([['nobody'], true])
+  expect(resolveNames(db, 1, ['none'])).toEqual({ members: [], unknown: [], isCrowd: true })
+})

@@ -87,18 +87,20 @@ export interface Resolved {
 
 /** Members, aliases, groups and `all`, as `sender` typed them. Throws nothing: what means nobody is in `unknown`. */
 export function resolveNames(db: Database, sender: number, typed: string[]): Resolved {
-  const members = new Map<number, MemberRow>()
-  const unknown: string[] = []
-  let isCrowd = false
   // Each name once: `all` a hundred times would be a hundred times as many rows.
-  for (const name of new Map(typed.map(each => [lookupForm(each), each])).values()) {
+  const named = [...new Map(typed.map(each => [lookupForm(each), each]))].map(([name, asTyped]) => {
     const one = memberMeant(db, name)
-    const found = one ? [one] : crowd(db, sender, lookupForm(name))
-    if (!found) unknown.push(name)
-    isCrowd ||= !one && found !== undefined
-    for (const member of found ?? []) members.set(member.id, member)
+    return { name, asTyped, one, isCrowd: !one && (name === everyone || groupExists(db, name)) }
+  })
+  const crowds = named.filter(({ isCrowd }) => isCrowd).map(({ name }) => name)
+  const members = new Map<number, MemberRow>()
+  for (const { name, one } of named) {
+    // All crowds stand where the first of them was named.
+    const found = one ? [one] : name === crowds[0] ? inCrowds(db, sender, crowds) : []
+    for (const member of found) members.set(member.id, member)
   }
-  return { members: [...members.values()], unknown, isCrowd }
+  const unknown = named.filter(({ one, isCrowd }) => !one && !isCrowd).map(({ asTyped }) => asTyped)
+  return { members: [...members.values()], unknown, isCrowd: crowds.length > 0 }
 }
 
 /** The refusal of names that mean nobody, with the nearest that do, what was left undone, and what lists all members. */
@@ -135,16 +137,19 @@ function memberByAlias(db: Database, name: string): MemberRow | undefined {
   return db.get<MemberRow>(`select ${columns} from alias a join member m on m.id = a.member where a.name = ?`, name)
 }
 
-/** The members of `all` or of a group, but not the sender; undefined when the name is neither. */
-function crowd(db: Database, sender: number, name: string): MemberRow[] | undefined {
-  if (name === everyone) return otherMachines(db, sender)
-  if (!groupExists(db, name)) return undefined
-  return db.all<MemberRow>(
-    `select ${columns} from group_member g join member m on m.id = g.member
-     where g.group_name = ? and m.id <> ? order by m.name`,
-    name,
+/** The members of `all` and of groups, but not the sender. All groups at once: a hundred of them may have the same members. */
+function inCrowds(db: Database, sender: number, names: string[]): MemberRow[] {
+  const machines = names.includes(everyone) ? otherMachines(db, sender) : []
+  const groups = names.filter(name => name !== everyone)
+  if (groups.length === 0) return machines
+  const ofGroups = db.all<MemberRow>(
+    `select ${columns} from (
+       select distinct member from group_member where group_name in (select value from json_each(?1))
+     ) g join member m on m.id = g.member where m.id <> ?2 order by m.name`,
+    JSON.stringify(groups),
     sender,
   )
+  return [...machines, ...ofGroups]
 }
 
 /** A slip of the finger (up to a third of the letters), or a person's name for the machine that starts with it. */

@@ -1,6 +1,8 @@
 import type { Database } from '../store/database.ts'
 import { Search } from '../words/search.ts'
 import type { Words } from '../words/word-index.ts'
+import { seqsAround } from './history-round.ts'
+import { unlessUnreadable } from './read-round.ts'
 
 export interface HistoryFilter {
   /** Only what passed between the reader and this member. */
@@ -24,7 +26,8 @@ const textsAtOnce = 100
 
 /**
  * Seqs of the messages that `reader` sent or was sent, newest first. Nothing that is stored is missing, however far the indexes lag
- * behind: what came after their end is looked through. Throws `invalid` when `q` has too many words.
+ * behind: what came after their end is looked through. Of a damaged store, what can be read. Throws `invalid` when `q` has too many
+ * words.
  */
 export function historyOf(db: Database, reader: number, filter: HistoryFilter, tools: SearchTools): number[] {
   if (filter.q === undefined) return seqsBefore(db, reader, filter, 0)
@@ -66,7 +69,11 @@ function* matches(
  * Each arm walks its own index downwards and stops at the limit, however long the history is. What was sent after the end of the
  * index is found by looking through the messages after it.
  */
-function seqsBefore(
+function seqsBefore(db: Database, reader: number, filter: HistoryFilter, after: number): number[] {
+  return unlessUnreadable(() => indexedSeqsBefore(db, reader, filter, after)) ?? seqsAround(db, reader, filter, after)
+}
+
+function indexedSeqsBefore(
   db: Database,
   reader: number,
   { with: other, before, limit }: HistoryFilter,
@@ -96,22 +103,27 @@ function seqsBefore(
 }
 
 function hasPassed(db: Database, seq: number, one: number, other: number): boolean {
-  return (
+  const passed = unlessUnreadable(() =>
     db.get(
       `select 1 from delivery d where d.seq = ?1 and ((d.sender = ?2 and d.recipient = ?3) or (d.sender = ?3 and d.recipient = ?2))`,
       seq,
       one,
       other,
-    ) !== undefined
+    ),
   )
+  return passed !== undefined
 }
 
 /** Whether the text is still there; the index may not have come to know yet that it is not. */
 function isThere(db: Database, seq: number): boolean {
-  return db.get('select 1 from message where seq = ? and text_deleted_at is null', seq) !== undefined
+  return (
+    unlessUnreadable(() => db.get('select 1 from message where seq = ? and text_deleted_at is null', seq)) !== undefined
+  )
 }
 
 function hasText(db: Database, seq: number, search: Search): boolean {
-  const row = db.get<{ body: string }>('select body from message where seq = ? and text_deleted_at is null', seq)
+  const row = unlessUnreadable(() =>
+    db.get<{ body: string }>('select body from message where seq = ? and text_deleted_at is null', seq),
+  )
   return row !== undefined && search.isIn(row.body)
 }

@@ -59,15 +59,19 @@ export function machinesByOwner(db: Database): Map<number, string[]> {
   return owned
 }
 
-/** Every group with the names of its members, both by name. */
-export function allGroups(db: Database): { name: string; members: string[] }[] {
-  return db
-    .all<{ name: string; members: string }>(
-      `select g.name, (select json_group_array(m.name order by m.name) from group_member x join member m on m.id = x.member
-         where x.group_name = g.name) as members
-       from member_group g order by g.name`,
-    )
-    .map(({ name, members }) => ({ name, members: JSON.parse(members) as string[] }))
+/** Every group with the names of its members, both by name. `all` are all members by name: each is looked up once, not for every group. */
+export function allGroups(
+  db: Database,
+  all: readonly Pick<MemberInfo, 'id' | 'name'>[] = allMembers(db),
+): { name: string; members: string[] }[] {
+  const rows = db.all<{ name: string; ids: string }>(
+    `select g.name, (select json_group_array(x.member) from group_member x where x.group_name = g.name) as ids
+     from member_group g order by g.name`,
+  )
+  return rows.map(({ name, ids }) => {
+    const own = new Set(JSON.parse(ids) as number[])
+    return { name, members: all.filter(({ id }) => own.has(id)).map(member => member.name) }
+  })
 }
 
 /** The names of the senders whom `member` has muted. */

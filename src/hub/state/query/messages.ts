@@ -4,6 +4,7 @@ import { storedReasonInWords } from '../refusal-words.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { type MessageRow, messageColumns, toMessage } from './inbox.ts'
+import { unlessUnreadable } from './read-round.ts'
 import type { LateAnswers } from './requests.ts'
 
 /** What became of a message at one recipient. */
@@ -35,18 +36,28 @@ export function messageFor(db: Database, reader: number, id: string): Sent | und
   return seq === undefined ? undefined : messageAt(db, reader, seq)
 }
 
-/** The same by `seq`. `late` has the answers that the index of answers has not come to yet; without it they are missing. */
+/**
+ * The same by `seq`. `late` has the answers that the index of answers has not come to yet; without it they are missing. Where the store
+ * is damaged, answers and then deliveries are missing, and undefined is returned when the message itself cannot be read.
+ */
 export function messageAt(db: Database, reader: number, seq: number, late: LateAnswers = new Map()): Sent | undefined {
-  const row = db.get<MessageRow & { sender_id: number; outcome: string }>(
-    `select ${messageColumns}, m.sender as sender_id, m.outcome from message m join member s on s.id = m.sender where m.seq = ?`,
-    seq,
+  const row = unlessUnreadable(() =>
+    db.get<MessageRow & { sender_id: number; outcome: string }>(
+      `select ${messageColumns}, m.sender as sender_id, m.outcome from message m join member s on s.id = m.sender where m.seq = ?`,
+      seq,
+    ),
   )
   if (!row) return undefined
   const recipients = JSON.parse(row.outcome) as RecipientOutcome[]
   const only = row.sender_id === reader ? undefined : reader
   const shown = only === undefined ? recipients : recipients.filter(({ member }) => member === only)
   if (shown.length === 0) return undefined
-  const rows = new Map(deliveriesOf(db, row, only).map(delivery => [delivery.member, delivery]))
+  const deliveries =
+    unlessUnreadable(() => deliveriesOf(db, row, only, answeredAt)) ??
+    unlessUnreadable(() => deliveriesOf(db, row, only, unanswered))
+  // Whether it was held is not known any more.
+  if (!deliveries) return { message: { ...toMessage(row), ...(only !== undefined && { held: true }) }, deliveries: [] }
+  const rows = new Map(deliveries.map(delivery => [delivery.member, delivery]))
   // What a member wrote itself is no secret to it.
   const held = only !== undefined && rows.get(only)?.handling === 'hold' && { held: true as const }
   return {
@@ -54,6 +65,11 @@ export function messageAt(db: Database, reader: number, seq: number, late: LateA
     deliveries: shown.map(recipient => deliveryState(db, row.id, recipient, rows.get(recipient.member), late)),
   }
 }
+
+/** When a delivery of the message with the id `?2` was answered, by the index of answers; or null, whatever that has. */
+const answeredAt = `(select g.sent_at from answer a join message g on g.seq = a.seq
+  where a.reply_to = ?2 and a.sender = d.recipient order by a.seq limit 1)`
+const unanswered = 'nullif(?2, ?2)'
 
 interface DeliveryRow {
   member: number
@@ -66,11 +82,10 @@ interface DeliveryRow {
   answered_at: number | null
 }
 
-function deliveriesOf(db: Database, { seq, id }: MessageRow, only: number | undefined): DeliveryRow[] {
+function deliveriesOf(db: Database, { seq, id }: MessageRow, only: number | undefined, answer: string): DeliveryRow[] {
   return db.all<DeliveryRow>(
     `select d.recipient as member, r.name, d.fetched_at, d.fetched_by, d.acked_at, d.expired_at, d.handling,
-       (select g.sent_at from answer a join message g on g.seq = a.seq
-        where a.reply_to = ?2 and a.sender = d.recipient order by a.seq limit 1) as answered_at
+       ${answer} as answered_at
      from delivery d join member r on r.id = d.recipient where d.seq = ?1 ${only === undefined ? '' : 'and d.recipient = ?3'}`,
     ...[seq, id],
     ...(only === undefined ? [] : [only]),

@@ -3,18 +3,19 @@ import { type Database, isUnreadable } from '../store/database.ts'
 /** Most reads that may fail on the way through one page: a store with more damage than that is not readable. */
 const maxFailures = 20_000
 
-/** Rows in the order of their seq: those after `after`, up to and with `upTo`, at most `limit`. */
+/** Rows in an order of their seq: those after `after`, up to and with `upTo`, at most `limit`, the first by that order. */
 export type ReadRange<Row> = (after: number, upTo: number, limit: number) => Row[]
 
 /**
- * Reads a range of a damaged store by halves, so that rows that cannot be read are left out and all others are found. `isWhole` says
- * whether none was left out. Throws SQLite's error where too much cannot be read.
+ * Reads a range of a damaged store by halves, so that rows that cannot be read are left out and all others are found, in the order in
+ * which `read` returns them. `isWhole` says whether none was left out. Throws SQLite's error where too much cannot be read.
  */
 export function readRound<Row>(
   read: ReadRange<Row>,
   after: number,
   upTo: number,
   limit: number,
+  order: 'oldest first' | 'newest first' = 'oldest first',
 ): { rows: Row[]; isWhole: boolean } {
   let failures = 0
   const half = (after: number, upTo: number, limit: number): Row[] => {
@@ -25,8 +26,11 @@ export function readRound<Row>(
       if (!isUnreadable(error) || ++failures > maxFailures) throw error
       if (upTo - after === 1) return []
       const middle = after + Math.floor((upTo - after) / 2)
-      const rows = half(after, middle, limit)
-      return [...rows, ...half(middle, upTo, limit - rows.length)]
+      const older = (limit: number) => half(after, middle, limit)
+      const newer = (limit: number) => half(middle, upTo, limit)
+      const [first, second] = order === 'oldest first' ? [older, newer] : [newer, older]
+      const rows = first(limit)
+      return [...rows, ...second(limit - rows.length)]
     }
   }
   const rows = half(after, upTo, limit)

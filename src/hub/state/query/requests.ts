@@ -1,5 +1,6 @@
 import type { Intent } from '../../../protocol/messages.ts'
 import type { Database } from '../store/database.ts'
+import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
 
 /** A message that wants an answer, and who has not answered it. */
 export interface OpenRequest {
@@ -25,29 +26,18 @@ const maxNames = 2000
 
 /**
  * What `sender` has asked and not everybody has answered, newest first. A request is answered by a message of its recipient that
- * replies to it; one that expired unread waits for nobody. Uses `in_time()`: see `Database.addCheck`.
+ * replies to it; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses `in_time()`: see
+ * `Database.addCheck`.
  */
 export function openRequests(db: Database, sender: number, now: number): OpenRequest[] {
-  const rows = db.all<{ id: string; seq: number; sentAt: number; intent: Intent; beginning: string }>(
-    `select m.id, m.seq, m.sent_at as sentAt, m.intent, substr(m.body, 1, 200) as beginning
-     from (
-       select seq from (select seq from sent where sender = ?1 order by seq desc limit ?2)
-       union
-       select seq from (select seq from message where seq > (select seq from history_position) and sender = ?1
-         order by seq desc limit ?2)
-       order by seq desc limit ?2
-     ) x join message m on m.seq = x.seq
-     where m.intent <> 'inform' and m.sent_at > ?3 order by m.seq desc`,
-    sender,
-    maxLooked,
-    now - openForMs,
-  )
+  const since = now - openForMs
+  const rows = unlessUnreadable(() => requestsOf(db, sender, since)) ?? requestsAround(db, sender, since)
   const late = lateAnswers(db)
   const open: OpenRequest[] = []
   let names = 0
   for (const { seq, ...request } of rows) {
     const answered = late.get(request.id)
-    const waitingFor = waitingForOf(db, request.id, seq)
+    const waitingFor = (unlessUnreadable(() => waitingForOf(db, request.id, seq)) ?? [])
       .filter(({ member }) => !answered?.has(member))
       .map(({ name, status }) => ({ name, status }))
     if (waitingFor.length === 0) continue
@@ -58,15 +48,72 @@ export function openRequests(db: Database, sender: number, now: number): OpenReq
   return open
 }
 
+interface RequestRow {
+  id: string
+  seq: number
+  sentAt: number
+  intent: Intent
+  beginning: string
+}
+
+const requestColumns = 'm.id, m.seq, m.sent_at as sentAt, m.intent, substr(m.body, 1, 200) as beginning'
+
+function requestsOf(db: Database, sender: number, since: number): RequestRow[] {
+  return db.all<RequestRow>(
+    `select ${requestColumns}
+     from (
+       select seq from (select seq from sent where sender = ?1 order by seq desc limit ?2)
+       union
+       select seq from (select seq from message where seq > (select seq from history_position) and sender = ?1
+         order by seq desc limit ?2)
+       order by seq desc limit ?2
+     ) x join message m on m.seq = x.seq
+     where m.intent <> 'inform' and m.sent_at > ?3 order by m.seq desc`,
+    sender,
+    maxLooked,
+    since,
+  )
+}
+
+function requestsAround(db: Database, sender: number, since: number): RequestRow[] {
+  const { rows } = readRound(
+    (after, upTo, most) =>
+      db.all<RequestRow>(
+        `select ${requestColumns} from message m
+         where m.sender = ? and m.seq > ? and m.seq <= ? and m.intent <> 'inform' and m.sent_at > ? and in_time()
+         order by m.seq desc limit ?`,
+        sender,
+        after,
+        upTo,
+        since,
+        most,
+      ),
+    0,
+    newestSeq(db),
+    maxLooked,
+    'newest first',
+  )
+  return rows
+}
+
 /** By the id of the message that is answered and the member who answers: when it first did, ms since 1970. */
 export type LateAnswers = ReadonlyMap<string, ReadonlyMap<number, number>>
 
-/** The answers that the index of answers has not come to yet. */
+/** The answers that the index of answers has not come to yet. Of a damaged store, those that can be read. */
 export function lateAnswers(db: Database): LateAnswers {
   const late = new Map<string, Map<number, number>>()
-  const rows = db.all<{ id: string; sender: number; at: number }>(
-    `select reply_to as id, sender, sent_at as at from message
-     where seq > (select seq from history_position) and reply_to is not null order by seq`,
+  const { rows } = readRound(
+    (after, upTo, most) =>
+      db.all<{ id: string; sender: number; at: number }>(
+        `select reply_to as id, sender, sent_at as at from message
+         where seq > ? and seq <= ? and reply_to is not null order by seq limit ?`,
+        after,
+        upTo,
+        most,
+      ),
+    db.get<{ seq: number }>('select seq from history_position')!.seq,
+    newestSeq(db),
+    Number.MAX_SAFE_INTEGER,
   )
   for (const { id, sender, at } of rows) {
     const answers = late.get(id) ?? new Map<number, number>()

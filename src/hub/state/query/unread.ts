@@ -1,5 +1,7 @@
 import type { MemberKind } from '../../../protocol/messages.ts'
 import type { Database } from '../store/database.ts'
+import { unlessUnreadable } from './read-round.ts'
+import { unreadSeqsRound } from './unread-round.ts'
 
 export interface UnreadOf {
   id: number
@@ -10,8 +12,18 @@ export interface UnreadOf {
   oldestAt: number | null
 }
 
-/** What waits for each member, longest first: one index look-up for each. */
+/** Most messages of a damaged inbox that are looked at together. */
+const readAtOnce = 100
+
+/**
+ * What waits for each member, longest first: one index look-up for each. In a damaged store, messages that cannot be read count, and
+ * are passed over when the oldest is looked for.
+ */
 export function allUnread(db: Database): UnreadOf[] {
+  return unlessUnreadable(() => indexedUnread(db)) ?? unreadAround(db)
+}
+
+function indexedUnread(db: Database): UnreadOf[] {
   return db.all<UnreadOf>(
     `select m.id, m.name, m.kind, m.unread, g.sent_at as oldestAt
      from member m
@@ -23,4 +35,24 @@ export function allUnread(db: Database): UnreadOf[] {
        on g.seq = coalesce((select seq from unread u where u.recipient = m.id order by u.seq limit 1), late.seq)
      where m.deleted_at is null order by oldestAt nulls last, m.name`,
   )
+}
+
+function unreadAround(db: Database): UnreadOf[] {
+  return db
+    .all<Omit<UnreadOf, 'oldestAt'>>('select id, name, kind, unread from member where deleted_at is null order by name')
+    .map(member => ({ ...member, oldestAt: member.unread === 0 ? null : oldestReadable(db, member.id) }))
+    .sort((a, b) => (a.oldestAt ?? Infinity) - (b.oldestAt ?? Infinity) || 0)
+}
+
+/** When the oldest of the unread messages of `member` that can be read was sent. */
+function oldestReadable(db: Database, member: number): number | null {
+  for (let after = 0; ; ) {
+    const found = unreadSeqsRound(db, member, after, readAtOnce)
+    for (const { seq } of found) {
+      const row = unlessUnreadable(() => db.get<{ at: number }>('select sent_at as at from message where seq = ?', seq))
+      if (row) return row.at
+    }
+    if (found.length < readAtOnce) return null
+    after = found.at(-1)!.seq
+  }
 }

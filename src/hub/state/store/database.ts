@@ -26,10 +26,14 @@ export class Database implements Disposable {
   readonly #sqlite: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #files: StoreFiles
+  readonly #use: Use
   #holds = 0
   /** Whether a store can be read by this connection alone, because its disk was full when it was opened. */
   readonly isAlone: boolean = false
-  /** Called when SQLite could not read what is asked for, outside of a transaction; the error is thrown as well. */
+  /**
+   * Called when SQLite could not read what is asked for; the error is thrown as well. Not in a transaction of a store: whoever writes it
+   * tells.
+   */
   onUnreadable: (error: unknown) => void = () => {}
 
   /**
@@ -44,6 +48,7 @@ export class Database implements Disposable {
       this.#sqlite = open(path, use, 'exclusive')
       this.isAlone = true
     }
+    this.#use = use
     this.#files = new StoreFiles(path)
     this.#files.remember()
   }
@@ -65,6 +70,11 @@ export class Database implements Disposable {
   /** Throws `StoreLost` when somebody else has removed, replaced or written to the files. */
   expectOwnFiles(): void {
     this.#files.expectUntouched()
+  }
+
+  /** Throws `StoreLost` when somebody else has removed or replaced the files; a reader's store is written to by others. */
+  expectOpenFiles(): void {
+    this.#files.expectThere()
   }
 
   /** Makes `name()` a condition for statements that may look at many rows: it always holds, or throws what `check` throws. */
@@ -152,11 +162,11 @@ export class Database implements Disposable {
     return true
   }
 
-  /** Moves the write-ahead log into the database and closes it, so that one file holds everything. */
+  /** Moves the write-ahead log into the database, unless this is a reader, and closes it, so that one file holds everything. */
   close(): void {
     if (!this.#sqlite.isOpen) return
     try {
-      this.#sqlite.exec('pragma wal_checkpoint(truncate)')
+      if (this.#use !== 'reader') this.#sqlite.exec('pragma wal_checkpoint(truncate)')
     } finally {
       this.#statements.clear()
       this.#sqlite.close()
@@ -171,7 +181,8 @@ export class Database implements Disposable {
     try {
       return read()
     } catch (error) {
-      if (isUnreadable(error) && !this.#sqlite.isTransaction) this.onUnreadable(error)
+      const isTold = this.#use === 'store' && this.#sqlite.isTransaction
+      if (isUnreadable(error) && !isTold) this.onUnreadable(error)
       throw error
     }
   }

@@ -1,0 +1,118 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { tempDir } from '../../test/support/temp.ts'
+import type { HubClient } from '../client/hub-client.ts'
+import { Keeper } from './keeper.ts'
+import { dirToKeep, isKept, liveSessions, type SessionFile } from './live-sessions.ts'
+import { processPlace } from './process-place.ts'
+import { placedDir, SessionDir } from './session-dir.ts'
+
+/** A process number that nobody has here. */
+const nobody = 2 ** 22 + 1
+
+function startSession(home: string, key: string, file: Partial<SessionFile>) {
+  const dir = new SessionDir(key, home)
+  mkdirSync(dir.path, { recursive: true })
+  dir.write('session.json', {
+    session: key,
+    pid: nobody,
+    startedAt: 0,
+    version: '0.1.0',
+    ...file,
+  } satisfies SessionFile)
+  return dir
+}
+
+test('a session of another container lives as long as its file is touched, whatever its number means here', () => {
+  const home = tempDir('shared')
+  const elsewhere = startSession(home, 'elsewhere', { place: 'another' })
+  startSession(home, 'ended', { place: processPlace() })
+  startSession(home, 'before', {})
+  startSession(home, 'here', { pid: process.pid, place: processPlace() })
+  expect(
+    liveSessions(home)
+      .map(({ session }) => session)
+      .sort(),
+  ).toEqual(['elsewhere', 'here'])
+  const longAgo = Date.now() / 1000 - 60
+  utimesSync(elsewhere.file('session.json'), longAgo, longAgo)
+  expect(isKept(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(false)
+  elsewhere.touch('session.json')
+  expect(isKept(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(true)
+  // The same number in both places is not the same process.
+  startSession(home, 'elsewhere', { place: 'another', pid: process.pid })
+  expect(dirToKeep('elsewhere', home).path).toBe(placedDir('elsewhere', home).path)
+  expect(dirToKeep('here', home).key).toBe('here')
+})
+
+/** A keeper with a hub that has one unread request. */
+function startKeeper(home: string, key: string) {
+  writeFileSync(join(home, 'config.json'), '{}')
+  const message = {
+    id: '01900000-0000-7000-8000-000000000001',
+    seq: 1,
+    from: 'chas',
+    fromKind: 'human',
+    to: ['sean'],
+    sentAt: new Date().toISOString(),
+    intent: 'request',
+    body: 'look',
+  }
+  const client = {
+    now: Date.now,
+    call: async () => ({ messages: [message], unread: 1, more: 0, cursor: '' }),
+    async *events({ opened }: { opened?: () => void }) {
+      opened?.()
+      await new Promise(() => {})
+    },
+  }
+  const keeper = new Keeper({
+    key,
+    session: `session-${key}`,
+    home,
+    env: {},
+    client: () => client as unknown as HubClient,
+    pushChannel: async () => {},
+    report: () => {},
+  })
+  keeper.start()
+  onTestFinished(() => keeper.close())
+  return keeper
+}
+
+const newsIn = (dir: SessionDir) => (existsSync(dir.file('news')) ? readdirSync(dir.file('news')) : [])
+
+test('a keeper that lost its directory takes it again, and tells anew', async () => {
+  const home = tempDir('lost')
+  startKeeper(home, '77')
+  const dir = new SessionDir('77', home)
+  await vi.waitFor(() => expect(newsIn(dir)).toHaveLength(1), 10_000)
+  rmSync(join(home, 'run'), { recursive: true })
+  await vi.waitFor(() => expect([dir.read('session.json'), newsIn(dir).length]).toEqual([expect.anything(), 1]), 10_000)
+})
+
+test('a keeper leaves the directories of another container alone, also one of its own key', async () => {
+  const home = tempDir('neighbours')
+  const same = startSession(home, '77', { place: 'another' })
+  const other = startSession(home, '78', { place: 'another' })
+  startKeeper(home, '77')
+  await vi.waitFor(() => expect(placedDir('77', home).read('session.json')).toBeDefined(), 10_000)
+  expect([same, other].map(dir => dir.read<SessionFile>('session.json')?.place)).toEqual(['another', 'another'])
+})
+
+test('a keeper does not come back to a home that was left', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'setTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const home = tempDir('left')
+  startKeeper(home, '77')
+  const dir = new SessionDir('77', home)
+  expect(dir.read('session.json')).toBeDefined()
+  rmSync(join(home, 'config.json'))
+  rmSync(join(home, 'run'), { recursive: true })
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(existsSync(dir.path)).toBe(false)
+  writeFileSync(join(home, 'config.json'), '{}')
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(existsSync(dir.path)).toBe(true)
+})

@@ -1,0 +1,256 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { pino } from 'pino'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readHubConfig } from '../src/hub/config.ts'
+import { databaseFile } from '../src/hub/hub.ts'
+import { type ArgumentOf, type AskName, asks } from '../src/hub/reading/asks.ts'
+import { auditFile } from '../src/hub/reading/audit-lines.ts'
+import { type RunningHub, serve } from '../src/hub/serve.ts'
+import { Database } from '../src/hub/state/store/database.ts'
+import { WordIndex } from '../src/hub/state/words/word-index.ts'
+import { api, type RouteName } from '../src/protocol/api.ts'
+import { maxImportNames } from '../src/protocol/organization.ts'
+import { mintToken } from '../src/protocol/token.ts'
+import { type LargeStore, makeLargeStore } from './support/large-store.ts'
+import { type RawAnswer, type RawRequest, raw } from './support/raw.ts'
+import { countWork } from './support/work.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'claude-net-worst-inputs-'))
+const data = join(dir, 'data')
+let store: LargeStore
+let running: RunningHub
+let hub: { url: URL }
+/** Another connection, which tells how a statement would be carried out. */
+let explain: DatabaseSync
+let desk: { db: Database; words: WordIndex; audit: Database }
+const tokens = { machine: '', human: '', admin: '' }
+
+beforeAll(async () => {
+  store = makeLargeStore(data)
+  const config = { ...readHubConfig({ data, host: '127.0.0.1', port: 0 }), limits: null }
+  running = await serve(config, { log: pino({ level: 'silent' }), onFatal: () => {} })
+  hub = { url: new URL(running.url) }
+  Object.assign(tokens, store, { admin: readFileSync(join(data, 'admin.token'), 'utf8').trim() })
+  explain = new DatabaseSync(join(data, databaseFile), { readOnly: true })
+  explain.exec(`attach '${join(data, auditFile)}' as audit`)
+  const db = new Database(join(data, databaseFile), 'reader')
+  desk = { db, words: new WordIndex(join(dir, 'words.db'), db), audit: new Database(join(data, auditFile), 'reader') }
+  desk.db.addCheck('in_time', () => {})
+}, 120_000)
+afterAll(async () => {
+  desk?.words.close()
+  explain?.close()
+  await running?.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const names = (letter: string, from: number, count: number) =>
+  Array.from({ length: count }, (_, n) => `${letter}${from + n}`)
+/** Every character of it but the last has six as JSON. */
+const longest = `${'\u0001'.repeat(32 * 1024 - 1)}x`
+
+/** What a route may cost at most. */
+interface Cost {
+  /** Statements and rows that the main thread asks of SQLite before it looks after others. */
+  atOnce: number
+  /** Bytes of the answer. */
+  bytes: number
+  /** Default 200. */
+  status?: number
+}
+type Worst = readonly [cost: Cost, request: () => RawRequest]
+
+const kib = 1024
+const page = 1024 * kib
+/** What does not grow with the store. The hub's own work on its indexes, 500 rows at a time, may come between. */
+const little: Cost = { atOnce: 1000, bytes: 4 * kib }
+/** What each of 2,000 members takes part in. */
+const ofMembers: Cost = { atOnce: 8000, bytes: page }
+
+/**
+ * For each route the request that makes the hub work hardest, and how hard that may be; or why there is none. A route that is new
+ * must be thought of here.
+ */
+const worst: Record<RouteName, Worst | string> = {
+  health: [little, () => ({ path: '/healthz' })],
+  ready: [little, () => ({ path: '/readyz' })],
+  metrics: [ofMembers, () => ({ path: '/metrics', token: tokens.admin })],
+  openapi: [{ ...little, bytes: 128 * kib }, () => ({ path: '/openapi.json' })],
+  join: [
+    little,
+    () => ({ path: '/v1/join', body: { code: store.code, machine: 'newcomer', token: mintToken('machine') } }),
+  ],
+  joinScript: [{ ...little, bytes: 16 * kib }, () => ({ path: `/join/${store.code}?via=${'x'.repeat(60)}` })],
+  clientFile: [{ ...little, bytes: page }, () => ({ path: '/client/claude-net.mjs' })],
+  clientInfo: [little, () => ({ path: '/client/claude-net.json' })],
+  sendMessage: [
+    { atOnce: 12_000, bytes: 512 * kib, status: 201 },
+    () => ({
+      path: '/v1/messages',
+      token: tokens.machine,
+      body: { to: [...names('g', 1, 99), 'all'], body: longest, replyTo: store.unread[99] },
+    }),
+  ],
+  getMessage: [{ ...little, bytes: 512 * kib }, () => ({ path: `/v1/messages/${store.toAll}`, token: tokens.machine })],
+  listMessages: [
+    { ...little, bytes: 2 * page },
+    () => ({ path: `/v1/messages?before=${store.afterLong}`, token: tokens.machine }),
+  ],
+  readInbox: [{ ...little, bytes: page }, () => ({ path: '/v1/inbox', token: tokens.machine })],
+  markFetched: [
+    little,
+    () => ({ path: '/v1/inbox/fetched', token: tokens.machine, body: { ids: store.unread, session: 's' } }),
+  ],
+  ackInbox: [little, () => ({ path: '/v1/inbox/ack', token: tokens.machine, body: { ids: store.unread } })],
+  listMachines: [ofMembers, () => ({ path: '/v1/machines', token: tokens.machine })],
+  putPolicy: [
+    { ...ofMembers, bytes: 16 * kib },
+    () => ({ path: '/v1/me', method: 'PUT', token: tokens.machine, body: { mute: names('also-m', 100, 1000) } }),
+  ],
+  heartbeat: [
+    little,
+    () => ({ path: '/v1/presence', token: tokens.machine, body: { session: 's', client: 'x'.repeat(100) } }),
+  ],
+  endSession: [little, () => ({ path: '/v1/presence?session=s', method: 'DELETE', token: tokens.machine })],
+  events: [
+    { ...little, bytes: 2 * page },
+    () => ({ path: '/v1/events', token: tokens.machine, headers: { 'last-event-id': store.start } }),
+  ],
+  mcp: [
+    { atOnce: ofMembers.atOnce, bytes: 4 * page },
+    () => ({
+      path: '/mcp',
+      token: tokens.machine,
+      headers: { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-03-26' },
+      // The most is 100; each of them comes in a turn of its own.
+      body: Array.from({ length: 20 }, (_, id) => ({
+        jsonrpc: '2.0',
+        id,
+        method: 'tools/call',
+        params: { name: 'claude_net_machines', arguments: {} },
+      })),
+    }),
+  ],
+  invite: [
+    { ...little, status: 201 },
+    () => ({ path: '/v1/admin/invites', token: tokens.admin, body: { name: 'm1', owner: 'h1' } }),
+  ],
+  listMembers: [ofMembers, () => ({ path: '/v1/admin/members', token: tokens.admin })],
+  putMember: [
+    little,
+    () => ({ path: '/v1/admin/members/m1', method: 'PUT', token: tokens.admin, body: { owner: 'h1' } }),
+  ],
+  deleteMember: [little, () => ({ path: '/v1/admin/members/m2', method: 'DELETE', token: tokens.admin })],
+  renameMember: [little, () => ({ path: '/v1/admin/members/m3/rename', token: tokens.admin, body: { to: 'm3x' } })],
+  revokeMember: [little, () => ({ path: '/v1/admin/members/m4/revoke', method: 'POST', token: tokens.admin })],
+  rotateMember: [
+    { ...little, status: 201 },
+    () => ({ path: '/v1/admin/members/m5/rotate', method: 'POST', token: tokens.admin }),
+  ],
+  putAlias: [
+    little,
+    () => ({ path: '/v1/admin/aliases/more', method: 'PUT', token: tokens.admin, body: { member: 'm6' } }),
+  ],
+  deleteAlias: [little, () => ({ path: '/v1/admin/aliases/also-m6', method: 'DELETE', token: tokens.admin })],
+  liftBrake: [little, () => ({ path: '/v1/admin/brakes/m7/lift', token: tokens.admin, body: { member: 'm8' } })],
+  listGroups: [ofMembers, () => ({ path: '/v1/admin/groups', token: tokens.admin })],
+  putGroup: [
+    { ...ofMembers, bytes: 16 * kib },
+    () => ({
+      path: '/v1/admin/groups/large',
+      method: 'PUT',
+      token: tokens.admin,
+      body: { members: names('also-m', 100, 1000) },
+    }),
+  ],
+  deleteGroup: [little, () => ({ path: '/v1/admin/groups/g0', method: 'DELETE', token: tokens.admin })],
+  importOrganization: [
+    { atOnce: 7 * maxImportNames, bytes: 64 * kib },
+    () => ({
+      path: '/v1/admin/import',
+      token: tokens.admin,
+      body: { machines: Object.fromEntries(names('n', 0, maxImportNames).map(name => [name, {}])) },
+    }),
+  ],
+  status: [{ ...ofMembers, bytes: 16 * kib }, () => ({ path: '/v1/admin/status', token: tokens.admin })],
+  listAudit: [{ ...little, bytes: 64 * kib }, () => ({ path: '/v1/admin/audit', token: tokens.admin })],
+  getSettings: [little, () => ({ path: '/v1/admin/settings', token: tokens.admin })],
+  putSettings: [
+    little,
+    () => ({ path: '/v1/admin/settings', method: 'PUT', token: tokens.admin, body: { inboxMessages: 100 } }),
+  ],
+  makeBackup: 'another process makes it',
+  telegramStatus: [little, () => ({ path: '/v1/admin/telegram', token: tokens.admin })],
+  telegramCheck: [little, () => ({ path: '/v1/admin/telegram/check', token: tokens.admin })],
+  telegramConfirm: [
+    { ...little, status: 404 },
+    () => ({ path: '/v1/admin/telegram/people/h1', method: 'PUT', token: tokens.admin, body: { userId: 1 } }),
+  ],
+}
+
+/** Tables that grow with what is sent: the main thread never reads one from end to end. */
+const growing = 'message|delivery|delivery_by_seq|unread|sent|received|answer'
+
+test.each(Object.keys(api) as RouteName[])('%s does no more than it may with the worst that it takes', async name => {
+  const entry = worst[name]
+  if (typeof entry === 'string') return
+  const [{ atOnce, bytes, status = 200 }, make] = entry
+  const request = make()
+  const { work, result } = await countWork(() => (name === 'events' ? upToReady(request) : raw(hub, request)))
+  expect(result.status, result.text.slice(0, 500)).toBe(status)
+  expect(Buffer.byteLength(result.text)).toBeLessThanOrEqual(bytes)
+  expect(work.atOnce).toBeLessThanOrEqual(atOnce)
+  expect([...work.texts].filter(readsAll)).toEqual([])
+})
+
+/** Whether a statement goes through all of a table that grows. */
+function readsAll(sql: string): boolean {
+  if (!/^\s*(select|insert|update|delete)/.test(sql)) return false
+  const aliases = [...sql.matchAll(new RegExp(`\\b(?:from|join) (?:${growing}) ([a-z])\\b`, 'g'))].map(
+    ([, alias]) => alias,
+  )
+  const scan = new RegExp(`^SCAN (?:${[growing, ...aliases].join('|')})\\b`)
+  return explain
+    .prepare(`explain query plan ${sql}`)
+    .all()
+    .some(({ detail }) => scan.test(String(detail)))
+}
+
+/** For each ask of the reading thread the worst, and how many statements and rows that may take. All but the search stay far below. */
+const worstAsks: { [Name in AskName]: [most: number, argument: () => ArgumentOf<Name>] } = {
+  // Nothing is in the index yet: each text of the reader is looked through.
+  history: [50_000, () => ({ reader: store.reader, q: 'ba bab wor que', before: 1e9, limit: 100 })],
+  message: [4000, () => ({ reader: store.reader, id: store.toAll })],
+  openRequests: [8000, () => ({ sender: store.reader, now: Date.now() })],
+  audit: [300, () => ({ limit: 100, actor: 'admin' })],
+  index: [2000, () => undefined],
+}
+
+test.each(Object.keys(asks) as AskName[])('the ask %s does no more than it may', async name => {
+  const [most, argument] = worstAsks[name]
+  const work = await countWork(() =>
+    asks[name]({ ...desk, audit: () => desk.audit, check: () => {} }, argument() as never),
+  )
+  expect(work.work.atOnce).toBeLessThanOrEqual(most)
+})
+
+test('an import of more names than the hub carries out in one go is refused, with how many those are', async () => {
+  const machines = Object.fromEntries(names('x', 0, 2500).map(name => [name, { aliases: [`y${name}`] }]))
+  const body = { machines, groups: { one: [] } }
+  const { status, text } = await raw(hub, { path: '/v1/admin/import', token: tokens.admin, body })
+  expect([status, text]).toEqual([400, expect.stringContaining(`more than ${maxImportNames} names`)])
+})
+
+/** What a stream tells until it has told all that was there. */
+async function upToReady({ path, token, headers }: RawRequest): Promise<RawAnswer> {
+  const response = await fetch(new URL(path, hub.url), { headers: { ...headers, authorization: `Bearer ${token}` } })
+  let text = ''
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    if (text.includes('event: ready')) break
+  }
+  return { status: response.status, headers: {}, text, json: undefined }
+}
