@@ -53,7 +53,7 @@ function manyMessages(dataDir: string, count: number): void {
       body,
     }))
     made.do({ type: 'settings.set', senderPercent: 100, reservePercent: 0 })
-  made.doAtOnce(sends)
+    made.doAtOnce(sends)
   }
   made.state.close()
 }
