@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { inboxArguments, sendArguments } from './arguments.ts'
+import { Intent } from '../protocol/messages.ts'
+import { readInboxArguments, readSendArguments } from './arguments.ts'
+import { toolList } from './tool-list.ts'
 
 const id = '01900000-0000-7000-8000-000000000001'
 const other = '01900000-0000-7000-8000-000000000002'
@@ -23,7 +25,7 @@ test.each<[string, Record<string, unknown>, object]>([
   ['a number as text', { limit: '5' }, { limit: 5 }],
   ['all', { limit: 'all' }, { limit: Number.MAX_SAFE_INTEGER }],
 ])('the inbox takes %s', (_, given, taken) => {
-  const defined = Object.entries(inboxArguments.parse(given)).filter(([, value]) => value !== undefined)
+  const defined = Object.entries(readInboxArguments(given)).filter(([, value]) => value !== undefined)
   expect(Object.fromEntries(defined)).toEqual(taken)
 })
 
@@ -42,7 +44,7 @@ test.each<[string, Record<string, unknown>, object]>([
   ['a number for the text', { to: 'beta', message: 42 }, { to: ['beta'], message: '42' }],
   ['a text that is JSON', { to: 'beta', message: '["true"]' }, { to: ['beta'], message: '["true"]' }],
 ])('a send takes %s', (_, given, taken) => {
-  const parsed = sendArguments.parse({ message: 'hello', ...given })
+  const parsed = readSendArguments({ message: 'hello', ...given })
   const defined = Object.entries(parsed).filter(([, value]) => value !== undefined)
   expect(Object.fromEntries(defined)).toEqual({ message: 'hello', ...taken })
 })
@@ -57,7 +59,7 @@ test.each<[Record<string, unknown>, RegExp]>([
   [{ limit: 2.5 }, /wanted: a whole number/],
   [{ count: 3 }, /There is no argument "count"\. The arguments are: limit, ack/],
 ])('the inbox refuses %j in words', (given, words) => {
-  expect(inboxArguments.safeParse(given).error?.issues[0]?.message).toMatch(words)
+  expect(() => readInboxArguments(given)).toThrow(words)
 })
 
 test.each<[Record<string, unknown>, RegExp]>([
@@ -73,26 +75,47 @@ test.each<[Record<string, unknown>, RegExp]>([
   [{ intent: 'high' }, /wanted: request, inform, urgent; this is "high"/],
   [{ priority: 'high' }, /There is no argument "priority"/],
 ])('a send refuses %j in words', (given, words) => {
-  expect(sendArguments.safeParse({ to: 'beta', message: 'hello', ...given }).error?.issues[0]?.message).toMatch(words)
+  expect(() => readSendArguments({ to: 'beta', message: 'hello', ...given })).toThrow(words)
 })
 
-test('each argument has one type in the JSON schema, and those that can be left out are not required', () => {
-  const schemas = [sendArguments, inboxArguments].map(schema => z.toJSONSchema(schema, { io: 'input' }))
-  expect(JSON.stringify(schemas)).not.toMatch(/anyOf|oneOf|allOf/)
-  const types = schemas.map(({ properties = {} }) =>
-    Object.entries(properties).map(([name, property]) => [name, (property as { type: unknown }).type]),
+test('all that is wrong is said at once, each with its argument', () => {
+  expect(() => readSendArguments({ message: '', reply_to: 'x', cc: 'gamma' })).toThrow(
+    /^to: wanted: .*missing, message: wanted: .*blank, reply_to: wanted: .*is no id, There is no argument "cc"\./,
   )
-  expect(types).toEqual([
-    [
-      ['to', 'string'],
-      ['message', 'string'],
-      ['reply_to', 'string'],
-      ['intent', 'string'],
-    ],
-    [
-      ['limit', 'integer'],
-      ['ack', 'string'],
-    ],
-  ])
-  expect(schemas.map(({ required }) => required)).toEqual([['to', 'message'], undefined])
+})
+
+test('a key of the prototype is no argument', () => {
+  expect(() => readInboxArguments(JSON.parse('{"__proto__": {"ack": true}}') as object)).toThrow(
+    'There is no argument "__proto__"',
+  )
+  expect(readInboxArguments(Object.create({ ack: true }) as object)).toEqual({})
+})
+
+test('the JSON schemas are those that zod makes of the same arguments', () => {
+  const text = z.string()
+  const made: Record<string, z.ZodObject> = {
+    claude_net_send: z.strictObject({
+      to: text.describe('A member, alias or group; several separated by commas; or "all"'),
+      message: text.describe('The text'),
+      reply_to: text.describe('Id of the message this answers; acks it').optional(),
+      intent: Intent.describe(
+        'request: wants an answer (default to one). inform: wants none (default of a reply, and to all). urgent: should be seen now',
+      ).optional(),
+    }),
+    claude_net_inbox: z.strictObject({
+      limit: z.number().meta({ type: 'integer', minimum: 1 }).describe('Show at most this many; default 20').optional(),
+      ack: text
+        .describe('"true": mark what this answer shows as read. Ids, separated by commas: mark those, show nothing')
+        .optional(),
+    }),
+  }
+  for (const { name, inputSchema } of toolList.filter(tool => made[tool.name]))
+    expect(inputSchema).toEqual(z.toJSONSchema(made[name]!, { io: 'input' }))
+  expect(toolList.map(({ name }) => name)).toEqual([...Object.keys(made), 'claude_net_machines'])
+})
+
+test('each argument has one type in the JSON schema', () => {
+  const properties = toolList.flatMap(({ inputSchema }) => Object.values(inputSchema.properties))
+  expect(properties.map(({ type }) => typeof type)).toEqual(properties.map(() => 'string'))
+  expect(JSON.stringify(toolList)).not.toMatch(/anyOf|oneOf|allOf/)
 })

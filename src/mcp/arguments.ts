@@ -1,58 +1,41 @@
-import * as z from 'zod'
 import { MessageId } from '../protocol/ids.ts'
 import { Intent } from '../protocol/messages.ts'
 import { lookupForm, recipientsIn } from '../protocol/names.ts'
 import { visibleLine } from '../text/visible.ts'
 
 /**
- * The arguments of the tools, as models and their clients really send them: `"true"` for true, a list as its JSON, `null` or ""
- * for what is left out. What has one plain meaning is taken; anything else is an error that says what is wanted. The JSON schema
- * names one type for each argument: clients repair a value for which a schema allows several, and repair it wrongly.
+ * Reads the arguments of the tools, as models and their clients really send them: `"true"` for true, a list as its JSON, `null`
+ * or "" for what is left out. What has one plain meaning is taken; anything else throws an error that says what is wanted.
+ * tool-list.ts has the JSON schemas.
  */
-export const sendArguments = toolArguments({
-  to: argument({ type: 'string' }, 'A member, alias or group; several separated by commas; or "all"', recipients),
-  message: argument({ type: 'string' }, 'The text', text),
-  reply_to: argument({ type: 'string' }, 'Id of the message this answers; acks it', replyTo).optional(),
-  intent: argument(
-    { type: 'string', enum: Intent.options },
-    'request: wants an answer (default to one). inform: wants none (default of a reply, and to all). urgent: should be seen now',
-    intentOf,
-  ).optional(),
-})
+export const readSendArguments = argumentsReader({ to: recipients, message: text, reply_to: replyTo, intent: intentOf })
 
-export const inboxArguments = toolArguments({
-  limit: argument({ type: 'integer', minimum: 1 }, 'Show at most this many; default 20', limitOf).optional(),
-  ack: argument(
-    { type: 'string' },
-    '"true": mark what this answer shows as read. Ids, separated by commas: mark those, show nothing',
-    ackOf,
-  ).optional(),
-})
+export const readInboxArguments = argumentsReader({ limit: limitOf, ack: ackOf })
 
-/** An argument whose JSON schema is `schema`. `read` makes its value of whatever came, or throws what is wanted instead. */
-function argument<T>(schema: object, description: string, read: (value: unknown) => T) {
-  return z
-    .any()
-    .meta({ ...schema, description })
-    .transform((value: unknown, context): T => {
+/**
+ * Returns a function that makes an object of exactly these arguments of an object as it came, each by its own function. It throws
+ * one error for all that is wrong, `name: what is wanted` for each argument, and for other keys the list of those there are.
+ */
+function argumentsReader<Readers extends Record<string, (value: unknown) => unknown>>(readers: Readers) {
+  const known = Object.keys(readers)
+  return (given: object): { [Name in keyof Readers]: ReturnType<Readers[Name]> } => {
+    const taken: Record<string, unknown> = {}
+    const wrong: string[] = []
+    for (const name of known) {
       try {
-        return read(value)
+        taken[name] = readers[name]!(Object.hasOwn(given, name) ? (given as Record<string, unknown>)[name] : undefined)
       } catch (error) {
-        context.addIssue({ code: 'custom', message: (error as Error).message })
-        return z.NEVER
+        wrong.push(`${name}: ${(error as Error).message}`)
       }
-    })
-}
-
-/** An object of exactly these arguments; another key is an error that lists them. */
-function toolArguments<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = Object.keys(shape).join(', ')
-  return z.strictObject(shape, {
-    error: ({ code, keys }) =>
-      code === 'unrecognized_keys' && Array.isArray(keys)
-        ? `There is no argument ${keys.map(key => shown(key)).join(', ')}. The arguments are: ${known}.`
-        : undefined,
-  })
+    }
+    const unknown = Object.keys(given).filter(name => !known.includes(name))
+    if (unknown.length > 0)
+      wrong.push(
+        `There is no argument ${unknown.map(name => shown(name)).join(', ')}. The arguments are: ${known.join(', ')}.`,
+      )
+    if (wrong.length > 0) throw new Error(wrong.join(', '))
+    return taken as { [Name in keyof Readers]: ReturnType<Readers[Name]> }
+  }
 }
 
 function recipients(value: unknown): string[] {

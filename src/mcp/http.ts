@@ -5,7 +5,7 @@ import { messageIdFor, newMessageId } from '../protocol/ids.ts'
 import { version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
 import type { Line } from './line.ts'
-import { registerTools } from './tools.ts'
+import { registerTools } from './sdk-tools.ts'
 
 /** Fewest characters of a call's name that is taken for one that no other call ever has. Shorter ones may be counters. */
 const minUniqueLength = 20

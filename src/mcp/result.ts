@@ -1,14 +1,19 @@
-import type { CallToolResult } from '@modelcontextprotocol/server'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { visible } from '../text/visible.ts'
 
+/** A tool's answer, as the protocol has it. */
+export type ToolResult = {
+  content: { type: 'text'; text: string }[]
+  isError?: true
+}
+
 /** A tool's answer. Text alone: beside a `structuredContent` Claude would be shown only its JSON. */
-export function textResult(...paragraphs: string[]): CallToolResult {
+export function textResult(...paragraphs: string[]): ToolResult {
   return { content: [{ type: 'text', text: paragraphs.filter(text => text !== '').join('\n\n') }] }
 }
 
 /** What went wrong and what to do next, marked as an error. */
-export function errorResult(error: unknown, ...before: string[]): CallToolResult {
+export function errorResult(error: unknown, ...before: string[]): ToolResult {
   return { ...textResult(...before, errorText(error)), isError: true }
 }
 

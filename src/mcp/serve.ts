@@ -1,195 +1,71 @@
-import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { type JSONRPCMessage, McpServer } from '@modelcontextprotocol/server'
-import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
-import { startDrainer } from '../client/drainer.ts'
-import { Heartbeat } from '../client/heartbeat.ts'
-import type { Home } from '../client/home.ts'
-import { type Machine, openMachine } from '../client/machine.ts'
-import { tellPolicy } from '../client/policy.ts'
-import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
-import { Keeper } from '../notice/keeper.ts'
-import { headlessTakesPart, isHeadless, sessionKey } from '../notice/session-dir.ts'
-import { ClaudeNetError } from '../protocol/errors.ts'
-import { messageIdFor, newMessageId } from '../protocol/ids.ts'
-import type { HeartbeatAnswer } from '../protocol/members.ts'
-import type { InboxMessage } from '../protocol/messages.ts'
-import { isOlder, version } from '../protocol/version.ts'
+import { homeDir } from '../client/home-dir.ts'
+import { version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
-import { ReadState } from './read-state.ts'
-import { refusedText, registerTools } from './tools.ts'
+import type { Session } from './session.ts'
+import { StdioServer } from './stdio/stdio-server.ts'
+import { type ToolName, toolList } from './tool-list.ts'
 
 /** How often the parent is looked at, in ms. */
 const parentCheckMs = 2000
 
-/** How often a run that is no presence, and so has no heartbeat, sends what waits in the outbox, in ms. */
-const headlessDrainMs = 5000
+/** How long a client may take to list the tools before the session is opened all the same, in ms. */
+const listMs = 500
 
 /** How long the last acks and the goodbye may take, in ms. What a hub has not heard by then, it shows again. */
 const leaveMs = 1000
 
 /**
  * The stdio MCP server of one Claude Code session. Runs until stdin ends, the parent dies or a signal comes, then says goodbye
- * to the hub. Starts also on a machine that has not joined: its tools then say how, and work as soon as it has.
+ * to the hub. Claude Code waits for its tools before it begins, so they are listed before anything else is loaded; the session
+ * itself is opened right after.
  */
-export async function serveMcp(home: Home): Promise<void> {
-  const sessionSeed = process.env.CLAUDE_CODE_SESSION_ID || randomUUID()
-  const key = sessionKey(process.env, process.ppid)
-  const session = sessionName(sessionSeed, key)
-  // A run that nobody sits before is no presence, unless its machine says so.
-  const isPresent = !isHeadless(process.env) || headlessTakesPart(home.dir)
-  let opened: { machine: Machine; heartbeat: Heartbeat | undefined } | undefined
-  let beat: (() => Heartbeat) | undefined
-  let newerHub: string | undefined
-  /** What the next answer of a tool says first. */
-  const remarks: string[] = []
-  let isPolicyTold = false
-  const notTold = (error: unknown) => {
-    // What the hub refuses it refuses again; what it did not hear is told with the next heartbeat.
-    isPolicyTold = error instanceof ClaudeNetError && error.settled
-    report(error)
-  }
+export async function serveMcp(): Promise<void> {
+  const parent = process.ppid
+  const dir = homeDir()
+  let session: Session | undefined
+  let opening: Promise<Session> | undefined
   const open = () => {
-    if (!opened) {
-      const machine = openMachine(home)
-      const drain = () => void sendWaiting(machine, keeper, remarks).catch(report)
-      const onAlive = ({ unread, version: hub }: HeartbeatAnswer) => {
-        if (!isPolicyTold) tellPolicy(machine.client, machine.config).catch(notTold)
-        isPolicyTold = true
-        drain()
-        keeper.heard(unread)
-        if (hub && isOlder(version, hub)) newerHub ??= hub
-      }
-      setInterval(() => opened?.heartbeat ?? drain(), headlessDrainMs).unref()
-      beat = () => new Heartbeat(machine.client, { session, client: `claude-net/${version}`, onAlive })
-      opened = { machine, heartbeat: isPresent && !keeper.isHidden ? beat() : undefined }
-    }
-    return opened.machine
+    opening ??= import('./session.ts').then(({ openSession }) => {
+      session = openSession({ homeDir: dir, parent, notify: (method, params) => server.notify(method, params) })
+      return session
+    })
+    return opening
   }
-  const onHidden = (isHidden: boolean) => {
-    if (!opened || !isPresent) return
-    if (isHidden) void opened.heartbeat?.stop()
-    opened.heartbeat = isHidden ? undefined : beat?.()
-  }
-  const keeper = new Keeper({
-    key,
-    session,
-    home: home.dir,
-    env: process.env,
-    client: () => open().client,
-    pushChannel: (content, meta) =>
-      server.server.notification({ method: 'notifications/claude/channel', params: { content, meta } } as never),
-    onHidden,
-    report,
+  const openSoon = () => void open().catch(error => process.stderr.write(`claude-net: ${error}\n`))
+  const server = new StdioServer({
+    info: { name: 'claude-net', version },
+    instructions,
+    capabilities: { experimental: { 'claude/channel': {} } },
+    tools: toolList,
+    callTool: async (name, given, { id, meta, signal }) =>
+      (await open()).runs[name as ToolName](given, { id, signal, toolUseId: meta['claudecode/toolUseId'] }),
+    onHeard: cancelled => {
+      if (cancelled === undefined) session?.readState.clientSpoke()
+      else session?.readState.cancelled(cancelled)
+    },
+    onAnswered: (id, method) => {
+      session?.readState.answerWritten(id)
+      if (method === 'tools/list') setImmediate(openSoon)
+    },
   })
-  const readState = new ReadState(() => open().client, session, keeper)
-  let isTold = false
-  const takeRemarks = () => {
-    if (newerHub && !isTold) remarks.push(tooOld(newerHub))
-    isTold ||= newerHub !== undefined
-    return remarks.splice(0)
-  }
-
-  // Wired by hand, not by serveStdio: a server that speaks the 2026-07-28 revision can push nothing to Claude Code.
-  const capabilities = { experimental: { 'claude/channel': {} } }
-  const server = new McpServer({ name: 'claude-net', version }, { instructions, capabilities })
-  registerTools(server, {
-    line: () => ({ ...open(), keepWhole: message => keepWhole(home, message) }),
-    readState,
-    messageIdOf: call => (typeof call === 'string' ? messageIdFor(`${sessionSeed}/${call}`) : newMessageId()),
-    onAsked: id => keeper.asked(id),
-    takeRemarks,
-  })
-  const ended = endOfClient(server)
-  const transport = new StdioServerTransport()
-  await server.connect(transport)
-  observe(transport, readState)
-  try {
-    open()
-  } catch {
-    // Not joined, or not well: every tool call says so.
-  }
-  keeper.start()
+  const ended = endOfClient(server, parent)
+  server.start()
+  setTimeout(openSoon, listMs).unref()
 
   await ended
-  // Settled, not all: a disk that cannot be written must not keep what follows from being done.
-  await Promise.race([
-    Promise.allSettled([readState.close(), opened?.heartbeat?.stop(), keeper.close()]),
-    delay(leaveMs),
-  ])
-  // A send without an answer may have reached the hub or not. Under its id it can go out again.
-  opened?.machine.outbox.keepUnderWay()
-  if (opened) startDrainer(home)
+  // One that was being opened is there in a moment; one that nobody has asked for need not be.
+  const opened = await opening?.catch(() => undefined)
+  await Promise.race([opened?.leave(), new Promise(resolve => setTimeout(resolve, leaveMs))])
+  opened?.keepUnderWay()
   process.exit(0)
 }
 
-/**
- * What the hub calls this session: the same for two servers in one Claude Code, another for one that comes after it. Its first
- * part is the beginning of Claude Code's own id of the session.
- */
-function sessionName(seed: string, key: string | undefined): string {
-  const clean = (text: string) => text.replace(/[^A-Za-z0-9_-]/g, '')
-  return `${clean(seed).slice(0, 8)}-${clean(key ?? '').slice(0, 50) || process.pid}`
-}
-
-function tooOld(hub: string): string {
-  return `This session runs claude-net ${version}, the hub has ${hub}. Tell your user: update with claude-net doctor's line if the file is old too, then reconnect claude-net under /mcp.`
-}
-
-/** Sends what waits. What was refused the hooks tell, where there are some and the disk takes it; else the next answer of a tool does. */
-async function sendWaiting({ outbox }: Machine, keeper: Keeper, remarks: string[]): Promise<void> {
-  await outbox.drain()
-  if (!keeper.hasHooks) return
-  for (const refused of outbox.takeRefused()) {
-    const text = refusedText(refused)
-    try {
-      keeper.remark(refused.id, text)
-    } catch {
-      remarks.push(text)
-    }
-  }
-}
-
-/** Writes the whole text of a message into the home, for the session to read from there. Answers the file. */
-function keepWhole({ inboxDir }: Home, { id, body }: InboxMessage): string {
-  const file = join(inboxDir, `${id}.txt`)
-  makeDirectory(inboxDir)
-  replaceFile(file, body, 0o600)
-  return file
-}
-
-/** Lets `readState` know what was written to the client and what the client says. */
-function observe(transport: StdioServerTransport, readState: ReadState): void {
-  const { send, onmessage } = transport
-  transport.send = async message => {
-    await send.call(transport, message)
-    if ('id' in message && message.id !== undefined && 'result' in message) readState.answerWritten(message.id)
-  }
-  transport.onmessage = message => {
-    const cancelled = cancelledRequest(message)
-    if (cancelled === undefined) readState.clientSpoke()
-    else readState.cancelled(cancelled)
-    onmessage?.call(transport, message)
-  }
-}
-
-function cancelledRequest(message: JSONRPCMessage): string | number | undefined {
-  if (!('method' in message) || message.method !== 'notifications/cancelled') return undefined
-  return (message.params as { requestId?: string | number } | undefined)?.requestId
-}
-
 /** Resolves when nobody is there any more: stdin has ended, the parent has died, or a signal asks to go. */
-function endOfClient(server: McpServer): Promise<void> {
+function endOfClient(server: StdioServer, parent: number): Promise<void> {
   return new Promise(resolve => {
-    server.server.onclose = resolve
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
-    process.stdout.on('error', () => resolve())
-    const parent = process.ppid
+    void server.closed.then(resolve)
+    // Not once: a package that removes its locks at a signal ends the process where nobody else listens to it.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve())
     setInterval(() => process.ppid !== parent && resolve(), parentCheckMs).unref()
   })
-}
-
-function report(error: unknown): void {
-  process.stderr.write(`claude-net: ${error instanceof Error ? error.message : String(error)}\n`)
 }

@@ -2,20 +2,16 @@ import { expect, test } from 'vitest'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { newMessageId } from '../protocol/ids.ts'
 import type { Line } from './line.ts'
-import { registerTools } from './tools.ts'
-
-type Handler = (...args: unknown[]) => Promise<{ content: { text: string }[]; isError?: boolean }>
+import { toolRuns } from './tools.ts'
 
 /** The tools on a machine whose hub answers with `call` and whose outbox tells of `takeRefused`. */
 function start(call: () => unknown, takeRefused: () => unknown[]) {
-  const tools = new Map<string, Handler>()
-  const server = { registerTool: (name: string, _: unknown, handler: Handler) => tools.set(name, handler) }
   const shows: unknown[] = []
   const line = {
     client: { call: async () => call(), now: Date.now },
     outbox: { takeRefused },
   }
-  registerTools(server as never, {
+  const runs = toolRuns({
     line: () => line as unknown as Line,
     readState: {
       settled: async () => {},
@@ -25,7 +21,7 @@ function start(call: () => unknown, takeRefused: () => unknown[]) {
     onAsked: () => {},
     takeRemarks: () => [],
   })
-  return { tools, shows }
+  return { runs, shows }
 }
 
 const inbox = () => ({ messages: [], unread: 0, more: 0, cursor: '' })
@@ -35,27 +31,27 @@ test('a notice about a refused send precedes an error too', async () => {
   const failing = () => {
     throw new ClaudeNetError('unavailable', 'The hub is away.', 'Later.')
   }
-  const { tools } = start(failing, () => [refused])
-  const { content, isError } = await tools.get('claude_net_machines')!()
+  const { runs } = start(failing, () => [refused])
+  const { content, isError } = await runs.claude_net_machines({}, call(false))
   expect(isError).toBe(true)
   expect(content[0]!.text).toMatch(/was refused and not sent \(to nobody, kept-1\)[\s\S]*The hub is away\./)
 })
 
 test('notices that cannot be read do not cost the answer', async () => {
-  const { tools } = start(inbox, () => {
+  const { runs } = start(inbox, () => {
     throw new Error('EACCES')
   })
-  const { content, isError } = await tools.get('claude_net_inbox')!({}, request(false))
+  const { content, isError } = await runs.claude_net_inbox({}, call(false))
   expect([isError, content[0]!.text]).toEqual([undefined, expect.stringMatching(/EACCES[\s\S]*unread/i)])
 })
 
 test('an answer that was given up while it was made shows nothing', async () => {
-  const { tools, shows } = start(inbox, () => [])
-  await tools.get('claude_net_inbox')!({}, request(true, 1))
-  await tools.get('claude_net_inbox')!({}, request(false, 2))
+  const { runs, shows } = start(inbox, () => [])
+  await runs.claude_net_inbox({}, call(true, 1))
+  await runs.claude_net_inbox({}, call(false, 2))
   expect(shows).toEqual([2])
 })
 
-function request(isGivenUp: boolean, id = 1) {
-  return { mcpReq: { id, signal: isGivenUp ? AbortSignal.abort() : new AbortController().signal } }
+function call(isGivenUp: boolean, id = 1) {
+  return { id, toolUseId: undefined, signal: isGivenUp ? AbortSignal.abort() : new AbortController().signal }
 }

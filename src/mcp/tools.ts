@@ -1,16 +1,15 @@
-import type { CallToolResult, McpServer } from '@modelcontextprotocol/server'
 import type { Sent } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
 import { api } from '../protocol/api.ts'
 import { visibleLine } from '../text/visible.ts'
-import { inboxArguments, sendArguments } from './arguments.ts'
+import { readInboxArguments, readSendArguments } from './arguments.ts'
 import { ackByIds, readInboxText } from './inbox-tool.ts'
-import { descriptions } from './instructions.ts'
 import type { Line } from './line.ts'
 import { machinesText } from './machines-tool.ts'
 import type { ReadState } from './read-state.ts'
-import { errorResult, errorText, textResult } from './result.ts'
+import { errorResult, errorText, type ToolResult, textResult } from './result.ts'
 import { sentText } from './send-tool.ts'
+import type { ToolName } from './tool-list.ts'
 
 export interface ToolContext {
   /** Opens the line to the hub; throws while this machine has not joined one. */
@@ -27,25 +26,27 @@ export interface ToolContext {
 /** What the answer of every send ends with: Claude Code shows its user a call as one line, without the recipient. */
 const tellUser = 'Tell your user to whom it went and what came of it.'
 
-/** Loaded at once instead of behind a tool search: an agent that must search for its inbox does not look into it. */
-const alwaysLoad = { 'anthropic/alwaysLoad': true }
+/** One `tools/call`. */
+export interface ToolCall {
+  id: string | number
+  /** What Claude Code calls this call, if it does. */
+  toolUseId: unknown
+  /** Aborted when nobody waits for the answer any more. */
+  signal: AbortSignal
+}
 
-/** Registers the three tools. Every answer first tells what became of sends that had to wait and were refused. */
-export function registerTools(server: McpServer, context: ToolContext): void {
+/** Runs one tool with what was given as its arguments. Never throws: what is wrong is the answer. */
+export type RunTool = (given: object, call: ToolCall) => Promise<ToolResult>
+
+/** What runs each tool. Every answer first tells what became of sends that had to wait and were refused. */
+export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
   const { readState, messageIdOf, onAsked } = context
-  server.registerTool(
-    'claude_net_send',
-    {
-      title: 'Send a message',
-      description: descriptions.send,
-      inputSchema: sendArguments,
-      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-      _meta: alwaysLoad,
-    },
-    ({ to: names, message, reply_to, intent }, { mcpReq }) =>
+  return {
+    claude_net_send: withArguments('claude_net_send', readSendArguments, (taken, { toolUseId }) =>
       answer(context, async opened => {
+        const { to: names, message, reply_to, intent } = taken
         const { outbox, client } = opened
-        const id = messageIdOf(mcpReq._meta?.['claudecode/toolUseId'])
+        const id = messageIdOf(toolUseId)
         const sent = await outbox.send({
           id,
           to: names.length === 1 ? names[0]! : names,
@@ -57,19 +58,8 @@ export function registerTools(server: McpServer, context: ToolContext): void {
         if (intent ? intent !== 'inform' : !reply_to && (await wantsAnswer(opened, names, sent))) onAsked(id)
         return `${sentText(sent, client.now())}\n${tellUser}`
       }),
-  )
-
-  server.registerTool(
-    'claude_net_inbox',
-    {
-      title: 'Read the inbox',
-      description: descriptions.inbox,
-      inputSchema: inboxArguments,
-      // An ack marks this machine's own mail as read, and changes nothing else: plan mode does not ask before a read-only tool.
-      annotations: { readOnlyHint: true, openWorldHint: true },
-      _meta: alwaysLoad,
-    },
-    async ({ limit, ack }, { mcpReq }) => {
+    ),
+    claude_net_inbox: withArguments('claude_net_inbox', readInboxArguments, async ({ limit, ack }, call) => {
       let shown: string[] = []
       const answered = await answer(context, async opened => {
         if (Array.isArray(ack)) return ackByIds(opened.client, ack)
@@ -78,21 +68,30 @@ export function registerTools(server: McpServer, context: ToolContext): void {
         return read.text
       })
       // Last, when nothing can come between; an answer that was given up is never written, and shows nothing.
-      if (!mcpReq.signal.aborted) readState.answerShows(mcpReq.id, shown, ack === true)
+      if (!call.signal.aborted) readState.answerShows(call.id, shown, ack === true)
       return answered
-    },
-  )
+    }),
+    claude_net_machines: () =>
+      answer(context, async ({ client }) => machinesText(await client.call(api.listMachines), client.now())),
+  }
+}
 
-  server.registerTool(
-    'claude_net_machines',
-    {
-      title: 'List machines and people',
-      description: descriptions.machines,
-      annotations: { readOnlyHint: true, openWorldHint: true },
-      _meta: alwaysLoad,
-    },
-    () => answer(context, async ({ client }) => machinesText(await client.call(api.listMachines), client.now())),
-  )
+/** Reads the arguments before `run`; what is wrong with them is the answer. */
+function withArguments<Taken>(
+  name: ToolName,
+  read: (given: object) => Taken,
+  run: (taken: Taken, call: ToolCall) => Promise<ToolResult>,
+): RunTool {
+  return async (given, call) => {
+    let taken: Taken
+    try {
+      taken = read(given)
+    } catch (error) {
+      const text = `Input validation error: Invalid arguments for tool ${name}: ${(error as Error).message}`
+      return { ...textResult(text), isError: true }
+    }
+    return run(taken, call)
+  }
 }
 
 /**
@@ -113,7 +112,7 @@ async function wantsAnswer({ client }: Line, names: readonly string[], sent: Sen
 async function answer(
   { line, readState, takeRemarks }: ToolContext,
   work: (line: Line) => Promise<string>,
-): Promise<CallToolResult> {
+): Promise<ToolResult> {
   let opened: Line | undefined
   try {
     opened = line()

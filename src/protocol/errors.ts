@@ -1,5 +1,3 @@
-import * as z from 'zod'
-
 /**
  * Every error code of Claude Net. Codes are contract; the sentences beside them may improve any day.
  * `settled` says that the code by itself decides the request: the same one is refused again. Of the others a refusal may say
@@ -21,17 +19,16 @@ export type ErrorCode = keyof typeof table
 
 export const errorCodes = Object.keys(table) as [ErrorCode, ...ErrorCode[]]
 
-/** The body of every answer that is not 2xx. `retryAfterMs` is in ms from now; `settled` as in the table above. */
-export const ErrorBody = z.object({
-  error: z.object({
-    code: z.enum(errorCodes),
-    message: z.string(),
-    hint: z.string(),
-    retryAfterMs: z.number().int().nonnegative().optional(),
-    settled: z.literal(true).optional(),
-  }),
-})
-export type ErrorBody = z.infer<typeof ErrorBody>
+/** The body of every answer that is not 2xx; error-body.ts has its schema. `retryAfterMs` is in ms from now; `settled` as in the table above. */
+export interface ErrorBody {
+  error: {
+    code: ErrorCode
+    message: string
+    hint: string
+    retryAfterMs?: number | undefined
+    settled?: true | undefined
+  }
+}
 
 /** What went wrong (`message`, with names) and what to do next (`hint`). The same on both sides of the wire. */
 export class ClaudeNetError extends Error {

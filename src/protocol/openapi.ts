@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { api, type Route, type RouteName } from './api.ts'
-import { ClaudeNetError, ErrorBody, type ErrorCode } from './errors.ts'
+import { ErrorBody } from './error-body.ts'
+import { ClaudeNetError, type ErrorCode } from './errors.ts'
 import { version } from './version.ts'
 
 type Json = Record<string, unknown>

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
-import { ErrorBody } from '../../src/protocol/errors.ts'
+import { ErrorBody } from '../../src/protocol/error-body.ts'
+import type { ErrorBody as ErrorAnswer } from '../../src/protocol/errors.ts'
 
 export interface RawRequest {
   /** Default `POST` with a body, else `GET`. */
@@ -74,7 +75,7 @@ export function rawBytes({ url }: { url: URL }, bytes: string | Buffer): Promise
 }
 
 /** The error that an answer carries. Throws when it is not in the one shape that errors have. */
-export function errorOf({ status, text, json }: RawAnswer): ErrorBody['error'] {
+export function errorOf({ status, text, json }: RawAnswer): ErrorAnswer['error'] {
   const parsed = ErrorBody.strict().safeParse(json)
   if (!parsed.success) throw new Error(`No error of ours in this ${status}: ${text.slice(0, 300)}`)
   return parsed.data.error
