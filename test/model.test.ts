@@ -142,6 +142,7 @@ const commands: fc.Arbitrary<Step>[] = [
   fc.nat({ max: 12 }).map(seconds =>
     step('time goes on and a tick comes', seconds, (model, real) => {
       model.now += seconds * 1000
+      model.steady += seconds * 1000
       return expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
     }),
   ),
@@ -150,6 +151,7 @@ const commands: fc.Arbitrary<Step>[] = [
     step('months go by and ticks come', months, async (model, real) => {
       for (let month = 0; month < months; month++) {
         model.now += 31 * 86_400_000
+        model.steady += 31 * 86_400_000
         await expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
       }
     }),
@@ -216,6 +218,7 @@ function whatBecame(outcome: Outcome<Send>): string {
 async function openWithMembers(dir: string, model: Model): Promise<OpenLocalJournal> {
   const opened = new OpenLocalJournal(dir)
   opened.now = () => model.now
+  opened.monotonic = () => model.steady
   const outcomes = await Promise.all(
     model.names.map((name, index) =>
       opened.journal.submit({

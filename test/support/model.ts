@@ -21,6 +21,8 @@ export interface ModelDelivery {
 export interface ModelMessage {
   command: Send
   sentAt: number
+  /** When it was sent, in the time that has passed: its end goes by it. */
+  steadyAt: number
   intent: Intent
   /** By recipient, in the order in which they were named. */
   deliveries: Map<number, ModelDelivery>
@@ -42,6 +44,8 @@ type Answer<T extends Command['type']> = ErrorCode | Model['answers'][T & keyof 
 export class Model {
   /** Wall clock, ms since 1970. */
   now = Date.parse('2026-01-01T00:00:00.000Z')
+  /** The time that has passed, on the same scale: it goes on when the clock is set back. */
+  steady = this.now
   readonly messages: ModelMessage[] = []
   /** The name of each member now; that of member 1 comes first. */
   readonly names = [...firstNames]
@@ -80,7 +84,7 @@ export class Model {
     const deliveries = new Map(recipients.map(member => [member, this.#admit(member, by)]))
     if ([...deliveries.values()].every(({ status }) => status === 'refused')) return 'forbidden'
     const intent = command.intent ?? (to.some(name => this.meant(name) === undefined) ? 'inform' : 'request')
-    this.messages.push({ command, sentAt: this.now, intent, deliveries })
+    this.messages.push({ command, sentAt: this.now, steadyAt: this.steady, intent, deliveries })
     if (command.replyTo) this.ack(by, [command.replyTo])
     return 'stored'
   }
@@ -102,8 +106,8 @@ export class Model {
   /** Expires what is due, and deletes what has been over for long. Answers how many deliveries expired. */
   tick(): number {
     let expired = 0
-    for (const { command, sentAt, deliveries } of this.messages) {
-      if (command.expiresInS === undefined || sentAt + command.expiresInS * 1000 > this.now) continue
+    for (const { command, steadyAt, deliveries } of this.messages) {
+      if (command.expiresInS === undefined || steadyAt + command.expiresInS * 1000 > this.steady) continue
       for (const delivery of deliveries.values()) {
         if (!isUnread(delivery)) continue
         Object.assign(delivery, { status: 'expired', endedAt: this.now })
@@ -193,9 +197,9 @@ export class Model {
 
   invite(member: number, hash: string, lifeS: number): void {
     this.#codes = this.#codes.filter(
-      code => code.expiresAt > this.now && (code.member !== member || code.usedBy !== undefined),
+      code => code.expiresAt > this.steady && (code.member !== member || code.usedBy !== undefined),
     )
-    this.#codes.push({ hash, member, expiresAt: this.now + lifeS * 1000 })
+    this.#codes.push({ hash, member, expiresAt: this.steady + lifeS * 1000 })
   }
 
   /** Whether a code was given out and is remembered: the same one is never made twice. */
@@ -210,7 +214,7 @@ export class Model {
 
   join(name: string, hash: string, token: string): Answer<'member.join'> {
     const code = this.#codes.find(code => code.hash === hash)
-    if (!code || code.expiresAt <= this.now) return 'unauthorized'
+    if (!code || code.expiresAt <= this.steady) return 'unauthorized'
     if (this.nameOf(code.member) !== name) return 'forbidden'
     const joined = { name, kind: this.kindOf(code.member) }
     if (code.usedBy !== undefined) return code.usedBy === token && this.tokens.has(token) ? joined : 'unauthorized'

@@ -77,7 +77,7 @@ function routeOf(request: FastifyRequest): string | undefined {
 }
 
 /** Any error as one for the client. What is not known to be the client's is `internal`: its detail is for the log only. */
-function toClaudeNetError(error: unknown): ClaudeNetError {
+export function toClaudeNetError(error: unknown): ClaudeNetError {
   if (error instanceof ClaudeNetError) return error
   if (isUnreadable(error)) return damagedStore((error as Error).message)
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }

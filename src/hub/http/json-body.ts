@@ -15,14 +15,24 @@ export function acceptJsonOnly(server: FastifyInstance): void {
     const charset = /;\s*charset="?([^";]+)/i.exec(request.headers['content-type'] ?? '')?.[1]
     if (charset && !/^utf-?8$/i.test(charset.trim())) return done(notJson(`charset ${charset.trim()} is not read`))
     if (request.headers['content-encoding']) return done(notJson('a compressed body is not read'))
-    if (!isUtf8(body)) return done(notJson('the bytes are not UTF-8'))
-    if (depthOf(body) > maxDepth) return done(notJson(`it is nested more than ${maxDepth} levels deep`))
     try {
-      done(null, body.byteLength === 0 ? undefined : JSON.parse(body.toString('utf8')))
+      done(null, readJson(body))
     } catch (error) {
-      done(notJson((error as Error).message))
+      done(error as Error)
     }
   })
+}
+
+/** The value of a body; undefined for an empty one. Throws `invalid`. */
+export function readJson(body: Buffer): unknown {
+  if (!isUtf8(body)) throw notJson('the bytes are not UTF-8')
+  if (depthOf(body) > maxDepth) throw notJson(`it is nested more than ${maxDepth} levels deep`)
+  if (body.byteLength === 0) return undefined
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch (error) {
+    throw notJson((error as Error).message)
+  }
 }
 
 /** A body that is not read, and why. */

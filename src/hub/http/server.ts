@@ -36,6 +36,7 @@ import { Connections } from './connections.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
+import { answerHotRoutes } from './hot-routes.ts'
 import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { acceptJsonOnly, maxRequestBytes } from './json-body.ts'
@@ -218,6 +219,11 @@ export function createServer(options: ServerOptions): HttpDoor {
       handlers[name] as Handler<Route>,
     )
   }
+  answerHotRoutes(server, {
+    ...{ hub, handlers, identities, limits, places, network, connections, unread, watch, log },
+    hosts: () => hosts,
+    closing: closing.signal,
+  })
   return {
     server,
     configure: settings => {

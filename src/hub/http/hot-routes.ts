@@ -1,0 +1,195 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { api, type Route, type RouteName } from '../../protocol/api.ts'
+import type { ClaudeNetError } from '../../protocol/errors.ts'
+import { hostHeader } from '../../protocol/host-header.ts'
+import type { Identities, Identity } from '../auth/identify.ts'
+import type { Hub } from '../hub.ts'
+import type { Watch } from '../seeing/watch.ts'
+import { toClaudeNetError } from './answer-errors.ts'
+import type { Connections } from './connections.ts'
+import { type Handler, type Handlers, isPublic } from './handler.ts'
+import { maxRequestBytes, readJson } from './json-body.ts'
+import type { Limits } from './limits.ts'
+import { checkHeaders, type Network } from './network.ts'
+import { parse } from './parse.ts'
+import type { Places } from './places.ts'
+import { measured, type UnreadAnswers } from './unread-answers.ts'
+
+/** The routes that are asked all day long. They have no parameters in their paths, and none of them is audited. */
+const hot = ['sendMessage', 'readInbox', 'markFetched', 'ackInbox', 'heartbeat'] as const satisfies RouteName[]
+
+export interface HotParts {
+  hub: Hub
+  handlers: Handlers
+  identities: Identities
+  limits: Limits
+  places: Places
+  network: Network
+  connections: Connections
+  unread: UnreadAnswers
+  watch: Watch
+  log: FastifyBaseLogger
+  hosts: () => readonly string[]
+  closing: AbortSignal
+}
+
+interface HotRoute {
+  route: Route
+  handle: Handler<Route>
+  answered: (status: number) => void
+  query: unknown
+}
+
+/**
+ * Answers the hot routes without the framework, through the same steps and with the same functions. A request that is unusual in any
+ * way, or that a step before its body refuses, is left to the framework as it came; so there is one place that words those refusals.
+ */
+export function answerHotRoutes(server: FastifyInstance, parts: HotParts): void {
+  const http = server.server
+  const [framework] = http.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
+  const routes = new Map(hot.map(name => [`${api[name].method} ${api[name].path}`, hotRoute(name, parts)]))
+  http.removeAllListeners('request')
+  http.on('request', (request, response) => {
+    const route = routes.get(`${request.method} ${request.url}`)
+    const identity = route && admit(route, request, response, parts)
+    if (!route || !identity) framework!.call(http, request, response)
+    else if (route.route.method === 'GET') void answer(new HotCall(route, identity, request, response, parts))
+    else readBody(new HotCall(route, identity, request, response, parts))
+  })
+}
+
+function hotRoute(name: (typeof hot)[number], { handlers, watch }: HotParts): HotRoute {
+  const route: Route = api[name]
+  return {
+    route,
+    handle: handlers[name] as Handler<Route>,
+    answered: watch.metrics.answersOf(route.method, route.path),
+    query: parse(route.query, {}, 'query'),
+  }
+}
+
+/** Every step before the body. Undefined leaves the request to the framework, which takes the same steps and says what is wrong. */
+function admit(
+  { route }: HotRoute,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { identities, limits, places, network, connections, unread, hosts, closing }: HotParts,
+): Identity | undefined {
+  const { headers, socket } = request
+  if (closing.aborted || socket.destroyed || headers.host === undefined || headers.expect !== undefined)
+    return undefined
+  if (route.method === 'GET' ? hasBody(request) : !hasPlainBody(request)) return undefined
+  if (!network.isAllowed(request)) return undefined
+  try {
+    checkHeaders(request, hosts())
+    const identity = identities.of(headers.authorization)
+    if (isPublic(route.audience) || !route.audience.includes(identity.role)) return undefined
+    response.once('close', connections.asked(socket))
+    connections.proved(socket, identity.tokenId)
+    unread.check(connections.clientOf(socket))
+    // Last of what may refuse: counted is what was let in, once.
+    limits.countRequest(identity, route === api.sendMessage)
+    places.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
+    return identity
+  } catch {
+    return undefined
+  }
+}
+
+/** A body of JSON whose length is known and allowed. */
+function hasPlainBody({ headers }: IncomingMessage): boolean {
+  const length = Number(headers['content-length'])
+  const isJson = headers['content-type'] === 'application/json' && headers['content-encoding'] === undefined
+  return isJson && length > 0 && length <= maxRequestBytes
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}
+
+/** One request that is answered here. */
+class HotCall {
+  body: unknown
+  readonly hot: HotRoute
+  readonly identity: Identity
+  readonly request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly parts: HotParts
+
+  constructor(hot: HotRoute, identity: Identity, request: IncomingMessage, response: ServerResponse, parts: HotParts) {
+    this.hot = hot
+    this.identity = identity
+    this.request = request
+    this.#response = response
+    this.parts = parts
+  }
+
+  send(status: number, value: unknown, retryAfterMs?: number): void {
+    const { connections, unread } = this.parts
+    const { socket } = this.request
+    const response = this.#response
+    const json = JSON.stringify(value)
+    const [bytes, sent] = measured(json) as [number, string | Buffer]
+    unread.wrote(socket, connections.clientOf(socket), bytes)
+    response.once('close', () => unread.read(socket))
+    if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000))
+    response.writeHead(status, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(sent),
+    })
+    response.end(sent)
+  }
+
+  fail(thrown: unknown): void {
+    const { watch, network, log } = this.parts
+    const { method, path } = this.hot.route
+    const error: ClaudeNetError = toClaudeNetError(thrown)
+    const { identity, body, request } = this
+    const { authorization } = request.headers
+    watch.refused(
+      { method, route: path, identity, address: network.clientOf(request), authorization, params: {}, body },
+      error,
+    )
+    if (error.code === 'internal') log.error({ err: thrown, method, route: path }, 'failed')
+    else log.debug({ code: error.code, method, route: path }, error.code)
+    this.send(error.status, error.toBody(), error.retryAfterMs)
+  }
+}
+
+function readBody(call: HotCall): void {
+  const chunks: Buffer[] = []
+  call.request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  call.request.on('end', () => {
+    try {
+      call.body = readJson(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+    } catch (error) {
+      call.fail(error)
+      return
+    }
+    void answer(call)
+  })
+}
+
+async function answer(call: HotCall): Promise<void> {
+  const { hot, identity, request, parts } = call
+  let status = 200
+  try {
+    const body = parse(hot.route.body, call.body ?? undefined, 'body')
+    const reply = { code: (code: number) => (status = code) }
+    // Of the framework's request and reply the handlers of these routes use no more than this.
+    const framework = { request: { headers: request.headers, log: parts.log }, reply }
+    const value = await hot.handle({
+      hub: parts.hub,
+      identity,
+      query: hot.query,
+      params: {},
+      body,
+      ...framework,
+    } as never)
+    hot.answered(status)
+    call.send(status, value)
+  } catch (error) {
+    call.fail(error)
+  }
+}
