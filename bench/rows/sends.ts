@@ -2,6 +2,7 @@ import type { Bench, Pairing } from '../bench.ts'
 import { comparison, measureInTurn } from '../compare.ts'
 import { runLoad } from '../load.ts'
 import { sendsOf } from '../messages.ts'
+import { startYardstick } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 
@@ -19,6 +20,13 @@ export async function sends(bench: Bench): Promise<Row[]> {
       budget: { of: 'ratio', ...budget },
       unit: 'sends/s',
       figures: toFigures(await compareSends(bench, connections, pairing)),
+    })
+    await using log = await startYardstick('append-log.ts', [bench.freshPath('append-log')])
+    rows.push({
+      what: `the same (yardstick: plain HTTP with a shared fdatasync), ${connections}`,
+      budget: { of: 'ratio', atLeast: { 1: 0.9, 32: 0.85, 128: 0.7 }[connections]! },
+      unit: 'sends/s',
+      figures: toFigures(await compareSends(bench, connections, { ...pairing, plain: log })),
     })
   }
   return rows
