@@ -43,14 +43,17 @@ export function visibleJson(value: unknown): string {
  * (fillers, variation selectors, tags, Braille blank). Three are kept where they belong: line feed and tab, and inside an
  * emoji a zero-width joiner and the emoji variation selector.
  */
-const hidden = once(() => new RegExp(
-  [
-    String.raw`(?![\n\t])\p{Cc}`,
-    String.raw`(?<!\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)\u200d|\u200d(?!\p{Extended_Pictographic})`,
-    String.raw`(?!\u200d)\p{Cf}`,
-    String.raw`\p{Co}|\p{Cs}|\p{Zl}|\p{Zp}`,
-    String.raw`(?![\u200d\ufe0f])\p{Default_Ignorable_Code_Point}|\u2800`,
-    String.raw`(?<!\p{Extended_Pictographic}|[0-9#*](?=\ufe0f\u20e3))\ufe0f`,
-  ].join('|'),
-  'gu',
-))
+const hidden = once(
+  () =>
+    new RegExp(
+      [
+        String.raw`(?![\n\t])\p{Cc}`,
+        String.raw`(?<!\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)\u200d|\u200d(?!\p{Extended_Pictographic})`,
+        String.raw`(?!\u200d)\p{Cf}`,
+        String.raw`\p{Co}|\p{Cs}|\p{Zl}|\p{Zp}`,
+        String.raw`(?![\u200d\ufe0f])\p{Default_Ignorable_Code_Point}|\u2800`,
+        String.raw`(?<!\p{Extended_Pictographic}|[0-9#*](?=\ufe0f\u20e3))\ufe0f`,
+      ].join('|'),
+      'gu',
+    ),
+)
