@@ -227,9 +227,7 @@ function whatBecame(outcome: Outcome<Send>): string {
 }
 
 async function openWithMembers(dir: string, model: Model): Promise<OpenLocalJournal> {
-  const opened = new OpenLocalJournal(dir)
-  opened.now = () => model.now
-  opened.monotonic = () => model.steady
+  const opened = new OpenLocalJournal(dir, { now: () => model.now, monotonic: () => model.steady })
   const outcomes = await Promise.all(
     model.names.map((name, index) =>
       opened.journal.submit({
