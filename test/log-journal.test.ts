@@ -1,12 +1,18 @@
-import { expect, test } from 'vitest'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ensureAdminToken } from '../src/hub/admin-token.ts'
+import { Hub } from '../src/hub/hub.ts'
 import { HistoryError, packBytes, packVersion, readPack } from '../src/hub/journal/log.ts'
 import { type Command, entryVersion } from '../src/hub/state/commands.ts'
 import { CannotReplay } from '../src/hub/state/state.ts'
+import { parseToken } from '../src/protocol/token.ts'
 import { carriedOut, inboxOf, invite, journalSuite, send } from './suites/journal-suite.ts'
 import { logSuite } from './suites/log-suite.ts'
 import { fingerprint } from './support/golden.ts'
 import { OpenLogJournal } from './support/log-journal.ts'
 import { MemoryLog } from './support/memory-log.ts'
+import { tempDir } from './support/temp.ts'
 
 journalSuite('in-memory log', () => OpenLogJournal.open())
 
@@ -175,4 +181,27 @@ test('a hub that needs what was trimmed says so', async () => {
   await expect(OpenLogJournal.open(opened.log)).rejects.toThrow(HistoryError)
   await opened.journal.submit(send())
   expect(opened.errors).toEqual([])
+})
+
+test("each hub's admin token goes on when another hub of the same history starts; a new one ends that of its own file alone", async () => {
+  const log = new MemoryLog()
+  const start = async (dataDir: string) => {
+    const { state, journal } = await OpenLogJournal.open(log)
+    const hub = new Hub({ state, journal, dataDir, onBug: () => {}, onStorageError: () => {} })
+    onTestFinished(() => hub.close())
+    await ensureAdminToken(hub, dataDir)
+    return { state, hub, token: () => parseToken(readFileSync(join(dataDir, 'admin.token'), 'utf8').trim())!.id }
+  }
+  const dirs = [tempDir('hub'), tempDir('hub')] as const
+  const [one, other] = [await start(dirs[0]), await start(dirs[1])]
+  const counting = () =>
+    one.state.db.all<{ id: string }>(`select id from token where role = 'admin'`).map(({ id }) => id)
+  const first = one.token()
+  await expect.poll(counting).toEqual([first, other.token()].sort())
+  await ensureAdminToken(one.hub, dirs[0])
+  expect(one.token()).toBe(first)
+  rmSync(join(dirs[0], 'admin.token'))
+  await ensureAdminToken(one.hub, dirs[0])
+  expect(one.token()).not.toBe(first)
+  expect(counting()).toEqual([one.token(), other.token()].sort())
 })

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Command, Outcome } from '../src/hub/state/commands.ts'
+import { State } from '../src/hub/state/state.ts'
 import { hashJoinCode, mintJoinCode } from '../src/protocol/join-code.ts'
+import { fingerprint } from './support/golden.ts'
 import { OpenLocalJournal } from './support/local-journal.ts'
 import { firstNames, Model, type Send } from './support/model.ts'
 import { expectSame } from './support/model-check.ts'
@@ -24,6 +26,7 @@ test('any sequence of sends, reads, acks, policies, names, tokens, expiries, del
     const real = await openWithMembers(runDir, model)
     try {
       await fc.asyncModelRun(() => ({ model, real }), sequence)
+      if (runs % 5 === 1) expectSameWhenReplayed(real, join(runDir, 'replayed.db'))
     } finally {
       await real.close()
     }
@@ -32,6 +35,14 @@ test('any sequence of sends, reads, acks, policies, names, tokens, expiries, del
   await fc.assert(property, { numRuns: 200, interruptAfterTimeLimit: limitMs })
   expect(runs).toBeGreaterThan(10)
 })
+
+/** The entries that were committed, applied once more to an empty store, make the same rows and come to the same outcomes. */
+function expectSameWhenReplayed({ state, commits }: OpenLocalJournal, path: string): void {
+  using replayed = new State(path)
+  replayed.replay(commits.flatMap(({ entries }) => entries))
+  expect(fingerprint(replayed.db)).toBe(fingerprint(state.db))
+  expect(replayed.position.outcomes).toBe(state.position.outcomes)
+}
 
 type Step = fc.AsyncCommand<Model, OpenLocalJournal>
 
@@ -216,9 +227,7 @@ function whatBecame(outcome: Outcome<Send>): string {
 }
 
 async function openWithMembers(dir: string, model: Model): Promise<OpenLocalJournal> {
-  const opened = new OpenLocalJournal(dir)
-  opened.now = () => model.now
-  opened.monotonic = () => model.steady
+  const opened = new OpenLocalJournal(dir, { now: () => model.now, monotonic: () => model.steady })
   const outcomes = await Promise.all(
     model.names.map((name, index) =>
       opened.journal.submit({

@@ -6,7 +6,7 @@
 export function visible(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
-    .replace(hidden, char => `\\u{${char.codePointAt(0)!.toString(16).padStart(4, '0')}}`)
+    .replace(hidden(), char => `\\u{${char.codePointAt(0)!.toString(16).padStart(4, '0')}}`)
 }
 
 /** As `visible`, in one line and at most `max` characters: for a first line, a name, an address in a sentence. */
@@ -15,7 +15,7 @@ export function visibleLine(text: string, max: number): string {
   if ([...line].length <= max) return line
   // Cut within what is drawn as one, a joiner or a selector would be left that joins or selects nothing.
   let [end, left] = [0, max - 1]
-  for (const { segment, index } of graphemes.segment(line)) {
+  for (const { segment, index } of graphemes().segment(line)) {
     left -= [...segment].length
     if (left < 0) break
     end = index + segment.length
@@ -23,11 +23,17 @@ export function visibleLine(text: string, max: number): string {
   return `${line.slice(0, end)}…`
 }
 
-const graphemes = new Intl.Segmenter()
+/** Made when a line is cut first: it takes Unicode's tables into memory, as `hidden` does. */
+const graphemes = once(() => new Intl.Segmenter())
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}
 
 /** `value` as JSON in one line. What `visible` would show by its number is escaped, so that nothing acts in a terminal. */
 export function visibleJson(value: unknown): string {
-  return JSON.stringify(value).replace(hidden, char =>
+  return JSON.stringify(value).replace(hidden(), char =>
     char.replace(/./gs, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
   )
 }
@@ -37,14 +43,17 @@ export function visibleJson(value: unknown): string {
  * (fillers, variation selectors, tags, Braille blank). Three are kept where they belong: line feed and tab, and inside an
  * emoji a zero-width joiner and the emoji variation selector.
  */
-const hidden = new RegExp(
-  [
-    String.raw`(?![\n\t])\p{Cc}`,
-    String.raw`(?<!\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)\u200d|\u200d(?!\p{Extended_Pictographic})`,
-    String.raw`(?!\u200d)\p{Cf}`,
-    String.raw`\p{Co}|\p{Cs}|\p{Zl}|\p{Zp}`,
-    String.raw`(?![\u200d\ufe0f])\p{Default_Ignorable_Code_Point}|\u2800`,
-    String.raw`(?<!\p{Extended_Pictographic}|[0-9#*](?=\ufe0f\u20e3))\ufe0f`,
-  ].join('|'),
-  'gu',
+const hidden = once(
+  () =>
+    new RegExp(
+      [
+        String.raw`(?![\n\t])\p{Cc}`,
+        String.raw`(?<!\p{Extended_Pictographic}\ufe0f?\p{Emoji_Modifier}?)\u200d|\u200d(?!\p{Extended_Pictographic})`,
+        String.raw`(?!\u200d)\p{Cf}`,
+        String.raw`\p{Co}|\p{Cs}|\p{Zl}|\p{Zp}`,
+        String.raw`(?![\u200d\ufe0f])\p{Default_Ignorable_Code_Point}|\u2800`,
+        String.raw`(?<!\p{Extended_Pictographic}|[0-9#*](?=\ufe0f\u20e3))\ufe0f`,
+      ].join('|'),
+      'gu',
+    ),
 )

@@ -17,6 +17,7 @@ export class OpenLocalJournal implements OpenJournal {
   monotonic = () => performance.now()
   journal!: Journal
   state!: State
+  /** What is in this history: not what a journal that a crash left behind went on to commit. */
   readonly commits: Commit[] = []
   readonly effects: Effects[] = []
   readonly bugs: { entry: Entry; error: unknown }[] = []
@@ -25,8 +26,9 @@ export class OpenLocalJournal implements OpenJournal {
   #generation = 0
 
   /** Starts a history of its own in `dir`. */
-  constructor(dir: string) {
+  constructor(dir: string, clocks: Partial<Pick<OpenLocalJournal, 'now' | 'monotonic'>> = {}) {
     this.#dir = dir
+    Object.assign(this, clocks)
     this.#open()
   }
 
@@ -59,6 +61,7 @@ export class OpenLocalJournal implements OpenJournal {
   }
 
   #open(): void {
+    const generation = this.#generation
     this.state = new State(this.file)
     const clock = new SteadyClock({
       last: this.state.position,
@@ -67,7 +70,9 @@ export class OpenLocalJournal implements OpenJournal {
     })
     this.journal = new LocalJournal(this.state, clock)
     this.journal.start({
-      onCommit: commit => this.commits.push(commit),
+      onCommit: commit => {
+        if (this.#generation === generation) this.commits.push(commit)
+      },
       onEffects: effects => this.effects.push(effects),
       onBug: (entry, error) => this.bugs.push({ entry, error }),
       onStorageError: (error, fatal) => this.storageErrors.push({ error, fatal }),

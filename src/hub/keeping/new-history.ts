@@ -25,8 +25,15 @@ export function startNewHistory(path: string, replacedPath: string): Carried {
   if (rows(db, `select 1 from sqlite_schema where name = 'past_epoch'`).length > 0) db.exec('delete from past_epoch')
   db.exec('delete from invite')
   const carried = replaced && carryOver(db, replaced)
+  ownAllAdminTokens(db)
   db.exec('commit')
   return carried ?? { tokens: 'backup', gone: [], back: [] }
+}
+
+/** Whoever restores has the one data directory: every admin token that counts is of its file, and a new one there ends it. */
+function ownAllAdminTokens(db: DatabaseSync): void {
+  if (rows(db, `select 1 from sqlite_schema where name = 'own_admin_token'`).length === 0) return
+  db.exec(`delete from own_admin_token; insert into own_admin_token (id) select id from token where role = 'admin'`)
 }
 
 type Row = Record<string, SQLInputValue>

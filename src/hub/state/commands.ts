@@ -81,7 +81,13 @@ export type Command =
       groups: { group: string; members: string[] }[]
     }
   | { type: 'member.join'; name: string; codeHash: string; tokenId: string; tokenHash: string; role: Role }
-  | { type: 'admin.token'; tokenId: string; tokenHash: string }
+  | {
+      type: 'admin.token'
+      tokenId: string
+      tokenHash: string
+      /** Public ids of the admin tokens that end. Without it all of them do: entries of hubs that stood alone lack it. */
+      replaces?: string[]
+    }
   | ({ type: 'settings.set' } & Partial<Settings>)
   | { type: 'clock.tick' }
   | TelegramCommand

@@ -2,7 +2,7 @@ import { hash as digest } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { Cursor } from '../../protocol/events.ts'
 import { apply, NewerEntry } from './apply/apply.ts'
-import { currentOffset, recordClockSteps, steadyOf } from './apply/steady-time.ts'
+import { currentOffset, recordClockStep, steadyOf } from './apply/steady-time.ts'
 import type { Effects, Entry, Outcome, Refusal } from './commands.ts'
 import { Epochs } from './local/epochs.ts'
 import { InboxIndex } from './local/inbox-index.ts'
@@ -126,8 +126,11 @@ export class State implements Disposable {
     let clockOffset = this.#clockOffset
     let next = this.#position
     const outcomes = this.db.transaction(() => {
-      const outcomes = entries.map(applyOne)
-      clockOffset = recordClockSteps(this.db, this.#clockOffset, entries)
+      clockOffset = this.#clockOffset
+      const outcomes = entries.map(entry => {
+        clockOffset = recordClockStep(this.db, clockOffset, entry)
+        return applyOne(entry)
+      })
       this.#epochs.save()
       const { offset, hash } = mark()
       const { epoch } = this.#position

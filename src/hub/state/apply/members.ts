@@ -81,10 +81,13 @@ export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Jo
   return done<Join>({ name: invite.name, kind: invite.kind }, { revoked })
 }
 
-/** Makes this the one admin token. */
+/** Makes this an admin's token, in place of those that it replaces. */
 export function applyAdminToken(db: Database, { time, command }: Entry<AdminToken>): Outcome<AdminToken> {
-  const revoked = db.all<{ id: string }>(`select id from token where role = 'admin' order by id`)
-  db.run(`delete from token where role = 'admin'`)
+  const ending = command.replaces && new Set([...command.replaces, command.tokenId])
+  const revoked = db
+    .all<{ id: string }>(`select id from token where role = 'admin' order by id`)
+    .filter(({ id }) => ending?.has(id) ?? true)
+  for (const { id } of revoked) db.run('delete from token where id = ?', id)
   db.run(
     `insert into token (id, hash, role, created_at) values (?, ?, 'admin', ?)`,
     command.tokenId,

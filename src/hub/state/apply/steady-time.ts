@@ -10,17 +10,15 @@ export function steadyOf({ time, steady = time }: Pick<Entry, 'time' | 'steady'>
 }
 
 /**
- * Records from which entry on the wall clock is ahead of the steady one by another amount, so that a stored wall-clock time can
- * be converted (`asSteady`). Returns the amount in force after `entries`, in ms. `known` is the one before them.
+ * Records that from `entry` on the wall clock is ahead of the steady one by another amount, so that a stored wall-clock time can be
+ * converted (`asSteady`). Returns the amount in force, in ms; `known` is the one before. To be called before the entry is applied, so
+ * that what it finds does not depend on which entries share its transaction.
  */
-export function recordClockSteps(db: Database, known: number, entries: readonly Entry[]): number {
-  for (const entry of entries) {
-    const offset = entry.time - steadyOf(entry)
-    if (Math.abs(offset - known) < stepMs) continue
-    db.run('insert or replace into clock_step (seq, offset_ms) values (?, ?)', entry.seq, offset)
-    known = offset
-  }
-  return known
+export function recordClockStep(db: Database, known: number, entry: Entry): number {
+  const offset = entry.time - steadyOf(entry)
+  if (Math.abs(offset - known) < stepMs) return known
+  db.run('insert or replace into clock_step (seq, offset_ms) values (?, ?)', entry.seq, offset)
+  return offset
 }
 
 /** How far the wall clock is ahead of the steady one at the newest entry, in ms. */

@@ -7,6 +7,7 @@ export const hubLocalTables: ReadonlySet<string> = new Set([
   'answer',
   'history_position',
   'last_seen',
+  'own_admin_token',
   'past_epoch',
   'received',
   'sent',

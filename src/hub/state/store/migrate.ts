@@ -15,6 +15,7 @@ import { sql as pastEpochs } from './migrations/0011-past-epochs.ts'
 import { sql as words } from './migrations/0012-words.ts'
 import { sql as inboxShare } from './migrations/0013-inbox-share.ts'
 import { sql as logPosition } from './migrations/0014-log-position.ts'
+import { sql as ownAdminToken } from './migrations/0015-own-admin-token.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -32,6 +33,7 @@ export const schemaSteps: readonly string[] = [
   words,
   inboxShare,
   logPosition,
+  ownAdminToken,
 ]
 
 /** The schema that this program writes. */

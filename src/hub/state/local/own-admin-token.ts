@@ -1,0 +1,20 @@
+import { type Database, isDiskFull } from '../store/database.ts'
+
+/** Public ids of the admin tokens that stood in this hub's file. */
+export function ownAdminTokens(db: Database): string[] {
+  return db.all<{ id: string }>('select id from own_admin_token order by id').map(({ id }) => id)
+}
+
+/** Notes that `id` is the token in this hub's file. On a full disk the next start does. Throws on another storage error. */
+export function saveOwnAdminToken(db: Database, id: string): void {
+  const own = ownAdminTokens(db)
+  if (own.length === 1 && own[0] === id) return
+  try {
+    db.transaction(() => {
+      db.run('delete from own_admin_token')
+      db.run('insert into own_admin_token (id) values (?)', id)
+    })
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+  }
+}
