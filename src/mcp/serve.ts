@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { homeDir } from '../client/home-dir.ts'
 import { version } from '../protocol/version.ts'
 import { instructions } from './instructions.ts'
@@ -20,6 +21,8 @@ const leaveMs = 1000
  * itself is opened right after.
  */
 export async function serveMcp(): Promise<void> {
+  // It computes little: what is compiled to run fast would be 4 MB of each session.
+  setFlagsFromString('--no-opt')
   const parent = process.ppid
   const dir = homeDir()
   let session: Session | undefined
