@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { fingerprintOf, shapeOf } from '../src/hub/keeping/fingerprint.ts'
-import type { Command, Entry } from '../src/hub/state/commands.ts'
+import { limits } from '../src/hub/state/apply/limits.ts'
+import { type Command, type Entry, entryVersion } from '../src/hub/state/commands.ts'
 import { indexSome } from '../src/hub/state/local/history-index.ts'
 import { saveOwnAdminToken } from '../src/hub/state/local/own-admin-token.ts'
 import { hubLocalTables } from '../src/hub/state/local/tables.ts'
@@ -71,4 +72,21 @@ test('what is each hub’s own counts in no fingerprint, and every such table ex
   state.db.run("update member set inbound = 'hold' where id = 1")
   expect(fingerprint(state.db)).not.toBe(before[0])
   expect(backup()).not.toBe(before[1])
+})
+
+test('the numbers of entry version 1 are what they were when its entries were written', () => {
+  expect(entryVersion).toBe(1)
+  expect(limits).toEqual({
+    expiredPerTick: 500,
+    looksPerTick: 500,
+    textBytesPerTick: 32_768,
+    recordDays: 365,
+    routeLifeMs: 2_592_000_000,
+    updateLifeMs: 691_200_000,
+    alwaysMessages: 100,
+    alwaysBytes: 1_048_576,
+    countedFromPercent: 10,
+    fullRetryMs: 60_000,
+    smallPart: 0.1,
+  })
 })

@@ -3,7 +3,8 @@ import { activeBrake } from '../query/brakes.ts'
 import type { MemberRow } from '../query/find-member.ts'
 import { notTakenInWords } from '../refusal-words.ts'
 import type { Database } from '../store/database.ts'
-import { fullRetryMs, whyNoRoom } from './room.ts'
+import { limits } from './limits.ts'
+import { whyNoRoom } from './room.ts'
 
 /** How a delivery is treated: `hold` shows it to the member's user only, `mute` tells nobody of it, null as usual. */
 export type Handling = 'hold' | 'mute' | null
@@ -52,6 +53,6 @@ function refusalOf(name: string, reason: NotTaken, time: number): Refusal {
     case 'braked':
       return { code: 'rate_limited', ...words, retryAfterMs: reason.until - time, settled: true }
     default:
-      return { code: 'rate_limited', ...words, retryAfterMs: fullRetryMs }
+      return { code: 'rate_limited', ...words, retryAfterMs: limits.fullRetryMs }
   }
 }

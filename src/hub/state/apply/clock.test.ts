@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { unreadAfter, unreadCount } from '../query/inbox.ts'
 import { nextDue } from '../query/members.ts'
-import { maxExpiredPerTick } from './clock.ts'
+import { limits } from './limits.ts'
 
 function start() {
   const made = new TestState()
@@ -41,12 +41,12 @@ test('one recipient who has read it keeps its ack, the others expire, and the se
   expect(unreadCount(made.state.db, cat)).toBe(0)
 })
 
-test(`a tick expires ${maxExpiredPerTick} messages at most, the longest due first; the next goes on`, () => {
+test(`a tick expires ${limits.expiredPerTick} messages at most, the longest due first; the next goes on`, () => {
   const { made, ana, ben, tick } = start()
   const later = made.send(ana, 'ben', 20)
-  for (let i = 0; i < maxExpiredPerTick; i++) made.send(ana, 'ben', 10)
+  for (let i = 0; i < limits.expiredPerTick; i++) made.send(ana, 'ben', 10)
   made.time += 60_000
-  expect(tick()).toBe(maxExpiredPerTick)
+  expect(tick()).toBe(limits.expiredPerTick)
   expect(unreadAfter(made.state.db, ben, 0, 10).map(({ id }) => id)).toEqual([later])
   expect(tick()).toBe(1)
   expect(tick()).toBe(0)
@@ -54,7 +54,7 @@ test(`a tick expires ${maxExpiredPerTick} messages at most, the longest due firs
 
 test('a tick that met nothing but read messages says that more may be due', () => {
   const { made, ana, ben } = start()
-  const read = Array.from({ length: maxExpiredPerTick }, () => made.send(ana, 'ben', 10))
+  const read = Array.from({ length: limits.expiredPerTick }, () => made.send(ana, 'ben', 10))
   made.do({ type: 'inbox.ack', by: ben, ids: read })
   made.send(ana, 'ben', 20)
   made.time += 60_000

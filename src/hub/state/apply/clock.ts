@@ -1,13 +1,11 @@
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { recipientsOf } from '../query/recipients.ts'
 import type { Database } from '../store/database.ts'
+import { limits } from './limits.ts'
 import { deleteWhatIsOver } from './retention.ts'
 import { settleUnread } from './unread.ts'
 
 type Tick = CommandOf<'clock.tick'>
-
-/** Most messages that one tick expires; the rest wait for the next, so that no batch holds up senders for long. */
-export const maxExpiredPerTick = 500
 
 /**
  * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced, and what is kept of
@@ -18,7 +16,7 @@ export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>)
     `select seq, sender, outcome from message where expired = 0 and expires_steady <= ?
      order by expires_steady, seq limit ?`,
     steady,
-    maxExpiredPerTick,
+    limits.expiredPerTick,
   )
   const wake = new Set<number>()
   let expired = 0
@@ -43,7 +41,7 @@ export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>)
   const ended = db.all<{ id: string }>('select id from token where ends_steady <= ? order by id', steady)
   if (ended.length > 0) db.run('delete from token where ends_steady <= ?', steady)
   return done<Tick>(
-    { expired, more: due.length === maxExpiredPerTick },
+    { expired, more: due.length === limits.expiredPerTick },
     { wake: [...wake], revoked: ended.map(({ id }) => id) },
   )
 }

@@ -4,7 +4,8 @@ import { newMessageId } from '../../../protocol/ids.ts'
 import { unreadAfter } from '../query/inbox.ts'
 import { messageFor } from '../query/messages.ts'
 import { Search } from '../words/search.ts'
-import { maxLooksPerTick, maxTextBytesPerTick, nextDeletion } from './retention.ts'
+import { limits } from './limits.ts'
+import { nextDeletion } from './retention.ts'
 
 const dayMs = 86_400_000
 
@@ -126,7 +127,7 @@ test('a record is never forgotten before its text may go', () => {
 
 test('a tick deletes a bounded number of bytes, at least one text; the next ones go on', () => {
   const { made, db, ana, ben, ack, tickAfter } = start()
-  const long = 'x'.repeat(maxTextBytesPerTick / 4)
+  const long = 'x'.repeat(limits.textBytesPerTick / 4)
   for (let n = 0; n < 10; n++) ack(ben, made.send(ana, 'ben', undefined, long))
   const left = () => db.get<{ n: number }>('select count(*) as n from message where text_deleted_at is null')!.n
   tickAfter(31 * dayMs)
@@ -139,7 +140,7 @@ test('a tick deletes a bounded number of bytes, at least one text; the next ones
 
 test('a tick looks at a bounded number of deliveries; the next ones go on', () => {
   const { made, db, ana, ben, tickAfter } = start()
-  const ids = Array.from({ length: maxLooksPerTick + 10 }, newMessageId)
+  const ids = Array.from({ length: limits.looksPerTick + 10 }, newMessageId)
   made.doAtOnce([
     ...ids.map(id => ({ type: 'message.send' as const, id, by: ana, to: ['ben'], body: 'x' })),
     { type: 'inbox.ack', by: ben, ids },

@@ -1,18 +1,9 @@
 import { readSettings } from '../query/settings.ts'
 import type { Database } from '../store/database.ts'
+import { limits as fixed } from './limits.ts'
 import { asSteady } from './steady-time.ts'
 
 const dayMs = 86_400_000
-
-/** How long ids, content hashes and outcomes stay once a message is over, in days: so long a repeated send finds its first outcome. */
-const recordDays = 365
-
-/**
- * Most deliveries that one tick looks at or deletes, and about how many bytes of texts (one message at least): a tick holds up no
- * sender for long then.
- */
-export const maxLooksPerTick = 500
-export const maxTextBytesPerTick = 32 * 1024
 
 /** How long what is due may wait for more, in ms, so that a hub with little to do writes seldom. */
 const patienceMs = 600_000
@@ -42,7 +33,7 @@ interface Budget {
  */
 export function deleteWhatIsOver(db: Database, now: Now): void {
   const limits = limitsAt(db, now.steady)
-  const budget: Budget = { looks: maxLooksPerTick, bytes: maxTextBytesPerTick }
+  const budget: Budget = { looks: fixed.looksPerTick, bytes: fixed.textBytesPerTick }
   deleteRecords(db, limits, budget)
   lookAgain(db, now, limits, budget)
   lookAtNew(db, now, limits, budget)
@@ -64,7 +55,7 @@ export function nextDeletion(db: Database): number | undefined {
 
 function periods(db: Database): Limits {
   const { keepTextDays } = readSettings(db)
-  return { text: keepTextDays * dayMs, record: Math.max(recordDays, keepTextDays) * dayMs }
+  return { text: keepTextDays * dayMs, record: Math.max(fixed.recordDays, keepTextDays) * dayMs }
 }
 
 function limitsAt(db: Database, steady: number): Limits {

@@ -4,6 +4,7 @@ import { unreadSeqs } from '../local/inbox-index.ts'
 import type { MemberRow } from '../query/find-member.ts'
 import { readSettings } from '../query/settings.ts'
 import type { Database } from '../store/database.ts'
+import { limits } from './limits.ts'
 
 /**
  * The room of one inbox, and who may take how much of it. Nothing that was stored is ever dropped to make room.
@@ -16,18 +17,7 @@ import type { Database } from '../store/database.ts'
  * their senders pay nothing for it.
  */
 
-/** Below both of these, which the settings cannot undercut, every inbox has room for everybody. */
-const alwaysMessages = 100
-const alwaysBytes = 1024 * 1024
-
-/** From how many percent on the shares of senders are counted; from half of that down no longer. */
-const countedFrom = 10
-
-/** When a sender may try a full inbox again, in ms. */
-export const fullRetryMs = 60_000
-
-/** Who has little in an inbox: at most this part of the reserve. */
-const smallPart = 1 / 10
+const { alwaysMessages, alwaysBytes, countedFromPercent: countedFrom, smallPart } = limits
 
 interface Amount {
   unread: number

@@ -2,12 +2,7 @@ import { type Command, type DatedEntry, done, type Effects, type Outcome, refuse
 import type { Database } from '../store/database.ts'
 import type { TelegramCommand } from '../telegram-commands.ts'
 import { ackDeliveries } from './inbox.ts'
-
-/** How long a reply to a Telegram message still finds what it answers, in ms: 30 days. */
-const routeLifeMs = 30 * 24 * 3600 * 1000
-
-/** How long handled updates are remembered, in ms: Telegram keeps one for 24 hours, so it cannot come again. */
-const updateLifeMs = 8 * 24 * 3600 * 1000
+import { limits } from './limits.ts'
 
 type Of<Type extends TelegramCommand['type']> = DatedEntry<Extract<TelegramCommand, { type: Type }>>
 
@@ -87,7 +82,7 @@ function receive(db: Database, { time, steady, command }: Of<'telegram.receive'>
       ...[update, kind, chat, message, content, time],
     )
   }
-  db.run('delete from telegram_update where content is null and at < ?', past({ time, steady }) - updateLifeMs)
+  db.run('delete from telegram_update where content is null and at < ?', past({ time, steady }) - limits.updateLifeMs)
   return done({})
 }
 
@@ -109,7 +104,7 @@ function handled(db: Database, { time, command }: Of<'telegram.handled'>): Outco
 function sent(db: Database, { seq: at, time, steady, command }: Of<'telegram.sent'>): Effects {
   const { chat, message, part, parts } = command
   const wake: number[] = []
-  db.run('delete from telegram_route where at < ?', past({ time, steady }) - routeLifeMs)
+  db.run('delete from telegram_route where at < ?', past({ time, steady }) - limits.routeLifeMs)
   for (const { person, ids } of command.to) {
     for (const id of ids) {
       const seq = seqOf(db, id)

@@ -1,0 +1,28 @@
+const dayMs = 86_400_000
+
+/**
+ * Numbers that decide an outcome or what is stored, besides those in the table `setting`. They belong to version 1 of entries (see
+ * `entryVersion`): another number is another version, under which entries of version 1 go on with these.
+ */
+export const limits = {
+  /** Most messages that one tick expires; the rest wait for the next, so that no batch holds up senders for long. */
+  expiredPerTick: 500,
+  /** Most deliveries that one tick looks at or deletes, and about how many bytes of texts: one message at least. */
+  looksPerTick: 500,
+  textBytesPerTick: 32 * 1024,
+  /** How long ids, content hashes and outcomes stay once a message is over, in days: so long a repeated send finds its first outcome. */
+  recordDays: 365,
+  /** How long a reply to a Telegram message still finds what it answers, in ms. */
+  routeLifeMs: 30 * dayMs,
+  /** How long handled updates are remembered, in ms: Telegram keeps one for 24 hours, so it cannot come again. */
+  updateLifeMs: 8 * dayMs,
+  /** Below both of these, which the settings cannot undercut, every inbox has room for everybody. */
+  alwaysMessages: 100,
+  alwaysBytes: 1024 * 1024,
+  /** From how many percent of an inbox on the shares of senders are counted; from half of that down no longer. */
+  countedFromPercent: 10,
+  /** When a sender may try a full inbox again, in ms. */
+  fullRetryMs: 60_000,
+  /** Who has little in an inbox: at most this part of the reserve. */
+  smallPart: 1 / 10,
+} as const
