@@ -231,7 +231,9 @@ test('a call that is given up is aborted and not answered; one that fails is', a
   say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'c' } })
   say(request('d', 'tools/call', tool('claude_net_inbox', { fails: true })))
   expect(await next()).toEqual(error('d', -32603, 'broken'))
-  expect([aborted, heard]).toEqual([['c'], [undefined, 'c', undefined]])
+  say(request('e', 'ping'))
+  expect(await next()).toEqual({ jsonrpc: '2.0', id: 'e', result: {} })
+  expect([aborted, heard]).toEqual([['c'], [undefined, 'c', undefined, undefined]])
 })
 
 test('an answer counts as written when the pipe has taken it, an error never', async () => {
