@@ -137,7 +137,7 @@ test.each([
 })
 
 test('bodies that come slowly are bounded for a token: it is told so, others are served, and one that has come makes room', async () => {
-  const hub = await startHub({ config: { limits: { unreadBytesPerToken: 100_000 } } })
+  const hub = await startHub({ config: { limits: { unreadBytesPerToken: 100_000, loop: null } } })
   const [slow, other] = [await hub.join('slow'), await hub.join('other')]
   const body = JSON.stringify({ to: 'other', body: 'x'.repeat(30_000) })
   const head = `POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${slow.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
