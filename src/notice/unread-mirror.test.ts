@@ -21,7 +21,7 @@ test('as many unread as before are nothing new while the stream tells of each; w
     async *events({ opened }: { opened: () => void }) {
       if (++streams > 1) throw gone
       opened()
-      await broken.promise
+      yield await broken.promise
     },
   }
   const mirror = new UnreadMirror({
