@@ -290,7 +290,7 @@ describe('a backup that was damaged is not called good', () => {
 
 test('metrics tell how old and how large the newest is, and whether the last try was good', async () => {
   const hub = await startHub()
-  const scrape = async () => (await raw(hub, { path: '/metrics' })).text
+  const scrape = async () => (await raw(hub, { path: '/metrics', token: hub.adminToken })).text
   expect(await scrape()).not.toMatch(/^claude_net_backup_age_seconds /m)
   await hub.client(hub.adminToken, 60_000).call(api.makeBackup)
   const after = await scrape()

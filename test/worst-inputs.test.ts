@@ -237,6 +237,12 @@ test.each(Object.keys(asks) as AskName[])('the ask %s does no more than it may',
   expect(work.work.atOnce).toBeLessThanOrEqual(most)
 })
 
+test('metrics are gathered once for all who ask without a token meanwhile', async () => {
+  const ask = () => raw(hub, { path: '/metrics' })
+  const { work } = await countWork(() => Promise.all(Array.from({ length: 20 }, ask)))
+  expect(work.rows).toBeLessThan(10 * store.members)
+})
+
 test('an import of more names than the hub carries out in one go is refused, with how many those are', async () => {
   const machines = Object.fromEntries(names('x', 0, 2500).map(name => [name, { aliases: [`y${name}`] }]))
   const body = { machines, groups: { one: [] } }

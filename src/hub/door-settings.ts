@@ -102,7 +102,10 @@ const Limits = z
       })
       .nullable()
       .prefault({}),
-    /** Bytes of answers that wait in the hub because they are not read: of all clients together, and of one. */
+    /**
+     * Bytes that wait in the hub, of all clients together, and of one: of answers that are not read; and, counted apart, of requests
+     * that have not come whole.
+     */
     unreadBytes: z
       .number()
       .int()

@@ -48,8 +48,8 @@ test('a list of any members has a bound, and shows the reader, who is online and
   const many = Array.from({ length: 1000 }, (_, n) =>
     member(name(n), {
       owner: 'o'.repeat(63),
-      aliases: Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${n}`),
-      sessions: sessionsOf(Array.from({ length: 20 }, (_, n) => `claude-net/0.0.${n}`)),
+      aliases: Array.from({ length: 20 }, (_, n) => `${'a'.repeat(60)}${n}`),
+      sessions: sessionsOf(Array.from({ length: 12 }, (_, n) => `claude-net/0.0.${n}`)),
     }),
   )
   const brakes = many.map(({ name }) => ({

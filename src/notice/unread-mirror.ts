@@ -44,6 +44,8 @@ export class UnreadMirror {
   #readAt = Number.NEGATIVE_INFINITY
   #isDue = false
   #following: Promise<void> | undefined
+  /** The stream is broken: its events are missing. */
+  #isAway = false
 
   constructor(options: UnreadMirrorOptions) {
     this.#options = options
@@ -77,9 +79,12 @@ export class UnreadMirror {
     this.#fetched.add(id)
   }
 
-  /** Something may be new, such as when the hub counts `unread` messages: the inbox is to be read soon. */
+  /**
+   * The inbox is to be read soon; not where the hub counts as many `unread` as before, unless the stream is broken: as many may be
+   * others then.
+   */
   markDue(unread?: number): void {
-    if (this.#isDue || unread === this.#count) return
+    if (this.#isDue || (unread === this.#count && !this.#isAway)) return
     this.#isDue = true
     const sinceMs = performance.now() - this.#readAt
     setTimeout(this.#options.onDue, Math.max(0, gatherMs - sinceMs))
@@ -123,10 +128,14 @@ export class UnreadMirror {
 
   async #followOn(signal: AbortSignal): Promise<void> {
     const { client, dir } = this.#options
-    const onOpen = () => this.markDue()
+    const onOpen = () => {
+      this.#isAway = false
+      this.markDue()
+    }
+    const onAway = () => (this.#isAway = true)
     while (!signal.aborted) {
       try {
-        for await (const { event, data } of followEvents(client(), { signal, onOpen })) {
+        for await (const { event, data } of followEvents(client(), { signal, onOpen, onAway })) {
           if (event === 'inbox') this.markDue()
           if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched') {
             const { id, seq, recipient, status } = data

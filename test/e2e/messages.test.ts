@@ -140,7 +140,7 @@ describe('what cannot be sent', () => {
     const all = await alone.call('send', { to: 'all', message: 'Anybody?' })
     expect(all).toMatchObject({ isError: true, text: expect.stringMatching(/would reach nobody.*\n.*invited/) })
     const none = await alone.call('send', { to: ' , ', message: 'Anybody?' })
-    expect(none).toMatchObject({ isError: true, text: expect.stringMatching(/names nobody/) })
+    expect(none).toMatchObject({ isError: true, text: expect.stringMatching(/nothing is named/) })
   })
 
   test('arguments that no tool has or takes are refused, and the answer names them', async () => {
@@ -149,7 +149,8 @@ describe('what cannot be sent', () => {
     const wrong: ['send' | 'inbox', Record<string, unknown>, RegExp][] = [
       ['send', { to: 'seanclaude' }, /message/],
       ['send', { ...sent, message: '' }, /message/],
-      ['send', { ...sent, to: ['seanclaude'] }, /to: /],
+      ['send', { ...sent, to: { name: 'seanclaude' } }, /to: /],
+      ['send', { ...sent, to: [] }, /nothing is named/],
       ['send', { ...sent, intent: 'order' }, /intent/],
       ['send', { ...sent, reply_to: '7' }, /reply_to/],
       ['send', { ...sent, replyTo: never }, /replyTo/],
@@ -159,7 +160,7 @@ describe('what cannot be sent', () => {
       ['inbox', { limit: 0 }, /limit/],
       ['inbox', { limit: 1.5 }, /limit/],
       ['inbox', { ack: 'all' }, /ack/],
-      ['inbox', { ack: [] }, /ack/],
+      ['inbox', { ack: { ids: [never] } }, /ack/],
       ['inbox', { ack: ['7'] }, /ack/],
     ]
     for (const [tool, args, named] of wrong)

@@ -2,13 +2,25 @@ import { openApi } from '../../protocol/openapi.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { Handlers } from './handler.ts'
 
+/**
+ * How many times as long as it took to gather them the same metrics are told to all who show no token: nobody counts how often
+ * those ask, and it takes a row for each member.
+ */
+const sharedFor = 10
+
 /** `GET /metrics`, `GET /openapi.json` and `GET /v1/admin/audit`. */
 export function seeing({ metrics, audit }: Watch): Pick<Handlers, 'metrics' | 'openapi' | 'listAudit'> {
   let contract: string | undefined
+  let shared: { text: Promise<string>; until: number } | undefined
   return {
     metrics: async ({ hub, request, reply }) => {
-      const text = await metrics.text(hub, { auditUnwritten: audit.unwritten, byMember: request.identity !== null })
-      reply.type(metrics.contentType).send(text)
+      const textFor = (byMember: boolean) => metrics.text(hub, { auditUnwritten: audit.unwritten, byMember })
+      const now = performance.now()
+      if (request.identity === null && !(shared && now < shared.until)) {
+        const text = textFor(false)
+        shared = { text, until: now + sharedFor * (performance.now() - now) }
+      }
+      reply.type(metrics.contentType).send(await (request.identity === null ? shared!.text : textFor(true)))
       return undefined
     },
     openapi: ({ reply }) => {

@@ -47,6 +47,7 @@ import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { hasHead } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
+import { OpenBodies } from './open-bodies.ts'
 import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
@@ -131,6 +132,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   server.server.on('checkExpectation', answerExpectation)
   const connections = new Connections({ limits: door.limits, network })
   const unread = new UnreadAnswers(door)
+  const bodies = new OpenBodies(door.limits)
   watchConnections(server, { hub, connections, unread })
   watch.metrics.door = { counts: () => ({ ...connections.counts, unreadBytes: unread.bytes }) }
   server.decorateRequest('identity', null)
@@ -214,7 +216,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   for (const name of Object.keys(api) as RouteName[]) {
     addRoute(
       server,
-      { hub, identities, limits, places, watch, connections, unread, isAudited: watch.isAudited(name) },
+      { hub, identities, limits, places, watch, connections, unread, bodies, isAudited: watch.isAudited(name) },
       api[name],
       handlers[name] as Handler<Route>,
     )
@@ -249,12 +251,13 @@ interface Doorkeeping {
   watch: Watch
   connections: Connections
   unread: UnreadAnswers
+  bodies: OpenBodies
   isAudited: boolean
 }
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits, places, watch, connections, unread, isAudited }: Doorkeeping,
+  { hub, identities, limits, places, watch, connections, unread, bodies, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -268,7 +271,9 @@ function addRoute(
       const showsToken = route.takesToken && request.headers.authorization !== undefined
       if (showsToken || !isPublic(route.audience))
         authorize({ identities, limits, places, connections }, route, request)
-      if (route !== api.health) unread.check(connections.clientOf(request.raw.socket))
+      const client = connections.clientOf(request.raw.socket)
+      if (route !== api.health) unread.check(client)
+      bodies.begin(request.raw, client)
       next()
     },
     handler: async (request, reply) => {

@@ -42,7 +42,8 @@ export function status({ dataDir, backups, probe, telegram, limits }: StatusSour
     const backup = backups.newest
     return {
       version,
-      startedAt: timestamp(Math.round(performance.timeOrigin)),
+      // By the clock as it is now: at the start it may have been wrong.
+      startedAt: timestamp(Math.round(Date.now() - performance.now())),
       ready: notReady === null,
       notReady,
       store: storeOf(hub, dataDir),

@@ -17,7 +17,8 @@ function setUp({ perToken = 100 * kib, all = 1000 * kib, answerMs = 30_000 } = {
 }
 
 function connection(): Socket {
-  const socket = { destroyed: false, destroy: () => (socket.destroyed = true) }
+  const destroy = () => (socket.destroyed = true)
+  const socket = { destroyed: false, destroy, resetAndDestroy: destroy }
   return socket as unknown as Socket
 }
 

@@ -125,7 +125,8 @@ export class UnreadAnswers {
 
   #cut(socket: Socket): void {
     this.closed(socket)
-    socket.destroy()
+    // Reset: otherwise the kernel goes on keeping what it was given, some MiB, for a reader that does not read.
+    socket.resetAndDestroy()
   }
 }
 
