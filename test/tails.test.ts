@@ -210,7 +210,11 @@ test('a tail is for its owner alone, lies behind the commits, and goes when its 
   expect(checkTail(first)).toMatchObject({ isEnded: true, entries: 1 })
   rmSync(hub.made[0]!.file)
   await hub.backups.make()
-  await until('its tail is gone, and the other two are there', () => !existsSync(first) && hub.tailFiles.length === 2, 30_000)
+  await until(
+    'its tail is gone, and the other two are there',
+    () => !existsSync(first) && hub.tailFiles.length === 2,
+    30_000,
+  )
 })
 
 test('what stands before a damaged entry can be used; a clean end is gone on from, and one with a gap only with a new backup', async () => {
