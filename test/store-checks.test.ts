@@ -46,7 +46,14 @@ test('a hub finds out by a backup that is not good, and a check at once, that it
   hub = open()
   onTestFinished(() => hub.close().catch(() => {}))
   const checks = newChecks()
-  const settings = { dir: join(dataDir, 'backups'), everyHours: null, keepNewest: 1, keepDays: 0, keepGiB: null }
+  const settings = {
+    dir: join(dataDir, 'backups'),
+    everyHours: null,
+    keepNewest: 1,
+    keepDays: 0,
+    keepGiB: null,
+    logGiB: 1,
+  }
   await using backups = new Backups({
     hub,
     source: join(dataDir, 'hub.db'),

@@ -12,6 +12,8 @@ import { loadHub } from './hub.ts'
 import { print } from './output.ts'
 import { UsageError } from './usage-error.ts'
 
+type TailReport = ReturnType<Awaited<ReturnType<typeof loadHub>>['checkTail']>
+
 /** How long a backup may take, in ms: all of it is read again before it is called good. */
 const timeoutMs = 3_600_000
 
@@ -19,13 +21,12 @@ export function backupCommand(): Command {
   const command = new Command('backup')
     .description('back up a running hub: a copy that was read whole and found good')
     .argument('[target]', 'a file, or a directory, that gets a copy of it; else it stays with the hub')
-    .option('--verify <file>', 'make none, but read a backup whole and say what it holds')
+    .option('--verify <file>', 'make none, but read a backup and its tail whole and say what they hold')
+    .option('--log <dir>', 'with --verify: where the tail is, backup.logTo of hub.json (default: beside the backup)')
   return withAdminOptions(command).action(
-    async (target: string | undefined, options: AdminOptions & { verify?: string }) => {
+    async (target: string | undefined, options: AdminOptions & { verify?: string; log?: string }) => {
       if (options.verify !== undefined) {
-        const { checkBackup } = await loadHub()
-        const report = checkBackup(options.verify)
-        print(options, report, () => `${report.file} is good.\n${inWords(report)}`)
+        await verify(options.verify, options)
         return
       }
       if (target !== undefined) refuseTarget(target, options)
@@ -40,6 +41,37 @@ export function backupCommand(): Command {
       )
     },
   )
+}
+
+/** Reads a backup with its tail, or a tail alone. */
+async function verify(file: string, options: { log?: string; json?: boolean }): Promise<void> {
+  const { checkBackup, checkTail, findTail, isTail, placeOfBackup } = await loadHub()
+  if (isTail(file)) {
+    const tail = checkTail(file)
+    print(options, tail, () => tailInWords(tail))
+    return
+  }
+  const report = checkBackup(file)
+  const dir = options.log ?? dirname(resolve(file))
+  const found = isDirectory(dir) ? findTail(dir, placeOfBackup(file)) : undefined
+  if (options.log !== undefined && found === undefined)
+    throw new ClaudeNetError(
+      'not_found',
+      `There is no tail of ${file} in ${dir}.`,
+      'Name the directory of backup.logTo.',
+    )
+  const tail = found === undefined ? undefined : checkTail(found)
+  print(options, { ...report, ...(tail && { tail }) }, () =>
+    [`${report.file} is good.`, inWords(report), ...(tail ? [tailInWords(tail)] : [])].join('\n'),
+  )
+}
+
+function tailInWords({ file, entries, seq, lastAt, tornBytes, isEnded }: TailReport): string {
+  const end = lastAt === null ? '' : ` up to entry ${seq}, of ${lastAt}`
+  const torn =
+    tornBytes === 0 ? '' : ` ${bytesInWords(tornBytes)} at its end are of an unfinished entry, and count for nothing.`
+  const open = isEnded ? '' : ' No later backup has ended it.'
+  return `The tail ${file} is good: it has ${count(entries, 'entry', 'entries')}${end}.${open}${torn}`
 }
 
 /** What a backup holds, in a sentence. */

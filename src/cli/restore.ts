@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import { inWords } from './backup.ts'
 import { loadHub } from './hub.ts'
@@ -11,6 +12,8 @@ import { UsageError } from './usage-error.ts'
 interface RestoreOptions {
   data?: string
   drill?: boolean
+  to?: string
+  log?: string
   json?: boolean
 }
 
@@ -20,6 +23,8 @@ export function restoreCommand(): Command {
     .argument('<file>', 'the backup')
     .option('--data <dir>', 'data directory of the hub; its store is kept aside')
     .option('--drill', 'change nothing: restore into a temporary directory, open it, compare every row')
+    .option('--to <place>', "go on with the backup's tail: up to a time, an entry's number, or 'end'")
+    .option('--log <dir>', 'where the tail is: backup.logTo of hub.json (default: beside the backup)')
     .option('--json', 'print JSON')
     .action(async (file: string, options: RestoreOptions) => {
       if ((options.data === undefined) === !options.drill) {
@@ -28,7 +33,11 @@ export function restoreCommand(): Command {
           'claude-net restore FILE --data DIR, or claude-net restore FILE --drill',
         )
       }
+      if (options.log !== undefined && options.to === undefined) {
+        throw new ClaudeNetError('invalid', 'How far shall the tail be applied?', 'Say --to end, a time, or an entry.')
+      }
       const { drill, restore, diskInWords } = await loadHub()
+      const beyond = { to: options.to === undefined ? undefined : toTarget(options.to), log: options.log }
       /** What a full disk says, in a sentence. */
       const on = <T>(dir: string, act: () => T): T => {
         try {
@@ -41,31 +50,56 @@ export function restoreCommand(): Command {
         }
       }
       if (options.data === undefined) {
-        const backup = on(tmpdir(), () => drill(file))
-        print(
-          options,
-          backup,
-          () => `The drill is good: restored, opened and compared, it is the same.\n${inWords(backup)}`,
+        const { backup, tail } = on(tmpdir(), () => drill(file, beyond))
+        print(options, { ...backup, ...(tail && { tail }) }, () =>
+          [
+            'The drill is good: restored, opened and compared, it is the same.',
+            inWords(backup),
+            ...(tail ? [tailInWords(tail), comparedInWords(tail)] : []),
+          ].join('\n'),
         )
         return
       }
       const dir = resolve(options.data)
-      const restored = on(dir, () => restore(file, dir))
+      const restored = on(dir, () => restore(file, dir, beyond))
       print(options, restored, () => told(restored))
     })
 }
 
-function told({
-  backup,
-  replaced,
-  tokens,
-  gone,
-  back,
-}: ReturnType<Awaited<ReturnType<typeof loadHub>>['restore']>): string {
+type Restored = ReturnType<Awaited<ReturnType<typeof loadHub>>['restore']>
+type Tail = NonNullable<Restored['tail']>
+
+/** Reads `--to`: an entry's number, a time, or `end`. */
+function toTarget(text: string): { seq: number } | { time: number } | 'end' {
+  if (text === 'end') return text
+  if (/^\d{1,15}$/.test(text)) return { seq: Number(text) }
+  const time = /^\d{4}-\d\d-\d\d([T ]|$)/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(time)) return { time }
+  throw new ClaudeNetError(
+    'invalid',
+    `'${text}' is no place in the history.`,
+    "Say an entry's number, a time such as 2026-11-22T15:04:05Z, or end.",
+  )
+}
+
+function tailInWords({ file, entries, seq, at }: Tail): string {
+  return `${count(entries, 'entry', 'entries')} of its tail ${file} were applied: it goes to entry ${seq}, of ${at}.`
+}
+
+function comparedInWords({ compared }: Tail): string {
+  const all = 'Every entry had the outcome that it had then'
+  const places = compared.length > 1 ? 'at entries' : 'at entry'
+  if (compared.length === 0)
+    return `${all}. The tail has no fingerprint of the hub to compare with: the next backup adds one.`
+  return `${all}, and ${places} ${compared.join(', ')} the rows have the fingerprint that the hub's rows had.`
+}
+
+function told({ backup, tail, replaced, tokens, gone, back }: Restored): string {
   const names = (list: string[]) => visibleLine(list.join(', '), 1000)
   const lines = [
     `Restored ${backup.file}`,
     inWords(backup),
+    ...(tail ? [tailInWords(tail)] : []),
     replaced
       ? `The store of before is kept in ${replaced}; remove it once you are sure.`
       : 'There was no store before.',

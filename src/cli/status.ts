@@ -35,6 +35,7 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
     ],
     ...(status.clock ? [['Clock', clockInWords(status.clock, now)]] : []),
     ['Backup', lastBackup ? `${since(lastBackup.at)}, ${bytesInWords(lastBackup.bytes)}` : 'none yet'],
+    ...(status.tail ? [['Tail', tailInWords(status.tail)]] : []),
     ['Telegram', telegramInWords(status.telegram, now)],
     ['Machines', `${members.machines}, ${members.onlineMachines} online`],
     ['People', `${members.humans}, ${members.onlineHumans} online`],
@@ -56,6 +57,15 @@ function clockInWords({ byMs, atStart, at, steps }: NonNullable<StatusAnswer['cl
   const what = atStart ? `is ${amount} off the end of the history since the start` : `was set by ${amount}`
   const more = steps > 1 ? `, ${count(steps, 'step')} in all` : ''
   return `${what} (${ago(Date.parse(at), now)}${more}); nothing is deleted or expires by it`
+}
+
+function tailInWords({ behind, behindMs, bytes, trouble }: NonNullable<StatusAnswer['tail']>): string {
+  const seconds = `${Math.max(1, Math.round(behindMs / 1000))} s`
+  const place = behind === 0 ? 'up to date' : `${count(behind, 'entry', 'entries')} and ${seconds} behind`
+  return [
+    `${place}, ${bytesInWords(bytes)}`,
+    ...(trouble === null ? [] : [`TROUBLE: ${visibleLine(trouble, 300)}`]),
+  ].join('; ')
 }
 
 function telegramInWords(telegram: StatusAnswer['telegram'], now: number): string {

@@ -56,10 +56,10 @@ export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
   )
 }
 
-/** What a hub's backups go by. A relative `dir` is in the data directory. */
+/** What a hub's backups go by. A relative `dir` or `logTo` is in the data directory. */
 export function backupSettings({ backup, data }: HubConfig): BackupSettings {
   const { dir = backupFolder, ...rest } = backup ?? { ...BackupField.parse({})!, everyHours: null }
-  return { ...rest, dir: resolve(data, dir) }
+  return { ...rest, dir: resolve(data, dir), logTo: rest.logTo && resolve(data, rest.logTo) }
 }
 
 function readJson(path: string): { read: object; text: string } {

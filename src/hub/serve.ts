@@ -15,6 +15,7 @@ import { databaseFile, type Hub } from './hub.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
 import { StoreChecks } from './keeping/store-checks.ts'
+import { Tails } from './keeping/tails.ts'
 import { lockDataDirectory } from './lock.ts'
 import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
@@ -28,7 +29,8 @@ import { Supervisor } from './supervisor.ts'
 export { readHubConfig } from './config.ts'
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
 export { inWords as diskInWords } from './damage.ts'
-export { checkBackup } from './keeping/check-backup.ts'
+export { checkBackup, placeOfBackup } from './keeping/check-backup.ts'
+export { checkTail, findTail, isTail } from './keeping/check-tail.ts'
 export { copyStore } from './keeping/copy-store.ts'
 export { drill, restore } from './keeping/restore.ts'
 export { checkFile } from './keeping/store-checks.ts'
@@ -80,10 +82,15 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => audit.close())
     const watch = new Watch(metrics, audit)
     let brake: LoopBrake | undefined
+    const tails = makeTails(config, log)
+    // Once the hub has closed: what it committed last is in the tail too.
+    cleanup.push(() => tails?.close())
+    metrics.tails = tails
     const hub = openHub({
       dataDir: config.data,
       onCommit: commit => {
         metrics.committed(commit)
+        tails?.committed({ ...commit, epoch: hub.state.position.epoch })
         brake?.watch(commit)
       },
       onClockStep: ({ byMs, atStart }) =>
@@ -114,6 +121,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       },
     })
     cleanup.push(() => hub.close())
+    tails?.follow({ hub, makeBackup: () => backups.make() })
     if (shouldCheck) checkStore(hub.state.db)
     await ensureAdminToken(hub, config.data)
     if (config.limits?.loop) brake = new LoopBrake(hub, config.limits.loop, watch.braked)
@@ -131,6 +139,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       source: join(config.data, databaseFile),
       settings: backupSettings(config),
       program: clientFile,
+      tails,
       onMade: ({ ms, report, error }) => {
         metrics.backupMade(error === undefined)
         if (error) log.error({ err: error }, 'a backup failed')
@@ -151,6 +160,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       dataDir: config.data,
       watch,
       backups,
+      tails,
       telegram,
     }
     const { server, configure } = createServer(door)
@@ -185,6 +195,25 @@ function whyItStops(error: unknown): string {
 
 /** The fields of hub.json that a hub reads when it starts, and then no more. */
 const needRestart = ['host', 'port', 'data', 'timeouts', 'backup', 'telegram'] as const
+
+/** The tails of the backups, where hub.json says where to. */
+function makeTails(config: HubConfig, log: Logger): Tails | undefined {
+  const { logTo: dir, logGiB, dir: backupDir } = backupSettings(config)
+  if (dir === undefined) return undefined
+  return new Tails({
+    dir,
+    backupDir,
+    maxBytes: logGiB * 2 ** 30,
+    onTrouble: err => {
+      if (err)
+        log.error(
+          { err, dir },
+          'the tail of the backup is not written; the hub goes on, and makes a backup as soon as it can be',
+        )
+      else log.info({ dir }, 'the tail of the backup is written again')
+    },
+  })
+}
 
 /** The bridge to Telegram, loaded only where hub.json asks for it. */
 async function startTelegram(

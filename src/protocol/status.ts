@@ -24,6 +24,22 @@ export const StatusAnswer = z.object({
     .nullable()
     .default(null),
   lastBackup: z.object({ at: Timestamp, bytes: z.number().int() }).nullable(),
+  /**
+   * How far the entries beside the backups are, on the disk that `backup.logTo` names; null where it names none. `seq` is the last one
+   * there, `behind` how many are not there yet, of which the oldest has waited for `behindMs`.
+   */
+  tail: z
+    .object({
+      seq: z.number().int().nullable(),
+      behind: z.number().int(),
+      behindMs: z.number().int(),
+      file: z.string().nullable(),
+      bytes: z.number().int(),
+      /** Why nothing is written, in a sentence. */
+      trouble: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
   /** The bridge to people on Telegram; null where there is none. `claude-net telegram` says more. */
   telegram: z
     .object({

@@ -13,6 +13,7 @@ import { Identities, type Identity } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
+import type { Tails } from '../keeping/tails.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
 import {
@@ -86,6 +87,7 @@ export interface ServerOptions {
   /** What counts and notes down the answers. */
   watch: Watch
   backups: Backups
+  tails?: Tails
   /** The bridge to Telegram, where hub.json has one. */
   telegram?: TelegramDesk
 }

@@ -6,6 +6,7 @@ import type { TelegramStatus } from '../../protocol/telegram.ts'
 import { version } from '../../protocol/version.ts'
 import { databaseFile, type Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
+import type { Tails } from '../keeping/tails.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
@@ -24,13 +25,14 @@ const nearFrom = 0.8
 interface StatusSources {
   dataDir: string
   backups: Backups
+  tails?: Pick<Tails, 'status'>
   probe: WriteProbe
   telegram?: TelegramDesk
   limits: Limits
 }
 
 /** `GET /v1/admin/status`. */
-export function status({ dataDir, backups, probe, telegram, limits }: StatusSources): Handlers['status'] {
+export function status({ dataDir, backups, tails, probe, telegram, limits }: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
     const notReady = await probe(hub).then(
       () => null,
@@ -49,6 +51,7 @@ export function status({ dataDir, backups, probe, telegram, limits }: StatusSour
       store: storeOf(hub, dataDir),
       clock: clockOf(hub),
       lastBackup: backup ? { at: timestamp(backup.time), bytes: backup.bytes } : null,
+      tail: tails?.status() ?? null,
       telegram: telegram ? telegramOf(telegram.status()) : null,
       members: membersOf(hub, all),
       behind: behindOf(hub, all),

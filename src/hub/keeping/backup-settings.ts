@@ -13,15 +13,21 @@ export const BackupField = z
     keepGiB: z.number().positive().nullable().default(20),
     /** Where they are; `backups` in the data directory unless it is said. */
     dir: z.string().min(1).optional(),
+    /** Where the tail of the newest backup is written: on another disk than the store. Without it there are no tails. */
+    logTo: z.string().min(1).optional(),
+    /** How many GiB one tail may have; at half of that a new backup is made, whose tail is empty. */
+    logGiB: z.number().positive().max(1024).default(4),
   })
   .nullable()
   .prefault({})
 
-/** As a hub goes by it: `everyHours` is null for never by itself, `dir` is absolute. */
+/** As a hub goes by it: `everyHours` is null for never by itself, `dir` and `logTo` are absolute. */
 export interface BackupSettings {
   everyHours: number | null
   keepNewest: number
   keepDays: number
   keepGiB: number | null
   dir: string
+  logTo?: string
+  logGiB: number
 }

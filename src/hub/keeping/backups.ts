@@ -12,6 +12,7 @@ import type { Hub } from '../hub.ts'
 import { backupName, removeUnfinished, unfinished } from '../state/store/backup-names.ts'
 import type { BackupSettings } from './backup-settings.ts'
 import { backupsIn, newestOf, rotate } from './rotation.ts'
+import type { Tails } from './tails.ts'
 
 /** The shortest time between the start of a hub and a backup by the clock, and between a failure and the next try, in ms. */
 const restMs = 60_000
@@ -29,6 +30,8 @@ export interface BackupsOptions {
   settings: BackupSettings
   /** The program whose `copy-store` does the work, in a process of its own. */
   program: string
+  /** Keeps what is committed since each backup beside it; see `Tails`. */
+  tails?: Pick<Tails, 'begin' | 'adopt' | 'drop'>
   /** Hears of each backup, also of those that failed. */
   onMade: (made: Made) => void
   /** Called when a copy was whole and is not good, before `onMade`: then the store may be damaged. */
@@ -93,15 +96,17 @@ export class Backups implements AsyncDisposable {
   }
 
   async #make(): Promise<BackupReport> {
-    const { onMade, settings } = this.#options
+    const { onMade, settings, tails } = this.#options
     const startedAt = performance.now()
     const ms = () => performance.now() - startedAt
     try {
       const report = await this.#makeUnheard()
       onMade({ ms: ms(), report })
+      tails?.adopt(report)
       rotate(settings.dir, settings)
       return report
     } catch (error) {
+      tails?.drop()
       if (error instanceof ClaudeNetError && error.code === 'invalid') this.#options.onBadCopy?.()
       const told = this.#closing.signal.aborted ? stopping() : failed(error as Error)
       onMade({ ms: ms(), error: told })
@@ -110,13 +115,14 @@ export class Backups implements AsyncDisposable {
   }
 
   async #makeUnheard(): Promise<BackupReport> {
-    const { hub, settings } = this.#options
+    const { hub, settings, tails } = this.#options
     this.#closing.signal.throwIfAborted()
     mkdirSync(settings.dir, { recursive: true, mode: 0o700 })
     const path = join(settings.dir, backupName(Date.now()))
     const part = path + unfinished
     try {
       const before = hub.state.position
+      tails?.begin(path, before)
       const report = await this.#copy(part)
       if (report.epoch !== before.epoch || report.seq < before.seq) {
         throw new Error(`the copy ends at ${report.epoch}:${report.seq}, the hub was at ${before.epoch}:${before.seq}`)

@@ -53,6 +53,11 @@ export function checkBackup(path: string, file = path): BackupReport {
   })
 }
 
+/** The place in the history at which a backup ends. */
+export function placeOfBackup(file: string): { epoch: string; seq: number } {
+  return withBackup(file, file, db => get(db, 'select epoch, seq from position'))
+}
+
 /** The tables and columns that a backup has. */
 export function shapeOfBackup(file: string): Shape {
   return withBackup(file, file, shapeOf)

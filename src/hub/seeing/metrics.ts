@@ -37,6 +37,8 @@ export class Metrics {
   #loopBrakes = 0
   /** Where the newest backup is asked for: when it was made, in ms since 1970, and how large it is. */
   backups: { readonly newest: { time: number; bytes: number } | undefined } | undefined
+  /** Where it is asked how far the tail is behind; undefined without one. */
+  tails: { status(): { behind: number; behindMs: number; bytes: number; trouble: string | null } } | undefined
   /** Where the bridge to Telegram is asked how it fares; undefined without one. */
   telegram: { status(): { trouble: string | null } } | undefined
   /** Where it is asked which members have used the most of what they may send in a day. */
@@ -137,6 +139,7 @@ export class Metrics {
       hub.clockSteps.count,
     )
     this.#backupsNow(now)
+    this.#tailNow(now)
     if (this.telegram) {
       const trouble = gauge(now, 'claude_net_telegram_trouble', 'Whether people cannot be reached or heard: 1, or 0.')
       trouble.set(this.telegram.status().trouble === null ? 0 : 1)
@@ -190,6 +193,17 @@ export class Metrics {
     const age = Math.max(0, Date.now() - newest.time) / 1000
     gauge(now, 'claude_net_backup_age_seconds', 'Age of the newest backup; missing while there is none.').set(age)
     gauge(now, 'claude_net_backup_size_bytes', 'Size of the newest backup.').set(newest.bytes)
+  }
+
+  #tailNow(now: Registry): void {
+    const tail = this.tails?.status()
+    if (!tail) return
+    gauge(now, 'claude_net_tail_behind_entries', 'Entries that are not in the tail of the backup yet.').set(tail.behind)
+    gauge(now, 'claude_net_tail_behind_seconds', 'How long the oldest of these has waited.').set(tail.behindMs / 1000)
+    gauge(now, 'claude_net_tail_size_bytes', 'Size of the tail of the newest backup.').set(tail.bytes)
+    gauge(now, 'claude_net_tail_trouble', 'Whether the tail cannot be written: 1 or 0.').set(
+      tail.trouble === null ? 0 : 1,
+    )
   }
 
   #processNow(now: Registry): void {

@@ -72,3 +72,15 @@ export class Epochs {
     return end !== undefined && seq > end
   }
 }
+
+/** Whether a store's history has come by this place, in this epoch. */
+export function isPast(db: Database, { epoch, seq }: Cursor): boolean {
+  return (
+    db.get(
+      `select 1 from (select epoch, seq from position union all select epoch, last_seq from past_epoch)
+       where epoch = ? and seq >= ?`,
+      epoch,
+      seq,
+    ) !== undefined
+  )
+}

@@ -25,6 +25,17 @@ export function backupName(time: number): string {
   return `hub-${inName(time)}.db`
 }
 
+/** `hub-TIME.log`: the tail of the backup `hub-TIME.db`. */
+export function tailName(backup: string): string {
+  return backup.replace(/\.db$/, '.log')
+}
+
+/** The backup to which the tail of this name belongs; undefined for any other file. */
+export function backupOfTail(name: string): string | undefined {
+  const backup = name.replace(/\.log$/, '.db')
+  return backup === name || timeOfBackup(backup) === undefined ? undefined : backup
+}
+
 /** `schema-4-TIME.db`. */
 export function upgradeBackupName(schema: number, time: number): string {
   return `schema-${schema}-${inName(time)}.db`

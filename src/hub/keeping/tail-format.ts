@@ -1,0 +1,133 @@
+import { fstatSync, readSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { Entry } from '../state/commands.ts'
+
+/**
+ * The tail of a backup: a file of lines, `LENGTH CRC JSON`. LENGTH is that of JSON in bytes; CRC is the CRC-32 of JSON, in hex, which
+ * goes on from the line before, so that a line that is missing or out of place is found as well as one that was changed.
+ *
+ *   {"tail": 1, …}   the first line: the tail begins behind this place of the history
+ *   {"epoch": …}     a start of the hub: what follows is of this epoch
+ *   {"entry": …}     an entry, with the code of its refusal where it was refused; their seqs have no gap
+ *   {"matches": …}   what the next backup found the store to be at an earlier place of this tail
+ *   {"end": …}       the last line, once the next backup has a tail of its own
+ */
+export type TailRecord =
+  | TailStart
+  | { epoch: string }
+  | { entry: Entry; refused?: ErrorCode }
+  | { matches: TailMatch }
+  | { end: number }
+
+/** `tail` is the version of the format. The backup to which the tail belongs was begun here. */
+export interface TailStart {
+  tail: 1
+  epoch: string
+  seq: number
+  schema: number
+}
+
+/** The fingerprint that the live store had at `seq`, as the program of this version computes it. */
+export interface TailMatch {
+  seq: number
+  schema: number
+  version: string
+  fingerprint: string
+}
+
+/** The longest JSON of a line, in bytes; a longer LENGTH is damage. */
+const maxLineBytes = 256 * 1024 * 1024
+
+/** How much is read at a time, in bytes. */
+const chunkBytes = 256 * 1024
+
+/** `LENGTH CRC `, before JSON. */
+const headPattern = /^(\d{1,9}) ([0-9a-f]{8}) /
+const maxHeadBytes = 19
+
+/** One line, and the CRC from which the next one goes on. */
+export function encodeRecord(record: TailRecord, crc: number): { line: Buffer; crc: number } {
+  const json = Buffer.from(JSON.stringify(record))
+  const next = crc32(json, crc)
+  const head = `${json.length} ${next.toString(16).padStart(8, '0')} `
+  return { line: Buffer.concat([Buffer.from(head), json, newline]), crc: next }
+}
+
+const newline = Buffer.from('\n')
+
+/** A line that is not what was written. What stands before `at` (in bytes) is good. */
+export class TailDamage extends Error {
+  override name = 'TailDamage'
+  readonly at: number
+
+  constructor(at: number) {
+    super(`the line at byte ${at} is damaged`)
+    this.at = at
+  }
+}
+
+/** Where the good lines of a tail end, and how many bytes of an unfinished one stand behind them. */
+export interface TailEnd {
+  bytes: number
+  crc: number
+  tornBytes: number
+}
+
+/**
+ * Every record of an open tail, in order, and at last where they end. A line that a kill or a power cut left unfinished at the end of the
+ * file is counted, and no error. Throws `TailDamage` at any other line that is not as it was written.
+ */
+export function* readTail(handle: number): Generator<TailRecord, TailEnd> {
+  let [at, crc] = [0, 0]
+  let rest: Buffer = Buffer.alloc(0)
+  let readTo = 0
+  /** Reads on until `rest` has so many bytes or the file ends. */
+  const fill = (bytes: number) => {
+    const parts = [rest]
+    for (let have = rest.length; have < bytes; ) {
+      const chunk = Buffer.allocUnsafe(Math.max(chunkBytes, bytes - have))
+      const length = readSync(handle, chunk, 0, chunk.length, readTo)
+      if (length === 0) break
+      readTo += length
+      have += length
+      parts.push(chunk.subarray(0, length))
+    }
+    if (parts.length > 1) rest = Buffer.concat(parts)
+  }
+  for (;;) {
+    fill(maxHeadBytes)
+    if (rest.length === 0) return { bytes: at, crc, tornBytes: 0 }
+    const [head, length, sum] = headPattern.exec(rest.toString('latin1', 0, maxHeadBytes)) ?? []
+    const size = head === undefined ? 0 : head.length + Number(length) + 1
+    if (head !== undefined && size <= maxLineBytes) fill(size)
+    const json = head === undefined || rest.length < size ? undefined : rest.subarray(head.length, size - 1)
+    if (!json || !sum || crc32(json, crc) !== Number.parseInt(sum, 16)) {
+      fill(fstatSync(handle).size - at)
+      if (isTorn(rest)) return { bytes: at, crc, tornBytes: rest.length }
+      throw new TailDamage(at)
+    }
+    if (rest[size - 1] !== newline[0]) {
+      fill(fstatSync(handle).size - at)
+      if (rest.subarray(size - 1).every(byte => byte === 0)) return { bytes: at, crc, tornBytes: rest.length }
+      throw new TailDamage(at)
+    }
+    crc = crc32(json, crc)
+    at += size
+    rest = rest.subarray(size)
+    yield JSON.parse(json.toString()) as TailRecord
+  }
+}
+
+/**
+ * Whether these bytes, up to the end of the file, may be the beginning of one line, behind which a file system may leave zeros after a
+ * power cut. JSON has no line feed, so one with a line feed was written whole.
+ */
+function isTorn(bytes: Buffer): boolean {
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1] === 0) end--
+  const written = bytes.subarray(0, end)
+  return (
+    !written.includes(newline[0]!) && /^(\d{1,9}( ([0-9a-f]{1,8}( |$)|$)|$)|$)/.test(written.toString('latin1', 0, 20))
+  )
+}
