@@ -29,6 +29,7 @@ export class Store implements Disposable {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     this.#dataDir = dataDir
     this.#state = new State(join(dataDir, databaseFile))
+    if (this.#state.position.epoch === '') this.#state.enterEpoch('made')
   }
 
   /** Makes joined machines called m0, m1, … */

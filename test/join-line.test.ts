@@ -176,7 +176,7 @@ describe('an address that is no good', () => {
     ['http://hub.lan', '--via', '-oProxyCommand=x'],
   ])('%j is refused before a member or a code is made', async url => {
     const { code, stdout, stderr } = await run(['invite', 'sean', '--data', hub.dataDir, '--url', ...url])
-    expect([code, stdout]).toEqual([1, ''])
+    expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(/^claude-net: --(url|via)\b[^\n]*\n[^\n]+\n$/)
     expect((await hub.client(hub.adminToken).call(api.listMembers)).members).toEqual([])
   })

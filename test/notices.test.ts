@@ -490,8 +490,11 @@ test('a send that waited and was refused is told by the next hook, once', async 
 describe('doctor --wake', () => {
   test('proves that a session wakes and reads, and names what woke it', async () => {
     const { sean, claude, mcp } = await idleSession()
-    // Also after a rename that config.json does not know yet.
     const admin = hub.client(hub.adminToken)
+    await until('the session is present', async () =>
+      (await admin.call(api.listMachines)).members.some(({ name, online }) => name === sean.name && online),
+    )
+    // Also after a rename that config.json does not know yet.
     await admin.call(api.renameMember, { params: { name: sean.name }, body: { to: `${sean.name}-desk` } })
     const doctor = sean.run(['doctor', '--wake'])
     await until('the wake', () => claude.wakes.length > 0)

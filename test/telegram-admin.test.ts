@@ -125,7 +125,7 @@ test.for([
   [{ chatId: 5 }, 'telegram.chatId: a group has a negative id'],
   [{ humans: { chas: { id: 1, timezone: 'Mars/Base' } } }, 'this is no time zone'],
   [{ humans: { chas: { id: 1, quiet: ['22:00', '7'] } } }, 'write a time as 22:00'],
-  [{ token: 'x' }, 'telegram: Unrecognized key: "token"'],
+  [{ token: 'x' }, 'telegram.token: no such field; did you mean tokenFile?'],
 ] as const)('a mistake in hub.json is named: %j', async ([change, says]) => {
   const hub = new TestHub({
     config: { telegram: { tokenFile: 't', chatId: group, humans: { chas: { id: 1 } }, ...change } },

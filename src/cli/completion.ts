@@ -1,4 +1,5 @@
 import { Argument, Command, type Option } from 'commander'
+import { print } from './output.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof shells)[number]
@@ -14,9 +15,11 @@ export function completionCommand(program: Command): Command {
   return new Command('completion')
     .description('print a script that completes commands and options in a shell')
     .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .option('--json', 'print JSON')
     .addHelpText('after', help)
-    .action((shell: Shell) => {
-      process.stdout.write(`${scripts[shell](commandsOf(program))}\n`)
+    .action((shell: Shell, options: { json?: boolean }) => {
+      const script = scripts[shell](commandsOf(program))
+      print(options, { shell, script }, () => script)
     })
 }
 

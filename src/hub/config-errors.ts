@@ -44,8 +44,8 @@ function innermost(
 
 function nearestTo(key: string, known: string[]): string {
   if (known.length === 0) return ''
-  const nearest = closest(key, known)
-  return distance(key, nearest) <= Math.max(2, key.length / 3)
+  const nearest = known.find(name => name.startsWith(key)) ?? closest(key, known)
+  return nearest.startsWith(key) || distance(key, nearest) <= Math.max(2, key.length / 3)
     ? `; did you mean ${nearest}?`
     : `; there are ${known.join(', ')}`
 }

@@ -37,6 +37,7 @@ const [machines, humans, groups, groupSize] = [1950, 50, 100, 1000]
 export function makeLargeStore(dataDir: string): LargeStore {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   using state = new State(join(dataDir, databaseFile))
+  state.enterEpoch('made')
   const time = Date.now()
   const apply = (commands: Command[]) => {
     const { seq } = state.position
