@@ -13,6 +13,7 @@ import { maxRequestBytes, readJson } from './json-body.ts'
 import type { Limits } from './limits.ts'
 import { checkHeaders, type Network } from './network.ts'
 import { parse } from './parse.ts'
+import type { OpenBodies } from './open-bodies.ts'
 import type { Places } from './places.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
@@ -28,6 +29,7 @@ export interface HotParts {
   network: Network
   connections: Connections
   unread: UnreadAnswers
+  bodies: OpenBodies
   watch: Watch
   log: FastifyBaseLogger
   hosts: () => readonly string[]
@@ -74,7 +76,7 @@ function admit(
   { route }: HotRoute,
   request: IncomingMessage,
   response: ServerResponse,
-  { identities, limits, places, network, connections, unread, hosts, closing }: HotParts,
+  { identities, limits, places, network, connections, unread, bodies, hosts, closing }: HotParts,
 ): Identity | undefined {
   const { headers, socket } = request
   if (closing.aborted || socket.destroyed || headers.host === undefined || headers.expect !== undefined)
@@ -88,8 +90,9 @@ function admit(
     response.once('close', connections.asked(socket))
     connections.proved(socket, identity.tokenId)
     unread.check(connections.clientOf(socket))
-    // Last of what may refuse: counted is what was let in, once.
+    // Last of what may refuse, so that what is let in is counted once; a request whose body must wait is counted twice.
     limits.countRequest(identity, route === api.sendMessage)
+    bodies.begin(request, connections.clientOf(socket))
     places.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
     return identity
   } catch {

@@ -224,7 +224,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     )
   }
   answerHotRoutes(server, {
-    ...{ hub, handlers, identities, limits, places, network, connections, unread, watch, log },
+    ...{ hub, handlers, identities, limits, places, network, connections, unread, bodies, watch, log },
     hosts: () => hosts,
     closing: closing.signal,
   })
