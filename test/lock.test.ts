@@ -13,7 +13,8 @@ import { tempDir } from './support/temp.ts'
 async function owner(dataDir: string): Promise<ChildProcess> {
   const lock = join(import.meta.dirname, '../src/hub/lock.ts')
   const code = `const { lockDataDirectory } = await import(process.argv[1])
-    lockDataDirectory(process.argv[2])
+    // What nobody holds is collected, and its lock with it.
+    globalThis.held = lockDataDirectory(process.argv[2])
     console.log('locked')
     setInterval(() => {}, 1000)`
   const child = spawn(hubNode, ['--input-type=module', '-e', code, lock, dataDir], {

@@ -68,12 +68,12 @@ test('a dry run shows all of it and changes nothing', async context => {
 })
 
 test.for([
-  ['an unknown host key', ['stranger.invalid'], 'The host key of stranger.invalid is not known here.'],
-  ['a host behind another', ['behind'], 'by way of another host'],
-  ['an option for a host', ['--', '-oProxyCommand=x'], 'a host for ssh is HOST or USER@HOST'],
-] as const)('%s is refused, and nothing is written', async ([, args, why], context) => {
+  ['an unknown host key', ['stranger.invalid'], 1, 'The host key of stranger.invalid is not known here.'],
+  ['a host behind another', ['behind'], 1, 'by way of another host'],
+  ['an option for a host', ['--', '-oProxyCommand=x'], 2, 'a host for ssh is HOST or USER@HOST'],
+] as const)('%s is refused, and nothing is written', async ([, args, status, why], context) => {
   const { root, run } = anAdmin(context)
   const { code, stderr } = await run('--root', root, ...args)
-  expect([code, stderr]).toEqual([1, expect.stringContaining(why)])
+  expect([code, stderr]).toEqual([status, expect.stringContaining(why)])
   expect(existsSync(root) && readdirSync(root)).toBe(false)
 })

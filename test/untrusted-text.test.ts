@@ -17,7 +17,7 @@ const notice =
 /** Where messages come to light: what is written there, and the lines that are ours. */
 const sinks = {
   'the tool answer': {
-    read: async ({ mcp }: Reader) => (await mcp.call('inbox')).text,
+    read: async ({ mcp }: Reader) => (await mcp.call('inbox', { limit: 1000 })).text,
     ours: new RegExp(
       `^(\\d+ unread messages?\\. ${notice}||Message ${id}|from evilclaude \\(machine\\) · just now · request( · shown to session [\\w-]+ just now)?|To answer, call claude_net_send with reply_to set to the id; what you write in chat does not reach the sender\\.)$`,
     ),
@@ -36,7 +36,7 @@ const sinks = {
         .join('\n\n')
     },
     ours: new RegExp(
-      `^(|${id}|evilclaude → seanclaude · just now · request|  seanclaude: (stored, online|fetched by .*))$`,
+      `^(|${id}|evilclaude → seanclaude · just now · request|  seanclaude: (stored, (online|no session yet)|fetched by .*))$`,
     ),
   },
 }
