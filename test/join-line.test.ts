@@ -88,9 +88,9 @@ test('join reads a code from standard input, and says so when there is none, or 
   const sean = new Newcomer(hub)
   const args = ['join', hub.url.origin, '--machine', 'seanclaude', '--no-claude', '--bin', sean.bin, '--code-stdin']
   const joinWith = (input: string, ...more: string[]) => run([...args, ...more], { env: sean.env, input })
-  expect(await joinWith('\n')).toMatchObject({ code: 1, stderr: expect.stringContaining('No code came on standard') })
+  expect(await joinWith('\n')).toMatchObject({ code: 2, stderr: expect.stringContaining('No code came on standard') })
   const both = await joinWith('AAAA-BBBB-CCCC-DDDD\n', '--code', 'AAAA-BBBB-CCCC-DDDD')
-  expect(both).toMatchObject({ code: 1, stderr: expect.stringContaining('exclude each other') })
+  expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('exclude each other') })
   expect(await joinWith(`${await sean.invite()}\r\n`)).toMatchObject({ code: 0, stderr: '' })
 })
 

@@ -18,8 +18,10 @@ test('a container whose config names only the machine and "local" reaches the hu
   const admin = new Newcomer(hub, host)
   const joined = async (name: string, wrapper: string[]) => {
     const invited = await admin.sh(`node ${program} invite ${name} --data ${hub.dataDir}`)
-    const [line] = /curl .* \| sh$/m.exec(invited.stdout)!
-    expect(line).toMatch(/^curl -fsSL http:\/\/10\.0\.3\.1:3500\/join\/[0-9A-Z-]+ \| sh$/)
+    const [line] = /printf .* \| sh$/m.exec(invited.stdout)!
+    expect(line).toMatch(
+      /^printf '%s\\n' 'url="http:\/\/10\.0\.3\.1:3500\/join\/[0-9A-Z-]+"' .*\| curl -fsSL -K - \| sh$/,
+    )
     const newcomer = new Newcomer(hub, wrapper)
     expect(await newcomer.sh(`${line} -s -- --no-claude --bin ${newcomer.bin}`)).toMatchObject({ code: 0, stderr: '' })
     writeFileSync(join(newcomer.home, 'config.json'), JSON.stringify({ machine: name, sshHost: 'local' }))

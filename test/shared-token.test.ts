@@ -13,8 +13,7 @@ test('a token that a copy of the machine uses elsewhere is audited, and shown th
   const [machine, other] = [await startMachine(hub, 'sean'), await hub.join('other')]
   const admin = hub.client(hub.adminToken)
   const token = readFileSync(join(machine.home, 'token'), 'utf8').trim()
-  const copy = () =>
-    raw(hub, { path: '/v1/inbox', token, headers: { 'claude-net-host': '0123456789abcdef ct\x7e102' } })
+  const copy = () => raw(hub, { path: '/v1/inbox', token, headers: { 'claude-net-host': '0123456789abcdef ct-102' } })
   expect(await machine.run(['machines'])).toMatchObject({ stdout: expect.not.stringContaining('Note') })
   await copy()
   // One change of place may be a machine that moved.
@@ -22,7 +21,7 @@ test('a token that a copy of the machine uses elsewhere is audited, and shown th
   await machine.run(['inbox'])
   await copy()
 
-  const shown = /the token of sean is used from two hosts at once \(.*ct~102 \(127\.0\.0\.1\)/
+  const shown = /the token of sean is used from two hosts at once \(.*ct-102 \(127\.0\.0\.1\)/
   const doctor = await machine.run(['doctor'])
   expect(doctor.stdout).toMatch(shown)
   expect(doctor.stdout).toContain(hostname().slice(0, 64))
@@ -32,7 +31,7 @@ test('a token that a copy of the machine uses elsewhere is audited, and shown th
   expect((await other.client.call(api.listMachines)).sharedTokens).toEqual([])
   const { lines } = await admin.call(api.listAudit, { query: { action: 'sharedToken' } })
   expect(lines).toMatchObject([
-    { actor: 'sean', target: 'sean', tokenId: expect.any(String), detail: expect.stringContaining('ct~102') },
+    { actor: 'sean', target: 'sean', tokenId: expect.any(String), detail: expect.stringContaining('ct-102') },
   ])
 })
 

@@ -416,7 +416,7 @@ function reading(hub: TestHub): void {
   test('an empty inbox is an answer like any other, with a cursor to go on from', async () => {
     const { ana, ben } = await withUnread(0)
     const { cursor, ...rest } = await ben.client.call(api.readInbox)
-    expect(rest).toEqual({ messages: [], unread: 0, more: 0 })
+    expect(rest).toEqual({ you: ben.name, messages: [], unread: 0, more: 0 })
     await send(ana, { to: ben.name, body: 'hello' })
     expect(bodies(await ben.client.call(api.readInbox, { query: { after: cursor } }))).toEqual(['hello'])
   })
@@ -536,7 +536,9 @@ function reading(hub: TestHub): void {
     await expect(send(ben, { to: 'nobody', body: 'yes', replyTo: ids[0]! })).rejects.toMatchObject({
       code: 'not_found',
     })
-    await send(cat, { to: ana.name, body: 'not mine', replyTo: ids[0]! })
+    await expect(send(cat, { to: ana.name, body: 'not mine', replyTo: ids[0]! })).rejects.toMatchObject({
+      code: 'not_found',
+    })
     expect(bodies(await ben.client.call(api.readInbox))).toEqual(['1'])
   })
 
@@ -870,7 +872,7 @@ function restarting(start: Start): void {
     await expect(stream.ended).rejects.toMatchObject({ code: 'unavailable' })
     expect(await send(ana, body)).toEqual(first)
     const inbox = await ben.client.call(api.readInbox)
-    expect(inbox).toMatchObject({ messages: [{ body: 'before' }], unread: 1, cursor })
+    expect(inbox).toMatchObject({ messages: [{ body: 'before' }], unread: 1 })
     const resumed = await new Listener(ben.client, { cursor }).opened()
     const { seq } = await send(ana, { to: 'ben', body: 'after' })
     expect(await resumed.first(1)).toMatchObject([{ data: { seq } }])
