@@ -93,7 +93,7 @@ test('a crowd that is named a hundred times is looked up once', () => {
   expect(resolveNames(db, 1, ['nobody', 'nobody', 'Nobody']).unknown).toHaveLength(1)
 })
 
-test('groups that have the same members are read together, each member once, where the first of them is named', () => {
+test('groups that have the same members are read together, each member once, where the first that holds it is named', () => {
   const made = new TestState()
   for (const name of ['ana', 'ben', 'cem', 'dora', 'eva']) made.member(name)
   made.do({ type: 'group.set', group: 'web', members: ['dora', 'ana', 'cem'] })
@@ -103,7 +103,7 @@ test('groups that have the same members are read together, each member once, whe
   const rows = vi.spyOn(db, 'all')
   const { members, unknown, isCrowd } = resolveNames(db, 1, ['eva', '@Web', 'ben', 'ops', 'none', 'nobody'])
   expect(rows.mock.results.flatMap(({ value }) => value)).toHaveLength(3)
-  expect(members.map(({ name }) => name)).toEqual(['eva', 'ben', 'cem', 'dora'])
+  expect(members.map(({ name }) => name)).toEqual(['eva', 'cem', 'dora', 'ben'])
   expect([unknown, isCrowd]).toEqual([['nobody'], true])
   expect(resolveNames(db, 1, ['none'])).toEqual({ members: [], unknown: [], isCrowd: true })
 })

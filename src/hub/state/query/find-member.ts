@@ -92,15 +92,17 @@ export function resolveNames(db: Database, sender: number, typed: string[]): Res
     const one = memberMeant(db, name)
     return { name, asTyped, one, isCrowd: !one && (name === everyone || groupExists(db, name)) }
   })
-  const crowds = named.filter(({ isCrowd }) => isCrowd).map(({ name }) => name)
-  const members = new Map<number, MemberRow>()
-  for (const { name, one } of named) {
-    // All crowds stand where the first of them was named.
-    const found = one ? [one] : name === crowds[0] ? inCrowds(db, sender, crowds) : []
-    for (const member of found) members.set(member.id, member)
+  const isCrowd = named.some(each => each.isCrowd)
+  const found = named.flatMap(({ one }, rank) => (one ? [{ member: one, rank }] : []))
+  if (isCrowd) {
+    const crowds = named.map(each => (each.isCrowd ? each.name : ''))
+    found.push(...inCrowds(db, sender, crowds))
+    found.sort((a, b) => a.rank - b.rank)
   }
-  const unknown = named.filter(({ one, isCrowd }) => !one && !isCrowd).map(({ asTyped }) => asTyped)
-  return { members: [...members.values()], unknown, isCrowd: crowds.length > 0 }
+  const members = new Map<number, MemberRow>()
+  for (const { member } of found) if (!members.has(member.id)) members.set(member.id, member)
+  const unknown = named.filter(each => !each.one && !each.isCrowd).map(({ asTyped }) => asTyped)
+  return { members: [...members.values()], unknown, isCrowd }
 }
 
 /** The refusal of names that mean nobody, with the nearest that do, what was left undone, and what lists all members. */
@@ -137,19 +139,26 @@ function memberByAlias(db: Database, name: string): MemberRow | undefined {
   return db.get<MemberRow>(`select ${columns} from alias a join member m on m.id = a.member where a.name = ?`, name)
 }
 
-/** The members of `all` and of groups, but not the sender. All groups at once: a hundred of them may have the same members. */
-function inCrowds(db: Database, sender: number, names: string[]): MemberRow[] {
-  const machines = names.includes(everyone) ? otherMachines(db, sender) : []
-  const groups = names.filter(name => name !== everyone)
-  if (groups.length === 0) return machines
-  const ofGroups = db.all<MemberRow>(
-    `select ${columns} from (
-       select distinct member from group_member where group_name in (select value from json_each(?1))
-     ) g join member m on m.id = g.member where m.id <> ?2 order by m.name`,
-    JSON.stringify(groups),
-    sender,
-  )
-  return [...machines, ...ofGroups]
+/**
+ * The members of `all` and of groups, but not the sender, each with the place of the first of `names` that holds it, by place and
+ * name. All groups at once: a hundred of them may have the same members.
+ */
+function inCrowds(db: Database, sender: number, names: string[]): { member: MemberRow; rank: number }[] {
+  const ofGroups = names.every(name => name === '' || name === everyone)
+    ? []
+    : db.all<MemberRow & { rank: number }>(
+        `select ${columns}, g.rank from (
+       select x.member, min(n.key) as rank from json_each(?1) n join group_member x on x.group_name = n.value group by x.member
+     ) g join member m on m.id = g.member where m.id <> ?2 order by g.rank, m.name`,
+        JSON.stringify(names),
+        sender,
+      )
+  const all = names.indexOf(everyone)
+  const machines = all < 0 ? [] : otherMachines(db, sender)
+  return [
+    ...ofGroups.map(({ rank, ...member }) => ({ member, rank })),
+    ...machines.map(member => ({ member, rank: all })),
+  ]
 }
 
 /** A slip of the finger (up to a third of the letters), or a person's name for the machine that starts with it. */
