@@ -29,7 +29,7 @@ function newerPackage(dir: string): void {
   edit('package.json', /"version": "[^"]+"/, '"version": "9.0.0"')
   edit(
     'src/hub/state/store/migrate.ts',
-    /(const schemaSteps: [^=]+= \[[^\]]+)\]/,
+    /(const schemaSteps: [^=]+= \[[^\]]+?),?\s*\]/,
     "$1, 'create table of_later (x int) strict']",
   )
   execFileSync(hubNode, ['build.ts'], { cwd: source })
