@@ -1,6 +1,7 @@
 /*
- * Keeps, beside the files of a process, what would be left of them if the power went: a copy of each file as it was when it was
- * last synced. For LD_PRELOAD; CLAUDE_NET_SYNCED is the directory of the copies, which take the names of the files.
+ * Keeps, beside the files of a process, what is certain to be left of them if the power goes: a copy of each file as it was when its
+ * last sync began. For LD_PRELOAD; CLAUDE_NET_SYNCED is the directory of the copies, which take the names of the files. Each sync takes
+ * CLAUDE_NET_SYNC_US microseconds longer, so that a process that is killed often has written what it has not synced.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -12,19 +13,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void keep(int fd) {
+/* Copies the store's file behind `fd` to `fresh`; `copy` is the name that it takes once it is synced. Returns 0 for any other file. */
+static int keep(int fd, char *copy, char *fresh) {
   const char *synced = getenv("CLAUDE_NET_SYNCED");
-  char link[64], path[4096], copy[4200], fresh[4300];
+  char link[64], path[4096];
   struct stat info;
-  if (!synced || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return;
+  if (!synced || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return 0;
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length <= 0) return;
+  if (length <= 0) return 0;
   path[length] = 0;
   const char *name = strrchr(path, '/') + 1;
-  if (strncmp(name, "hub.db", 6) != 0) return;
-  snprintf(copy, sizeof copy, "%s/%s", synced, name);
-  snprintf(fresh, sizeof fresh, "%s.new", copy);
+  if (strcmp(name, "hub.db") != 0 && strcmp(name, "hub.db-wal") != 0) return 0;
+  snprintf(copy, 4200, "%s/%s", synced, name);
+  snprintf(fresh, 4300, "%s.%d", copy, gettid());
   int in = open(path, O_RDONLY), out = open(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (in < 0 || out < 0) abort();
   for (off_t left = info.st_size; left > 0;) {
@@ -34,13 +36,17 @@ static void keep(int fd) {
   }
   close(in);
   close(out);
-  rename(fresh, copy);
+  return 1;
 }
 
 static int synced(const char *call, int fd) {
   int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, call);
+  char copy[4200], fresh[4300];
+  int is_kept = keep(fd, copy, fresh);
+  const char *us = getenv("CLAUDE_NET_SYNC_US");
+  if (is_kept && us) usleep(atoi(us));
   int result = real(fd);
-  if (result == 0) keep(fd);
+  if (is_kept && result == 0) rename(fresh, copy);
   return result;
 }
 

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Random } from './random.ts'
+import { tempDir } from './temp.ts'
+
+/** What a disk writes whole or not at all, in bytes. */
+const sectorBytes = 512
+
+/** What became of the sectors that a process had written and not synced. */
+export interface Fate {
+  kept: number
+  dropped: number
+}
+
+/** A directory in which the library of `power-loss.c` keeps what a hub has synced. */
+export class SyncedFiles {
+  readonly #dir = tempDir('power')
+  /** What a hub is started with so that its syncs are known. */
+  readonly env: Record<string, string>
+
+  /** Throws `ENOENT` where there is no gcc. `syncMs` is how much longer each sync takes. */
+  constructor(syncMs: number) {
+    const library = join(this.#dir, 'power-loss.so')
+    const source = join(import.meta.dirname, 'power-loss.c')
+    execFileSync('gcc', ['-shared', '-fPIC', '-O2', '-o', library, source, '-ldl'])
+    const synced = this.#path('synced')
+    mkdirSync(synced)
+    this.env = {
+      LD_PRELOAD: library,
+      CLAUDE_NET_SYNCED: synced,
+      CLAUDE_NET_SYNC_US: String(Math.round(syncMs * 1000)),
+    }
+  }
+
+  /**
+   * Makes the store of a killed hub what the loss of power leaves: all that was synced, and of each sector that was written since either
+   * what was written or what was there before. All of them are dropped, or all kept, or each by chance.
+   */
+  losePower(dataDir: string, random: Random): Fate {
+    const fate: Fate = { kept: 0, dropped: 0 }
+    const chances = [0, 1, random()]
+    const chance = chances[Math.floor(random() * 3)]!
+    const isKept = () => random() < chance
+    for (const name of ['hub.db', 'hub.db-wal']) {
+      const file = join(dataDir, name)
+      const [synced, written] = [read(this.#path('synced', name)), read(file)]
+      rmSync(file, { force: true })
+      if (!synced && !isKept()) continue
+      writeFileSync(file, torn(synced ?? Buffer.alloc(0), written ?? Buffer.alloc(0), isKept, fate), { mode: 0o600 })
+      // What is on the disk now stays.
+      writeFileSync(this.#path('synced', name), readFileSync(file))
+    }
+    // It is in memory alone.
+    rmSync(join(dataDir, 'hub.db-shm'), { force: true })
+    return fate
+  }
+
+  /** What SQLite finds wrong with a copy of a store and its log: `ok`, or the first thing in words. */
+  check(dataDir: string): unknown {
+    const dir = tempDir('check')
+    for (const name of ['hub.db', 'hub.db-wal']) {
+      const bytes = read(join(dataDir, name))
+      if (bytes) writeFileSync(join(dir, name), bytes)
+    }
+    using db = new DatabaseSync(join(dir, 'hub.db'))
+    return db.prepare('pragma integrity_check(1)').get()!.integrity_check
+  }
+
+  #path(...names: string[]): string {
+    return join(this.#dir, ...names)
+  }
+}
+
+/** The bytes of a file of which `synced` is certain and `written` was there at last; a sector that neither has is zeros. */
+function torn(synced: Buffer, written: Buffer, isKept: () => boolean, fate: Fate): Buffer {
+  const bytes = Buffer.alloc(isKept() ? written.length : synced.length)
+  for (let at = 0; at < bytes.length; at += sectorBytes) {
+    const [before, after] = [synced, written].map(file => file.subarray(at, at + sectorBytes)) as [Buffer, Buffer]
+    const keeps = before.equals(after) || isKept()
+    if (!before.equals(after)) fate[keeps ? 'kept' : 'dropped']++
+    ;(keeps && at < written.length ? after : before).copy(bytes, at)
+  }
+  return bytes
+}
+
+function read(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return undefined
+  }
+}
