@@ -18,9 +18,9 @@ import { drill, restore } from '../src/hub/keeping/restore.ts'
 import type { Command } from '../src/hub/state/commands.ts'
 import type { BackupReport } from '../src/protocol/backup.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
-import { hashJoinCode } from '../src/protocol/join-code.ts'
+import { busyHour, busyMembers } from './support/busy-hour.ts'
 import { FollowedHub } from './support/followed-hub.ts'
-import { printedSeed, type Random, seededRandom } from './support/random.ts'
+import { printedSeed, seededRandom } from './support/random.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
@@ -28,7 +28,6 @@ import { until } from './support/until.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 const day = 86_400_000
-const hash = (text: string) => hashJoinCode(text).toString('base64')
 
 /** What a store holds, without what belongs to one hub alone. */
 function fingerprintOfStore(file: string): string {
@@ -55,55 +54,11 @@ function replayedTo({ file, epoch, seq: base }: BackupReport, log: string, seq: 
 }
 
 async function members(hub: FollowedHub): Promise<void> {
-  for (const name of ['ana', 'ben', 'cat']) await hub.do({ type: 'member.add', name, kind: 'machine' })
-  await hub.do({ type: 'member.add', name: 'sean', kind: 'human' })
+  for (const command of busyMembers) await hub.do(command)
 }
 
 function send(by: number, to: string[], body = 'hello'): Command {
   return { type: 'message.send', id: newMessageId(), by, to, body }
-}
-
-/** Whatever members, admins, the bridge and the clock do, by chance. */
-function* busyHour(random: Random): Generator<Command> {
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
-  const names = ['ana', 'ben', 'cat', 'sean', 'all', 'team', 'kit']
-  const ids = Array.from({ length: 60 }, () => newMessageId())
-  const [by, some] = [() => 1 + Math.floor(random() * 4), () => [pick(ids), pick(ids), pick(ids)]]
-  const kinds: (() => Command)[] = [
-    ...Array.from({ length: 8 }, () => (): Command => {
-      const body = `${pick(['short', 'a word', 'ä ✓ 𝄞'])} ${'text '.repeat(random() * 100)}`
-      const reply = random() < 0.3 ? { replyTo: pick(ids) } : {}
-      const life = random() < 0.3 ? { expiresInS: 60 + Math.floor(random() * 86_400) } : {}
-      const intent = pick(['request', 'inform', 'urgent'] as const)
-      return { type: 'message.send', id: pick(ids), by: by(), to: [pick(names)], body, intent, ...reply, ...life }
-    }),
-    ...Array.from({ length: 4 }, () => (): Command => ({ type: 'inbox.ack', by: by(), ids: some() })),
-    () => ({ type: 'inbox.fetched', by: by(), ids: some(), session: 's' }),
-    () => ({ type: 'member.policy', by: by(), inbound: pick(['accept', 'hold', 'refuse']), mute: [pick(names)] }),
-    () => ({ type: 'member.rename', name: pick(names), to: pick(names) }),
-    () => ({ type: 'member.invite', name: pick(names), kind: 'machine', codeHash: hash(pick(ids)), lifeS: 600 }),
-    () => ({
-      ...{ type: 'member.join', name: pick(names), codeHash: hash(pick(ids)), role: 'machine' },
-      ...{ tokenId: pick(ids), tokenHash: hash('t') },
-    }),
-    () => ({ type: 'member.revoke', name: pick(names) }),
-    () => ({ type: 'member.own', name: pick(names), owner: pick(['sean', null]) }),
-    () => ({ type: 'alias.set', alias: pick(['kit', 'kim']), member: pick(names) }),
-    () => ({ type: 'group.set', group: 'team', members: ['ana', 'ben'] }),
-    () => ({ type: 'group.remove', group: 'team' }),
-    () => ({ type: 'settings.set', keepTextDays: pick([1, 30]) }),
-    () => ({ type: 'telegram.failed', person: 4, id: pick(ids), why: 'blocked' }),
-    () => ({ type: 'telegram.candidate', person: 4, user: 7, name: 'Sean' }),
-    () => ({ type: 'telegram.confirm', person: 4, user: pick([7, null]) }),
-    () => ({ type: 'telegram.told', of: 'mail', chat: 1, message: 1, machine: 1, ids: some(), upTo: 3 }),
-    () => ({
-      ...{ type: 'pair.brake', from: 1, to: 2, until: 1.8e12, why: 'loop' },
-      notice: { id: newMessageId(), body: 'stop' },
-    }),
-    () => ({ type: 'pair.release', one: 'ana', other: 'ben' }),
-    () => ({ type: 'clock.tick' }),
-  ]
-  for (;;) yield pick(kinds)()
 }
 
 test('restored to any of 50 places of a busy time, a backup and its tail are what the live hub then had', async () => {

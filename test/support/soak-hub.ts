@@ -1,0 +1,49 @@
+// A hub in a process of its own, to be killed: `soak-hub.ts DATA-DIR ENTRIES-FILE SEED STARTED-AT`. It works by chance until its input
+// ends, and then closes. Each batch is a line of the file, written before it is applied: after a kill the last ones may not be in the
+// store, and the next process writes others with their numbers. Says `ready` once it works.
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { openHub } from '../../src/hub/open-hub.ts'
+import { ClaudeNetError } from '../../src/protocol/errors.ts'
+import { busyHour, busyMembers } from './busy-hour.ts'
+import { seededRandom } from './random.ts'
+
+const [dataDir, entriesFile, seed, startedAt] = process.argv.slice(2) as [string, string, string, string]
+
+/** How much faster the clocks go, so that messages expire and texts are deleted within seconds. */
+const haste = 100_000
+
+const clock = () => Number(startedAt) + (Date.now() - Number(startedAt)) * haste
+const fail = (what: unknown) => {
+  throw what
+}
+mkdirSync(dataDir, { recursive: true })
+const hub = openHub({ dataDir, now: clock, monotonic: clock, onBug: (_, error) => fail(error), onStorageError: fail })
+const { state } = hub
+const applyBatch = state.applyBatch.bind(state)
+// A line that a kill left unfinished ends here.
+appendFileSync(entriesFile, '\n')
+state.applyBatch = (entries, ...rest) => {
+  appendFileSync(entriesFile, `${JSON.stringify(entries)}\n`)
+  return applyBatch(entries, ...rest)
+}
+
+/** It has done too little to end before this entry. */
+const leastEntries = 1000
+
+let isEnding = false
+process.stdin.on('end', () => (isEnding = true)).resume()
+if (state.position.seq === 0) for (const command of busyMembers) await hub.submit(command)
+process.stdout.write('ready\n')
+const random = seededRandom(Number(seed))
+const commands = busyHour(random)
+while (!isEnding || state.position.seq < leastEntries) {
+  const burst = Array.from({ length: random() < 0.2 ? 6 : 1 }, () => commands.next().value)
+  await Promise.all(
+    burst.map(command =>
+      hub.submit(command).catch(error => {
+        if (!(error instanceof ClaudeNetError) || error.code === 'internal') fail(error)
+      }),
+    ),
+  )
+}
+await hub.close()
