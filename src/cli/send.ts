@@ -15,6 +15,7 @@ interface SendOptions {
   intent?: Intent
   expiresIn?: number
   id?: string
+  allowSecret?: boolean
   json?: boolean
 }
 
@@ -27,6 +28,7 @@ export function sendCommand(): Command {
     .addOption(new Option('--intent <intent>', 'what is wanted').choices(['request', 'inform', 'urgent']))
     .option('--expires-in <seconds>', 'let it expire when nobody has read it by then', toSeconds)
     .option('--id <id>', 'the id (a UUID), to repeat a send safely')
+    .option('--allow-secret', 'send the text even if it looks as if it held a key or a token')
     .option('--json', 'print JSON')
     .passThroughOptions()
     .addHelpText('after', textHelp)
@@ -34,6 +36,10 @@ export function sendCommand(): Command {
       const body = await textOf(command, words)
       const options = command.opts<SendOptions>()
       refuseBlank(body)
+      if (!options.allowSecret) {
+        const { refuseSecrets } = await import('../client/secrets.ts')
+        refuseSecrets(body)
+      }
       const machine = openMachine()
       const { client, outbox, home } = machine
       const names = recipientsIn(to)

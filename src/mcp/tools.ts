@@ -45,6 +45,8 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
     claude_net_send: withArguments('claude_net_send', readSendArguments, (taken, { toolUseId }) =>
       answer(context, async opened => {
         const { to: names, message, reply_to, intent } = taken
+        const { refuseSecrets } = await import('../client/secrets.ts')
+        refuseSecrets(message)
         const { outbox, client } = opened
         const id = messageIdOf(toolUseId)
         const sent = await outbox.send({
