@@ -8,6 +8,7 @@ import { sshFiles } from '../src/client/transport/ssh-files.ts'
 import { endLink } from '../src/client/transport/ssh-link.ts'
 import { transportSuite } from './suites/transport-suite.ts'
 import { freePort, Sshd, whyNoSshd } from './support/sshd.ts'
+import { testIdentity } from './support/test-identity.ts'
 
 const module = pathToFileURL(join(import.meta.dirname, '../src/client/transport/ssh.ts'))
 const why = whyNoSshd()
@@ -45,6 +46,17 @@ describe('through a real sshd', () => {
       return `
         import { SshTransport } from '${module}'
         const transport = new SshTransport({ host: '${host}', hub: new URL('${hub}'), dir: '${dir}' })`
+    },
+  })
+
+  transportSuite('TLS in ssh', {
+    open: url => new SshTransport(place(url), testIdentity.hubKey),
+    source: url => {
+      const { host, hub, dir } = place(url)
+      return `
+        import { SshTransport } from '${module}'
+        const options = { host: '${host}', hub: new URL('${hub}'), dir: '${dir}' }
+        const transport = new SshTransport(options, '${testIdentity.hubKey}')`
     },
   })
 

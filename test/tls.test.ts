@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
@@ -48,9 +51,11 @@ test("a session's server speaks https, and keeps what it sends while the proxy i
 })
 
 test('an https address at which plain HTTP is spoken is told as that', async () => {
-  const hub = await startHub()
-  const sean = await startMachine(hub, 'sean')
-  const hubAddress = `https://127.0.0.1:${hub.port}`
+  const plain = createServer((_request, response) => response.end()).listen(0, '127.0.0.1')
+  onTestFinished(() => void plain.close())
+  await once(plain, 'listening')
+  const sean = await startMachine(await startHub(), 'sean')
+  const hubAddress = `https://127.0.0.1:${(plain.address() as AddressInfo).port}`
   writeFileSync(join(sean.home, 'config.json'), JSON.stringify({ machine: 'sean', hub: hubAddress }))
   expect(await sean.run(['machines'])).toMatchObject({
     code: 75,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { HubKey, provenAddress } from '../protocol/hub-key.ts'
 import { Inbound } from '../protocol/members.ts'
 import { MemberName } from '../protocol/names.ts'
 import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
@@ -24,6 +25,8 @@ const Config = z.looseObject({
   sshIdleS: z.int().min(1).optional(),
   /** The hub's address, as seen from `sshHost`: `http://HOST:PORT`, or `https://HOST` of a proxy in front of it. */
   hub: z.url({ protocol: /^https?$/ }).optional(),
+  /** The key that the hub must prove before it is sent anything; with it this machine speaks TLS. */
+  hubKey: HubKey.optional(),
   /** What this machine does with mail; see client/policy.ts. A word that is none of these must not let mail in: it is `hold`. */
   inbound: Inbound.catch('hold').optional(),
   /** Whose mail is stored without anybody being told. */
@@ -153,7 +156,8 @@ export class Home {
       )
     }
     const fallback = config.sshHost === noSshHost ? defaultHub : defaultHubBehindSsh
-    return { config, hub: new URL(config.hub ?? fallback), token }
+    const hub = new URL(config.hub ?? fallback)
+    return { config, hub: config.hubKey ? provenAddress(hub) : hub, token }
   }
 
   /** Reads the token. Refuses a file that others could have read or put there. */

@@ -30,5 +30,7 @@ export function openMachine(home = new Home(), timeoutMs?: number): Machine {
 /** The transport that `home` is configured for. */
 export function machineTransport(home: Home): Transport {
   const { config, hub } = home.credentials()
-  return openTransport({ hub, sshHost: config.sshHost, runDir: home.runDir, sshIdleS: config.sshIdleS })
+  // Read anew like the token: what runs goes by a key that is pinned meanwhile.
+  const pin = () => home.credentials().config.hubKey
+  return openTransport({ hub, sshHost: config.sshHost, runDir: home.runDir, sshIdleS: config.sshIdleS, pin })
 }

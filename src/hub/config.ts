@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { bareName } from '../protocol/hub-address.ts'
@@ -20,6 +20,8 @@ const HubFile = z.strictObject({
   /** Names under which the hub is asked for, beside IP literals and localhost. */
   hosts: z.array(z.string().transform(bareName)).default([]),
   ...doorFields,
+  /** A certificate of one's own, and its key, in PEM; relative to hub.json. Without it the hub makes a key and signs itself. */
+  tls: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
   /** How often the store is backed up by the clock, where to, and how many backups stay. */
   backup: BackupField,
   /** The bot through which people are reached; without it there is none. */
@@ -39,9 +41,11 @@ export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
   const file = path === undefined ? undefined : readJson(path)
   const result = HubFile.safeParse({ ...file?.read, ...given })
   if (result.success) {
-    const { telegram } = result.data
+    const { telegram, tls } = result.data
     const telegramTokenFile = telegram && tokenFileOf(telegram, path)
-    return { ...result.data, data: resolve(result.data.data), telegramTokenFile }
+    const near = (file: string) => resolve(path === undefined ? '.' : dirname(path), file)
+    const files = tls && { certFile: near(tls.certFile), keyFile: near(tls.keyFile) }
+    return { ...result.data, data: resolve(result.data.data), tls: files, telegramTokenFile }
   }
   const errors = configErrors(HubFile, result.error, file?.text).map(({ line, field, message }) =>
     [...(line === undefined ? [] : [`line ${line}`]), ...(field === '' ? [] : [field]), message].join(': '),

@@ -142,6 +142,8 @@ const Timeouts = z
 
 /** The fields of hub.json that the HTTP door goes by. */
 export const doorFields = {
+  /** From where requests that come without TLS are taken: from everywhere, from this host alone, or from nowhere. */
+  plain: z.enum(['allow', 'loopback', 'refuse']).default('allow'),
   /** Where clients may come from without a proxy. From anywhere else only `/healthz` answers. */
   trustedNetworks: z.array(Cidr).default(privateNetworks),
   /** Reverse proxies, whose X-Forwarded-For is believed and whose clients may come from anywhere. */

@@ -34,6 +34,7 @@ const names = [
   'hub.lock-journal',
   'hub.url',
   'admin.token',
+  'identity.json',
   ...['hub.db', 'audit.db', 'search.db'].flatMap(withLog),
 ]
 

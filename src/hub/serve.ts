@@ -12,6 +12,7 @@ import { backupSettings, type HubConfig, type HubFlags, readHubConfig } from './
 import { checkStore, inWords, lookAtStore, rescueStore } from './damage.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, type Hub } from './hub.ts'
+import { type HubIdentity, openIdentity } from './identity/identity.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
 import { StoreChecks } from './keeping/store-checks.ts'
@@ -51,7 +52,7 @@ export interface RunningHub extends AsyncDisposable {
   /** Resolves once something was written durably; rejects when the store refuses. */
   probe(): Promise<unknown>
   /** Goes by the fields of `changed` that can change while it runs; returns the names of those that differ and cannot. */
-  reload(changed: HubConfig): string[]
+  reload(changed: HubConfig): Promise<string[]>
   /** Finishes what is under way and releases the data directory. */
   close(): Promise<void>
 }
@@ -62,7 +63,7 @@ export interface ServeOptions {
   onFatal: () => void
 }
 
-/** Wires a hub: lock → state and journal → admin token → HTTP. The only file that knows all rooms. */
+/** Wires a hub: lock → state and journal → admin token → identity → HTTP. The only file that knows all rooms. */
 export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): Promise<RunningHub> {
   const lock = lockDataDirectory(config.data)
   const cleanup: (() => unknown)[] = [() => lock.release()]
@@ -124,6 +125,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     tails?.follow({ hub, makeBackup: () => backups.make() })
     if (shouldCheck) checkStore(hub.state.db)
     await ensureAdminToken(hub, config.data)
+    const identity = await identityOf(config, log)
     if (config.limits?.loop) brake = new LoopBrake(hub, config.limits.loop, watch.braked)
     const clientFile = findClientFile()
     const checks = new StoreChecks({
@@ -157,13 +159,14 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       hosts: config.hosts,
       door: config,
       clientFile,
+      identity,
       dataDir: config.data,
       watch,
       backups,
       tails,
       telegram,
     }
-    const { server, configure } = createServer(door)
+    const { server, configure, prove } = createServer(door)
     cleanup.push(() => server.close())
     // First of all: who waits for a backup is told that there will be none.
     cleanup.push(() => backups.close())
@@ -175,7 +178,9 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     writeUrl(urlFile, url, log)
     cleanup.push(() => rmSync(urlFile, { force: true }))
     log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
-    const reload = (changed: HubConfig) => {
+    const reload = async (changed: HubConfig) => {
+      // A certificate of one's own is read anew, for it was renewed perhaps.
+      if (changed.tls || config.tls) prove(await openIdentity(config.data, changed.tls))
       configure(changed)
       log.level = changed.logLevel
       return needRestart.filter(field => !isDeepStrictEqual(changed[field], config[field]))
@@ -185,6 +190,24 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     await close()
     throw inWords(error, config.data)
   }
+}
+
+/** What the hub proves itself with. On a full disk, where the first start cannot keep a key, it speaks no TLS rather than not at all. */
+async function identityOf({ data, tls }: HubConfig, log: Logger): Promise<HubIdentity | undefined> {
+  try {
+    return await openIdentity(data, tls)
+  } catch (err) {
+    if (!isFull(err)) throw err
+    log.error(
+      { err },
+      'the disk is full: the hub could not keep a key of its own, and speaks no TLS until it is started again',
+    )
+    return undefined
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 /** Why the hub stops, and, where the history and this program do not fit together, what to do about it. */
@@ -238,9 +261,9 @@ export async function runHub(flags: HubFlags): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
   })
   const running = await serve(config, { log, onFatal: () => process.exit(storageExit) })
-  process.on('SIGHUP', () => {
+  process.on('SIGHUP', async () => {
     try {
-      const waits = running.reload(readHubConfig(flags))
+      const waits = await running.reload(readHubConfig(flags))
       if (waits.length === 0) log.info('hub.json was read again')
       else log.warn({ fields: waits }, 'hub.json was read again; these fields need a restart')
     } catch (error) {

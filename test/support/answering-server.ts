@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { onTestFinished } from 'vitest'
 
 /**
- * A small HTTP server that answers as its path says, on a thread of its own: it goes on while the client's thread is busy.
+ * A small server of HTTP, and of HTTP over TLS as a hub offers it, that answers as its path says, on a thread of its own: it goes on while the client's thread is busy.
  *
  *   /echo?afterMs=N    what came, as JSON: method, url, headers, body
  *   /bytes?count=N     N bytes

@@ -4,6 +4,9 @@ import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'
+import { openTlsDoor } from '../../src/hub/http/tls-door.ts'
+import { reset } from '../../src/hub/http/tls-sockets.ts'
+import { testIdentity } from './test-identity.ts'
 
 const sockets = new Set<Socket>()
 const requests: Record<string, number> = {}
@@ -22,10 +25,10 @@ const answers: Record<string, (request: IncomingMessage, response: ServerRespons
       response.on('close', () => clearInterval(timer))
     },
     '/never': () => {},
-    '/reset': ({ socket }) => socket.resetAndDestroy(),
+    '/reset': ({ socket }) => reset(socket),
     '/healthz': ({ socket }, response) => {
       response.writeHead(200, { 'content-length': '100' })
-      response.write('{"ok":true,', () => setTimeout(() => socket.resetAndDestroy(), 20))
+      response.write('{"ok":true,', () => setTimeout(() => reset(socket), 20))
     },
     '/counts': (_request, response) => json(response, { open: sockets.size, requests }),
   }
@@ -41,6 +44,7 @@ const server = createServer((request, response) => {
   if (answer) answer(request, response, searchParams)
   else response.writeHead(404).end('nothing here')
 })
+openTlsDoor(server, { identity: testIdentity, timeoutMs: 10_000, onSecured: () => {} })
 server.on('connection', socket => {
   sockets.add(socket)
   socket.on('close', () => sockets.delete(socket))

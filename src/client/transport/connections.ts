@@ -1,31 +1,47 @@
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { type DialOptions, dialingAgent } from './dial.ts'
+import type { Pin } from './pin.ts'
 import type { TransportRequest } from './transport.ts'
 
+export interface ConnectionsOptions {
+  /** A socket of this machine that leads to the hub. */
+  socketPath?: string | undefined
+  /** Which hub may answer; a function is asked before each request, for a pin that may change meanwhile. */
+  pin?: Pin | (() => Pin | undefined) | undefined
+}
+
 /**
- * HTTP or HTTPS to a hub over connections that are kept and used again: to its address, or through a socket of this machine. A
- * certificate authority of one's own is named in NODE_EXTRA_CA_CERTS.
+ * HTTP or HTTPS to a hub over connections that are kept and used again: to its address, or through a socket of this machine. With
+ * a pin they are TLS to the hub of that key, whatever the scheme of the address. Otherwise a certificate authority of one's own is
+ * named in NODE_EXTRA_CA_CERTS.
  */
 export class Connections {
-  readonly #agent: Agent
   readonly #hub: URL
   readonly #socketPath: string | undefined
+  readonly #pinNow: () => Pin | undefined
+  #agent: Agent
+  /** What the connections of `#agent` are proven by. */
+  #pin: Pin | undefined
   #isClosed = false
 
-  constructor(hub: URL, socketPath?: string) {
+  constructor(hub: URL, { socketPath, pin }: ConnectionsOptions = {}) {
     this.#hub = hub
-    this.#agent = dialingAgent(hub.protocol === 'https:')
     this.#socketPath = socketPath
+    this.#pinNow = typeof pin === 'function' ? pin : () => pin
+    // A pin that cannot be read now is asked for again, and thrown, by the first request.
+    this.#pin = typeof pin === 'function' ? undefined : pin
+    this.#agent = this.#newAgent()
   }
 
   /** Sends one request and answers its response. Throws the system's own error when none came. */
   async request(request: TransportRequest): Promise<IncomingMessage> {
+    this.#followPin()
     return this.#once(request).catch(error => {
       if (!isStale(error) || request.signal?.aborted || this.#isClosed) throw error
       // The hub closed a kept connection just as it was used again, and so perhaps the others. Every request of ours may be
       // repeated, so it is, once, over a new one.
-      for (const idle of Object.values(this.#agent.freeSockets)) for (const socket of idle ?? []) socket.destroy()
+      destroyIdle(this.#agent)
       return this.#once(request)
     })
   }
@@ -33,6 +49,23 @@ export class Connections {
   close(): void {
     this.#isClosed = true
     this.#agent.destroy()
+  }
+
+  /** Where another key is pinned than before, or one at all, no earlier connection is used for another request. */
+  #followPin(): void {
+    const pin = this.#pinNow()
+    if (pin === this.#pin || this.#isClosed) return
+    const before = this.#agent
+    // What goes on in the clear is cut; what a key of before has proven goes on to its end.
+    if (this.#pin === undefined) before.destroy()
+    else destroyIdle(before)
+    this.#pin = pin
+    this.#agent = this.#newAgent()
+  }
+
+  #newAgent(): Agent {
+    if (this.#pin !== undefined) return dialingAgent({ pin: this.#pin })
+    return dialingAgent(this.#hub.protocol === 'https:' ? 'verified' : 'none')
   }
 
   #once({ method, path, headers, body, signal }: TransportRequest): Promise<IncomingMessage> {
@@ -50,11 +83,15 @@ export class Connections {
         signal,
         dialSignal: signal,
       }
-      const outgoing = (isTls ? httpsRequest : httpRequest)(options, resolve)
+      const outgoing = (isTls && this.#pin === undefined ? httpsRequest : httpRequest)(options, resolve)
       outgoing.on('error', error => reject(Object.assign(error, { isReused: outgoing.reusedSocket })))
       outgoing.end(body)
     })
   }
+}
+
+function destroyIdle(agent: Agent): void {
+  for (const idle of Object.values(agent.freeSockets)) for (const socket of idle ?? []) socket.destroy()
 }
 
 /** Whether a connection failed that had carried a request before. */

@@ -83,7 +83,7 @@ test('an agent dials for its requests, and uses a connection again', async () =>
     looked++
     named(dead.six, '127.0.0.1')(...args)
   }
-  const agent = dialingAgent(false, find)
+  const agent = dialingAgent('none', find)
   onTestFinished(() => agent.destroy())
   const { request } = await import('node:http')
   for (const path of ['/one', '/two']) {

@@ -3,6 +3,7 @@ import { type Agent, Agent as HttpAgent, type RequestOptions } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { type Pin, secure } from './pin.ts'
 
 /**
  * How long an address is tried alone, in ms, before the next is tried beside it: the Connection Attempt Delay of RFC 8305. Node's
@@ -15,8 +16,17 @@ type Opened = (error: Error | null, socket: Duplex) => void
 /** What an agent's `createConnection` is given. `dialSignal` ends the attempts with the request that they are made for. */
 export type DialOptions = RequestOptions & { dialSignal?: AbortSignal }
 
-/** An agent whose connections to a name try all its addresses, whichever family they are of; the first that answers is taken. */
-export function dialingAgent(isTls: boolean, find: LookupFunction = lookup as LookupFunction): Agent {
+/**
+ * An agent whose connections to a name try all its addresses, whichever family they are of; the first that answers is taken. `tls`
+ * is what they are: none, HTTPS with a certificate that is verified as Node does, or TLS to the hub of one key. An agent of the
+ * last kind is for `http.request`.
+ */
+export function dialingAgent(
+  tls: 'none' | 'verified' | { pin: Pin },
+  find: LookupFunction = lookup as LookupFunction,
+): Agent {
+  if (typeof tls === 'object') return pinningAgent(tls.pin, find)
+  const isTls = tls === 'verified'
   const agent = isTls ? new TlsAgent(kept) : new HttpAgent(kept)
   const plain = agent.createConnection.bind(agent)
   const createConnection = (options: DialOptions, opened: Opened) => {
@@ -29,6 +39,28 @@ export function dialingAgent(isTls: boolean, find: LookupFunction = lookup as Lo
     return undefined
   }
   return Object.assign(agent, { createConnection })
+}
+
+function pinningAgent(pin: Pin, find: LookupFunction): Agent {
+  const createConnection = (options: DialOptions, opened: Opened) => {
+    const { host, port, socketPath, dialSignal } = options
+    const carrier = socketPath
+      ? connect(socketPath)
+      : isIP(host!)
+        ? connect({ host: host!, port: Number(port), noDelay: true })
+        : dial(host!, Number(port), { find, signal: dialSignal })
+    // At once where it can be: a connection may fail before the next turn.
+    const proven =
+      carrier instanceof Promise
+        ? carrier.then(socket => secure(socket, pin, dialSignal))
+        : secure(carrier, pin, dialSignal)
+    proven.then(
+      socket => opened(null, socket),
+      error => opened(error, undefined as never),
+    )
+    return undefined
+  }
+  return Object.assign(new HttpAgent(kept), { createConnection })
 }
 
 const kept = { keepAlive: true, maxSockets: 16 }

@@ -1,16 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { Connections } from './connections.ts'
+import { Connections, type ConnectionsOptions } from './connections.ts'
+import { WrongHub } from './pin.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/** HTTP to an address that this machine reaches by itself, or HTTPS to a proxy in front of the hub. */
+/** HTTP to an address that this machine reaches by itself, TLS to the hub of a pinned key there, or HTTPS to a proxy in front of it. */
 export class DirectTransport implements Transport {
   readonly label: string
   readonly #connections: Connections
 
-  constructor(hub: URL) {
+  constructor(hub: URL, pin?: ConnectionsOptions['pin']) {
     this.label = hub.origin
-    this.#connections = new Connections(hub)
+    this.#connections = new Connections(hub, { pin })
   }
 
   async request(request: TransportRequest): Promise<IncomingMessage> {
@@ -30,6 +31,7 @@ export class DirectTransport implements Transport {
 
 /** No answer, in words: what is known is only that none came. */
 export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeNetError {
+  if (error instanceof WrongHub) return wrongHub(error, label)
   const why =
     error.name === 'AbortError' || error.name === 'TimeoutError'
       ? 'it did not answer in time'
@@ -42,9 +44,23 @@ export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeN
   return Object.assign(unavailable, { cause: error })
 }
 
+/** What answers is not the hub of the pinned key. It may be again soon, so whatever is to be sent waits. */
+function wrongHub(error: WrongHub, label: string): ClaudeNetError {
+  const what =
+    error.found === undefined
+      ? 'it speaks no TLS 1.3, and this machine knows its hub by a key'
+      : `it has the key ${error.found}, and this machine knows its hub by ${error.pin}`
+  const wrong = new ClaudeNetError(
+    'unavailable',
+    `What answers at ${label} is not the hub of this machine: ${what}. Nothing was sent to it.`,
+    "Another program may have taken its port. Ask the hub's admin for its key; if that has changed: claude-net invite NAME",
+  )
+  return Object.assign(wrong, { cause: error })
+}
+
 /** Whether a request that got no answer was certainly not sent: no connection was made, or the hub itself said no. */
 export function isCertainlyUnsent({ cause }: Error): boolean {
-  if (cause === undefined) return true
+  if (cause === undefined || cause instanceof WrongHub) return true
   return ['connect', 'getaddrinfo'].includes((cause as NodeJS.ErrnoException).syscall ?? '')
 }
 

@@ -1,4 +1,5 @@
 import { noSshHost } from '../../protocol/ssh-host.ts'
+import type { ConnectionsOptions } from './connections.ts'
 import { DirectTransport } from './direct.ts'
 import { SshTransport } from './ssh.ts'
 import type { Transport } from './transport.ts'
@@ -13,10 +14,12 @@ export interface WayToHub {
   runDir: string
   /** How long the shared ssh stays when nobody uses it, in s. */
   sshIdleS?: number
+  /** Which hub may answer there, if that is known; it then speaks TLS, inside ssh too. */
+  pin?: ConnectionsOptions['pin']
 }
 
 /** The transport that a configuration asks for. */
-export function openTransport({ hub, sshHost, runDir, sshIdleS }: WayToHub): Transport {
-  if (sshHost === noSshHost) return new DirectTransport(hub)
-  return new SshTransport({ host: sshHost, hub, dir: runDir, idleS: sshIdleS })
+export function openTransport({ hub, sshHost, runDir, sshIdleS, pin }: WayToHub): Transport {
+  if (sshHost === noSshHost) return new DirectTransport(hub, pin)
+  return new SshTransport({ host: sshHost, hub, dir: runDir, idleS: sshIdleS }, pin)
 }

@@ -73,7 +73,7 @@ export async function startSsh(files: SshFiles, signal: AbortSignal): Promise<Ss
   // What stands in the log is ssh's own. Only before it has one, while it reads its arguments, stderr tells; later it has banners.
   if (status !== 0) return whyNotConnected(readLog(files) || stderr, status, files)
   const { hostname, port } = files.hub
-  const forward = `./${files.id}.sock:${hostname}:${port || 80}`
+  const forward = `./${files.id}.sock:${hostname}:${port || (files.hub.protocol === 'https:' ? 443 : 80)}`
   const forwarded = await control(files, ['-O', 'forward', '-L', forward], signal)
   // The process that was started has handed over to another.
   const { stderr: holder } = await control(files, ['-O', 'check'], signal)

@@ -82,6 +82,15 @@ export class Connections {
     this.#trimSoon(connection)
   }
 
+  /** A connection has finished its handshake: from now on it is told of by the socket of TLS over it. */
+  secured(carrier: Socket, secure: Socket): void {
+    const connection = this.#all.get(carrier)
+    if (!connection) return
+    this.#all.delete(carrier)
+    connection.socket = secure
+    this.#all.set(secure, connection)
+  }
+
   closed(socket: Socket): void {
     const connection = this.#all.get(socket)
     if (!connection) return

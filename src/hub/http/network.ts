@@ -3,6 +3,7 @@ import { BlockList, isIP, type Socket } from 'node:net'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostNameOf } from '../../protocol/hub-address.ts'
 import { type DoorSettings, parseCidr } from '../door-settings.ts'
+import { isByTls } from './tls-sockets.ts'
 
 /** The other end of a connection; `address` without its zone. */
 export interface Peer {
@@ -50,8 +51,9 @@ export class Network {
     return client !== undefined && isIP(client) !== 0 ? client : address
   }
 
-  /** How the client asked: by https when a trusted proxy says so (the last word of X-Forwarded-Proto is that proxy's own). */
+  /** How the client asked: over TLS here, or when a trusted proxy says so (the last word of X-Forwarded-Proto is that proxy's own). */
   protocolOf({ socket, headers }: IncomingMessage): 'http' | 'https' {
+    if (isByTls({ socket })) return 'https'
     const said = this.peerOf(socket).isProxy ? headers['x-forwarded-proto'] : undefined
     return [said].flat().join(',').split(',').at(-1)!.trim().toLowerCase() === 'https' ? 'https' : 'http'
   }

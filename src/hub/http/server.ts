@@ -12,6 +12,7 @@ import { hostHeader } from '../../protocol/host-header.ts'
 import { Identities, type Identity } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
+import type { HubIdentity } from '../identity/identity.ts'
 import type { Backups } from '../keeping/backups.ts'
 import type { Tails } from '../keeping/tails.ts'
 import type { Watch } from '../seeing/watch.ts'
@@ -57,6 +58,7 @@ import { counted, seeing } from './seeing.ts'
 import type { Meter } from './sse.ts'
 import { status } from './status.ts'
 import { telegramRoutes } from './telegram.ts'
+import { openTlsDoor } from './tls-door.ts'
 import { UnreadAnswers } from './unread-answers.ts'
 import { watchConnections } from './watch-connections.ts'
 
@@ -82,6 +84,8 @@ export interface ServerOptions {
   door: DoorSettings
   /** The bundled client that new machines take from here. */
   clientFile: string
+  /** What the hub proves itself with; without one it speaks no TLS. */
+  identity?: HubIdentity
   /** Where the store is. */
   dataDir: string
   /** What counts and notes down the answers. */
@@ -97,6 +101,8 @@ export interface HttpDoor {
   server: FastifyInstance
   /** Goes by other names, networks and limits from now on. */
   configure(settings: DoorSettings & { hosts: string[] }): void
+  /** New connections of TLS are proven with `identity` from now on. */
+  prove(identity: HubIdentity): void
 }
 
 /**
@@ -135,13 +141,16 @@ export function createServer(options: ServerOptions): HttpDoor {
   const connections = new Connections({ limits: door.limits, network })
   const unread = new UnreadAnswers(door)
   const bodies = new OpenBodies(door.limits)
-  watchConnections(server, { hub, connections, unread })
+  const { secured } = watchConnections(server, { hub, connections, unread })
+  const { headersMs: timeoutMs } = door.timeouts
+  const tls = openTlsDoor(server.server, { identity: options.identity, timeoutMs, onSecured: secured })
   watch.metrics.door = { counts: () => ({ ...connections.counts, unreadBytes: unread.bytes }) }
   server.decorateRequest('identity', null)
   server.decorateRequest('clientAddress', '')
   const closing = new AbortController()
   server.addHook('preClose', () => {
     closing.abort()
+    tls.close()
     setTimeout(() => server.server.closeAllConnections(), farewellMs).unref()
   })
   acceptJsonOnly(server)
@@ -230,6 +239,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   })
   return {
     server,
+    prove: tls.prove,
     configure: settings => {
       hosts = settings.hosts
       network.configure(settings)

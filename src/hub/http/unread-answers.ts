@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { DoorSettings } from '../door-settings.ts'
 import { tooMany } from './limits.ts'
+import { reset } from './tls-sockets.ts'
 
 /** How often connections are looked at while an answer waits, in ms, at most. */
 const maxLookMs = 5000
@@ -125,8 +126,8 @@ export class UnreadAnswers {
 
   #cut(socket: Socket): void {
     this.closed(socket)
-    // Reset: otherwise the kernel goes on keeping what it was given, some MiB, for a reader that does not read.
-    socket.resetAndDestroy()
+    // Otherwise the kernel goes on keeping what it was given, some MiB, for a reader that does not read.
+    reset(socket)
   }
 }
 

@@ -1,19 +1,22 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Hub } from '../hub.ts'
 import type { Connections } from './connections.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
-/** Has every connection and the bytes of every answer counted. */
+/** Has every connection and the bytes of every answer counted. `secured` is to be told when one has become a connection of TLS. */
 export function watchConnections(
   server: FastifyInstance,
   { hub, connections, unread }: { hub: Hub; connections: Connections; unread: UnreadAnswers },
-): void {
-  server.server.on('connection', socket => {
-    connections.opened(socket)
+): { secured: (carrier: Socket, secure: Socket) => void } {
+  const watchEnd = (socket: Socket) =>
     socket.once('close', () => {
       connections.closed(socket)
       unread.closed(socket)
     })
+  server.server.on('connection', socket => {
+    connections.opened(socket)
+    watchEnd(socket)
   })
   const stop = hub.onRevoked(tokenId => connections.revoked(tokenId))
   server.addHook('onClose', (_server, done) => {
@@ -27,4 +30,10 @@ export function watchConnections(
     reply.raw.once('close', () => unread.read(socket))
     next(null, sent)
   })
+  return {
+    secured: (carrier, secure) => {
+      connections.secured(carrier, secure)
+      watchEnd(secure)
+    },
+  }
 }
