@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import type { Command } from '../src/hub/state/commands.ts'
 import { memberByName } from '../src/hub/state/query/find-member.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { carriedOut, inboxOf, invite, journalSuite, send } from './suites/journal-suite.ts'
 import { type OpenLocalJournal, openLocalJournal } from './support/local-journal.ts'
+import { tempDir } from './support/temp.ts'
 
 journalSuite('local', openLocalJournal)
 
@@ -15,8 +18,8 @@ async function start(): Promise<OpenLocalJournal> {
   return opened
 }
 
-/** A command from a program newer than this one. */
-const unknownCommand = { type: 'message.teleport' } as unknown as Command
+/** Commands from a program newer than this one. */
+const unknownCommands = ['message.teleport', 'telegram.teleport'].map(type => ({ type }) as unknown as Command)
 
 describe('one transaction for many', () => {
   test('what is submitted in one turn is one commit on disk', async () => {
@@ -42,19 +45,22 @@ describe('one transaction for many', () => {
 })
 
 describe('a command that throws', () => {
-  test.each([0, 1, 2])('answers internal from place %i of a batch, and its neighbours are stored', async place => {
-    const opened = await start()
-    const commands: Command[] = [send({ body: 'one' }), send({ body: 'two' })]
-    commands.splice(place, 0, unknownCommand)
-    const outcomes = await Promise.all(commands.map(command => opened.journal.submit(command)))
-    expect(outcomes.map(outcome => (outcome.ok ? 'ok' : outcome.refusal.code))).toEqual(
-      commands.map(command => (command === unknownCommand ? 'internal' : 'ok')),
-    )
-    await opened.crash()
-    expect(inboxOf(opened.state, 'ben')).toEqual(['one', 'two'])
-    expect(opened.bugs).toMatchObject([{ entry: { command: { type: 'message.teleport' } } }])
-    expect(opened.storageErrors).toEqual([])
-  })
+  test.each([0, 1, 2].flatMap(place => unknownCommands.map(unknown => ({ place, unknown }))))(
+    'answers internal from place $place of a batch ($unknown.type), and its neighbours are stored',
+    async ({ place, unknown }) => {
+      const opened = await start()
+      const commands: Command[] = [send({ body: 'one' }), send({ body: 'two' })]
+      commands.splice(place, 0, unknown)
+      const outcomes = await Promise.all(commands.map(command => opened.journal.submit(command)))
+      expect(outcomes.map(outcome => (outcome.ok ? 'ok' : outcome.refusal.code))).toEqual(
+        commands.map(command => (command === unknown ? 'internal' : 'ok')),
+      )
+      await opened.crash()
+      expect(inboxOf(opened.state, 'ben')).toEqual(['one', 'two'])
+      expect(opened.bugs).toMatchObject([{ entry: { command: unknown } }])
+      expect(opened.storageErrors).toEqual([])
+    },
+  )
 
   test('a command that throws after it has written leaves nothing of itself', async () => {
     const opened = await start()
@@ -86,6 +92,34 @@ describe('effects', () => {
     opened.effects.push = () => heard.push(`effects, ben has ${inboxOf(opened.state, 'ben').length}`)
     await opened.journal.submit(send()).then(() => heard.push('submitter'))
     expect(heard).toEqual(['effects, ben has 1', 'submitter'])
+  })
+
+  test('are told, as commits are, when another process can read the entry', async () => {
+    const opened = await start()
+    const seen: number[] = []
+    const look = () => {
+      using db = new DatabaseSync(opened.file, { readOnly: true })
+      return seen.push(Number(db.prepare('select count(*) as n from message').get()!.n))
+    }
+    opened.effects.push = look
+    opened.commits.push = look
+    await opened.journal.submit(send())
+    await opened.journal.submit(send())
+    expect(seen).toEqual([1, 1, 2, 2])
+  })
+
+  test('of a transaction that fails at its end nothing is told, and nobody is answered', async () => {
+    const opened = await start()
+    opened.effects.length = 0
+    opened.commits.length = 0
+    opened.state.db.execute(
+      `create trigger broken before update on position begin select raise(abort, 'the position cannot be written'); end`,
+    )
+    const { position } = opened.state
+    await expect(opened.journal.submit(send())).rejects.toMatchObject({ code: 'unavailable' })
+    expect([opened.effects, opened.commits]).toEqual([[], []])
+    expect(opened.state.position).toBe(position)
+    expect(inboxOf(opened.state, 'ben')).toEqual([])
   })
 
   test('name the recipients of a message, and nobody when it is repeated or refused', async () => {
@@ -158,6 +192,26 @@ test('time is the journal clock, which may step back; only seq orders', async ()
   const second = carriedOut(await opened.journal.submit(send({ body: 'second' })))
   expect(second).toMatchObject({ sentAt: Date.parse('2026-03-01T11:00:00.000Z') })
   expect(inboxOf(opened.state, 'ben')).toEqual(['first', 'second'])
+})
+
+test('wherever its log of writes is cut, a store holds the messages up to the position that it says', async () => {
+  const opened = await start()
+  const from = statSync(`${opened.file}-wal`).size
+  const bodies = ['one', 'two', 'three', 'four']
+  for (const body of bodies) await opened.journal.submit(send({ body }))
+  const wal = readFileSync(`${opened.file}-wal`)
+  const copy = join(tempDir('cut'), 'hub.db')
+  const found = new Set<number>()
+  for (let cut = wal.length; cut >= from; cut -= 2060) {
+    copyFileSync(opened.file, copy)
+    writeFileSync(`${copy}-wal`, wal.subarray(0, cut))
+    using db = new DatabaseSync(copy)
+    const seq = Number(db.prepare('select seq from position').get()!.seq)
+    const messages = db.prepare('select seq, body from message order by seq').all()
+    expect(messages).toEqual(bodies.slice(0, seq - 3).map((body, n) => ({ seq: 4 + n, body })))
+    found.add(seq)
+  }
+  expect([...found]).toEqual([7, 6, 5, 4, 3])
 })
 
 test('each start names an epoch of its own, and the state remembers how many packs it has applied', async () => {

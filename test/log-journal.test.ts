@@ -104,6 +104,7 @@ test('a death between the log and the state loses nothing: the next start applie
 
 test.for<[string, Command, object, RegExp]>([
   ['an unknown command', { type: 'message.teleport' } as unknown as Command, {}, /Upgrade/],
+  ['an unknown command of the bridge', { type: 'telegram.teleport' } as unknown as Command, {}, /Upgrade/],
   ['a pack of a newer version', send(), { v: packVersion + 1 }, /Upgrade/],
   ['a command that throws', send({ by: 99 }), {}, /Report/],
 ])(

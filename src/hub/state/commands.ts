@@ -116,6 +116,11 @@ export interface Entry<C extends Command = Command> {
  */
 export const entryVersion = 1
 
+/** The history holds what this program does not know: it was written by a newer one. */
+export class NewerEntry extends Error {
+  override name = 'NewerEntry'
+}
+
 /** An entry whose steady time is known. */
 export type DatedEntry<C extends Command = Command> = Entry<C> & { steady: number }
 

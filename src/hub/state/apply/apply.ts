@@ -1,4 +1,4 @@
-import { type Command, type Entry, entryVersion, type Outcome } from '../commands.ts'
+import { type Command, type Entry, entryVersion, NewerEntry, type Outcome } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import { applyBrake, applyRelease } from './brake.ts'
 import { applyTick } from './clock.ts'
@@ -67,9 +67,4 @@ export function apply(db: Database, entry: Entry): Outcome {
     default:
       throw new NewerEntry(`unknown command ${(command as Command).type}`)
   }
-}
-
-/** The history holds what this program does not know: it was written by a newer one. */
-export class NewerEntry extends Error {
-  override name = 'NewerEntry'
 }

@@ -1,4 +1,4 @@
-import { type Command, type DatedEntry, done, type Effects, type Outcome, refuse } from '../commands.ts'
+import { type Command, type DatedEntry, done, type Effects, NewerEntry, type Outcome, refuse } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import type { TelegramCommand } from '../telegram-commands.ts'
 import { ackDeliveries } from './inbox.ts'
@@ -67,6 +67,8 @@ export function applyTelegram(db: Database, entry: DatedEntry<TelegramCommand>):
         ...[command.key, command.person, command.content, time + command.lifeS * 1000],
       )
       return done({})
+    default:
+      throw new NewerEntry(`unknown command ${(command as Command).type}`)
   }
 }
 

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import { FollowedHub } from '../../../test/support/followed-hub.ts'
+import { hashJoinCode } from '../../protocol/join-code.ts'
+import { hashToken, mintToken, parseToken } from '../../protocol/token.ts'
+import type { Command } from '../state/commands.ts'
+import { Identities } from './identify.ts'
+
+/** A hub with the machine ana, whose token `authorization` carries. */
+async function start() {
+  const followed = new FollowedHub()
+  const { hub } = followed
+  const join = async (name: string, overlapS = 0) => {
+    const token = mintToken('machine')
+    const codeHash = hashJoinCode(token).toString('base64')
+    await hub.submit({ type: 'member.invite', name, kind: 'machine', codeHash, lifeS: 600, overlapS })
+    const tokenHash = hashToken(token).toString('base64')
+    await hub.submit({
+      type: 'member.join',
+      name,
+      codeHash,
+      tokenId: parseToken(token)!.id,
+      tokenHash,
+      role: 'machine',
+    })
+    return `Bearer ${token}`
+  }
+  return { followed, hub, join, authorization: await join('ana') }
+}
+
+test.for<{ command: Command; name?: string }>([
+  { command: { type: 'member.revoke', name: 'ana' } },
+  { command: { type: 'member.delete', name: 'ana' } },
+  { command: { type: 'member.rename', name: 'ana', to: 'eve' }, name: 'eve' },
+])('after $command.type nobody is known as before, also not who asked meanwhile', async ({ command, name }) => {
+  const { hub, authorization } = await start()
+  const asked: (string | undefined)[] = []
+  const identities = new Identities(hub)
+  const ask = () => {
+    try {
+      return identities.of(authorization).name
+    } catch {
+      return undefined
+    }
+  }
+  expect(ask()).toBe('ana')
+  // A request that comes when the entry is committed, and one that comes when listeners are told of it.
+  hub.onRevoked(() => asked.push(ask()))
+  const submitted = hub.submit(command)
+  expect(ask()).toBe('ana')
+  await submitted
+  expect(ask()).toBe(name)
+  expect(asked).toEqual([name])
+})
+
+test('a token that another one replaces is forgotten at once, or when its overlap is over', async () => {
+  const { followed, hub, join, authorization } = await start()
+  const identities = new Identities(hub)
+  expect(identities.of(authorization).name).toBe('ana')
+  const second = await join('ana')
+  expect(() => identities.of(authorization)).toThrow('no longer')
+  const third = await join('ana', 60)
+  expect([identities.of(second).name, identities.of(third).name]).toEqual(['ana', 'ana'])
+  followed.now += 61_000
+  await hub.submit({ type: 'clock.tick' })
+  expect(() => identities.of(second)).toThrow('no longer')
+  expect(identities.of(third).name).toBe('ana')
+})
