@@ -36,6 +36,7 @@ const arrows: Record<string, string[]> = {
   'hub/telegram-settings.ts': ['protocol'],
   'hub/keeping': ['hub/hub.ts', 'hub/journal', 'hub/lock.ts', 'hub/state', 'protocol'],
   'hub/auth': ['hub/hub.ts', 'hub/state', 'protocol'],
+  'hub/admin-socket.ts': ['hub/http', 'protocol'],
   'hub/admin-token.ts': ['hub/hub.ts', 'hub/state', 'protocol'],
   'hub/hub.ts': ['hub/journal', 'hub/push', 'hub/reading', 'hub/state', 'protocol'],
   'hub/open-hub.ts': ['hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],

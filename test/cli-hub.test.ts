@@ -155,7 +155,7 @@ describe('invite', () => {
     const nowhere = tempDir('nowhere')
     expect(await run(['invite', 'jazclaude', '--data', nowhere])).toMatchObject({
       code: 1,
-      stderr: `claude-net: ${nowhere}/hub.url does not exist.\nIs a hub running on ${nowhere}? Name its directory with --data DIR.\n`,
+      stderr: `claude-net: ${nowhere}/admin.sock does not exist.\nIs a hub running on ${nowhere}? Name its directory with --data DIR.\n`,
     })
   })
 })

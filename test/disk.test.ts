@@ -103,11 +103,14 @@ test('on a full disk that has its log too, a hub goes on, and one that was kille
   }
   await fill()
   // Not a byte is left for the log, for hub.url or for anything else.
-  const ballast = openSync(join(disk, 'ballast'), 'w')
-  expect(() => {
-    for (;;) writeSync(ballast, Buffer.alloc(512))
-  }).toThrow('ENOSPC')
-  closeSync(ballast)
+  const takeTheRest = () => {
+    const ballast = openSync(join(disk, 'ballast'), 'a')
+    expect(() => {
+      for (;;) writeSync(ballast, Buffer.alloc(512))
+    }).toThrow('ENOSPC')
+    closeSync(ballast)
+  }
+  takeTheRest()
   await fill()
   expect(await texts(ben)).toEqual(stored)
 
@@ -127,11 +130,18 @@ test('on a full disk that has its log too, a hub goes on, and one that was kille
     ),
   )
   expect(existsSync(join(disk, 'hub.url'))).toBe(false)
+  // The page of that address is taken too, and the rest of the log's own.
+  takeTheRest()
+  for (let n = 0; n < 3; n++) await fill()
   expect(await texts(ben)).toEqual(stored)
   rmSync(join(disk, 'ballast'))
   execFileSync('mount', ['-o', 'remount,size=30m', disk])
   await until('it is ready', async () => (await raw(hub, { path: '/readyz' })).status === 200)
-  expect(readFileSync(join(disk, 'hub.log'), 'utf8')).toContain('lines of this log could not be written')
+  // The next line says what is missing.
+  again.kill('SIGHUP')
+  await until('the log tells', () =>
+    readFileSync(join(disk, 'hub.log'), 'utf8').includes('lines of this log could not be written'),
+  )
 })
 
 describe('a disk that fails under a running hub', () => {

@@ -258,7 +258,7 @@ describe('what gets as far as no route is answered like any other error', () => 
     expect(errorIn(await received)).toMatchObject({ status, code })
   })
 
-  test('a request behind one that is being answered when the hub stops', async () => {
+  test('a request behind one that is being answered when the hub stops is served, and is the last of its connection', async () => {
     const stopping = await startHub()
     const { token } = await stopping.join('ana')
     const get = `GET /v1/inbox HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n`
@@ -277,7 +277,7 @@ describe('what gets as far as no route is answered like any other error', () => 
     socket.write(`${ack}${get}\r\n`)
     const answers = (await received).split(/(?=HTTP\/1\.1 )/)
     expect(answers[0]).toMatch(/^HTTP\/1\.1 200 /)
-    if (answers[1]) expect(errorIn(answers[1])).toMatchObject({ status: 503, code: 'unavailable' })
+    if (answers[1]) expect(answers[1]).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\nconnection: close\r\n/i)
     expect(await ended).toBe(0)
   })
 })

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
@@ -11,8 +12,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { copyStore } from '../src/hub/keeping/copy-store.ts'
 import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
@@ -69,14 +71,17 @@ test.for(['hub.lock', 'hub.db.restoring', 'hub.db.restored', 'hub.db-journal', '
 )
 
 test.for([
-  ['a symbolic link', (target: string, path: string): void => symlinkSync(target, path)],
-  ['a hard link', (target: string, path: string): void => linkSync(target, path)],
-  ['a pipe', (_: string, path: string): void => void execFileSync('mkfifo', [path])],
-] as const)('root’s commands read no admin.token that is %s, and say so', async ([, make], context) => {
-  const { secret, cli, file } = start(context)
-  writeFileSync(file('hub.url'), 'http://127.0.0.1:1\n')
-  chownSync(file('hub.url'), nobody, nobody)
-  make(secret, file('admin.token'))
+  ['it is no socket', (target: string, path: string): void => symlinkSync(target, path)],
+  ['it has a second name', (target: string, path: string): void => linkSync(target, path)],
+  ['it is no socket', (_: string, path: string): void => void execFileSync('mkfifo', [path])],
+] as const)('root’s commands speak to no admin.sock that leads elsewhere: %s', async ([why, make], context) => {
+  const { own, cli, file } = start(context)
+  let met = 0
+  const roots = createServer(() => met++).listen(join(own, 'roots.sock'))
+  onTestFinished(() => void roots.close())
+  await once(roots, 'listening')
+  make(join(own, 'roots.sock'), file('admin.sock'))
   const { code, stderr } = await cli('status')
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/admin\.token is not read: it (is|has)/)])
+  expect([code, stderr]).toEqual([1, expect.stringContaining(`admin.sock cannot be trusted: ${why}`)])
+  expect(met).toBe(0)
 })

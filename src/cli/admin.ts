@@ -5,7 +5,12 @@ import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
 import { readOwnFile } from '../disk/own-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { AdminSocket } from './admin-socket.ts'
 import { hubAddress } from './hub-address.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Where a running hub says that it listens, in its data directory. */
+const hubUrlFile = 'hub.url'
 
 /** Where the service keeps its store. */
 const serviceData = '/var/lib/claude-net'
@@ -22,39 +27,42 @@ export function withAdminOptions(command: Command): Command {
   return command
     .option('--data <dir>', `data directory of a hub on this host (default ${serviceData}, then ./data)`)
     .option('--hub <url>', 'address of a hub elsewhere, with --token-file')
-    .option('--token-file <file>', "file with the admin's token")
+    .option('--token-file <file>', "file with the admin's token, with --hub")
     .option('--json', 'print JSON')
 }
 
-/** A client with the admin's token: of the hub running on `--data`, or of `--hub` with `--token-file`. */
-export function adminClient(
-  { data, hub, tokenFile }: AdminOptions,
-  timeoutMs?: number,
-): { client: HubClient; url: URL } {
+/**
+ * A client that speaks as the admin: over the socket of the hub running on `--data`, or with `--token-file` to `--hub`. `url` is
+ * where that hub listens, undefined where it could not write that down.
+ */
+export function adminClient(options: AdminOptions, timeoutMs?: number): { client: HubClient; url: URL | undefined } {
+  const { data, hub, tokenFile } = options
+  if ((hub === undefined) !== (tokenFile === undefined)) {
+    throw new UsageError(
+      '--hub and --token-file go together.',
+      'On the host of the hub neither is needed: its commands go over a socket in the data directory.',
+    )
+  }
+  if (hub !== undefined) {
+    const url = hubAddress(hub, '--hub')
+    const token = read(tokenFile!, 'Name a file that this user can read.')
+    return { client: new HubClient({ transport: new DirectTransport(url), token, timeoutMs }), url }
+  }
   const dir = data ?? [serviceData, './data'].find(hasStore) ?? serviceData
-  const url =
-    hub === undefined
-      ? new URL(
-          read(
-            join(dir, 'hub.url'),
-            dir === serviceData && data === undefined
-              ? 'Does the service run? systemctl status claude-net says more. Name another directory with --data DIR.'
-              : `Is a hub running on ${dir}? Name its directory with --data DIR.`,
-          ),
-        )
-      : hubAddress(hub, '--hub')
-  const userHint = 'Run this as the user of the hub, or give --token-file FILE.'
-  const token =
-    tokenFile === undefined
-      ? read(join(dir, 'admin.token'), userHint)
-      : read(tokenFile, userHint, path => readFileSync(path, 'utf8'))
-  return { client: new HubClient({ transport: new DirectTransport(url), token, timeoutMs }), url }
+  const isService = dir === serviceData && data === undefined
+  const transport = new AdminSocket(dir, {
+    missingHint: isService
+      ? 'Does the service run? systemctl status claude-net says more. Name another directory with --data DIR.'
+      : `Is a hub running on ${dir}? Name its directory with --data DIR.`,
+    urlFile: join(dir, hubUrlFile),
+  })
+  return { client: new HubClient({ transport, timeoutMs }), url: urlIn(join(dir, hubUrlFile)) }
 }
 
 /** Runs `work` with an admin's client, and closes it. `timeoutMs` is for what takes the hub longer than usual. */
 export async function asAdmin(
   options: AdminOptions,
-  work: (client: HubClient, url: URL) => Promise<void>,
+  work: (client: HubClient, url: URL | undefined) => Promise<void>,
   timeoutMs?: number,
 ): Promise<void> {
   const { client, url } = adminClient(options, timeoutMs)
@@ -75,19 +83,11 @@ function hasStore(dir: string): boolean {
   }
 }
 
-/** The directory of a hub belongs to the hub's user, who may have put a link there: only a file that was named is read through one. */
-function read(path: string, hint: string, readText: (path: string) => string = readOwnFile): string {
+function read(path: string, hint: string): string {
   try {
-    return readText(path).trim()
+    return readFileSync(path, 'utf8').trim()
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOTOWN') {
-      throw new ClaudeNetError(
-        'forbidden',
-        `${path} is not read: ${message}.`,
-        'Whoever owns that directory may have put it there. Look at it, and remove it.',
-      )
-    }
+    const { code } = error as NodeJS.ErrnoException
     if (code === 'EACCES') {
       throw new ClaudeNetError(
         'forbidden',
@@ -95,7 +95,19 @@ function read(path: string, hint: string, readText: (path: string) => string = r
         'Only root and the user of the hub may: run it with sudo.',
       )
     }
-    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
-    throw new ClaudeNetError('not_found', `${path} ${why}.`, hint)
+    throw new ClaudeNetError(
+      'not_found',
+      `${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}.`,
+      hint,
+    )
+  }
+}
+
+/** Where a hub listens, by the file in its directory. What is no file of the directory's owner says nothing. */
+function urlIn(path: string): URL | undefined {
+  try {
+    return new URL(readOwnFile(path).trim())
+  } catch {
+    return undefined
   }
 }

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import { defaultHubBehindSsh } from '../client/home.ts'
+import type { HubClient } from '../client/hub-client.ts'
 import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
 import { joinLine, plainJoinLine } from '../protocol/join-line.ts'
 import type { InviteAnswer } from '../protocol/members.ts'
 import { SshHost } from '../protocol/ssh-host.ts'
@@ -31,9 +33,10 @@ export function inviteCommand(): Command {
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
     const address = addressOf(options)
     const { client, url } = adminClient(options)
+    const hub = url ?? address ?? (await unknownAddress(client))
     const kind = options.human ? 'human' : 'machine'
     const answer = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
-    await printJoinLine(answer, options, { hub: url, address }, [
+    await printJoinLine(answer, options, { hub, address }, [
       answer.renewed
         ? `${name} is a member already; its inbox stays, its old token dies when this is used.`
         : `${name} is a member now: mail can wait for it.`,
@@ -53,8 +56,9 @@ export function rotateCommand(): Command {
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
     const address = addressOf(options)
     const { client, url } = adminClient(options)
+    const hub = url ?? address ?? (await unknownAddress(client))
     const answer = await client.call(api.rotateMember, { params: { name } })
-    await printJoinLine(answer, options, { hub: url, address }, [`Run this on ${name} within 10 minutes, once:`])
+    await printJoinLine(answer, options, { hub, address }, [`Run this on ${name} within 10 minutes, once:`])
     client.close()
   })
 }
@@ -81,6 +85,16 @@ async function printJoinLine(
     ].join('\n'),
   )
   if (warning) process.stderr.write(`claude-net: warning: ${visible(warning)}\n`)
+}
+
+/** Says, before a code is made, what is wrong where neither the hub's directory nor an option names its address. */
+async function unknownAddress(client: HubClient): Promise<never> {
+  await client.call(api.health)
+  throw new ClaudeNetError(
+    'not_found',
+    'The directory of the hub does not say where it listens.',
+    'Say it with --url URL.',
+  )
 }
 
 /** The address that the options name. What nobody could use is refused before a code is made, which would end the one before. */

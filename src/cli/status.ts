@@ -15,7 +15,7 @@ export function statusCommand(): Command {
   return withAdminOptions(command).action((options: AdminOptions) =>
     asAdmin(options, async (client, url) => {
       const status = await client.call(api.status)
-      print(options, status, () => screen(status, url.origin, client.now()))
+      print(options, status, () => screen(status, url?.origin ?? client.transport.label, client.now()))
       // For scripts: a hub that takes no mail is no good answer.
       if (!status.ready) process.exitCode = 1
     }),

@@ -35,6 +35,7 @@ const names = [
   'hub.url',
   'admin.token',
   'identity.json',
+  'admin.sock',
   ...['hub.db', 'audit.db', 'search.db'].flatMap(withLog),
 ]
 

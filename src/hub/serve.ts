@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -7,9 +8,11 @@ import { readOwnFile } from '../disk/own-file.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
+import { listenForAdmin } from './admin-socket.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { backupSettings, type HubConfig, type HubFlags, readHubConfig } from './config.ts'
 import { checkStore, inWords, lookAtStore, rescueStore } from './damage.ts'
+import type { Listeners } from './http/listeners.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, type Hub } from './hub.ts'
 import { type HubIdentity, openIdentity } from './identity/identity.ts'
@@ -166,14 +169,24 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       tails,
       telegram,
     }
-    const { server, configure, prove } = createServer(door)
-    cleanup.push(() => server.close())
+    const { server, listeners, cameFromAdmin, configure, prove } = createServer(door)
+    await server.ready()
+    let removeSocket: (() => void) | undefined
+    cleanup.push(() => removeSocket?.())
+    cleanup.push(async () => {
+      const ended = listeners.close()
+      await server.close()
+      await ended
+    })
     // First of all: who waits for a backup is told that there will be none.
     cleanup.push(() => backups.close())
-    await server.listen({ host: config.host, port: config.port }).catch(error => {
-      throw cannotListen(error, config)
-    })
-    const url = localUrl(server.server.address() as AddressInfo)
+    const url = await listen(listeners, config)
+    try {
+      removeSocket = await listenForAdmin(listeners, config.data, cameFromAdmin)
+    } catch (err) {
+      // Mail goes on without it.
+      log.error({ err }, "the admin's socket cannot be made; admin commands on this host need --hub and --token-file")
+    }
     const urlFile = join(config.data, hubUrlFile)
     writeUrl(urlFile, url, log)
     cleanup.push(() => rmSync(urlFile, { force: true }))
@@ -279,6 +292,22 @@ export async function runHub(flags: HubFlags): Promise<void> {
   log.info('the hub has stopped')
 }
 
+/** Listens where the configuration says; `localhost` is each address of that name. Returns the address for clients on this host. */
+async function listen(listeners: Listeners, { host, port }: HubConfig): Promise<string> {
+  try {
+    const first = (await listeners.listen({ host, port })) as AddressInfo
+    if (host === 'localhost') {
+      for (const { address } of await lookup(host, { all: true })) {
+        // Where this host has no such address, or no such family, the first is enough.
+        if (address !== first.address) await listeners.listen({ host: address, port: first.port }).catch(() => {})
+      }
+    }
+    return localUrl(first)
+  } catch (error) {
+    throw cannotListen(error as NodeJS.ErrnoException, { host, port })
+  }
+}
+
 /** Writes down where the hub listens. A full disk does not keep it from serving: an address of before that is no longer right is removed. */
 function writeUrl(file: string, url: string, log: Logger): void {
   const text = `${url}\n`
@@ -291,12 +320,12 @@ function writeUrl(file: string, url: string, log: Logger): void {
     replaceFile(file, text, 0o600)
   } catch (err) {
     rmSync(file, { force: true })
-    log.error({ err }, 'the address of the hub cannot be written down; its admin commands need --hub and --token-file')
+    log.error({ err }, 'the address of the hub cannot be written down; invite needs --url')
   }
 }
 
 /** The ways in which an address is not to be had, in words; anything else as it is. */
-function cannotListen(error: NodeJS.ErrnoException, { host, port }: HubConfig): Error {
+function cannotListen(error: NodeJS.ErrnoException, { host, port }: Pick<HubConfig, 'host' | 'port'>): Error {
   const anotherHost = 'Choose another with --host; 0.0.0.0 is all of them.'
   const whys: Record<string, [why: string, hint: string]> = {
     EADDRINUSE: [`Port ${port} of ${host} is taken.`, 'Another hub may be running. Choose another port with --port.'],

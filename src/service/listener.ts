@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 
 /** A process that listens on a TCP port. */
 export interface Listener {
@@ -9,6 +9,10 @@ export interface Listener {
   program: string
   /** The system service that it belongs to, or undefined. */
   unit: string | undefined
+  /** The number of its user, where it can be seen. */
+  uid?: number
+  /** Whether it is systemd, which holds the port for a service. */
+  isSystemd: boolean
 }
 
 /** The state of a listening socket in /proc/net/tcp (TCP_LISTEN of include/net/tcp_states.h). */
@@ -24,9 +28,24 @@ export function listenerOn(port: number): Listener | undefined {
   const sockets = new Set(inodes.map(inode => `socket:[${inode}]`))
   const pid = readdirSync('/proc').find(entry => /^\d+$/.test(entry) && hasOpen(entry, sockets))
   if (pid === undefined)
-    return { pid: 0, command: 'a process that cannot be seen from here', program: '', unit: undefined }
+    return {
+      pid: 0,
+      command: 'a process that cannot be seen from here',
+      program: '',
+      unit: undefined,
+      isSystemd: false,
+    }
   const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean).join(' ')
-  return { pid: Number(pid), command, program: linkOf(`/proc/${pid}/exe`), unit: unitOf(pid) }
+  const program = linkOf(`/proc/${pid}/exe`)
+  const { uid } = statSync(`/proc/${pid}`)
+  return {
+    pid: Number(pid),
+    command,
+    program,
+    unit: unitOf(pid),
+    uid,
+    isSystemd: pid === '1' && /\/systemd$/.test(program),
+  }
 }
 
 function listeningInodes(table: string, port: number): string[] {

@@ -1,3 +1,4 @@
+import { adminSocketFile } from '../../protocol/admin-socket.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { bearerToken, hashToken, parseToken, type Role, sameHash } from '../../protocol/token.ts'
 import type { Hub } from '../hub.ts'
@@ -11,6 +12,9 @@ export interface Identity {
   /** The public part of the token. */
   tokenId: string
 }
+
+/** Who asks over the admin's own socket without a token: being able to connect there is the proof. Its name stands where a token's id would. */
+export const socketAdmin: Identity = { member: 0, name: 'admin', role: 'admin', tokenId: adminSocketFile }
 
 /** Compared with when no token has the id, so that an unknown id takes as long as a wrong secret. */
 const nobody = Buffer.alloc(32)

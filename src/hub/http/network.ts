@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, type Socket } from 'node:net'
+import { adminSocketFile } from '../../protocol/admin-socket.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostNameOf } from '../../protocol/hub-address.ts'
 import { type DoorSettings, parseCidr } from '../door-settings.ts'
@@ -20,6 +21,7 @@ export class Network {
   #proxies!: BlockList
   /** An address is looked up once for each connection. */
   #peers = new WeakMap<Socket, Peer>()
+  readonly #admins = new WeakSet<Socket>()
 
   constructor(settings: NetworkSettings) {
     this.configure(settings)
@@ -30,6 +32,13 @@ export class Network {
     this.#trusted = blockList(trustedNetworks)
     this.#proxies = blockList(trustedProxies)
     this.#peers = new WeakMap()
+  }
+
+  /** A connection came over the admin's own socket, which only the hub's user and root can open. */
+  readonly cameFromAdmin = (socket: Socket): void => void this.#admins.add(socket)
+
+  isAdmin(socket: Socket): boolean {
+    return this.#admins.has(socket)
   }
 
   /** Whether a request comes from a trusted network, or through a trusted proxy from anywhere. */
@@ -62,6 +71,7 @@ export class Network {
   peerOf(socket: Socket): Peer {
     const known = this.#peers.get(socket)
     if (known) return known
+    if (this.#admins.has(socket)) return { address: adminSocketFile, isTrusted: true, isProxy: false }
     const address = plain(socket.remoteAddress ?? '')
     const peer = { address, isTrusted: contains(this.#trusted, address), isProxy: contains(this.#proxies, address) }
     this.#peers.set(socket, peer)

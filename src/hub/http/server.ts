@@ -9,7 +9,7 @@ import Fastify, {
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostHeader } from '../../protocol/host-header.ts'
-import { Identities, type Identity } from '../auth/identify.ts'
+import { Identities, type Identity, socketAdmin } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
@@ -44,6 +44,7 @@ import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { acceptJsonOnly, maxRequestBytes } from './json-body.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
 import { Limits } from './limits.ts'
+import { Listeners } from './listeners.ts'
 import { mcp } from './mcp.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
@@ -96,9 +97,12 @@ export interface ServerOptions {
   telegram?: TelegramDesk
 }
 
-/** The HTTP door: a server that does not listen yet, and how it goes by other settings later. */
+/** The HTTP door: a server that takes no connections yet, and how it goes by other settings later. */
 export interface HttpDoor {
   server: FastifyInstance
+  listeners: Listeners
+  /** Who connects where only the admin can is told here. */
+  cameFromAdmin: (socket: Socket) => void
   /** Goes by other names, networks and limits from now on. */
   configure(settings: DoorSettings & { hosts: string[] }): void
   /** New connections of TLS are proven with `identity` from now on. */
@@ -156,7 +160,6 @@ export function createServer(options: ServerOptions): HttpDoor {
   acceptJsonOnly(server)
   answerErrors(server, watch)
   server.addHook('onRequest', (request, reply, next) => {
-    if (closing.signal.aborted) refuseToStart(reply)
     const { socket } = request.raw
     if (socket.destroyed) {
       // The connection was cut while more requests of it had been read: nobody waits for an answer.
@@ -227,7 +230,18 @@ export function createServer(options: ServerOptions): HttpDoor {
   for (const name of Object.keys(api) as RouteName[]) {
     addRoute(
       server,
-      { hub, identities, limits, places, watch, connections, unread, bodies, isAudited: watch.isAudited(name) },
+      {
+        hub,
+        identities,
+        limits,
+        places,
+        network,
+        watch,
+        connections,
+        unread,
+        bodies,
+        isAudited: watch.isAudited(name),
+      },
       api[name],
       handlers[name] as Handler<Route>,
     )
@@ -237,22 +251,19 @@ export function createServer(options: ServerOptions): HttpDoor {
     hosts: () => hosts,
     closing: closing.signal,
   })
+  const listeners = new Listeners(server.server)
   return {
     server,
     prove: tls.prove,
+    listeners,
+    cameFromAdmin: network.cameFromAdmin,
     configure: settings => {
       hosts = settings.hosts
       network.configure(settings)
       limits.configure(settings.limits)
-      server.server.maxConnections = settings.limits?.connections ?? Number.POSITIVE_INFINITY
+      listeners.maxConnections = settings.limits?.connections ?? Number.POSITIVE_INFINITY
     },
   }
-}
-
-/** A request that comes on an open connection while the server closes. */
-function refuseToStart(reply: FastifyReply): never {
-  reply.header('connection', 'close')
-  throw new ClaudeNetError('unavailable', 'The hub is stopping.', 'Try again in a moment.')
 }
 
 interface Doorkeeping {
@@ -260,6 +271,7 @@ interface Doorkeeping {
   identities: Identities
   limits: Limits
   places: Places
+  network: Network
   watch: Watch
   connections: Connections
   unread: UnreadAnswers
@@ -269,7 +281,7 @@ interface Doorkeeping {
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits, places, watch, connections, unread, bodies, isAudited }: Doorkeeping,
+  { hub, identities, limits, places, network, watch, connections, unread, bodies, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -282,7 +294,7 @@ function addRoute(
     onRequest: (request, _reply, next) => {
       const showsToken = route.takesToken && request.headers.authorization !== undefined
       if (showsToken || !isPublic(route.audience))
-        authorize({ identities, limits, places, connections }, route, request)
+        authorize({ identities, limits, places, network, connections }, route, request)
       const client = connections.clientOf(request.raw.socket)
       if (route !== api.health) unread.check(client)
       bodies.begin(request.raw, client)
@@ -304,14 +316,14 @@ function addRoute(
 }
 
 function authorize(
-  { identities, limits, places, connections }: Pick<Doorkeeping, 'identities' | 'limits' | 'places' | 'connections'>,
+  { places, connections, ...parts }: Pick<Doorkeeping, 'identities' | 'limits' | 'places' | 'network' | 'connections'>,
   route: Route,
   request: FastifyRequest,
 ): void {
-  const identity = identify(identities, limits, request)
+  const identity = identify(parts, request)
   request.identity = identity
   connections.proved(request.raw.socket, identity.tokenId)
-  limits.countRequest(identity, route === api.sendMessage)
+  parts.limits.countRequest(identity, route === api.sendMessage)
   places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return
   throw new ClaudeNetError(
@@ -321,9 +333,14 @@ function authorize(
   )
 }
 
-function identify(identities: Identities, limits: Limits, request: FastifyRequest): Identity {
+function identify(
+  { identities, limits, network }: Pick<Doorkeeping, 'identities' | 'limits' | 'network'>,
+  request: FastifyRequest,
+): Identity {
+  const { authorization } = request.headers
+  if (authorization === undefined && network.isAdmin(request.raw.socket)) return socketAdmin
   try {
-    return identities.of(request.headers.authorization)
+    return identities.of(authorization)
   } catch (error) {
     throw limits.refuseStranger(error, request)
   }

@@ -1,0 +1,36 @@
+import { chmodSync, lstatSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { type SocketPath, socketPathIn } from '../disk/socket-path.ts'
+import { adminSocketFile } from '../protocol/admin-socket.ts'
+import type { Listeners } from './http/listeners.ts'
+
+/**
+ * Listens on `DIR/admin.sock` (0600): whoever may connect, the hub's user and root, is the admin, as is whoever can read
+ * `admin.token` beside it. Replaces a socket that a hub left there when it was killed: `dataDir` is locked. Returns a function that
+ * removes it. Throws the system's error, and where something else than a socket has the name.
+ */
+export async function listenForAdmin(
+  listeners: Listeners,
+  dataDir: string,
+  taken: (socket: Socket) => void,
+): Promise<() => void> {
+  const file = join(dataDir, adminSocketFile)
+  const found = lstatSync(file, { throwIfNoEntry: false })
+  if (found && !found.isSocket()) throw new Error(`${file} is no socket; remove it, and restart the hub`)
+  rmSync(file, { force: true })
+  const address = socketPathIn(dataDir, adminSocketFile)
+  try {
+    await listeners.listen({ path: address.path }, taken)
+    chmodSync(file, 0o600)
+  } catch (error) {
+    address.close()
+    throw error
+  }
+  return () => remove(file, address)
+}
+
+function remove(file: string, address: SocketPath): void {
+  rmSync(file, { force: true })
+  address.close()
+}
