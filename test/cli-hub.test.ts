@@ -82,15 +82,17 @@ describe('invite', () => {
       /^seanclaude is a member now: mail can wait for it\.\nRun this there within 10 minutes/,
     )
     const lines =
-      /\n {2}printf '%s\\n' 'url="(http:\/\/[0-9.:]+)\/join\/([0-9A-Z-]+)"' 'noproxy="\*"' \| curl -fsSL -K - \| sh\n/
-    const [, origin, code] = lines.exec(first.stdout)!
+      /\n {2}printf '%s\\n' 'url="(https:\/\/[0-9.:]+)\/join\/([0-9A-Z-]+)"' 'noproxy="\*"' 'proto="=https"' 'insecure' 'pinnedpubkey="(\S+)"' \| curl -fsS -K - \| sh\n/
+    const [, origin, code, hubKey] = lines.exec(first.stdout)!
     expect(code).toMatch(joinCodePattern)
-    expect(origin).toBe(hub.url.origin)
+    expect([origin, hubKey]).toEqual([hub.tlsOrigin, hub.hubKey])
 
     const second = await run(['invite', 'seanclaude', ...admin])
     expect(second.stdout).toMatch(/^seanclaude is a member already; its inbox stays, its old token dies/)
     expect(lines.exec(second.stdout)![2]).not.toBe(code)
-    expect(await (await fetch(`${origin}/join/${code}`)).text()).toContain('This join code is unknown, used, or older')
+    expect(await (await fetch(`${hub.url.origin}/join/${code}`)).text()).toContain(
+      'This join code is unknown, used, or older',
+    )
   })
 
   test('as JSON it is one object, and --url is the address in the join line', async () => {
@@ -109,8 +111,14 @@ describe('invite', () => {
     expect(rest).toEqual({
       name: 'seanclaude',
       expiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*\.\d{3}Z$/),
-      command: `printf '%s\\n' 'url="http://hub.lan:3500/join/${code}"' 'noproxy="*"' | curl -fsSL -K - | sh`,
+      hubKey: hub.hubKey,
+      command: `printf '%s\\n' 'url="https://hub.lan:3500/join/${code}"' 'noproxy="*"' 'proto="=https"' 'insecure' 'pinnedpubkey="${hub.hubKey}"' | curl -fsS -K - | sh`,
     })
+
+    // What stands at an address of https has a certificate of its own, which the machine verifies.
+    const behind = await run(['invite', 'jazclaude', '--data', hub.dataDir, '--url', 'https://hub.lan', '--json'])
+    const { command, code: another } = JSON.parse(behind.stdout)
+    expect(command).toBe(`printf '%s\\n' 'url="https://hub.lan/join/${another}"' 'noproxy="*"' | curl -fsSL -K - | sh`)
   })
 
   test('makes humans, and machines that belong to one', async () => {

@@ -37,7 +37,7 @@ describe('the code is in no argument of any process', () => {
     const all = seen.map(notes => notes())
     expect(all).toEqual([
       expect.stringContaining('-K -'),
-      expect.stringContaining(`join ${hub.url.origin} --machine seanclaude --code-stdin`),
+      expect.stringContaining(`join ${hub.tlsOrigin} --hub-key ${hub.hubKey} --machine seanclaude --code-stdin`),
     ])
     expect(all.join('')).not.toContain(code)
   })
@@ -109,7 +109,7 @@ test.for([['zsh'], ['bash'], ['busybox', 'sh']])(
     const hub = await startHub({ config: { host: '::' } })
     const sean = new Newcomer(hub)
     for (const form of [joinLine, plainJoinLine]) {
-      const line = form({ origin: `http://[::1]:${hub.port}`, code: await sean.invite() })
+      const line = form({ origin: `http://[::1]:${hub.port}`, code: await sean.invite(), hubKey: hub.hubKey })
       writeFileSync(join(sean.userHome, 'line'), `${line} ${options(sean)}\n`)
       expect(await sean.sh(`${[path, ...applet].join(' ')} line`)).toMatchObject({ code: 0, stderr: '' })
     }
@@ -185,7 +185,7 @@ describe('an address that is no good', () => {
     const hub = await startHub({ config: { hosts: ['hub_1.lan.'] } })
     const warned = async (...args: string[]) => {
       const { code, stderr, stdout } = await run(['invite', 'sean', '--data', hub.dataDir, '--json', ...args])
-      expect([code, Object.keys(JSON.parse(stdout))]).toEqual([0, ['code', 'name', 'expiresAt', 'command']])
+      expect([code, Object.keys(JSON.parse(stdout))]).toEqual([0, ['code', 'name', 'expiresAt', 'hubKey', 'command']])
       return stderr
     }
     expect(await warned('--url', `http://other.lan:${hub.port}`)).toMatch(

@@ -56,7 +56,8 @@ describe('the join line', () => {
     expect(readJson(join(sean.home, 'config.json'))).toEqual({
       machine: 'seanclaude',
       sshHost: 'local',
-      hub: hub.url.origin,
+      hub: hub.tlsOrigin,
+      hubKey: hub.hubKey,
     })
     expect(sean.token).toMatch(tokenPattern)
     expect([modeOf(sean.home), modeOf(join(sean.home, 'token'))]).toEqual([0o700, 0o600])
@@ -228,7 +229,9 @@ describe('with Claude Code present', () => {
     const { hub, sean } = await newcomerToHub()
     const { stdout } = await sean.join()
     const command = /Once it is installed, run: (.*)$/m.exec(stdout)![1]!
-    expect(command).toBe(`${sean.home}/bin/claude-net join ${hub.url.origin} --machine seanclaude`)
+    expect(command).toBe(
+      `${sean.home}/bin/claude-net join ${hub.tlsOrigin} --hub-key ${hub.hubKey} --machine seanclaude`,
+    )
     const token = sean.token
     sean.installClaude({ state, settings })
     expect(await sean.sh(`${command} --bin ${sean.bin}`)).toMatchObject({ code: 0, stderr: '' })

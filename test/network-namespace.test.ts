@@ -20,7 +20,7 @@ test('a container whose config names only the machine and "local" reaches the hu
     const invited = await admin.sh(`node ${program} invite ${name} --data ${hub.dataDir}`)
     const [line] = /printf .* \| sh$/m.exec(invited.stdout)!
     expect(line).toMatch(
-      /^printf '%s\\n' 'url="http:\/\/10\.0\.3\.1:3500\/join\/[0-9A-Z-]+"' .*\| curl -fsSL -K - \| sh$/,
+      /^printf '%s\\n' 'url="https:\/\/10\.0\.3\.1:3500\/join\/[0-9A-Z-]+"' .*\| curl -fsS -K - \| sh$/,
     )
     const newcomer = new Newcomer(hub, wrapper)
     expect(await newcomer.sh(`${line} -s -- --no-claude --bin ${newcomer.bin}`)).toMatchObject({ code: 0, stderr: '' })

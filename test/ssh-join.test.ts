@@ -32,15 +32,21 @@ test('the line of an invite joins a laptop that has only Node and ssh, whatever 
   const { hub, sshd, laptop, at, line } = await newLaptop(context)
   sshd.authorize('command="echo : Welcome to ovh5; eval \\"$SSH_ORIGINAL_COMMAND\\""')
   expect(line).toMatch(
-    /^printf '%s\\n' 'url="http:\/\/localhost:\d+\/join\/[0-9A-Z-]+\?via=ovh5"' 'noproxy="\*"' \| ssh -T -o RemoteCommand=none ovh5 'curl -fsSL -K -' \| sh /,
+    /^printf '%s\\n' 'url="https:\/\/localhost:\d+\/join\/[0-9A-Z-]+\?via=ovh5"' 'noproxy="\*"' 'proto="=https"' 'insecure' 'pinnedpubkey="\S+"' \| ssh -T -o RemoteCommand=none ovh5 'curl -fsS -K -' \| sh /,
   )
+  const secure = at.replace('http:', 'https:')
   const { code, stdout } = await laptop.sh(line)
   expect([code, stdout]).toEqual([
     0,
-    expect.stringContaining(`This machine is laptopclaude on the hub at ${at} through ovh5.`),
+    expect.stringContaining(`This machine is laptopclaude on the hub at ${secure} through ovh5.`),
   ])
   expect(stdout).toMatch(/^ok +ssh .*\nok +host .*\nok +key .*\nok +forward .*\nok +hub .*\nok +token /m)
-  expect(readJson(join(laptop.home, 'config.json'))).toEqual({ machine: 'laptopclaude', sshHost: 'ovh5', hub: at })
+  expect(readJson(join(laptop.home, 'config.json'))).toEqual({
+    machine: 'laptopclaude',
+    sshHost: 'ovh5',
+    hub: secure,
+    hubKey: hub.hubKey,
+  })
   expect(readFileSync(join(laptop.home, 'claude-net.mjs'), 'utf8')).toBe(readFileSync('dist/claude-net.mjs', 'utf8'))
 
   // A key that may do nothing but this is enough from now on; and what is set up once can be set up anew without a code.

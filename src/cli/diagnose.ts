@@ -109,7 +109,8 @@ export function joinAgain(home: Home): string {
   const isSsh = config !== undefined && config.sshHost !== noSshHost
   const address = isSsh ? `ssh:${config.sshHost}` : (config?.hub ?? 'URL')
   const hub = isSsh && config.hub !== undefined && config.hub !== defaultHubBehindSsh ? ` --hub ${config.hub}` : ''
-  return `${home.launcher} join ${address}${hub} --machine ${config?.machine ?? 'NAME'}`
+  const key = config?.hubKey === undefined ? '' : ` --hub-key ${config.hubKey}`
+  return `${home.launcher} join ${address}${hub}${key} --machine ${config?.machine ?? 'NAME'}`
 }
 
 /** The checks as lines for people. */

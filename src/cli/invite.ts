@@ -21,6 +21,8 @@ interface InviteOptions extends AdminOptions {
   plain?: boolean
 }
 
+const plainOption = 'print the old line, for a curl without TLS: others on the machine and on the way can read its code'
+
 export function inviteCommand(): Command {
   const command = new Command('invite')
     .description('make a member and print the one line that joins its machine')
@@ -29,7 +31,7 @@ export function inviteCommand(): Command {
     .option('--owner <human>', 'whom the machine belongs to')
     .option('--via <host>', 'where the new machine goes by ssh; the hub answers there at localhost:3500, or --url')
     .option('--url <url>', 'address at which the new machine reaches the hub')
-    .option('--plain', 'print a line that shows its code to every user of the machine, for where printf is no builtin')
+    .option('--plain', plainOption)
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
     const address = addressOf(options)
     const { client, url } = adminClient(options)
@@ -52,7 +54,7 @@ export function rotateCommand(): Command {
     .argument('<name>', 'the member')
     .option('--via <host>', 'where the machine goes by ssh; the hub answers there at localhost:3500, or --url')
     .option('--url <url>', 'address at which the machine reaches the hub')
-    .option('--plain', 'print a line that shows its code to every user of the machine, for where printf is no builtin')
+    .option('--plain', plainOption)
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
     const address = addressOf(options)
     const { client, url } = adminClient(options)
@@ -64,16 +66,18 @@ export function rotateCommand(): Command {
 }
 
 async function printJoinLine(
-  { code, name, expiresAt }: InviteAnswer,
+  { code, name, expiresAt, hubKey: key }: InviteAnswer,
   options: InviteOptions,
   { hub, address }: { hub: URL; address: URL | undefined },
   intro: string[],
 ): Promise<void> {
   const { via } = options
   const { origin, others } = address ? { origin: address.origin, others: [] } : await reachableAt(hub)
-  const command = (options.plain ? plainJoinLine : joinLine)({ origin, code, via })
+  // An address of https is that of a proxy, whose certificate the machine verifies.
+  const hubKey = origin.startsWith('https:') ? undefined : key
+  const command = (options.plain ? plainJoinLine : joinLine)({ origin, code, via, hubKey })
   const warning = await whyUnreachable(new URL(origin), hub, via)
-  print(options, { code, name, expiresAt, command }, () =>
+  print(options, { code, name, expiresAt, hubKey, command }, () =>
     [
       ...intro,
       '',

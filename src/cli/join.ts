@@ -5,12 +5,13 @@ import { Command } from 'commander'
 import { type HttpCommands, httpCommands } from '../claude/http-server.ts'
 import { runningSessions } from '../claude/sessions.ts'
 import { findClaude, plannedChanges, register } from '../claude/settings.ts'
-import { defaultHubBehindSsh, Home } from '../client/home.ts'
+import { defaultHubBehindSsh, Home, hubOf } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
 import { openTransport, type WayToHub } from '../client/transport/open.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { HubKey, provenAddress } from '../protocol/hub-key.ts'
 import { MemberName } from '../protocol/names.ts'
 import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
 import { mintToken, parseToken, type Role } from '../protocol/token.ts'
@@ -24,6 +25,7 @@ import { UsageError } from './usage-error.ts'
 interface JoinOptions {
   machine: string
   hub?: string
+  hubKey?: string
   code?: string
   codeStdin?: boolean
   human?: boolean
@@ -42,6 +44,7 @@ export function joinCommand(): Command {
     .option('--code <code>', 'the one-time code; not needed to set up anew what has joined before')
     .option('--code-stdin', 'read the code from standard input, so that no other user sees it among the processes')
     .option('--hub <url>', `with ssh:HOST, the hub's address as seen from HOST (default ${defaultHubBehindSsh})`)
+    .option('--hub-key <key>', 'the key, sha256//…, that the hub must prove before it is sent anything; by TLS')
     .option('--human', 'the invited member is a person')
     .option('--no-claude', "leave Claude Code's settings alone")
     .option(
@@ -70,15 +73,15 @@ export function joinCommand(): Command {
       const code = await codeOf(options)
       const name =
         code === undefined ? await joinedName(home, way, options) : await exchangeCode(home, way, code, options)
-      home.writeConfig({ machine: name, sshHost: way.sshHost, hub: way.hub.origin })
+      home.writeConfig({ machine: name, sshHost: way.sshHost, hub: way.hub.origin, hubKey: way.pin })
       installClient(home)
       const linkNote = linkLauncher(home, options.bin ?? defaultBinDir())
       say(`This machine is ${name} on the hub at ${hubInWords(way)}. Everything is in ${home.dir}.`)
       if (linkNote) say(`Note: ${linkNote}.`)
 
       const isRegistered = offers ? await offerRegistration(home, options, say) : false
-      const http = options.http ? httpCommands(new URL('/mcp', way.hub).href, home.tokenFile) : undefined
-      if (http) say(howToUseHttp(http))
+      const http = options.http ? httpCommands(addressForClaude(way), home.tokenFile) : undefined
+      if (http) say(howToUseHttp(http, way))
       const checks = (await diagnose(home)).filter(({ link }) => !http || link !== 'claude')
       say(`\n${report(checks)}`)
       const sessions = isRegistered ? runningSessions() : []
@@ -88,24 +91,47 @@ export function joinCommand(): Command {
       }
       if (options.json)
         process.stdout.write(
-          `${JSON.stringify({ name, hub: way.hub.origin, sshHost: way.sshHost, home: home.dir, checks, sessions, http })}\n`,
+          `${JSON.stringify({ name, hub: way.hub.origin, hubKey: way.pin, sshHost: way.sshHost, home: home.dir, checks, sessions, http })}\n`,
         )
       if (checks.some(({ state }) => state === 'failed')) process.exitCode = 1
     })
 }
 
-/** The way that the first argument and `--hub` name. */
-function wayToHub(home: Home, address: string, { hub }: JoinOptions): WayToHub {
-  const runDir = home.runDir
+/** Where the hub is, how to get there, and the key that it has to prove. */
+interface Way extends WayToHub {
+  pin: HubKey | undefined
+}
+
+/** The way that the first argument, `--hub` and `--hub-key` name. A key that is pinned for the same way stays without being named. */
+function wayToHub(home: Home, address: string, options: JoinOptions): Way {
+  const key = HubKey.optional().safeParse(options.hubKey)
+  if (!key.success) throw new UsageError(`--hub-key: ${key.error.issues[0]!.message}.`, 'Use the one of the join line.')
+  const way = addressOf(address, options, key.data !== undefined)
+  const pin = key.data ?? pinnedFor(home, way)
+  return { ...way, hub: pin === undefined ? way.hub : provenAddress(way.hub), runDir: home.runDir, pin }
+}
+
+/** The key that config.json has for this hub, so that joining anew does not give up what was proven. */
+function pinnedFor(home: Home, { hub, sshHost }: Pick<WayToHub, 'hub' | 'sshHost'>): HubKey | undefined {
+  const config = home.readConfig()
+  if (config?.hubKey === undefined || config.sshHost !== sshHost) return undefined
+  return hubOf(config).host === provenAddress(hub).host ? config.hubKey : undefined
+}
+
+function addressOf(address: string, { hub }: JoinOptions, hasKey: boolean): Pick<WayToHub, 'hub' | 'sshHost'> {
   const [isSsh, name] = /^ssh:(.*)$/s.exec(address) ?? []
   if (isSsh === undefined) {
-    if (hub === undefined) return { hub: hubAddress(address), sshHost: noSshHost, runDir }
+    if (hub === undefined) return { hub: hubAddress(address), sshHost: noSshHost }
     throw new UsageError('--hub goes with ssh:HOST.', `Without ssh: claude-net join ${hub} …`)
   }
   const host = SshHost.safeParse(name)
   const behind = hub === undefined ? new URL(defaultHubBehindSsh) : hubAddress(hub, '--hub')
-  if (behind.protocol !== 'http:') throw new UsageError('--hub: ssh encrypts already.', 'Use http://HOST:PORT')
-  if (host.success) return { hub: behind, sshHost: host.data, runDir }
+  if (behind.protocol !== 'http:' && !hasKey)
+    throw new UsageError(
+      '--hub: ssh encrypts already.',
+      'Use http://HOST:PORT, or name the key of the hub with --hub-key.',
+    )
+  if (host.success) return { hub: behind, sshHost: host.data }
   throw new UsageError(
     `'${visibleLine(address, 100)}': ${host.error.issues[0]!.message}.`,
     'It looks like ssh:ovh5, or ssh:me@ovh5.example.com',
@@ -173,8 +199,20 @@ async function joinedName(home: Home, way: WayToHub, { machine }: JoinOptions): 
   }
 }
 
-function howToUseHttp({ byFile, byVariable, variable }: HttpCommands): string {
-  return `
+/** Where Claude Code finds `POST /mcp`. It cannot pin a key, so a hub with one is asked in the clear. */
+function addressForClaude({ hub, pin }: Way): string {
+  return new URL('/mcp', pin === undefined ? hub : `http://${hub.hostname}:${hub.port || 443}`).href
+}
+
+function howToUseHttp({ byFile, byVariable, variable }: HttpCommands, { pin }: Way): string {
+  const isUnproven =
+    pin === undefined
+      ? ''
+      : `
+Claude Code compares no key: it sends the token in the clear, to whoever answers at that address. Without --http this machine speaks
+TLS, to the hub of its key alone.
+`
+  return `${isUnproven}
 Claude Code speaks to the hub itself, with no process of ours, once you run this:
 
   ${byFile}

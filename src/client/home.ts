@@ -155,9 +155,7 @@ export class Home {
         `Ask the admin for: claude-net invite ${config?.machine ?? 'NAME'}`,
       )
     }
-    const fallback = config.sshHost === noSshHost ? defaultHub : defaultHubBehindSsh
-    const hub = new URL(config.hub ?? fallback)
-    return { config, hub: config.hubKey ? provenAddress(hub) : hub, token }
+    return { config, hub: hubOf(config), token }
   }
 
   /** Reads the token. Refuses a file that others could have read or put there. */
@@ -187,6 +185,12 @@ export class Home {
     if (parseToken(token)) return token
     throw new ClaudeNetError('invalid', `${this.tokenFile} holds no Claude Net token.`, 'Remove it and join again.')
   }
+}
+
+/** The address of the hub of a configuration, as seen from its `sshHost`; by TLS where its key is known. */
+export function hubOf({ hub, hubKey, sshHost }: Pick<Config, 'hub' | 'hubKey' | 'sshHost'>): URL {
+  const address = new URL(hub ?? (sshHost === noSshHost ? defaultHub : defaultHubBehindSsh))
+  return hubKey === undefined ? address : provenAddress(address)
 }
 
 function readIfThere(path: string): string | undefined {

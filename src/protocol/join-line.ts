@@ -1,37 +1,49 @@
+import { type HubKey, provenAddress } from './hub-key.ts'
+
 /** What a join line is made of. Every part has been checked against a strict pattern: they stand in shell text. */
 export interface JoinLineFor {
   /** The hub as the new machine, or `via`, reaches it: `http://10.0.3.1:3500`. */
   origin: string
   code: string
   /** Where the new machine goes by ssh to reach `origin`. */
-  via?: string
+  via?: string | undefined
+  /** The key that the hub must prove before it is asked for the script. Undefined for a hub without one, or behind a proxy with TLS. */
+  hubKey?: HubKey | undefined
 }
 
 /** How the machine gets into the other host: without a terminal, and without a command of the user's own configuration. */
 const ssh = 'ssh -T -o RemoteCommand=none'
 
-/** What curl must know of an address of the hub, one setting of its configuration a line (curl(1), --config). */
-function curlConfig(url: string): string[] {
-  return [`url="${url}"`, 'noproxy="*"']
+/**
+ * What curl must know of an address of the hub, one setting of its configuration a line (curl(1), --config). curl compares a pinned
+ * key also where it verifies no certificate, but only over https; without `-L` it follows no redirect to elsewhere.
+ */
+function curlConfig(url: string, hubKey: HubKey | undefined): string[] {
+  const pinned = hubKey === undefined ? [] : ['proto="=https"', 'insecure', `pinnedpubkey="${hubKey}"`]
+  return [`url="${url}"`, 'noproxy="*"', ...pinned]
 }
 
 /**
- * Shell text that takes `url` to stdout. The shell's own printf hands curl the address, so no argument that other users see in
- * the process list holds it. `run` is how curl is started.
+ * Shell text that takes `url` to stdout, from a hub that has proven `hubKey` if there is one. The shell's own printf hands curl the
+ * address, so no argument that other users see in the process list holds it. `run` is how curl is started.
  */
-export function curlCommand(url: string, run = (curl: string) => curl): string {
-  const settings = curlConfig(url).map(setting => `'${setting}'`)
-  return `printf '%s\\n' ${settings.join(' ')} | ${run('curl -fsSL -K -')}`
+export function curlCommand(url: string, hubKey: HubKey | undefined, run = (curl: string) => curl): string {
+  const settings = curlConfig(url, hubKey).map(setting => `'${setting}'`)
+  return `printf '%s\\n' ${settings.join(' ')} | ${run(hubKey === undefined ? 'curl -fsSL -K -' : 'curl -fsS -K -')}`
 }
 
 /** The one line that makes a machine a member, for any shell. */
 export function joinLine(line: JoinLineFor): string {
-  const { via } = line
+  const { via, hubKey } = line
+  const origin = hubKey === undefined ? line.origin : provenAddress(new URL(line.origin)).origin
   const run = via === undefined ? undefined : (curl: string) => `${ssh} ${via} '${curl}'`
-  return `${curlCommand(scriptUrl(line), run)} | sh`
+  return `${curlCommand(scriptUrl({ ...line, origin }), hubKey, run)} | sh`
 }
 
-/** The same with the address, and so the code, on curl's command line, where every user of the machine can read it. */
+/**
+ * The same by plain HTTP, for a curl without TLS, and with the address on its command line: every user of the machine, and whoever is
+ * on the way, can read the code. `hubKey` is not used.
+ */
 export function plainJoinLine(line: JoinLineFor): string {
   const { via } = line
   if (via === undefined) return `curl -fsSL --noproxy '*' '${scriptUrl(line)}' | sh`

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { HubKey } from './hub-key.ts'
 import { MessageId } from './ids.ts'
 import { Intent, MemberKind, SessionId, Timestamp } from './messages.ts'
 import { MemberName } from './names.ts'
@@ -92,8 +93,17 @@ export const InviteRequest = z.strictObject({
   owner: MemberName.optional(),
 })
 
-/** `renewed` says that the member was there before: its inbox stays, its old token dies when the code is used. */
-export const InviteAnswer = z.object({ code: z.string(), name: z.string(), expiresAt: Timestamp, renewed: z.boolean() })
+/**
+ * `renewed` says that the member was there before: its inbox stays, its old token dies when the code is used. `hubKey` is what the
+ * hub proves itself by, for the join line; absent where it has no key.
+ */
+export const InviteAnswer = z.object({
+  code: z.string(),
+  name: z.string(),
+  expiresAt: Timestamp,
+  renewed: z.boolean(),
+  hubKey: HubKey.optional(),
+})
 export type InviteAnswer = z.infer<typeof InviteAnswer>
 
 /** What an admin sees of a member beside what everyone sees. `tokenId` is the public part of its token. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { onTestFinished } from 'vitest'
 import { HubClient } from '../../src/client/hub-client.ts'
 import { DirectTransport } from '../../src/client/transport/direct.ts'
 import { api } from '../../src/protocol/api.ts'
+import { type HubKey, hubKeyOf } from '../../src/protocol/hub-key.ts'
 import type { MemberKind } from '../../src/protocol/messages.ts'
 import { mintToken } from '../../src/protocol/token.ts'
 import { cleanEnv, hubNode, program } from './program.ts'
@@ -67,6 +69,17 @@ export class TestHub {
 
   get adminToken(): string {
     return readFileSync(join(this.dataDir, 'admin.token'), 'utf8').trim()
+  }
+
+  /** Its address for a machine that knows its key. */
+  get tlsOrigin(): string {
+    return this.url.origin.replace('http:', 'https:')
+  }
+
+  /** What it proves itself by. */
+  get hubKey(): HubKey {
+    const { certificate } = JSON.parse(readFileSync(join(this.dataDir, 'identity.json'), 'utf8'))
+    return hubKeyOf(new X509Certificate(certificate).publicKey)
   }
 
   /** Starts the process and resolves when it listens. Throws with its log when it ends instead. */

@@ -61,7 +61,7 @@ export class Newcomer {
 
   /** The line that the admin hands over, with options for the script behind it. */
   joinLine(code: string, options = ''): string {
-    return `${joinLine({ origin: this.#hub.url.origin, code })} -s -- --bin ${this.bin} ${options}`
+    return `${joinLine({ origin: this.#hub.url.origin, code, hubKey: this.#hub.hubKey })} -s -- --bin ${this.bin} ${options}`
   }
 
   /** Joins with a fresh code, as a user would. */

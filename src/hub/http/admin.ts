@@ -1,4 +1,5 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { HubKey } from '../../protocol/hub-key.ts'
 import { hashJoinCode, joinCodeLifeS, mintJoinCode } from '../../protocol/join-code.ts'
 import type { InviteAnswer } from '../../protocol/members.ts'
 import type { Hub } from '../hub.ts'
@@ -12,18 +13,23 @@ import type { Handlers } from './handler.ts'
 const rotationOverlapS = 600
 
 /** `POST /v1/admin/invites`. */
-export const invite: Handlers['invite'] = async ({ hub, body, reply }) => {
-  reply.code(201)
-  return newCode(hub, { name: body.name, kind: body.kind, owner: body.owner })
+export function invite(hubKey: () => HubKey | undefined): Handlers['invite'] {
+  return async ({ hub, body, reply }) => {
+    reply.code(201)
+    return { ...(await newCode(hub, { name: body.name, kind: body.kind, owner: body.owner })), hubKey: hubKey() }
+  }
 }
 
 /** `POST /v1/admin/members/:name/rotate`. */
-export const rotateMember: Handlers['rotateMember'] = async ({ hub, params, reply }) => {
-  const member = memberByName(hub.state.db, params.name)
-  if (!member)
-    throw new ClaudeNetError('not_found', `No member is called '${params.name}'.`, 'claude-net members lists all.')
-  reply.code(201)
-  return newCode(hub, { name: member.name, kind: member.kind, overlapS: rotationOverlapS })
+export function rotateMember(hubKey: () => HubKey | undefined): Handlers['rotateMember'] {
+  return async ({ hub, params, reply }) => {
+    const member = memberByName(hub.state.db, params.name)
+    if (!member)
+      throw new ClaudeNetError('not_found', `No member is called '${params.name}'.`, 'claude-net members lists all.')
+    reply.code(201)
+    const code = await newCode(hub, { name: member.name, kind: member.kind, overlapS: rotationOverlapS })
+    return { ...code, hubKey: hubKey() }
+  }
 }
 
 /** `PUT /v1/admin/members/:name`. */

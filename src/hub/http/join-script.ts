@@ -1,3 +1,4 @@
+import type { HubKey } from '../../protocol/hub-key.ts'
 import { curlCommand } from '../../protocol/join-line.ts'
 import { visibleLine } from '../../text/visible.ts'
 
@@ -9,15 +10,17 @@ export interface JoinScriptFor {
   kind: 'machine' | 'human'
   code: string
   /** Where ssh goes to reach `url`, for a machine that does not by itself. */
-  via?: string
+  via?: string | undefined
+  /** The key that the hub has just proven to curl, for the machine to pin. */
+  hubKey?: HubKey | undefined
 }
 
 /**
  * POSIX sh that makes a machine a member: checks for Node, takes the client from the hub, and lets it join. All of it stands
  * in a function that is called on the last line, so that a cut download runs nothing.
  */
-export function joinScript({ url, name, kind, code, via }: JoinScriptFor): string {
-  const where = via ? `'ssh:${via}' --hub '${url}'` : `'${url}'`
+export function joinScript({ url, name, kind, code, via, hubKey }: JoinScriptFor): string {
+  const where = (via ? `'ssh:${via}' --hub '${url}'` : `'${url}'`) + (hubKey ? ` --hub-key '${hubKey}'` : '')
   const who = `--machine '${name}'${kind === 'human' ? ' --human' : ''}`
   const from = via ? `${url} through ${via}` : url
   return `#!/bin/sh
@@ -39,7 +42,7 @@ join() {
   mkdir -p "$home"
   chmod 700 "$home"
   printf 'claude-net: taking the client from %s\\n' '${from}'
-${via ? fetchThroughSsh(via, url) : fetch(url)}
+${via ? fetchThroughSsh(via, url, hubKey) : fetch(url, hubKey)}
   mv -f "$home/claude-net.mjs.new" "$home/claude-net.mjs"
 
   # By standard input: other users of this machine can read the arguments of every process.
@@ -50,27 +53,35 @@ join "$@"
 `
 }
 
-function fetch(url: string): string {
-  return `  ${curlCommand(`${url}/client/claude-net.mjs`)} -o "$home/claude-net.mjs.new" ||
+function fetch(url: string, hubKey: HubKey | undefined): string {
+  return `  ${curlCommand(`${url}/client/claude-net.mjs`, hubKey)} -o "$home/claude-net.mjs.new" ||
     fail 'The client could not be downloaded.'`
 }
 
 /**
  * Over a connection that ssh opens to the hub, not by a command there: what that host prints when somebody logs in never gets
- * into the file. In the same way the client will speak, so whatever stands in its way is found before the code is spent.
+ * into the file. In the same way the client will speak, so whatever stands in its way is found before the code is spent: over TLS
+ * inside ssh where the hub has a key, which it must prove first.
  */
-function fetchThroughSsh(via: string, url: string): string {
-  const { hostname, port, host } = new URL(url)
+function fetchThroughSsh(via: string, url: string, hubKey: HubKey | undefined): string {
+  const { hostname, port, host, protocol } = new URL(url)
   const options = 'BatchMode=yes StrictHostKeyChecking=yes ControlMaster=no ControlPath=none'
-  const args = [...options.split(' ').flatMap(option => ['-o', option]), '-W', `${hostname}:${port || 80}`, '--', via]
+  const args = [
+    ...options.split(' ').flatMap(option => ['-o', option]),
+    '-W',
+    `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`,
+    '--',
+    via,
+  ]
   return `  command -v ssh >/dev/null 2>&1 || fail 'ssh is needed here; it was not found on the PATH.'
   node -e '
     const ssh = require("child_process").spawn("ssh", ${JSON.stringify(args)}, { stdio: ["pipe", "pipe", "inherit"] })
     let answer = Buffer.alloc(0)
     const end = status => (ssh.kill(), process.exit(status))
     ssh.on("error", () => end(1)).on("close", () => end(1))
-    ssh.stdin.on("error", () => {}).write("GET /client/claude-net.mjs HTTP/1.1\\r\\nHost: ${host}\\r\\n\\r\\n")
-    ssh.stdout.on("data", part => {
+    const ask = "GET /client/claude-net.mjs HTTP/1.1\\r\\nHost: ${host}\\r\\n\\r\\n"
+${hubKey === undefined ? askPlainly : askOverTls(hubKey)}
+    answers.on("data", part => {
       answer = Buffer.concat([answer, part])
       const start = answer.indexOf("\\r\\n\\r\\n") + 4
       if (start < 4) return
@@ -82,6 +93,22 @@ function fetchThroughSsh(via: string, url: string): string {
       end(0)
     })' "$home/claude-net.mjs.new" ||
     fail 'The client could not be taken through ${via}. This must work, and ask nothing: ssh -o BatchMode=yes ${via} true'`
+}
+
+const askPlainly = `    ssh.stdin.on("error", () => {}).write(ask)
+    const answers = ssh.stdout`
+
+function askOverTls(hubKey: HubKey): string {
+  return `    const { createHash, X509Certificate } = require("crypto")
+    const socket = require("stream").Duplex.from({ readable: ssh.stdout, writable: ssh.stdin })
+    const answers = require("tls").connect({ socket, rejectUnauthorized: false, minVersion: "TLSv1.3" }, () => {
+      const { publicKey } = new X509Certificate(answers.getPeerCertificate().raw)
+      const hash = createHash("sha256").update(publicKey.export({ type: "spki", format: "der" }))
+      if ("sha256//" + hash.digest("base64") === "${hubKey}") return answers.write(ask)
+      console.error("claude-net: What answers there is not the hub that this line is of: it has another key.")
+      end(1)
+    })
+    answers.on("error", () => end(1))`
 }
 
 /** A script that only says why, on stderr, and fails. */

@@ -3,6 +3,7 @@ import { createReadStream, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { AnswerOf, api } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { HubKey } from '../../protocol/hub-key.ts'
 import { hashJoinCode, joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
 import { hashToken, parseToken } from '../../protocol/token.ts'
 import { version } from '../../protocol/version.ts'
@@ -11,6 +12,7 @@ import type { Handlers } from './handler.ts'
 import { failingScript, joinScript as script } from './join-script.ts'
 import type { Network } from './network.ts'
 import { sendScript } from './refused-script.ts'
+import { isByTls } from './tls-sockets.ts'
 
 /** `POST /v1/join`. */
 export const join: Handlers['join'] = async ({ hub, body }) => {
@@ -30,12 +32,15 @@ export const join: Handlers['join'] = async ({ hub, body }) => {
  * `GET /join/:code`: the script that a new machine pipes into sh; it consumes nothing. For a code that is no good it is a
  * script too, one that says so and fails: an HTTP error would leave sh with nothing to run and an exit status of 0.
  */
-export function joinScript(network: Network): Handlers['joinScript'] {
+export function joinScript(network: Network, hubKey: () => HubKey | undefined): Handlers['joinScript'] {
   return ({ hub, params, query, request, reply }) => {
+    const url = `${network.protocolOf(request.raw)}://${request.headers.host}`
+    // Behind a proxy with TLS it is that one's key that the machine would see.
+    const key = isByTls(request.raw) ? hubKey() : undefined
     const code = normalizeJoinCode(params.code)
     const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), hub.steadyNow) : undefined
     const text = invite
-      ? script({ url: `${network.protocolOf(request.raw)}://${request.headers.host}`, ...invite, code, via: query.via })
+      ? script({ url, ...invite, code, via: query.via, hubKey: key })
       : failingScript(
           'This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME',
         )

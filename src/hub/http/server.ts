@@ -145,9 +145,11 @@ export function createServer(options: ServerOptions): HttpDoor {
   const connections = new Connections({ limits: door.limits, network })
   const unread = new UnreadAnswers(door)
   const bodies = new OpenBodies(door.limits)
+  let { identity } = options
+  const hubKey = () => identity?.hubKey
   const { secured } = watchConnections(server, { hub, connections, unread })
   const { headersMs: timeoutMs } = door.timeouts
-  const tls = openTlsDoor(server.server, { identity: options.identity, timeoutMs, onSecured: secured })
+  const tls = openTlsDoor(server.server, { identity, timeoutMs, onSecured: secured })
   watch.metrics.door = { counts: () => ({ ...connections.counts, unreadBytes: unread.bytes }) }
   server.decorateRequest('identity', null)
   server.decorateRequest('clientAddress', '')
@@ -182,7 +184,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     health,
     ready: readiness(probe),
     join: limits.limitJoins(join),
-    joinScript: limits.limitJoinScripts(joinScript(network)),
+    joinScript: limits.limitJoinScripts(joinScript(network, hubKey)),
     clientFile: clientFile(clientPath),
     clientInfo: clientInfo(clientPath),
     sendMessage: limits.limitSends(sendMessage),
@@ -204,13 +206,13 @@ export function createServer(options: ServerOptions): HttpDoor {
         drainTimeoutMs: door.timeouts.streamDrainMs,
       }),
     ),
-    invite,
+    invite: invite(hubKey),
     listMembers: listMembers(places),
     putMember,
     deleteMember,
     renameMember,
     revokeMember,
-    rotateMember,
+    rotateMember: rotateMember(hubKey),
     putAlias,
     deleteAlias,
     liftBrake,
@@ -254,7 +256,10 @@ export function createServer(options: ServerOptions): HttpDoor {
   const listeners = new Listeners(server.server)
   return {
     server,
-    prove: tls.prove,
+    prove: next => {
+      identity = next
+      tls.prove(next)
+    },
     listeners,
     cameFromAdmin: network.cameFromAdmin,
     configure: settings => {
