@@ -102,7 +102,7 @@ export class Store implements Disposable {
       )
     }
     const refused = outcomes.find(outcome => !outcome.ok)
-    if (refused && !refused.ok) throw new Error(refused.refusal.message)
+    if (refused && !refused.ok) throw new Error(refused.refusal.why.code)
     return outcomes
   }
 

@@ -106,6 +106,7 @@ test.for<[string, Command, object, RegExp]>([
   ['an unknown command', { type: 'message.teleport' } as unknown as Command, {}, /Upgrade/],
   ['an unknown command of the bridge', { type: 'telegram.teleport' } as unknown as Command, {}, /Upgrade/],
   ['a pack of a newer version', send(), { v: packVersion + 1 }, /Upgrade/],
+  ['an entry of newer rules', send(), { rules: entryVersion + 1 }, /Upgrade/],
   ['a command that throws', send({ by: 99 }), {}, /Report/],
 ])(
   '%s in the log stops the hub, which says what to do; nothing of the pack is applied',

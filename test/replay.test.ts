@@ -4,11 +4,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import { fingerprintOf, shapeOf } from '../src/hub/keeping/fingerprint.ts'
 import { limits } from '../src/hub/state/apply/limits.ts'
 import { type Command, type Entry, entryVersion } from '../src/hub/state/commands.ts'
+import { contentHash } from '../src/hub/state/content-hash.ts'
 import { indexSome } from '../src/hub/state/local/history-index.ts'
 import { saveOwnAdminToken } from '../src/hub/state/local/own-admin-token.ts'
 import { hubLocalTables, isHubLocal } from '../src/hub/state/local/tables.ts'
 import { saveLastSeen } from '../src/hub/state/query/members.ts'
 import { State } from '../src/hub/state/state.ts'
+import { lookupForm } from '../src/protocol/names.ts'
 import { invite, send } from './suites/journal-suite.ts'
 import { fingerprint } from './support/golden.ts'
 import { tempDir } from './support/temp.ts'
@@ -131,7 +133,7 @@ function addRow({ db }: State, table: string): void {
   db.run(`insert or replace into ${table} values (${values.join(', ')})`)
 }
 
-test('the numbers of entry version 1 are what they were when its entries were written', () => {
+test('the numbers and rules of entry version 1 are what they were when its entries were written', () => {
   expect(entryVersion).toBe(1)
   expect(limits).toEqual({
     expiredPerTick: 500,
@@ -143,7 +145,13 @@ test('the numbers of entry version 1 are what they were when its entries were wr
     alwaysMessages: 100,
     alwaysBytes: 1_048_576,
     countedFromPercent: 10,
+    countedDownToPercent: 5,
     fullRetryMs: 60_000,
     smallPart: 0.1,
+    urgentDivisor: 3,
+    clockStepMs: 1000,
   })
+  expect([' @Sean ', 'BEN', 'ana'].map(lookupForm)).toEqual(['sean', 'ben', 'ana'])
+  const content = { named: '["ben"]', body: 'hello', replyTo: null, intent: null, expiresInS: 60 }
+  expect(contentHash(content).toString('hex')).toBe('ab9eec6c4423e4b74c088b25ca1aca7e331a683c185d29af6ac4d68b9d524568')
 })

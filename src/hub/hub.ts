@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ClaudeNetError } from '../protocol/errors.ts'
+import type { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
 import type { Journal, JournalListeners } from './journal/journal.ts'
 import type { SteadyClock } from './journal/steady-clock.ts'
@@ -10,9 +10,10 @@ import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
 import { nextDeletion } from './state/apply/retention.ts'
-import type { Command, Effects, Refusal, ResultOf } from './state/commands.ts'
+import type { Command, Effects, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
 import { lastSeenTimes, nextDue, saveLastSeen } from './state/query/members.ts'
+import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
 import { isDamage } from './state/store/database.ts'
@@ -139,7 +140,7 @@ export class Hub implements AsyncDisposable {
   async submit<C extends Command>(command: C): Promise<ResultOf<C>> {
     const outcome = await this.#journal.submit(command)
     if (outcome.ok) return outcome.result
-    throw refused(outcome.refusal)
+    throw refused(this.state.db, outcome.refusal)
   }
 
   /** Every change for `member` after `from`, old and new, until `signal` aborts. See `push/follow.ts`. */
@@ -299,10 +300,4 @@ export class Hub implements AsyncDisposable {
       // Only a convenience: a disk that refuses is noticed, and told, by the next command.
     }
   }
-}
-
-/** A refusal as the doors throw it. */
-export function refused({ code, message, hint, retryAfterMs, settled }: Refusal): ClaudeNetError {
-  // Unless it says when to try again, what apply has refused once it refuses again.
-  return new ClaudeNetError(code, message, hint, retryAfterMs, settled ?? retryAfterMs === undefined)
 }

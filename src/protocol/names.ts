@@ -23,7 +23,7 @@ export function recipientsIn(typed: string): string[] {
     .filter(name => name !== '')
 }
 
-/** A name as a person types it (`Sean`, `@backend`) in the form that it is looked up by. */
+/** A name as a person types it (`Sean`, `@backend`) in the form that it is looked up by. The hub applies entries by it: see `entryVersion`. */
 export function lookupForm(typed: string): string {
   return typed.trim().replace(/^@/, '').toLowerCase()
 }

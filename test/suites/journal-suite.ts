@@ -148,7 +148,7 @@ export function journalSuite(name: string, open: () => Promise<OpenJournal>): vo
       await journal.submit(command)
       expect(await journal.submit({ ...command, ...change })).toMatchObject({
         ok: false,
-        refusal: { code: 'conflict', message: expect.stringContaining(command.id) },
+        refusal: { code: 'conflict', why: { code: 'message_id_taken', id: command.id } },
       })
       expect(inboxOf(state, 'ben')).toEqual(['hello'])
       expect(inboxOf(state, 'cat')).toEqual([])

@@ -45,7 +45,7 @@ export function makeLargeStore(dataDir: string): LargeStore {
     const outcomes = state.applyBatch(entries, (_, error) => {
       throw error
     })
-    for (const outcome of outcomes) if (!outcome.ok) throw new Error(outcome.refusal.message)
+    for (const outcome of outcomes) if (!outcome.ok) throw new Error(outcome.refusal.why.code)
   }
   const named = (letter: string, count: number) => many(count, n => `${letter}${n}`)
   const all = [...named('h', humans), ...named('m', machines)]

@@ -77,7 +77,7 @@ export class TestState {
   /** Applies what must not be refused. */
   do<C extends Command>(command: C): ResultOf<C> {
     const outcome = this.apply(command)
-    if (!outcome.ok) throw new Error(`${command.type} was refused: ${outcome.refusal.message}`)
+    if (!outcome.ok) throw new Error(`${command.type} was refused: ${outcome.refusal.why.code}`)
     return outcome.result
   }
 

@@ -1,12 +1,13 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
 import { keptHeader, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
-import { type Hub, refused } from '../hub.ts'
-import { refuseUnknown, senderMeant } from '../state/query/find-member.ts'
+import type { Hub } from '../hub.ts'
+import { senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
 import { machinesByOwner } from '../state/query/members.ts'
 import type { DeliveryState } from '../state/query/messages.ts'
-import { storedReasonInWords } from '../state/refusal-words.ts'
+import { refused, storedReasonInWords } from '../state/refusal-words.ts'
+import { refuseUnknown } from '../state/refusals.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import { reachOf } from './presence.ts'
@@ -69,7 +70,7 @@ export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params
 export const listMessages: Handlers['listMessages'] = async ({ hub, identity, query }) => {
   const { db } = hub.state
   const other = query.with === undefined ? undefined : senderMeant(db, query.with)
-  if (query.with !== undefined && !other) throw refused(refuseUnknown(db, query.with).refusal)
+  if (query.with !== undefined && !other) throw refused(db, refuseUnknown(query.with).refusal)
   const before = query.before ?? Number.MAX_SAFE_INTEGER
   const filter = { reader: identity.member, with: other?.id, q: query.q, before, limit: query.limit }
   const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)

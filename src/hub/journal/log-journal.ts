@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import type { Command, Outcome } from '../state/commands.ts'
+import { type Command, entryVersion, type Outcome } from '../state/commands.ts'
 import { CannotReplay, type State } from '../state/state.ts'
 import { isDiskFull } from '../state/store/database.ts'
 import { Applier } from './applier.ts'
@@ -141,7 +141,7 @@ export class LogJournal implements Journal {
         const { offset, hash, outcomes } = this.#state.position
         const commands = batch.map(({ command }) => command)
         const after = { offset, hash, outcomes }
-        const bytes = packBytes({ v: packVersion, id, after, ...this.clock.read(), commands })
+        const bytes = packBytes({ v: packVersion, rules: entryVersion, id, after, ...this.clock.read(), commands })
         const isThere = await this.#put(offset, bytes, giveUpAt)
         if (isThere && this.#state.position.offset === offset) this.#hear({ offset: offset + 1, bytes })
         else await this.#reach(offset + 1)

@@ -10,7 +10,10 @@ export const packVersion = 1
  * `steady` are the clocks of the hub that appended it.
  */
 export interface Pack {
+  /** The form of the pack: see `packVersion`. */
   v: number
+  /** The rules by which its entries apply: see `entryVersion`. Packs without it have those of version 1. */
+  rules?: number
   time: number
   steady: number
   commands: Command[]
@@ -85,9 +88,9 @@ export function readPack(bytes: Uint8Array): Pack {
 }
 
 /** The entries of a pack, the first of them behind `seq`. */
-export function entriesOf({ v, time, steady, commands, failed }: Pack, seq: number): Entry[] {
+export function entriesOf({ rules = 1, time, steady, commands, failed }: Pack, seq: number): Entry[] {
   return commands.map((command, index) => ({
-    v,
+    v: rules,
     seq: seq + 1 + index,
     time,
     steady,

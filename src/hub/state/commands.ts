@@ -1,7 +1,7 @@
-import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Intent, MemberKind } from '../../protocol/messages.ts'
 import type { Settings } from '../../protocol/settings.ts'
 import type { Role } from '../../protocol/token.ts'
+import type { NotTaken, Refused } from './refusals.ts'
 import type { TelegramCommand, TelegramResults } from './telegram-commands.ts'
 
 /**
@@ -124,17 +124,6 @@ export class NewerEntry extends Error {
 /** An entry whose steady time is known. */
 export type DatedEntry<C extends Command = Command> = Entry<C> & { steady: number }
 
-/** Why a command was not carried out. A value, not an exception: it was foreseen, and nothing was written. */
-export interface Refusal {
-  code: ErrorCode
-  message: string
-  hint: string
-  /** When another try makes sense, in ms from now. */
-  retryAfterMs?: number
-  /** With `retryAfterMs`: somebody should look first, so nothing tries again by itself. */
-  settled?: true
-}
-
 /** What the world outside the state must hear once the entry is durable. */
 export interface Effects {
   /** Members whose followers have something new to read. */
@@ -144,17 +133,6 @@ export interface Effects {
   /** Public ids of tokens that no longer count, or that count for another name. */
   revoked?: string[]
 }
-
-/** Why a recipient did not take a message: a code with its numbers. `refusal-words.ts` has the words. */
-export type NotTaken =
-  | { code: 'takes_none' }
-  /** `until` in ms since 1970; `why` as the brake has it: see `loopCode`. */
-  | { code: 'braked'; until: number; why: string }
-  /** `unread` messages lie there. */
-  | { code: 'inbox_full'; unread: number }
-  /** `own` of them are the sender's. */
-  | { code: 'share_full'; own: number }
-  | { code: 'reserved'; unread: number; own: number }
 
 /** What became of a message at one recipient. `reason` says why it was refused; in outcomes of hubs up to schema 13 it is a sentence. */
 export interface RecipientOutcome {
@@ -194,15 +172,9 @@ export interface Results extends TelegramResults {
 export type ResultOf<C extends Command> = Results[C['type']]
 
 /** What came of an entry. A refusal has changed nothing. */
-export type Outcome<C extends Command = Command> =
-  | { ok: true; result: ResultOf<C>; effects?: Effects }
-  | { ok: false; refusal: Refusal }
+export type Outcome<C extends Command = Command> = { ok: true; result: ResultOf<C>; effects?: Effects } | Refused
 
-/** Shorthands, so that apply reads as prose. */
+/** A shorthand, so that apply reads as prose. */
 export function done<C extends Command>(result: ResultOf<C>, effects?: Effects): Outcome<C> {
   return { ok: true, result, effects }
-}
-
-export function refuse(code: ErrorCode, message: string, hint: string): { ok: false; refusal: Refusal } {
-  return { ok: false, refusal: { code, message, hint } }
 }

@@ -1,11 +1,134 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
 import { count, span } from '../../text/spans.ts'
-import type { NotTaken } from './commands.ts'
+import { nearestNames } from './query/find-member.ts'
+import { unlessUnreadable } from './query/read-round.ts'
+import type { NotTaken, Refusal, Taken, Why } from './refusals.ts'
+import type { Database } from './store/database.ts'
 import { timestamp } from './timestamp.ts'
 
-/** What a sender is told of a recipient who did not take a message, and what to do next. */
+/** What happened, and what to do next. */
 interface Words {
   message: string
   hint: string
+}
+
+/** A refusal as the doors throw it. `db` is asked for names that are near to one that means nobody. */
+export function refused(db: Database, { code, why, retryAfterMs, settled }: Refusal): ClaudeNetError {
+  const { message, hint } = whyInWords(db, why)
+  // Unless it says when to try again, what apply has refused once it refuses again.
+  return new ClaudeNetError(code, message, hint, retryAfterMs, settled ?? retryAfterMs === undefined)
+}
+
+/** Why a command was refused, in words. */
+export function whyInWords(db: Database, why: Why): Words {
+  /** A question that names the nearest to `name`, with a space behind it; empty when there is none. */
+  const didYouMean = (name: string) => {
+    const nearest = unlessUnreadable(() => nearestNames(db, name)) ?? []
+    return nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
+  }
+  switch (why.code) {
+    case 'failed':
+      return {
+        message: 'The hub failed on this request; nothing was changed.',
+        hint: 'Its log says why. Report it to the admin of the hub.',
+      }
+    case 'not_taken':
+      return notTakenInWords(why.name, why.reason)
+    case 'reaches_nobody':
+      return {
+        message: 'This message would reach nobody.',
+        hint: 'No other machine has been invited to this hub yet.',
+      }
+    case 'no_recipients':
+      return {
+        message: `No member is called ${why.names.map(name => `'${name}'`).join(' or ')}. Nothing was sent.`,
+        hint: `${didYouMean(why.names[0]!)}claude_net_machines lists all members.`,
+      }
+    case 'hub_reads_nothing':
+      return {
+        message: "'hub' is the hub itself: it writes notices, but nobody reads there. Nothing was sent.",
+        hint: 'A notice needs no answer; ack it. To reach a person, name one: claude_net_machines lists all members.',
+      }
+    case 'reply_unknown':
+      return {
+        message: `You have neither sent nor received a message ${why.id}, so nothing can answer it. Nothing was sent.`,
+        hint: 'Take the id from your inbox, or send this as a message of its own.',
+      }
+    case 'message_id_taken':
+      return {
+        message: `The id ${why.id} belongs to another message.`,
+        hint: 'Send this one under a new id, or leave the id out.',
+      }
+    case 'no_member':
+      return {
+        message: `No member is called '${why.name}'.`,
+        hint: `${didYouMean(why.name)}claude-net members lists all members.`,
+      }
+    case 'no_human':
+      return {
+        message: `No human is called '${why.name}'.`,
+        hint: didYouMean(why.name).trimEnd() || humanFirst,
+      }
+    case 'owner_is_machine':
+      return { message: `${why.name} is a machine, so it can own nothing.`, hint: humanFirst }
+    case 'human_has_no_owner':
+      return { message: `${why.name} is a human, so nobody owns it.`, hint: 'Owners are for machines.' }
+    case 'name_taken':
+      return nameTakenInWords(why)
+    case 'no_alias':
+      return { message: `There is no alias '${why.alias}'.`, hint: 'claude-net members lists them.' }
+    case 'no_group':
+      return {
+        message: `There is no group '${why.group}'.`,
+        hint: didYouMean(why.group).trimEnd() || 'claude-net group lists them.',
+      }
+    case 'code_unknown':
+      return { message: 'This join code is unknown or its 10 minutes are over.', hint: askAdmin(why.name) }
+    case 'code_of_another':
+      return { message: 'This join code was made for another name.', hint: askAdmin(why.name) }
+    case 'code_used':
+      return { message: 'This join code was used already.', hint: askAdmin(why.name) }
+    case 'token_of_another_kind':
+      return {
+        message: `${why.name} is a ${why.kind} and needs a ${why.kind}'s token.`,
+        hint: 'Run claude-net join.',
+      }
+    case 'token_id_taken':
+      return { message: 'A token with this id exists.', hint: 'Run claude-net join again; it mints another.' }
+    case 'not_seen_last':
+      return {
+        message: `User ${why.user} is not who was seen last under the configured name.`,
+        hint: 'claude-net telegram shows who was. They write /whoami in the group; then confirm them.',
+      }
+    case 'user_taken':
+      return {
+        message: `User ${why.user} is confirmed as somebody else.`,
+        hint: 'claude-net telegram forget NAME frees it.',
+      }
+    case 'not_imported': {
+      const { message, hint } = whyInWords(db, why.step)
+      return { message: `${message} Nothing was imported.`, hint }
+    }
+  }
+}
+
+const humanFirst = 'Make the human first: claude-net invite NAME --human'
+
+function askAdmin(name: string): string {
+  return `Ask the admin for a new one: claude-net invite ${name}`
+}
+
+function nameTakenInWords({ name, taken, wanted }: Extract<Why, { code: 'name_taken' }>): Words {
+  const isOfKind = wanted === 'machine' || wanted === 'human'
+  return {
+    message: `${name} is ${takenInWords(taken)}${isOfKind ? `, not a ${wanted}` : ''}.`,
+    hint: `Choose another ${wanted === 'alias' ? 'alias' : 'name'}.`,
+  }
+}
+
+/** With its article: `a machine`, `an alias of seanclaude`. */
+function takenInWords(taken: Taken): string {
+  return taken.kind === 'alias' ? `an alias of ${taken.member}` : `a ${taken.kind}`
 }
 
 /** Why `name` did not take a message, in words. They are made when they are shown: what is stored is the code and its numbers. */

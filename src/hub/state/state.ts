@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path'
 import type { Cursor } from '../../protocol/events.ts'
 import { apply } from './apply/apply.ts'
 import { currentOffset, recordClockStep, steadyOf } from './apply/steady-time.ts'
-import { type Effects, type Entry, NewerEntry, type Outcome, type Refusal } from './commands.ts'
+import { type Effects, type Entry, NewerEntry, type Outcome } from './commands.ts'
 import { Epochs } from './local/epochs.ts'
 import { InboxIndex } from './local/inbox-index.ts'
+import { refuse } from './refusals.ts'
 import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
 import { backupFolder } from './store/backup-names.ts'
 import { Database, sqliteCode } from './store/database.ts'
@@ -167,7 +168,7 @@ export class State implements Disposable {
   readonly #ownMark = () => ({ offset: this.#position.offset + 1, hash: this.#position.hash })
 
   #applyAgain(entry: Entry): Outcome {
-    if (entry.failed) return { ok: false, refusal: failedHere }
+    if (entry.failed) return failedHere
     try {
       return apply(this.db, entry)
     } catch (error) {
@@ -183,16 +184,12 @@ export class State implements Disposable {
       if (isStorageError(error)) throw error
       entry.failed = true
       onBug(entry, error)
-      return { ok: false, refusal: failedHere }
+      return failedHere
     }
   }
 }
 
-const failedHere: Refusal = {
-  code: 'internal',
-  message: 'The hub failed on this request; nothing was changed.',
-  hint: 'Its log says why. Report it to the admin of the hub.',
-}
+const failedHere = refuse('internal', { code: 'failed' })
 
 /** An entry of the history cannot be applied as it was before; this hub must not go on without it. */
 export class CannotReplay extends Error {
@@ -213,7 +210,7 @@ export class CannotReplay extends Error {
 
 /**
  * The chain of what came of entries after some more: SHA-256 of the chain before and each outcome, one after the other, in base64. Of a
- * refusal only its code counts: its sentence is made by the program, and may improve.
+ * refusal only its code counts.
  */
 function chainOutcomes(before: string, outcomes: readonly Outcome[]): string {
   let chain = before

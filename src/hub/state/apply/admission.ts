@@ -1,7 +1,7 @@
-import type { NotTaken, RecipientOutcome, Refusal } from '../commands.ts'
+import type { RecipientOutcome } from '../commands.ts'
 import { activeBrake } from '../query/brakes.ts'
 import type { MemberRow } from '../query/find-member.ts'
-import { notTakenInWords } from '../refusal-words.ts'
+import type { NotTaken, Refusal } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { limits } from './limits.ts'
 import { whyNoRoom } from './room.ts'
@@ -46,13 +46,13 @@ function whyNot(db: Database, recipient: MemberRow, arriving: Arriving): NotTake
 
 /** What the sender is answered when nobody takes the message. */
 function refusalOf(name: string, reason: NotTaken, time: number): Refusal {
-  const words = notTakenInWords(name, reason)
+  const why = { code: 'not_taken', name, reason } as const
   switch (reason.code) {
     case 'takes_none':
-      return { code: 'forbidden', ...words }
+      return { code: 'forbidden', why }
     case 'braked':
-      return { code: 'rate_limited', ...words, retryAfterMs: reason.until - time, settled: true }
+      return { code: 'rate_limited', why, retryAfterMs: reason.until - time, settled: true }
     default:
-      return { code: 'rate_limited', ...words, retryAfterMs: limits.fullRetryMs }
+      return { code: 'rate_limited', why, retryAfterMs: limits.fullRetryMs }
   }
 }

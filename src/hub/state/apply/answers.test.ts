@@ -48,10 +48,10 @@ test('only the owner of a machine answers in its place, whatever a door says; th
 test('a message answers only what its sender wrote, was sent or was shown; others and what does not exist are refused alike', () => {
   const { made, id, sean, jaz, one, answer } = asked()
   const refusal = (outcome: ReturnType<typeof answer>, of: string) =>
-    !outcome.ok && { ...outcome.refusal, message: outcome.refusal.message.replaceAll(of, 'ID') }
+    !outcome.ok && JSON.parse(JSON.stringify(outcome.refusal).replaceAll(of, 'ID'))
   const never = newMessageId()
   const missing = refusal(answer(jaz, { replyTo: never }), never)
-  expect(missing).toMatchObject({ code: 'not_found', message: expect.stringContaining('ID') })
+  expect(missing).toMatchObject({ code: 'not_found', why: { code: 'reply_unknown', id: 'ID' } })
   expect(refusal(answer(jaz, {}), id)).toEqual(missing)
   expect(refusal(answer(sean, {}), id)).toEqual(missing)
   // Shown in another place, or another message there.

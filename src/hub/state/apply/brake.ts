@@ -1,7 +1,8 @@
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
 import { activeBrake } from '../query/brakes.ts'
-import { hubItself, type MemberRow, memberById, memberMeant, refuseUnknown } from '../query/find-member.ts'
+import { hubItself, type MemberRow, memberById, memberMeant } from '../query/find-member.ts'
+import { refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
 import { takeRoom } from './room.ts'
@@ -36,7 +37,7 @@ export function applyBrake(db: Database, { seq, time, command }: Entry<BrakeComm
 export function applyRelease(db: Database, { time, command }: Entry<Release>): Outcome<Release> {
   const pair = [command.one, command.other].map(name => ({ name, member: memberMeant(db, name) }))
   const unknown = pair.find(({ member }) => !member)
-  if (unknown) return refuseUnknown(db, unknown.name)
+  if (unknown) return refuseUnknown(unknown.name)
   const [one, other] = pair.map(({ member }) => member!) as [MemberRow, MemberRow]
   const lifted = activeBrake(db, one.id, other.id, time) !== undefined
   db.run('delete from brake where low = ? and high = ?', Math.min(one.id, other.id), Math.max(one.id, other.id))

@@ -1,4 +1,5 @@
-import { type CommandOf, done, type Entry, type Outcome, type Refusal } from '../commands.ts'
+import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
+import type { Refusal, Refused } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { applyAliasSet, applyGroupSet } from './names.ts'
 import { applyAdd } from './people.ts'
@@ -6,10 +7,10 @@ import { applyAdd } from './people.ts'
 type Import = CommandOf<'organization.import'>
 
 /** Undoes what the steps before the refused one have written. */
-class Refused extends Error {
+class StepRefused extends Error {
   readonly refusal: Refusal
   constructor(refusal: Refusal) {
-    super(refusal.message)
+    super(refusal.why.code)
     this.refusal = refusal
   }
 }
@@ -28,14 +29,14 @@ export function applyImport(db: Database, { seq, time, command }: Entry<Import>)
       for (const group of groups) resultOf(applyGroupSet(db, { seq, time, command: { type: 'group.set', ...group } }))
     })
   } catch (error) {
-    if (!(error instanceof Refused)) throw error
-    const { refusal } = error
-    return { ok: false, refusal: { ...refusal, message: `${refusal.message} Nothing was imported.` } }
+    if (!(error instanceof StepRefused)) throw error
+    const { code, why } = error.refusal
+    return { ok: false, refusal: { code, why: { code: 'not_imported', step: why } } }
   }
   return done<Import>({ added })
 }
 
-function resultOf<R>(outcome: { ok: true; result: R } | { ok: false; refusal: Refusal }): R {
+function resultOf<R>(outcome: { ok: true; result: R } | Refused): R {
   if (outcome.ok) return outcome.result
-  throw new Refused(outcome.refusal)
+  throw new StepRefused(outcome.refusal)
 }

@@ -19,10 +19,15 @@ export const limits = {
   /** Below both of these, which the settings cannot undercut, every inbox has room for everybody. */
   alwaysMessages: 100,
   alwaysBytes: 1024 * 1024,
-  /** From how many percent of an inbox on the shares of senders are counted; from half of that down no longer. */
+  /** From how many percent of an inbox on the shares of senders are counted, and below how many no longer. */
   countedFromPercent: 10,
+  countedDownToPercent: 5,
   /** When a sender may try a full inbox again, in ms. */
   fullRetryMs: 60_000,
   /** Who has little in an inbox: at most this part of the reserve. */
   smallPart: 1 / 10,
+  /** What is urgent is let in until this part of the reserve is left: 1 of so many. */
+  urgentDivisor: 3,
+  /** Smaller changes of the wall clock against the steady one are corrections, and are not recorded as steps, in ms. */
+  clockStepMs: 1000,
 } as const

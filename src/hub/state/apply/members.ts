@@ -1,4 +1,5 @@
-import { type CommandOf, type DatedEntry, done, type Entry, type Outcome, refuse } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Entry, type Outcome } from '../commands.ts'
+import { refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { addMember, humanMeant } from './people.ts'
 
@@ -46,25 +47,21 @@ export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Jo
     codeHash,
   )
   if (!invite || invite.expires_steady <= steady) {
-    return refuse('unauthorized', 'This join code is unknown or its 10 minutes are over.', askAdmin(command.name))
+    return refuse('unauthorized', { code: 'code_unknown', name: command.name })
   }
   if (invite.name !== command.name) {
-    return refuse('forbidden', 'This join code was made for another name.', askAdmin(command.name))
+    return refuse('forbidden', { code: 'code_of_another', name: command.name })
   }
   if (invite.used_by) {
     const same = tokenHash.equals(invite.used_by) && db.get('select 1 from token where hash = ?', tokenHash)
     if (same) return done<Join>({ name: invite.name, kind: invite.kind })
-    return refuse('unauthorized', 'This join code was used already.', askAdmin(command.name))
+    return refuse('unauthorized', { code: 'code_used', name: command.name })
   }
   if (command.role !== invite.kind) {
-    return refuse(
-      'invalid',
-      `${invite.name} is a ${invite.kind} and needs a ${invite.kind}'s token.`,
-      'Run claude-net join.',
-    )
+    return refuse('invalid', { code: 'token_of_another_kind', name: invite.name, kind: invite.kind })
   }
   if (db.get('select 1 from token where id = ? and member is not ?', command.tokenId, invite.member)) {
-    return refuse('conflict', 'A token with this id exists.', 'Run claude-net join again; it mints another.')
+    return refuse('conflict', { code: 'token_id_taken' })
   }
   const revoked = endEarlierTokens(db, invite, { time, steady })
   db.run(
@@ -125,8 +122,4 @@ interface InviteRow {
   overlap_s: number
   name: string
   kind: 'machine' | 'human'
-}
-
-function askAdmin(name: string): string {
-  return `Ask the admin for a new one: claude-net invite ${name}`
 }

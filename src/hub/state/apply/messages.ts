@@ -1,9 +1,10 @@
 import type { Intent } from '../../../protocol/messages.ts'
 import { lookupForm } from '../../../protocol/names.ts'
-import { type CommandOf, type DatedEntry, done, type Outcome, refuse } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
-import { refuseUnknown, resolveNames } from '../query/find-member.ts'
+import { resolveNames } from '../query/find-member.ts'
 import { recipientsOf } from '../query/recipients.ts'
+import { refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
 import { ackDeliveries } from './inbox.ts'
@@ -20,13 +21,11 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   if (earlier) return repeatSend(db, command, hash, earlier)
 
   const { members, unknown, isCrowd } = resolveNames(db, command.by, command.to)
-  if (unknown.some(name => lookupForm(name) === 'hub')) return refuseHub()
-  if (unknown.length > 0) return refuseUnknown(db, unknown, toSender)
+  if (unknown.some(name => lookupForm(name) === 'hub')) return refuse('not_found', { code: 'hub_reads_nothing' })
+  if (unknown.length > 0) return refuse('not_found', { code: 'no_recipients', names: unknown })
   if (command.replyTo !== undefined && command.mustKnowReply && !mayAnswer(db, command))
-    return refuseReply(command.replyTo)
-  if (members.length === 0) {
-    return refuse('not_found', 'This message would reach nobody.', 'No other machine has been invited to this hub yet.')
-  }
+    return refuse('not_found', { code: 'reply_unknown', id: command.replyTo })
+  if (members.length === 0) return refuse('not_found', { code: 'reaches_nobody' })
 
   const bytes = Buffer.byteLength(command.body)
   const arriving = { sender: command.by, bytes, time, isUrgent: command.intent === 'urgent' }
@@ -116,35 +115,10 @@ interface StoredSend {
 /** The same message again gets the first answer; another message under its id is a conflict, whoever sends it. */
 function repeatSend(db: Database, command: Send, hash: Buffer, earlier: StoredSend): Outcome<Send> {
   if (earlier.sender !== command.by || !hash.equals(earlier.hash)) {
-    return refuse(
-      'conflict',
-      `The id ${command.id} belongs to another message.`,
-      'Send this one under a new id, or leave the id out.',
-    )
+    return refuse('conflict', { code: 'message_id_taken', id: command.id })
   }
   const { seq, sent_at: sentAt } = earlier
   return done<Send>({ id: command.id, seq, sentAt, recipients: recipientsOf(db, earlier), repeated: true })
-}
-
-/** How a sender hears of names that mean nobody. */
-const toSender = { undone: ' Nothing was sent.', lister: 'claude_net_machines' }
-
-/** An answer to a message that does not exist, or that is none of the sender's business: both are refused alike. */
-function refuseReply(replyTo: string): Outcome<Send> {
-  return refuse(
-    'not_found',
-    `You have neither sent nor received a message ${replyTo}, so nothing can answer it. Nothing was sent.`,
-    'Take the id from your inbox, or send this as a message of its own.',
-  )
-}
-
-/** An answer to one of the hub's own notices. */
-function refuseHub(): Outcome<Send> {
-  return refuse(
-    'not_found',
-    "'hub' is the hub itself: it writes notices, but nobody reads there. Nothing was sent.",
-    'A notice needs no answer; ack it. To reach a person, name one: claude_net_machines lists all members.',
-  )
 }
 
 /** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */

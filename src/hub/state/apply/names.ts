@@ -1,12 +1,6 @@
-import { type CommandOf, done, type Entry, type Outcome, refuse } from '../commands.ts'
-import {
-  groupExists,
-  type MemberRow,
-  memberMeant,
-  nameTaken,
-  nearestNames,
-  refuseUnknown,
-} from '../query/find-member.ts'
+import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
+import { groupExists, type MemberRow, memberMeant, nameTaken } from '../query/find-member.ts'
+import { refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 
 /** Gives a member another name to be reached by; an alias that exists is pointed anew. */
@@ -16,10 +10,10 @@ export function applyAliasSet(
 ): Outcome<CommandOf<'alias.set'>> {
   const { alias } = command
   const member = memberMeant(db, command.member)
-  if (!member) return refuseUnknown(db, command.member)
+  if (!member) return refuseUnknown(command.member)
   const taken = nameTaken(db, alias)
   if (taken && taken.kind !== 'alias')
-    return refuse('conflict', `${alias} is ${taken.inWords}.`, 'Choose another alias.')
+    return refuse('conflict', { code: 'name_taken', name: alias, taken, wanted: 'alias' })
   db.run(
     'insert into alias (name, member) values (?1, ?2) on conflict (name) do update set member = ?2',
     alias,
@@ -37,7 +31,7 @@ export function applyAliasRemove(
     'select m.name from alias a join member m on m.id = a.member where a.name = ?',
     alias,
   )
-  if (!row) return refuse('not_found', `There is no alias '${alias}'.`, 'claude-net members lists them.')
+  if (!row) return refuse('not_found', { code: 'no_alias', alias })
   db.run('delete from alias where name = ?', alias)
   return done<CommandOf<'alias.remove'>>({ alias, member: row.name })
 }
@@ -50,11 +44,11 @@ export function applyGroupSet(
   const { group } = command
   const taken = nameTaken(db, group)
   if (taken && taken.kind !== 'group')
-    return refuse('conflict', `${group} is ${taken.inWords}.`, 'Choose another name.')
+    return refuse('conflict', { code: 'name_taken', name: group, taken, wanted: 'group' })
   const members: MemberRow[] = []
   for (const typed of command.members) {
     const member = memberMeant(db, typed)
-    if (!member) return refuseUnknown(db, typed)
+    if (!member) return refuseUnknown(typed)
     if (!members.some(({ id }) => id === member.id)) members.push(member)
   }
   db.run('insert or ignore into member_group (name) values (?)', group)
@@ -68,11 +62,7 @@ export function applyGroupRemove(
   { command }: Entry<CommandOf<'group.remove'>>,
 ): Outcome<CommandOf<'group.remove'>> {
   const { group } = command
-  if (!groupExists(db, group)) {
-    const nearest = nearestNames(db, group)
-    const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}?` : 'claude-net group lists them.'
-    return refuse('not_found', `There is no group '${group}'.`, hint)
-  }
+  if (!groupExists(db, group)) return refuse('not_found', { code: 'no_group', group })
   db.run('delete from member_group where name = ?', group)
   return done<CommandOf<'group.remove'>>({ group })
 }

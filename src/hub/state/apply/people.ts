@@ -1,6 +1,7 @@
-import { type CommandOf, done, type Entry, type Outcome, type Refusal, refuse } from '../commands.ts'
+import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
-import { type MemberRow, memberMeant, nameTaken, nearestNames, refuseUnknown } from '../query/find-member.ts'
+import { type MemberRow, memberMeant, nameTaken } from '../query/find-member.ts'
+import { type Refused, refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { forgetShares } from './room.ts'
 
@@ -21,11 +22,9 @@ export function addMember(
   db: Database,
   time: number,
   { name, kind, owner }: Pick<Add, 'name' | 'kind' | 'owner'>,
-): { ok: true; isNew: boolean; member: MemberRow } | { ok: false; refusal: Refusal } {
+): { ok: true; isNew: boolean; member: MemberRow } | Refused {
   const taken = nameTaken(db, name)
-  if (taken && taken.kind !== kind) {
-    return refuse('conflict', `${name} is ${taken.inWords}, not a ${kind}.`, 'Choose another name.')
-  }
+  if (taken && taken.kind !== kind) return refuse('conflict', { code: 'name_taken', name, taken, wanted: kind })
   if (kind === 'human' && owner !== undefined) return refuseOwnerOfHuman(name)
   const owned = typeof owner === 'string' ? humanMeant(db, owner) : undefined
   if (owned && !owned.ok) return owned
@@ -38,7 +37,7 @@ export function addMember(
 /** Says to which human a machine belongs, or to nobody. */
 export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
   const member = memberMeant(db, command.name)
-  if (!member) return refuseUnknown(db, command.name)
+  if (!member) return refuseUnknown(command.name)
   if (member.kind === 'human') return refuseOwnerOfHuman(member.name)
   if (command.owner === null) {
     db.run('update member set owner = null where id = ?', member.id)
@@ -50,37 +49,27 @@ export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
   return done<Own>({ name: member.name, owner: owner.human.name })
 }
 
-function refuseOwnerOfHuman(name: string): { ok: false; refusal: Refusal } {
-  return refuse('invalid', `${name} is a human, so nobody owns it.`, 'Owners are for machines.')
+function refuseOwnerOfHuman(name: string): Refused {
+  return refuse('invalid', { code: 'human_has_no_owner', name })
 }
 
-/** The human whom a typed name means; a refusal that says what to do when there is none. */
-export function humanMeant(
-  db: Database,
-  typed: string,
-): { ok: true; human: MemberRow } | { ok: false; refusal: Refusal } {
+/** The human whom a typed name means; a refusal when there is none. */
+export function humanMeant(db: Database, typed: string): { ok: true; human: MemberRow } | Refused {
   const human = memberMeant(db, typed)
   if (human?.kind === 'human') return { ok: true, human }
-  const nearest = human ? [] : nearestNames(db, typed)
-  return refuse(
-    'not_found',
-    human ? `${human.name} is a machine, so it can own nothing.` : `No human is called '${typed}'.`,
-    nearest.length > 0
-      ? `Did you mean ${nearest.join(' or ')}?`
-      : 'Make the human first: claude-net invite NAME --human',
-  )
+  return refuse('not_found', human ? { code: 'owner_is_machine', name: human.name } : { code: 'no_human', name: typed })
 }
 
 /** Gives a member another name. Its inbox, token, owner and groups stay; the old name becomes free. */
 export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<Rename> {
   const { to } = command
   const member = memberMeant(db, command.name)
-  if (!member) return refuseUnknown(db, command.name)
+  if (!member) return refuseUnknown(command.name)
   const taken = nameTaken(db, to)
   if (to === member.name) return done<Rename>({ name: to })
   // Its own alias may become its name.
   const own = db.get('select 1 from alias where name = ? and member = ?', to, member.id)
-  if (taken && !own) return refuse('conflict', `${to} is ${taken.inWords}.`, 'Choose another name.')
+  if (taken && !own) return refuse('conflict', { code: 'name_taken', name: to, taken, wanted: 'name' })
   db.run('delete from alias where name = ?', to)
   db.run('update member set name = ? where id = ?', to, member.id)
   return done<Rename>({ name: to }, { revoked: tokensOf(db, member) })
@@ -89,7 +78,7 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
 /** Ends every token and open code of a member. Its inbox stays; it may be invited again. */
 export function applyRevoke(db: Database, { command }: Entry<Revoke>): Outcome<Revoke> {
   const member = memberMeant(db, command.name)
-  if (!member) return refuseUnknown(db, command.name)
+  if (!member) return refuseUnknown(command.name)
   const revoked = endTokens(db, member)
   return done<Revoke>({ name: member.name, revoked: revoked.length }, { revoked })
 }
@@ -97,7 +86,7 @@ export function applyRevoke(db: Database, { command }: Entry<Revoke>): Outcome<R
 /** Takes a member away: it cannot speak or be reached, what it had not read expires, and its name is free. */
 export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>): Outcome<Delete> {
   const member = memberMeant(db, command.name)
-  if (!member) return refuseUnknown(db, command.name)
+  if (!member) return refuseUnknown(command.name)
   const senders = db.all<{ sender: number }>(
     `select distinct d.sender from (${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
      order by d.sender`,

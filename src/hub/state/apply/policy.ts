@@ -1,6 +1,7 @@
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
-import { memberById, memberMeant, refuseUnknown } from '../query/find-member.ts'
+import { memberById, memberMeant } from '../query/find-member.ts'
 import { mutedBy } from '../query/members.ts'
+import { refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 
 type Policy = CommandOf<'member.policy'>
@@ -11,7 +12,7 @@ export function applyPolicy(db: Database, { command }: Entry<Policy>): Outcome<P
   const muted: number[] = []
   for (const name of mute ?? []) {
     const sender = memberMeant(db, name)
-    if (!sender) return refuseUnknown(db, name)
+    if (!sender) return refuseUnknown(name)
     muted.push(sender.id)
   }
   if (inbound !== undefined) db.run('update member set inbound = ? where id = ?', inbound, by)

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { newMessageId } from '../../../protocol/ids.ts'
 import type { Intent } from '../../../protocol/messages.ts'
+import { whyInWords } from '../refusal-words.ts'
 
 /** A state whose inboxes take 400 messages: 100 of one sender, the last 40 for others and for what is urgent. */
 function start() {
@@ -13,7 +14,7 @@ function start() {
   const send = (by: number, { intent, body = 'text' }: { intent?: Intent; body?: string } = {}) => {
     const id = newMessageId()
     const outcome = made.apply({ type: 'message.send', id, by, to: ['zoe'], body, intent })
-    return outcome.ok ? id : outcome.refusal.message
+    return outcome.ok ? id : whyInWords(made.state.db, outcome.refusal.why).message
   }
   /** Sends `n`, and returns the ids. */
   const fill = (by: number, n: number) => Array.from({ length: n }, () => send(by))

@@ -1,8 +1,8 @@
 import type { Settings } from '../../../protocol/settings.ts'
-import type { NotTaken } from '../commands.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
 import type { MemberRow } from '../query/find-member.ts'
 import { readSettings } from '../query/settings.ts'
+import type { NotTaken } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { limits } from './limits.ts'
 
@@ -17,7 +17,7 @@ import { limits } from './limits.ts'
  * their senders pay nothing for it.
  */
 
-const { alwaysMessages, alwaysBytes, countedFromPercent: countedFrom, smallPart } = limits
+const { alwaysMessages, alwaysBytes, countedFromPercent, countedDownToPercent, smallPart, urgentDivisor } = limits
 
 interface Amount {
   unread: number
@@ -40,7 +40,7 @@ export function whyNoRoom(
   const share = percentOf(settings, { unread: own.unread + 1, bytes: own.bytes + bytes })
   if (share > settings.senderPercent) return { code: 'share_full', own: own.unread }
   const left = 100 - used
-  const isForThem = share <= reserve * smallPart || (isUrgent && left >= reserve / 3)
+  const isForThem = share <= reserve * smallPart || (isUrgent && left >= reserve / urgentDivisor)
   return left >= reserve || isForThem ? undefined : { code: 'reserved', unread, own: own.unread }
 }
 
@@ -74,7 +74,7 @@ export function takeRoom(db: Database, recipient: MemberRow, sender: number, byt
   }
   const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
   if (now.unread < alwaysMessages && now.bytes <= alwaysBytes) return
-  if (percentOf(readSettings(db), now) < countedFrom) return
+  if (percentOf(readSettings(db), now) < countedFromPercent) return
   db.run(
     `insert into inbox_share (recipient, sender, unread, bytes)
      select ?1, m.sender, count(*), sum(octet_length(m.body)) from (${unreadSeqs}) u join message m on m.seq = u.seq
@@ -109,7 +109,7 @@ export function giveRoom(db: Database, recipient: number, seqs: readonly number[
     recipient,
     list,
   )
-  if (percentOf(readSettings(db), left) < countedFrom / 2) forgetShares(db, recipient)
+  if (percentOf(readSettings(db), left) < countedDownToPercent) forgetShares(db, recipient)
 }
 
 /** Stops counting what each sender has unread at `recipient`. */

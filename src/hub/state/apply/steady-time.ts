@@ -1,8 +1,6 @@
 import type { Entry } from '../commands.ts'
 import type { Database } from '../store/database.ts'
-
-/** Smaller changes of the wall clock against the steady one are corrections, not steps, in ms. */
-const stepMs = 1000
+import { limits } from './limits.ts'
 
 /** The steady time of an entry. */
 export function steadyOf({ time, steady = time }: Pick<Entry, 'time' | 'steady'>): number {
@@ -16,7 +14,7 @@ export function steadyOf({ time, steady = time }: Pick<Entry, 'time' | 'steady'>
  */
 export function recordClockStep(db: Database, known: number, entry: Entry): number {
   const offset = entry.time - steadyOf(entry)
-  if (Math.abs(offset - known) < stepMs) return known
+  if (Math.abs(offset - known) < limits.clockStepMs) return known
   db.run('insert or replace into clock_step (seq, offset_ms) values (?, ?)', entry.seq, offset)
   return offset
 }

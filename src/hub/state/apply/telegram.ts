@@ -1,4 +1,5 @@
-import { type Command, type DatedEntry, done, type Effects, NewerEntry, type Outcome, refuse } from '../commands.ts'
+import { type Command, type DatedEntry, done, type Effects, NewerEntry, type Outcome } from '../commands.ts'
+import { refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import type { TelegramCommand } from '../telegram-commands.ts'
 import { ackDeliveries } from './inbox.ts'
@@ -162,21 +163,11 @@ function confirm(db: Database, { command }: Of<'telegram.confirm'>): Outcome {
     person,
   )
   if (user !== null && row?.candidate !== user) {
-    return refuse(
-      'conflict',
-      `User ${user} is not who was seen last under the configured name.`,
-      'claude-net telegram shows who was. They write /whoami in the group; then confirm them.',
-    )
+    return refuse('conflict', { code: 'not_seen_last', user })
   }
   const other =
     user === null ? undefined : db.get('select 1 from telegram_person where user_id = ? and person <> ?', user, person)
-  if (other) {
-    return refuse(
-      'conflict',
-      `User ${user} is confirmed as somebody else.`,
-      'claude-net telegram forget NAME frees it.',
-    )
-  }
+  if (other) return refuse('conflict', { code: 'user_taken', user: user! })
   db.run(
     'update telegram_person set user_id = ?, candidate_id = null, candidate_name = null, candidate_at = null where person = ?',
     ...[user, person],

@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { MemberKind } from '../../../protocol/messages.ts'
 import { everyone, lookupForm } from '../../../protocol/names.ts'
-import { type Refusal, refuse } from '../commands.ts'
+import type { Taken } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 
 export interface MemberRow {
@@ -54,20 +54,13 @@ export function otherMachines(db: Database, except: number): MemberRow[] {
   )
 }
 
-/** What a name stands for already. */
-export interface Taken {
-  kind: MemberKind | 'alias' | 'group'
-  /** With its article: `a machine`, `an alias of seanclaude`. */
-  inWords: string
-}
-
 /** What this name stands for, or undefined when it is free: members, aliases and groups share one namespace. */
 export function nameTaken(db: Database, name: string): Taken | undefined {
   const member = memberByName(db, name)
-  if (member) return { kind: member.kind, inWords: `a ${member.kind}` }
+  if (member) return { kind: member.kind }
   const aliased = memberByAlias(db, name)
-  if (aliased) return { kind: 'alias', inWords: `an alias of ${aliased.name}` }
-  return groupExists(db, name) ? { kind: 'group', inWords: 'a group' } : undefined
+  if (aliased) return { kind: 'alias', member: aliased.name }
+  return groupExists(db, name) ? { kind: 'group' } : undefined
 }
 
 /** Whether a group is called so. `name` in lookup form. */
@@ -103,19 +96,6 @@ export function resolveNames(db: Database, sender: number, typed: string[]): Res
   for (const { member } of found) if (!members.has(member.id)) members.set(member.id, member)
   const unknown = named.filter(each => !each.one && !each.isCrowd).map(({ asTyped }) => asTyped)
   return { members: [...members.values()], unknown, isCrowd }
-}
-
-/** The refusal of names that mean nobody, with the nearest that do, what was left undone, and what lists all members. */
-export function refuseUnknown(
-  db: Database,
-  typed: string | string[],
-  { undone = '', lister = 'claude-net members' } = {},
-): { ok: false; refusal: Refusal } {
-  const names = [typed].flat()
-  const who = names.map(name => `'${name}'`).join(' or ')
-  const nearest = nearestNames(db, names[0]!)
-  const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
-  return refuse('not_found', `No member is called ${who}.${undone}`, `${hint}${lister} lists all members.`)
 }
 
 /** Names that the typed one may have been meant to be, nearest first, three at most. */

@@ -1,0 +1,68 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { MemberKind } from '../../protocol/messages.ts'
+
+/**
+ * Why a command was not carried out. A value, not an exception: it was foreseen, and nothing was written. `code` is what counts in the
+ * chain of outcomes; `refusal-words.ts` makes the sentences when it is shown.
+ */
+export interface Refusal {
+  code: ErrorCode
+  why: Why
+  /** When another try makes sense, in ms from now. */
+  retryAfterMs?: number
+  /** With `retryAfterMs`: somebody should look first, so nothing tries again by itself. */
+  settled?: true
+}
+
+/** Why a recipient did not take a message: a code with its numbers. It is stored with the message, where others took it. */
+export type NotTaken =
+  | { code: 'takes_none' }
+  /** `until` in ms since 1970; `why` as the brake has it: see `loopCode`. */
+  | { code: 'braked'; until: number; why: string }
+  /** `unread` messages lie there. */
+  | { code: 'inbox_full'; unread: number }
+  /** `own` of them are the sender's. */
+  | { code: 'share_full'; own: number }
+  | { code: 'reserved'; unread: number; own: number }
+
+/** What a name stands for; `member` is whom an alias means. */
+export type Taken = { kind: MemberKind | 'group' } | { kind: 'alias'; member: string }
+
+/** A code with what it is about. Names are as they were typed. */
+export type Why =
+  /** A bug: it threw. */
+  | { code: 'failed' }
+  /** The only recipient, or the first of several that all refused. */
+  | { code: 'not_taken'; name: string; reason: NotTaken }
+  | { code: 'reaches_nobody' }
+  | { code: 'no_recipients'; names: string[] }
+  | { code: 'hub_reads_nothing' }
+  | { code: 'reply_unknown'; id: string }
+  | { code: 'message_id_taken'; id: string }
+  | { code: 'no_member'; name: string }
+  | { code: 'no_human'; name: string }
+  | { code: 'owner_is_machine'; name: string }
+  | { code: 'human_has_no_owner'; name: string }
+  | { code: 'name_taken'; name: string; taken: Taken; wanted: 'name' | 'alias' | 'group' | MemberKind }
+  | { code: 'no_alias'; alias: string }
+  | { code: 'no_group'; group: string }
+  | { code: 'code_unknown' | 'code_of_another' | 'code_used'; name: string }
+  | { code: 'token_of_another_kind'; name: string; kind: MemberKind }
+  | { code: 'token_id_taken' }
+  | { code: 'not_seen_last' | 'user_taken'; user: number }
+  /** One of the steps of an import. */
+  | { code: 'not_imported'; step: Why }
+
+export interface Refused {
+  ok: false
+  refusal: Refusal
+}
+
+export function refuse(code: ErrorCode, why: Why): Refused {
+  return { ok: false, refusal: { code, why } }
+}
+
+/** A name that means nobody. */
+export function refuseUnknown(name: string): Refused {
+  return refuse('not_found', { code: 'no_member', name })
+}
