@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '8334120cb22b03b2e3568544c1c7690ab2e61e3ed78ebeed72a17e33660550b5',
+    known: '66e6de48e461d609f20ed79679a438e7d4f8b2974a2ca6b53ee54b1e9d7c44ce',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: 'ebd08285b99239821803a58f07c1d0eb3a1bcba18e870f63e7683001f5c57e69',
+    known: '033c4982f0688cf6a0286cb809d35f937b5d2798ae49d01e086723e1d421cf74',
     commands: [
       'admin.token',
       'alias.remove',

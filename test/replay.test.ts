@@ -60,6 +60,7 @@ const historyTables = [
     'alias',
     'brake',
     'clock_step',
+    'ended_token',
     'delivery',
     'group_member',
     'inbox_share',
@@ -150,6 +151,8 @@ test('the numbers and rules of entry version 1 are what they were when its entri
     smallPart: 0.1,
     urgentDivisor: 3,
     clockStepMs: 1000,
+    renewAfterPart: 0.5,
+    endedPerMember: 8,
   })
   expect([' @Sean ', 'BEN', 'ana'].map(lookupForm)).toEqual(['sean', 'ben', 'ana'])
   const content = { named: '["ben"]', body: 'hello', replyTo: null, intent: null, expiresInS: 60 }

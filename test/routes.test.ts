@@ -48,6 +48,8 @@ const expected: Record<RouteName, Statuses> = {
   ackInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   listMachines: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
   putPolicy: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  // A human's token is not renewed by a machine's.
+  renewToken: { none: 401, machine: 200, human: 400, admin: 403, garbage: 401 },
   heartbeat: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   endSession: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   events: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -59,6 +61,7 @@ const expected: Record<RouteName, Statuses> = {
   renameMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   revokeMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   rotateMember: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  bindMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putAlias: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   deleteAlias: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   liftBrake: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
@@ -102,6 +105,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   ackInbox: () => ({ path: '/v1/inbox/ack', body: { ids: [newMessageId()] } }),
   listMachines: () => ({ path: '/v1/machines' }),
   putPolicy: () => ({ path: '/v1/me', method: 'PUT', body: {} }),
+  renewToken: () => ({ path: '/v1/token', body: { token: mintToken('machine') } }),
   heartbeat: () => ({ path: '/v1/presence', body: { session: 's1', client: 'test/1' } }),
   endSession: () => ({ path: '/v1/presence?session=s1', method: 'DELETE' }),
   events: () => ({ path: '/v1/events' }),
@@ -113,6 +117,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   renameMember: async () => ({ path: `/v1/admin/members/${await made('member')}/rename`, body: { to: fresh() } }),
   revokeMember: async () => ({ path: `/v1/admin/members/${await made('member')}/revoke`, method: 'POST' }),
   rotateMember: async () => ({ path: `/v1/admin/members/${await made('member')}/rotate`, method: 'POST' }),
+  bindMember: () => ({ path: '/v1/admin/members/target/from', method: 'PUT', body: { ranges: ['127.0.0.0/8'] } }),
   putAlias: () => ({ path: '/v1/admin/aliases/also-target', method: 'PUT', body: { member: 'target' } }),
   deleteAlias: async () => ({ path: `/v1/admin/aliases/${await made('alias')}`, method: 'DELETE' }),
   liftBrake: async () => ({
@@ -149,7 +154,7 @@ async function made(what: 'member' | 'alias' | 'group'): Promise<string> {
   return name
 }
 
-const codes: Record<number, ErrorCode> = { 401: 'unauthorized', 403: 'forbidden', 404: 'not_found' }
+const codes: Record<number, ErrorCode> = { 400: 'invalid', 401: 'unauthorized', 403: 'forbidden', 404: 'not_found' }
 
 describe('A20: who may call what', () => {
   test('every route of the table is in the table of this test', () => {

@@ -63,6 +63,8 @@ interface Cost {
 }
 type Worst = readonly [cost: Cost, request: () => RawRequest]
 
+const renewed = mintToken('machine')
+
 const kib = 1024
 const page = 1024 * kib
 /** What does not grow with the store. The hub's own work on its indexes, 500 rows at a time, may come between. */
@@ -110,6 +112,7 @@ const worst: Record<RouteName, Worst | string> = {
     { ...ofMembers, bytes: 16 * kib },
     () => ({ path: '/v1/me', method: 'PUT', token: tokens.machine, body: { mute: names('also-m', 100, 1000) } }),
   ],
+  renewToken: [little, () => ({ path: '/v1/token', token: tokens.machine, body: { token: renewed } })],
   heartbeat: [
     little,
     () => ({ path: '/v1/presence', token: tokens.machine, body: { session: 's', client: 'x'.repeat(100) } }),
@@ -149,6 +152,15 @@ const worst: Record<RouteName, Worst | string> = {
   rotateMember: [
     { ...little, status: 201 },
     () => ({ path: '/v1/admin/members/m5/rotate', method: 'POST', token: tokens.admin }),
+  ],
+  bindMember: [
+    little,
+    () => ({
+      path: '/v1/admin/members/m5/from',
+      method: 'PUT',
+      token: tokens.admin,
+      body: { ranges: names('10.0.0.', 1, 32) },
+    }),
   ],
   putAlias: [
     little,

@@ -39,6 +39,7 @@ export async function close(
   try {
     if (drained) tellDrained(machine, await drained(), out)
   } finally {
+    await machine.renewed()
     machine.client.close()
     startDrainer(machine.home)
   }

@@ -3,7 +3,7 @@ import { type Obstacle, obstacles } from '../claude/obstacles.ts'
 import { type Change, findClaude, placesOf, plannedChanges } from '../claude/settings.ts'
 import { type Credentials, defaultHubBehindSsh, type Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
-import { machineTransport } from '../client/machine.ts'
+import { machineTransport, Renewals } from '../client/machine.ts'
 import { type Drained, Outbox } from '../client/outbox.ts'
 import { SshTransport } from '../client/transport/ssh.ts'
 import { api } from '../protocol/api.ts'
@@ -36,10 +36,13 @@ export async function diagnose(home: Home): Promise<Check[]> {
     return [...checks, failed('config', error)]
   }
   const transport = machineTransport(home)
+  const renewals = new Renewals(home, transport)
   const client = new HubClient({
     transport,
-    token: credentials.token,
+    token: () => home.credentials().token,
     timeoutMs: 5000,
+    onRenewalDue: token => renewals.renew(token),
+    onRefused: token => renewals.finish(token),
   })
   const outbox = new Outbox(home, client)
   let drained: Drained | undefined
@@ -61,6 +64,13 @@ export async function diagnose(home: Home): Promise<Check[]> {
         'token',
         `the hub knows this machine as ${you}, config.json says ${credentials.config.machine}`,
         `Set "machine" in ${home.configFile} to the name that the hub knows.`,
+      )
+    await renewals.ended()
+    if (renewals.trouble)
+      warn(
+        'token',
+        `it is due for renewal, and that failed: ${(renewals.trouble as Error).message}`,
+        'Mend that: sessions and commands try again, and a token that is not renewed ends.',
       )
     const { inbound } = credentials.config
     if (inbound !== undefined) {

@@ -8,6 +8,7 @@ import type { InviteAnswer } from '../protocol/members.ts'
 import { SshHost } from '../protocol/ssh-host.ts'
 import { visible, visibleLine } from '../text/visible.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
+import { collectRanges, fromHelp } from './bind.ts'
 import { hubAddress } from './hub-address.ts'
 import { print } from './output.ts'
 import { isLoopback, reachableAt, whyUnreachable } from './reachable.ts'
@@ -19,6 +20,7 @@ interface InviteOptions extends AdminOptions {
   via?: string
   url?: string
   plain?: boolean
+  from?: string[]
 }
 
 const plainOption = 'print the old line, for a curl without TLS: others on the machine and on the way can read its code'
@@ -29,6 +31,7 @@ export function inviteCommand(): Command {
     .argument('<name>', 'name of the machine or human: a-z, 0-9 and -')
     .option('--human', 'the member is a person, not a machine')
     .option('--owner <human>', 'whom the machine belongs to')
+    .option('--from <range>', fromHelp, collectRanges)
     .option('--via <host>', 'where the new machine goes by ssh; the hub answers there at localhost:3500, or --url')
     .option('--url <url>', 'address at which the new machine reaches the hub')
     .option('--plain', plainOption)
@@ -37,7 +40,7 @@ export function inviteCommand(): Command {
     const { client, url } = adminClient(options)
     const hub = url ?? address ?? (await unknownAddress(client))
     const kind = options.human ? 'human' : 'machine'
-    const answer = await client.call(api.invite, { body: { name, kind, owner: options.owner } })
+    const answer = await client.call(api.invite, { body: { name, kind, owner: options.owner, from: options.from } })
     await printJoinLine(answer, options, { hub, address }, [
       answer.renewed
         ? `${name} is a member already; its inbox stays, its old token dies when this is used.`

@@ -22,6 +22,9 @@ import { hubAddress } from './hub-address.ts'
 import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
 import { UsageError } from './usage-error.ts'
 
+/** How long a join waits for another process that changes the token, in ms. */
+const joinWaitMs = 10_000
+
 interface JoinOptions {
   machine: string
   hub?: string
@@ -174,9 +177,15 @@ async function exchangeCode(home: Home, way: WayToHub, code: string, { machine, 
   replaceFile(minted, `${token}\n`, 0o600)
   const client = new HubClient({ transport: openTransport(way) })
   try {
-    const joined = await client.call(api.join, { body: { code, machine: name.data, token } })
-    renameSync(minted, home.tokenFile)
-    return joined.name
+    const { forgetRenewals, underLock } = await import('../client/renew-token.ts')
+    const exchange = async () => {
+      const joined = await client.call(api.join, { body: { code, machine: name.data, token } })
+      renameSync(minted, home.tokenFile)
+      forgetRenewals(home)
+      return joined.name
+    }
+    // A process that renews the token of before must not put its own in the place of this one. One that stopped over it must not be in the way.
+    return (await underLock(home, joinWaitMs, exchange)) ?? (await exchange())
   } finally {
     client.close()
   }

@@ -3,6 +3,7 @@ import { aliasCommand } from './alias.ts'
 import { allowCommand } from './allow.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
+import { bindCommand } from './bind.ts'
 import { brakeCommand } from './brake.ts'
 import { checkStoreCommand } from './check-store.ts'
 import { clientsCommand } from './clients.ts'
@@ -68,6 +69,7 @@ const groups: Record<string, Command[]> = {
     telegramCommand(),
     renameCommand(),
     rotateCommand(),
+    bindCommand(),
     revokeCommand(),
     deleteCommand(),
     brakeCommand(),

@@ -12,6 +12,7 @@ interface Options extends AdminOptions {
   inboxMib?: number
   senderPercent?: number
   reservePercent?: number
+  tokenDays?: number
 }
 
 export function settingsCommand(): Command {
@@ -30,11 +31,16 @@ export function settingsCommand(): Command {
       'the last part of an inbox, kept for others and for what is urgent',
       whole(0, 50, 'Percent are'),
     )
+    .option(
+      '--token-days <days>',
+      "let a member's token live this long; its machine renews it once half of that is over; 0 for no limit",
+      whole(0, 3650, 'Days are'),
+    )
   return withAdminOptions(command).action((options: Options) =>
     asAdmin(options, async client => {
-      const { keepText: keepTextDays, inboxMessages, inboxMib, senderPercent, reservePercent } = options
+      const { keepText: keepTextDays, inboxMessages, inboxMib, senderPercent, reservePercent, tokenDays } = options
       const inboxBytes = inboxMib === undefined ? undefined : inboxMib * 1024 * 1024
-      const change = { keepTextDays, inboxMessages, inboxBytes, senderPercent, reservePercent }
+      const change = { keepTextDays, inboxMessages, inboxBytes, senderPercent, reservePercent, tokenDays }
       const isChange = Object.values(change).some(value => value !== undefined)
       const settings = isChange
         ? await client.call(api.putSettings, { body: change })
@@ -44,11 +50,15 @@ export function settingsCommand(): Command {
   )
 }
 
-function inWords({ keepTextDays, inboxMessages, inboxBytes, senderPercent, reservePercent }: Settings): string {
+function inWords(settings: Settings): string {
+  const { keepTextDays, inboxMessages, inboxBytes, senderPercent, reservePercent, tokenDays } = settings
   return [
     `Texts are deleted ${count(keepTextDays, 'day')} after everybody has read them, or they expired. Unread mail stays.`,
     `An inbox takes ${count(inboxMessages, 'unread message')} and ${bytesInWords(inboxBytes)} of texts; one sender may fill ${senderPercent} % of it,`,
     `and the last ${reservePercent} % are kept for senders who have little there and for what is urgent.`,
+    tokenDays === 0
+      ? 'Tokens have no age at which they end.'
+      : `A token ends after ${count(tokenDays, 'day')}; its machine renews it from half of that on, and the old one goes on for a day.`,
   ].join('\n')
 }
 

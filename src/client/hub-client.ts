@@ -6,6 +6,7 @@ import { ErrorBody } from '../protocol/error-body.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { eventSchemas, PresencesEvent, type StreamEvent } from '../protocol/events.ts'
 import { hostHeader } from '../protocol/host-header.ts'
+import { renewHeader } from '../protocol/token.ts'
 import { hostLabel } from './host.ts'
 import { anySignal } from './transport/any-signal.ts'
 import { unanswered } from './transport/direct.ts'
@@ -24,6 +25,10 @@ export interface HubClientOptions {
   transport: Transport
   /** Absent only to join. A function is asked before each request: for a token that may be replaced meanwhile. */
   token?: string | (() => string)
+  /** Called with the token of a request when the hub says with the answer that it is to be renewed. */
+  onRenewalDue?: (token: string) => void
+  /** Called with a token that the hub refused. Answers whether there is another one now, to ask with once more. */
+  onRefused?: (token: string) => Promise<boolean>
   timeoutMs?: number
 }
 
@@ -32,9 +37,12 @@ export class HubClient {
   readonly transport: Transport
   readonly #token: HubClientOptions['token']
   readonly #timeoutMs: number
+  readonly #options: HubClientOptions
   #clockOffsetMs = 0
 
-  constructor({ transport, token, timeoutMs = answerTimeoutMs }: HubClientOptions) {
+  constructor(options: HubClientOptions) {
+    const { transport, token, timeoutMs = answerTimeoutMs } = options
+    this.#options = options
     this.transport = transport
     this.#token = token
     this.#timeoutMs = timeoutMs
@@ -58,11 +66,26 @@ export class HubClient {
     route: R,
     request: RequestOf<R> & { headers?: Record<string, string> } = {},
   ): Promise<AnswerOf<R>> {
+    const token = this.#tokenNow()
+    try {
+      return await this.#callOnce(route, request, token)
+    } catch (error) {
+      const isRefused = error instanceof ClaudeNetError && error.code === 'unauthorized'
+      if (!isRefused || token === undefined || !(await this.#options.onRefused?.(token))) throw error
+    }
+    return this.#callOnce(route, request, this.#tokenNow())
+  }
+
+  async #callOnce<R extends Route>(
+    route: R,
+    request: RequestOf<R> & { headers?: Record<string, string> },
+    token: string | undefined,
+  ): Promise<AnswerOf<R>> {
     const signal = AbortSignal.timeout(this.#timeoutMs)
     const response = await this.transport.request({
       method: route.method,
       path: pathOf(route, request),
-      headers: this.#headers({
+      headers: headersOf(token, {
         ...request.headers,
         ...(request.body !== undefined && { 'content-type': 'application/json' }),
       }),
@@ -70,6 +93,7 @@ export class HubClient {
       signal,
     })
     this.#compareClocks(response.headers.date)
+    if (token !== undefined && response.headers[renewHeader] !== undefined) this.#options.onRenewalDue?.(token)
     const body = await readText(response, this.transport.label)
     if (!isSuccess(response)) throw refusal(response, body, this.transport.label)
     const answer = (route.answer as z.ZodType).safeParse(parseJson(body))
@@ -96,7 +120,7 @@ export class HubClient {
       .request({
         method: 'GET',
         path: pathOf(api.events, { query: { session } }),
-        headers: this.#headers(cursor === undefined ? {} : { 'last-event-id': cursor }),
+        headers: headersOf(this.#tokenNow(), cursor === undefined ? {} : { 'last-event-id': cursor }),
         signal: anySignal([signal, noAnswer.signal]),
       })
       .finally(() => clearTimeout(timer))
@@ -148,11 +172,14 @@ export class HubClient {
     this.#clockOffsetMs = Math.abs(offset) < 2000 ? 0 : offset
   }
 
-  #headers(more: Record<string, string>): Record<string, string> {
-    const token = typeof this.#token === 'function' ? this.#token() : this.#token
-    if (token === undefined) return more
-    return { authorization: `Bearer ${token}`, [hostHeader]: hostLabel(), ...more }
+  #tokenNow(): string | undefined {
+    return typeof this.#token === 'function' ? this.#token() : this.#token
   }
+}
+
+function headersOf(token: string | undefined, more: Record<string, string>): Record<string, string> {
+  if (token === undefined) return more
+  return { authorization: `Bearer ${token}`, [hostHeader]: hostLabel(), ...more }
 }
 
 function pathOf(route: Route, { params = {}, query = {} }: RequestOf<Route>): string {

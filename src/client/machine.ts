@@ -11,20 +11,66 @@ export interface Machine {
   config: Config
   client: HubClient
   outbox: Outbox
+  /** Resolves when a renewal of the token that is under way has ended, well or not. */
+  renewed: () => Promise<void>
 }
+
+/** How long after a renewal that failed the next one is tried, in ms: the hub asks for it with every answer. */
+const renewalPauseMs = 60_000
 
 /**
  * Opens the machine of `home`. Throws `unauthorized`, with the way to join, when it is no member yet. The token is read anew for
- * each request, so that what runs goes on when the machine joins again.
+ * each request, so that what runs goes on when the machine joins again; it is renewed when the hub asks for that.
  */
 export function openMachine(home = new Home(), timeoutMs?: number): Machine {
   const { config } = home.credentials()
+  const transport = machineTransport(home)
+  const renewals = new Renewals(home, transport)
   const client = new HubClient({
-    transport: machineTransport(home),
+    transport,
     token: () => home.credentials().token,
     timeoutMs,
+    onRenewalDue: token => renewals.renew(token),
+    onRefused: token => renewals.finish(token),
   })
-  return { home, config, client, outbox: new Outbox(home, client) }
+  return { home, config, client, outbox: new Outbox(home, client), renewed: () => renewals.ended() }
+}
+
+/** The renewals of one process. What they need is loaded when the hub asks for one. */
+export class Renewals {
+  readonly #home: Home
+  readonly #transport: Transport
+  #underWay: Promise<void> | undefined
+  #triedAt = -Infinity
+  /** Why the last one failed. */
+  trouble: unknown
+
+  constructor(home: Home, transport: Transport) {
+    this.#home = home
+    this.#transport = transport
+  }
+
+  renew(due: string): void {
+    const now = performance.now()
+    if (this.#underWay || now - this.#triedAt < renewalPauseMs) return
+    this.#triedAt = now
+    this.#underWay = import('./renew-token.ts')
+      .then(({ renewToken }) => renewToken(this.#home, this.#transport, due))
+      .then(
+        () => (this.trouble = undefined),
+        error => (this.trouble = error),
+      )
+      .finally(() => (this.#underWay = undefined))
+  }
+
+  async finish(refused: string): Promise<boolean> {
+    const { finishRenewal } = await import('./renew-token.ts')
+    return finishRenewal(this.#home, this.#transport, refused)
+  }
+
+  async ended(): Promise<void> {
+    await this.#underWay
+  }
 }
 
 /** The transport that `home` is configured for. */

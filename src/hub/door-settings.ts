@@ -1,26 +1,5 @@
-import { isIP } from 'node:net'
 import * as z from 'zod'
-
-/** A range of addresses, such as `10.0.0.0/8` or `fd00::/8`, or a single address. */
-const Cidr = z.string().refine(text => parseCidr(text) !== undefined, {
-  error: 'this is no range of addresses; write 10.0.0.0/8, fd00::/8, or a single address',
-})
-
-export interface AddressRange {
-  address: string
-  prefix: number
-  family: 'ipv4' | 'ipv6'
-}
-
-/** Undefined when `text` is neither an address nor an address with the length of a prefix. */
-export function parseCidr(text: string): AddressRange | undefined {
-  const [, address = '', digits] = /^([0-9A-Fa-f.:]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? []
-  const version = isIP(address)
-  if (version === 0) return undefined
-  const bits = version === 4 ? 32 : 128
-  const prefix = digits === undefined ? bits : Number(digits)
-  return prefix <= bits ? { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' } : undefined
-}
+import { Cidr } from '../protocol/address-range.ts'
 
 /** Loopback, private networks (RFC 1918), shared address space of VPNs (RFC 6598), link-local, unique local (RFC 4193). */
 const privateNetworks = [

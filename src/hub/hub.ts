@@ -6,13 +6,14 @@ import type { SteadyClock } from './journal/steady-clock.ts'
 import { type Followed, follow, type InboxNews } from './push/follow.ts'
 import { newsOf } from './push/news-of.ts'
 import { Presence } from './push/presence.ts'
+import { TokenUses } from './push/token-uses.ts'
 import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
-import { lastSeenTimes, nextDue, saveLastSeen } from './state/query/members.ts'
+import { lastSeenTimes, nextDue, saveLastSeen, saveTokenUses } from './state/query/members.ts'
 import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
@@ -70,6 +71,7 @@ export interface ClockStep {
 export class Hub implements AsyncDisposable {
   readonly state: State
   readonly presence: Presence
+  readonly tokenUses: TokenUses
   /** The humans whose mail the Telegram door carries; the door says so. */
   readonly onTelegram = new Set<number>()
   /** Runs queries whose cost grows with what is stored; see `reading/asks.ts`. */
@@ -81,6 +83,7 @@ export class Hub implements AsyncDisposable {
   readonly #onPutBack: HubOptions['onPutBack']
   readonly #timers: NodeJS.Timeout[]
   readonly #revoked = new Set<(tokenId: string) => void>()
+  readonly #tokensChanged = new Set<() => void>()
   /** How often this process has seen the wall clock set, and the last time. */
   readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
   readonly #onDamage: HubOptions['onDamage']
@@ -113,6 +116,7 @@ export class Hub implements AsyncDisposable {
       now: options.now,
       lastSeen: lastSeenTimes(this.state.db),
     })
+    this.tokenUses = new TokenUses(options.now)
     this.#journal.start({
       onCommit: options.onCommit,
       onBug: options.onBug,
@@ -172,6 +176,11 @@ export class Hub implements AsyncDisposable {
     return () => this.#revoked.delete(listener)
   }
 
+  /** Calls `listener` when tokens count on, but not as they did: until another time, or to be renewed. */
+  onTokensChanged(listener: () => void): void {
+    this.#tokensChanged.add(listener)
+  }
+
   /** Finishes what was submitted and leaves one clean file. Whoever follows ends that first, by its own signal. */
   async close(): Promise<void> {
     if (this.#isClosed) return
@@ -191,9 +200,10 @@ export class Hub implements AsyncDisposable {
     return this.close()
   }
 
-  #carryOut({ wake, delivery, revoked }: Effects): void {
+  #carryOut({ wake, delivery, revoked, tokensChanged }: Effects): void {
     if (wake) this.#wakes.wake(wake, delivery && newsOf(this.state.db, delivery))
     for (const tokenId of revoked ?? []) for (const listener of this.#revoked) listener(tokenId)
+    if (tokensChanged) for (const listener of this.#tokensChanged) listener()
   }
 
   #everySecond(): void {
@@ -296,6 +306,7 @@ export class Hub implements AsyncDisposable {
   #saveLastSeen(): void {
     try {
       saveLastSeen(this.state.db, this.presence.takeUnsaved())
+      saveTokenUses(this.state.db, this.tokenUses.takeUnsaved())
     } catch {
       // Only a convenience: a disk that refuses is noticed, and told, by the next command.
     }

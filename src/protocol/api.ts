@@ -4,6 +4,7 @@ import { BackupReport } from './backup.ts'
 import { MessageId } from './ids.ts'
 import {
   AliasRequest,
+  BindRequest,
   GroupRequest,
   GroupsAnswer,
   HeartbeatAnswer,
@@ -19,6 +20,8 @@ import {
   PolicyAnswer,
   PolicyRequest,
   RenameRequest,
+  RenewAnswer,
+  RenewRequest,
 } from './members.ts'
 import {
   AckAnswer,
@@ -242,6 +245,15 @@ export const api = {
     body: PolicyRequest,
     answer: PolicyAnswer,
   }),
+  renewToken: route({
+    method: 'POST',
+    path: '/v1/token',
+    summary:
+      'Put a token that the caller has minted and saved in the place of the one that asks, which goes on for a while',
+    audience: members,
+    body: RenewRequest,
+    answer: RenewAnswer,
+  }),
   heartbeat: route({
     method: 'POST',
     path: '/v1/presence',
@@ -334,6 +346,15 @@ export const api = {
     params: MemberNamed,
     answer: InviteAnswer,
     statuses: [201],
+  }),
+  bindMember: route({
+    method: 'PUT',
+    path: '/v1/admin/members/:name/from',
+    summary: "Say from which ranges of addresses a member's tokens may be used; none is anywhere",
+    audience: admins,
+    params: MemberNamed,
+    body: BindRequest,
+    answer: z.object({ name: z.string(), ranges: z.array(z.string()) }),
   }),
   putAlias: route({
     method: 'PUT',

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { BoundTo } from './address-range.ts'
 import { HubKey } from './hub-key.ts'
 import { MessageId } from './ids.ts'
 import { Intent, MemberKind, SessionId, Timestamp } from './messages.ts'
@@ -91,6 +92,8 @@ export const InviteRequest = z.strictObject({
   name: MemberName,
   kind: MemberKind.default('machine'),
   owner: MemberName.optional(),
+  /** From where its tokens may be used; what is left out stays as it is. */
+  from: BoundTo.optional(),
 })
 
 /**
@@ -107,11 +110,29 @@ export const InviteAnswer = z.object({
 export type InviteAnswer = z.infer<typeof InviteAnswer>
 
 /** What an admin sees of a member beside what everyone sees. `tokenId` is the public part of its token. */
+const TokenDetails = z.object({
+  id: z.string(),
+  createdAt: Timestamp,
+  /** As far as the hub has noted: within the last minute, or since it was started. */
+  lastUsedAt: Timestamp.nullable(),
+  /** When it ends, as far as that is known: after a rotation or a renewal, or by its age. */
+  endsAt: Timestamp.nullable(),
+  /** Whether a newer one has taken its place, and it only goes on for a while. */
+  isReplaced: z.boolean(),
+})
+export type TokenDetails = z.infer<typeof TokenDetails>
+
 export const MemberDetails = Member.extend({
   unread: z.number().int(),
   createdAt: Timestamp,
   joinedAt: Timestamp.nullable(),
   tokenId: z.string().nullable(),
+  /** All that count, the newest last. Absent in older hubs. */
+  tokens: z.array(TokenDetails).default([]),
+  /** Of a member without a token: when its last one ended by its age. */
+  tokenEndedAt: Timestamp.nullable().default(null),
+  /** From where its tokens may be used; none is anywhere. */
+  boundTo: z.array(z.string()).default([]),
 })
 export type MemberDetails = z.infer<typeof MemberDetails>
 export const MemberDetailsAnswer = z.object({ members: z.array(MemberDetails), ...concerns })
@@ -122,6 +143,12 @@ export const MemberChange = z.strictObject({
   kind: MemberKind.optional(),
   owner: MemberName.nullable().optional(),
 })
+export const BindRequest = z.strictObject({ ranges: BoundTo })
+
+export const RenewRequest = z.strictObject({ token: JoinRequest.shape.token })
+/** `goesOnUntil`: how long the token that asked counts still; null where it is the new one itself. */
+export const RenewAnswer = z.object({ tokenId: z.string(), goesOnUntil: Timestamp.nullable() })
+
 export const MemberNamed = z.strictObject({ name: MemberName })
 export const RenameRequest = z.strictObject({ to: MemberName })
 

@@ -10,6 +10,8 @@ export const Settings = z.object({
   /** The part of an inbox that one sender may fill, and the last part, which is kept for others and for what is urgent. */
   senderPercent: z.number().int(),
   reservePercent: z.number().int(),
+  /** How many days a member's token lives; its machine renews it once half of them are over. 0 for no limit, as in older hubs. */
+  tokenDays: z.number().int().default(0),
 })
 export type Settings = z.infer<typeof Settings>
 
@@ -25,4 +27,5 @@ export const SettingsChange = z.strictObject({
     .optional(),
   senderPercent: z.number().int().min(11).max(100).optional(),
   reservePercent: z.number().int().min(0).max(50).optional(),
+  tokenDays: z.number().int().min(0).max(3650).optional(),
 })

@@ -11,6 +11,9 @@ import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
  */
 export const tokenPattern = /^clnt_([mha])_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})_([0-9A-Za-z]{6})$/
 
+/** The header of every answer to a token that its machine is to renew, and what it says. */
+export const renewHeader = 'claude-net-renew'
+
 export type Role = 'machine' | 'human' | 'admin'
 
 const letters = { machine: 'm', human: 'h', admin: 'a' } as const

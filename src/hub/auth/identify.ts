@@ -1,8 +1,10 @@
+import { AddressRanges } from '../../protocol/address-range.ts'
 import { adminSocketFile } from '../../protocol/admin-socket.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { bearerToken, hashToken, parseToken, type Role, sameHash } from '../../protocol/token.ts'
 import type { Hub } from '../hub.ts'
-import { tokenById } from '../state/query/members.ts'
+import { type EndedToken, endedTokenById, tokenById } from '../state/query/members.ts'
+import { timestamp } from '../state/timestamp.ts'
 
 /** Who sent a request, by their token alone. `member` is 0 and `name` 'admin' for an admin, who has no inbox. */
 export interface Identity {
@@ -11,6 +13,10 @@ export interface Identity {
   role: Role
   /** The public part of the token. */
   tokenId: string
+  /** From when on its machine is to renew the token, in steady time; absent where there is nothing to renew. */
+  renewFrom?: number
+  /** From where the token may be used; absent where it may be used from anywhere. */
+  boundTo?: AddressRanges
 }
 
 /** Who asks over the admin's own socket without a token: being able to connect there is the proof. Its name stands where a token's id would. */
@@ -32,31 +38,72 @@ export class Identities {
 
   constructor(hub: Hub) {
     this.#hub = hub
-    hub.onRevoked(() => this.#proven.clear())
+    hub.onRevoked(tokenId => {
+      this.#proven.clear()
+      hub.tokenUses.forget(tokenId)
+    })
+    hub.onTokensChanged(() => this.#proven.clear())
   }
 
   /** The identity behind an `Authorization` header. Throws `unauthorized` without saying which part was wrong. */
   of(authorization: string | undefined): Identity {
-    const proven = authorization === undefined ? undefined : this.#proven.get(authorization)
-    if (proven) return proven
-    const identity = prove(this.#hub, authorization)
+    const known = authorization === undefined ? undefined : this.#proven.get(authorization)
+    const identity = known ?? prove(this.#hub, authorization)
+    this.#hub.tokenUses.saw(identity.tokenId)
+    if (known) return known
     if (this.#proven.size >= maxKept) this.#proven.clear()
     this.#proven.set(authorization!, identity)
     return identity
   }
 }
 
-function prove({ state }: Hub, authorization: string | undefined): Identity {
+function prove(hub: Hub, authorization: string | undefined): Identity {
+  const { db } = hub.state
   const token = bearerToken(authorization)
   if (token === undefined) throw unauthorized('This request carries no token.')
   const parsed = parseToken(token)
   if (!parsed) throw unauthorized('This is not a Claude Net token, or it was cut or mistyped.')
-  const stored = tokenById(state.db, parsed.id)
-  const matches = sameHash(hashToken(token), stored?.hash ?? nobody)
+  const stored = tokenById(db, parsed.id)
+  const ended = stored ? undefined : endedTokenById(db, parsed.id)
+  const matches = sameHash(hashToken(token), (stored ?? ended)?.hash ?? nobody)
+  if (ended && matches) throw hasEnded(ended)
   if (!stored || !matches) throw unauthorized('This token is not, or no longer, valid here.')
-  return { member: stored.member ?? 0, name: stored.name ?? 'admin', role: stored.role, tokenId: stored.id }
+  if (stored.limit !== null && stored.limit <= hub.steadyNow)
+    throw hasEnded({ why: 'age', at: Date.now(), name: stored.name! })
+  return {
+    member: stored.member ?? 0,
+    name: stored.name ?? 'admin',
+    role: stored.role,
+    tokenId: stored.id,
+    ...(stored.renewFrom !== null && { renewFrom: stored.renewFrom }),
+    ...(stored.boundTo !== null && { boundTo: new AddressRanges(JSON.parse(stored.boundTo) as string[]) }),
+  }
 }
 
-function unauthorized(message: string): ClaudeNetError {
-  return new ClaudeNetError('unauthorized', message, 'Ask the admin of the hub for: claude-net invite NAME')
+function unauthorized(message: string, name = 'NAME'): ClaudeNetError {
+  return new ClaudeNetError('unauthorized', message, `Ask the admin of the hub for: claude-net invite ${name}`)
+}
+
+/** To whoever has the whole token, and so is, or was, this member. */
+function hasEnded({ why, at, name }: Pick<EndedToken, 'why' | 'at' | 'name'>): ClaudeNetError {
+  const when = timestamp(at).slice(0, 10)
+  return why === 'age'
+    ? unauthorized(
+        `This token of ${name} reached the age at which tokens end here, on ${when}, before its machine renewed it. Inbox and outbox stay.`,
+        name,
+      )
+    : unauthorized(
+        `This token of ${name} was renewed, and this copy of it ended on ${when}. If nobody else should have the newer one, it was stolen.`,
+        name,
+      )
+}
+
+/** Throws `forbidden` where a token may not be used from `address`. Says nothing of where it may be. */
+export function checkPlace({ boundTo, name }: Pick<Identity, 'boundTo' | 'name'>, address: string): void {
+  if (!boundTo || boundTo.has(address)) return
+  throw new ClaudeNetError(
+    'forbidden',
+    `The token of ${name} may not be used from ${address || 'a socket of this host'}: it is bound to other addresses.`,
+    `If ${name} has moved, the admin of the hub says from where: claude-net bind ${name} --from RANGE. Through ssh a machine comes from the address of the host that ssh leads to, or from loopback.`,
+  )
 }

@@ -15,10 +15,18 @@ const rotationOverlapS = 600
 /** `POST /v1/admin/invites`. */
 export function invite(hubKey: () => HubKey | undefined): Handlers['invite'] {
   return async ({ hub, body, reply }) => {
+    const { name, kind, owner, from } = body
+    const made = await newCode(hub, { name, kind, owner })
+    // The code is told once it is bound.
+    if (from !== undefined) await hub.submit({ type: 'member.bind', name, ranges: from })
     reply.code(201)
-    return { ...(await newCode(hub, { name: body.name, kind: body.kind, owner: body.owner })), hubKey: hubKey() }
+    return { ...made, hubKey: hubKey() }
   }
 }
+
+/** `PUT /v1/admin/members/:name/from`. */
+export const bindMember: Handlers['bindMember'] = ({ hub, params, body }) =>
+  hub.submit({ type: 'member.bind', name: params.name, ranges: body.ranges })
 
 /** `POST /v1/admin/members/:name/rotate`. */
 export function rotateMember(hubKey: () => HubKey | undefined): Handlers['rotateMember'] {

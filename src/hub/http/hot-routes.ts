@@ -15,6 +15,7 @@ import { checkHeaders, type Network } from './network.ts'
 import type { OpenBodies } from './open-bodies.ts'
 import { parse } from './parse.ts'
 import type { Places } from './places.ts'
+import { tellToRenew } from './renew-token.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
 /** The routes that are asked all day long. They have no parameters in their paths, and none of them is audited. */
@@ -76,7 +77,7 @@ function admit(
   { route }: HotRoute,
   request: IncomingMessage,
   response: ServerResponse,
-  { identities, limits, places, network, connections, unread, bodies, hosts, closing }: HotParts,
+  { hub, identities, limits, places, network, connections, unread, bodies, hosts, closing }: HotParts,
 ): Identity | undefined {
   const { headers, socket } = request
   if (closing.aborted || socket.destroyed || headers.host === undefined || headers.expect !== undefined)
@@ -87,6 +88,7 @@ function admit(
     checkHeaders(request, hosts())
     const identity = identities.of(headers.authorization)
     if (isPublic(route.audience) || !route.audience.includes(identity.role)) return undefined
+    if (identity.boundTo && !identity.boundTo.has(network.clientOf(request))) return undefined
     response.once('close', connections.asked(socket))
     connections.proved(socket, identity.tokenId)
     unread.check(connections.clientOf(socket))
@@ -94,6 +96,7 @@ function admit(
     limits.countRequest(identity, route === api.sendMessage)
     bodies.begin(request, connections.clientOf(socket))
     places.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
+    tellToRenew(identity, hub, response)
     return identity
   } catch {
     return undefined

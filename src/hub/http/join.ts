@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { AddressRanges } from '../../protocol/address-range.ts'
 import type { AnswerOf, api } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { HubKey } from '../../protocol/hub-key.ts'
 import { hashJoinCode, joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
 import { hashToken, parseToken } from '../../protocol/token.ts'
 import { version } from '../../protocol/version.ts'
+import { checkPlace } from '../auth/identify.ts'
 import { openInvite } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
 import { failingScript, joinScript as script } from './join-script.ts'
@@ -15,13 +17,18 @@ import { sendScript } from './refused-script.ts'
 import { isByTls } from './tls-sockets.ts'
 
 /** `POST /v1/join`. */
-export const join: Handlers['join'] = async ({ hub, body }) => {
+export const join: Handlers['join'] = async ({ hub, body, request }) => {
   const parsed = parseToken(body.token)
   if (!parsed) throw new ClaudeNetError('invalid', "The token's checksum is wrong.", 'Mint it with claude-net join.')
+  const codeHash = hashJoinCode(normalizeJoinCode(body.code))
+  const invite = openInvite(hub.state.db, codeHash, hub.steadyNow)
+  const boundTo = invite?.boundTo && new AddressRanges(JSON.parse(invite.boundTo) as string[])
+  // Before the code is spent on a token that could not be used here.
+  if (boundTo) checkPlace({ name: invite.name, boundTo }, request.clientAddress)
   return hub.submit({
     type: 'member.join',
     name: body.machine,
-    codeHash: hashJoinCode(normalizeJoinCode(body.code)).toString('base64'),
+    codeHash: codeHash.toString('base64'),
     tokenId: parsed.id,
     tokenHash: hashToken(body.token).toString('base64'),
     role: parsed.role,

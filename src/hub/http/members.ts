@@ -1,11 +1,18 @@
-import type { Concerns, Member, OpenRequest } from '../../protocol/members.ts'
+import type { Concerns, Member, OpenRequest, TokenDetails } from '../../protocol/members.ts'
 import { version } from '../../protocol/version.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 import { activeBrakes } from '../state/query/brakes.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
-import { allGroups, allMembers, type MemberInfo, tokenIds } from '../state/query/members.ts'
+import {
+  allGroups,
+  allMembers,
+  endedByAge,
+  type MemberInfo,
+  type TokenLife,
+  tokensByMember,
+} from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
@@ -42,16 +49,39 @@ export const putPolicy: Handlers['putPolicy'] = ({ hub, identity, body }) =>
 export const listMembers: (places: Places) => Handlers['listMembers'] =
   places =>
   ({ hub, identity }) => {
-    const tokens = tokenIds(hub.state.db)
+    const tokens = tokensByMember(hub.state.db)
+    const ended = endedByAge(hub.state.db)
     const members = allMembers(hub.state.db).map(member => ({
       ...toMember(hub, member),
       unread: member.unread,
       createdAt: timestamp(member.createdAt),
       joinedAt: member.joinedAt === null ? null : timestamp(member.joinedAt),
-      tokenId: tokens.get(member.id) ?? null,
+      tokenId: tokens.get(member.id)?.at(-1)?.id ?? null,
+      tokens: (tokens.get(member.id) ?? []).map(token => tokenDetails(hub, token)),
+      tokenEndedAt: timestampOr(ended.get(member.id)),
+      boundTo: member.boundTo,
     }))
     return { members, ...concernsOf(hub, places, identity) }
   }
+
+function tokenDetails(
+  { tokenUses, steadyNow }: Hub,
+  { id, createdAt, usedAt, endsAt, limit }: TokenLife,
+): TokenDetails {
+  // By the wall clock as it is now: the steady one is not shown.
+  const byAge = limit === null ? null : Date.now() + limit - steadyNow
+  return {
+    id,
+    createdAt: timestamp(createdAt),
+    lastUsedAt: timestampOr(tokenUses.of(id) ?? usedAt),
+    endsAt: timestampOr(endsAt ?? byAge),
+    isReplaced: endsAt !== null,
+  }
+}
+
+function timestampOr(time: number | null | undefined): string | null {
+  return time === null || time === undefined ? null : timestamp(time)
+}
 
 /** Most sessions of one member in a list: every member asks for it. */
 const maxListed = 20

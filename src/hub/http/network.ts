@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP, type Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
+import { AddressRanges, plainAddress } from '../../protocol/address-range.ts'
 import { adminSocketFile } from '../../protocol/admin-socket.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostNameOf } from '../../protocol/hub-address.ts'
-import { type DoorSettings, parseCidr } from '../door-settings.ts'
+import type { DoorSettings } from '../door-settings.ts'
 import { isByTls } from './tls-sockets.ts'
 
 /** The other end of a connection; `address` without its zone. */
@@ -17,8 +18,8 @@ type NetworkSettings = Pick<DoorSettings, 'trustedNetworks' | 'trustedProxies'>
 
 /** Knows from which address a request comes, and whether that may be. */
 export class Network {
-  #trusted!: BlockList
-  #proxies!: BlockList
+  #trusted!: AddressRanges
+  #proxies!: AddressRanges
   /** An address is looked up once for each connection. */
   #peers = new WeakMap<Socket, Peer>()
   readonly #admins = new WeakSet<Socket>()
@@ -29,8 +30,8 @@ export class Network {
 
   /** Goes by other settings from now on, also for connections that are open. */
   configure({ trustedNetworks, trustedProxies }: NetworkSettings): void {
-    this.#trusted = blockList(trustedNetworks)
-    this.#proxies = blockList(trustedProxies)
+    this.#trusted = new AddressRanges(trustedNetworks)
+    this.#proxies = new AddressRanges(trustedProxies)
     this.#peers = new WeakMap()
   }
 
@@ -56,7 +57,7 @@ export class Network {
     const forwarded = isProxy ? headers['x-forwarded-for'] : undefined
     if (forwarded === undefined) return address
     const entries = [forwarded].flat().join(',').split(',')
-    const client = entries.map(plain).findLast(entry => !contains(this.#proxies, entry))
+    const client = entries.map(plainAddress).findLast(entry => !this.#proxies.has(entry))
     return client !== undefined && isIP(client) !== 0 ? client : address
   }
 
@@ -72,8 +73,8 @@ export class Network {
     const known = this.#peers.get(socket)
     if (known) return known
     if (this.#admins.has(socket)) return { address: adminSocketFile, isTrusted: true, isProxy: false }
-    const address = plain(socket.remoteAddress ?? '')
-    const peer = { address, isTrusted: contains(this.#trusted, address), isProxy: contains(this.#proxies, address) }
+    const address = plainAddress(socket.remoteAddress ?? '')
+    const peer = { address, isTrusted: this.#trusted.has(address), isProxy: this.#proxies.has(address) }
     this.#peers.set(socket, peer)
     return peer
   }
@@ -104,28 +105,6 @@ export function outsider(): ClaudeNetError {
     'This hub answers to its own networks only.',
     "Put TLS in front: a reverse proxy that stands in 'trustedProxies' of hub.json. Or add your network to 'trustedNetworks'.",
   )
-}
-
-function blockList(ranges: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const { address, prefix, family } of ranges.map(range => parseCidr(range)!)) {
-    list.addSubnet(address, prefix, family)
-  }
-  return list
-}
-
-/** False for what is no address. */
-function contains(list: BlockList, address: string): boolean {
-  const version = isIP(address)
-  return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6')
-}
-
-/** An address without its zone, and an IPv4 address that came in by an IPv6 socket as what it is. */
-function plain(address: string): string {
-  return address
-    .trim()
-    .replace(/%.*$/, '')
-    .replace(/^::ffff:(?=[0-9.]+$)/i, '')
 }
 
 /**

@@ -9,7 +9,7 @@ import Fastify, {
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostHeader } from '../../protocol/host-header.ts'
-import { Identities, type Identity, socketAdmin } from '../auth/identify.ts'
+import { checkPlace, Identities, type Identity, socketAdmin } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
@@ -18,6 +18,7 @@ import type { Tails } from '../keeping/tails.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
 import {
+  bindMember,
   deleteAlias,
   deleteGroup,
   deleteMember,
@@ -55,6 +56,7 @@ import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { PresenceNews } from './presence-news.ts'
+import { renewToken, tellToRenew } from './renew-token.ts'
 import { counted, seeing } from './seeing.ts'
 import type { Meter } from './sse.ts'
 import { status } from './status.ts'
@@ -195,6 +197,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     ackInbox,
     listMachines: listMachines(places),
     putPolicy,
+    renewToken,
     heartbeat,
     endSession,
     events: counted(
@@ -213,6 +216,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     renameMember,
     revokeMember,
     rotateMember: rotateMember(hubKey),
+    bindMember,
     putAlias,
     deleteAlias,
     liftBrake,
@@ -296,10 +300,10 @@ function addRoute(
     url: route.path,
     exposeHeadRoute: hasHead(route),
     // Before the body is read: a stranger's bytes are not worth parsing.
-    onRequest: (request, _reply, next) => {
+    onRequest: (request, reply, next) => {
       const showsToken = route.takesToken && request.headers.authorization !== undefined
       if (showsToken || !isPublic(route.audience))
-        authorize({ identities, limits, places, network, connections }, route, request)
+        tellToRenew(authorize({ identities, limits, places, network, connections }, route, request), hub, reply.raw)
       const client = connections.clientOf(request.raw.socket)
       if (route !== api.health) unread.check(client)
       bodies.begin(request.raw, client)
@@ -324,13 +328,14 @@ function authorize(
   { places, connections, ...parts }: Pick<Doorkeeping, 'identities' | 'limits' | 'places' | 'network' | 'connections'>,
   route: Route,
   request: FastifyRequest,
-): void {
+): Identity {
   const identity = identify(parts, request)
   request.identity = identity
+  checkPlace(identity, request.clientAddress)
   connections.proved(request.raw.socket, identity.tokenId)
   parts.limits.countRequest(identity, route === api.sendMessage)
   places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
-  if (isPublic(route.audience) || route.audience.includes(identity.role)) return
+  if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
   throw new ClaudeNetError(
     'forbidden',
     `${route.method} ${route.path} is not for a ${identity.role}'s token.`,

@@ -1,3 +1,4 @@
+import { parseCidr } from '../../protocol/address-range.ts'
 import { api, type RouteName } from '../../protocol/api.ts'
 import type { AuditLine } from '../../protocol/audit.ts'
 import type { ClaudeNetError } from '../../protocol/errors.ts'
@@ -46,6 +47,9 @@ const details = [
   'inboxBytes',
   'senderPercent',
   'reservePercent',
+  'tokenDays',
+  'from',
+  'ranges',
 ] as const
 
 const names = new Map((Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name]))
@@ -67,7 +71,11 @@ export class Watch {
   isAudited(name: RouteName | undefined): boolean {
     if (name === undefined || looks.has(name)) return false
     const audience: unknown = api[name].audience
-    return name === 'join' || (Array.isArray(audience) && audience.length === 1 && audience[0] === 'admin')
+    return (
+      name === 'join' ||
+      name === 'renewToken' ||
+      (Array.isArray(audience) && audience.length === 1 && audience[0] === 'admin')
+    )
   }
 
   /** A route that is audited was carried out. */
@@ -129,6 +137,10 @@ function nameIn(value: unknown): string | null {
   return typeof value === 'string' && namePattern.test(value) ? value : null
 }
 
+function rangeIn(value: unknown): string | null {
+  return typeof value === 'string' && parseCidr(value) ? value : null
+}
+
 /** The name that a join was for. In one that failed it may be the code, put in the wrong place. */
 function machineIn({ machine }: Record<string, unknown>, result: AuditLine['result']): string | null {
   const name = nameIn(machine)
@@ -140,7 +152,11 @@ function detailOf(body: Record<string, unknown>): string | null {
     const value = body[field]
     if (field === 'owner' && value === null) return ['owner=nobody']
     if (Number.isSafeInteger(value)) return [`${field}=${value}`]
-    const names = (Array.isArray(value) ? value.slice(0, 20) : [value]).map(nameIn).filter(name => name !== null)
+    const isRange = field === 'from' || field === 'ranges'
+    if (isRange && Array.isArray(value) && value.length === 0) return [`${field}=anywhere`]
+    const names = (Array.isArray(value) ? value.slice(0, 20) : [value])
+      .map(isRange ? rangeIn : nameIn)
+      .filter(name => name !== null)
     return names.length > 0 ? [`${field}=${names.join(',')}`] : []
   })
   return parts.length > 0 ? parts.join(' ') : null

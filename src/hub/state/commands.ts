@@ -88,9 +88,28 @@ export type Command =
       /** Public ids of the admin tokens that end. Without it all of them do: entries of hubs that stood alone lack it. */
       replaces?: string[]
     }
-  | ({ type: 'settings.set' } & Partial<Settings>)
+  | ({ type: 'settings.set' } & Partial<InboxSettings>)
+  /** How many days a member's token lives, from now on and of those that there are; 0 for no limit. */
+  | { type: 'token.limit'; days: number }
+  /** Gives `by` another token in place of the one that asks, which goes on for `overlapS`. Repeated, it answers the same. */
+  | {
+      type: 'token.renew'
+      by: number
+      /** The public id of the token that asks. */
+      tokenId: string
+      newId: string
+      newHash: string
+      overlapS: number
+      /** Most tokens of `by` that may be in their overlap, this one not counted. */
+      atMost: number
+    }
+  /** From which ranges of addresses the member's tokens may be used; none is anywhere. */
+  | { type: 'member.bind'; name: string; ranges: string[] }
   | { type: 'clock.tick' }
   | TelegramCommand
+
+/** The settings that `settings.set` changes and answers. */
+export type InboxSettings = Omit<Settings, 'tokenDays'>
 
 export type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>
 
@@ -130,8 +149,10 @@ export interface Effects {
   wake?: number[]
   /** The message that all of `wake` were sent, except those in `notTo`: they have something else to read, or nothing. */
   delivery?: { seq: number; id: string; from: number; intent: Intent; notTo: number[] }
-  /** Public ids of tokens that no longer count, or that count for another name. */
+  /** Public ids of tokens that no longer count, or that count for another name or from elsewhere. */
   revoked?: string[]
+  /** What is known of tokens has changed: they go on to count, and are looked up anew. */
+  tokensChanged?: true
 }
 
 /** What became of a message at one recipient. `reason` says why it was refused; in outcomes of hubs up to schema 13 it is a sentence. */
@@ -164,7 +185,10 @@ export interface Results extends TelegramResults {
   'group.remove': { group: string }
   'organization.import': { added: string[] }
   'admin.token': Record<string, never>
-  'settings.set': Settings
+  'settings.set': InboxSettings
+  'token.limit': { days: number }
+  'token.renew': { tokenId: string; goesOnUntil: number | null }
+  'member.bind': { name: string; ranges: string[] }
   'clock.tick': { expired: number; more: boolean }
 }
 

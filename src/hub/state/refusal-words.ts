@@ -95,6 +95,18 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'token_id_taken':
       return { message: 'A token with this id exists.', hint: 'Run claude-net join again; it mints another.' }
+    case 'token_ended':
+      return { message: 'This token has ended.', hint: 'Ask the admin of the hub for: claude-net invite NAME' }
+    case 'token_replaced':
+      return {
+        message: 'This token was renewed or replaced before, so it cannot be renewed.',
+        hint: 'Another process or copy of this machine has the newer one.',
+      }
+    case 'tokens_overlap':
+      return {
+        message: `${count(why.tokens, 'earlier token')} of this member go on still, so no other is made.`,
+        hint: 'Wait until they have ended.',
+      }
     case 'not_seen_last':
       return {
         message: `User ${why.user} is not who was seen last under the configured name.`,

@@ -49,6 +49,9 @@ export type Why =
   | { code: 'code_unknown' | 'code_of_another' | 'code_used'; name: string }
   | { code: 'token_of_another_kind'; name: string; kind: MemberKind }
   | { code: 'token_id_taken' }
+  | { code: 'token_ended' | 'token_replaced' }
+  /** `tokens` of the member are in their overlap. */
+  | { code: 'tokens_overlap'; tokens: number }
   | { code: 'not_seen_last' | 'user_taken'; user: number }
   /** One of the steps of an import. */
   | { code: 'not_imported'; step: Why }

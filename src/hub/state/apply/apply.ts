@@ -11,6 +11,7 @@ import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './peo
 import { applyPolicy } from './policy.ts'
 import { applySettings } from './settings.ts'
 import { applyTelegram, isTelegram } from './telegram.ts'
+import { applyBind, applyTokenLimit, applyTokenRenew } from './tokens.ts'
 
 /**
  * Carries one entry into the tables, inside the caller's transaction. Reads its entry and the tables, nothing else: no
@@ -62,6 +63,12 @@ export function apply(db: Database, entry: Entry): Outcome {
       return applyAdminToken(db, { seq, time, steady, command })
     case 'settings.set':
       return applySettings(db, { seq, time, steady, command })
+    case 'token.limit':
+      return applyTokenLimit(db, { seq, time, steady, command })
+    case 'token.renew':
+      return applyTokenRenew(db, { seq, time, steady, command })
+    case 'member.bind':
+      return applyBind(db, { seq, time, steady, command })
     case 'clock.tick':
       return applyTick(db, { seq, time, steady, command })
     default:

@@ -3,12 +3,13 @@ import { recipientsOf } from '../query/recipients.ts'
 import type { Database } from '../store/database.ts'
 import { limits } from './limits.ts'
 import { deleteWhatIsOver } from './retention.ts'
+import { endTokensDue } from './tokens.ts'
 import { settleUnread } from './unread.ts'
 
 type Tick = CommandOf<'clock.tick'>
 
 /**
- * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced, and what is kept of
+ * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced or are too old, and what is kept of
  * messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
  */
 export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>): Outcome<Tick> {
@@ -38,10 +39,8 @@ export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>)
     }
   }
   deleteWhatIsOver(db, { time, steady })
-  const ended = db.all<{ id: string }>('select id from token where ends_steady <= ? order by id', steady)
-  if (ended.length > 0) db.run('delete from token where ends_steady <= ?', steady)
   return done<Tick>(
     { expired, more: due.length === limits.expiredPerTick },
-    { wake: [...wake], revoked: ended.map(({ id }) => id) },
+    { wake: [...wake], revoked: endTokensDue(db, { seq, time, steady }) },
   )
 }

@@ -30,4 +30,8 @@ export const limits = {
   urgentDivisor: 3,
   /** Smaller changes of the wall clock against the steady one are corrections, and are not recorded as steps, in ms. */
   clockStepMs: 1000,
+  /** Which part of its days a token has behind it when its machine is to renew it. */
+  renewAfterPart: 1 / 2,
+  /** How many tokens of a member that have ended are remembered, the last ones. */
+  endedPerMember: 8,
 } as const

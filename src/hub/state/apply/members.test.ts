@@ -27,7 +27,11 @@ describe('a join code', () => {
     made.do(invite('ana', 'A'))
     made.do(invite('ben', 'B'))
     made.time += 599_999
-    expect(openInvite(made.state.db, hashJoinCode('A'), made.time)).toEqual({ name: 'ana', kind: 'machine' })
+    expect(openInvite(made.state.db, hashJoinCode('A'), made.time)).toEqual({
+      name: 'ana',
+      kind: 'machine',
+      boundTo: null,
+    })
     made.do(join('ana', 'A', 'token-a'))
     made.time += 1
     expect(openInvite(made.state.db, hashJoinCode('B'), made.time)).toBeUndefined()

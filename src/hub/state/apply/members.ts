@@ -2,6 +2,7 @@ import { type CommandOf, type DatedEntry, done, type Entry, type Outcome } from 
 import { refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { addMember, humanMeant } from './people.ts'
+import { limitLife } from './tokens.ts'
 
 type Invite = CommandOf<'member.invite'>
 type Join = CommandOf<'member.join'>
@@ -73,6 +74,7 @@ export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Jo
     invite.member,
     time,
   )
+  limitLife(db, command.tokenId, steady)
   db.run('update invite set used_by = ? where code_hash = ?', tokenHash, codeHash)
   db.run('update member set joined_at = ? where id = ?', time, invite.member)
   return done<Join>({ name: invite.name, kind: invite.kind }, { revoked })

@@ -107,7 +107,7 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
   db.run('delete from group_member where member = ?', member.id)
   db.run('update member set owner = null where owner = ?', member.id)
   db.run(
-    `update member set name = name || '#' || id, owner = null, unread = 0, unread_bytes = 0, deleted_at = ? where id = ?`,
+    `update member set name = name || '#' || id, owner = null, bound_to = null, unread = 0, unread_bytes = 0, deleted_at = ? where id = ?`,
     time,
     member.id,
   )
@@ -117,10 +117,12 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
 function endTokens(db: Database, member: MemberRow): string[] {
   const ended = tokensOf(db, member)
   db.run('delete from token where member = ?', member.id)
+  db.run('delete from ended_token where member = ?', member.id)
   db.run('delete from invite where member = ?', member.id)
   return ended
 }
 
-function tokensOf(db: Database, member: MemberRow): string[] {
+/** The public ids of a member's tokens. */
+export function tokensOf(db: Database, member: MemberRow): string[] {
   return db.all<{ id: string }>('select id from token where member = ? order by id', member.id).map(({ id }) => id)
 }

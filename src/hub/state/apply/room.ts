@@ -1,4 +1,4 @@
-import type { Settings } from '../../../protocol/settings.ts'
+import type { InboxSettings } from '../commands.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
 import type { MemberRow } from '../query/find-member.ts'
 import { readSettings } from '../query/settings.ts'
@@ -45,7 +45,7 @@ export function whyNoRoom(
 }
 
 /** How much of an inbox this is in percent, by messages or by bytes, whichever is more. */
-function percentOf({ inboxMessages, inboxBytes }: Settings, { unread, bytes }: Amount): number {
+function percentOf({ inboxMessages, inboxBytes }: InboxSettings, { unread, bytes }: Amount): number {
   return Math.max((unread * 100) / inboxMessages, (bytes * 100) / inboxBytes)
 }
 

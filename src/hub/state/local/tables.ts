@@ -11,6 +11,7 @@ export const hubLocalTables: ReadonlySet<string> = new Set([
   'past_epoch',
   'received',
   'sent',
+  'token_use',
   'unread',
   'unread_position',
   'words_gone',

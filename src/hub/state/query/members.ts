@@ -8,6 +8,8 @@ export interface MemberInfo {
   kind: MemberKind
   owner: string | null
   aliases: string[]
+  /** The ranges of addresses from which its tokens may be used; none is anywhere. */
+  boundTo: string[]
   unread: number
   createdAt: number
   joinedAt: number | null
@@ -23,19 +25,55 @@ export function allMembers(db: Database): MemberInfo[] {
     if (own) own.push(name)
     else aliases.set(member, [name])
   }
-  const rows = db.all<Omit<MemberInfo, 'aliases'>>(
-    `select m.id, m.name, m.kind, o.name as owner, m.unread, m.created_at as createdAt, m.joined_at as joinedAt
+  const rows = db.all<Omit<MemberInfo, 'aliases' | 'boundTo'> & { boundTo: string | null }>(
+    `select m.id, m.name, m.kind, o.name as owner, m.unread, m.created_at as createdAt, m.joined_at as joinedAt,
+       m.bound_to as boundTo
      from member m left join member o on o.id = m.owner where m.deleted_at is null order by m.name`,
   )
-  return rows.map(row => ({ ...row, aliases: aliases.get(row.id) ?? [] }))
+  return rows.map(row => ({
+    ...row,
+    aliases: aliases.get(row.id) ?? [],
+    boundTo: row.boundTo === null ? [] : (JSON.parse(row.boundTo) as string[]),
+  }))
 }
 
-/** The public id of the newest token of each member that has one. */
-export function tokenIds(db: Database): Map<number, string> {
-  const rows = db.all<{ member: number; id: string }>(
-    'select member, id from token where member is not null order by member, ends_at is null, created_at',
+/** A token as an admin sees it. Times in ms since 1970, `renewFrom` and `limit` in steady time; null where there is none. */
+export interface TokenLife {
+  id: string
+  member: number
+  createdAt: number
+  /** When it was noted last that it was used. */
+  usedAt: number | null
+  /** When the overlap after a rotation or a renewal is over. */
+  endsAt: number | null
+  renewFrom: number | null
+  limit: number | null
+}
+
+/** The tokens of every member that has any, the newest last: the one that its machine has. */
+export function tokensByMember(db: Database): Map<number, TokenLife[]> {
+  const rows = db.all<TokenLife>(
+    `select t.id, t.member, t.created_at as createdAt, u.at as usedAt, t.ends_at as endsAt, t.renew_steady as renewFrom,
+       t.limit_steady as "limit"
+     from token t left join token_use u on u.id = t.id where t.member is not null
+     order by t.member, t.ends_at is null, t.created_at`,
   )
-  return new Map(rows.map(({ member, id }) => [member, id]))
+  const tokens = new Map<number, TokenLife[]>()
+  for (const row of rows) {
+    const own = tokens.get(row.member)
+    if (own) own.push(row)
+    else tokens.set(row.member, [row])
+  }
+  return tokens
+}
+
+/** When the last token of each member without one ended because of its age, in ms since 1970. */
+export function endedByAge(db: Database): Map<number, number> {
+  const rows = db.all<{ member: number; at: number }>(
+    `select member, max(at) as at from ended_token e where why = 'age'
+       and not exists (select 1 from token t where t.member = e.member) group by member`,
+  )
+  return new Map(rows.map(({ member, at }) => [member, at]))
 }
 
 /** The names of the first machines that `human` owns, by name, `limit` at most. */
@@ -91,12 +129,34 @@ export interface TokenRow {
   role: Role
   member: number | null
   name: string | null
+  /** From when on its machine is to renew it, and when it ends, in steady time. */
+  renewFrom: number | null
+  limit: number | null
+  /** The ranges of addresses from which it may be used, as JSON; null is anywhere. */
+  boundTo: string | null
 }
 
 /** The token with this public id, with the name of its member; undefined when there is none. */
 export function tokenById(db: Database, id: string): TokenRow | undefined {
   return db.get<TokenRow>(
-    'select t.id, t.hash, t.role, t.member, m.name from token t left join member m on m.id = t.member where t.id = ?',
+    `select t.id, t.hash, t.role, t.member, m.name, m.bound_to as boundTo, t.limit_steady as "limit",
+       case when t.renewed_at is null then t.renew_steady else 0 end as renewFrom
+     from token t left join member m on m.id = t.member where t.id = ?`,
+    id,
+  )
+}
+
+/** A token that has ended because of its age, or some time after its machine had renewed it; `at` in ms since 1970. */
+export interface EndedToken {
+  hash: Uint8Array
+  why: 'age' | 'renewed'
+  name: string
+  at: number
+}
+
+export function endedTokenById(db: Database, id: string): EndedToken | undefined {
+  return db.get<EndedToken>(
+    'select e.hash, e.why, e.at, m.name from ended_token e join member m on m.id = e.member where e.id = ?',
     id,
   )
 }
@@ -106,9 +166,9 @@ export function openInvite(
   db: Database,
   codeHash: Buffer,
   steady: number,
-): { name: string; kind: MemberKind } | undefined {
+): { name: string; kind: MemberKind; boundTo: string | null } | undefined {
   return db.get(
-    `select m.name, m.kind from invite i join member m on m.id = i.member
+    `select m.name, m.kind, m.bound_to as boundTo from invite i join member m on m.id = i.member
      where i.code_hash = ? and i.used_by is null and i.expires_steady > ?`,
     codeHash,
     steady,
@@ -125,7 +185,8 @@ export function nextDue(db: Database): number | undefined {
   const row = db.get<{ at: number | null }>(
     `select min(at) as at from (
        select min(expires_steady) as at from message where expires_steady is not null and expired = 0
-       union all select min(ends_steady) from token where ends_steady is not null)`,
+       union all select min(ends_steady) from token where ends_steady is not null
+       union all select min(limit_steady) from token where limit_steady is not null)`,
   )
   return row?.at ?? undefined
 }
@@ -148,5 +209,16 @@ export function saveLastSeen(db: Database, times: ReadonlyMap<number, number>): 
         at,
       )
     }
+  })
+}
+
+/** Notes when tokens were last used, in ms since 1970 by their public id, and forgets those that are gone. Each hub writes what it saw. */
+export function saveTokenUses(db: Database, times: ReadonlyMap<string, number>): void {
+  if (times.size === 0) return
+  db.transaction(() => {
+    for (const [id, at] of times) {
+      db.run('insert into token_use (id, at) values (?1, ?2) on conflict (id) do update set at = ?2', id, at)
+    }
+    db.run('delete from token_use where id not in (select id from token)')
   })
 }
