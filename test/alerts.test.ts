@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { raw } from './support/raw.ts'
 import { startTelegramHub } from './support/telegram-hub.ts'
+import { tempDir } from './support/temp.ts'
 
 const rules = readFileSync('deploy/prometheus-alerts.yml', 'utf8')
 const docs = readFileSync('docs/operations.md', 'utf8')
 
 test('every alert asks for metrics and labels that a hub has', async () => {
-  const { hub } = await startTelegramHub()
+  const { hub } = await startTelegramHub({}, { backup: { logTo: join(tempDir('tails'), 'log') } })
   const alpha = await hub.join('alpha')
   await raw(hub, { path: '/v1/messages', token: alpha.token, body: { to: 'nobody', body: 'x' } })
   await hub.client(hub.adminToken).call(api.makeBackup)

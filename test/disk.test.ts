@@ -1,42 +1,19 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { startHub, TestHub, type TestMember } from './support/hub.ts'
+import { smallDisk } from './support/mounts.ts'
 import { cleanEnv, hubNode, program } from './support/program.ts'
 import { printedSeed, seededRandom } from './support/random.ts'
 import { errorOf, raw } from './support/raw.ts'
-import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 // A hub is started up to nine times in one test.
 vi.setConfig({ testTimeout: 120_000 })
-
-/** Mounts a file system of `size` in memory, for the running test; skips it where that is not allowed. */
-function smallDisk(context: TestContext, size: string): string {
-  const dir = join(tempDir('disk'), 'data')
-  mkdirSync(dir)
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', dir], { stdio: 'pipe' })
-  } catch {
-    context.skip('mounting a file system is not allowed here')
-  }
-  onTestFinished(() => void execFileSync('umount', ['--lazy', dir]))
-  return dir
-}
 
 function send({ client }: TestMember, body: { id: string; to: string; body: string }) {
   return client.call(api.sendMessage, { body })

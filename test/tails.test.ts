@@ -1,8 +1,7 @@
 import {
+  appendFileSync,
   closeSync,
-  copyFileSync,
   existsSync,
-  mkdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -11,16 +10,18 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { fingerprintAs, shapeOfBackup } from '../src/hub/keeping/check-backup.ts'
-import { checkTail, findTail, openTail } from '../src/hub/keeping/check-tail.ts'
-import { replayTail } from '../src/hub/keeping/replay-tail.ts'
+import { checkBackup } from '../src/hub/keeping/check-backup.ts'
+import { checkTail, findTail, openTail, scanTail } from '../src/hub/keeping/check-tail.ts'
 import { drill, restore } from '../src/hub/keeping/restore.ts'
+import { superfluous } from '../src/hub/keeping/rotation.ts'
+import { encodeRecord, readTail } from '../src/hub/keeping/tail-format.ts'
 import type { Command } from '../src/hub/state/commands.ts'
 import type { BackupReport } from '../src/protocol/backup.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { busyHour, busyMembers } from './support/busy-hour.ts'
 import { FollowedHub } from './support/followed-hub.ts'
 import { printedSeed, seededRandom } from './support/random.ts'
+import { replayedTo, restoredTo } from './support/tails.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
@@ -28,30 +29,6 @@ import { until } from './support/until.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 const day = 86_400_000
-
-/** What a store holds, without what belongs to one hub alone. */
-function fingerprintOfStore(file: string): string {
-  return fingerprintAs(file, shapeOfBackup(file))
-}
-
-/** Restores into an empty directory; answers what its store holds then, and where it ends. */
-function restoredTo(backup: BackupReport, log: string, to: Parameters<typeof restore>[2] & object) {
-  const dir = join(tempDir('restored'), 'data')
-  mkdirSync(dir)
-  const { tail } = restore(backup.file, dir, { log, ...to })
-  return { fingerprint: fingerprintOfStore(join(dir, 'hub.db')), seq: tail!.seq, entries: tail!.entries }
-}
-
-/** The same in a copy of the backup, which is changed in place. */
-function replayedTo({ file, epoch, seq: base }: BackupReport, log: string, seq: number) {
-  const copy = join(tempDir('replayed'), 'hub.db')
-  copyFileSync(file, copy)
-  const tail = findTail(log, { epoch, seq: base })!
-  const handle = openTail(tail)
-  const { entries } = replayTail({ handle, file: tail }, copy, { seq }, { compare: false })
-  closeSync(handle)
-  return { fingerprint: fingerprintOfStore(copy), entries }
-}
 
 async function members(hub: FollowedHub): Promise<void> {
   for (const command of busyMembers) await hub.do(command)
@@ -234,3 +211,113 @@ test('a tail that is half as large as it may get is followed by another backup',
   await hub.followed()
   expect(hub.tails.status().bytes).toBeLessThan(10_000)
 })
+
+test('a text that retention deleted leaves the tails when the rotation removes the backup before it', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  try {
+    const hub = new FollowedHub({}, { keepNewest: 2, keepDays: 1 })
+    await members(hub)
+    await hub.followed()
+    await hub.do(send(1, ['ben'], 'a secret walrus'))
+    const [message] = hub.hub.state.db.all<{ id: string }>('select id from message')
+    await hub.do({ type: 'inbox.ack', by: 2, ids: [message!.id] })
+    await hub.do({ type: 'settings.set', keepTextDays: 1 })
+    hub.now += 2 * day
+    await hub.do({ type: 'clock.tick' })
+    expect(hub.hub.state.db.get('select body from message')).toEqual({ body: '' })
+    const withText = () =>
+      hub.tailFiles.filter(name => readFileSync(join(hub.logTo, name), 'utf8').includes('a secret walrus'))
+    await hub.followed()
+    expect(withText()).toHaveLength(1)
+    for (let hour = 1; hour <= 2; hour++) {
+      expect(withText(), `after ${hour - 1} h`).toHaveLength(1)
+      vi.setSystemTime(Date.now() + 3_600_000)
+      await hub.backups.make()
+      await hub.followed()
+    }
+    await until('it is in no tail', () => withText().length === 0, 30_000)
+    expect(hub.tailFiles).toHaveLength(2)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test.for([
+  [{ keepNewest: 24, keepDays: 7 }, 1, 7 * 24],
+  [{ keepNewest: 24, keepDays: 7 }, 24, 24 * 24],
+  [{ keepNewest: 100, keepDays: 2 }, 1, 100],
+  [{ keepNewest: 1, keepDays: 0 }, 6, 6],
+] as const)(
+  'with %j and a backup every %d h a tail is gone %d h after its first entry at the latest',
+  ([rotation, everyHours, hours]) => {
+    const start = Date.parse('2026-03-01T00:30:00.000Z')
+    let kept: { name: string; time: number; bytes: number }[] = []
+    let longest = 0
+    for (let hour = 0; hour < 60 * 24; hour += everyHours) {
+      const now = start + hour * 3_600_000
+      kept = [{ name: `${hour}`, time: now, bytes: 1 }, ...kept]
+      const gone = new Set(superfluous(kept, rotation, now))
+      for (const { time } of gone) longest = Math.max(longest, (now - time) / 3_600_000)
+      kept = kept.filter(backup => !gone.has(backup))
+    }
+    expect(longest).toBeLessThanOrEqual(hours)
+    expect(longest).toBeGreaterThanOrEqual(hours - 24)
+  },
+)
+
+test('the chain of outcomes is in the report of a backup and in its tail, and a tail whose results differ is found', async () => {
+  const hub = new FollowedHub()
+  await members(hub)
+  await hub.followed()
+  await hub.do(send(1, ['ben']))
+  await hub.backups.make()
+  await hub.followed()
+  const [first, second] = hub.made as [BackupReport, BackupReport]
+  expect(second.outcomes).toBe(hub.hub.state.position.outcomes)
+  expect(second.outcomes).not.toBe(first.outcomes)
+  expect(checkBackup(second.file)).toMatchObject({ outcomes: second.outcomes, fingerprint: second.fingerprint })
+  const tail = findTail(hub.logTo, first)!
+  expect(drill(first.file, { to: 'end', log: hub.logTo }).tail).toMatchObject({ compared: [second.seq] })
+
+  const handle = openTail(tail)
+  const records = [...readTail(handle)]
+  closeSync(handle)
+  let crc = 0
+  const lines = records.map(record => {
+    const other = 'matches' in record ? { matches: { ...record.matches, outcomes: first.outcomes } } : record
+    const encoded = encodeRecord(other, crc)
+    crc = encoded.crc
+    return encoded.line
+  })
+  writeFileSync(tail, Buffer.concat(lines))
+  expect(() => drill(first.file, { to: 'end', log: hub.logTo })).toThrow('its entries had other results')
+})
+
+test('a tail with an entry that only a newer program knows is restored up to there, and says what to do', async () => {
+  const hub = new FollowedHub()
+  await members(hub)
+  await hub.followed()
+  await hub.do(send(1, ['ben']))
+  await hub.followed()
+  await hub.close()
+  const [backup] = hub.made as [BackupReport]
+  const tail = findTail(hub.logTo, backup)!
+  const handle = openTail(tail)
+  const scan = scanTail(handle, tail)
+  const { crc } = lastOf(readTail(handle))
+  closeSync(handle)
+  const command = { type: 'message.teleport' } as unknown as Command
+  appendFileSync(tail, encodeRecord({ entry: { v: 1, seq: scan.seq + 1, time: 0, command } }, crc).line)
+  expect(() => restoredTo(backup, hub.logTo, { to: 'end' })).toThrow(
+    expect.objectContaining({ code: 'invalid', hint: expect.stringContaining('Upgrade') }),
+  )
+  expect(restoredTo(backup, hub.logTo, { to: { seq: scan.seq } })).toMatchObject({ seq: scan.seq })
+})
+
+/** What a generator returns. */
+function lastOf<T>(all: Generator<unknown, T>): T {
+  for (;;) {
+    const { value, done } = all.next()
+    if (done) return value
+  }
+}

@@ -102,6 +102,8 @@ const troubles: Record<string, string> = {
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',
   EIO: 'the disk fails',
+  ENOENT: 'its directory is not there',
+  ENOTDIR: 'its directory is not there',
 }
 
 function namesIn(directory: string): string[] {

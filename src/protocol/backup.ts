@@ -16,5 +16,7 @@ export const BackupReport = z.object({
   unread: z.number().int(),
   /** SHA-256 over all rows, in hex. */
   fingerprint: z.string(),
+  /** The chain of what came of every entry, SHA-256 in base64; empty for a store of before it was kept. */
+  outcomes: z.string().default(''),
 })
 export type BackupReport = z.infer<typeof BackupReport>

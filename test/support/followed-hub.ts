@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import { databaseFile, type Hub } from '../../src/hub/hub.ts'
+import type { BackupSettings } from '../../src/hub/keeping/backup-settings.ts'
 import { Backups } from '../../src/hub/keeping/backups.ts'
 import { fingerprintOf, shapeOf } from '../../src/hub/keeping/fingerprint.ts'
 import { Tails, type TailsOptions } from '../../src/hub/keeping/tails.ts'
@@ -27,9 +28,11 @@ export class FollowedHub {
   readonly troubles: (string | undefined)[] = []
   readonly #dir = tempDir('followed')
   readonly #options: Partial<TailsOptions>
+  readonly #backup: Partial<BackupSettings>
 
-  constructor(options: Partial<TailsOptions> = {}) {
+  constructor(options: Partial<TailsOptions> = {}, backup: Partial<BackupSettings> = {}) {
     this.#options = options
+    this.#backup = backup
     this.start()
     onTestFinished(() => this.close())
   }
@@ -80,7 +83,15 @@ export class FollowedHub {
     this.backups = new Backups({
       hub: this.hub,
       source: this.store,
-      settings: { everyHours: null, keepNewest: 24, keepDays: 7, keepGiB: null, dir: backupDir, logGiB: 1 },
+      settings: {
+        everyHours: null,
+        keepNewest: 24,
+        keepDays: 7,
+        keepGiB: null,
+        dir: backupDir,
+        logGiB: 1,
+        ...this.#backup,
+      },
       program,
       tails: this.tails,
       onMade: ({ report }) => {

@@ -37,7 +37,7 @@ export function checkBackup(path: string, file = path): BackupReport {
     if (sound !== 'ok') throw notGood(file, `SQLite finds it damaged (${inOneLine(sound)})`)
     expectTexts(db, file, schema)
     expectCounts(db, file)
-    const { epoch, seq, time } = get<{ epoch: string; seq: number; time: number }>(db, 'select * from position')
+    const { epoch, seq, time, outcomes = '' } = get<PositionRow>(db, 'select * from position')
     return {
       file: resolve(file),
       bytes: statSync(path).size,
@@ -49,6 +49,7 @@ export function checkBackup(path: string, file = path): BackupReport {
       messages: count(db, 'message'),
       unread: count(db, 'delivery where acked_at is null and expired_at is null'),
       fingerprint: fingerprintOf(db, shapeOf(db)),
+      outcomes,
     }
   })
 }
@@ -90,6 +91,14 @@ function withBackup<T>(path: string, file: string, read: (db: DatabaseSync) => T
     if (error instanceof ClaudeNetError) throw error
     throw notGood(file, `SQLite says: ${(error as Error).message}`)
   }
+}
+
+/** `outcomes` is missing before schema 14. */
+interface PositionRow {
+  epoch: string
+  seq: number
+  time: number
+  outcomes?: string
 }
 
 type MessageRow = StoredContent & { seq: number }

@@ -20,7 +20,7 @@ export interface Replayed {
   /** The last entry that counts, of the tail or of the backup, and when it was. */
   seq: number
   at: string
-  /** Places at which the fingerprint was compared with that of the live store, and was the same. */
+  /** Places at which the fingerprint and the chain of outcomes were compared with those of the live store, and were the same. */
   compared: number[]
 }
 
@@ -29,7 +29,7 @@ const maxBatch = 500
 
 /**
  * Applies the entries of an open tail to the store at `path`, the copy of a backup, up to `target`: by the code with which the hub
- * applied them. Compares fingerprints on the way where `compare`. Throws `invalid` where the tail does not go that far, belongs to
+ * applied them. Compares fingerprints and chains of outcomes on the way where `compare`. Throws `invalid` where the tail does not go that far, belongs to
  * another backup, is damaged before `target`, or where an entry has another outcome than it had.
  */
 export function replayTail(
@@ -69,7 +69,7 @@ export function replayTail(
     const match = matches.find(({ seq }) => seq === entry.seq)
     if (batch.length >= maxBatch || match) applyBatch()
     if (!match || entry.seq < base.seq) continue
-    expectMatch(path, match, file)
+    expectMatch(path, state.position.outcomes, match, file)
     replayed.compared.push(match.seq)
   }
   if (scan.damage !== undefined && !(typeof target === 'object' && 'seq' in target && target.seq <= scan.seq)) {
@@ -123,11 +123,18 @@ function isComparable(match: TailMatch): boolean {
   return match.version === version && match.schema === newestSchema
 }
 
-function expectMatch(path: string, { seq, fingerprint }: TailMatch, file: string): void {
+function expectMatch(
+  path: string,
+  chain: string,
+  { seq, fingerprint, outcomes = chain }: TailMatch,
+  file: string,
+): void {
   using db = new DatabaseSync(path, { readOnly: true })
-  if (fingerprintOf(db, shapeOf(db)) === fingerprint) return
+  const isSame = fingerprintOf(db, shapeOf(db)) === fingerprint
+  if (isSame && chain === outcomes) return
+  const what = isSame ? 'its entries had other results' : 'the fingerprints of its rows differ'
   throw wrong(
-    `With the tail ${file} the backup is at entry ${seq} not what the hub then had: the fingerprints of its rows differ.`,
+    `With the tail ${file} the backup is at entry ${seq} not what the hub then had: ${what}.`,
     'Do not rely on this tail. Use the next backup, and report this.',
   )
 }

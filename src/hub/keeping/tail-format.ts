@@ -28,12 +28,13 @@ export interface TailStart {
   schema: number
 }
 
-/** The fingerprint that the live store had at `seq`, as the program of this version computes it. */
+/** The fingerprint and the chain of outcomes that the live store had at `seq`, as the program of this version computes them. */
 export interface TailMatch {
   seq: number
   schema: number
   version: string
   fingerprint: string
+  outcomes?: string
 }
 
 /** The longest JSON of a line, in bytes; a longer LENGTH is damage. */

@@ -1,4 +1,4 @@
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { diskTrouble } from '../../disk/replace-file.ts'
 import type { Entry, Outcome } from '../state/commands.ts'
 import { encodeRecord, type TailEnd, type TailRecord } from './tail-format.ts'
@@ -16,6 +16,8 @@ export type TailPlace = Pick<TailEnd, 'bytes' | 'crc'> & { epoch: string; seq: n
 export interface TailWriterOptions {
   /** Opens the file and finds where it goes on. What is pushed meanwhile waits. */
   open: () => Promise<{ handle: FileHandle; place: TailPlace }>
+  /** The names that the file may have now. One that has none of them is lost: it was removed, or its disk was taken away. */
+  names: () => string[]
   /** How long entries may wait for others before they are written and synced, in ms. */
   flushMs: number
   /** How many bytes of entries may wait in memory, about. */
@@ -129,11 +131,11 @@ export class TailWriter {
       }
       try {
         await handle.datasync()
-        if ((await handle.stat()).nlink === 0) throw new Error('the file was removed')
       } catch (error) {
         // What was written before may be lost, and a next sync would not say so.
         throw new NotSynced(error as Error)
       }
+      await this.#expectNamed(handle)
       this.#obstacle = undefined
       this.#unsyncedSince = oldest
       this.#syncedSeq = this.#place!.seq
@@ -143,6 +145,15 @@ export class TailWriter {
     }
     this.#options.onChange()
     if (this.#queue.length > 0 || this.#chunk) this.#schedule(this.#options.flushMs)
+  }
+
+  async #expectNamed(handle: FileHandle): Promise<void> {
+    const { ino, dev } = await handle.stat()
+    for (const name of this.#options.names()) {
+      const there = await stat(name).catch(() => undefined)
+      if (there?.ino === ino && there.dev === dev) return
+    }
+    throw new Error('the file is no longer in its directory: it was removed, or its disk was taken away')
   }
 
   async #open(): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { diskTrouble } from '../../disk/replace-file.ts'
 import type { BackupReport } from '../../protocol/backup.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
@@ -117,7 +118,7 @@ export class Tails implements AsyncDisposable {
       tail.file = found.file
       return found
     }
-    const tail: Tail = { file: '', writer: this.#writer(open) }
+    const tail: Tail = { file: '', writer: this.#writer(open, () => [tail.file]) }
     this.#current = tail
   }
 
@@ -127,13 +128,12 @@ export class Tails implements AsyncDisposable {
     const { dir } = this.#options
     const file = join(dir, tailName(basename(backup)) + unfinished)
     const open = async () => {
-      await mkdir(dir, { mode: 0o700 }).catch(error => {
-        if (error.code !== 'EEXIST') throw error
-      })
+      await makeDirectory(dir)
       await rm(file, { force: true })
       return createTail(file, { tail: 1, epoch, seq, schema: newestSchema })
     }
-    this.#next = { file, writer: this.#writer(open) }
+    // It gets its name without `.part` while it is written.
+    this.#next = { file, writer: this.#writer(open, () => [file, file.slice(0, -unfinished.length)]) }
   }
 
   /** The backup is good: its tail is the current one. */
@@ -144,8 +144,8 @@ export class Tails implements AsyncDisposable {
     this.#next = undefined
     this.#isFullSoon = false
     if (before && !before.writer.failed) {
-      const { seq, schema, fingerprint } = report
-      before.writer.push({ matches: { seq, schema, version, fingerprint } })
+      const { seq, schema, fingerprint, outcomes } = report
+      before.writer.push({ matches: { seq, schema, version, fingerprint, outcomes } })
       before.writer.push({ end: this.#lastSeq })
     }
     this.#finishing = this.#finishing
@@ -186,9 +186,9 @@ export class Tails implements AsyncDisposable {
     return this.close()
   }
 
-  #writer(open: () => ReturnType<typeof createTail>): TailWriter {
+  #writer(open: () => ReturnType<typeof createTail>, names: () => string[]): TailWriter {
     const { flushMs, maxWaitingBytes, maxBytes } = this.#options
-    return new TailWriter({ open, flushMs, maxWaitingBytes, maxBytes, onChange: () => this.#changed() })
+    return new TailWriter({ open, names, flushMs, maxWaitingBytes, maxBytes, onChange: () => this.#changed() })
   }
 
   /** Gives the new tail its name, ends the one before, and removes those whose backups are gone. */
@@ -232,7 +232,7 @@ export class Tails implements AsyncDisposable {
     const { signal } = this.#closing
     for (let ms = retryMs.first; !signal.aborted; ms = Math.min(ms * 2, retryMs.longest)) {
       try {
-        await this.#expectRoom()
+        await this.#expectDisk()
         await this.#store!.makeBackup()
         await this.#finishing
         if (!this.#current?.writer.failed) return
@@ -243,9 +243,18 @@ export class Tails implements AsyncDisposable {
     }
   }
 
-  async #expectRoom(): Promise<void> {
+  /** Before a backup is made for the sake of its tail: a file can be made there, and there is room. Throws why not, in words. */
+  async #expectDisk(): Promise<void> {
     const { dir } = this.#options
-    const { bavail, bsize } = await statfs(dir).catch(() => statfs(dirname(dir)))
+    try {
+      await makeDirectory(dir)
+      const probe = join(dir, `probe${unfinished}`)
+      await (await open(probe, 'w', 0o600)).close()
+      await rm(probe)
+    } catch (error) {
+      throw new Error(diskTrouble(error as NodeJS.ErrnoException), { cause: error })
+    }
+    const { bavail, bsize } = await statfs(dir)
     if (bavail * bsize < leastRoom) throw new Error('the disk is full')
   }
 
@@ -320,6 +329,13 @@ function placeIn(record: TailRecord): Partial<Place> {
   if ('entry' in record) return { seq: record.entry.seq }
   if ('tail' in record) return { epoch: record.epoch, seq: record.seq }
   return 'epoch' in record ? { epoch: record.epoch } : {}
+}
+
+/** Makes `dir` for its owner alone, unless it is there. The directory above it is somebody else's to make. */
+async function makeDirectory(dir: string): Promise<void> {
+  await mkdir(dir, { mode: 0o700 }).catch(error => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }
 
 /** What is in a directory; nothing where there is none. Throws when it cannot be read. */

@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished, type TestContext } from 'vitest'
+import { tempDir } from './temp.ts'
+
+/** Mounts a file system of `size` in memory, for the running test; skips it where that is not allowed. */
+export function smallDisk(context: TestContext, size: string): string {
+  const dir = join(tempDir('disk'), 'data')
+  mkdirSync(dir)
+  mount(context, ['-t', 'tmpfs', '-o', `size=${size}`, 'none', dir])
+  onTestFinished(() => unmount(dir))
+  return dir
+}
+
+/** Runs `mount` with `args`, or skips the test where that is not allowed. */
+export function mount(context: TestContext, args: string[]): void {
+  try {
+    execFileSync('mount', args, { stdio: 'pipe' })
+  } catch {
+    context.skip('mounting a file system is not allowed here')
+  }
+}
+
+/** Takes a file system away from whoever goes on to look for it; who has files of it open goes on writing to them. */
+export function unmount(dir: string): void {
+  execFileSync('umount', ['--lazy', dir], { stdio: 'pipe' })
+}
