@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { Store } from '../bench/store.ts'
 import { api } from '../src/protocol/api.ts'
@@ -20,6 +21,17 @@ function dial(hub: TestHub, text: string, localAddress?: string): Socket {
   socket.on('error', () => {})
   socket.pause()
   socket.write(text)
+  return socket
+}
+
+/** The same over TLS: what is written goes out when the handshake has finished. */
+function dialTls(hub: TestHub, text: string, localAddress?: string): Socket {
+  const carrier = connect({ port: hub.port, host: hub.url.hostname, localAddress })
+  const socket = connectTls({ socket: carrier, rejectUnauthorized: false })
+  onTestFinished(() => void carrier.destroy())
+  for (const each of [carrier, socket]) each.on('error', () => {})
+  socket.pause()
+  if (text !== '') socket.write(text)
   return socket
 }
 
@@ -44,25 +56,31 @@ test.each([
   ['ask for what they may not', get('/v1/inbox')],
   ['say nothing', ''],
   ['begin a request', 'GET /healthz HTTP/1.1\r\n'],
-])('outsiders who open 600 connections and %s keep neither members nor other outsiders out', async (_, text) => {
-  const hub = await startHub({
-    config: {
-      trustedNetworks: ['127.0.0.1'],
-      limits: { strangers: { connections: 64, perAddress: 16 } },
-      timeouts: { headersMs: 60_000, requestMs: 60_000 },
-    },
-  })
-  const { token } = await hub.join('seanclaude')
-  const held = Array.from({ length: 600 }, () => dial(hub, text, outside))
-  await Promise.all(held.map(socket => once(socket, 'connect')))
-  for (let turn = 0; turn < 3; turn++) {
-    expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
-    for (const localAddress of [outside, '127.0.0.4'])
-      expect(await raw(hub, { path: '/healthz', localAddress })).toMatchObject({ status: 200 })
-  }
-  await until('most of them are closed', async () => (await strangers(hub)) < 32)
-  expect(await raw(hub, { path: '/healthz', localAddress: outside })).toMatchObject({ status: 200 })
-})
+  ['begin a handshake', '\x16\x03\x01'],
+  ['say nothing over TLS', '', dialTls],
+])(
+  'outsiders who open 600 connections and %s keep neither members nor other outsiders out',
+  async (_, text, open = dial) => {
+    const hub = await startHub({
+      config: {
+        trustedNetworks: ['127.0.0.1'],
+        limits: { strangers: { connections: 64, perAddress: 16 } },
+        timeouts: { headersMs: 60_000, requestMs: 60_000 },
+      },
+    })
+    const { token } = await hub.join('seanclaude')
+    const held = Array.from({ length: 600 }, () => open(hub, text, outside))
+    // Those over TLS may be closed before their handshake has finished.
+    await Promise.all(held.map(socket => Promise.race([once(socket, 'connect'), once(socket, 'close')])))
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
+      for (const localAddress of [outside, '127.0.0.4'])
+        expect(await raw(hub, { path: '/healthz', localAddress })).toMatchObject({ status: 200 })
+    }
+    await until('most of them are closed', async () => (await strangers(hub)) < 32)
+    expect(await raw(hub, { path: '/healthz', localAddress: outside })).toMatchObject({ status: 200 })
+  },
+)
 
 test('with every limit as it is, a thousand streams of 100 members come through one relay at once, stay, and hear', {
   timeout: 90_000,
@@ -123,12 +141,13 @@ test('answers that are not read are bounded for a token: it is told so, others a
 test.each([
   ['an inbox', (token: string) => get('/v1/inbox', token).repeat(manyReads)],
   ['the file of the client, without a token', () => get('/client/claude-net.mjs').repeat(manyReads)],
-])('whoever asks for %s and does not read is cut in time, with all that waits', async (_, text) => {
+  ['an inbox over TLS', (token: string) => get('/v1/inbox', token).repeat(manyReads), dialTls],
+])('whoever asks for %s and does not read is cut in time, with all that waits', async (_, text, open = dial) => {
   const { hub, ben } = await hubWithLongInbox({
     limits: { unreadBytesPerToken: 1024 * 1024 * 1024 },
     timeouts: { answerMs: 2000 },
   })
-  const socket = dial(hub, text(ben.token))
+  const socket = open(hub, text(ben.token))
   await until('something waits', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) > 100_000)
   await until('it is cut', async () => (await gauge(hub, 'claude_net_unread_answer_bytes')) < 10_000)
   // Reset, so that the kernel of the hub keeps nothing for it either.

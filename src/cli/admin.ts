@@ -5,6 +5,7 @@ import { HubClient } from '../client/hub-client.ts'
 import { DirectTransport } from '../client/transport/direct.ts'
 import { readOwnFile } from '../disk/own-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { HubKey, provenAddress } from '../protocol/hub-key.ts'
 import { AdminSocket } from './admin-socket.ts'
 import { hubAddress } from './hub-address.ts'
 import { UsageError } from './usage-error.ts'
@@ -18,6 +19,7 @@ const serviceData = '/var/lib/claude-net'
 export interface AdminOptions {
   data?: string
   hub?: string
+  hubKey?: string
   tokenFile?: string
   json?: boolean
 }
@@ -27,6 +29,7 @@ export function withAdminOptions(command: Command): Command {
   return command
     .option('--data <dir>', `data directory of a hub on this host (default ${serviceData}, then ./data)`)
     .option('--hub <url>', 'address of a hub elsewhere, with --token-file')
+    .option('--hub-key <key>', 'with --hub: the key, sha256//…, that the hub must prove first; by TLS')
     .option('--token-file <file>', "file with the admin's token, with --hub")
     .option('--json', 'print JSON')
 }
@@ -44,9 +47,12 @@ export function adminClient(options: AdminOptions, timeoutMs?: number): { client
     )
   }
   if (hub !== undefined) {
-    const url = hubAddress(hub, '--hub')
+    const key = HubKey.optional().safeParse(options.hubKey)
+    if (!key.success)
+      throw new UsageError(`--hub-key: ${key.error.issues[0]!.message}.`, 'claude-net status prints it.')
+    const url = key.data ? provenAddress(hubAddress(hub, '--hub')) : hubAddress(hub, '--hub')
     const token = read(tokenFile!, 'Name a file that this user can read.')
-    return { client: new HubClient({ transport: new DirectTransport(url), token, timeoutMs }), url }
+    return { client: new HubClient({ transport: new DirectTransport(url, key.data), token, timeoutMs }), url }
   }
   const dir = data ?? [serviceData, './data'].find(hasStore) ?? serviceData
   const isService = dir === serviceData && data === undefined

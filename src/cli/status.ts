@@ -8,6 +8,9 @@ import { visibleLine } from '../text/visible.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
 
+/** Most members without TLS that are named, the latest first. */
+const maxPlain = 10
+
 export function statusCommand(): Command {
   const command = new Command('status').description(
     'show how the hub is: store, backup, Telegram, machines, and what waits',
@@ -40,6 +43,7 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
     ['Machines', `${members.machines}, ${members.onlineMachines} online`],
     ['People', `${members.humans}, ${members.onlineHumans} online`],
     ['Behind', behindInWords(behind)],
+    ...(status.plain ? [['TLS', `${status.hubKey ?? 'NO KEY'}; ${plainInWords(status.plain, now)}`]] : []),
     ...status.nearBounds.map(near => ['Near its bound', boundInWords(near)]),
     ['Unread', oldestUnreadAt ? `${count(unread, 'message')}, the oldest sent ${since(oldestUnreadAt)}` : 'nothing'],
   ]
@@ -82,6 +86,16 @@ function telegramInWords(telegram: StatusAnswer['telegram'], now: number): strin
 function behindInWords(behind: StatusAnswer['behind']): string {
   if (behind.length === 0) return "no session: all clients are the hub's version"
   return `${behind.map(({ name, clients }) => `${name} (${clients.join(', ')})`).join(', ')}: run claude-net update there`
+}
+
+function plainInWords({ from, members }: NonNullable<StatusAnswer['plain']>, now: number): string {
+  const rule = { allow: '', loopback: " (refused from elsewhere than the hub's host)", refuse: ' (refused)' }[from]
+  if (members.length === 0) return `no member without it within a day${rule}`
+  const shown = members.slice(0, maxPlain).map(({ name, lastAt, isRemote }) => {
+    return `${name} ${ago(Date.parse(lastAt), now)}${isRemote ? '' : " from the hub's host"}`
+  })
+  const more = members.length > maxPlain ? ` and ${members.length - maxPlain} more` : ''
+  return `${count(members.length, 'member')} without it within a day${rule}: ${shown.join(', ')}${more}`
 }
 
 function inboxesInWords({ inboxes, moreInboxes }: StatusAnswer, now: number): string[] {

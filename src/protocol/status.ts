@@ -1,9 +1,12 @@
 import * as z from 'zod'
+import { HubKey } from './hub-key.ts'
 import { MemberKind, Timestamp } from './messages.ts'
 
 /** How a hub is, for its admin. */
 export const StatusAnswer = z.object({
   version: z.string(),
+  /** What the hub proves itself by over TLS; null where it has no key. */
+  hubKey: HubKey.nullable().default(null),
   startedAt: Timestamp,
   /** Whether the store takes writes, found out by one; `notReady` says why it does not. */
   ready: z.boolean(),
@@ -61,6 +64,17 @@ export const StatusAnswer = z.object({
   }),
   /** Members with a session whose client is older than the hub, by name. */
   behind: z.array(z.object({ name: z.string(), clients: z.array(z.string()) })),
+  /**
+   * From where the hub takes requests without TLS, and which members have sent some within a day, since the hub was started: when
+   * last, and whether from another host than the hub's. The latest first; 'admin' is whoever has an admin's token.
+   */
+  plain: z
+    .object({
+      from: z.enum(['allow', 'loopback', 'refuse']),
+      members: z.array(z.object({ name: z.string(), lastAt: Timestamp, isRemote: z.boolean() })),
+    })
+    .nullable()
+    .default(null),
   /** Of all members together. */
   unread: z.number().int(),
   oldestUnreadAt: Timestamp.nullable(),

@@ -76,10 +76,22 @@ export class TestHub {
     return this.url.origin.replace('http:', 'https:')
   }
 
+  /** Its own key and certificate, in PEM. */
+  get identity(): { key: string; certificate: string } {
+    return JSON.parse(readFileSync(join(this.dataDir, 'identity.json'), 'utf8'))
+  }
+
   /** What it proves itself by. */
   get hubKey(): HubKey {
-    const { certificate } = JSON.parse(readFileSync(join(this.dataDir, 'identity.json'), 'utf8'))
-    return hubKeyOf(new X509Certificate(certificate).publicKey)
+    return hubKeyOf(new X509Certificate(this.identity.certificate).publicKey)
+  }
+
+  /** Has it read a hub.json with other settings, and resolves once it goes by them. */
+  async reload(settings: Record<string, unknown>): Promise<void> {
+    const { length } = this.log
+    writeFileSync(`${this.dataDir}.hub.json`, JSON.stringify({ host: '127.0.0.1', limits: null, ...settings }))
+    process.kill(this.pid, 'SIGHUP')
+    while (!this.log.slice(length).includes('hub.json was read again')) await delay(5)
   }
 
   /** Starts the process and resolves when it listens. Throws with its log when it ends instead. */

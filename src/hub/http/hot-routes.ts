@@ -15,6 +15,7 @@ import { checkHeaders, type Network } from './network.ts'
 import type { OpenBodies } from './open-bodies.ts'
 import { parse } from './parse.ts'
 import type { Places } from './places.ts'
+import type { PlainRequests } from './plain-requests.ts'
 import { tellToRenew } from './renew-token.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
@@ -27,6 +28,7 @@ export interface HotParts {
   identities: Identities
   limits: Limits
   places: Places
+  plain: PlainRequests
   network: Network
   connections: Connections
   unread: UnreadAnswers
@@ -77,13 +79,13 @@ function admit(
   { route }: HotRoute,
   request: IncomingMessage,
   response: ServerResponse,
-  { hub, identities, limits, places, network, connections, unread, bodies, hosts, closing }: HotParts,
+  { hub, identities, limits, places, plain, network, connections, unread, bodies, hosts, closing }: HotParts,
 ): Identity | undefined {
   const { headers, socket } = request
   if (closing.aborted || socket.destroyed || headers.host === undefined || headers.expect !== undefined)
     return undefined
   if (route.method === 'GET' ? hasBody(request) : !hasPlainBody(request)) return undefined
-  if (!network.isAllowed(request)) return undefined
+  if (!network.isAllowed(request) || !plain.isAllowed(request)) return undefined
   try {
     checkHeaders(request, hosts())
     const identity = identities.of(headers.authorization)
@@ -95,6 +97,7 @@ function admit(
     // Last of what may refuse, so that what is let in is counted once; a request whose body must wait is counted twice.
     limits.countRequest(identity, route === api.sendMessage)
     bodies.begin(request, connections.clientOf(socket))
+    plain.saw(identity, request)
     places.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
     tellToRenew(identity, hub, response)
     return identity

@@ -54,6 +54,7 @@ import { checkHeaders, Network, outsider } from './network.ts'
 import { OpenBodies } from './open-bodies.ts'
 import { parse } from './parse.ts'
 import { Places } from './places.ts'
+import { PlainRequests, plainRefused } from './plain-requests.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { PresenceNews } from './presence-news.ts'
 import { renewToken, tellToRenew } from './renew-token.ts'
@@ -147,6 +148,8 @@ export function createServer(options: ServerOptions): HttpDoor {
   const connections = new Connections({ limits: door.limits, network })
   const unread = new UnreadAnswers(door)
   const bodies = new OpenBodies(door.limits)
+  const plain = new PlainRequests(network, door.plain)
+  watch.metrics.plain = plain
   let { identity } = options
   const hubKey = () => identity?.hubKey
   const { secured } = watchConnections(server, { hub, connections, unread })
@@ -158,8 +161,10 @@ export function createServer(options: ServerOptions): HttpDoor {
   const closing = new AbortController()
   server.addHook('preClose', () => {
     closing.abort()
-    tls.close()
-    setTimeout(() => server.server.closeAllConnections(), farewellMs).unref()
+    setTimeout(() => {
+      tls.close()
+      server.server.closeAllConnections()
+    }, farewellMs).unref()
   })
   acceptJsonOnly(server)
   answerErrors(server, watch)
@@ -173,7 +178,9 @@ export function createServer(options: ServerOptions): HttpDoor {
     reply.raw.once('close', connections.asked(socket))
     request.clientAddress = network.clientOf(request.raw)
     if (request.headers.host === undefined) reply.header('connection', 'close')
-    if (!network.isAllowed(request.raw) && request.routeOptions.url !== api.health.path) throw outsider()
+    const { url } = request.routeOptions
+    if (!network.isAllowed(request.raw) && url !== api.health.path) throw outsider()
+    if (!plain.isAllowed(request.raw) && !hasNoSecret(url)) throw plainRefused(plain.from)
     checkHeaders(request.raw, hosts)
     next()
   })
@@ -227,7 +234,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     getSettings,
     putSettings,
     makeBackup: makeBackup(backups),
-    status: status({ ...options, probe, limits }),
+    status: status({ ...options, probe, limits, plain, hubKey }),
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
     ...telegramRoutes(options.telegram),
@@ -241,6 +248,7 @@ export function createServer(options: ServerOptions): HttpDoor {
         identities,
         limits,
         places,
+        plain,
         network,
         watch,
         connections,
@@ -253,7 +261,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     )
   }
   answerHotRoutes(server, {
-    ...{ hub, handlers, identities, limits, places, network, connections, unread, bodies, watch, log },
+    ...{ hub, handlers, identities, limits, places, plain, network, connections, unread, bodies, watch, log },
     hosts: () => hosts,
     closing: closing.signal,
   })
@@ -269,10 +277,16 @@ export function createServer(options: ServerOptions): HttpDoor {
     configure: settings => {
       hosts = settings.hosts
       network.configure(settings)
+      plain.configure(settings.plain)
       limits.configure(settings.limits)
       listeners.maxConnections = settings.limits?.connections ?? Number.POSITIVE_INFINITY
     },
   }
+}
+
+/** Routes that answer the same to everyone, and are asked by what watches a hub: they stay open to requests without TLS. */
+function hasNoSecret(url: string | undefined): boolean {
+  return url === api.health.path || url === api.ready.path
 }
 
 interface Doorkeeping {
@@ -280,6 +294,7 @@ interface Doorkeeping {
   identities: Identities
   limits: Limits
   places: Places
+  plain: PlainRequests
   network: Network
   watch: Watch
   connections: Connections
@@ -290,7 +305,7 @@ interface Doorkeeping {
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits, places, network, watch, connections, unread, bodies, isAudited }: Doorkeeping,
+  { hub, identities, limits, places, plain, network, watch, connections, unread, bodies, isAudited }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -303,7 +318,11 @@ function addRoute(
     onRequest: (request, reply, next) => {
       const showsToken = route.takesToken && request.headers.authorization !== undefined
       if (showsToken || !isPublic(route.audience))
-        tellToRenew(authorize({ identities, limits, places, network, connections }, route, request), hub, reply.raw)
+        tellToRenew(
+          authorize({ identities, limits, places, plain, network, connections }, route, request),
+          hub,
+          reply.raw,
+        )
       const client = connections.clientOf(request.raw.socket)
       if (route !== api.health) unread.check(client)
       bodies.begin(request.raw, client)
@@ -325,7 +344,12 @@ function addRoute(
 }
 
 function authorize(
-  { places, connections, ...parts }: Pick<Doorkeeping, 'identities' | 'limits' | 'places' | 'network' | 'connections'>,
+  {
+    places,
+    plain,
+    connections,
+    ...parts
+  }: Pick<Doorkeeping, 'identities' | 'limits' | 'places' | 'plain' | 'network' | 'connections'>,
   route: Route,
   request: FastifyRequest,
 ): Identity {
@@ -334,6 +358,7 @@ function authorize(
   checkPlace(identity, request.clientAddress)
   connections.proved(request.raw.socket, identity.tokenId)
   parts.limits.countRequest(identity, route === api.sendMessage)
+  plain.saw(identity, request.raw)
   places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
   throw new ClaudeNetError(

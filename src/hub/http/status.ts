@@ -2,6 +2,7 @@ import { statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { behind } from '../../protocol/client-version.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { HubKey } from '../../protocol/hub-key.ts'
 import type { TelegramStatus } from '../../protocol/telegram.ts'
 import { version } from '../../protocol/version.ts'
 import { databaseFile, type Hub } from '../hub.ts'
@@ -15,6 +16,7 @@ import type { TelegramDesk } from '../telegram-desk.ts'
 import type { Handlers } from './handler.ts'
 import type { WriteProbe } from './health.ts'
 import type { Limits } from './limits.ts'
+import type { PlainRequests } from './plain-requests.ts'
 
 /** Most inboxes that are listed: what waits longest, on one screen. */
 const maxInboxes = 10
@@ -29,10 +31,21 @@ interface StatusSources {
   probe: WriteProbe
   telegram?: TelegramDesk
   limits: Limits
+  plain: PlainRequests
+  hubKey: () => HubKey | undefined
 }
 
 /** `GET /v1/admin/status`. */
-export function status({ dataDir, backups, tails, probe, telegram, limits }: StatusSources): Handlers['status'] {
+export function status({
+  dataDir,
+  backups,
+  tails,
+  probe,
+  telegram,
+  limits,
+  plain,
+  hubKey,
+}: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
     const notReady = await probe(hub).then(
       () => null,
@@ -44,6 +57,7 @@ export function status({ dataDir, backups, tails, probe, telegram, limits }: Sta
     const backup = backups.newest
     return {
       version,
+      hubKey: hubKey() ?? null,
       // By the clock as it is now: at the start it may have been wrong.
       startedAt: timestamp(Math.round(Date.now() - performance.now())),
       ready: notReady === null,
@@ -55,6 +69,10 @@ export function status({ dataDir, backups, tails, probe, telegram, limits }: Sta
       telegram: telegram ? telegramOf(telegram.status()) : null,
       members: membersOf(hub, all),
       behind: behindOf(hub, all),
+      plain: {
+        from: plain.from,
+        members: plain.members.map(({ name, lastAt, isRemote }) => ({ name, lastAt: timestamp(lastAt), isRemote })),
+      },
       unread: waiting.reduce((sum, { unread }) => sum + unread, 0),
       oldestUnreadAt: waiting[0]?.oldestAt == null ? null : timestamp(waiting[0].oldestAt),
       inboxes: listed.map(({ id, name, kind, unread, oldestAt }) => {

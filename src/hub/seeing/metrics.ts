@@ -43,6 +43,8 @@ export class Metrics {
   telegram: { status(): { trouble: string | null } } | undefined
   /** Where it is asked which members have used the most of what they may send in a day. */
   nearDailyBound: ((least: number) => { used: number }[]) | undefined
+  /** Where it is asked which members have spoken without TLS within a day. */
+  plain: { readonly members: readonly { isRemote: boolean }[] } | undefined
   /** Where the HTTP door is asked what is open. */
   door: { counts(): DoorCounts } | undefined
   readonly #commitSeconds: Histogram
@@ -179,6 +181,10 @@ export class Metrics {
     ])
     connections.set({ token: 'valid' }, known)
     connections.set({ token: 'none' }, strangers)
+    const plain = gauge(now, 'claude_net_plain_members', 'Members whose token came without TLS within a day.', ['from'])
+    const members = this.plain?.members ?? []
+    plain.set({ from: 'network' }, members.filter(({ isRemote }) => isRemote).length)
+    plain.set({ from: 'loopback' }, members.filter(({ isRemote }) => !isRemote).length)
     gauge(now, 'claude_net_unread_answer_bytes', 'Bytes of answers that clients have not read yet.').set(unreadBytes)
     gauge(now, 'claude_net_build_info', 'The running version; always 1.', ['version']).set({ version }, 1)
   }
