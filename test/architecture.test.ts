@@ -48,6 +48,7 @@ const arrows: Record<string, string[]> = {
   'hub/lock.ts': ['hub/state', 'protocol'],
   'hub/damage.ts': ['hub/admin-token.ts', 'hub/reading', 'hub/state', 'protocol'],
   'hub/seeing': ['hub/auth', 'hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],
+  'hub/handed-sockets.ts': [],
   'hub/supervisor.ts': ['protocol'],
   'hub/config-errors.ts': [],
   'hub/config.ts': [

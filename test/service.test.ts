@@ -165,7 +165,7 @@ test('a store that a newer version has upgraded is refused by the one before, in
   // Back to the store of before, as docs/operations.md has it.
   const [, backup] = / claude-net restore (\S+) --data /.exec(back.stderr)!
   await system.out(`set -e
-    systemctl stop claude-net
+    systemctl stop claude-net.socket claude-net.service
     claude-net restore ${backup} --data /var/lib/claude-net
     chown -R claude-net: /var/lib/claude-net
     claude-net install-service --back`)

@@ -1,6 +1,11 @@
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { heldPlaces } from './held-port.ts'
 import { exit, fail, print } from './output.ts'
+
+/** The file that the service goes by. */
+const serviceConfig = '/etc/claude-net/hub.json'
 
 /** The oldest Node that has the SQLite the hub needs. */
 const hubNode = 24
@@ -12,7 +17,7 @@ export function hubCommand(): Command {
     .option('--port <number>', 'port to listen on, 0 for any (default 3500)', toPort)
     .option('--data <dir>', 'directory of the store, made if missing (default ./data)')
     .option('--config <file>', 'hub.json; flags win over it')
-    .option('--check', 'only read hub.json and say what is wrong with it')
+    .option('--check', 'only read hub.json and say what is wrong with it; compares its address with claude-net.socket')
     .option('--json', 'with --check: print JSON')
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default info)')
     .addOption(
@@ -35,14 +40,31 @@ export function hubCommand(): Command {
         json?: boolean
         untilEof?: boolean
       }) => {
-        const { runHub, readHubConfig } = await loadHub()
+        const { runHub, readHubConfig, isSamePlace, placeInWords } = await loadHub()
         if (check) {
           const { host, port, data, telegram } = readHubConfig({ ...flags, logLevel })
           const what = flags.config ?? 'Without a file, the hub'
           const people = telegram ? ', and reaches people on Telegram' : ''
-          print({ json }, { ok: true, host, port, data, telegram: telegram !== undefined }, () =>
-            [`${what} is good: it listens on ${host}, port ${port}, keeps its store in ${data}${people}.`].join('\n'),
+          const held = await heldPlaces()
+          const places = held?.map(placeInWords)
+          const agrees = held?.some(place => isSamePlace({ host, port }, place)) ?? true
+          // Of another file nobody knows whether the service will go by it.
+          const ok = agrees || resolve(flags.config ?? '') !== serviceConfig
+          print(
+            { json },
+            { ok, host, port, data, telegram: telegram !== undefined, socket: places ?? null, agrees },
+            () =>
+              [
+                `${what} is good: it listens on ${host}, port ${port}, keeps its store in ${data}${people}.`,
+                ...(agrees
+                  ? []
+                  : [
+                      `But systemd holds ${places!.join(', ')} for the service (claude-net.socket), and that wins there.`,
+                      'sudo claude-net install-service writes the unit anew, from /etc/claude-net/hub.json.',
+                    ]),
+              ].join('\n'),
           )
+          if (!ok) process.exitCode = exit.refused
           return
         }
         if (untilEof) stopAtEof()

@@ -13,6 +13,7 @@ interface ServiceOptions {
   node?: string
   replace?: boolean
   back?: boolean
+  socket?: boolean
   dryRun?: boolean
   json?: boolean
 }
@@ -24,6 +25,7 @@ export function installServiceCommand(): Command {
     .option('--replace', 'move aside a foreign unit, directory or listener; says how to bring it back')
     .option('--back', 'return to the version before')
     .option('--port <number>', 'port of a hub.json that is not there yet (default 3500)', toPort)
+    .option('--no-socket', 'let the hub listen by itself, instead of systemd holding its port (claude-net.socket)')
     .option('--node <file>', 'the Node (24 or newer) to copy for the hub (default: the one that runs this)')
     .option('--root <dir>', 'install into the tree below DIR, for an image; touches nothing outside it')
     .option('--json', 'print JSON')
@@ -33,7 +35,8 @@ export function installServiceCommand(): Command {
       requireSystem(root.isLive, options)
       const plan = options.back ? planWayBack(root) : await planInstallation({ ...options, root })
       await carryOut(plan.steps, options)
-      const done = { folder: plan.folder, previous: plan.previous ?? null, port: plan.port, wayBack: wayBackOf(plan) }
+      const { folder, port, isPortHeld } = plan
+      const done = { folder, previous: plan.previous ?? null, port, isPortHeld, wayBack: wayBackOf(plan) }
       print(options, { ...done, steps: plan.steps.map(({ what }) => what) }, () =>
         installed(plan, options, root.isLive),
       )
@@ -121,6 +124,7 @@ function installed(plan: Plan, { dryRun }: ServiceOptions, isLive: boolean): str
   if (!isLive) return [`${plan.folder} is installed there, and starts with that system.`, ...aside].join('\n')
   return [
     `The hub runs, and starts with this host: ${plan.folder}, port ${plan.port}.`,
+    ...(plan.isPortHeld ? ['systemd holds that port while the hub is away: systemctl status claude-net.socket'] : []),
     ...back,
     ...aside,
     '',

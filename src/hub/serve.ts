@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { existsSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type Logger, pino } from 'pino'
 import { readOwnFile } from '../disk/own-file.ts'
@@ -12,6 +13,7 @@ import { listenForAdmin } from './admin-socket.ts'
 import { ensureAdminToken } from './admin-token.ts'
 import { backupSettings, type HubConfig, type HubFlags, readHubConfig } from './config.ts'
 import { checkStore, inWords, lookAtStore, rescueStore } from './damage.ts'
+import { isSamePlace, placeInWords, takeHandedSockets } from './handed-sockets.ts'
 import type { Listeners } from './http/listeners.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, type Hub } from './hub.ts'
@@ -33,6 +35,7 @@ import { Supervisor } from './supervisor.ts'
 export { readHubConfig } from './config.ts'
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
 export { inWords as diskInWords } from './damage.ts'
+export { isSamePlace, placeInWords } from './handed-sockets.ts'
 export { checkBackup, placeOfBackup } from './keeping/check-backup.ts'
 export { checkTail, findTail, isTail } from './keeping/check-tail.ts'
 export { copyStore } from './keeping/copy-store.ts'
@@ -44,6 +47,9 @@ const storageExit = 70
 
 /** How long a hub whose store has failed goes on saying so before it ends, in ms. */
 const farewellMs = 500
+
+/** How long clients of a hub that systemd starts anew may use a connection that is open, for one more request, in ms. */
+const lastRequestsMs = 300
 
 /** Where a running hub says that it listens, in its data directory. */
 const hubUrlFile = 'hub.url'
@@ -169,18 +175,24 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       tails,
       telegram,
     }
-    const { server, listeners, cameFromAdmin, configure, prove } = createServer(door)
+    const { server, listeners, cameFromAdmin, configure, prove, leave } = createServer(door)
     await server.ready()
     let removeSocket: (() => void) | undefined
     cleanup.push(() => removeSocket?.())
+    const handed = takeHandedSockets()
     cleanup.push(async () => {
       const ended = listeners.close()
+      // Who connects now waits in systemd's socket for the next hub. Who is connected already is served meanwhile, once more.
+      if (handed.length > 0) {
+        leave()
+        await Promise.race([ended, delay(lastRequestsMs)])
+      }
       await server.close()
       await ended
     })
     // First of all: who waits for a backup is told that there will be none.
     cleanup.push(() => backups.close())
-    const url = await listen(listeners, config)
+    const url = await (handed.length > 0 ? listenHanded(listeners, handed, config, log) : listen(listeners, config))
     try {
       removeSocket = await listenForAdmin(listeners, config.data, cameFromAdmin)
     } catch (err) {
@@ -306,6 +318,42 @@ async function listen(listeners: Listeners, { host, port }: HubConfig): Promise<
   } catch (error) {
     throw cannotListen(error as NodeJS.ErrnoException, { host, port })
   }
+}
+
+/**
+ * Listens on the sockets that systemd has handed over, whatever hub.json says: nobody else could have that port meanwhile. Returns the
+ * address for clients on this host.
+ */
+async function listenHanded(
+  listeners: Listeners,
+  descriptors: number[],
+  { host, port }: HubConfig,
+  log: Logger,
+): Promise<string> {
+  const addresses: AddressInfo[] = []
+  for (const fd of descriptors) {
+    const address = await listeners.listen({ fd }).catch(error => {
+      throw new ClaudeNetError(
+        'invalid',
+        `systemd has handed over a socket (descriptor ${fd}) on which no connection can be taken: ${error.message}.`,
+        'systemctl cat claude-net.socket shows its unit: each ListenStream is an address with a port.',
+      )
+    })
+    if (typeof address === 'object') addresses.push(address)
+  }
+  const places = addresses.map(({ address, port }) => ({ host: address, port }))
+  if (!places.some(place => isSamePlace({ host, port }, place))) {
+    log.warn(
+      { socket: places.map(placeInWords), hubJson: placeInWords({ host, port }) },
+      'the hub listens where claude-net.socket says; hub.json says otherwise: run install-service again to write the unit anew',
+    )
+  }
+  if (addresses[0]) return localUrl(addresses[0])
+  throw new ClaudeNetError(
+    'invalid',
+    'systemd has handed over no socket with an address and a port.',
+    'systemctl cat claude-net.socket shows its unit: it needs a line such as ListenStream=0.0.0.0:3500.',
+  )
 }
 
 /** Writes down where the hub listens. A full disk does not keep it from serving: an address of before that is no longer right is removed. */

@@ -3,12 +3,13 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { type HubConfig, readHubConfig } from '../hub/config.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
-import { launcherInHome, paths, type Root, unitName } from './layout.ts'
-import { findObstacles, type Obstacle, programMark } from './obstacles.ts'
+import { launcherInHome, paths, type Root, socketName, unitName } from './layout.ts'
+import { findObstacles, type Obstacle, programMark, readText } from './obstacles.ts'
 import { directory, file, readable } from './place.ts'
+import { isOurs, takesSockets, withoutSocket } from './socket.ts'
 import { isRunning, started } from './start.ts'
 import { command, linkStep, runProgram, type Step } from './step.ts'
-import { sysusers, unit } from './unit.ts'
+import { socketMark, socketUnit, sysusers, unit } from './unit.ts'
 import { folderName, programFiles, Versions } from './versions.ts'
 
 /** The oldest Node that runs a hub. */
@@ -27,6 +28,8 @@ export interface InstallOptions {
   node?: string
   /** Whether others' things are moved aside. */
   replace?: boolean
+  /** Whether systemd holds the port, as far as it can. Default true. */
+  socket?: boolean
 }
 
 /** What an installation, or going back, will do. */
@@ -39,13 +42,16 @@ export interface Plan {
   /** What stands in the way; without `replace` it must be empty. */
   obstacles: Obstacle[]
   port: number
+  /** Whether systemd holds the port while the hub is away. */
+  isPortHeld: boolean
 }
 
 /** Plans what puts this program, with its own Node, on a system as a service, or upgrades it. Changes nothing. */
 export async function planInstallation(options: InstallOptions): Promise<Plan> {
-  const { root, port, node = process.execPath, replace } = options
+  const { root, port, node = process.execPath, replace, socket = true } = options
   await requireNode(node)
   const config = settings(root, port)
+  const socketText = socket ? socketUnit(config) : undefined
   const obstacles = findObstacles(root, config.port)
   refuseUnlessMovable(obstacles, replace, root)
   const files = programFiles(import.meta.dirname, node)
@@ -77,13 +83,27 @@ export async function planInstallation(options: InstallOptions): Promise<Plan> {
     file(root, `${paths.program}/bin/claude-net`, launcher, 0o755),
     ...linkCommand(root),
     file(root, paths.unit, unit, 0o644),
-    ...(root.isLive ? started(previous) : [command('systemctl', `--root=${root.dir}`, 'enable', unitName)]),
+    ...(socketText === undefined ? withoutSocket(root) : [file(root, paths.socketUnit, socketText, 0o644)]),
+    ...(root.isLive
+      ? started(
+          previous,
+          socketText === undefined ? undefined : { isNew: readText(root.nameAt(paths.socketUnit)) !== socketText },
+        )
+      : [
+          command(
+            'systemctl',
+            `--root=${root.dir}`,
+            'enable',
+            unitName,
+            ...(socketText === undefined ? [] : [socketName]),
+          ),
+        ]),
     ...(isFresh ? [] : versions.others([folder, previous])).map(name => ({
       what: `remove ${name}`,
       run: () => versions.remove(name),
     })),
   ]
-  return { folder, previous, steps, obstacles, port: config.port }
+  return { folder, previous, steps, obstacles, port: config.port, isPortHeld: socketText !== undefined }
 }
 
 /** Plans the way back to the version before the current one. Changes nothing. */
@@ -93,11 +113,15 @@ export function planWayBack(root: Root): Plan {
   if (!previous) {
     throw new ClaudeNetError('not_found', 'No previous version is kept here.', 'Install the one that you want.')
   }
+  const isHeld = isOurs(root.at(paths.socketUnit), socketMark)
+  const isPortHeld = isHeld && takesSockets(join(versions.dir, previous))
   const steps = [
     { what: `make ${previous} the current version`, run: () => versions.switchTo(previous, current) },
-    ...(root.isLive ? started(current) : []),
+    // One that listens by itself would find its port held.
+    ...(isHeld && !isPortHeld ? withoutSocket(root) : []),
+    ...(root.isLive ? started(current, isPortHeld ? { isNew: false } : undefined) : []),
   ]
-  return { folder: previous, previous: current, steps, obstacles: [], port: settings(root, undefined).port }
+  return { folder: previous, previous: current, steps, obstacles: [], port: settings(root, undefined).port, isPortHeld }
 }
 
 /** The version to keep beside `next`: the one that runs; if that one never came up, the one before it. */

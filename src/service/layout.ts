@@ -5,6 +5,9 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 /** The unit, as systemd knows it. */
 export const unitName = 'claude-net.service'
 
+/** The unit that holds the hub's port, also while the hub is away. */
+export const socketName = 'claude-net.socket'
+
 /** The system user that the hub runs as, and its group. */
 export const serviceUser = 'claude-net'
 
@@ -18,6 +21,7 @@ export const paths = {
   settings: '/etc/claude-net',
   hubJson: '/etc/claude-net/hub.json',
   unit: `/etc/systemd/system/${unitName}`,
+  socketUnit: `/etc/systemd/system/${socketName}`,
   sysusers: '/etc/sysusers.d/claude-net.conf',
   /** What people type. */
   command: '/usr/local/bin/claude-net',

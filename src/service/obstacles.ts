@@ -2,10 +2,11 @@ import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameS
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { paths, type Root, unitDirectories, unitName } from './layout.ts'
+import { paths, type Root, socketName, unitDirectories, unitName } from './layout.ts'
 import { type Listener, listenerOn } from './listener.ts'
+import { isOurs } from './socket.ts'
 import { runProgram, type Step } from './step.ts'
-import { unitMark } from './unit.ts'
+import { socketMark, unitMark } from './unit.ts'
 
 /** Something of others where the service wants to be. */
 export interface Obstacle {
@@ -28,7 +29,7 @@ const endMs = 10_000
 
 /** Everything of others that stands in the way: units of our name, our directories, a listener on `port`. Changes nothing. */
 export function findObstacles(root: Root, port: number): Obstacle[] {
-  const units = foreignUnits(root)
+  const units = [...foreignUnits(root, socketName, socketMark), ...foreignUnits(root, unitName, unitMark)]
   const directories = [
     foreignDirectory(root, paths.program, [programMark], 'the program'),
     foreignDirectory(root, paths.data, storeFiles, 'the store'),
@@ -40,14 +41,14 @@ export function findObstacles(root: Root, port: number): Obstacle[] {
   ]
 }
 
-function foreignUnits(root: Root): Obstacle[] {
+function foreignUnits(root: Root, unitName: string, mark: string): Obstacle[] {
   const found = unitDirectories
     .map(dir => root.nameAt(join(dir, unitName)))
     .filter(path => lstatSync(path, { throwIfNoEntry: false }))
   // /lib is /usr/lib on most systems.
   const paths = [...new Map(found.map(path => [realDirectory(path), path])).values()]
   return paths
-    .filter(path => !readText(path).startsWith(unitMark))
+    .filter(path => !readText(path).startsWith(mark))
     .map(path => {
       const kept = freeName(path)
       return {
@@ -85,11 +86,16 @@ function foreignDirectory(root: Root, path: string, marks: string[], use: string
 function foreignListener(root: Root, port: number, isUnitForeign: boolean): Obstacle[] {
   const listener = port === 0 ? undefined : listenerOn(port)
   if (!listener) return []
-  const isOurs = listener.program.startsWith(`${root.at(paths.program)}/`)
-  if (isOurs || (isUnitForeign && listener.unit === unitName)) return []
+  const isHub = listener.program.startsWith(`${root.at(paths.program)}/`)
+  const isOurSocket = listener.isSystemd && isOurs(root.at(paths.socketUnit), socketMark)
+  if (isHub || isOurSocket || (isUnitForeign && listener.unit === unitName)) return []
   const { pid, command, unit } = listener
   const what = `Port ${port} is taken by ${unit ? `the service ${unit}, ` : ''}process ${pid}: ${command}`
   if (!root.isLive) return [{ what, aside: undefined, wayBack: [] }]
+  if (listener.isSystemd) {
+    const held = `Port ${port} is held by systemd, for a socket unit: systemctl list-sockets names it.`
+    return [{ what: held, aside: undefined, wayBack: [] }]
+  }
   return [unit ? serviceAside(what, unit) : processAside(what, listener, port)]
 }
 
@@ -120,10 +126,10 @@ function freeName(path: string): string {
 }
 
 function realDirectory(path: string): string {
-  return join(realpathSync(join(path, '..')), unitName)
+  return realpathSync(join(path, '..'))
 }
 
-function readText(path: string): string {
+export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {

@@ -1,19 +1,34 @@
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { unitName } from './layout.ts'
+import { socketName, unitName } from './layout.ts'
 import { command, runProgram, type Step } from './step.ts'
 
-/** The unit is known, starts at boot, and runs now. `before` is the version to name as the way back, if it does not start. */
-export function started(before: string | undefined): Step[] {
+/**
+ * The units are known, start at boot, and run now. `before` is the version to name as the way back, if it does not start; `socket`
+ * says whether systemd is to hold the port, and whether by a unit that is new.
+ */
+export function started(before: string | undefined, socket: { isNew: boolean } | undefined): Step[] {
   return [
     command('systemctl', 'daemon-reload'),
-    command('systemctl', 'enable', unitName),
+    command('systemctl', 'enable', ...(socket ? [socketName] : []), unitName),
+    ...(socket ? [{ what: `let ${socketName} hold the port`, run: () => holdPort(socket.isNew) }] : []),
     { what: `run systemctl restart ${unitName}, until the hub says that it is ready`, run: () => restart(before) },
   ]
 }
 
 /** Whether the hub runs and has said that it is ready. */
 export async function isRunning(): Promise<boolean> {
-  return runProgram('systemctl', 'is-active', unitName).then(
+  return isActive(unitName)
+}
+
+/** A hub that listens by itself, or on another address, makes room first. One that is held already is not let go. */
+async function holdPort(isNew: boolean): Promise<void> {
+  if (!isNew && (await isActive(socketName))) return
+  await runProgram('systemctl', 'stop', unitName)
+  await runProgram('systemctl', 'restart', socketName)
+}
+
+function isActive(unit: string): Promise<boolean> {
+  return runProgram('systemctl', 'is-active', unit).then(
     () => true,
     () => false,
   )

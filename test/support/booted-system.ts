@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 ip link set lo up
-rm -rf opt/claude-net etc/claude-net var/lib/claude-net usr/local/bin/claude-net etc/systemd/system/claude-net.service*
+rm -rf opt/claude-net etc/claude-net var/lib/claude-net usr/local/bin/claude-net etc/systemd/system/claude-net.service* etc/systemd/system/claude-net.socket*
 mkdir -p mnt/shared .old
 mount --bind "$2" mnt/shared
 pivot_root . .old
@@ -52,12 +52,16 @@ export class BootedSystem {
     this.shared = shared
   }
 
-  /** Runs a shell line there as root, with Node and a stand-in for sudo on the PATH. */
-  async sh(line: string, env: Record<string, string> = {}): Promise<Ran> {
+  /** Starts a shell line there as root, with Node and a stand-in for sudo on the PATH. */
+  start(line: string, env: Record<string, string> = {}): ChildProcessWithoutNullStreams {
     const path = `/mnt/shared/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
     const args = ['-t', String(this.#pid), '-a', '-r', '-w', '/bin/sh', '-c', line]
-    const child = spawn(findTool('nsenter')!, args, { env: { PATH: path, HOME: '/root', LANG: 'C.UTF-8', ...env } })
-    return ranOf(child)
+    return spawn(findTool('nsenter')!, args, { env: { PATH: path, HOME: '/root', LANG: 'C.UTF-8', ...env } })
+  }
+
+  /** Runs a shell line there as `start` does, to its end. */
+  async sh(line: string, env: Record<string, string> = {}): Promise<Ran> {
+    return ranOf(this.start(line, env))
   }
 
   /** As `sh`, for lines that must succeed: answers what was printed. */

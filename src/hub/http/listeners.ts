@@ -2,6 +2,9 @@ import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 
+/** Most connections that wait to be taken, in a burst or while a hub is away under systemd; the kernel's own bound may be lower. */
+const backlog = 4096
+
 /**
  * The places at which an HTTP server takes connections: addresses, sockets that systemd handed over, the admin's own socket. The
  * HTTP server itself listens nowhere; it is given each connection.
@@ -25,7 +28,7 @@ export class Listeners {
       taken?.(socket)
       this.#http.emit('connection', socket)
     })
-    server.listen(where)
+    server.listen({ backlog, ...where })
     await once(server, 'listening')
     this.#servers.push(server)
     return server.address()!

@@ -108,6 +108,8 @@ export interface HttpDoor {
   cameFromAdmin: (socket: Socket) => void
   /** Goes by other names, networks and limits from now on. */
   configure(settings: DoorSettings & { hosts: string[] }): void
+  /** Ends every stream, and has each connection closed behind its next answer. */
+  leave(): void
   /** New connections of TLS are proven with `identity` from now on. */
   prove(identity: HubIdentity): void
 }
@@ -169,6 +171,8 @@ export function createServer(options: ServerOptions): HttpDoor {
   acceptJsonOnly(server)
   answerErrors(server, watch)
   server.addHook('onRequest', (request, reply, next) => {
+    // Later requests of this connection are for the next hub.
+    if (closing.signal.aborted) reply.header('connection', 'close')
     const { socket } = request.raw
     if (socket.destroyed) {
       // The connection was cut while more requests of it had been read: nobody waits for an answer.
@@ -272,6 +276,7 @@ export function createServer(options: ServerOptions): HttpDoor {
       identity = next
       tls.prove(next)
     },
+    leave: () => closing.abort(),
     listeners,
     cameFromAdmin: network.cameFromAdmin,
     configure: settings => {

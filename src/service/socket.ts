@@ -1,0 +1,25 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { paths, type Root, socketName } from './layout.ts'
+import { command, type Step } from './step.ts'
+import { socketMark } from './unit.ts'
+
+/** Whether we have written this file: others' of the same name stay. */
+export function isOurs(path: string, mark: string): boolean {
+  return existsSync(path) && readFileSync(path, 'utf8').startsWith(mark)
+}
+
+/** Steps after which systemd holds the port no more; none where it does not. */
+export function withoutSocket(root: Root): Step[] {
+  const path = root.nameAt(paths.socketUnit)
+  if (!isOurs(path, socketMark)) return []
+  const disable = root.isLive ? ['disable', '--now', socketName] : [`--root=${root.dir}`, 'disable', socketName]
+  return [command('systemctl', ...disable), { what: `remove ${path}`, run: () => rmSync(path) }]
+}
+
+/** Whether the hub of an installed version takes the sockets that systemd hands over: earlier ones listen by themselves. */
+export function takesSockets(folder: string): boolean {
+  return readdirSync(folder)
+    .filter(name => /^hub.*\.mjs$/.test(name))
+    .some(name => readFileSync(join(folder, name), 'utf8').includes('LISTEN_FDS'))
+}
