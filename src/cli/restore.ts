@@ -91,7 +91,7 @@ function comparedInWords({ compared }: Tail): string {
   const places = compared.length > 1 ? 'at entries' : 'at entry'
   if (compared.length === 0)
     return `${all}. The tail has no fingerprint of the hub to compare with: the next backup adds one.`
-  return `${all}, and ${places} ${compared.join(', ')} the rows have the fingerprint that the hub's rows had.`
+  return `${all}, and ${places} ${compared.join(', ')} rows and outcomes are what the hub then had.`
 }
 
 function told({ backup, tail, replaced, tokens, gone, back }: Restored): string {

@@ -47,6 +47,8 @@ export function status({
   hubKey,
 }: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
+    // Before the probe, whose own entry is not in it yet.
+    const tail = tails?.status() ?? null
     const notReady = await probe(hub).then(
       () => null,
       error => (error instanceof ClaudeNetError ? error.message : 'The store refuses writes.'),
@@ -65,7 +67,7 @@ export function status({
       store: storeOf(hub, dataDir),
       clock: clockOf(hub),
       lastBackup: backup ? { at: timestamp(backup.time), bytes: backup.bytes } : null,
-      tail: tails?.status() ?? null,
+      tail,
       telegram: telegram ? telegramOf(telegram.status()) : null,
       members: membersOf(hub, all),
       behind: behindOf(hub, all),
