@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { api, type RouteName } from '../src/protocol/api.ts'
 import type { ErrorCode } from '../src/protocol/errors.ts'
+import { newNonce } from '../src/protocol/hub-proof.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { maxBodyBytes } from '../src/protocol/messages.ts'
 import { mintToken } from '../src/protocol/token.ts'
@@ -40,6 +41,8 @@ const expected: Record<RouteName, Statuses> = {
   joinScript: open,
   clientFile: open,
   clientInfo: open,
+  // In the clear a hub can prove nothing.
+  proveHub: { none: 400, machine: 400, human: 400, admin: 400, garbage: 400 },
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 403, garbage: 401 },
   listMessages: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -94,6 +97,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   joinScript: () => ({ path: '/join/AAAA-BBBB-CCCC-DDDD' }),
   clientFile: () => ({ path: '/client/claude-net.mjs' }),
   clientInfo: () => ({ path: '/client/claude-net.json' }),
+  proveHub: () => ({ path: '/v1/proof', body: { tokenId: 'abcdefgh', nonce: newNonce() } }),
   sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),
   getMessage: async () => {
     const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body: 'hello' } })

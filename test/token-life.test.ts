@@ -70,6 +70,8 @@ test('a machine renews its token in good time, whatever cut it off; one that com
   const late = await away.run(['inbox'])
   expect(late.code).toBe(1)
   expect(late.stderr).toMatch(/token of away reached the age .*\n.*claude-net invite away/)
+  // The hub proves itself by a token that has ended, too.
+  expect((await away.run(['pin'])).code).toBe(0)
   const { stdout } = await run(['members', '--data', hub.dataDir])
   expect(stdout).toMatch(/away .*its token ended by age/)
   expect(stdout).toMatch(/sean .*days old/)

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer as createPlainServer, type RequestListener } from 'node:http'
+import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { version } from '../src/protocol/version.ts'
@@ -10,6 +11,7 @@ import { startHub, type TestHub } from './support/hub.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'
 import { cleanEnv, machineNode, program, type Ran, ranOf } from './support/program.ts'
 import { raw } from './support/raw.ts'
+import { testIdentity } from './support/test-identity.ts'
 
 // Each starts several programs; a busy machine takes its time.
 vi.setConfig({ testTimeout: 120_000 })
@@ -20,7 +22,22 @@ async function machineBehind(): Promise<{ hub: TestHub; sean: TestMachine; clien
   const sean = await startMachine(hub, 'seanclaude')
   const client = join(sean.home, 'claude-net.mjs')
   writeFileSync(client, readFileSync(program, 'utf8').replaceAll(version, '0.0.9'))
+  expect((await onMachine(sean, 'pin')).code).toBe(0)
   return { hub, sean, client }
+}
+
+const { privateKey, certificate, hubKey } = testIdentity
+
+/** Makes what `answer` answers the hub of the machine, proven by a key that it has pinned. Ends with the test. */
+async function playHub(machine: TestMachine, answer: RequestListener): Promise<void> {
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
+  const server = createServer({ key, cert: certificate }, answer).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => server.closeAllConnections())
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as { port: number }
+  const config = { machine: 'seanclaude', sshHost: 'local', hub: `http://127.0.0.1:${port}`, hubKey }
+  writeFileSync(join(machine.home, 'config.json'), JSON.stringify(config))
 }
 
 /** Runs a command with the client that is on the machine. */
@@ -30,24 +47,55 @@ async function onMachine(machine: TestMachine, ...args: string[]): Promise<Ran> 
 }
 
 test("a machine that is behind takes the hub's client whole, and has a way back", async () => {
-  const { sean, client } = await machineBehind()
+  const { hub, sean, client } = await machineBehind()
   const [old, offered] = [readFileSync(client), readFileSync(program)]
   expect((await onMachine(sean, 'version')).stdout).toBe('0.0.9\n')
   expect((await onMachine(sean, 'doctor')).stdout).toMatch(/this client is 0\.0\.9, the hub .*\n.* update\n/)
   const checked = await onMachine(sean, 'update', '--check')
-  expect(checked.stdout).toBe(`The hub has another build: ${version}; this is 0.0.9. Take it with: claude-net update\n`)
+  const sha256 = createHash('sha256').update(offered).digest('hex')
+  expect(checked.stdout).toBe(
+    `The hub has another build: ${version} (sha256 ${sha256}); this is 0.0.9. Take it with: claude-net update\n`,
+  )
   expect(readFileSync(client)).toEqual(old)
 
   const updated = await onMachine(sean, 'update', '--json')
-  expect(JSON.parse(updated.stdout)).toMatchObject({ updated: true, from: '0.0.9', version })
+  const by = `the key ${hub.hubKey}`
+  expect(JSON.parse(updated.stdout)).toMatchObject({ updated: true, from: '0.0.9', version, sha256, provenBy: by })
   expect(readFileSync(client)).toEqual(offered)
-  expect((await onMachine(sean, 'update')).stdout).toBe(`This machine has the hub's version, ${version}.\n`)
+  expect((await onMachine(sean, 'update')).stdout).toBe(
+    `This machine has the hub's version, ${version} (sha256 ${sha256}).\n`,
+  )
   expect((await onMachine(sean, 'inbox')).code).toBe(0)
 
   expect((await onMachine(sean, 'update', '--back')).stdout).toContain('This machine runs 0.0.9 now')
   expect(readFileSync(client)).toEqual(old)
   expect((await onMachine(sean, 'update', '--back')).code).toBe(0)
   expect(readFileSync(client)).toEqual(offered)
+})
+
+test('a hub that has proven nothing is asked for no program, on its own host its directory proves it', async () => {
+  const { hub, sean, client } = await machineBehind()
+  const before = readFileSync(client)
+  let asked = 0
+  // It has the port, speaks in the clear, and hands out a program of its own.
+  const squatter = createPlainServer((_, answer) => {
+    asked++
+    answer.end('process.exit(1)')
+  }).listen(0, '127.0.0.1')
+  await once(squatter, 'listening')
+  onTestFinished(() => void squatter.close())
+  const { port } = squatter.address() as { port: number }
+  const config = { machine: 'seanclaude', sshHost: 'local', hub: `http://127.0.0.1:${port}` }
+  writeFileSync(join(sean.home, 'config.json'), JSON.stringify(config))
+  for (const args of [['update'], ['update', '--check'], ['update', '--json']]) {
+    const { code, stdout, stderr } = await onMachine(sean, ...args)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/has not proven that it is the hub.* pin/s)
+  }
+  expect([asked, readFileSync(client).equals(before)]).toEqual([0, true])
+  const updated = await onMachine(sean, 'update', '--data', hub.dataDir)
+  expect(updated.stdout).toMatch(new RegExp(`runs ${version} now.*proven itself by the owner of`, 's'))
+  expect(readFileSync(client)).toEqual(readFileSync(program))
 })
 
 test('the hub says of its client what it is', async () => {
@@ -71,7 +119,7 @@ test.for(['cut', 'other bytes', 'endless', 'not a program'] as const)(
     const fake = Buffer.from('process.exit(1)\n')
     const announced = fault === 'not a program' ? fake : good
     // Something between the machine and its hub.
-    const between = createServer((request, answer) => {
+    await playHub(sean, (request, answer) => {
       if (request.url === '/client/claude-net.json') {
         const sha256 = createHash('sha256').update(announced).digest('hex')
         answer.end(JSON.stringify({ version, bytes: announced.byteLength, sha256 }))
@@ -82,13 +130,7 @@ test.for(['cut', 'other bytes', 'endless', 'not a program'] as const)(
         const more = () => answer.write(good, () => setImmediate(more))
         more()
       } else answer.end(fault === 'other bytes' ? other : fake)
-    }).listen(0, '127.0.0.1')
-    await once(between, 'listening')
-    onTestFinished(() => between.closeAllConnections())
-    onTestFinished(() => void between.close())
-    const { port } = between.address() as { port: number }
-    const config = { machine: 'seanclaude', sshHost: 'local', hub: `http://127.0.0.1:${port}` }
-    writeFileSync(join(sean.home, 'config.json'), JSON.stringify(config))
+    })
 
     const { code, stdout, stderr } = await onMachine(sean, 'update')
     expect([code, stdout]).toEqual([fault === 'not a program' ? 1 : 75, ''])
@@ -101,17 +143,10 @@ test.for(['cut', 'other bytes', 'endless', 'not a program'] as const)(
 
 test('a hub that cannot hand out a client is told of as such', async () => {
   const { sean } = await machineBehind()
-  const old = createServer((_, answer) => {
+  await playHub(sean, (_, answer) => {
     answer.writeHead(404, { 'content-type': 'application/json' })
     answer.end(JSON.stringify({ error: { code: 'not_found', message: 'There is no GET on this path.', hint: 'x' } }))
-  }).listen(0, '127.0.0.1')
-  await once(old, 'listening')
-  onTestFinished(() => void old.close())
-  const { port } = old.address() as { port: number }
-  writeFileSync(
-    join(sean.home, 'config.json'),
-    JSON.stringify({ machine: 'seanclaude', sshHost: 'local', hub: `http://127.0.0.1:${port}` }),
-  )
+  })
   copyFileSync(program, join(sean.home, 'claude-net.mjs'))
   expect(await onMachine(sean, 'update')).toMatchObject({
     code: 1,

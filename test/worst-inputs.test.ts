@@ -12,6 +12,7 @@ import { type RunningHub, serve } from '../src/hub/serve.ts'
 import { Database } from '../src/hub/state/store/database.ts'
 import { WordIndex } from '../src/hub/state/words/word-index.ts'
 import { api, type RouteName } from '../src/protocol/api.ts'
+import { newNonce } from '../src/protocol/hub-proof.ts'
 import { maxImportNames } from '../src/protocol/organization.ts'
 import { mintToken } from '../src/protocol/token.ts'
 import { type LargeStore, makeLargeStore } from './support/large-store.ts'
@@ -88,6 +89,10 @@ const worst: Record<RouteName, Worst | string> = {
   joinScript: [{ ...little, bytes: 16 * kib }, () => ({ path: `/join/${store.code}?via=${'x'.repeat(60)}` })],
   clientFile: [{ ...little, bytes: page }, () => ({ path: '/client/claude-net.mjs' })],
   clientInfo: [little, () => ({ path: '/client/claude-net.json' })],
+  proveHub: [
+    { ...little, status: 400 },
+    () => ({ path: '/v1/proof', body: { tokenId: 'abcdefgh', nonce: newNonce() } }),
+  ],
   sendMessage: [
     { atOnce: 12_000, bytes: 512 * kib, status: 201 },
     () => ({

@@ -5,6 +5,8 @@ import { type Credentials, defaultHubBehindSsh, type Home } from '../client/home
 import { HubClient } from '../client/hub-client.ts'
 import { machineTransport, Renewals } from '../client/machine.ts'
 import { type Drained, Outbox } from '../client/outbox.ts'
+import { provenBy } from '../client/proven-way.ts'
+import { WrongHub } from '../client/transport/pin.ts'
 import { SshTransport } from '../client/transport/ssh.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -55,6 +57,14 @@ export async function diagnose(home: Home): Promise<Check[]> {
     }
     const health = await client.call(api.health)
     ok('hub', `${transport.label}, version ${health.version}`)
+    const proof = provenBy(credentials)
+    if (proof) ok('key', `the hub proves itself, by ${proof}`)
+    else
+      warn(
+        'key',
+        `what answers at ${transport.label} does not have to prove that it is the hub, and is sent the token in the clear`,
+        `Run: ${home.launcher} pin`,
+      )
     if (health.version !== version)
       warn('version', `this client is ${version}, the hub ${health.version}`, `Take the hub's: ${home.launcher} update`)
     const { you, unread, openRequests, ...concerns } = await client.call(api.listMachines)
@@ -140,7 +150,10 @@ function failed(link: string, error: unknown): Check {
     link,
     state: 'failed',
     found: error.message,
-    mend: link === 'hub' && error.code === 'unavailable' ? mendHub : hintText(error.hint),
+    mend:
+      link === 'hub' && error.code === 'unavailable' && !(error.cause instanceof WrongHub)
+        ? mendHub
+        : hintText(error.hint),
   }
 }
 

@@ -26,6 +26,7 @@ import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
 import { membersCommand } from './members.ts'
 import { ownerCommand } from './owner.ts'
+import { pinCommand } from './pin.ts'
 import { policyCommand } from './policy.ts'
 import { newProgram, run } from './program.ts'
 import { renameCommand } from './rename.ts'
@@ -46,7 +47,7 @@ const program = newProgram()
 /** The commands under the headings of the help, in the order in which it shows them. */
 const groups: Record<string, Command[]> = {
   'Messages:': [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()],
-  'This machine:': [joinCommand(), doctorCommand(), policyCommand(), updateCommand(), leaveCommand()],
+  'This machine:': [joinCommand(), doctorCommand(), policyCommand(), pinCommand(), updateCommand(), leaveCommand()],
   'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
   'The hub, for the admin:': [
     hubCommand(),

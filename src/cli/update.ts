@@ -4,12 +4,14 @@ import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSy
 import { promisify } from 'node:util'
 import { Command } from 'commander'
 import { runningSessions } from '../claude/sessions.ts'
-import type { Home } from '../client/home.ts'
-import type { HubClient } from '../client/hub-client.ts'
+import { Home } from '../client/home.ts'
+import { HubClient } from '../client/hub-client.ts'
+import { provenBy } from '../client/proven-way.ts'
+import { openTransport } from '../client/transport/open.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
-import { asMachine } from './as-machine.ts'
+import { adminClient } from './admin.ts'
 import { print } from './output.ts'
 
 /** How long the client, about half a megabyte, may take to come, in ms. */
@@ -18,6 +20,7 @@ const downloadMs = 60_000
 interface UpdateOptions {
   check?: boolean
   back?: boolean
+  data?: string
   json?: boolean
 }
 
@@ -26,27 +29,66 @@ export function updateCommand(): Command {
     .description("take the hub's version of this program")
     .option('--check', 'only say whether there is another')
     .option('--back', 'return to the version before the last update')
+    .option('--data <dir>', "data directory of the hub, on the hub's own host: takes it from there")
     .option('--json', 'print JSON')
-    .action((options: UpdateOptions) =>
-      asMachine(options, ({ home, client }) => (options.back ? goBack(home, options) : update(home, client, options))),
+    .addHelpText(
+      'after',
+      `
+It is taken from a hub that has proven itself alone: one whose key this machine has pinned (claude-net pin), one behind a certificate that
+it trusts, or, for root and the hub's user on its own host, the one that owns the data directory.`,
     )
+    .action(async (options: UpdateOptions) => {
+      const home = new Home()
+      if (options.back) return goBack(home, options)
+      const source = provenSource(home, options)
+      try {
+        await update(home, source, options)
+      } finally {
+        source.client.close()
+      }
+    })
 }
 
-async function update(home: Home, client: HubClient, options: UpdateOptions): Promise<void> {
+/** A hub that has proven itself, and how. */
+interface Source {
+  client: HubClient
+  by: string
+}
+
+/** Throws `forbidden` where whoever has the port of the hub could hand out a program. It is not asked for anything. */
+function provenSource(home: Home, { data }: UpdateOptions): Source {
+  if (data !== undefined) return { client: adminClient({ data }).client, by: `the owner of ${data}` }
+  const credentials = home.credentials()
+  const { config, hub } = credentials
+  const by = provenBy(credentials)
+  if (by === undefined) {
+    throw new ClaudeNetError(
+      'forbidden',
+      `What answers at ${hub.origin} has not proven that it is the hub, so no program is taken from it. Nothing was changed.`,
+      `First: ${home.launcher} pin`,
+    )
+  }
+  // The pin of now, also if config.json loses it meanwhile.
+  const way = { hub, sshHost: config.sshHost, runDir: home.runDir, sshIdleS: config.sshIdleS, pin: config.hubKey }
+  return { client: new HubClient({ transport: openTransport(way) }), by }
+}
+
+async function update(home: Home, { client, by }: Source, options: UpdateOptions): Promise<void> {
   const offered = await client.call(api.clientInfo).catch(throwOldHub)
   if (existsSync(home.clientFile) && sha256(readFileSync(home.clientFile)) === offered.sha256) {
     print(
       options,
-      { updated: false, version: offered.version, available: false },
-      () => `This machine has the hub's version, ${offered.version}.`,
+      { updated: false, version: offered.version, sha256: offered.sha256, available: false },
+      () => `This machine has the hub's version, ${offered.version} (sha256 ${offered.sha256}).`,
     )
     return
   }
   if (options.check) {
     print(
       options,
-      { updated: false, version, available: true, offered: offered.version },
-      () => `The hub has another build: ${offered.version}; this is ${version}. Take it with: claude-net update`,
+      { updated: false, version, available: true, offered: offered.version, sha256: offered.sha256 },
+      () =>
+        `The hub has another build: ${offered.version} (sha256 ${offered.sha256}); this is ${version}. Take it with: claude-net update`,
     )
     return
   }
@@ -61,7 +103,7 @@ async function update(home: Home, client: HubClient, options: UpdateOptions): Pr
   } finally {
     rmSync(next, { force: true })
   }
-  report(options, offered.version)
+  report(options, offered.version, { sha256: offered.sha256, by })
 }
 
 /** Swaps the version before with this one, so that a second time leads forward again. */
@@ -75,14 +117,16 @@ async function goBack(home: Home, options: UpdateOptions): Promise<void> {
   copyFileSync(home.clientFile, aside)
   renameSync(previous, home.clientFile)
   renameSync(aside, previous)
-  report(options, found)
+  report(options, found, { sha256: sha256(readFileSync(home.clientFile)) })
 }
 
-function report(options: UpdateOptions, to: string): void {
+/** `by` is how the hub that it came from has proven itself. */
+function report(options: UpdateOptions, to: string, { sha256, by }: { sha256: string; by?: string }): void {
   const sessions = runningSessions()
-  print(options, { updated: true, from: version, version: to, sessions }, () =>
+  print(options, { updated: true, from: version, version: to, sha256, provenBy: by, sessions }, () =>
     [
       `This machine runs ${to} now (before: ${version}). Back: claude-net update --back`,
+      `Its sha256 is ${sha256}.${by === undefined ? '' : ` The hub has proven itself by ${by}.`}`,
       ...(sessions.length > 0
         ? ['These Claude Code sessions go on with the version before until they are restarted:']
         : []),

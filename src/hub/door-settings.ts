@@ -66,6 +66,8 @@ const Limits = z
     reads: rate(6000, 1000),
     /** Requests of one address with a wrong token; and, counted apart, with a wrong join code. */
     failures: rate(10, 10),
+    /** How often one address may ask the hub to prove itself. */
+    proofs: rate(60, 60),
     /** Event streams that one token may have open at once. */
     streamsPerToken: z.number().int().min(1).nullable().default(16),
     /** Connections open at once that have shown a valid token: of all tokens together, and of one. */

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { AuditAnswer, AuditQuery } from './audit.ts'
 import { BackupReport } from './backup.ts'
+import { ProofAnswer, ProofRequest } from './hub-proof.ts'
 import { MessageId } from './ids.ts'
 import {
   AliasRequest,
@@ -175,6 +176,14 @@ export const api = {
       bytes: z.number().int(),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
     }),
+  }),
+  proveHub: route({
+    method: 'POST',
+    path: '/v1/proof',
+    summary: 'Over TLS: the hub shows to the holder of a token, without being shown it, that it knows that token',
+    audience: 'public',
+    body: ProofRequest,
+    answer: ProofAnswer,
   }),
   sendMessage: route({
     method: 'POST',

@@ -26,6 +26,7 @@ export class Limits {
   #daily: { messages: TokenBuckets; bytes: TokenBuckets; settings: DailySettings } | undefined
   #wrongTokens: TokenBuckets | undefined
   #wrongCodes: TokenBuckets | undefined
+  #proofs: TokenBuckets | undefined
   #maxStreams = Number.POSITIVE_INFINITY
   readonly #streams = new Map<string, number>()
 
@@ -51,6 +52,7 @@ export class Limits {
       : undefined
     this.#wrongTokens = buckets(settings?.failures)
     this.#wrongCodes = buckets(settings?.failures)
+    this.#proofs = buckets(settings?.proofs)
     this.#maxStreams = settings?.streamsPerToken ?? Number.POSITIVE_INFINITY
   }
 
@@ -109,6 +111,14 @@ export class Limits {
     return call => {
       this.#countCode(call.hub, call.request, call.params.code)
       return joinScript(call)
+    }
+  }
+
+  limitProofs(proveHub: Handlers['proveHub']): Handlers['proveHub'] {
+    return call => {
+      const waitMs = this.#proofs?.take(clientGroup(call.request.clientAddress))
+      if (waitMs) throw tooMany('Too many requests for a proof came from your address.', waitMs)
+      return proveHub(call)
     }
   }
 

@@ -57,6 +57,7 @@ import { Places } from './places.ts'
 import { PlainRequests, plainRefused } from './plain-requests.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { PresenceNews } from './presence-news.ts'
+import { proveHub } from './prove-hub.ts'
 import { renewToken, tellToRenew } from './renew-token.ts'
 import { counted, seeing } from './seeing.ts'
 import type { Meter } from './sse.ts'
@@ -200,6 +201,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     joinScript: limits.limitJoinScripts(joinScript(network, hubKey)),
     clientFile: clientFile(clientPath),
     clientInfo: clientInfo(clientPath),
+    proveHub: limits.limitProofs(proveHub),
     sendMessage: limits.limitSends(sendMessage),
     getMessage,
     listMessages,

@@ -1,0 +1,59 @@
+import { Command } from 'commander'
+import { Home } from '../client/home.ts'
+import { HubClient } from '../client/hub-client.ts'
+import { provenBy } from '../client/proven-way.ts'
+import { openTransport } from '../client/transport/open.ts'
+import { api } from '../protocol/api.ts'
+import { type HubKey, provenAddress } from '../protocol/hub-key.ts'
+import { print } from './output.ts'
+
+interface PinOptions {
+  again?: boolean
+  json?: boolean
+}
+
+export function pinCommand(): Command {
+  return new Command('pin')
+    .description('have the hub prove that it knows this machine, and speak TLS with that hub alone from then on')
+    .option('--again', 'pin the key that it has now, if the admin says that it has changed')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+The hub proves itself over TLS, without being shown the token of this machine, and its key is written into config.json ("hubKey"). Sessions
+that run follow with their next request. A machine that joins by the line of claude-net invite has pinned the key already.`,
+    )
+    .action(async ({ again, json }: PinOptions) => {
+      const home = new Home()
+      const { config, hub, token } = home.credentials()
+      const way = { hub, sshHost: config.sshHost, runDir: home.runDir, sshIdleS: config.sshIdleS }
+      const isPinned = config.hubKey !== undefined && !again
+      if (!config.hubKey && provenBy({ config, hub })) {
+        print(
+          { json },
+          { changed: false, hub: hub.origin },
+          () => `${hub.origin} proves itself by ${provenBy({ config, hub })}.`,
+        )
+        return
+      }
+      const { provenKey } = await import('../client/prove-hub.ts')
+      const hubKey: HubKey = isPinned ? config.hubKey! : await provenKey(way, token)
+      const client = new HubClient({
+        transport: openTransport({ ...way, hub: provenAddress(hub), pin: hubKey }),
+        token,
+      })
+      try {
+        // Over TLS, to that key alone: what is pinned is also what answers.
+        await client.call(api.health)
+        if (hubKey !== config.hubKey) home.writeConfig({ hubKey })
+      } finally {
+        client.close()
+      }
+      const changed = hubKey !== config.hubKey
+      print({ json }, { changed, hub: client.transport.label, hubKey }, () =>
+        changed
+          ? `The hub at ${client.transport.label} has proven that it knows this machine. From now on ${config.machine} speaks TLS, to the hub of this key alone:\n  ${hubKey}`
+          : `The hub at ${client.transport.label} proves itself by the key that is pinned here:\n  ${hubKey}`,
+      )
+    })
+}

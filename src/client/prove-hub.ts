@@ -1,0 +1,67 @@
+import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { type HubKey, provenAddress } from '../protocol/hub-key.ts'
+import { hubProof, isSameProof, newNonce } from '../protocol/hub-proof.ts'
+import { hashToken, parseToken } from '../protocol/token.ts'
+import { HubClient } from './hub-client.ts'
+import { openTransport, type WayToHub } from './transport/open.ts'
+import { hubKeyOfPeer, WrongHub } from './transport/pin.ts'
+
+/**
+ * The key of what answers there by TLS, once it has proven over that very connection that it knows `token`. The token is not sent, and
+ * nothing that helps to guess it. Throws `not_found` for a hub that cannot prove itself, `forbidden` for what is not the hub of this token,
+ * and what the connection failed with.
+ */
+export async function provenKey(way: WayToHub, token: string): Promise<HubKey> {
+  const transport = openTransport({ ...way, hub: provenAddress(way.hub), pin: 'any' })
+  const { label } = transport
+  let hubKey: HubKey | undefined
+  const client = new HubClient({
+    transport: {
+      label,
+      opened: () => transport.opened(),
+      close: () => transport.close(),
+      request: async request => {
+        const response = await transport.request(request)
+        hubKey = hubKeyOfPeer(response.socket)
+        return response
+      },
+    },
+  })
+  try {
+    const clientNonce = newNonce()
+    const tokenId = parseToken(token)!.id
+    const { nonce: hubNonce, proof } = await client
+      .call(api.proveHub, { body: { tokenId, nonce: clientNonce } })
+      .catch(error => {
+        throw isTooOld(error) ? cannotProve(label, error) : error
+      })
+    const isKnown = hubKey && isSameProof(proof, hubProof(hashToken(token), { clientNonce, hubNonce, hubKey }))
+    if (!hubKey || !isKnown) throw notProven(label)
+    return hubKey
+  } finally {
+    client.close()
+  }
+}
+
+/** A hub of before has no TLS, or no such route. */
+function isTooOld(error: unknown): boolean {
+  if (!(error instanceof ClaudeNetError)) return false
+  return error.code === 'not_found' || (error.cause instanceof WrongHub && error.cause.found === undefined)
+}
+
+function cannotProve(label: string, { code }: ClaudeNetError): ClaudeNetError {
+  return new ClaudeNetError(
+    'not_found',
+    `What answers at ${label} cannot prove that it is the hub: ${code === 'not_found' ? 'it does not know how' : 'it speaks no TLS 1.3'}. Nothing was changed.`,
+    'The hub is too old, and its admin should upgrade it (install.sh) and then this runs again; or another program has its port.',
+  )
+}
+
+function notProven(label: string): ClaudeNetError {
+  return new ClaudeNetError(
+    'forbidden',
+    `What answers at ${label} has not proven that it knows this machine, so its key is not pinned. It was not shown the token. Nothing was changed.`,
+    'Something may stand in between, or the hub has ended this token. Ask the admin for claude-net invite NAME: its line carries the key of the hub.',
+  )
+}
