@@ -42,6 +42,12 @@ export function* busyHour(random: Random): Generator<Command> {
       ...{ type: 'member.join', name: pick(names), codeHash: hash(pick(ids)), role: 'machine' },
       ...{ tokenId: pick(ids), tokenHash: hash('t') },
     }),
+    () => ({ type: 'token.limit', days: pick([0, 1, 30]) }),
+    () => ({
+      ...{ type: 'token.renew', by: by(), tokenId: pick(ids), newId: pick(ids), newHash: hash('t') },
+      ...{ overlapS: 60, atMost: 3 },
+    }),
+    () => ({ type: 'member.bind', name: pick(names), ranges: pick([[], ['10.0.0.0/8']]) }),
     () => ({ type: 'member.revoke', name: pick(names) }),
     () => ({ type: 'member.own', name: pick(names), owner: pick(['sean', null]) }),
     () => ({ type: 'member.add', name: 'dan', kind: 'machine', owner: 'sean' }),

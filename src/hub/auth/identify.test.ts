@@ -65,3 +65,15 @@ test('a token that another one replaces is forgotten at once, or when its overla
   expect(() => identities.of(second)).toThrow('no longer')
   expect(identities.of(third).name).toBe('ana')
 })
+
+test('what is remembered of a token is looked up anew once its limit or its addresses have changed', async () => {
+  const { hub, authorization } = await start()
+  const identities = new Identities(hub)
+  expect(identities.of(authorization)).toMatchObject({ name: 'ana' })
+  await hub.submit({ type: 'member.bind', name: 'ana', ranges: ['10.0.0.0/8'] })
+  expect(identities.of(authorization).boundTo?.has('10.1.2.3')).toBe(true)
+  await hub.submit({ type: 'member.bind', name: 'ana', ranges: [] })
+  expect(identities.of(authorization).boundTo).toBeUndefined()
+  await hub.submit({ type: 'token.limit', days: 30 })
+  expect(identities.of(authorization).renewFrom).toBeGreaterThan(0)
+})
