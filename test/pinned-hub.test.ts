@@ -51,8 +51,9 @@ test('who is on the way sees neither a token nor a text, whatever the machine do
   expect(await machine.run(['send', 'chas', 'said by the command'])).toMatchObject({ code: 0 })
   await chas.client.call(api.sendMessage, { body: { to: 'sean', body: 'said to the machine' } })
   expect((await session.call('inbox')).text).toContain('said to the machine')
-  for (const command of [['inbox'], ['machines'], ['history'], ['policy'], ['update', '--check'], ['doctor']])
-    expect([command, (await machine.run(command)).code]).toEqual([command, 0])
+  const commands = [['inbox'], ['machines'], ['history'], ['policy'], ['update', '--check'], ['doctor']]
+  const ran = await Promise.all(commands.map(command => machine.run(command)))
+  expect(ran.map(({ code }) => code)).toEqual(commands.map(() => 0))
   await until('the session is online', async () => {
     const { members } = await hub.client(hub.adminToken).call(api.listMembers)
     return members.find(({ name }) => name === 'sean')?.online
@@ -74,8 +75,8 @@ const ways: [string, string[]][] = [
 
 test('a hub of another key is told nothing, by whichever way the machine speaks, and what was to be sent is kept', async () => {
   const { hub, recorder, machine, chas } = await pinned('sean', otherKey)
-  for (const [name, command] of ways) {
-    const { code, stdout, stderr } = await machine.run(command)
+  const answers = await Promise.all(ways.map(async ([name, command]) => ({ name, ...(await machine.run(command)) })))
+  for (const { name, code, stdout, stderr } of answers) {
     expect([name, code]).toEqual([name, name === 'doctor' ? 1 : 75])
     expect(stdout + stderr).toContain(`it has the key ${hub.hubKey}, and this machine knows its hub by ${otherKey}`)
   }
@@ -126,6 +127,15 @@ test('who took the port of a hub gets nothing by plain HTTP, nor with a certific
   ])
 
   recorder.leadTo(hub.url)
+  const looked = await machine.run(['doctor'])
+  expect(looked.stdout).toMatch(
+    /^note +look +something else answered in the hub's place at \S+, \d times, last just now/m,
+  )
+  expect((await machine.run(['doctor'])).stdout).not.toContain('something else')
+  const { lines } = await hub.client(hub.adminToken).call(api.listAudit, { query: { action: 'wrongHub' } })
+  expect(lines).toMatchObject([
+    { actor: 'sean', target: 'sean', detail: expect.stringContaining(testIdentity.hubKey), result: 'forbidden' },
+  ])
   expect(await machine.run(['inbox'])).toMatchObject({ code: 0 })
   const { messages } = await chas.client.call(api.readInbox)
   expect(messages.map(({ body }) => body)).toEqual(['for the hub alone', 'for the hub alone'])

@@ -53,6 +53,7 @@ const expected: Record<RouteName, Statuses> = {
   putPolicy: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   // A human's token is not renewed by a machine's.
   renewToken: { none: 401, machine: 200, human: 400, admin: 403, garbage: 401 },
+  reportWrongHub: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   heartbeat: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   endSession: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   events: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -110,6 +111,10 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   listMachines: () => ({ path: '/v1/machines' }),
   putPolicy: () => ({ path: '/v1/me', method: 'PUT', body: {} }),
   renewToken: () => ({ path: '/v1/token', body: { token: mintToken('machine') } }),
+  reportWrongHub: () => ({
+    path: '/v1/wrong-hubs',
+    body: { address: 'https://10.0.3.1:3500', hubKey: null, times: 1, at: new Date().toISOString() },
+  }),
   heartbeat: () => ({ path: '/v1/presence', body: { session: 's1', client: 'test/1' } }),
   endSession: () => ({ path: '/v1/presence?session=s1', method: 'DELETE' }),
   events: () => ({ path: '/v1/events' }),

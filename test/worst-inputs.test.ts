@@ -118,6 +118,14 @@ const worst: Record<RouteName, Worst | string> = {
     () => ({ path: '/v1/me', method: 'PUT', token: tokens.machine, body: { mute: names('also-m', 100, 1000) } }),
   ],
   renewToken: [little, () => ({ path: '/v1/token', token: tokens.machine, body: { token: renewed } })],
+  reportWrongHub: [
+    little,
+    () => ({
+      path: '/v1/wrong-hubs',
+      token: tokens.machine,
+      body: { address: 'x'.repeat(600), hubKey: null, times: 1_000_000_000, at: new Date().toISOString() },
+    }),
+  ],
   heartbeat: [
     little,
     () => ({ path: '/v1/presence', token: tokens.machine, body: { session: 's', client: 'x'.repeat(100) } }),

@@ -2,6 +2,7 @@ import { startDrainer } from '../client/drainer.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
 import type { Drained } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
+import { reportWrongHub } from '../client/wrong-hub.ts'
 import { refusedText } from '../mcp/tools.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { count } from '../text/spans.ts'
@@ -40,6 +41,7 @@ export async function close(
     if (drained) tellDrained(machine, await drained(), out)
   } finally {
     await machine.renewed()
+    await reportWrongHub(machine.home, machine.client)
     machine.client.close()
     startDrainer(machine.home)
   }

@@ -8,6 +8,7 @@ import { type Drained, Outbox } from '../client/outbox.ts'
 import { provenBy } from '../client/proven-way.ts'
 import { WrongHub } from '../client/transport/pin.ts'
 import { SshTransport } from '../client/transport/ssh.ts'
+import { readWrongHub, reportWrongHub } from '../client/wrong-hub.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { noSshHost } from '../protocol/ssh-host.ts'
@@ -55,6 +56,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
       checks.push(...links)
       if (links.some(({ state }) => state === 'failed')) return [...checks, ...localChecks(home, outbox)]
     }
+    const wrong = readWrongHub(home)
     const health = await client.call(api.health)
     ok('hub', `${transport.label}, version ${health.version}`)
     const proof = provenBy(credentials)
@@ -82,6 +84,13 @@ export async function diagnose(home: Home): Promise<Check[]> {
         `it is due for renewal, and that failed: ${(renewals.trouble as Error).message}`,
         'Mend that: sessions and commands try again, and a token that is not renewed ends.',
       )
+    if (wrong)
+      warn(
+        'look',
+        `something else answered in the hub's place at ${visibleLine(wrong.address, 200)}, ${count(wrong.times, 'time')}, last ${ago(Date.parse(wrong.at), Date.now())}; it was told nothing`,
+        'The hub notes it in its audit. Tell its admin: claude-net audit --action wrongHub',
+      )
+    await reportWrongHub(home, client)
     const { inbound } = credentials.config
     if (inbound !== undefined) {
       const known = (await client.call(api.putPolicy, { body: {} })).inbound

@@ -1,9 +1,11 @@
+import { noSshHost } from '../protocol/ssh-host.ts'
 import type { Config } from './home.ts'
 import { Home } from './home.ts'
 import { HubClient } from './hub-client.ts'
 import { Outbox } from './outbox.ts'
 import { openTransport } from './transport/open.ts'
 import type { Transport } from './transport/transport.ts'
+import { wrongHubNotes } from './wrong-hub.ts'
 
 /** This machine as a member: its configuration, its line to the hub, and its outbox. */
 export interface Machine {
@@ -78,5 +80,7 @@ export function machineTransport(home: Home): Transport {
   const { config, hub } = home.credentials()
   // Read anew like the token: what runs goes by a key that is pinned meanwhile.
   const pin = () => home.credentials().config.hubKey
-  return openTransport({ hub, sshHost: config.sshHost, runDir: home.runDir, sshIdleS: config.sshIdleS, pin })
+  const { sshHost, sshIdleS } = config
+  const onWrongHub = wrongHubNotes(home, sshHost === noSshHost ? hub.origin : `${hub.origin} through ${sshHost}`)
+  return openTransport({ hub, sshHost, runDir: home.runDir, sshIdleS, pin, onWrongHub })
 }

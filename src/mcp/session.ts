@@ -5,6 +5,7 @@ import { Heartbeat } from '../client/heartbeat.ts'
 import { Home } from '../client/home.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
 import { tellPolicy } from '../client/policy.ts'
+import { reportWrongHub } from '../client/wrong-hub.ts'
 import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
 import { Keeper } from '../notice/keeper.ts'
 import { headlessTakesPart, isHeadless, sessionKey } from '../notice/session-dir.ts'
@@ -71,6 +72,7 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
         if (!isPolicyTold) tellPolicy(machine.client, machine.config).catch(notTold)
         isPolicyTold = true
         drain()
+        void reportWrongHub(home, machine.client)
         keeper.heard(unread)
         if (hub && isOlder(version, hub)) newerHub ??= hub
       }

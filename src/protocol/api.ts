@@ -23,6 +23,7 @@ import {
   RenameRequest,
   RenewAnswer,
   RenewRequest,
+  WrongHubReport,
 } from './members.ts'
 import {
   AckAnswer,
@@ -262,6 +263,14 @@ export const api = {
     audience: members,
     body: RenewRequest,
     answer: RenewAnswer,
+  }),
+  reportWrongHub: route({
+    method: 'POST',
+    path: '/v1/wrong-hubs',
+    summary: "Something else answered in the hub's place and was told nothing; the hub notes it in its audit",
+    audience: members,
+    body: WrongHubReport,
+    answer: z.object({}),
   }),
   heartbeat: route({
     method: 'POST',

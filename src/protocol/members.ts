@@ -109,6 +109,18 @@ export const InviteAnswer = z.object({
 })
 export type InviteAnswer = z.infer<typeof InviteAnswer>
 
+/**
+ * What answered at `address` in the hub's place: so many times, last at `at` by the clock of the machine, with another key or, where
+ * `hubKey` is null, without TLS.
+ */
+export const WrongHubReport = z.strictObject({
+  address: z.string().regex(/^[\x20-\x7e]{1,600}$/),
+  hubKey: HubKey.nullable(),
+  times: z.number().int().min(1).max(1_000_000_000),
+  at: Timestamp,
+})
+export type WrongHubReport = z.infer<typeof WrongHubReport>
+
 /** What an admin sees of a member beside what everyone sees. `tokenId` is the public part of its token. */
 const TokenDetails = z.object({
   id: z.string(),

@@ -1,7 +1,7 @@
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { type DialOptions, dialingAgent } from './dial.ts'
-import type { Pin } from './pin.ts'
+import { type Pin, WrongHub } from './pin.ts'
 import type { TransportRequest } from './transport.ts'
 
 export interface ConnectionsOptions {
@@ -9,6 +9,8 @@ export interface ConnectionsOptions {
   socketPath?: string | undefined
   /** Which hub may answer; a function is asked before each request, for a pin that may change meanwhile. */
   pin?: Pin | (() => Pin | undefined) | undefined
+  /** Called when something else than the hub of the pin has answered. */
+  onWrongHub?: ((found: WrongHub) => void) | undefined
 }
 
 /**
@@ -19,15 +21,17 @@ export interface ConnectionsOptions {
 export class Connections {
   readonly #hub: URL
   readonly #socketPath: string | undefined
+  readonly #onWrongHub: ConnectionsOptions['onWrongHub']
   readonly #pinNow: () => Pin | undefined
   #agent: Agent
   /** What the connections of `#agent` are proven by. */
   #pin: Pin | undefined
   #isClosed = false
 
-  constructor(hub: URL, { socketPath, pin }: ConnectionsOptions = {}) {
+  constructor(hub: URL, { socketPath, pin, onWrongHub }: ConnectionsOptions = {}) {
     this.#hub = hub
     this.#socketPath = socketPath
+    this.#onWrongHub = onWrongHub
     this.#pinNow = typeof pin === 'function' ? pin : () => pin
     // A pin that cannot be read now is asked for again, and thrown, by the first request.
     this.#pin = typeof pin === 'function' ? undefined : pin
@@ -38,6 +42,7 @@ export class Connections {
   async request(request: TransportRequest): Promise<IncomingMessage> {
     this.#followPin()
     return this.#once(request).catch(error => {
+      if (error instanceof WrongHub) this.#onWrongHub?.(error)
       if (!isStale(error) || request.signal?.aborted || this.#isClosed) throw error
       // The hub closed a kept connection just as it was used again, and so perhaps the others. Every request of ours may be
       // repeated, so it is, once, over a new one.

@@ -9,9 +9,9 @@ export class DirectTransport implements Transport {
   readonly label: string
   readonly #connections: Connections
 
-  constructor(hub: URL, pin?: ConnectionsOptions['pin']) {
+  constructor(hub: URL, pin?: ConnectionsOptions['pin'], onWrongHub?: ConnectionsOptions['onWrongHub']) {
     this.label = hub.origin
-    this.#connections = new Connections(hub, { pin })
+    this.#connections = new Connections(hub, { pin, onWrongHub })
   }
 
   async request(request: TransportRequest): Promise<IncomingMessage> {

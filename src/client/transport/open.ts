@@ -16,10 +16,12 @@ export interface WayToHub {
   sshIdleS?: number
   /** Which hub may answer there, if that is known; it then speaks TLS, inside ssh too. */
   pin?: ConnectionsOptions['pin']
+  /** Called when something else has answered. */
+  onWrongHub?: ConnectionsOptions['onWrongHub']
 }
 
 /** The transport that a configuration asks for. */
-export function openTransport({ hub, sshHost, runDir, sshIdleS, pin }: WayToHub): Transport {
-  if (sshHost === noSshHost) return new DirectTransport(hub, pin)
-  return new SshTransport({ host: sshHost, hub, dir: runDir, idleS: sshIdleS }, pin)
+export function openTransport({ hub, sshHost, runDir, sshIdleS, pin, onWrongHub }: WayToHub): Transport {
+  if (sshHost === noSshHost) return new DirectTransport(hub, pin, onWrongHub)
+  return new SshTransport({ host: sshHost, hub, dir: runDir, idleS: sshIdleS }, pin, onWrongHub)
 }

@@ -30,10 +30,10 @@ export class SshTransport implements Transport {
   #isClosed = false
   #askedAt = Date.now()
 
-  constructor(options: SshOptions, pin?: ConnectionsOptions['pin']) {
+  constructor(options: SshOptions, pin?: ConnectionsOptions['pin'], onWrongHub?: ConnectionsOptions['onWrongHub']) {
     this.label = `${options.hub.origin} through ${options.host}`
     this.files = sshFiles(options)
-    this.#connections = new Connections(options.hub, { socketPath: this.files.socket, pin })
+    this.#connections = new Connections(options.hub, { socketPath: this.files.socket, pin, onWrongHub })
   }
 
   async request(request: TransportRequest): Promise<IncomingMessage> {

@@ -212,6 +212,10 @@ export function createServer(options: ServerOptions): HttpDoor {
     putPolicy,
     renewToken,
     heartbeat,
+    reportWrongHub: ({ identity, request, body }) => {
+      watch.wrongHub(identity, request.clientAddress, body)
+      return {}
+    },
     endSession,
     events: counted(
       watch,

@@ -59,6 +59,8 @@ export function openTlsDoor(server: Server, { identity, timeoutMs, onSecured }: 
       socket.off('readable', look).off('timeout', tooLate).off('end', drop)
       socket.unshift(first)
       if (isProven && first[0] === handshakeRecord) {
+        // As in every server of HTTPS: who closes during the handshake is gone.
+        socket.allowHalfOpen = false
         tls.emit('connection', socket)
         return
       }

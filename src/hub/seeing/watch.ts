@@ -3,6 +3,7 @@ import { api, type RouteName } from '../../protocol/api.ts'
 import type { AuditLine } from '../../protocol/audit.ts'
 import type { ClaudeNetError } from '../../protocol/errors.ts'
 import { joinCodePattern, normalizeJoinCode } from '../../protocol/join-code.ts'
+import type { WrongHubReport } from '../../protocol/members.ts'
 import { namePattern } from '../../protocol/names.ts'
 import { bearerToken, parseToken } from '../../protocol/token.ts'
 import type { Identity } from '../auth/identify.ts'
@@ -103,6 +104,24 @@ export class Watch {
   readonly sharedToken = ({ name, tokenId }: Identity, address: string, hosts: readonly string[]): void => {
     const who = { actor: name, tokenId, address }
     this.audit.add({ ...who, action: 'sharedToken', target: name, detail: hosts.join(', '), result: 'conflict' })
+  }
+
+  /** A machine was answered by something else in the hub's place, and told it nothing. */
+  readonly wrongHub = (
+    { name, tokenId }: Identity,
+    from: string,
+    { address, hubKey, times, at }: WrongHubReport,
+  ): void => {
+    const detail = `${address}: ${hubKey ?? 'no TLS'}, ${times} times, last ${at}`
+    this.audit.add({
+      actor: name,
+      tokenId,
+      address: from,
+      action: 'wrongHub',
+      target: name,
+      detail,
+      result: 'forbidden',
+    })
   }
 
   #add(seen: Seen, result: AuditLine['result']): void {
