@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { check } from './support/checker.ts'
 import { dumpInboxes } from './support/dump.ts'
 import { History } from './support/history.ts'
-import { startHub } from './support/hub.ts'
+import { startHub, type TestMember } from './support/hub.ts'
 import { SyncedFiles } from './support/power-loss.ts'
 import { printedSeed, seededRandom } from './support/random.ts'
 import { readAlong, sendAlong } from './support/traffic.ts'
@@ -35,6 +35,8 @@ test('when the power goes, all that was acknowledged is there and nothing half, 
     ...senders.map((sender, n) => sendAlong(sender, inboxes, options(1 + n))),
     ...readers.map((reader, n) => readAlong(reader, options(101 + n))),
   ])
+  const told = new Set<string>()
+  const following = hear(readers[0]!, told, enough.signal)
   const unsynced = { kept: 0, dropped: 0 }
   for (let loss = 0; loss < losses || unsynced.kept * unsynced.dropped === 0; loss++) {
     await delay(300 + random() * 700)
@@ -46,11 +48,26 @@ test('when the power goes, all that was acknowledged is there and nothing half, 
     await hub.start()
   }
   enough.abort()
-  await traffic
-  expect(check(history.lines, await dumpInboxes(hub, readers)).slice(0, 20)).toEqual([])
+  await Promise.all([traffic, following])
+  const dumps = await dumpInboxes(hub, readers)
+  expect(check(history.lines, dumps).slice(0, 20)).toEqual([])
+  const stored = new Set(dumps[0]!.rows.map(({ id }) => id))
+  expect([...told].filter(id => !stored.has(id))).toEqual([])
+  expect(told.size).toBeGreaterThan(losses)
   expect(Math.min(history.count('send', 'ok'), history.count('ack', 'ok'))).toBeGreaterThan(losses)
   console.log(`${losses} losses of power: ${JSON.stringify(unsynced)} unsynced sectors`)
 })
+
+/** Adds the ids of which `member` is told by an event, over all starts of the hub. */
+async function hear({ client }: TestMember, told: Set<string>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      for await (const { event, data } of client.events({ signal })) if (event === 'inbox') told.add(data.id)
+    } catch {
+      await delay(20)
+    }
+  }
+}
 
 /** Undefined where there is no gcc. */
 function withLibrary(): SyncedFiles | undefined {

@@ -15,8 +15,8 @@ export interface Journal extends AsyncDisposable {
 
   /**
    * Resolves once the command is durable and applied here, so that the caller's next read sees it. Submitting the same
-   * message id again returns the first outcome. Rejects with `unavailable` only when nothing is known: submit the same
-   * command again.
+   * message id again returns the first outcome. Rejects with `unavailable` when the journal has stopped, or nothing is known: submit the
+   * same command again.
    */
   submit<C extends Command>(command: C): Promise<Outcome<C>>
 

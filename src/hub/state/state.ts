@@ -20,7 +20,7 @@ export interface Mark {
   outcomes: string
 }
 
-/** How far the state has come in its history. Written in the transaction that applies. */
+/** How far the state has come in its history. Written in the transaction that applies; the epoch also when another one is entered. */
 export interface Position extends Mark {
   /** Names the history; the journal's. Empty in a store that no journal has written to. */
   epoch: string
@@ -34,7 +34,10 @@ export interface Position extends Mark {
 /** Called once all entries of a pack were applied, before the commit: the log's offset and chain behind them. */
 export type MarkAfter = () => Pick<Mark, 'offset' | 'hash'>
 
-/** The tables of one hub: what every applied entry made of them. Written by `applyBatch` alone; queries read `db`. */
+/**
+ * The tables of one hub: what every applied entry made of them. Those of the history are written by `applyBatch` and `replay` alone, those
+ * that are this hub's own (`local/tables.ts`) also behind them; queries read `db`.
+ */
 export class State implements Disposable {
   readonly db: Database
   readonly #inboxes: InboxIndex

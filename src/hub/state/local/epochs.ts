@@ -1,11 +1,11 @@
 import type { Cursor } from '../../../protocol/events.ts'
 import { type Database, isDiskFull } from '../store/database.ts'
 
-/** Most past epochs that are kept, one for each start of a hub; a cursor of an older one starts anew. */
+/** Most past epochs that are kept, one for each start of a hub that stands alone; a cursor of an older one starts anew. */
 const maxPast = 1000
 
 /**
- * The epochs of one store: the current one, and where each past one ended. A hub begins one at each start, so a store that was put
+ * The epochs of one store: the current one, and where each past one ended. A hub that stands alone begins one at each start, so a store that was put
  * back by hand (a copy, a snapshot of its disk) shares with the history that it replaces only what both have: a cursor of what
  * came after the copy names an epoch that is unknown here, or a place beyond that epoch's end.
  */

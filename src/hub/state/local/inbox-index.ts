@@ -24,7 +24,7 @@ export class InboxIndex {
     )!.n
   }
 
-  /** Hears of entries that were applied, inside their transaction. `deliveries` is how many these may have stored, at most. */
+  /** Counts the deliveries of entries that were applied, inside their transaction; `deliveries` is how many these have stored at most. */
   grow(deliveries: number): void {
     this.#unsorted += deliveries
     if (this.#unsorted > maxUnsorted) this.#sort()

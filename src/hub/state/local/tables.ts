@@ -1,7 +1,7 @@
 /**
- * What each hub keeps for itself in its store: indexes that are written behind the commits, what it has seen, and its own place in the
+ * What each hub keeps for itself in its store: indexes that are filled behind the commits, what it has seen, and its own place in the
  * log. Hubs that have applied the same entries differ in these and in nothing else. This is the one list that says so: a table that
- * is not in it belongs to the history, and only `apply` writes to it.
+ * is not in it belongs to the history, and only `apply` writes to it. From the indexes apply removes what is over.
  */
 export const hubLocalTables: ReadonlySet<string> = new Set([
   'answer',
