@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { type Dial, dialPlain } from './dial.ts'
 
 export interface Answer {
   status: number
@@ -7,7 +8,7 @@ export interface Answer {
 }
 
 /**
- * One kept HTTP/1.1 connection on a plain socket, one request at a time. It knows just what the servers measured here say:
+ * One kept HTTP/1.1 connection on a socket of its own, one request at a time. It knows just what the servers measured here say:
  * every answer has a `Content-Length`. Small, so that it takes as little as possible of the cores that the server needs.
  */
 export class Connection {
@@ -21,16 +22,15 @@ export class Connection {
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    socket.setNoDelay(true)
     socket.setEncoding('latin1')
     socket.on('data', (chunk: string) => this.#take(chunk))
     socket.on('error', error => this.#onFailure?.(error))
     socket.on('close', () => this.#onFailure?.(new Error('The server closed the connection.')))
   }
 
-  static open(port: number): Promise<Connection> {
+  static open(port: number, dial: Dial = dialPlain): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1', () => {
+      const socket = dial(port, () => {
         socket.off('error', reject)
         resolve(new Connection(socket))
       })

@@ -20,6 +20,7 @@ import { sends } from './rows/sends.ts'
 import { slowFsync } from './rows/slow-fsync.ts'
 import { throughSsh } from './rows/ssh.ts'
 import { stored } from './rows/stored.ts'
+import { overTls } from './rows/tls.ts'
 import { table } from './table.ts'
 
 /** Every measurement by the name that `--only` takes, in the order of the table. */
@@ -33,6 +34,7 @@ const measurements: Record<string, (bench: Bench) => Promise<Row[]>> = {
   broadcast,
   memory,
   'idle-cpu': idleCpu,
+  tls: overTls,
   mcp: mcpServer,
   install,
   ssh: throughSsh,

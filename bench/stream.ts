@@ -1,8 +1,9 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { type Dial, dialPlain } from './dial.ts'
 import { request } from './load.ts'
 import type { Member } from './store.ts'
 
-/** An open event stream of one member, on a plain socket. */
+/** An open event stream of one member, on a socket of its own. */
 export class Stream {
   readonly #socket: Socket
   #awaited: { text: string; resolve: () => void } | undefined
@@ -14,10 +15,9 @@ export class Stream {
   }
 
   /** Opens the stream of `member` under its own name as session; the plain server knows it by that. */
-  static open(port: number, { name, token }: Member): Promise<Stream> {
+  static open(port: number, { name, token }: Member, dial: Dial = dialPlain): Promise<Stream> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1', () => socket.write(request('GET', `/v1/events?session=${name}`, token)))
-      socket.setNoDelay(true)
+      const socket = dial(port, () => socket.write(request('GET', `/v1/events?session=${name}`, token)))
       socket.setEncoding('latin1')
       socket.once('error', reject)
       socket.once('data', (head: string) => {

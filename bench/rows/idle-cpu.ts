@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Bench } from '../bench.ts'
 import { Connection, expectSuccess } from '../connection.ts'
+import type { Dial } from '../dial.ts'
 import { request } from '../load.ts'
 import type { Row } from '../row.ts'
 import type { Member } from '../store.ts'
@@ -16,24 +17,8 @@ export async function idleCpu(bench: Bench): Promise<Row[]> {
   await using pairing = await bench.startPairing(count)
   const servers = [pairing.hub, pairing.plain]
   bench.say(`opening ${count} sessions on both`)
-  const sessions: Session[] = []
-  for (const member of pairing.members) {
-    for (const { port } of servers) sessions.push(await Session.open(port, member))
-  }
-  // Streams open once everybody is online, or each would first be told of all who come.
-  for (const session of sessions) await session.listen()
-  const failed = Promise.race(
-    sessions.map((session, index) => session.beatFrom((index / sessions.length) * heartbeatMs)),
-  )
-  const watched = delay(heartbeatMs).then(async () => {
-    bench.say(`watching for ${seconds} s`)
-    const startedAt = performance.now()
-    const before = servers.map(({ cpuSeconds }) => cpuSeconds)
-    await delay(seconds * 1000)
-    const elapsed = (performance.now() - startedAt) / 1000
-    return servers.map(({ cpuSeconds }, index) => ((cpuSeconds - before[index]!) / elapsed) * 100)
-  })
-  const [measured, yardstick] = (await Promise.race([watched, failed])) as [number, number]
+  const sessions = await openSessions(servers.flatMap(({ port }) => pairing.members.map(member => ({ port, member }))))
+  const [measured, yardstick] = (await watchCpu(bench, servers, sessions, seconds)) as [number, number]
   for (const session of sessions) session.close()
   return [
     {
@@ -45,31 +30,63 @@ export async function idleCpu(bench: Bench): Promise<Row[]> {
   ]
 }
 
+/** Opens a session for each of `all`, one after the other. */
+export async function openSessions(all: { port: number; member: Member; dial?: Dial }[]): Promise<Session[]> {
+  const sessions: Session[] = []
+  for (const { port, member, dial } of all) sessions.push(await Session.open(port, member, dial))
+  // Streams open once everybody is online, or each would first be told of all who come.
+  for (const session of sessions) await session.listen()
+  return sessions
+}
+
+/** How much of a core each of `servers` takes while `sessions` do nothing but live, in %. */
+export async function watchCpu(
+  bench: Bench,
+  servers: readonly { readonly cpuSeconds: number }[],
+  sessions: readonly Session[],
+  seconds: number,
+): Promise<number[]> {
+  const failed = Promise.race(
+    sessions.map((session, index) => session.beatFrom((index / sessions.length) * heartbeatMs)),
+  )
+  const watched = delay(heartbeatMs).then(async () => {
+    bench.say(`watching for ${seconds} s`)
+    const startedAt = performance.now()
+    const before = servers.map(({ cpuSeconds }) => cpuSeconds)
+    await delay(seconds * 1000)
+    const elapsed = (performance.now() - startedAt) / 1000
+    return servers.map(({ cpuSeconds }, index) => ((cpuSeconds - before[index]!) / elapsed) * 100)
+  })
+  return Promise.race([watched, failed])
+}
+
 /** What one Claude Code session keeps open, on one of the servers. */
-class Session {
+export class Session {
   readonly #port: number
+  readonly #dial: Dial | undefined
   readonly #member: Member
   readonly #connection: Connection
   readonly #heartbeat: string
   #stream: Stream | undefined
   #timer: NodeJS.Timeout | undefined
 
-  private constructor(port: number, member: Member, connection: Connection) {
+  private constructor(port: number, member: Member, connection: Connection, dial: Dial | undefined) {
     this.#port = port
+    this.#dial = dial
     this.#member = member
     this.#connection = connection
     const body = { session: member.name, client: 'claude-net/bench' }
     this.#heartbeat = request('POST', '/v1/presence', member.token, body)
   }
 
-  static async open(port: number, member: Member): Promise<Session> {
-    const session = new Session(port, member, await Connection.open(port))
+  static async open(port: number, member: Member, dial?: Dial): Promise<Session> {
+    const session = new Session(port, member, await Connection.open(port, dial), dial)
     await session.#beat()
     return session
   }
 
   async listen(): Promise<void> {
-    this.#stream = await Stream.open(this.#port, this.#member)
+    this.#stream = await Stream.open(this.#port, this.#member, this.#dial)
   }
 
   /** Beats every 5 s, `offsetMs` from now on, until closed. Rejects when a heartbeat fails; never resolves. */
