@@ -30,7 +30,10 @@ describe('machines and members', () => {
     expect(JSON.parse((await sean.run(['machines', '--json'])).stdout)).toMatchObject({ you: 'seanclaude', unread: 0 })
 
     const members = await run(['members', '--data', hub.dataDir])
-    expect(members).toMatchObject({ code: 0, stdout: expect.stringMatching(/^NAME +KIND +OWNER +UNREAD +STATE\n/) })
+    expect(members).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^NAME +KIND +OWNER +UNREAD +TOKEN +LAST USE +STATE\n/),
+    })
     expect(members.stdout).toMatch(/^jazclaude +machine +sean +0 +has not joined$/m)
     await hub.client(hub.adminToken).call(api.revokeMember, { params: { name: 'chasclaude' } })
     const revoked = await run(['members', '--data', hub.dataDir])

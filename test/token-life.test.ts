@@ -14,7 +14,7 @@ import { until } from './support/until.ts'
 vi.setConfig({ testTimeout: 60_000 })
 
 const tokenOf = ({ home }: TestMachine) => readFileSync(join(home, 'token'), 'utf8').trim()
-const leftovers = ({ home }: TestMachine) => readdirSync(home).filter(name => name.startsWith('token.'))
+const leftovers = ({ home }: TestMachine) => readdirSync(home).filter(name => name.startsWith('token.next'))
 const nextFile = (machine: TestMachine, token: string) => join(machine.home, `token.next-${parseToken(token)!.id}`)
 const asks = (hub: TestHub, token: string) => raw(hub, { path: '/v1/inbox', token })
 
@@ -65,7 +65,19 @@ test('a machine renews its token in good time, whatever cut it off; one that com
   expect((await cut.run(['inbox'])).code).toBe(0)
   expect([tokenOf(cut), leftovers(cut)]).toEqual([known, []])
 
-  pass(13)
+  // Where Claude Code speaks to the hub itself, nobody renews: it is told.
+  pass(6)
+  const machines = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'claude_net_machines', arguments: {} },
+  }
+  const headers = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' }
+  const byHttp = () => raw(hub, { path: '/mcp', token: tokenOf(away), headers, body: machines })
+  expect((await byHttp()).text).toMatch(/The token of away ends in 5 days.*claude-net doctor/)
+
+  pass(7)
   await until('the limit has come', async () => (await asks(hub, tokenOf(away))).status === 401)
   const late = await away.run(['inbox'])
   expect(late.code).toBe(1)
@@ -105,4 +117,15 @@ test('members shows the age and the last use of tokens, also after the hub was s
   await hub.stop()
   await hub.start()
   expect((await tokens('ana'))[0]!.lastUsedAt).toBe(used)
+})
+
+test('a hub that was restored to a time before a renewal takes the machine’s new token all the same', async () => {
+  const machine = await startMachine(hub, 'restored')
+  const [first, second] = [tokenOf(machine), mintToken('machine')]
+  // As after a renewal of which the hub has forgotten.
+  writeFileSync(join(machine.home, 'token.before'), `${first}\n`, { mode: 0o600 })
+  writeFileSync(join(machine.home, 'token'), `${second}\n`, { mode: 0o600 })
+  expect((await machine.run(['inbox'])).code).toBe(0)
+  expect(tokenOf(machine)).toBe(second)
+  expect((await asks(hub, second)).status).toBe(200)
 })

@@ -99,7 +99,7 @@ export class Home {
   /** Removes what join and the client made here, and the directory if nothing else is in it. Answers whether that is gone. */
   remove(): boolean {
     const ours =
-      /^((config\.json|token(\.joining-[0-9a-f]+|\.next-[0-9A-Za-z]{8})?)(\.\d+\.new)?|claude-net(\.next|\.previous)?\.mjs(\.new)?|bin|outbox|inbox|run)$/
+      /^((config\.json|token(\.joining-[0-9a-f]+|\.next-[0-9A-Za-z]{8}|\.before)?)(\.\d+\.new)?|claude-net(\.next|\.previous)?\.mjs(\.new)?|bin|outbox|inbox|run)$/
     for (const entry of readdirSync(this.dir)) {
       if (ours.test(entry)) rmSync(join(this.dir, entry), { recursive: true, maxRetries: 3 })
     }

@@ -35,13 +35,14 @@ export async function renewToken(home: Home, transport: Transport, due: string):
 }
 
 /**
- * Finishes a renewal that was cut off so long ago that the hub knows `refused`, the token of `home`, no longer. Answers whether the home
- * has another token now. Throws nothing.
+ * What can be done about `refused`, the token of `home`, which the hub does not know: a renewal that was cut off long ago is finished; a
+ * hub that was restored to a time before the last renewal is told of it again, with the token of then. Answers whether the request is to be
+ * made once more. Throws nothing.
  */
 export async function finishRenewal(home: Home, transport: Transport, refused: string): Promise<boolean> {
   try {
     const next = readToken(nextFile(home, parseToken(refused)?.id ?? ''))
-    if (!next) return readToken(home.tokenFile) !== refused
+    if (!next) return readToken(home.tokenFile) !== refused || (await renewAgain(home, transport, refused))
     await underLock(home, waitMs, async () => {
       if (readToken(home.tokenFile) !== refused) return
       await new HubClient({ transport, token: next }).call(api.renewToken, { body: { token: next } })
@@ -52,6 +53,14 @@ export async function finishRenewal(home: Home, transport: Transport, refused: s
     // The hub has not heard of that one either, or does not answer.
     return false
   }
+}
+
+/** Has the hub take `refused` in the place of the token of before. */
+async function renewAgain(home: Home, transport: Transport, refused: string): Promise<boolean> {
+  const before = readToken(beforeFile(home))
+  if (!before || before === refused) return false
+  await new HubClient({ transport, token: before }).call(api.renewToken, { body: { token: refused } })
+  return true
 }
 
 /** Runs `work` while no other process of this machine changes the token, as far as that can be had within `longestMs`. */
@@ -71,15 +80,17 @@ export async function underLock<T>(home: Home, longestMs: number, work: () => Pr
   }
 }
 
-/** Removes tokens of renewals that were begun for a token of before. */
+/** Removes what renewals have left that concern a token of before. */
 export function forgetRenewals(home: Home): void {
   for (const name of existsSync(home.dir) ? readdirSync(home.dir) : [])
-    if (/^token\.next-/.test(name)) rmSync(join(home.dir, name), { force: true })
+    if (/^token\.(?:next-|before$)/.test(name)) rmSync(join(home.dir, name), { force: true })
 }
 
 /** Replaces the token by the next one, if it is still `due` and the next one still waits: another process may have been first. */
 function putInPlace(home: Home, due: string): void {
   if (readToken(home.tokenFile) !== due) return
+  // Useless a day later, unless the hub is restored to a time before this.
+  replaceFile(beforeFile(home), `${due}\n`, 0o600)
   try {
     renameSync(nextFile(home, parseToken(due)!.id), home.tokenFile)
   } catch (error) {
@@ -90,6 +101,10 @@ function putInPlace(home: Home, due: string): void {
 
 function nextFile({ tokenFile }: Home, id: string): string {
   return `${tokenFile}.next-${id}`
+}
+
+function beforeFile({ tokenFile }: Home): string {
+  return `${tokenFile}.before`
 }
 
 /** Undefined where there is none, or what is there is none. */

@@ -44,6 +44,14 @@ describe('a text that holds what is known to be a secret is found', () => {
     ['on one line', key.replaceAll('\n', ' ')],
     ['with the line breaks of Windows', key.replaceAll('\n', '\r\n')],
     ['cut off', key.slice(0, 200)],
+    ['in base64, as in a kubeconfig', `client-key-data: ${Buffer.from(key).toString('base64')}`],
+    ['of an elliptic curve, in base64', Buffer.from(pem('ec', 'sec1')).toString('base64')],
+    ['as PKCS#1, in base64', Buffer.from(pem('rsa', 'pkcs1')).toString('base64')],
+    [
+      'of OpenSSH',
+      `-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n${chance(70)}\n`,
+    ],
+    ['of PGP', `-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n${chance(64)}\n${chance(64)}\n`],
     ['of WireGuard', `[Interface]\nPrivateKey = ${randomBytes(32).toString('base64')}`],
     ['of age', `AGE-SECRET-KEY-1${chance(58, 'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L')}`],
     ['of GitHub', join('gh', 'p_', chance(36))],
@@ -114,6 +122,8 @@ describe('what only looks like one passes', () => {
       'a public key',
       '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEabcdefabcdefabcdefabcdefabcdefabcdef\n-----END PUBLIC KEY-----',
     ],
+    ['a public key of SSH', `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${chance(43)} me@host`],
+    ['a certificate in base64', Buffer.from(`-----BEGIN CERTIFICATE-----\n${chance(64)}\n`).toString('base64')],
     ['a certificate', `-----BEGIN CERTIFICATE-----\n${chance(64)}\n${chance(64)}\n-----END CERTIFICATE-----`],
     [
       'a private key that was left out',

@@ -53,6 +53,12 @@ const shapes: readonly Shape[] = [
         .some(word => /^[A-Za-z0-9+/]{40,}={0,2}$/.test(word) && !isPlaceholder(word)),
   },
   {
+    // As kubectl and CI keep it. The three alternatives are "PRIVATE KEY" at the three places where base64 can cut it.
+    name: 'a private key in base64',
+    pattern:
+      /LS0tLS1CRUdJTi[A-Za-z0-9+/]{0,40}(?:UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)[A-Za-z0-9+/]{0,40}([A-Za-z0-9+/]{40})/g,
+  },
+  {
     name: 'a private key of PuTTY',
     pattern: /PuTTY-User-Key-File-\d:[\s\S]{1,4000}?Private-Lines: \d+\s+([A-Za-z0-9+/]{40})/g,
   },
@@ -144,7 +150,7 @@ export function refuseSecrets(text: string): void {
   throw new ClaudeNetError(
     'invalid',
     `The text looks as if it held ${found.name} (line ${found.line}), so nothing was sent.`,
-    'Leave it out, or say where it lies. If your user wants it sent as it is, or this is none, your user runs: claude-net send --allow-secret NAME TEXT',
+    'Leave it out, or say where it lies. A person who wants it sent as it is, or sees that it is none, runs: claude-net send --allow-secret NAME TEXT',
     undefined,
     true,
   )

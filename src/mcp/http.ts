@@ -21,6 +21,8 @@ export interface McpExchange {
   seed: string
   /** Aborted when the caller does not wait for the answer any more. */
   signal: AbortSignal
+  /** What the first answer of a tool says before anything else. */
+  remarks: string[]
 }
 
 export interface McpAnswer {
@@ -36,7 +38,7 @@ export interface McpAnswer {
  * Answers one request of Streamable HTTP, of the 2026-07-28 revision and of those from 2025, with the same tools that a
  * session's own server has. Nothing is kept between requests, and no stream stays open: there is nothing to push.
  */
-export async function answerMcp({ request, body, line, seed, signal }: McpExchange): Promise<McpAnswer> {
+export async function answerMcp({ request, body, line, seed, signal, remarks }: McpExchange): Promise<McpAnswer> {
   const shown: string[] = []
   const toAck: string[] = []
   const build = () => {
@@ -56,7 +58,7 @@ export async function answerMcp({ request, body, line, seed, signal }: McpExchan
       messageIdOf: call =>
         typeof call === 'string' && call.length >= minUniqueLength ? messageIdFor(`${seed}/${call}`) : newMessageId(),
       onAsked: () => {},
-      takeRemarks: () => [],
+      takeRemarks: () => remarks.splice(0),
     })
     return server
   }

@@ -15,6 +15,8 @@ export interface Identity {
   tokenId: string
   /** From when on its machine is to renew the token, in steady time; absent where there is nothing to renew. */
   renewFrom?: number
+  /** When the token ends by its age, in steady time; absent where it has no limit. */
+  limit?: number
   /** From where the token may be used; absent where it may be used from anywhere. */
   boundTo?: AddressRanges
 }
@@ -76,6 +78,7 @@ function prove(hub: Hub, authorization: string | undefined): Identity {
     role: stored.role,
     tokenId: stored.id,
     ...(stored.renewFrom !== null && { renewFrom: stored.renewFrom }),
+    ...(stored.limit !== null && { limit: stored.limit }),
     ...(stored.boundTo !== null && { boundTo: new AddressRanges(JSON.parse(stored.boundTo) as string[]) }),
   }
 }

@@ -9,6 +9,7 @@ import type { Call, Handler, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
 import { NextSign } from './next-sign.ts'
 import { parse } from './parse.ts'
+import { renewalRemark } from './renew-token.ts'
 
 /** What receipts call the session of whoever reads by `POST /mcp`: no process of ours runs there that could have a name. */
 const session = 'http'
@@ -50,6 +51,7 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
       // Not the public part of the token: whoever knew it could bind the ids of this caller's next calls.
       seed: Buffer.from(tokenById(hub.state.db, tokenId)?.hash ?? []).toString('base64'),
       signal: gone.signal,
+      remarks: renewalRemark(identity, hub),
     })
     if (gone.signal.aborted) return undefined
     const ignore = () => {} // A hub that stops, or a full disk: the messages are shown again.

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashToken, parseToken, renewHeader } from '../../protocol/token.ts'
+import { count } from '../../text/spans.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 import { timestamp } from '../state/timestamp.ts'
@@ -37,4 +38,16 @@ export function tellToRenew(
   response: ServerResponse,
 ): void {
   if (renewFrom !== undefined && renewFrom <= steadyNow) response.setHeader(renewHeader, '1')
+}
+
+/**
+ * What the tools that the hub serves say first when a token is about to end: where no client of ours runs, nobody renews it. From half of the
+ * time on in which it could have been renewed.
+ */
+export function renewalRemark({ renewFrom, limit, name }: Identity, { steadyNow }: Pick<Hub, 'steadyNow'>): string[] {
+  if (renewFrom === undefined || limit === undefined || steadyNow < (renewFrom + limit) / 2) return []
+  const days = Math.max(0, Math.floor((limit - steadyNow) / 86_400_000))
+  return [
+    `The token of ${name} ends in ${count(days, 'day')}, and nothing has renewed it. Tell your user to run on ${name}: claude-net doctor`,
+  ]
 }
