@@ -12,6 +12,9 @@ const walkedThrough = ['docs/operations.md', 'docs/joining.md', 'docs/security.m
 /** The join code that the documents show; a real one takes its place. */
 const sampleCode = '7Q2M-XK4T-B0ZD-91FH'
 
+/** The key that they show; that of the hub takes its place. */
+const sampleKey = 'sha256//q1Xo3J0pTz0W8mY1u5cYk0dS9vYb7l2mWc4oR6tE8hA='
+
 /** The blocks of a document that are marked with `mark` behind their fence, in order, each with its first line's number. */
 function blocks(path: string, mark: string): { line: number; text: string }[] {
   const text = readFileSync(path, 'utf8')
@@ -27,13 +30,17 @@ test('every command of the documents that is marked to run does, on a fresh syst
   // The host's address on its bridge, as the documents have it.
   await system.out('ip address add 10.0.3.1/24 dev lo')
   let code = ''
+  let key = ''
   let ran = 0
   for (const path of walkedThrough) {
     for (const { line, text } of blocks(path, 'sh run')) {
-      const script = `set -eux\ncd /mnt/shared/package\n${text.replaceAll(sampleCode, code || sampleCode)}`
+      const script = `set -eux\ncd /mnt/shared/package\n${text
+        .replaceAll(sampleCode, code || sampleCode)
+        .replaceAll(sampleKey, key || sampleKey)}`
       const { code: status, stdout, stderr } = await system.sh(script)
       expect(status, `${path}:${line}\n${stdout}${stderr}`).toBe(0)
       code = /\/join\/([0-9A-Z-]{19})"'.* \| sh/.exec(stdout)?.[1] ?? code
+      key = /pinnedpubkey="([^"]*)"/.exec(stdout)?.[1] ?? key
       ran += text.split('\n').filter(each => each !== '').length
     }
   }

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { count } from '../text/spans.ts'
@@ -62,7 +63,7 @@ export function restoreCommand(): Command {
       }
       const dir = resolve(options.data)
       const restored = on(dir, () => restore(file, dir, beyond))
-      print(options, restored, () => told(restored))
+      print(options, restored, () => told(restored, existsSync(join(dir, 'identity.json'))))
     })
 }
 
@@ -94,7 +95,7 @@ function comparedInWords({ compared }: Tail): string {
   return `${all}, and ${places} ${compared.join(', ')} rows and outcomes are what the hub then had.`
 }
 
-function told({ backup, tail, replaced, tokens, gone, back }: Restored): string {
+function told({ backup, tail, replaced, tokens, gone, back }: Restored, hasKey: boolean): string {
   const names = (list: string[]) => visibleLine(list.join(', '), 1000)
   const lines = [
     `Restored ${backup.file}`,
@@ -112,6 +113,10 @@ function told({ backup, tail, replaced, tokens, gone, back }: Restored): string 
       ? '- Tokens are as they were at last: what was revoked since stays revoked.'
       : '- Every token of then counts again, also those revoked since. claude-net audit --action revokeMember lists whose; revoke them again.',
   ]
+  if (!hasKey)
+    lines.push(
+      '- The hub will make a new key, for there is no identity.json here: machines that pinned the old one refuse it. If you have a copy of that file, put it here before the start.',
+    )
   if (gone.length > 0) lines.push(`- Unknown now, for they came later: ${names(gone)}. Invite them again.`)
   if (back.length > 0)
     lines.push(`- Back, though deleted since: ${names(back)}. They have no token; delete them again.`)
