@@ -1,7 +1,8 @@
 /*
  * Keeps, beside the files of a process, what is certain to be left of them if the power goes: a copy of each file as it was when its
  * last sync began. For LD_PRELOAD; CLAUDE_NET_SYNCED is the directory of the copies, which take the names of the files. Each sync takes
- * CLAUDE_NET_SYNC_US microseconds longer, so that a process that is killed often has written what it has not synced.
+ * CLAUDE_NET_SYNC_US microseconds longer, that of the database 20 times as long, so that a process that is killed often has written
+ * what it has not synced.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Copies the store's file behind `fd` to `fresh`; `copy` is the name that it takes once it is synced. Returns 0 for any other file. */
+/* Copies the store's file behind `fd` to `fresh`; `copy` is the name that it takes once it is synced. Returns how many times as long its
+ * sync takes, 0 for any other file. */
 static int keep(int fd, char *copy, char *fresh) {
   const char *synced = getenv("CLAUDE_NET_SYNCED");
   char link[64], path[4096];
@@ -36,17 +38,17 @@ static int keep(int fd, char *copy, char *fresh) {
   }
   close(in);
   close(out);
-  return 1;
+  return strcmp(name, "hub.db") == 0 ? 20 : 1;
 }
 
 static int synced(const char *call, int fd) {
   int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, call);
   char copy[4200], fresh[4300];
-  int is_kept = keep(fd, copy, fresh);
+  int times = keep(fd, copy, fresh);
   const char *us = getenv("CLAUDE_NET_SYNC_US");
-  if (is_kept && us) usleep(atoi(us));
+  if (us) usleep(times * atoi(us));
   int result = real(fd);
-  if (is_kept && result == 0) rename(fresh, copy);
+  if (times && result == 0) rename(fresh, copy);
   return result;
 }
 

@@ -8,10 +8,11 @@ import { tempDir } from './temp.ts'
 /** What a disk writes whole or not at all, in bytes. */
 const sectorBytes = 512
 
-/** What became of the sectors that a process had written and not synced. */
+/** How many sectors a process had written and not synced, by what became of them, and of how many of these files. */
 export interface Fate {
   kept: number
   dropped: number
+  files: Set<string>
 }
 
 /** A directory in which the library of `power-loss.c` keeps what a hub has synced. */
@@ -39,7 +40,7 @@ export class SyncedFiles {
    * what was written or what was there before. All of them are dropped, or all kept, or each by chance.
    */
   losePower(dataDir: string, random: Random): Fate {
-    const fate: Fate = { kept: 0, dropped: 0 }
+    const fate: Fate = { kept: 0, dropped: 0, files: new Set() }
     const chances = [0, 1, random()]
     const chance = chances[Math.floor(random() * 3)]!
     const isKept = () => random() < chance
@@ -48,7 +49,9 @@ export class SyncedFiles {
       const [synced, written] = [read(this.#path('synced', name)), read(file)]
       rmSync(file, { force: true })
       if (!synced && !isKept()) continue
-      writeFileSync(file, torn(synced ?? Buffer.alloc(0), written ?? Buffer.alloc(0), isKept, fate), { mode: 0o600 })
+      const [before, after] = [synced ?? Buffer.alloc(0), written ?? Buffer.alloc(0)]
+      if (!before.equals(after)) fate.files.add(name)
+      writeFileSync(file, torn(before, after, isKept, fate), { mode: 0o600 })
       // What is on the disk now stays.
       writeFileSync(this.#path('synced', name), readFileSync(file))
     }
@@ -82,6 +85,7 @@ function torn(synced: Buffer, written: Buffer, isKept: () => boolean, fate: Fate
     if (!before.equals(after)) fate[keeps ? 'kept' : 'dropped']++
     ;(keeps && at < written.length ? after : before).copy(bytes, at)
   }
+  fate.dropped += Math.max(0, Math.ceil((written.length - bytes.length) / sectorBytes))
   return bytes
 }
 
