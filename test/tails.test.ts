@@ -34,6 +34,15 @@ async function members(hub: FollowedHub): Promise<void> {
   for (const command of busyMembers) await hub.do(command)
 }
 
+/** The members, and a backup that has them: the one that the start makes may be older. */
+async function membersInBackup(hub: FollowedHub): Promise<BackupReport> {
+  await members(hub)
+  await hub.followed()
+  const backup = await hub.backups.make()
+  await hub.followed()
+  return backup
+}
+
 function send(by: number, to: string[], body = 'hello'): Command {
   return { type: 'message.send', id: newMessageId(), by, to, body }
 }
@@ -85,9 +94,7 @@ test('restored to any of 50 places of a busy time, a backup and its tail are wha
 
 test('a tail goes up to a time, all of it, or an entry; what lies elsewhere is refused and nothing is changed', async () => {
   const hub = new FollowedHub()
-  await members(hub)
-  await hub.followed()
-  const [backup] = hub.made as [BackupReport]
+  const backup = await membersInBackup(hub)
   const at: number[] = []
   for (let n = 0; n < 5; n++) {
     hub.now += 60_000
@@ -129,9 +136,8 @@ test('a restored store has an epoch of its own, and the tail of before does not 
 
 test('a tail is for its owner alone, lies behind the commits, and goes when its backup does', async () => {
   const hub = new FollowedHub()
-  await members(hub)
-  await hub.followed()
-  const first = findTail(hub.logTo, hub.made[0]!)!
+  const backup = await membersInBackup(hub)
+  const first = findTail(hub.logTo, backup)!
   expect(statSync(first).mode & 0o777).toBe(0o600)
   expect(statSync(hub.logTo).mode & 0o777).toBe(0o700)
   await hub.do(send(1, ['ben'], 'the text of before'))
@@ -140,20 +146,18 @@ test('a tail is for its owner alone, lies behind the commits, and goes when its 
   await hub.backups.make()
   await hub.followed()
   expect(checkTail(first)).toMatchObject({ isEnded: true, entries: 1 })
-  rmSync(hub.made[0]!.file)
+  rmSync(backup.file)
   await hub.backups.make()
   await until(
-    'its tail is gone, and the other two are there',
-    () => !existsSync(first) && hub.tailFiles.length === 2,
+    'its tail is gone, and the other three are there',
+    () => !existsSync(first) && hub.tailFiles.length === 3,
     30_000,
   )
 })
 
 test('what stands before a damaged entry can be used; a clean end is gone on from, and one with a gap only with a new backup', async () => {
   const hub = new FollowedHub()
-  await members(hub)
-  await hub.followed()
-  const [backup] = hub.made as [BackupReport]
+  const backup = await membersInBackup(hub)
   for (const body of ['one', 'two']) await hub.do(send(1, ['ben'], body))
   await hub.close()
   const file = findTail(hub.logTo, backup)!
@@ -170,13 +174,13 @@ test('what stands before a damaged entry can be used; a clean end is gone on fro
   await hub.do(send(1, ['ben'], 'three'))
   await hub.followed()
   expect(checkTail(file)).toMatchObject({ entries: 3, tornBytes: 0 })
-  expect(hub.made).toHaveLength(1)
+  expect(hub.made).toHaveLength(2)
   await hub.close()
   truncateSync(file, readFileSync(file).lastIndexOf('{"entry"'))
   hub.start()
   await hub.followed()
-  expect(hub.made).toHaveLength(2)
-  expect(findTail(hub.logTo, hub.made[1]!)).not.toBe(file)
+  expect(hub.made).toHaveLength(3)
+  expect(findTail(hub.logTo, hub.made[2]!)).not.toBe(file)
 })
 
 test('a disk that takes no tail stops nothing and is told; once it takes one there is a new backup with a tail', async () => {

@@ -109,7 +109,7 @@ test('a hub killed at any point of an upgrade leaves the old schema or the new o
   const dir = tempDir('upgrade')
   const shape = shapeOfBackup(old)
   const seen = new Set<number>()
-  const points = { fsync: [16, 20, 22, 25, 26], rename: [1], pwrite64: [30, 58, 75, 95] }
+  const points = { fsync: [11, 14, 15, 16], fdatasync: [1, 2], rename: [1], pwrite64: [30, 58, 75, 95] }
   for (const [call, nth] of Object.entries(points).flatMap(([call, nths]) => nths.map(nth => [call, nth] as const))) {
     const dataDir = oldStore(join(dir, 'data'))
     const [strace, ...before] = killedAt(call, nth)

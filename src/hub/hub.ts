@@ -29,8 +29,9 @@ export const wordIndexFile = 'search.db'
 /** How often last-seen times are written down, in ms. */
 const saveIntervalMs = 60_000
 
-/** More entries than this in a second, and the indexes of history wait. */
+/** With more entries than this in a second, and more than a burst, the indexes of history wait. */
 const busyPerSecond = 500
+const burst = 50
 
 /** The least time between two notes that readers are ahead of the store, in ms: any reader can claim that. */
 const putBackPauseMs = 60_000
@@ -92,6 +93,7 @@ export class Hub implements AsyncDisposable {
   #damage: ClaudeNetError | undefined
   #isClosed = false
   #seqASecondAgo = 0
+  #aSecondAgo = performance.now()
   #putBackAt = -Infinity
   #isIndexingWords = false
   /** The newest message whose words are indexed, as far as is known. */
@@ -110,6 +112,7 @@ export class Hub implements AsyncDisposable {
       files,
       alone: this.state.db.isAlone ? this.state.db : undefined,
       onDamage: found => this.foundDamage(found),
+      settling: () => this.#journal.settling(),
       ...options.reading,
     })
     this.presence = new Presence({
@@ -265,16 +268,22 @@ export class Hub implements AsyncDisposable {
 
   /** Brings the inboxes into order, and history and search nearer to the newest message, but not while senders need the disk and the processor. */
   #indexWhenQuiet(): void {
-    const { seq } = this.state.position
-    const isBusy = seq - this.#seqASecondAgo > busyPerSecond
-    this.#seqASecondAgo = seq
+    const isBusy = this.#isBusy
+    this.#seqASecondAgo = this.state.position.seq
+    this.#aSecondAgo = performance.now()
     if (isBusy) return
     this.#index()
     void this.#indexWords()
   }
 
+  /** Whether senders need the disk and the processor, as far as the current second tells. */
+  get #isBusy(): boolean {
+    const seconds = (performance.now() - this.#aSecondAgo) / 1000
+    return this.state.position.seq - this.#seqASecondAgo > Math.max(burst, busyPerSecond * seconds)
+  }
+
   #index(): void {
-    if (this.#isClosed || this.#damage) return
+    if (this.#isClosed || this.#damage || this.#isBusy) return
     try {
       this.state.tidy()
       if (indexSome(this.state.db)) setImmediate(() => this.#index())
@@ -289,7 +298,7 @@ export class Hub implements AsyncDisposable {
     this.#isIndexingWords = true
     const { db } = this.state
     try {
-      while (!this.#isClosed) {
+      while (!this.#isClosed && !this.#isBusy) {
         const newest = db.get<{ seq: number | null }>('select max(seq) as seq from message')?.seq ?? 0
         if (newest === this.#indexedSeq && !db.get('select 1 from words_gone limit 1')) return
         const { more, gone } = await this.reader.ask('index', undefined, 'hub')

@@ -19,12 +19,12 @@ const fail = (what: unknown) => {
 mkdirSync(dataDir, { recursive: true })
 const hub = openHub({ dataDir, now: clock, monotonic: clock, onBug: (_, error) => fail(error), onStorageError: fail })
 const { state } = hub
-const applyBatch = state.applyBatch.bind(state)
+const applyUnsettled = state.applyUnsettled.bind(state)
 // A line that a kill left unfinished ends here.
 appendFileSync(entriesFile, '\n')
-state.applyBatch = (entries, ...rest) => {
+state.applyUnsettled = (entries, ...rest) => {
   appendFileSync(entriesFile, `${JSON.stringify(entries)}\n`)
-  return applyBatch(entries, ...rest)
+  return applyUnsettled(entries, ...rest)
 }
 
 /** It has done too little to end before this entry. */

@@ -91,12 +91,13 @@ function admit(
     const identity = identities.of(headers.authorization)
     if (isPublic(route.audience) || !route.audience.includes(identity.role)) return undefined
     if (identity.boundTo && !identity.boundTo.has(network.clientOf(request))) return undefined
-    response.once('close', connections.asked(socket))
+    response.on('close', connections.asked(socket))
     connections.proved(socket, identity.tokenId)
-    unread.check(connections.clientOf(socket))
+    const client = connections.clientOf(socket)
+    unread.check(client)
     // Last of what may refuse, so that what is let in is counted once; a request whose body must wait is counted twice.
     limits.countRequest(identity, route === api.sendMessage)
-    bodies.begin(request, connections.clientOf(socket))
+    bodies.begin(request, client)
     plain.saw(identity, request)
     places.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
     tellToRenew(identity, hub, response)
@@ -140,14 +141,16 @@ class HotCall {
     const response = this.#response
     const json = JSON.stringify(value)
     const [bytes, sent] = measured(json) as [number, string | Buffer]
-    unread.wrote(socket, connections.clientOf(socket), bytes)
-    response.once('close', () => unread.read(socket))
     if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000))
     response.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(sent),
     })
     response.end(sent)
+    // Mostly the kernel has taken all of it by now.
+    if (response.writableLength === 0) return
+    unread.wrote(socket, connections.clientOf(socket), bytes)
+    response.on('close', () => unread.read(socket))
   }
 
   fail(thrown: unknown): void {

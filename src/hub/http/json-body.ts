@@ -26,8 +26,14 @@ export function acceptJsonOnly(server: FastifyInstance): void {
 /** The value of a body; undefined for an empty one. Throws `invalid`. */
 export function readJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw notJson('the bytes are not UTF-8')
-  if (depthOf(body) > maxDepth) throw notJson(`it is nested more than ${maxDepth} levels deep`)
   if (body.byteLength === 0) return undefined
+  const value = parsed(body)
+  if (isDeeper(value, maxDepth)) throw notJson(`it is nested more than ${maxDepth} levels deep`)
+  return value
+}
+
+/** V8 parses without recursion, however deep the nesting is. */
+function parsed(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'))
   } catch (error) {
@@ -40,28 +46,10 @@ export function notJson(why: string): ClaudeNetError {
   return new ClaudeNetError('invalid', `body: ${why}`, 'Send JSON in UTF-8 with Content-Type: application/json.')
 }
 
-const [quote, backslash] = [0x22, 0x5c]
-const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
-
-/** The most levels of arrays and objects that are open at once in JSON; brackets inside strings do not count. */
-export function depthOf(json: Buffer): number {
-  let depth = 0
-  let deepest = 0
-  for (let at = 0; at < json.length; at++) {
-    const byte = json[at]
-    if (byte === quote) at = endOfString(json, at)
-    else if (byte === openBrace || byte === openBracket) deepest = Math.max(deepest, ++depth)
-    else if (byte === closeBrace || byte === closeBracket) depth--
-  }
-  return deepest
-}
-
-/** Where the string that begins at `start` has its closing quote; the end of the JSON when it has none. */
-function endOfString(json: Buffer, start: number): number {
-  for (let end = json.indexOf(quote, start + 1); end >= 0; end = json.indexOf(quote, end + 1)) {
-    let slashes = 0
-    while (json[end - 1 - slashes] === backslash) slashes++
-    if (slashes % 2 === 0) return end
-  }
-  return json.length
+/** Whether a parsed value has more than `levels` arrays and objects inside each other. */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return true
+  const parts: unknown[] = Array.isArray(value) ? value : Object.values(value)
+  return parts.some(each => isDeeper(each, levels - 1))
 }

@@ -8,6 +8,7 @@ import type { Identity } from '../auth/identify.ts'
 import type { LimitSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import { resolveNames } from '../state/query/find-member.ts'
+import { knownId } from '../state/query/known-members.ts'
 import { isInvite } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
 import { clientGroup } from './network.ts'
@@ -157,7 +158,11 @@ export class Limits {
 
   /** A crowd counts once; each member that was named counts for itself, and all of them or none. */
   #countRecipients({ state }: Hub, { member, tokenId }: Identity, to: string[]): void {
-    const { members, isCrowd } = resolveNames(state.db, member, to)
+    const known = to.length === 1 ? knownId(state.db, to[0]!) : undefined
+    const { members, isCrowd } =
+      known === undefined
+        ? resolveNames(state.db, member, to)
+        : { members: [{ id: known, name: to[0]! }], isCrowd: false }
     if (isCrowd) {
       const waitMs = this.#broadcasts?.take(tokenId)
       if (waitMs) throw tooMany("Too many messages to 'all' and groups with this token.", waitMs)

@@ -42,7 +42,7 @@ export class OpenBodies {
       throw new ClaudeNetError('unavailable', 'The hub has too many requests under way.', 'Try again.', retryMs)
     }
     this.#add(client, bytes)
-    request.once('close', () => this.#add(client, -bytes))
+    request.on('close', () => this.#add(client, -bytes))
   }
 
   #add(client: string, bytes: number): void {

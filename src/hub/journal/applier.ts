@@ -1,6 +1,6 @@
 import type { Entry, Outcome } from '../state/commands.ts'
 import { effectsOf, type MarkAfter, type State } from '../state/state.ts'
-import type { JournalListeners } from './journal.ts'
+import type { Commit, JournalListeners } from './journal.ts'
 
 /**
  * Turns packs into outcomes, for every journal: applies their entries in one transaction, and tells of them once that is on disk, in
@@ -19,26 +19,32 @@ export class Applier {
   }
 
   /** Entries that become durable by being applied: see `State.applyBatch`. Throws on a storage error. */
-  applyFirst(entries: readonly Entry[], mark: MarkAfter): Outcome[] {
-    return this.#tell(entries, () =>
-      this.state.applyBatch(entries, (entry, error) => this.#listeners?.onBug(entry, error), mark),
-    )
+  applyFirst(entries: readonly Entry[]): Outcome[] {
+    return this.state.applyBatch(entries, this.#onBug)
+  }
+
+  /** The same, but they are durable once the state has settled: see `State.applyUnsettled`. Throws on a storage error. */
+  applyUnsettled(entries: readonly Entry[]): Outcome[] {
+    return this.state.applyUnsettled(entries, this.#onBug)
   }
 
   /** Entries of packs that are durable in a log: see `State.replay`. Throws `CannotReplay`, or on a storage error. */
   applyDurable(entries: readonly Entry[], mark: MarkAfter): Outcome[] {
-    return this.#tell(entries, () => this.state.replay(entries, mark))
+    const startedAt = performance.now()
+    const outcomes = this.state.replay(entries, mark)
+    this.tell({ ms: performance.now() - startedAt, entries, outcomes })
+    return outcomes
+  }
+
+  /** Tells of entries that are durable and applied. */
+  tell(commit: Commit): void {
+    this.#listeners?.onCommit?.(commit)
+    for (const outcome of commit.outcomes) this.#listeners?.onEffects(effectsOf(outcome))
   }
 
   storageFailed(error: unknown, fatal: boolean): void {
     this.#listeners?.onStorageError(error, fatal)
   }
 
-  #tell(entries: readonly Entry[], commit: () => Outcome[]): Outcome[] {
-    const startedAt = performance.now()
-    const outcomes = commit()
-    this.#listeners?.onCommit?.({ ms: performance.now() - startedAt, entries, outcomes })
-    for (const outcome of outcomes) this.#listeners?.onEffects(effectsOf(outcome))
-    return outcomes
-  }
+  readonly #onBug = (entry: Entry, error: unknown) => this.#listeners?.onBug(entry, error)
 }

@@ -26,6 +26,12 @@ export interface Journal extends AsyncDisposable {
    */
   readerIsAhead(): void
 
+  /**
+   * Resolves when what is applied and not durable yet is durable; rejects with `unavailable` when that fails. Undefined when all is
+   * durable. Whoever reads by another connection than the state's waits for it before anyone sees what was read.
+   */
+  settling(): Promise<void> | undefined
+
   /** Refuses everything from now on with `why`: for a store that is found to be unfit for more. */
   stop(why: ClaudeNetError): void
 

@@ -7,14 +7,25 @@ import { StoreLost } from '../state/store/store-files.ts'
 import { Applier } from './applier.ts'
 import { newEpoch } from './epoch.ts'
 import type { Journal, JournalListeners } from './journal.ts'
-import { chained } from './log.ts'
 import { type Batch, rejectAll, stopping, takeBatch, type Waiting } from './queue.ts'
 import type { SteadyClock } from './steady-clock.ts'
 
+/** While commits take less than this, in ms, a lone one waits for the disk: to hand the sync over would take as long. */
+const quickMs = 2
+
+/** A batch that was applied, and when that began. */
+interface Applied {
+  batch: Batch
+  entries: readonly Entry[]
+  outcomes: readonly Outcome[]
+  startedAt: number
+}
+
 /**
- * The journal of a hub that stands alone: its log and its state are one SQLite file, so a pack is durable once it was applied, and
- * nothing is ever replayed. Everything submitted while the event loop was busy (with the last fsync, mostly) shares one transaction
- * and one fsync. Each start begins an epoch, so that a copy of the file that is put back is noticed.
+ * The journal of a hub that stands alone: its log and its state are one SQLite file, so a pack is durable once it was applied and
+ * synced, and nothing is ever replayed. Everything submitted while the last batch was on its way to disk shares one transaction and one
+ * sync. The sync runs in another thread, so that requests are read and answered meanwhile; a lone command on a quick disk is synced at
+ * once, which is sooner done. Each start begins an epoch, so that a copy of the file that is put back is noticed.
  */
 export class LocalJournal implements Journal {
   readonly clock: SteadyClock
@@ -22,6 +33,10 @@ export class LocalJournal implements Journal {
   readonly #applier: Applier
   #queue: Waiting[] = []
   #scheduled = false
+  /** While a batch is on its way to disk. */
+  #settling: Promise<void> | undefined
+  /** How long the last commit took, in ms. */
+  #lastMs = 0
   #stopped: ClaudeNetError | undefined
   #idle: (() => void) | undefined
   #closed: Promise<void> | undefined
@@ -50,6 +65,10 @@ export class LocalJournal implements Journal {
     })
   }
 
+  settling(): Promise<void> | undefined {
+    return this.#settling
+  }
+
   stop(why: ClaudeNetError): void {
     this.#stopped ??= why
   }
@@ -64,42 +83,75 @@ export class LocalJournal implements Journal {
   }
 
   async #finish(): Promise<void> {
-    if (this.#queue.length > 0) await new Promise<void>(resolve => (this.#idle = resolve))
+    if (this.#queue.length > 0 || this.#settling) await new Promise<void>(resolve => (this.#idle = resolve))
     this.#stopped ??= stopping()
   }
 
   #schedule(): void {
-    if (this.#scheduled) return
+    if (this.#scheduled || this.#settling) return
     this.#scheduled = true
     // After the poll phase: every request that has arrived by then is in the batch.
     setImmediate(() => {
       this.#scheduled = false
       this.#commit(takeBatch(this.#queue))
-      if (this.#queue.length > 0) this.#schedule()
-      else this.#idle?.()
     })
   }
 
   #commit(batch: Batch): void {
     if (this.#stopped) {
       rejectAll(batch, this.#stopped)
+      this.#goOn()
       return
     }
-    const { seq, offset, hash } = this.#state.position
+    const startedAt = performance.now()
+    const { seq } = this.#state.applied
     const { time, steady } = this.clock.read()
     const entries = batch.map(
       ({ command }, index): Entry => ({ v: entryVersion, seq: seq + 1 + index, time, steady, command }),
     )
-    let outcomes: Outcome[]
+    const isHere = batch.length === 1 && this.#lastMs < quickMs
+    let applied: Applied
     try {
-      outcomes = this.#applier.applyFirst(entries, () => ({
-        offset: offset + 1,
-        hash: chained(hash, JSON.stringify(entries)),
-      }))
+      const outcomes = isHere ? this.#applier.applyFirst(entries) : this.#applier.applyUnsettled(entries)
+      applied = { batch, entries, outcomes, startedAt }
     } catch (error) {
       this.#storageFailed(batch, error)
+      this.#goOn()
       return
     }
+    if (isHere) {
+      this.#answer(applied)
+      this.#goOn()
+      return
+    }
+    this.#settling = this.#settle(applied)
+    // Whoever waits for it hears of a failure; the submitters are told.
+    this.#settling.catch(() => {})
+  }
+
+  async #settle(applied: Applied): Promise<void> {
+    try {
+      await this.#state.settle()
+    } catch (error) {
+      this.#settling = undefined
+      this.#storageFailed(applied.batch, error)
+      this.#goOn()
+      throw refusalFor(error)
+    }
+    this.#settling = undefined
+    this.#answer(applied)
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#queue.length > 0) this.#schedule()
+    else if (!this.#settling) this.#idle?.()
+  }
+
+  /** Of a batch that is on disk. */
+  #answer({ batch, entries, outcomes, startedAt }: Applied): void {
+    this.#lastMs = performance.now() - startedAt
+    this.#applier.tell({ ms: this.#lastMs, entries, outcomes })
     batch.forEach(({ resolve }, index) => {
       resolve(outcomes[index]!)
     })

@@ -99,6 +99,11 @@ export class LogJournal implements Journal {
   /** The reader may come from a hub that is further on in this log. */
   readerIsAhead(): void {}
 
+  /** An entry is applied once it is durable in the log. */
+  settling(): undefined {
+    return undefined
+  }
+
   stop(why: ClaudeNetError): void {
     this.#stopped ??= why
     this.#end.abort()

@@ -14,6 +14,8 @@ export interface ReaderOptions {
   alone?: Database
   /** Called when the thread could not read the store somewhere, with what SQLite said, before that ask is answered. */
   onDamage?: (found: string) => void
+  /** See `Journal.settling`: an answer waits for it. */
+  settling?: () => Promise<void> | undefined
   /** How long one ask may take, in ms. */
   limitMs?: number
   /** How much longer before its thread is ended, in ms: it looks at the clock itself, but not within one step of SQLite. */
@@ -59,7 +61,14 @@ export class Reader implements AsyncDisposable {
 
   constructor({ alone, ...options }: ReaderOptions) {
     this.#desk = alone && this.#makeDesk(alone)
-    const defaults = { onDamage: () => {}, thread: threadFile(), limitMs: 4000, graceMs: 1000, idleMs: 60_000 }
+    const defaults = {
+      onDamage: () => {},
+      settling: () => undefined,
+      thread: threadFile(),
+      limitMs: 4000,
+      graceMs: 1000,
+      idleMs: 60_000,
+    }
     this.#options = { ...defaults, ...options }
   }
 
@@ -185,11 +194,17 @@ export class Reader implements AsyncDisposable {
     this.#running = undefined
     if (answer.damage !== undefined) this.#options.onDamage(answer.damage)
     if (!job) return
+    const settling = this.#options.settling()
+    if (!settling) this.#tell(job, answer)
+    else settling.then(() => this.#tell(job, answer), job.reject)
+    // Not at once: while answers come one on the heels of the other, Node looks at nothing else.
+    setImmediate(() => this.#next())
+  }
+
+  #tell(job: Job, answer: Answer): void {
     if ('value' in answer) job.resolve(answer.value as never)
     else if ('refusal' in answer) job.reject(ClaudeNetError.fromBody(answer.refusal))
     else job.reject(Object.assign(new Error(answer.error.message), answer.error))
-    // Not at once: while answers come one on the heels of the other, Node looks at nothing else.
-    setImmediate(() => this.#next())
   }
 
   /** The thread ended by an error of its own; the next ask starts another. */

@@ -6,6 +6,7 @@ import { currentOffset, recordClockStep, steadyOf } from './apply/steady-time.ts
 import { type Effects, type Entry, NewerEntry, type Outcome } from './commands.ts'
 import { Epochs } from './local/epochs.ts'
 import { InboxIndex } from './local/inbox-index.ts'
+import { forgetMembers } from './query/known-members.ts'
 import { refuse } from './refusals.ts'
 import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
 import { backupFolder } from './store/backup-names.ts'
@@ -34,15 +35,25 @@ export interface Position extends Mark {
 /** Called once all entries of a pack were applied, before the commit: the log's offset and chain behind them. */
 export type MarkAfter = () => Pick<Mark, 'offset' | 'hash'>
 
+/** Called for an entry that threw. */
+type OnBug = (entry: Entry, error: unknown) => void
+
+interface CommitOptions {
+  /** Whether it is on disk when the call returns. */
+  isSettled: boolean
+  mark: MarkAfter | undefined
+}
+
 /**
- * The tables of one hub: what every applied entry made of them. Those of the history are written by `applyBatch` and `replay` alone, those
- * that are this hub's own (`local/tables.ts`) also behind them; queries read `db`.
+ * The tables of one hub: what every applied entry made of them. Those of the history are written by `applyBatch`, `applyUnsettled` and
+ * `replay` alone, those that are this hub's own (`local/tables.ts`) also behind them; queries read `db`.
  */
 export class State implements Disposable {
   readonly db: Database
   readonly #inboxes: InboxIndex
   readonly #epochs: Epochs
   #position: Position
+  #applied: Position
   /** How far the wall clock is ahead of the steady one, in ms. */
   #clockOffset: number
 
@@ -62,6 +73,7 @@ export class State implements Disposable {
       this.#position = this.db.get<Position>(
         'select epoch, seq, time, steady, log_offset as offset, log_hash as hash, outcomes from position',
       )!
+      this.#applied = this.#position
       this.#clockOffset = currentOffset(this.db)
       this.#inboxes = new InboxIndex(this.db)
       this.#epochs = new Epochs(this.db, this.#position.epoch)
@@ -71,14 +83,21 @@ export class State implements Disposable {
     }
   }
 
+  /** How far the state has come on disk: what queries read. */
   get position(): Position {
     return this.#position
   }
 
+  /** How far it has come with what `applyUnsettled` did. */
+  get applied(): Position {
+    return this.#applied
+  }
+
   /** From here on the history is called `epoch`; see `local/epochs.ts`. Throws on a storage error, but not on a full disk. */
   enterEpoch(epoch: string): void {
-    this.#epochs.enter(epoch, this.#position.seq)
+    this.#epochs.enter(epoch, this.#applied.seq)
     this.#position = { ...this.#position, epoch }
+    this.#applied = { ...this.#applied, epoch }
   }
 
   /** The seq behind which a reader with `cursor` goes on; undefined when it is of another history, and the reader starts anew. */
@@ -93,14 +112,19 @@ export class State implements Disposable {
    * answers `internal`, is marked as failed and leaves its neighbours alone (`onBug` is told why). Throws on a storage error: then none
    * of them happened.
    */
-  applyBatch(entries: readonly Entry[], onBug: (entry: Entry, error: unknown) => void, mark?: MarkAfter): Outcome[] {
-    try {
-      return this.#commit(entries, entry => apply(this.db, entry), mark)
-    } catch (error) {
-      if (isStorageError(error)) throw error
-      // Some entry threw, and all were undone. Again, each for itself: the price of a savepoint is paid only here.
-      return this.#commit(entries, entry => this.#applyApart(entry, onBug), mark)
-    }
+  applyBatch(entries: readonly Entry[], onBug: OnBug, mark?: MarkAfter): Outcome[] {
+    return this.#applyFirst(entries, onBug, { isSettled: true, mark })
+  }
+
+  /** The same, but nothing of it is on disk, or read by a query, until `settle` is done. */
+  applyUnsettled(entries: readonly Entry[], onBug: OnBug, mark?: MarkAfter): Outcome[] {
+    return this.#applyFirst(entries, onBug, { isSettled: false, mark })
+  }
+
+  /** Brings what was applied to disk without holding up this thread. Rejects on a storage error. */
+  async settle(): Promise<void> {
+    await this.db.settle()
+    this.#position = this.#applied
   }
 
   /**
@@ -108,7 +132,7 @@ export class State implements Disposable {
    * does not know, or that throws here, is not skipped: this throws `CannotReplay`, and none of them happened.
    */
   replay(entries: readonly Entry[], mark?: MarkAfter): Outcome[] {
-    return this.#commit(entries, entry => this.#applyAgain(entry), mark)
+    return this.#commit(entries, entry => this.#applyAgain(entry), { isSettled: true, mark })
   }
 
   /** Work on the indexes of the inboxes that can wait for a quiet moment. Throws on a storage error. */
@@ -124,12 +148,26 @@ export class State implements Disposable {
     this.close()
   }
 
-  #commit(entries: readonly Entry[], applyOne: (entry: Entry) => Outcome, mark: MarkAfter = this.#ownMark): Outcome[] {
+  #applyFirst(entries: readonly Entry[], onBug: OnBug, options: CommitOptions): Outcome[] {
+    try {
+      return this.#commit(entries, entry => apply(this.db, entry), options)
+    } catch (error) {
+      if (isStorageError(error)) throw error
+      // Some entry threw, and all were undone. Again, each for itself: the price of a savepoint is paid only here.
+      return this.#commit(entries, entry => this.#applyApart(entry, onBug), options)
+    }
+  }
+
+  #commit(
+    entries: readonly Entry[],
+    applyOne: (entry: Entry) => Outcome,
+    { isSettled, mark = this.#ownMark }: CommitOptions,
+  ): Outcome[] {
     const last = entries.at(-1)
     if (!last) return []
     let clockOffset = this.#clockOffset
-    let next = this.#position
-    const outcomes = this.db.transaction(() => {
+    let next = this.#applied
+    const outcomes = this.#transaction(isSettled, () => {
       clockOffset = this.#clockOffset
       const outcomes = entries.map(entry => {
         clockOffset = recordClockStep(this.db, clockOffset, entry)
@@ -137,7 +175,7 @@ export class State implements Disposable {
       })
       this.#epochs.save()
       const { offset, hash } = mark()
-      const { epoch } = this.#position
+      const { epoch } = this.#applied
       const [time, steady] = [last.time, steadyOf(last)]
       next = {
         epoch,
@@ -146,7 +184,7 @@ export class State implements Disposable {
         steady,
         offset,
         hash,
-        outcomes: chainOutcomes(this.#position.outcomes, outcomes),
+        outcomes: chainOutcomes(this.#applied.outcomes, outcomes),
       }
       this.db.run(
         'update position set seq = ?, time = ?, steady = ?, log_offset = ?, log_hash = ?, outcomes = ?',
@@ -163,12 +201,22 @@ export class State implements Disposable {
     })
     this.#epochs.saved()
     this.#clockOffset = clockOffset
-    this.#position = next
+    this.#applied = next
+    if (isSettled) this.#position = next
     return outcomes
   }
 
+  #transaction<T>(isSettled: boolean, work: () => T): T {
+    try {
+      return isSettled ? this.db.transaction(work) : this.db.unsettledTransaction(work)
+    } catch (error) {
+      forgetMembers(this.db)
+      throw error
+    }
+  }
+
   /** Without a log: the packs are counted. */
-  readonly #ownMark = () => ({ offset: this.#position.offset + 1, hash: this.#position.hash })
+  readonly #ownMark = () => ({ offset: this.#applied.offset + 1, hash: this.#applied.hash })
 
   #applyAgain(entry: Entry): Outcome {
     if (entry.failed) return failedHere
@@ -180,10 +228,11 @@ export class State implements Disposable {
     }
   }
 
-  #applyApart(entry: Entry, onBug: (entry: Entry, error: unknown) => void): Outcome {
+  #applyApart(entry: Entry, onBug: OnBug): Outcome {
     try {
       return this.db.savepoint(() => apply(this.db, entry))
     } catch (error) {
+      forgetMembers(this.db)
       if (isStorageError(error)) throw error
       entry.failed = true
       onBug(entry, error)

@@ -1,4 +1,5 @@
 import { type Command, type Entry, entryVersion, NewerEntry, type Outcome } from '../commands.ts'
+import { forgetMembers } from '../query/known-members.ts'
 import type { Database } from '../store/database.ts'
 import { applyBrake, applyRelease } from './brake.ts'
 import { applyTick } from './clock.ts'
@@ -19,8 +20,17 @@ import { applyBind, applyTokenLimit, applyTokenRenew } from './tokens.ts'
  * Throws only on what nobody foresaw; a storage error is the caller's to tell apart.
  */
 export function apply(db: Database, entry: Entry): Outcome {
-  const { v = 1, seq, time, steady = time, command } = entry
+  const { v = 1, command } = entry
   if (v > entryVersion) throw new NewerEntry(`version ${v}; this one knows ${entryVersion} at most`)
+  const outcome = carryOut(db, entry)
+  if (!keepsMembers.has(command.type)) forgetMembers(db)
+  return outcome
+}
+
+/** Commands that forget themselves whichever members they have changed: the frequent ones. */
+const keepsMembers: ReadonlySet<string> = new Set<Command['type']>(['message.send', 'inbox.fetched', 'inbox.ack'])
+
+function carryOut(db: Database, { seq, time, steady = time, command }: Entry): Outcome {
   if (isTelegram(command)) return applyTelegram(db, { seq, time, steady, command })
   switch (command.type) {
     case 'message.send':

@@ -2,7 +2,8 @@ import type { Intent } from '../../../protocol/messages.ts'
 import { lookupForm } from '../../../protocol/names.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
-import { resolveNames } from '../query/find-member.ts'
+import { type Resolved, resolveNames } from '../query/find-member.ts'
+import { knownMember } from '../query/known-members.ts'
 import { recipientsOf } from '../query/recipients.ts'
 import { refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
@@ -20,7 +21,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
   if (earlier) return repeatSend(db, command, hash, earlier)
 
-  const { members, unknown, isCrowd } = resolveNames(db, command.by, command.to)
+  const { members, unknown, isCrowd } = recipientsMeant(db, command)
   if (unknown.some(name => lookupForm(name) === 'hub')) return refuse('not_found', { code: 'hub_reads_nothing' })
   if (unknown.length > 0) return refuse('not_found', { code: 'no_recipients', names: unknown })
   if (command.replyTo !== undefined && command.mustKnowReply && !mayAnswer(db, command))
@@ -75,6 +76,12 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   }
   const delivery = { seq, id: command.id, from: command.by, intent, notTo }
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake, delivery })
+}
+
+/** Most messages are for one member. */
+function recipientsMeant(db: Database, { by, to }: Send): Resolved {
+  const only = to.length === 1 ? knownMember(db, to[0]!) : undefined
+  return only ? { members: [only], unknown: [], isCrowd: false } : resolveNames(db, by, to)
 }
 
 /** Whether `replyTo` names a message that its sender wrote, was sent, or was shown on Telegram. */

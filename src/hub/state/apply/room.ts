@@ -1,6 +1,7 @@
 import type { InboxSettings } from '../commands.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
 import type { MemberRow } from '../query/find-member.ts'
+import { forgetMember, tookRoom } from '../query/known-members.ts'
 import { readSettings } from '../query/settings.ts'
 import type { NotTaken } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
@@ -60,9 +61,11 @@ function shareOf(db: Database, recipient: number, sender: number): Amount {
 
 /** Counts a delivery of `bytes` that was just stored for `recipient`, as it was before. */
 export function takeRoom(db: Database, recipient: MemberRow, sender: number, bytes: number): void {
-  const { id } = recipient
+  const { id, isShared } = recipient
+  const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
   db.run('update member set unread = unread + 1, unread_bytes = unread_bytes + ? where id = ?', bytes, id)
-  if (recipient.isShared) {
+  tookRoom(db, recipient, now)
+  if (isShared) {
     db.run(
       `insert into inbox_share (recipient, sender, unread, bytes) values (?1, ?2, 1, ?3)
        on conflict (recipient, sender) do update set unread = unread + 1, bytes = bytes + ?3`,
@@ -72,7 +75,6 @@ export function takeRoom(db: Database, recipient: MemberRow, sender: number, byt
     )
     return
   }
-  const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
   if (now.unread < alwaysMessages && now.bytes <= alwaysBytes) return
   if (percentOf(readSettings(db), now) < countedFromPercent) return
   db.run(
@@ -83,11 +85,13 @@ export function takeRoom(db: Database, recipient: MemberRow, sender: number, byt
     0,
   )
   db.run('update member set is_shared = 1 where id = ?', id)
+  forgetMember(db, id)
 }
 
 /** Gives back the room of deliveries that were acked or have expired. */
 export function giveRoom(db: Database, recipient: number, seqs: readonly number[]): void {
   const list = JSON.stringify(seqs)
+  forgetMember(db, recipient)
   db.run(
     `update member set unread = unread - ?2, unread_bytes = unread_bytes -
        (select sum(octet_length(body)) from message where seq in (select value from json_each(?3)))
@@ -116,4 +120,5 @@ export function giveRoom(db: Database, recipient: number, seqs: readonly number[
 export function forgetShares(db: Database, recipient: number): void {
   db.run('delete from inbox_share where recipient = ?', recipient)
   db.run('update member set is_shared = 0 where id = ?', recipient)
+  forgetMember(db, recipient)
 }

@@ -24,7 +24,7 @@ function thrownBy(work: () => unknown): unknown {
 
 test.each([
   ['journal_mode', 'wal'],
-  ['synchronous', 2],
+  ['synchronous', 1],
   ['foreign_keys', 1],
   ['locking_mode', 'normal'],
   ['trusted_schema', 0],
@@ -144,4 +144,49 @@ test('a fresh file stands before its first entry, in a history that has no name 
   onTestFinished(() => again.close())
   expect(again.position).toEqual(position)
   expect(position).toEqual({ epoch: '', seq: 0, time: 0, steady: 0, offset: 0, hash: '', outcomes: '' })
+})
+
+test('what is unsettled is read in transactions only, until it is settled', async () => {
+  const db = open()
+  db.execute('create table note (text text)')
+  const notes = () => db.all<{ text: string }>('select text from note order by rowid').map(({ text }) => text)
+  db.unsettledTransaction(() => db.run('insert into note values (?)', 'one'))
+  expect(notes()).toEqual([])
+  // What others write for themselves meanwhile is on disk, and shows nothing of it either.
+  db.transaction(() => {
+    expect(notes()).toEqual(['one'])
+    db.run('insert into note values (?)', 'two')
+  })
+  expect(notes()).toEqual([])
+  await db.settle()
+  expect(notes()).toEqual(['one', 'two'])
+  db.unsettledTransaction(() => db.run('insert into note values (?)', 'three'))
+  db.settleNow()
+  expect(notes()).toEqual(['one', 'two', 'three'])
+})
+
+test('an unsettled transaction that throws leaves nothing, and hides nothing', () => {
+  const db = open()
+  db.execute('create table note (text text)')
+  const work = () =>
+    db.unsettledTransaction(() => {
+      db.run('insert into note values (?)', 'lost')
+      throw new Error('halfway')
+    })
+  expect(work).toThrow('halfway')
+  db.transaction(() => db.run('insert into note values (?)', 'kept'))
+  expect(db.all('select text from note')).toEqual([{ text: 'kept' }])
+})
+
+test('the log is copied into the database and begun anew as it fills', async () => {
+  const path = join(tempDir('database'), 'hub.db')
+  const db = open(path)
+  db.execute('create table note (bytes blob)')
+  // A hundred pages each: more than twice what the log may hold.
+  for (let n = 0; n < 100; n++) {
+    db.unsettledTransaction(() => db.run('insert into note values (zeroblob(400000))'))
+    await db.settle()
+  }
+  expect(statSync(`${path}-wal`).size).toBeLessThan(20 * 1024 * 1024)
+  expect(statSync(path).size).toBeGreaterThan(20 * 1024 * 1024)
 })

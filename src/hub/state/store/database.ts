@@ -4,6 +4,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { syncDirectory } from '../../../disk/replace-file.ts'
 import { ClaudeNetError } from '../../../protocol/errors.ts'
 import { StoreFiles, StoreLost } from './store-files.ts'
+import { WriteAheadLog } from './write-ahead-log.ts'
 
 /** SQLite before this version can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug). */
 const oldestSafeVersion = '3.51.3'
@@ -21,10 +22,18 @@ export type Use = 'store' | 'reader' | 'index'
 /**
  * One SQLite file with the settings that durability needs, and its prepared statements.
  * Every statement is prepared once per text, so queries can stand where they are used.
+ *
+ * A store may be read while what was committed is not on disk yet: until it is, reads outside of a transaction go to a second
+ * connection, whose snapshot was taken before. So nobody reads what a loss of power might undo, and nobody waits for the disk.
  */
 export class Database implements Disposable {
+  readonly #path: string
   readonly #sqlite: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
+  readonly #log: WriteAheadLog
+  #view: View | undefined
+  /** How many pages the log has to hold before it is copied into the database. */
+  #checkpointAt = checkpointPages
   readonly #files: StoreFiles
   readonly #use: Use
   #holds = 0
@@ -48,18 +57,20 @@ export class Database implements Disposable {
       this.#sqlite = open(path, use, 'exclusive')
       this.isAlone = true
     }
+    this.#path = path
     this.#use = use
+    this.#log = new WriteAheadLog(path)
     this.#files = new StoreFiles(path)
     this.#files.remember()
   }
 
   /** The first row, or undefined. */
   get<Row>(sql: string, ...params: SQLInputValue[]): Row | undefined {
-    return this.#read(() => this.#prepare(sql).get(...params)) as Row | undefined
+    return this.#read(() => this.#reading(sql).get(...params)) as Row | undefined
   }
 
   all<Row>(sql: string, ...params: SQLInputValue[]): Row[] {
-    return this.#read(() => this.#prepare(sql).all(...params)) as Row[]
+    return this.#read(() => this.#reading(sql).all(...params)) as Row[]
   }
 
   /** Runs one statement and answers how many rows it changed. */
@@ -95,21 +106,42 @@ export class Database implements Disposable {
    * not those that were opened, or were written to by somebody else.
    */
   transaction<T>(work: () => T): T {
-    this.#files.expectUntouched()
-    this.run('begin immediate')
+    const result = this.#commit(work)
+    if (this.#use === 'store') this.#log.syncNow()
+    // What others have not settled stays unread until they have.
+    if (this.#use === 'store' && !this.#view?.isPinned) this.#settled()
+    else this.#files.expectThere()
+    return result
+  }
+
+  /**
+   * The same, but what `work` did is not on disk yet, and nobody reads it outside of a transaction, until `settle` or `settleNow` is
+   * done. Nothing else is left unsettled meanwhile.
+   */
+  unsettledTransaction<T>(work: () => T): T {
+    // Another connection cannot open the files.
+    if (!this.isAlone) this.#pin()
     try {
-      const result = work()
-      this.#prepare('commit').run()
-      this.#files.expectThere()
-      this.#files.remember()
-      return result
+      return this.#commit(work)
     } catch (error) {
-      // SQLite itself rolls back on some errors (a full disk, an I/O error); a second rollback would hide the first error.
-      if (this.#sqlite.isTransaction) this.run('rollback')
-      // What a commit that failed has left in the log is its own.
-      else if (!(error instanceof StoreLost)) this.#files.remember()
+      this.#view?.unpin()
       throw error
     }
+  }
+
+  /** Brings what was committed to disk without holding up this thread. Rejects when the disk fails, or with `StoreLost`. */
+  async settle(): Promise<void> {
+    if (this.isAlone) this.settleNow()
+    else {
+      await this.#log.sync()
+      this.#settled()
+    }
+  }
+
+  /** Brings what was committed to disk; this thread waits. Throws when the disk fails, or `StoreLost`. */
+  settleNow(): void {
+    this.#log.syncNow()
+    this.#settled()
   }
 
   /** Runs `work` inside a transaction so that a throw undoes only what `work` did. */
@@ -134,15 +166,13 @@ export class Database implements Disposable {
    */
   holdCheckpoints(): () => void {
     if (this.#holds++ === 0) {
+      if (this.#view?.isPinned) this.settleNow()
       this.#write(() => this.#sqlite.exec('pragma wal_checkpoint(truncate)'))
-      this.#sqlite.exec('pragma wal_autocheckpoint = 0')
     }
     let isHeld = true
     return () => {
-      if (!isHeld) return
+      if (isHeld) this.#holds--
       isHeld = false
-      if (--this.#holds === 0 && this.#sqlite.isOpen)
-        this.#sqlite.exec(`pragma wal_autocheckpoint = ${checkpointPages}`)
     }
   }
 
@@ -152,6 +182,7 @@ export class Database implements Disposable {
    */
   rescue(lost: StoreLost, path: string): boolean {
     if (lost.how === 'changed') return false
+    this.#view?.unpin()
     if (/-(wal|shm)$/.test(lost.file)) {
       this.#sqlite.exec('pragma wal_checkpoint(truncate)')
       return false
@@ -165,6 +196,8 @@ export class Database implements Disposable {
   /** Moves the write-ahead log into the database, unless this is a reader, and closes it, so that one file holds everything. */
   close(): void {
     if (!this.#sqlite.isOpen) return
+    this.#view?.close()
+    this.#log.close()
     try {
       if (this.#use !== 'reader') this.#sqlite.exec('pragma wal_checkpoint(truncate)')
     } finally {
@@ -196,13 +229,83 @@ export class Database implements Disposable {
     }
   }
 
-  #prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql)
-    if (!statement) {
-      statement = this.#sqlite.prepare(sql)
-      this.#statements.set(sql, statement)
+  #commit<T>(work: () => T): T {
+    this.#files.expectUntouched()
+    this.run('begin immediate')
+    try {
+      const result = work()
+      this.#prepare('commit').run()
+      this.#files.remember()
+      return result
+    } catch (error) {
+      // SQLite itself rolls back on some errors (a full disk, an I/O error); a second rollback would hide the first error.
+      if (this.#sqlite.isTransaction) this.run('rollback')
+      // What a commit that failed has left in the log is its own.
+      else if (!(error instanceof StoreLost)) this.#files.remember()
+      throw error
     }
-    return statement
+  }
+
+  /** What was committed is on disk: everyone may read it, and the log may be copied into the database. */
+  #settled(): void {
+    this.#view?.unpin()
+    this.#files.expectThere()
+    if (this.#holds > 0 || this.isAlone) return
+    const { pages } = this.#log
+    if (pages < this.#checkpointAt) {
+      if (pages < checkpointPages) this.#checkpointAt = checkpointPages
+      return
+    }
+    this.#write(() => this.#sqlite.exec('pragma wal_checkpoint(passive)'))
+    // Where another reader has kept some of it from being copied, not at once again.
+    this.#checkpointAt = pages + checkpointPages / 4
+  }
+
+  #pin(): void {
+    this.#view ??= new View(open(this.#path, 'reader', 'normal'))
+    this.#view.pin()
+  }
+
+  #reading(sql: string): StatementSync {
+    return this.#view?.isPinned && !this.#sqlite.isTransaction ? this.#view.prepare(sql) : this.#prepare(sql)
+  }
+
+  #prepare(sql: string): StatementSync {
+    return prepared(this.#sqlite, this.#statements, sql)
+  }
+}
+
+/** A second connection to a store, which reads what it held when it was pinned. */
+class View {
+  readonly #sqlite: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+  isPinned = false
+
+  constructor(sqlite: DatabaseSync) {
+    this.#sqlite = sqlite
+  }
+
+  pin(): void {
+    if (this.isPinned) return
+    this.prepare('begin').run()
+    // The first read takes the snapshot.
+    this.prepare('select 1 from sqlite_schema limit 1').get()
+    this.isPinned = true
+  }
+
+  unpin(): void {
+    if (this.isPinned) this.prepare('commit').run()
+    this.isPinned = false
+  }
+
+  prepare(sql: string): StatementSync {
+    return prepared(this.#sqlite, this.#statements, sql)
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#sqlite.close()
+    this.isPinned = false
   }
 }
 
@@ -232,9 +335,11 @@ function secureDurability(sqlite: DatabaseSync, locking: 'normal' | 'exclusive')
     throw refuse(`SQLite ${version} can corrupt its write-ahead log`, `Run the hub on Node 24.`)
   }
   set(sqlite, 'journal_mode', 'wal')
-  // FULL: the file is the only copy of an acknowledged message, so every commit is synced before it is answered.
-  set(sqlite, 'synchronous', 2)
-  set(sqlite, 'wal_autocheckpoint', checkpointPages)
+  // NORMAL: SQLite syncs around a checkpoint. The file is the only copy of an acknowledged message, so `transaction` and `settle` sync
+  // the log after each commit, before anyone is answered or reads what it did.
+  set(sqlite, 'synchronous', 1)
+  // Of its own accord, only where a second reader is impossible.
+  set(sqlite, 'wal_autocheckpoint', locking === 'normal' ? 0 : checkpointPages)
   set(sqlite, 'foreign_keys', 1)
 }
 
@@ -251,6 +356,15 @@ function set(sqlite: DatabaseSync, name: string, wanted: string | number): void 
   if (found !== wanted) {
     throw refuse(`SQLite's ${name} is ${found}, not ${wanted}`, 'Put the data directory on a local disk.')
   }
+}
+
+function prepared(sqlite: DatabaseSync, statements: Map<string, StatementSync>, sql: string): StatementSync {
+  let statement = statements.get(sql)
+  if (!statement) {
+    statement = sqlite.prepare(sql)
+    statements.set(sql, statement)
+  }
+  return statement
 }
 
 /** Whether SQLite gave up for want of space: nothing was written, reads go on, and writes will again once there is room. */

@@ -1,0 +1,63 @@
+import { lookupForm } from '../../../protocol/names.ts'
+import type { Database } from '../store/database.ts'
+import { type MemberRow, memberMeant } from './find-member.ts'
+
+/** Most members that are kept: far more than a hub has, so that only a flood of them fills it. */
+const maxKept = 10_000
+
+interface Known {
+  /** By name in lookup form: a member's own, or an alias. */
+  ids: Map<string, number>
+  rows: Map<number, MemberRow>
+}
+
+const kept = new WeakMap<Database, Known>()
+
+/**
+ * The member whom one typed name means, for a send that is being applied: kept from one send to the next, because nearly all that a
+ * hub reads for sends is the same few members. Whatever changes a member is to forget it, once that is in the tables.
+ */
+export function knownMember(db: Database, typed: string): MemberRow | undefined {
+  const known = knownIn(db)
+  const name = lookupForm(typed)
+  const row = known.rows.get(known.ids.get(name) ?? Number.NaN)
+  if (row) return row
+  const found = memberMeant(db, name)
+  if (!found) return undefined
+  if (known.ids.size >= maxKept) forgetMembers(db)
+  known.ids.set(name, found.id)
+  known.rows.set(found.id, found)
+  return found
+}
+
+/** The id that a name had for the last send to it; undefined when that is not known any more. */
+export function knownId(db: Database, typed: string): number | undefined {
+  return kept.get(db)?.ids.get(lookupForm(typed))
+}
+
+/** The room that `row`, which a send has found, has taken in the tables. */
+export function tookRoom(db: Database, row: MemberRow, { unread, bytes }: { unread: number; bytes: number }): void {
+  if (kept.get(db)?.rows.get(row.id) === row) Object.assign(row, { unread, unreadBytes: bytes })
+  else forgetMember(db, row.id)
+}
+
+/** What one member holds has changed, but not its names. */
+export function forgetMember(db: Database, id: number): void {
+  kept.get(db)?.rows.delete(id)
+}
+
+/** Anything may have changed, or what was applied was undone. */
+export function forgetMembers(db: Database): void {
+  const known = kept.get(db)
+  known?.ids.clear()
+  known?.rows.clear()
+}
+
+function knownIn(db: Database): Known {
+  let known = kept.get(db)
+  if (!known) {
+    known = { ids: new Map(), rows: new Map() }
+    kept.set(db, known)
+  }
+  return known
+}

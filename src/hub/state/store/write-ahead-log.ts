@@ -1,0 +1,53 @@
+import { closeSync, fdatasync, fdatasyncSync, openSync, readSync } from 'node:fs'
+import { endianness } from 'node:os'
+
+/** Where the index of the log says how many pages the log holds: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
+const pagesAt = 16
+
+/**
+ * The write-ahead log of an open store. SQLite writes it and leaves syncing it to us, so that it need not be done by the thread that
+ * answers requests.
+ */
+export class WriteAheadLog {
+  readonly #path: string
+  readonly #field = Buffer.alloc(4)
+  #log: number | undefined
+  #index: number | undefined
+
+  /** Of the database at `path`. */
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** All that was committed before is on disk when this returns. Throws when the disk fails. */
+  syncNow(): void {
+    fdatasyncSync(this.#open())
+  }
+
+  /** All that was committed before the call is on disk when this resolves. Rejects when the disk fails. */
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#open(), error => (error ? reject(error) : resolve()))
+    })
+  }
+
+  /** How many pages were written to it since it was last copied into the database and begun anew. */
+  get pages(): number {
+    this.#index ??= openSync(`${this.#path}-shm`, 'r')
+    readSync(this.#index, this.#field, 0, 4, pagesAt)
+    // In the byte order of the machine.
+    return endianness() === 'LE' ? this.#field.readUInt32LE() : this.#field.readUInt32BE()
+  }
+
+  close(): void {
+    for (const file of [this.#log, this.#index]) if (file !== undefined) closeSync(file)
+    this.#log = undefined
+    this.#index = undefined
+  }
+
+  /** Nothing is written through it: for a sync it does. */
+  #open(): number {
+    this.#log ??= openSync(`${this.#path}-wal`, 'r')
+    return this.#log
+  }
+}
