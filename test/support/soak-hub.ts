@@ -19,12 +19,14 @@ const fail = (what: unknown) => {
 mkdirSync(dataDir, { recursive: true })
 const hub = openHub({ dataDir, now: clock, monotonic: clock, onBug: (_, error) => fail(error), onStorageError: fail })
 const { state } = hub
-const applyUnsettled = state.applyUnsettled.bind(state)
 // A line that a kill left unfinished ends here.
 appendFileSync(entriesFile, '\n')
-state.applyUnsettled = (entries, ...rest) => {
-  appendFileSync(entriesFile, `${JSON.stringify(entries)}\n`)
-  return applyUnsettled(entries, ...rest)
+for (const way of ['applyBatch', 'applyUnsettled'] as const) {
+  const apply = state[way].bind(state)
+  state[way] = (entries, ...rest) => {
+    appendFileSync(entriesFile, `${JSON.stringify(entries)}\n`)
+    return apply(entries, ...rest)
+  }
 }
 
 /** It has done too little to end before this entry. */
