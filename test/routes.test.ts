@@ -43,6 +43,7 @@ const expected: Record<RouteName, Statuses> = {
   clientInfo: open,
   // In the clear a hub can prove nothing.
   proveHub: { none: 400, machine: 400, human: 400, admin: 400, garbage: 400 },
+  hubKey: open,
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 403, garbage: 401 },
   listMessages: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -74,6 +75,8 @@ const expected: Record<RouteName, Statuses> = {
   deleteGroup: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   importOrganization: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   listAudit: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  getKey: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  rotateKey: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   getSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putSettings: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   makeBackup: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
@@ -99,6 +102,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   clientFile: () => ({ path: '/client/claude-net.mjs' }),
   clientInfo: () => ({ path: '/client/claude-net.json' }),
   proveHub: () => ({ path: '/v1/proof', body: { tokenId: 'abcdefgh', nonce: newNonce() } }),
+  hubKey: () => ({ path: '/hub-key.json' }),
   sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),
   getMessage: async () => {
     const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body: 'hello' } })
@@ -138,6 +142,8 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   deleteGroup: async () => ({ path: `/v1/admin/groups/${await made('group')}`, method: 'DELETE' }),
   importOrganization: () => ({ path: '/v1/admin/import', body: { humans: { sean: {} } } }),
   listAudit: () => ({ path: '/v1/admin/audit' }),
+  getKey: () => ({ path: '/v1/admin/key' }),
+  rotateKey: () => ({ path: '/v1/admin/key/rotate', body: {} }),
   getSettings: () => ({ path: '/v1/admin/settings' }),
   putSettings: () => ({ path: '/v1/admin/settings', method: 'PUT', body: { keepTextDays: 30 } }),
   makeBackup: () => ({ path: '/v1/admin/backup', method: 'POST' }),

@@ -88,6 +88,7 @@ const worst: Record<RouteName, Worst | string> = {
   ],
   joinScript: [{ ...little, bytes: 16 * kib }, () => ({ path: `/join/${store.code}?via=${'x'.repeat(60)}` })],
   clientFile: [{ ...little, bytes: page }, () => ({ path: '/client/claude-net.mjs' })],
+  hubKey: [little, () => ({ path: '/hub-key.json' })],
   clientInfo: [little, () => ({ path: '/client/claude-net.json' })],
   proveHub: [
     { ...little, status: 400 },
@@ -202,6 +203,8 @@ const worst: Record<RouteName, Worst | string> = {
   ],
   status: [{ ...ofMembers, bytes: 16 * kib }, () => ({ path: '/v1/admin/status', token: tokens.admin })],
   listAudit: [{ ...little, bytes: 64 * kib }, () => ({ path: '/v1/admin/audit', token: tokens.admin })],
+  getKey: [little, () => ({ path: '/v1/admin/key', token: tokens.admin })],
+  rotateKey: [little, () => ({ path: '/v1/admin/key/rotate', token: tokens.admin, body: {} })],
   getSettings: [little, () => ({ path: '/v1/admin/settings', token: tokens.admin })],
   putSettings: [
     little,

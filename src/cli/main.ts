@@ -21,6 +21,7 @@ import { inboxCommand } from './inbox.ts'
 import { installRelayCommand } from './install-relay.ts'
 import { inviteCommand, rotateCommand } from './invite.ts'
 import { joinCommand } from './join.ts'
+import { keyCommand } from './key.ts'
 import { leaveCommand } from './leave.ts'
 import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
@@ -53,6 +54,7 @@ const groups: Record<string, Command[]> = {
     hubCommand(),
     statusCommand(),
     settingsCommand(),
+    keyCommand(),
     backupCommand(),
     restoreCommand(),
     auditCommand(),

@@ -2,6 +2,7 @@ import { noSshHost } from '../protocol/ssh-host.ts'
 import type { Config } from './home.ts'
 import { Home } from './home.ts'
 import { HubClient } from './hub-client.ts'
+import { machinePin } from './new-hub-key.ts'
 import { Outbox } from './outbox.ts'
 import { openTransport } from './transport/open.ts'
 import type { Transport } from './transport/transport.ts'
@@ -78,9 +79,8 @@ export class Renewals {
 /** The transport that `home` is configured for. */
 export function machineTransport(home: Home): Transport {
   const { config, hub } = home.credentials()
-  // Read anew like the token: what runs goes by a key that is pinned meanwhile.
-  const pin = () => home.credentials().config.hubKey
   const { sshHost, sshIdleS } = config
+  const { pin, onNewKey } = machinePin(home)
   const onWrongHub = wrongHubNotes(home, sshHost === noSshHost ? hub.origin : `${hub.origin} through ${sshHost}`)
-  return openTransport({ hub, sshHost, runDir: home.runDir, sshIdleS, pin, onWrongHub })
+  return openTransport({ hub, sshHost, runDir: home.runDir, sshIdleS, pin, hooks: { onWrongHub, onNewKey } })
 }

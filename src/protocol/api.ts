@@ -3,6 +3,7 @@ import { AuditAnswer, AuditQuery } from './audit.ts'
 import { BackupReport } from './backup.ts'
 import { ProofAnswer, ProofRequest } from './hub-proof.ts'
 import { MessageId } from './ids.ts'
+import { KeyAnswer, KeyChain, RotateKeyAnswer, RotateKeyRequest } from './key-chain.ts'
 import {
   AliasRequest,
   BindRequest,
@@ -166,6 +167,13 @@ export const api = {
     summary: "The machine's side, one file",
     audience: 'public',
     answer: 'text/javascript; charset=utf-8',
+  }),
+  hubKey: route({
+    method: 'GET',
+    path: '/hub-key.json',
+    summary: "The hub's key, and the signed chain that leads to it from earlier ones",
+    audience: 'public',
+    answer: KeyChain,
   }),
   clientInfo: route({
     method: 'GET',
@@ -431,6 +439,21 @@ export const api = {
     audience: admins,
     body: Organization,
     answer: ImportAnswer,
+  }),
+  getKey: route({
+    method: 'GET',
+    path: '/v1/admin/key',
+    summary: "The hub's key, when it was made, and the chain of those before it",
+    audience: admins,
+    answer: KeyAnswer,
+  }),
+  rotateKey: route({
+    method: 'POST',
+    path: '/v1/admin/key/rotate',
+    summary: 'Give the hub a new key; the old one vouches for it, unless it is compromised',
+    audience: admins,
+    body: RotateKeyRequest,
+    answer: RotateKeyAnswer,
   }),
   status: route({
     method: 'GET',

@@ -13,4 +13,5 @@ export const testIdentity: HubIdentity = {
   privateKey: createPrivateKey(file('hub.key')),
   certificate,
   hubKey: hubKeyOf(new X509Certificate(certificate).publicKey),
+  ...{ links: [], madeAt: null, isOwn: false },
 }

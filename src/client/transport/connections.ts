@@ -1,5 +1,6 @@
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import type { HubKey } from '../../protocol/hub-key.ts'
 import { type DialOptions, dialingAgent } from './dial.ts'
 import { type Pin, WrongHub } from './pin.ts'
 import type { TransportRequest } from './transport.ts'
@@ -11,7 +12,12 @@ export interface ConnectionsOptions {
   pin?: Pin | (() => Pin | undefined) | undefined
   /** Called when something else than the hub of the pin has answered. */
   onWrongHub?: ((found: WrongHub) => void) | undefined
+  /** Called when the hub has another key than the pinned one, which that one vouches for; the pin is asked for again. */
+  onNewKey?: ((change: { from: HubKey; to: HubKey }) => void) | undefined
 }
+
+/** What happens when another key than the pinned one answers. */
+export type KeyHooks = Pick<ConnectionsOptions, 'onWrongHub' | 'onNewKey'>
 
 /**
  * HTTP or HTTPS to a hub over connections that are kept and used again: to its address, or through a socket of this machine. With
@@ -23,15 +29,17 @@ export class Connections {
   readonly #socketPath: string | undefined
   readonly #onWrongHub: ConnectionsOptions['onWrongHub']
   readonly #pinNow: () => Pin | undefined
+  readonly #onNewKey: ConnectionsOptions['onNewKey']
   #agent: Agent
   /** What the connections of `#agent` are proven by. */
   #pin: Pin | undefined
   #isClosed = false
 
-  constructor(hub: URL, { socketPath, pin, onWrongHub }: ConnectionsOptions = {}) {
+  constructor(hub: URL, { socketPath, pin, onWrongHub, onNewKey }: ConnectionsOptions = {}) {
     this.#hub = hub
     this.#socketPath = socketPath
     this.#onWrongHub = onWrongHub
+    this.#onNewKey = onNewKey
     this.#pinNow = typeof pin === 'function' ? pin : () => pin
     // A pin that cannot be read now is asked for again, and thrown, by the first request.
     this.#pin = typeof pin === 'function' ? undefined : pin
@@ -41,7 +49,11 @@ export class Connections {
   /** Sends one request and answers its response. Throws the system's own error when none came. */
   async request(request: TransportRequest): Promise<IncomingMessage> {
     this.#followPin()
-    return this.#once(request).catch(error => {
+    return this.#once(request).catch(async error => {
+      if (await this.#hasNewKey(error)) {
+        this.#followPin()
+        return this.#once(request)
+      }
       if (error instanceof WrongHub) this.#onWrongHub?.(error)
       if (!isStale(error) || request.signal?.aborted || this.#isClosed) throw error
       // The hub closed a kept connection just as it was used again, and so perhaps the others. Every request of ours may be
@@ -54,6 +66,25 @@ export class Connections {
   close(): void {
     this.#isClosed = true
     this.#agent.destroy()
+  }
+
+  /** Whether what answered, with another key than the pinned one, is the same hub nevertheless. If not, `error` says why. */
+  async #hasNewKey(error: unknown): Promise<boolean> {
+    if (!this.#onNewKey || this.#isClosed || !(error instanceof WrongHub)) return false
+    const { pin, found } = error
+    if (pin === 'any' || found === undefined) return false
+    const { proveNewKey } = await import('./new-key.ts')
+    const connections = new Connections(this.#hub, { socketPath: this.#socketPath, pin: found })
+    try {
+      await proveNewKey(connections, pin, found)
+    } catch (trouble) {
+      error.why = (trouble as Error).message
+      return false
+    } finally {
+      connections.close()
+    }
+    this.#onNewKey({ from: pin, to: found })
+    return true
   }
 
   /** Where another key is pinned than before, or one at all, no earlier connection is used for another request. */

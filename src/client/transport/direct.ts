@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { Connections, type ConnectionsOptions } from './connections.ts'
+import { Connections, type ConnectionsOptions, type KeyHooks } from './connections.ts'
 import { WrongHub } from './pin.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
@@ -9,9 +9,9 @@ export class DirectTransport implements Transport {
   readonly label: string
   readonly #connections: Connections
 
-  constructor(hub: URL, pin?: ConnectionsOptions['pin'], onWrongHub?: ConnectionsOptions['onWrongHub']) {
+  constructor(hub: URL, pin?: ConnectionsOptions['pin'], hooks?: KeyHooks) {
     this.label = hub.origin
-    this.#connections = new Connections(hub, { pin, onWrongHub })
+    this.#connections = new Connections(hub, { pin, ...hooks })
   }
 
   async request(request: TransportRequest): Promise<IncomingMessage> {
@@ -49,7 +49,7 @@ function wrongHub(error: WrongHub, label: string): ClaudeNetError {
   const what =
     error.found === undefined
       ? 'it speaks no TLS 1.3, and this machine knows its hub by a key'
-      : `it has the key ${error.found}, and this machine knows its hub by ${error.pin}`
+      : `it has the key ${error.found}, and this machine knows its hub by ${error.pin}${error.why ? `; ${error.why}` : ''}`
   const wrong = new ClaudeNetError(
     'unavailable',
     `What answers at ${label} is not the hub of this machine: ${what}. Nothing was sent to it.`,

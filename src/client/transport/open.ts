@@ -1,5 +1,5 @@
 import { noSshHost } from '../../protocol/ssh-host.ts'
-import type { ConnectionsOptions } from './connections.ts'
+import type { ConnectionsOptions, KeyHooks } from './connections.ts'
 import { DirectTransport } from './direct.ts'
 import { SshTransport } from './ssh.ts'
 import type { Transport } from './transport.ts'
@@ -16,12 +16,12 @@ export interface WayToHub {
   sshIdleS?: number
   /** Which hub may answer there, if that is known; it then speaks TLS, inside ssh too. */
   pin?: ConnectionsOptions['pin']
-  /** Called when something else has answered. */
-  onWrongHub?: ConnectionsOptions['onWrongHub']
+  /** What to do when another key answers; without `onNewKey` that is another hub, whatever the pinned key says. */
+  hooks?: KeyHooks
 }
 
 /** The transport that a configuration asks for. */
-export function openTransport({ hub, sshHost, runDir, sshIdleS, pin, onWrongHub }: WayToHub): Transport {
-  if (sshHost === noSshHost) return new DirectTransport(hub, pin, onWrongHub)
-  return new SshTransport({ host: sshHost, hub, dir: runDir, idleS: sshIdleS }, pin, onWrongHub)
+export function openTransport({ hub, sshHost, runDir, sshIdleS, pin, hooks }: WayToHub): Transport {
+  if (sshHost === noSshHost) return new DirectTransport(hub, pin, hooks)
+  return new SshTransport({ host: sshHost, hub, dir: runDir, idleS: sshIdleS }, pin, hooks)
 }

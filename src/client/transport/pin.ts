@@ -15,6 +15,8 @@ export class WrongHub extends Error {
   /** The key that it should have proven, and the one that it did; without the latter it speaks no TLS 1.3. */
   readonly pin: Pin
   readonly found: HubKey | undefined
+  /** Why the pinned key does not vouch for the one that was found, where that was asked for. */
+  why: string | undefined
 
   constructor(pin: Pin, found: HubKey | undefined) {
     super(found === undefined ? 'it speaks no TLS 1.3' : `it has the key ${found}, not ${pin}`)

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { Connections, type ConnectionsOptions } from './connections.ts'
+import { Connections, type ConnectionsOptions, type KeyHooks } from './connections.ts'
 import { unanswered } from './direct.ts'
 import { type SshFiles, type SshOptions, sshFiles } from './ssh-files.ts'
 import type { SshWay } from './ssh-way.ts'
@@ -30,10 +30,10 @@ export class SshTransport implements Transport {
   #isClosed = false
   #askedAt = Date.now()
 
-  constructor(options: SshOptions, pin?: ConnectionsOptions['pin'], onWrongHub?: ConnectionsOptions['onWrongHub']) {
+  constructor(options: SshOptions, pin?: ConnectionsOptions['pin'], hooks?: KeyHooks) {
     this.label = `${options.hub.origin} through ${options.host}`
     this.files = sshFiles(options)
-    this.#connections = new Connections(options.hub, { socketPath: this.files.socket, pin, onWrongHub })
+    this.#connections = new Connections(options.hub, { socketPath: this.files.socket, pin, ...hooks })
   }
 
   async request(request: TransportRequest): Promise<IncomingMessage> {

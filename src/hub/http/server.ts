@@ -44,6 +44,7 @@ import { ackInbox, markFetched, readInbox } from './inbox.ts'
 import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { acceptJsonOnly, maxRequestBytes } from './json-body.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
+import { keyRoutes } from './key.ts'
 import { Limits } from './limits.ts'
 import { Listeners } from './listeners.ts'
 import { mcp } from './mcp.ts'
@@ -155,6 +156,10 @@ export function createServer(options: ServerOptions): HttpDoor {
   watch.metrics.plain = plain
   let { identity } = options
   const hubKey = () => identity?.hubKey
+  const prove = (next: HubIdentity) => {
+    identity = next
+    tls.prove(next)
+  }
   const { secured } = watchConnections(server, { hub, connections, unread })
   const { headersMs: timeoutMs } = door.timeouts
   const tls = openTlsDoor(server.server, { identity, timeoutMs, onSecured: secured })
@@ -244,6 +249,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     getSettings,
     putSettings,
     makeBackup: makeBackup(backups),
+    ...keyRoutes({ dataDir: options.dataDir, identity: () => identity, plain, prove }),
     status: status({ ...options, probe, limits, plain, hubKey }),
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
@@ -278,10 +284,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   const listeners = new Listeners(server.server)
   return {
     server,
-    prove: next => {
-      identity = next
-      tls.prove(next)
-    },
+    prove,
     leave: () => closing.abort(),
     listeners,
     cameFromAdmin: network.cameFromAdmin,

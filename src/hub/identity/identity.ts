@@ -6,6 +6,8 @@ import { readOwnFile } from '../../disk/own-file.ts'
 import { replaceFile } from '../../disk/replace-file.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { type HubKey, hubKeyOf } from '../../protocol/hub-key.ts'
+import { KeyLink } from '../../protocol/key-chain.ts'
+import { Timestamp } from '../../protocol/messages.ts'
 
 /** The file of a hub's own key, in its data directory. */
 export const identityFile = 'identity.json'
@@ -17,6 +19,12 @@ export interface HubIdentity {
   certificate: string
   /** The fingerprint of the public key: what machines pin. */
   hubKey: HubKey
+  /** How the hub came to this key from earlier ones, the oldest link first. */
+  links: readonly KeyLink[]
+  /** When the key was made; null where that is not known. */
+  madeAt: string | null
+  /** Whether it is of files of the admin's own. */
+  isOwn: boolean
 }
 
 /** A certificate of the admin's own, by the paths of two files in PEM. */
@@ -27,9 +35,14 @@ export interface CertificateFiles {
 
 /**
  * `identity.json`: the key that the hub made, and its certificate, in PEM, in one file so that both change at once. What another
- * version adds to it is kept: the signed chain from earlier keys to this one has its place here.
+ * version adds to it is kept. `links` is the signed chain from earlier keys to this one.
  */
-const IdentityFile = z.looseObject({ key: z.string(), certificate: z.string() })
+const IdentityFile = z.looseObject({
+  key: z.string(),
+  certificate: z.string(),
+  madeAt: Timestamp.optional(),
+  links: z.array(KeyLink).optional(),
+})
 type IdentityFile = z.output<typeof IdentityFile>
 
 /**
@@ -42,7 +55,7 @@ export async function openIdentity(dataDir: string, tls?: CertificateFiles): Pro
   const found = readIdentityFile(path)
   if (found) return identityOf(found, path)
   const { makeCertificate } = await import('./certificate.ts')
-  const made = await makeCertificate()
+  const made = { ...(await makeCertificate()), madeAt: new Date().toISOString() }
   replaceFile(path, `${JSON.stringify(made, null, 2)}\n`, 0o600)
   return identityOf(made, path)
 }
@@ -62,8 +75,14 @@ export function readIdentityFile(path: string): IdentityFile | undefined {
   throw unusable(path, 'holds no key of a hub')
 }
 
-function identityOf({ key, certificate }: IdentityFile, path: string): HubIdentity {
-  return pair(key, certificate, why => unusable(path, why))
+/** The identity that `identity.json` holds, at `path`. Throws `invalid` for a key and a certificate that are no pair. */
+export function identityOf({ key, certificate, madeAt, links }: IdentityFile, path: string): HubIdentity {
+  return {
+    ...pair(key, certificate, why => unusable(path, why)),
+    links: links ?? [],
+    madeAt: madeAt ?? null,
+    isOwn: false,
+  }
 }
 
 function readCertificateFiles({ certFile, keyFile }: CertificateFiles): HubIdentity {
@@ -78,14 +97,19 @@ function readCertificateFiles({ certFile, keyFile }: CertificateFiles): HubIdent
       )
     }
   }
-  return pair(read(keyFile), read(certFile), why => {
+  const own = pair(read(keyFile), read(certFile), why => {
     const hint = 'certFile has a certificate in PEM, with its chain; keyFile has its key, not encrypted.'
     return new ClaudeNetError('invalid', `tls: ${certFile} and ${keyFile}: the pair ${why}.`, hint)
   })
+  return { ...own, links: [], madeAt: null, isOwn: true }
 }
 
 /** A key and its certificate as one. Throws what `wrong` makes of the reason when they are not. */
-function pair(key: string, certificate: string, wrong: (why: string) => Error): HubIdentity {
+function pair(
+  key: string,
+  certificate: string,
+  wrong: (why: string) => Error,
+): Pick<HubIdentity, 'privateKey' | 'certificate' | 'hubKey'> {
   let privateKey: KeyObject
   let leaf: X509Certificate
   try {

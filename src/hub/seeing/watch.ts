@@ -30,6 +30,7 @@ const looks: ReadonlySet<RouteName> = new Set([
   'listMembers',
   'listGroups',
   'listAudit',
+  'getKey',
   'getSettings',
   'status',
   'telegramStatus',
@@ -51,6 +52,7 @@ const details = [
   'tokenDays',
   'from',
   'ranges',
+  'compromised',
 ] as const
 
 const names = new Map((Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name]))
@@ -169,6 +171,7 @@ function machineIn({ machine }: Record<string, unknown>, result: AuditLine['resu
 function detailOf(body: Record<string, unknown>): string | null {
   const parts = details.flatMap(field => {
     const value = body[field]
+    if (value === true) return [field]
     if (field === 'owner' && value === null) return ['owner=nobody']
     if (Number.isSafeInteger(value)) return [`${field}=${value}`]
     const isRange = field === 'from' || field === 'ranges'

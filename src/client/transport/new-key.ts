@@ -1,0 +1,37 @@
+import type { HubKey } from '../../protocol/hub-key.ts'
+import { KeyChain, proveKeyChange } from '../../protocol/key-chain.ts'
+import type { Connections } from './connections.ts'
+
+/** How long the chain of a hub's keys may take to come, in ms. */
+const chainMs = 5000
+
+/** Most bytes of a chain: more than the longest has. */
+const maxBytes = 128 * 1024
+
+/**
+ * Proves that the hub of the key `pinned` has the key `found` now, by the chain that it tells over `connections`, which are proven by
+ * `found` and carry no token. Throws an error that says in words why not.
+ */
+export async function proveNewKey(connections: Connections, pinned: HubKey, found: HubKey): Promise<void> {
+  const signal = AbortSignal.timeout(chainMs)
+  const response = await connections.request({ method: 'GET', path: '/hub-key.json', headers: {}, signal })
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > maxBytes) throw new Error('its chain of keys is too long')
+  }
+  const chain =
+    response.statusCode === 200 ? KeyChain.safeParse(parseJson(Buffer.concat(chunks).toString())) : undefined
+  if (!chain?.success) throw new Error('it tells no chain of keys')
+  proveKeyChange(chain.data.links, pinned, found)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

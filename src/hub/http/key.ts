@@ -1,0 +1,78 @@
+import { diskTrouble } from '../../disk/replace-file.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { KeyAnswer, KeyChain } from '../../protocol/key-chain.ts'
+import type { HubIdentity } from '../identity/identity.ts'
+import { rotateIdentity } from '../identity/rotate.ts'
+import { allMembers, tokensByMember } from '../state/query/members.ts'
+import type { Handlers } from './handler.ts'
+import type { PlainRequests } from './plain-requests.ts'
+
+export interface KeyParts {
+  dataDir: string
+  identity: () => HubIdentity | undefined
+  plain: PlainRequests
+  /** Has new connections proven with this from now on. */
+  prove: (identity: HubIdentity) => void
+}
+
+/** `GET /hub-key.json`, `GET /v1/admin/key`, `POST /v1/admin/key/rotate`. */
+export function keyRoutes({
+  dataDir,
+  identity,
+  plain,
+  prove,
+}: KeyParts): Pick<Handlers, 'hubKey' | 'getKey' | 'rotateKey'> {
+  let isRotating = false
+  const present = () => {
+    const present = identity()
+    if (present) return present
+    throw new ClaudeNetError('unavailable', 'This hub has no key, and speaks no TLS.', 'Its log says why.')
+  }
+  return {
+    hubKey: () => chainOf(present()),
+    getKey: () => answerOf(present()),
+    rotateKey: async ({ hub, body }) => {
+      const { hubKey: before, isOwn } = present()
+      if (isOwn) {
+        throw new ClaudeNetError(
+          'conflict',
+          "The hub's key is of the files that 'tls' of hub.json names, and not the hub's to replace.",
+          'Put others in their place, and reload the hub: machines that pinned the key must join anew.',
+        )
+      }
+      if (isRotating)
+        throw new ClaudeNetError('conflict', 'The key is being replaced at this moment.', 'Look at: claude-net key')
+      isRotating = true
+      try {
+        const next = await rotateIdentity(dataDir, body).catch(inWords)
+        prove(next)
+        const plainly = new Set(plain.members.map(({ name }) => name))
+        const tokens = tokensByMember(hub.state.db)
+        const mustJoin = allMembers(hub.state.db)
+          .filter(({ id, kind, name }) => kind === 'machine' && tokens.has(id) && !plainly.has(name))
+          .map(({ name }) => name)
+        return { ...answerOf(next), before, mustJoin: body.compromised ? mustJoin : [] }
+      } finally {
+        isRotating = false
+      }
+    },
+  }
+}
+
+function chainOf({ hubKey, links }: HubIdentity): KeyChain {
+  return { hubKey, links: [...links] }
+}
+
+function answerOf(identity: HubIdentity): KeyAnswer {
+  const { madeAt, isOwn } = identity
+  return { ...chainOf(identity), madeAt, isOwn }
+}
+
+function inWords(error: NodeJS.ErrnoException): never {
+  if (error.syscall === undefined) throw error
+  throw new ClaudeNetError(
+    'unavailable',
+    `The new key cannot be kept: ${diskTrouble(error)}. The hub goes on with the one that it has.`,
+    'Mend that, then run it again.',
+  )
+}
