@@ -98,7 +98,8 @@ test('a hub of another key is told nothing, by whichever way the machine speaks,
 test('who took the port of a hub gets nothing by plain HTTP, nor with a certificate of its own, and the mail waits for the hub', async () => {
   const { hub, recorder, machine, chas } = await pinned()
   const stolen: string[] = []
-  const take = ({ headers }: IncomingMessage) => void stolen.push(headers.authorization ?? 'a request')
+  const take = ({ method, url, headers }: IncomingMessage) =>
+    void stolen.push(headers.authorization ?? `${method} ${url} without a token`)
   const { privateKey, certificate } = testIdentity
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
   const plain = createServer((request, response) => {
@@ -121,7 +122,8 @@ test('who took the port of a hub gets nothing by plain HTTP, nor with a certific
     expect(refused).toMatchObject({ code: 75, stdout: expect.stringContaining('is not the hub of this machine') })
     expect(await machine.run(['update'])).toMatchObject({ code: 75 })
   }
-  expect(stolen).toEqual([])
+  // Whoever has another key is asked whether the pinned one vouches for it.
+  expect(new Set(stolen)).toEqual(new Set(['GET /hub-key.json without a token']))
   expectSealed({ ...recorder, text: Buffer.concat(recorder.asked).toString('latin1') } as Recorder, [
     'for the hub alone',
   ])

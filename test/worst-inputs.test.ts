@@ -204,7 +204,10 @@ const worst: Record<RouteName, Worst | string> = {
   status: [{ ...ofMembers, bytes: 16 * kib }, () => ({ path: '/v1/admin/status', token: tokens.admin })],
   listAudit: [{ ...little, bytes: 64 * kib }, () => ({ path: '/v1/admin/audit', token: tokens.admin })],
   getKey: [little, () => ({ path: '/v1/admin/key', token: tokens.admin })],
-  rotateKey: [little, () => ({ path: '/v1/admin/key/rotate', token: tokens.admin, body: {} })],
+  rotateKey: [
+    { ...ofMembers, bytes: 128 * kib },
+    () => ({ path: '/v1/admin/key/rotate', token: tokens.admin, body: { compromised: true } }),
+  ],
   getSettings: [little, () => ({ path: '/v1/admin/settings', token: tokens.admin })],
   putSettings: [
     little,

@@ -76,7 +76,7 @@ export class Connections {
     const { proveNewKey } = await import('./new-key.ts')
     const connections = new Connections(this.#hub, { socketPath: this.#socketPath, pin: found })
     try {
-      await proveNewKey(connections, pin, found)
+      await proveNewKey(chain => connections.request(chain), pin, found)
     } catch (trouble) {
       error.why = (trouble as Error).message
       return false

@@ -1,6 +1,6 @@
 import type { HubKey } from '../../protocol/hub-key.ts'
 import { KeyChain, proveKeyChange } from '../../protocol/key-chain.ts'
-import type { Connections } from './connections.ts'
+import type { Transport } from './transport.ts'
 
 /** How long the chain of a hub's keys may take to come, in ms. */
 const chainMs = 5000
@@ -9,12 +9,12 @@ const chainMs = 5000
 const maxBytes = 128 * 1024
 
 /**
- * Proves that the hub of the key `pinned` has the key `found` now, by the chain that it tells over `connections`, which are proven by
- * `found` and carry no token. Throws an error that says in words why not.
+ * Proves that the hub of the key `pinned` has the key `found` now, by the chain that it tells by `request`, over a connection that is
+ * proven by `found`, and without a token. Throws an error that says in words why not.
  */
-export async function proveNewKey(connections: Connections, pinned: HubKey, found: HubKey): Promise<void> {
+export async function proveNewKey(request: Transport['request'], pinned: HubKey, found: HubKey): Promise<void> {
   const signal = AbortSignal.timeout(chainMs)
-  const response = await connections.request({ method: 'GET', path: '/hub-key.json', headers: {}, signal })
+  const response = await request({ method: 'GET', path: '/hub-key.json', headers: {}, signal })
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {

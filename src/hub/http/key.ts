@@ -1,9 +1,10 @@
 import { diskTrouble } from '../../disk/replace-file.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { KeyAnswer, KeyChain } from '../../protocol/key-chain.ts'
+import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
 import { rotateIdentity } from '../identity/rotate.ts'
-import { allMembers, tokensByMember } from '../state/query/members.ts'
+import { machinesWithToken } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
 import type { PlainRequests } from './plain-requests.ts'
 
@@ -46,17 +47,18 @@ export function keyRoutes({
       try {
         const next = await rotateIdentity(dataDir, body).catch(inWords)
         prove(next)
-        const plainly = new Set(plain.members.map(({ name }) => name))
-        const tokens = tokensByMember(hub.state.db)
-        const mustJoin = allMembers(hub.state.db)
-          .filter(({ id, kind, name }) => kind === 'machine' && tokens.has(id) && !plainly.has(name))
-          .map(({ name }) => name)
-        return { ...answerOf(next), before, mustJoin: body.compromised ? mustJoin : [] }
+        return { ...answerOf(next), before, mustJoin: body.compromised ? pinnedMachines(hub, plain) : [] }
       } finally {
         isRotating = false
       }
     },
   }
+}
+
+/** Names of machines that may have pinned the key: those with a token that were not seen without TLS lately. */
+function pinnedMachines({ state }: Hub, plain: PlainRequests): string[] {
+  const plainly = new Set(plain.members.map(({ name }) => name))
+  return machinesWithToken(state.db).filter(name => !plainly.has(name))
 }
 
 function chainOf({ hubKey, links }: HubIdentity): KeyChain {

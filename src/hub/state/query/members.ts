@@ -67,6 +67,16 @@ export function tokensByMember(db: Database): Map<number, TokenLife[]> {
   return tokens
 }
 
+/** The names of the machines that have a token, by name. */
+export function machinesWithToken(db: Database): string[] {
+  return db
+    .all<{ name: string }>(
+      `select name from member m where kind = 'machine' and deleted_at is null
+         and exists (select 1 from token t where t.member = m.id) order by name`,
+    )
+    .map(({ name }) => name)
+}
+
 /** When the last token of each member without one ended because of its age, in ms since 1970. */
 export function endedByAge(db: Database): Map<number, number> {
   const rows = db.all<{ member: number; at: number }>(
