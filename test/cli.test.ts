@@ -219,7 +219,7 @@ test('without a hub commands exit 75; what was sent is kept and goes out with th
   const { checks } = JSON.parse(well.stdout) as { checks: { link: string; state: string }[] }
   expect([well.code, checks.map(({ link, state }) => `${link} ${state}`)]).toEqual([
     0,
-    ['config ok', 'hub ok', 'key warning', 'token ok', 'clock ok', 'requests warning', 'outbox ok', 'claude warning'],
+    ['config ok', 'hub ok', 'proof warning', 'token ok', 'clock ok', 'requests warning', 'outbox ok', 'claude warning'],
   ])
 })
 

@@ -63,7 +63,7 @@ describe('the join line', () => {
     expect([modeOf(sean.home), modeOf(join(sean.home, 'token'))]).toEqual([0o700, 0o600])
     expect(await sean.run('version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 
-    const links = ['config', 'hub', 'key', 'token', 'clock', 'outbox', 'claude']
+    const links = ['config', 'hub', 'proof', 'token', 'clock', 'outbox', 'claude']
     expect([...stdout.matchAll(/^(ok|note|FAIL) +(\w+)/gm)].map(([, state, link]) => `${link} ${state}`)).toEqual(
       links.map(link => `${link} ${link === 'claude' ? 'note' : 'ok'}`),
     )

@@ -70,7 +70,7 @@ test('a machine that joined in the clear pins the key of its hub, and what runs 
   })
   await listen(relay, sean)
   const before = await sean.run(['doctor'])
-  expect(before.stdout).toMatch(/^note {2}key .*does not have to prove.*\n.*→ Run: .* pin$/m)
+  expect(before.stdout).toMatch(/^note {2}proof .*does not have to prove.*\n.*→ Run: .* pin$/m)
   expect(seen).toContain(token)
 
   writeFileSync(join(sean.home, 'config.json'), JSON.stringify({ ...configOf(sean), hub: hub.url.origin, other: 1 }))
@@ -192,11 +192,11 @@ test('a pinned machine takes another key with --again alone, from whoever knows 
 test('a machine behind ssh pins through it', async context => {
   const { hub: behind, laptop } = await startLaptop(context)
   const before = await laptop.run('doctor')
-  expect(before.stdout).toMatch(/^note {2}key .*through ovh5/m)
+  expect(before.stdout).toMatch(/^note {2}proof .*through ovh5/m)
   const pinned = await laptop.run('pin')
   expect([pinned.code, pinned.stdout]).toEqual([0, expect.stringContaining(behind.hubKey)])
   expect((await laptop.run('send', 'laptopclaude', 'hello')).code).toBe(0)
-  expect((await laptop.run('doctor')).stdout).toMatch(/^ok {4}key .*the hub proves itself/m)
+  expect((await laptop.run('doctor')).stdout).toMatch(/^ok {4}proof .*the hub proves itself/m)
   const admin = behind.client(behind.adminToken)
   expect((await admin.call(api.listMembers)).members).toMatchObject([{ unread: 1 }])
 })

@@ -40,7 +40,7 @@ test('the line of an invite joins a laptop that has only Node and ssh, whatever 
     0,
     expect.stringContaining(`This machine is laptopclaude on the hub at ${secure} through ovh5.`),
   ])
-  expect(stdout).toMatch(/^ok +ssh .*\nok +host .*\nok +key .*\nok +forward .*\nok +hub .*\nok +token /m)
+  expect(stdout).toMatch(/^ok +ssh .*\nok +host .*\nok +key .*\nok +forward .*\nok +hub .*\nok +proof .*\nok +token /m)
   expect(readJson(join(laptop.home, 'config.json'))).toEqual({
     machine: 'laptopclaude',
     sshHost: 'ovh5',

@@ -30,7 +30,7 @@ test('sessions and commands that start at once share one connection, whatever th
   expect(laptop.ssh).toHaveLength(1)
   expect(sshd.logins).toBe(1)
   expect((await laptop.run('doctor')).stdout).toMatch(
-    /^ok +config .*\nok +ssh +OpenSSH.*\nok +host +ovh5 answers\nok +key +ovh5 .*\nok +forward +ovh5 lets it on to localhost:\d+\nok +hub +http:\/\/localhost:\d+ through ovh5, version .*\nok +token .*\nok +clock /,
+    /^ok +config .*\nok +ssh +OpenSSH.*\nok +host +ovh5 answers\nok +key +ovh5 .*\nok +forward +ovh5 lets it on to localhost:\d+\nok +hub +http:\/\/localhost:\d+ through ovh5, version .*\nnote +proof .*\n +→ .*\nok +token .*\nok +clock /,
   )
   expect(sshd.logins).toBe(1)
   const { messages } = await chas.client.call(api.readInbox)

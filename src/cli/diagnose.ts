@@ -60,10 +60,10 @@ export async function diagnose(home: Home): Promise<Check[]> {
     const health = await client.call(api.health)
     ok('hub', `${transport.label}, version ${health.version}`)
     const proof = provenBy(credentials)
-    if (proof) ok('key', `the hub proves itself, by ${proof}`)
+    if (proof) ok('proof', `the hub proves itself, by ${proof}`)
     else
       warn(
-        'key',
+        'proof',
         `what answers at ${transport.label} does not have to prove that it is the hub, and is sent the token in the clear`,
         `Run: ${home.launcher} pin`,
       )
