@@ -54,7 +54,7 @@ test('a laptop that reaches only the sshd of ovh5, and a container at the bridge
     for (const { pid } of sshProcesses(join(onLaptop.home, 'run'))) process.kill(pid, 'SIGKILL')
   })
   expect(line).toMatch(
-    /^printf .*"http:\/\/localhost:3500\/join\/[0-9A-Z-]+\?via=ovh5"' .*\| ssh .* ovh5 'curl .*' \| sh$/,
+    /^printf .*"https:\/\/localhost:3500\/join\/[0-9A-Z-]+\?via=ovh5"' .*\| ssh .* ovh5 'curl .*' \| sh$/,
   )
   writeFileSync(join(onLaptop.home, 'config.json'), '{"machine":"laptopclaude","sshHost":"ovh5"}')
 
