@@ -123,6 +123,21 @@ test.for<[string, Command, object, RegExp]>([
   },
 )
 
+test.for(['{', '', 'null', '7', '{"commands":[]}', '{"v":1}', '{"v":1,"commands":[]}'])(
+  'a record that is no pack (%j) stops the hub, and is not applied',
+  async text => {
+    const opened = await start()
+    const { position } = opened.state
+    opened.log.append(opened.log.end, Buffer.from(text))
+    await expect
+      .poll(() => opened.errors)
+      .toMatchObject([{ fatal: true, error: { name: 'HistoryError', hint: expect.stringContaining('Report') } }])
+    expect(opened.state.position).toBe(position)
+    await opened.close()
+    await expect(opened.open()).rejects.toThrow('no pack')
+  },
+)
+
 test('an entry of a newer version is not applied', async () => {
   const { state } = await start()
   const newer = { v: entryVersion + 1, seq: 4, time: 0, steady: 0, command: send() }

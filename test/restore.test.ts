@@ -248,6 +248,8 @@ test('a restore killed at any point leaves the old store or the new one, whole',
     const [strace, ...before] = killedAt(call, nth)
     const ran = await run(['restore', file, '--data', dataDir], { node: strace!, before: [...before, hubNode] })
     finishRestore(dataDir)
+    // Nothing of what was deleted since stays in a half restored store.
+    expect(readdirSync(dataDir).filter(name => name.includes('restor'))).toEqual([])
     const state = stateOf(dataDir)
     expect([oldState, newState], `killed at ${call} ${nth}`).toContain(state)
     if (ran.code === 0) continue

@@ -318,6 +318,22 @@ test('a tail with an entry that only a newer program knows is restored up to the
   expect(restoredTo(backup, hub.logTo, { to: { seq: scan.seq } })).toMatchObject({ seq: scan.seq })
 })
 
+test('a command that threw is in the tail, and is passed over when that is applied', async () => {
+  const hub = new FollowedHub()
+  await members(hub)
+  await hub.followed()
+  const bugs: unknown[] = []
+  hub.onBug = error => bugs.push(error)
+  const broken = { type: 'message.teleport' } as unknown as Command
+  await Promise.allSettled([hub.do(send(1, ['ben'], 'one')), hub.do(broken), hub.do(send(1, ['ben'], 'two'))])
+  expect(bugs).toHaveLength(1)
+  await hub.backups.make()
+  await hub.followed()
+  const [first, second] = hub.made as [BackupReport, BackupReport]
+  expect(drill(first.file, { to: 'end', log: hub.logTo }).tail).toMatchObject({ entries: 3, compared: [second.seq] })
+  expect(restoredTo(first, hub.logTo, { to: 'end' }).fingerprint).toBe(hub.fingerprint())
+})
+
 /** What a generator returns. */
 function lastOf<T>(all: Generator<unknown, T>): T {
   for (;;) {

@@ -19,6 +19,10 @@ export class FollowedHub {
   /** Both clocks, in ms: the wall clock is `offset` ahead. */
   now = Date.parse('2026-01-01T00:00:00.000Z')
   offset = 0
+  /** Called for a command that threw. */
+  onBug: (error: unknown) => void = error => {
+    throw error
+  }
   /** Called after each commit, when it is durable. */
   onCommit: () => void = () => {}
   hub!: Hub
@@ -68,9 +72,7 @@ export class FollowedHub {
       dataDir: this.#made(this.dataDir),
       now: () => this.now + this.offset,
       monotonic: () => this.now,
-      onBug: (_, error) => {
-        throw error
-      },
+      onBug: (_, error) => this.onBug(error),
       onStorageError: error => {
         throw error
       },

@@ -75,16 +75,27 @@ export function packBytes(pack: Pack): Buffer {
   return Buffer.from(JSON.stringify(pack))
 }
 
-/** Throws `HistoryError` for a pack that only a newer program can read. */
+/** Throws `HistoryError` for a pack that only a newer program can read, and for what is no pack. */
 export function readPack(bytes: Uint8Array): Pack {
-  const pack = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Pack
-  if (pack.v > packVersion) {
+  const pack = parsed(bytes)
+  if (typeof pack?.v === 'number' && pack.v > packVersion) {
     throw new HistoryError(
       `The history has a pack of version ${pack.v}; this program knows ${packVersion} at most.`,
       'Upgrade this hub.',
     )
   }
+  if (typeof pack?.v !== 'number' || !Array.isArray(pack.commands) || pack.commands.length === 0)
+    throw new HistoryError('The history has a record that is no pack.', 'Report it; nothing of it was applied.')
   return pack
+}
+
+/** Undefined for what is no JSON. */
+function parsed(bytes: Uint8Array): Pack | undefined {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Pack
+  } catch {
+    return undefined
+  }
 }
 
 /** The entries of a pack, the first of them behind `seq`. */

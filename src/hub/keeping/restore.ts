@@ -108,9 +108,10 @@ function removePart(part: string): void {
 
 /**
  * Puts a prepared store in its place, the store of before aside. To be called by whoever owns the directory, before the store is
- * opened; does nothing where nothing was prepared. Answers where the store of before is.
+ * opened; where nothing was prepared it removes what a killed restore had begun. Answers where the store of before is.
  */
 export function finishRestore(dataDir: string): string | null {
+  removePart(join(dataDir, preparing))
   const ready = join(dataDir, prepared)
   if (!existsSync(ready)) return null
   const store = join(dataDir, databaseFile)
