@@ -26,7 +26,7 @@ export function keyCommand(): Command {
       .description('give the hub a new key; machines that know the old one follow by themselves')
       .option(
         '--compromised',
-        'the old key may be in wrong hands: it vouches for nothing, and machines must join anew',
+        'the old key may be in wrong hands: it vouches for nothing; names the machines that must pin the new one or join anew',
       ),
   ).action((options: AdminOptions & { compromised?: boolean }) =>
     asAdmin(options, async client => {
@@ -47,7 +47,9 @@ function inWords({ hubKey, madeAt, isOwn, links }: KeyAnswer, now: number): stri
       ['Made', isOwn ? "by you: it is of the files that 'tls' of hub.json names" : age],
       [
         'Chain',
-        links.length === 0 ? 'none: no earlier key leads to it' : `${count(links.length, 'earlier key')} lead to it`,
+        links.length === 0
+          ? 'none: no earlier key leads to it'
+          : `${count(links.length, 'earlier key leads', 'earlier keys lead')} to it`,
       ],
     ]),
     ...(links.length === 0 ? [] : ['', table([['REPLACED BY', 'AT'], ...links.map(({ to, at }) => [to, at])])]),
@@ -70,12 +72,13 @@ function rotated({ hubKey, before, links, mustJoin }: RotateKeyAnswer, compromis
   }
   return [
     ...common,
-    'The old key vouches for nothing: machines that know it, or an earlier one, send nothing until they have joined anew.',
+    'The old key vouches for nothing: machines that know it, or an earlier one, send nothing until they know the new one.',
     ...(mustJoin.length === 0
       ? ['No machine has spoken TLS, as far as the hub knows.']
       : [
-          'For each of these, unless it speaks without TLS, run the line there:',
-          ...mustJoin.map(name => `  claude-net invite ${name}`),
+          'On each of these, unless it speaks without TLS, run: claude-net pin --again',
+          'If the store of the hub may be in wrong hands too, run there the line of claude-net invite NAME instead:',
+          ...mustJoin.map(name => `  ${name}`),
         ]),
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { hubKeyOf } from './hub-key.ts'
 import { type KeyLink, maxKeyLinks, proveKeyChange, signKeyLink } from './key-chain.ts'
@@ -40,7 +40,6 @@ test.for([
   ['an end behind the key that the connection has', links, 0, 2],
   ['no link at all', [], 0, -1],
   ['a key that is none', [{ ...links[0]!, from: 'AAAA' }, ...links.slice(1)], 0, -1],
-  ['too many links', Array<KeyLink>(maxKeyLinks + 1).fill(links[0]!), 0, 1],
 ] as [string, KeyLink[], number, number | undefined][])('%s proves nothing', ([, chain, pinned, found]) => {
   expect(() => proveKeyChange(chain, key(pinned), found === undefined ? stranger.key : key(found))).toThrow(
     'its chain of keys',
@@ -58,6 +57,24 @@ test('an earlier chain leads nobody back to a key that was left, though that key
       [[link(keys[1]!, keys[pinned]!), link(keys[1]!, other)], other.key],
     ] as const)
       expect(() => proveKeyChange(chain, key(pinned), found)).toThrow('its chain of keys')
+})
+
+test('a link that claims to leave the known key, and is signed by another as if it were that one, proves nothing', () => {
+  const text = `claude-net hub key, version 1\n${key(1)}\n${other.key}\n${at}\n`
+  const { from } = link(stranger, other)
+  const signature = sign('sha256', Buffer.from(text), stranger.privateKey).toString('base64')
+  const forged = { from, to: other.key, at, signature }
+  expect(() => proveKeyChange([links[0]!, forged], key(0), other.key)).toThrow('its chain of keys has a gap')
+  // The text that is signed is part of the protocol.
+  const right = sign('sha256', Buffer.from(text), keys[1]!.privateKey).toString('base64')
+  const own = { ...forged, from: links[1]!.from, signature: right }
+  expect(() => proveKeyChange([links[0]!, own], key(0), other.key)).not.toThrow()
+})
+
+test('a chain is followed over 64 links, and no further', () => {
+  const long = chainOf(maxKeyLinks + 1)
+  expect(() => proveKeyChange(long.links.slice(1), long.key(1), long.key(-1))).not.toThrow()
+  expect(() => proveKeyChange(long.links, long.key(0), long.key(-1))).toThrow('more than 64 links')
 })
 
 test('a key of another kind vouches for nothing', () => {
