@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
+import { machineTransport } from '../client/machine.ts'
 import { provenBy } from '../client/proven-way.ts'
 import { openTransport } from '../client/transport/open.ts'
 import { api } from '../protocol/api.ts'
@@ -37,22 +38,24 @@ that run follow with their next request. A machine that joins by the line of cla
         return
       }
       const { provenKey } = await import('../client/prove-hub.ts')
-      const hubKey: HubKey = isPinned ? config.hubKey! : await provenKey(way, token)
-      const client = new HubClient({
-        transport: openTransport({ ...way, hub: provenAddress(hub), pin: hubKey }),
-        token,
-      })
+      const proven: HubKey | undefined = isPinned ? undefined : await provenKey(way, token)
+      const transport = proven
+        ? openTransport({ ...way, hub: provenAddress(hub), pin: proven })
+        : // Follows the hub to a key that it has changed to.
+          machineTransport(home)
+      const client = new HubClient({ transport, token })
       try {
         // Over TLS, to that key alone: what is pinned is also what answers.
         await client.call(api.health)
-        if (hubKey !== config.hubKey) home.writeConfig({ hubKey })
+        if (proven && proven !== config.hubKey) home.writeConfig({ hubKey: proven })
       } finally {
         client.close()
       }
+      const hubKey = proven ?? home.credentials().config.hubKey
       const changed = hubKey !== config.hubKey
       print({ json }, { changed, hub: client.transport.label, hubKey }, () =>
         changed
-          ? `The hub at ${client.transport.label} has proven that it knows this machine. From now on ${config.machine} speaks TLS, to the hub of this key alone:\n  ${hubKey}`
+          ? `The hub at ${client.transport.label} has proven ${proven ? 'that it knows this machine' : 'its new key'}. From now on ${config.machine} speaks TLS, to the hub of this key alone:\n  ${hubKey}`
           : `The hub at ${client.transport.label} proves itself by the key that is pinned here:\n  ${hubKey}`,
       )
     })

@@ -6,8 +6,8 @@ import { Command } from 'commander'
 import { runningSessions } from '../claude/sessions.ts'
 import { Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
+import { machineTransport } from '../client/machine.ts'
 import { provenBy } from '../client/proven-way.ts'
-import { openTransport } from '../client/transport/open.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
@@ -52,14 +52,14 @@ it trusts, or, for root and the hub's user on its own host, the one that owns th
 /** A hub that has proven itself, and how. */
 interface Source {
   client: HubClient
-  by: string
+  by: () => string
 }
 
 /** Throws `forbidden` where whoever has the port of the hub could hand out a program. It is not asked for anything. */
 function provenSource(home: Home, { data }: UpdateOptions): Source {
-  if (data !== undefined) return { client: adminClient({ data }).client, by: `the owner of ${data}` }
+  if (data !== undefined) return { client: adminClient({ data }).client, by: () => `the owner of ${data}` }
   const credentials = home.credentials()
-  const { config, hub } = credentials
+  const { hub } = credentials
   const by = provenBy(credentials)
   if (by === undefined) {
     throw new ClaudeNetError(
@@ -68,9 +68,11 @@ function provenSource(home: Home, { data }: UpdateOptions): Source {
       `First: ${home.launcher} pin`,
     )
   }
-  // The pin of now, also if config.json loses it meanwhile.
-  const way = { hub, sshHost: config.sshHost, runDir: home.runDir, sshIdleS: config.sshIdleS, pin: config.hubKey }
-  return { client: new HubClient({ transport: openTransport(way) }), by }
+  // It follows the hub to a key that it has changed to.
+  return {
+    client: new HubClient({ transport: machineTransport(home) }),
+    by: () => provenBy(home.credentials()) ?? by,
+  }
 }
 
 async function update(home: Home, { client, by }: Source, options: UpdateOptions): Promise<void> {
@@ -103,7 +105,7 @@ async function update(home: Home, { client, by }: Source, options: UpdateOptions
   } finally {
     rmSync(next, { force: true })
   }
-  report(options, offered.version, { sha256: offered.sha256, by })
+  report(options, offered.version, { sha256: offered.sha256, by: by() })
 }
 
 /** Swaps the version before with this one, so that a second time leads forward again. */

@@ -45,6 +45,8 @@ export class Renewals {
   readonly #transport: Transport
   #underWay: Promise<void> | undefined
   #triedAt = -Infinity
+  /** The token whose renewal was to be finished last, since when, and whether that has done anything. */
+  #finishing: { token: string; at: number; done: Promise<boolean> } | undefined
   /** Why the last one failed. */
   trouble: unknown
 
@@ -67,8 +69,15 @@ export class Renewals {
   }
 
   async finish(refused: string): Promise<boolean> {
-    const { finishRenewal } = await import('./renew-token.ts')
-    return finishRenewal(this.#home, this.#transport, refused)
+    const now = performance.now()
+    // Requests that are refused at once wait for one try; a token that has ended for good is not tried with every heartbeat.
+    if (this.#finishing?.token !== refused || now - this.#finishing.at > renewalPauseMs) {
+      const done = import('./renew-token.ts').then(({ finishRenewal }) =>
+        finishRenewal(this.#home, this.#transport, refused),
+      )
+      this.#finishing = { token: refused, at: now, done }
+    }
+    return this.#finishing.done
   }
 
   async ended(): Promise<void> {

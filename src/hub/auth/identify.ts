@@ -66,9 +66,9 @@ function prove(hub: Hub, authorization: string | undefined): Identity {
   const parsed = parseToken(token)
   if (!parsed) throw unauthorized('This is not a Claude Net token, or it was cut or mistyped.')
   const stored = tokenById(db, parsed.id)
-  const ended = stored ? undefined : endedTokenById(db, parsed.id)
-  const matches = sameHash(hashToken(token), (stored ?? ended)?.hash ?? nobody)
-  if (ended && matches) throw hasEnded(ended)
+  const before = stored ? undefined : endedTokenById(db, parsed.id)
+  const matches = sameHash(hashToken(token), (stored ?? before)?.hash ?? nobody)
+  if (before && matches) throw hasEnded(before)
   if (!stored || !matches) throw unauthorized('This token is not, or no longer, valid here.')
   if (stored.limit !== null && stored.limit <= hub.steadyNow)
     throw hasEnded({ why: 'age', at: Date.now(), name: stored.name! })
@@ -87,18 +87,25 @@ function unauthorized(message: string, name = 'NAME'): ClaudeNetError {
   return new ClaudeNetError('unauthorized', message, `Ask the admin of the hub for: claude-net invite ${name}`)
 }
 
+/** Errors for whoever has shown a whole token that has ended: they are no guesses. */
+const ended = new WeakSet<object>()
+
+/** Whether an error of `Identities` is about a token that was good once. */
+export function isOfEndedToken(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && ended.has(error)
+}
+
 /** To whoever has the whole token, and so is, or was, this member. */
 function hasEnded({ why, at, name }: Pick<EndedToken, 'why' | 'at' | 'name'>): ClaudeNetError {
   const when = timestamp(at).slice(0, 10)
-  return why === 'age'
-    ? unauthorized(
-        `This token of ${name} reached the age at which tokens end here, on ${when}, before its machine renewed it. Inbox and outbox stay.`,
-        name,
-      )
-    : unauthorized(
-        `This token of ${name} was renewed, and this copy of it ended on ${when}. If nobody else should have the newer one, it was stolen.`,
-        name,
-      )
+  const error = unauthorized(
+    why === 'age'
+      ? `This token of ${name} reached the age at which tokens end here, on ${when}, before its machine renewed it. Inbox and outbox stay.`
+      : `This token of ${name} was renewed, and this copy of it ended on ${when}. If nobody else should have the newer one, it was stolen.`,
+    name,
+  )
+  ended.add(error)
+  return error
 }
 
 /** Throws `forbidden` where a token may not be used from `address`. Says nothing of where it may be. */

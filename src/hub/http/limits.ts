@@ -4,7 +4,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashJoinCode, normalizeJoinCode } from '../../protocol/join-code.ts'
 import { maxBodyBytes } from '../../protocol/messages.ts'
 import { bytesInWords } from '../../text/bytes.ts'
-import type { Identity } from '../auth/identify.ts'
+import { type Identity, isOfEndedToken } from '../auth/identify.ts'
 import type { LimitSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import { resolveNames } from '../state/query/find-member.ts'
@@ -65,9 +65,10 @@ export class Limits {
 
   /**
    * What a request without a good token is answered instead of `error`, once too many wrong tokens came from its address. A
-   * request without any token is no guess and is not counted.
+   * request without any token is no guess and is not counted, nor is one with a token that has ended.
    */
   refuseStranger(error: unknown, { clientAddress, headers }: FastifyRequest): unknown {
+    if (isOfEndedToken(error)) return error
     const isGuess = headers.authorization !== undefined
     const client = clientGroup(clientAddress)
     const waitMs = isGuess ? this.#wrongTokens?.take(client) : this.#wrongTokens?.waitMs(client)
