@@ -1,16 +1,22 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Bench } from '../bench.ts'
-import { elapsedMs } from '../compare.ts'
-import { Connection, expectStored } from '../connection.ts'
-import { startHub, startYardstick } from '../processes.ts'
+import { comparison, elapsedMs, measureInTurn } from '../compare.ts'
+import { Connection, expectStored, expectSuccess } from '../connection.ts'
+import { quantile, request, runLoad } from '../load.ts'
+import { type Process, startHub, startYardstick } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
+import type { Member } from '../store.ts'
 import { compareSends, sendsAround } from './sends.ts'
 
 /** How much longer every fsync takes, in µs. */
 const delayUs = 2000
 
 const connections = 32
+
+/** How many send while somebody reads. */
+const senders = 16
 
 /** The same sends on a disk whose every sync takes 2 ms longer, as real disks do, against an append log with shared fdatasync. */
 export async function slowFsync(bench: Bench): Promise<Row[]> {
@@ -27,7 +33,8 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
 
   const env = { LD_PRELOAD: shim, SLOW_FSYNC_US: String(delayUs) }
   const dataDir = bench.freshPath('hub')
-  const members = bench.makeStore(dataDir, connections)
+  // Nobody writes to the first, who reads.
+  const [reader, ...members] = bench.makeStore(dataDir, 1 + connections) as [Member, ...Member[]]
   await using hub = await startHub(dataDir, env)
   await using plain = await startYardstick('append-log.ts', [bench.freshPath('append-log')], env)
   for (const { port } of [hub, plain]) {
@@ -35,7 +42,53 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
       return [{ ...row, skipped: 'LD_PRELOAD slows no fsync of this Node' }]
     }
   }
-  return [{ ...row, figures: toFigures(await compareSends(bench, connections, { hub, plain, members })) }]
+  return [
+    { ...row, figures: toFigures(await compareSends(bench, connections, { hub, plain, members })) },
+    await readsBesideSenders(bench, hub, { reader, members }),
+  ]
+}
+
+/** How long an inbox read takes beside senders, against the same beside nobody. */
+async function readsBesideSenders(
+  bench: Bench,
+  hub: Process,
+  { reader, members }: { reader: Member; members: Member[] },
+): Promise<Row> {
+  const { rounds, seconds } = bench.quick ? { rounds: 2, seconds: 0.5 } : { rounds: 7, seconds: 1.5 }
+  const next = sendsAround(members)
+  const connection = await Connection.open(hub.port)
+  const read = request('GET', '/v1/inbox', reader.token)
+  const p50 = async (until: Promise<unknown>) => {
+    let isOver = false
+    void until.finally(() => (isOver = true))
+    const times: number[] = []
+    while (!isOver) {
+      times.push(await elapsedMs(async () => expectSuccess(await connection.ask(read))))
+      await delay(2)
+    }
+    return quantile(
+      times.sort((a, b) => a - b),
+      0.5,
+    )
+  }
+  const pairs = []
+  for (let round = 0; round < rounds; round++) {
+    const load = { port: hub.port, connections: senders, seconds, warmUpSeconds: 0.2, next }
+    const pair = await measureInTurn(
+      round,
+      () => p50(runLoad(load)),
+      () => p50(delay(seconds * 500)),
+    )
+    bench.say(`reads, round ${round + 1} of ${rounds}: ${pair.subject.toFixed(2)} to ${pair.yardstick.toFixed(2)} ms`)
+    pairs.push(pair)
+  }
+  connection.close()
+  return {
+    what: `empty inbox read beside ${senders} senders there, p50 (yardstick: beside none)`,
+    budget: { of: 'ratio', atMost: 1.5 },
+    unit: 'ms',
+    figures: toFigures(comparison(pairs)),
+  }
 }
 
 /** Whether a lone send takes as long as the delay at least: a shim that does nothing must not pass for a fast hub. */

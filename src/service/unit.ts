@@ -34,6 +34,10 @@ StateDirectoryMode=0700
 LoadCredential=telegram-token:${paths.settings}/telegram.token
 SetCredential=telegram-token:none
 Environment=NODE_ENV=production
+# What V8 made of the program when it was last read: a start takes a fifth less.
+CacheDirectory=claude-net
+CacheDirectoryMode=0700
+Environment=NODE_COMPILE_CACHE=%C/claude-net
 Restart=always
 RestartSec=100ms
 # Fed by the hub after each durable write of its own, every 10 s.
