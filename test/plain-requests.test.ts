@@ -43,8 +43,11 @@ test('where plain is refused, a request without TLS is told so, and the same one
   await client.call(api.sendMessage, { body: message })
   expect((await client.call(api.readInbox)).messages).toMatchObject([{ body: 'to myself' }])
 
+  const byTls = await run(['invite', 'jaz', '--data', hub.dataDir, '--url', hub.url.origin])
+  expect([byTls.code, byTls.stderr]).toEqual([0, ''])
   const line = await run(['invite', 'jaz', '--data', hub.dataDir, '--url', hub.url.origin, '--plain', '--json'])
   const { command } = JSON.parse(line.stdout) as { command: string }
+  expect(line.stderr).toContain('would be refused. This hub takes no request without TLS.')
   const piped = await promisify(execFile)(findTool('sh')!, ['-c', command]).catch(error => error)
   expect(piped).toMatchObject({ code: 1, stderr: expect.stringContaining('This hub takes no request without TLS.') })
 })

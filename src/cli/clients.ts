@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander'
 import { exportLine } from '../claude/http-server.ts'
 import { Home } from '../client/home.ts'
+import { plainAddress } from '../protocol/hub-key.ts'
 import { type ClientConfiguration, clientNames, configurationsOf } from './other-clients.ts'
 import { print } from './output.ts'
 
@@ -13,7 +14,8 @@ export function clientsCommand(): Command {
     .action((client: string | undefined, { http, json }: { http?: boolean; json?: boolean }) => {
       const home = new Home()
       const { config, hub } = home.credentials()
-      const url = config.sshHost === 'local' ? new URL('/mcp', hub).href : undefined
+      const address = config.hubKey === undefined ? hub : plainAddress(hub)
+      const url = config.sshHost === 'local' ? new URL('/mcp', address).href : undefined
       const clients = configurationsOf(home.launcher, url).filter(
         ({ name, form }) => (!client || name === client) && (!http || form === 'http'),
       )
@@ -21,12 +23,16 @@ export function clientsCommand(): Command {
       const environment = hasHttp ? exportLine(home.tokenFile) : undefined
       print({ json }, { machine: config.machine, clients, environment }, () => {
         const rest = environment
-          ? `The forms over HTTP take the token from the environment, by a line such as this in your shell's profile:\n\n  ${environment}`
+          ? `The forms over HTTP take the token from the environment, by a line such as this in your shell's profile:\n\n  ${environment}${config.hubKey === undefined ? '' : unproven}`
           : `This machine reaches its hub through ${config.sshHost}: there is no form over HTTP.`
         return [...clients.map(asText), ...(hasHttp || !url ? [rest] : [])].join('\n\n')
       })
     })
 }
+
+/** What a machine that knows its hub's key gives up with a client that does not compare it. */
+const unproven =
+  '\n\nThey compare no key: the token goes in the clear, to whoever answers at that address. A process of this machine speaks TLS.'
 
 function asText({ title, form, file, text }: ClientConfiguration): string {
   const lines = text.split('\n').map(line => `  ${line}`)

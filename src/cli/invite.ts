@@ -75,12 +75,12 @@ async function printJoinLine(
   intro: string[],
 ): Promise<void> {
   const { via } = options
-  const { origin, others } = address ? { origin: address.origin, others: [] } : await reachableAt(hub)
   // An address of https is that of a proxy, whose certificate the machine verifies.
-  const hubKey = origin.startsWith('https:') ? undefined : key
+  const hubKey = options.plain || address?.protocol === 'https:' ? undefined : key
+  const { origin, others } = address ? { origin: address.origin, others: [] } : await reachableAt(hub, hubKey)
   const command = (options.plain ? plainJoinLine : joinLine)({ origin, code, via, hubKey })
-  const warning = await whyUnreachable(new URL(origin), hub, via)
-  print(options, { code, name, expiresAt, hubKey, command }, () =>
+  const warning = await whyUnreachable(new URL(origin), { hub, via, hubKey })
+  print(options, { code, name, expiresAt, hubKey: key, command }, () =>
     [
       ...intro,
       '',

@@ -11,7 +11,7 @@ import { openTransport, type WayToHub } from '../client/transport/open.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { HubKey, provenAddress } from '../protocol/hub-key.ts'
+import { HubKey, plainAddress, provenAddress } from '../protocol/hub-key.ts'
 import { MemberName } from '../protocol/names.ts'
 import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
 import { mintToken, parseToken, type Role } from '../protocol/token.ts'
@@ -210,7 +210,7 @@ async function joinedName(home: Home, way: WayToHub, { machine }: JoinOptions): 
 
 /** Where Claude Code finds `POST /mcp`. It cannot pin a key, so a hub with one is asked in the clear. */
 function addressForClaude({ hub, pin }: Way): string {
-  return new URL('/mcp', pin === undefined ? hub : `http://${hub.hostname}:${hub.port || 443}`).href
+  return new URL('/mcp', pin === undefined ? hub : plainAddress(hub)).href
 }
 
 function howToUseHttp({ byFile, byVariable, variable }: HttpCommands, { pin }: Way): string {

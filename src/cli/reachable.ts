@@ -4,6 +4,7 @@ import { ownInterfaces } from '../client/transport/interfaces.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { bareName } from '../protocol/hub-address.ts'
+import type { HubKey } from '../protocol/hub-key.ts'
 
 /** The address of the host as its containers see it (LXC's bridge), the first choice for a join line. */
 const bridgeAddress = '10.0.3.1'
@@ -18,8 +19,11 @@ export interface Reachable {
   others: string[]
 }
 
-/** Addresses under which others may reach a hub that this host knows as `hub`, the likeliest first. */
-export async function reachableAt(hub: URL): Promise<Reachable> {
+/**
+ * Addresses under which others may reach a hub that this host knows as `hub`, the likeliest first. With `hubKey` only the hub of that
+ * key counts.
+ */
+export async function reachableAt(hub: URL, hubKey: HubKey | undefined): Promise<Reachable> {
   if (!isLoopback(hub)) return { origin: hub.origin, others: [] }
   const candidates = ownInterfaces()
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
@@ -27,7 +31,7 @@ export async function reachableAt(hub: URL): Promise<Reachable> {
     .sort((a, b) => Number(b === bridgeAddress) - Number(a === bridgeAddress))
     .map(address => `http://${address}:${hub.port || 80}`)
   // A hub that listens on one address only does not answer on the others.
-  const answers = await Promise.all(candidates.map(origin => ask(new URL(origin))))
+  const answers = await Promise.all(candidates.map(origin => ask(new URL(origin), hubKey)))
   const answering = candidates.filter((_, index) => answers[index] === 'hub')
   // An address outside the hub's networks is refused, but it leads to the hub.
   const refused = candidates.filter((_, index) => refusedBy(answers[index]!))
@@ -39,11 +43,14 @@ export async function reachableAt(hub: URL): Promise<Reachable> {
  * Why a machine would be refused at `address`, in a sentence, or not find the hub there; undefined where nothing speaks against
  * it. Seen from `via` the address is another host's: what can be asked is only whether the hub, at `hub`, answers to its name.
  */
-export async function whyUnreachable(address: URL, hub: URL, via: string | undefined): Promise<string | undefined> {
-  const byName = refusedBy(await ask(hub, address.host))
+export async function whyUnreachable(
+  address: URL,
+  { hub, via, hubKey }: { hub: URL; via: string | undefined; hubKey: HubKey | undefined },
+): Promise<string | undefined> {
+  const byName = refusedBy(await ask(hub, hubKey, address.host))
   if (byName) return `${address.origin} would be refused. ${byName.message} ${byName.hint}`
   if (via !== undefined) return undefined
-  const answer = await ask(address)
+  const answer = await ask(address, hubKey)
   const refused = refusedBy(answer)
   if (refused) return `A machine at ${address.origin} would be refused. ${refused.message} ${refused.hint}`
   return answer === 'hub' ? undefined : `From this host no hub answers at ${address.origin}. ${answer.message}`
@@ -58,9 +65,12 @@ function refusedBy(answer: 'hub' | ClaudeNetError): ClaudeNetError | undefined {
   return answer !== 'hub' && answer.code === 'forbidden' ? answer : undefined
 }
 
-/** Asks for what is for everyone inside the hub's networks, by another name if need be. Answers `hub`, or why there is none. */
-async function ask(address: URL, host = address.host): Promise<'hub' | ClaudeNetError> {
-  const direct = new DirectTransport(address)
+/**
+ * Asks for what is for everyone inside the hub's networks, by TLS of `hubKey` if there is one, and by another name if need be. Answers
+ * `hub`, or why there is none.
+ */
+async function ask(address: URL, hubKey: HubKey | undefined, host = address.host): Promise<'hub' | ClaudeNetError> {
+  const direct = new DirectTransport(address, hubKey)
   const transport = {
     label: direct.label,
     opened: () => direct.opened(),
