@@ -13,6 +13,7 @@ import { backupFolder } from './store/backup-names.ts'
 import { Database, sqliteCode } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
 import { StoreLost } from './store/store-files.ts'
+import { NotSynced } from './store/write-ahead-log.ts'
 
 /** Where a state stands in its log: how many packs it has applied, the chain of their bytes, and of what came of each entry. */
 export interface Mark {
@@ -279,9 +280,9 @@ export function effectsOf(outcome: Outcome): Effects {
   return (outcome.ok && outcome.effects) || none
 }
 
-/** Whether SQLite could not read or write its file. A broken constraint (19) or a wrong type (20, 25) is a bug, not the disk. */
+/** Whether the file could not be read, written or synced. A broken constraint (19) or a wrong type (20, 25) is a bug, not the disk. */
 export function isStorageError(error: unknown): boolean {
-  if (error instanceof StoreLost) return true
+  if (error instanceof StoreLost || error instanceof NotSynced) return true
   const code = sqliteCode(error)
   return code !== undefined && ![1, 18, 19, 20, 25].includes(code)
 }

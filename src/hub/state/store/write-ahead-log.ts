@@ -1,8 +1,24 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync, readSync } from 'node:fs'
 import { endianness } from 'node:os'
+import { promisify } from 'node:util'
 
 /** Where the index of the log says how many pages the log holds: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
 const pagesAt = 16
+
+/**
+ * The disk failed while what was committed was on its way there: what of it is there is not known, and a next sync would not tell. Only
+ * what a new start reads is certain.
+ */
+export class NotSynced extends Error {
+  override name = 'NotSynced'
+  /** The system's. */
+  readonly code: string | undefined
+
+  constructor(cause: NodeJS.ErrnoException) {
+    super(cause.message, { cause })
+    this.code = cause.code
+  }
+}
 
 /**
  * The write-ahead log of an open store. SQLite writes it and leaves syncing it to us, so that it need not be done by the thread that
@@ -19,16 +35,22 @@ export class WriteAheadLog {
     this.#path = path
   }
 
-  /** All that was committed before is on disk when this returns. Throws when the disk fails. */
+  /** All that was committed before is on disk when this returns. Throws `NotSynced`. */
   syncNow(): void {
-    fdatasyncSync(this.#open())
+    try {
+      fdatasyncSync(this.#open())
+    } catch (error) {
+      throw new NotSynced(error as NodeJS.ErrnoException)
+    }
   }
 
-  /** All that was committed before the call is on disk when this resolves. Rejects when the disk fails. */
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fdatasync(this.#open(), error => (error ? reject(error) : resolve()))
-    })
+  /** All that was committed before the call is on disk when this resolves. Rejects with `NotSynced`. */
+  async sync(): Promise<void> {
+    try {
+      await promisify(fdatasync)(this.#open())
+    } catch (error) {
+      throw new NotSynced(error as NodeJS.ErrnoException)
+    }
   }
 
   /** How many pages were written to it since it was last copied into the database and begun anew. */
