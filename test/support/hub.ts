@@ -23,6 +23,8 @@ export interface StartHubOptions {
   config?: Record<string, unknown>
   /** What the hub process is started with in front, such as `['strace', …]`. */
   wrapper?: string[]
+  /** The descriptor of a bound socket, which the hub is handed as by systemd. */
+  handed?: number
   env?: Record<string, string>
 }
 
@@ -100,12 +102,13 @@ export class TestHub {
     const urlFile = join(this.dataDir, 'hub.url')
     rmSync(urlFile, { force: true })
     const configFile = `${this.dataDir}.hub.json`
-    const { config, wrapper = [], env } = this.#options
+    const { config, handed, env } = this.#options
+    const wrapper = handed === undefined ? (this.#options.wrapper ?? []) : asBySystemd
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
     const args = [program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
     const [command, ...rest] = [...wrapper, hubNode, ...args]
     const log = openSync(this.#logFile, 'a')
-    const child = spawn(command!, rest, { stdio: ['ignore', log, log], env: cleanEnv(env) })
+    const child = spawn(command!, rest, { stdio: ['ignore', log, log, handed ?? 'ignore'], env: cleanEnv(env) })
     this.#process = child
     while (!existsSync(urlFile)) {
       if (child.exitCode !== null || child.signalCode !== null) {
@@ -164,6 +167,9 @@ export class TestHub {
     return `${this.dataDir}.log`
   }
 }
+
+/** What runs a program in its own process, with the socket at descriptor 3. */
+const asBySystemd = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh']
 
 /** Starts a hub for the running test. */
 export async function startHub(options: StartHubOptions = {}): Promise<TestHub> {
