@@ -12,7 +12,7 @@ import { startMachine, type TestMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
 import { machineNode } from './support/program.ts'
 import { Recorder } from './support/recorder.ts'
-import { startSshd } from './support/sshd.ts'
+import { sshProcesses, startSshd } from './support/sshd.ts'
 import { testIdentity } from './support/test-identity.ts'
 import { until } from './support/until.ts'
 
@@ -163,10 +163,13 @@ test('through a real ssh nothing can be read on the far side, and a hub of anoth
   const { hub, recorder, machine, chas } = await pinned()
   const at = `http://localhost:${recorder.url.port}`
   const env = { PATH: sshd.path }
-  configure(machine, { sshHost: 'ovh5', sshIdleS: 1, hub: at, hubKey: hub.hubKey })
+  onTestFinished(() => {
+    for (const { pid } of sshProcesses(join(machine.home, 'run'))) process.kill(pid, 'SIGKILL')
+  })
+  configure(machine, { sshHost: 'ovh5', hub: at, hubKey: hub.hubKey })
   expect(await machine.run(['send', 'chas', 'through ssh'], { env })).toMatchObject({ code: 0 })
   expect(await machine.run(['doctor'], { env })).toMatchObject({ code: 0 })
-  configure(machine, { sshHost: 'ovh5', sshIdleS: 1, hub: at, hubKey: otherKey })
+  configure(machine, { sshHost: 'ovh5', hub: at, hubKey: otherKey })
   for (const command of [['send', 'chas', 'not sent'], ['inbox'], ['update']]) {
     const { code, stdout, stderr } = await machine.run(command, { env })
     expect([command, code]).toEqual([command, 75])

@@ -64,7 +64,8 @@ export class Network {
   /** How the client asked: over TLS here, or when a trusted proxy says so (the last word of X-Forwarded-Proto is that proxy's own). */
   protocolOf({ socket, headers }: IncomingMessage): 'http' | 'https' {
     if (isByTls({ socket })) return 'https'
-    const said = this.peerOf(socket).isProxy ? headers['x-forwarded-proto'] : undefined
+    if (!this.peerOf(socket).isProxy) return 'http'
+    const said = headers['x-forwarded-proto']
     return [said].flat().join(',').split(',').at(-1)!.trim().toLowerCase() === 'https' ? 'https' : 'http'
   }
 
