@@ -92,7 +92,7 @@ test('cursors of before a restore skip nothing that is unread after it', async (
   expect(await events(beta, cursor, 2)).toHaveLength(2)
 })
 
-test('what was revoked stays revoked, join codes are void, and a deleted member that is back is named and has no token', async () => {
+test('what was revoked stays revoked, what was bound stays bound, join codes are void, and a deleted member that is back is named and has no token', async () => {
   const hub = await startHub()
   const admin = hub.client(hub.adminToken)
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
@@ -103,6 +103,7 @@ test('what was revoked stays revoked, join codes are void, and a deleted member 
   await admin.call(api.deleteMember, { params: { name: 'delta' } })
   const token = mintToken('machine')
   await hub.client().call(api.join, { body: { code, machine: 'gamma', token } })
+  await admin.call(api.bindMember, { params: { name: 'gamma' }, body: { ranges: ['127.0.0.0/8'] } })
 
   const said = await restored(hub, file)
   expect(said.stdout).toContain('what was revoked since stays revoked')
@@ -115,6 +116,8 @@ test('what was revoked stays revoked, join codes are void, and a deleted member 
     hub.client().call(api.join, { body: { code, machine: 'gamma', token: mintToken('machine') } }),
   ).rejects.toMatchObject({ code: 'unauthorized' })
   expect(await hub.client(token).call(api.listMachines)).toMatchObject({ you: 'gamma' })
+  const { members } = await hub.client(hub.adminToken).call(api.listMembers)
+  expect(members.find(({ name }) => name === 'gamma')?.boundTo).toEqual(['127.0.0.0/8'])
 })
 
 test('where the store of before cannot be read, the backup’s tokens count and the command says so', async () => {

@@ -4,7 +4,7 @@ import { newEpoch } from '../journal/epoch.ts'
 
 /** What a restore takes over from the store that it replaces. */
 export interface Carried {
-  /** `replaced`: tokens are as they were at last, revoked ones stay revoked. `backup`: all that counted then count again. */
+  /** `replaced`: tokens are as they were at last, revoked ones stay revoked, bound ones bound. `backup`: all that counted then count again. */
   tokens: 'replaced' | 'backup'
   /** Members of the replaced store whom the backup does not know. */
   gone: string[]
@@ -41,6 +41,7 @@ type Row = Record<string, SQLInputValue>
 interface Replaced {
   members: Row[]
   tokens: Row[]
+  ended: Row[]
 }
 
 /** Members and tokens of the store in place; undefined when there is none that can be read. */
@@ -51,6 +52,7 @@ function readReplaced(path: string): Replaced | undefined {
     return {
       members: rows(db, 'select * from member where id > 0 order by name'),
       tokens: rows(db, 'select * from token order by id'),
+      ended: hasTable(db, 'ended_token') ? rows(db, 'select * from ended_token order by id') : [],
     }
   } catch {
     // Damaged, it may be: that is what backups are for.
@@ -71,9 +73,13 @@ function carryOver(db: DatabaseSync, replaced: Replaced): Carried | undefined {
   for (const { id } of rows(db, 'select * from token').filter(isKnown)) {
     db.prepare('delete from token where id = ?').run(id!)
   }
-  const columns = rows(db, `select name from pragma_table_info('token')`).map(({ name }) => String(name))
-  const insert = db.prepare(`insert into token (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`)
-  for (const token of replaced.tokens.filter(isKnown)) insert.run(...columns.map(column => token[column] ?? null))
+  insertAll(db, 'token', replaced.tokens.filter(isKnown))
+  if (hasTable(db, 'ended_token')) {
+    db.exec('delete from ended_token')
+    insertAll(db, 'ended_token', replaced.ended.filter(isKnown))
+    const bind = db.prepare('update member set bound_to = ? where id = ?')
+    for (const { id, bound_to } of replaced.members.filter(same)) if (bound_to !== undefined) bind.run(bound_to, id!)
+  }
   const live = replaced.members.filter(({ deleted_at }) => !deleted_at)
   const deleted = replaced.members.filter(({ deleted_at }) => deleted_at)
   return {
@@ -84,6 +90,19 @@ function carryOver(db: DatabaseSync, replaced: Replaced): Carried | undefined {
       return here && !here.deleted_at ? [String(here.name)] : []
     }),
   }
+}
+
+/** Inserts rows of another store, as far as this one has their columns. */
+function insertAll(db: DatabaseSync, table: string, all: Row[]): void {
+  const columns = rows(db, `select name from pragma_table_info('${table}')`).map(({ name }) => String(name))
+  const insert = db.prepare(
+    `insert into ${table} (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
+  )
+  for (const row of all) insert.run(...columns.map(column => row[column] ?? null))
+}
+
+function hasTable(db: DatabaseSync, name: string): boolean {
+  return rows(db, `select 1 from sqlite_schema where type = 'table' and name = '${name}'`).length > 0
 }
 
 function rows(db: DatabaseSync, sql: string): Row[] {
