@@ -83,6 +83,18 @@ test('the line of before is printed with --plain, and joins', async () => {
   )
 })
 
+test('an address of https with the port of the hub is the hub itself; with another it is a proxy, which has its own certificate', async () => {
+  const hub = await startHub()
+  const line = async (url: string, ...more: string[]) =>
+    (await invited(hub, 'seanclaude', '--url', url, ...more)).command
+  const own = hub.url.origin.replace('http:', 'https:')
+  expect(await line(own)).toContain('pinnedpubkey="sha256//')
+  expect(await line(own, '--plain')).toContain(`'${hub.url.origin}/join/`)
+  expect(await line('https://hub.example.org')).not.toContain('pinnedpubkey')
+  const sean = new Newcomer(hub)
+  expect(await sean.sh(`${await line(own)} ${options(sean)}`)).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('join reads a code from standard input, and says so when there is none, or one too many', async () => {
   const hub = await startHub()
   const sean = new Newcomer(hub)

@@ -75,9 +75,10 @@ async function printJoinLine(
   intro: string[],
 ): Promise<void> {
   const { via } = options
-  // An address of https is that of a proxy, whose certificate the machine verifies.
-  const hubKey = options.plain || address?.protocol === 'https:' ? undefined : key
-  const { origin, others } = address ? { origin: address.origin, others: [] } : await reachableAt(hub, hubKey)
+  const named = address && withoutTls(address, hub)
+  // What is left of https is a proxy, whose certificate the machine verifies.
+  const hubKey = options.plain || named?.startsWith('https:') ? undefined : key
+  const { origin, others } = named ? { origin: named, others: [] } : await reachableAt(hub, hubKey)
   const command = (options.plain ? plainJoinLine : joinLine)({ origin, code, via, hubKey })
   const warning = await whyUnreachable(new URL(origin), { hub, via, hubKey })
   print(options, { code, name, expiresAt, hubKey: key, command }, () =>
@@ -92,6 +93,11 @@ async function printJoinLine(
     ].join('\n'),
   )
   if (warning) process.stderr.write(`claude-net: warning: ${visible(warning)}\n`)
+}
+
+/** The origin of `address`; of one that says https with the hub's own port by http, as the line turns that into https with the hub's key. */
+function withoutTls(address: URL, hub: URL): string {
+  return address.port === hub.port && hub.port !== '' ? `http://${address.host}` : address.origin
 }
 
 /** Says, before a code is made, what is wrong where neither the hub's directory nor an option names its address. */
