@@ -75,6 +75,12 @@ test('--root touches nothing outside it, and --dry-run nothing at all', async co
     '/etc/systemd/system/claude-net.service',
   )
 
+  const socket = readFileSync(join(root, 'etc/systemd/system/claude-net.socket'), 'utf8')
+  expect(socket).toContain(`\nListenStream=0.0.0.0:${port}\n`)
+  expect(readlinkSync(join(root, 'etc/systemd/system/sockets.target.wants/claude-net.socket'))).toBe(
+    '/etc/systemd/system/claude-net.socket',
+  )
+
   const inside = listing(root)
   const shown = await installService(root, '--dry-run')
   expect(shown.stdout).toContain('would run systemctl')
@@ -95,6 +101,16 @@ test('without root, or without a systemd that runs, nothing is installed, in wor
       ? /systemd does not run here\.\n.*--root DIR/
       : /Only root may install or remove a service\./,
   )
+})
+
+test('--no-socket leaves the port to the hub, and takes back the unit of before', async context => {
+  const { root } = await scratchRoot(context)
+  const names = () => readdirSync(join(root, 'etc/systemd/system'), { recursive: true }).map(String)
+  expect(names().filter(name => name.endsWith('claude-net.socket'))).toHaveLength(2)
+  expect(await installService(root, '--no-socket')).toMatchObject({ code: 0, stderr: '' })
+  expect(names().filter(name => name.endsWith('claude-net.socket'))).toEqual([])
+  expect(JSON.parse((await installService(root, '--json')).stdout)).toMatchObject({ isPortHeld: true })
+  expect(names().filter(name => name.endsWith('claude-net.socket'))).toHaveLength(2)
 })
 
 test('installed again it changes nothing that matters; what was tampered with is put right', async context => {
@@ -137,6 +153,7 @@ test('a foreign unit and foreign directories stop it; --replace moves them aside
   const root = tempDir('foreign')
   const foreign = {
     'usr/lib/systemd/system/claude-net.service': '[Service]\n',
+    'etc/systemd/system/claude-net.socket': '[Socket]\n',
     'opt/claude-net/server.js': '1',
     'var/lib/claude-net/x': '2',
   }
@@ -147,20 +164,25 @@ test('a foreign unit and foreign directories stop it; --replace moves them aside
   const before = listing(root)
   const refused = await installService(root, '--port', String(port))
   expect(refused).toMatchObject({ code: 1, stdout: '' })
-  for (const path of ['usr/lib/systemd/system/claude-net.service', 'opt/claude-net', 'var/lib/claude-net'])
+  for (const path of Object.keys(foreign).map(path => path.replace(/\/(server\.js|x)$/, '')))
     expect(refused.stderr).toContain(`${join(root, path)} is `)
   expect(listing(root)).toEqual(before)
 
   const { wayBack } = JSON.parse((await installService(root, '--port', String(port), '--replace', '--json')).stdout)
   expect(wayBack).toContain(`mv ${root}/opt/claude-net.before-claude-net ${root}/opt/claude-net`)
   for (const [path, text] of Object.entries(foreign)) {
-    const kept = path.replace(/(claude-net\.service|opt\/claude-net|lib\/claude-net)(?!\.)/, '$1.before-claude-net')
+    const kept = path.replace(
+      /(claude-net\.service|claude-net\.socket|opt\/claude-net|lib\/claude-net)(?!\.)/,
+      '$1.before-claude-net',
+    )
     expect(readFileSync(join(root, kept), 'utf8')).toBe(text)
   }
 
   expect(await run(['uninstall-service', '--root', root], { node: hubNode })).toMatchObject({ code: 0, stderr: '' })
   const left = readdirSync(root, { recursive: true }).map(String)
-  expect(left.filter(path => /(opt\/claude-net|claude-net\.(service|conf)|bin\/claude-net)$/.test(path))).toEqual([])
+  expect(
+    left.filter(path => /(opt\/claude-net|claude-net\.(service|socket|conf)|bin\/claude-net)$/.test(path)),
+  ).toEqual([])
   expect(left).toEqual(expect.arrayContaining(['etc/claude-net/hub.json', 'var/lib/claude-net']))
 })
 

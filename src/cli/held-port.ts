@@ -32,7 +32,7 @@ export async function heldPlaces(): Promise<HeldPlace[] | undefined> {
 
 /** The TCP sockets of `Listen=0.0.0.0:3500 (Stream)` and `Listen=[::]:3500 (Stream)`. */
 export function listenPlaces(shown: string): HeldPlace[] {
-  return [...shown.matchAll(/(?:^Listen=|^|\s)(\S+):(\d+) \(Stream\)/gm)].map(([, host, port]) => ({
+  return [...shown.matchAll(/^(?:Listen=)?(\S+):(\d+) \(Stream\)$/gm)].map(([, host, port]) => ({
     host: host!,
     port: Number(port),
   }))
