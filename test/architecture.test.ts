@@ -141,3 +141,25 @@ test.for([
   if (why === 'a cycle') expect(found).toContainEqual(expect.stringMatching(/protocol\/ids\.ts.* → .*\(/))
   else expect(found).toContainEqual(expect.stringContaining(`: ${line.split('\n').at(-1)} (${why}`))
 })
+
+test('a line to a hub is opened in these places alone, each of which says which key has to be proven', () => {
+  const src = join(import.meta.dirname, '../src')
+  const opens =
+    /\bnew (DirectTransport|SshTransport|Connections)\(|\bopenTransport\(|(?<!\.)\b(httpRequest|httpsRequest|fetch)\(/
+  const files = globSync('{cli,client,mcp,notice,claude,protocol}/**/*.ts', { cwd: src })
+    .filter(path => !path.endsWith('.test.ts') && opens.test(readFileSync(join(src, path), 'utf8')))
+    .sort()
+  expect(files).toEqual([
+    'cli/admin-socket.ts', // a socket of the hub's owner, and no token
+    'cli/admin.ts', // --hub-key
+    'cli/join.ts', // the key of the join line
+    'cli/pin.ts', // the key that was just proven
+    'cli/reachable.ts', // the hub's own key, and nothing secret
+    'client/machine.ts', // hubKey of config.json
+    'client/prove-hub.ts', // any key, and nothing secret
+    'client/transport/connections.ts',
+    'client/transport/direct.ts',
+    'client/transport/open.ts',
+    'client/transport/ssh.ts',
+  ])
+})

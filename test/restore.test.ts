@@ -132,25 +132,27 @@ test('where the store of before cannot be read, the backup’s tokens count and 
   rmSync(join(hub.dataDir, 'hub.db'))
   const said = await command('restore', file, '--data', hub.dataDir)
   expect(said).toMatchObject({ code: 0, stdout: expect.stringContaining('Every token of then counts again') })
+  // The key of the hub is beside its store, and stays.
+  expect(said.stdout).not.toContain('identity.json')
   await hub.start()
   expect(await unread(beta)).toEqual(['before'])
   expect(await send(alpha, 'goes on')).toMatchObject({ recipients: [{ name: 'beta' }] })
 })
 
-test('into an empty directory a backup makes a new hub, with an admin’s token of its own', async () => {
+test('into an empty directory a backup makes a new hub, with an admin’s token and a key of its own', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')
   await hub.join('beta')
   await send(alpha, 'before')
   const file = await backUp(hub)
   const dataDir = join(tempDir('restore'), 'new')
-  expect(await command('restore', file, '--data', dataDir)).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('There was no store before.'),
-  })
+  const restored = await command('restore', file, '--data', dataDir)
+  expect(restored).toMatchObject({ code: 0, stdout: expect.stringContaining('There was no store before.') })
+  expect(restored.stdout).toContain('- The hub will make a new key, for there is no identity.json here')
   const other = await startHub({ dataDir })
   expect((await other.client(other.adminToken).call(api.listMembers)).members).toHaveLength(2)
   await expect(other.client(hub.adminToken).call(api.listMembers)).rejects.toMatchObject({ code: 'unauthorized' })
+  expect(other.hubKey).not.toBe(hub.hubKey)
 })
 
 test('while a hub runs nothing is restored, and what is no backup is refused with nothing changed', async () => {
