@@ -29,9 +29,11 @@ export function* busyHour(random: Random): Generator<Command> {
       const intent = pick(['request', 'inform', 'urgent'] as const)
       return { type: 'message.send', id: pick(ids), by: by(), to: [pick(names)], body, intent, ...reply, ...life }
     }),
-    ...Array.from({ length: 3 }, () => (): Command => {
+    ...Array.from({ length: 6 }, () => (): Command => {
       const body = 'text '.repeat(random() * 1000)
-      return { type: 'message.send', id: newMessageId(), by: by(), to: [pick(names), pick(names)], body }
+      const to = random() < 0.7 ? [pick(names)] : [pick(names), pick(names)]
+      const reply = random() < 0.3 ? { replyTo: pick(ids) } : {}
+      return { type: 'message.send', id: newMessageId(), by: by(), to, body, ...reply }
     }),
     ...Array.from({ length: 4 }, () => (): Command => ({ type: 'inbox.ack', by: by(), ids: some() })),
     () => ({ type: 'inbox.fetched', by: by(), ids: some(), session: 's' }),

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { busyHour, busyMembers } from '../../../../test/support/busy-hour.ts'
+import { fingerprint } from '../../../../test/support/golden.ts'
+import { printedSeed, seededRandom } from '../../../../test/support/random.ts'
+import { tempDir } from '../../../../test/support/temp.ts'
+import { newMessageId } from '../../../protocol/ids.ts'
+import type { Command, Entry } from '../commands.ts'
+import { State } from '../state.ts'
+import { forgetMembers } from './known-members.ts'
+
+function open(): State {
+  const state = new State(join(tempDir('known'), 'hub.db'))
+  onTestFinished(() => state.close())
+  return state
+}
+
+test('what is kept of members from one send to the next decides nothing: without it the rows and outcomes are the same', () => {
+  const random = seededRandom(printedSeed())
+  const [keeping, forgetting] = [open(), open()]
+  const busy = busyHour(random)
+  const sent: string[] = []
+  const policy = (): Command => ({
+    ...{ type: 'member.policy', by: 1 + Math.floor(random() * 3) },
+    inbound: ['accept', 'hold', 'refuse'][Math.floor(random() * 3)]!,
+  })
+  /** Mostly sends to few inboxes, which get nearly full, and acks of what lies there. */
+  const next = (): Command => {
+    const by = 1 + Math.floor(random() * 3)
+    const chance = random()
+    if (chance < 0.02) return policy()
+    if (chance < 0.08) return busy.next().value as Command
+    if (chance < 0.16) return { type: 'inbox.ack', by, ids: sent.splice(Math.floor(random() * sent.length), 12) }
+    const id = newMessageId()
+    sent.push(id)
+    const [to, life] = [['ana', 'ben', 'cat'][by % 3]!, random() < 0.1 ? { expiresInS: 3600 } : {}]
+    const intent = random() < 0.2 ? ({ intent: 'urgent' } as const) : {}
+    return { type: 'message.send', id, by, to: [to], body: 'x'.repeat(random() * 40_000), ...life, ...intent }
+  }
+  // Of somebody who does not exist: it throws, and all of its batch is undone and applied again.
+  const broken = (): Command => ({ type: 'message.send', id: newMessageId(), by: 999, to: ['ben', 'ana'], body: 'x' })
+  let time = 1_767_225_600_000
+  let bugs = 0
+  const apply = (batch: Command[]) => {
+    time += Math.floor(random() * 3_600_000)
+    const entries = () =>
+      batch.map((command, n): Entry => ({ v: 1, seq: keeping.applied.seq + 1 + n, time, steady: time, command }))
+    const [ours, others] = [entries(), entries()]
+    const first = keeping.applyBatch(ours, () => bugs++)
+    const second = others.flatMap(entry => {
+      forgetMembers(forgetting.db)
+      return forgetting.applyBatch([entry], () => {})
+    })
+    expect(first, JSON.stringify(batch)).toEqual(second)
+  }
+  apply([...busyMembers, { type: 'settings.set', inboxMessages: 100, inboxBytes: 3_000_000 }])
+  for (let round = 0; round < 300; round++) {
+    const batch = Array.from({ length: 1 + Math.floor(random() * 4) }, next)
+    if (random() < 0.3) batch.push(broken())
+    apply(batch)
+  }
+  expect(fingerprint(keeping.db)).toBe(fingerprint(forgetting.db))
+  expect(keeping.position.outcomes).toBe(forgetting.position.outcomes)
+  expect(bugs).toBeGreaterThan(5)
+})
