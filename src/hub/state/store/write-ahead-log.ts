@@ -2,6 +2,8 @@ import { closeSync, fdatasync, fdatasyncSync, openSync, readSync } from 'node:fs
 import { endianness } from 'node:os'
 import { promisify } from 'node:util'
 
+const inBackground = promisify(fdatasync)
+
 /** Where the index of the log says how many pages the log holds: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
 const pagesAt = 16
 
@@ -47,7 +49,7 @@ export class WriteAheadLog {
   /** All that was committed before the call is on disk when this resolves. Rejects with `NotSynced`. */
   async sync(): Promise<void> {
     try {
-      await promisify(fdatasync)(this.#open())
+      await inBackground(this.#open())
     } catch (error) {
       throw new NotSynced(error as NodeJS.ErrnoException)
     }
