@@ -1,8 +1,5 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync, readSync } from 'node:fs'
 import { endianness } from 'node:os'
-import { promisify } from 'node:util'
-
-const inBackground = promisify(fdatasync)
 
 /** Where the index of the log says how many pages the log holds: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
 const pagesAt = 16
@@ -47,12 +44,10 @@ export class WriteAheadLog {
   }
 
   /** All that was committed before the call is on disk when this resolves. Rejects with `NotSynced`. */
-  async sync(): Promise<void> {
-    try {
-      await inBackground(this.#open())
-    } catch (error) {
-      throw new NotSynced(error as NodeJS.ErrnoException)
-    }
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#open(), error => (error ? reject(new NotSynced(error)) : resolve()))
+    })
   }
 
   /** How many pages were written to it since it was last copied into the database and begun anew. */
