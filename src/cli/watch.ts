@@ -37,7 +37,7 @@ export function watchCommand(): Command {
         process.stdout.write(
           `Watching as ${home.readConfig()?.machine ?? 'this machine'}: unread mail first, then what comes. Ctrl-C ends it.\n`,
         )
-      for await (const { cursor, ...event } of followEvents(client, { signal, onAway, onOpen })) {
+      for await (const { cursor, ...event } of followEvents(client, { withDelivery: !json, signal, onAway, onOpen })) {
         if (json) process.stdout.write(`${JSON.stringify({ ...event, cursor })}\n`)
         else process.stdout.write(`${clockTime(client.now())}  ${await inWords(event, client)}\n`)
       }
@@ -52,7 +52,7 @@ function clockTime(now: number): string {
 async function inWords({ event, data }: StreamEvent, client: HubClient): Promise<string> {
   switch (event) {
     case 'inbox':
-      return `${data.from} → you · ${data.intent} · ${data.unread} unread · ${data.id}${await beginning(data.id, client)}`
+      return `${data.from} → you · ${data.intent} · ${data.unread} unread · ${data.id}${await beginning(data, client)}`
     case 'receipt':
       return `${data.recipient} ${data.status} ${data.id}`
     case 'presence':
@@ -60,10 +60,12 @@ async function inWords({ event, data }: StreamEvent, client: HubClient): Promise
   }
 }
 
+type InboxEvent = Extract<StreamEvent, { event: 'inbox' }>['data']
+
 /** The first line of a message's text, quoted on a line of its own. Nothing when it cannot be had: the inbox has it. */
-async function beginning(id: string, client: HubClient): Promise<string> {
+async function beginning({ id, delivery }: InboxEvent, client: HubClient): Promise<string> {
   try {
-    const { message } = await client.call(api.getMessage, { params: { id } })
+    const message = delivery ?? (await client.call(api.getMessage, { params: { id } })).message
     const { held, body: text } = withheld(message)
     if (held && text === '') return `\n          (${withheldText})`
     return `\n          > ${visibleLine(text.trimStart().split('\n')[0]!, 100)}`

@@ -8,6 +8,8 @@ import type { HubClient } from './hub-client.ts'
 const retryMs = { first: 500, last: 30_000 }
 
 export interface FollowOptions {
+  /** Have the message come with its event, from a hub that can: see `InboxEvent`. */
+  withDelivery?: boolean
   signal: AbortSignal
   /** The hub has accepted a stream: the first, or one more after a break. */
   onOpen?: () => void
@@ -21,8 +23,9 @@ export interface FollowOptions {
  */
 export async function* followEvents(
   client: HubClient,
-  { signal, onOpen, onAway }: FollowOptions,
+  { withDelivery = false, signal, onOpen, onAway }: FollowOptions,
 ): AsyncGenerator<StreamEvent & { cursor?: string }> {
+  let isWith = withDelivery
   let cursor: string | undefined
   let pause = retryMs.first
   while (!signal.aborted) {
@@ -32,11 +35,16 @@ export async function* followEvents(
         onOpen?.()
       }
       const ready = (reached: string) => (cursor = reached)
-      for await (const event of client.events({ cursor, signal, opened, ready })) {
+      for await (const event of client.events({ cursor, withDelivery: isWith, signal, opened, ready })) {
         yield event
         cursor = event.cursor ?? cursor
       }
     } catch (error) {
+      // An older hub knows no such query.
+      if (isWith && error instanceof ClaudeNetError && error.code === 'invalid') {
+        isWith = false
+        continue
+      }
       if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
       if (pause === retryMs.first) onAway?.(error)
     }

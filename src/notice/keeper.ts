@@ -167,7 +167,7 @@ export class Keeper {
     if (!this.#directory.isKept || this.#isDeaf) return
     this.#unread.follow(this.#end.signal)
     if (this.#isHidden) return
-    if (this.#unread.isDue) await this.#sync()
+    if (this.#unread.isDue && (await this.#unread.update())) this.#bringUp()
     this.#offer()
     await this.#climb()
   }
@@ -205,9 +205,8 @@ export class Keeper {
     return job && !isHidden ? liveSessions(this.#options.home).filter(({ parkedJob }) => parkedJob === job) : []
   }
 
-  /** Asks the hub what is unread, and brings the directory to it. */
-  async #sync(): Promise<void> {
-    if (!(await this.#unread.read())) return
+  /** Brings the directory to what is unread. */
+  #bringUp(): void {
     const { ids, allIds } = this.#unread
     for (const id of this.#ladder.ids) if (!ids.has(id)) this.#ladder.settle(id)
     this.#reach.keepOnly(ids)
@@ -239,7 +238,7 @@ export class Keeper {
     if (performance.now() - this.#startedAt < graceMs && this.#reach.hasJustBegun) return
     this.#giveUp()
     if (!this.#ladder.next(performance.now(), this.#view)) return
-    await this.#sync()
+    if (await this.#unread.read()) this.#bringUp()
     this.#offer()
     this.#reach.look()
     const step = this.#ladder.next(performance.now(), this.#view)

@@ -44,3 +44,85 @@ test('as many unread as before are nothing new while the stream tells of each; w
     expect(mirror.isDue).toBe(true)
   })
 })
+
+test('what comes with its event is kept without asking the hub; where something else has changed too, it is asked', async () => {
+  const home = tempDir('mirror')
+  writeFileSync(join(home, 'config.json'), '{}')
+  const ended = new AbortController()
+  onTestFinished(() => ended.abort())
+  const delivery = (seq: number, more = {}) => ({
+    ...{
+      id: `id-${seq}`,
+      seq,
+      from: 'sean',
+      fromKind: 'machine',
+      to: ['chas'],
+      intent: 'request',
+      body: `text ${seq}`,
+    },
+    ...{ sentAt: '2026-01-01T00:00:00.000Z', ...more },
+  })
+  const event = (seq: number, unread: number, message?: object) => ({
+    event: 'inbox' as const,
+    data: { seq, id: `id-${seq}`, from: 'sean', intent: 'request' as const, unread, delivery: message },
+  })
+  const events: object[] = []
+  let came = Promise.withResolvers<void>()
+  let unread: object[] = []
+  let asked = 0
+  const streams: boolean[] = []
+  const client = {
+    call: async () => {
+      asked++
+      return { messages: unread, unread: unread.length, more: 0, cursor: '' }
+    },
+    transport: { opened: async () => {} },
+    async *events({ withDelivery, opened }: { withDelivery: boolean; opened: () => void }) {
+      streams.push(withDelivery)
+      // As a hub of before does.
+      if (withDelivery && streams.length === 1) throw new ClaudeNetError('invalid', 'query: unknown', '')
+      opened()
+      for (;;) {
+        for (const each of events.splice(0)) yield each
+        await came.promise
+        came = Promise.withResolvers()
+      }
+    },
+  }
+  const mirror = new UnreadMirror({
+    dir: new SessionDir('77', home),
+    home,
+    session: 'session-77',
+    client: () => client as unknown as HubClient,
+    predecessors: () => [],
+    onDue: () => {},
+  })
+  const tell = async (...told: object[]) => {
+    events.push(...told)
+    came.resolve()
+    await vi.waitFor(() => expect([events.length, mirror.isDue]).toEqual([0, true]))
+    await mirror.update()
+  }
+  mirror.follow(ended.signal)
+  await vi.waitFor(() => expect(mirror.isDue).toBe(true))
+  await mirror.update()
+  expect({ streams, asked }).toEqual({ streams: [true, false], asked: 1 })
+
+  await tell(event(1, 1, delivery(1)))
+  await tell(event(2, 2, delivery(2)), event(3, 3, delivery(3, { held: true })))
+  expect([...mirror.ids]).toEqual(['id-1', 'id-2'])
+  expect([...mirror.allIds]).toEqual(['id-1', 'id-2', 'id-3'])
+  expect(mirror.get('id-2')).toMatchObject({ from: 'sean', beginning: 'text 2' })
+  expect(asked).toBe(1)
+
+  // Another session has acked one meanwhile.
+  unread = [delivery(2), delivery(4)]
+  await tell(event(4, 2, delivery(4)))
+  expect([...mirror.ids]).toEqual(['id-2', 'id-4'])
+  expect(asked).toBe(2)
+  // A text that did not come.
+  unread = [...unread, delivery(5)]
+  await tell(event(5, 3))
+  expect([...mirror.ids]).toEqual(['id-2', 'id-4', 'id-5'])
+  expect(asked).toBe(3)
+})

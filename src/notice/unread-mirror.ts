@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { followEvents } from '../client/follow-events.ts'
 import type { HubClient } from '../client/hub-client.ts'
+import type { StreamEvent } from '../protocol/events.ts'
+import type { InboxMessage } from '../protocol/messages.ts'
 import { hasAsked } from './asked.ts'
 import { type LiveSession, liveSessions } from './live-sessions.ts'
 import type { Fate, Mail } from './news.ts'
@@ -43,6 +45,10 @@ export class UnreadMirror {
   readonly #fates: Fate[] = []
   #readAt = Number.NEGATIVE_INFINITY
   #isDue = false
+  /** Mail that has come since, with its events; void where `#mustRead`. */
+  #arrived: InboxMessage[] = []
+  /** Something else may have changed: only the hub knows what is unread. */
+  #mustRead = true
   #following: Promise<void> | undefined
   /** The stream is broken: its events are missing. */
   #isAway = false
@@ -84,35 +90,69 @@ export class UnreadMirror {
    * others then.
    */
   markDue(unread?: number): void {
-    if (this.#isDue || (unread === this.#count && !this.#isAway)) return
+    if (unread === this.#count + this.#arrived.length && !this.#isAway) return
+    this.#mustRead = true
+    this.#setDue()
+  }
+
+  /** Takes a message that has come with its event, where it is all that has changed. */
+  #arrive({ delivery, unread }: Extract<StreamEvent, { event: 'inbox' }>['data']): void {
+    if (!delivery || this.#mustRead || unread !== this.#count + this.#arrived.length + 1) return this.markDue()
+    this.#arrived.push(delivery)
+    this.#setDue()
+  }
+
+  #setDue(): void {
+    if (this.#isDue) return
     this.#isDue = true
     const sinceMs = performance.now() - this.#readAt
     setTimeout(this.#options.onDue, Math.max(0, gatherMs - sinceMs))
   }
 
+  /** Brings this to what is unread: by what has come with events, or, where that is not all, as `read` does. */
+  async update(): Promise<boolean> {
+    if (this.#mustRead) return this.read()
+    this.#isDue = false
+    const arrived = this.#arrived.splice(0)
+    this.#count += arrived.length
+    this.#allIds = new Set([...this.#allIds, ...arrived.map(({ id }) => id)])
+    this.#keep(arrived)
+    return true
+  }
+
   /** Asks the hub what is unread. Returns false where it does not answer; what was known then stays. */
   async read(): Promise<boolean> {
-    const { client, session, home, dir, predecessors } = this.#options
     this.#isDue = false
     this.#readAt = performance.now()
+    this.#arrived = []
+    this.#mustRead = false
     let answer: Awaited<ReturnType<typeof readUnread>>
     try {
-      answer = await readUnread(client())
+      answer = await readUnread(this.#options.client())
     } catch {
+      this.#mustRead = true
       return false // The stream says when the hub is back.
     }
-    const own = new Set([session, ...predecessors().map(({ session }) => session)])
-    const others = new Set(liveSessions(home).flatMap(({ session }) => (own.has(session) ? [] : [session])))
+    // Of what has come meanwhile nobody knows whether the answer has it.
+    if (this.#arrived.length > 0) this.markDue()
     this.#count = answer.unread
     this.#allIds = new Set(answer.messages.map(({ id }) => id))
     this.#mail.clear()
-    for (const message of answer.messages) {
+    this.#keep(answer.messages)
+    return true
+  }
+
+  /** Keeps of these what may be told to this session. */
+  #keep(messages: readonly InboxMessage[]): void {
+    const { session, home, dir, predecessors } = this.#options
+    const own = new Set([session, ...predecessors().map(({ session }) => session)])
+    const others = new Set(liveSessions(home).flatMap(({ session }) => (own.has(session) ? [] : [session])))
+    for (const message of messages) {
       const { id, held, muted, fetchedBy, replyTo } = message
       if (held || muted) continue
       if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
       if (!fetchedBy || !others.has(fetchedBy.session)) this.#mail.set(id, toMail(message, hasAsked(dir, replyTo)))
     }
-    return true
   }
 
   /** Takes what became of messages that this session sent. An answer tells by itself that its question was read. */
@@ -135,12 +175,12 @@ export class UnreadMirror {
     const onAway = () => (this.#isAway = true)
     while (!signal.aborted) {
       try {
-        for await (const { event, data } of followEvents(client(), { signal, onOpen, onAway })) {
-          if (event === 'inbox') this.markDue()
+        for await (const { event, data } of followEvents(client(), { withDelivery: true, signal, onOpen, onAway })) {
+          if (event === 'inbox') this.#arrive(data)
           if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched') {
             const { id, seq, recipient, status } = data
             this.#fates.push({ kind: 'fate', id: `${id}-${recipient}`, message: id, seq, recipient, status })
-            this.markDue()
+            this.#setDue()
           }
         }
       } catch {

@@ -301,7 +301,7 @@ export const api = {
     path: '/v1/events',
     summary: 'Server-sent events: inbox, receipt, presence; resumed by Last-Event-ID',
     audience: members,
-    query: z.strictObject({ session: SessionId.optional() }),
+    query: z.strictObject({ session: SessionId.optional(), with: z.literal('delivery').optional() }),
     answer: 'text/event-stream',
   }),
   mcp: route({

@@ -1,6 +1,9 @@
 import * as z from 'zod'
 import { MessageId } from './ids.ts'
-import { Intent, Timestamp } from './messages.ts'
+import { InboxMessage, Intent, Timestamp } from './messages.ts'
+
+/** Most characters of a text that come with its event. */
+export const deliveryCharacters = 1000
 
 /**
  * What `GET /v1/events` says, as server-sent events. `inbox` and `receipt` carry `id: epoch:seq` and are resumed by
@@ -13,6 +16,11 @@ export const InboxEvent = z.object({
   from: z.string(),
   intent: Intent,
   unread: z.number().int(),
+  /**
+   * With `?with=delivery`, as `GET /v1/inbox` has it, cut after `deliveryCharacters`. Missing before `ready`, so that a stream which is opened
+   * on a full inbox costs no more than without, and where the message is not unread any more.
+   */
+  delivery: InboxMessage.optional(),
 })
 /** What became of a delivery of a message that the reader sent. */
 export const ReceiptEvent = z.object({

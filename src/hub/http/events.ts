@@ -1,6 +1,9 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { type Cursor, commentIntervalMs, parseCursor } from '../../protocol/events.ts'
-import { unreadCount } from '../state/query/inbox.ts'
+import { type Cursor, commentIntervalMs, deliveryCharacters, parseCursor } from '../../protocol/events.ts'
+import type { InboxNews } from '../push/follow.ts'
+import { unreadAfter, unreadCount } from '../state/query/inbox.ts'
+import { unlessUnreadable } from '../state/query/read-round.ts'
+import type { Database } from '../state/store/database.ts'
 import type { Call, Handlers } from './handler.ts'
 import type { Limits } from './limits.ts'
 import type { PresenceNews } from './presence-news.ts'
@@ -17,7 +20,7 @@ export function eventStreams(
   }: { limits: Limits; presence: PresenceNews; meter: Meter; drainTimeoutMs: number },
 ): Handlers['events'] {
   return async call => {
-    const { hub, identity, request, reply } = call
+    const { hub, identity, query, request, reply } = call
     const from = resumeFrom(request.headers['last-event-id'])
     const closed = limits.openStream(identity)
     reply.hijack()
@@ -31,11 +34,15 @@ export function eventStreams(
     const stream = new SseStream(reply.raw, { signal, drainTimeoutMs, ...meter(request.raw.socket) })
     const comments = setInterval(() => stream.comment('still here'), commentIntervalMs)
     const endPresence = presence.read(events => stream.writeIfRead(events))
-    const onReady = (cursor: string) =>
+    let isLive = false
+    const onReady = (cursor: string) => {
+      isLive = true
       void stream.send('ready', { unread: unreadCount(hub.state.db, identity.member) }, cursor)
+    }
     try {
       for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, onReady)) {
-        await stream.send(event, data, cursor)
+        const isAsked = event === 'inbox' && isLive && query.with === 'delivery'
+        await stream.send(event, isAsked ? withDelivery(hub.state.db, identity.member, data) : data, cursor)
       }
     } finally {
       endPresence()
@@ -46,6 +53,12 @@ export function eventStreams(
     }
     return undefined
   }
+}
+
+/** The event with the message itself, while that is unread and can be read. */
+function withDelivery(db: Database, member: number, data: InboxNews): InboxNews {
+  const [next] = unlessUnreadable(() => unreadAfter(db, member, data.seq - 1, 1, deliveryCharacters)) ?? []
+  return next?.seq === data.seq ? { ...data, delivery: next } : data
 }
 
 /** Without the header all that is unread comes first. A header that is no cursor is an error, not a silent fresh start. */
