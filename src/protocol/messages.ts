@@ -65,6 +65,29 @@ export const SendRequest = z.strictObject({
 })
 export type SendRequest = z.infer<typeof SendRequest>
 
+const plainId = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const plainName = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+/** Whether a value is a send of the usual shape: one that `SendRequest` takes, and leaves as it is. Of others it says nothing. */
+export function isUsualSend(value: unknown): value is SendRequest {
+  if (typeof value !== 'object' || value === null) return false
+  const { id, to, body, replyTo, intent, ...others } = value as Record<string, unknown>
+  return (
+    Object.keys(others).length === 0 &&
+    (id === undefined || isText(id, plainId)) &&
+    isText(to, plainName) &&
+    typeof body === 'string' &&
+    body.isWellFormed() &&
+    !isBlank(body) &&
+    (replyTo === undefined || isText(replyTo, plainId)) &&
+    (intent === undefined || Intent.options.includes(intent as Intent))
+  )
+}
+
+function isText(value: unknown, pattern: RegExp): boolean {
+  return typeof value === 'string' && pattern.test(value)
+}
+
 /** Whether a member reads. Older hubs say nothing of the ways to a person. */
 const reach = {
   online: z.boolean(),

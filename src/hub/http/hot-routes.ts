@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { api, type Route, type RouteName } from '../../protocol/api.ts'
 import type { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostHeader } from '../../protocol/host-header.ts'
+import { isUsualSend } from '../../protocol/messages.ts'
 import type { Identities, Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 import type { Watch } from '../seeing/watch.ts'
@@ -187,7 +188,8 @@ async function answer(call: HotCall): Promise<void> {
   const { hot, identity, request, parts } = call
   let status = 200
   try {
-    const body = parse(hot.route.body, call.body ?? undefined, 'body')
+    const isUsual = hot.route === api.sendMessage && isUsualSend(call.body)
+    const body = isUsual ? call.body : parse(hot.route.body, call.body ?? undefined, 'body')
     const reply = { code: (code: number) => (status = code) }
     // Of the framework's request and reply the handlers of these routes use no more than this.
     const framework = { request: { headers: request.headers, log: parts.log }, reply }

@@ -1,8 +1,7 @@
 import type { InboxSettings } from '../commands.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
 import type { MemberRow } from '../query/find-member.ts'
-import { forgetMember, tookRoom } from '../query/known-members.ts'
-import { readSettings } from '../query/settings.ts'
+import { forgetMember, knownSettings, tookRoom } from '../query/known-members.ts'
 import type { NotTaken } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { limits } from './limits.ts'
@@ -33,7 +32,7 @@ export function whyNoRoom(
 ): NotTaken | undefined {
   const { unread, unreadBytes } = recipient
   if (unread < alwaysMessages && unreadBytes + bytes <= alwaysBytes) return undefined
-  const settings = readSettings(db)
+  const settings = knownSettings(db)
   const used = percentOf(settings, { unread: unread + 1, bytes: unreadBytes + bytes })
   const reserve = settings.reservePercent
   if (used > 100) return { code: 'inbox_full', unread }
@@ -76,7 +75,7 @@ export function takeRoom(db: Database, recipient: MemberRow, sender: number, byt
     return
   }
   if (now.unread < alwaysMessages && now.bytes <= alwaysBytes) return
-  if (percentOf(readSettings(db), now) < countedFromPercent) return
+  if (percentOf(knownSettings(db), now) < countedFromPercent) return
   db.run(
     `insert into inbox_share (recipient, sender, unread, bytes)
      select ?1, m.sender, count(*), sum(octet_length(m.body)) from (${unreadSeqs}) u join message m on m.seq = u.seq
@@ -113,7 +112,7 @@ export function giveRoom(db: Database, recipient: number, seqs: readonly number[
     recipient,
     list,
   )
-  if (percentOf(readSettings(db), left) < countedDownToPercent) forgetShares(db, recipient)
+  if (percentOf(knownSettings(db), left) < countedDownToPercent) forgetShares(db, recipient)
 }
 
 /** Stops counting what each sender has unread at `recipient`. */

@@ -1,6 +1,8 @@
 import { lookupForm } from '../../../protocol/names.ts'
+import type { InboxSettings } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 import { type MemberRow, memberMeant } from './find-member.ts'
+import { readSettings } from './settings.ts'
 
 /** Most members that are kept: far more than a hub has, so that only a flood of them fills it. */
 const maxKept = 10_000
@@ -9,6 +11,7 @@ interface Known {
   /** By name in lookup form: a member's own, or an alias. */
   ids: Map<string, number>
   rows: Map<number, MemberRow>
+  settings?: InboxSettings
 }
 
 const kept = new WeakMap<Database, Known>()
@@ -18,16 +21,24 @@ const kept = new WeakMap<Database, Known>()
  * hub reads for sends is the same few members. Whatever changes a member is to forget it, once that is in the tables.
  */
 export function knownMember(db: Database, typed: string): MemberRow | undefined {
-  const known = knownIn(db)
+  const { ids, rows } = knownIn(db)
   const name = lookupForm(typed)
-  const row = known.rows.get(known.ids.get(name) ?? Number.NaN)
+  const row = rows.get(ids.get(name) ?? Number.NaN)
   if (row) return row
   const found = memberMeant(db, name)
   if (!found) return undefined
-  if (known.ids.size >= maxKept) forgetMembers(db)
-  known.ids.set(name, found.id)
-  known.rows.set(found.id, found)
+  if (ids.size >= maxKept) ids.clear()
+  if (rows.size >= maxKept) rows.clear()
+  ids.set(name, found.id)
+  rows.set(found.id, found)
   return found
+}
+
+/** What the admin has set, for a send that is being applied. */
+export function knownSettings(db: Database): InboxSettings {
+  const known = knownIn(db)
+  known.settings ??= readSettings(db)
+  return known.settings
 }
 
 /** The id that a name had for the last send to it; undefined when that is not known any more. */
@@ -48,9 +59,7 @@ export function forgetMember(db: Database, id: number): void {
 
 /** Anything may have changed, or what was applied was undone. */
 export function forgetMembers(db: Database): void {
-  const known = kept.get(db)
-  known?.ids.clear()
-  known?.rows.clear()
+  kept.delete(db)
 }
 
 function knownIn(db: Database): Known {

@@ -1,0 +1,58 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { newMessageId } from './ids.ts'
+import { isUsualSend, SendRequest } from './messages.ts'
+
+const id = fc.constantFrom<unknown>(newMessageId(), newMessageId().toUpperCase(), undefined, '', 'no-id', 7, null)
+const to = fc.oneof(
+  fc.constantFrom<unknown>('chasclaude', 'all', 'Sean', '@sean', ' sean', '', 'x'.repeat(101), ['sean'], [], null, 5),
+  fc.string(),
+)
+const body = fc.oneof(
+  fc.constantFrom<unknown>('hello', '', ' \n', '\u200b', '\ud800', 'é\u0000', 5),
+  fc.string({ unit: 'binary' }),
+)
+const send = fc.record(
+  {
+    id,
+    to,
+    body,
+    replyTo: id,
+    intent: fc.constantFrom<unknown>('urgent', 'inform', 'shout', undefined, 3),
+    expiresInS: fc.constantFrom<unknown>(60, 0, undefined),
+    from: fc.constant('chas'),
+  },
+  { requiredKeys: [] },
+)
+
+/** Mostly usual, with one thing or another that is not. */
+const nearlyUsual = fc
+  .tuple(
+    fc.constantFrom('chasclaude', 'all', 'a-1'),
+    fc.string({ unit: 'binary' }),
+    send,
+    fc.subarray(['id', 'to', 'body', 'replyTo', 'intent', 'expiresInS', 'from'], { maxLength: 2 }),
+  )
+  .map(([name, text, odd, keys]) => ({
+    ...{ id: newMessageId(), to: name, body: text },
+    ...Object.fromEntries(keys.flatMap(key => (key in odd ? [[key, odd[key as keyof typeof odd]]] : []))),
+  }))
+
+test('what counts as a usual send is taken by the schema, and left as it is', () => {
+  let usual = 0
+  fc.assert(
+    fc.property(fc.oneof(send, nearlyUsual, fc.jsonValue()), value => {
+      if (!isUsualSend(value)) return
+      usual++
+      expect(SendRequest.parse(value)).toEqual(value)
+    }),
+    { numRuns: 2000 },
+  )
+  expect(usual).toBeGreaterThan(100)
+})
+
+test('sends of every client of ours are usual', () => {
+  const message = { id: newMessageId(), to: 'sean33claude', body: 'The build is red.' }
+  for (const more of [{}, { intent: 'urgent' }, { replyTo: newMessageId() }, { id: undefined }])
+    expect(isUsualSend({ ...message, ...more })).toBe(true)
+})
