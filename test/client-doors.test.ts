@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { userHookSettings } from '../src/claude/hooks.ts'
+import { provenAddress } from '../src/protocol/hub-key.ts'
 import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
@@ -47,7 +48,8 @@ describe('with the plugin enabled', { timeout: 90_000 }, () => {
     )
     expect(before.stdout).toContain('has too much: hooks of claude-net, there twice: the plugin claudenet has its own')
     const cure = /→ Run: (.*)$/m.exec(before.stdout)![1]!
-    expect(cure).toBe(`${sean.home}/bin/claude-net join ${hub.url.origin} --machine seanclaude`)
+    const { origin } = provenAddress(hub.url)
+    expect(cure).toBe(`${sean.home}/bin/claude-net join ${origin} --hub-key ${hub.hubKey} --machine seanclaude`)
     expect(await sean.sh(`${cure} --bin ${sean.bin}`)).toMatchObject({ code: 0 })
     expect(readJson(sean.state)).toEqual({ numStartups: 3, mcpServers: {} })
     expect(readJson(sean.settings)).toEqual({ ...mine, ...enabled, permissions: { allow: [rule, pluginRule] } })
