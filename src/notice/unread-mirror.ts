@@ -97,7 +97,10 @@ export class UnreadMirror {
 
   /** Takes a message that has come with its event, where it is all that has changed. */
   #arrive({ delivery, unread }: Extract<StreamEvent, { event: 'inbox' }>['data']): void {
-    if (!delivery || this.#mustRead || unread !== this.#count + this.#arrived.length + 1) return this.markDue()
+    if (!delivery || this.#mustRead || unread !== this.#count + this.#arrived.length + 1) {
+      this.markDue()
+      return
+    }
     this.#arrived.push(delivery)
     this.#setDue()
   }
