@@ -1,6 +1,11 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { type Cursor, commentIntervalMs, deliveryCharacters, parseCursor } from '../../protocol/events.ts'
-import type { InboxNews } from '../push/follow.ts'
+import {
+  type Cursor,
+  commentIntervalMs,
+  deliveryCharacters,
+  parseCursor,
+  type StreamEvent,
+} from '../../protocol/events.ts'
 import { unreadAfter, unreadCount } from '../state/query/inbox.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { Database } from '../state/store/database.ts'
@@ -56,7 +61,7 @@ export function eventStreams(
 }
 
 /** The event with the message itself, while that is unread and can be read. */
-function withDelivery(db: Database, member: number, data: InboxNews): InboxNews {
+function withDelivery(db: Database, member: number, data: InboxEvent): InboxEvent {
   const [next] = unlessUnreadable(() => unreadAfter(db, member, data.seq - 1, 1, deliveryCharacters)) ?? []
   return next?.seq === data.seq ? { ...data, delivery: next } : data
 }
@@ -87,5 +92,7 @@ function endWithSessionOrToken({ hub, identity, query }: Call<StreamRoute>, end:
     forget()
   }
 }
+
+type InboxEvent = Extract<StreamEvent, { event: 'inbox' }>['data']
 
 type StreamRoute = typeof import('../../protocol/api.ts').api['events']
