@@ -331,7 +331,9 @@ describe('A18: who is slow', () => {
     expect(messages.map(({ body }) => body)).toEqual(['in two pieces'])
   })
 
-  test('a reader who never reads is cut while others hear on; from its cursor a slow one reads on and misses nothing', async () => {
+  test('a reader who never reads is cut while others hear on; from its cursor a slow one reads on and misses nothing', {
+    timeout: 90_000,
+  }, async () => {
     const { hub, ana, ben, start, count } = await hubWithBacklog({
       timeouts: { streamDrainMs: 800 },
       limits: { streamsPerToken: 1 },
