@@ -7,11 +7,25 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { SessionDir } from './session-dir.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 
-test('as many unread as before are nothing new while the stream tells of each; without it they may be others', async () => {
+/** A mirror of a new session, which follows `client`, so much of a `HubClient` as it uses, until the test ends. */
+function mirrorOf(client: object): UnreadMirror {
   const home = tempDir('mirror')
   writeFileSync(join(home, 'config.json'), '{}')
   const ended = new AbortController()
   onTestFinished(() => ended.abort())
+  const mirror = new UnreadMirror({
+    dir: new SessionDir('77', home),
+    home,
+    session: 'session-77',
+    client: () => client as HubClient,
+    predecessors: () => [],
+    onDue: () => {},
+  })
+  mirror.follow(ended.signal)
+  return mirror
+}
+
+test('as many unread as before are nothing new while the stream tells of each; without it they may be others', async () => {
   const broken = Promise.withResolvers<never>()
   const gone = new ClaudeNetError('unavailable', 'The hub is gone.', '')
   let streams = 0
@@ -24,15 +38,7 @@ test('as many unread as before are nothing new while the stream tells of each; w
       yield await broken.promise
     },
   }
-  const mirror = new UnreadMirror({
-    dir: new SessionDir('77', home),
-    home,
-    session: 'session-77',
-    client: () => client as unknown as HubClient,
-    predecessors: () => [],
-    onDue: () => {},
-  })
-  mirror.follow(ended.signal)
+  const mirror = mirrorOf(client)
   await vi.waitFor(() => expect(mirror.isDue).toBe(true))
   await mirror.read()
   mirror.markDue(1)
@@ -46,10 +52,6 @@ test('as many unread as before are nothing new while the stream tells of each; w
 })
 
 test('what comes with its event is kept without asking the hub; where something else has changed too, it is asked', async () => {
-  const home = tempDir('mirror')
-  writeFileSync(join(home, 'config.json'), '{}')
-  const ended = new AbortController()
-  onTestFinished(() => ended.abort())
   const delivery = (seq: number, more = {}) => ({
     ...{
       id: `id-${seq}`,
@@ -89,21 +91,13 @@ test('what comes with its event is kept without asking the hub; where something 
       }
     },
   }
-  const mirror = new UnreadMirror({
-    dir: new SessionDir('77', home),
-    home,
-    session: 'session-77',
-    client: () => client as unknown as HubClient,
-    predecessors: () => [],
-    onDue: () => {},
-  })
+  const mirror = mirrorOf(client)
   const tell = async (...told: object[]) => {
     events.push(...told)
     came.resolve()
     await vi.waitFor(() => expect([events.length, mirror.isDue]).toEqual([0, true]))
     await mirror.update()
   }
-  mirror.follow(ended.signal)
   await vi.waitFor(() => expect(mirror.isDue).toBe(true))
   await mirror.update()
   expect({ streams, asked }).toEqual({ streams: [true, false], asked: 1 })
