@@ -129,7 +129,19 @@ const worst: Record<RouteName, Worst | string> = {
   ],
   heartbeat: [
     little,
-    () => ({ path: '/v1/presence', token: tokens.machine, body: { session: 's', client: 'x'.repeat(100) } }),
+    () => ({
+      path: '/v1/presence',
+      token: tokens.machine,
+      body: {
+        session: 's',
+        client: 'x'.repeat(100),
+        branch: '\u{1f600}'.repeat(100),
+        busySince: new Date().toISOString(),
+        status: '\u{1f600}'.repeat(100),
+        statusSetAt: new Date().toISOString(),
+        prompt: { id: 'p'.repeat(64), tool: '\u{1f600}'.repeat(100), since: new Date().toISOString() },
+      },
+    }),
   ],
   endSession: [little, () => ({ path: '/v1/presence?session=s', method: 'DELETE', token: tokens.machine })],
   events: [

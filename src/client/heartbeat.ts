@@ -1,5 +1,6 @@
 import { api } from '../protocol/api.ts'
-import type { HeartbeatAnswer } from '../protocol/members.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import type { HeartbeatAnswer, HeartbeatRequest } from '../protocol/members.ts'
 import type { HubClient } from './hub-client.ts'
 
 /** How often a session says that it lives, in ms. The hub counts it as gone after three that did not come. */
@@ -11,10 +12,15 @@ const lookMs = 1000
 /** How long the last word, that the session ends, may take, in ms: the process is about to be killed. */
 const farewellMs = 300
 
+/** How long a hub that refused a heartbeat, being too old for what stands in it, is spared that, in ms. It may be updated meanwhile. */
+const plainMs = 10 * 60_000
+
 export interface HeartbeatOptions {
   session: string
   /** The program that speaks, with its version. */
   client: string
+  /** What the session says of itself now. */
+  more?: () => Omit<HeartbeatRequest, 'session' | 'client'>
   /** Called after every heartbeat that the hub answered. */
   onAlive?: (answer: HeartbeatAnswer) => void
 }
@@ -28,6 +34,8 @@ export class Heartbeat {
   #beat: Promise<void> | undefined
   /** When the last one began, in ms since 1970. */
   #beganAt = 0
+  /** Until then a heartbeat says only that the session lives, by `performance.now()`. */
+  #plainUntil = 0
 
   constructor(hub: HubClient, options: HeartbeatOptions) {
     this.#hub = hub
@@ -55,11 +63,23 @@ export class Heartbeat {
     this.#beat ??= this.#tellAlive().finally(() => (this.#beat = undefined))
   }
 
+  async #tell(): Promise<HeartbeatAnswer> {
+    const { session, client, more } = this.#options
+    const said = performance.now() < this.#plainUntil ? {} : (more?.() ?? {})
+    try {
+      return await this.#hub.call(api.heartbeat, { body: { session, client, ...said } })
+    } catch (error) {
+      const isTooMuch = error instanceof ClaudeNetError && error.code === 'invalid'
+      if (!isTooMuch || Object.keys(said).length === 0) throw error
+      this.#plainUntil = performance.now() + plainMs
+      return this.#hub.call(api.heartbeat, { body: { session, client } })
+    }
+  }
+
   async #tellAlive(): Promise<void> {
     try {
-      const { session, client } = this.#options
       await this.#hub.transport.opened()
-      this.#options.onAlive?.(await this.#hub.call(api.heartbeat, { body: { session, client } }))
+      this.#options.onAlive?.(await this.#tell())
     } catch {
       // The next one tries again; whoever needs the hub is told by their own call.
     }

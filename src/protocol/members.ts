@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { activityFields, shownActivity } from './activity.ts'
 import { BoundTo } from './address-range.ts'
 import { HubKey } from './hub-key.ts'
 import { MessageId } from './ids.ts'
@@ -7,7 +8,7 @@ import { MemberName } from './names.ts'
 import { tokenPattern } from './token.ts'
 
 /** One live Claude Code attached to a machine. `client` names the program and version that speaks for it, as it says itself. */
-export const Session = z.object({ session: z.string(), client: z.string(), since: Timestamp })
+export const Session = z.object({ session: z.string(), client: z.string(), since: Timestamp, ...shownActivity })
 export type Session = z.infer<typeof Session>
 
 export const Member = z.object({
@@ -76,7 +77,9 @@ export type MembersAnswer = z.infer<typeof MembersAnswer>
 export const HeartbeatRequest = z.strictObject({
   session: SessionId,
   client: z.string().regex(/^[\x20-\x7e]{1,100}$/, 'a client is named in 1 to 100 printable ASCII characters'),
+  ...activityFields,
 })
+export type HeartbeatRequest = z.infer<typeof HeartbeatRequest>
 /** `version` is the hub's: a session whose client is older is told so. */
 export const HeartbeatAnswer = z.object({ unread: z.number().int(), version: z.string().optional() })
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>

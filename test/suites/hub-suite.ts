@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { api } from '../../src/protocol/api.ts'
 import type { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
+import type { HeartbeatRequest } from '../../src/protocol/members.ts'
 import type { InboxAnswer, SendRequest } from '../../src/protocol/messages.ts'
 import { mintToken } from '../../src/protocol/token.ts'
 import { version } from '../../src/protocol/version.ts'
@@ -653,6 +654,38 @@ function presence(hub: TestHub): void {
     expect(await ana.client.call(api.endSession, { query: { session: 's2' } })).toEqual({ ended: true })
     expect(await look()).toMatchObject({ online: false, lastSeenAt: expect.any(String), sessions: [] })
     expect(await ana.client.call(api.endSession, { query: { session: 's2' } })).toEqual({ ended: false })
+  })
+
+  test('a session shows what it said of itself with its last heartbeat, and nothing that it said before', async () => {
+    const [ana, ben] = await newcomers(hub, 'ana', 'ben')
+    const look = async () => {
+      const { members } = await ben.client.call(api.listMachines)
+      return members.find(({ name }) => name === ana.name)!.sessions
+    }
+    const says = (more: Partial<HeartbeatRequest>) =>
+      ana.client.call(api.heartbeat, { body: { session: 's1', client: 'test/1', ...more } })
+    const named = { session: 's1', client: 'test/1', since: expect.any(String) }
+    const [at, ahead] = ['2026-01-02T03:04:05.678Z', new Date(Date.now() + 3600_000).toISOString()]
+    const prompt = { id: 'p1', tool: 'Bash', since: at }
+    await says({ branch: 'main', busySince: at, status: 'the invoices', statusSetAt: at, prompt })
+    expect(await look()).toEqual([
+      {
+        ...named,
+        branch: 'main',
+        busySince: at,
+        status: 'the invoices',
+        statusSetAt: at,
+        prompt: { tool: 'Bash', since: at },
+      },
+    ])
+    // By a clock that goes ahead nothing begins in the future; who is busy is not idle.
+    await says({ idleSince: ahead, status: 'later', statusSetAt: ahead })
+    const [{ idleSince, statusSetAt } = {}] = await look()
+    for (const time of [idleSince, statusSetAt]) expect(Date.parse(time!)).toBeLessThanOrEqual(Date.now())
+    await says({ busySince: at, idleSince: at })
+    expect(await look()).toEqual([{ ...named, busySince: at }])
+    await says({})
+    expect(await look()).toEqual([named])
   })
 
   test('a heartbeat answers how much is unread, and which version the hub is', async () => {

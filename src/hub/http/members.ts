@@ -2,6 +2,7 @@ import type { Concerns, Member, OpenRequest, TokenDetails } from '../../protocol
 import { version } from '../../protocol/version.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
+import type { SessionInfo } from '../push/presence.ts'
 import { activeBrakes } from '../state/query/brakes.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
@@ -16,7 +17,7 @@ import {
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
-import { presenceOf } from './presence.ts'
+import { presenceOf, shownActivity } from './presence.ts'
 
 /** `GET /v1/machines`: every member, machines and humans. */
 export const listMachines: (places: Places) => Handlers['listMachines'] =
@@ -30,7 +31,7 @@ export const listMachines: (places: Places) => Handlers['listMachines'] =
       version,
       you: identity.member === 0 ? null : identity.name,
       unread: identity.member === 0 ? null : unreadCount(db, identity.member),
-      members: members.map(member => toMember(hub, member)),
+      members: members.map(membersOf(hub)),
       groups: allGroups(db, members),
       ...concernsOf(hub, places, identity),
     }
@@ -51,8 +52,9 @@ export const listMembers: (places: Places) => Handlers['listMembers'] =
   ({ hub, identity }) => {
     const tokens = tokensByMember(hub.state.db)
     const ended = endedByAge(hub.state.db)
+    const shown = membersOf(hub)
     const members = allMembers(hub.state.db).map(member => ({
-      ...toMember(hub, member),
+      ...shown(member),
       unread: member.unread,
       createdAt: timestamp(member.createdAt),
       joinedAt: member.joinedAt === null ? null : timestamp(member.joinedAt),
@@ -86,9 +88,22 @@ function timestampOr(time: number | null | undefined): string | null {
 /** Most sessions of one member in a list: every member asks for it. */
 const maxListed = 20
 
-function toMember(hub: Hub, { id, name, kind, owner, aliases }: MemberInfo): Member {
+/** Most sessions in a list that are shown with what they say of themselves, some 300 bytes each. */
+const maxDescribed = 1000
+
+/** Makes members of a list, in their order; one function for each list. */
+function membersOf(hub: Hub): (member: MemberInfo) => Member {
+  let room = maxDescribed
+  return member => toMember(hub, member, session => (session.activity && --room >= 0 ? shownActivity(session) : {}))
+}
+
+function toMember(
+  hub: Hub,
+  { id, name, kind, owner, aliases }: MemberInfo,
+  describe: (session: SessionInfo) => ReturnType<typeof shownActivity>,
+): Member {
   const live = hub.presence.sessionsOf(id)
-  const sessions = live.slice(0, maxListed).map(each => ({ ...each, since: timestamp(each.since) }))
+  const sessions = live.slice(0, maxListed)
   return {
     name,
     kind,
@@ -96,7 +111,10 @@ function toMember(hub: Hub, { id, name, kind, owner, aliases }: MemberInfo): Mem
     aliases,
     ...presenceOf(hub, id),
     ...(kind === 'human' && { telegram: hub.onTelegram.has(id) }),
-    sessions: sessions.map(({ session, client, since }) => ({ session, client, since })),
+    sessions: sessions.map(each => {
+      const { session, client, since } = each
+      return { session, client, since: timestamp(since), ...describe(each) }
+    }),
     ...(live.length > sessions.length && { sessionCount: live.length }),
   }
 }

@@ -1,15 +1,19 @@
+import type { Activity } from '../../protocol/activity.ts'
 import { clientToken } from '../../protocol/client-version.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Session } from '../../protocol/members.ts'
 import type { MemberKind, Reach } from '../../protocol/messages.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
+import type { SessionActivity, SessionInfo } from '../push/presence.ts'
 import { unreadCount } from '../state/query/inbox.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
 /** `POST /v1/presence`: a heartbeat. Costs one look-up and writes nothing. */
 export const heartbeat: Handlers['heartbeat'] = ({ hub, identity, body }) => {
-  if (!hub.presence.beat(identity.member, body.session, clientToken(body.client))) {
+  const { session, client, ...activity } = body
+  if (!hub.presence.beat(identity.member, session, clientToken(client), heardActivity(activity, Date.now()))) {
     throw new ClaudeNetError(
       'rate_limited',
       `${identity.name} has too many sessions already; this one is not counted.`,
@@ -18,6 +22,35 @@ export const heartbeat: Handlers['heartbeat'] = ({ hub, identity, body }) => {
     )
   }
   return { unread: unreadCount(hub.state.db, identity.member), version }
+}
+
+/** What a session says of itself at `now`, with its times in ms since 1970. Undefined when it says nothing. */
+function heardActivity(said: Activity, now: number): SessionActivity | undefined {
+  const { branch, status, prompt, ...times } = said
+  // A clock of the machine that goes ahead must not make anything begin in the future.
+  const at = (time: string | undefined) => (time === undefined ? undefined : Math.min(Date.parse(time), now))
+  const heard: SessionActivity = {
+    ...(branch !== undefined && { branch }),
+    ...(times.busySince !== undefined && { busySince: at(times.busySince) }),
+    ...(times.busySince === undefined && times.idleSince !== undefined && { idleSince: at(times.idleSince) }),
+    ...(status !== undefined && { status, statusSetAt: at(times.statusSetAt) ?? now }),
+    ...(prompt && { prompt: { ...prompt, since: at(prompt.since)! } }),
+  }
+  return Object.keys(heard).length > 0 ? heard : undefined
+}
+
+/** What a session said of itself, as the wire has it. */
+export function shownActivity({ activity }: SessionInfo): Omit<Session, 'session' | 'client' | 'since'> {
+  if (!activity) return {}
+  const { branch, busySince, idleSince, status, statusSetAt, prompt } = activity
+  return {
+    ...(branch !== undefined && { branch }),
+    ...(busySince !== undefined && { busySince: timestamp(busySince) }),
+    ...(idleSince !== undefined && { idleSince: timestamp(idleSince) }),
+    ...(status !== undefined && { status }),
+    ...(statusSetAt !== undefined && { statusSetAt: timestamp(statusSetAt) }),
+    ...(prompt && { prompt: { ...(prompt.tool && { tool: prompt.tool }), since: timestamp(prompt.since) } }),
+  }
 }
 
 /** `DELETE /v1/presence`: a clean end. */

@@ -6,6 +6,19 @@ export interface SessionInfo {
   client: string
   /** Wall clock of the first heartbeat, ms since 1970. */
   since: number
+  /** What it said of itself with the last heartbeat; undefined for nothing. */
+  activity: SessionActivity | undefined
+}
+
+/** What a session says of itself (protocol/activity.ts). Times are ms since 1970, none of them after the heartbeat that said so. */
+export interface SessionActivity {
+  branch?: string
+  busySince?: number
+  idleSince?: number
+  status?: string
+  statusSetAt?: number
+  /** The permission prompt that is open in it. */
+  prompt?: { id: string; tool?: string; since: number }
 }
 
 /** Whether a member is there, or since when not. */
@@ -69,14 +82,14 @@ export class Presence extends EventEmitter<Events> {
   }
 
   /** Session `session` of `member` lives. Answers false, and counts it not, when the member has `maxSessions` others. */
-  beat(member: number, session: string, client: string): boolean {
+  beat(member: number, session: string, client: string, activity?: SessionActivity): boolean {
     const now = this.#now()
     this.#lastSeen.set(member, now)
     this.#unsaved.set(member, now)
     const sessions = this.#members.get(member) ?? new Map<string, Live>()
     const known = sessions.get(session)
     if (!known && sessions.size >= maxSessions) return false
-    sessions.set(session, { session, client, since: known?.since ?? now, beatAt: this.#awakeMs() })
+    sessions.set(session, { session, client, since: known?.since ?? now, activity, beatAt: this.#awakeMs() })
     if (this.#members.has(member)) return true
     this.#members.set(member, sessions)
     this.emit('changed', member)
