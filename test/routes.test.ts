@@ -337,7 +337,10 @@ describe('bad input is refused with help, changes nothing, and the hub goes on',
     ],
     [
       'a heartbeat with the arguments of a tool',
-      { path: '/v1/presence', body: { session: 's', client: 'x', prompt: { id: 'p', since: new Date(0).toISOString(), input: 'rm' } } },
+      {
+        path: '/v1/presence',
+        body: { session: 's', client: 'x', prompt: { id: 'p', since: new Date(0).toISOString(), input: 'rm' } },
+      },
       'invalid',
       /^body\.prompt: /,
     ],

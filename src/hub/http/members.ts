@@ -2,7 +2,6 @@ import type { Concerns, Member, OpenRequest, TokenDetails } from '../../protocol
 import { version } from '../../protocol/version.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
-import type { SessionInfo } from '../push/presence.ts'
 import { activeBrakes } from '../state/query/brakes.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
@@ -17,7 +16,7 @@ import {
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
-import { presenceOf, shownActivity } from './presence.ts'
+import { presenceOf, type SessionInfo, shownActivity } from './presence.ts'
 
 /** `GET /v1/machines`: every member, machines and humans. */
 export const listMachines: (places: Places) => Handlers['listMachines'] =

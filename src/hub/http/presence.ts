@@ -5,7 +5,6 @@ import type { Session } from '../../protocol/members.ts'
 import type { MemberKind, Reach } from '../../protocol/messages.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
-import type { SessionActivity, SessionInfo } from '../push/presence.ts'
 import { unreadCount } from '../state/query/inbox.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
@@ -23,6 +22,10 @@ export const heartbeat: Handlers['heartbeat'] = ({ hub, identity, body }) => {
   }
   return { unread: unreadCount(hub.state.db, identity.member), version }
 }
+
+/** A live session as the hub has it. */
+export type SessionInfo = ReturnType<Hub['presence']['sessionsOf']>[number]
+type SessionActivity = NonNullable<SessionInfo['activity']>
 
 /** What a session says of itself at `now`, with its times in ms since 1970. Undefined when it says nothing. */
 function heardActivity(said: Activity, now: number): SessionActivity | undefined {
