@@ -33,6 +33,10 @@ const Config = z.looseObject({
   mute: z.array(z.string()).optional(),
   /** Runs that nobody sits before (`claude -p`) are told of mail and count as present, too. */
   headless: z.boolean().optional(),
+  /** The project of a directory and of all below it; see client/project/. */
+  projects: z.record(z.string(), z.string()).optional(),
+  /** Anything but true says nothing of this machine's projects to the hub. */
+  shareProjects: z.boolean().catch(false).optional(),
 })
 export type Config = z.output<typeof Config>
 
@@ -99,7 +103,7 @@ export class Home {
   /** Removes what join and the client made here, and the directory if nothing else is in it. Answers whether that is gone. */
   remove(): boolean {
     const ours =
-      /^((config\.json|token(\.joining-[0-9a-f]+|\.next-[0-9A-Za-z]{8}|\.before)?)(\.\d+\.new)?|claude-net(\.next|\.previous)?\.mjs(\.new)?|bin|outbox|inbox|run)$/
+      /^((config\.json|token(\.joining-[0-9a-f]+|\.next-[0-9A-Za-z]{8}|\.before)?)(\.\d+\.new)?|claude-net(\.next|\.previous)?\.mjs(\.new)?|projects\.json(\.lock)?|bin|outbox|inbox|run)$/
     for (const entry of readdirSync(this.dir)) {
       if (ours.test(entry)) rmSync(join(this.dir, entry), { recursive: true, maxRetries: 3 })
     }

@@ -1,0 +1,165 @@
+import { tmpdir } from 'node:os'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { userHome } from '../../disk/user-home.ts'
+import { type KnownProjects, rememberProject } from './known-projects.ts'
+import { numbered, projectNameOf } from './project-name.ts'
+import {
+  directoryNameOf,
+  inMainWorktree,
+  isRepositoryPlace,
+  placeOf,
+  type Repository,
+  readSmall,
+  real,
+  repositoryOf,
+} from './repository.ts'
+
+/** What config.json says of projects. */
+export interface ProjectSettings {
+  /** The project of a directory and of all below it, by the directory's path. An empty name stands for none. */
+  projects?: Readonly<Record<string, string>> | undefined
+  /** False: this machine says nothing of its projects. */
+  shareProjects?: boolean | undefined
+}
+
+/** Where repositories belong to no project. */
+export interface Places {
+  /** The user's home directory itself. */
+  userHome: string | undefined
+  /** Temporary directories, with all that lies below them, unless the user's home lies between. */
+  temporary: readonly string[]
+}
+
+export interface FoundProject {
+  /** Undefined: the directory belongs to no project. */
+  name?: string
+  /** Where that name is from, for people. */
+  from?: string
+  /** Another directory has the name that this one would have: what came of it, and what to do. */
+  clash?: { wanted: string; place: string; other: string }
+}
+
+/** The file in a repository that proposes a name for its project. */
+export const proposalFile = '.claude-net.json'
+
+/** Where projects are looked for on this machine. */
+export function placesOfMachine(): Places {
+  const home = userHome()
+  const temporary = ['/tmp', '/var/tmp', '/dev/shm', '/run', '/var/folders', ...(tmpdir() === home ? [] : [tmpdir()])]
+  return { userHome: home, temporary: [...new Set(temporary.map(real))] }
+}
+
+/**
+ * The project that a session in `dir` belongs to, as the machine of `home` names it: by config.json, else by its git repository,
+ * which the machine then remembers.
+ */
+export function findProject(
+  dir: string,
+  home: string,
+  { projects = {}, shareProjects }: ProjectSettings,
+  places: Places = placesOfMachine(),
+): FoundProject {
+  if (shareProjects === false) return {}
+  const here = real(dir)
+  const repository = repositoryOf(here)
+  const configured = configuredFor(here, repository, projects)
+  if (configured)
+    return { ...(configured.name && { name: configured.name }), from: `config.json, for ${configured.key}` }
+  if (!repository || isNoProject(repository.main ?? repository.commonDir, places)) return {}
+  const own = projectNameOf(directoryNameOf(repository))
+  const proposed = proposalOf(repository)
+  if (own === undefined && proposed === undefined) return {}
+  const place = placeOf(repository)
+  const named = configuredNames(projects)
+  const otherOf = (name: string, known: KnownProjects) => {
+    const other = named.get(name) ?? known.get(name)
+    // A directory that was moved or removed leaves its name to the next.
+    return other === place || (!named.has(name) && other !== undefined && !isRepositoryPlace(other)) ? undefined : other
+  }
+  const base = own ?? proposed!
+  let clash: FoundProject['clash']
+  const name = rememberProject(home, place, known => {
+    clash = undefined
+    // A number that it had once it keeps: mail is addressed to it.
+    const [kept] =
+      [...known].find(([name, where]) => where === place && isNumbered(name, base) && !named.has(name)) ?? []
+    for (const wanted of [proposed, own]) {
+      const other = wanted && otherOf(wanted, known)
+      if (wanted !== undefined && other === undefined) return (wanted === base && kept) || wanted
+      if (wanted && other) clash ??= { wanted, place, other }
+    }
+    if (kept !== undefined) return kept
+    for (let number = 2; ; number++) {
+      const next = numbered(base, number)
+      if (otherOf(next, known) === undefined) return next
+    }
+  })
+  const from = name === proposed ? `${proposalFile} of ${place}` : place
+  return { name, from, ...(clash && { clash }) }
+}
+
+/** What a session is told when another directory of this machine has the name that its own would have. */
+export function clashText(name: string, { wanted, place, other }: NonNullable<FoundProject['clash']>): string {
+  return `This session's project is '${name}': the directory ${other} of this machine is '${wanted}' already. Tell your user: another name for ${place} goes into config.json, "projects": {${JSON.stringify(place)}: "NAME"}; claude-net doctor shows all.`
+}
+
+function isNumbered(name: string, base: string): boolean {
+  const [, number] = /-(\d+)$/.exec(name) ?? []
+  return number !== undefined && name === numbered(base, Number(number))
+}
+
+/** The entry of config.json that is nearest above `here`, or above the same place in the main worktree. */
+function configuredFor(here: string, repository: Repository | undefined, projects: Readonly<Record<string, string>>) {
+  const inMain = repository && inMainWorktree(repository, here)
+  for (const dir of [here, inMain ?? repository?.commonDir]) {
+    if (dir === undefined) continue
+    const [nearest] = Object.entries(projects)
+      .map(([key, name]) => ({ key, dir: configuredDir(key), name: projectNameOf(name) }))
+      .filter(entry => isInside(dir, entry.dir))
+      .sort((a, b) => b.dir.length - a.dir.length)
+    if (nearest) return nearest
+  }
+  return undefined
+}
+
+function configuredDir(key: string): string {
+  const home = userHome()
+  const path = key === '~' || key.startsWith('~/') ? join(home ?? '/', key.slice(1)) : key
+  // Where the directory is not there, what is above it may be a link all the same.
+  return isAbsolute(path) ? real(resolve(path)) : path
+}
+
+/** The names that config.json gives, with the directory of each. */
+function configuredNames(projects: Readonly<Record<string, string>>): Map<string, string> {
+  return new Map(
+    Object.entries(projects).flatMap(([key, name]) => {
+      const taken = projectNameOf(name)
+      return taken === undefined ? [] : [[taken, configuredDir(key)]]
+    }),
+  )
+}
+
+/** Whether a repository there is nobody's project: at the user's home, at `/`, or in a temporary directory. */
+function isNoProject(dir: string, { userHome, temporary }: Places): boolean {
+  const home = userHome === undefined ? undefined : real(userHome)
+  if (dir === home || dirname(dir) === dir) return true
+  const inHome = home !== undefined && isInside(dir, home) ? home.length : 0
+  return temporary.some(root => isInside(dir, root) && root.length >= inHome)
+}
+
+function isInside(dir: string, root: string): boolean {
+  const way = relative(root, dir)
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+}
+
+/** The name that a repository proposes for itself. What it says otherwise is its own. */
+function proposalOf({ main, top }: Repository): string | undefined {
+  const dir = main ?? top
+  if (dir === undefined) return undefined
+  try {
+    const { project } = JSON.parse(readSmall(join(dir, proposalFile)) ?? 'null') as { project?: unknown }
+    return typeof project === 'string' ? projectNameOf(project) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+
+/** How long a lock is waited for, in ms. */
+const waitMs = 1000
+
+/** How long a holder may take, in ms. A lock that is older was left by a process that was killed. */
+const longestMs = 5000
+
+const pauseMs = 5
+
+/**
+ * Runs `work` while no other process runs its own under the lock file `path`, for work of a few milliseconds: it blocks this
+ * process. `work` is given a function that says whether the lock is still held. Returns undefined, without running it, where the
+ * lock could not be had. Throws what `work` throws, and the system's error where the file cannot be made.
+ */
+export function withBriefLock<T>(path: string, work: (isHeld: () => boolean) => T): T | undefined {
+  const owner = randomUUID()
+  const end = performance.now() + waitMs
+  while (!take(path, owner)) {
+    if (performance.now() > end) return undefined
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+  }
+  const isHeld = () => ownerOf(path) === owner
+  try {
+    return work(isHeld)
+  } finally {
+    if (isHeld()) rmSync(path, { force: true })
+  }
+}
+
+function take(path: string, owner: string): boolean {
+  try {
+    writeFileSync(path, owner, { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  const touchedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+  if (Math.abs(Date.now() - touchedAt) > longestMs) breakOpen(path, owner)
+  return false
+}
+
+/** Moves the lock away first: of several that find it abandoned, one takes it off, and none the next holder's. */
+function breakOpen(path: string, owner: string): void {
+  const abandoned = ownerOf(path)
+  const aside = `${path}.${owner}.new`
+  try {
+    if (abandoned === ownerOf(path)) renameSync(path, aside)
+    rmSync(aside, { force: true })
+  } catch {
+    // Another was first.
+  }
+}
+
+function ownerOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
