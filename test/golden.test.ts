@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '66e6de48e461d609f20ed79679a438e7d4f8b2974a2ca6b53ee54b1e9d7c44ce',
+    known: '3ef8db3aaf7f26cd5bf77d360ad763e0e02dcf1bbe5c6937c1381e20e4eb8a9c',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '033c4982f0688cf6a0286cb809d35f937b5d2798ae49d01e086723e1d421cf74',
+    known: '6d7c3c991d0443bbee35e7365be65c11fdd8cdcb14633c62de8a763d7a9364c4',
     commands: [
       'admin.token',
       'alias.remove',

@@ -76,6 +76,7 @@ const send: fc.Arbitrary<Send> = fc.record({
   replyTo: fc.option(id, { freq: 4, nil: undefined }),
   intent: fc.option(fc.constantFrom('request' as const, 'inform' as const, 'urgent' as const), { nil: undefined }),
   expiresInS: fc.option(fc.integer({ min: 1, max: 20 }), { freq: 3, nil: undefined }),
+  withinS: fc.option(fc.integer({ min: 1, max: 20 }), { freq: 3, nil: undefined }),
 })
 
 const commands: fc.Arbitrary<Step>[] = [
@@ -98,6 +99,15 @@ const commands: fc.Arbitrary<Step>[] = [
       session: fc.constantFrom('s1', 's2'),
     })
     .map(command => plain(command, model => model.fetched(command.by, command.ids, command.session))),
+  fc
+    .record({
+      type: fc.constant('inbox.told' as const),
+      by: member,
+      ids: someIds,
+      session: fc.constant('s1'),
+      how: fc.constantFrom('hook', 'wake'),
+    })
+    .map(command => plain(command, model => model.told(command.by, command.ids, command.how))),
   fc
     .record({ type: fc.constant('inbox.ack' as const), by: member, ids: someIds })
     .map(command => plain(command, model => model.ack(command.by, command.ids))),

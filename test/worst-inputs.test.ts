@@ -112,6 +112,10 @@ const worst: Record<RouteName, Worst | string> = {
     little,
     () => ({ path: '/v1/inbox/fetched', token: tokens.machine, body: { ids: store.unread, session: 's' } }),
   ],
+  markTold: [
+    little,
+    () => ({ path: '/v1/inbox/told', token: tokens.machine, body: { ids: store.unread, session: 's', how: 'hook' } }),
+  ],
   ackInbox: [little, () => ({ path: '/v1/inbox/ack', token: tokens.machine, body: { ids: store.unread } })],
   listMachines: [ofMembers, () => ({ path: '/v1/machines', token: tokens.machine })],
   putPolicy: [

@@ -118,6 +118,7 @@ export class Hub implements AsyncDisposable {
     this.presence = new Presence({
       silenceMs: options.silenceMs,
       now: options.now,
+      isFirst: this.state.position.seq === 0,
       lastSeen: lastSeenTimes(this.state.db),
     })
     this.tokenUses = new TokenUses(options.now)

@@ -38,6 +38,7 @@ import {
   SendAnswer,
   SendRequest,
   SessionId,
+  ToldRequest,
 } from './messages.ts'
 import { ImportAnswer, Organization } from './organization.ts'
 import { Settings, SettingsChange } from './settings.ts'
@@ -239,6 +240,14 @@ export const api = {
     audience: members,
     body: FetchedRequest,
     answer: z.object({ fetched: z.array(MessageId), unknown: z.array(MessageId) }),
+  }),
+  markTold: route({
+    method: 'POST',
+    path: '/v1/inbox/told',
+    summary: 'A session was told that there are these messages; the first report of each counts',
+    audience: members,
+    body: ToldRequest,
+    answer: z.object({ told: z.number().int() }),
   }),
   ackInbox: route({
     method: 'POST',

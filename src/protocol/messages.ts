@@ -46,6 +46,10 @@ const WellFormed = z
 /** The longest life that a message can be given, in seconds: a year. */
 export const maxExpiryS = 31_536_000
 
+/** The longest time that a question to several can gather answers, in seconds: a week; and how long it does unless the asker says. */
+export const maxWithinS = 604_800
+export const defaultWithinS = 600
+
 /** Whether a text has nothing but white space and what draws nothing. Controls are something: they are shown as escapes. */
 export function isBlank(text: string): boolean {
   return !/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
@@ -62,6 +66,8 @@ export const SendRequest = z.strictObject({
   replyTo: MessageId.optional(),
   intent: Intent.optional(),
   expiresInS: z.number().int().min(1).max(maxExpiryS).optional(),
+  /** Of a `request` or an `urgent` to several: for how long its asker waits with being woken by an answer. See `Gather`. */
+  withinS: z.number().int().min(1).max(maxWithinS).optional(),
 })
 export type SendRequest = z.infer<typeof SendRequest>
 
@@ -176,6 +182,12 @@ const Ids = z.array(MessageId).min(1).max(maxPage)
 
 export const FetchedRequest = z.strictObject({ ids: Ids, session: SessionId })
 
+/** How a session is told that there is mail: by a hook, by a line that wakes it, by the hook that waits, or by a channel. */
+export const ToldHow = z.enum(['hook', 'wake', 'waiter', 'channel'])
+export type ToldHow = z.infer<typeof ToldHow>
+
+export const ToldRequest = z.strictObject({ ids: Ids, session: SessionId, how: ToldHow })
+
 export const AckRequest = z.strictObject({ ids: Ids })
 
 /** `acked` are read from now on (also those that were before), `unknown` were never in this inbox. */
@@ -191,12 +203,33 @@ export const Receipt = z.object({
   fetchedAt: Timestamp.optional(),
   fetchedBySession: z.string().optional(),
   ackedAt: Timestamp.optional(),
-  /** When this recipient first replied to it. */
+  /** When this recipient, or its owner in its place, first replied to it, and with which message. */
   answeredAt: Timestamp.optional(),
+  answerId: MessageId.optional(),
   expiredAt: Timestamp.optional(),
+  /** Since when it lies where only the recipient's user sees it, by the recipient's policy. */
+  heldSince: Timestamp.optional(),
+  /** When a session of the recipient was first told that there is this message, and how (`ToldHow`, or a way that is newer): says the client. */
+  toldAt: Timestamp.optional(),
+  toldHow: z.string().max(20).optional(),
+  /** The session that was last given it, as its client named it. */
+  shownTo: z.object({ session: z.string(), project: z.string().optional() }).optional(),
   ...reach,
 })
 export type Receipt = z.infer<typeof Receipt>
+
+/**
+ * A question to several, as its asker reads it. It is open until all have answered or cannot any more (refused, expired), until somebody has
+ * answered and nobody who is online still owes an answer, or until its time is over. Until then an answer to it wakes nobody.
+ */
+export const Gather = z.object({
+  of: z.number().int(),
+  answered: z.number().int(),
+  open: z.boolean(),
+  /** How much of its time is left, in ms; 0 when it is over. */
+  leftMs: z.number().int().min(0),
+})
+export type Gather = z.infer<typeof Gather>
 
 /** Own history, newest first. `before` of a next page is the seq of the last one here. */
 export const HistoryQuery = z.strictObject({
@@ -211,6 +244,8 @@ export const MessageWithReceipts = z.object({
   /** `held` where this is in the reader's own inbox, by its policy: a client must not show the text to an agent. */
   message: InboxMessage.omit({ fetchedBy: true, muted: true, answeredBy: true }),
   receipts: z.array(Receipt),
+  /** For its sender, where it is a question to several. Absent from older hubs. */
+  gather: Gather.optional(),
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>
 

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
+import { gatherOf } from '../../src/hub/http/gather.ts'
 import { changesAfter } from '../../src/hub/state/query/changes.ts'
 import { unreadAfter, unreadCount, unreadCountAfter } from '../../src/hub/state/query/inbox.ts'
 import { allGroups, allMembers, mutedBy, tokenById } from '../../src/hub/state/query/members.ts'
-import { messageFor } from '../../src/hub/state/query/messages.ts'
+import { messageAt, type Sent } from '../../src/hub/state/query/messages.ts'
+import { lateAnswers } from '../../src/hub/state/query/requests.ts'
 import type { State } from '../../src/hub/state/state.ts'
 import { timestamp } from '../../src/hub/state/timestamp.ts'
 import type { Model, ModelDelivery, ModelMessage } from './model.ts'
@@ -71,14 +73,17 @@ function expectSameInbox(model: Model, db: State['db'], member: number): void {
   )
   same(receipts.sort(), expectedReceipts(model, member).sort())
 
-  for (const { command, deliveries } of model.messages) {
-    const seen = messageFor(db, member, command.id)?.deliveries.map(
-      ({ member: _, kind: __, reason: ___, ...receipt }) => receipt,
-    )
+  const late = lateAnswers(db)
+  for (const message of model.messages) {
+    const { command, deliveries } = message
+    const seq = db.get<{ seq: number }>('select seq from message where id = ?', command.id)!.seq
+    const sent = messageAt(db, member, seq, late)
+    const seen = sent?.deliveries.map(({ member: _, kind: __, reason: ___, ...receipt }) => receipt)
+    if (command.by === member) expectSameGather(model, message, sent!)
     const mine = [...deliveries].filter(([recipient]) => command.by === member || recipient === member)
     same(
       seen ?? [],
-      mine.map(([recipient, delivery]) => asReceipt(model.nameOf(recipient), delivery)),
+      mine.map(([recipient, delivery]) => asReceipt(model, message, recipient, delivery)),
     )
   }
 }
@@ -107,10 +112,32 @@ function inInbox(model: Model, { command, sentAt, intent, deliveries }: ModelMes
   }
 }
 
-function asReceipt(name: string, { status, fetchedBy, endedAt }: ModelDelivery) {
+/** For everybody online, for nobody, and for the first two members. */
+function expectSameGather(model: Model, message: ModelMessage, sent: Sent): void {
+  const until = model.gathersUntil(message)
+  same(sent.gathersUntil, until)
+  if (until === undefined) return
+  for (const online of [[], [1, 2], [1, 2, 3, 4]]) {
+    const presence = {
+      isSettled: true,
+      of: (member: number) => ({ online: online.includes(member), lastSeenAt: null }),
+    }
+    const found = gatherOf({ presence, steadyNow: model.steady }, sent)!
+    same([found.open, found.leftMs], [model.gathers(message, online, model.steady), Math.max(0, until - model.steady)])
+  }
+}
+
+function asReceipt(model: Model, message: ModelMessage, recipient: number, delivery: ModelDelivery) {
+  const name = model.nameOf(recipient)
+  const { status, handling, fetchedBy, told, endedAt } = delivery
+  const answer = status === 'refused' ? undefined : model.answerOf(recipient, message)
   return {
     name,
     status,
+    ...(handling === 'hold' && { heldSince: timestamp(message.sentAt) }),
+    ...(told && { toldAt: timestamp(told.at), toldHow: told.how }),
+    ...(fetchedBy && { shownTo: { session: fetchedBy.session } }),
+    ...(answer && { answeredAt: timestamp(answer.sentAt), answerId: answer.command.id }),
     ...(fetchedBy && { fetchedAt: timestamp(fetchedBy.at), fetchedBySession: fetchedBy.session }),
     ...(status === 'acked' && { ackedAt: timestamp(endedAt!) }),
     ...(status === 'expired' && { expiredAt: timestamp(endedAt!) }),

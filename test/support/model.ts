@@ -14,6 +14,7 @@ export interface ModelDelivery {
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
   handling?: 'hold' | 'mute'
   fetchedBy?: { session: string; at: number }
+  told?: { how: string; at: number }
   /** When it was acked or expired. */
   endedAt?: number
 }
@@ -60,6 +61,7 @@ export class Model {
   declare answers: {
     'message.send': 'stored' | 'repeated'
     'inbox.fetched': { fetched: string[]; unknown: string[] }
+    'inbox.told': { told: number }
     'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
     'member.policy': { inbound: string; mute: string[] }
     'member.rename': { name: string }
@@ -95,6 +97,36 @@ export class Model {
       Object.assign(delivery, { status: 'fetched', fetchedBy: { session, at: this.now } })
     }
     return { fetched, unknown }
+  }
+
+  /** Noted the first time, and once more when a wake follows a hook. */
+  told(by: number, ids: string[], how: string): Answer<'inbox.told'> {
+    const told = this.#unread(by, this.#own(by, ids)[0]).filter(
+      ({ told, handling }) => handling !== 'mute' && (!told || (told.how === 'hook' && how !== 'hook')),
+    )
+    for (const delivery of told) delivery.told = { how, at: this.now }
+    return { told: told.length }
+  }
+
+  /** The first answer of `member` to a message. */
+  answerOf(member: number, { command: { id } }: ModelMessage): ModelMessage | undefined {
+    return this.messages.find(({ command }) => command.replyTo === id && command.by === member)
+  }
+
+  /** Until when the asker of a question to several gathers answers, in the time that has passed. */
+  gathersUntil({ command, intent, steadyAt, deliveries }: ModelMessage): number | undefined {
+    const stored = [...deliveries.values()].filter(({ status }) => status !== 'refused')
+    return intent === 'inform' || stored.length < 2 ? undefined : steadyAt + (command.withinS ?? 600) * 1000
+  }
+
+  /** Whether it is open at `at`, in the time that has passed, where the members in `online` are there. */
+  gathers(message: ModelMessage, online: readonly number[], at: number): boolean {
+    const owing = [...message.deliveries].filter(
+      ([member, { status }]) => status !== 'refused' && status !== 'expired' && !this.answerOf(member, message),
+    )
+    const hasAnswer = [...message.deliveries.keys()].some(member => this.answerOf(member, message))
+    const isAwaited = !hasAnswer || owing.some(([member]) => online.includes(member))
+    return at < this.gathersUntil(message)! && owing.length > 0 && isAwaited
   }
 
   ack(by: number, ids: string[]): Answer<'inbox.ack'> {

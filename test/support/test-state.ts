@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Command, Outcome, ResultOf } from '../../src/hub/state/commands.ts'
+import { type Command, entryVersion, type Outcome, type ResultOf } from '../../src/hub/state/commands.ts'
 import { memberByName } from '../../src/hub/state/query/find-member.ts'
 import { type HistoryFilter, historyOf } from '../../src/hub/state/query/history.ts'
 import { State } from '../../src/hub/state/state.ts'
@@ -53,7 +53,7 @@ export class TestState {
   }
 
   apply<C extends Command>(command: C): Outcome<C> {
-    const entry = { seq: this.state.position.seq + 1, ...this.#now(), command }
+    const entry = { v: entryVersion, seq: this.state.position.seq + 1, ...this.#now(), command }
     const [outcome] = this.state.applyBatch([entry], (_, error) => {
       throw error
     })
@@ -63,7 +63,12 @@ export class TestState {
   /** Applies many in one transaction. */
   doAtOnce(commands: Command[]): void {
     const { seq } = this.state.position
-    const entries = commands.map((command, index) => ({ seq: seq + 1 + index, ...this.#now(), command }))
+    const entries = commands.map((command, index) => ({
+      v: entryVersion,
+      seq: seq + 1 + index,
+      ...this.#now(),
+      command,
+    }))
     const outcomes = this.state.applyBatch(entries, (_, error) => {
       throw error
     })

@@ -1,6 +1,13 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { formatCursor, parseCursor } from '../../protocol/events.ts'
-import { heldCountAfter, unreadAfter, unreadAround, unreadCount, unreadCountAfter } from '../state/query/inbox.ts'
+import {
+  heldCountAfter,
+  unreadAfter,
+  unreadAround,
+  unreadCount,
+  unreadCountAfter,
+  untold,
+} from '../state/query/inbox.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { State } from '../state/state.ts'
 import type { Handlers } from './handler.ts'
@@ -45,6 +52,13 @@ function pageAround({ db, position }: State, member: number, after: number, { li
 /** `POST /v1/inbox/fetched`. */
 export const markFetched: Handlers['markFetched'] = ({ hub, identity, body }) =>
   hub.submit({ type: 'inbox.fetched', by: identity.member, ids: unique(body.ids), session: body.session })
+
+/** `POST /v1/inbox/told`. What the receipts have already costs no entry. */
+export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
+  const { session, how } = body
+  const ids = untold(hub.state.db, identity.member, unique(body.ids), how)
+  return ids.length === 0 ? { told: 0 } : hub.submit({ type: 'inbox.told', by: identity.member, ids, session, how })
+}
 
 /** `POST /v1/inbox/ack`. */
 export const ackInbox: Handlers['ackInbox'] = ({ hub, identity, body }) =>

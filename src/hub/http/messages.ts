@@ -1,14 +1,15 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
-import { keptHeader, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
+import { keptHeader, type MessageWithReceipts, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
 import type { Hub } from '../hub.ts'
 import { senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
 import { machinesByOwner } from '../state/query/members.ts'
-import type { DeliveryState } from '../state/query/messages.ts'
+import type { DeliveryState, Sent } from '../state/query/messages.ts'
 import { refused, storedReasonInWords } from '../state/refusal-words.ts'
 import { refuseUnknown } from '../state/refusals.ts'
 import { timestamp } from '../state/timestamp.ts'
+import { gatherOf } from './gather.ts'
 import type { Handlers } from './handler.ts'
 import { reachOf } from './presence.ts'
 
@@ -29,6 +30,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     mustKnowReply: true,
     intent: body.intent,
     expiresInS: body.expiresInS,
+    withinS: body.withinS,
     ...(request.headers[keptHeader] !== undefined && { wasKept: true as const }),
   })
   reply.code(sent.repeated ? 200 : 201)
@@ -63,7 +65,7 @@ export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params
       'Check the id; it stands in what claude_net_send answered and in your inbox.',
     )
   }
-  return { message: found.message, receipts: toReceipts(hub, found.deliveries) }
+  return withReceipts(hub, found)
 }
 
 /** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */
@@ -74,9 +76,14 @@ export const listMessages: Handlers['listMessages'] = async ({ hub, identity, qu
   const before = query.before ?? Number.MAX_SAFE_INTEGER
   const filter = { reader: identity.member, with: other?.id, q: query.q, before, limit: query.limit }
   const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
-  const all = found.map(({ message, deliveries }) => ({ message, receipts: toReceipts(hub, deliveries) }))
+  const all = found.map(sent => withReceipts(hub, sent))
   const messages = firstOf(all)
   return { messages, more: more || messages.length < all.length, ...(hub.damage && { damaged: true }) }
+}
+
+function withReceipts(hub: Hub, sent: Sent): MessageWithReceipts {
+  const gather = gatherOf(hub, sent)
+  return { message: sent.message, receipts: toReceipts(hub, sent.deliveries), ...(gather && { gather }) }
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {

@@ -40,7 +40,7 @@ import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
 import { answerHotRoutes } from './hot-routes.ts'
-import { ackInbox, markFetched, readInbox } from './inbox.ts'
+import { ackInbox, markFetched, markTold, readInbox } from './inbox.ts'
 import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { acceptJsonOnly, maxRequestBytes } from './json-body.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
@@ -212,6 +212,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     listMessages,
     readInbox,
     markFetched,
+    markTold,
     ackInbox,
     listMachines: listMachines(places),
     putPolicy,

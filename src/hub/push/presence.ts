@@ -35,6 +35,8 @@ export interface PresenceOptions {
   monotonic?: () => number
   /** Wall clock, ms since 1970: only for what is shown. */
   now?: () => number
+  /** No session lives yet, since this hub has just begun its history: whoever is missing is not there. */
+  isFirst?: boolean
   /** From before this start: wall clock of each member's last heartbeat, ms since 1970, by member. */
   lastSeen?: ReadonlyMap<number, number>
 }
@@ -67,6 +69,7 @@ export class Presence extends EventEmitter<Events> {
   readonly #now: () => number
   readonly #members = new Map<number, Map<string, Live>>()
   readonly #lastSeen: Map<number, number>
+  readonly #startedAt: number
   #lookedAt: number
   #stalledMs = 0
   #unsaved = new Map<number, number>()
@@ -79,6 +82,7 @@ export class Presence extends EventEmitter<Events> {
     this.#now = options.now ?? Date.now
     this.#lastSeen = new Map(options.lastSeen)
     this.#lookedAt = this.#monotonic()
+    this.#startedAt = options.isFirst ? Number.NEGATIVE_INFINITY : this.#lookedAt
   }
 
   /** Session `session` of `member` lives. Answers false, and counts it not, when the member has `maxSessions` others. */
@@ -126,6 +130,11 @@ export class Presence extends EventEmitter<Events> {
     this.#stalledMs += Math.max(0, now - this.#lookedAt - maxGapMs)
     this.#lookedAt = now
     return now - this.#stalledMs
+  }
+
+  /** Whether every session that lives has been heard of since this began: before that, one that is missing may only be late. */
+  get isSettled(): boolean {
+    return this.#awakeMs() - this.#startedAt >= this.#silenceMs
   }
 
   of(member: number): PresenceState {

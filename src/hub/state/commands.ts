@@ -22,6 +22,8 @@ export type Command =
       mustKnowReply?: true
       intent?: Intent
       expiresInS?: number
+      /** Of a question to several: for how long its asker waits with being woken by an answer. */
+      withinS?: number
       /** It waited in an outbox for a hub to answer. */
       wasKept?: true
       /** A machine in whose place its owner answers `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */
@@ -33,6 +35,8 @@ export type Command =
       shownAt?: { chat: number; message: number }
     }
   | { type: 'inbox.fetched'; by: number; ids: string[]; session: string }
+  /** A session of `by` was told that there are these messages, and how (see `ToldHow`). */
+  | { type: 'inbox.told'; by: number; ids: string[]; session: string; how: string }
   | { type: 'inbox.ack'; by: number; ids: string[] }
   | {
       type: 'member.invite'
@@ -131,9 +135,9 @@ export interface Entry<C extends Command = Command> {
 
 /**
  * The version of entries that this program writes, and the newest that it applies. Whatever makes an entry come to another outcome, or to
- * other rows, than before is another version: the entries of earlier ones go on as they did.
+ * other rows, than before is another version: the entries of earlier ones go on as they did. From 3 on a question to several gathers answers.
  */
-export const entryVersion = 1
+export const entryVersion = 3
 
 /** The history holds what this program does not know: it was written by a newer one. */
 export class NewerEntry extends Error {
@@ -168,6 +172,7 @@ export interface RecipientOutcome {
 export interface Results extends TelegramResults {
   'message.send': { id: string; seq: number; sentAt: number; recipients: RecipientOutcome[]; repeated: boolean }
   'inbox.fetched': { fetched: string[]; unknown: string[] }
+  'inbox.told': { told: number }
   'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
   'member.invite': { name: string; expiresAt: number; renewed: boolean }
   'member.join': { name: string; kind: MemberKind }

@@ -4,7 +4,7 @@ import type { Database } from '../store/database.ts'
 import { applyBrake, applyRelease } from './brake.ts'
 import { applyTick } from './clock.ts'
 import { applyImport } from './import.ts'
-import { applyAck, applyFetched } from './inbox.ts'
+import { applyAck, applyFetched, applyTold } from './inbox.ts'
 import { applyAdminToken, applyInvite, applyJoin } from './members.ts'
 import { applySend } from './messages.ts'
 import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './names.ts'
@@ -28,15 +28,22 @@ export function apply(db: Database, entry: Entry): Outcome {
 }
 
 /** Commands that forget themselves whichever members they have changed: the frequent ones. */
-const keepsMembers: ReadonlySet<string> = new Set<Command['type']>(['message.send', 'inbox.fetched', 'inbox.ack'])
+const keepsMembers: ReadonlySet<string> = new Set<Command['type']>([
+  'message.send',
+  'inbox.fetched',
+  'inbox.told',
+  'inbox.ack',
+])
 
-function carryOut(db: Database, { seq, time, steady = time, command }: Entry): Outcome {
+function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry): Outcome {
   if (isTelegram(command)) return applyTelegram(db, { seq, time, steady, command })
   switch (command.type) {
     case 'message.send':
-      return applySend(db, { seq, time, steady, command })
+      return applySend(db, { v, seq, time, steady, command })
     case 'inbox.fetched':
       return applyFetched(db, { seq, time, steady, command })
+    case 'inbox.told':
+      return applyTold(db, { seq, time, steady, command })
     case 'inbox.ack':
       return applyAck(db, { seq, time, steady, command })
     case 'member.invite':

@@ -1,8 +1,10 @@
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
+import { isUntold } from '../query/inbox.ts'
 import type { Database } from '../store/database.ts'
 import { settleUnread } from './unread.ts'
 
 type Fetched = CommandOf<'inbox.fetched'>
+type Told = CommandOf<'inbox.told'>
 type Ack = CommandOf<'inbox.ack'>
 
 interface DeliveryRow {
@@ -28,6 +30,23 @@ export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched
   )
   const { known: fetched, unknown } = split(command.ids, found)
   return done<Fetched>({ fetched, unknown }, { wake: sendersOf(open) })
+}
+
+/**
+ * Notes of unread messages that a session was told of them: the first time, and once more when that session is woken for what a hook had
+ * told. Answers how many it noted.
+ */
+export function applyTold(db: Database, { time, command }: Entry<Told>): Outcome<Told> {
+  const told = db.run(
+    `update delivery set told_at = ?1, told_how = ?2
+     where recipient = ?3 and ${isUntold('?2')}
+       and seq in (select m.seq from json_each(?4) asked join message m on m.id = asked.value)`,
+    time,
+    command.how,
+    command.by,
+    JSON.stringify(command.ids),
+  )
+  return done<Told>({ told })
 }
 
 /** Marks messages as read. What is read already or has expired stays as it is; ids that were never here are named. */

@@ -1,4 +1,4 @@
-import type { Intent } from '../../../protocol/messages.ts'
+import { defaultWithinS, type Intent } from '../../../protocol/messages.ts'
 import { lookupForm } from '../../../protocol/names.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
@@ -13,8 +13,11 @@ import { takeRoom } from './room.ts'
 
 type Send = CommandOf<'message.send'>
 
+/** The version of entries from which on a question to several gathers its answers. */
+const gatherVersion = 3
+
 /** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
-export function applySend(db: Database, { seq, time, steady, command }: DatedEntry<Send>): Outcome<Send> {
+export function applySend(db: Database, { v = 1, seq, time, steady, command }: DatedEntry<Send>): Outcome<Send> {
   const named = JSON.stringify(command.to)
   const { body, replyTo = null, intent: chosen = null, expiresInS = null } = command
   const hash = contentHash({ named, body, replyTo, intent: chosen, expiresInS })
@@ -35,10 +38,12 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
   if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
 
   const intent = command.intent ?? defaultIntent(isCrowd)
+  const isQuestionToSeveral =
+    v >= gatherVersion && intent !== 'inform' && recipients.filter(({ status }) => status === 'stored').length > 1
   const lifeMs = command.expiresInS === undefined ? null : command.expiresInS * 1000
   db.run(
-    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, expires_steady, body, hash, outcome)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, expires_steady, gathers_until, body, hash, outcome)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     seq,
     command.id,
     command.by,
@@ -48,6 +53,7 @@ export function applySend(db: Database, { seq, time, steady, command }: DatedEnt
     command.replyTo ?? null,
     lifeMs && time + lifeMs,
     lifeMs && steady + lifeMs,
+    isQuestionToSeveral ? steady + (command.withinS ?? defaultWithinS) * 1000 : null,
     command.body,
     hash,
     JSON.stringify(recipients),

@@ -143,6 +143,25 @@ export function unreadCount(db: Database, member: number): number {
   return db.get<{ unread: number }>('select unread from member where id = ?', member)?.unread ?? 0
 }
 
+/** Those of `ids` of which a receipt does not say yet that a session of `member` was told of them, or only that a hook did. See `applyTold`. */
+export function untold(db: Database, member: number, ids: readonly string[], how: string): string[] {
+  return db
+    .all<{ id: string }>(
+      `select m.id from json_each(?2) asked join message m on m.id = asked.value
+       join delivery d on d.seq = m.seq and d.recipient = ?1 where ${isUntold('?3')} order by m.seq`,
+      member,
+      JSON.stringify(ids),
+      how,
+    )
+    .map(({ id }) => id)
+}
+
+/** The condition for a row of `delivery` to take a note that a session was told by `how`, a placeholder. What is muted is told to nobody. */
+export function isUntold(how: string): string {
+  return `acked_at is null and expired_at is null and handling is not 'mute'
+    and (told_at is null or (told_how = 'hook' and ${how} <> 'hook'))`
+}
+
 /** How many unread messages of `member` come after `seq`. */
 export function unreadCountAfter(db: Database, member: number, seq: number): number {
   return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs})`, member, seq)!.n

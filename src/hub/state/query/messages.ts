@@ -19,13 +19,20 @@ export interface DeliveryState {
   fetchedBySession?: string
   ackedAt?: string
   answeredAt?: string
+  answerId?: string
   expiredAt?: string
+  heldSince?: string
+  toldAt?: string
+  toldHow?: string
+  shownTo?: { session: string; project?: string }
 }
 
 /** A message as it was sent, and what became of it. */
 export interface Sent {
   message: Omit<InboxMessage, 'fetchedBy' | 'muted' | 'answeredBy'>
   deliveries: DeliveryState[]
+  /** For its sender, of a question to several: the steady time up to which it gathers answers. */
+  gathersUntil?: number
 }
 
 /**
@@ -43,8 +50,8 @@ export function messageFor(db: Database, reader: number, id: string): Sent | und
  */
 export function messageAt(db: Database, reader: number, seq: number, late: LateAnswers = new Map()): Sent | undefined {
   const row = unlessUnreadable(() =>
-    db.get<MessageRow & { sender_id: number; outcome: string }>(
-      `select ${messageColumns}, m.sender as sender_id, m.outcome from message m join member s on s.id = m.sender where m.seq = ?`,
+    db.get<MessageRow & { sender_id: number; outcome: string; gathers_until: number | null }>(
+      `select ${messageColumns}, m.sender as sender_id, m.outcome, m.gathers_until from message m join member s on s.id = m.sender where m.seq = ?`,
       seq,
     ),
   )
@@ -55,8 +62,8 @@ export function messageAt(db: Database, reader: number, seq: number, late: LateA
   const shown = only === undefined ? recipients : recipients.filter(({ member }) => member === only)
   if (shown.length === 0) return undefined
   const deliveries =
-    unlessUnreadable(() => deliveriesOf(db, row, only, answeredAt)) ??
-    unlessUnreadable(() => deliveriesOf(db, row, only, unanswered))
+    unlessUnreadable(() => deliveriesOf(db, row, only, firstAnswer)) ??
+    unlessUnreadable(() => deliveriesOf(db, row, only, noAnswer))
   // Whether it was held is not known any more.
   if (!deliveries) return { message: { ...toMessage(row), ...(only !== undefined && { held: true }) }, deliveries: [] }
   const rows = new Map(deliveries.map(delivery => [delivery.member, delivery]))
@@ -64,14 +71,15 @@ export function messageAt(db: Database, reader: number, seq: number, late: LateA
   const held = only !== undefined && rows.get(only)?.handling === 'hold' && { held: true as const }
   return {
     message: { ...toMessage(row), ...held },
-    deliveries: shown.map(recipient => deliveryState(db, row.id, recipient, rows.get(recipient.member), late)),
+    deliveries: shown.map(recipient => deliveryState(db, row, recipient, rows.get(recipient.member), late)),
+    ...(only === undefined && row.gathers_until !== null && { gathersUntil: row.gathers_until }),
   }
 }
 
-/** When a delivery of the message with the id `?2` was answered, by the index of answers; or null, whatever that has. */
-const answeredAt = `(select g.sent_at from answer a join message g on g.seq = a.seq
-  where a.reply_to = ?2 and a.sender = d.recipient order by a.seq limit 1)`
-const unanswered = 'nullif(?2, ?2)'
+/** The seq of the first answer to a delivery of the message with the id `?2`, by the index of answers; or null, whatever that has. */
+const firstAnswer = `(select a.seq from answer a
+  where a.reply_to = ?2 and a.sender in (d.recipient, d.answered_by) order by a.seq limit 1)`
+const noAnswer = 'nullif(?2, ?2)'
 
 interface DeliveryRow {
   member: number
@@ -81,14 +89,19 @@ interface DeliveryRow {
   acked_at: number | null
   expired_at: number | null
   handling: string | null
+  told_at: number | null
+  told_how: string | null
+  fetched_project: string | null
+  answered_by: number | null
   answered_at: number | null
+  answer_id: string | null
 }
 
 function deliveriesOf(db: Database, { seq, id }: MessageRow, only: number | undefined, answer: string): DeliveryRow[] {
   return db.all<DeliveryRow>(
-    `select d.recipient as member, r.name, d.fetched_at, d.fetched_by, d.acked_at, d.expired_at, d.handling,
-       ${answer} as answered_at
-     from delivery d join member r on r.id = d.recipient where d.seq = ?1 ${only === undefined ? '' : 'and d.recipient = ?3'}`,
+    `select d.recipient as member, r.name, d.fetched_at, d.fetched_by, d.acked_at, d.expired_at, d.handling, d.told_at, d.told_how,
+       d.fetched_project, d.answered_by, g.sent_at as answered_at, g.id as answer_id
+     from delivery d join member r on r.id = d.recipient left join message g on g.seq = ${answer} where d.seq = ?1 ${only === undefined ? '' : 'and d.recipient = ?3'}`,
     ...[seq, id],
     ...(only === undefined ? [] : [only]),
   )
@@ -96,7 +109,7 @@ function deliveriesOf(db: Database, { seq, id }: MessageRow, only: number | unde
 
 function deliveryState(
   db: Database,
-  id: string,
+  { id, sent_at }: MessageRow,
   { member, name: nameThen, kind, ...outcome }: RecipientOutcome,
   row: DeliveryRow | undefined,
   late: LateAnswers,
@@ -105,8 +118,12 @@ function deliveryState(
     const { name } = db.get<{ name: string }>('select name from member where id = ?', member) ?? { name: nameThen }
     return { member, name, kind, status: 'refused', reason: storedReasonInWords(name, outcome.reason) }
   }
-  const { name, fetched_at, fetched_by, acked_at, expired_at } = row
-  const answered = row.answered_at ?? late.get(id)?.get(member)
+  const { name, fetched_at, fetched_by, acked_at, expired_at, told_at, told_how, fetched_project: project } = row
+  const lateOnes = late.get(id)
+  const answer =
+    row.answered_at && row.answer_id
+      ? { at: row.answered_at, id: row.answer_id }
+      : (lateOnes?.get(member) ?? (row.answered_by === null ? undefined : lateOnes?.get(row.answered_by)))
   const status = acked_at ? 'acked' : expired_at ? 'expired' : fetched_at ? 'fetched' : 'stored'
   return {
     member,
@@ -115,7 +132,10 @@ function deliveryState(
     status,
     ...(fetched_at && fetched_by && { fetchedAt: timestamp(fetched_at), fetchedBySession: fetched_by }),
     ...(acked_at && { ackedAt: timestamp(acked_at) }),
-    ...(answered && { answeredAt: timestamp(answered) }),
+    ...(answer && { answeredAt: timestamp(answer.at), answerId: answer.id }),
     ...(expired_at && { expiredAt: timestamp(expired_at) }),
+    ...(row.handling === 'hold' && { heldSince: timestamp(sent_at) }),
+    ...(told_at && told_how && { toldAt: timestamp(told_at), toldHow: told_how }),
+    ...(fetched_by && { shownTo: { session: fetched_by, ...(project && { project }) } }),
   }
 }

@@ -96,16 +96,16 @@ function requestsAround(db: Database, sender: number, since: number): RequestRow
   return rows
 }
 
-/** By the id of the message that is answered and the member who answers: when it first did, ms since 1970. */
-export type LateAnswers = ReadonlyMap<string, ReadonlyMap<number, number>>
+/** By the id of the message that is answered and the member who answers: when it first did, ms since 1970, and with which message. */
+export type LateAnswers = ReadonlyMap<string, ReadonlyMap<number, { at: number; id: string }>>
 
 /** The answers that the index of answers has not come to yet. Of a damaged store, those that can be read. */
 export function lateAnswers(db: Database): LateAnswers {
-  const late = new Map<string, Map<number, number>>()
+  const late = new Map<string, Map<number, { at: number; id: string }>>()
   const { rows } = readRound(
     (after, upTo, most) =>
-      db.all<{ id: string; sender: number; at: number }>(
-        `select reply_to as id, sender, sent_at as at from message
+      db.all<{ replyTo: string; sender: number; at: number; id: string }>(
+        `select reply_to as replyTo, sender, sent_at as at, id from message
          where seq > ? and seq <= ? and reply_to is not null order by seq limit ?`,
         after,
         upTo,
@@ -115,9 +115,9 @@ export function lateAnswers(db: Database): LateAnswers {
     newestSeq(db),
     Number.MAX_SAFE_INTEGER,
   )
-  for (const { id, sender, at } of rows) {
-    const answers = late.get(id) ?? new Map<number, number>()
-    if (!answers.has(sender)) late.set(id, answers.set(sender, at))
+  for (const { replyTo, sender, at, id } of rows) {
+    const answers = late.get(replyTo) ?? new Map<number, { at: number; id: string }>()
+    if (!answers.has(sender)) late.set(replyTo, answers.set(sender, { at, id }))
   }
   return late
 }

@@ -17,6 +17,7 @@ import { sql as inboxShare } from './migrations/0013-inbox-share.ts'
 import { sql as logPosition } from './migrations/0014-log-position.ts'
 import { sql as ownAdminToken } from './migrations/0015-own-admin-token.ts'
 import { sql as tokenLife } from './migrations/0016-token-life.ts'
+import { sql as receipts } from './migrations/0017-receipts.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -36,6 +37,7 @@ export const schemaSteps: readonly string[] = [
   logPosition,
   ownAdminToken,
   tokenLife,
+  receipts,
 ]
 
 /** The schema that this program writes. */
