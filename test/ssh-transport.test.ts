@@ -17,6 +17,7 @@ describe('through a real sshd', () => {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-sshd-'))
   let sshd: Sshd
   let runs = 0
+  const { PATH } = process.env
 
   beforeAll(async () => {
     if (why) return
@@ -28,6 +29,7 @@ describe('through a real sshd', () => {
     if (why) context.skip(why)
   })
   afterAll(async () => {
+    process.env.PATH = PATH
     await sshd?.kill()
     rmSync(dir, { recursive: true })
   })
