@@ -66,6 +66,7 @@ const historyTables = [
     'inbox_share',
     'invite',
     'kept',
+    'later',
     'member',
     'member_group',
   ],
@@ -79,7 +80,7 @@ const historyTables = [
     'telegram_failed',
     'telegram_follow',
   ],
-  ...['telegram_move', 'telegram_mute', 'telegram_person', 'telegram_route', 'telegram_update', 'token'],
+  ...['telegram_move', 'telegram_mute', 'telegram_person', 'telegram_route', 'telegram_update', 'token', 'untold'],
 ]
 
 /** The fingerprint of the tests and that of backups. */
@@ -134,7 +135,7 @@ function addRow({ db }: State, table: string): void {
   db.run(`insert or replace into ${table} values (${values.join(', ')})`)
 }
 
-test('the numbers and rules of entry version 1 are what they were when its entries were written', () => {
+test('the numbers and rules of the entry versions are what they were when their entries were written', () => {
   expect(entryVersion).toBe(3)
   expect(limits).toEqual({
     expiredPerTick: 500,
@@ -153,6 +154,11 @@ test('the numbers and rules of entry version 1 are what they were when its entri
     clockStepMs: 1000,
     renewAfterPart: 0.5,
     endedPerMember: 8,
+    laterPerSender: 100,
+    laterAheadMs: 31_622_400_000,
+    laterSlackMs: 5000,
+    toldCharacters: 120,
+    toldNames: 10,
   })
   expect([' @Sean ', 'BEN', 'ana'].map(lookupForm)).toEqual(['sean', 'ben', 'ana'])
   const content = { named: '["ben"]', body: 'hello', replyTo: null, intent: null, expiresInS: 60 }

@@ -48,6 +48,9 @@ const expected: Record<RouteName, Statuses> = {
   getMessage: { none: 401, machine: 200, human: 404, admin: 403, garbage: 401 },
   listMessages: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   readInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  listLater: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  // Nobody here has written any.
+  cancelLater: { none: 401, machine: 404, human: 404, admin: 403, garbage: 401 },
   markFetched: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   markTold: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   ackInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -111,6 +114,8 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   },
   listMessages: () => ({ path: '/v1/messages' }),
   readInbox: () => ({ path: '/v1/inbox' }),
+  listLater: () => ({ path: '/v1/later' }),
+  cancelLater: () => ({ path: `/v1/later/${newMessageId()}`, method: 'DELETE' }),
   markFetched: () => ({ path: '/v1/inbox/fetched', body: { ids: [newMessageId()], session: 's1' } }),
   markTold: () => ({ path: '/v1/inbox/told', body: { ids: [newMessageId()], session: 's1', how: 'hook' } }),
   ackInbox: () => ({ path: '/v1/inbox/ack', body: { ids: [newMessageId()] } }),

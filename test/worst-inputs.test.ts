@@ -13,6 +13,7 @@ import { Database } from '../src/hub/state/store/database.ts'
 import { WordIndex } from '../src/hub/state/words/word-index.ts'
 import { api, type RouteName } from '../src/protocol/api.ts'
 import { newNonce } from '../src/protocol/hub-proof.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
 import { maxImportNames } from '../src/protocol/organization.ts'
 import { mintToken } from '../src/protocol/token.ts'
 import { type LargeStore, makeLargeStore } from './support/large-store.ts'
@@ -108,6 +109,11 @@ const worst: Record<RouteName, Worst | string> = {
     () => ({ path: `/v1/messages?before=${store.afterLong}`, token: tokens.machine }),
   ],
   readInbox: [{ ...little, bytes: page }, () => ({ path: '/v1/inbox', token: tokens.machine })],
+  listLater: [{ ...little, bytes: page }, () => ({ path: '/v1/later', token: tokens.machine })],
+  cancelLater: [
+    { ...little, status: 404 },
+    () => ({ path: `/v1/later/${newMessageId()}`, method: 'DELETE', token: tokens.machine }),
+  ],
   markFetched: [
     little,
     () => ({ path: '/v1/inbox/fetched', token: tokens.machine, body: { ids: store.unread, session: 's' } }),

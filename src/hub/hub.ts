@@ -14,11 +14,13 @@ import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
 import { lastSeenTimes, saveLastSeen, saveTokenUses } from './state/local/seen.ts'
+import { dueLater } from './state/query/later.ts'
 import { nextDue } from './state/query/members.ts'
 import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
 import { isDamage } from './state/store/database.ts'
+import { commandsToTell } from './tell-senders.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
 export const databaseFile = 'hub.db'
@@ -32,6 +34,9 @@ const saveIntervalMs = 60_000
 /** With more entries than this in a second, and more than a burst, the indexes of history wait. */
 const busyPerSecond = 500
 const burst = 50
+
+/** How much later mail is delivered in one go. */
+const laterAtOnce = 50
 
 /** The least time between two notes that readers are ahead of the store, in ms: any reader can claim that. */
 const putBackPauseMs = 60_000
@@ -255,15 +260,29 @@ export class Hub implements AsyncDisposable {
     if (this.#ticking) return
     this.#ticking = true
     try {
+      await this.#deliverLater()
       for (let more = true; more; ) {
         const due = Math.min(nextDue(this.state.db) ?? Infinity, nextDeletion(this.state.db) ?? Infinity)
-        if (due > this.steadyNow) return
+        if (due > this.steadyNow) break
         more = (await this.submit({ type: 'clock.tick' })).more
       }
+      await Promise.all(commandsToTell(this.state.db).map(command => this.submit(command)))
     } catch {
       // The journal has told `onStorageError`; the next second tries again.
     } finally {
       this.#ticking = false
+    }
+  }
+
+  /** Sends later mail that is due, in its order, some of it at a time: senders go between. */
+  async #deliverLater(): Promise<void> {
+    for (let last = ''; ; ) {
+      const due = dueLater(this.state.db, this.steadyNow, laterAtOnce)
+      // What was tried and is there still is a bug: it waits for the next second.
+      if (due.length === 0 || due[0] === last) return
+      last = due[0]!
+      // One that fails must not keep the others, or what expires, from their time.
+      await Promise.allSettled(due.map(id => this.submit({ type: 'later.deliver', id })))
     }
   }
 

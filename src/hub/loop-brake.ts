@@ -65,11 +65,24 @@ export class LoopBrake {
   watch({ entries, outcomes }: Commit): void {
     entries.forEach(({ time, command }, index) => {
       const outcome = outcomes[index]!
-      if (command.type === 'message.send' && outcome.ok) this.#count(time, command, outcome.result as ResultOf<Send>)
+      if (!outcome.ok) return
+      if (command.type === 'message.send') this.#count(time, command, outcome.result as ResultOf<Send>)
+      if (command.type === 'later.deliver') this.#countLater(time, outcome.result as ResultOf<typeof command>)
     })
   }
 
-  #count(time: number, { by, body, wasKept }: Send, { recipients, repeated }: ResultOf<Send>): void {
+  /** Later mail counts when it is delivered. */
+  #countLater(time: number, due: ResultOf<CommandOf<'later.deliver'>>): void {
+    if (due.became !== 'sent') return
+    const body = this.#hub.state.db.get<{ body: string }>('select body from message where seq = ?', due.seq)?.body ?? ''
+    this.#count(time, { by: due.by, body }, { recipients: due.recipients, repeated: false })
+  }
+
+  #count(
+    time: number,
+    { by, body, wasKept }: Pick<Send, 'by' | 'body' | 'wasKept'>,
+    { recipients, repeated }: Pick<ResultOf<Send>, 'recipients' | 'repeated'>,
+  ): void {
     if (repeated || wasKept) return
     if (!this.#machine(by)) {
       for (const { member, status } of recipients) if (status === 'stored') this.#guidedAt.set(member, time)

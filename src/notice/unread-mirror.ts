@@ -180,7 +180,8 @@ export class UnreadMirror {
       try {
         for await (const { event, data } of followEvents(client(), { withDelivery: true, signal, onOpen, onAway })) {
           if (event === 'inbox') this.#arrive(data)
-          if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched') {
+          // What the hub tells in a message is told as that.
+          if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched' && !data.noticed) {
             const { id, seq, recipient, status } = data
             this.#fates.push({ kind: 'fate', id: `${id}-${recipient}`, message: id, seq, recipient, status })
             this.#setDue()

@@ -33,6 +33,7 @@ import {
   HistoryAnswer,
   HistoryQuery,
   InboxAnswer,
+  LaterAnswer,
   MessageWithReceipts,
   maxPage,
   SendAnswer,
@@ -220,6 +221,21 @@ export const api = {
     query: HistoryQuery,
     answer: HistoryAnswer,
   }),
+  listLater: route({
+    method: 'GET',
+    path: '/v1/later',
+    summary: 'Own later mail that is not delivered yet, by when it is due',
+    audience: members,
+    answer: LaterAnswer,
+  }),
+  cancelLater: route({
+    method: 'DELETE',
+    path: '/v1/later/:id',
+    summary: 'Cancel later mail that is not delivered yet; idempotent',
+    audience: members,
+    params: z.strictObject({ id: MessageId }),
+    answer: z.object({ id: MessageId, cancelled: z.literal(true) }),
+  }),
   readInbox: route({
     method: 'GET',
     path: '/v1/inbox',
@@ -371,7 +387,7 @@ export const api = {
     summary: 'End every token of a member at once',
     audience: admins,
     params: MemberNamed,
-    answer: z.object({ name: z.string(), revoked: z.number().int() }),
+    answer: z.object({ name: z.string(), revoked: z.number().int(), later: z.number().int().optional() }),
   }),
   rotateMember: route({
     method: 'POST',

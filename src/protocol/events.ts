@@ -29,6 +29,8 @@ export const ReceiptEvent = z.object({
   recipient: z.string(),
   status: z.enum(['fetched', 'acked', 'expired']),
   at: Timestamp,
+  /** Of an order that expired: the hub tells its sender of it in a message as well. */
+  noticed: z.literal(true).optional(),
 })
 /** A member came online or went offline. Has no place in the history. */
 export const PresenceEvent = z.object({ name: z.string(), online: z.boolean(), lastSeenAt: Timestamp.nullable() })

@@ -65,9 +65,12 @@ export const SendRequest = z.strictObject({
   body: WellFormed.refine(text => !isBlank(text), 'a message needs a text'),
   replyTo: MessageId.optional(),
   intent: Intent.optional(),
+  /** From when it is stored in the inbox on; of later mail from `at` on. */
   expiresInS: z.number().int().min(1).max(maxExpiryS).optional(),
   /** Of a `request` or an `urgent` to several: for how long its asker waits with being woken by an answer. See `Gather`. */
   withinS: z.number().int().min(1).max(maxWithinS).optional(),
+  /** Later mail: the hub stores it now, and delivers it then. With any offset, to the millisecond. */
+  at: z.iso.datetime({ offset: true }).optional(),
 })
 export type SendRequest = z.infer<typeof SendRequest>
 
@@ -117,16 +120,20 @@ export function sentToOthers({ to }: { to: readonly string[] }, you: string | un
 export const SentTo = z.object({
   name: z.string(),
   kind: MemberKind,
-  status: z.enum(['stored', 'refused']),
+  /** `later`: it is to be stored there at `at` of the answer; who is meant, and who takes it, is asked again then. */
+  status: z.enum(['stored', 'refused', 'later']),
   reason: z.string().optional(),
   ...reach,
 })
 export type SentTo = z.infer<typeof SentTo>
 
+/** Of later mail that waits, `seq` and `sentAt` are of when the hub stored it: it gets others when it is delivered. */
 export const SendAnswer = z.object({
   id: MessageId,
   seq: z.number().int(),
   sentAt: Timestamp,
+  /** When it is to be delivered. Absent once it has been. */
+  at: Timestamp.optional(),
   recipients: z.array(SentTo),
 })
 export type SendAnswer = z.infer<typeof SendAnswer>
@@ -142,6 +149,8 @@ export const InboxMessage = z.object({
   replyTo: MessageId.optional(),
   intent: Intent,
   expiresAt: Timestamp.optional(),
+  /** Of later mail: when its sender wrote it. `sentAt` is when it was delivered. */
+  writtenAt: Timestamp.optional(),
   body: z.string(),
   /** For the recipient's user only, by the recipient's policy: a client must not show the text to an agent. */
   held: z.literal(true).optional(),
@@ -230,6 +239,29 @@ export const Gather = z.object({
   leftMs: z.number().int().min(0),
 })
 export type Gather = z.infer<typeof Gather>
+
+/** Later mail that waits: what was sent, and when it is to be delivered. */
+export const LaterMessage = z.object({
+  id: MessageId,
+  /** As the sender wrote it. */
+  to: z.array(z.string()),
+  at: Timestamp,
+  writtenAt: Timestamp,
+  intent: Intent.optional(),
+  replyTo: MessageId.optional(),
+  expiresInS: z.number().int().optional(),
+  /** The first `laterCharacters` of the text, and how many bytes all of it has. */
+  beginning: z.string(),
+  bytes: z.number().int(),
+})
+export type LaterMessage = z.infer<typeof LaterMessage>
+
+/** Most characters of a text in the list of later mail. */
+export const laterCharacters = 1000
+
+/** All that the caller has waiting for later, by `at`: a hundred at most. */
+export const LaterAnswer = z.object({ messages: z.array(LaterMessage) })
+export type LaterAnswer = z.infer<typeof LaterAnswer>
 
 /** Own history, newest first. `before` of a next page is the seq of the last one here. */
 export const HistoryQuery = z.strictObject({

@@ -23,6 +23,11 @@ export function visibleLine(text: string, max: number): string {
   return `${line.slice(0, end)}…`
 }
 
+/** The first `max` characters of a text, none of them cut in half. */
+export function firstCharacters(text: string, max: number): string {
+  return [...text.slice(0, 2 * max)].slice(0, max).join('')
+}
+
 /** Made when a line is cut first: it takes Unicode's tables into memory, as `hidden` does. */
 const graphemes = once(() => new Intl.Segmenter())
 

@@ -31,6 +31,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     intent: body.intent,
     expiresInS: body.expiresInS,
     withinS: body.withinS,
+    ...(body.at !== undefined && { at: Date.parse(body.at) }),
     ...(request.headers[keptHeader] !== undefined && { wasKept: true as const }),
   })
   reply.code(sent.repeated ? 200 : 201)
@@ -40,6 +41,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     id: sent.id,
     seq: sent.seq,
     sentAt: timestamp(sent.sentAt),
+    ...(sent.at !== undefined && { at: timestamp(sent.at) }),
     recipients: sent.recipients.map(({ member, name, kind, status, ...stored }) => {
       const reason = storedReasonInWords(name, stored.reason)
       return {

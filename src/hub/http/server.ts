@@ -45,6 +45,7 @@ import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { acceptJsonOnly, maxRequestBytes } from './json-body.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
 import { keyRoutes } from './key.ts'
+import { cancelLater, listLater } from './later.ts'
 import { Limits } from './limits.ts'
 import { Listeners } from './listeners.ts'
 import { mcp } from './mcp.ts'
@@ -210,6 +211,8 @@ export function createServer(options: ServerOptions): HttpDoor {
     sendMessage: limits.limitSends(sendMessage),
     getMessage,
     listMessages,
+    listLater,
+    cancelLater,
     readInbox,
     markFetched,
     markTold,

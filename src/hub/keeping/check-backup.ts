@@ -14,6 +14,9 @@ import { fingerprintOf, type Shape, shapeOf } from './fingerprint.ts'
 /** The schema since which texts are deleted after some time. */
 const deletingSchema = 7
 
+/** The first schema with later mail. */
+const laterSchema = 18
+
 /**
  * Reads all of a backup: whether SQLite finds it sound, every text has the content hash that was stored with it, and the counts
  * agree. Writes nothing. Throws `invalid`, saying what is wrong with the file, which it calls `file`.
@@ -105,8 +108,9 @@ type MessageRow = StoredContent & { seq: number }
 
 function expectTexts(db: DatabaseSync, file: string, schema: number): void {
   const withText = schema >= deletingSchema ? 'where text_deleted_at is null' : ''
+  const dueAt = schema >= laterSchema ? 'due_at' : 'null'
   const messages = db.prepare(
-    `select seq, named, sent_at, reply_to, intent, expires_at, body, hash from message ${withText}`,
+    `select seq, named, sent_at, reply_to, intent, expires_at, ${dueAt} as due_at, body, hash from message ${withText}`,
   )
   for (const row of messages.iterate() as Iterable<unknown> as Iterable<MessageRow>) {
     if (!isIntact(row)) throw notGood(file, `message ${row.seq} is not what was sent: its content hash differs`)

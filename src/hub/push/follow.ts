@@ -76,6 +76,6 @@ function toEvent(change: Change, unread: number): Exclude<StreamEvent, { event: 
   const { seq, id } = change
   if (change.kind === 'delivery')
     return { event: 'inbox', data: { seq, id, from: change.from, intent: change.intent, unread } }
-  const { recipient, status, at } = change
-  return { event: 'receipt', data: { seq, id, recipient, status, at } }
+  const { recipient, status, at, noticed } = change
+  return { event: 'receipt', data: { seq, id, recipient, status, at, ...(noticed && { noticed }) } }
 }

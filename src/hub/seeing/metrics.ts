@@ -3,6 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
 import type { Commit } from '../journal/journal.ts'
+import type { ResultOf } from '../state/commands.ts'
+import { laterCount } from '../state/query/later.ts'
 import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 
@@ -28,6 +30,7 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #requests = new Map<string, { method: string; route: string; byStatus: Counts }>()
   readonly #sends: Counts = new Map()
+  readonly #laterDue: Counts = new Map()
   readonly #lag = monitorEventLoopDelay({ resolution: 20 })
   #entries = 0
   #failedLogins = 0
@@ -77,8 +80,10 @@ export class Metrics {
     this.#commitEntries.observe(entries.length)
     this.#entries += entries.length
     entries.forEach(({ command }, index) => {
-      if (command.type !== 'message.send') return
       const outcome = outcomes[index]!
+      if (command.type === 'later.deliver' && outcome.ok)
+        raise(this.#laterDue, (outcome.result as ResultOf<typeof command>).became)
+      if (command.type !== 'message.send') return
       raise(this.#sends, outcome.ok ? sendResult(outcome.result) : outcome.refusal.code)
     })
   }
@@ -162,10 +167,12 @@ export class Metrics {
     counter(now, 'claude_net_loop_brakes_total', 'Pairs of machines kept apart for what looked like a loop.').inc(
       this.#loopBrakes,
     )
-    const sends = counter(now, 'claude_net_sends_total', 'Sends by result: stored, repeated, or why refused.', [
+    const sends = counter(now, 'claude_net_sends_total', 'Sends by result: stored, later, repeated, or why refused.', [
       'result',
     ])
     for (const [result, count] of new Map([['stored', 0], ...this.#sends])) sends.inc({ result }, count)
+    const due = counter(now, 'claude_net_later_due_total', 'Later mail that was due, by what became of it.', ['result'])
+    for (const result of ['sent', 'refused']) due.inc({ result }, this.#laterDue.get(result) ?? 0)
     const requests = counter(now, 'claude_net_http_requests_total', 'Answers by route and status.', [
       'method',
       'route',
@@ -235,6 +242,7 @@ function membersNow(now: Registry, { state, presence }: Hub, byMember: boolean):
   if (byMember) unreadNow(now, all)
   const unread = gauge(now, 'claude_net_unread_messages_of_all', 'Unread messages of all members together.')
   unread.set(all.reduce((sum, member) => sum + member.unread, 0))
+  gauge(now, 'claude_net_later_messages', 'Later mail that waits, of all members together.').set(laterCount(state.db))
   const members = gauge(now, 'claude_net_members', 'Members by kind.', ['kind'])
   const online = gauge(now, 'claude_net_online_members', 'Members with a live session, by kind.', ['kind'])
   for (const kind of ['machine', 'human'] as const) {
@@ -257,8 +265,9 @@ function unreadNow(now: Registry, all: readonly UnreadOf[]): void {
   }
 }
 
-function sendResult(result: object): 'stored' | 'repeated' {
-  return (result as { repeated?: boolean }).repeated ? 'repeated' : 'stored'
+function sendResult(result: object): 'stored' | 'repeated' | 'later' {
+  const { repeated, at } = result as { repeated?: boolean; at?: number }
+  return repeated ? 'repeated' : at === undefined ? 'stored' : 'later'
 }
 
 function raise(counts: Counts, label: string | number): void {

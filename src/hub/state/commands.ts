@@ -24,6 +24,8 @@ export type Command =
       expiresInS?: number
       /** Of a question to several: for how long its asker waits with being woken by an answer. */
       withinS?: number
+      /** When it is to be delivered, in ms since 1970: until then it waits as later mail, and `later.deliver` sends it. */
+      at?: number
       /** It waited in an outbox for a hub to answer. */
       wasKept?: true
       /** A machine in whose place its owner answers `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */
@@ -34,6 +36,11 @@ export type Command =
        */
       shownAt?: { chat: number; message: number }
     }
+  /** Sends later mail that is due. Of what is not due, or was cancelled or sent before, it does nothing. */
+  | { type: 'later.deliver'; id: string }
+  | { type: 'later.cancel'; by: number; id: string }
+  /** Tells a sender what is to be told up to place `upTo` of `untold`, in a message of the hub. Done once: another time there is nothing. */
+  | { type: 'sender.tell'; to: number; upTo: number; notice: { id: string; body: string } }
   | { type: 'inbox.fetched'; by: number; ids: string[]; session: string }
   /** A session of `by` was told that there are these messages, and how (see `ToldHow`). */
   | { type: 'inbox.told'; by: number; ids: string[]; session: string; how: string }
@@ -135,7 +142,8 @@ export interface Entry<C extends Command = Command> {
 
 /**
  * The version of entries that this program writes, and the newest that it applies. Whatever makes an entry come to another outcome, or to
- * other rows, than before is another version: the entries of earlier ones go on as they did. From 3 on a question to several gathers answers.
+ * other rows, than before is another version: the entries of earlier ones go on as they did. From 3 on a question to several gathers answers,
+ * a send may be for later, and orders that expire are told to their senders.
  */
 export const entryVersion = 3
 
@@ -164,13 +172,28 @@ export interface RecipientOutcome {
   member: number
   name: string
   kind: MemberKind
-  status: 'stored' | 'refused'
+  /** `later` is of what a sender of later mail is answered; nothing has come of it yet. */
+  status: 'stored' | 'refused' | 'later'
   reason?: NotTaken | string
 }
 
 /** What a carried-out command answers, by its type. */
 export interface Results extends TelegramResults {
-  'message.send': { id: string; seq: number; sentAt: number; recipients: RecipientOutcome[]; repeated: boolean }
+  /** `at` of later mail that waits. */
+  'message.send': {
+    id: string
+    seq: number
+    sentAt: number
+    recipients: RecipientOutcome[]
+    repeated: boolean
+    at?: number
+  }
+  /** Nothing where nothing was due. `by` is who wrote it. */
+  'later.deliver':
+    | { became: 'nothing' | 'refused' }
+    | { became: 'sent'; seq: number; by: number; recipients: RecipientOutcome[] }
+  'later.cancel': { id: string }
+  'sender.tell': { told: boolean }
   'inbox.fetched': { fetched: string[]; unknown: string[] }
   'inbox.told': { told: number }
   'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
@@ -179,7 +202,8 @@ export interface Results extends TelegramResults {
   'member.add': { name: string; added: boolean }
   'member.own': { name: string; owner: string | null }
   'member.rename': { name: string }
-  'member.revoke': { name: string; revoked: number }
+  /** `later` is how much later mail it cancelled, where that is any. */
+  'member.revoke': { name: string; revoked: number; later?: number }
   'member.delete': { name: string; expired: number }
   'member.policy': { inbound: string; mute: string[] }
   'pair.brake': { isNew: boolean }

@@ -8,6 +8,7 @@ export interface StoredContent {
   reply_to: string | null
   intent: string
   expires_at: number | null
+  due_at: number | null
   hash: Uint8Array
 }
 
@@ -19,11 +20,13 @@ export interface Content {
   replyTo: string | null
   intent: string | null
   expiresInS: number | null
+  /** When it is to be delivered, in ms since 1970. Of what is no later mail it is left out of the hash, as before there was any. */
+  at?: number | null
 }
 
 /** What makes two sends the same message: SHA-256 of everything that the sender chose. */
-export function contentHash({ named, body, replyTo, intent, expiresInS }: Content): Buffer {
-  const rest = JSON.stringify([body, replyTo, intent, expiresInS])
+export function contentHash({ named, body, replyTo, intent, expiresInS, at = null }: Content): Buffer {
+  const rest = JSON.stringify([body, replyTo, intent, expiresInS, ...(at === null ? [] : [at])])
   return digest('sha256', `[${named},${rest.slice(1)}`, 'buffer')
 }
 
@@ -35,10 +38,11 @@ export function isIntact({
   reply_to: replyTo,
   intent,
   expires_at,
+  due_at: at,
   hash,
 }: StoredContent): boolean {
   const expiresInS = expires_at === null ? null : (expires_at - sent_at) / 1000
-  const sent = { named, body, replyTo, expiresInS }
+  const sent = { named, body, replyTo, expiresInS, at }
   // Whether the intent was chosen or left to the hub, the table does not say.
   return contentHash({ ...sent, intent: null }).equals(hash) || contentHash({ ...sent, intent }).equals(hash)
 }

@@ -59,6 +59,51 @@ export function whyInWords(db: Database, why: Why): Words {
         message: `The id ${why.id} belongs to another message.`,
         hint: 'Send this one under a new id, or leave the id out.',
       }
+    case 'at_past':
+      return {
+        message: `${timestamp(why.at)} is past: the clock of the hub says ${timestamp(why.now)}. Nothing was sent.`,
+        hint: 'Name a time that is to come, or leave it out to send now.',
+      }
+    case 'at_too_far':
+      return {
+        message: `${timestamp(why.at)} is too far ahead: later mail waits a year at most. Nothing was sent.`,
+        hint: `The clock of the hub says ${timestamp(why.now)}.`,
+      }
+    case 'later_full':
+      return {
+        message: `You have ${why.most} messages waiting for later, the most that one sender may have. Nothing was sent.`,
+        hint: 'claude-net later lists them, and claude-net later cancel ID cancels one.',
+      }
+    case 'later_cancelled':
+      return {
+        message: `Message ${why.id} was later mail, and was cancelled before it was due.`,
+        hint: 'To send it all the same, send it under a new id.',
+      }
+    case 'later_refused':
+      return {
+        message: `Message ${why.id} was later mail, and was refused when it was due.`,
+        hint: 'A message of the hub in your inbox says why. To send it again, send it under a new id.',
+      }
+    case 'later_delivered':
+      return {
+        message: `Message ${why.id} was delivered at ${timestamp(why.at)}, so it can no longer be cancelled.`,
+        hint: 'Send another message that takes it back.',
+      }
+    case 'no_later':
+      return {
+        message: `You have no later mail ${why.id}.`,
+        hint: 'claude-net later lists what waits.',
+      }
+    case 'later_damaged':
+      return {
+        message: 'The disk of the hub has damaged it while it waited.',
+        hint: 'Send it again, and tell the admin of the hub.',
+      }
+    case 'recipients_gone':
+      return {
+        message: `${why.names.join(', ')}: no member or group is called so any more.`,
+        hint: 'claude_net_machines lists all members.',
+      }
     case 'no_member':
       return {
         message: `No member is called '${why.name}'.`,

@@ -39,6 +39,16 @@ export type Why =
   | { code: 'hub_reads_nothing' }
   | { code: 'reply_unknown'; id: string }
   | { code: 'message_id_taken'; id: string }
+  /** `at` and `now`, the hub's clock, in ms since 1970. */
+  | { code: 'at_past' | 'at_too_far'; at: number; now: number }
+  | { code: 'later_full'; most: number }
+  | { code: 'later_cancelled' | 'no_later'; id: string }
+  | { code: 'later_delivered'; id: string; at: number }
+  /** It was due, and nobody took it, or the disk had damaged it. */
+  | { code: 'later_refused'; id: string }
+  | { code: 'later_damaged' }
+  /** Names that meant members who are gone when it was due. */
+  | { code: 'recipients_gone'; names: string[] }
   | { code: 'no_member'; name: string }
   | { code: 'no_human'; name: string }
   | { code: 'owner_is_machine'; name: string }

@@ -45,7 +45,7 @@ function whyNot(db: Database, recipient: MemberRow, arriving: Arriving): NotTake
 }
 
 /** What the sender is answered when nobody takes the message. */
-function refusalOf(name: string, reason: NotTaken, time: number): Refusal {
+export function refusalOf(name: string, reason: NotTaken, time: number): Refusal {
   const why = { code: 'not_taken', name, reason } as const
   switch (reason.code) {
     case 'takes_none':

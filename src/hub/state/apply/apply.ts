@@ -3,8 +3,10 @@ import { forgetMembers } from '../query/known-members.ts'
 import type { Database } from '../store/database.ts'
 import { applyBrake, applyRelease } from './brake.ts'
 import { applyTick } from './clock.ts'
+import { applyDeliver } from './deliver-later.ts'
 import { applyImport } from './import.ts'
 import { applyAck, applyFetched, applyTold } from './inbox.ts'
+import { applyCancel } from './later.ts'
 import { applyAdminToken, applyInvite, applyJoin } from './members.ts'
 import { applySend } from './messages.ts'
 import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './names.ts'
@@ -13,6 +15,7 @@ import { applyPolicy } from './policy.ts'
 import { applySettings } from './settings.ts'
 import { applyTelegram, isTelegram } from './telegram.ts'
 import { applyBind, applyTokenLimit, applyTokenRenew } from './tokens.ts'
+import { applyTell } from './untold.ts'
 
 /**
  * Carries one entry into the tables, inside the caller's transaction. Reads its entry and the tables, nothing else: no
@@ -22,7 +25,7 @@ import { applyBind, applyTokenLimit, applyTokenRenew } from './tokens.ts'
 export function apply(db: Database, entry: Entry): Outcome {
   const { v = 1, command } = entry
   if (v > entryVersion) throw new NewerEntry(`version ${v}; this one knows ${entryVersion} at most`)
-  const outcome = carryOut(db, entry)
+  const outcome = carryOut(db, { ...entry, v })
   if (!keepsMembers.has(command.type)) forgetMembers(db)
   return outcome
 }
@@ -40,6 +43,12 @@ function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry)
   switch (command.type) {
     case 'message.send':
       return applySend(db, { v, seq, time, steady, command })
+    case 'later.deliver':
+      return applyDeliver(db, { v, seq, time, steady, command })
+    case 'later.cancel':
+      return applyCancel(db, { seq, time, steady, command })
+    case 'sender.tell':
+      return applyTell(db, { seq, time, steady, command })
     case 'inbox.fetched':
       return applyFetched(db, { seq, time, steady, command })
     case 'inbox.told':
@@ -87,7 +96,7 @@ function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry)
     case 'member.bind':
       return applyBind(db, { seq, time, steady, command })
     case 'clock.tick':
-      return applyTick(db, { seq, time, steady, command })
+      return applyTick(db, { v, seq, time, steady, command })
     default:
       throw new NewerEntry(`unknown command ${(command as Command).type}`)
   }

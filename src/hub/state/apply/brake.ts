@@ -1,11 +1,9 @@
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
-import { contentHash } from '../content-hash.ts'
 import { activeBrake } from '../query/brakes.ts'
-import { hubItself, type MemberRow, memberById, memberMeant } from '../query/find-member.ts'
+import { type MemberRow, memberById, memberMeant } from '../query/find-member.ts'
 import { refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
-import { admit } from './admission.ts'
-import { takeRoom } from './room.ts'
+import { storeNotice } from './notice.ts'
 
 type BrakeCommand = CommandOf<'pair.brake'>
 type Release = CommandOf<'pair.release'>
@@ -42,31 +40,4 @@ export function applyRelease(db: Database, { time, command }: Entry<Release>): O
   const lifted = activeBrake(db, one.id, other.id, time) !== undefined
   db.run('delete from brake where low = ? and high = ?', Math.min(one.id, other.id), Math.max(one.id, other.id))
   return done<Release>({ between: [one.name, other.name], lifted })
-}
-
-/** Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full, or that takes no mail, goes without. */
-function storeNotice(
-  db: Database,
-  { seq, time }: Pick<Entry, 'seq' | 'time'>,
-  recipient: MemberRow,
-  { id, body }: BrakeCommand['notice'],
-): void {
-  const bytes = Buffer.byteLength(body)
-  const { outcome } = admit(db, recipient, { sender: hubItself, bytes, time, isUrgent: false })
-  if (outcome.status === 'refused') return
-  const named = JSON.stringify([recipient.name])
-  db.run(
-    `insert into message (seq, id, sender, sent_at, named, intent, body, hash, outcome) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    seq,
-    id,
-    hubItself,
-    time,
-    named,
-    'inform',
-    body,
-    contentHash({ named, body, replyTo: null, intent: 'inform', expiresInS: null }),
-    JSON.stringify([outcome]),
-  )
-  db.run('insert into delivery (recipient, seq, sender) values (?, ?, ?)', recipient.id, seq, hubItself)
-  takeRoom(db, recipient, hubItself, bytes)
 }

@@ -1,3 +1,4 @@
+import type { Intent } from '../../../protocol/messages.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { recipientsOf } from '../query/recipients.ts'
 import type { Database } from '../store/database.ts'
@@ -5,16 +6,27 @@ import { limits } from './limits.ts'
 import { deleteWhatIsOver } from './retention.ts'
 import { endTokensDue } from './tokens.ts'
 import { settleUnread } from './unread.ts'
+import { beginningOf, noteUntold } from './untold.ts'
 
 type Tick = CommandOf<'clock.tick'>
+
+/** Entries of this version on have senders told of requests that expired unread. */
+const ordersToldFrom = 3
+
+interface DueRow {
+  seq: number
+  sender: number
+  outcome: string
+  intent: Intent
+}
 
 /**
  * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced or are too old, and what is kept of
  * messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
  */
-export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>): Outcome<Tick> {
-  const due = db.all<{ seq: number; sender: number; outcome: string }>(
-    `select seq, sender, outcome from message where expired = 0 and expires_steady <= ?
+export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry<Tick>): Outcome<Tick> {
+  const due = db.all<DueRow>(
+    `select seq, sender, outcome, intent from message where expired = 0 and expires_steady <= ?
      order by expires_steady, seq limit ?`,
     steady,
     limits.expiredPerTick,
@@ -23,6 +35,7 @@ export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>)
   let expired = 0
   for (const message of due) {
     db.run('update message set expired = 1 where seq = ?', message.seq)
+    const unread: number[] = []
     for (const { member } of recipientsOf(db, message)) {
       const changed = db.run(
         `update delivery set expired_at = ?, changed = ?
@@ -35,12 +48,37 @@ export function applyTick(db: Database, { seq, time, steady }: DatedEntry<Tick>)
       if (changed === 0) continue
       settleUnread(db, member, [message.seq])
       wake.add(message.sender)
-      expired++
+      unread.push(member)
     }
+    expired += unread.length
+    if (v >= ordersToldFrom && message.intent !== 'inform' && unread.length > 0) noteExpired(db, message, unread)
   }
   deleteWhatIsOver(db, { time, steady })
   return done<Tick>(
     { expired, more: due.length === limits.expiredPerTick },
     { wake: [...wake], revoked: endTokensDue(db, { seq, time, steady }) },
   )
+}
+
+/** Has the sender told of an order that `members` have not acked before its end. */
+function noteExpired(db: Database, { seq, sender }: DueRow, members: readonly number[]): void {
+  const { id, named, body } = db.get<{ id: string; named: string; body: string }>(
+    'select id, named, body from message where seq = ?',
+    seq,
+  )!
+  const at = db.all<{ name: string; fetched: 0 | 1 }>(
+    `select r.name, d.fetched_at is not null as fetched from json_each(?2) m
+     join delivery d on d.recipient = m.value and d.seq = ?1 join member r on r.id = d.recipient order by m.key limit ?3`,
+    seq,
+    JSON.stringify(members),
+    limits.toldNames,
+  )
+  noteUntold(db, sender, {
+    what: 'expired',
+    id,
+    to: JSON.parse(named) as string[],
+    beginning: beginningOf(body),
+    at: at.map(({ name, fetched }) => ({ name, fetched: fetched === 1 })),
+    members: members.length,
+  })
 }

@@ -30,6 +30,16 @@ export const limits = {
   urgentDivisor: 3,
   /** Smaller changes of the wall clock against the steady one are corrections, and are not recorded as steps, in ms. */
   clockStepMs: 1000,
+  /** Most messages that one sender may have waiting for later. */
+  laterPerSender: 100,
+  /** How far ahead later mail may be due, in ms: a year. */
+  laterAheadMs: 366 * dayMs,
+  /** How long ago the time of a send may be that did not wait in an outbox: it was on its way, in ms. */
+  laterSlackMs: 5000,
+  /** How many characters of a text a sender is told, so that they know which message it was. */
+  toldCharacters: 120,
+  /** How many recipients are named where a sender is told of a message to many. */
+  toldNames: 10,
   /** Which part of its days a token has behind it when its machine is to renew it. */
   renewAfterPart: 1 / 2,
   /** How many tokens of a member that have ended are remembered, the last ones. */

@@ -3,12 +3,14 @@ import { lookupForm } from '../../../protocol/names.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
 import { type Resolved, resolveNames } from '../query/find-member.ts'
-import { knownMember } from '../query/known-members.ts'
+import { knownMember, knowsLater } from '../query/known-members.ts'
 import { recipientsOf } from '../query/recipients.ts'
-import { refuse } from '../refusals.ts'
+import { type Refused, refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
 import { ackDeliveries } from './inbox.ts'
+import { boundLater, repeatLater, storeLater } from './later.ts'
+import { limits } from './limits.ts'
 import { takeRoom } from './room.ts'
 
 type Send = CommandOf<'message.send'>
@@ -19,18 +21,48 @@ const gatherVersion = 3
 /** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
 export function applySend(db: Database, { v = 1, seq, time, steady, command }: DatedEntry<Send>): Outcome<Send> {
   const named = JSON.stringify(command.to)
-  const { body, replyTo = null, intent: chosen = null, expiresInS = null } = command
-  const hash = contentHash({ named, body, replyTo, intent: chosen, expiresInS })
+  const { body, replyTo = null, intent: chosen = null, expiresInS = null, at = null } = command
+  const hash = contentHash({ named, body, replyTo, intent: chosen, expiresInS, at })
   const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
   if (earlier) return repeatSend(db, command, hash, earlier)
+  const waiting = knowsLater(db) ? boundLater(db, command.id) : undefined
+  if (waiting) return repeatLater(command, hash, waiting)
 
-  const { members, unknown, isCrowd } = recipientsMeant(db, command)
+  const resolved = recipientsMeant(db, command)
+  const refusal = whyNotSent(db, command, resolved)
+  if (refusal) return refusal
+  if (command.at === undefined) return storeSend(db, { v, seq, time, steady, command }, { named, hash, resolved })
+  if (command.at > time) return storeLater(db, { seq, time, steady, command }, { hash, at: command.at, resolved })
+  if (!command.wasKept && command.at < time - limits.laterSlackMs)
+    return refuse('invalid', { code: 'at_past', at: command.at, now: time })
+  return storeSend(db, { v, seq, time, steady, command }, { named, hash, resolved, later: { dueAt: command.at } })
+}
+
+/** Why a send is refused before its recipients are asked. */
+function whyNotSent(db: Database, command: Send, { members, unknown }: Resolved): Refused | undefined {
   if (unknown.some(name => lookupForm(name) === 'hub')) return refuse('not_found', { code: 'hub_reads_nothing' })
   if (unknown.length > 0) return refuse('not_found', { code: 'no_recipients', names: unknown })
   if (command.replyTo !== undefined && command.mustKnowReply && !mayAnswer(db, command))
     return refuse('not_found', { code: 'reply_unknown', id: command.replyTo })
-  if (members.length === 0) return refuse('not_found', { code: 'reaches_nobody' })
+  return members.length === 0 ? refuse('not_found', { code: 'reaches_nobody' }) : undefined
+}
 
+/** A send whose id is free and whose recipients are known. */
+export interface Arrived {
+  /** What its sender wrote as `to`, in JSON. */
+  named: string
+  hash: Buffer
+  resolved: Resolved
+  /** Of later mail: for when it was, and, where it has waited here, when it was written. */
+  later?: { dueAt: number; writtenAt?: number }
+}
+
+/** Asks each recipient, and stores the message with a delivery for each who takes it. */
+export function storeSend(
+  db: Database,
+  { v = 1, seq, time, steady, command }: DatedEntry<Send>,
+  { named, hash, resolved: { members, isCrowd }, later }: Arrived,
+): Outcome<Send> {
   const bytes = Buffer.byteLength(command.body)
   const arriving = { sender: command.by, bytes, time, isUrgent: command.intent === 'urgent' }
   const admissions = members.map(member => ({ recipient: member, ...admit(db, member, arriving) }))
@@ -58,6 +90,10 @@ export function applySend(db: Database, { v = 1, seq, time, steady, command }: D
     hash,
     JSON.stringify(recipients),
   )
+  if (later) {
+    const { dueAt, writtenAt = null } = later
+    db.run('update message set due_at = ?, written_at = ? where seq = ?', dueAt, writtenAt, seq)
+  }
   const wake: number[] = []
   const notTo: number[] = []
   for (const { recipient, outcome, handling } of admissions) {
@@ -85,7 +121,7 @@ export function applySend(db: Database, { v = 1, seq, time, steady, command }: D
 }
 
 /** Most messages are for one member. */
-function recipientsMeant(db: Database, { by, to }: Send): Resolved {
+export function recipientsMeant(db: Database, { by, to }: Pick<Send, 'by' | 'to'>): Resolved {
   const only = to.length === 1 ? knownMember(db, to[0]!) : undefined
   return only ? { members: [only], unknown: [], isCrowd: false } : resolveNames(db, by, to)
 }

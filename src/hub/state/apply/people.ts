@@ -1,8 +1,9 @@
-import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
+import { type CommandOf, type DatedEntry, done, type Entry, type Outcome } from '../commands.ts'
 import { unreadSeqs } from '../local/inbox-index.ts'
 import { type MemberRow, memberMeant, nameTaken } from '../query/find-member.ts'
 import { type Refused, refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
+import { cancelAllOf, forgetLater } from './later.ts'
 import { forgetShares } from './room.ts'
 
 type Add = CommandOf<'member.add'>
@@ -75,12 +76,13 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
   return done<Rename>({ name: to }, { revoked: tokensOf(db, member) })
 }
 
-/** Ends every token and open code of a member. Its inbox stays; it may be invited again. */
-export function applyRevoke(db: Database, { command }: Entry<Revoke>): Outcome<Revoke> {
+/** Ends every token and open code of a member, and cancels what it wrote for later. Its inbox stays; it may be invited again. */
+export function applyRevoke(db: Database, { steady, command }: DatedEntry<Revoke>): Outcome<Revoke> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)
   const revoked = endTokens(db, member)
-  return done<Revoke>({ name: member.name, revoked: revoked.length }, { revoked })
+  const later = cancelAllOf(db, steady, member.id)
+  return done<Revoke>({ name: member.name, revoked: revoked.length, ...(later > 0 && { later }) }, { revoked })
 }
 
 /** Takes a member away: it cannot speak or be reached, what it had not read expires, and its name is free. */
@@ -103,6 +105,7 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
   )
   db.run('delete from unread where recipient = ?', member.id)
   forgetShares(db, member.id)
+  forgetLater(db, member.id)
   db.run('delete from alias where member = ?', member.id)
   db.run('delete from group_member where member = ?', member.id)
   db.run('update member set owner = null where owner = ?', member.id)

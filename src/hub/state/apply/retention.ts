@@ -35,6 +35,7 @@ export function deleteWhatIsOver(db: Database, now: Now): void {
   const limits = limitsAt(db, now.steady)
   const budget: Budget = { looks: fixed.looksPerTick, bytes: fixed.textBytesPerTick }
   deleteRecords(db, limits, budget)
+  unbindLater(db, limits, budget)
   lookAgain(db, now, limits, budget)
   lookAtNew(db, now, limits, budget)
 }
@@ -46,7 +47,8 @@ export function nextDeletion(db: Database): number | undefined {
     `select min(at) as at from (
        select ?1 + (select ${asSteady('sent_at', 'message.seq')} from message where seq > (select seq from retention_position) order by seq limit 1) as at
        union all select ?1 + min(since) from kept where what = 'text'
-       union all select ?2 + min(since) from kept where what = 'record')`,
+       union all select ?2 + min(since) from kept where what = 'record'
+       union all select ?2 + min(ended_steady) from later where ended is not null)`,
     text,
     record,
   )?.at
@@ -128,6 +130,16 @@ function deleteRecords(db: Database, limits: Limits, budget: Budget): void {
     db.run('delete from message where seq = ?', seq)
     db.run(`delete from kept where what = 'record' and since = ? and seq = ?`, since, seq)
   }
+}
+
+/** Lets go of the ids of later mail that was not delivered. */
+function unbindLater(db: Database, { record }: Limits, budget: Budget): void {
+  budget.looks -= db.run(
+    `delete from later where id in (select id from later where ended is not null and ended_steady <= ?
+       order by ended_steady, seq limit ?)`,
+    record,
+    Math.max(budget.looks, 0),
+  )
 }
 
 function due(db: Database, what: keyof Limits, until: number, { looks }: Budget): { since: number; seq: number }[] {

@@ -8,7 +8,15 @@ import { unreadSeqsRound } from './unread-round.ts'
 /** Something that a member's follower wants to hear, in the order of the journal. */
 export type Change =
   | { kind: 'delivery'; seq: number; id: string; from: string; intent: Intent }
-  | { kind: 'receipt'; seq: number; id: string; recipient: string; status: 'fetched' | 'acked' | 'expired'; at: string }
+  | {
+      kind: 'receipt'
+      seq: number
+      id: string
+      recipient: string
+      status: 'fetched' | 'acked' | 'expired'
+      at: string
+      noticed?: true
+    }
 
 /**
  * What happened to `member` after a seq (one for each kind of change): unread deliveries to it and receipts of what it sent,
@@ -73,8 +81,10 @@ function receiptsAfter(db: Database, member: number, afterSeq: number, limit: nu
     fetched_at: number | null
     acked_at: number | null
     expired_at: number | null
+    noticed: 0 | 1
   }>(
-    `select d.changed, m.id, r.name, d.fetched_at, d.acked_at, d.expired_at
+    `select d.changed, m.id, r.name, d.fetched_at, d.acked_at, d.expired_at,
+       m.expired = 1 and m.intent <> 'inform' as noticed
      from delivery d join message m on m.seq = d.seq join member r on r.id = d.recipient
      where d.sender = ?1 and d.changed > ?2 and d.changed <= coalesce(
        (select changed from delivery where sender = ?1 and changed > ?2 order by changed limit 1 offset ?3),
@@ -91,7 +101,8 @@ function receiptsAfter(db: Database, member: number, afterSeq: number, limit: nu
         : row.acked_at !== null
           ? (['acked', row.acked_at] as const)
           : (['fetched', row.fetched_at!] as const)
-    return { kind: 'receipt', seq: row.changed, id: row.id, recipient: row.name, status, at: timestamp(at) }
+    const noticed = status === 'expired' && row.noticed === 1 && { noticed: true as const }
+    return { kind: 'receipt', seq: row.changed, id: row.id, recipient: row.name, status, at: timestamp(at), ...noticed }
   })
 }
 

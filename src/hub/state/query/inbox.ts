@@ -10,7 +10,7 @@ import { unreadSeqsRound } from './unread-round.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
 export const messageColumns = `m.id, m.seq, s.name as sender, iif(s.id = ${hubItself}, 'hub', s.kind) as sender_kind, m.named,
-  m.sent_at, m.reply_to, m.intent, m.expires_at, m.body, m.hash, m.text_deleted_at`
+  m.sent_at, m.reply_to, m.intent, m.expires_at, m.written_at, m.due_at, m.body, m.hash, m.text_deleted_at`
 
 export interface MessageRow extends StoredContent {
   id: string
@@ -18,6 +18,7 @@ export interface MessageRow extends StoredContent {
   sender: string
   sender_kind: SenderKind
   intent: Intent
+  written_at: number | null
   text_deleted_at: number | null
 }
 
@@ -189,6 +190,7 @@ export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'he
     ...(row.reply_to && { replyTo: row.reply_to }),
     intent: row.intent,
     ...(row.expires_at && { expiresAt: timestamp(row.expires_at) }),
+    ...(row.written_at && { writtenAt: timestamp(row.written_at) }),
     body: row.body,
     ...(row.text_deleted_at && { textDeletedAt: timestamp(row.text_deleted_at) }),
   }

@@ -12,6 +12,7 @@ interface Known {
   ids: Map<string, number>
   rows: Map<number, MemberRow>
   settings?: InboxSettings
+  hasLater?: boolean
 }
 
 const kept = new WeakMap<Database, Known>()
@@ -39,6 +40,13 @@ export function knownSettings(db: Database): InboxSettings {
   const known = knownIn(db)
   known.settings ??= readSettings(db)
   return known.settings
+}
+
+/** Whether there is any later mail, waiting or ended, whose ids are bound. Whatever writes there is to forget it. */
+export function knowsLater(db: Database): boolean {
+  const known = knownIn(db)
+  known.hasLater ??= db.get('select 1 from later limit 1') !== undefined
+  return known.hasLater
 }
 
 /** The id that a name had for the last send to it; undefined when that is not known any more. */

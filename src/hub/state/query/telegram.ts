@@ -24,14 +24,17 @@ export interface Waiting {
 }
 
 const waitingColumns = `d.seq, m.id, d.recipient, m.sender, s.name as "from", s.kind as fromKind, m.intent, m.reply_to as replyTo,
-  m.sent_at as sentAt, m.body, m.named, m.expires_at as expiresAt, m.hash`
+  m.sent_at as sentAt, m.body, m.named, m.expires_at as expiresAt, m.due_at as dueAt, m.hash`
 
 /** Rows of `waitingColumns`; a text that the disk has damaged says so instead. */
 function waiting(db: Database, sql: string, ...params: (number | string)[]): Waiting[] {
-  const rows = db.all<Waiting & { named: string; expiresAt: number | null; hash: Uint8Array }>(sql, ...params)
-  return rows.map(({ named, expiresAt, hash, ...message }) => {
+  const rows = db.all<Waiting & { named: string; expiresAt: number | null; dueAt: number | null; hash: Uint8Array }>(
+    sql,
+    ...params,
+  )
+  return rows.map(({ named, expiresAt, dueAt, hash, ...message }) => {
     const { body, sentAt: sent_at, replyTo: reply_to, intent } = message
-    const isWhole = isIntact({ named, body, sent_at, reply_to, intent, expires_at: expiresAt, hash })
+    const isWhole = isIntact({ named, body, sent_at, reply_to, intent, expires_at: expiresAt, due_at: dueAt, hash })
     return isWhole ? message : { ...message, body: damagedText }
   })
 }

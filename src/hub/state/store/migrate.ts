@@ -18,6 +18,7 @@ import { sql as logPosition } from './migrations/0014-log-position.ts'
 import { sql as ownAdminToken } from './migrations/0015-own-admin-token.ts'
 import { sql as tokenLife } from './migrations/0016-token-life.ts'
 import { sql as receipts } from './migrations/0017-receipts.ts'
+import { sql as later } from './migrations/0018-later.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -38,6 +39,7 @@ export const schemaSteps: readonly string[] = [
   ownAdminToken,
   tokenLife,
   receipts,
+  later,
 ]
 
 /** The schema that this program writes. */

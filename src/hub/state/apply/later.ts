@@ -1,0 +1,136 @@
+import { type CommandOf, type DatedEntry, done, type Outcome, type RecipientOutcome } from '../commands.ts'
+import { type MemberRow, memberMeant, type Resolved } from '../query/find-member.ts'
+import { forgetMembers } from '../query/known-members.ts'
+import { refuse } from '../refusals.ts'
+import type { Database } from '../store/database.ts'
+import { refusalOf } from './admission.ts'
+import { limits } from './limits.ts'
+import { splitAddress } from './split-address.ts'
+import { beginningOf, noteUntold } from './untold.ts'
+
+type Send = CommandOf<'message.send'>
+type Cancel = CommandOf<'later.cancel'>
+
+/**
+ * Later mail until it is due. Names of members, and aliases, are bound to whom they mean when it is written: a member who is renamed
+ * gets it under any name. Groups and `all` are looked up when it is due.
+ */
+export interface LaterContent {
+  /** What is sent then. */
+  send: Omit<Send, 'at' | 'wasKept' | 'mustKnowReply'>
+  /** The members whom names meant, by the name as it was typed. */
+  meant: Record<string, number>
+}
+
+/** Later mail whose id is bound. */
+export interface LaterRow {
+  id: string
+  seq: number
+  sender: number
+  written_at: number
+  due_at: number
+  content: string | null
+  hash: Uint8Array
+  outcome: string
+  ended: 'cancelled' | 'refused' | null
+}
+
+export function boundLater(db: Database, id: string): LaterRow | undefined {
+  return db.get<LaterRow>(
+    'select id, seq, sender, written_at, due_at, content, hash, outcome, ended from later where id = ?',
+    id,
+  )
+}
+
+/** Stores mail that is to be delivered later. Whoever takes no mail now is asked now already; the room of an inbox is that of then. */
+export function storeLater(
+  db: Database,
+  { seq, time, steady, command }: DatedEntry<Send>,
+  { hash, at, resolved: { members } }: { hash: Buffer; at: number; resolved: Resolved },
+): Outcome<Send> {
+  if (at - time > limits.laterAheadMs) return refuse('invalid', { code: 'at_too_far', at, now: time })
+  const recipients = members.map(member => expected(member, command.by))
+  if (recipients.every(({ status }) => status === 'refused'))
+    return { ok: false, refusal: refusalOf(members[0]!.name, { code: 'takes_none' }, time) }
+  const { waiting } = db.get<{ waiting: number }>(
+    'select count(*) as waiting from later where sender = ? and ended is null',
+    command.by,
+  )!
+  const most = limits.laterPerSender
+  if (waiting >= most) return refuse('rate_limited', { code: 'later_full', most })
+
+  const { at: _, wasKept: __, mustKnowReply: ___, ...send } = command
+  const content: LaterContent = { send, meant: meantBy(db, command.to) }
+  db.run(
+    `insert into later (id, seq, sender, written_at, due_at, due_steady, content, hash, outcome)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[command.id, seq, command.by, time, at, steady + at - time],
+    ...[JSON.stringify(content), hash, JSON.stringify(recipients)],
+  )
+  forgetMembers(db)
+  return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false, at })
+}
+
+/** The same later mail again gets the first answer while it waits; what it came to, once it has ended. */
+export function repeatLater(command: Send, hash: Buffer, earlier: LaterRow): Outcome<Send> {
+  const { id, seq, sender, written_at: sentAt, due_at: at, outcome, ended } = earlier
+  if (sender !== command.by || !hash.equals(earlier.hash)) return refuse('conflict', { code: 'message_id_taken', id })
+  if (ended) return refuse('conflict', { code: `later_${ended}`, id })
+  const recipients = JSON.parse(outcome) as RecipientOutcome[]
+  return done<Send>({ id, seq, sentAt, recipients, repeated: true, at })
+}
+
+/** Cancels later mail of `by` that waits. Again it answers the same. */
+export function applyCancel(db: Database, { steady, command: { by, id } }: DatedEntry<Cancel>): Outcome<Cancel> {
+  const row = boundLater(db, id)
+  if (row?.sender === by) {
+    if (row.ended === 'refused') return refuse('conflict', { code: 'later_refused', id })
+    if (!row.ended) endLater(db, id, 'cancelled', steady)
+    return done<Cancel>({ id })
+  }
+  const delivered = db.get<{ at: number }>(
+    'select sent_at as at from message where id = ? and sender = ? and due_at is not null',
+    id,
+    by,
+  )
+  if (delivered) return refuse('conflict', { code: 'later_delivered', id, at: delivered.at })
+  return refuse('not_found', { code: 'no_later', id })
+}
+
+/** Cancels all later mail of a member who may not speak any more, and has it told. Returns how much it was. */
+export function cancelAllOf(db: Database, steady: number, sender: number): number {
+  const waiting = db.all<{ id: string; content: string }>(
+    'select id, content from later where sender = ? and ended is null order by due_at, seq',
+    sender,
+  )
+  for (const { id, content } of waiting) {
+    const { send } = JSON.parse(content) as LaterContent
+    noteUntold(db, sender, { what: 'cancelled', id, to: send.to, beginning: beginningOf(send.body) })
+    endLater(db, id, 'cancelled', steady)
+  }
+  return waiting.length
+}
+
+export function endLater(db: Database, id: string, how: 'cancelled' | 'refused', steady: number): void {
+  db.run('update later set ended = ?, ended_steady = ?, content = null where id = ?', how, steady, id)
+}
+
+/** Takes away all that a member who is deleted has written for later. */
+export function forgetLater(db: Database, sender: number): void {
+  db.run('delete from later where sender = ?', sender)
+  db.run('delete from untold where sender = ?', sender)
+}
+
+function expected({ id, name, kind, inbound }: MemberRow, sender: number): RecipientOutcome {
+  if (inbound === 'refuse' && id !== sender)
+    return { member: id, name, kind, status: 'refused', reason: { code: 'takes_none' } }
+  return { member: id, name, kind, status: 'later' }
+}
+
+function meantBy(db: Database, to: readonly string[]): Record<string, number> {
+  const meant = to.flatMap(typed => {
+    const member = memberMeant(db, splitAddress(typed).name)
+    return member ? [[typed, member.id] as const] : []
+  })
+  return Object.fromEntries(meant)
+}

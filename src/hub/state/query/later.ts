@@ -1,0 +1,62 @@
+import type { Intent } from '../../../protocol/messages.ts'
+import type { LaterContent } from '../apply/later.ts'
+import type { Database } from '../store/database.ts'
+
+/** Later mail that waits. Times in ms since 1970. */
+export interface WaitingLater {
+  id: string
+  /** Of the entry that stored it. */
+  seq: number
+  to: string[]
+  at: number
+  writtenAt: number
+  intent?: Intent
+  replyTo?: string
+  expiresInS?: number
+  body: string
+}
+
+/** What `sender` has waiting for later, by when it is due. */
+export function laterOf(db: Database, sender: number): WaitingLater[] {
+  const rows = db.all<{ id: string; seq: number; at: number; writtenAt: number; content: string }>(
+    `select id, seq, due_at as at, written_at as writtenAt, content from later
+     where sender = ? and ended is null order by due_at, seq`,
+    sender,
+  )
+  return rows.map(({ content, ...row }) => {
+    const { to, body, intent, replyTo, expiresInS } = contentOf(content)?.send ?? { to: [], body: '' }
+    return {
+      ...row,
+      to,
+      body,
+      ...(intent && { intent }),
+      ...(replyTo && { replyTo }),
+      ...(expiresInS !== undefined && { expiresInS }),
+    }
+  })
+}
+
+/** What is sent when it is due; undefined where the disk has damaged it. */
+export function contentOf(json: string): LaterContent | undefined {
+  try {
+    return JSON.parse(json) as LaterContent
+  } catch {
+    return undefined
+  }
+}
+
+/** The ids of later mail that is due at `steady`, in the order in which it is to be delivered, at most `limit`. */
+export function dueLater(db: Database, steady: number, limit: number): string[] {
+  return db
+    .all<{ id: string }>(
+      'select id from later where ended is null and due_steady <= ? order by due_steady, seq limit ?',
+      steady,
+      limit,
+    )
+    .map(({ id }) => id)
+}
+
+/** How much later mail waits, of all senders. */
+export function laterCount(db: Database): number {
+  return db.get<{ n: number }>('select count(*) as n from later where ended is null')!.n
+}
