@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '3ef8db3aaf7f26cd5bf77d360ad763e0e02dcf1bbe5c6937c1381e20e4eb8a9c',
+    known: '5c79777d9a03dfddd5545bb50aa37596b46520e66dfac780a5d7e1c3e8ecf7fb',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '6d7c3c991d0443bbee35e7365be65c11fdd8cdcb14633c62de8a763d7a9364c4',
+    known: '888a59a6888b1521733fc6ea4b2dcb28d1c0ce68dbf3e4cf649b8d50ef4d9b25',
     commands: [
       'admin.token',
       'alias.remove',

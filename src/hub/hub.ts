@@ -20,7 +20,7 @@ import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
 import { isDamage } from './state/store/database.ts'
-import { commandsToTell } from './tell-senders.ts'
+import { commandsToTell } from './state/tell-senders.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
 export const databaseFile = 'hub.db'

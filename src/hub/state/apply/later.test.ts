@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { newMessageId } from '../../../protocol/ids.ts'
-import { commandsToTell } from '../../tell-senders.ts'
 import type { CommandOf } from '../commands.ts'
 import { memberByName } from '../query/find-member.ts'
 import { unreadAfter } from '../query/inbox.ts'
 import { dueLater, laterOf } from '../query/later.ts'
 import { messageFor } from '../query/messages.ts'
 import { whyInWords } from '../refusal-words.ts'
+import { commandsToTell } from '../tell-senders.ts'
 import { nextDeletion } from './retention.ts'
 
 const hour = 3_600_000

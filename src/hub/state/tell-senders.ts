@@ -1,11 +1,11 @@
-import { newMessageId } from '../protocol/ids.ts'
-import { count } from '../text/spans.ts'
-import { visibleLine } from '../text/visible.ts'
-import type { Untold } from './state/apply/untold.ts'
-import type { CommandOf } from './state/commands.ts'
-import { type UntoldOf, untoldBySender } from './state/query/untold.ts'
-import { notTakenInWords, whyInWords } from './state/refusal-words.ts'
-import type { Database } from './state/store/database.ts'
+import { newMessageId } from '../../protocol/ids.ts'
+import { count } from '../../text/spans.ts'
+import { visibleLine } from '../../text/visible.ts'
+import type { Untold } from './apply/untold.ts'
+import type { CommandOf } from './commands.ts'
+import { type UntoldOf, untoldBySender } from './query/untold.ts'
+import { notTakenInWords, whyInWords } from './refusal-words.ts'
+import type { Database } from './store/database.ts'
 
 /** Most messages that one notice names, and most senders who are told at a time. */
 const maxNamed = 10
