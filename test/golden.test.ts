@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '5c79777d9a03dfddd5545bb50aa37596b46520e66dfac780a5d7e1c3e8ecf7fb',
+    known: '8c6f73f23101322ff5c274f80228dfe74ec57d365c0073aacaddd58f370522f8',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '888a59a6888b1521733fc6ea4b2dcb28d1c0ce68dbf3e4cf649b8d50ef4d9b25',
+    known: '40dc470a0c3641b4d6df0c6a6bfa52fab774b4a03c47e180f53c57d404055722',
     commands: [
       'admin.token',
       'alias.remove',

@@ -50,7 +50,7 @@ async function start() {
         ready = at
         end.abort()
       }
-      for await (const { data } of hub.follow(idOf('ben'), parseCursor(cursor ?? ''), end.signal, onReady))
+      for await (const { data } of hub.follow(idOf('ben'), parseCursor(cursor ?? ''), end.signal, { onReady }))
         seqs.push(data.seq)
       return { seqs, cursor: ready }
     },

@@ -89,7 +89,7 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
       const end = new AbortController()
       let count = 0
       const member = memberByName(hub.state.db, name)!.id
-      for await (const _ of hub.follow(member, undefined, end.signal, () => end.abort())) count++
+      for await (const _ of hub.follow(member, undefined, end.signal, { onReady: () => end.abort() })) count++
       return count
     },
   }

@@ -74,6 +74,8 @@ const historyTables = [
     'message',
     'mute',
     'position',
+    'project',
+    'project_inbox',
     'retention_position',
     'setting',
     'telegram_choice',
@@ -159,6 +161,8 @@ test('the numbers and rules of the entry versions are what they were when their 
     laterSlackMs: 5000,
     toldCharacters: 120,
     toldNames: 10,
+    maxProjects: 200,
+    projectLifeMs: 7_776_000_000,
   })
   expect([' @Sean ', 'BEN', 'ana'].map(lookupForm)).toEqual(['sean', 'ben', 'ana'])
   const content = { named: '["ben"]', body: 'hello', replyTo: null, intent: null, expiresInS: 60 }

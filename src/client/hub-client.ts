@@ -108,19 +108,20 @@ export class HubClient {
    */
   async *events(options: {
     session?: string
+    project?: string
     cursor?: string
     withDelivery?: boolean
     signal: AbortSignal
     opened?: () => void
     ready?: (cursor: string) => void
   }): AsyncGenerator<StreamEvent & { cursor?: string }> {
-    const { session, cursor, withDelivery, signal, opened, ready } = options
+    const { session, project, cursor, withDelivery, signal, opened, ready } = options
     const noAnswer = new AbortController()
     const timer = setTimeout(() => noAnswer.abort(new DOMException('no answer', 'TimeoutError')), this.#timeoutMs)
     const response = await this.transport
       .request({
         method: 'GET',
-        path: pathOf(api.events, { query: { session, ...(withDelivery && { with: 'delivery' as const }) } }),
+        path: pathOf(api.events, { query: { session, project, ...(withDelivery && { with: 'delivery' as const }) } }),
         headers: headersOf(this.#tokenNow(), cursor === undefined ? {} : { 'last-event-id': cursor }),
         signal: anySignal([signal, noAnswer.signal]),
       })

@@ -3,19 +3,22 @@ import type { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
 import type { Journal, JournalListeners } from './journal/journal.ts'
 import type { SteadyClock } from './journal/steady-clock.ts'
-import { type Followed, follow, type InboxNews } from './push/follow.ts'
+import { type Followed, type FollowOptions, follow, type InboxNews } from './push/follow.ts'
 import { newsOf } from './push/news-of.ts'
 import { Presence } from './push/presence.ts'
+import { ProjectSights } from './push/project-sights.ts'
 import { TokenUses } from './push/token-uses.ts'
 import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
+import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
-import { lastSeenTimes, saveLastSeen, saveTokenUses } from './state/local/seen.ts'
+import { lastSeenTimes, saveLastSeen, saveProjectsSeen, saveTokenUses } from './state/local/seen.ts'
 import { dueLater } from './state/query/later.ts'
 import { nextDue } from './state/query/members.ts'
+import { projectSeenSteady } from './state/query/projects.ts'
 import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
@@ -78,6 +81,7 @@ export interface ClockStep {
 export class Hub implements AsyncDisposable {
   readonly state: State
   readonly presence: Presence
+  readonly projects: ProjectSights
   readonly tokenUses: TokenUses
   /** The humans whose mail the Telegram door carries; the door says so. */
   readonly onTelegram = new Set<number>()
@@ -126,6 +130,12 @@ export class Hub implements AsyncDisposable {
       isFirst: this.state.position.seq === 0,
       lastSeen: lastSeenTimes(this.state.db),
     })
+    this.projects = new ProjectSights({
+      now: options.now ?? Date.now,
+      steady: () => this.steadyNow,
+      toldAt: (member, project) => projectSeenSteady(this.state.db, member, project),
+      tell: (by, project) => this.submit({ type: 'project.see', by, project }),
+    })
     this.tokenUses = new TokenUses(options.now)
     this.#journal.start({
       onCommit: options.onCommit,
@@ -162,9 +172,9 @@ export class Hub implements AsyncDisposable {
     member: number,
     from: Cursor | undefined,
     signal: AbortSignal,
-    onReady?: (cursor: string) => void,
+    options?: FollowOptions,
   ): AsyncGenerator<Followed> {
-    return follow(this.state, this.#wakes, member, from, signal, onReady)
+    return follow(this.state, this.#wakes, member, from, signal, options)
   }
 
   /** What was found wrong with the store, for whoever asks; undefined as far as is known. */
@@ -262,7 +272,11 @@ export class Hub implements AsyncDisposable {
     try {
       await this.#deliverLater()
       for (let more = true; more; ) {
-        const due = Math.min(nextDue(this.state.db) ?? Infinity, nextDeletion(this.state.db) ?? Infinity)
+        const due = Math.min(
+          nextDue(this.state.db) ?? Infinity,
+          nextDeletion(this.state.db) ?? Infinity,
+          nextForgotten(this.state.db) ?? Infinity,
+        )
         if (due > this.steadyNow) break
         more = (await this.submit({ type: 'clock.tick' })).more
       }
@@ -336,6 +350,7 @@ export class Hub implements AsyncDisposable {
   #saveLastSeen(): void {
     try {
       saveLastSeen(this.state.db, this.presence.takeUnsaved())
+      saveProjectsSeen(this.state.db, this.projects.takeUnsaved())
       saveTokenUses(this.state.db, this.tokenUses.takeUnsaved())
     } catch {
       // Only a convenience: a disk that refuses is noticed, and told, by the next command.

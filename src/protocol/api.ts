@@ -42,6 +42,7 @@ import {
   ToldRequest,
 } from './messages.ts'
 import { ImportAnswer, Organization } from './organization.ts'
+import { ProjectScope } from './projects.ts'
 import { Settings, SettingsChange } from './settings.ts'
 import { SshHost } from './ssh-host.ts'
 import { StatusAnswer } from './status.ts'
@@ -246,6 +247,7 @@ export const api = {
       after: z.string().max(64).optional(),
       /** Cut every text to its first so many characters: for those who only want to know what there is. */
       preview: z.coerce.number().int().min(1).max(1000).optional(),
+      project: ProjectScope.optional(),
     }),
     answer: InboxAnswer,
   }),
@@ -326,7 +328,11 @@ export const api = {
     path: '/v1/events',
     summary: 'Server-sent events: inbox, receipt, presence; resumed by Last-Event-ID',
     audience: members,
-    query: z.strictObject({ session: SessionId.optional(), with: z.literal('delivery').optional() }),
+    query: z.strictObject({
+      session: SessionId.optional(),
+      with: z.literal('delivery').optional(),
+      project: ProjectScope.optional(),
+    }),
     answer: 'text/event-stream',
   }),
   mcp: route({

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { MessageId } from './ids.ts'
 import { InboxMessage, Intent, Timestamp } from './messages.ts'
+import { ProjectName } from './projects.ts'
 
 /** Most characters of a text that come with its event. */
 export const deliveryCharacters = 1000
@@ -15,6 +16,9 @@ export const InboxEvent = z.object({
   id: MessageId,
   from: z.string(),
   intent: Intent,
+  /** For which project of the reader it is. */
+  project: ProjectName.optional(),
+  /** With `?project=`, of what is in its scope. */
   unread: z.number().int(),
   /**
    * With `?with=delivery`, as `GET /v1/inbox` has it, cut after `deliveryCharacters`. Missing before `ready`, so that a stream which is opened

@@ -5,11 +5,23 @@ import { HubKey } from './hub-key.ts'
 import { MessageId } from './ids.ts'
 import { Intent, MemberKind, SessionId, Timestamp } from './messages.ts'
 import { MemberName } from './names.ts'
+import { ProjectName, ProjectScope } from './projects.ts'
 import { tokenPattern } from './token.ts'
 
 /** One live Claude Code attached to a machine. `client` names the program and version that speaks for it, as it says itself. */
-export const Session = z.object({ session: z.string(), client: z.string(), since: Timestamp, ...shownActivity })
+export const Session = z.object({
+  session: z.string(),
+  client: z.string(),
+  since: Timestamp,
+  /** The machine's own claim. */
+  project: ProjectName.optional(),
+  ...shownActivity,
+})
 export type Session = z.infer<typeof Session>
+
+/** A project of a machine, as the machine claims: how many sessions of it live, and when one was last heard of. */
+export const Project = z.object({ name: ProjectName, sessions: z.number().int(), lastSeenAt: Timestamp.nullable() })
+export type Project = z.infer<typeof Project>
 
 export const Member = z.object({
   name: z.string(),
@@ -24,6 +36,10 @@ export const Member = z.object({
   sessions: z.array(Session),
   /** How many there are, where `sessions` does not have all. */
   sessionCount: z.number().int().optional(),
+  /** Of a machine, the last seen first, 20 at most. Absent where there are none, and in older hubs. */
+  projects: z.array(Project).optional(),
+  /** How many there are, where `projects` does not have all. */
+  projectCount: z.number().int().optional(),
 })
 export type Member = z.infer<typeof Member>
 
@@ -73,10 +89,14 @@ export const MembersAnswer = z.object({
 })
 export type MembersAnswer = z.infer<typeof MembersAnswer>
 
-/** A heartbeat: this session lives. Sent every 5 s; see `silenceMs` in the hub's presence. */
+/**
+ * A heartbeat: this session lives. Sent every 5 s; see `silenceMs` in the hub's presence. `project` is what the machine claims that the
+ * session works on; with it, the answer counts what is in its scope.
+ */
 export const HeartbeatRequest = z.strictObject({
   session: SessionId,
   client: z.string().regex(/^[\x20-\x7e]{1,100}$/, 'a client is named in 1 to 100 printable ASCII characters'),
+  project: ProjectScope.optional(),
   ...activityFields,
 })
 export type HeartbeatRequest = z.infer<typeof HeartbeatRequest>

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { ClaudeNetError } from './errors.ts'
 import { MessageId } from './ids.ts'
 import { lookupForm } from './names.ts'
+import { ProjectName, ProjectScope } from './projects.ts'
 
 /** Most bytes of UTF-8 that the text of one message may have. */
 export const maxBodyBytes = 32 * 1024
@@ -55,11 +56,23 @@ export function isBlank(text: string): boolean {
   return !/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
 }
 
-const TypedName = z.string().trim().min(1, 'a name is empty').max(100, 'a name has 100 characters at most')
+/** Most characters of a name as it is typed. */
+const maxTyped = 100
+
+/** A name, or `name/project`. */
+const TypedAddress = z
+  .string()
+  .trim()
+  .min(1, 'a name is empty')
+  .max(2 * maxTyped + 1, `an address has ${2 * maxTyped + 1} characters at most`)
+  .refine(
+    typed => typed.split('/').every(part => part.length <= maxTyped),
+    `a name has ${maxTyped} characters at most, and so has a project`,
+  )
 
 export const SendRequest = z.strictObject({
   id: MessageId.optional(),
-  to: z.union([TypedName, z.array(TypedName).min(1, 'it names nobody').max(maxNames)], {
+  to: z.union([TypedAddress, z.array(TypedAddress).min(1, 'it names nobody').max(maxNames)], {
     error: `it is a name or a list of at most ${maxNames} names`,
   }),
   body: WellFormed.refine(text => !isBlank(text), 'a message needs a text'),
@@ -71,25 +84,29 @@ export const SendRequest = z.strictObject({
   withinS: z.number().int().min(1).max(maxWithinS).optional(),
   /** Later mail: the hub stores it now, and delivers it then. With any offset, to the millisecond. */
   at: z.iso.datetime({ offset: true }).optional(),
+  /** The project of the session that sends: its own claim, and no part of what the id binds. */
+  fromProject: ProjectScope.optional(),
 })
 export type SendRequest = z.infer<typeof SendRequest>
 
 const plainId = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-const plainName = /^[a-z0-9][a-z0-9-]{0,62}$/
+const plainAddress = /^[a-z0-9][a-z0-9-]{0,62}(?:\/[a-z0-9][a-z0-9-]{0,62})?$/
+const plainProject = /^(?:[a-z0-9]|[a-z0-9][a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** Whether a value is a send of the usual shape: one that `SendRequest` takes, and leaves as it is. Of others it says nothing. */
 export function isUsualSend(value: unknown): value is SendRequest {
   if (typeof value !== 'object' || value === null) return false
-  const { id, to, body, replyTo, intent, ...others } = value as Record<string, unknown>
+  const { id, to, body, replyTo, intent, fromProject, ...others } = value as Record<string, unknown>
   return (
     Object.keys(others).length === 0 &&
     (id === undefined || isText(id, plainId)) &&
-    isText(to, plainName) &&
+    isText(to, plainAddress) &&
     typeof body === 'string' &&
     body.isWellFormed() &&
     !isBlank(body) &&
     (replyTo === undefined || isText(replyTo, plainId)) &&
-    (intent === undefined || Intent.options.includes(intent as Intent))
+    (intent === undefined || Intent.options.includes(intent as Intent)) &&
+    (fromProject === undefined || isText(fromProject, plainProject))
   )
 }
 
@@ -116,6 +133,20 @@ export function sentToOthers({ to }: { to: readonly string[] }, you: string | un
   return isOwn || to.length === 0 ? undefined : to.join(', ')
 }
 
+/** Whether the project that a message is for reads, as the machine claims: what its sessions say of themselves. */
+const projectReach = {
+  project: ProjectName.optional(),
+  /** With `project`: how many sessions of it live. */
+  projectSessions: z.number().int().optional(),
+  /** With `project`: when one of its sessions was last heard of; null for never. */
+  projectLastSeenAt: Timestamp.nullable().optional(),
+  /** With `project`: how many sessions of the member live, those of the project among them. */
+  sessions: z.number().int().optional(),
+}
+
+const ProjectReach = z.object(projectReach)
+export type ProjectReach = z.infer<typeof ProjectReach>
+
 /** What came of one recipient when the message was sent. `online` and `lastSeenAt` are of the moment of the answer. */
 export const SentTo = z.object({
   name: z.string(),
@@ -124,6 +155,7 @@ export const SentTo = z.object({
   status: z.enum(['stored', 'refused', 'later']),
   reason: z.string().optional(),
   ...reach,
+  ...projectReach,
 })
 export type SentTo = z.infer<typeof SentTo>
 
@@ -161,13 +193,18 @@ export const InboxMessage = z.object({
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
   /** Since when `body` is empty because the hub keeps texts no longer. Never in an inbox: only of messages that are over. */
   textDeletedAt: Timestamp.optional(),
+  /** For which project of the reader it is. */
+  project: ProjectName.optional(),
+  /** From which project of the sender it came, as its machine claims. */
+  fromProject: ProjectName.optional(),
   /** The human who answered this in place of the recipient, whose machine it is. */
   answeredBy: z.string().optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>
 
 /**
- * Unread messages, oldest first. `unread` counts all of them, `more` those after the last one here.
+ * Unread messages, oldest first. `unread` counts all of them, `more` those after the last one here; with `?project=` both count what is
+ * in its scope.
  * `cursor` is where a next page starts (`?after=`).
  */
 export const InboxAnswer = z.object({
@@ -178,6 +215,8 @@ export const InboxAnswer = z.object({
   more: z.number().int(),
   /** How many of `more` are held. Absent where none are, and from older hubs. */
   moreHeld: z.number().int().optional(),
+  /** With `?project=`: how much is unread for other projects, the most first, 20 at most. Absent where there is none. */
+  elsewhere: z.array(z.object({ project: ProjectName, unread: z.number().int() })).optional(),
   cursor: z.string(),
 })
 export type InboxAnswer = z.infer<typeof InboxAnswer>
@@ -189,7 +228,8 @@ export const SessionId = z
 
 const Ids = z.array(MessageId).min(1).max(maxPage)
 
-export const FetchedRequest = z.strictObject({ ids: Ids, session: SessionId })
+/** With `project`, ids of mail that is for another project are left as they are and answered as `unknown`. */
+export const FetchedRequest = z.strictObject({ ids: Ids, session: SessionId, project: ProjectScope.optional() })
 
 /** How a session is told that there is mail: by a hook, by a line that wakes it, by the hook that waits, or by a channel. */
 export const ToldHow = z.enum(['hook', 'wake', 'waiter', 'channel'])
@@ -197,9 +237,13 @@ export type ToldHow = z.infer<typeof ToldHow>
 
 export const ToldRequest = z.strictObject({ ids: Ids, session: SessionId, how: ToldHow })
 
-export const AckRequest = z.strictObject({ ids: Ids })
+/** `project` as in `FetchedRequest`. */
+export const AckRequest = z.strictObject({ ids: Ids, project: ProjectScope.optional() })
 
-/** `acked` are read from now on (also those that were before), `unknown` were never in this inbox. */
+/**
+ * `acked` are read from now on (also those that were before), `unknown` were never in this inbox or are for another project. With
+ * `project`, `unread` counts what is in its scope.
+ */
 export const AckAnswer = z.object({ acked: z.array(MessageId), unread: z.number().int(), unknown: z.array(MessageId) })
 export type AckAnswer = z.infer<typeof AckAnswer>
 
@@ -224,6 +268,7 @@ export const Receipt = z.object({
   /** The session that was last given it, as its client named it. */
   shownTo: z.object({ session: z.string(), project: z.string().optional() }).optional(),
   ...reach,
+  ...projectReach,
 })
 export type Receipt = z.infer<typeof Receipt>
 

@@ -16,7 +16,7 @@ export class Listener {
   /** Where a stream goes on that has told all that waited, and nothing since. */
   readyAt: string | undefined
 
-  constructor(client: HubClient, options: { cursor?: string; session?: string } = {}) {
+  constructor(client: HubClient, options: { cursor?: string; session?: string; project?: string } = {}) {
     this.ended = this.#run(client, options)
     this.ended.catch(() => {})
     onTestFinished(() => this.stop())
@@ -52,7 +52,7 @@ export class Listener {
     await this.ended.catch(() => {})
   }
 
-  async #run(client: HubClient, options: { cursor?: string; session?: string }): Promise<void> {
+  async #run(client: HubClient, options: { cursor?: string; session?: string; project?: string }): Promise<void> {
     try {
       const { signal } = this.#stop
       const opened = () => (this.#isOpen = true)

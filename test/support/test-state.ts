@@ -53,7 +53,7 @@ export class TestState {
   }
 
   apply<C extends Command>(command: C): Outcome<C> {
-    const entry = { v: entryVersion, seq: this.state.position.seq + 1, ...this.#now(), command }
+    const entry = { seq: this.state.position.seq + 1, ...this.#now(), command }
     const [outcome] = this.state.applyBatch([entry], (_, error) => {
       throw error
     })
@@ -63,20 +63,15 @@ export class TestState {
   /** Applies many in one transaction. */
   doAtOnce(commands: Command[]): void {
     const { seq } = this.state.position
-    const entries = commands.map((command, index) => ({
-      v: entryVersion,
-      seq: seq + 1 + index,
-      ...this.#now(),
-      command,
-    }))
+    const entries = commands.map((command, index) => ({ seq: seq + 1 + index, ...this.#now(), command }))
     const outcomes = this.state.applyBatch(entries, (_, error) => {
       throw error
     })
     if (outcomes.some(({ ok }) => !ok)) throw new Error('A command was refused.')
   }
 
-  #now(): { time: number; steady: number } {
-    return { time: this.time, steady: this.time - this.clockOffset }
+  #now(): { v: number; time: number; steady: number } {
+    return { v: entryVersion, time: this.time, steady: this.time - this.clockOffset }
   }
 
   /** Applies what must not be refused. */

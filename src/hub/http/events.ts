@@ -26,6 +26,7 @@ export function eventStreams(
 ): Handlers['events'] {
   return async call => {
     const { hub, identity, query, request, reply } = call
+    const scope = query.project
     const from = resumeFrom(request.headers['last-event-id'])
     const closed = limits.openStream(identity)
     reply.hijack()
@@ -42,10 +43,10 @@ export function eventStreams(
     let isLive = false
     const onReady = (cursor: string) => {
       isLive = true
-      void stream.send('ready', { unread: unreadCount(hub.state.db, identity.member) }, cursor)
+      void stream.send('ready', { unread: unreadCount(hub.state.db, identity.member, scope) }, cursor)
     }
     try {
-      for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, onReady)) {
+      for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, { onReady, scope })) {
         const isAsked = event === 'inbox' && isLive && query.with === 'delivery'
         await stream.send(event, isAsked ? withDelivery(hub.state.db, identity.member, data) : data, cursor)
       }
@@ -62,7 +63,7 @@ export function eventStreams(
 
 /** The event with the message itself, while that is unread and can be read. */
 function withDelivery(db: Database, member: number, data: InboxEvent): InboxEvent {
-  const [next] = unlessUnreadable(() => unreadAfter(db, member, data.seq - 1, 1, deliveryCharacters)) ?? []
+  const [next] = unlessUnreadable(() => unreadAfter(db, member, data.seq - 1, 1, { preview: deliveryCharacters })) ?? []
   return next?.seq === data.seq ? { ...data, delivery: next } : data
 }
 

@@ -1,5 +1,6 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { formatCursor, parseCursor } from '../../protocol/events.ts'
+import { maxListedProjects, type ProjectScope } from '../../protocol/projects.ts'
 import {
   heldCountAfter,
   unreadAfter,
@@ -8,8 +9,10 @@ import {
   unreadCountAfter,
   untold,
 } from '../state/query/inbox.ts'
+import { unreadElsewhere } from '../state/query/projects.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { State } from '../state/state.ts'
+import type { Database } from '../state/store/database.ts'
 import type { Handlers } from './handler.ts'
 
 /** `GET /v1/inbox`. */
@@ -20,18 +23,19 @@ export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request
   if (!page) return { you, ...pageAround(hub.state, identity.member, after, query) }
   for (const { id, damaged } of page.messages)
     if (damaged) request.log.error({ id }, 'the disk has damaged this message')
-  return { you, ...page }
+  const elsewhere = elsewhereOf(hub.state.db, identity.member, query.project)
+  return { you, ...page, ...(elsewhere.length > 0 && { elsewhere }) }
 }
 
-type Page = Pick<Parameters<Handlers['readInbox']>[0]['query'], 'limit' | 'preview'>
+type Page = Pick<Parameters<Handlers['readInbox']>[0]['query'], 'limit' | 'preview' | 'project'>
 
-function wholePage({ db, position }: State, member: number, after: number, { limit, preview }: Page) {
-  const unread = unreadCount(db, member)
-  const messages = unread === 0 ? [] : unreadAfter(db, member, after, limit, preview)
+function wholePage({ db, position }: State, member: number, after: number, { limit, preview, project: scope }: Page) {
+  const unread = unreadCount(db, member, scope)
+  const messages = unread === 0 ? [] : unreadAfter(db, member, after, limit, { preview, scope })
   const lastSeq = messages.at(-1)?.seq ?? after
   const isAll = unread === 0 || (after === 0 && messages.length === unread)
-  const more = isAll ? 0 : unreadCountAfter(db, member, lastSeq)
-  const moreHeld = more > 0 ? heldCountAfter(db, member, lastSeq) : 0
+  const more = isAll ? 0 : unreadCountAfter(db, member, lastSeq, scope)
+  const moreHeld = more > 0 ? heldCountAfter(db, member, lastSeq, scope) : 0
   return {
     messages,
     unread,
@@ -42,16 +46,22 @@ function wholePage({ db, position }: State, member: number, after: number, { lim
 }
 
 /** Of a damaged store: without the messages that cannot be read. `more` is at least 1 until the end has been reached. */
-function pageAround({ db, position }: State, member: number, after: number, { limit, preview }: Page) {
-  const { messages, upTo, isEnd } = unreadAround(db, member, after, limit, preview)
-  const unread = unreadCount(db, member)
+function pageAround({ db, position }: State, member: number, after: number, { limit, preview, project: scope }: Page) {
+  const { messages, upTo, isEnd } = unreadAround(db, member, after, limit, { preview, scope })
+  const unread = unreadCount(db, member, scope)
   const more = isEnd ? 0 : Math.max(1, unread - messages.length)
   return { messages, unread, more, cursor: formatCursor({ epoch: position.epoch, seq: upTo }) }
 }
 
 /** `POST /v1/inbox/fetched`. */
 export const markFetched: Handlers['markFetched'] = ({ hub, identity, body }) =>
-  hub.submit({ type: 'inbox.fetched', by: identity.member, ids: unique(body.ids), session: body.session })
+  hub.submit({
+    type: 'inbox.fetched',
+    by: identity.member,
+    ids: unique(body.ids),
+    session: body.session,
+    ...scopeIn(body),
+  })
 
 /** `POST /v1/inbox/told`. What the receipts have already costs no entry. */
 export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
@@ -62,7 +72,17 @@ export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
 
 /** `POST /v1/inbox/ack`. */
 export const ackInbox: Handlers['ackInbox'] = ({ hub, identity, body }) =>
-  hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids) })
+  hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids), ...scopeIn(body) })
+
+function scopeIn({ project }: { project?: ProjectScope }): { project?: ProjectScope } {
+  return project === undefined ? {} : { project }
+}
+
+function elsewhereOf(db: Database, member: number, scope: ProjectScope | undefined) {
+  return scope === undefined
+    ? []
+    : (unlessUnreadable(() => unreadElsewhere(db, member, scope, maxListedProjects)) ?? [])
+}
 
 /** Where a page starts: after `epoch:seq` or a bare seq. One of another history, or beyond the newest, starts anew: nothing is skipped. */
 function seqAfter(state: State, after: string): number {

@@ -1,4 +1,5 @@
 import type { Concerns, Member, OpenRequest, TokenDetails } from '../../protocol/members.ts'
+import { maxListedProjects } from '../../protocol/projects.ts'
 import { version } from '../../protocol/version.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
@@ -13,6 +14,8 @@ import {
   type TokenLife,
   tokensByMember,
 } from '../state/query/members.ts'
+import { projectsOf } from '../state/query/projects.ts'
+import { unlessUnreadable } from '../state/query/read-round.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
@@ -111,10 +114,27 @@ function toMember(
     ...presenceOf(hub, id),
     ...(kind === 'human' && { telegram: hub.onTelegram.has(id) }),
     sessions: sessions.map(each => {
-      const { session, client, since } = each
-      return { session, client, since: timestamp(since), ...describe(each) }
+      const { session, client, since, project } = each
+      return { session, client, since: timestamp(since), ...(project && { project }), ...describe(each) }
     }),
     ...(live.length > sessions.length && { sessionCount: live.length }),
+    ...(kind === 'machine' && projectsIn(hub, id)),
+  }
+}
+
+/** The projects of a machine, those of live sessions first. Nothing where it has none. */
+function projectsIn(hub: Hub, member: number): Pick<Member, 'projects' | 'projectCount'> {
+  const known = unlessUnreadable(() => projectsOf(hub.state.db, member)) ?? []
+  if (known.length === 0) return {}
+  const { ofProjects } = hub.presence.sessionCounts(member)
+  const all = known.map(({ name, seenAt }) => {
+    return { name, sessions: ofProjects.get(name) ?? 0, seenAt: hub.projects.lastSeen(member, name) ?? seenAt }
+  })
+  const isLive = ({ sessions }: { sessions: number }) => Number(sessions > 0)
+  const listed = all.sort((a, b) => isLive(b) - isLive(a) || b.seenAt - a.seenAt).slice(0, maxListedProjects)
+  return {
+    projects: listed.map(({ name, sessions, seenAt }) => ({ name, sessions, lastSeenAt: timestamp(seenAt) })),
+    ...(all.length > listed.length && { projectCount: all.length }),
   }
 }
 

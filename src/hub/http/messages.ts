@@ -11,7 +11,7 @@ import { refuseUnknown } from '../state/refusals.ts'
 import { timestamp } from '../state/timestamp.ts'
 import { gatherOf } from './gather.ts'
 import type { Handlers } from './handler.ts'
-import { reachOf } from './presence.ts'
+import { projectReachOf, reachOf } from './presence.ts'
 
 /** Most machines of a person that are named where somebody writes to the person. */
 const maxNamed = 5
@@ -32,6 +32,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     expiresInS: body.expiresInS,
     withinS: body.withinS,
     ...(body.at !== undefined && { at: Date.parse(body.at) }),
+    ...(body.fromProject !== undefined && identity.role === 'machine' && { fromProject: body.fromProject }),
     ...(request.headers[keptHeader] !== undefined && { wasKept: true as const }),
   })
   reply.code(sent.repeated ? 200 : 201)
@@ -50,6 +51,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
         status,
         ...(reason && { reason }),
         ...reachOf(hub, member, kind),
+        ...projectReachOf(hub, member, stored.project),
         ...(kind === 'human' && { machines: owned.get(member)?.slice(0, maxNamed) ?? [] }),
       }
     }),
@@ -89,5 +91,9 @@ function withReceipts(hub: Hub, sent: Sent): MessageWithReceipts {
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {
-  return deliveries.map(({ member, ...receipt }) => ({ ...receipt, ...reachOf(hub, member, receipt.kind) }))
+  return deliveries.map(({ member, ...receipt }) => ({
+    ...receipt,
+    ...reachOf(hub, member, receipt.kind),
+    ...projectReachOf(hub, member, receipt.project),
+  }))
 }

@@ -2,17 +2,22 @@ import type { Activity } from '../../protocol/activity.ts'
 import { clientToken } from '../../protocol/client-version.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Session } from '../../protocol/members.ts'
-import type { MemberKind, Reach } from '../../protocol/messages.ts'
+import type { MemberKind, ProjectReach, Reach } from '../../protocol/messages.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
+import { projectLastSeen } from '../state/local/seen.ts'
 import { unreadCount } from '../state/query/inbox.ts'
+import { unlessUnreadable } from '../state/query/read-round.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
-/** `POST /v1/presence`: a heartbeat. Costs one look-up and writes nothing. */
+/** `POST /v1/presence`: a heartbeat. Costs one look-up and writes nothing, except when a project is seen for the first time that day. */
 export const heartbeat: Handlers['heartbeat'] = ({ hub, identity, body }) => {
-  const { session, client, ...activity } = body
-  if (!hub.presence.beat(identity.member, session, clientToken(client), heardActivity(activity, Date.now()))) {
+  const { member, role } = identity
+  const { session, client, project: scope, ...activity } = body
+  const project = (role === 'machine' && scope) || undefined
+  const heard = heardActivity(activity, Date.now())
+  if (!hub.presence.beat(member, session, clientToken(client), heard, project)) {
     throw new ClaudeNetError(
       'rate_limited',
       `${identity.name} has too many sessions already; this one is not counted.`,
@@ -20,7 +25,9 @@ export const heartbeat: Handlers['heartbeat'] = ({ hub, identity, body }) => {
       60_000,
     )
   }
-  return { unread: unreadCount(hub.state.db, identity.member), version }
+  const answer = () => ({ unread: unreadCount(hub.state.db, member, scope), version })
+  const told = project && hub.projects.saw(member, project)
+  return told ? told.then(answer) : answer()
 }
 
 /** A live session as the hub has it. */
@@ -65,6 +72,26 @@ export const endSession: Handlers['endSession'] = ({ hub, identity, query }) => 
 export function reachOf(hub: Hub, member: number, kind: MemberKind): Reach {
   const presence = presenceOf(hub, member)
   return kind === 'human' ? { ...presence, telegram: hub.onTelegram.has(member) } : presence
+}
+
+/** Whether the project that a message is for reads, as the wire has it. Nothing where it is for none. */
+export function projectReachOf(hub: Hub, member: number, project: string | undefined): ProjectReach {
+  if (project === undefined) return {}
+  const { sessions, ofProjects } = hub.presence.sessionCounts(member)
+  const lastSeenAt = projectSeenAt(hub, member, project)
+  return {
+    project,
+    projectSessions: ofProjects.get(project) ?? 0,
+    projectLastSeenAt: lastSeenAt === undefined ? null : timestamp(lastSeenAt),
+    sessions,
+  }
+}
+
+/** When a session of this project was last heard of, in ms since 1970; undefined when that is not known any more. */
+export function projectSeenAt(hub: Hub, member: number, project: string): number | undefined {
+  return (
+    hub.projects.lastSeen(member, project) ?? unlessUnreadable(() => projectLastSeen(hub.state.db, member, project))
+  )
 }
 
 /** Whether a member is online and when it was last seen, as the wire has it. */

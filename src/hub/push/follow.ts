@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Cursor, formatCursor, type StreamEvent } from '../../protocol/events.ts'
+import type { ProjectScope } from '../../protocol/projects.ts'
 import { type Change, changesAfter } from '../state/query/changes.ts'
 import { unreadCount } from '../state/query/inbox.ts'
+import { isInScope } from '../state/query/projects.ts'
 import type { State } from '../state/state.ts'
 import type { Wakes } from './wakes.ts'
 
@@ -14,10 +16,16 @@ export type Followed = { cursor?: string } & Exclude<StreamEvent, { event: 'pres
 /** How many changes are read at a time. */
 const page = 100
 
+export interface FollowOptions {
+  onReady?: (cursor: string) => void
+  scope?: ProjectScope
+}
+
 /**
  * Every change for `member` after `from`, old and new, in the order of the journal, until `signal` aborts. Without a cursor,
  * or with one of another history: all that is unread, then what comes. Backlog and live are one loop, so there is no gap between.
- * `onReady` is called once, where the backlog ends, with a cursor to resume from while nothing has happened.
+ * `onReady` is called once, where the backlog ends, with a cursor to resume from while nothing has happened. With `scope`, deliveries for
+ * other projects are left out, and not counted.
  */
 export async function* follow(
   state: State,
@@ -25,7 +33,7 @@ export async function* follow(
   member: number,
   from: Cursor | undefined,
   signal: AbortSignal,
-  onReady?: (cursor: string) => void,
+  { onReady, scope }: FollowOptions = {},
 ): AsyncGenerator<Followed> {
   const { seq: newest } = state.position
   const resumedAfter = from && state.seqOf(from)
@@ -38,15 +46,17 @@ export async function* follow(
   while (!signal.aborted) {
     const heard = ear.take()
     // What was read from the store already may be heard of as well.
-    for (const data of heard ?? []) {
-      if (data.seq <= after) continue
-      after = data.seq
+    for (const news of heard ?? []) {
+      if (news.seq <= after) continue
+      after = news.seq
+      if (!isInScope(news.project, scope)) continue
+      const data = scope === undefined ? news : { ...news, unread: unreadCount(state.db, member, scope) }
       yield { event: 'inbox', data, cursor: formatCursor({ epoch: state.position.epoch, seq: data.seq }) }
       if (signal.aborted) return
     }
     const changes =
       heard === undefined
-        ? changesAfter(state.db, member, { deliveries: after, receipts: Math.max(after, oldestReceipt) }, page)
+        ? changesAfter(state.db, member, { deliveries: after, receipts: Math.max(after, oldestReceipt) }, page, scope)
         : []
     if (changes.length === 0) {
       // In one go with the empty page: whatever comes has a greater seq.
@@ -57,7 +67,7 @@ export async function* follow(
     }
     // There may be more behind this page.
     ear.readAgain()
-    const unread = unreadCount(state.db, member)
+    const unread = unreadCount(state.db, member, scope)
     for (const [index, change] of changes.entries()) {
       after = change.seq
       const isLast = changes[index + 1]?.seq !== change.seq
@@ -74,8 +84,10 @@ export async function* follow(
 
 function toEvent(change: Change, unread: number): Exclude<StreamEvent, { event: 'presence' }> {
   const { seq, id } = change
-  if (change.kind === 'delivery')
-    return { event: 'inbox', data: { seq, id, from: change.from, intent: change.intent, unread } }
+  if (change.kind === 'delivery') {
+    const { kind, ...delivery } = change
+    return { event: 'inbox', data: { ...delivery, unread } }
+  }
   const { recipient, status, at, noticed } = change
   return { event: 'receipt', data: { seq, id, recipient, status, at, ...(noticed && { noticed }) } }
 }

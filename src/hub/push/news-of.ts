@@ -8,14 +8,16 @@ import type { InboxNews } from './follow.ts'
 /** Returns what makes the event of a delivery for one of its recipients; undefined where it has to be read from the store. */
 export function newsOf(
   db: Database,
-  { notTo, from, ...message }: NonNullable<Effects['delivery']>,
+  { notTo, from, projects, ...message }: NonNullable<Effects['delivery']>,
 ): (member: number) => InboxNews | undefined {
   let sender: string | undefined
   return member => {
     if (notTo.includes(member)) return undefined
     return unlessUnreadable(() => {
       sender ??= memberById(db, from)?.name
-      return sender === undefined ? undefined : { ...message, from: sender, unread: unreadCount(db, member) }
+      if (sender === undefined) return undefined
+      const project = projects?.get(member)
+      return { ...message, from: sender, ...(project && { project }), unread: unreadCount(db, member) }
     })
   }
 }

@@ -6,6 +6,8 @@ export interface SessionInfo {
   client: string
   /** Wall clock of the first heartbeat, ms since 1970. */
   since: number
+  /** The project that it works on, as its machine claims; undefined for none. */
+  project?: string
   /** What it said of itself with the last heartbeat; undefined for nothing. */
   activity: SessionActivity | undefined
 }
@@ -86,14 +88,14 @@ export class Presence extends EventEmitter<Events> {
   }
 
   /** Session `session` of `member` lives. Answers false, and counts it not, when the member has `maxSessions` others. */
-  beat(member: number, session: string, client: string, activity?: SessionActivity): boolean {
+  beat(member: number, session: string, client: string, activity?: SessionActivity, project?: string): boolean {
     const now = this.#now()
     this.#lastSeen.set(member, now)
     this.#unsaved.set(member, now)
     const sessions = this.#members.get(member) ?? new Map<string, Live>()
     const known = sessions.get(session)
     if (!known && sessions.size >= maxSessions) return false
-    sessions.set(session, { session, client, since: known?.since ?? now, activity, beatAt: this.#awakeMs() })
+    sessions.set(session, { session, client, since: known?.since ?? now, project, activity, beatAt: this.#awakeMs() })
     if (this.#members.has(member)) return true
     this.#members.set(member, sessions)
     this.emit('changed', member)
@@ -144,6 +146,15 @@ export class Presence extends EventEmitter<Events> {
   /** The live sessions of `member`, the longest first. */
   sessionsOf(member: number): SessionInfo[] {
     return [...(this.#members.get(member)?.values() ?? [])].sort((a, b) => a.since - b.since)
+  }
+
+  /** How many sessions of `member` live, and how many of them work on each project. */
+  sessionCounts(member: number): { sessions: number; ofProjects: ReadonlyMap<string, number> } {
+    const ofProjects = new Map<string, number>()
+    const sessions = this.#members.get(member)
+    for (const { project } of sessions?.values() ?? [])
+      if (project !== undefined) ofProjects.set(project, (ofProjects.get(project) ?? 0) + 1)
+    return { sessions: sessions?.size ?? 0, ofProjects }
   }
 
   /** The last-seen times that changed since this was last called. */

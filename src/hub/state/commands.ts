@@ -26,6 +26,8 @@ export type Command =
       withinS?: number
       /** When it is to be delivered, in ms since 1970: until then it waits as later mail, and `later.deliver` sends it. */
       at?: number
+      /** The project of the session that sends; empty for none. The machine's own claim. */
+      fromProject?: string
       /** It waited in an outbox for a hub to answer. */
       wasKept?: true
       /** A machine in whose place its owner answers `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */
@@ -41,10 +43,13 @@ export type Command =
   | { type: 'later.cancel'; by: number; id: string }
   /** Tells a sender what is to be told up to place `upTo` of `untold`, in a message of the hub. Done once: another time there is nothing. */
   | { type: 'sender.tell'; to: number; upTo: number; notice: { id: string; body: string } }
-  | { type: 'inbox.fetched'; by: number; ids: string[]; session: string }
+  /** With `project`, what is for another project stays as it is; empty leaves all alone that is for one. */
+  | { type: 'inbox.fetched'; by: number; ids: string[]; session: string; project?: string }
   /** A session of `by` was told that there are these messages, and how (see `ToldHow`). */
   | { type: 'inbox.told'; by: number; ids: string[]; session: string; how: string }
-  | { type: 'inbox.ack'; by: number; ids: string[] }
+  | { type: 'inbox.ack'; by: number; ids: string[]; project?: string }
+  /** A session of machine `by` works on this project. The doors submit it at the first sight and at most once a day after that. */
+  | { type: 'project.see'; by: number; project: string }
   | {
       type: 'member.invite'
       name: string
@@ -142,8 +147,10 @@ export interface Entry<C extends Command = Command> {
 
 /**
  * The version of entries that this program writes, and the newest that it applies. Whatever makes an entry come to another outcome, or to
- * other rows, than before is another version: the entries of earlier ones go on as they did. From 3 on a question to several gathers answers,
- * a send may be for later, and orders that expire are told to their senders.
+ * other rows, than before is another version: the entries of earlier ones go on as they did.
+ *
+ *   3   a question to several gathers answers, a send may be for later, orders that expire are told to their senders, and `to` may name
+ *       a project: `seanclaude/billing`
  */
 export const entryVersion = 3
 
@@ -159,8 +166,18 @@ export type DatedEntry<C extends Command = Command> = Entry<C> & { steady: numbe
 export interface Effects {
   /** Members whose followers have something new to read. */
   wake?: number[]
-  /** The message that all of `wake` were sent, except those in `notTo`: they have something else to read, or nothing. */
-  delivery?: { seq: number; id: string; from: number; intent: Intent; notTo: number[] }
+  /**
+   * The message that all of `wake` were sent, except those in `notTo`: they have something else to read, or nothing. `projects` has
+   * those who were sent it for one of theirs.
+   */
+  delivery?: {
+    seq: number
+    id: string
+    from: number
+    intent: Intent
+    notTo: number[]
+    projects?: ReadonlyMap<number, string>
+  }
   /** Public ids of tokens that no longer count, or that count for another name or from elsewhere. */
   revoked?: string[]
   /** What is known of tokens has changed: they go on to count, and are looked up anew. */
@@ -174,6 +191,8 @@ export interface RecipientOutcome {
   kind: MemberKind
   /** `later` is of what a sender of later mail is answered; nothing has come of it yet. */
   status: 'stored' | 'refused' | 'later'
+  /** For which of its projects it is. */
+  project?: string
   reason?: NotTaken | string
 }
 
@@ -197,6 +216,7 @@ export interface Results extends TelegramResults {
   'inbox.fetched': { fetched: string[]; unknown: string[] }
   'inbox.told': { told: number }
   'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
+  'project.see': { isNew: boolean }
   'member.invite': { name: string; expiresAt: number; renewed: boolean }
   'member.join': { name: string; kind: MemberKind }
   'member.add': { name: string; added: boolean }

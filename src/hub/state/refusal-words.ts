@@ -1,6 +1,8 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { formatAddress } from '../../protocol/projects.ts'
 import { count, span } from '../../text/spans.ts'
-import { nearestNames } from './query/find-member.ts'
+import { memberMeant, nearestNames } from './query/find-member.ts'
+import { nearestProjects } from './query/projects.ts'
 import { unlessUnreadable } from './query/read-round.ts'
 import type { NotTaken, Refusal, Taken, Why } from './refusals.ts'
 import type { Database } from './store/database.ts'
@@ -114,6 +116,29 @@ export function whyInWords(db: Database, why: Why): Words {
         message: `No human is called '${why.name}'.`,
         hint: didYouMean(why.name).trimEnd() || humanFirst,
       }
+    case 'no_project': {
+      const nearest = unlessUnreadable(() => nearestAddresses(db, why.name, why.project)) ?? []
+      const meant = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
+      return {
+        message: `${why.name} has never had a session of a project '${why.project}'. Nothing was sent.`,
+        hint: `${meant}'${why.name}' alone reaches whichever of its sessions reads next; claude_net_machines lists its projects.`,
+      }
+    }
+    case 'takes_no_project':
+      return {
+        message: `${why.kind === 'all' ? "'all'" : why.name} ${noProjects[why.kind]}. Nothing was sent.`,
+        hint: `Write to ${why.name}, or to a machine with its project: MACHINE/PROJECT.`,
+      }
+    case 'one_place':
+      return {
+        message: `${why.name} is named more than once, for different projects, and a message reaches a machine once. Nothing was sent.`,
+        hint: `Send it to each of them by itself, or to ${why.name} alone.`,
+      }
+    case 'not_a_project':
+      return {
+        message: `'${why.project}' is no name of a project.`,
+        hint: 'It has 1 to 64 characters a-z, 0-9 and -, and neither starts nor ends with -.',
+      }
     case 'owner_is_machine':
       return { message: `${why.name} is a machine, so it can own nothing.`, hint: humanFirst }
     case 'human_has_no_owner':
@@ -169,7 +194,19 @@ export function whyInWords(db: Database, why: Why): Words {
   }
 }
 
+const noProjects = {
+  human: 'is a person, and people have no projects',
+  group: 'is a group, and groups have no projects',
+  all: 'is every machine, and has no projects',
+} as const
+
 const humanFirst = 'Make the human first: claude-net invite NAME --human'
+
+/** Addresses of projects of a machine that are near to one that it has not. */
+function nearestAddresses(db: Database, name: string, project: string): string[] {
+  const member = memberMeant(db, name)
+  return member ? nearestProjects(db, member.id, project).map(near => formatAddress({ name, project: near })) : []
+}
 
 function askAdmin(name: string): string {
   return `Ask the admin for a new one: claude-net invite ${name}`

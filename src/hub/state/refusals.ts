@@ -51,6 +51,13 @@ export type Why =
   | { code: 'recipients_gone'; names: string[] }
   | { code: 'no_member'; name: string }
   | { code: 'no_human'; name: string }
+  /** `name` of a machine that was never seen with this project; `address` as it was typed. */
+  | { code: 'no_project'; name: string; project: string; address: string }
+  /** A person, a group or `all` was addressed with a project. */
+  | { code: 'takes_no_project'; name: string; kind: 'human' | 'group' | 'all'; address: string }
+  /** One message was to reach a machine in two places. */
+  | { code: 'one_place'; name: string }
+  | { code: 'not_a_project'; project: string }
   | { code: 'owner_is_machine'; name: string }
   | { code: 'human_has_no_owner'; name: string }
   | { code: 'name_taken'; name: string; taken: Taken; wanted: 'name' | 'alias' | 'group' | MemberKind }

@@ -63,5 +63,7 @@ function expiredAt({ at, members }: Extract<Untold, { what: 'expired' }>): strin
 
 function goneInWords(names: readonly string[]): string {
   const gone = visibleLine(names.join(', '), maxNames)
-  return names.length === 1 ? `${gone} is no member or group any more.` : `${gone} are no members or groups any more.`
+  return names.length === 1
+    ? `${gone} is no member, group or project any more.`
+    : `${gone} are no members, groups or projects any more.`
 }

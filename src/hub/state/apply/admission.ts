@@ -18,21 +18,24 @@ interface Arriving {
   bytes: number
   isUrgent: boolean
   time: number
+  /** For which of the recipient's projects it is. */
+  project?: string
 }
 
 /** Asks the policy and the room of `recipient`, and any brake between the two, for a message. */
 export function admit(db: Database, recipient: MemberRow, arriving: Arriving): Admission {
   const { id, name, kind, inbound } = recipient
-  const { sender } = arriving
+  const { sender, project } = arriving
+  const place = project === undefined ? undefined : { project }
   const reason = whyNot(db, recipient, arriving)
   if (reason) {
     const refusal = refusalOf(name, reason, arriving.time)
-    return { outcome: { member: id, name, kind, status: 'refused', reason }, handling: null, refusal }
+    return { outcome: { member: id, name, kind, status: 'refused', ...place, reason }, handling: null, refusal }
   }
   const isMuted = recipient.mutes === 1 && db.get('select 1 from mute where member = ? and sender = ?', id, sender)
   // A policy that this program does not know must not let in more than it says: it counts as hold.
   const handling = inbound !== 'accept' && id !== sender ? 'hold' : isMuted ? 'mute' : null
-  return { outcome: { member: id, name, kind, status: 'stored' }, handling }
+  return { outcome: { member: id, name, kind, status: 'stored', ...place }, handling }
 }
 
 function whyNot(db: Database, recipient: MemberRow, arriving: Arriving): NotTaken | undefined {

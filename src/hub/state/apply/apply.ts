@@ -12,6 +12,7 @@ import { applySend } from './messages.ts'
 import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './names.ts'
 import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './people.ts'
 import { applyPolicy } from './policy.ts'
+import { applySee } from './projects.ts'
 import { applySettings } from './settings.ts'
 import { applyTelegram, isTelegram } from './telegram.ts'
 import { applyBind, applyTokenLimit, applyTokenRenew } from './tokens.ts'
@@ -36,6 +37,7 @@ const keepsMembers: ReadonlySet<string> = new Set<Command['type']>([
   'inbox.fetched',
   'inbox.told',
   'inbox.ack',
+  'project.see',
 ])
 
 function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry): Outcome {
@@ -55,6 +57,8 @@ function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry)
       return applyTold(db, { seq, time, steady, command })
     case 'inbox.ack':
       return applyAck(db, { seq, time, steady, command })
+    case 'project.see':
+      return applySee(db, { seq, time, steady, command })
     case 'member.invite':
       return applyInvite(db, { seq, time, steady, command })
     case 'member.join':

@@ -3,6 +3,7 @@ import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands
 import { recipientsOf } from '../query/recipients.ts'
 import type { Database } from '../store/database.ts'
 import { limits } from './limits.ts'
+import { forgetProjects } from './projects.ts'
 import { deleteWhatIsOver } from './retention.ts'
 import { endTokensDue } from './tokens.ts'
 import { settleUnread } from './unread.ts'
@@ -21,8 +22,8 @@ interface DueRow {
 }
 
 /**
- * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced or are too old, and what is kept of
- * messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
+ * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced or are too old, projects that
+ * were not seen for long, and what is kept of messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
  */
 export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry<Tick>): Outcome<Tick> {
   const due = db.all<DueRow>(
@@ -36,7 +37,7 @@ export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry
   for (const message of due) {
     db.run('update message set expired = 1 where seq = ?', message.seq)
     const unread: number[] = []
-    for (const { member } of recipientsOf(db, message)) {
+    for (const { member, project } of recipientsOf(db, message)) {
       const changed = db.run(
         `update delivery set expired_at = ?, changed = ?
          where recipient = ? and seq = ? and acked_at is null and expired_at is null`,
@@ -46,7 +47,7 @@ export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry
         message.seq,
       )
       if (changed === 0) continue
-      settleUnread(db, member, [message.seq])
+      settleUnread(db, member, [{ seq: message.seq, project }])
       wake.add(message.sender)
       unread.push(member)
     }
@@ -54,6 +55,7 @@ export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry
     if (v >= ordersToldFrom && message.intent !== 'inform' && unread.length > 0) noteExpired(db, message, unread)
   }
   deleteWhatIsOver(db, { time, steady })
+  forgetProjects(db, steady)
   return done<Tick>(
     { expired, more: due.length === limits.expiredPerTick },
     { wake: [...wake], revoked: endTokensDue(db, { seq, time, steady }) },

@@ -1,12 +1,15 @@
 import { everyone, lookupForm } from '../../../protocol/names.ts'
+import { addressOf } from '../../../protocol/projects.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
+import { type Addressees, addresseesOf } from '../query/addressees.ts'
 import { groupExists } from '../query/find-member.ts'
 import { contentOf } from '../query/later.ts'
+import { isProject } from '../query/projects.ts'
 import { type Refused, refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { boundLater, endLater, type LaterContent, type LaterRow } from './later.ts'
-import { recipientsMeant, storeSend } from './messages.ts'
+import { answeredBy, storeSend } from './messages.ts'
 import { splitAddress } from './split-address.ts'
 import { beginningOf, noteUntold } from './untold.ts'
 
@@ -26,17 +29,16 @@ export function applyDeliver(db: Database, { v, seq, time, steady, command }: Da
   const { send, meant } = content
   const { to, gone } = namesNow(db, send.to, meant)
   const told = { id, to: send.to, beginning: beginningOf(send.body) }
-  const resolved = recipientsMeant(db, { by: sender, to })
+  const resolved = addresseesOf(db, sender, to, v ?? 1)
   const arrived = {
     named: JSON.stringify(send.to),
     hash: Buffer.from(hash),
-    resolved,
+    answered: answeredBy(db, send),
     later: { dueAt, writtenAt },
   }
-  const outcome =
-    resolved.members.length === 0
-      ? nobody(gone)
-      : storeSend(db, { v, seq, time, steady, command: { ...send, to } }, arrived)
+  const deliver = (resolved: Addressees) =>
+    storeSend(db, { v, seq, time, steady, command: { ...send, to } }, { ...arrived, resolved })
+  const outcome = 'ok' in resolved ? resolved : resolved.members.length === 0 ? nobody(gone) : deliver(resolved)
   if (!outcome.ok) {
     noteUntold(db, sender, { ...told, what: 'refused', why: outcome.refusal.why })
     endLater(db, id, 'refused', steady)
@@ -86,7 +88,9 @@ function nameNow(db: Database, typed: string, member: number | undefined): strin
     return crowd === everyone || groupExists(db, crowd) ? typed : undefined
   }
   const found = db.get<{ name: string }>('select name from member where id = ? and deleted_at is null', member)
-  return found && `${found.name}${rest}`
+  const { project } = addressOf(typed)
+  const isThere = found && (project === undefined || isProject(db, member, project))
+  return isThere ? `${found.name}${rest}` : undefined
 }
 
 function nobody(gone: string[]): Refused {

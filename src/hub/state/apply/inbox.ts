@@ -1,5 +1,7 @@
+import type { ProjectScope } from '../../../protocol/projects.ts'
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
-import { isUntold } from '../query/inbox.ts'
+import { isUntold, unreadCount } from '../query/inbox.ts'
+import { isInScope } from '../query/projects.ts'
 import type { Database } from '../store/database.ts'
 import { settleUnread } from './unread.ts'
 
@@ -11,19 +13,21 @@ interface DeliveryRow {
   id: string
   seq: number
   sender: number
+  project: string | null
   /** 1 once it was acked or has expired. */
   settled: 0 | 1
 }
 
 /** Notes which session was given these messages. The last one to be given a message has it. */
 export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched>): Outcome<Fetched> {
-  const found = deliveriesOf(db, command.by, command.ids)
+  const found = deliveriesOf(db, command.by, command.ids, command.project)
   const open = found.filter(({ settled }) => !settled)
   db.run(
-    `update delivery set fetched_at = ?, fetched_by = ?, changed = ?
+    `update delivery set fetched_at = ?, fetched_by = ?, fetched_project = ?, changed = ?
      where recipient = ? and seq in (select value from json_each(?))`,
     time,
     command.session,
+    command.project || null,
     seq,
     command.by,
     seqsOf(open),
@@ -51,20 +55,21 @@ export function applyTold(db: Database, { time, command }: Entry<Told>): Outcome
 
 /** Marks messages as read. What is read already or has expired stays as it is; ids that were never here are named. */
 export function applyAck(db: Database, { seq, time, command }: Entry<Ack>): Outcome<Ack> {
-  const { found, senders } = ackDeliveries(db, { seq, time }, command.by, command.ids)
+  const { found, senders } = ackDeliveries(db, { seq, time }, command.by, command.ids, command.project)
   const { known: acked, unknown } = split(command.ids, found)
-  const { unread } = db.get<{ unread: number }>('select unread from member where id = ?', command.by)!
+  const unread = unreadCount(db, command.by, command.project)
   return done<Ack>({ acked, unknown, unread }, { wake: senders })
 }
 
-/** Acks messages in `recipient`'s inbox. Answers those that are, or were, in it, and whose messages are read only now. */
+/** Acks messages in `recipient`'s inbox, as far as they are of `scope`. Answers those that are, or were, in it, and whose messages are read only now. */
 export function ackDeliveries(
   db: Database,
   at: { seq: number; time: number },
   recipient: number,
   ids: readonly string[],
+  scope?: ProjectScope,
 ): { found: DeliveryRow[]; senders: number[] } {
-  const found = deliveriesOf(db, recipient, ids)
+  const found = deliveriesOf(db, recipient, ids, scope)
   const open = found.filter(({ settled }) => !settled)
   if (open.length > 0) {
     db.run(
@@ -75,23 +80,25 @@ export function ackDeliveries(
       recipient,
       seqsOf(open),
     )
-    settleUnread(
-      db,
-      recipient,
-      open.map(({ seq }) => seq),
-    )
+    settleUnread(db, recipient, open)
   }
   return { found, senders: sendersOf(open) }
 }
 
-/** Each once. */
-function deliveriesOf(db: Database, recipient: number, ids: readonly string[]): DeliveryRow[] {
-  return db.all<DeliveryRow>(
-    `select m.id, d.seq, d.sender, d.acked_at is not null or d.expired_at is not null as settled
+/** Each once, without those that are not of `scope`. */
+function deliveriesOf(
+  db: Database,
+  recipient: number,
+  ids: readonly string[],
+  scope: ProjectScope | undefined,
+): DeliveryRow[] {
+  const found = db.all<DeliveryRow>(
+    `select m.id, d.seq, d.sender, d.project, d.acked_at is not null or d.expired_at is not null as settled
      from json_each(?2) asked join message m on m.id = asked.value join delivery d on d.seq = m.seq and d.recipient = ?1`,
     recipient,
     JSON.stringify([...new Set(ids)]),
   )
+  return scope === undefined ? found : found.filter(({ project }) => isInScope(project, scope))
 }
 
 function seqsOf(deliveries: DeliveryRow[]): string {

@@ -203,7 +203,7 @@ test('members and groups that are gone when it is due are told of; the others ha
   expect(bodies(cat)).toEqual(['to some'])
   const [told] = bodies(ana)
   expect(told).toContain('- Later mail to ben was due, and was stored nowhere: ben: no member or group is called so')
-  expect(told).toContain('some did not take it: team, ben are no members or groups any more.')
+  expect(told).toContain('some did not take it: team, ben are no members, groups or projects any more.')
 })
 
 test('a full inbox and a brake count when it is due, not when it is written', () => {

@@ -1,5 +1,6 @@
 import { type CommandOf, type DatedEntry, done, type Outcome, type RecipientOutcome } from '../commands.ts'
-import { type MemberRow, memberMeant, type Resolved } from '../query/find-member.ts'
+import type { Addressees } from '../query/addressees.ts'
+import { type MemberRow, memberMeant } from '../query/find-member.ts'
 import { forgetMembers } from '../query/known-members.ts'
 import { refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
@@ -46,10 +47,10 @@ export function boundLater(db: Database, id: string): LaterRow | undefined {
 export function storeLater(
   db: Database,
   { seq, time, steady, command }: DatedEntry<Send>,
-  { hash, at, resolved: { members } }: { hash: Buffer; at: number; resolved: Resolved },
+  { hash, at, resolved: { members, projects } }: { hash: Buffer; at: number; resolved: Addressees },
 ): Outcome<Send> {
   if (at - time > limits.laterAheadMs) return refuse('invalid', { code: 'at_too_far', at, now: time })
-  const recipients = members.map(member => expected(member, command.by))
+  const recipients = members.map(member => expected(member, command.by, projects.get(member.id)))
   if (recipients.every(({ status }) => status === 'refused'))
     return { ok: false, refusal: refusalOf(members[0]!.name, { code: 'takes_none' }, time) }
   const { waiting } = db.get<{ waiting: number }>(
@@ -121,10 +122,15 @@ export function forgetLater(db: Database, sender: number): void {
   db.run('delete from untold where sender = ?', sender)
 }
 
-function expected({ id, name, kind, inbound }: MemberRow, sender: number): RecipientOutcome {
+function expected(
+  { id, name, kind, inbound }: MemberRow,
+  sender: number,
+  project: string | undefined,
+): RecipientOutcome {
+  const place = project === undefined ? undefined : { project }
   if (inbound === 'refuse' && id !== sender)
-    return { member: id, name, kind, status: 'refused', reason: { code: 'takes_none' } }
-  return { member: id, name, kind, status: 'later' }
+    return { member: id, name, kind, status: 'refused', ...place, reason: { code: 'takes_none' } }
+  return { member: id, name, kind, status: 'later', ...place }
 }
 
 function meantBy(db: Database, to: readonly string[]): Record<string, number> {

@@ -1,8 +1,8 @@
 const dayMs = 86_400_000
 
 /**
- * Numbers that decide an outcome or what is stored, besides those in the table `setting`. They belong to version 1 of entries (see
- * `entryVersion`): another number is another version, under which entries of version 1 go on with these.
+ * Numbers that decide an outcome or what is stored, besides those in the table `setting`. They belong to the versions of entries (see
+ * `entryVersion`): another number is another version, under which entries of earlier ones go on with these.
  */
 export const limits = {
   /** Most messages that one tick expires; the rest wait for the next, so that no batch holds up senders for long. */
@@ -44,4 +44,8 @@ export const limits = {
   renewAfterPart: 1 / 2,
   /** How many tokens of a member that have ended are remembered, the last ones. */
   endedPerMember: 8,
+  /** Most projects of one machine that are known. */
+  maxProjects: 200,
+  /** How long a project is known after its machine was last seen with it, in ms. */
+  projectLifeMs: 90 * dayMs,
 } as const

@@ -2,8 +2,9 @@ import { defaultWithinS, type Intent } from '../../../protocol/messages.ts'
 import { lookupForm } from '../../../protocol/names.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { contentHash } from '../content-hash.ts'
-import { type Resolved, resolveNames } from '../query/find-member.ts'
-import { knownMember, knowsLater } from '../query/known-members.ts'
+import { type Addressees, addresseesOf } from '../query/addressees.ts'
+import { knowsLater } from '../query/known-members.ts'
+import { isProject } from '../query/projects.ts'
 import { recipientsOf } from '../query/recipients.ts'
 import { type Refused, refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
@@ -11,6 +12,7 @@ import { admit } from './admission.ts'
 import { ackDeliveries } from './inbox.ts'
 import { boundLater, repeatLater, storeLater } from './later.ts'
 import { limits } from './limits.ts'
+import { countForProject } from './projects.ts'
 import { takeRoom } from './room.ts'
 
 type Send = CommandOf<'message.send'>
@@ -28,21 +30,28 @@ export function applySend(db: Database, { v = 1, seq, time, steady, command }: D
   const waiting = knowsLater(db) ? boundLater(db, command.id) : undefined
   if (waiting) return repeatLater(command, hash, waiting)
 
-  const resolved = recipientsMeant(db, command)
-  const refusal = whyNotSent(db, command, resolved)
+  const resolved = addresseesOf(db, command.by, command.to, v)
+  if ('ok' in resolved) return resolved
+  const answered = answeredBy(db, command)
+  const refusal = whyNotSent(command, resolved, answered)
   if (refusal) return refusal
-  if (command.at === undefined) return storeSend(db, { v, seq, time, steady, command }, { named, hash, resolved })
+  const arrived = { named, hash, resolved, answered }
+  if (command.at === undefined) return storeSend(db, { v, seq, time, steady, command }, arrived)
   if (command.at > time) return storeLater(db, { seq, time, steady, command }, { hash, at: command.at, resolved })
   if (!command.wasKept && command.at < time - limits.laterSlackMs)
     return refuse('invalid', { code: 'at_past', at: command.at, now: time })
-  return storeSend(db, { v, seq, time, steady, command }, { named, hash, resolved, later: { dueAt: command.at } })
+  return storeSend(db, { v, seq, time, steady, command }, { ...arrived, later: { dueAt: command.at } })
 }
 
 /** Why a send is refused before its recipients are asked. */
-function whyNotSent(db: Database, command: Send, { members, unknown }: Resolved): Refused | undefined {
+function whyNotSent(
+  command: Send,
+  { members, unknown }: Addressees,
+  answered: Answered | undefined,
+): Refused | undefined {
   if (unknown.some(name => lookupForm(name) === 'hub')) return refuse('not_found', { code: 'hub_reads_nothing' })
   if (unknown.length > 0) return refuse('not_found', { code: 'no_recipients', names: unknown })
-  if (command.replyTo !== undefined && command.mustKnowReply && !mayAnswer(db, command))
+  if (command.replyTo !== undefined && command.mustKnowReply && !answered)
     return refuse('not_found', { code: 'reply_unknown', id: command.replyTo })
   return members.length === 0 ? refuse('not_found', { code: 'reaches_nobody' }) : undefined
 }
@@ -52,7 +61,8 @@ export interface Arrived {
   /** What its sender wrote as `to`, in JSON. */
   named: string
   hash: Buffer
-  resolved: Resolved
+  resolved: Addressees
+  answered: Answered | undefined
   /** Of later mail: for when it was, and, where it has waited here, when it was written. */
   later?: { dueAt: number; writtenAt?: number }
 }
@@ -61,11 +71,16 @@ export interface Arrived {
 export function storeSend(
   db: Database,
   { v = 1, seq, time, steady, command }: DatedEntry<Send>,
-  { named, hash, resolved: { members, isCrowd }, later }: Arrived,
+  { named, hash, resolved, answered, later }: Arrived,
 ): Outcome<Send> {
+  const { members, isCrowd } = resolved
   const bytes = Buffer.byteLength(command.body)
   const arriving = { sender: command.by, bytes, time, isUrgent: command.intent === 'urgent' }
-  const admissions = members.map(member => ({ recipient: member, ...admit(db, member, arriving) }))
+  const projects = withAsker(db, resolved, answered)
+  const admissions = members.map(member => ({
+    recipient: member,
+    ...admit(db, member, { ...arriving, project: projects.get(member.id) }),
+  }))
   const recipients = admissions.map(({ outcome }) => outcome)
   if (recipients.every(({ status }) => status === 'refused')) return { ok: false, refusal: admissions[0]!.refusal! }
 
@@ -74,8 +89,9 @@ export function storeSend(
     v >= gatherVersion && intent !== 'inform' && recipients.filter(({ status }) => status === 'stored').length > 1
   const lifeMs = command.expiresInS === undefined ? null : command.expiresInS * 1000
   db.run(
-    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, expires_steady, gathers_until, body, hash, outcome)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into message (seq, id, sender, sent_at, named, intent, reply_to, expires_at, expires_steady, gathers_until, body, hash, outcome,
+       from_project)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     seq,
     command.id,
     command.by,
@@ -89,6 +105,7 @@ export function storeSend(
     command.body,
     hash,
     JSON.stringify(recipients),
+    command.fromProject || null,
   )
   if (later) {
     const { dueAt, writtenAt = null } = later
@@ -98,45 +115,65 @@ export function storeSend(
   const notTo: number[] = []
   for (const { recipient, outcome, handling } of admissions) {
     if (outcome.status === 'refused') continue
-    const { member } = outcome
+    const { member, project = null } = outcome
     db.run(
-      'insert into delivery (recipient, seq, sender, handling) values (?, ?, ?, ?)',
+      'insert into delivery (recipient, seq, sender, handling, project) values (?, ?, ?, ?, ?)',
       member,
       seq,
       command.by,
       handling,
+      project,
     )
     takeRoom(db, recipient, command.by, bytes)
+    if (project !== null) countForProject(db, member, project, 1)
     wake.push(member)
     if (handling === 'mute') notTo.push(member)
   }
   if (command.replyTo) {
-    const { senders } = ackDeliveries(db, { seq, time }, command.by, [command.replyTo])
+    const { senders } = ackDeliveries(db, { seq, time }, command.by, [command.replyTo], command.fromProject)
     wake.push(...senders)
     notTo.push(...senders)
     if (isOfDoor(command)) noteAnswer(db, command.replyTo, command.by)
   }
-  const delivery = { seq, id: command.id, from: command.by, intent, notTo }
+  const delivery = { seq, id: command.id, from: command.by, intent, notTo, ...(projects.size > 0 && { projects }) }
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake, delivery })
 }
 
-/** Most messages are for one member. */
-export function recipientsMeant(db: Database, { by, to }: Pick<Send, 'by' | 'to'>): Resolved {
-  const only = to.length === 1 ? knownMember(db, to[0]!) : undefined
-  return only ? { members: [only], unknown: [], isCrowd: false } : resolveNames(db, by, to)
+/** A message that is answered: whose it is, and the project from which it was sent. */
+interface Answered {
+  sender: number
+  project: string | null
 }
 
-/** Whether `replyTo` names a message that its sender wrote, was sent, or was shown on Telegram. */
-function mayAnswer(db: Database, { by, replyTo, answersFor = 0, shownAt }: Send): boolean {
-  const found = db.get(
-    `select 1 from message m where m.id = ?1 and (m.sender = ?2
+/**
+ * The message that `replyTo` names, if it is one that the sender of the answer wrote, was sent, or was shown on Telegram; entries that do
+ * not ask for that may answer any.
+ */
+export function answeredBy(
+  db: Database,
+  { by, replyTo, mustKnowReply, answersFor = 0, shownAt }: Send,
+): Answered | undefined {
+  if (replyTo === undefined) return undefined
+  if (!mustKnowReply) return db.get('select sender, from_project as project from message where id = ?', replyTo)
+  return db.get<Answered>(
+    `select m.sender, m.from_project as project from message m where m.id = ?1 and (m.sender = ?2
        or exists (select 1 from delivery d where d.recipient = ?2 and d.seq = m.seq)
        or exists (select 1 from delivery d join member x on x.id = d.recipient
          where d.recipient = ?3 and d.seq = m.seq and x.owner = ?2)
        or exists (select 1 from telegram_route r where r.chat = ?4 and r.message = ?5 and r.seq = m.seq))`,
-    ...[replyTo!, by, answersFor, shownAt?.chat ?? 0, shownAt?.message ?? 0],
+    ...[replyTo, by, answersFor, shownAt?.chat ?? 0, shownAt?.message ?? 0],
   )
-  return found !== undefined
+}
+
+/**
+ * The projects for which a message is: an answer goes back to the project that asked, while that is known, unless it names another or
+ * is for a crowd.
+ */
+function withAsker(db: Database, { members, projects, isCrowd }: Addressees, answered: Answered | undefined) {
+  if (!answered?.project || isCrowd || projects.has(answered.sender)) return projects
+  const { sender, project } = answered
+  if (!members.some(({ id }) => id === sender) || !isProject(db, sender, project)) return projects
+  return new Map([...projects, [sender, project]])
 }
 
 /** Whether this is an answer by way of Telegram: no other door sets these fields. */

@@ -106,11 +106,13 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
   db.run('delete from unread where recipient = ?', member.id)
   forgetShares(db, member.id)
   forgetLater(db, member.id)
+  db.run('delete from project where member = ?', member.id)
+  db.run('delete from project_inbox where recipient = ?', member.id)
   db.run('delete from alias where member = ?', member.id)
   db.run('delete from group_member where member = ?', member.id)
   db.run('update member set owner = null where owner = ?', member.id)
   db.run(
-    `update member set name = name || '#' || id, owner = null, bound_to = null, unread = 0, unread_bytes = 0, deleted_at = ? where id = ?`,
+    `update member set name = name || '#' || id, owner = null, bound_to = null, unread = 0, unread_bytes = 0, project_unread = 0, deleted_at = ? where id = ?`,
     time,
     member.id,
   )

@@ -1,9 +1,18 @@
 import { dropUnread } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
+import { countForProject } from './projects.ts'
 import { giveRoom } from './room.ts'
 
+/** A delivery that is unread no more, and for which of its recipient's projects it is. */
+export interface Settled {
+  seq: number
+  project?: string | null
+}
+
 /** Takes deliveries out of what is unread at `recipient`: they were acked or have expired. */
-export function settleUnread(db: Database, recipient: number, seqs: readonly number[]): void {
+export function settleUnread(db: Database, recipient: number, settled: readonly Settled[]): void {
+  const seqs = settled.map(({ seq }) => seq)
   dropUnread(db, recipient, seqs)
   giveRoom(db, recipient, seqs)
+  for (const { project } of settled) if (project) countForProject(db, recipient, project, -1)
 }

@@ -37,8 +37,8 @@ export class InboxIndex {
 
   #sort(): void {
     this.#db.run(
-      `insert into unread (recipient, seq, handling)
-       select recipient, seq, handling from delivery
+      `insert into unread (recipient, seq, handling, project)
+       select recipient, seq, handling, project from delivery
        where seq > (select seq from unread_position) and acked_at is null and expired_at is null
        order by recipient, seq`,
     )
@@ -48,14 +48,24 @@ export class InboxIndex {
 }
 
 /**
- * The `seq` and `handling` of what is unread at member ?1 after seq ?2, as a query that others are made of. Both arms are in
+ * The `seq`, `handling` and `project` of what is unread at member ?1 after seq ?2, as a query that others are made of. Both arms are in
  * order, so that with `order by seq limit` behind it no more is read than asked for.
  */
-export const unreadSeqs = `
-  select seq, handling from unread where recipient = ?1 and seq > ?2
+export const unreadSeqs = seqsWhere('')
+
+/** The same of one scope: what is for no project, or for the one that parameter ?`parameter` names. */
+export function unreadSeqsOf(parameter: number): string {
+  return seqsWhere(`and (project is null or project = ?${parameter})`)
+}
+
+function seqsWhere(also: string): string {
+  return `
+  select seq, handling, project from unread where recipient = ?1 and seq > ?2 ${also}
   union all
-  select seq, handling from delivery
-  where seq > max(?2, (select seq from unread_position)) and recipient = ?1 and acked_at is null and expired_at is null`
+  select seq, handling, project from delivery
+  where seq > max(?2, (select seq from unread_position)) and recipient = ?1 and acked_at is null and expired_at is null
+    ${also}`
+}
 
 /** Takes deliveries out of the index, once they were acked or have expired. */
 export function dropUnread(db: Database, recipient: number, seqs: readonly number[]): void {

@@ -21,6 +21,36 @@ export function saveLastSeen(db: Database, times: ReadonlyMap<number, number>): 
   })
 }
 
+/** When a session of a project was last heard of before this start of the hub, in ms since 1970. */
+export function projectLastSeen(db: Database, member: number, project: string): number | undefined {
+  return (
+    db.get<{ at: number | null }>(
+      `select coalesce((select at from project_last_seen where member = ?1 and name = ?2),
+       (select seen_at from project where member = ?1 and name = ?2)) as at`,
+      member,
+      project,
+    )!.at ?? undefined
+  )
+}
+
+/** Notes when sessions of projects were last heard of, and removes what is noted of projects that are gone. Throws on a storage error. */
+export function saveProjectsSeen(
+  db: Database,
+  sights: readonly { member: number; project: string; at: number }[],
+): void {
+  if (sights.length === 0) return
+  db.transaction(() => {
+    for (const { member, project, at } of sights) {
+      db.run(
+        `insert into project_last_seen (member, name, at) values (?1, ?2, ?3)
+         on conflict (member, name) do update set at = ?3`,
+        ...[member, project, at],
+      )
+    }
+    db.run('delete from project_last_seen where (member, name) not in (select member, name from project)')
+  })
+}
+
 /** Notes when tokens were last used, in ms since 1970 by their public id, and removes those that are gone. Throws on a storage error. */
 export function saveTokenUses(db: Database, times: ReadonlyMap<string, number>): void {
   if (times.size === 0) return

@@ -9,6 +9,7 @@ export const hubLocalTables: ReadonlySet<string> = new Set([
   'last_seen',
   'own_admin_token',
   'past_epoch',
+  'project_last_seen',
   'received',
   'sent',
   'token_use',

@@ -1,13 +1,15 @@
 import type { Intent } from '../../../protocol/messages.ts'
-import { unreadSeqs } from '../local/inbox-index.ts'
+import type { ProjectScope } from '../../../protocol/projects.ts'
+import { unreadSeqs, unreadSeqsOf } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
+import { isInScope } from './projects.ts'
 import { unlessUnreadable } from './read-round.ts'
 import { unreadSeqsRound } from './unread-round.ts'
 
 /** Something that a member's follower wants to hear, in the order of the journal. */
 export type Change =
-  | { kind: 'delivery'; seq: number; id: string; from: string; intent: Intent }
+  | { kind: 'delivery'; seq: number; id: string; from: string; intent: Intent; project?: string }
   | {
       kind: 'receipt'
       seq: number
@@ -21,17 +23,18 @@ export type Change =
 /**
  * What happened to `member` after a seq (one for each kind of change): unread deliveries to it and receipts of what it sent,
  * oldest first. Several changes may share a seq (one ack of many messages); a page never ends between them, so it may be
- * longer than `atLeast`.
+ * longer than `atLeast`. With `scope`, deliveries for other projects are left out.
  */
 export function changesAfter(
   db: Database,
   member: number,
   after: { deliveries: number; receipts: number },
   atLeast: number,
+  scope?: ProjectScope,
 ): Change[] {
   const deliveries =
-    unlessUnreadable(() => deliveriesAfter(db, member, after.deliveries, atLeast)) ??
-    deliveriesAround(db, member, after.deliveries, atLeast)
+    unlessUnreadable(() => deliveriesAfter(db, member, after.deliveries, atLeast, scope)) ??
+    deliveriesAround(db, member, after.deliveries, atLeast, scope)
   // Receipts are told by the messages themselves as well: a damaged store leaves them out.
   const receipts = unlessUnreadable(() => receiptsAfter(db, member, after.receipts, atLeast)) ?? []
   // A full list may go on behind its last seq, so nothing later than that can be told yet.
@@ -39,33 +42,47 @@ export function changesAfter(
   return [...deliveries, ...receipts].filter(change => change.seq <= end).sort((a, b) => a.seq - b.seq)
 }
 
-function deliveriesAfter(db: Database, member: number, afterSeq: number, limit: number): Change[] {
+function deliveriesAfter(
+  db: Database,
+  member: number,
+  afterSeq: number,
+  limit: number,
+  scope: ProjectScope | undefined,
+): Change[] {
+  const seqs = scope === undefined ? unreadSeqs : unreadSeqsOf(4)
   return db
-    .all<{ seq: number; id: string; name: string; intent: Intent }>(
-      `select u.seq, m.id, s.name, m.intent
-       from (select seq from (${unreadSeqs}) where handling is not 'mute' order by seq limit ?3) u
+    .all<{ seq: number; id: string; name: string; intent: Intent; project: string | null }>(
+      `select u.seq, m.id, s.name, m.intent, u.project
+       from (select seq, project from (${seqs}) where handling is not 'mute' order by seq limit ?3) u
        join message m on m.seq = u.seq join member s on s.id = m.sender order by u.seq`,
-      member,
-      afterSeq,
-      limit,
+      ...[member, afterSeq, limit],
+      ...(scope === undefined ? [] : [scope]),
     )
-    .map(row => ({ kind: 'delivery', seq: row.seq, id: row.id, from: row.name, intent: row.intent }))
+    .map(({ name, project, ...row }) => ({ kind: 'delivery', ...row, from: name, ...(project && { project }) }))
 }
 
 /** The same in a damaged store, without what cannot be read. */
-function deliveriesAround(db: Database, member: number, afterSeq: number, limit: number): Change[] {
+function deliveriesAround(
+  db: Database,
+  member: number,
+  afterSeq: number,
+  limit: number,
+  scope: ProjectScope | undefined,
+): Change[] {
   const changes: Change[] = []
   for (let upTo = afterSeq; changes.length < limit; ) {
     const found = unreadSeqsRound(db, member, upTo, limit)
-    for (const { seq, handling } of found) {
+    for (const { seq, handling, project } of found) {
       const row = unlessUnreadable(() =>
         db.get<{ id: string; name: string; intent: Intent }>(
           'select m.id, s.name, m.intent from message m join member s on s.id = m.sender where m.seq = ?',
           seq,
         ),
       )
-      if (row && handling !== 'mute')
-        changes.push({ kind: 'delivery', seq, id: row.id, from: row.name, intent: row.intent })
+      if (row && handling !== 'mute' && isInScope(project, scope)) {
+        const { id, name: from, intent } = row
+        changes.push({ kind: 'delivery', seq, id, from, intent, ...(project && { project }) })
+      }
       upTo = seq
     }
     if (found.length < limit) break

@@ -1,16 +1,19 @@
 import type { InboxMessage, Intent, SenderKind } from '../../../protocol/messages.ts'
+import type { ProjectScope } from '../../../protocol/projects.ts'
 import type { Handling } from '../apply/admission.ts'
 import { isIntact, type StoredContent } from '../content-hash.ts'
-import { unreadSeqs } from '../local/inbox-index.ts'
+import { unreadSeqs, unreadSeqsOf } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { hubItself } from './find-member.ts'
+import { isInScope, projectShare } from './projects.ts'
 import { unlessUnreadable } from './read-round.ts'
-import { unreadSeqsRound } from './unread-round.ts'
+import { type UnreadSeq, unreadSeqsRound } from './unread-round.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
 export const messageColumns = `m.id, m.seq, s.name as sender, iif(s.id = ${hubItself}, 'hub', s.kind) as sender_kind, m.named,
-  m.sent_at, m.reply_to, m.intent, m.expires_at, m.written_at, m.due_at, m.body, m.hash, m.text_deleted_at`
+  m.sent_at, m.reply_to, m.intent, m.expires_at, m.written_at, m.due_at, m.body, m.hash, m.text_deleted_at,
+  m.from_project`
 
 export interface MessageRow extends StoredContent {
   id: string
@@ -20,30 +23,37 @@ export interface MessageRow extends StoredContent {
   intent: Intent
   written_at: number | null
   text_deleted_at: number | null
+  from_project: string | null
 }
 
 /** What is shown instead of a text that is not what was sent. */
 export const damagedText =
   '[The disk of the hub has damaged this text, so it is not shown. Ask its sender to send it again.]'
 
+const deliveryColumns = 'd.fetched_by, d.fetched_at, d.handling, d.project, d.answered_by'
+
+export interface PageOptions {
+  preview?: number
+  scope?: ProjectScope
+}
+
 /**
  * Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. With `preview` every
- * text is cut to its first so many characters.
+ * text is cut to its first so many characters; with `scope`, what is for other projects is left out.
  */
 export function unreadAfter(
   db: Database,
   member: number,
   afterSeq: number,
   limit: number,
-  preview?: number,
+  { preview, scope }: PageOptions = {},
 ): InboxMessage[] {
   const rows = db.all<UnreadRow>(
-    `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling, d.answered_by
-     from (${unreadSeqs} order by seq limit ?3) u join delivery d on d.seq = u.seq and d.recipient = ?1
+    `select ${messageColumns}, ${deliveryColumns}
+     from (${scope === undefined ? unreadSeqs : unreadSeqsOf(4)} order by seq limit ?3) u join delivery d on d.seq = u.seq and d.recipient = ?1
      join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq`,
-    member,
-    afterSeq,
-    limit,
+    ...[member, afterSeq, limit],
+    ...(scope === undefined ? [] : [scope]),
   )
   return firstOf(rows.map(row => toUnread(db, row, preview)))
 }
@@ -57,15 +67,16 @@ export function unreadAround(
   member: number,
   afterSeq: number,
   limit: number,
-  preview?: number,
+  { preview, scope }: PageOptions = {},
 ): { messages: InboxMessage[]; upTo: number; isEnd: boolean } {
   const messages: InboxMessage[] = []
   for (let upTo = afterSeq; ; ) {
     const found = unreadSeqsRound(db, member, upTo, limit)
-    for (const { seq, handling } of found) {
-      const row =
-        unlessUnreadable(() => unreadRow(db, member, seq)) ?? unlessUnreadable(() => bareRow(db, seq, handling))
+    for (const each of found) {
+      const { seq } = each
       upTo = seq
+      if (!isInScope(each.project, scope)) continue
+      const row = unlessUnreadable(() => unreadRow(db, member, seq)) ?? unlessUnreadable(() => bareRow(db, each))
       if (row) messages.push(toUnread(db, row, preview))
       if (messages.length < limit) continue
       const page = firstOf(messages)
@@ -81,7 +92,7 @@ export function unreadAround(
 
 function unreadRow(db: Database, member: number, seq: number): UnreadRow | undefined {
   return db.get<UnreadRow>(
-    `select ${messageColumns}, d.fetched_by, d.fetched_at, d.handling, d.answered_by
+    `select ${messageColumns}, ${deliveryColumns}
      from delivery d join message m on m.seq = d.seq join member s on s.id = d.sender where d.recipient = ? and d.seq = ?`,
     member,
     seq,
@@ -89,11 +100,12 @@ function unreadRow(db: Database, member: number, seq: number): UnreadRow | undef
 }
 
 /** A message whose delivery cannot be read: who has fetched it is not known any more. */
-function bareRow(db: Database, seq: number, handling: string | null): UnreadRow | undefined {
+function bareRow(db: Database, { seq, handling, project }: UnreadSeq): UnreadRow | undefined {
   return db.get<UnreadRow>(
-    `select ${messageColumns}, null as fetched_by, null as fetched_at, ? as handling, null as answered_by
+    `select ${messageColumns}, null as fetched_by, null as fetched_at, ? as handling, ? as project, null as answered_by
      from message m join member s on s.id = m.sender where m.seq = ?`,
     handling,
+    project,
     seq,
   )
 }
@@ -102,6 +114,7 @@ type UnreadRow = MessageRow & {
   fetched_by: string | null
   fetched_at: number | null
   handling: Handling
+  project: string | null
   answered_by: number | null
 }
 
@@ -110,6 +123,7 @@ function toUnread(db: Database, row: UnreadRow, preview: number | undefined): In
     ...toMessage(row),
     ...(row.handling === 'hold' && { held: true as const }),
     ...(row.handling === 'mute' && { muted: true as const }),
+    ...(row.project && { project: row.project }),
     ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
     ...(row.answered_by !== null && { answeredBy: nameOf(db, row.answered_by) }),
   }
@@ -139,9 +153,15 @@ export function firstOf<Row>(rows: Row[]): Row[] {
   return end < 0 ? rows : rows.slice(0, Math.max(end, 1))
 }
 
-/** How many messages `member` has neither acked nor let expire. */
-export function unreadCount(db: Database, member: number): number {
-  return db.get<{ unread: number }>('select unread from member where id = ?', member)?.unread ?? 0
+/** How many messages `member` has neither acked nor let expire; with `scope`, without those that are for other projects. */
+export function unreadCount(db: Database, member: number, scope?: ProjectScope): number {
+  const row = db.get<{ unread: number; ofProjects: number }>(
+    'select unread, project_unread as ofProjects from member where id = ?',
+    member,
+  )
+  if (!row) return 0
+  if (scope === undefined || row.ofProjects === 0) return row.unread
+  return row.unread - row.ofProjects + projectShare(db, member, scope)
 }
 
 /** Those of `ids` of which a receipt does not say yet that a session of `member` was told of them, or only that a hook did. See `applyTold`. */
@@ -164,17 +184,25 @@ export function isUntold(how: string): string {
 }
 
 /** How many unread messages of `member` come after `seq`. */
-export function unreadCountAfter(db: Database, member: number, seq: number): number {
-  return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs})`, member, seq)!.n
+export function unreadCountAfter(db: Database, member: number, seq: number, scope?: ProjectScope): number {
+  return countAfter(db, member, seq, '', scope)
 }
 
 /** How many unread messages of `member` after `seq` are held for its user. */
-export function heldCountAfter(db: Database, member: number, seq: number): number {
-  return db.get<{ n: number }>(`select count(*) as n from (${unreadSeqs}) where handling = 'hold'`, member, seq)!.n
+export function heldCountAfter(db: Database, member: number, seq: number, scope?: ProjectScope): number {
+  return countAfter(db, member, seq, `where handling = 'hold'`, scope)
+}
+
+function countAfter(db: Database, member: number, seq: number, where: string, scope?: ProjectScope): number {
+  const seqs = scope === undefined ? unreadSeqs : unreadSeqsOf(3)
+  const more = scope === undefined ? [] : [scope]
+  return db.get<{ n: number }>(`select count(*) as n from (${seqs}) ${where}`, member, seq, ...more)!.n
 }
 
 /** A message as it was sent; one that the disk has damaged says so instead of its text. */
-export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'answeredBy'> {
+export function toMessage(
+  row: MessageRow,
+): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'project' | 'answeredBy'> {
   if (row.body && !isIntact(row)) {
     const { id, seq, sender: from, sender_kind: fromKind, intent, sent_at } = row
     const sentAt = timestamp(sent_at)
@@ -187,6 +215,7 @@ export function toMessage(row: MessageRow): Omit<InboxMessage, 'fetchedBy' | 'he
     fromKind: row.sender_kind,
     to: JSON.parse(row.named) as string[],
     sentAt: timestamp(row.sent_at),
+    ...(row.from_project && { fromProject: row.from_project }),
     ...(row.reply_to && { replyTo: row.reply_to }),
     intent: row.intent,
     ...(row.expires_at && { expiresAt: timestamp(row.expires_at) }),

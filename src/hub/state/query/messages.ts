@@ -14,6 +14,7 @@ export interface DeliveryState {
   name: string
   kind: MemberKind
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
+  project?: string
   reason?: string
   fetchedAt?: string
   fetchedBySession?: string
@@ -68,9 +69,11 @@ export function messageAt(db: Database, reader: number, seq: number, late: LateA
   if (!deliveries) return { message: { ...toMessage(row), ...(only !== undefined && { held: true }) }, deliveries: [] }
   const rows = new Map(deliveries.map(delivery => [delivery.member, delivery]))
   // What a member wrote itself is no secret to it.
-  const held = only !== undefined && rows.get(only)?.handling === 'hold' && { held: true as const }
+  const own = only === undefined ? undefined : rows.get(only)
+  const held = own?.handling === 'hold' && { held: true as const }
+  const project = own?.project && { project: own.project }
   return {
-    message: { ...toMessage(row), ...held },
+    message: { ...toMessage(row), ...held, ...project },
     deliveries: shown.map(recipient => deliveryState(db, row, recipient, rows.get(recipient.member), late)),
     ...(only === undefined && row.gathers_until !== null && { gathersUntil: row.gathers_until }),
   }
@@ -93,13 +96,14 @@ interface DeliveryRow {
   told_how: string | null
   fetched_project: string | null
   answered_by: number | null
+  project: string | null
   answered_at: number | null
   answer_id: string | null
 }
 
 function deliveriesOf(db: Database, { seq, id }: MessageRow, only: number | undefined, answer: string): DeliveryRow[] {
   return db.all<DeliveryRow>(
-    `select d.recipient as member, r.name, d.fetched_at, d.fetched_by, d.acked_at, d.expired_at, d.handling, d.told_at, d.told_how,
+    `select d.recipient as member, r.name, d.fetched_at, d.fetched_by, d.acked_at, d.expired_at, d.handling, d.project, d.told_at, d.told_how,
        d.fetched_project, d.answered_by, g.sent_at as answered_at, g.id as answer_id
      from delivery d join member r on r.id = d.recipient left join message g on g.seq = ${answer} where d.seq = ?1 ${only === undefined ? '' : 'and d.recipient = ?3'}`,
     ...[seq, id],
@@ -116,9 +120,11 @@ function deliveryState(
 ): DeliveryState {
   if (outcome.status === 'refused' || !row) {
     const { name } = db.get<{ name: string }>('select name from member where id = ?', member) ?? { name: nameThen }
-    return { member, name, kind, status: 'refused', reason: storedReasonInWords(name, outcome.reason) }
+    const { project } = outcome
+    const reason = storedReasonInWords(name, outcome.reason)
+    return { member, name, kind, status: 'refused', ...(project && { project }), reason }
   }
-  const { name, fetched_at, fetched_by, acked_at, expired_at, told_at, told_how, fetched_project: project } = row
+  const { name, project, fetched_at, fetched_by, acked_at, expired_at, told_at, told_how, fetched_project } = row
   const lateOnes = late.get(id)
   const answer =
     row.answered_at && row.answer_id
@@ -130,12 +136,13 @@ function deliveryState(
     name,
     kind,
     status,
+    ...(project && { project }),
     ...(fetched_at && fetched_by && { fetchedAt: timestamp(fetched_at), fetchedBySession: fetched_by }),
     ...(acked_at && { ackedAt: timestamp(acked_at) }),
     ...(answer && { answeredAt: timestamp(answer.at), answerId: answer.id }),
     ...(expired_at && { expiredAt: timestamp(expired_at) }),
     ...(row.handling === 'hold' && { heldSince: timestamp(sent_at) }),
     ...(told_at && told_how && { toldAt: timestamp(told_at), toldHow: told_how }),
-    ...(fetched_by && { shownTo: { session: fetched_by, ...(project && { project }) } }),
+    ...(fetched_by && { shownTo: { session: fetched_by, ...(fetched_project && { project: fetched_project }) } }),
   }
 }

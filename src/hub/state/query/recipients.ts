@@ -10,7 +10,7 @@ export function recipientsOf(db: Database, { seq, outcome }: { seq: number; outc
     return JSON.parse(outcome) as RecipientOutcome[]
   } catch {
     return db.all<RecipientOutcome>(
-      `select d.recipient as member, r.name, r.kind, 'stored' as status
+      `select d.recipient as member, r.name, r.kind, 'stored' as status, d.project
        from delivery d join member r on r.id = d.recipient where d.seq = ? order by d.recipient`,
       seq,
     )

@@ -5,6 +5,7 @@ import { newestSeq, readRound } from './read-round.ts'
 export interface UnreadSeq {
   seq: number
   handling: string | null
+  project: string | null
 }
 
 /**
@@ -17,7 +18,7 @@ export function unreadSeqsRound(db: Database, member: number, afterSeq: number, 
     readRound(
       (after, upTo, most) =>
         db.all<UnreadSeq>(
-          `select seq, handling from (${from}) where seq <= ?3 order by seq limit ?4`,
+          `select seq, handling, project from (${from}) where seq <= ?3 order by seq limit ?4`,
           member,
           after,
           upTo,
@@ -30,7 +31,7 @@ export function unreadSeqsRound(db: Database, member: number, afterSeq: number, 
   const indexed = reading(unreadSeqs)
   if (indexed.isWhole) return indexed.rows
   const delivered = reading(
-    'select seq, handling from delivery where recipient = ?1 and seq > ?2 and acked_at is null and expired_at is null',
+    'select seq, handling, project from delivery where recipient = ?1 and seq > ?2 and acked_at is null and expired_at is null',
   )
   const all = new Map([...delivered.rows, ...indexed.rows].map(row => [row.seq, row]))
   return [...all.values()].sort((a, b) => a.seq - b.seq).slice(0, limit)

@@ -19,6 +19,7 @@ import { sql as ownAdminToken } from './migrations/0015-own-admin-token.ts'
 import { sql as tokenLife } from './migrations/0016-token-life.ts'
 import { sql as receipts } from './migrations/0017-receipts.ts'
 import { sql as later } from './migrations/0018-later.ts'
+import { sql as projects } from './migrations/0019-projects.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -40,6 +41,7 @@ export const schemaSteps: readonly string[] = [
   tokenLife,
   receipts,
   later,
+  projects,
 ]
 
 /** The schema that this program writes. */
