@@ -22,6 +22,7 @@ import { installRelayCommand } from './install-relay.ts'
 import { inviteCommand, rotateCommand } from './invite.ts'
 import { joinCommand } from './join.ts'
 import { keyCommand } from './key.ts'
+import { laterCommand } from './later.ts'
 import { leaveCommand } from './leave.ts'
 import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
@@ -47,7 +48,7 @@ const program = newProgram()
 
 /** The commands under the headings of the help, in the order in which it shows them. */
 const groups: Record<string, Command[]> = {
-  'Messages:': [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), watchCommand()],
+  'Messages:': [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), laterCommand(), watchCommand()],
   'This machine:': [joinCommand(), doctorCommand(), policyCommand(), pinCommand(), updateCommand(), leaveCommand()],
   'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
   'The hub, for the admin:': [

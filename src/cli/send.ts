@@ -1,10 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { startDrainer } from '../client/drainer.ts'
+import type { HubClient } from '../client/hub-client.ts'
 import { openMachine } from '../client/machine.ts'
-import { sentText } from '../mcp/send-tool.ts'
+import { readTiming } from '../client/timing.ts'
+import { sentText, timingLines } from '../mcp/send-tool.ts'
+import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { type Intent, isBlank, maxExpiryS } from '../protocol/messages.ts'
 import { recipientsIn } from '../protocol/names.ts'
+import { momentForms } from '../text/moment.ts'
+import { ownZone } from '../text/zone.ts'
 import { close } from './as-machine.ts'
 import { exit, print } from './output.ts'
 import { textHelp, textOf } from './text-argument.ts'
@@ -13,6 +18,8 @@ import { UsageError } from './usage-error.ts'
 interface SendOptions {
   replyTo?: string
   intent?: Intent
+  at?: string
+  expires?: string
   expiresIn?: number
   id?: string
   allowSecret?: boolean
@@ -26,12 +33,14 @@ export function sendCommand(): Command {
     .argument('<text...>', 'the text, or - to read it from stdin')
     .option('--reply-to <id>', 'the message that this one answers')
     .addOption(new Option('--intent <intent>', 'what is wanted').choices(['request', 'inform', 'urgent']))
-    .option('--expires-in <seconds>', 'let it expire when nobody has read it by then', toSeconds)
+    .option('--at <time>', 'store it now and deliver it then, such as "tomorrow 9:00"')
+    .option('--expires <time>', 'let it expire when nobody has read it by then, such as "in 2h"')
+    .addOption(new Option('--expires-in <seconds>', 'the same in seconds').argParser(toSeconds).conflicts('expires'))
     .option('--id <id>', 'the id (a UUID), to repeat a send safely')
     .option('--allow-secret', 'send the text even if it looks as if it held a key or a token')
     .option('--json', 'print JSON')
     .passThroughOptions()
-    .addHelpText('after', textHelp)
+    .addHelpText('after', `\nA time is one of: ${momentForms}.\n${textHelp}`)
     .action(async (to: string, words: string[], _options: SendOptions, command: Command) => {
       const body = await textOf(command, words)
       const options = command.opts<SendOptions>()
@@ -58,6 +67,7 @@ export function sendCommand(): Command {
       // Of a hub that is away, or refuses this machine, nobody need be told twice.
       let mayDrain = true
       try {
+        const timing = await timingOf(options, client)
         const sent = await outbox.send({
           id: options.id,
           to: names.length === 1 ? names[0]! : names,
@@ -65,9 +75,15 @@ export function sendCommand(): Command {
           replyTo: options.replyTo,
           intent: options.intent ?? (options.replyTo ? 'inform' : undefined),
           expiresInS: options.expiresIn,
+          ...timing,
         })
         if (!options.json) out = process.stdout
-        print(options, sent, () => sentText(sent, client.now()))
+        print(options, sent, () =>
+          [
+            sentText(sent, client.now()),
+            ...timingLines(sent, { ...timing, timeZone: ownZone(), now: client.now() }),
+          ].join('\n'),
+        )
         if (sent.kept) process.exitCode = exit.unreachable
         mayDrain = !sent.kept || sent.behind === true
       } catch (error) {
@@ -77,6 +93,19 @@ export function sendCommand(): Command {
         await close(machine, mayDrain ? () => outbox.drain() : undefined, out)
       }
     })
+}
+
+/** Times are read by the hub's clock, as far as it can be asked, and by this machine's zone. */
+async function timingOf({ at, expires }: SendOptions, client: HubClient): Promise<ReturnType<typeof readTiming>> {
+  if (at === undefined && expires === undefined) return {}
+  // Without an answer it is this machine's clock. What is wrong with the hub the send tells.
+  await client.call(api.health).catch(() => {})
+  try {
+    return readTiming({ at, expires }, { now: client.now(), timeZone: ownZone() })
+  } catch (error) {
+    const { message, hint } = error as ClaudeNetError
+    throw new UsageError(`--${message}`, hint)
+  }
 }
 
 function refuseBlank(text: string): void {

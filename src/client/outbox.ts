@@ -126,6 +126,16 @@ export class Outbox {
     })
   }
 
+  /** The ids of later mail that waits here for a hub. */
+  waitingLater(): string[] {
+    return [...this.#files()].filter(({ request }) => request.at !== undefined).map(({ request }) => request.id)
+  }
+
+  /** Takes what waits under `id` away: it is not to be sent. */
+  forget(id: string): void {
+    this.#remove(id)
+  }
+
   /** The files that wait, oldest first. */
   waiting(): string[] {
     return waitingIn(this.#home)
@@ -315,8 +325,12 @@ export class Outbox {
     return leftMs > 0 && leftMs <= maxHoldMs
   }
 
-  #post(request: Kept, headers: Record<string, string> = {}): Promise<SendAnswer> {
-    return this.#client.call(api.sendMessage, { body: request, headers })
+  async #post(request: Kept, headers: Record<string, string> = {}): Promise<SendAnswer> {
+    try {
+      return await this.#client.call(api.sendMessage, { body: request, headers })
+    } catch (error) {
+      throw asOlderHub(error)
+    }
   }
 
   /** What waits and can be read, oldest first. What is damaged is set aside. */
@@ -408,6 +422,18 @@ export class Outbox {
 /** The files that wait in a home's outbox, oldest first. */
 export function waitingIn(home: Home): string[] {
   return listKept(home.outboxDir)
+}
+
+/** A hub of before refuses fields that it does not know: a message that is to go later must not go now. */
+function asOlderHub(error: unknown): unknown {
+  if (!(error instanceof ClaudeNetError) || error.code !== 'invalid') return error
+  const [, fields] = /^body: Unrecognized keys?: (.+)$/.exec(error.message) ?? []
+  if (fields === undefined) return error
+  return new ClaudeNetError(
+    'invalid',
+    `The hub is older than this client, and does not know ${fields.replaceAll('"', "'")}. Nothing was sent.`,
+    'Ask its admin to update the hub, or send it without.',
+  )
 }
 
 /** For how long what was refused for now is left alone, in ms. */

@@ -8,7 +8,14 @@ import { visibleLine } from '../text/visible.ts'
  * or "" for what is left out. What has one plain meaning is taken; anything else throws an error that says what is wanted.
  * tool-list.ts has the JSON schemas.
  */
-export const readSendArguments = argumentsReader({ to: recipients, message: text, reply_to: replyTo, intent: intentOf })
+export const readSendArguments = argumentsReader({
+  to: recipients,
+  message: text,
+  reply_to: replyTo,
+  intent: intentOf,
+  at: timeOf,
+  expires: timeOf,
+})
 
 export const readInboxArguments = argumentsReader({ limit: limitOf, ack: ackOf })
 
@@ -69,6 +76,13 @@ function intentOf(value: unknown): Intent | undefined {
   const intent = Intent.safeParse(words.length === 1 ? unquoted(words[0]!).toLowerCase() : undefined)
   if (intent.success) return intent.data
   throw new Error(`${wanted}; this is ${shown(value)}`)
+}
+
+/** A time as it is written; `client/timing.ts` reads it. */
+function timeOf(value: unknown): string | undefined {
+  if (isAbsent(value)) return undefined
+  if (typeof value === 'string') return unquoted(value)
+  throw new Error(`wanted: a time as text, such as "in 10m"; this is ${shown(value)}`)
 }
 
 function limitOf(value: unknown): number | undefined {

@@ -8,6 +8,8 @@ import type { InboxMessage } from '../protocol/messages.ts'
  */
 export interface Line {
   client: Pick<HubClient, 'call' | 'now'>
+  /** The zone of the wall clock that times in a send mean. Absent: that of this process. */
+  timeZone?: string
   outbox: Pick<Outbox, 'send' | 'takeRefused'>
   /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
   keepWhole: (message: InboxMessage) => string

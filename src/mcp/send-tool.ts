@@ -1,29 +1,53 @@
 import type { Sent } from '../client/outbox.ts'
-import type { SendAnswer, SentTo } from '../protocol/messages.ts'
+import type { SendAnswer, SendRequest, SentTo } from '../protocol/messages.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
+import { momentInWords } from '../text/zone.ts'
 
 /** What came of a send, in words that promise no more than is known. */
 export function sentText(sent: Sent, now: number): string {
   return sent.kept ? keptText(sent) : storedText(sent.answer, now)
 }
 
-function storedText({ id, recipients }: SendAnswer, now: number): string {
+function storedText({ id, at, recipients }: SendAnswer, now: number): string {
   const stored = recipients.filter(({ status }) => status === 'stored')
-  const refused = recipients.filter(({ status }) => status === 'refused')
   const [only] = stored
+  if (at !== undefined) return laterText(id, recipients)
   const lines =
     stored.length === 1 && only
       ? [`Stored for ${only.name} (${presenceInWords(only, now)}). Message ${id}.`]
       : [`Stored for ${count(stored.length, 'recipient')}. Message ${id}.`, ...grouped(stored, now)]
-  for (const { name, reason } of refused.slice(0, maxLines))
-    lines.push(`Refused for ${name}: ${visibleLine(reason ?? 'no reason given', 200)}`)
-  if (refused.length > maxLines)
-    lines.push(`Refused for ${refused.length - maxLines} more: claude-net history says why.`)
+  lines.push(...refusedLines(recipients))
   for (const { name, machines = [] } of stored.filter(isUnheard).slice(0, maxLines))
     lines.push(unheardText(name, machines))
   return lines.join('\n')
+}
+
+/** Of later mail that waits: to whom it goes. */
+function laterText(id: string, recipients: SentTo[]): string {
+  const names = recipients.filter(({ status }) => status === 'later').map(({ name }) => name)
+  const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : ''
+  return [
+    `Stored on the hub for later, for ${names.slice(0, maxNames).join(', ')}${more}; in no inbox yet. Message ${id}.`,
+    ...refusedLines(recipients),
+    `claude-net later cancel ${id} cancels it until then.`,
+  ].join('\n')
+}
+
+/** When a message is to be delivered and to expire, exactly: a line each. */
+export function timingLines(
+  sent: Sent,
+  { at, expiresInS, timeZone, now }: Pick<SendRequest, 'at' | 'expiresInS'> & { timeZone: string; now: number },
+): string[] {
+  const due = at === undefined ? undefined : Date.parse(sent.kept ? at : (sent.answer.at ?? sent.answer.sentAt))
+  const from = due ?? (sent.kept ? now : Date.parse(sent.answer.sentAt))
+  return [
+    ...(due === undefined ? [] : [`Delivery: ${momentInWords(due, timeZone, now)}.`]),
+    ...(expiresInS === undefined
+      ? []
+      : [`Expires unless it is acked: ${momentInWords(from + expiresInS * 1000, timeZone, now)}.`]),
+  ]
 }
 
 /** Most lines of one kind, and most names in one, so that a send to everybody has a short answer too. */
@@ -33,6 +57,17 @@ const maxNames = 50
 /** Whether nobody tells this recipient: a person whom no Telegram reaches, and who has no session. */
 function isUnheard({ kind, telegram, online, lastSeenAt }: SentTo): boolean {
   return kind === 'human' && telegram === false && !online && lastSeenAt === null
+}
+
+function refusedLines(recipients: SentTo[]): string[] {
+  const refused = recipients.filter(({ status }) => status === 'refused')
+  const more = refused.length - maxLines
+  return [
+    ...refused
+      .slice(0, maxLines)
+      .map(({ name, reason }) => `Refused for ${name}: ${visibleLine(reason ?? 'no reason given', 200)}`),
+    ...(more > 0 ? [`Refused for ${more} more: claude-net history says why.`] : []),
+  ]
 }
 
 function unheardText(name: string, machines: readonly string[]): string {

@@ -53,6 +53,8 @@ export const toolList: readonly Tool[] = [
           description:
             'request: wants an answer (default to one). inform: wants none (default of a reply, and to all). urgent: should be seen now',
         },
+        at: { type: 'string', description: 'Deliver it then: in 10m, tomorrow 9:00 (your zone) or RFC 3339' },
+        expires: { type: 'string', description: 'Unread by then it expires, and you are told; as at' },
       },
       required: ['to', 'message'],
       additionalProperties: false,

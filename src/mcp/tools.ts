@@ -1,14 +1,16 @@
 import type { Sent } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
+import { readTiming } from '../client/timing.ts'
 import { api } from '../protocol/api.ts'
 import { visibleLine } from '../text/visible.ts'
+import { ownZone } from '../text/zone.ts'
 import { readInboxArguments, readSendArguments } from './arguments.ts'
 import { ackByIds, readInboxText } from './inbox-tool.ts'
 import type { Line } from './line.ts'
 import { machinesText } from './machines-tool.ts'
 import type { ReadState } from './read-state.ts'
 import { errorResult, errorText, type ToolResult, textResult } from './result.ts'
-import { sentText } from './send-tool.ts'
+import { sentText, timingLines } from './send-tool.ts'
 import type { ToolName } from './tool-list.ts'
 
 export interface ToolContext {
@@ -44,10 +46,12 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
   return {
     claude_net_send: withArguments('claude_net_send', readSendArguments, (taken, { toolUseId }) =>
       answer(context, async opened => {
-        const { to: names, message, reply_to, intent } = taken
+        const { to: names, message, reply_to, intent, at, expires } = taken
         const { refuseSecrets } = await import('../client/secrets.ts')
         refuseSecrets(message)
-        const { outbox, client } = opened
+        const { outbox, client, timeZone = ownZone() } = opened
+        const now = client.now()
+        const timing = readTiming({ at, expires }, { now, timeZone })
         const id = messageIdOf(toolUseId)
         const sent = await outbox.send({
           id,
@@ -56,9 +60,11 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
           replyTo: reply_to,
           // An answer that wanted an answer would never end.
           intent: intent ?? (reply_to ? 'inform' : undefined),
+          ...timing,
         })
         if (intent ? intent !== 'inform' : !reply_to && (await wantsAnswer(opened, names, sent))) onAsked(id)
-        return `${sentText(sent, client.now())}\n${tellUser}`
+        const times = timingLines(sent, { ...timing, timeZone, now })
+        return [sentText(sent, client.now()), ...times, tellUser].join('\n')
       }),
     ),
     claude_net_inbox: withArguments('claude_net_inbox', readInboxArguments, async ({ limit, ack }, call) => {

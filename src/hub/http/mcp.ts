@@ -115,6 +115,8 @@ function lineFor(
   }
   return {
     client,
+    // Where the caller is nobody here knows.
+    timeZone: 'UTC',
     outbox: {
       send: async body => ({ kept: false, answer: await client.call(api.sendMessage, { body }) }),
       takeRefused: () => [],
