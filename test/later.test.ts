@@ -4,6 +4,7 @@ import { newMessageId } from '../src/protocol/ids.ts'
 import { passingClock, steppedClock } from './support/clock.ts'
 import { startHub } from './support/hub.ts'
 import { Listener } from './support/listener.ts'
+import { startMachine } from './support/machine.ts'
 import { raw } from './support/raw.ts'
 import { sharedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
@@ -133,4 +134,114 @@ test('what was due while the hub was down comes once, as soon as it is back, and
   expect(await ana.client.call(api.sendMessage, { body })).toMatchObject({ recipients: [{ status: 'stored' }] })
   expect(await ana.client.call(api.sendMessage, { body: tomorrow })).toMatchObject({ at: tomorrow.at })
   expect((await unread()).map(({ id }) => id)).toEqual([body.id])
+})
+
+describe('as people and models write it', () => {
+  const hub = sharedHub()
+  const env = { TZ: 'Europe/Berlin' }
+  const id = /\b[0-9a-f]{8}-[0-9a-f-]{27}\b/
+
+  test('send --at and --expires echo exact times; later lists it, and cancels it', async () => {
+    const [sean, chas] = [await startMachine(hub, 'sean1'), await hub.join('chas1')]
+    const send = (...args: string[]) => sean.run(['send', ...args, chas.name, 'good morning'], { env })
+    const sent = await send('--at', '2027-07-01 9:00', '--expires', 'in 2h')
+    expect(sent).toMatchObject({ code: 0, stderr: '' })
+    const [message] = id.exec(sent.stdout)!
+    expect(sent.stdout).toBe(
+      [
+        `Stored on the hub for later, for chas1; in no inbox yet. Message ${message}.`,
+        `claude-net later cancel ${message} cancels it until then.`,
+        'Delivery: 2027-07-01T09:00:00+02:00 (Thursday, Europe/Berlin, in 216 days).',
+        'Expires unless it is acked: 2027-07-01T11:00:00+02:00 (Thursday, Europe/Berlin, in 216 days).\n',
+      ]
+        .join('\n')
+        .replace(/in 216 days/g, sent.stdout.match(/in \d+ days/)![0]),
+    )
+    const listed = await sean.run(['later'], { env })
+    expect(listed.stdout).toMatch(
+      /^to chas1 · 2027-07-01T09:00:00\+02:00 \(Thursday, Europe\/Berlin, in \d+ days\) · written just now · expires 2 h after that\n> good morning\n/,
+    )
+    const asJson = JSON.parse((await sean.run(['later', '--json'])).stdout)
+    expect(asJson.messages).toMatchObject([{ id: message, at: '2027-07-01T07:00:00.000Z', expiresInS: 7200 }])
+    expect(await sean.run(['later', 'cancel', message!])).toMatchObject({ code: 0, stdout: 'Cancelled 1 message.\n' })
+    expect(JSON.parse((await sean.run(['later', 'cancel', message!, '--json'])).stdout)).toEqual({
+      cancelled: [message],
+    })
+    expect((await sean.run(['later'])).stdout).toBe('Nothing waits for later.\n')
+    const never = await sean.run(['later', 'cancel', newMessageId()])
+    expect(never).toMatchObject({ code: 1, stderr: expect.stringContaining('You have no later mail') })
+    expect(await sean.run(['later', 'cancel', 'first'])).toMatchObject({ code: 2 })
+    const now = await send('--expires', 'in 90s')
+    expect(now.stdout).toMatch(
+      /^Stored for chas1 .*\nExpires unless it is acked: .*\+0[12]:00 \(.*, in [12] min\)\.\n$/,
+    )
+  })
+
+  test.each([
+    ['--at', 'yesterday 9:00', "'yesterday' is no day"],
+    ['--at', '2020-01-01T00:00:00Z', '2020-01-01T01:00:00+01:00 is past'],
+    ['--expires', 'tomorrow', 'at what time? Write tomorrow 9:00'],
+    ['--at', '2027-03-28 2:30', 'does not exist in Europe/Berlin'],
+  ])('send %s %j is no send', async (option, text, wrong) => {
+    const sean = await startMachine(hub, `sean-${newMessageId().slice(-8)}`)
+    const ran = await sean.run(['send', option, text, 'sean1', 'hello'], { env })
+    expect(ran).toMatchObject({ code: 2, stdout: '' })
+    expect(ran.stderr).toContain(`claude-net: ${option}: `)
+    expect(ran.stderr).toContain(wrong)
+  })
+
+  test('the tool takes the same, and looks for secrets as ever', async () => {
+    const [sean, chas] = [await startMachine(hub, 'sean2'), await hub.join('chas2')]
+    const session = await sean.mcp(env)
+    const sent = await session.call('send', { to: 'chas2', message: 'later', at: 'in 90m', expires: 'in 1d' })
+    expect(sent.text).toMatch(/^Stored on the hub for later, for chas2; in no inbox yet\./)
+    expect(sent.text).toMatch(/\nDelivery: .*Europe\/Berlin, in 2 h\)\.\nExpires unless it is acked: .*in 26 h\)\.\n/)
+    const wrong = await session.call('send', { to: 'chas2', message: 'later', at: '9' })
+    expect(wrong).toEqual({
+      isError: true,
+      text: "at: '9' may be minutes or an hour. Write in 9m, or today 9:00.\nNothing was sent.",
+    })
+    const odd = await session.call('send', { to: 'chas2', message: 'later', at: 600, expires: '' })
+    expect(odd).toMatchObject({ isError: true, text: expect.stringContaining('at: wanted: a time as text') })
+    const secret = await session.call('send', {
+      to: 'chas2',
+      message: `use ${chas.token}`,
+      at: 'in 1h',
+    })
+    expect(secret.isError).toBe(true)
+    expect((await chas.client.call(api.readInbox)).messages).toEqual([])
+  })
+
+  test('by POST /mcp times are those of UTC', async () => {
+    const [sean] = [await hub.join('sean3'), await hub.join('chas3')]
+    const call = {
+      ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
+      params: { name: 'claude_net_send', arguments: { to: 'chas3', message: 'hi', at: '2027-07-01 9:00' } },
+    }
+    const answer = await raw(hub, {
+      path: '/mcp',
+      token: sean.token,
+      body: call,
+      headers: { accept: 'application/json, text/event-stream' },
+    })
+    expect(answer.text).toContain('Delivery: 2027-07-01T09:00:00Z (Thursday, UTC, in ')
+  })
+
+  test('what waits in the outbox beyond its time is delivered as soon as the hub is back; what is cancelled there does not go', async () => {
+    const own = await startHub()
+    const [sean, chas] = [await startMachine(own, 'sean'), await own.join('chas')]
+    await own.stop()
+    const kept = await sean.run(['send', '--at', 'in 1s', 'chas', 'in a second'], { env })
+    expect(kept).toMatchObject({ code: 75, stdout: expect.stringContaining('Delivery: ') })
+    const other = await sean.run(['send', '--at', 'in 1h', 'chas', 'in an hour'])
+    await until('the second is over', () => Date.now() > Date.parse(/Delivery: (\S+)/.exec(kept.stdout)![1]!) + 6000)
+    await own.start()
+    const [message] = id.exec(other.stdout)!
+    const cancelled = await sean.run(['later', 'cancel', message!])
+    expect(cancelled).toMatchObject({ code: 0 })
+    await sean.run(['later'])
+    const { messages } = await chas.client.call(api.readInbox)
+    expect(messages.map(({ body }) => body)).toEqual(['in a second'])
+    expect((await sean.run(['later'])).stdout).toBe('Nothing waits for later.\n')
+  })
 })
