@@ -1,6 +1,6 @@
 import { rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { TestHub, TestMember } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
@@ -165,4 +165,62 @@ test('a hub that was down says so when it is back, once', async () => {
   await hub.start()
   expect((await said(telegram, group, 4))[3]!.text).toContain('Telegram keeps what is written to me for 24 hours')
   rmSync(alive)
+})
+
+test('mail for a project that has no session is told to the owner once, though other sessions of the machine live; people write to projects', async () => {
+  const { hub, telegram } = await startTelegramHub({ followAfterS: 1 })
+  const seanclaude = await hub.join('seanclaude', 'machine', 'sean')
+  const chasclaude = await hub.join('chasclaude', 'machine')
+  const beat = (member: TestMember, session: string, project: string) =>
+    member.client.call(api.heartbeat, { body: { session, client: 'test/1', project } })
+  await beat(seanclaude, 's1', 'billing')
+  await seanclaude.client.call(api.endSession, { query: { session: 's1' } })
+  await beat(chasclaude, 's1', 'web')
+  const live = setInterval(() => void beat(seanclaude, 's2', 'shop').catch(() => {}), 2000)
+  onTestFinished(() => clearInterval(live))
+  await beat(seanclaude, 's2', 'shop')
+  await tell(chasclaude, 'seanclaude', 'for whoever reads')
+  await tell(chasclaude, 'seanclaude/shop', 'for a live project')
+  const { seq } = await chasclaude.client.call(api.sendMessage, {
+    body: { to: 'seanclaude/billing', body: 'Is the invoice out?', fromProject: 'web' },
+  })
+  const [notice] = await said(telegram, group, 1)
+  expect(notice!.text).toMatch(
+    new RegExp(
+      `^sean: seanclaude/billing has not read this; no session of billing since just now; 1 other session of seanclaude runs\\.\nchasclaude/web → seanclaude/billing #${seq} · just now\nIs the invoice out\\?\nReply to answer chasclaude`,
+    ),
+  )
+  // The answer goes back to the project that asked.
+  telegram.write(group, sean, 'On Friday.', { reply_to: notice!.id })
+  expect(await inboxOf(chasclaude, 1)).toMatchObject([{ from: 'sean', body: 'On Friday.', project: 'web' }])
+
+  const ask = async (text: string) => {
+    const message = telegram.write(group, sean, text)
+    return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text
+  }
+  expect(await ask('/send seanclaude/biling hello')).toBe(
+    "seanclaude has never had a session of a project 'biling'. Nothing was sent. Did you mean:",
+  )
+  expect(await ask('/send sean/billing hello')).toBe(
+    "Only machines have projects, so 'sean/billing' is nobody. Nothing was sent. Did you mean:",
+  )
+  expect(await ask('/send SeanClaude/Billing: as a person')).toMatch(
+    /^seanclaude: no session of billing since .*; 1 other session of seanclaude runs; it waits there\.$/,
+  )
+  expect(await ask('/machines')).toMatch(/seanclaude: online in shop, 4 unread/)
+  telegram.write(group, sean, '/send chasclaude/web, seanclaude/shop: to two')
+  expect(await inboxOf(chasclaude, 2)).toMatchObject([{}, { from: 'sean', body: 'to two', project: 'web' }])
+  expect((await inboxOf(seanclaude, 5)).map(({ project }) => project)).toEqual([
+    undefined,
+    'shop',
+    'billing',
+    'billing',
+    'shop',
+  ])
+  // Once: neither by looking again nor after another start.
+  await hub.crashAndRestart()
+  await beat(seanclaude, 's2', 'shop')
+  const second = await tell(chasclaude, 'seanclaude/billing', 'And now?')
+  const next = await until('the notice', () => telegram.said(group).find(({ text }) => text.includes(`#${second} `)))
+  expect(next.text).not.toContain(`#${seq} `)
 })

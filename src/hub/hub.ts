@@ -15,10 +15,11 @@ import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
-import { lastSeenTimes, saveLastSeen, saveProjectsSeen, saveTokenUses } from './state/local/seen.ts'
+import { lastSeenTimes, projectLastSeen, saveLastSeen, saveProjectsSeen, saveTokenUses } from './state/local/seen.ts'
 import { dueLater } from './state/query/later.ts'
 import { nextDue } from './state/query/members.ts'
 import { projectSeenSteady } from './state/query/projects.ts'
+import { unlessUnreadable } from './state/query/read-round.ts'
 import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
@@ -175,6 +176,13 @@ export class Hub implements AsyncDisposable {
     options?: FollowOptions,
   ): AsyncGenerator<Followed> {
     return follow(this.state, this.#wakes, member, from, signal, options)
+  }
+
+  /** When a session of this project was last heard of, in ms since 1970; undefined when that is not known any more. */
+  projectSeenAt(member: number, project: string): number | undefined {
+    return (
+      this.projects.lastSeen(member, project) ?? unlessUnreadable(() => projectLastSeen(this.state.db, member, project))
+    )
   }
 
   /** What was found wrong with the store, for whoever asks; undefined as far as is known. */

@@ -1,5 +1,6 @@
 import type { Sent } from '../client/outbox.ts'
 import type { SendAnswer, SendRequest, SentTo } from '../protocol/messages.ts'
+import { formatAddress } from '../protocol/projects.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
@@ -16,7 +17,7 @@ function storedText({ id, at, recipients }: SendAnswer, now: number): string {
   if (at !== undefined) return laterText(id, recipients)
   const lines =
     stored.length === 1 && only
-      ? [`Stored for ${only.name} (${presenceInWords(only, now)}). Message ${id}.`]
+      ? [`Stored for ${formatAddress(only)} (${presenceInWords(only, now)}). Message ${id}.`]
       : [`Stored for ${count(stored.length, 'recipient')}. Message ${id}.`, ...grouped(stored, now)]
   lines.push(...refusedLines(recipients))
   for (const { name, machines = [] } of stored.filter(isUnheard).slice(0, maxLines))
@@ -26,7 +27,7 @@ function storedText({ id, at, recipients }: SendAnswer, now: number): string {
 
 /** Of later mail that waits: to whom it goes. */
 function laterText(id: string, recipients: SentTo[]): string {
-  const names = recipients.filter(({ status }) => status === 'later').map(({ name }) => name)
+  const names = recipients.filter(({ status }) => status === 'later').map(formatAddress)
   const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : ''
   return [
     `Stored on the hub for later, for ${names.slice(0, maxNames).join(', ')}${more}; in no inbox yet. Message ${id}.`,
@@ -65,7 +66,7 @@ function refusedLines(recipients: SentTo[]): string[] {
   return [
     ...refused
       .slice(0, maxLines)
-      .map(({ name, reason }) => `Refused for ${name}: ${visibleLine(reason ?? 'no reason given', 200)}`),
+      .map(({ reason, ...recipient }) => `Refused for ${formatAddress(recipient)}: ${visibleLine(reason ?? 'no reason given', 200)}`),
     ...(more > 0 ? [`Refused for ${more} more: claude-net history says why.`] : []),
   ]
 }
@@ -80,7 +81,7 @@ function grouped(recipients: SentTo[], now: number): string[] {
   const byState = new Map<string, string[]>()
   for (const recipient of recipients) {
     const state = presenceInWords(recipient, now)
-    byState.set(state, [...(byState.get(state) ?? []), recipient.name])
+    byState.set(state, [...(byState.get(state) ?? []), formatAddress(recipient)])
   }
   const lines = [...byState].map(([state, names]) => {
     const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : ''

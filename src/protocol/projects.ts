@@ -33,6 +33,6 @@ export function addressOf(typed: string): Address {
 }
 
 /** How an address is written. */
-export function formatAddress({ name, project }: Address): string {
-  return project === undefined ? name : `${name}/${project}`
+export function formatAddress({ name, project }: { name: string; project?: string | null }): string {
+  return project === undefined || project === null ? name : `${name}/${project}`
 }

@@ -1,4 +1,4 @@
-import { ago } from './spans.ts'
+import { ago, count } from './spans.ts'
 
 /** Whether a member reads, and by which way a person does (`Reach` in protocol/messages.ts). */
 interface Reach {
@@ -8,13 +8,21 @@ interface Reach {
   telegram?: boolean
   /** Of a person: the machines they own. */
   machines?: readonly string[]
+  /** Of what is for a project of a machine (`projectReach`): the machine, the project, and how many sessions of both live. */
+  name?: string
+  project?: string
+  projectSessions?: number
+  projectLastSeenAt?: string | null
+  sessions?: number | readonly unknown[]
 }
 
 /**
  * Whether somebody reads there: `online`, `no session since 3 h ago`, `no session yet`; of a person by which way, and whose machine
- * would read instead: `on Telegram; their machine is seanclaude`, `no Telegram here; …`.
+ * would read instead: `on Telegram; their machine is seanclaude`, `no Telegram here; …`; of a project that has no session, whether others
+ * of its machine run: `no session of billing since 3 days ago; 1 other session of seanclaude runs`.
  */
 export function presenceInWords(of: Reach, now: number): string {
+  if (of.project !== undefined && of.projectSessions !== undefined) return projectInWords(of, now)
   const { online, lastSeenAt, telegram, machines = [] } = of
   const owned =
     machines.length > 1 ? `; their machines are ${machines.join(', ')}` : `; their machine is ${machines[0]}`
@@ -24,4 +32,18 @@ export function presenceInWords(of: Reach, now: number): string {
   if (online) return `online${also}`
   if (telegram === undefined) return session + also
   return lastSeenAt === null ? `no Telegram here${also}` : `no Telegram here, ${session}${also}`
+}
+
+function projectInWords(
+  { name, project, projectSessions, projectLastSeenAt, sessions = 0 }: Reach,
+  now: number,
+): string {
+  if (projectSessions! > 0) return 'online'
+  const since = projectLastSeenAt ? `since ${ago(Date.parse(projectLastSeenAt), now)}` : 'yet'
+  const others = typeof sessions === 'number' ? sessions : sessions.length
+  const also =
+    others > 0
+      ? `${count(others, 'other session')} of ${name} ${others === 1 ? 'runs' : 'run'}`
+      : `none of ${name} runs`
+  return `no session of ${project} ${since}; ${also}`
 }

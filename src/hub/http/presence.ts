@@ -5,9 +5,7 @@ import type { Session } from '../../protocol/members.ts'
 import type { MemberKind, ProjectReach, Reach } from '../../protocol/messages.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
-import { projectLastSeen } from '../state/local/seen.ts'
 import { unreadCount } from '../state/query/inbox.ts'
-import { unlessUnreadable } from '../state/query/read-round.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
@@ -78,20 +76,13 @@ export function reachOf(hub: Hub, member: number, kind: MemberKind): Reach {
 export function projectReachOf(hub: Hub, member: number, project: string | undefined): ProjectReach {
   if (project === undefined) return {}
   const { sessions, ofProjects } = hub.presence.sessionCounts(member)
-  const lastSeenAt = projectSeenAt(hub, member, project)
+  const lastSeenAt = hub.projectSeenAt(member, project)
   return {
     project,
     projectSessions: ofProjects.get(project) ?? 0,
     projectLastSeenAt: lastSeenAt === undefined ? null : timestamp(lastSeenAt),
     sessions,
   }
-}
-
-/** When a session of this project was last heard of, in ms since 1970; undefined when that is not known any more. */
-export function projectSeenAt(hub: Hub, member: number, project: string): number | undefined {
-  return (
-    hub.projects.lastSeen(member, project) ?? unlessUnreadable(() => projectLastSeen(hub.state.db, member, project))
-  )
 }
 
 /** Whether a member is online and when it was last seen, as the wire has it. */

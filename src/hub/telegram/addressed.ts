@@ -1,5 +1,7 @@
-import { everyone, lookupForm } from '../../protocol/names.ts'
-import { groupExists, memberMeant } from '../state/query/find-member.ts'
+import { everyone } from '../../protocol/names.ts'
+import { addressOf, formatAddress } from '../../protocol/projects.ts'
+import { groupExists, memberMeant, nearestNames } from '../state/query/find-member.ts'
+import { isProject, nearestProjects } from '../state/query/projects.ts'
 import type { Database } from '../state/store/database.ts'
 
 /** A text and for whom it is, as somebody typed both. */
@@ -38,10 +40,31 @@ export function addressed(text: string, isName: (typed: string) => boolean): Add
   return names.length === 0 || left === '' ? undefined : { names, body: left }
 }
 
-/** Whether mail can go to what somebody typed: a member, an alias, a group or `all`. */
+/** Whether mail can go to what somebody typed: a member, an alias, a group, `all`, or a machine with a project of it. */
 export function isRecipient(db: Database, typed: string): boolean {
-  const name = lookupForm(typed)
-  return name === everyone || memberMeant(db, typed) !== undefined || groupExists(db, name)
+  const { name, project } = addressOf(typed)
+  const member = memberMeant(db, name)
+  if (project !== undefined) return member?.kind === 'machine' && isProject(db, member.id, project)
+  return name === everyone || member !== undefined || groupExists(db, name)
+}
+
+/** Why mail cannot go to what somebody typed, and what they may have meant instead. */
+export function whyNoRecipient(db: Database, typed: string): { why: string; nearest: string[] } {
+  const { name, project } = addressOf(typed)
+  const shown = typed.slice(0, 129)
+  const member = memberMeant(db, name)
+  if (project === undefined) return { why: `No member is called '${shown}'.`, nearest: nearestNames(db, typed) }
+  if (member?.kind === 'machine') {
+    const nearest = nearestProjects(db, member.id, project).map(near =>
+      formatAddress({ name: member.name, project: near }),
+    )
+    return {
+      why: `${member.name} has never had a session of a project '${project.slice(0, 64)}'.`,
+      nearest: [...nearest, member.name],
+    }
+  }
+  if (isRecipient(db, name)) return { why: `Only machines have projects, so '${shown}' is nobody.`, nearest: [name] }
+  return { why: `No member is called '${name.slice(0, 64)}'.`, nearest: nearestNames(db, name) }
 }
 
 /** A text that names the bot: what stands before and behind its name, without the signs between. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { formatAddress } from '../../protocol/projects.ts'
 import { count } from '../../text/spans.ts'
 import { visible } from '../../text/visible.ts'
 import type { Waiting } from '../state/query/telegram.ts'
@@ -130,14 +131,19 @@ function heading({ message, people }: Letter): Html {
   const urgent = message.intent === 'urgent' ? html` · <b>urgent</b>` : html``
   const shown =
     people.length > maxNamed ? [...people.slice(0, maxNamed), html`${people.length - maxNamed} more`] : people
-  return html`<b>${message.from}</b> → ${joined(shown, ', ')} <code>#${message.seq}</code>${urgent}`
+  return html`<b>${senderOf(message)}</b> → ${joined(shown, ', ')} <code>#${message.seq}</code>${urgent}`
+}
+
+/** With the project that its machine claims. */
+function senderOf({ from, fromProject }: Letter['message']): string {
+  return formatAddress({ name: from, project: fromProject })
 }
 
 function fileEntry({ message, people }: Letter): string {
-  const { seq, from, intent, sentAt, body } = message
+  const { seq, intent, sentAt, body } = message
   const to = people.map(person => person.plain).join(', ')
   const lines = safeText(body)
     .split('\n')
     .map(line => `> ${line}`)
-  return `#${seq} ${from} → ${to} · ${new Date(sentAt).toISOString()} · ${intent}\n${lines.join('\n')}\n`
+  return `#${seq} ${senderOf(message)} → ${to} · ${new Date(sentAt).toISOString()} · ${intent}\n${lines.join('\n')}\n`
 }

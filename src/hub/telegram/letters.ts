@@ -1,14 +1,16 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { messageIdFor } from '../../protocol/ids.ts'
 import { ago } from '../../text/spans.ts'
+import type { Hub } from '../hub.ts'
 import type { CommandOf, ResultOf } from '../state/commands.ts'
 import { nearestNames } from '../state/query/find-member.ts'
 import { machinesOf } from '../state/query/members.ts'
 import { choiceOf, type Route, routesOf, senderOf } from '../state/query/telegram.ts'
-import { type Addressed, addressed, isRecipient, mentionIn } from './addressed.ts'
+import { type Addressed, addressed, isRecipient, mentionIn, whyNoRecipient } from './addressed.ts'
 import type { Desk, Said } from './desk.ts'
 import { buttonKey } from './format.ts'
 import { type Html, html } from './html.ts'
+import { projectSince } from './project-since.ts'
 import type { Sign } from './reactions.ts'
 
 /** How long a question with buttons is good, in seconds. */
@@ -79,8 +81,9 @@ export async function sendAddressed(desk: Desk, said: Said, { names, body, doubt
     return ask(desk, said, text, [{ label: names.join(', ').slice(0, 60), draft: { to: names, body } }])
   }
   if (unknown === undefined) return sendLetter(desk, said, { to: names, body })
-  const text = html`No member is called '${unknown.slice(0, 64)}'. Nothing was sent.`
-  const nearest = names.length === 1 ? nearestNames(db, unknown) : []
+  const { why, nearest: meant } = whyNoRecipient(db, unknown)
+  const text = html`${why} Nothing was sent.`
+  const nearest = names.length === 1 ? meant : []
   if (nearest.length === 0) return { sign: 'unclear', text: html`${text} /machines lists all.` }
   const drafts = nearest.map(name => ({ label: name, draft: { to: [name], body } }))
   return ask(desk, said, html`${text} Did you mean:`, drafts)
@@ -168,8 +171,8 @@ async function ask(desk: Desk, said: Said, text: Html, options: { label: string;
 /** That nobody reads there now, so that the mail waits, or that no way leads to a person. Nothing is said while somebody reads. */
 function presenceNote({ hub }: Desk, { recipients }: ResultOf<CommandOf<'message.send'>>): Html | undefined {
   const refused = recipients.filter(({ status }) => status === 'refused')
-  const away = recipients.filter(({ member, kind, status }) => {
-    return status === 'stored' && kind === 'machine' && !hub.presence.of(member).online
+  const away = recipients.filter(({ member, kind, status, project }) => {
+    return status === 'stored' && kind === 'machine' && !isThere(hub, member, project)
   })
   const unheard = recipients.filter(({ member, kind, status }) => {
     const { online, lastSeenAt } = hub.presence.of(member)
@@ -185,13 +188,20 @@ function presenceNote({ hub }: Desk, { recipients }: ResultOf<CommandOf<'message
         machines.length > 1 ? `their machines are ${machines.join(', ')}` : `their machine is ${machines[0]}`
       return `${name} has no Telegram here${machines.length > 0 ? `; ${whose}` : ' and no machine'}.`
     }),
-    ...(areAllAway ? away : []).slice(0, 3).map(({ member, name }) => {
+    ...(areAllAway ? away : []).slice(0, 3).map(({ member, name, project }) => {
+      if (project !== undefined)
+        return `${name}: ${projectSince(hub, member, { name, project }, Date.now())}; it waits there.`
       const { lastSeenAt } = hub.presence.of(member)
       const since = lastSeenAt === null ? 'no session yet' : `no session since ${ago(lastSeenAt, Date.now())}`
       return `${name}: ${since}; it waits there.`
     }),
   ]
   return html`${notes.join(' ')}`
+}
+
+/** Whether a session lives that reads mail for a machine, or for this project of it. */
+function isThere({ presence }: Hub, member: number, project: string | undefined): boolean {
+  return project === undefined ? presence.of(member).online : presence.sessionCounts(member).ofProjects.has(project)
 }
 
 /** A kept question. Hubs up to 0.1.0 kept the options alone, and made the id of the key. */

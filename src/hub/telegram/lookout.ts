@@ -1,5 +1,8 @@
+import { formatAddress } from '../../protocol/projects.ts'
 import { ago } from '../../text/spans.ts'
 import type { Hub } from '../hub.ts'
+import { limits } from '../state/apply/limits.ts'
+import { unreadElsewhere as unreadElsewhereOf } from '../state/query/projects.ts'
 import {
   mutesOf,
   type OwnedMachine,
@@ -15,12 +18,16 @@ import { quotedBeginning, safeText } from './format.ts'
 import { type Html, html, joined } from './html.ts'
 import type { People, Person } from './people.ts'
 import { nameIn, type Place, placeOf } from './places.ts'
+import { projectSince } from './project-since.ts'
 import { isQuiet } from './quiet.ts'
 
 /** Most messages that one notice shows, and most UTF-16 units of one alone and of one among others. */
 const maxShown = 10
 const maxAlone = 1_000
 const maxAmong = 200
+
+/** How long a Telegram message is known for what it showed, in ms. */
+const { routeLifeMs, maxProjects } = limits
 
 /** What the hub said longer ago is no news, in ms. */
 const hubNewsMs = 24 * 3600 * 1000
@@ -62,7 +69,9 @@ export class Lookout {
       const owner = people.byMember(machine.owner)
       if (!owner || placeOf(people, owner) !== place) continue
       const errand =
-        this.#hubNoticeOf(machine, owner, now) ?? (machine.unread > 0 ? this.#noticeOf(machine, owner, now) : undefined)
+        this.#hubNoticeOf(machine, owner, now) ??
+        (machine.unread > 0 ? this.#noticeOf(machine, owner, now) : undefined) ??
+        (machine.projectUnread > 0 ? this.#projectNoticeOf(machine, owner, now) : undefined)
       if (errand) return errand
     }
     return undefined
@@ -76,13 +85,7 @@ export class Lookout {
     const news = unreadOf(hub.state.db, machine.machine, which)
     const [oldest] = news
     if (!oldest || !this.#isDue(machine, oldest, now)) return undefined
-    const isUrgent = news.some(({ intent }) => intent === 'urgent')
-    if (
-      !isUrgent &&
-      (isQuiet(owner.settings, now) || isMuted(mutesOf(hub.state.db, owner.member, now), machine.name))
-    ) {
-      return undefined
-    }
+    if (!this.#mayTell(machine, owner, news, now)) return undefined
     return {
       post: { text: this.#text(machine, owner, news, now) },
       accepted: async (chat, message) => {
@@ -101,6 +104,40 @@ export class Lookout {
         })
       },
     }
+  }
+
+  /**
+   * Mail for a project of which no session lives, while others of its machine do. What was told of it is known by the Telegram messages
+   * that showed it, as long as these are remembered; older mail is not told.
+   */
+  #projectNoticeOf(machine: OwnedMachine, owner: Person, now: number): Errand | undefined {
+    const { hub, submit } = this.#options
+    const { db } = hub.state
+    const { ofProjects } = hub.presence.sessionCounts(machine.machine)
+    for (const { project } of unreadElsewhereOf(db, machine.machine, '', maxProjects)) {
+      if (ofProjects.has(project)) continue
+      const only = { project, since: now - routeLifeMs }
+      const which = { after: machine.toldSeq, owner: owner.member, limit: maxShown, only }
+      const news = unreadOf(db, machine.machine, which)
+      const [oldest] = news
+      if (!oldest || !this.#isProjectDue(machine, project, oldest, now)) continue
+      if (!this.#mayTell(machine, owner, news, now)) continue
+      const ids = news.map(({ id }) => id)
+      const told = async (chat: number, message: number) => {
+        await submit({ type: 'telegram.told', of: 'mail', chat, message, machine: machine.machine, ids, upTo: 0 })
+      }
+      return {
+        post: { text: this.#text(machine, owner, news, now, project) },
+        accepted: told,
+        refused: () => told(0, 0),
+      }
+    }
+    return undefined
+  }
+
+  #mayTell({ name }: OwnedMachine, owner: Person, news: Waiting[], now: number): boolean {
+    if (news.some(({ intent }) => intent === 'urgent')) return true
+    return !isQuiet(owner.settings, now) && !isMuted(mutesOf(this.#options.hub.state.db, owner.member, now), name)
   }
 
   /** What the hub itself told a machine, of a loop that it stopped: the owner hears of it at once, whether it was read or not. */
@@ -131,25 +168,36 @@ export class Lookout {
     return !online && now - Math.max(sentAt, lastSeenAt ?? 0) >= afterS * 1000
   }
 
-  #text({ name, machine, unread }: OwnedMachine, owner: Person, news: Waiting[], now: number): Html {
+  #isProjectDue({ machine, afterS: own }: OwnedMachine, project: string, { sentAt }: Waiting, now: number): boolean {
+    const afterS = own ?? this.#options.settings.followAfterS ?? -1
+    const lastSeenAt = this.#options.hub.projectSeenAt(machine, project) ?? 0
+    return afterS >= 0 && now - Math.max(sentAt, lastSeenAt) >= afterS * 1000
+  }
+
+  /** With `project`, of mail for it alone: then it says whether that reads, not the machine. */
+  #text({ name, machine, unread }: OwnedMachine, owner: Person, news: Waiting[], now: number, project?: string): Html {
     const { hub, people, place } = this.#options
     const { online, lastSeenAt } = hub.presence.of(machine)
-    const since = online
-      ? 'it is online'
-      : lastSeenAt === null
-        ? 'no session yet'
-        : `no session since ${ago(lastSeenAt, now)}`
+    const since =
+      project !== undefined
+        ? projectSince(hub, machine, { name, project }, now)
+        : online
+          ? 'it is online'
+          : lastSeenAt === null
+            ? 'no session yet'
+            : `no session since ${ago(lastSeenAt, now)}`
     const max = news.length === 1 ? maxAlone : maxAmong
-    const entries = news.map(({ from, seq, intent, sentAt, body }) => {
+    const entries = news.map(({ from, fromProject, project, seq, intent, sentAt, body }) => {
       const urgent = intent === 'urgent' ? html` · <b>urgent</b>` : html``
       const text = quotedBeginning(safeText(body).trim(), max)
       const others = unreadElsewhere(hub.state.db, seq, owner.member, machine).map(other => html`, <b>${other}</b>`)
-      return html`<b>${from}</b> → <b>${name}</b>${joined(others, '')} <code>#${seq}</code> · ${ago(sentAt, now)}${urgent}\n${text}`
+      const sender = formatAddress({ name: from, project: fromProject })
+      return html`<b>${sender}</b> → <b>${formatAddress({ name, project })}</b>${joined(others, '')} <code>#${seq}</code> · ${ago(sentAt, now)}${urgent}\n${text}`
     })
-    const more = unread > news.length ? html`\n${unread} are unread there in all.` : html``
+    const more = project === undefined && unread > news.length ? html`\n${unread} are unread there in all.` : html``
     const whom = news.length === 1 ? html`answer ${news[0]!.from}` : html`answer one, with its number in front`
     const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
-    return html`${to}<b>${name}</b> has not read this; ${since}.\n${joined(entries, '\n')}${more}\n<i>Reply to ${whom}. Fewer of these: /follow ${name} off</i>`
+    return html`${to}<b>${formatAddress({ name, project })}</b> has not read this; ${since}.\n${joined(entries, '\n')}${more}\n<i>Reply to ${whom}. Fewer of these: /follow ${name} off</i>`
   }
 }
 

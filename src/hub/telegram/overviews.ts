@@ -1,3 +1,4 @@
+import { formatAddress } from '../../protocol/projects.ts'
 import { version } from '../../protocol/version.ts'
 import { presenceInWords } from '../../text/presence.ts'
 import { ago, count } from '../../text/spans.ts'
@@ -14,6 +15,9 @@ import { isQuiet } from './quiet.ts'
 /** Most lines of a list, so that it fits into one message. */
 const maxLines = 40
 
+/** Most projects of one machine in a list. */
+const maxProjects = 5
+
 /** Most UTF-16 units of a message shown whole. */
 const maxWhole = 3_300
 
@@ -29,7 +33,7 @@ export function machines({ hub }: Desk, { person }: Said): Html {
   if (all.length === 0) return html`There are no machines yet.`
   const lines = all.slice(0, maxLines).map(machine => {
     const own = machine.owner === person.name ? html`, ${machine.unread} unread` : html``
-    return html`${mark(hub, machine)} <b>${machine.name}</b>: ${presence(hub, machine)}${own}`
+    return html`${mark(hub, machine)} <b>${machine.name}</b>: ${presence(hub, machine)}${projects(hub, machine)}${own}`
   })
   const more = all.length > maxLines ? [html`and ${all.length - maxLines} more`] : []
   return joined([...lines, ...more], '\n')
@@ -47,10 +51,11 @@ export function inboxes({ hub }: Desk, said: Said, only: string): View {
   if (only !== '' && own.length === 0) return { text: html`${only.slice(0, 64)} is no machine of yours.`, shows: [] }
   const shows: string[] = []
   const entries = own.map(({ machine, name, unread }) => {
-    const heads = newestUnread(db, machine, 3).map(({ id, from, seq, sentAt, body }) => {
+    const heads = newestUnread(db, machine, 3).map(({ id, from, fromProject, project, seq, sentAt, body }) => {
       shows.push(id)
       const text = isPrivate ? html`: ${visibleLine(safeText(body), 200)}` : html``
-      return html`<code>#${seq}</code> from ${from}, ${ago(sentAt, now)}${text}`
+      const whose = project === null ? '' : ` for ${project}`
+      return html`<code>#${seq}</code> from ${formatAddress({ name: from, project: fromProject })}${whose}, ${ago(sentAt, now)}${text}`
     })
     return joined([html`<b>${name}</b>: ${count(unread, 'unread message')}`, ...heads], '\n')
   })
@@ -78,10 +83,10 @@ export function oneMessage({ hub }: Desk, { person, isPrivate }: Said, seq: numb
   const found =
     id === undefined ? undefined : readers.map(reader => messageFor(db, reader, id)).find(each => each !== undefined)
   if (!found) return { text: html`You have no message #${seq} here.`, shows: [] }
-  const { from, to, sentAt, body, textDeletedAt } = found.message
+  const { from, fromProject, to, sentAt, body, textDeletedAt } = found.message
   const text = textDeletedAt ? html`<i>Its text was deleted: it was read long ago.</i>` : wholeOf(body)
   return {
-    text: html`<b>${from}</b> → ${visibleLine(to.join(', '), 200)} <code>#${seq}</code> · ${ago(Date.parse(sentAt), Date.now())}\n${text}`,
+    text: html`<b>${formatAddress({ name: from, project: fromProject })}</b> → ${visibleLine(to.join(', '), 200)} <code>#${seq}</code> · ${ago(Date.parse(sentAt), Date.now())}\n${text}`,
     shows: [found.message.id],
   }
 }
@@ -127,6 +132,13 @@ export function whoami({ hub, people }: Desk, { person, isPrivate }: Said): Html
 
 function mark({ presence }: Desk['hub'], { id }: MemberInfo): string {
   return presence.of(id).online ? '🟢' : '⚪️'
+}
+
+/** The projects that its sessions work on, as it claims. */
+function projects({ presence }: Desk['hub'], { id }: MemberInfo): string {
+  const names = [...presence.sessionCounts(id).ofProjects.keys()].sort()
+  const more = names.length > maxProjects ? ` and ${names.length - maxProjects} more` : ''
+  return names.length === 0 ? '' : ` in ${names.slice(0, maxProjects).join(', ')}${more}`
 }
 
 function presence({ presence }: Desk['hub'], { id }: MemberInfo): string {

@@ -14,6 +14,9 @@ export interface Waiting {
   sender: number
   from: string
   fromKind: MemberKind
+  /** From which project of the sender, as its machine claims, and for which of the recipient it is. */
+  fromProject: string | null
+  project: string | null
   intent: Intent
   replyTo: string | null
   /** Ms since 1970. */
@@ -23,11 +26,12 @@ export interface Waiting {
   breaksQuiet: 0 | 1
 }
 
-const waitingColumns = `d.seq, m.id, d.recipient, m.sender, s.name as "from", s.kind as fromKind, m.intent, m.reply_to as replyTo,
+const waitingColumns = `d.seq, m.id, d.recipient, m.sender, s.name as "from", s.kind as fromKind,
+  m.from_project as fromProject, d.project, m.intent, m.reply_to as replyTo,
   m.sent_at as sentAt, m.body, m.named, m.expires_at as expiresAt, m.due_at as dueAt, m.hash`
 
 /** Rows of `waitingColumns`; a text that the disk has damaged says so instead. */
-function waiting(db: Database, sql: string, ...params: (number | string)[]): Waiting[] {
+function waiting(db: Database, sql: string, ...params: (number | string | null)[]): Waiting[] {
   const rows = db.all<Waiting & { named: string; expiresAt: number | null; dueAt: number | null; hash: Uint8Array }>(
     sql,
     ...params,
@@ -79,22 +83,28 @@ export function urgentMailFor(
 
 /**
  * Mail that `machine` has not read, after a seq, oldest first, as far as it is news to its owner: without what they wrote, what was sent
- * to them too, what they were told of for another machine of theirs, and what the hub itself wrote.
+ * to them too, what they were told of for another machine of theirs, and what the hub itself wrote. With `project`, what is for it alone,
+ * and was sent after `since`.
  */
 export function unreadOf(
   db: Database,
   machine: number,
-  { after, owner, limit }: { after: number; owner: number; limit: number },
+  {
+    after,
+    owner,
+    limit,
+    only,
+  }: { after: number; owner: number; limit: number; only?: { project: string; since: number } },
 ): Waiting[] {
   return waiting(
     db,
     `select ${waitingColumns}, 0 as breaksQuiet from ${unread}
-     where ${tellable} and m.sender not in (?3, ${hubItself})
+     where ${tellable} and (?5 is null or (u.project = ?5 and m.sent_at > ?6)) and m.sender not in (?3, ${hubItself})
        and not exists (select 1 from delivery o where o.recipient = ?3 and o.seq = u.seq)
        and not exists (select 1 from telegram_route r join member o on o.id = r.machine
          where r.seq = u.seq and r.kind = 'notice' and o.owner = ?3)
      order by u.seq limit ?4`,
-    ...[machine, after, owner, limit],
+    ...[machine, after, owner, limit, only?.project ?? null, only?.since ?? null],
   )
 }
 
@@ -153,6 +163,8 @@ export interface OwnedMachine {
   name: string
   owner: number
   unread: number
+  /** How much of it is for projects of the machine. */
+  projectUnread: number
   /** Seconds, -1 never, null as configured. */
   afterS: number | null
   toldSeq: number
@@ -163,7 +175,7 @@ export interface OwnedMachine {
 /** Machines that belong to somebody, by name; `unread` of each is kept, not counted. */
 export function ownedMachines(db: Database): OwnedMachine[] {
   return db.all<OwnedMachine>(
-    `select m.id as machine, m.name, m.owner, m.unread, f.after_s as afterS, coalesce(f.told_seq, 0) as toldSeq,
+    `select m.id as machine, m.name, m.owner, m.unread, m.project_unread as projectUnread, f.after_s as afterS, coalesce(f.told_seq, 0) as toldSeq,
        coalesce(f.told_hub, 0) as toldHub
      from member m left join telegram_follow f on f.machine = m.id
      where m.owner is not null and m.deleted_at is null order by m.name`,
