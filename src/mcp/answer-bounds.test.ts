@@ -110,3 +110,27 @@ test('a send says by which way a person hears of it, and names their machine', (
   // A hub of an earlier version says nothing of it.
   expect(to({})).toBe(`Stored for sean (no session yet). Message ${id}.`)
 })
+
+test('a send to a project says whether a session of it runs, and if not whether others of its machine do', () => {
+  const id = '019b0000-0000-7000-8000-000000000001'
+  const to = (more: Partial<SentTo>) => {
+    const place = { project: 'billing', projectLastSeenAt: since, online: true, lastSeenAt: since }
+    const one: SentTo = { name: 'seanclaude', kind: 'machine', status: 'stored', ...place, ...more }
+    return sentText(
+      { kept: false, answer: { id, seq: 1, sentAt: since, recipients: [one] } },
+      Date.parse(since) + 3 * 86_400_000,
+    )
+  }
+  const stored = (how: string) => `Stored for seanclaude/billing (${how}). Message ${id}.`
+  expect(to({ projectSessions: 2, sessions: 3 })).toBe(stored('online'))
+  expect(to({ projectSessions: 0, sessions: 1 })).toBe(
+    stored('no session of billing since 3 days ago; 1 other session of seanclaude runs'),
+  )
+  expect(to({ projectSessions: 0, sessions: 2, projectLastSeenAt: null })).toBe(
+    stored('no session of billing yet; 2 other sessions of seanclaude run'),
+  )
+  expect(to({ projectSessions: 0, sessions: 0, online: false })).toBe(
+    stored('no session of billing since 3 days ago; none of seanclaude runs'),
+  )
+  expect(to({ status: 'refused', reason: 'Full.' })).toContain('Refused for seanclaude/billing: Full.')
+})

@@ -66,7 +66,10 @@ function refusedLines(recipients: SentTo[]): string[] {
   return [
     ...refused
       .slice(0, maxLines)
-      .map(({ reason, ...recipient }) => `Refused for ${formatAddress(recipient)}: ${visibleLine(reason ?? 'no reason given', 200)}`),
+      .map(
+        ({ reason, ...recipient }) =>
+          `Refused for ${formatAddress(recipient)}: ${visibleLine(reason ?? 'no reason given', 200)}`,
+      ),
     ...(more > 0 ? [`Refused for ${more} more: claude-net history says why.`] : []),
   ]
 }
