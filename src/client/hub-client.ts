@@ -8,6 +8,8 @@ import { eventSchemas, PresencesEvent, type StreamEvent } from '../protocol/even
 import { hostHeader } from '../protocol/host-header.ts'
 import { renewHeader } from '../protocol/token.ts'
 import { hostLabel } from './host.ts'
+import type { Scope } from './project/scope.ts'
+import { withoutProject } from './project/without-project.ts'
 import { anySignal } from './transport/any-signal.ts'
 import { unanswered } from './transport/direct.ts'
 import type { Transport } from './transport/transport.ts'
@@ -17,6 +19,9 @@ const answerTimeoutMs = 10_000
 
 /** How long a stream may be silent, in ms, before it counts as dead: two of the hub's comments were missed. */
 const streamSilenceMs = 35_000
+
+/** How long a hub that is too old to know of projects is asked without them, in ms. It may be updated meanwhile. */
+const plainMs = 10 * 60_000
 
 /** Most bytes of one answer: far more than the hub ever sends, far less than would hurt. */
 const maxAnswerBytes = 8 * 1024 * 1024
@@ -39,6 +44,8 @@ export class HubClient {
   readonly #timeoutMs: number
   readonly #options: HubClientOptions
   #clockOffsetMs = 0
+  /** Until then the hub is told of no project, by `performance.now()`. */
+  #plainUntil = 0
 
   constructor(options: HubClientOptions) {
     const { transport, token, timeoutMs = answerTimeoutMs } = options
@@ -65,6 +72,24 @@ export class HubClient {
   async call<R extends Route>(
     route: R,
     request: RequestOf<R> & { headers?: Record<string, string> } = {},
+  ): Promise<AnswerOf<R>> {
+    const plain = withoutProject(request)
+    if (!plain) return this.#callAs(route, request)
+    if (performance.now() < this.#plainUntil) return this.#callAs(route, plain)
+    try {
+      return await this.#callAs(route, request)
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError) || error.code !== 'invalid') throw error
+      const answer = await this.#callAs(route, plain)
+      this.#plainUntil = performance.now() + plainMs
+      return answer
+    }
+  }
+
+  /** Calls a route as this client, once more where its token was replaced meanwhile. */
+  async #callAs<R extends Route>(
+    route: R,
+    request: RequestOf<R> & { headers?: Record<string, string> },
   ): Promise<AnswerOf<R>> {
     const token = this.#tokenNow()
     try {
@@ -108,14 +133,15 @@ export class HubClient {
    */
   async *events(options: {
     session?: string
-    project?: string
     cursor?: string
     withDelivery?: boolean
+    /** Only mail that it reads. */
+    project?: Scope
     signal: AbortSignal
     opened?: () => void
     ready?: (cursor: string) => void
   }): AsyncGenerator<StreamEvent & { cursor?: string }> {
-    const { session, project, cursor, withDelivery, signal, opened, ready } = options
+    const { session, cursor, withDelivery, project, signal, opened, ready } = options
     const noAnswer = new AbortController()
     const timer = setTimeout(() => noAnswer.abort(new DOMException('no answer', 'TimeoutError')), this.#timeoutMs)
     const response = await this.transport

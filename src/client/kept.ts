@@ -6,7 +6,10 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { MessageId } from '../protocol/ids.ts'
 import { maxBodyBytes, SendRequest, tooLarge } from '../protocol/messages.ts'
 
-/** A send as it is kept. */
+/**
+ * A send as it is kept. The project that it is from stands in the name of its file: a client of before projects, which may send what
+ * a newer one has kept, takes no field that it does not know.
+ */
 const Kept = z.strictObject({ ...SendRequest.shape, id: MessageId })
 export type Kept = z.output<typeof Kept>
 
@@ -36,8 +39,10 @@ export function wellFormed(request: Kept): Kept {
 export function keep(directory: string, request: Kept): void {
   makeDirectory(directory)
   const last = Number(listKept(directory).at(-1)?.split('-')[0] ?? 0)
-  const file = `${String(last + 1).padStart(12, '0')}-${request.id}.json`
-  replaceFile(join(directory, file), JSON.stringify(request), 0o600)
+  const { fromProject, ...sent } = request
+  const from = fromProject === undefined ? '' : `@${fromProject}`
+  const file = `${String(last + 1).padStart(12, '0')}-${request.id}${from}.json`
+  replaceFile(join(directory, file), JSON.stringify(sent), 0o600)
 }
 
 /** The numbered files of `directory`, oldest first. None where it cannot be read: what is sent now must not depend on it. */
@@ -55,7 +60,9 @@ export function listKept(directory: string): string[] {
 export function readKept(directory: string, file: string): KeptFile | undefined {
   const path = join(directory, file)
   try {
-    const request = Kept.parse(JSON.parse(readFileSync(path, 'utf8')))
+    const [, fromProject] = /@(.+)\.json$/.exec(file) ?? []
+    const sent = JSON.parse(readFileSync(path, 'utf8')) as object
+    const request = Kept.parse({ ...sent, ...(fromProject && { fromProject }) })
     return { file, request, ageMs: Math.abs(Date.now() - statSync(path).mtimeMs) }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
@@ -65,5 +72,5 @@ export function readKept(directory: string, file: string): KeptFile | undefined 
 
 /** The id in the name of a kept file or of its refusal. */
 export function idOf(file: string): string {
-  return file.slice(13, -'.json'.length)
+  return file.slice(13, -'.json'.length).replace(/@.*$/, '')
 }

@@ -1,5 +1,6 @@
 import type { MembersAnswer } from '../protocol/members.ts'
-import { everyone, lookupForm } from '../protocol/names.ts'
+import { everyone } from '../protocol/names.ts'
+import { addressOf } from '../protocol/projects.ts'
 
 /** Whose inboxes a send may touch. */
 export interface Touched {
@@ -35,9 +36,9 @@ export class Directory {
   }
 }
 
-/** The names of `to` in the form that they are looked up by. */
+/** The names of `to` in the form that they are looked up by. Mail for all projects of a member goes into one inbox. */
 export function typedNames(to: string | readonly string[]): string[] {
-  return [to].flat().map(lookupForm)
+  return [to].flat().map(typed => addressOf(typed).name)
 }
 
 /** Whether some recipient may be touched by both. */

@@ -1,8 +1,7 @@
 import * as z from 'zod'
 import { ClaudeNetError } from './errors.ts'
 import { MessageId } from './ids.ts'
-import { lookupForm } from './names.ts'
-import { ProjectName, ProjectScope } from './projects.ts'
+import { addressOf, ProjectName, ProjectScope } from './projects.ts'
 
 /** Most bytes of UTF-8 that the text of one message may have. */
 export const maxBodyBytes = 32 * 1024
@@ -127,9 +126,9 @@ const reach = {
 const Reach = z.object(reach)
 export type Reach = z.infer<typeof Reach>
 
-/** Whom a message was sent to, where that is not the reader alone by their own name: a group, `all`, several. */
+/** Whom a message was sent to, where that is not the reader alone, or a project of theirs, by their own name: a group, `all`, several. */
 export function sentToOthers({ to }: { to: readonly string[] }, you: string | undefined): string | undefined {
-  const isOwn = to.length === 1 && (you === undefined ? to[0] !== 'all' : lookupForm(to[0]!) === you)
+  const isOwn = to.length === 1 && (you === undefined ? to[0] !== 'all' : addressOf(to[0]!).name === you)
   return isOwn || to.length === 0 ? undefined : to.join(', ')
 }
 

@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as z from 'zod'
 import { withBriefLock } from '../../disk/brief-lock.ts'
 import { replaceFile } from '../../disk/replace-file.ts'
+import { projectNameOf } from './project-name.ts'
 import { isRepositoryPlace, readSmall } from './repository.ts'
 
 /** Which repository of this machine has which name: the place of each, by name. */
@@ -56,4 +57,23 @@ function claim(
   if (!isHeld()) return undefined
   replaceFile(fileOf(home), `${JSON.stringify({ projects }, null, 2)}\n`, 0o600)
   return name
+}
+
+/** Two repositories whose directories have one name, so that one has a number behind its own. */
+export interface NamedTwice {
+  name: string
+  place: string
+  wanted: string
+  other: string
+}
+
+/** Every repository that has a number behind its name because another, which is there still, has that name. */
+export function namesakes(known: KnownProjects): NamedTwice[] {
+  return [...known].flatMap(([name, place]) => {
+    const wanted = name.replace(/-\d+$/, '')
+    const other = known.get(wanted)
+    const isOwnName = projectNameOf(basename(place)) === name
+    if (wanted === name || other === undefined || isOwnName) return []
+    return isRepositoryPlace(place) && isRepositoryPlace(other) ? [{ name, place, wanted, other }] : []
+  })
 }

@@ -1,0 +1,20 @@
+/** The parts of a request that may name a project. */
+interface Parts {
+  query?: unknown
+  body?: unknown
+}
+
+/**
+ * The same request as a hub that knows no projects takes it: for and from the machine as a whole, which there is all that there is.
+ * Undefined where it says nothing of a project.
+ */
+export function withoutProject<R extends Parts>(request: R): R | undefined {
+  const { project, ...query } = fieldsOf(request.query)
+  const { project: scope, fromProject, ...body } = fieldsOf(request.body)
+  if (project === undefined && scope === undefined && fromProject === undefined) return undefined
+  return { ...request, ...(request.query !== undefined && { query }), ...(request.body !== undefined && { body }) }
+}
+
+function fieldsOf(part: unknown): Record<string, unknown> {
+  return typeof part === 'object' && part !== null ? (part as Record<string, unknown>) : {}
+}
