@@ -9,6 +9,8 @@ interface Sight {
   at: number
   /** Steady time at which the journal was told. */
   toldAt: number
+  /** Whether `at` has changed since it was written down. */
+  isUnsaved: boolean
 }
 
 export interface ProjectSightsOptions {
@@ -25,7 +27,6 @@ export interface ProjectSightsOptions {
 export class ProjectSights {
   readonly #options: ProjectSightsOptions
   readonly #sights = new Map<number, Map<string, Sight>>()
-  #savedAt = 0
 
   constructor(options: ProjectSightsOptions) {
     this.#options = options
@@ -39,10 +40,11 @@ export class ProjectSights {
     const { now, steady, toldAt, tell } = this.#options
     const sights = this.#sights.get(member) ?? new Map<string, Sight>()
     this.#sights.set(member, sights)
-    const known = sights.get(project) ?? { at: 0, toldAt: toldAt(member, project) ?? Number.NEGATIVE_INFINITY }
+    const known = sights.get(project) ?? newSight(toldAt(member, project))
     if (!sights.has(project) && sights.size >= maxKept && !this.#makeRoom(sights)) return undefined
     sights.set(project, known)
     known.at = now()
+    known.isUnsaved = true
     const isTold = steady() - known.toldAt < renewMs
     if (isTold) return undefined
     known.toldAt = steady()
@@ -61,11 +63,14 @@ export class ProjectSights {
 
   /** The same of all that were heard since this was last called. */
   takeUnsaved(): { member: number; project: string; at: number }[] {
-    const since = this.#savedAt
-    this.#savedAt = this.#options.now()
-    return [...this.#sights].flatMap(([member, sights]) =>
-      [...sights].filter(([, { at }]) => at >= since).map(([project, { at }]) => ({ member, project, at })),
-    )
+    const unsaved: { member: number; project: string; at: number }[] = []
+    for (const [member, sights] of this.#sights) {
+      for (const [project, sight] of sights) {
+        if (sight.isUnsaved) unsaved.push({ member, project, at: sight.at })
+        sight.isUnsaved = false
+      }
+    }
+    return unsaved
   }
 
   /** Drops what is not to be told again anyway: sights of more than a day ago. */
@@ -74,4 +79,9 @@ export class ProjectSights {
     for (const [project, { toldAt }] of sights) if (toldAt <= oldest) sights.delete(project)
     return sights.size < maxKept
   }
+}
+
+/** `toldAt` as the state has it. */
+function newSight(toldAt: number | undefined): Sight {
+  return { at: 0, toldAt: toldAt ?? Number.NEGATIVE_INFINITY, isUnsaved: false }
 }
