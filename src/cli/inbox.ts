@@ -1,37 +1,57 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { quote } from '../mcp/inbox-text.ts'
+import { projectNameOf } from '../client/project/project-name.ts'
+import { elsewhereText, quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
 import { type InboxAnswer, type InboxMessage, maxPage, sentToOthers } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 import { asMachine } from './as-machine.ts'
 import { printWhole } from './output.ts'
+import { scopeHere } from './scope-here.ts'
 import { isInsideClaude, withheld, withheldText } from './withheld.ts'
+
+interface InboxOptions {
+  all?: boolean
+  project?: string
+  limit?: number
+  ack?: boolean
+  json?: boolean
+}
 
 export function inboxCommand(): Command {
   return new Command('inbox')
     .description('show unread messages, oldest first')
+    .option('--all', 'of every project of this machine')
+    .option('--project <name>', 'of this project, and what is for none, wherever this runs', toProject)
     .option('--limit <n>', `show at most n (default and most ${maxPage})`, toLimit)
     .option('--ack', 'mark what is shown as read')
     .option('--json', 'print JSON')
-    .action(({ limit, ack, json }: { limit?: number; ack?: boolean; json?: boolean }) =>
-      asMachine({ json }, async ({ client }) => {
-        const read = await client.call(api.readInbox, { query: { limit } })
+    .addHelpText(
+      'after',
+      '\nIn the directory of a project it shows what is for that project and for none, elsewhere what is for none.',
+    )
+    .action(({ all, project: named, limit, ack, json }: InboxOptions) =>
+      asMachine({ json }, async ({ client, config, home }) => {
+        const project = all ? undefined : (named ?? scopeHere(home, config))
+        const read = await client.call(api.readInbox, { query: { limit, project } })
         const answer = { ...read, messages: read.messages.map(message => withheld(message)) }
         await printWhole({ json }, answer, () => inboxForTerminal(answer, client.now()))
         // What was withheld was given to nobody, and stays unread.
         const given = answer.messages.filter(({ held }) => !held || !isInsideClaude())
         const ids = given.map(({ id }) => id)
         // What was printed is in the pipe or on the screen: only now was it given to anyone.
-        if (ids.length > 0) await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}` } })
-        if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids } })
+        if (ids.length > 0)
+          await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}`, project } })
+        if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids, project } })
       }),
     )
 }
 
-function inboxForTerminal({ you, messages, unread, more }: InboxAnswer, now: number): string {
-  if (messages.length === 0) return 'No unread messages.'
-  const rest = more > 0 ? [`${more} more unread.`] : []
+function inboxForTerminal({ you, messages, unread, more, elsewhere }: InboxAnswer, now: number): string {
+  const others = elsewhereText(elsewhere)
+  const strays = others ? [`${others} To see all: claude-net inbox --all`] : []
+  if (messages.length === 0) return ['No unread messages.', ...strays].join('\n\n')
+  const rest = [...(more > 0 ? [`${more} more unread.`] : []), ...strays]
   return [
     `${count(unread, 'unread message')}.`,
     ...messages.map(message => forTerminal(message, { you, now })),
@@ -40,10 +60,12 @@ function inboxForTerminal({ you, messages, unread, more }: InboxAnswer, now: num
 }
 
 function forTerminal(message: InboxMessage, { you, now }: { you: string | undefined; now: number }): string {
-  const { id, from, sentAt, intent, replyTo, to, answeredBy, held } = message
+  const { id, from, fromProject, project, sentAt, intent, replyTo, to, answeredBy, held } = message
   const mark = held ? ['held'] : []
   const others = sentToOthers({ to }, you)
-  const parts = [from, ago(Date.parse(sentAt), now), intent, ...mark, ...(others ? [`to ${visible(others)}`] : [])]
+  const sender = fromProject ? `${from}/${fromProject}` : from
+  const whose = [...(project ? [`for ${project}`] : []), ...(others ? [`to ${visible(others)}`] : [])]
+  const parts = [sender, ago(Date.parse(sentAt), now), intent, ...mark, ...whose]
   const answers = [...(replyTo ? [`answers ${replyTo}`] : []), ...(answeredBy ? [`answered by ${answeredBy}`] : [])]
   return `${[...parts, ...answers].join(' · ')}\n${textOf(message)}\n${id}`
 }
@@ -57,4 +79,10 @@ function toLimit(text: string): number {
   const limit = Number(text)
   if (Number.isInteger(limit) && limit >= 1 && limit <= maxPage) return limit
   throw new InvalidArgumentError(`It must be a number from 1 to ${maxPage}.`)
+}
+
+function toProject(text: string): string {
+  const name = projectNameOf(text)
+  if (name !== undefined) return name
+  throw new InvalidArgumentError('It must be the name of a project.')
 }

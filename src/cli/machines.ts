@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { clientsInWords, groupLines, requestLines } from '../mcp/machines-tool.ts'
+import { clientsInWords, groupLines, projectsInWords, requestLines } from '../mcp/machines-tool.ts'
 import { api } from '../protocol/api.ts'
 import { version } from '../protocol/version.ts'
 import { concernLines } from '../text/concerns.ts'
@@ -16,13 +16,17 @@ export function machinesCommand(): Command {
         const answer = await client.call(api.listMachines)
         print(options, answer, () => {
           const hub = answer.version ?? version
-          const rows = answer.members.map(({ name, kind, owner, sessions, sessionCount, ...presence }) => [
-            name === answer.you ? `${name} (you)` : name,
-            kind,
-            owner ?? '',
-            presenceInWords(presence, client.now()) + sessionsInWords(sessionCount ?? sessions.length),
-            clientsInWords(sessions, hub),
-          ])
+          const rows = answer.members.map(
+            ({ name, kind, owner, sessions, sessionCount, projects, projectCount, ...presence }) => [
+              name === answer.you ? `${name} (you)` : name,
+              kind,
+              owner ?? '',
+              presenceInWords(presence, client.now()) +
+                sessionsInWords(sessionCount ?? sessions.length) +
+                projectsInWords({ projects, projectCount }),
+              clientsInWords(sessions, hub),
+            ],
+          )
           return [
             table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
             '',

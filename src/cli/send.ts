@@ -12,6 +12,7 @@ import { momentForms } from '../text/moment.ts'
 import { ownZone } from '../text/zone.ts'
 import { close } from './as-machine.ts'
 import { exit, print } from './output.ts'
+import { scopeHere } from './scope-here.ts'
 import { textHelp, textOf } from './text-argument.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -29,7 +30,7 @@ interface SendOptions {
 export function sendCommand(): Command {
   return new Command('send')
     .description('send a message')
-    .argument('<to>', 'a member, several separated by commas, or all')
+    .argument('<to>', 'a member, or a project of one (sean/billing), several separated by commas, or all')
     .argument('<text...>', 'the text, or - to read it from stdin')
     .option('--reply-to <id>', 'the message that this one answers')
     .addOption(new Option('--intent <intent>', 'what is wanted').choices(['request', 'inform', 'urgent']))
@@ -76,6 +77,7 @@ export function sendCommand(): Command {
           intent: options.intent ?? (options.replyTo ? 'inform' : undefined),
           expiresInS: options.expiresIn,
           ...timing,
+          fromProject: scopeHere(home, machine.config) || undefined,
         })
         if (!options.json) out = process.stdout
         print(options, sent, () =>

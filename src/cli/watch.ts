@@ -52,7 +52,7 @@ function clockTime(now: number): string {
 async function inWords({ event, data }: StreamEvent, client: HubClient): Promise<string> {
   switch (event) {
     case 'inbox':
-      return `${data.from} → you · ${data.intent} · ${data.unread} unread · ${data.id}${await beginning(data, client)}`
+      return `${data.from} → ${data.project ? `you/${data.project}` : 'you'} · ${data.intent} · ${data.unread} unread · ${data.id}${await beginning(data, client)}`
     case 'receipt':
       return `${data.recipient} ${data.status} ${data.id}`
     case 'presence':

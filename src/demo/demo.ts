@@ -66,6 +66,8 @@ export async function demo({ once: isOnce = false, telegram }: { once?: boolean;
           command: process.execPath,
           args: [program, 'mcp'],
           env: { ...(process.env as Record<string, string>), CLAUDE_NET_HOME: home },
+          // No project of whoever runs the demo.
+          cwd: dir,
           stderr: 'inherit',
         }),
       )

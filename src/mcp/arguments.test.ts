@@ -95,7 +95,7 @@ test('the JSON schemas are those that zod makes of the same arguments', () => {
   const text = z.string()
   const made: Record<string, z.ZodObject> = {
     claude_net_send: z.strictObject({
-      to: text.describe('A member, alias or group; several separated by commas; or "all"'),
+      to: text.describe('A member, alias or group, or member/project; several separated by commas; or "all"'),
       message: text.describe('The text'),
       reply_to: text.describe('Id of the message this answers; acks it').optional(),
       intent: Intent.describe(

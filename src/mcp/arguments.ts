@@ -46,7 +46,7 @@ function argumentsReader<Readers extends Record<string, (value: unknown) => unkn
 }
 
 function recipients(value: unknown): string[] {
-  const wanted = 'wanted: a member, alias or group; several separated by commas; or "all"'
+  const wanted = 'wanted: a member, alias or group, or member/project; several separated by commas; or "all"'
   const names = listIn(value, wanted)
     .flatMap(recipientsIn)
     .map(name => lookupForm(unquoted(name).replace(/[.;:]+$/, '')))

@@ -1,5 +1,5 @@
 import { diskTrouble } from '../disk/replace-file.ts'
-import { type InboxMessage, sentToOthers } from '../protocol/messages.ts'
+import { type InboxAnswer, type InboxMessage, sentToOthers } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 
@@ -29,6 +29,8 @@ export interface InboxPage {
   unread: number
   /** How many of those beyond `messages` are held. */
   moreHeld?: number | undefined
+  /** What waits for other projects of this machine. */
+  elsewhere?: InboxAnswer['elsewhere']
   /** The reader's own name: a message that was sent to another name, such as a group, says so. */
   you?: string
   /** The hub's clock, ms since 1970. */
@@ -36,6 +38,9 @@ export interface InboxPage {
   /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
   keepWhole: (message: InboxMessage) => string
 }
+
+/** Most other projects that an answer names. */
+const maxElsewhere = 10
 
 /** Who reads, and when. */
 type Reader = Pick<InboxPage, 'now' | 'you'>
@@ -45,13 +50,19 @@ type Reader = Pick<InboxPage, 'now' | 'you'>
  * no body can end itself, forge a line of ours, or pass for a second message.
  */
 export function inboxText(page: InboxPage): InboxText {
-  const { messages: all, unread, moreHeld = 0, keepWhole } = page
+  const { messages: all, unread, moreHeld = 0, elsewhere, keepWhole } = page
   const messages = all.filter(({ held }) => !held)
   const held = all.filter(message => message.held)
   const [first] = messages
   if (!first)
     return {
-      text: [`No unread messages${held.length > 0 ? ' for you' : ''}.`, heldText(held, moreHeld)].join('\n').trim(),
+      text: [
+        `No unread messages${held.length > 0 ? ' for you' : ''}.`,
+        heldText(held, moreHeld),
+        elsewhereText(elsewhere),
+      ]
+        .filter(Boolean)
+        .join('\n'),
       shown: [],
     }
   const entries: string[] = []
@@ -68,16 +79,24 @@ export function inboxText(page: InboxPage): InboxText {
   const text = frame(entries, {
     unread,
     more: unread - held.length - moreHeld - entries.length,
-    held: heldText(held, moreHeld),
+    after: [heldText(held, moreHeld), elsewhereText(elsewhere)],
   })
   return { text, shown: messages.slice(0, entries.length), ...(cut && { cut }) }
 }
 
-function frame(entries: string[], { unread, more, held }: { unread: number; more: number; held: string }): string {
+function frame(entries: string[], { unread, more, after }: { unread: number; more: number; after: string[] }): string {
   const rest =
     more > 0 ? `${more} more unread. Ack these (ack: true) and call claude_net_inbox again to see the next.` : ''
   const head = `${count(unread, 'unread message')}. ${notice}`
-  return [head, ...entries, [howToAnswer, rest, held].filter(Boolean).join('\n')].join('\n\n')
+  return [head, ...entries, [howToAnswer, rest, ...after].filter(Boolean).join('\n')].join('\n\n')
+}
+
+/** How much waits for other projects of this machine, and no more of it; '' where nothing does. */
+export function elsewhereText(elsewhere: InboxPage['elsewhere'] = []): string {
+  if (elsewhere.length === 0) return ''
+  const shown = elsewhere.slice(0, maxElsewhere).map(({ project, unread }) => `${unread} for ${project}`)
+  const more = elsewhere.length > maxElsewhere ? ` and ${elsewhere.length - maxElsewhere} more projects` : ''
+  return `Other projects of this machine: ${shown.join(', ')}${more}.`
 }
 
 /** That there is mail which this machine's policy keeps from the agent: who wrote, not what. */
@@ -111,10 +130,12 @@ function cutEntry(message: InboxMessage, page: Reader, where: string): string {
 }
 
 function heading(
-  { id, from, fromKind, sentAt, intent, replyTo, to, fetchedBy, answeredBy }: InboxMessage,
+  { id, from, fromKind, fromProject, project, sentAt, intent, replyTo, to, fetchedBy, answeredBy }: InboxMessage,
   { now, you }: Reader,
 ): string {
-  const parts = [`from ${from} (${fromKind})`, ago(Date.parse(sentAt), now), intent]
+  const sender = fromProject ? `${from}/${fromProject}` : from
+  const parts = [`from ${sender} (${fromKind})`, ago(Date.parse(sentAt), now), intent]
+  if (project) parts.push(`for ${project}`)
   const others = sentToOthers({ to }, you)
   if (others) parts.push(`to ${visible(others).slice(0, 200)}`)
   if (replyTo) parts.push(`answers ${replyTo}`)

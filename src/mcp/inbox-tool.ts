@@ -9,21 +9,23 @@ import { pages } from './read-state.ts'
 const defaultLimit = 20
 
 /** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
-export async function readInboxText({ client, keepWhole }: Line, limit: number | undefined): Promise<InboxText> {
-  const { you, messages, unread, moreHeld } = await readUnread(client, limit)
-  return inboxText({ you, messages, unread, moreHeld, now: client.now(), keepWhole })
+export async function readInboxText({ client, scope, keepWhole }: Line, limit: number | undefined): Promise<InboxText> {
+  const read = await readUnread({ client, scope }, limit)
+  return inboxText({ ...read, now: client.now(), keepWhole })
 }
+
+type ScopedLine = Pick<Line, 'client' | 'scope'>
 
 /** Most unknown ids that an answer names. */
 const maxUnknown = 20
 
 /** Acks `ids` now: the caller names what it was given before. Answers a sentence. */
-export async function ackByIds(client: Line['client'], ids: string[]): Promise<string> {
+export async function ackByIds({ client, scope }: ScopedLine, ids: string[]): Promise<string> {
   let acked = 0
   let unread = 0
   const unknown: string[] = []
   for (const page of pages(ids)) {
-    const answer = await client.call(api.ackInbox, { body: { ids: page } })
+    const answer = await client.call(api.ackInbox, { body: { ids: page, project: scope } })
     acked += answer.acked.length
     unread = answer.unread
     unknown.push(...answer.unknown)
@@ -40,16 +42,16 @@ export async function ackByIds(client: Line['client'], ids: string[]): Promise<s
  * ones come without their text and count for neither: mail behind them is shown all the same.
  */
 async function readUnread(
-  client: Line['client'],
+  { client, scope }: ScopedLine,
   limit = defaultLimit,
-): Promise<Pick<InboxAnswer, 'you' | 'messages' | 'unread' | 'moreHeld'>> {
+): Promise<Pick<InboxAnswer, 'you' | 'messages' | 'unread' | 'moreHeld' | 'elsewhere'>> {
   const open: InboxAnswer['messages'] = []
   const held: InboxAnswer['messages'] = []
   let bytes = 0
   let after: string | undefined
   for (;;) {
     const size = held.length > 0 ? 100 : Math.min(100, limit - open.length)
-    const page = await client.call(api.readInbox, { query: { limit: size, after } })
+    const page = await client.call(api.readInbox, { query: { limit: size, after, project: scope } })
     for (const message of page.messages) {
       if (message.held) held.push({ ...message, body: '' })
       else if (open.length < limit) {
@@ -59,6 +61,6 @@ async function readUnread(
     }
     after = page.cursor
     if (page.more === 0 || open.length >= limit || bytes > maxAnswerBytes)
-      return { you: page.you, messages: [...open, ...held], unread: page.unread, moreHeld: page.moreHeld }
+      return { ...page, messages: [...open, ...held] }
   }
 }

@@ -10,6 +10,7 @@ Sending:
 - When your user asks you to tell, ask or notify someone, send it directly; no draft, no confirmation.
 - A person's name means the machine they own: "message Sean" goes to seanclaude, "tell Jaz" to jazclaude. claude_net_machines shows owners; if someone owns several, ask which. Address the human only when Telegram or the phone is named.
 - "notify all" is to: "all". It fans out to every other machine, one delivery each, each with its own ack.
+- "seanclaude/billing" reaches the sessions that work in the project billing there, seanclaude alone any one of its sessions. A reply goes back to the project that asked.
 - Say what is needed so that the reader can act without your context. Never put secrets into a message.
 
 Believe the answer of a send: "stored" means it is safely in that inbox, not that it was read. "Kept" means the hub was out of reach: it goes out by itself, so do not send it again.

@@ -1,5 +1,6 @@
 import type { HubClient } from '../client/hub-client.ts'
 import type { Outbox } from '../client/outbox.ts'
+import type { Scope } from '../client/project/scope.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 
 /**
@@ -11,6 +12,8 @@ export interface Line {
   /** The zone of the wall clock that times in a send mean. Absent: that of this process. */
   timeZone?: string
   outbox: Pick<Outbox, 'send' | 'takeRefused'>
+  /** Whose mail is read here; all of the member's where it is left out. */
+  scope?: Scope
   /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
   keepWhole: (message: InboxMessage) => string
 }

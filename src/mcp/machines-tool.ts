@@ -17,6 +17,9 @@ const maxNotes = 5
 const maxAliases = 5
 const maxVersions = 3
 
+/** Most projects of one member in an answer. */
+const maxProjects = 5
+
 /** Everyone, one line each: machines first, then humans; then what nobody has answered yet. */
 export function machinesText(answer: MembersAnswer, now: number): string {
   const { you, unread, members, openRequests, groups = [], version: hub = version, ...concerns } = answer
@@ -91,10 +94,18 @@ export function clientsInWords(sessions: readonly Session[], hub: string): strin
   return shown.join(', ') + more
 }
 
+/** The projects of a machine, as it says itself, those that were seen last first; '' where it has none. */
+export function projectsInWords({ projects = [], projectCount = projects.length }: Partial<Member>): string {
+  if (projects.length === 0) return ''
+  const shown = projects.slice(0, maxProjects).map(({ name }) => name)
+  const more = projectCount > shown.length ? ` and ${projectCount - shown.length} more` : ''
+  return `, ${projectCount === 1 ? 'project' : 'projects'} ${shown.join(', ')}${more}`
+}
+
 const tooOld = ' (old: update, then reconnect under /mcp)'
 
 function memberLine(
-  { name, kind, owner, aliases, sessions, sessionCount = sessions.length, ...presence }: Member,
+  { name, kind, owner, aliases, sessions, sessionCount = sessions.length, projects, projectCount, ...presence }: Member,
   you: string | null,
   hub: string,
   now: number,
@@ -110,5 +121,5 @@ function memberLine(
     hub,
   ).slice(0, maxVersions)
   const versions = old.length > 0 ? `, ${old.join(', ')}${tooOld}` : ''
-  return `${name}${name === you ? ' (you)' : ''}: ${what}${also}, ${presenceInWords(presence, now)}${open}${versions}`
+  return `${name}${name === you ? ' (you)' : ''}: ${what}${also}, ${presenceInWords(presence, now)}${open}${projectsInWords({ projects, projectCount })}${versions}`
 }

@@ -1,6 +1,6 @@
-import type { HubClient } from '../client/hub-client.ts'
 import { api } from '../protocol/api.ts'
 import { maxPage } from '../protocol/messages.ts'
+import type { Line } from './line.ts'
 
 /** Who wants to know what this session was shown: `shown` before an answer is written, `fetched` after. */
 export interface ShownListener {
@@ -21,7 +21,7 @@ type RequestId = string | number
  * cancelled. A client that dies in between never told its model, so the hub hears nothing and shows the messages again.
  */
 export class ReadState {
-  readonly #client: () => HubClient
+  readonly #line: () => Pick<Line, 'client' | 'scope'>
   readonly #session: string
   readonly #listener: ShownListener | undefined
   /** What answers show that have not been written yet, by their request. */
@@ -32,8 +32,8 @@ export class ReadState {
   readonly #confirmed = new Set<string>()
   #work: Promise<void> = Promise.resolve()
 
-  constructor(client: () => HubClient, session: string, listener?: ShownListener) {
-    this.#client = client
+  constructor(line: () => Pick<Line, 'client' | 'scope'>, session: string, listener?: ShownListener) {
+    this.#line = line
     this.#session = session
     this.#listener = listener
   }
@@ -108,13 +108,15 @@ export class ReadState {
 
   async #tellFetched(ids: string[]): Promise<void> {
     for (const page of pages(ids)) {
-      await this.#client().call(api.markFetched, { body: { ids: page, session: this.#session } })
+      const { client, scope } = this.#line()
+      await client.call(api.markFetched, { body: { ids: page, session: this.#session, project: scope } })
     }
   }
 
   async #tellAcked(): Promise<void> {
     for (const page of pages([...this.#confirmed])) {
-      await this.#client().call(api.ackInbox, { body: { ids: page } })
+      const { client, scope } = this.#line()
+      await client.call(api.ackInbox, { body: { ids: page, project: scope } })
       for (const id of page) this.#confirmed.delete(id)
     }
   }

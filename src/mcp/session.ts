@@ -5,6 +5,8 @@ import { Heartbeat } from '../client/heartbeat.ts'
 import { Home } from '../client/home.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
 import { tellPolicy } from '../client/policy.ts'
+import { clashText } from '../client/project/find-project.ts'
+import { type Scope, scopeOf } from '../client/project/scope.ts'
 import { reportWrongHub } from '../client/wrong-hub.ts'
 import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
 import { Keeper } from '../notice/keeper.ts'
@@ -53,34 +55,49 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
   const session = sessionName(sessionSeed, key)
   // A run that nobody sits before is no presence, unless its machine says so.
   const isPresent = !isHeadless(process.env) || headlessTakesPart(home.dir)
-  let opened: { machine: Machine; heartbeat: Heartbeat | undefined } | undefined
+  let opened: { machine: Machine; heartbeat: Heartbeat | undefined; scope: Scope } | undefined
   let beat: (() => Heartbeat) | undefined
   let newerHub: string | undefined
   /** What the next answer of a tool says first. */
   const remarks: string[] = []
+  /** That the project of this session has another name than its directory, until somebody was told. */
+  let projectRemark: string | undefined
   let isPolicyTold = false
   const notTold = (error: unknown) => {
     // What the hub refuses it refuses again; what it did not hear is told with the next heartbeat.
     isPolicyTold = error instanceof ClaudeNetError && error.settled
     report(error)
   }
+  const tellProject = () => {
+    if (projectRemark === undefined || !keeper.hasHooks) return
+    try {
+      keeper.remark('project', projectRemark)
+      projectRemark = undefined
+    } catch {
+      // The next answer of a tool tells it.
+    }
+  }
   const open = () => {
     if (!opened) {
       const machine = openMachine(home)
+      const { scope, name, clash } = scopeOf(sessionDirectory(process.env), home.dir, machine.config)
+      projectRemark = name !== undefined && clash ? clashText(name, clash) : undefined
       const drain = () => void sendWaiting(machine, keeper, remarks).catch(report)
       const onAlive = ({ unread, version: hub }: HeartbeatAnswer) => {
         if (!isPolicyTold) tellPolicy(machine.client, machine.config).catch(notTold)
         isPolicyTold = true
         drain()
         void reportWrongHub(home, machine.client)
+        tellProject()
         keeper.heard(unread)
         if (hub && isOlder(version, hub)) newerHub ??= hub
       }
+      const more = () => ({ ...(scope !== undefined && { project: scope }) })
       setInterval(() => opened?.heartbeat ?? drain(), headlessDrainMs).unref()
-      beat = () => new Heartbeat(machine.client, { session, client: `claude-net/${version}`, onAlive })
-      opened = { machine, heartbeat: isPresent && !keeper.isHidden ? beat() : undefined }
+      beat = () => new Heartbeat(machine.client, { session, client: `claude-net/${version}`, more, onAlive })
+      opened = { machine, heartbeat: isPresent && !keeper.isHidden ? beat() : undefined, scope }
     }
-    return opened.machine
+    return opened
   }
   const onHidden = (isHidden: boolean) => {
     if (!opened || !isPresent) return
@@ -92,21 +109,28 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
     session,
     home: home.dir,
     env: process.env,
-    client: () => open().client,
+    client: () => open().machine.client,
+    scope: () => open().scope,
     pushChannel: (content, meta) => notify('notifications/claude/channel', { content, meta }),
     onHidden,
     report,
   })
-  const readState = new ReadState(() => open().client, session, keeper)
+  const scopedLine = () => {
+    const { machine, scope } = open()
+    return { ...machine, scope }
+  }
+  const readState = new ReadState(() => scopedLine(), session, keeper)
   let isTold = false
   const takeRemarks = () => {
     if (newerHub && !isTold) remarks.push(tooOld(newerHub))
     isTold ||= newerHub !== undefined
+    if (projectRemark) remarks.push(projectRemark)
+    projectRemark = undefined
     return remarks.splice(0)
   }
 
   const runs = toolRuns({
-    line: () => ({ ...open(), keepWhole: message => keepWhole(home, message) }),
+    line: () => ({ ...scopedLine(), keepWhole: message => keepWhole(home, message) }),
     readState,
     messageIdOf: call => (typeof call === 'string' ? messageIdFor(`${sessionSeed}/${call}`) : newMessageId()),
     onAsked: id => keeper.asked(id),
@@ -142,6 +166,15 @@ function sessionName(seed: string, key: string | undefined): string {
 
 function tooOld(hub: string): string {
   return `This session runs claude-net ${version}, the hub has ${hub}. Tell your user: update with claude-net doctor's line if the file is old too, then reconnect claude-net under /mcp.`
+}
+
+/** Where the session works: Claude Code's own word, or the directory that another client started this process in. */
+function sessionDirectory(env: NodeJS.ProcessEnv): string {
+  try {
+    return env.CLAUDE_PROJECT_DIR || process.cwd()
+  } catch {
+    return '/' // The directory was removed.
+  }
 }
 
 /** Sends what waits. What was refused the hooks tell, where there are some and the disk takes it; else the next answer of a tool does. */

@@ -44,7 +44,10 @@ export const toolList: readonly Tool[] = [
       $schema,
       type: 'object',
       properties: {
-        to: { type: 'string', description: 'A member, alias or group; several separated by commas; or "all"' },
+        to: {
+          type: 'string',
+          description: 'A member, alias or group, or member/project; several separated by commas; or "all"',
+        },
         message: { type: 'string', description: 'The text' },
         reply_to: { type: 'string', description: 'Id of the message this answers; acks it' },
         intent: {

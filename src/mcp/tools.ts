@@ -49,7 +49,7 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
         const { to: names, message, reply_to, intent, at, expires } = taken
         const { refuseSecrets } = await import('../client/secrets.ts')
         refuseSecrets(message)
-        const { outbox, client, timeZone = ownZone() } = opened
+        const { outbox, client, scope, timeZone = ownZone() } = opened
         const now = client.now()
         const timing = readTiming({ at, expires }, { now, timeZone })
         const id = messageIdOf(toolUseId)
@@ -61,6 +61,7 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
           // An answer that wanted an answer would never end.
           intent: intent ?? (reply_to ? 'inform' : undefined),
           ...timing,
+          fromProject: scope || undefined,
         })
         if (intent ? intent !== 'inform' : !reply_to && (await wantsAnswer(opened, names, sent))) onAsked(id)
         const times = timingLines(sent, { ...timing, timeZone, now })
@@ -70,7 +71,7 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
     claude_net_inbox: withArguments('claude_net_inbox', readInboxArguments, async ({ limit, ack }, call) => {
       let shown: string[] = []
       const answered = await answer(context, async opened => {
-        if (Array.isArray(ack)) return ackByIds(opened.client, ack)
+        if (Array.isArray(ack)) return ackByIds(opened, ack)
         const read = await readInboxText(opened, limit)
         shown = read.shown.map(({ id }) => id)
         return read.text

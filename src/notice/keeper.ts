@@ -1,4 +1,5 @@
 import type { HubClient } from '../client/hub-client.ts'
+import type { Scope } from '../client/project/scope.ts'
 import { hasAsked, inheritAsked, noteAsked } from './asked.ts'
 import { KeptDirectory } from './kept-directory.ts'
 import { burstMs, Ladder, quietMs, rungMs, type View } from './ladder.ts'
@@ -31,6 +32,8 @@ export interface KeeperOptions {
   env: NodeJS.ProcessEnv
   /** Speaks with the hub; throws while this machine has not joined. */
   client: () => HubClient
+  /** Whose mail the session reads; throws as `client` does. */
+  scope: () => Scope
   /** Sends a notification that Claude Code shows where channels are enabled. */
   pushChannel: (text: string, meta: Record<string, string>) => Promise<void>
   /** Called when the session comes into sight of a user, or goes out of it. */
@@ -63,18 +66,18 @@ export class Keeper {
   #trouble = ''
 
   constructor(options: KeeperOptions) {
-    const { key, env, home, session, client, pushChannel } = options
+    const { key, env, home, session, client, scope, pushChannel } = options
     this.#options = options
     this.#isDeaf = key === undefined || (isHeadless(env) && !headlessTakesPart(home))
     const dir = dirToKeep(key && !this.#isDeaf ? key : `deaf-${session}`, home)
     const instance = instanceOf(env)
     this.#dir = dir
     this.#instance = instance
-    this.#directory = new KeptDirectory({ dir, home, session, instance, isDeaf: this.#isDeaf, client })
+    this.#directory = new KeptDirectory({ dir, home, session, instance, isDeaf: this.#isDeaf, scope })
     this.#turns = new Turns(session, home)
     this.#reach = new Reach({ dir, instance, env, pushChannel })
     const predecessors = () => this.#predecessors()
-    this.#unread = new UnreadMirror({ dir, home, session, client, predecessors, onDue: () => this.#look() })
+    this.#unread = new UnreadMirror({ dir, home, session, client, scope, predecessors, onDue: () => this.#look() })
     this.#isHidden = this.#reach.isHidden
   }
 
@@ -211,7 +214,7 @@ export class Keeper {
     for (const id of this.#ladder.ids) if (!ids.has(id)) this.#ladder.settle(id)
     this.#reach.keepOnly(ids)
     keepOnly(this.#dir, ids, 'mail')
-    this.#turns.keepOnly(allIds)
+    this.#turns.keepOnly(allIds, this.#options.scope())
     for (const fate of this.#unread.takeFates()) putNews(this.#dir, fate)
   }
 
@@ -222,8 +225,11 @@ export class Keeper {
     takeBack(this.#dir, lost)
     const open = [...this.#unread.ids].filter(id => !this.#unread.hasFetched(id) && !this.#ladder.has(id))
     const now = Date.now()
-    const hasAskedFor = (id: string, dir: SessionDir) => hasAsked(dir, this.#unread.get(id)?.replyTo)
-    for (const id of this.#turns.take(open, now, now + turnMs, hasAskedFor)) {
+    const precedence = {
+      projectOf: (id: string) => this.#unread.get(id)?.project,
+      comesFirst: (id: string, dir: SessionDir) => hasAsked(dir, this.#unread.get(id)?.replyTo),
+    }
+    for (const id of this.#turns.take(open, now, now + turnMs, precedence)) {
       const mail = this.#unread.get(id)!
       putNews(this.#dir, mail)
       this.#ladder.offer(mail, performance.now())

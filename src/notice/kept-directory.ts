@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Scope } from '../client/project/scope.ts'
 import { version } from '../protocol/version.ts'
 import { isKept, isOwn, type SessionFile } from './live-sessions.ts'
 import { processPlace } from './process-place.ts'
@@ -16,8 +17,8 @@ export interface KeptDirectoryOptions {
   instance: string | undefined
   /** Nobody can be told anything: the directory only says that the session lives. */
   isDeaf: boolean
-  /** Throws while this machine has not joined. */
-  client: () => unknown
+  /** Whose mail the session reads; throws while this machine has not joined. */
+  scope: () => Scope
 }
 
 /** The directory of a session, kept by one process: also where two MCP servers of ours run in it. */
@@ -66,6 +67,7 @@ export class KeptDirectory {
   #take(isHidden: boolean): boolean {
     if (!this.#hasJoined()) return false
     const { dir, home, session, instance, isDeaf } = this.#options
+    const project = this.#options.scope()
     const before = dir.read<SessionFile>('session.json')
     if (before && !isOwn(before) && isKept(dir, before) && before.instance === instance) return false
     // Of a Claude Code that has ended: what it was told, this one was not.
@@ -81,6 +83,7 @@ export class KeptDirectory {
       ...(instance && { instance }),
       startedAt: Date.now(),
       version,
+      ...(project !== undefined && { project }),
       ...(isDeaf && { deaf: true }),
       ...(isHidden && { hidden: true }),
     } satisfies SessionFile)
@@ -89,9 +92,11 @@ export class KeptDirectory {
 
   /** After `leave` the client is still open, and there is nothing to come back to. */
   #hasJoined(): boolean {
-    const { home, client } = this.#options
+    const { home, scope } = this.#options
     try {
-      return existsSync(join(home, 'config.json')) && client() !== undefined
+      if (!existsSync(join(home, 'config.json'))) return false
+      scope()
+      return true
     } catch {
       return false
     }

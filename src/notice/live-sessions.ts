@@ -18,6 +18,8 @@ export interface SessionFile {
   startedAt: number
   /** The client's version. */
   version: string
+  /** Whose mail it reads; see `Scope`. Absent where it reads all of the machine's, as every version before this one does. */
+  project?: string
   /** Nobody can tell this session anything: headless, or no Claude Code. */
   deaf?: true
   /** Nobody sees this session now: it is not told, and is no presence. */
@@ -39,6 +41,11 @@ export interface LiveSession extends SessionFile {
 /** Whether a session can be told anything. */
 export function isReachable({ deaf, hidden }: SessionFile): boolean {
   return !deaf && !hidden
+}
+
+/** Whether mail for `project`, or for no project, is this session's to read. */
+export function reads({ project: scope }: Pick<SessionFile, 'project'>, project: string | undefined): boolean {
+  return scope === undefined || project === undefined || project === scope
 }
 
 /** How long a server that runs elsewhere, on the same home, may be silent before it counts as ended, in ms. */

@@ -17,6 +17,8 @@ export interface Mail {
   replyTo?: string
   /** Set when what it answers is a request of this very session. */
   isAwaited?: true
+  /** The project of this machine that it is for. */
+  project?: string
   /** The beginning of its text, as its sender wrote it: untrusted. */
   beginning: string
 }

@@ -73,6 +73,7 @@ function startKeeper(home: string, key: string) {
     home,
     env: {},
     client: () => client as unknown as HubClient,
+    scope: () => undefined,
     pushChannel: async () => {},
     report: () => {},
   })

@@ -1,24 +1,33 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
+import type { Scope } from '../client/project/scope.ts'
 import type { SessionFile } from './live-sessions.ts'
 import { SessionDir } from './session-dir.ts'
 import { Turns } from './turns.ts'
 
 /** A home with sessions that live in this very process, the last named active last. */
 function startSessions(...names: string[]) {
+  return startInProjects(Object.fromEntries(names.map(name => [name, undefined])))
+}
+
+/** The same, with the scope of each. */
+function startInProjects(scopes: Record<string, Scope>) {
+  const names = Object.keys(scopes)
   const home = tempDir('turns')
   const dirs = names.map((name, index) => {
     const dir = new SessionDir(name, home)
     mkdirSync(dir.path, { recursive: true })
-    const file = { session: name, pid: process.pid, startedAt: index, version: '0.1.0' }
+    const project = scopes[name]
+    const session = { session: name, ...(project !== undefined && { project }) }
+    const file = { ...session, pid: process.pid, startedAt: index, version: '0.1.0' }
     dir.write('session.json', file satisfies SessionFile)
     return dir
   })
   const turns = Object.fromEntries(names.map(name => [name, new Turns(name, home)])) as Record<string, Turns>
   /** Who gets the turn when all ask at `now`, in this order. */
   const ask = (now: number, until: number) => names.filter(name => turns[name]!.take(['m'], now, until).length > 0)
-  return { dirs, turns, ask }
+  return { home, dirs, turns, ask }
 }
 
 test('a message is offered to one session at a time: where something happened last, then to the next when its time is over', () => {
@@ -47,8 +56,30 @@ test('of any number that ask at once, one gets the turn', () => {
 test('turns of what is no longer unread are forgotten', () => {
   const { turns, ask } = startSessions('one')
   ask(0, 30)
-  turns.one!.keepOnly(new Set(['m']))
+  turns.one!.keepOnly(new Set(['m']), undefined)
   expect(ask(0, 30)).toEqual([])
-  turns.one!.keepOnly(new Set())
+  turns.one!.keepOnly(new Set(), undefined)
   expect(ask(0, 30)).toEqual(['one'])
+})
+
+test('mail for a project is the turn of its sessions alone, and of those that read all mail of the machine', () => {
+  const { turns } = startInProjects({ old: undefined, shop: 'shop', none: '', billing: 'billing' })
+  const projectOf = () => 'shop'
+  const ask = (now: number) =>
+    Object.keys(turns).filter(name => turns[name]!.take(['m'], now, now + 30, { projectOf }).length > 0)
+  expect(ask(0)).toEqual(['shop'])
+  expect(ask(30)).toEqual(['old'])
+  expect(ask(60)).toEqual([])
+  expect(turns.billing!.take(['n'], 0, 30)).toEqual(['n'])
+})
+
+test('a session forgets no turns of mail that it does not read', () => {
+  const { home, turns } = startInProjects({ shop: 'shop', billing: 'billing' })
+  const projectOf = () => 'shop'
+  turns.shop!.take(['m'], 0, 30, { projectOf })
+  turns.shop!.extend('m', 60)
+  turns.billing!.keepOnly(new Set(), 'billing')
+  expect(new Turns('shop', home).take(['m'], 70, 90, { projectOf })).toEqual([])
+  turns.shop!.keepOnly(new Set(), 'shop')
+  expect(new Turns('shop', home).take(['m'], 70, 90, { projectOf })).toEqual(['m'])
 })

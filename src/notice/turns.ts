@@ -1,16 +1,27 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
-import { isReachable, liveSessions } from './live-sessions.ts'
+import type { Scope } from '../client/project/scope.ts'
+import { isReachable, liveSessions, reads } from './live-sessions.ts'
 import { type SessionDir, writeWhole } from './session-dir.ts'
 
 /** One session's turn to take a message. */
 interface Turn {
   n: number
+  /** The project that the message is for. */
+  project?: string
   /** The session, as the hub knows it. */
   session: string
   /** When the next session may have its turn, ms since 1970. */
   until: number
+}
+
+/** What decides, beside when something happened last, whose turn a message is. */
+export interface Precedence {
+  /** The project that a message is for: no session that does not read it has its turn. */
+  projectOf?: (id: string) => string | undefined
+  /** Whether that session's turn is before all others. */
+  comesFirst?: (id: string, dir: SessionDir) => boolean
 }
 
 /**
@@ -32,15 +43,12 @@ export class Turns {
     this.#session = session
   }
 
-  /**
-   * Those of `ids` of which it becomes this session's turn to be told. It lasts until `until`. Both in ms since 1970.
-   * `comesFirst` says of a message and a session whether that session's turn is before all others.
-   */
+  /** Those of `ids` of which it becomes this session's turn to be told. It lasts until `until`. Both in ms since 1970. */
   take(
     ids: readonly string[],
     now: number,
     until: number,
-    comesFirst: (id: string, dir: SessionDir) => boolean = () => false,
+    { projectOf = () => undefined, comesFirst = () => false }: Precedence = {},
   ): string[] {
     const open = ids.filter(id => !this.#had.has(id))
     if (open.length === 0) return []
@@ -57,9 +65,10 @@ export class Turns {
       }
       const last = before.at(-1)
       if (last && last.until > now && live.some(({ session }) => session === last.session)) return false
-      const left = live.filter(({ session }) => !before.some(turn => turn.session === session))
+      const project = projectOf(id)
+      const left = live.filter(each => reads(each, project) && !before.some(turn => turn.session === each.session))
       const next = left.find(({ dir }) => comesFirst(id, dir)) ?? left[0]
-      return next?.session === this.#session && this.#make(id, (last?.n ?? 0) + 1, until)
+      return next?.session === this.#session && this.#make(id, (last?.n ?? 0) + 1, { until, project })
     })
   }
 
@@ -78,19 +87,26 @@ export class Turns {
     const mine = this.#turns()
       .get(id)
       ?.find(({ session }) => session === this.#session)
-    if (mine) writeWhole(this.#file(id, mine.n), JSON.stringify({ session: this.#session, until }))
+    if (mine) writeWhole(this.#file(id, mine.n), JSON.stringify({ ...mine, until }))
   }
 
-  /** Forgets the turns of every message that is not in `unread`. */
-  keepOnly(unread: ReadonlySet<string>): void {
+  /** Forgets the turns of every message that is not in `unread`, all that is for a session which reads `scope`. */
+  keepOnly(unread: ReadonlySet<string>, scope: Scope): void {
     for (const id of this.#had) if (!unread.has(id)) this.#had.delete(id)
-    for (const { name, id } of this.#list()) if (!unread.has(id)) rmSync(join(this.#dir, name), { force: true })
+    const over = this.#list().filter(({ id }) => !unread.has(id))
+    if (over.length === 0) return
+    const turns = this.#turns()
+    for (const { name, id } of over) {
+      // Of another project's mail this session knows nothing.
+      const isOthers = turns.get(id)?.some(({ project }) => !reads({ project: scope }, project))
+      if (!isOthers) rmSync(join(this.#dir, name), { force: true })
+    }
   }
 
-  #make(id: string, n: number, until: number): boolean {
+  #make(id: string, n: number, { until, project }: Pick<Turn, 'until' | 'project'>): boolean {
     try {
       mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
-      const turn = JSON.stringify({ session: this.#session, until })
+      const turn = JSON.stringify({ session: this.#session, until, ...(project && { project }) })
       writeFileSync(this.#file(id, n), turn, { flag: 'wx', mode: 0o600 })
       this.#had.add(id)
       return true

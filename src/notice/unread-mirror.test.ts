@@ -18,6 +18,7 @@ function mirrorOf(client: object): UnreadMirror {
     home,
     session: 'session-77',
     client: () => client as HubClient,
+    scope: () => undefined,
     predecessors: () => [],
     onDue: () => {},
   })

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { followEvents } from '../client/follow-events.ts'
 import type { HubClient } from '../client/hub-client.ts'
+import type { Scope } from '../client/project/scope.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 import { hasAsked } from './asked.ts'
-import { type LiveSession, liveSessions } from './live-sessions.ts'
+import { type LiveSession, liveSessions, reads } from './live-sessions.ts'
 import type { Fate, Mail } from './news.ts'
 import type { SessionDir } from './session-dir.ts'
 import { readUnread, toMail } from './unread.ts'
@@ -25,6 +26,8 @@ export interface UnreadMirrorOptions {
   session: string
   /** Speaks with the hub; throws while this machine has not joined. */
   client: () => HubClient
+  /** Whose mail the session reads; throws as `client` does. */
+  scope: () => Scope
   /** The sessions whose conversation went on in this one. */
   predecessors: () => LiveSession[]
   /** Called when `read` may find something new. */
@@ -131,7 +134,7 @@ export class UnreadMirror {
     this.#mustRead = false
     let answer: Awaited<ReturnType<typeof readUnread>>
     try {
-      answer = await readUnread(this.#options.client())
+      answer = await readUnread(this.#options.client(), this.#options.scope())
     } catch {
       this.#mustRead = true
       return false // The stream says when the hub is back.
@@ -147,12 +150,13 @@ export class UnreadMirror {
 
   /** Keeps of these what may be told to this session. */
   #keep(messages: readonly InboxMessage[]): void {
-    const { session, home, dir, predecessors } = this.#options
+    const { session, home, dir, scope, predecessors } = this.#options
     const own = new Set([session, ...predecessors().map(({ session }) => session)])
     const others = new Set(liveSessions(home).flatMap(({ session }) => (own.has(session) ? [] : [session])))
     for (const message of messages) {
-      const { id, held, muted, fetchedBy, replyTo } = message
-      if (held || muted) continue
+      const { id, held, muted, fetchedBy, replyTo, project } = message
+      // A stream of an older hub, or one that was not asked for this project alone, brings others' mail too.
+      if (held || muted || !reads({ project: scope() }, project)) continue
       if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
       if (!fetchedBy || !others.has(fetchedBy.session)) this.#mail.set(id, toMail(message, hasAsked(dir, replyTo)))
     }
@@ -170,7 +174,7 @@ export class UnreadMirror {
   }
 
   async #followOn(signal: AbortSignal): Promise<void> {
-    const { client, dir } = this.#options
+    const { client, scope, dir } = this.#options
     const onOpen = () => {
       this.#isAway = false
       this.markDue()
@@ -178,7 +182,8 @@ export class UnreadMirror {
     const onAway = () => (this.#isAway = true)
     while (!signal.aborted) {
       try {
-        for await (const { event, data } of followEvents(client(), { withDelivery: true, signal, onOpen, onAway })) {
+        const options = { withDelivery: true, project: scope(), signal, onOpen, onAway }
+        for await (const { event, data } of followEvents(client(), options)) {
           if (event === 'inbox') this.#arrive(data)
           // What the hub tells in a message is told as that.
           if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched' && !data.noticed) {

@@ -1,4 +1,5 @@
 import type { HubClient } from '../client/hub-client.ts'
+import type { Scope } from '../client/project/scope.ts'
 import { api } from '../protocol/api.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 import type { Mail } from './news.ts'
@@ -9,12 +10,15 @@ const maxPages = 10
 /** Most characters of a text that are fetched for a notice. */
 const previewCharacters = 200
 
-/** Reads the beginnings of what is unread in this machine's inbox, oldest first, and how many messages that is. */
-export async function readUnread(client: HubClient): Promise<{ messages: InboxMessage[]; unread: number }> {
+/** Reads the beginnings of what is unread in this machine's inbox for `scope`, oldest first, and how many messages that is. */
+export async function readUnread(
+  client: HubClient,
+  scope: Scope,
+): Promise<{ messages: InboxMessage[]; unread: number }> {
   const messages: InboxMessage[] = []
   let after: string | undefined
   for (let page = 1; ; page++) {
-    const answer = await client.call(api.readInbox, { query: { after, preview: previewCharacters } })
+    const answer = await client.call(api.readInbox, { query: { after, preview: previewCharacters, project: scope } })
     messages.push(...answer.messages)
     after = answer.cursor
     if (answer.more === 0 || page === maxPages) return { messages, unread: answer.unread }
@@ -23,7 +27,7 @@ export async function readUnread(client: HubClient): Promise<{ messages: InboxMe
 
 /** What is told of a message before it is read. `isAwaited`: it answers what this session asked. */
 export function toMail(
-  { id, seq, from, fromKind, intent, sentAt, replyTo, body }: InboxMessage,
+  { id, seq, from, fromKind, intent, sentAt, replyTo, body, project }: InboxMessage,
   isAwaited: boolean,
 ): Mail {
   return {
@@ -36,6 +40,7 @@ export function toMail(
     sentAt: Date.parse(sentAt),
     ...(replyTo && { replyTo }),
     ...(isAwaited && { isAwaited: true }),
+    ...(project && { project }),
     beginning: body.trimStart().split('\n')[0] ?? '',
   }
 }

@@ -42,7 +42,7 @@ export class TestMachine {
 
   /** Runs one command as this machine. */
   run(args: string[], options: RunOptions = {}): Promise<Ran> {
-    return run(args, { ...options, env: { ...this.env, ...options.env } })
+    return run(args, { cwd: this.userHome, ...options, env: { ...this.env, ...options.env } })
   }
 
   /**
@@ -56,6 +56,7 @@ export class TestMachine {
       command,
       args: [...before, program, 'mcp'],
       env: cleanEnv({ ...this.env, ...env }),
+      cwd: this.userHome,
     })
     onTestFinished(() => client.close())
     await client.connect(transport)

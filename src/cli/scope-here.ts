@@ -1,0 +1,16 @@
+import type { Config, Home } from '../client/home.ts'
+import { type Scope, scopeOf } from '../client/project/scope.ts'
+
+/** Whose mail a command reads that runs here. */
+export function scopeHere(home: Home, config: Config): Scope {
+  return scopeOf(hereOrRoot(), home.dir, config).scope
+}
+
+/** The directory that a command runs in; `/` where it was removed. */
+export function hereOrRoot(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return '/'
+  }
+}
