@@ -77,14 +77,22 @@ test('the completion of bash completes commands and options; the one of every sh
   const { stdout: script } = await run(['completion', 'bash'])
   const complete = (...words: string[]) => {
     const line = `COMP_WORDS=(claude-net ${words.join(' ')}); COMP_CWORD=${words.length}; _claude_net; echo "\${COMPREPLY[*]}"`
-    return spawnSync('bash', ['-c', `${script}\n${line}`], { encoding: 'utf8' }).stdout.trim()
+    const names = 'claude-net() { [ "$*" = names ] && echo jaz sean sean/shop || echo "$*" shop; }'
+    return spawnSync('bash', ['-c', `${names}\n${script}\n${line}`], { encoding: 'utf8' }).stdout.trim()
   }
   expect(complete('mach')).toBe('machines')
   expect(complete('send', '--re')).toBe('--reply-to')
   expect(complete('send', 'x')).toBe('')
+  expect(complete('send', 'se')).toBe('sean sean/shop')
+  expect(complete('send', 'sean/')).toBe('sean/shop')
+  expect(complete('send', 'jaz', 'sean/')).toBe('')
+  expect(complete('history', '--with', 'j')).toBe('jaz')
+  expect(complete('inbox', '--project', 's')).toBe('shop')
   for (const shell of ['zsh', 'fish']) {
     const { stdout } = await run(['completion', shell])
-    for (const name of ['send', 'inbox', 'install-service', 'brake']) expect(stdout).toContain(name)
+    for (const name of ['send', 'inbox', 'install-service', 'brake', 'names --projects']) expect(stdout).toContain(name)
     expect(stdout).not.toContain('copy-store')
+    if (shell === 'zsh')
+      expect(spawnSync('zsh', ['-n'], { input: stdout, encoding: 'utf8' })).toMatchObject({ stderr: '' })
   }
 })

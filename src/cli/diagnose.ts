@@ -18,6 +18,7 @@ import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import type { Check } from './check.ts'
 import { diskChecks, outboxChecks } from './diagnose-outbox.ts'
+import { projectChecks } from './diagnose-projects.ts'
 import { hintText } from './output.ts'
 
 /** How far the clocks may be apart before ages look wrong, in ms. */
@@ -124,7 +125,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
   } finally {
     client.close()
   }
-  return [...checks, ...localChecks(home, outbox, drained)]
+  return [...checks, ...projectChecks(home, credentials.config), ...localChecks(home, outbox, drained)]
 }
 
 /** What can be looked at without the hub. */

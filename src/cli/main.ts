@@ -27,6 +27,7 @@ import { leaveCommand } from './leave.ts'
 import { machinesCommand } from './machines.ts'
 import { mcpCommand } from './mcp.ts'
 import { membersCommand } from './members.ts'
+import { namesCommand } from './names.ts'
 import { ownerCommand } from './owner.ts'
 import { pinCommand } from './pin.ts'
 import { policyCommand } from './policy.ts'
@@ -85,6 +86,6 @@ for (const [heading, commands] of Object.entries(groups)) {
   for (const command of commands) program.addCommand(command)
 }
 program.helpCommand('help [command]', 'show how a command is used')
-for (const command of [copyStoreCommand(), checkStoreCommand(), drainCommand()])
+for (const command of [copyStoreCommand(), checkStoreCommand(), drainCommand(), namesCommand()])
   program.addCommand(command, { hidden: true })
 await run(program)

@@ -1,0 +1,42 @@
+import { Command } from 'commander'
+import { openMachine } from '../client/machine.ts'
+import { api } from '../protocol/api.ts'
+
+/** How long the hub may take, in ms: somebody has pressed Tab and waits. */
+const timeoutMs = 1500
+
+/**
+ * What a shell completes names with: who can be written to, or the projects of this machine, one a line. Prints nothing where it
+ * cannot be known.
+ */
+export function namesCommand(): Command {
+  return new Command('names')
+    .description('print who can be written to, one name a line, for completion in a shell')
+    .option('--projects', 'the projects of this machine instead')
+    .action(async ({ projects }: { projects?: boolean }) => {
+      try {
+        const { client } = openMachine(undefined, timeoutMs)
+        const names = await (projects ? ownProjects(client) : addresses(client)).finally(() => client.close())
+        if (names.length > 0) process.stdout.write(`${[...new Set(names)].sort().join('\n')}\n`)
+      } catch {
+        // No hub, or none joined: there is nothing to complete with.
+      }
+    })
+}
+
+type Asker = Pick<ReturnType<typeof openMachine>['client'], 'call'>
+
+async function addresses(client: Asker): Promise<string[]> {
+  const { you, members, groups = [] } = await client.call(api.listMachines)
+  const ofMembers = members.flatMap(({ name, aliases, projects = [] }) => [
+    ...(name === you ? [] : [name, ...aliases]),
+    ...projects.map(project => `${name}/${project.name}`),
+  ])
+  return ['all', ...ofMembers, ...groups.map(({ name }) => name)]
+}
+
+async function ownProjects(client: Asker): Promise<string[]> {
+  const { you, members } = await client.call(api.listMachines)
+  const { projects = [] } = members.find(({ name }) => name === you) ?? {}
+  return projects.map(({ name }) => name)
+}
