@@ -2,6 +2,7 @@ import type { Sent } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
 import { readTiming } from '../client/timing.ts'
 import { api } from '../protocol/api.ts'
+import { addressOf } from '../protocol/projects.ts'
 import { visibleLine } from '../text/visible.ts'
 import { ownZone } from '../text/zone.ts'
 import { readInboxArguments, readSendArguments } from './arguments.ts'
@@ -109,7 +110,8 @@ function withArguments<Taken>(
  */
 async function wantsAnswer({ client }: Line, names: readonly string[], sent: Sent): Promise<boolean> {
   if (names.includes('all')) return false
-  if (sent.kept || sent.answer.recipients.every(({ name }) => names.includes(name))) return true
+  const members = names.map(name => addressOf(name).name)
+  if (sent.kept || sent.answer.recipients.every(({ name }) => members.includes(name))) return true
   const stored = await client.call(api.getMessage, { params: { id: sent.answer.id } }).catch(() => undefined)
   return stored?.message.intent !== 'inform'
 }
