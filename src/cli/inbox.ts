@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { projectNameOf } from '../client/project/project-name.ts'
-import { elsewhereText, quote } from '../mcp/inbox-text.ts'
+import { elsewhereText, overtakenText, quote, writtenText } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
 import { type InboxAnswer, type InboxMessage, maxPage, sentToOthers } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
@@ -67,7 +67,8 @@ function forTerminal(message: InboxMessage, { you, now }: { you: string | undefi
   const whose = [...(project ? [`for ${project}`] : []), ...(others ? [`to ${visible(others)}`] : [])]
   const parts = [sender, ago(Date.parse(sentAt), now), intent, ...mark, ...whose]
   const answers = [...(replyTo ? [`answers ${replyTo}`] : []), ...(answeredBy ? [`answered by ${answeredBy}`] : [])]
-  return `${[...parts, ...answers].join(' · ')}\n${textOf(message)}\n${id}`
+  const marks = [...writtenText(message, now), ...overtakenText(message)]
+  return `${[...parts, ...answers, ...marks].join(' · ')}\n${textOf(message)}\n${id}`
 }
 
 /** The text quoted; in its place, and unlike it, a word for one that is withheld. */

@@ -35,6 +35,22 @@ function textOf(messages: InboxMessage[], unread = messages.length): InboxText {
 }
 
 describe('the answer', () => {
+  test('marks what its sender has written after, and says when later mail was written', () => {
+    const { text } = textOf([
+      message(1, 'old', { newer: 2 }),
+      message(2, 'newer', { newer: 1 }),
+      message(3, 'later', { writtenAt: '2026-11-21T20:00:00.000Z' }),
+      message(4, 'on its way', { writtenAt: '2026-11-22T14:54:30.000Z' }),
+    ])
+    const headings = text.split('\n').filter(line => line.startsWith('from '))
+    expect(headings.map(line => line.split(' · ').slice(3).join(' · '))).toEqual([
+      '2 newer messages from chasclaude follow',
+      '1 newer message from chasclaude follows',
+      'written 19 h ago for then',
+      '',
+    ])
+  })
+
   test('says in one short line that there is nothing', () => {
     expect(textOf([])).toEqual({ text: 'No unread messages.', shown: [] })
   })

@@ -129,10 +129,8 @@ function cutEntry(message: InboxMessage, page: Reader, where: string): string {
   return `${heading(message, page)}\n${why}\n${quoteBeginning(message.body, maxAnswerBytes - 2_000)}`
 }
 
-function heading(
-  { id, from, fromKind, fromProject, project, sentAt, intent, replyTo, to, fetchedBy, answeredBy }: InboxMessage,
-  { now, you }: Reader,
-): string {
+function heading(message: InboxMessage, { now, you }: Reader): string {
+  const { id, from, fromKind, fromProject, project, sentAt, intent, replyTo, to, fetchedBy, answeredBy } = message
   const sender = fromProject ? `${from}/${fromProject}` : from
   const parts = [`from ${sender} (${fromKind})`, ago(Date.parse(sentAt), now), intent]
   if (project) parts.push(`for ${project}`)
@@ -140,8 +138,21 @@ function heading(
   if (others) parts.push(`to ${visible(others).slice(0, 200)}`)
   if (replyTo) parts.push(`answers ${replyTo}`)
   if (answeredBy) parts.push(`answered by ${answeredBy}`)
+  parts.push(...writtenText(message, now), ...overtakenText(message))
   if (fetchedBy) parts.push(`shown to session ${fetchedBy.session} ${ago(Date.parse(fetchedBy.at), now)}`)
   return `Message ${id}\n${parts.join(' · ')}`
+}
+
+/** That a message has been overtaken: its sender has written since. */
+export function overtakenText({ newer = 0, from }: Pick<InboxMessage, 'newer' | 'from'>): string[] {
+  if (newer === 0) return []
+  return [`${count(newer, 'newer message')} from ${from} ${newer === 1 ? 'follows' : 'follow'}`]
+}
+
+/** When later mail was written, where that is not when it came. */
+export function writtenText({ writtenAt, sentAt }: Pick<InboxMessage, 'writtenAt' | 'sentAt'>, now: number): string[] {
+  if (writtenAt === undefined || Date.parse(sentAt) - Date.parse(writtenAt) < 60_000) return []
+  return [`written ${ago(Date.parse(writtenAt), now)} for then`]
 }
 
 /** Puts `> ` before every line. */

@@ -190,6 +190,8 @@ export const InboxMessage = z.object({
   /** From a sender whom the recipient has muted: nobody should be told of it. */
   muted: z.literal(true).optional(),
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
+  /** In an inbox: how many newer unread messages of the same sender follow, as far as the next 1,000 messages tell. Absent where none do. */
+  newer: z.number().int().optional(),
   /** Since when `body` is empty because the hub keeps texts no longer. Never in an inbox: only of messages that are over. */
   textDeletedAt: Timestamp.optional(),
   /** For which project of the reader it is. */

@@ -9,6 +9,7 @@ import {
   unreadCountAfter,
   untold,
 } from '../state/query/inbox.ts'
+import { markOvertaken } from '../state/query/overtaken.ts'
 import { unreadElsewhere } from '../state/query/projects.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { State } from '../state/state.ts'
@@ -37,7 +38,7 @@ function wholePage({ db, position }: State, member: number, after: number, { lim
   const more = isAll ? 0 : unreadCountAfter(db, member, lastSeq, scope)
   const moreHeld = more > 0 ? heldCountAfter(db, member, lastSeq, scope) : 0
   return {
-    messages,
+    messages: markOvertaken(db, member, messages, { lastSeq, follows: more > 0, scope }),
     unread,
     more,
     ...(moreHeld > 0 && { moreHeld }),
