@@ -14,7 +14,7 @@ import { tempDir } from './support/temp.ts'
 /** How long the search for a counter-example, and for the shortest one, may take, in ms. A busy machine tries fewer. */
 const limitMs = 60_000
 
-test('any sequence of sends, reads, acks, policies, names, tokens, expiries, deletions and crashes leaves what the model says', {
+test('any sequence of sends, reads, acks, projects, policies, names, tokens, expiries, deletions and crashes leaves what the model says', {
   timeout: 4 * limitMs,
 }, async () => {
   const dir = tempDir('model')
@@ -59,6 +59,9 @@ const member = fc.integer({ min: 1, max: firstNames.length })
 const id = fc.constantFrom(...ids)
 const someIds = fc.uniqueArray(id, { minLength: 1, maxLength: 5 })
 const name = fc.constantFrom(...names)
+const project = fc.constantFrom('web', 'shop')
+const scope = fc.option(fc.constantFrom('', 'web', 'shop'), { nil: undefined })
+const address = fc.tuple(fc.constantFrom(...names, 'all'), project).map(([name, project]) => `${name}/${project}`)
 const recipients: fc.Arbitrary<string[]> = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constantFrom(...firstNames)) },
   { weight: 2, arbitrary: fc.tuple(name) },
@@ -66,6 +69,8 @@ const recipients: fc.Arbitrary<string[]> = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('all')) },
   { weight: 1, arbitrary: fc.tuple(name, fc.constant('all')) },
   { weight: 1, arbitrary: fc.tuple(name, fc.constant('nobody')) },
+  { weight: 3, arbitrary: fc.array(address, { minLength: 1, maxLength: 2 }) },
+  { weight: 1, arbitrary: fc.tuple(address, fc.constantFrom('all', ...names)) },
 )
 const send: fc.Arbitrary<Send> = fc.record({
   type: fc.constant('message.send' as const),
@@ -77,6 +82,7 @@ const send: fc.Arbitrary<Send> = fc.record({
   intent: fc.option(fc.constantFrom('request' as const, 'inform' as const, 'urgent' as const), { nil: undefined }),
   expiresInS: fc.option(fc.integer({ min: 1, max: 20 }), { freq: 3, nil: undefined }),
   withinS: fc.option(fc.integer({ min: 1, max: 20 }), { freq: 3, nil: undefined }),
+  fromProject: scope,
 })
 
 const commands: fc.Arbitrary<Step>[] = [
@@ -97,8 +103,12 @@ const commands: fc.Arbitrary<Step>[] = [
       by: member,
       ids: someIds,
       session: fc.constantFrom('s1', 's2'),
+      project: scope,
     })
-    .map(command => plain(command, model => model.fetched(command.by, command.ids, command.session))),
+    .map(command => plain(command, model => model.fetched(command.by, command.ids, command.session, command.project))),
+  fc
+    .record({ type: fc.constant('project.see' as const), by: member, project })
+    .map(command => plain(command, model => model.see(command.by, command.project))),
   fc
     .record({
       type: fc.constant('inbox.told' as const),
@@ -109,8 +119,8 @@ const commands: fc.Arbitrary<Step>[] = [
     })
     .map(command => plain(command, model => model.told(command.by, command.ids, command.how))),
   fc
-    .record({ type: fc.constant('inbox.ack' as const), by: member, ids: someIds })
-    .map(command => plain(command, model => model.ack(command.by, command.ids))),
+    .record({ type: fc.constant('inbox.ack' as const), by: member, ids: someIds, project: scope })
+    .map(command => plain(command, model => model.ack(command.by, command.ids, command.project))),
   fc
     .record({
       type: fc.constant('member.policy' as const),

@@ -5,6 +5,7 @@ import { changesAfter } from '../../src/hub/state/query/changes.ts'
 import { unreadAfter, unreadCount, unreadCountAfter } from '../../src/hub/state/query/inbox.ts'
 import { allGroups, allMembers, mutedBy, tokenById } from '../../src/hub/state/query/members.ts'
 import { messageAt, type Sent } from '../../src/hub/state/query/messages.ts'
+import { unreadElsewhere } from '../../src/hub/state/query/projects.ts'
 import { lateAnswers } from '../../src/hub/state/query/requests.ts'
 import type { State } from '../../src/hub/state/state.ts'
 import { timestamp } from '../../src/hub/state/timestamp.ts'
@@ -55,6 +56,21 @@ function expectSameInbox(model: Model, db: State['db'], member: number): void {
     inPages(after => unreadAfter(db, member, after, 2)),
     inbox,
   )
+  for (const scope of ['', 'web', 'shop']) {
+    const ids = model.inbox(member, scope).map(({ command }) => command.id)
+    const scoped = unreadAfter(db, member, 0, 1000, { scope })
+    same(
+      scoped.map(({ id }) => id),
+      ids,
+    )
+    expect([unreadCount(db, member, scope), unreadCountAfter(db, member, 0, scope)]).toEqual([ids.length, ids.length])
+    same(
+      changesAfter(db, member, { deliveries: 0, receipts: Number.MAX_SAFE_INTEGER }, 1000, scope).map(({ id }) => id),
+      scoped.filter(({ muted }) => !muted).map(({ id }) => id),
+    )
+    const elsewhere = inbox.filter(({ project }) => project !== undefined && project !== scope).length
+    expect(unreadElsewhere(db, member, scope, 20).reduce((sum, { unread }) => sum + unread, 0)).toBe(elsewhere)
+  }
   same(mutedBy(db, member), model.muted[member - 1]!.map(sender => model.nameOf(sender)).sort())
 
   const news = changesAfter(db, member, { deliveries: 0, receipts: 0 }, 1000)
@@ -94,8 +110,8 @@ function same(actual: unknown, expected: unknown): void {
 }
 
 function inInbox(model: Model, { command, sentAt, intent, deliveries }: ModelMessage, reader: number) {
-  const { id, by, to, body, replyTo, expiresInS } = command
-  const { fetchedBy, handling } = deliveries.get(reader)!
+  const { id, by, to, body, replyTo, expiresInS, fromProject } = command
+  const { fetchedBy, handling, project } = deliveries.get(reader)!
   return {
     id,
     from: model.nameOf(by),
@@ -104,6 +120,8 @@ function inInbox(model: Model, { command, sentAt, intent, deliveries }: ModelMes
     sentAt: timestamp(sentAt),
     intent,
     body,
+    ...(fromProject && { fromProject }),
+    ...(project && { project }),
     ...(replyTo && { replyTo }),
     ...(expiresInS && { expiresAt: timestamp(sentAt + expiresInS * 1000) }),
     ...(handling === 'hold' && { held: true }),
@@ -129,14 +147,17 @@ function expectSameGather(model: Model, message: ModelMessage, sent: Sent): void
 
 function asReceipt(model: Model, message: ModelMessage, recipient: number, delivery: ModelDelivery) {
   const name = model.nameOf(recipient)
-  const { status, handling, fetchedBy, told, endedAt } = delivery
+  const { status, handling, project, fetchedBy, told, endedAt } = delivery
   const answer = status === 'refused' ? undefined : model.answerOf(recipient, message)
   return {
     name,
     status,
+    ...(project && { project }),
     ...(handling === 'hold' && { heldSince: timestamp(message.sentAt) }),
     ...(told && { toldAt: timestamp(told.at), toldHow: told.how }),
-    ...(fetchedBy && { shownTo: { session: fetchedBy.session } }),
+    ...(fetchedBy && {
+      shownTo: { session: fetchedBy.session, ...(fetchedBy.project && { project: fetchedBy.project }) },
+    }),
     ...(answer && { answeredAt: timestamp(answer.sentAt), answerId: answer.command.id }),
     ...(fetchedBy && { fetchedAt: timestamp(fetchedBy.at), fetchedBySession: fetchedBy.session }),
     ...(status === 'acked' && { ackedAt: timestamp(endedAt!) }),

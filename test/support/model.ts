@@ -13,7 +13,9 @@ const dayMs = 86_400_000
 export interface ModelDelivery {
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
   handling?: 'hold' | 'mute'
-  fetchedBy?: { session: string; at: number }
+  /** For which project of the recipient it is. */
+  project?: string
+  fetchedBy?: { session: string; at: number; project?: string }
   told?: { how: string; at: number }
   /** When it was acked or expired. */
   endedAt?: number
@@ -56,12 +58,15 @@ export class Model {
   readonly muted: number[][] = this.names.map(() => [])
   /** By its id, whose each token is. */
   readonly tokens = new Map<string, number>()
+  /** When a machine was last seen with a project, in the time that has passed; by `MEMBER/PROJECT`. */
+  readonly projects = new Map<string, number>()
   #codes: Code[] = []
 
   declare answers: {
     'message.send': 'stored' | 'repeated'
     'inbox.fetched': { fetched: string[]; unknown: string[] }
     'inbox.told': { told: number }
+    'project.see': { isNew: boolean }
     'inbox.ack': { acked: string[]; unknown: string[]; unread: number }
     'member.policy': { inbound: string; mute: string[] }
     'member.rename': { name: string }
@@ -78,23 +83,37 @@ export class Model {
   send(command: Send): Answer<'message.send'> {
     const { id, by, to } = command
     const earlier = this.messages.find(message => message.command.id === id)
-    if (earlier) return JSON.stringify(earlier.command) === JSON.stringify(command) ? 'repeated' : 'conflict'
-    const named = to.map(name => this.#whoIs(name, by))
+    if (earlier) return bound(earlier.command) === bound(command) ? 'repeated' : 'conflict'
+    const places = this.#places(to)
+    if (typeof places === 'string') return places
+    const named = to.map(address => this.#whoIs(address.split('/')[0]!, by))
     if (named.includes(undefined)) return 'not_found'
     const recipients = [...new Set(named.flatMap(found => found!))]
     if (recipients.length === 0) return 'not_found'
-    const deliveries = new Map(recipients.map(member => [member, this.#admit(member, by)]))
+    const isCrowd = to.some(address => this.meant(address.split('/')[0]!) === undefined)
+    const asker = this.messages.find(message => message.command.id === command.replyTo)?.command
+    const isBack = asker?.fromProject && !isCrowd && !places.get(asker.by)
+    if (isBack && this.projects.has(`${asker.by}/${asker.fromProject}`)) places.set(asker.by, asker.fromProject)
+    const deliveries = new Map(
+      recipients.map(member => {
+        const project = places.get(member)
+        return [member, { ...this.#admit(member, by), ...(project && { project }) }]
+      }),
+    )
     if ([...deliveries.values()].every(({ status }) => status === 'refused')) return 'forbidden'
-    const intent = command.intent ?? (to.some(name => this.meant(name) === undefined) ? 'inform' : 'request')
+    const intent = command.intent ?? (isCrowd ? 'inform' : 'request')
     this.messages.push({ command, sentAt: this.now, steadyAt: this.steady, intent, deliveries })
-    if (command.replyTo) this.ack(by, [command.replyTo])
+    if (command.replyTo) this.ack(by, [command.replyTo], command.fromProject)
     return 'stored'
   }
 
-  fetched(by: number, ids: string[], session: string): Answer<'inbox.fetched'> {
-    const [fetched, unknown] = this.#own(by, ids)
+  fetched(by: number, ids: string[], session: string, scope?: string): Answer<'inbox.fetched'> {
+    const [fetched, unknown] = this.#own(by, ids, scope)
     for (const delivery of this.#unread(by, fetched)) {
-      Object.assign(delivery, { status: 'fetched', fetchedBy: { session, at: this.now } })
+      Object.assign(delivery, {
+        status: 'fetched',
+        fetchedBy: { session, at: this.now, ...(scope && { project: scope }) },
+      })
     }
     return { fetched, unknown }
   }
@@ -129,10 +148,10 @@ export class Model {
     return at < this.gathersUntil(message)! && owing.length > 0 && isAwaited
   }
 
-  ack(by: number, ids: string[]): Answer<'inbox.ack'> {
-    const [acked, unknown] = this.#own(by, ids)
+  ack(by: number, ids: string[], scope?: string): Answer<'inbox.ack'> {
+    const [acked, unknown] = this.#own(by, ids, scope)
     for (const delivery of this.#unread(by, acked)) Object.assign(delivery, { status: 'acked', endedAt: this.now })
-    return { acked, unknown, unread: this.inbox(by).length }
+    return { acked, unknown, unread: this.inbox(by, scope).length }
   }
 
   /** Expires what is due, and deletes what has been over for long. Answers how many deliveries expired. */
@@ -146,6 +165,7 @@ export class Model {
         expired++
       }
     }
+    for (const [project, seenAt] of this.projects) if (seenAt <= this.steady - 90 * dayMs) this.projects.delete(project)
     this.#keep()
     return expired
   }
@@ -160,9 +180,19 @@ export class Model {
     }
   }
 
-  /** What `member` has not read, oldest first. */
-  inbox(member: number): ModelMessage[] {
-    return this.messages.filter(({ deliveries }) => isUnread(deliveries.get(member)))
+  /** What `member` has not read, oldest first; with `scope`, without what is for other projects. */
+  inbox(member: number, scope?: string): ModelMessage[] {
+    return this.messages.filter(({ deliveries }) => {
+      const delivery = deliveries.get(member)
+      return isUnread(delivery) && isIn(scope, delivery!)
+    })
+  }
+
+  see(by: number, project: string): Answer<'project.see'> {
+    if (this.kindOf(by) === 'human') return 'invalid'
+    const isNew = !this.projects.has(`${by}/${project}`)
+    this.projects.set(`${by}/${project}`, this.steady)
+    return { isNew }
   }
 
   policy(by: number, inbound: string | undefined, mute: string[] | undefined): Answer<'member.policy'> {
@@ -264,6 +294,24 @@ export class Model {
     return { name: this.nameOf(member), revoked: this.#endTokens(member) }
   }
 
+  /** For which project each member is addressed, undefined for none; or why these addresses are refused. */
+  #places(to: string[]): Map<number, string | undefined> | ErrorCode {
+    const places = new Map<number, string | undefined>()
+    // Without a project nothing is wrong with a name that is written twice.
+    if (!to.some(address => address.includes('/'))) return places
+    for (const address of to) {
+      const [name, project] = address.split('/') as [string, string?]
+      const member = this.meant(name)
+      if (!member && project && (name === 'all' || this.groups.has(name))) return 'invalid'
+      if (!member) continue
+      if (project && this.kindOf(member) === 'human') return 'invalid'
+      if (project && !this.projects.has(`${member}/${project}`)) return 'not_found'
+      if (places.has(member) && places.get(member) !== project) return 'invalid'
+      places.set(member, project)
+    }
+    return places
+  }
+
   /** The members whom one name in a send of `sender` means; undefined for a name that means nobody. */
   #whoIs(name: string, sender: number): number[] | undefined {
     const one = this.meant(name)
@@ -295,10 +343,13 @@ export class Model {
     return ended.length
   }
 
-  /** Ids that were ever in this inbox, and the others. */
-  #own(by: number, ids: string[]): [string[], string[]] {
+  /** Ids that were ever in this inbox, and of `scope`, and the others. */
+  #own(by: number, ids: string[], scope?: string): [string[], string[]] {
     const own = this.messages
-      .filter(({ deliveries }) => (deliveries.get(by)?.status ?? 'refused') !== 'refused')
+      .filter(({ deliveries }) => {
+        const delivery = deliveries.get(by)
+        return delivery && delivery.status !== 'refused' && isIn(scope, delivery)
+      })
       .map(({ command }) => command.id)
     return [ids.filter(id => own.includes(id)), ids.filter(id => !own.includes(id))]
   }
@@ -306,6 +357,15 @@ export class Model {
   #unread(by: number, ids: string[]): ModelDelivery[] {
     return this.inbox(by).flatMap(({ command, deliveries }) => (ids.includes(command.id) ? [deliveries.get(by)!] : []))
   }
+}
+
+/** What the id of a send binds. */
+function bound({ fromProject: _, ...content }: Send): string {
+  return JSON.stringify(content)
+}
+
+function isIn(scope: string | undefined, { project }: ModelDelivery): boolean {
+  return scope === undefined || project === undefined || project === scope
 }
 
 function isUnread(delivery: ModelDelivery | undefined): boolean {
