@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { projectNameOf } from '../client/project/project-name.ts'
 import { elsewhereText, overtakenText, quote, writtenText } from '../mcp/inbox-text.ts'
+import { type Questions, questionLine, questionsOf, underQuestions } from '../mcp/questions.ts'
 import { api } from '../protocol/api.ts'
 import { type InboxAnswer, type InboxMessage, maxPage, sentToOthers } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
@@ -35,7 +36,8 @@ export function inboxCommand(): Command {
         const project = all ? undefined : (named ?? scopeHere(home, config))
         const read = await client.call(api.readInbox, { query: { limit, project } })
         const answer = { ...read, messages: read.messages.map(message => withheld(message)) }
-        await printWhole({ json }, answer, () => inboxForTerminal(answer, client.now()))
+        const questions = json ? new Map() : await questionsOf(client, answer.messages)
+        await printWhole({ json }, answer, () => inboxForTerminal(answer, questions, client.now()))
         // What was withheld was given to nobody, and stays unread.
         const given = answer.messages.filter(({ held }) => !held || !isInsideClaude())
         const ids = given.map(({ id }) => id)
@@ -47,14 +49,21 @@ export function inboxCommand(): Command {
     )
 }
 
-function inboxForTerminal({ you, messages, unread, more, elsewhere }: InboxAnswer, now: number): string {
+function inboxForTerminal(
+  { you, messages, unread, more, elsewhere }: InboxAnswer,
+  questions: Questions,
+  now: number,
+): string {
   const others = elsewhereText(elsewhere)
   const strays = others ? [`${others} To see all: claude-net inbox --all`] : []
   if (messages.length === 0) return ['No unread messages.', ...strays].join('\n\n')
   const rest = [...(more > 0 ? [`${more} more unread.`] : []), ...strays]
   return [
     `${count(unread, 'unread message')}.`,
-    ...messages.map(message => forTerminal(message, { you, now })),
+    ...underQuestions(messages, questions).flatMap(({ question, messages: group }) => [
+      ...(question ? [questionLine(question, now)] : []),
+      ...group.map(message => forTerminal(message, { you, now })),
+    ]),
     ...rest,
   ].join('\n\n')
 }

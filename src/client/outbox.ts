@@ -329,7 +329,9 @@ export class Outbox {
     try {
       return await this.#client.call(api.sendMessage, { body: request, headers })
     } catch (error) {
-      throw asOlderHub(error)
+      const older = error instanceof ClaudeNetError && error.code === 'invalid' && forOlderHub(request, error.message)
+      if (!older) throw asOlderHub(error)
+      return this.#client.call(api.sendMessage, { body: older, headers })
     }
   }
 
@@ -417,6 +419,16 @@ export class Outbox {
       return async () => {}
     }
   }
+}
+
+/** Fields that change nothing of the message itself: a hub that does not know them gets it without. */
+const mayBeLeftOut = ['withinS'] as const
+
+/** The send without what an older hub has just called unknown to it; undefined where that was something else. */
+function forOlderHub(request: Kept, refusal: string): Kept | undefined {
+  const unknown = mayBeLeftOut.filter(field => request[field] !== undefined)
+  if (unknown.length === 0 || !/unrecognized key/i.test(refusal)) return undefined
+  return { ...request, ...Object.fromEntries(unknown.map(field => [field, undefined])) }
 }
 
 /** The files that wait in a home's outbox, oldest first. */

@@ -1,6 +1,6 @@
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { maxExpiryS, type SendRequest } from '../protocol/messages.ts'
-import { type Clock, type Moment, readMoment } from '../text/moment.ts'
+import { maxExpiryS, maxWithinS, type SendRequest } from '../protocol/messages.ts'
+import { type Clock, type Moment, readMoment, readSpanText } from '../text/moment.ts'
 import { exactTime } from '../text/zone.ts'
 
 /** When a message is to be delivered and to expire, as somebody wrote it. */
@@ -20,6 +20,13 @@ export function readTiming({ at, expires }: Typed, clock: Clock): Pick<SendReque
     ...(due && { at: new Date(due.at).toISOString() }),
     ...(end && { expiresInS: lifeS(end, due, clock) }),
   }
+}
+
+/** For how long a question to several gathers answers, as somebody wrote it, in seconds. Throws an error that says what is wrong with it. */
+export function withinText(text: string): number {
+  const seconds = Math.round(readSpanText(text) / 1000)
+  if (seconds > maxWithinS) throw new Error('7 days are the most')
+  return seconds
 }
 
 function lifeS(end: Moment, due: Moment | undefined, { now, timeZone }: Clock): number {

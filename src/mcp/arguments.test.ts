@@ -103,6 +103,7 @@ test('the JSON schemas are those that zod makes of the same arguments', () => {
       ).optional(),
       at: text.describe('Deliver it then: in 10m, tomorrow 9:00 (your zone) or RFC 3339').optional(),
       expires: text.describe('Unread by then it expires, and you are told; as at').optional(),
+      within: text.describe('Ask several: wake me when all answered, or after this; default 10m').optional(),
     }),
     claude_net_inbox: z.strictObject({
       limit: z.number().meta({ type: 'integer', minimum: 1 }).describe('Show at most this many; default 20').optional(),

@@ -1,3 +1,4 @@
+import { withinText } from '../client/timing.ts'
 import { MessageId } from '../protocol/ids.ts'
 import { Intent } from '../protocol/messages.ts'
 import { lookupForm, recipientsIn } from '../protocol/names.ts'
@@ -15,6 +16,7 @@ export const readSendArguments = argumentsReader({
   intent: intentOf,
   at: timeOf,
   expires: timeOf,
+  within: withinOf,
 })
 
 export const readInboxArguments = argumentsReader({ limit: limitOf, ack: ackOf })
@@ -83,6 +85,18 @@ function timeOf(value: unknown): string | undefined {
   if (isAbsent(value)) return undefined
   if (typeof value === 'string') return unquoted(value)
   throw new Error(`wanted: a time as text, such as "in 10m"; this is ${shown(value)}`)
+}
+
+/** In seconds. */
+function withinOf(value: unknown): number | undefined {
+  if (isAbsent(value)) return undefined
+  const wanted = 'wanted: a span of time such as "30m"'
+  if (typeof value !== 'string') throw new Error(`${wanted}; this is ${shown(value)}`)
+  try {
+    return withinText(unquoted(value))
+  } catch (error) {
+    throw new Error(`${wanted}; this is ${shown(value)}: ${(error as Error).message}`)
+  }
 }
 
 function limitOf(value: unknown): number | undefined {

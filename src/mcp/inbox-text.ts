@@ -2,6 +2,7 @@ import { diskTrouble } from '../disk/replace-file.ts'
 import { type InboxAnswer, type InboxMessage, sentToOthers } from '../protocol/messages.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
+import { type Questions, questionLine, underQuestions } from './questions.ts'
 
 /** Most bytes of UTF-8 in one answer. Claude Code moves results of some 50,000 characters into a file. */
 export const maxAnswerBytes = 40_000
@@ -25,6 +26,8 @@ export interface InboxText {
 export interface InboxPage {
   /** Unread messages, oldest first: all of them, or as many as an answer could possibly show. */
   messages: InboxMessage[]
+  /** Of the reader's own questions to several those that some of them answer: the answers stand together under each. */
+  questions?: Questions
   /** How many the whole inbox has. */
   unread: number
   /** How many of those beyond `messages` are held. */
@@ -50,8 +53,12 @@ type Reader = Pick<InboxPage, 'now' | 'you'>
  * no body can end itself, forge a line of ours, or pass for a second message.
  */
 export function inboxText(page: InboxPage): InboxText {
-  const { messages: all, unread, moreHeld = 0, elsewhere, keepWhole } = page
-  const messages = all.filter(({ held }) => !held)
+  const { messages: all, questions = new Map(), unread, moreHeld = 0, elsewhere, keepWhole } = page
+  const groups = underQuestions(
+    all.filter(({ held }) => !held),
+    questions,
+  )
+  const messages = groups.flatMap(group => group.messages)
   const held = all.filter(message => message.held)
   const [first] = messages
   if (!first)
@@ -68,8 +75,7 @@ export function inboxText(page: InboxPage): InboxText {
   const entries: string[] = []
   // Room for the lines around the messages, whatever the counts in them are.
   let bytes = 1_000
-  for (const message of messages) {
-    const entry = entryText(message, page)
+  for (const entry of groups.flatMap(group => entriesOf(group, page))) {
     bytes += Buffer.byteLength(entry) + 2
     if (bytes > maxAnswerBytes) break
     entries.push(entry)
@@ -106,6 +112,16 @@ function heldText(held: InboxMessage[], moreHeld: number): string {
   const senders = [...new Set(held.map(({ from }) => from))].slice(0, 10).join(', ')
   const whose = senders ? ` (from ${senders}${moreHeld > 0 ? ' and perhaps others' : ''})` : ''
   return `${count(all, 'message')} held for your user${whose}: claude-net inbox shows them in a terminal.`
+}
+
+/** The entries of a group, the first with the line of its question, which the others need not name. */
+function entriesOf(
+  { question, messages }: ReturnType<typeof underQuestions<InboxMessage>>[number],
+  page: Reader,
+): string[] {
+  if (!question) return messages.map(message => entryText(message, page))
+  const [first, ...others] = messages.map(({ replyTo: _, ...message }) => entryText(message, page))
+  return [`${questionLine(question, page.now)}\n\n${first}`, ...others]
 }
 
 /** One message: `id`, then who, when and what for, then the quoted body. */

@@ -3,6 +3,7 @@ import type { InboxAnswer } from '../protocol/messages.ts'
 import { count } from '../text/spans.ts'
 import { type InboxText, inboxText, maxAnswerBytes } from './inbox-text.ts'
 import type { Line } from './line.ts'
+import { questionsOf } from './questions.ts'
 import { pages } from './read-state.ts'
 
 /** How many messages an answer shows where nobody asks for another number: about what a model takes in at once. */
@@ -11,7 +12,8 @@ const defaultLimit = 20
 /** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
 export async function readInboxText({ client, scope, keepWhole }: Line, limit: number | undefined): Promise<InboxText> {
   const read = await readUnread({ client, scope }, limit)
-  return inboxText({ ...read, now: client.now(), keepWhole })
+  const questions = await questionsOf(client, read.messages)
+  return inboxText({ ...read, questions, now: client.now(), keepWhole })
 }
 
 type ScopedLine = Pick<Line, 'client' | 'scope'>

@@ -133,7 +133,7 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
     line: () => ({ ...scopedLine(), keepWhole: message => keepWhole(home, message) }),
     readState,
     messageIdOf: call => (typeof call === 'string' ? messageIdFor(`${sessionSeed}/${call}`) : newMessageId()),
-    onAsked: id => keeper.asked(id),
+    onAsked: (id, ofSeveral) => keeper.asked(id, ofSeveral),
     takeRemarks,
   })
   try {

@@ -58,6 +58,7 @@ export const toolList: readonly Tool[] = [
         },
         at: { type: 'string', description: 'Deliver it then: in 10m, tomorrow 9:00 (your zone) or RFC 3339' },
         expires: { type: 'string', description: 'Unread by then it expires, and you are told; as at' },
+        within: { type: 'string', description: 'Ask several: wake me when all answered, or after this; default 10m' },
       },
       required: ['to', 'message'],
       additionalProperties: false,

@@ -2,6 +2,8 @@ import type { Sent } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
 import { readTiming } from '../client/timing.ts'
 import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import type { Intent } from '../protocol/messages.ts'
 import { addressOf } from '../protocol/projects.ts'
 import { visibleLine } from '../text/visible.ts'
 import { ownZone } from '../text/zone.ts'
@@ -20,8 +22,8 @@ export interface ToolContext {
   readState: Pick<ReadState, 'settled' | 'answerShows'>
   /** The id of the message that a call sends, by what Claude Code calls that call, if it does: one call is one message. */
   messageIdOf: (toolUseId: unknown) => string
-  /** Hears the id of every message that this session has sent and that wants an answer. */
-  onAsked: (id: string) => void
+  /** Called with the id of every message that this session has sent and that wants an answer; `ofSeveral` where several may answer it. */
+  onAsked: (id: string, ofSeveral: boolean) => void
   /** What the user of this session should be told once, at the next answer. */
   takeRemarks: () => string[]
 }
@@ -47,7 +49,8 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
   return {
     claude_net_send: withArguments('claude_net_send', readSendArguments, (taken, { toolUseId }) =>
       answer(context, async opened => {
-        const { to: names, message, reply_to, intent, at, expires } = taken
+        const { to: names, message, reply_to, at, expires, within } = taken
+        const intent = intentMeant(taken)
         const { refuseSecrets } = await import('../client/secrets.ts')
         refuseSecrets(message)
         const { outbox, client, scope, timeZone = ownZone() } = opened
@@ -62,9 +65,11 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
           // An answer that wanted an answer would never end.
           intent: intent ?? (reply_to ? 'inform' : undefined),
           ...timing,
+          withinS: within,
           fromProject: scope || undefined,
         })
-        if (intent ? intent !== 'inform' : !reply_to && (await wantsAnswer(opened, names, sent))) onAsked(id)
+        if (intent ? intent !== 'inform' : !reply_to && (await wantsAnswer(opened, names, sent)))
+          onAsked(id, mayBeSeveral(names, sent))
         const times = timingLines(sent, { ...timing, timeZone, now })
         return [sentText(sent, client.now()), ...times, tellUser].join('\n')
       }),
@@ -102,6 +107,30 @@ function withArguments<Taken>(
     }
     return run(taken, call)
   }
+}
+
+/** Whoever says for how long answers are gathered asks for some. Throws where the message is said to want none. */
+function intentMeant({
+  intent,
+  within,
+}: {
+  intent: Intent | undefined
+  within: number | undefined
+}): Intent | undefined {
+  if (within === undefined) return intent
+  if (intent === 'inform')
+    throw new ClaudeNetError(
+      'invalid',
+      'An inform wants no answer, so there is nothing to wait for within a time.',
+      'Leave out within, or send it as a request.',
+    )
+  return intent ?? 'request'
+}
+
+/** Whether several may answer a message that was sent: of one that waits for the hub nobody knows yet whom a name means. */
+function mayBeSeveral(names: readonly string[], sent: Sent): boolean {
+  if (sent.kept) return true
+  return names.length > 1 || sent.answer.recipients.filter(({ status }) => status !== 'refused').length > 1
 }
 
 /**

@@ -1,10 +1,22 @@
 import type { HubClient } from '../client/hub-client.ts'
 import type { Scope } from '../client/project/scope.ts'
+import { gatherInWords } from '../text/gather.ts'
 import { hasAsked, inheritAsked, noteAsked } from './asked.ts'
+import { Gathering, inheritGathering, noteGathering, type Gathered as Over } from './gathering.ts'
 import { KeptDirectory } from './kept-directory.ts'
 import { burstMs, Ladder, quietMs, rungMs, type View } from './ladder.ts'
 import { dirToKeep, type LiveSession, liveSessions } from './live-sessions.ts'
-import { dropNews, keepOnly, markKnown, mayWake, putNews, takeBack } from './news.ts'
+import {
+  dropNews,
+  type Gathered,
+  hasNews,
+  keepOnly,
+  markKnown,
+  mayWake,
+  putNews,
+  replaceNews,
+  takeBack,
+} from './news.ts'
 import { Reach } from './reach.ts'
 import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
@@ -53,6 +65,11 @@ export class Keeper {
   readonly #instance: string | undefined
   readonly #directory: KeptDirectory
   readonly #unread: UnreadMirror
+  readonly #gathering: Gathering
+  /** The questions that are over and of which the session is to be told still. */
+  readonly #over = new Map<string, Gathered>()
+  /** When each turn for an answer that waits for others was last made longer, ms since 1970. */
+  readonly #waits = new Map<string, number>()
   readonly #turns: Turns
   readonly #ladder = new Ladder()
   readonly #reach: Reach
@@ -77,7 +94,10 @@ export class Keeper {
     this.#turns = new Turns(session, home)
     this.#reach = new Reach({ dir, instance, env, pushChannel })
     const predecessors = () => this.#predecessors()
-    this.#unread = new UnreadMirror({ dir, home, session, client, scope, predecessors, onDue: () => this.#look() })
+    const onDue = () => this.#look()
+    this.#gathering = new Gathering(dir, onDue)
+    const gathering = this.#gathering
+    this.#unread = new UnreadMirror({ dir, home, session, client, scope, predecessors, gathering, onDue })
     this.#isHidden = this.#reach.isHidden
   }
 
@@ -113,17 +133,23 @@ export class Keeper {
     for (const dir of sessionDirs(this.#options.home)) if (dir.key !== this.#dir.key) dropNews(dir, ids)
     for (const id of ids) {
       this.#unread.noteFetched(id)
+      // What it was given has said how far the question has come.
+      this.#settleQuestion(this.#unread.get(id)?.replyTo)
       const by = this.#ladder.settle(id)
       const { wokenAt } = this.#reach
       if (by) this.#directory.note({ woken: { by, id, wokenAt, fetchedAt: Date.now() } })
     }
   }
 
-  /** This session has sent a message that wants an answer: it is told what becomes of it, and an answer wakes it. */
-  asked(id: string): void {
+  /**
+   * This session has sent a message that wants an answer: it is told what becomes of it, and an answer wakes it; of several answers `ofSeveral`
+   * gathers, all of them at once.
+   */
+  asked(id: string, ofSeveral: boolean): void {
     if (this.#isDeaf) return
     try {
       noteAsked(this.#dir, id)
+      if (ofSeveral) noteGathering(this.#dir, id)
     } catch (error) {
       this.#options.report(error) // The message is on its way all the same.
     }
@@ -171,6 +197,7 @@ export class Keeper {
     this.#unread.follow(this.#end.signal)
     if (this.#isHidden) return
     if (this.#unread.isDue && (await this.#unread.update())) this.#bringUp()
+    for (const over of await this.#gathering.look(this.#options.client)) this.#close(over)
     this.#offer()
     await this.#climb()
   }
@@ -180,6 +207,44 @@ export class Keeper {
     for (const id of this.#ladder.ids) {
       const mail = this.#unread.get(id)
       if (mail && !this.#unread.hasFetched(id)) putNews(this.#dir, mail)
+    }
+    for (const gathered of this.#over.values()) putNews(this.#dir, gathered)
+  }
+
+  /** A question is over: what has come of answers may wake from now on, and the session is told how far it came, unless it knows. */
+  #close({ id, found }: Over): void {
+    const answers = this.#unread.release(id)
+    const mine = new Set(this.#turns.mine(answers.map(answer => answer.id)))
+    for (const mail of answers) {
+      replaceNews(this.#dir, mail)
+      this.#ladder.settle(mail.id)
+      if (mine.has(mail.id) && !this.#unread.hasFetched(mail.id)) this.#ladder.offer(mail, performance.now())
+    }
+    if (!found?.gather) return
+    const { message, receipts, gather } = found
+    if (gather.answered === gather.of && answers.every(answer => this.#unread.hasFetched(answer.id))) return
+    const beginning = message.body.trimStart().split('\n')[0] ?? ''
+    const summary = gatherInWords(receipts, this.#options.client().now())
+    const gathered: Gathered = { kind: 'gathered', id, seq: message.seq, beginning, summary }
+    this.#over.set(id, gathered)
+    putNews(this.#dir, gathered)
+    this.#ladder.offer(gathered, performance.now())
+    for (const ms of [quietMs, burstMs]) setTimeout(() => this.#look(), ms + 1).unref()
+  }
+
+  /** The session knows how far its question has come. */
+  #settleQuestion(id: string | undefined): void {
+    const gathered = id === undefined ? undefined : this.#over.get(id)
+    if (!gathered) return
+    this.#over.delete(gathered.id)
+    this.#ladder.settle(gathered.id)
+    dropNews(this.#dir, [gathered.id])
+  }
+
+  /** A question that was told, by a hook or by a wake that reached the session, is told. */
+  #settleTold(): void {
+    for (const { id, isTried } of this.#ladder.gathered) {
+      if (!hasNews(this.#dir, id) && (!isTried || this.#view.isHeard !== false)) this.#settleQuestion(id)
     }
   }
 
@@ -199,7 +264,10 @@ export class Keeper {
       waiting: activity === 'waiting' || undefined,
       parkedJob: record?.parkedJob,
     })
-    for (const { dir } of this.#predecessors()) inheritAsked(this.#dir, dir)
+    for (const { dir } of this.#predecessors()) {
+      inheritAsked(this.#dir, dir)
+      inheritGathering(this.#dir, dir)
+    }
   }
 
   /** The sessions whose conversation went on in this one. */
@@ -210,7 +278,8 @@ export class Keeper {
 
   /** Brings the directory to what is unread. */
   #bringUp(): void {
-    const { ids, allIds } = this.#unread
+    const { ids: unread, allIds } = this.#unread
+    const ids = new Set([...unread, ...this.#over.keys()])
     for (const id of this.#ladder.ids) if (!ids.has(id)) this.#ladder.settle(id)
     this.#reach.keepOnly(ids)
     keepOnly(this.#dir, ids, 'mail')
@@ -225,6 +294,7 @@ export class Keeper {
     takeBack(this.#dir, lost)
     const open = [...this.#unread.ids].filter(id => !this.#unread.hasFetched(id) && !this.#ladder.has(id))
     const now = Date.now()
+    this.#extendWaits(now)
     const precedence = {
       projectOf: (id: string) => this.#unread.get(id)?.project,
       comesFirst: (id: string, dir: SessionDir) => hasAsked(dir, this.#unread.get(id)?.replyTo),
@@ -238,11 +308,25 @@ export class Keeper {
     }
   }
 
+  /** An answer that waits for others stays with the session that asked, however long that takes. */
+  #extendWaits(now: number): void {
+    for (const id of this.#ladder.ids) {
+      const mail = this.#unread.get(id)
+      const last = this.#waits.get(id)
+      if (!mail?.isGathered) this.#waits.delete(id)
+      else if (last === undefined || Math.abs(now - last) > turnMs / 3) {
+        if (last !== undefined) this.#turns.extend(id, now + turnMs)
+        this.#waits.set(id, now)
+      }
+    }
+  }
+
   /** One step up the ladder, if it is time for one and the mail is still unread. */
   async #climb(): Promise<void> {
     if (this.#ladder.ids.length === 0) return
     if (performance.now() - this.#startedAt < graceMs && this.#reach.hasJustBegun) return
     this.#giveUp()
+    this.#settleTold()
     if (!this.#ladder.next(performance.now(), this.#view)) return
     if (await this.#unread.read()) this.#bringUp()
     this.#offer()

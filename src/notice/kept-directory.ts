@@ -72,10 +72,11 @@ export class KeptDirectory {
     if (before && !isOwn(before) && isKept(dir, before) && before.instance === instance) return false
     // Of a Claude Code that has ended: what it was told, this one was not.
     if (before?.instance !== instance || !instance) {
-      for (const place of ['news', 'told', 'asked']) rmSync(dir.file(place), { recursive: true, force: true })
+      for (const place of ['news', 'told', 'asked', 'gathering'])
+        rmSync(dir.file(place), { recursive: true, force: true })
     }
     dir.make()
-    for (const other of sessionDirs(home)) if (isAbandoned(other)) other.remove()
+    for (const other of sessionDirs(home)) if (other.key !== dir.key && isAbandoned(other)) other.remove()
     dir.write('session.json', {
       session,
       pid: process.pid,

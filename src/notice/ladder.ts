@@ -1,5 +1,5 @@
 import type { Rung } from './live-sessions.ts'
-import { type Mail, mayWake } from './news.ts'
+import { type Gathered, type Mail, mayWake } from './news.ts'
 
 /** How long a session has to fetch what a rung told it of, in ms, before the next rung is tried. */
 export const rungMs = 30_000
@@ -13,9 +13,12 @@ export const quietMs = 150
 /** How long mail is gathered at most before a wake, in ms. */
 export const burstMs = 1000
 
-/** Mail that this session is to fetch. */
+/** What a wake tells: mail, or that a question is over. */
+export type WakeNews = Mail | Gathered
+
+/** Mail that this session is to fetch, or a question of its own that is over, which it is to be told. */
 interface Offer {
-  mail: Mail
+  mail: WakeNews
   tried: Rung[]
   /** When it was offered, or the last rung was tried; ms on a clock that never steps. */
   since: number
@@ -24,7 +27,7 @@ interface Offer {
 /** What to do now: wake the session by `rung` for `mail`. */
 export interface WakeStep {
   rung: Rung
-  mail: Mail[]
+  mail: WakeNews[]
 }
 
 /** What is known of the session at one moment. */
@@ -44,8 +47,15 @@ export class Ladder {
   #stepAt = Number.NEGATIVE_INFINITY
   #lastStep: string[] = []
 
-  offer(mail: Mail, now: number): void {
+  offer(mail: WakeNews, now: number): void {
     if (!this.#offers.has(mail.id)) this.#offers.set(mail.id, { mail, tried: [], since: now })
+  }
+
+  /** The ids of the questions that were offered, and whether a rung has told of each. */
+  get gathered(): { id: string; isTried: boolean }[] {
+    return [...this.#offers.values()].flatMap(({ mail, tried }) =>
+      mail.kind === 'gathered' ? [{ id: mail.id, isTried: tried.length > 0 }] : [],
+    )
   }
 
   has(id: string): boolean {
@@ -111,12 +121,16 @@ export class Ladder {
   #patience({ mail, tried }: Offer, { isHeard }: View): number {
     if (isHeard === false) return stirMs
     // A session that cannot show whether it heard is not waited for where it is urgent; nor is one that was woken for other mail.
-    return mail.intent === 'urgent' && (isHeard === undefined || tried.length === 0) ? stirMs : rungMs
+    return isUrgent(mail) && (isHeard === undefined || tried.length === 0) ? stirMs : rungMs
   }
+}
+
+function isUrgent(mail: WakeNews): boolean {
+  return mail.kind === 'mail' && mail.intent === 'urgent'
 }
 
 /** Whether no more mail is waited for. Something urgent does not wait. */
 function isGathered({ mail, since }: Offer, untried: readonly Offer[], now: number): boolean {
-  if (mail.intent === 'urgent') return true
+  if (isUrgent(mail)) return true
   return now - since >= burstMs || untried.every(other => now - other.since >= quietMs)
 }

@@ -17,10 +17,24 @@ export interface Mail {
   replyTo?: string
   /** Set when what it answers is a request of this very session. */
   isAwaited?: true
+  /** Set while that gathers answers still: this one waits for the others. */
+  isGathered?: true
   /** The project of this machine that it is for. */
   project?: string
   /** The beginning of its text, as its sender wrote it: untrusted. */
   beginning: string
+}
+
+/** A question to several of this session is over: all have answered, or nobody need be waited for any more. */
+export interface Gathered {
+  kind: 'gathered'
+  /** Of the question. */
+  id: string
+  seq: number
+  /** The beginning of the question. */
+  beginning: string
+  /** Who has answered, and where it stands with the others: one line. */
+  summary: string
 }
 
 /** What became of a message that this session sent. */
@@ -42,11 +56,12 @@ export interface Remark {
   text: string
 }
 
-export type News = Mail | Fate | Remark
+export type News = Mail | Gathered | Fate | Remark
 
 /** Whether this may wake an idle session, or keep one from ending its turn: it wants an answer, or is one. */
 export function mayWake(news: News): boolean {
-  return news.kind === 'mail' && (news.intent !== 'inform' || news.isAwaited === true)
+  if (news.kind === 'mail') return news.intent !== 'inform' || (news.isAwaited === true && !news.isGathered)
+  return news.kind === 'gathered'
 }
 
 /**
@@ -60,6 +75,12 @@ export function putNews(dir: SessionDir, news: News): boolean {
   if (existsSync(join(dir.file('told'), name)) || existsSync(join(dir.file('news'), name))) return false
   writeWhole(join(dir.file('news'), name), JSON.stringify(news))
   return true
+}
+
+/** Puts `news` in the place of what was there of it and is not told yet. */
+export function replaceNews(dir: SessionDir, news: News): void {
+  const file = join(dir.file('news'), fileOf(news))
+  if (existsSync(file)) writeWhole(file, JSON.stringify(news))
 }
 
 /** Takes what is to be told, oldest first; with `again` also what was told before. `wanted` picks. */

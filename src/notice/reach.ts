@@ -130,11 +130,12 @@ export class Reach {
     if (rung === 'hooks') return true
     const { env, dir, pushChannel } = this.#options
     const text = wakeText(mail, now)
+    const last = mail.findLast(item => item.kind === 'mail')
     if (rung === 'socket') return writeToInbox(inboxSocket(env)!, text)
     // These come without the name of who speaks.
     const named = `Claude Net woke this session: ${text}`
     if (rung === 'rewake') orderWake(dir, { text: named })
-    else await pushChannel(named, { from: mail.at(-1)!.from, intent: mail.at(-1)!.intent })
+    else await pushChannel(named, { from: last?.from ?? 'hub', intent: last?.intent ?? 'inform' })
     return true
   }
 

@@ -24,6 +24,7 @@ type Environment = Record<string, string | undefined>
  *   news/         what the session should be told, one file each; put there by the MCP server, taken by whoever tells it
  *   told/         what it was told and is still unread
  *   asked/        what this session has sent that wants an answer, one empty file each; put there by its MCP servers
+ *   gathering/    those of them that were asked of several and gather answers still
  *   state.json    what the hooks saw last: busy or idle, permission mode
  *   waiter.json   the hook process that waits to wake the session
  *   wake.json     what that process is to say, once it should

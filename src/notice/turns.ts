@@ -82,6 +82,12 @@ export class Turns {
     })
   }
 
+  /** Those of `ids` of which this session has its turn, perhaps since before its server was started anew. */
+  mine(ids: readonly string[]): string[] {
+    const turns = ids.length === 0 ? undefined : this.#turns()
+    return ids.filter(id => turns?.get(id)?.at(-1)?.session === this.#session)
+  }
+
   /** This session tries on: the next waits until `until`. */
   extend(id: string, until: number): void {
     const mine = this.#turns()

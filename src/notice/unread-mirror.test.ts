@@ -4,6 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { Gathering } from './gathering.ts'
 import { SessionDir } from './session-dir.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 
@@ -13,8 +14,10 @@ function mirrorOf(client: object): UnreadMirror {
   writeFileSync(join(home, 'config.json'), '{}')
   const ended = new AbortController()
   onTestFinished(() => ended.abort())
+  const dir = new SessionDir('77', home)
   const mirror = new UnreadMirror({
-    dir: new SessionDir('77', home),
+    dir,
+    gathering: new Gathering(dir, () => {}),
     home,
     session: 'session-77',
     client: () => client as HubClient,

@@ -5,6 +5,7 @@ import type { Scope } from '../client/project/scope.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
 import { hasAsked } from './asked.ts'
+import type { Gathering } from './gathering.ts'
 import { type LiveSession, liveSessions, reads } from './live-sessions.ts'
 import type { Fate, Mail } from './news.ts'
 import type { SessionDir } from './session-dir.ts'
@@ -30,6 +31,7 @@ export interface UnreadMirrorOptions {
   scope: () => Scope
   /** The sessions whose conversation went on in this one. */
   predecessors: () => LiveSession[]
+  gathering: Gathering
   /** Called when `read` may find something new. */
   onDue: () => void
 }
@@ -150,7 +152,7 @@ export class UnreadMirror {
 
   /** Keeps of these what may be told to this session. */
   #keep(messages: readonly InboxMessage[]): void {
-    const { session, home, dir, scope, predecessors } = this.#options
+    const { session, home, dir, scope, predecessors, gathering } = this.#options
     const own = new Set([session, ...predecessors().map(({ session }) => session)])
     const others = new Set(liveSessions(home).flatMap(({ session }) => (own.has(session) ? [] : [session])))
     for (const message of messages) {
@@ -158,8 +160,20 @@ export class UnreadMirror {
       // A stream of an older hub, or one that was not asked for this project alone, brings others' mail too.
       if (held || muted || !reads({ project: scope() }, project)) continue
       if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
-      if (!fetchedBy || !others.has(fetchedBy.session)) this.#mail.set(id, toMail(message, hasAsked(dir, replyTo)))
+      if (fetchedBy && others.has(fetchedBy.session)) continue
+      const [isAwaited, isGathered] = [hasAsked(dir, replyTo), gathering.has(replyTo)]
+      if (isGathered) gathering.answered(replyTo!, message.intent === 'urgent')
+      this.#mail.set(id, toMail(message, { isAwaited, isGathered }))
     }
+  }
+
+  /** The answers to `question` wait for no others any more. Returns them as they are told from now on. */
+  release(question: string): Mail[] {
+    const released = [...this.#mail.values()].filter(({ replyTo }) => replyTo === question)
+    return released.map(({ isGathered: _, ...mail }) => {
+      this.#mail.set(mail.id, mail)
+      return mail
+    })
   }
 
   /** Takes what became of messages that this session sent. An answer tells by itself that its question was read. */
@@ -174,16 +188,19 @@ export class UnreadMirror {
   }
 
   async #followOn(signal: AbortSignal): Promise<void> {
-    const { client, scope, dir } = this.#options
+    const { client, scope, dir, gathering } = this.#options
     const onOpen = () => {
       this.#isAway = false
+      gathering.hurryAll()
       this.markDue()
     }
     const onAway = () => (this.#isAway = true)
     while (!signal.aborted) {
       try {
         const options = { withDelivery: true, project: scope(), signal, onOpen, onAway }
-        for await (const { event, data } of followEvents(client(), options)) {
+        for await (const news of followEvents(client(), options)) {
+          const { event, data } = news
+          gathering.heard(news)
           if (event === 'inbox') this.#arrive(data)
           // What the hub tells in a message is told as that.
           if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched' && !data.noticed) {

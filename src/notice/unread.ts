@@ -25,10 +25,13 @@ export async function readUnread(
   }
 }
 
-/** What is told of a message before it is read. `isAwaited`: it answers what this session asked. */
+/**
+ * What is told of a message before it is read. `isAwaited`: it answers what this session asked; `isGathered`: that gathers answers still. An
+ * answer that wants an answer, or is urgent, does not wait for others.
+ */
 export function toMail(
   { id, seq, from, fromKind, intent, sentAt, replyTo, body, project }: InboxMessage,
-  isAwaited: boolean,
+  { isAwaited, isGathered }: { isAwaited: boolean; isGathered: boolean },
 ): Mail {
   return {
     kind: 'mail',
@@ -40,6 +43,7 @@ export function toMail(
     sentAt: Date.parse(sentAt),
     ...(replyTo && { replyTo }),
     ...(isAwaited && { isAwaited: true }),
+    ...(isGathered && intent === 'inform' && { isGathered: true }),
     ...(project && { project }),
     beginning: body.trimStart().split('\n')[0] ?? '',
   }

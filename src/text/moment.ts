@@ -54,6 +54,13 @@ function laterHint(words: string): string {
   return /^(today |at )?\d/.test(words) && !/^\d{4}-/.test(words) ? '. Write tomorrow and the time, or a date' : ''
 }
 
+/** A span as people write it, `30m`, `1h 30m`, in ms. Throws an error that says what is wrong with anything else. */
+export function readSpanText(text: string): number {
+  const spanMs = readSpan(text.trim().toLowerCase().replace(/\s+/g, ' '))
+  if (spanMs === undefined) throw new Error('that is no span of time. Write 90s, 30m, 2h or 1h 30m')
+  return spanMs
+}
+
 /** `in 10m`, `1h 30m`, `in an hour`: in ms. Undefined for what is no span. */
 function readSpan(words: string): number | undefined {
   const [, inside = ''] = /^(?:in )?((?:(?:\d+(?:\.\d+)?|an?) ?[a-z]+(?: and)? ?)+)$/.exec(words) ?? []

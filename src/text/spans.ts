@@ -10,6 +10,24 @@ export function ago(then: number, now: number): string {
   return `${Math.floor(seconds / 86400)} days ago`
 }
 
+/**
+ * A moment of the past as people name it, in the zone of this process: `14:02` within the last 20 hours, `Monday` within six days, else `3 Nov`,
+ * with the year where it is another. Both in ms since 1970.
+ */
+export function since(then: number, now: number): string {
+  const at = new Date(then)
+  const hours = (now - then) / 3_600_000
+  if (hours < 20) return clockTime(then)
+  if (hours < 6 * 24) return at.toLocaleDateString('en-GB', { weekday: 'long' })
+  const isThisYear = at.getFullYear() === new Date(now).getFullYear()
+  return at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', ...(!isThisYear && { year: 'numeric' }) })
+}
+
+/** The time of day in the zone of this process: `14:02`. In ms since 1970. */
+export function clockTime(at: number): string {
+  return new Date(at).toTimeString().slice(0, 5)
+}
+
 /** How long something takes, in words: `40 s`, `5 min`. In ms. */
 export function span(ms: number): string {
   const seconds = Math.round(ms / 1000)

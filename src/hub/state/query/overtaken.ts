@@ -44,6 +44,14 @@ function sentAfter(db: Database, member: number, seq: number, scope: ProjectScop
   )
 }
 
-function keyOf({ from, project, held }: { from: string; project?: string | undefined; held?: true | undefined }): string {
+function keyOf({
+  from,
+  project,
+  held,
+}: {
+  from: string
+  project?: string | undefined
+  held?: true | undefined
+}): string {
   return `${from} ${project ?? ''} ${held ?? false}`
 }
