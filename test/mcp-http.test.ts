@@ -18,10 +18,10 @@ const eras: [name: string, era: Era][] = [
 ]
 
 /** The official client, connected to `POST /mcp`. Ends with the test. */
-async function connect(hub: TestHub, token: string, era: Era = 'auto') {
+async function connect(hub: TestHub, token: string, era: Era = 'auto', project?: string) {
   const client = new Client({ name: 'claude-code', version: '2.1.330' }, { versionNegotiation: { mode: era } })
   const transport = new StreamableHTTPClientTransport(new URL('/mcp', hub.url), {
-    requestInit: { headers: { authorization: `Bearer ${token}` } },
+    requestInit: { headers: { authorization: `Bearer ${token}`, ...(project && { 'claude-net-project': project }) } },
   })
   onTestFinished(() => client.close())
   await client.connect(transport)
@@ -233,6 +233,29 @@ describe('the door is the same as for every route', () => {
     await expect(client.listen({ toolsListChanged: true })).rejects.toThrow()
     expect(await hub.stop()).toBe(0)
   })
+})
+
+test('a session that names its project in a header reads and sends for it; without one all mail is read, marked', async () => {
+  const { hub, chas, sean } = await twoMembers()
+  const shop = await connect(hub, sean.token, 'auto', 'shop')
+  const billing = await connect(hub, sean.token, 'auto', 'billing')
+  await shop.call('inbox')
+  await billing.call('inbox')
+  const ids = [await send(chas, 'seanclaude/billing', 'for billing'), await send(chas, 'seanclaude/shop', 'for shop')]
+  const forShop = (await shop.call('inbox', { ack: true })).text
+  expect(forShop).toContain('> for shop')
+  expect(forShop).not.toContain('> for billing')
+  const all = (await (await connect(hub, sean.token)).call('inbox')).text
+  expect(all).toMatch(/billing[^\n]*\n> for billing/)
+  expect(all).toMatch(/shop[^\n]*\n> for shop/)
+  await shop.call('send', { to: 'chasclaude', message: 'Thanks.' })
+  await until('the ack', async () => (await receiptOf(chas, ids[1]!)).status === 'acked')
+  expect(await receiptOf(chas, ids[0]!)).toMatchObject({ status: 'fetched', project: 'billing' })
+  expect((await chas.client.call(api.readInbox)).messages).toMatchObject([{ body: 'Thanks.', fromProject: 'shop' }])
+
+  const headers = { 'claude-net-project': 'Shop Nr. 1', accept: 'application/json, text/event-stream' }
+  const answer = await raw(hub, { path: '/mcp', token: sean.token, headers, body: {} })
+  expect(errorOf(answer)).toMatchObject({ code: 'invalid', message: 'The header claude-net-project names no project.' })
 })
 
 test('one call is one message, also when it is sent twice; a short name of a call says nothing', async () => {

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { type AnswerOf, api, type RequestOf, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { ProjectName, projectHeader } from '../../protocol/projects.ts'
 import { version } from '../../protocol/version.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Watch } from '../seeing/watch.ts'
@@ -12,7 +13,7 @@ import { parse } from './parse.ts'
 import { renewalRemark } from './renew-token.ts'
 
 /** What receipts call the session of whoever reads by `POST /mcp`: no process of ours runs there that could have a name. */
-const session = 'http'
+const sessionOf = (project: string | undefined) => (project === undefined ? 'http' : `http-${project}`.slice(0, 64))
 
 /** Most calls in one JSON-RPC batch. */
 const maxBatch = 100
@@ -40,14 +41,19 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     const { socket } = request.raw
     countBatch(limits, identity, body)
     const { answerMcp } = await import('../../mcp/http.ts')
-    hub.presence.beat(member, session, `claude-net/${version}`)
-    await signs.came(tokenId)
+    const project = projectOf(call)
+    const session = sessionOf(project)
+    hub.presence.beat(member, session, `claude-net/${version}`, undefined, project)
+    if (project !== undefined) await hub.projects.saw(member, project)
+    // Sessions of several projects may share a token, and one shows nothing of whether another lives.
+    const reader = project === undefined ? tokenId : `${tokenId} ${project}`
+    await signs.came(reader)
     const gone = new AbortController()
     reply.raw.on('close', () => gone.abort())
     const { status, headers, text, shown, toAck } = await answerMcp({
       request: request.raw,
       body,
-      line: lineFor(call, handlers(), { limits, watch }),
+      line: { ...lineFor(call, handlers(), { limits, watch }), scope: project },
       // Not the public part of the token: whoever knew it could bind the ids of this caller's next calls.
       seed: Buffer.from(tokenById(hub.state.db, tokenId)?.hash ?? []).toString('base64'),
       signal: gone.signal,
@@ -56,15 +62,32 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     if (gone.signal.aborted) return undefined
     const ignore = () => {} // A hub that stops, or a full disk: the messages are shown again.
     reply.raw.once('finish', () => {
-      if (shown.length > 0) hub.submit({ type: 'inbox.fetched', by: member, ids: shown, session }).catch(ignore)
+      const fetched = { type: 'inbox.fetched', by: member, ids: shown, session, project } as const
+      if (shown.length > 0) hub.submit(fetched).catch(ignore)
       if (toAck.length === 0) return
-      signs.next(socket, tokenId, () => hub.submit({ type: 'inbox.ack', by: member, ids: toAck }).catch(ignore))
+      signs.next(socket, reader, () => hub.submit({ type: 'inbox.ack', by: member, ids: toAck, project }).catch(ignore))
     })
     reply.code(status)
     for (const [name, value] of headers) reply.header(name, value)
     reply.send(text === '' ? undefined : text)
     return undefined
   }
+}
+
+/**
+ * The project that the session which asks claims to work on. Without one it reads all mail of its machine, with the project of each
+ * message beside it.
+ */
+function projectOf({ identity, request }: McpCall): string | undefined {
+  const claimed = request.headers[projectHeader]
+  if (claimed === undefined || claimed === '' || identity.role !== 'machine') return undefined
+  const { data } = ProjectName.safeParse(claimed)
+  if (data !== undefined) return data
+  throw new ClaudeNetError(
+    'invalid',
+    `The header ${projectHeader} names no project.`,
+    'A project has 1 to 64 characters a-z, 0-9 and -, and neither starts nor ends with -.',
+  )
 }
 
 /** Counts what a JSON-RPC batch holds beside its first call, which the request itself was counted for. */
