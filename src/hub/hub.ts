@@ -3,6 +3,7 @@ import type { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
 import type { Journal, JournalListeners } from './journal/journal.ts'
 import type { SteadyClock } from './journal/steady-clock.ts'
+import { deliverDue } from './push/due-later.ts'
 import { type Followed, type FollowOptions, follow, type InboxNews } from './push/follow.ts'
 import { newsOf } from './push/news-of.ts'
 import { Presence } from './push/presence.ts'
@@ -16,7 +17,6 @@ import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
 import { indexSome } from './state/local/history-index.ts'
 import { lastSeenTimes, projectLastSeen, saveLastSeen, saveProjectsSeen, saveTokenUses } from './state/local/seen.ts'
-import { dueLater } from './state/query/later.ts'
 import { nextDue } from './state/query/members.ts'
 import { projectSeenSteady } from './state/query/projects.ts'
 import { unlessUnreadable } from './state/query/read-round.ts'
@@ -38,9 +38,6 @@ const saveIntervalMs = 60_000
 /** With more entries than this in a second, and more than a burst, the indexes of history wait. */
 const busyPerSecond = 500
 const burst = 50
-
-/** How much later mail is delivered in one go. */
-const laterAtOnce = 50
 
 /** The least time between two notes that readers are ahead of the store, in ms: any reader can claim that. */
 const putBackPauseMs = 60_000
@@ -278,7 +275,11 @@ export class Hub implements AsyncDisposable {
     if (this.#ticking) return
     this.#ticking = true
     try {
-      await this.#deliverLater()
+      await deliverDue(
+        this.state.db,
+        () => this.steadyNow,
+        command => this.submit(command),
+      )
       for (let more = true; more; ) {
         const due = Math.min(
           nextDue(this.state.db) ?? Infinity,
@@ -293,18 +294,6 @@ export class Hub implements AsyncDisposable {
       // The journal has told `onStorageError`; the next second tries again.
     } finally {
       this.#ticking = false
-    }
-  }
-
-  /** Sends later mail that is due, in its order, some of it at a time: senders go between. */
-  async #deliverLater(): Promise<void> {
-    for (let last = ''; ; ) {
-      const due = dueLater(this.state.db, this.steadyNow, laterAtOnce)
-      // What was tried and is there still is a bug: it waits for the next second.
-      if (due.length === 0 || due[0] === last) return
-      last = due[0]!
-      // One that fails must not keep the others, or what expires, from their time.
-      await Promise.allSettled(due.map(id => this.submit({ type: 'later.deliver', id })))
     }
   }
 

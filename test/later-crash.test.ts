@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { build } from 'esbuild'
+import { expect, test } from 'vitest'
+import { State } from '../src/hub/state/state.ts'
+import { hubNode } from './support/program.ts'
+import { printedSeed, seededRandom } from './support/random.ts'
+import { tempDir } from './support/temp.ts'
+
+/** How often it is killed. For a long run: CLAUDE_NET_CRASH_ROUNDS=1000 */
+const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 100)
+
+/** At most so long after the first send of a start it is killed, in ms: later mail is due all the time then. */
+const longestLifeMs = 60
+
+test('later mail that was acknowledged is delivered once, and what was refused of it told once, however often the hub is killed around its time', {
+  timeout: Math.max(120_000, rounds * 4000),
+}, async () => {
+  const random = seededRandom(printedSeed())
+  const dir = tempDir('later-crash')
+  const program = join(dir, 'later-hub.mjs')
+  // In one file it starts in a third of the time.
+  await build({
+    ...{ entryPoints: [join(import.meta.dirname, 'support/later-hub.ts')], outfile: program },
+    ...{ bundle: true, platform: 'node', format: 'esm', target: 'node24', logLevel: 'error' },
+  })
+  const acknowledged = new Map<string, string>()
+  for (let round = 0; round < rounds; round++) {
+    const child = spawn(hubNode, [program, dir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = once(child, 'exit')
+    let text = ''
+    child.stdout.setEncoding('utf8').on('data', chunk => (text += chunk))
+    await Promise.race([once(child.stdout, 'data'), ended])
+    await delay(random() * longestLifeMs)
+    child.kill('SIGKILL')
+    expect(await ended).toEqual([null, 'SIGKILL'])
+    for (const line of text.split('\n').slice(0, -1)) acknowledged.set(...(line.split(' ') as [string, string]))
+  }
+
+  const state = new State(join(dir, 'hub.db'))
+  const { db } = state
+  const notices = db.all<{ body: string }>('select body from message where sender = 0').map(({ body }) => body)
+  const untold = db.all<{ detail: string }>('select detail from untold').map(({ detail }) => detail)
+  const timesTold = (id: string) => [...notices, ...untold].reduce((sum, text) => sum + text.split(id).length - 1, 0)
+  const seqs = new Set<number>()
+  let waiting = 0
+  for (const [id, recipients] of acknowledged) {
+    const isWaiting = db.get('select 1 from later where id = ?', id) !== undefined
+    const found = db.all<{ seq: number }>(
+      'select d.seq from message m join delivery d on d.seq = m.seq where m.id = ?',
+      id,
+    )
+    expect([id, isWaiting ? 1 : found.length]).toEqual([id, 1])
+    expect(timesTold(id)).toBeLessThanOrEqual(recipients === '2' && !isWaiting ? 1 : 0)
+    // Of the last start some are not due yet.
+    if (isWaiting) waiting++
+    else seqs.add(found[0]!.seq)
+  }
+  // Each by an entry of its own.
+  expect(seqs.size + waiting).toBe(acknowledged.size)
+  // Of many at once a notice names some, and counts all. What was due while it was sent is no later mail: its sender had the answer.
+  const told = notices.reduce((sum, body) => sum + Number(/of (\d+) message/.exec(body)![1]), untold.length)
+  const all = db.get<{ n: number }>(
+    `select count(*) as n from message where outcome like '%refused%' and written_at is not null`,
+  )!.n
+  expect(told).toBe(all)
+  console.log(`${rounds} kills: ${acknowledged.size} acknowledged, ${waiting} wait, ${notices.length} notices`)
+  expect(Math.min(seqs.size, notices.length)).toBeGreaterThan(rounds / 2)
+  state.close()
+})
