@@ -25,6 +25,7 @@ import { startHub, type TestHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
 import { machineNode } from './support/program.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { TestState } from './support/test-state.ts'
 
@@ -39,8 +40,10 @@ const entryOf = (newcomer: Newcomer) => ({
 const rule = 'mcp__claude-net'
 const hooksOf = (newcomer: Newcomer) => userHookSettings(join(newcomer.home, 'bin', 'claude-net'), newcomer.userHome)
 
+const hubAlone = emptiedHub()
+
 async function newcomerToHub(): Promise<{ hub: TestHub; sean: Newcomer }> {
-  const hub = await startHub()
+  const hub = await hubAlone()
   return { hub, sean: new Newcomer(hub) }
 }
 
@@ -535,7 +538,7 @@ describe('with Claude Code present', () => {
 
 describe('A07: a token file is refused, with the way out,', () => {
   async function refused(change: (path: string) => void) {
-    const machine = await startMachine(await startHub(), 'seanclaude')
+    const machine = await startMachine(await hubAlone(), 'seanclaude')
     const path = join(machine.home, 'token')
     change(path)
     const { code, stderr } = await machine.run(['inbox'])

@@ -65,6 +65,10 @@ export class TestHub {
     return this.#process!.pid!
   }
 
+  get isRunning(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null
+  }
+
   /** The log of all starts, in JSON lines. */
   get log(): string {
     return readFileSync(this.#logFile, 'utf8')

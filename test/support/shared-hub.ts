@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll } from 'vitest'
+import { api } from '../../src/protocol/api.ts'
 import { TestHub } from './hub.ts'
 
 /**
@@ -22,4 +23,20 @@ export function sharedHub(make = (dataDir: string) => new TestHub({ dataDir })):
     else rmSync(dir, { recursive: true, force: true })
   })
   return hub
+}
+
+/**
+ * A shared hub (`sharedHub`) for tests that each want it to themselves: every call returns it with no members, running, also where
+ * an earlier test has deleted none of its own or has stopped it. What earlier tests did stays in its log and its audit.
+ */
+export function emptiedHub(): () => Promise<TestHub> {
+  const hub = sharedHub()
+  return async () => {
+    if (!hub.isRunning) await hub.start()
+    const admin = hub.client(hub.adminToken)
+    const { members } = await admin.call(api.listMembers)
+    for (const { name } of members) await admin.call(api.deleteMember, { params: { name } })
+    admin.close()
+    return hub
+  }
 }
