@@ -6,14 +6,16 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { joinCodePattern } from '../src/protocol/join-code.ts'
-import { startHub } from './support/hub.ts'
 import { cleanEnv, hubNode, program, run } from './support/program.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
 
+const hubAlone = emptiedHub()
+
 describe('machines and members', () => {
   test('list who there is, for a member and for the admin', async () => {
-    const { hub, sean } = await twoMembers()
+    const { hub, sean } = await twoMembers(hubAlone)
     await hub.join('sean', 'human')
     await hub.client(hub.adminToken).call(api.invite, { body: { name: 'jazclaude', owner: 'sean' } })
     const machines = await sean.run(['machines'])
@@ -44,13 +46,13 @@ describe('machines and members', () => {
   })
 
   test('members of a new hub says how to make the first', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     expect((await run(['members', '--data', hub.dataDir])).stdout).toContain('claude-net invite NAME')
   })
 })
 
 test('the commands about members answer in sentences, or as one JSON value', { timeout: 120_000 }, async () => {
-  const { hub } = await twoMembers()
+  const { hub } = await twoMembers(hubAlone)
   const file = join(tempDir('organization'), 'organization.json')
   writeFileSync(file, JSON.stringify({ humans: { sean: {} }, machines: { jazclaude: { owner: 'sean' } } }))
   const lines: [string, RegExp, unknown][] = [
@@ -77,7 +79,7 @@ test('the commands about members answer in sentences, or as one JSON value', { t
 
 describe('invite', () => {
   test('prints the join line; invited again, says that the member is renewed, and the first code is dead', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const admin = ['--data', hub.dataDir]
     const first = await run(['invite', 'seanclaude', ...admin])
     expect([first.code, first.stderr]).toEqual([0, ''])
@@ -99,7 +101,7 @@ describe('invite', () => {
   })
 
   test('as JSON it is one object, and --url is the address in the join line', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const { stdout } = await run([
       'invite',
       'seanclaude',
@@ -125,7 +127,7 @@ describe('invite', () => {
   })
 
   test('makes humans, and machines that belong to one', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const invite = (...args: string[]) => run(['invite', ...args, '--data', hub.dataDir])
     expect(await invite('seanclaude', '--owner', 'sean')).toMatchObject({
       code: 1,
@@ -148,7 +150,7 @@ describe('invite', () => {
   })
 
   test.for(['all', 'Sean', 'sean claude', '-x', 'a'.repeat(65)])('refuses the name %j', async name => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     expect(await run(['invite', '--data', hub.dataDir, '--', name])).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^claude-net: The name: (a name has|this name is reserved)/),
@@ -156,7 +158,7 @@ describe('invite', () => {
   })
 
   test("needs the admin's token, found in the data directory or named", async () => {
-    const { hub, sean } = await twoMembers()
+    const { hub, sean } = await twoMembers(hubAlone)
     const byHand = ['invite', 'jazclaude', '--hub', hub.url.origin, '--token-file']
     expect(await run([...byHand, join(hub.dataDir, 'admin.token')])).toMatchObject({ code: 0 })
     expect(await run([...byHand, join(sean.home, 'token')])).toMatchObject({
@@ -219,7 +221,7 @@ describe('hub', () => {
   })
 
   test('that cannot have its address or its directory says so in a sentence', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const other = tempDir('other')
     const start = (host: string, port: number, data: string) =>
       run(['hub', '--log-level', 'silent', '--host', host, '--port', String(port), '--data', data], { node: hubNode })

@@ -5,8 +5,11 @@ import { api } from '../src/protocol/api.ts'
 import { version } from '../src/protocol/version.ts'
 import type { TestMember } from './support/hub.ts'
 import { cleanEnv, machineNode, program, run } from './support/program.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
+
+const hubAlone = emptiedHub()
 
 const contract =
   'send inbox machines history watch join leave doctor update mcp hook hub status invite members demo install-service uninstall-service version help'
@@ -109,7 +112,7 @@ describe('on a machine that has not joined', () => {
 
 describe('send', () => {
   test('joins its words with spaces, says what happened, and exits 0', async () => {
-    const { sean, chas } = await twoMembers()
+    const { sean, chas } = await twoMembers(hubAlone)
     const { code, stdout, stderr } = await sean.run(['send', 'ChasClaude', 'The', 'build is', 'red.'])
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^Stored for chasclaude \(no session yet\)\. Message [0-9a-f-]{36}\.\n$/)
@@ -117,7 +120,7 @@ describe('send', () => {
   })
 
   test('what is empty between commas is nobody, for the command as for the tool', async () => {
-    const { hub, sean } = await twoMembers()
+    const { hub, sean } = await twoMembers(hubAlone)
     await hub.join('jaz')
     const sent = await sean.run(['send', ' chasclaude, ,jaz,', 'hello'])
     expect(sent).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Stored for 2 recipients/) })
@@ -126,7 +129,7 @@ describe('send', () => {
   })
 
   test('reads the text from stdin for -, byte for byte but for the newline that ends it', async () => {
-    const { sean, chas } = await twoMembers()
+    const { sean, chas } = await twoMembers(hubAlone)
     const input = '\ufeff  two lines,\r\n\tgrüße 👩🏽‍🚀 -- --json\n\r\n'
     expect(await sean.run(['send', 'chasclaude', '-', '--intent', 'inform'], { input })).toMatchObject({ code: 0 })
     expect((await unreadOf(chas)).map(({ body, intent }) => [body, intent])).toEqual([
@@ -135,7 +138,7 @@ describe('send', () => {
   })
 
   test('has intent, reply, expiry and an id that makes a repetition safe', async () => {
-    const { sean, chas } = await twoMembers()
+    const { sean, chas } = await twoMembers(hubAlone)
     const asked = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'red?' } })
     const id = '0199a0de-0000-7000-8000-000000000000'
     const options = ['--intent', 'urgent', '--reply-to', asked.id, '--expires-in', '3600', '--id', id, '--json']
@@ -155,7 +158,7 @@ describe('send', () => {
     ['a list of nobody', [' , ', 'x'], 'it names nobody'],
     ['an id that is none', ['chasclaude', 'x', '--id', '7'], 'id: '],
   ] as const)('refuses %s with exit status 1 and stores nothing', async ([, args, why]) => {
-    const { sean, chas } = await twoMembers()
+    const { sean, chas } = await twoMembers(hubAlone)
     const { code, stdout, stderr } = await sean.run(['send', ...args])
     expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining(why)])
     expect(await unreadOf(chas)).toEqual([])
@@ -164,7 +167,7 @@ describe('send', () => {
 
 describe('inbox', () => {
   test('shows without consuming, --limit shows so many, --ack marks what was shown', async () => {
-    const { sean, chas } = await twoMembers()
+    const { sean, chas } = await twoMembers(hubAlone)
     for (const body of ['one', 'two\nlines', 'three'])
       await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body } })
     const whole = await sean.run(['inbox'])
@@ -179,7 +182,7 @@ describe('inbox', () => {
   })
 
   test('as JSON it is what the hub answered', async () => {
-    const { sean, chas } = await twoMembers()
+    const { sean, chas } = await twoMembers(hubAlone)
     const { id } = await chas.client.call(api.sendMessage, { body: { to: ['seanclaude'], body: 'one' } })
     const { stdout } = await sean.run(['inbox', '--json'])
     const message = expect.objectContaining({ id, from: 'chasclaude', to: ['seanclaude'], body: 'one' })
@@ -194,7 +197,7 @@ describe('inbox', () => {
 })
 
 test('without a hub commands exit 75; what was sent is kept and goes out with the next command when it is back', async () => {
-  const { hub, sean, chas } = await twoMembers()
+  const { hub, sean, chas } = await twoMembers(hubAlone)
   await hub.stop('SIGKILL')
   const unreachable = /cannot be reached: nothing listens there\.\nclaude-net doctor says more\.\n$/
   for (const args of [['inbox'], ['machines']])
@@ -224,7 +227,7 @@ test('without a hub commands exit 75; what was sent is kept and goes out with th
 })
 
 test('a token that counts no more exits 1 and says whom to ask', async () => {
-  const { hub, sean } = await twoMembers()
+  const { hub, sean } = await twoMembers(hubAlone)
   await hub.join('seanclaude')
   expect(await sean.run(['inbox'])).toEqual({
     code: 1,

@@ -2,8 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
-import { startHub, type TestMember } from './support/hub.ts'
+import { type TestMember } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
+import { emptiedHub } from './support/shared-hub.ts'
+
+const hubAlone = emptiedHub()
 
 async function history({ client }: TestMember, query: Record<string, unknown> = {}): Promise<string[]> {
   const { messages } = await client.call(api.listMessages, { query })
@@ -15,7 +18,7 @@ function send({ client }: TestMember, to: string, body: string) {
 }
 
 test('history has what was sent and what was received, newest first, acked or not, and nothing of others', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, beta, gamma] = [await hub.join('alpha'), await hub.join('beta'), await hub.join('gamma')]
   const first = await send(alpha, 'beta', 'one')
   await send(beta, 'alpha', 'two')
@@ -29,7 +32,7 @@ test('history has what was sent and what was received, newest first, acked or no
 })
 
 test('a message to all is in its sender’s history once, with a receipt per recipient; a recipient sees its own receipt', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await hub.join('gamma')
   await send(alpha, 'all', 'hello')
@@ -40,7 +43,7 @@ test('a message to all is in its sender’s history once, with a receipt per rec
 })
 
 test('pages of history join without gap or repeat', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   const bodies = Array.from({ length: 25 }, (_, n) => `message ${n}`)
   for (const [n, body] of bodies.entries()) await (n % 3 === 0 ? send(beta, 'alpha', body) : send(alpha, 'beta', body))
@@ -55,7 +58,7 @@ test('pages of history join without gap or repeat', async () => {
 })
 
 test('search finds words and their beginnings in any script, and what was sent a moment ago', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'The Migration is done, see test/outbox.test.ts')
   await send(alpha, 'beta', 'Schöne Grüße aus Köln')
@@ -67,7 +70,7 @@ test('search finds words and their beginnings in any script, and what was sent a
 })
 
 test('search finds words inside text without spaces, and inside names of code', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', '数据库迁移已经完成')
   await send(alpha, 'beta', 'ฐานข้อมูลเสร็จแล้ว')
@@ -83,7 +86,7 @@ test('search finds words inside text without spaces, and inside names of code', 
 })
 
 test('the longest search that is allowed asks for a bounded number of words; more are refused with what to do', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'b')
   expect(await history(alpha, { q: Array(100).fill('b').join(' ') })).toEqual(['b'])
@@ -92,7 +95,7 @@ test('the longest search that is allowed asks for a bounded number of words; mor
 })
 
 test('history and search have what was answered 201 a moment before, however many write', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   let isDone = false
   // Above what counts as a busy second, the indexes wait.
@@ -109,7 +112,7 @@ test('history and search have what was answered 201 a moment before, however man
 })
 
 test('an index that was lost or damaged is made anew, and nothing is missing meanwhile', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'kept walrus')
   expect(await history(alpha, { q: 'walrus' })).toEqual(['kept walrus'])
@@ -120,7 +123,7 @@ test('an index that was lost or damaged is made anew, and nothing is missing mea
 })
 
 test('search is no query language: operators, quotes and wild cards are words or nothing', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'plain words')
   for (const q of [
@@ -141,7 +144,7 @@ test('search is no query language: operators, quotes and wild cards are words or
 })
 
 test('nobody finds a word in the mail of others', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, , gamma] = [await hub.join('alpha'), await hub.join('beta'), await hub.join('gamma')]
   await send(alpha, 'beta', 'canary')
   expect(await history(gamma, { q: 'canary' })).toEqual([])
@@ -149,7 +152,7 @@ test('nobody finds a word in the mail of others', async () => {
 })
 
 test('history outlives kill -9 of the hub', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'before the crash')
   await hub.crashAndRestart()
@@ -157,7 +160,7 @@ test('history outlives kill -9 of the hub', async () => {
 })
 
 test('a name that nobody has is answered with the nearest', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const alpha = await hub.join('alpha')
   await expect(history(alpha, { with: 'alpah' })).rejects.toMatchObject({
     code: 'not_found',
@@ -166,7 +169,7 @@ test('a name that nobody has is answered with the nearest', async () => {
 })
 
 test('the command shows each message with what became of it', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const machine = await startMachine(hub, 'alpha')
   await hub.join('beta')
   expect(await machine.run(['send', 'beta', 'hello', 'there'])).toMatchObject({ code: 0 })

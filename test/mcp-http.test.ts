@@ -9,7 +9,10 @@ import { startHub, type TestHub, type TestMember } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { program } from './support/program.ts'
 import { errorOf, raw } from './support/raw.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
+
+const hubAlone = emptiedHub()
 
 type Era = 'legacy' | 'auto'
 const eras: [name: string, era: Era][] = [
@@ -35,7 +38,7 @@ async function connect(hub: TestHub, token: string, era: Era = 'auto', project?:
 }
 
 async function twoMembers(config?: Record<string, unknown>) {
-  const hub = await startHub({ config })
+  const hub = config ? await startHub({ config }) : await hubAlone()
   return { hub, chas: await hub.join('chasclaude'), sean: await hub.join('seanclaude') }
 }
 

@@ -4,9 +4,12 @@ import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { mintToken } from '../src/protocol/token.ts'
-import { startHub, type TestHub, type TestMember } from './support/hub.ts'
+import { type TestHub, type TestMember } from './support/hub.ts'
 import { run } from './support/program.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
+
+const hubAlone = emptiedHub()
 
 const organization = join(import.meta.dirname, '../examples/organization.json')
 
@@ -24,7 +27,7 @@ function send({ client }: TestMember, to: string | string[], body: string) {
 }
 
 test('a whole organization is made from one file, and a second time changes nothing', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const first = await admin(hub, 'import', organization)
   expect(first).toMatchObject({
     code: 0,
@@ -38,7 +41,7 @@ test('a whole organization is made from one file, and a second time changes noth
 })
 
 test('a file with a mistake names it and changes nothing', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const file = join(tempDir(), 'organization.json')
   writeFileSync(file, JSON.stringify({ humans: { sean: {} }, machines: { seanclaude: { owned: 'sean' } } }))
   const ran = await admin(hub, 'import', file)
@@ -52,7 +55,7 @@ test.each<[string, Partial<Record<'humans' | 'machines' | 'groups', object>>, Re
   ['an alias that is taken', { machines: { beta: { aliases: ['sean'] } } }, /sean is a human/],
   ['one name twice', { humans: { beta: {} }, machines: { beta: {} } }, /beta is a human, not a machine/],
 ])('a file with %s imports nothing of the rest', async (_, mistake, why) => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   await hub.join('alpha')
   await admin(hub, 'import', organizationFile({ humans: { sean: {} } }))
   await admin(hub, 'group', 'devs', 'alpha')
@@ -82,7 +85,7 @@ async function state(hub: TestHub) {
 }
 
 test('an alias reaches its member, also after it was pointed to another, until it is removed', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, old, next] = [await hub.join('sender'), await hub.join('old-laptop'), await hub.join('new-laptop')]
   expect(await admin(hub, 'alias', 'laptop', 'old-laptop')).toMatchObject({ code: 0 })
   await send(sender, 'Laptop', 'one')
@@ -95,7 +98,7 @@ test('an alias reaches its member, also after it was pointed to another, until i
 })
 
 test('a member named and meant by alias and group gets one copy', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, alpha, beta] = [await hub.join('sender'), await hub.join('alpha'), await hub.join('beta')]
   await admin(hub, 'alias', 'a', 'alpha')
   await admin(hub, 'group', 'backend', 'alpha', 'beta', 'sender')
@@ -106,7 +109,7 @@ test('a member named and meant by alias and group gets one copy', async () => {
 })
 
 test('a group is informed, not asked, unless the sender says so; the sender gets no copy', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   await admin(hub, 'group', 'backend', 'alpha', 'sender')
   await send(sender, 'backend', 'hello')
@@ -115,14 +118,14 @@ test('a group is informed, not asked, unless the sender says so; the sender gets
 })
 
 test('a group of the sender alone reaches nobody, which is an error', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const sender = await hub.join('sender')
   await admin(hub, 'group', 'lonely', 'sender')
   await expect(send(sender, 'lonely', 'hello')).rejects.toMatchObject({ code: 'not_found' })
 })
 
 test('members, aliases and groups share one namespace, and a typo is answered with the nearest of all three', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const sender = await hub.join('sender')
   await hub.join('alpha')
   await admin(hub, 'alias', 'laptop', 'alpha')
@@ -153,7 +156,7 @@ test('members, aliases and groups share one namespace, and a typo is answered wi
 })
 
 test('a renamed member keeps inbox and token; its old name means nobody', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   await send(sender, 'alpha', 'before')
   expect(await admin(hub, 'rename', 'alpha', 'omega')).toMatchObject({ code: 0 })
@@ -166,7 +169,7 @@ test('a renamed member keeps inbox and token; its old name means nobody', async 
 })
 
 test('A06: a revoked member is out at once, its open stream is cut, and its mail waits for the next invitation', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   const opened = Promise.withResolvers<void>()
   const stream = (async () => {
@@ -182,7 +185,7 @@ test('A06: a revoked member is out at once, its open stream is cut, and its mail
 })
 
 test('a rotated token goes on beside the new one; a renewed one does not', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const alpha = await hub.join('alpha')
   const { code } = JSON.parse((await admin(hub, 'rotate', 'alpha', '--json')).stdout)
   expect((await alpha.client.call(api.listMachines)).you).toBe('alpha')
@@ -197,7 +200,7 @@ test('a rotated token goes on beside the new one; a renewed one does not', async
 })
 
 test('a deleted member is gone, what it had not read expires for its senders, and its name is free for another', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   await admin(hub, 'alias', 'laptop', 'alpha')
   const { id } = await send(sender, 'alpha', 'too late')
@@ -214,7 +217,7 @@ test('a deleted member is gone, what it had not read expires for its senders, an
 })
 
 test('a human owns a machine; a machine owns nothing, and nobody owns a human', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   await hub.join('alpha')
   await admin(hub, 'invite', 'sean', '--human')
   expect(await admin(hub, 'owner', 'alpha', 'sean')).toMatchObject({ code: 0, stdout: 'alpha belongs to sean.\n' })
@@ -234,7 +237,7 @@ test('a human owns a machine; a machine owns nothing, and nobody owns a human', 
 })
 
 test('a member whose owner nobody knows is not made', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const put = hub
     .client(hub.adminToken)
     .call(api.putMember, { params: { name: 'alpha' }, body: { kind: 'machine', owner: 'nobody' } })
@@ -243,7 +246,7 @@ test('a member whose owner nobody knows is not made', async () => {
 })
 
 test('only the admin may change members', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const alpha = await hub.join('alpha')
   const refused = { code: 'forbidden' }
   await expect(alpha.client.call(api.revokeMember, { params: { name: 'alpha' } })).rejects.toMatchObject(refused)

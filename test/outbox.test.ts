@@ -9,15 +9,18 @@ import { Home } from '../src/client/home.ts'
 import { openMachine } from '../src/client/machine.ts'
 import { api } from '../src/protocol/api.ts'
 import { ClaudeNetError, type ErrorCode } from '../src/protocol/errors.ts'
-import { startHub, type TestHub, type TestMember } from './support/hub.ts'
+import { type TestHub, type TestMember } from './support/hub.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'
 import { cleanEnv, machineNode, program } from './support/program.ts'
 import { reachAt, startProxy } from './support/proxy.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
+
+const hubAlone = emptiedHub()
 
 /** ada is a machine on disk, bob a member who only reads. */
 async function setting(): Promise<{ hub: TestHub; ada: TestMachine; bob: TestMember }> {
-  const hub = await startHub()
+  const hub = await hubAlone()
   return { hub, ada: await startMachine(hub, 'ada'), bob: await hub.join('bob') }
 }
 

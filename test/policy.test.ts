@@ -3,13 +3,15 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Database } from '../src/hub/state/store/database.ts'
 import { api } from '../src/protocol/api.ts'
-import { startHub } from './support/hub.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'
 import { readJson } from './support/newcomer.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
 
+const hubAlone = emptiedHub()
+
 test('a machine that refuses mail stores none, and its sender is told; the others of a broadcast get theirs', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, quiet, open] = [await hub.join('sender'), await hub.join('quiet'), await hub.join('open')]
   await quiet.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
   const alone = sender.client.call(api.sendMessage, { body: { to: 'quiet', body: 'hello' } })
@@ -31,7 +33,7 @@ test('a machine that refuses mail stores none, and its sender is told; the other
 })
 
 test('held mail is shown to the user in the terminal; the agent sees who wrote, not what, and does not ack it', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const sender = await hub.join('sender')
   const machine = await startMachine(hub, 'careful')
   expect(await machine.run(['policy', '--inbound', 'hold'])).toMatchObject({
@@ -50,7 +52,7 @@ test('held mail is shown to the user in the terminal; the agent sees who wrote, 
 })
 
 test('inside Claude Code the commands withhold what is held, and do not ack it; they and the wire mark it', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const sender = await hub.join('sender')
   const machine = await startMachine(hub, 'careful')
   await machine.run(['policy', '--inbound', 'hold'])
@@ -81,7 +83,7 @@ test('inside Claude Code the commands withhold what is held, and do not ack it; 
 })
 
 test('mail of a muted sender is stored and makes no event; unmuted, the next one does', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [noisy, reader] = [await hub.join('noisy'), await hub.join('reader')]
   const machine = await startMachine(hub, 'deaf')
   expect(await machine.run(['policy', '--mute', 'noisy'])).toMatchObject({
@@ -107,7 +109,7 @@ test('mail of a muted sender is stored and makes no event; unmuted, the next one
 })
 
 test('a policy that this program does not know counts as hold', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, careful] = [await hub.join('sender'), await hub.join('careful')]
   await hub.stop()
   using db = new Database(join(hub.dataDir, 'hub.db'))
@@ -119,7 +121,7 @@ test('a policy that this program does not know counts as hold', async () => {
 })
 
 test('an unknown policy or name is refused, and nothing changes', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const alpha = await hub.join('alpha')
   const change = (body: object) => alpha.client.call(api.putPolicy, { body: body as never })
   await change({ inbound: 'hold' })
@@ -129,7 +131,7 @@ test('an unknown policy or name is refused, and nothing changes', async () => {
 })
 
 test('A19: a full inbox refuses for itself alone: nothing in it is dropped, and a broadcast reaches the others', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, full, open] = [await hub.join('sender'), await hub.join('full'), await hub.join('open')]
   const { id } = await sender.client.call(api.sendMessage, { body: { to: 'full', body: 'first' } })
   await hub.stop()
@@ -161,7 +163,7 @@ test.each([
   ['nobody', 'hold'],
   [{}, 'hold'],
 ])('"inbound": %j in config.json is %s on the hub once a session has started', async (inbound, told) => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [machine] = [await startMachine(hub, 'careful'), await hub.join('noisy')]
   configure(machine, { inbound, mute: ['noisy'] })
   expect((await machine.run(['doctor'])).stdout).toMatch(/note {2}policy +the hub has accept, .* means/)
@@ -173,7 +175,7 @@ test.each([
 })
 
 test('a mistake in "mute" does not let mail in', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const machine = await startMachine(hub, 'careful')
   configure(machine, { inbound: 'refuse', mute: ['nobody'] })
   await machine.mcp()
@@ -184,7 +186,7 @@ test('a mistake in "mute" does not let mail in', async () => {
 })
 
 test('what the command sets stays set when a session starts, also where config.json said otherwise', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [machine] = [await startMachine(hub, 'careful'), await hub.join('noisy')]
   configure(machine, { inbound: 'refuse', mute: ['noisy'], later: 'kept' })
   await machine.run(['policy', '--inbound', 'accept', '--unmute', 'noisy'])

@@ -6,11 +6,14 @@ import type { TestMachine } from './support/machine.ts'
 import { cleanEnv, machineNode, program } from './support/program.ts'
 import { reachAt, startProxy } from './support/proxy.ts'
 import { raw } from './support/raw.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { twoMembers } from './support/two-members.ts'
 import { until } from './support/until.ts'
 
+const hubAlone = emptiedHub()
+
 test('prints all that is unread, then what comes, and neither skips nor repeats when the hub restarts or crashes', async () => {
-  const { hub, sean, chas } = await twoMembers()
+  const { hub, sean, chas } = await twoMembers(hubAlone)
   const sent: string[] = []
   const send = async () => {
     sent.push((await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })).id)
@@ -46,7 +49,7 @@ test('prints all that is unread, then what comes, and neither skips nor repeats 
 })
 
 test('prints in words what comes, what became of what was sent, and who is there; Ctrl-C ends it', async () => {
-  const { hub, sean, chas } = await twoMembers()
+  const { hub, sean, chas } = await twoMembers(hubAlone)
   const incoming = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'hello' } })
   const watching = watch(sean)
   await until('the first message', () => watching.lines.length > 2)
@@ -73,7 +76,7 @@ test('prints in words what comes, what became of what was sent, and who is there
 })
 
 test('a receipt that comes while the line is cut is shown, also when nothing was shown before', async () => {
-  const { hub, sean, chas } = await twoMembers()
+  const { hub, sean, chas } = await twoMembers(hubAlone)
   const { id } = JSON.parse((await sean.run(['send', 'chasclaude', 'hello', '--json'])).stdout).answer
   const proxy = await startProxy(hub)
   reachAt(sean, proxy.url)

@@ -26,7 +26,7 @@ export function sharedHub(make = (dataDir: string) => new TestHub({ dataDir })):
 }
 
 /**
- * A shared hub (`sharedHub`) for tests that each want it to themselves: every call returns it with no members, running, also where
+ * A shared hub (`sharedHub`) for tests that each want it to themselves: every call returns it with no members and groups, running, also where
  * an earlier test has deleted none of its own or has stopped it. What earlier tests did stays in its log and its audit.
  */
 export function emptiedHub(): () => Promise<TestHub> {
@@ -36,6 +36,8 @@ export function emptiedHub(): () => Promise<TestHub> {
     const admin = hub.client(hub.adminToken)
     const { members } = await admin.call(api.listMembers)
     for (const { name } of members) await admin.call(api.deleteMember, { params: { name } })
+    const { groups } = await admin.call(api.listGroups)
+    for (const { name } of groups) await admin.call(api.deleteGroup, { params: { name } })
     admin.close()
     return hub
   }
