@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -92,15 +93,25 @@ export class ScriptedModel {
 
 const apiKey = 'sk-ant-api03-dummy-key-for-a-scripted-model-0000000000'
 
+/** The terminal of one session. */
+export interface Terminal {
+  /** Types a prompt, and waits until the model is asked. */
+  type: (line: string) => Promise<void>
+  /** Types a command of Claude Code's own, such as /clear, which asks no model. */
+  command: (line: string) => Promise<void>
+  close: () => Promise<void>
+}
+
 /** A user with Claude Code that speaks to a scripted model, past everything that it asks on its first start. */
 export class ClaudeUser {
   readonly model = new ScriptedModel()
   readonly home: string
-  readonly cwd = tempDir('project')
+  readonly cwd: string
   readonly #claude: string
 
-  constructor(home: string, claude: string) {
+  constructor(home: string, claude: string, cwd = tempDir('project')) {
     this.home = home
+    this.cwd = cwd
     this.#claude = claude
   }
 
@@ -108,7 +119,7 @@ export class ClaudeUser {
   async prepare(): Promise<void> {
     await this.model.listen()
     const file = join(this.home, '.claude.json')
-    const state = JSON.parse(readFileSync(file, 'utf8')) as object
+    const state = JSON.parse(readFileSync(file, 'utf8')) as { projects?: object }
     writeFileSync(
       file,
       JSON.stringify({
@@ -116,7 +127,10 @@ export class ClaudeUser {
         hasCompletedOnboarding: true,
         theme: 'dark',
         customApiKeyResponses: { approved: [apiKey.slice(-20)], rejected: [] },
-        projects: { [this.cwd]: { hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true } },
+        projects: {
+          ...state.projects,
+          [this.cwd]: { hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true },
+        },
       }),
     )
   }
@@ -134,14 +148,23 @@ export class ClaudeUser {
   }
 
   /** Starts an interactive session on a terminal of its own (`script` of util-linux), ready to be typed into. */
-  async interactive(ready: () => boolean): Promise<{ type: (line: string) => Promise<void> }> {
-    const line = `stty cols 160 rows 50; exec '${this.#claude}' --permission-mode default`
+  async interactive(ready: () => boolean, args = ''): Promise<Terminal> {
+    const line = `stty cols 160 rows 50; exec '${this.#claude}' --permission-mode default ${args}`
     const child = spawn(findTool('script')!, ['-qec', line, '/dev/null'], { env: this.#env, cwd: this.cwd })
     onTestFinished(() => void child.kill('SIGTERM'))
     let screen = ''
     child.stdout.setEncoding('utf8').on('data', text => (screen += text))
     await until('a prompt', () => screen.includes('❯') && ready(), 30_000)
     return {
+      command: async text => {
+        child.stdin.write(text)
+        await delay(500)
+        child.stdin.write('\r')
+      },
+      close: async () => {
+        child.kill('SIGTERM')
+        await once(child, 'exit')
+      },
       type: async text => {
         const before = this.model.asked.length
         await until(
