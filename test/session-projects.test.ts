@@ -172,7 +172,12 @@ test('the second directory of one name is told, once a session, and is called ot
   expect(told).toContain(
     `This session's project is 'shop-2': the directory ${dirs[0]} of this machine is 'shop' already.`,
   )
-  expect((await mcp.call('machines')).text).not.toContain("shop-2':")
+  expect((await mcp.call('machines')).text).not.toContain("This session's project")
+  const claude = await startClaude(sean, { CLAUDE_PROJECT_DIR: second })
+  await claude.hook('SessionStart', { source: 'startup' })
+  await claude.mcp()
+  expect(await claude.told('UserPromptSubmit')).toMatch(/^Claude Net: This session's project is 'shop-2': /)
+  expect(await claude.hook('UserPromptSubmit')).toBe('')
   await heard(sean, 'shop-2')
   expect([...knownProjects(sean.home)]).toEqual([
     ['shop', dirs[0]],

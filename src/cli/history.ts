@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
 import type { MessageWithReceipts, Receipt } from '../protocol/messages.ts'
+import { formatAddress } from '../protocol/projects.ts'
 import { concernLine, damagedHub } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { ago, count } from '../text/spans.ts'
@@ -43,8 +44,12 @@ export function historyCommand(): Command {
 }
 
 function inWords({ message, receipts }: MessageWithReceipts, now: number): string {
-  const { id, from, to, sentAt, intent, replyTo, body, held, textDeletedAt } = message
-  const head = [`${from} → ${visibleLine(to.join(', '), 100)}`, ago(Date.parse(sentAt), now), intent]
+  const { id, from, fromProject, to, sentAt, intent, replyTo, body, held, textDeletedAt } = message
+  const head = [
+    `${formatAddress({ name: from, project: fromProject })} → ${visibleLine(to.join(', '), 100)}`,
+    ago(Date.parse(sentAt), now),
+    intent,
+  ]
   if (replyTo) head.push(`answers ${replyTo}`)
   if (held) head.push('held')
   const text = textDeletedAt
@@ -63,7 +68,8 @@ function textDeleted(sentAt: string, deletedAt: string): string {
 
 /** The furthest step of one delivery, and when. */
 function receiptInWords(receipt: Receipt, wantsAnswer: boolean, now: number): string {
-  const { name, status, reason, fetchedAt, fetchedBySession, ackedAt, answeredAt, expiredAt } = receipt
+  const name = formatAddress(receipt)
+  const { status, reason, fetchedAt, fetchedBySession, ackedAt, answeredAt, expiredAt } = receipt
   const when = (at: string | undefined) => (at ? ago(Date.parse(at), now) : '')
   switch (status) {
     case 'acked':

@@ -4,6 +4,7 @@ import { elsewhereText, overtakenText, quote, writtenText } from '../mcp/inbox-t
 import { type Questions, questionLine, questionsOf, underQuestions } from '../mcp/questions.ts'
 import { api } from '../protocol/api.ts'
 import { type InboxAnswer, type InboxMessage, maxPage, sentToOthers } from '../protocol/messages.ts'
+import { formatAddress } from '../protocol/projects.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 import { asMachine } from './as-machine.ts'
@@ -72,7 +73,7 @@ function forTerminal(message: InboxMessage, { you, now }: { you: string | undefi
   const { id, from, fromProject, project, sentAt, intent, replyTo, to, answeredBy, held } = message
   const mark = held ? ['held'] : []
   const others = sentToOthers({ to }, you)
-  const sender = fromProject ? `${from}/${fromProject}` : from
+  const sender = formatAddress({ name: from, project: fromProject })
   const whose = [...(project ? [`for ${project}`] : []), ...(others ? [`to ${visible(others)}`] : [])]
   const parts = [sender, ago(Date.parse(sentAt), now), intent, ...mark, ...whose]
   const answers = [...(replyTo ? [`answers ${replyTo}`] : []), ...(answeredBy ? [`answered by ${answeredBy}`] : [])]

@@ -2,6 +2,7 @@ import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { HeartbeatAnswer, HeartbeatRequest } from '../protocol/members.ts'
 import type { HubClient } from './hub-client.ts'
+import { PlainSpell } from './plain-spell.ts'
 
 /** How often a session says that it lives, in ms. The hub counts it as gone after three that did not come. */
 const intervalMs = 5000
@@ -11,9 +12,6 @@ const lookMs = 1000
 
 /** How long the last word, that the session ends, may take, in ms: the process is about to be killed. */
 const farewellMs = 300
-
-/** How long a hub that refused a heartbeat, being too old for what stands in it, is spared that, in ms. It may be updated meanwhile. */
-const plainMs = 10 * 60_000
 
 export interface HeartbeatOptions {
   session: string
@@ -34,8 +32,8 @@ export class Heartbeat {
   #beat: Promise<void> | undefined
   /** When the last one began, in ms since 1970. */
   #beganAt = 0
-  /** Until then a heartbeat says only that the session lives, by `performance.now()`. */
-  #plainUntil = 0
+  /** While it is on, a heartbeat says only that the session lives. */
+  readonly #plain = new PlainSpell()
 
   constructor(hub: HubClient, options: HeartbeatOptions) {
     this.#hub = hub
@@ -65,13 +63,13 @@ export class Heartbeat {
 
   async #tell(): Promise<HeartbeatAnswer> {
     const { session, client, more } = this.#options
-    const said = performance.now() < this.#plainUntil ? {} : (more?.() ?? {})
+    const said = this.#plain.isOn(this.#hub.interruptions) ? {} : (more?.() ?? {})
     try {
       return await this.#hub.call(api.heartbeat, { body: { session, client, ...said } })
     } catch (error) {
       const isTooMuch = error instanceof ClaudeNetError && error.code === 'invalid'
       if (!isTooMuch || Object.keys(said).length === 0) throw error
-      this.#plainUntil = performance.now() + plainMs
+      this.#plain.begin(this.#hub.interruptions)
       return this.#hub.call(api.heartbeat, { body: { session, client } })
     }
   }

@@ -8,6 +8,7 @@ import { eventSchemas, PresencesEvent, type StreamEvent } from '../protocol/even
 import { hostHeader } from '../protocol/host-header.ts'
 import { renewHeader } from '../protocol/token.ts'
 import { hostLabel } from './host.ts'
+import { PlainSpell } from './plain-spell.ts'
 import type { Scope } from './project/scope.ts'
 import { withoutProject } from './project/without-project.ts'
 import { anySignal } from './transport/any-signal.ts'
@@ -19,9 +20,6 @@ const answerTimeoutMs = 10_000
 
 /** How long a stream may be silent, in ms, before it counts as dead: two of the hub's comments were missed. */
 const streamSilenceMs = 35_000
-
-/** How long a hub that is too old to know of projects is asked without them, in ms. It may be updated meanwhile. */
-const plainMs = 10 * 60_000
 
 /** Most bytes of one answer: far more than the hub ever sends, far less than would hurt. */
 const maxAnswerBytes = 8 * 1024 * 1024
@@ -44,8 +42,8 @@ export class HubClient {
   readonly #timeoutMs: number
   readonly #options: HubClientOptions
   #clockOffsetMs = 0
-  /** Until then the hub is told of no project, by `performance.now()`. */
-  #plainUntil = 0
+  readonly #plain = new PlainSpell()
+  #interruptions = 0
 
   constructor(options: HubClientOptions) {
     const { transport, token, timeoutMs = answerTimeoutMs } = options
@@ -58,6 +56,11 @@ export class HubClient {
   /** The hub's clock in ms since 1970, as far as its last answer told (whole seconds): ages are shown by it, not by ours. */
   now(): number {
     return Date.now() + this.#clockOffsetMs
+  }
+
+  /** How often a stream of events has ended: each time another hub may have come, of another version. */
+  get interruptions(): number {
+    return this.#interruptions
   }
 
   /** How far this machine's clock is from the hub's, in ms; positive when the hub's is ahead. */
@@ -75,13 +78,13 @@ export class HubClient {
   ): Promise<AnswerOf<R>> {
     const plain = withoutProject(request)
     if (!plain) return this.#callAs(route, request)
-    if (performance.now() < this.#plainUntil) return this.#callAs(route, plain)
+    if (this.#plain.isOn(this.interruptions)) return this.#callAs(route, plain)
     try {
       return await this.#callAs(route, request)
     } catch (error) {
       if (!(error instanceof ClaudeNetError) || error.code !== 'invalid') throw error
       const answer = await this.#callAs(route, plain)
-      this.#plainUntil = performance.now() + plainMs
+      this.#plain.begin(this.interruptions)
       return answer
     }
   }
@@ -184,6 +187,7 @@ export class HubClient {
       if (signal.aborted) return
       throw unanswered(error as Error, this.transport.label)
     } finally {
+      this.#interruptions++
       response.destroy()
     }
   }

@@ -1,5 +1,6 @@
 import { diskTrouble } from '../disk/replace-file.ts'
 import { type InboxAnswer, type InboxMessage, sentToOthers } from '../protocol/messages.ts'
+import { formatAddress } from '../protocol/projects.ts'
 import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 import { type Questions, questionLine, underQuestions } from './questions.ts'
@@ -147,7 +148,7 @@ function cutEntry(message: InboxMessage, page: Reader, where: string): string {
 
 function heading(message: InboxMessage, { now, you }: Reader): string {
   const { id, from, fromKind, fromProject, project, sentAt, intent, replyTo, to, fetchedBy, answeredBy } = message
-  const sender = fromProject ? `${from}/${fromProject}` : from
+  const sender = formatAddress({ name: from, project: fromProject })
   const parts = [`from ${sender} (${fromKind})`, ago(Date.parse(sentAt), now), intent]
   if (project) parts.push(`for ${project}`)
   const others = sentToOthers({ to }, you)

@@ -34,7 +34,7 @@ export async function ackByIds({ client, scope }: ScopedLine, ids: string[]): Pr
   }
   const never =
     unknown.length > 0
-      ? ` Never in this inbox: ${unknown.slice(0, maxUnknown).join(', ')}${unknown.length > maxUnknown ? ` and ${unknown.length - maxUnknown} more` : ''}.`
+      ? ` ${scope === undefined ? 'Never in this inbox' : 'Never in this inbox, or for another project'}: ${unknown.slice(0, maxUnknown).join(', ')}${unknown.length > maxUnknown ? ` and ${unknown.length - maxUnknown} more` : ''}.`
       : ''
   return `Acked ${count(acked, 'message')}; ${unread} unread.${never}`
 }

@@ -1,3 +1,4 @@
+import type { Scope } from '../client/project/scope.ts'
 import { behind, clientToken, isBehind } from '../protocol/client-version.ts'
 import type { Member, MembersAnswer, OpenRequest, Session } from '../protocol/members.ts'
 import { version } from '../protocol/version.ts'
@@ -21,11 +22,11 @@ const maxVersions = 3
 const maxProjects = 5
 
 /** Everyone, one line each: machines first, then humans; then what nobody has answered yet. */
-export function machinesText(answer: MembersAnswer, now: number): string {
-  const { you, unread, members, openRequests, groups = [], version: hub = version, ...concerns } = answer
+export function machinesText(answer: MembersAnswer, now: number, scope?: Scope): string {
+  const { you, unread: _, members, openRequests, groups = [], version: hub = version, ...concerns } = answer
   const notes = concernLines(concerns, now)
   return [
-    `You are ${you}; ${unread ?? 0} unread.`,
+    youLine(answer, scope),
     ...memberLines(members, you, hub, now),
     ...groupLines(groups),
     ...notes.slice(0, maxNotes),
@@ -33,6 +34,13 @@ export function machinesText(answer: MembersAnswer, now: number): string {
     ...requestLines(openRequests.slice(0, maxRequests), now),
     ...(openRequests.length > maxRequests ? [`and ${openRequests.length - maxRequests} older`] : []),
   ].join('\n')
+}
+
+/** Who the reader is. What is unread counts for all of the machine, where that has projects. */
+function youLine({ you, unread, members }: MembersAnswer, scope: Scope): string {
+  const { projects = [] } = members.find(({ name }) => name === you) ?? {}
+  const whose = unread && projects.length > 0 ? ' on this machine' : ''
+  return `You are ${you}${scope ? `/${scope}` : ''}; ${unread ?? 0} unread${whose}.`
 }
 
 /** The lines of all members, or of as many as there is room for: the reader, then who is online, then people, then the rest. */

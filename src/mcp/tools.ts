@@ -87,7 +87,9 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
       return answered
     }),
     claude_net_machines: () =>
-      answer(context, async ({ client }) => machinesText(await client.call(api.listMachines), client.now())),
+      answer(context, async ({ client, scope }) =>
+        machinesText(await client.call(api.listMachines), client.now(), scope),
+      ),
   }
 }
 

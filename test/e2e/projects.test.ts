@@ -55,64 +55,60 @@ async function userWithProjects({ skip }: TestContext) {
   return { shop: shop!, billing: billing!, deep: deep!, worktree, send, start }
 }
 
-test(
-  'sessions of two projects on one machine each hear their own mail: from a subdirectory, after /clear, in a subagent, resumed, in a worktree',
-  async context => {
-    const { billing, deep, worktree, send, start } = await userWithProjects(context)
-    const a = await start(deep)
-    const b = await start(billing)
-    for (const { model } of [a, b]) model.steps.push(inbox, { text: 'read it' })
-    await Promise.all([send('shop', 'SHOP-CANARY'), send('billing', 'BILLING-CANARY')])
-    const has = ({ model }: typeof a, text: string) => model.asked.some(asked => asked.includes(text))
-    await until('the wakes', () => has(a, '1 unread message from chasclaude.') && has(b, 'BILLING-CANARY'), 60_000)
-    await until('what the inbox of each shows', () => has(a, 'for shop') && has(b, 'for billing'), 60_000)
-    await Promise.all([a.isIdle(), b.isIdle()])
-    expect([has(a, 'Other projects of this machine: 1 for billing.'), has(b, '1 for shop.')]).toEqual([true, true])
+test('sessions of two projects on one machine each hear their own mail: from a subdirectory, after /clear, in a subagent, resumed, in a worktree', async context => {
+  const { billing, deep, worktree, send, start } = await userWithProjects(context)
+  const a = await start(deep)
+  const b = await start(billing)
+  for (const { model } of [a, b]) model.steps.push(inbox, { text: 'read it' })
+  await Promise.all([send('shop', 'SHOP-CANARY'), send('billing', 'BILLING-CANARY')])
+  const has = ({ model }: typeof a, text: string) => model.asked.some(asked => asked.includes(text))
+  await until('the wakes', () => has(a, '1 unread message from chasclaude.') && has(b, 'BILLING-CANARY'), 60_000)
+  await until('what the inbox of each shows', () => has(a, 'for shop') && has(b, 'for billing'), 60_000)
+  await Promise.all([a.isIdle(), b.isIdle()])
+  expect([has(a, 'Other projects of this machine: 1 for billing.'), has(b, '1 for shop.')]).toEqual([true, true])
 
-    // A subagent calls the tools of its session.
-    const next = async (): Promise<Step> => {
-      const asked = a.model.asked.at(-1)!
-      const isSubagent = asked.includes('SUBAGENT-TASK') && !asked.includes('MAIN-PROMPT')
-      if (isSubagent) return asked.includes('tool_result') ? { text: 'it has been read' } : inbox
-      const input = { description: 'read it', prompt: 'SUBAGENT-TASK', subagent_type: 'general-purpose' }
-      return asked.includes('SUBAGENT-TASK') ? { text: 'done' } : { tool: 'Agent', input }
-    }
-    a.model.steps.push(...Array.from({ length: 5 }, () => next))
-    await a.terminal.type('MAIN-PROMPT')
-    const ofSubagent = () => a.model.asked.filter(text => text.includes('SUBAGENT-TASK') && !text.includes('MAIN-PROMPT'))
-    await until('the answer in the subagent', () => ofSubagent().some(text => text.includes('> SHOP-CANARY')), 60_000)
-    await until('the end of the subagent', () => a.model.asked.some(text => text.includes('it has been read')), 60_000)
-    await a.isIdle()
-    a.model.steps.length = 0
+  // A subagent calls the tools of its session.
+  const next = async (): Promise<Step> => {
+    const asked = a.model.asked.at(-1)!
+    const isSubagent = asked.includes('SUBAGENT-TASK') && !asked.includes('MAIN-PROMPT')
+    if (isSubagent) return asked.includes('tool_result') ? { text: 'it has been read' } : inbox
+    const input = { description: 'read it', prompt: 'SUBAGENT-TASK', subagent_type: 'general-purpose' }
+    return asked.includes('SUBAGENT-TASK') ? { text: 'done' } : { tool: 'Agent', input }
+  }
+  a.model.steps.push(...Array.from({ length: 5 }, () => next))
+  await a.terminal.type('MAIN-PROMPT')
+  const ofSubagent = () => a.model.asked.filter(text => text.includes('SUBAGENT-TASK') && !text.includes('MAIN-PROMPT'))
+  await until('the answer in the subagent', () => ofSubagent().some(text => text.includes('> SHOP-CANARY')), 60_000)
+  await until('the end of the subagent', () => a.model.asked.some(text => text.includes('it has been read')), 60_000)
+  await a.isIdle()
+  a.model.steps.length = 0
 
-    await a.terminal.command('/clear')
-    await until('the clear', async () => {
-      const before = a.model.asked.length
-      await a.terminal.type('after the clear')
-      return !a.model.asked.slice(before).some(text => text.includes('MAIN-PROMPT'))
-    })
-    await a.isIdle()
-    expect(a.model.asked.at(-1)).toContain('1 unread message.')
-    expect(a.model.asked.at(-1)).toContain('> SHOP-CANARY')
+  await a.terminal.command('/clear')
+  await until('the clear', async () => {
+    const before = a.model.asked.length
+    await a.terminal.type('after the clear')
+    return !a.model.asked.slice(before).some(text => text.includes('MAIN-PROMPT'))
+  })
+  await a.isIdle()
+  expect(a.model.asked.at(-1)).toContain('1 unread message.')
+  expect(a.model.asked.at(-1)).toContain('> SHOP-CANARY')
 
-    await a.terminal.close()
-    const resumed = await start(deep, '--continue')
-    expect(resumed.model.asked.at(-1)).toContain('after the clear')
-    expect(resumed.model.asked.at(-1)).toContain('> SHOP-CANARY')
-    await resumed.terminal.close()
+  await a.terminal.close()
+  const resumed = await start(deep, '--continue')
+  expect(resumed.model.asked.at(-1)).toContain('after the clear')
+  expect(resumed.model.asked.at(-1)).toContain('> SHOP-CANARY')
+  await resumed.terminal.close()
 
-    const c = await start(worktree)
-    await until('what was unread', async () => {
-      if (has(c, '> SHOP-CANARY')) return true
-      await c.terminal.type('again')
-      return false
-    })
-    await c.isIdle()
-    c.model.steps.push(inbox, { text: 'read it' })
-    await send('shop', 'SHOP-SECOND')
-    await until('the wake in the worktree', () => has(c, 'SHOP-SECOND'), 60_000)
-    for (const one of [a, resumed, c]) expect(has(one, 'BILLING-CANARY')).toBe(false)
-    for (const text of ['SHOP-CANARY', 'SHOP-SECOND']) expect(has(b, text)).toBe(false)
-  },
-  300_000,
-)
+  const c = await start(worktree)
+  await until('what was unread', async () => {
+    if (has(c, '> SHOP-CANARY')) return true
+    await c.terminal.type('again')
+    return false
+  })
+  await c.isIdle()
+  c.model.steps.push(inbox, { text: 'read it' })
+  await send('shop', 'SHOP-SECOND')
+  await until('the wake in the worktree', () => has(c, 'SHOP-SECOND'), 60_000)
+  for (const one of [a, resumed, c]) expect(has(one, 'BILLING-CANARY')).toBe(false)
+  for (const text of ['SHOP-CANARY', 'SHOP-SECOND']) expect(has(b, text)).toBe(false)
+}, 300_000)

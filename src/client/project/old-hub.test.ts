@@ -70,3 +70,12 @@ test('its events are followed without a project', async () => {
   }
   expect(asked.map(each => each.trim())).toEqual(['/v1/events?project=shop&with=delivery', '/v1/events?with=delivery'])
 })
+
+test('a hub that was away may be a newer one: it is told of projects again', async () => {
+  const { client, asked } = await startOldHub()
+  const end = new AbortController()
+  await client.call(api.readInbox, { query: { project: 'shop' } })
+  for await (const _ of client.events({ signal: end.signal })) end.abort()
+  await client.call(api.readInbox, { query: { project: 'shop' } })
+  expect(asked.filter(each => each.includes('project'))).toHaveLength(2)
+})

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { tempDir } from '../../test/support/temp.ts'
+import { newMessageId } from '../protocol/ids.ts'
+import { idOf, keep, listKept, readKept } from './kept.ts'
+
+test('the project that a kept send is from stands in the name of its file, where a client of before projects reads over it', () => {
+  const directory = join(tempDir('kept'), 'outbox')
+  const request = { id: newMessageId(), to: 'sean/billing', body: 'hello', fromProject: 'web-shop' }
+  keep(directory, request)
+  keep(directory, { ...request, id: newMessageId(), fromProject: undefined })
+  const [first, second] = listKept(directory)
+  expect(first).toBe(`000000000001-${request.id}@web-shop.json`)
+  expect(idOf(first!)).toBe(request.id)
+  expect(JSON.parse(readFileSync(join(directory, first!), 'utf8'))).toEqual({
+    id: request.id,
+    to: 'sean/billing',
+    body: 'hello',
+  })
+  expect(readKept(directory, first!)?.request).toEqual(request)
+  expect(readKept(directory, second!)?.request).not.toHaveProperty('fromProject')
+})
