@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
-import { type TestMember } from './support/hub.ts'
+import type { TestMember } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { emptiedHub } from './support/shared-hub.ts'
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import type { SendRequest } from '../src/protocol/messages.ts'
-import type { TestMember } from './support/hub.ts'
+import { startHub, type TestMember } from './support/hub.ts'
 import { Listener } from './support/listener.ts'
 import { errorOf, raw } from './support/raw.ts'
 import { sharedHub } from './support/shared-hub.ts'
@@ -161,4 +161,41 @@ test.each([
   const ben = await machine('ben')
   const asked = { path: '/v1/presence', token: ben.token, body: { session: 's1', client: 'test/1', project } }
   expect(errorOf(await raw(hub, { ...asked, method: 'POST' }))).toMatchObject({ code: 'invalid' })
+})
+
+test('history with a project has what was for it or came from it, in the order of time; a search too', async () => {
+  const [ana, ben] = [await machine('ana'), await machine('ben')]
+  await beat(ben, 's1', 'shop')
+  await send(ana, { to: `${ben.name}/shop`, body: 'alpha for shop' })
+  await send(ana, { to: ben.name, body: 'alpha for any' })
+  await send(ben, { to: ana.name, body: 'alpha from shop', fromProject: 'shop' })
+  await send(ben, { to: ana.name, body: 'alpha from billing', fromProject: 'billing' })
+  const history = async (query: { with: string; q?: string }) =>
+    (await ana.client.call(api.listMessages, { query })).messages.map(({ message }) => message.body)
+  const shop = ['alpha from shop', 'alpha for shop']
+  expect(await history({ with: `${ben.name}/Shop` })).toEqual(shop)
+  expect(await history({ with: `${ben.name}/shop`, q: 'alpha' })).toEqual(shop)
+  expect(await history({ with: `${ben.name}/none`, q: 'alpha' })).toEqual([])
+  expect(await history({ with: ben.name })).toHaveLength(4)
+})
+
+test('50 projects of one machine, and what is unread for them, survive a kill; a project seen before it is an address after it', async () => {
+  const own = await startHub()
+  const [ana, ben] = [await own.join('ana'), await own.join('ben')]
+  const projects = Array.from({ length: 50 }, (_, n) => `p${n}`)
+  await Promise.all(projects.map((project, n) => beat(ben, `s${n}`, project)))
+  await Promise.all(projects.map(project => send(ana, { to: `ben/${project}`, body: project })))
+  await own.crashAndRestart()
+  expect(await send(ana, { to: 'ben/p7', body: 'again' })).toMatchObject({
+    recipients: [{ project: 'p7', projectSessions: 0, projectLastSeenAt: expect.any(String), sessions: 0 }],
+  })
+  const counts = await Promise.all(projects.map(project => inbox(ben, project)))
+  for (const [n, { bodies, unread, elsewhere }] of counts.entries()) {
+    expect([bodies, unread]).toEqual(n === 7 ? [['p7', 'again'], 2] : [[`p${n}`], 1])
+    expect(elsewhere).toHaveLength(20)
+  }
+  expect(counts[0]!.elsewhere![0]).toEqual({ project: 'p7', unread: 2 })
+  const { members } = await ana.client.call(api.listMachines)
+  const { projects: listed, projectCount } = members.find(({ name }) => name === 'ben')!
+  expect([listed!.length, projectCount]).toEqual([20, 50])
 })

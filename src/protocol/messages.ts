@@ -311,7 +311,7 @@ export type LaterAnswer = z.infer<typeof LaterAnswer>
 
 /** Own history, newest first. `before` of a next page is the seq of the last one here. */
 export const HistoryQuery = z.strictObject({
-  with: z.string().trim().min(1).max(100).optional(),
+  with: z.string().trim().min(1).max(201).optional(),
   q: z.string().trim().min(1).max(200).optional(),
   before: z.coerce.number().int().positive().optional(),
   limit: z.coerce.number().int().min(1).max(maxPage).default(maxPage),

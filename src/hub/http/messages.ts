@@ -1,6 +1,7 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
 import { keptHeader, type MessageWithReceipts, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
+import { type Address, addressOf } from '../../protocol/projects.ts'
 import type { Hub } from '../hub.ts'
 import { senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
@@ -75,10 +76,11 @@ export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params
 /** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */
 export const listMessages: Handlers['listMessages'] = async ({ hub, identity, query }) => {
   const { db } = hub.state
-  const other = query.with === undefined ? undefined : senderMeant(db, query.with)
+  const { name, project }: Partial<Address> = query.with === undefined ? {} : addressOf(query.with)
+  const other = name === undefined ? undefined : senderMeant(db, name)
   if (query.with !== undefined && !other) throw refused(db, refuseUnknown(query.with).refusal)
   const before = query.before ?? Number.MAX_SAFE_INTEGER
-  const filter = { reader: identity.member, with: other?.id, q: query.q, before, limit: query.limit }
+  const filter = { reader: identity.member, with: other?.id, project, q: query.q, before, limit: query.limit }
   const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
   const all = found.map(sent => withReceipts(hub, sent))
   const messages = firstOf(all)

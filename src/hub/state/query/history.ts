@@ -1,12 +1,14 @@
 import type { Database } from '../store/database.ts'
 import { Search } from '../words/search.ts'
 import type { Words } from '../words/word-index.ts'
-import { seqsAround } from './history-round.ts'
+import { noOther, seqsAround, withOther } from './history-round.ts'
 import { unlessUnreadable } from './read-round.ts'
 
 export interface HistoryFilter {
   /** Only what passed between the reader and this member. */
   with?: number
+  /** With `with`: only what was for this project there, or came from it. */
+  project?: string
   /** Only messages with all of these words, or beginnings of words. */
   q?: string
   /** Only what is older than this seq. */
@@ -60,7 +62,7 @@ function* matches(
   }
   for (const seq of words.find(search, { reader, other: filter.with, before: filter.before }, check)) {
     if (seq > indexed) continue
-    if (filter.with !== undefined && !hasPassed(db, seq, reader, filter.with)) continue
+    if (filter.with !== undefined && !hasPassed(db, seq, reader, filter.with, filter.project)) continue
     if (search.needsText ? hasText(db, seq, search) : isThere(db, seq)) yield seq
   }
 }
@@ -76,14 +78,10 @@ function seqsBefore(db: Database, reader: number, filter: HistoryFilter, after: 
 function indexedSeqsBefore(
   db: Database,
   reader: number,
-  { with: other, before, limit }: HistoryFilter,
+  { with: other, project, before, limit }: HistoryFilter,
   after: number,
 ): number[] {
-  const sentTo =
-    other === undefined
-      ? ''
-      : 'and in_time() and exists (select 1 from delivery d where d.recipient = ?5 and d.seq = x.seq)'
-  const sentBy = other === undefined ? '' : 'and in_time() and x.sender = ?5'
+  const { sentTo, sentBy } = other === undefined ? noOther : withOther(project)
   const arm = (from: string, also: string) =>
     `select * from (select x.seq from ${from} and x.seq > ?4 and x.seq < ?2 ${also} order by x.seq desc limit ?3)`
   const unindexed = 'x.seq > (select seq from history_position)'
@@ -98,17 +96,19 @@ function indexedSeqsBefore(
      order by 1 desc limit ?3`,
     ...[reader, before, limit, after],
     ...(other === undefined ? [] : [other]),
+    ...(other === undefined || project === undefined ? [] : [project]),
   )
   return rows.map(({ seq }) => seq)
 }
 
-function hasPassed(db: Database, seq: number, one: number, other: number): boolean {
+function hasPassed(db: Database, seq: number, one: number, other: number, project: string | undefined): boolean {
   const passed = unlessUnreadable(() =>
     db.get(
-      `select 1 from delivery d where d.seq = ?1 and ((d.sender = ?2 and d.recipient = ?3) or (d.sender = ?3 and d.recipient = ?2))`,
-      seq,
-      one,
-      other,
+      `select 1 from delivery d where d.seq = ?1 and (
+         (d.sender = ?2 and d.recipient = ?3 and (?4 is null or d.project = ?4))
+         or (d.sender = ?3 and d.recipient = ?2
+           and (?4 is null or exists (select 1 from message g where g.seq = ?1 and g.from_project = ?4))))`,
+      ...[seq, one, other, project ?? null],
     ),
   )
   return passed !== undefined
