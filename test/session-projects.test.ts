@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { knownProjects } from '../src/client/project/known-projects.ts'
@@ -217,6 +217,27 @@ test('in a terminal the directory decides, unless it is said otherwise; what is 
   const { messages } = await chas.client.call(api.readInbox)
   expect(messages.at(-1)).toMatchObject({ body: 'from the shop', fromProject: 'shop' })
   expect((await sean.run(['machines'], { cwd: dirs[0]! })).stdout).toMatch(/billing/)
+})
+
+test('a machine that is renamed keeps its projects, and a directory that is renamed leaves its mail to whoever looks for it', async () => {
+  const { sean, dirs, send } = await seansMachine('shop')
+  const shop = await sean.mcp({ CLAUDE_PROJECT_DIR: dirs[0]! })
+  await heard(sean, 'shop')
+  await send('/shop', 'to the old directory')
+  const to = `renamed${machines}claude`
+  await hub.client(hub.adminToken).call(api.renameMember, { params: { name: sean.name }, body: { to } })
+  await chas.client.call(api.sendMessage, { body: { to: `${to}/shop`, body: 'to the new name' } })
+  expect(textsIn((await shop.call('inbox')).text)).toEqual(['to the old directory', 'to the new name'])
+  await shop.close()
+
+  const moved = join(sean.userHome, 'store')
+  renameSync(dirs[0]!, moved)
+  const store = await sean.mcp({ CLAUDE_PROJECT_DIR: moved })
+  expect((await store.call('inbox')).text).toBe('No unread messages.\nOther projects of this machine: 2 for shop.')
+  expect((await sean.run(['inbox'], { cwd: moved })).stdout).toContain('2 for shop. To see all: claude-net inbox --all')
+  expect((await sean.run(['inbox', '--project', 'shop'], { cwd: moved })).stdout).toContain('> to the old directory')
+  const machinesText = (await store.call('machines')).text
+  expect(machinesText).toMatch(new RegExp(`^You are ${to}/store; 2 unread on this machine\\.\\n`))
 })
 
 test('who writes to a project reads whether a session of it runs, and which projects there are', async () => {

@@ -9,7 +9,7 @@ import { SessionDir } from './session-dir.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 
 /** A mirror of a new session, which follows `client`, so much of a `HubClient` as it uses, until the test ends. */
-function mirrorOf(client: object): UnreadMirror {
+function mirrorOf(client: object, project?: string): UnreadMirror {
   const home = tempDir('mirror')
   writeFileSync(join(home, 'config.json'), '{}')
   const ended = new AbortController()
@@ -21,7 +21,7 @@ function mirrorOf(client: object): UnreadMirror {
     home,
     session: 'session-77',
     client: () => client as HubClient,
-    scope: () => undefined,
+    scope: () => project,
     predecessors: () => [],
     onDue: () => {},
   })
@@ -123,4 +123,35 @@ test('what comes with its event is kept without asking the hub; where something 
   await tell(event(5, 3))
   expect([...mirror.ids]).toEqual(['id-2', 'id-4', 'id-5'])
   expect(asked).toBe(3)
+})
+
+test('mail for another project is not kept, whatever a hub sends', async () => {
+  const message = (id: string, project?: string) => ({
+    ...{ id, seq: 1, from: 'sean', fromKind: 'machine', to: ['chas'], intent: 'request', body: id, project },
+    sentAt: '2026-01-01T00:00:00.000Z',
+  })
+  const messages = [message('for-shop', 'shop'), message('for-billing', 'billing'), message('for-any')]
+  const asked: object[] = []
+  const client = {
+    call: async (_: unknown, { query }: { query: object }) => {
+      asked.push(query)
+      return { messages, unread: 3, more: 0, cursor: '' }
+    },
+    transport: { opened: async () => {} },
+    async *events({ project }: { project: string }) {
+      asked.push({ project })
+      yield await new Promise<never>(() => {})
+    },
+  }
+  const shop = mirrorOf(client, 'shop')
+  await shop.read()
+  expect([...shop.ids]).toEqual(['for-shop', 'for-any'])
+  expect(shop.get('for-shop')).toMatchObject({ project: 'shop' })
+  await vi.waitFor(() => expect(asked).toHaveLength(2))
+  expect(asked).toEqual(
+    expect.arrayContaining([{ project: 'shop' }, expect.objectContaining({ project: 'shop', preview: 200 })]),
+  )
+  const none = mirrorOf(client, '')
+  await none.read()
+  expect([...none.ids]).toEqual(['for-any'])
 })
