@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { program } from './support/program.ts'
+import { emptiedHub } from './support/shared-hub.ts'
+
+const hubAlone = emptiedHub()
 
 /** What Claude pays in every session, before anything is said: 1,000 tokens of some four characters each. */
 const toolsCharacters = 4_000
@@ -11,14 +13,14 @@ const toolsCharacters = 4_000
 const instructionsCharacters = 2_048
 
 test('what a session costs before the first message stays within its budget', async () => {
-  const session = await (await startMachine(await startHub(), 'seanclaude')).mcp()
+  const session = await (await startMachine(await hubAlone(), 'seanclaude')).mcp()
   const { tools } = await session.client.listTools()
   expect(JSON.stringify(tools).length).toBeLessThan(toolsCharacters)
   expect(session.client.getInstructions()!.length).toBeLessThan(instructionsCharacters)
 })
 
 test('an empty inbox is answered in a few words, and a short message in little more than itself', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [chas, sean] = [await startMachine(hub, 'chasclaude'), await startMachine(hub, 'seanclaude')]
   const [from, to] = [await chas.mcp(), await sean.mcp()]
   expect((await to.call('inbox')).text.length).toBeLessThan(80)

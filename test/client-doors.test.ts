@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { userHookSettings } from '../src/claude/hooks.ts'
 import { provenAddress } from '../src/protocol/hub-key.ts'
-import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
+import { emptiedHub } from './support/shared-hub.ts'
+
+const hubAlone = emptiedHub()
 
 const rule = 'mcp__claude-net'
 const pluginRule = 'mcp__plugin_claudenet_net'
@@ -17,7 +19,7 @@ beforeEach(context => {
 })
 
 async function newcomer() {
-  const hub = await startHub()
+  const hub = await hubAlone()
   return { hub, sean: new Newcomer(hub) }
 }
 
@@ -81,7 +83,7 @@ describe('with the plugin enabled', { timeout: 90_000 }, () => {
 describe('claude-net allow', { timeout: 60_000 }, () => {
   /** A machine with a Claude Code; what `allow` writes is in `rules`. */
   async function withClaude(settings: object, state: object = {}) {
-    const sean = await startMachine(await startHub(), 'seanclaude')
+    const sean = await startMachine(await hubAlone(), 'seanclaude')
     const file = join(sean.userHome, '.claude', 'settings.json')
     mkdirSync(join(sean.userHome, '.claude'))
     writeFileSync(file, JSON.stringify(settings))
@@ -148,7 +150,7 @@ describe('claude-net allow', { timeout: 60_000 }, () => {
   })
 
   test('says so where there is no Claude Code', async () => {
-    const sean = await startMachine(await startHub(), 'seanclaude')
+    const sean = await startMachine(await hubAlone(), 'seanclaude')
     const env = { PATH: '/nowhere' }
     expect(await sean.run(['allow', '--yes'], { env })).toMatchObject({
       code: 1,
@@ -204,7 +206,7 @@ describe('join --http', { timeout: 90_000 }, () => {
 
 describe('claude-net clients', { timeout: 60_000 }, () => {
   const printed = async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const sean = await startMachine(hub, 'seanclaude')
     const { stdout } = await sean.run(['clients', '--json'])
     const { clients } = JSON.parse(stdout) as { clients: { name: string; form: string; text: string }[] }

@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { isRunning } from '../src/disk/process-identity.ts'
 import { api } from '../src/protocol/api.ts'
-import { startHub } from './support/hub.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
+
+const hubAlone = emptiedHub()
 
 const env = { CLAUDE_NET_DRAINER: 'on' }
 
@@ -31,7 +33,7 @@ function hasGone(pid: number): boolean {
 }
 
 test('without a session what was kept goes out by itself once the hub is back, by one process that then ends', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [ada, bob] = [await startMachine(hub, 'ada'), await hub.join('bob')]
   await hub.stop()
   expect(await ada.run(['send', 'bob', 'one'], { env })).toMatchObject({ code: 75 })
@@ -58,7 +60,7 @@ test('without a session what was kept goes out by itself once the hub is back, b
 })
 
 test('the process that sends what waits ends when its home is removed, and brings nothing of it back', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const ada = await startMachine(hub, 'ada')
   await hub.stop()
   await ada.run(['send', 'bob', 'one'], { env })

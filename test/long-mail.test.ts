@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { maxBodyBytes } from '../src/protocol/messages.ts'
-import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
+import { emptiedHub } from './support/shared-hub.ts'
+
+const hubAlone = emptiedHub()
 
 /** The largest text there is, each character of which takes six in JSON. */
 const worst = '\u0001'.repeat(maxBodyBytes)
 
 test('no amount of the largest mail makes an inbox or a history unreadable: pages end early, and say how much more there is', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [sender, reader] = [await hub.join('sender'), await hub.join('reader')]
   for (let n = 0; n < 60; n++) await sender.client.call(api.sendMessage, { body: { to: 'reader', body: worst } })
   const seen = new Set<string>()
@@ -27,7 +29,7 @@ test('no amount of the largest mail makes an inbox or a history unreadable: page
 })
 
 test('a text that is too long is refused at once, also while no hub answers, and not kept', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const machine = await startMachine(hub, 'sender')
   await hub.join('reader')
   await hub.stop()

@@ -8,11 +8,13 @@ import { hookSettings } from '../src/claude/hooks.ts'
 import { pluginName, pluginPermissionRule, pluginServerName } from '../src/claude/plugin.ts'
 import { rulesPassage } from '../src/mcp/instructions.ts'
 import { version } from '../src/protocol/version.ts'
-import { startHub } from './support/hub.ts'
 import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
 import { run } from './support/program.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
+
+const hubAlone = emptiedHub()
 
 const plugin = join(import.meta.dirname, '../plugin')
 const root = `\${CLAUDE_PLUGIN_ROOT}`
@@ -71,7 +73,7 @@ describe('the manifests', () => {
 })
 
 test('the rules are the same in the server, in the skill and as claude-net rules prints them', async () => {
-  const session = await (await startMachine(await startHub(), 'seanclaude')).mcp()
+  const session = await (await startMachine(await hubAlone(), 'seanclaude')).mcp()
   const skill = readFileSync(join(plugin, 'skills/claude-net/SKILL.md'), 'utf8')
   expect(rulesPassage).toBe(`# Claude Net\n\n${session.client.getInstructions()}\n`)
   expect(skill.split('---\n\n').at(-1)).toBe(rulesPassage)
@@ -81,7 +83,7 @@ test('the rules are the same in the server, in the skill and as claude-net rules
 
 describe('on a machine that has joined', { timeout: 90_000 }, () => {
   test('the plugin starts its client, also from a cache elsewhere, and with a home of another name', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const sean = new Newcomer(hub)
     expect(await sean.join()).toMatchObject({ code: 0 })
     const cache = join(tempDir('cache'), 'claude net', 'claudenet')
@@ -95,7 +97,7 @@ describe('on a machine that has joined', { timeout: 90_000 }, () => {
   })
 
   test('a client whose Node is gone takes the one on the PATH, and says what is missing where that is too old', async () => {
-    const sean = new Newcomer(await startHub())
+    const sean = new Newcomer(await hubAlone())
     await sean.join()
     const node = join(sean.tools, 'node')
     const launcher = join(sean.home, 'bin', 'claude-net')
@@ -116,7 +118,7 @@ describe('on a machine that has joined', { timeout: 90_000 }, () => {
 
 describe('on a machine that has not joined', { timeout: 90_000 }, () => {
   test('the server connects, and every tool says how to join; once it has joined, how to go on', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const sean = new Newcomer(hub)
     const { client, call } = await connect({ HOME: sean.userHome })
     const { tools } = await client.listTools()

@@ -1,10 +1,12 @@
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, type TestContext, test, vi } from 'vitest'
-import { startHub } from './support/hub.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
 import { machineNode, run } from './support/program.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { restricted, sshProcesses, startSshd } from './support/sshd.ts'
+
+const hubAlone = emptiedHub()
 
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 120_000 })
@@ -13,7 +15,7 @@ vi.setConfig({ testTimeout: 120_000 })
 async function newLaptop(context: TestContext) {
   if (!findTool('curl')) context.skip('the join line needs curl on the far side, which is not installed here')
   const sshd = await startSshd(context)
-  const hub = await startHub()
+  const hub = await hubAlone()
   const laptop = new Newcomer(hub)
   rmSync(join(laptop.tools, 'curl'))
   symlinkSync(join(sshd.tools, 'ssh'), join(laptop.tools, 'ssh'))
@@ -73,7 +75,7 @@ test('what stands in the way of the forward is told before the code is spent, an
 })
 
 test('a join script is made for no host that ssh could take for something else', async () => {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const code = await new Newcomer(hub).invite()
   const ask = async (via: string) =>
     (await fetch(`${hub.url.origin}/join/${code}?via=${encodeURIComponent(via)}`)).status
