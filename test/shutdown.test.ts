@@ -14,6 +14,7 @@ import { Listener } from './support/listener.ts'
 import { startMachine, type TestMachine } from './support/machine.ts'
 import { cleanEnv, hubNode, machineNode, program, run } from './support/program.ts'
 import { printedSeed, seededRandom } from './support/random.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { readAlong, sendAlong } from './support/traffic.ts'
 import { until } from './support/until.ts'
 
@@ -92,8 +93,10 @@ describe("a session's server leaves, and the machine is offline at once,", () =>
     },
   }
 
+  const hubAlone = emptiedHub()
+
   test.each(Object.keys(ends))('%s', async how => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const server = await startServer(hub, await startMachine(hub, 'ada'))
     ends[how]!(server)
     expect(await exitOf(server)).toBe(0)
@@ -101,7 +104,7 @@ describe("a session's server leaves, and the machine is offline at once,", () =>
   })
 
   test('when its parent is killed while another process holds its stdin open', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const machine = await startMachine(hub, 'ada')
     const fifo = join(machine.userHome, 'stdin')
     execFileSync('mkfifo', [fifo])
@@ -121,7 +124,7 @@ describe("a session's server leaves, and the machine is offline at once,", () =>
   })
 
   test('soon also when the hub does not answer, with a call and an ack under way', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const [ada, bob] = [await startMachine(hub, 'ada'), await hub.join('bob')]
     await bob.client.call(api.sendMessage, { body: { to: 'ada', body: 'hello' } })
     const server = await startServer(hub, ada)

@@ -7,7 +7,10 @@ import { SshHost } from '../src/protocol/ssh-host.ts'
 import { startAnsweringServer } from './support/answering-server.ts'
 import type { TestHub } from './support/hub.ts'
 import { type Laptop, startLaptop } from './support/laptop.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { restricted, type Sshd } from './support/sshd.ts'
+
+const hubAlone = emptiedHub()
 
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 120_000 })
@@ -100,7 +103,7 @@ const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
 test.for(faults)(
   'when %s, the send is kept and told why, and doctor names the link and the way out',
   async ([, breakIt, link, words], context) => {
-    const setup = await startLaptop(context)
+    const setup = await startLaptop(context, {}, hubAlone)
     const { laptop, sshd } = setup
     await breakIt(setup)
     if (link === 'ssh') laptop.only(sshd.tools)
@@ -145,7 +148,7 @@ test.for(['ovh5', 'me@ovh5.example.com', '10.0.3.1', 'a_b-c.d', 'root@h'])('a ho
 test.for(['-oProxyCommand=touch pwned', 'a b', ';touch pwned'])(
   'a host named %j is refused before any ssh is started, wherever it is named',
   async (name, context) => {
-    const { sshd, laptop } = await startLaptop(context, { sshHost: name })
+    const { sshd, laptop } = await startLaptop(context, { sshHost: name }, hubAlone)
     const cwd = laptop.machine.userHome
     const code = '7Q2M-XK4T-B0ZD-91FH'
     const why = 'a host for ssh is HOST or USER@HOST'

@@ -75,12 +75,13 @@ export async function makeLaptop(
   return laptop
 }
 
-/** A hub, an sshd from which it can be reached, and laptopclaude, who knows the hub only through that. */
+/** A hub, which `start` returns, an sshd from which it can be reached, and laptopclaude, who knows the hub only through that. */
 export async function startLaptop(
   context: TestContext,
   changes: Record<string, unknown> = {},
+  start = startHub,
 ): Promise<{ hub: TestHub; sshd: Sshd; laptop: Laptop }> {
   const sshd = await startSshd(context)
-  const hub = await startHub()
+  const hub = await start()
   return { hub, sshd, laptop: await makeLaptop(hub, sshd, 'laptopclaude', changes) }
 }
