@@ -78,7 +78,14 @@ test('a project is an address once a session of it was seen, and its mail is see
   })
   expect(await inbox(ben, 'shop')).toEqual({ bodies: ['for whoever reads'], unread: 1, more: 0, elsewhere: undefined })
   const { receipts } = await ana.client.call(api.getMessage, { params: { id: sent.id } })
-  expect(receipts).toMatchObject([{ name: ben.name, status: 'acked', project: 'billing', projectSessions: 1 }])
+  expect(receipts).toMatchObject([
+    { name: ben.name, status: 'acked', project: 'billing', projectSessions: 1, shownTo: { project: 'billing' } },
+  ])
+  const { openRequests } = await ana.client.call(api.listMachines)
+  expect(openRequests.map(({ waitingFor }) => waitingFor)).toEqual([
+    [{ name: ben.name, status: 'stored' }],
+    [{ name: ben.name, project: 'billing', status: 'acked' }],
+  ])
 })
 
 test('an answer goes back to the project that asked, unless it names another', async () => {

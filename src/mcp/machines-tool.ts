@@ -1,6 +1,7 @@
 import type { Scope } from '../client/project/scope.ts'
 import { behind, clientToken, isBehind } from '../protocol/client-version.ts'
 import type { Member, MembersAnswer, OpenRequest, Session } from '../protocol/members.ts'
+import { formatAddress } from '../protocol/projects.ts'
 import { version } from '../protocol/version.ts'
 import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
@@ -85,7 +86,7 @@ export function requestLines(requests: readonly OpenRequest[], now: number): str
   return [
     `${count(requests.length, 'request')} of yours without an answer:`,
     ...requests.map(({ id, sentAt, intent, beginning, waitingFor }) => {
-      const who = waitingFor.slice(0, 5).map(({ name, status }) => `${name} (${status})`)
+      const who = waitingFor.slice(0, 5).map(each => `${formatAddress(each)} (${each.status})`)
       const more = waitingFor.length > 5 ? ` and ${waitingFor.length - 5} more` : ''
       const urgent = intent === 'urgent' ? 'urgent, ' : ''
       const asked = `${urgent}${ago(Date.parse(sentAt), now)}, waiting for ${who.join(', ')}${more}`

@@ -50,7 +50,9 @@ export const OpenRequest = z.object({
   intent: Intent,
   /** The first characters of its text. */
   beginning: z.string(),
-  waitingFor: z.array(z.object({ name: z.string(), status: z.enum(['stored', 'fetched', 'acked']) })),
+  waitingFor: z.array(
+    z.object({ name: z.string(), project: ProjectName.optional(), status: z.enum(['stored', 'fetched', 'acked']) }),
+  ),
 })
 export type OpenRequest = z.infer<typeof OpenRequest>
 

@@ -5,7 +5,23 @@ import { isUsualSend, SendRequest } from './messages.ts'
 
 const id = fc.constantFrom<unknown>(newMessageId(), newMessageId().toUpperCase(), undefined, '', 'no-id', 7, null)
 const to = fc.oneof(
-  fc.constantFrom<unknown>('chasclaude', 'all', 'Sean', '@sean', ' sean', '', 'x'.repeat(101), ['sean'], [], null, 5),
+  fc.constantFrom<unknown>(
+    'chasclaude',
+    'all',
+    'Sean',
+    '@sean',
+    ' sean',
+    '',
+    'sean/billing',
+    'sean/',
+    'sean/a/b',
+    'sean/Billing',
+    'x'.repeat(101),
+    ['sean'],
+    [],
+    null,
+    5,
+  ),
   fc.string(),
 )
 const body = fc.oneof(
@@ -20,6 +36,7 @@ const send = fc.record(
     replyTo: id,
     intent: fc.constantFrom<unknown>('urgent', 'inform', 'shout', undefined, 3),
     expiresInS: fc.constantFrom<unknown>(60, 0, undefined),
+    fromProject: fc.constantFrom<unknown>('web', '', 'Web', 'a/b', undefined, 5),
     from: fc.constant('chas'),
   },
   { requiredKeys: [] },
@@ -31,7 +48,7 @@ const nearlyUsual = fc
     fc.constantFrom('chasclaude', 'all', 'a-1'),
     fc.string({ unit: 'binary' }),
     send,
-    fc.subarray(['id', 'to', 'body', 'replyTo', 'intent', 'expiresInS', 'from'], { maxLength: 2 }),
+    fc.subarray(['id', 'to', 'body', 'replyTo', 'intent', 'expiresInS', 'fromProject', 'from'], { maxLength: 2 }),
   )
   .map(([name, text, odd, keys]) => ({
     ...{ id: newMessageId(), to: name, body: text },
@@ -53,6 +70,13 @@ test('what counts as a usual send is taken by the schema, and left as it is', ()
 
 test('sends of every client of ours are usual', () => {
   const message = { id: newMessageId(), to: 'sean33claude', body: 'The build is red.' }
-  for (const more of [{}, { intent: 'urgent' }, { replyTo: newMessageId() }, { id: undefined }])
+  for (const more of [
+    {},
+    { intent: 'urgent' },
+    { replyTo: newMessageId() },
+    { id: undefined },
+    { fromProject: 'web' },
+    { to: 'sean/web' },
+  ])
     expect(isUsualSend({ ...message, ...more })).toBe(true)
 })

@@ -9,7 +9,7 @@ export interface OpenRequest {
   intent: Intent
   /** The first characters of its text. */
   beginning: string
-  waitingFor: { name: string; status: 'stored' | 'fetched' | 'acked' }[]
+  waitingFor: { name: string; project?: string; status: 'stored' | 'fetched' | 'acked' }[]
 }
 
 /** How many of a sender's messages, newest first, are looked through. Older requests are history. */
@@ -39,7 +39,7 @@ export function openRequests(db: Database, sender: number, now: number): OpenReq
     const answered = late.get(request.id)
     const waitingFor = (unlessUnreadable(() => waitingForOf(db, request.id, seq)) ?? [])
       .filter(({ member }) => !answered?.has(member))
-      .map(({ name, status }) => ({ name, status }))
+      .map(({ name, project, status }) => ({ name, ...(project && { project }), status }))
     if (waitingFor.length === 0) continue
     names += waitingFor.length
     if (open.length > 0 && names > maxNames) break
@@ -126,9 +126,9 @@ function waitingForOf(
   db: Database,
   id: string,
   seq: number,
-): { member: number; name: string; status: 'stored' | 'fetched' | 'acked' }[] {
+): { member: number; name: string; project: string | null; status: 'stored' | 'fetched' | 'acked' }[] {
   return db.all(
-    `select d.recipient as member, m.name,
+    `select d.recipient as member, m.name, d.project,
        iif(d.acked_at is not null, 'acked', iif(d.fetched_at is not null, 'fetched', 'stored')) as status
      from delivery d join member m on m.id = d.recipient
      where d.seq = ?1 and d.expired_at is null and m.deleted_at is null and in_time()
