@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Command, Outcome } from '../src/hub/state/commands.ts'
+import { dueLater } from '../src/hub/state/query/later.ts'
 import { State } from '../src/hub/state/state.ts'
 import { hashJoinCode, mintJoinCode } from '../src/protocol/join-code.ts'
 import { fingerprint } from './support/golden.ts'
@@ -14,7 +15,7 @@ import { tempDir } from './support/temp.ts'
 /** How long the search for a counter-example, and for the shortest one, may take, in ms. A busy machine tries fewer. */
 const limitMs = 60_000
 
-test('any sequence of sends, reads, acks, projects, policies, names, tokens, expiries, deletions and crashes leaves what the model says', {
+test('any sequence of sends, later mail, reads, acks, projects, policies, names, tokens, expiries, deletions and crashes leaves what the model says', {
   timeout: 4 * limitMs,
 }, async () => {
   const dir = tempDir('model')
@@ -90,10 +91,20 @@ const commands: fc.Arbitrary<Step>[] = [
   fc
     .array(send, { minLength: 2, maxLength: 6 })
     .map(burst => step('send at once', burst, (model, real) => expectSent(model, real, burst))),
+  fc.tuple(send, fc.integer({ min: -2, max: 15 })).map(args =>
+    step('send for later', args, (model, real) => {
+      const [command, seconds] = args
+      return expectSent(model, real, [{ ...command, at: model.now + seconds * 1000 }])
+    }),
+  ),
+  fc
+    .record({ type: fc.constant('later.cancel' as const), by: member, id })
+    .map(command => plain(command, model => model.cancel(command.by, command.id))),
   fc.tuple(fc.nat(), fc.option(fc.constantFrom('one', 'other'), { nil: undefined })).map(args =>
     step('send again', args, (model, real) => {
       const [which, body] = args
-      const earlier = model.messages[which % model.messages.length]?.command
+      const sent = [...model.messages, ...model.later]
+      const earlier = sent[which % sent.length]?.command
       return earlier && expectSent(model, real, [{ ...earlier, body: body ?? earlier.body }])
     }),
   ),
@@ -171,9 +182,10 @@ const commands: fc.Arbitrary<Step>[] = [
     .map(command => plain(command, model => model.revoke(command.name))),
   // Whole seconds, so that an end is often met to the millisecond.
   fc.nat({ max: 12 }).map(seconds =>
-    step('time goes on and a tick comes', seconds, (model, real) => {
+    step('time goes on and a tick comes', seconds, async (model, real) => {
       model.now += seconds * 1000
       model.steady += seconds * 1000
+      await expectDelivered(model, real)
       return expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
     }),
   ),
@@ -183,6 +195,7 @@ const commands: fc.Arbitrary<Step>[] = [
       for (let month = 0; month < months; month++) {
         model.now += 31 * 86_400_000
         model.steady += 31 * 86_400_000
+        await expectDelivered(model, real)
         await expectDone(real, { type: 'clock.tick' }, () => ({ expired: model.tick(), more: false }))
       }
     }),
@@ -231,9 +244,17 @@ async function expectSent(model: Model, real: OpenLocalJournal, sends: Send[]): 
   expect(outcomes.map(whatBecame)).toEqual(expected)
   for (const [index, outcome] of outcomes.entries()) {
     if (!outcome.ok) continue
-    const { command, sentAt, deliveries } = model.messages.find(({ command }) => command.id === sends[index]!.id)!
+    const waiting = model.later.find(({ command }) => command.id === sends[index]!.id)
+    if (waiting) {
+      expect(outcome.result).toMatchObject({ at: waiting.command.at, sentAt: waiting.writtenAt })
+      continue
+    }
+    const { command, sentAt, writtenAt, deliveries } = model.messages.find(
+      ({ command }) => command.id === sends[index]!.id,
+    )!
     const { id, sentAt: realSentAt, recipients, seq } = outcome.result
     expect({ id, sentAt: realSentAt }).toEqual({ id: command.id, sentAt })
+    if (writtenAt !== undefined) expect(outcome.result.repeated).toBe(true)
     expect(recipients.map(({ member, status }) => [member, status])).toEqual(
       [...deliveries].map(([member, { status }]) => [member, status === 'refused' ? 'refused' : 'stored']),
     )
@@ -243,7 +264,19 @@ async function expectSent(model: Model, real: OpenLocalJournal, sends: Send[]): 
 
 function whatBecame(outcome: Outcome<Send>): string {
   if (!outcome.ok) return outcome.refusal.code
-  return outcome.result.repeated ? 'repeated' : 'stored'
+  if (outcome.result.repeated) return 'repeated'
+  return outcome.result.at === undefined ? 'stored' : 'later'
+}
+
+/** What a hub does each second: sends what is due. */
+async function expectDelivered(model: Model, real: OpenLocalJournal): Promise<void> {
+  const { db, applied } = real.state
+  const due = dueLater(db, Math.max(applied.steady, model.steady), 100)
+  const expected = model.deliver()
+  const outcomes = await Promise.all(due.map(id => real.journal.submit({ type: 'later.deliver', id })))
+  expect(outcomes.map(outcome => outcome.ok && outcome.result.became)).toEqual(expected)
+  for (const id of due)
+    expect(await real.journal.submit({ type: 'later.deliver', id })).toMatchObject({ result: { became: 'nothing' } })
 }
 
 async function openWithMembers(dir: string, model: Model): Promise<OpenLocalJournal> {

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { gatherOf } from '../../src/hub/http/gather.ts'
 import { changesAfter } from '../../src/hub/state/query/changes.ts'
 import { unreadAfter, unreadCount, unreadCountAfter } from '../../src/hub/state/query/inbox.ts'
+import { laterOf } from '../../src/hub/state/query/later.ts'
 import { allGroups, allMembers, mutedBy, tokenById } from '../../src/hub/state/query/members.ts'
 import { messageAt, type Sent } from '../../src/hub/state/query/messages.ts'
 import { unreadElsewhere } from '../../src/hub/state/query/projects.ts'
@@ -14,6 +15,23 @@ import type { Model, ModelDelivery, ModelMessage } from './model.ts'
 /** Expects all that can be read of a hub's state to be what the model says: every inbox, message and receipt, name and token. */
 export function expectSame(model: Model, { db }: State, tokens: readonly string[]): void {
   expectSameNames(model, db)
+  same(
+    db
+      .all<{ told: string }>(`select sender || ' ' || what || ' ' || (detail ->> 'id') as told from untold`)
+      .map(({ told }) => told)
+      .sort(),
+    [...model.untold].sort(),
+  )
+  for (const index of model.names.keys())
+    same(
+      laterOf(db, index + 1)
+        .map(({ id, at, to }) => ({ id, at, to }))
+        .sort(byId),
+      model.later
+        .filter(({ command, ended }) => command.by === index + 1 && !ended)
+        .map(({ command: { id, at, to } }) => ({ id, at, to }))
+        .sort(byId),
+    )
   same(
     tokens.map(id => tokenById(db, id)?.member),
     tokens.map(id => model.tokens.get(id)),
@@ -104,12 +122,16 @@ function expectSameInbox(model: Model, db: State['db'], member: number): void {
   }
 }
 
+function byId(one: { id: string }, other: { id: string }): number {
+  return one.id < other.id ? -1 : 1
+}
+
 /** What `expect` would say, but without its cost where there is nothing to say: this is asked a million times. */
 function same(actual: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
 }
 
-function inInbox(model: Model, { command, sentAt, intent, deliveries }: ModelMessage, reader: number) {
+function inInbox(model: Model, { command, sentAt, writtenAt, intent, deliveries }: ModelMessage, reader: number) {
   const { id, by, to, body, replyTo, expiresInS, fromProject } = command
   const { fetchedBy, handling, project } = deliveries.get(reader)!
   return {
@@ -124,6 +146,7 @@ function inInbox(model: Model, { command, sentAt, intent, deliveries }: ModelMes
     ...(project && { project }),
     ...(replyTo && { replyTo }),
     ...(expiresInS && { expiresAt: timestamp(sentAt + expiresInS * 1000) }),
+    ...(writtenAt && { writtenAt: timestamp(writtenAt) }),
     ...(handling === 'hold' && { held: true }),
     ...(handling === 'mute' && { muted: true }),
     ...(fetchedBy && { fetchedBy: { session: fetchedBy.session, at: timestamp(fetchedBy.at) } }),

@@ -31,6 +31,20 @@ export interface ModelMessage {
   deliveries: Map<number, ModelDelivery>
   /** When its text was deleted. */
   textDeletedAt?: number
+  /** Of later mail: when it was written. */
+  writtenAt?: number
+}
+
+/** Later mail that waits, or has ended without being delivered. */
+interface ModelLater {
+  command: Send
+  writtenAt: number
+  /** When it is due, in the time that has passed. */
+  dueAt: number
+  /** The members whom names meant when it was written. */
+  meant: (number | undefined)[]
+  ended?: 'cancelled' | 'refused'
+  endedAt?: number
 }
 
 interface Code {
@@ -60,10 +74,15 @@ export class Model {
   readonly tokens = new Map<string, number>()
   /** When a machine was last seen with a project, in the time that has passed; by `MEMBER/PROJECT`. */
   readonly projects = new Map<string, number>()
+  /** In the order in which it was written. */
+  readonly later: ModelLater[] = []
+  /** What senders are to be told: which member, of what, of which message. */
+  readonly untold: string[] = []
   #codes: Code[] = []
 
   declare answers: {
-    'message.send': 'stored' | 'repeated'
+    'message.send': 'stored' | 'repeated' | 'later'
+    'later.cancel': { id: string }
     'inbox.fetched': { fetched: string[]; unknown: string[] }
     'inbox.told': { told: number }
     'project.see': { isNew: boolean }
@@ -71,7 +90,7 @@ export class Model {
     'member.policy': { inbound: string; mute: string[] }
     'member.rename': { name: string }
     'member.join': { name: string; kind: string }
-    'member.revoke': { name: string; revoked: number }
+    'member.revoke': { name: string; revoked: number; later?: number }
     'alias.set': { alias: string; member: string }
     'alias.remove': { alias: string; member: string }
     'group.set': { group: string; members: string[] }
@@ -81,9 +100,68 @@ export class Model {
   // --- messages
 
   send(command: Send): Answer<'message.send'> {
-    const { id, by, to } = command
-    const earlier = this.messages.find(message => message.command.id === id)
-    if (earlier) return bound(earlier.command) === bound(command) ? 'repeated' : 'conflict'
+    const { id, at } = command
+    const waiting = this.later.find(later => later.command.id === id)
+    const earlier = waiting ?? this.messages.find(message => message.command.id === id)
+    if (earlier) return bound(earlier.command) === bound(command) && !waiting?.ended ? 'repeated' : 'conflict'
+    return at === undefined || at <= this.now ? this.#store(command, command.to) : this.#storeLater(command)
+  }
+
+  /** Only what is wrong with the names, and a recipient who takes no mail, is refused by now. */
+  #storeLater(command: Send): Answer<'message.send'> {
+    const { by, to, at } = command
+    const places = this.#places(to)
+    if (typeof places === 'string') return places
+    const named = to.map(address => this.#whoIs(address.split('/')[0]!, by))
+    const recipients = named.flatMap(found => found ?? [])
+    if (named.includes(undefined) || recipients.length === 0) return 'not_found'
+    if (recipients.every(member => this.#admit(member, by).status === 'refused')) return 'forbidden'
+    const meant = to.map(address => this.meant(address.split('/')[0]!))
+    this.later.push({ command, writtenAt: this.now, dueAt: this.steady + at! - this.now, meant })
+    return 'later'
+  }
+
+  /** Sends what is due, as its sender would now. Answers what became of each. */
+  deliver(): ('sent' | 'refused')[] {
+    const due = this.later.filter(({ ended, dueAt }) => !ended && dueAt <= this.steady)
+    return due
+      .sort((a, b) => a.dueAt - b.dueAt)
+      .map(later => {
+        const { command, meant, writtenAt } = later
+        const to = command.to.flatMap((address, index) => this.#now(address, meant[index]))
+        const became = this.#store(command, to, writtenAt)
+        const deliveries = became === 'stored' ? [...this.messages.at(-1)!.deliveries.values()] : []
+        const isWhole = to.length === command.to.length && !deliveries.some(({ status }) => status === 'refused')
+        if (became !== 'stored') Object.assign(later, { ended: 'refused', endedAt: this.steady })
+        else this.later.splice(this.later.indexOf(later), 1)
+        if (became !== 'stored' || !isWhole)
+          this.untold.push(`${command.by} ${became === 'stored' ? 'partly' : 'refused'} ${command.id}`)
+        return became === 'stored' ? 'sent' : 'refused'
+      })
+  }
+
+  /** An address of a sender as it is written now, if it means anybody still. */
+  #now(address: string, member: number | undefined): string[] {
+    const [name, project] = address.split('/') as [string, string?]
+    if (member === undefined) return name === 'all' || this.groups.has(name) ? [address] : []
+    if (project === undefined) return [this.nameOf(member)]
+    return this.projects.has(`${member}/${project}`) ? [`${this.nameOf(member)}/${project}`] : []
+  }
+
+  cancel(by: number, id: string): Answer<'later.cancel'> {
+    const later = this.later.find(({ command }) => command.id === id && command.by === by)
+    if (later?.ended === 'refused') return 'conflict'
+    if (later) Object.assign(later, { ended: 'cancelled', endedAt: later.endedAt ?? this.steady })
+    if (later) return { id }
+    const isDelivered = this.messages.some(
+      ({ command }) => command.id === id && command.by === by && command.at !== undefined,
+    )
+    return isDelivered ? 'conflict' : 'not_found'
+  }
+
+  /** Stores what goes out now, to `to`. */
+  #store(command: Send, to: string[], writtenAt?: number): Answer<'message.send'> {
+    const { by } = command
     const places = this.#places(to)
     if (typeof places === 'string') return places
     const named = to.map(address => this.#whoIs(address.split('/')[0]!, by))
@@ -102,7 +180,10 @@ export class Model {
     )
     if ([...deliveries.values()].every(({ status }) => status === 'refused')) return 'forbidden'
     const intent = command.intent ?? (isCrowd ? 'inform' : 'request')
-    this.messages.push({ command, sentAt: this.now, steadyAt: this.steady, intent, deliveries })
+    this.messages.push({
+      ...{ command, sentAt: this.now, steadyAt: this.steady, intent, deliveries },
+      ...(writtenAt !== undefined && { writtenAt }),
+    })
     if (command.replyTo) this.ack(by, [command.replyTo], command.fromProject)
     return 'stored'
   }
@@ -157,14 +238,15 @@ export class Model {
   /** Expires what is due, and deletes what has been over for long. Answers how many deliveries expired. */
   tick(): number {
     let expired = 0
-    for (const { command, steadyAt, deliveries } of this.messages) {
+    for (const { command, steadyAt, intent, deliveries } of this.messages) {
       if (command.expiresInS === undefined || steadyAt + command.expiresInS * 1000 > this.steady) continue
-      for (const delivery of deliveries.values()) {
-        if (!isUnread(delivery)) continue
-        Object.assign(delivery, { status: 'expired', endedAt: this.now })
-        expired++
-      }
+      const unread = [...deliveries.values()].filter(isUnread)
+      for (const delivery of unread) Object.assign(delivery, { status: 'expired', endedAt: this.now })
+      expired += unread.length
+      if (unread.length > 0 && intent !== 'inform') this.untold.push(`${command.by} expired ${command.id}`)
     }
+    for (const later of [...this.later])
+      if ((later.endedAt ?? Infinity) <= this.steady - 365 * dayMs) this.later.splice(this.later.indexOf(later), 1)
     for (const [project, seenAt] of this.projects) if (seenAt <= this.steady - 90 * dayMs) this.projects.delete(project)
     this.#keep()
     return expired
@@ -291,7 +373,13 @@ export class Model {
     const member = this.meant(name)
     if (!member) return 'not_found'
     this.#codes = this.#codes.filter(code => code.member !== member)
-    return { name: this.nameOf(member), revoked: this.#endTokens(member) }
+    const waiting = this.later.filter(({ command, ended }) => command.by === member && !ended)
+    for (const later of waiting) {
+      Object.assign(later, { ended: 'cancelled', endedAt: this.steady })
+      this.untold.push(`${member} cancelled ${later.command.id}`)
+    }
+    const later = waiting.length > 0 && { later: waiting.length }
+    return { name: this.nameOf(member), revoked: this.#endTokens(member), ...later }
   }
 
   /** For which project each member is addressed, undefined for none; or why these addresses are refused. */
