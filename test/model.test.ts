@@ -97,9 +97,16 @@ const commands: fc.Arbitrary<Step>[] = [
       return expectSent(model, real, [{ ...command, at: model.now + seconds * 1000 }])
     }),
   ),
-  fc
-    .record({ type: fc.constant('later.cancel' as const), by: member, id })
-    .map(command => plain(command, model => model.cancel(command.by, command.id))),
+  fc.tuple(fc.nat(), fc.option(member, { freq: 3, nil: undefined })).map(args =>
+    step('cancel what waits', args, (model, real) => {
+      const [which, other] = args
+      const sent = [...model.later, ...model.messages]
+      const command = sent[which % (2 * model.later.length || sent.length || 1)]?.command
+      if (!command) return undefined
+      const by = other ?? command.by
+      return expectDone(real, { type: 'later.cancel', by, id: command.id }, () => model.cancel(by, command.id))
+    }),
+  ),
   fc.tuple(fc.nat(), fc.option(fc.constantFrom('one', 'other'), { nil: undefined })).map(args =>
     step('send again', args, (model, real) => {
       const [which, body] = args

@@ -3,6 +3,7 @@ import { mutesOf, ownedMachines } from '../state/query/telegram.ts'
 import { addressed, isRecipient } from './addressed.ts'
 import type { Desk, Said } from './desk.ts'
 import { type Html, html, joined } from './html.ts'
+import { later, laterUsage } from './later.ts'
 import { type Reply, sendAddressed } from './letters.ts'
 import { inboxes, machines, oneMessage, status, whoami } from './overviews.ts'
 import { untilClock, wallClock } from './quiet.ts'
@@ -26,6 +27,7 @@ export const commands: Record<string, BotCommand> = {
       return letter ? sendAddressed(desk, said, letter) : usage('send')
     },
   },
+  later: { description: 'write now what goes out at a time; list or cancel it', usage: laterUsage, run: later },
   machines: {
     description: 'who there is, and who is online',
     usage: '/machines',

@@ -11,6 +11,7 @@ import type { Desk, Said } from './desk.ts'
 import { buttonKey } from './format.ts'
 import { type Html, html } from './html.ts'
 import { projectSince } from './project-since.ts'
+import { whenInWords } from './quiet.ts'
 import type { Sign } from './reactions.ts'
 
 /** How long a question with buttons is good, in seconds. */
@@ -38,6 +39,8 @@ export interface Draft {
   to: string[]
   body: string
   replyTo?: string
+  /** When it is to be delivered, in ms since 1970. */
+  at?: number
   /** Our Telegram message that showed them what they answer. */
   shownAt?: { chat: number; message: number }
 }
@@ -58,8 +61,11 @@ export async function sendLetter(desk: Desk, said: Said, draft: Draft, id = said
       by: said.person.member,
       ...noted(said, draft),
       mustKnowReply: true,
+      // Its time may be over by the time that it is handled, or that a button was pressed.
+      ...(draft.at !== undefined && draft.at <= Date.now() && { wasKept: true as const }),
     })
-    return { sign: 'stored', sent: id, text: presenceNote(desk, sent), shows: [id] }
+    const note = sent.at === undefined ? presenceNote(desk, sent) : laterNote(said, sent.at, sent.recipients)
+    return { sign: 'stored', sent: id, text: note, shows: [id] }
   } catch (error) {
     if (!(error instanceof ClaudeNetError) || error.code === 'unavailable') throw error
     if (error.code === 'conflict') {
@@ -73,19 +79,24 @@ export async function sendLetter(desk: Desk, said: Said, draft: Draft, id = said
 }
 
 /** A text for names that somebody typed. A name that means nobody sends nothing; the nearest are offered as buttons. */
-export async function sendAddressed(desk: Desk, said: Said, { names, body, doubt }: Addressed): Promise<Reply> {
+export async function sendAddressed(
+  desk: Desk,
+  said: Said,
+  { names, body, doubt }: Addressed,
+  when: Pick<Draft, 'at'> = {},
+): Promise<Reply> {
   const { db } = desk.hub.state
   const unknown = names.find(name => !isRecipient(db, name))
   if (unknown === undefined && doubt !== undefined && nearestNames(db, doubt).length > 0) {
     const text = html`No member is called '${doubt.slice(0, 64)}'. Nothing was sent. If it is no name but text, send it:`
-    return ask(desk, said, text, [{ label: names.join(', ').slice(0, 60), draft: { to: names, body } }])
+    return ask(desk, said, text, [{ label: names.join(', ').slice(0, 60), draft: { to: names, body, ...when } }])
   }
-  if (unknown === undefined) return sendLetter(desk, said, { to: names, body })
+  if (unknown === undefined) return sendLetter(desk, said, { to: names, body, ...when })
   const { why, nearest: meant } = whyNoRecipient(db, unknown)
   const text = html`${why} Nothing was sent.`
   const nearest = names.length === 1 ? meant : []
   if (nearest.length === 0) return { sign: 'unclear', text: html`${text} /machines lists all.` }
-  const drafts = nearest.map(name => ({ label: name, draft: { to: [name], body } }))
+  const drafts = nearest.map(name => ({ label: name, draft: { to: [name], body, ...when } }))
   return ask(desk, said, html`${text} Did you mean:`, drafts)
 }
 
@@ -166,6 +177,16 @@ async function ask(desk: Desk, said: Said, text: Html, options: { label: string;
     lifeS: choiceLifeS,
   })
   return { sign: 'unclear', text, buttons: options.map(({ label }, index) => ({ label, data: `${key}:${index}` })) }
+}
+
+/** When later mail goes out, and to whom it does not. */
+function laterNote({ person }: Said, at: number, recipients: ResultOf<CommandOf<'message.send'>>['recipients']): Html {
+  const named = (status: string) => recipients.filter(each => each.status === status).map(({ name }) => name)
+  const refusing = named('refused').slice(0, 10)
+  const refused = refusing.length > 0 ? html` ${refusing.join(', ')}: takes no messages now.` : html``
+  const more = named('later').length > 10 ? html` and ${named('later').length - 10} more` : html``
+  const whom = named('later').slice(0, 10).join(', ')
+  return html`Goes out to ${whom}${more} at ${whenInWords(at, person.settings.timezone)}.${refused} /later lists what waits.`
 }
 
 /** That nobody reads there now, so that the mail waits, or that no way leads to a person. Nothing is said while somebody reads. */

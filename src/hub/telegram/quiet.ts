@@ -1,3 +1,4 @@
+import { momentInWords, ownZone } from '../../text/zone.ts'
 import type { HumanSettings } from '../telegram-settings.ts'
 
 /**
@@ -24,4 +25,9 @@ export function untilClock(time: string, now: number, timeZone: string | undefin
   const minutes = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5))
   const ahead = minutes(time) - minutes(wallClock(now, timeZone))
   return (ahead > 0 ? ahead : ahead + 24 * 60) * 60_000
+}
+
+/** A moment exactly, in the zone or in the hub's own, and how far off it is. */
+export function whenInWords(at: number, timeZone = ownZone()): string {
+  return momentInWords(at, timeZone, Date.now())
 }

@@ -329,7 +329,8 @@ export function choiceOf(db: Database, key: string, now: number): { person: numb
 
 /** Who wrote the message with this id; undefined when there is none. */
 export function senderOf(db: Database, id: string): number | undefined {
-  return db.get<{ sender: number }>('select sender from message where id = ?', id)?.sender
+  const sql = 'select sender from message where id = ?1 union all select sender from later where id = ?1'
+  return db.get<{ sender: number }>(sql, id)?.sender
 }
 
 /** The id of the message with this seq, or undefined. */

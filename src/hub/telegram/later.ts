@@ -1,0 +1,76 @@
+import { type Clock, readMoment } from '../../text/moment.ts'
+import { count } from '../../text/spans.ts'
+import { ownZone } from '../../text/zone.ts'
+import { laterOf, type WaitingLater } from '../state/query/later.ts'
+import { addressed, isRecipient } from './addressed.ts'
+import type { Desk, Said } from './desk.ts'
+import { safeText } from './format.ts'
+import { type Html, html, joined } from './html.ts'
+import { type Reply, sendAddressed } from './letters.ts'
+import { whenInWords } from './quiet.ts'
+
+export const laterUsage = '/later tomorrow 9:00 NAME TEXT, /later, or /later cancel NUMBER'
+
+/** Most words that a time has: `in 1 h 30 min`. */
+const maxTimeWords = 5
+
+/** Most messages in the list, and most characters of each. */
+const maxListed = 20
+const maxBeginning = 60
+
+/** `/later`: a message that goes out at a time, what waits, or that something of it does not go out. */
+export function later(desk: Desk, said: Said, rest: string): Promise<Reply> | Reply {
+  if (rest === '') return waiting(desk, said)
+  const [, seq] = /^cancel\s+#?(\d{1,15})$/i.exec(rest) ?? []
+  if (seq !== undefined) return cancel(desk, said, Number(seq))
+  const found = splitTime(rest, clockOf(said))
+  if (typeof found === 'string') return { sign: 'unclear', text: html`${found}. Nothing was sent.` }
+  const letter = addressed(found.behind, name => isRecipient(desk.hub.state.db, name))
+  if (!letter) return { sign: 'unclear', text: html`Write it so: <code>${laterUsage}</code>. Nothing was sent.` }
+  return sendAddressed(desk, said, letter, { at: found.at })
+}
+
+/** What was said counts from when it was written down, so that it means the same however often it is handled. */
+function clockOf({ at, person }: Said): Clock {
+  return { now: at, timeZone: person.settings.timezone ?? ownZone() }
+}
+
+/** The time at the beginning of a text, as many words of it as there are, and what stands behind it; or what is wrong. */
+function splitTime(text: string, clock: Clock): { at: number; behind: string } | string {
+  const ends = [...text.matchAll(/\S+/g)].slice(0, maxTimeWords).map(({ 0: word, index }) => index + word.length)
+  for (const end of ends.toReversed()) {
+    try {
+      const { at } = readMoment(text.slice(0, end), clock)
+      return { at, behind: text.slice(end).replace(/^[\s,:]+/, '') }
+    } catch {
+      // Fewer words may be a time.
+    }
+  }
+  try {
+    readMoment(text.slice(0, ends[1] ?? ends[0]), clock)
+    return 'that is no time'
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function waiting({ hub }: Desk, said: Said): Reply {
+  const all = laterOf(hub.state.db, said.person.member)
+  if (all.length === 0) return { text: html`Nothing of yours waits for later.` }
+  const lines = all.slice(0, maxListed).map(message => line(message, said))
+  const more = all.length > maxListed ? html`\n${all.length - maxListed} more.` : html``
+  return { text: html`<b>${count(all.length, 'message')}</b> for later:\n${joined(lines, '\n')}${more}` }
+}
+
+function line({ seq, to, at, body }: WaitingLater, said: Said): Html {
+  const beginning = [...safeText(body).trim().split('\n')[0]!].slice(0, maxBeginning).join('')
+  return html`<code>#${seq}</code> → <b>${to.join(', ').slice(0, 100)}</b>, ${whenInWords(at, said.person.settings.timezone)}: ${beginning}`
+}
+
+async function cancel({ hub }: Desk, { person }: Said, seq: number): Promise<Reply> {
+  const found = laterOf(hub.state.db, person.member).find(message => message.seq === seq)
+  if (!found)
+    return { sign: 'unclear', text: html`Nothing of yours with the number ${seq} waits. /later lists what does.` }
+  await hub.submit({ type: 'later.cancel', by: person.member, id: found.id })
+  return { text: html`It does not go out.` }
+}
