@@ -6,7 +6,8 @@ import { auditFile } from './reading/audit-lines.ts'
 import { isStorageError } from './state/state.ts'
 import { inName, namesIn } from './state/store/backup-names.ts'
 import { damagedStore, restoreHint } from './state/store/damage.ts'
-import { type Database, isDamage } from './state/store/database.ts'
+import type { Database } from './state/store/database.ts'
+import { isDamage } from './state/store/sqlite-errors.ts'
 import { StoreLost } from './state/store/store-files.ts'
 
 /** Stores up to this many bytes are checked whole when a hub starts: that takes some tenths of a second. */

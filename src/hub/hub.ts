@@ -23,7 +23,7 @@ import { unlessUnreadable } from './state/query/read-round.ts'
 import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
-import { isDamage } from './state/store/database.ts'
+import { isDamage } from './state/store/sqlite-errors.ts'
 import { commandsToTell } from './state/tell-senders.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */

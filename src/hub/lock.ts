@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { sqliteCode } from './state/store/database.ts'
+import { sqliteCode } from './state/store/sqlite-errors.ts'
 
 /**
  * Makes this process the one owner of `dataDir` until `release` or its death, however it dies: the lock is the operating

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { syncFile } from '../../disk/replace-file.ts'
 import type { BackupReport } from '../../protocol/backup.ts'
-import { isDamage } from '../state/store/database.ts'
+import { isDamage } from '../state/store/sqlite-errors.ts'
 import { checkBackup, notGood } from './check-backup.ts'
 
 /**

@@ -1,7 +1,8 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import type { AuditLine } from '../../protocol/audit.ts'
 import { inName } from '../state/store/backup-names.ts'
-import { Database, isDamage } from '../state/store/database.ts'
+import { Database } from '../state/store/database.ts'
+import { isDamage } from '../state/store/sqlite-errors.ts'
 import { StoreLost } from '../state/store/store-files.ts'
 import { FloodGate } from './flood-gate.ts'
 

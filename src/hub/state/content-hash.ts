@@ -25,9 +25,16 @@ export interface Content {
 }
 
 /** What makes two sends the same message: SHA-256 of everything that the sender chose. */
-export function contentHash({ named, body, replyTo, intent, expiresInS, at = null }: Content): Buffer {
-  const rest = JSON.stringify([body, replyTo, intent, expiresInS, ...(at === null ? [] : [at])])
-  return digest('sha256', `[${named},${rest.slice(1)}`, 'buffer')
+export function contentHash(content: Content): Buffer {
+  return Buffer.from(hashOf(content), 'latin1')
+}
+
+/** The hash with a character for each byte: Node makes and compares that three times as fast as a Buffer. */
+function hashOf({ named, body, replyTo, intent, expiresInS, at = null }: Content): string {
+  const rest = JSON.stringify(
+    at === null ? [body, replyTo, intent, expiresInS] : [body, replyTo, intent, expiresInS, at],
+  )
+  return digest('sha256', `[${named},${rest.slice(1)}`, 'binary')
 }
 
 /** Whether a message is still what was sent. A disk may give back other bytes than it was given, and SQLite would not know. */
@@ -43,6 +50,7 @@ export function isIntact({
 }: StoredContent): boolean {
   const expiresInS = expires_at === null ? null : (expires_at - sent_at) / 1000
   const sent = { named, body, replyTo, expiresInS, at }
+  const stored = Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
   // Whether the intent was chosen or left to the hub, the table does not say.
-  return contentHash({ ...sent, intent: null }).equals(hash) || contentHash({ ...sent, intent }).equals(hash)
+  return hashOf({ ...sent, intent: null }) === stored || hashOf({ ...sent, intent }) === stored
 }

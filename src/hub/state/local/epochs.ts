@@ -1,5 +1,6 @@
 import type { Cursor } from '../../../protocol/events.ts'
-import { type Database, isDiskFull } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
+import { isDiskFull } from '../store/sqlite-errors.ts'
 
 /** Most past epochs that are kept, one for each start of a hub that stands alone; a cursor of an older one starts anew. */
 const maxPast = 1000

@@ -1,4 +1,5 @@
-import { type Database, isDiskFull } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
+import { isDiskFull } from '../store/sqlite-errors.ts'
 
 /** Public ids of the admin tokens that stood in this hub's file. */
 export function ownAdminTokens(db: Database): string[] {

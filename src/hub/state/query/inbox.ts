@@ -55,7 +55,8 @@ export function unreadAfter(
     ...[member, afterSeq, limit],
     ...(scope === undefined ? [] : [scope]),
   )
-  return firstOf(rows.map(row => toUnread(db, row, preview)))
+  const messages = rows.map(row => toUnread(db, row, preview))
+  return fitsSurely(rows) ? messages : firstOf(messages)
 }
 
 /**
@@ -119,14 +120,12 @@ type UnreadRow = MessageRow & {
 }
 
 function toUnread(db: Database, row: UnreadRow, preview: number | undefined): InboxMessage {
-  const message = {
-    ...toMessage(row),
-    ...(row.handling === 'hold' && { held: true as const }),
-    ...(row.handling === 'mute' && { muted: true as const }),
-    ...(row.project && { project: row.project }),
-    ...(row.fetched_by && row.fetched_at && { fetchedBy: { session: row.fetched_by, at: timestamp(row.fetched_at) } }),
-    ...(row.answered_by !== null && { answeredBy: nameOf(db, row.answered_by) }),
-  }
+  const message: InboxMessage = toMessage(row)
+  if (row.handling === 'hold') message.held = true
+  if (row.handling === 'mute') message.muted = true
+  if (row.project) message.project = row.project
+  if (row.fetched_by && row.fetched_at) message.fetchedBy = { session: row.fetched_by, at: timestamp(row.fetched_at) }
+  if (row.answered_by !== null) message.answeredBy = nameOf(db, row.answered_by)
   return preview === undefined ? message : cut(message, preview)
 }
 
@@ -142,6 +141,15 @@ function nameOf(db: Database, member: number): string {
 
 /** Most bytes of the rows of one answer, as JSON: an answer has 1 MiB at most, and 1 KiB of it is for what stands beside them. */
 const maxPageBytes = 1024 * 1024 - 1024
+
+/** Most bytes of the JSON of one message beside its text and its recipients. */
+const frameBytes = 1024
+
+/** Whether rows fit into one answer in any case, so that they need not be measured: a character has six bytes in JSON at most. */
+function fitsSurely(rows: readonly MessageRow[]): boolean {
+  const characters = rows.reduce((sum, { body, named }) => sum + body.length + named.length, 0)
+  return characters * 6 + rows.length * frameBytes <= maxPageBytes
+}
 
 /** The first rows, at least one, that fit into one answer. They are measured as JSON, where a text may have six times its size. */
 export function firstOf<Row>(rows: Row[]): Row[] {
@@ -203,24 +211,16 @@ function countAfter(db: Database, member: number, seq: number, where: string, sc
 export function toMessage(
   row: MessageRow,
 ): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'project' | 'answeredBy'> {
-  if (row.body && !isIntact(row)) {
-    const { id, seq, sender: from, sender_kind: fromKind, intent, sent_at } = row
-    const sentAt = timestamp(sent_at)
+  const { id, seq, sender: from, sender_kind: fromKind, intent, body } = row
+  const sentAt = timestamp(row.sent_at)
+  if (body && !isIntact(row))
     return { id, seq, from, fromKind, to: [], sentAt, intent, body: damagedText, damaged: true }
-  }
-  return {
-    id: row.id,
-    seq: row.seq,
-    from: row.sender,
-    fromKind: row.sender_kind,
-    to: JSON.parse(row.named) as string[],
-    sentAt: timestamp(row.sent_at),
-    ...(row.from_project && { fromProject: row.from_project }),
-    ...(row.reply_to && { replyTo: row.reply_to }),
-    intent: row.intent,
-    ...(row.expires_at && { expiresAt: timestamp(row.expires_at) }),
-    ...(row.written_at && { writtenAt: timestamp(row.written_at) }),
-    body: row.body,
-    ...(row.text_deleted_at && { textDeletedAt: timestamp(row.text_deleted_at) }),
-  }
+  const to = JSON.parse(row.named) as string[]
+  const message: InboxMessage = { id, seq, from, fromKind, to, sentAt, intent, body }
+  if (row.from_project) message.fromProject = row.from_project
+  if (row.reply_to) message.replyTo = row.reply_to
+  if (row.expires_at) message.expiresAt = timestamp(row.expires_at)
+  if (row.written_at) message.writtenAt = timestamp(row.written_at)
+  if (row.text_deleted_at) message.textDeletedAt = timestamp(row.text_deleted_at)
+  return message
 }

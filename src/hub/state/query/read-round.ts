@@ -1,4 +1,5 @@
-import { type Database, isUnreadable } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
+import { isUnreadable } from '../store/sqlite-errors.ts'
 
 /** Most reads that may fail on the way through one page: a store with more damage than that is not readable. */
 const maxFailures = 20_000

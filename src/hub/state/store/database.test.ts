@@ -4,7 +4,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../../../../test/support/temp.ts'
 import { isStorageError, State } from '../state.ts'
-import { Database, isDiskFull, sqliteCode } from './database.ts'
+import { Database } from './database.ts'
+import { isDiskFull, sqliteCode } from './sqlite-errors.ts'
 
 function open(path = join(tempDir('database'), 'hub.db')): Database {
   const db = new Database(path)

@@ -1,23 +1,11 @@
-import { chmodSync, closeSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { syncDirectory } from '../../../disk/replace-file.ts'
-import { ClaudeNetError } from '../../../protocol/errors.ts'
+import { closeSync, openSync } from 'node:fs'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { checkpointPages, openSqlite, type Use } from './open-sqlite.ts'
+import { hasNoRoom, isUnreadable } from './sqlite-errors.ts'
+import { Statements } from './statements.ts'
 import { StoreFiles, StoreLost } from './store-files.ts'
+import { View } from './view.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
-
-/** SQLite before this version can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug). */
-const oldestSafeVersion = '3.51.3'
-
-/** Pages of 4 KiB in the write-ahead log before it is copied into the database: 16 MiB. */
-const checkpointPages = 4000
-
-/**
- * What a file is opened for. A `store` is the only copy of what it holds, and has one writer. A `reader` reads the store of another
- * thread while that writes. An `index` can be made anew from a store: a power cut may cost its last changes, but never leaves it
- * inconsistent.
- */
-export type Use = 'store' | 'reader' | 'index'
 
 /**
  * One SQLite file with the settings that durability needs, and its prepared statements.
@@ -29,7 +17,7 @@ export type Use = 'store' | 'reader' | 'index'
 export class Database implements Disposable {
   readonly #path: string
   readonly #sqlite: DatabaseSync
-  readonly #statements = new Map<string, StatementSync>()
+  readonly #statements: Statements
   readonly #log: WriteAheadLog
   #view: View | undefined
   /** How many pages the log has to hold before it is copied into the database. */
@@ -50,13 +38,14 @@ export class Database implements Disposable {
    */
   constructor(path: string, use: Use = 'store') {
     try {
-      this.#sqlite = open(path, use, 'normal')
+      this.#sqlite = openSqlite(path, use, 'normal')
     } catch (error) {
       if (use !== 'store' || !hasNoRoom(error)) throw error
       // The index of the log, which other connections read too, had no room on the disk. In memory it has.
-      this.#sqlite = open(path, use, 'exclusive')
+      this.#sqlite = openSqlite(path, use, 'exclusive')
       this.isAlone = true
     }
+    this.#statements = new Statements(this.#sqlite)
     this.#path = path
     this.#use = use
     this.#log = new WriteAheadLog(path)
@@ -66,16 +55,16 @@ export class Database implements Disposable {
 
   /** The first row, or undefined. */
   get<Row>(sql: string, ...params: SQLInputValue[]): Row | undefined {
-    return this.#read(() => this.#reading(sql).get(...params)) as Row | undefined
+    return this.#read(() => this.#reading.get<Row>(sql, ...params))
   }
 
   all<Row>(sql: string, ...params: SQLInputValue[]): Row[] {
-    return this.#read(() => this.#reading(sql).all(...params)) as Row[]
+    return this.#read(() => this.#reading.all<Row>(sql, ...params))
   }
 
-  /** Runs one statement and answers how many rows it changed. */
+  /** Runs one statement and returns how many rows it changed. */
   run(sql: string, ...params: SQLInputValue[]): number {
-    return this.#write(() => Number(this.#prepare(sql).run(...params).changes))
+    return this.#write(() => this.#statements.run(sql, ...params))
   }
 
   /** Throws `StoreLost` when somebody else has removed, replaced or written to the files. */
@@ -108,9 +97,9 @@ export class Database implements Disposable {
   transaction<T>(work: () => T): T {
     const result = this.#commit(work)
     if (this.#use === 'store') this.#log.syncNow()
+    this.#files.acceptWritten()
     // What others have not settled stays unread until they have.
     if (this.#use === 'store' && !this.#view?.isPinned) this.#settled()
-    else this.#files.expectThere()
     return result
   }
 
@@ -122,7 +111,9 @@ export class Database implements Disposable {
     // Another connection cannot open the files.
     if (!this.isAlone) this.#pin()
     try {
-      return this.#commit(work)
+      const result = this.#commit(work)
+      this.#files.acceptWritten()
+      return result
     } catch (error) {
       this.#view?.unpin()
       throw error
@@ -134,6 +125,7 @@ export class Database implements Disposable {
     if (this.isAlone) this.settleNow()
     else {
       await this.#log.sync()
+      this.#files.expectThere()
       this.#settled()
     }
   }
@@ -141,6 +133,7 @@ export class Database implements Disposable {
   /** Brings what was committed to disk; this thread waits. Throws when the disk fails, or `StoreLost`. */
   settleNow(): void {
     this.#log.syncNow()
+    this.#files.expectThere()
     this.#settled()
   }
 
@@ -189,7 +182,7 @@ export class Database implements Disposable {
     }
     // SQLite fills an empty file: so it is nobody else's to read from the start.
     closeSync(openSync(path, 'wx', 0o600))
-    this.#prepare('vacuum into ?').run(path)
+    this.#statements.run('vacuum into ?', path)
     return true
   }
 
@@ -234,8 +227,7 @@ export class Database implements Disposable {
     this.run('begin immediate')
     try {
       const result = work()
-      this.#prepare('commit').run()
-      this.#files.remember()
+      this.#statements.run('commit')
       return result
     } catch (error) {
       // SQLite itself rolls back on some errors (a full disk, an I/O error); a second rollback would hide the first error.
@@ -249,7 +241,6 @@ export class Database implements Disposable {
   /** What was committed is on disk: everyone may read it, and the log may be copied into the database. */
   #settled(): void {
     this.#view?.unpin()
-    this.#files.expectThere()
     if (this.#holds > 0 || this.isAlone) return
     const { pages } = this.#log
     if (pages < this.#checkpointAt) {
@@ -262,144 +253,12 @@ export class Database implements Disposable {
   }
 
   #pin(): void {
-    this.#view ??= new View(open(this.#path, 'reader', 'normal'))
+    this.#view ??= new View(openSqlite(this.#path, 'reader', 'normal'))
     this.#view.pin()
   }
 
-  #reading(sql: string): StatementSync {
-    return this.#view?.isPinned && !this.#sqlite.isTransaction ? this.#view.prepare(sql) : this.#prepare(sql)
+  /** Of the connection that queries read. */
+  get #reading(): Statements {
+    return this.#view?.isPinned && !this.#sqlite.isTransaction ? this.#view.statements : this.#statements
   }
-
-  #prepare(sql: string): StatementSync {
-    return prepared(this.#sqlite, this.#statements, sql)
-  }
-}
-
-/** A second connection to a store, which reads what it held when it was pinned. */
-class View {
-  readonly #sqlite: DatabaseSync
-  readonly #statements = new Map<string, StatementSync>()
-  isPinned = false
-
-  constructor(sqlite: DatabaseSync) {
-    this.#sqlite = sqlite
-  }
-
-  pin(): void {
-    if (this.isPinned) return
-    this.prepare('begin').run()
-    // The first read takes the snapshot.
-    this.prepare('select 1 from sqlite_schema limit 1').get()
-    this.isPinned = true
-  }
-
-  unpin(): void {
-    if (this.isPinned) this.prepare('commit').run()
-    this.isPinned = false
-  }
-
-  prepare(sql: string): StatementSync {
-    return prepared(this.#sqlite, this.#statements, sql)
-  }
-
-  close(): void {
-    this.#statements.clear()
-    this.#sqlite.close()
-    this.isPinned = false
-  }
-}
-
-function open(path: string, use: Use, locking: 'normal' | 'exclusive'): DatabaseSync {
-  const readOnly = use === 'reader'
-  const sqlite = new DatabaseSync(path, { readOnly, enableForeignKeyConstraints: true, timeout: 5000 })
-  try {
-    if (use === 'store') secureDurability(sqlite, locking)
-    else if (use === 'index') makeIndex(sqlite)
-    set(sqlite, 'trusted_schema', 0)
-    if (readOnly) return sqlite
-    chmodSync(path, 0o600)
-    syncDirectory(dirname(path))
-    return sqlite
-  } catch (error) {
-    sqlite.close()
-    throw error
-  }
-}
-
-function secureDurability(sqlite: DatabaseSync, locking: 'normal' | 'exclusive'): void {
-  // One process owns the file (see hub/lock.ts), but one of its threads reads it beside this one: see hub/reading/. Set before
-  // anything is read, `exclusive` keeps the log's index in memory, so that a store whose log was left by a kill opens on a full disk.
-  set(sqlite, 'locking_mode', locking)
-  const { version } = sqlite.prepare('select sqlite_version() as version').get() as { version: string }
-  if (compareVersions(version, oldestSafeVersion) < 0) {
-    throw refuse(`SQLite ${version} can corrupt its write-ahead log`, `Run the hub on Node 24.`)
-  }
-  set(sqlite, 'journal_mode', 'wal')
-  // NORMAL: SQLite syncs around a checkpoint. The file is the only copy of an acknowledged message, so `transaction` and `settle` sync
-  // the log after each commit, before anyone is answered or reads what it did.
-  set(sqlite, 'synchronous', 1)
-  // Of its own accord, only where a second reader is impossible.
-  set(sqlite, 'wal_autocheckpoint', locking === 'normal' ? 0 : checkpointPages)
-  set(sqlite, 'foreign_keys', 1)
-}
-
-function makeIndex(sqlite: DatabaseSync): void {
-  set(sqlite, 'locking_mode', 'exclusive')
-  set(sqlite, 'journal_mode', 'wal')
-  set(sqlite, 'synchronous', 1)
-}
-
-function set(sqlite: DatabaseSync, name: string, wanted: string | number): void {
-  sqlite.exec(`pragma ${name} = ${wanted}`)
-  const row = sqlite.prepare(`pragma ${name}`).get()
-  const found = row && Object.values(row)[0]
-  if (found !== wanted) {
-    throw refuse(`SQLite's ${name} is ${found}, not ${wanted}`, 'Put the data directory on a local disk.')
-  }
-}
-
-function prepared(sqlite: DatabaseSync, statements: Map<string, StatementSync>, sql: string): StatementSync {
-  let statement = statements.get(sql)
-  if (!statement) {
-    statement = sqlite.prepare(sql)
-    statements.set(sql, statement)
-  }
-  return statement
-}
-
-/** Whether SQLite gave up for want of space: nothing was written, reads go on, and writes will again once there is room. */
-export function isDiskFull(error: unknown): boolean {
-  return sqliteCode(error) === 13
-}
-
-/** Whether a file could not be opened, it may be for want of space: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
-export function hasNoRoom(error: unknown): boolean {
-  return [10, 13, 14].includes(sqliteCode(error) ?? 0)
-}
-
-/** Whether SQLite found its file inconsistent (SQLITE_CORRUPT, SQLITE_NOTADB). */
-export function isDamage(error: unknown): boolean {
-  return [11, 26].includes(sqliteCode(error) ?? 0)
-}
-
-/** Whether a read failed at some rows, while others may be readable: damage, or a disk that does not return a block (SQLITE_IOERR). */
-export function isUnreadable(error: unknown): boolean {
-  return isDamage(error) || sqliteCode(error) === 10
-}
-
-/** The primary result code of an error that SQLite raised (sqlite.org/rescode.html), or undefined. */
-export function sqliteCode(error: unknown): number | undefined {
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown }
-  return code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number' ? errcode & 0xff : undefined
-}
-
-function refuse(what: string, hint: string): ClaudeNetError {
-  return new ClaudeNetError('unavailable', `The store is not safe to use: ${what}.`, hint)
-}
-
-/** Below, equal to or above 0 as version `a` is before, the same as or after `b`. */
-function compareVersions(a: string, b: string): number {
-  const [as, bs] = [a.split('.').map(Number), b.split('.').map(Number)]
-  const at = as.findIndex((part, index) => part !== bs[index])
-  return at < 0 ? as.length - bs.length : as[at]! - (bs[at] ?? 0)
 }

@@ -43,26 +43,36 @@ export class StoreFiles {
 
   /** Throws `StoreLost` when a file is not as the writer left it. */
   expectUntouched(): void {
-    this.#expect(true)
+    this.#paths.forEach((path, index) => {
+      // The index of the log is written to through memory, by readers too.
+      if (path.endsWith('-shm')) return
+      const before = this.#seen[index]
+      const now = expectSame(path, before)
+      if (now && before && (now.size !== before.size || now.mtimeNs !== before.mtimeNs))
+        throw new StoreLost(basename(path), 'changed')
+    })
   }
 
   /** Throws `StoreLost` when a file that the writer has open is no longer the one at its path; the writer may have written since. */
   expectThere(): void {
-    this.#expect(false)
-  }
-
-  #expect(untouched: boolean): void {
     this.#paths.forEach((path, index) => {
-      const before = this.#seen[index]
-      if (!before) return
-      const now = look(path)
-      if (!now) throw new StoreLost(basename(path), 'removed')
-      if (now.dev !== before.dev || now.ino !== before.ino) throw new StoreLost(basename(path), 'replaced')
-      // The index of the log is written to through memory, by readers too.
-      if (untouched && !path.endsWith('-shm') && (now.size !== before.size || now.mtimeNs !== before.mtimeNs))
-        throw new StoreLost(basename(path), 'changed')
+      expectSame(path, this.#seen[index])
     })
   }
+
+  /** The same, and remembers what the writer has written. */
+  acceptWritten(): void {
+    this.#seen = this.#paths.map((path, index) => expectSame(path, this.#seen[index]))
+  }
+}
+
+/** The file at `path` now. Throws `StoreLost` when there was one before and this is not it. */
+function expectSame(path: string, before: Seen | undefined): Seen | undefined {
+  const now = look(path)
+  if (!before) return now
+  if (!now) throw new StoreLost(basename(path), 'removed')
+  if (now.dev !== before.dev || now.ino !== before.ino) throw new StoreLost(basename(path), 'replaced')
+  return now
 }
 
 function look(path: string): Seen | undefined {
