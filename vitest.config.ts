@@ -9,8 +9,9 @@ export default defineConfig({
     // One more than the two cores of a small machine: a third of the time a file waits for what it has started.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // For what hangs: several times what a busy machine takes.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
       { extends: true, test: { name: 'process', include: ['test/**/*.test.ts'] } },

@@ -15,6 +15,9 @@ import { mintToken } from '../../src/protocol/token.ts'
 import { cleanEnv, hubNode, program } from './program.ts'
 import { tempDir } from './temp.ts'
 
+/** A hub that is asked to stop has ended by then, also on a machine that does much else. */
+const stopMs = 20_000
+
 export interface StartHubOptions {
   /** Default: a fresh directory of the running test. */
   dataDir?: string
@@ -38,7 +41,7 @@ export interface TestMember {
 
 /**
  * A real hub in a process of its own, over real TCP on loopback. It ends with the running test; a test that left it in a state
- * in which SIGTERM does not end it within 5 s fails.
+ * in which SIGTERM does not end it within `stopMs` fails.
  */
 export class TestHub {
   readonly dataDir: string
@@ -131,7 +134,7 @@ export class TestHub {
     const child = this.#process!
     if (child.exitCode === null && child.signalCode === null) {
       child.kill(signal)
-      await once(child, 'exit', { signal: AbortSignal.timeout(5000) })
+      await once(child, 'exit', { signal: AbortSignal.timeout(stopMs) })
     }
     return child.exitCode ?? child.signalCode!
   }
@@ -146,7 +149,7 @@ export class TestHub {
   async ended(): Promise<number | string> {
     const child = this.#process!
     if (child.exitCode === null && child.signalCode === null)
-      await once(child, 'exit', { signal: AbortSignal.timeout(10_000) })
+      await once(child, 'exit', { signal: AbortSignal.timeout(stopMs) })
     return child.exitCode ?? child.signalCode!
   }
 

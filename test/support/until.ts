@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   claim: () => T | Promise<T>,
-  deadlineMs = 10_000,
+  deadlineMs = 25_000,
 ): Promise<Exclude<T, false | 0 | '' | null | undefined>> {
   const giveUpAt = performance.now() + deadlineMs
   for (;;) {
