@@ -2,7 +2,6 @@ import { formatAddress } from '../../protocol/projects.ts'
 import { ago } from '../../text/spans.ts'
 import type { Hub } from '../hub.ts'
 import { limits } from '../state/apply/limits.ts'
-import { unreadElsewhere as unreadElsewhereOf } from '../state/query/projects.ts'
 import {
   mutesOf,
   type OwnedMachine,
@@ -26,8 +25,11 @@ const maxShown = 10
 const maxAlone = 1_000
 const maxAmong = 200
 
+/** Most messages for projects without a session that are looked at together. */
+const maxLooked = 100
+
 /** How long a Telegram message is known for what it showed, in ms. */
-const { routeLifeMs, maxProjects } = limits
+const { routeLifeMs } = limits
 
 /** What the hub said longer ago is no news, in ms. */
 const hubNewsMs = 24 * 3600 * 1000
@@ -112,16 +114,17 @@ export class Lookout {
    */
   #projectNoticeOf(machine: OwnedMachine, owner: Person, now: number): Errand | undefined {
     const { hub, submit } = this.#options
-    const { db } = hub.state
-    const { ofProjects } = hub.presence.sessionCounts(machine.machine)
-    for (const { project } of unreadElsewhereOf(db, machine.machine, '', maxProjects)) {
-      if (ofProjects.has(project)) continue
-      const only = { project, since: now - routeLifeMs }
-      const which = { after: machine.toldSeq, owner: owner.member, limit: maxShown, only }
-      const news = unreadOf(db, machine.machine, which)
-      const [oldest] = news
-      if (!oldest || !this.#isProjectDue(machine, project, oldest, now)) continue
-      if (!this.#mayTell(machine, owner, news, now)) continue
+    const { sessions, ofProjects } = hub.presence.sessionCounts(machine.machine)
+    if (sessions === 0) return undefined
+    const which = { after: machine.toldSeq, owner: owner.member, limit: maxLooked }
+    const without = { except: [...ofProjects.keys()], since: now - routeLifeMs }
+    const byProject = Map.groupBy(
+      unreadOf(hub.state.db, machine.machine, { ...which, ofProjects: without }),
+      ({ project }) => project!,
+    )
+    for (const [project, all] of byProject) {
+      const news = all.slice(0, maxShown)
+      if (!this.#isProjectDue(machine, project, news[0]!, now) || !this.#mayTell(machine, owner, news, now)) continue
       const ids = news.map(({ id }) => id)
       const told = async (chat: number, message: number) => {
         await submit({ type: 'telegram.told', of: 'mail', chat, message, machine: machine.machine, ids, upTo: 0 })

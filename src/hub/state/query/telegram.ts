@@ -83,8 +83,8 @@ export function urgentMailFor(
 
 /**
  * Mail that `machine` has not read, after a seq, oldest first, as far as it is news to its owner: without what they wrote, what was sent
- * to them too, what they were told of for another machine of theirs, and what the hub itself wrote. With `project`, what is for it alone,
- * and was sent after `since`.
+ * to them too, what they were told of for another machine of theirs, and what the hub itself wrote. With `ofProjects`, only what is for a
+ * project, but not for one of `except`, and was sent after `since`.
  */
 export function unreadOf(
   db: Database,
@@ -93,18 +93,19 @@ export function unreadOf(
     after,
     owner,
     limit,
-    only,
-  }: { after: number; owner: number; limit: number; only?: { project: string; since: number } },
+    ofProjects,
+  }: { after: number; owner: number; limit: number; ofProjects?: { except: string[]; since: number } },
 ): Waiting[] {
   return waiting(
     db,
     `select ${waitingColumns}, 0 as breaksQuiet from ${unread}
-     where ${tellable} and (?5 is null or (u.project = ?5 and m.sent_at > ?6)) and m.sender not in (?3, ${hubItself})
+     where ${tellable} and (?5 is null or (u.project not in (select value from json_each(?5)) and m.sent_at > ?6)) and m.sender not in (?3, ${hubItself})
        and not exists (select 1 from delivery o where o.recipient = ?3 and o.seq = u.seq)
        and not exists (select 1 from telegram_route r join member o on o.id = r.machine
          where r.seq = u.seq and r.kind = 'notice' and o.owner = ?3)
      order by u.seq limit ?4`,
-    ...[machine, after, owner, limit, only?.project ?? null, only?.since ?? null],
+    ...[machine, after, owner, limit],
+    ...(ofProjects ? [JSON.stringify(ofProjects.except), ofProjects.since] : [null, null]),
   )
 }
 
