@@ -1,15 +1,28 @@
+import type { Command } from 'commander'
+
+/** What is run most, and needs none of the other commands in its memory: each is loaded without them. */
+const alone: Record<string, () => Promise<Command>> = {
+  send: async () => (await import('./send.ts')).sendCommand(),
+  inbox: async () => (await import('./inbox.ts')).inboxCommand(),
+  machines: async () => (await import('./machines.ts')).machinesCommand(),
+  history: async () => (await import('./history.ts')).historyCommand(),
+  watch: async () => (await import('./watch.ts')).watchCommand(),
+  policy: async () => (await import('./policy.ts')).policyCommand(),
+  mcp: async () => (await import('./mcp.ts')).mcpCommand(),
+  drain: async () => (await import('./drain.ts')).drainCommand(),
+  hub: async () => (await import('./hub.ts')).hubCommand(),
+}
+
 // Claude Code runs a hook at every step of every session: it must not wait for the rest of the program to be loaded. Sessions wait
-// for their MCP server, and a hub runs for months: neither needs the other commands in its memory, nor what reads a command line.
-const [command, ...args] = process.argv.slice(2)
+// for their MCP server, which does not need what reads a command line either.
+const [command = '', ...args] = process.argv.slice(2)
 if (command === 'hook' && !args.includes('--help') && !args.includes('-h'))
   await (await import('../notice/hook.ts')).runHook(args)
 else if (command === 'mcp' && args.length === 0) await serveSession()
-else if (command === 'mcp') await runAlone((await import('./mcp.ts')).mcpCommand())
-else if (command === 'drain') await runAlone((await import('./drain.ts')).drainCommand())
-else if (command === 'hub') await runAlone((await import('./hub.ts')).hubCommand())
+else if (Object.hasOwn(alone, command)) await runAlone(await alone[command]!())
 else await import('./main.ts')
 
-async function runAlone(only: import('commander').Command): Promise<void> {
+async function runAlone(only: Command): Promise<void> {
   const { newProgram, run } = await import('./program.ts')
   await run(newProgram().addCommand(only))
 }
