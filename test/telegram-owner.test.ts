@@ -199,7 +199,7 @@ test('mail for a project that has no session is told to the owner once, though o
     return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text
   }
   expect(await ask('/send seanclaude/biling hello')).toBe(
-    "seanclaude has never had a session of a project 'biling'. Nothing was sent. Did you mean:",
+    "seanclaude has no project 'biling'. Nothing was sent. Did you mean:",
   )
   expect(await ask('/send sean/billing hello')).toBe(
     "Only machines have projects, so 'sean/billing' is nobody. Nothing was sent. Did you mean:",

@@ -120,8 +120,8 @@ export function whyInWords(db: Database, why: Why): Words {
       const nearest = unlessUnreadable(() => nearestAddresses(db, why.name, why.project)) ?? []
       const meant = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
       return {
-        message: `${why.name} has never had a session of a project '${why.project}'. Nothing was sent.`,
-        hint: `${meant}'${why.name}' alone reaches whichever of its sessions reads next; claude_net_machines lists its projects.`,
+        message: `${why.name} has no project '${why.project}'. Nothing was sent.`,
+        hint: `${meant}A project is known for 90 days after a session of it ran. '${why.name}' alone reaches whichever of its sessions reads next.`,
       }
     }
     case 'takes_no_project':

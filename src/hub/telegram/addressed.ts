@@ -59,7 +59,7 @@ export function whyNoRecipient(db: Database, typed: string): { why: string; near
       formatAddress({ name: member.name, project: near }),
     )
     return {
-      why: `${member.name} has never had a session of a project '${project.slice(0, 64)}'.`,
+      why: `${member.name} has no project '${project.slice(0, 64)}'.`,
       nearest: [...nearest, member.name],
     }
   }

@@ -111,7 +111,7 @@ test('what means no project is refused before anything is written, with the near
     return `${code}: ${message} ${hint}`
   }
   expect(why('ben/biling')).toBe(
-    "not_found: ben has never had a session of a project 'biling'. Nothing was sent. Did you mean ben/billing? 'ben' alone reaches whichever of its sessions reads next; claude_net_machines lists its projects.",
+    "not_found: ben has no project 'biling'. Nothing was sent. Did you mean ben/billing? A project is known for 90 days after a session of it ran. 'ben' alone reaches whichever of its sessions reads next.",
   )
   expect(why('ben/web')).toContain('Did you mean')
   for (const hostile of [
@@ -124,7 +124,7 @@ test('what means no project is refused before anything is written, with the near
     'ben/ſhop',
     'ben/__proto__',
   ])
-    expect(why(hostile)).toMatch(/^not_found: ben has never had/)
+    expect(why(hostile)).toMatch(/^not_found: ben has no project/)
   expect(why('sean/billing')).toMatch(/^invalid: sean is a person, and people have no projects\. Nothing was sent\./)
   expect(why('team/billing')).toMatch(/^invalid: team is a group, and groups have no projects\./)
   expect(why('all/billing')).toMatch(/^invalid: 'all' is every machine, and has no projects\./)
