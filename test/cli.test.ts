@@ -59,7 +59,7 @@ describe('help and usage', () => {
     ].map(words => [['send', 'seanclaude', ...words], 'an option or text?'] as const),
     [['inbox', '--limit', '0'], 'a number from 1 to 100'],
     [['inbox', '--limit', 'many'], 'a number from 1 to 100'],
-    [['inbox', '--all'], "unknown option '--all'"],
+    [['inbox', '--every'], "unknown option '--every'"],
     [['join', 'http://127.0.0.1:1'], "required option '--machine <name>'"],
     [['hub', '--port', '65536'], 'a number from 0 to 65535'],
     [['invite'], "missing required argument 'name'"],
@@ -172,7 +172,8 @@ describe('inbox', () => {
       await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body } })
     const whole = await sean.run(['inbox'])
     expect([whole.code, whole.stderr]).toEqual([0, ''])
-    expect(whole.stdout).toMatch(/^3 unread messages\.\n\nchasclaude · just now · request\n> one\n[0-9a-f-]{36}\n\n/)
+    const first = 'chasclaude · just now · request · 2 newer messages from chasclaude follow'
+    expect(whole.stdout).toMatch(new RegExp(`^3 unread messages\\.\n\n${first}\n> one\n[0-9a-f-]{36}\n\n`))
     expect(whole.stdout).toContain('\n> two\n> lines\n')
 
     const two = await sean.run(['inbox', '--limit', '2', '--ack'])
@@ -222,7 +223,10 @@ test('without a hub commands exit 75; what was sent is kept and goes out with th
   const { checks } = JSON.parse(well.stdout) as { checks: { link: string; state: string }[] }
   expect([well.code, checks.map(({ link, state }) => `${link} ${state}`)]).toEqual([
     0,
-    ['config ok', 'hub ok', 'proof warning', 'token ok', 'clock ok', 'requests warning', 'outbox ok', 'claude warning'],
+    [
+      ...['config ok', 'hub ok', 'proof warning', 'token ok', 'clock ok', 'requests warning', 'project ok'],
+      ...['outbox ok', 'claude warning'],
+    ],
   ])
 })
 
