@@ -1,12 +1,19 @@
-import { describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
+import { mintToken } from '../src/protocol/token.ts'
 import { passingClock, steppedClock } from './support/clock.ts'
 import { startHub } from './support/hub.ts'
 import { Listener } from './support/listener.ts'
-import { startMachine } from './support/machine.ts'
+import { startMachine, TestMachine } from './support/machine.ts'
 import { raw } from './support/raw.ts'
 import { sharedHub } from './support/shared-hub.ts'
+import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 const hourMs = 3_600_000
@@ -225,6 +232,43 @@ describe('as people and models write it', () => {
       headers: { accept: 'application/json, text/event-stream' },
     })
     expect(answer.text).toContain('Delivery: 2027-07-01T09:00:00Z (Thursday, UTC, in ')
+  })
+
+  test('a hub of before refuses it, and nothing is sent now instead', async () => {
+    const answers: Record<string, [number, object]> = {
+      '/healthz': [200, { ok: true, program: 'claude-net', version: '0.1.0' }],
+      '/v1/messages': [
+        400,
+        { code: 'invalid', message: 'body: Unrecognized keys: "at", "withinS"', hint: 'Correct it.' },
+      ],
+    }
+    const gone = {
+      code: 'not_found',
+      message: 'There is no GET on this path.',
+      hint: 'docs/protocol.md lists the routes.',
+    }
+    const server = createServer((request, response) => {
+      const [status, body] = answers[request.url!.split('?')[0]!] ?? [404, gone]
+      response.writeHead(status, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(status === 200 ? body : { error: body }))
+    })
+    onTestFinished(() => void server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const sean = new TestMachine('sean', tempDir('sean'))
+    mkdirSync(sean.home)
+    const config = { machine: 'sean', sshHost: 'local', hub: `http://127.0.0.1:${port}` }
+    writeFileSync(join(sean.home, 'config.json'), JSON.stringify(config))
+    writeFileSync(join(sean.home, 'token'), mintToken('machine'), { mode: 0o600 })
+    expect(await sean.run(['send', '--at', 'in 1h', 'chas', 'hello'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        "The hub is older than this client, and does not know 'at', 'withinS'. Nothing was sent.",
+      ),
+    })
+    const older = { code: 1, stderr: expect.stringContaining('This hub is older, and has no mail for later.') }
+    expect(await sean.run(['later'])).toMatchObject(older)
+    expect(await sean.run(['later', 'cancel', newMessageId()])).toMatchObject(older)
   })
 
   test('what waits in the outbox beyond its time is delivered as soon as the hub is back; what is cancelled there does not go', async () => {

@@ -303,3 +303,14 @@ test('an admin lifts a brake: mail passes, the pair is counted anew, and it is a
     'ok',
   ])
 })
+
+test('later mail counts when it is delivered, and not before', async () => {
+  const hub = await startBraked()
+  const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
+  const at = new Date(Date.now() + 1000).toISOString()
+  for (let n = 0; n < 5; n++) await chas.client.call(api.sendMessage, { body: { to: 'sean', body: 'Again?', at } })
+  await send(chas, 'sean', 'Again?')
+  await send(chas, 'sean', 'Something else')
+  await until('all have come', async () => (await sean.client.call(api.readInbox)).messages.length >= 7)
+  expect((await refusal(send(chas, 'sean'))).message).toMatch(/the same text 5 times running/)
+})

@@ -19,12 +19,12 @@ const sinks = {
   'the tool answer': {
     read: async ({ mcp }: Reader) => (await mcp.call('inbox', { limit: 1000 })).text,
     ours: new RegExp(
-      `^(\\d+ unread messages?\\. ${notice}||Message ${id}|from evilclaude \\(machine\\) · just now · request( · shown to session [\\w-]+ just now)?|To answer, call claude_net_send with reply_to set to the id; what you write in chat does not reach the sender\\.)$`,
+      `^(\\d+ unread messages?\\. ${notice}||Message ${id}|from evilclaude \\(machine\\) · just now · request( · \\d+ newer messages? from evilclaude follows?)?( · shown to session [\\w-]+ just now)?|To answer, call claude_net_send with reply_to set to the id; what you write in chat does not reach the sender\\.)$`,
     ),
   },
   'the terminal': {
     read: async ({ machine }: Reader) => (await machine.run(['inbox'])).stdout,
-    ours: new RegExp(`^(\\d+ unread messages?\\.||${id}|evilclaude · just now · request)$`),
+    ours: new RegExp(`^(\\d+ unread messages?\\.||${id}|evilclaude · just now · request( · \\d+ newer messages? from evilclaude follows?)?)$`),
   },
   'the history': {
     read: async ({ machine }: Reader, count: number) => {

@@ -91,7 +91,7 @@ function oneInWords(message: LaterMessage, now: number): string {
 
 /** A hub of before has no such route. */
 function asOlder(error: unknown): unknown {
-  const isOlder = error instanceof ClaudeNetError && error.code === 'not_found' && /\/v1\/later/.test(error.message)
+  const isOlder = error instanceof ClaudeNetError && /^There is no \w+ on this path/.test(error.message)
   if (!isOlder) return error
   return new ClaudeNetError(
     'not_found',
