@@ -24,7 +24,9 @@ const sinks = {
   },
   'the terminal': {
     read: async ({ machine }: Reader) => (await machine.run(['inbox'])).stdout,
-    ours: new RegExp(`^(\\d+ unread messages?\\.||${id}|evilclaude · just now · request( · \\d+ newer messages? from evilclaude follows?)?)$`),
+    ours: new RegExp(
+      `^(\\d+ unread messages?\\.||${id}|evilclaude · just now · request( · \\d+ newer messages? from evilclaude follows?)?)$`,
+    ),
   },
   'the history': {
     read: async ({ machine }: Reader, count: number) => {
