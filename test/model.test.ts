@@ -300,5 +300,14 @@ async function openWithMembers(dir: string, model: Model): Promise<OpenLocalJour
     ),
   )
   expect(outcomes.every(({ ok }) => ok)).toBe(true)
+  // Seldom would a short sequence see a project before it writes to it.
+  for (const [by, project] of [
+    [1, 'web'],
+    [1, 'shop'],
+    [2, 'web'],
+  ] as const) {
+    model.see(by, project)
+    await opened.journal.submit({ type: 'project.see', by, project })
+  }
   return opened
 }
