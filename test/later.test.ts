@@ -42,6 +42,9 @@ describe('over the wire', () => {
       ],
     })
     expect(await ben.client.call(api.listLater)).toEqual({ messages: [] })
+    const look = (who: typeof ana) => who.client.call(api.getMessage, { params: { id: body.id } })
+    await expect(look(ana)).rejects.toThrow(`Message ${body.id} is later mail, and in no inbox before ${body.at}.`)
+    await expect(look(ben)).rejects.toThrow('You have neither sent nor received')
     const { seq } = await ana.client.call(api.sendMessage, { body: { to: ben.name, body: 'now' } })
     await until('both have come', () => stream.changes.length === 2)
     expect(stream.changes.map(({ data }) => data.id)[1]).toBe(body.id)

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   closeSync,
+  copyFileSync,
   existsSync,
   readFileSync,
   rmSync,
@@ -9,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, test, vi } from 'vitest'
 import { checkBackup } from '../src/hub/keeping/check-backup.ts'
 import { checkTail, findTail, openTail, scanTail } from '../src/hub/keeping/check-tail.ts'
@@ -341,3 +343,46 @@ function lastOf<T>(all: Generator<unknown, T>): T {
     if (done) return value
   }
 }
+
+test('later mail that waits, and what has become of some, is in a backup and its tail', async () => {
+  const hub = new FollowedHub()
+  await members(hub)
+  const later = (body: string, minutes: number, to = ['ben']): Command & { id: string } => ({
+    ...{ type: 'message.send', id: newMessageId(), by: 1, to, body, at: hub.now + minutes * 60_000 },
+  })
+  const [waits, goes, cancelled, partly] = [
+    later('waits', 60),
+    later('goes', 5),
+    later('cancelled', 5),
+    later('partly', 10, ['ben', 'cat']),
+  ]
+  for (const each of [waits, goes, cancelled, partly]) await hub.do(each)
+  await hub.followed()
+  const backup = await hub.backups.make()
+  await hub.followed()
+  const live = new Map<number, string>()
+  hub.onCommit = () => live.set(hub.hub.state.position.seq, hub.fingerprint())
+  await hub.do({ type: 'later.cancel', by: 1, id: cancelled.id })
+  await hub.do({ type: 'member.policy', by: 3, inbound: 'refuse' })
+  hub.now += 15 * 60_000
+  const { db } = hub.hub.state
+  await until('the sender is told', () => db.get('select 1 from message where sender = 0'))
+  expect(db.all('select body from message where sender = 1 order by seq')).toEqual([
+    { body: 'goes' },
+    { body: 'partly' },
+  ])
+  expect(db.all('select id from later where ended is null')).toEqual([{ id: waits.id }])
+  await hub.followed()
+  expect(live.size).toBeGreaterThanOrEqual(4)
+  for (const [seq, fingerprint] of live)
+    expect(replayedTo(backup, hub.logTo, seq).fingerprint, `at entry ${seq}`).toBe(fingerprint)
+  expect(restoredTo(backup, hub.logTo, { to: 'end' })).toMatchObject({ seq: hub.hub.state.position.seq })
+
+  checkBackup(backup.file)
+  const copy = join(tempDir('later'), 'hub.db')
+  copyFileSync(backup.file, copy)
+  using damaged = new DatabaseSync(copy)
+  damaged.exec(`update later set content = replace(content, 'waits', 'wants')`)
+  damaged.close()
+  expect(() => checkBackup(copy)).toThrow(`later mail ${waits.id} is not what was sent`)
+})

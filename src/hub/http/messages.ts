@@ -5,6 +5,7 @@ import { type Address, addressOf } from '../../protocol/projects.ts'
 import type { Hub } from '../hub.ts'
 import { senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
+import { laterDueAt } from '../state/query/later.ts'
 import { machinesByOwner } from '../state/query/members.ts'
 import type { DeliveryState, Sent } from '../state/query/messages.ts'
 import { refused, storedReasonInWords } from '../state/refusal-words.ts'
@@ -64,6 +65,8 @@ export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params
   const found = await hub.reader.ask('message', { reader: identity.member, id: params.id }, identity.tokenId)
   if (!found) {
     if (hub.damage) throw hub.damage
+    const dueAt = laterDueAt(hub.state.db, identity.member, params.id)
+    if (dueAt !== undefined) throw waitsForLater(params.id, dueAt)
     throw new ClaudeNetError(
       'not_found',
       `You have neither sent nor received a message ${params.id}.`,
@@ -71,6 +74,14 @@ export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params
     )
   }
   return withReceipts(hub, found)
+}
+
+function waitsForLater(id: string, dueAt: number): ClaudeNetError {
+  return new ClaudeNetError(
+    'not_found',
+    `Message ${id} is later mail, and in no inbox before ${timestamp(dueAt)}.`,
+    'claude-net later shows it.',
+  )
 }
 
 /** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import type { BackupReport } from '../../protocol/backup.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { isIntact, type StoredContent } from '../state/content-hash.ts'
+import { contentOf, isWhole } from '../state/query/later.ts'
 import { inOneLine } from '../state/store/damage.ts'
 import { newestSchema } from '../state/store/migrate.ts'
 import { timestamp } from '../state/timestamp.ts'
@@ -106,6 +107,8 @@ interface PositionRow {
 
 type MessageRow = StoredContent & { seq: number }
 
+type WaitingRow = { id: string; content: string; hash: Uint8Array; due_at: number }
+
 function expectTexts(db: DatabaseSync, file: string, schema: number): void {
   const withText = schema >= deletingSchema ? 'where text_deleted_at is null' : ''
   const dueAt = schema >= laterSchema ? 'due_at' : 'null'
@@ -114,6 +117,16 @@ function expectTexts(db: DatabaseSync, file: string, schema: number): void {
   )
   for (const row of messages.iterate() as Iterable<unknown> as Iterable<MessageRow>) {
     if (!isIntact(row)) throw notGood(file, `message ${row.seq} is not what was sent: its content hash differs`)
+  }
+  if (schema >= laterSchema) expectLater(db, file)
+}
+
+/** Later mail that waits is what was sent, too. */
+function expectLater(db: DatabaseSync, file: string): void {
+  const waiting = db.prepare('select id, content, hash, due_at from later where ended is null')
+  for (const row of waiting.iterate() as Iterable<unknown> as Iterable<WaitingRow>) {
+    const content = contentOf(row.content)
+    if (!content || !isWhole(content, row)) throw notGood(file, `later mail ${row.id} is not what was sent`)
   }
 }
 

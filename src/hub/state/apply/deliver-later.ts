@@ -1,10 +1,9 @@
 import { everyone, lookupForm } from '../../../protocol/names.ts'
 import { addressOf } from '../../../protocol/projects.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
-import { contentHash } from '../content-hash.ts'
 import { type Addressees, addresseesOf } from '../query/addressees.ts'
 import { groupExists } from '../query/find-member.ts'
-import { contentOf } from '../query/later.ts'
+import { contentOf, isWhole } from '../query/later.ts'
 import { isProject } from '../query/projects.ts'
 import { type Refused, refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
@@ -51,12 +50,6 @@ export function applyDeliver(db: Database, { v, seq, time, steady, command }: Da
   if (refused.length + gone.length > 0) noteUntold(db, sender, { ...told, what: 'partly', refused, gone })
   db.run('delete from later where id = ?', id)
   return done<Deliver>({ became: 'sent', seq, by: sender, recipients }, outcome.effects)
-}
-
-/** Whether it is what was sent: see `isIntact`, which is for messages. */
-function isWhole({ send }: LaterContent, { hash, due_at: at }: LaterRow): boolean {
-  const { to, body, replyTo = null, intent = null, expiresInS = null } = send
-  return contentHash({ named: JSON.stringify(to), body, replyTo, intent, expiresInS, at }).equals(hash)
 }
 
 function refuseDamaged(db: Database, { id, sender }: LaterRow, steady: number): Outcome<Deliver> {

@@ -319,6 +319,14 @@ test('a request that expires unread is told to its sender once, in one message w
   expect(inbox(ana)).toHaveLength(1)
 })
 
+test('who takes no mail is told of their own all the same', () => {
+  const { made, ana, command, pass, bodies } = start()
+  made.do({ type: 'member.policy', by: ana, inbound: 'refuse' })
+  made.do({ ...command(), at: undefined, expiresInS: 60 })
+  pass(60_000)
+  expect(bodies(ana)).toHaveLength(1)
+})
+
 test('of many that expire, one message tells the number and names the newest ten', () => {
   const { made, ana, pass, bodies } = start()
   for (let n = 0; n < 30; n++)

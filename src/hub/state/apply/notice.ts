@@ -5,15 +5,24 @@ import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
 import { takeRoom } from './room.ts'
 
-/** Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full, or that takes no mail, goes without. */
+/**
+ * Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full goes without, and one that takes no mail, unless
+ * what it says is about that member's own: `isOwn`.
+ */
 export function storeNotice(
   db: Database,
   { seq, time }: Pick<Entry, 'seq' | 'time'>,
   recipient: MemberRow,
   { id, body }: { id: string; body: string },
+  isOwn = false,
 ): void {
   const bytes = Buffer.byteLength(body)
-  const { outcome } = admit(db, recipient, { sender: hubItself, bytes, time, isUrgent: false })
+  const { outcome } = admit(db, isOwn ? { ...recipient, inbound: 'accept' } : recipient, {
+    sender: hubItself,
+    bytes,
+    time,
+    isUrgent: false,
+  })
   if (outcome.status === 'refused') return
   const named = JSON.stringify([recipient.name])
   db.run(

@@ -44,6 +44,6 @@ export function applyTell(db: Database, { seq, time, command }: Entry<Tell>): Ou
   const gone = db.run('delete from untold where sender = ? and place <= ?', to, upTo)
   const recipient = gone > 0 ? memberById(db, to) : undefined
   if (!recipient) return done<Tell>({ told: false })
-  storeNotice(db, { seq, time }, recipient, notice)
+  storeNotice(db, { seq, time }, recipient, notice, true)
   return done<Tell>({ told: true }, { wake: [to] })
 }

@@ -1,5 +1,6 @@
 import type { Intent } from '../../../protocol/messages.ts'
 import type { LaterContent } from '../apply/later.ts'
+import { contentHash } from '../content-hash.ts'
 import type { Database } from '../store/database.ts'
 
 /** Later mail that waits. Times in ms since 1970. */
@@ -43,6 +44,21 @@ export function contentOf(json: string): LaterContent | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether it is what was sent: as `isIntact` says it of messages. */
+export function isWhole({ send }: LaterContent, { hash, due_at: at }: { hash: Uint8Array; due_at: number }): boolean {
+  const { to, body, replyTo = null, intent = null, expiresInS = null } = send
+  return contentHash({ named: JSON.stringify(to), body, replyTo, intent, expiresInS, at }).equals(hash)
+}
+
+/** When later mail `id` of `sender` is due, in ms since 1970; undefined unless it waits. */
+export function laterDueAt(db: Database, sender: number, id: string): number | undefined {
+  return db.get<{ at: number }>(
+    'select due_at as at from later where id = ? and sender = ? and ended is null',
+    id,
+    sender,
+  )?.at
 }
 
 /** The ids of later mail that is due at `steady`, in the order in which it is to be delivered, at most `limit`. */
