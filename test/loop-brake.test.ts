@@ -3,18 +3,22 @@ import { api } from '../src/protocol/api.ts'
 import type { ClaudeNetError } from '../src/protocol/errors.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import type { SendAnswer } from '../src/protocol/messages.ts'
-import { startHub, type TestHub, type TestMember } from './support/hub.ts'
+import { startHub, TestHub, type TestMember } from './support/hub.ts'
 import { Listener } from './support/listener.ts'
 import { startMachine } from './support/machine.ts'
 import { run } from './support/program.ts'
 import { errorOf, raw } from './support/raw.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
 
 /** Only the brake; what a test says of it. */
-function startBraked(loop: Record<string, number> = {}): Promise<TestHub> {
+function braked(loop: Record<string, number> = {}) {
   const off = { sends: null, pair: null, broadcasts: null, reads: null, failures: null, streamsPerToken: null }
-  return startHub({ config: { limits: { ...off, loop } } })
+  return { config: { limits: { ...off, loop } } }
 }
+
+const startBraked = (loop?: Record<string, number>) => startHub(braked(loop))
+const fourBraked = emptiedHub(dataDir => new TestHub({ dataDir, ...braked({ messages: 4 }) }))
 
 let texts = 0
 
@@ -79,7 +83,7 @@ test('the same text five times running is a loop too; another text in between, o
 })
 
 test('others hear from both as before: a broadcast is refused for the braked one alone', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, sean, jaz] = [await hub.join('chas'), await hub.join('sean'), await hub.join('jaz')]
   await chat(chas, sean, 5)
   for (const to of ['all', ['jaz', 'sean']]) {
@@ -96,14 +100,14 @@ test('others hear from both as before: a broadcast is refused for the braked one
 })
 
 test('what a broadcast brings to one machine counts for the pair', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   for (let n = 0; n < 5; n++) await (n % 2 === 0 ? send(chas, 'all') : send(sean, 'chas'))
   expect(await refusal(send(sean, 'chas'))).toMatchObject({ code: 'rate_limited' })
 })
 
 test('a repeated send of what was stored is answered as before, brake or not, and counts for nothing', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   const id = newMessageId()
   const first = await send(chas, 'sean', 'once', id)
@@ -130,7 +134,7 @@ test('a refused id is free: after the pause the same send is stored, and the pai
 })
 
 test('a brake outlives a kill of the hub', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   await chat(chas, sean, 5)
   const before = await refusal(send(chas, 'sean'))
@@ -152,7 +156,7 @@ test('humans are not braked, and a brake that is switched off stops nobody', asy
 })
 
 test('the recipient finds one notice of the hub in its inbox, as news that wakes nobody', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   const listener = await new Listener(sean.client).opened()
   await chat(chas, sean, 5)
@@ -168,7 +172,7 @@ test('the recipient finds one notice of the hub in its inbox, as news that wakes
 })
 
 test('a notice is acked like mail, stands in the history, and is told to whoever answers it that nobody reads there', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const chas = await hub.join('chas')
   const machine = await startMachine(hub, 'seanclaude')
   for (let n = 0; n < 5; n++) await send(chas, 'seanclaude', 'Are you there?')
@@ -221,7 +225,7 @@ test('a brake is counted, audited, and shown to both machines and the admin', as
 })
 
 test('what waited in an outbox for a braked pair waits until the brake ends, is told as such, and holds up nothing else', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, jaz] = [await startMachine(hub, 'chas'), await hub.join('jaz')]
   const sean = await hub.join('sean')
   for (let n = 0; n < 5; n++) await send(sean, 'chas', 'Are you there?')
@@ -254,7 +258,7 @@ test('what one side alone sends is stored, however much of it comes at once; an 
 })
 
 test('what two machines wrote to each other while the hub was away arrives whole', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, sean] = [await startMachine(hub, 'chas'), await startMachine(hub, 'sean')]
   const pairs = [
     [chas, 'sean'],
@@ -273,7 +277,7 @@ test('what two machines wrote to each other while the hub was away arrives whole
 })
 
 test('an admin lifts a brake: mail passes, the pair is counted anew, and it is audited', async () => {
-  const hub = await startBraked({ messages: 4 })
+  const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   await chat(chas, sean, 5)
   await refusal(send(chas, 'sean'))

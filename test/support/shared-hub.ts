@@ -29,8 +29,8 @@ export function sharedHub(make = (dataDir: string) => new TestHub({ dataDir })):
  * A shared hub (`sharedHub`) for tests that each want it to themselves: every call returns it with no members and groups, running, also where
  * an earlier test has deleted none of its own or has stopped it. What earlier tests did stays in its log and its audit.
  */
-export function emptiedHub(): () => Promise<TestHub> {
-  const hub = sharedHub()
+export function emptiedHub(make?: (dataDir: string) => TestHub): () => Promise<TestHub> {
+  const hub = sharedHub(make)
   return async () => {
     if (!hub.isRunning) await hub.start()
     const admin = hub.client(hub.adminToken)
