@@ -7,8 +7,9 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Store } from '../bench/store.ts'
 import { api } from '../src/protocol/api.ts'
 import { maxBodyBytes } from '../src/protocol/messages.ts'
-import { startHub, type TestHub } from './support/hub.ts'
+import { startHub, TestHub } from './support/hub.ts'
 import { errorOf, raw } from './support/raw.ts'
+import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
@@ -51,6 +52,12 @@ async function gauge(hub: TestHub, series: string): Promise<number> {
 
 const strangers = (hub: TestHub) => gauge(hub, 'claude_net_open_connections{token="none"}')
 
+const emptied = emptiedHub(dataDir => {
+  const limits = { strangers: { connections: 64, perAddress: 16 } }
+  const timeouts = { headersMs: 60_000, requestMs: 60_000 }
+  return new TestHub({ dataDir, config: { trustedNetworks: ['127.0.0.1'], limits, timeouts } })
+})
+
 test.each([
   ['ask for /healthz once', get('/healthz')],
   ['ask for what they may not', get('/v1/inbox')],
@@ -61,13 +68,7 @@ test.each([
 ])(
   'outsiders who open 600 connections and %s keep neither members nor other outsiders out',
   async (_, text, open = dial) => {
-    const hub = await startHub({
-      config: {
-        trustedNetworks: ['127.0.0.1'],
-        limits: { strangers: { connections: 64, perAddress: 16 } },
-        timeouts: { headersMs: 60_000, requestMs: 60_000 },
-      },
-    })
+    const hub = await emptied()
     const { token } = await hub.join('seanclaude')
     const held = Array.from({ length: 600 }, () => open(hub, text, outside))
     // Those over TLS may be closed before their handshake has finished.
