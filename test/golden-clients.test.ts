@@ -113,6 +113,14 @@ test.for(clients.map(path => basename(path)))(
       30_000,
     )
 
+    // Mail for a project of a machine, which a client of before knows nothing of: it sees all, and the address says for what it is.
+    const beta = hub.client(readFileSync(join(dir, 'beta', '.claude-net', 'token'), 'utf8').trim())
+    await beta.call(api.heartbeat, { body: { session: 's1', client: 'test/1', project: 'billing' } })
+    await good('alpha', 'send', 'beta/billing', 'to a project')
+    expect(await call('inbox')).toContain('> to a project')
+    expect(JSON.parse(await good('beta', 'inbox', '--json')).messages).toMatchObject([{ to: ['beta/billing'] }])
+    expect(await good('beta', 'inbox', '--ack')).toContain('> to a project')
+
     // A hub that is down, and back.
     await hub.stop()
     expect(await as('alpha', 'send', 'beta', 'fourth')).toMatchObject({ code: 75 })

@@ -20,13 +20,12 @@ export function isInScope(project: string | null | undefined, scope: ProjectScop
   return scope === undefined || !project || project === scope
 }
 
-/** How many messages are unread at `member` for one project; 0 for the empty scope. */
+/** How many messages are unread at `member` for one project; 0 for the empty scope, and where a damaged store does not say. */
 export function projectShare(db: Database, member: number, project: ProjectScope): number {
   if (project === '') return 0
-  return (
+  const read = () =>
     db.get<{ unread: number }>('select unread from project_inbox where recipient = ? and project = ?', member, project)
-      ?.unread ?? 0
-  )
+  return unlessUnreadable(read)?.unread ?? 0
 }
 
 /** For which other projects than that of `scope` mail is unread at `member`, the most first, `limit` at most. */
