@@ -12,6 +12,7 @@ export default defineConfig({
     // For what hangs: several times what a busy machine takes.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 25_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
       { extends: true, test: { name: 'process', include: ['test/**/*.test.ts'] } },

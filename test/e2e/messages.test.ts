@@ -2,9 +2,12 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { api } from '../../src/protocol/api.ts'
-import { startHub, type TestHub } from '../support/hub.ts'
+import type { TestHub } from '../support/hub.ts'
 import { type McpSession, startMachine, TestMachine } from '../support/machine.ts'
+import { emptiedHub } from '../support/shared-hub.ts'
 import { tempDir } from '../support/temp.ts'
+
+const hubAlone = emptiedHub()
 
 /** Most bytes that an answer may have. */
 const answerBytes = 40_000
@@ -13,7 +16,7 @@ const never = '0199a0de-0000-7000-8000-000000000000'
 
 /** Two machines of one hub, each with the MCP server of one session. */
 async function twoSessions() {
-  const hub = await startHub()
+  const hub = await hubAlone()
   const [chas, sean] = [await startMachine(hub, 'chasclaude'), await startMachine(hub, 'seanclaude')]
   const [from, to] = await Promise.all([chas.mcp(), sean.mcp()])
   return { hub, chas, sean, from, to }
@@ -87,7 +90,9 @@ describe('sending', () => {
     expect((await person.client.call(api.readInbox)).messages).toEqual([])
     for (const machine of [sean, jaz]) expect(await unreadOf(hub, machine)).toHaveLength(2)
     const { text } = await to.call('inbox', { ack: true })
-    expect(text).toMatch(/^from chasclaude \(machine\) · just now · inform · to all$/m)
+    expect(text).toMatch(
+      /^from chasclaude \(machine\) · just now · inform · to all · 1 newer message from chasclaude follow/m,
+    )
     // Each recipient has an ack of its own.
     await to.call('machines')
     expect(await unreadOf(hub, sean)).toEqual([])
@@ -108,7 +113,9 @@ describe('sending', () => {
     for (const intent of ['inform', 'urgent', 'request'])
       await from.call('send', { to: 'seanclaude', message: intent, intent })
     const { text } = await to.call('inbox')
-    expect([...text.matchAll(/· (\w+)\n> (\w+)$/gm)].map(([, shown, sent]) => [shown, sent])).toEqual([
+    expect(
+      [...text.matchAll(/· just now · (\w+)(?: · .*)?\n> (\w+)$/gm)].map(([, shown, sent]) => [shown, sent]),
+    ).toEqual([
       ['inform', 'inform'],
       ['urgent', 'urgent'],
       ['request', 'request'],
@@ -135,7 +142,7 @@ describe('what cannot be sent', () => {
   })
 
   test('a message that would reach nobody is an error that says why', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     const alone = await (await startMachine(hub, 'chasclaude')).mcp()
     const all = await alone.call('send', { to: 'all', message: 'Anybody?' })
     expect(all).toMatchObject({ isError: true, text: expect.stringMatching(/would reach nobody.*\n.*invited/) })
@@ -240,7 +247,7 @@ describe('reading', () => {
     expect((await unreadOf(hub, sean)).map(({ id }) => id)).toEqual([ids[1]])
     expect(await to.call('inbox', { ack: [never] })).toEqual({
       isError: false,
-      text: `Acked 0 messages; 1 unread. Never in this inbox: ${never}.`,
+      text: `Acked 0 messages; 1 unread. Never in this inbox, or for another project: ${never}.`,
     })
   })
 
@@ -254,7 +261,7 @@ describe('reading', () => {
   })
 
   test('machines lists everyone, with owners, who is online and what is unread here', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     await hub.join('sean', 'human')
     const sean = await (await startMachine(hub, 'seanclaude', 'sean')).mcp()
     const chas = await (await startMachine(hub, 'chasclaude')).mcp()
@@ -361,7 +368,7 @@ describe('the server as Claude Code sees it', () => {
   })
 
   test('on a machine that has not joined it starts, every tool says how to join, and it works as soon as it has', async () => {
-    const hub = await startHub()
+    const hub = await hubAlone()
     await startMachine(hub, 'chasclaude')
     const machine = new TestMachine('seanclaude', tempDir('unjoined'))
     const session = await machine.mcp()
