@@ -41,8 +41,11 @@ export type Command =
   /** Sends later mail that is due. Of what is not due, or was cancelled or sent before, it does nothing. */
   | { type: 'later.deliver'; id: string }
   | { type: 'later.cancel'; by: number; id: string }
-  /** Tells a sender what is to be told up to place `upTo` of `untold`, in a message of the hub. Done once: another time there is nothing. */
-  | { type: 'sender.tell'; to: number; upTo: number; notice: { id: string; body: string } }
+  /**
+   * Tells a sender what is to be told up to place `upTo` of `untold`, in a message of the hub: of what they sent from `project`, or from none.
+   * Done once: another time there is nothing.
+   */
+  | { type: 'sender.tell'; to: number; project?: string; upTo: number; notice: { id: string; body: string } }
   /** With `project`, what is for another project stays as it is; empty leaves all alone that is for one. */
   | { type: 'inbox.fetched'; by: number; ids: string[]; session: string; project?: string }
   /** A session of `by` was told that there are these messages, and how (see `ToldHow`). */

@@ -19,6 +19,7 @@ export function commandsToTell(db: Database): CommandOf<'sender.tell'>[] {
   return untoldBySender(db, maxSenders, maxNamed).map(untold => ({
     type: 'sender.tell',
     to: untold.sender,
+    ...(untold.project !== '' && { project: untold.project }),
     upTo: untold.upTo,
     notice: { id: newMessageId(), body: noticeText(db, untold) },
   }))

@@ -64,8 +64,8 @@ export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry
 
 /** Has the sender told of an order that `members` have not acked before its end. */
 function noteExpired(db: Database, { seq, sender }: DueRow, members: readonly number[]): void {
-  const { id, named, body } = db.get<{ id: string; named: string; body: string }>(
-    'select id, named, body from message where seq = ?',
+  const { id, named, body, project } = db.get<{ id: string; named: string; body: string; project: string | null }>(
+    'select id, named, body, from_project as project from message where seq = ?',
     seq,
   )!
   const at = db.all<{ name: string; fetched: 0 | 1 }>(
@@ -80,6 +80,7 @@ function noteExpired(db: Database, { seq, sender }: DueRow, members: readonly nu
     id,
     to: JSON.parse(named) as string[],
     beginning: beginningOf(body),
+    project: project ?? undefined,
     at: at.map(({ name, fetched }) => ({ name, fetched: fetched === 1 })),
     members: members.length,
   })

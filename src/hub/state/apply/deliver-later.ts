@@ -27,7 +27,7 @@ export function applyDeliver(db: Database, { v, seq, time, steady, command }: Da
   if (!content || !isWhole(content, row)) return refuseDamaged(db, row, steady)
   const { send, meant } = content
   const { to, gone } = namesNow(db, send.to, meant)
-  const told = { id, to: send.to, beginning: beginningOf(send.body) }
+  const told = { id, to: send.to, beginning: beginningOf(send.body), project: send.fromProject || undefined }
   const resolved = addresseesOf(db, sender, to, v ?? 1)
   const arrived = {
     named: JSON.stringify(send.to),

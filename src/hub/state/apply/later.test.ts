@@ -3,7 +3,7 @@ import { TestState } from '../../../../test/support/test-state.ts'
 import { newMessageId } from '../../../protocol/ids.ts'
 import type { CommandOf } from '../commands.ts'
 import { memberByName } from '../query/find-member.ts'
-import { unreadAfter } from '../query/inbox.ts'
+import { unreadAfter, unreadCount } from '../query/inbox.ts'
 import { dueLater, laterOf } from '../query/later.ts'
 import { messageFor } from '../query/messages.ts'
 import { whyInWords } from '../refusal-words.ts'
@@ -325,6 +325,26 @@ test('who takes no mail is told of their own all the same', () => {
   made.do({ ...command(), at: undefined, expiresInS: 60 })
   pass(60_000)
   expect(bodies(ana)).toHaveLength(1)
+})
+
+test('it is told to the project that sent it, while that is known', () => {
+  const { made, ana, command, pass, inbox } = start()
+  made.do({ type: 'project.see', by: ana, project: 'shop' })
+  for (const fromProject of ['shop', 'gone', undefined])
+    made.do({ ...command(), at: undefined, expiresInS: 60, fromProject })
+  pass(60_000)
+  expect(inbox(ana).map(({ project, body }) => [project, body.split('\n').length])).toEqual([
+    ['shop', 2],
+    [undefined, 2],
+    [undefined, 2],
+  ])
+  pass(60_000)
+  expect(inbox(ana)).toHaveLength(3)
+  const { db } = made.state
+  expect(unreadCount(db, ana, 'shop')).toBe(3)
+  expect(unreadCount(db, ana, 'web')).toBe(2)
+  made.do({ type: 'inbox.ack', by: ana, ids: inbox(ana).map(({ id }) => id) })
+  expect([unreadCount(db, ana), unreadCount(db, ana, 'shop')]).toEqual([0, 0])
 })
 
 test('of many that expire, one message tells the number and names the newest ten', () => {

@@ -106,7 +106,8 @@ export function cancelAllOf(db: Database, steady: number, sender: number): numbe
   )
   for (const { id, content } of waiting) {
     const { send } = JSON.parse(content) as LaterContent
-    noteUntold(db, sender, { what: 'cancelled', id, to: send.to, beginning: beginningOf(send.body) })
+    const project = send.fromProject || undefined
+    noteUntold(db, sender, { what: 'cancelled', id, to: send.to, beginning: beginningOf(send.body), project })
     endLater(db, id, 'cancelled', steady)
   }
   return waiting.length

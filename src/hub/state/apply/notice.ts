@@ -3,18 +3,19 @@ import { contentHash } from '../content-hash.ts'
 import { hubItself, type MemberRow } from '../query/find-member.ts'
 import type { Database } from '../store/database.ts'
 import { admit } from './admission.ts'
+import { countForProject } from './projects.ts'
 import { takeRoom } from './room.ts'
 
 /**
  * Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full goes without, and one that takes no mail, unless
- * what it says is about that member's own: `isOwn`.
+ * what it says is about that member's own: `isOwn`. With `project` it is for the sessions of one.
  */
 export function storeNotice(
   db: Database,
   { seq, time }: Pick<Entry, 'seq' | 'time'>,
   recipient: MemberRow,
   { id, body }: { id: string; body: string },
-  isOwn = false,
+  { isOwn = false, project }: { isOwn?: boolean; project?: string } = {},
 ): void {
   const bytes = Buffer.byteLength(body)
   const { outcome } = admit(db, isOwn ? { ...recipient, inbound: 'accept' } : recipient, {
@@ -22,6 +23,7 @@ export function storeNotice(
     bytes,
     time,
     isUrgent: false,
+    project,
   })
   if (outcome.status === 'refused') return
   const named = JSON.stringify([recipient.name])
@@ -37,6 +39,10 @@ export function storeNotice(
     contentHash({ named, body, replyTo: null, intent: 'inform', expiresInS: null }),
     JSON.stringify([outcome]),
   )
-  db.run('insert into delivery (recipient, seq, sender) values (?, ?, ?)', recipient.id, seq, hubItself)
+  db.run(
+    'insert into delivery (recipient, seq, sender, project) values (?, ?, ?, ?)',
+    ...[recipient.id, seq, hubItself, project ?? null],
+  )
   takeRoom(db, recipient, hubItself, bytes)
+  if (project !== undefined) countForProject(db, recipient.id, project, 1)
 }
