@@ -163,13 +163,13 @@ async function startServer(hub: TestHub, machine: TestMachine): Promise<ChildPro
 
 async function exitOf(server: ChildProcess): Promise<number | string> {
   if (server.exitCode === null && server.signalCode === null)
-    await once(server, 'exit', { signal: AbortSignal.timeout(5000) })
+    await once(server, 'exit', { signal: AbortSignal.timeout(20_000) })
   return server.exitCode ?? server.signalCode!
 }
 
 /** Resolves when `name` is offline, well before its silence would tell. */
 async function offline(hub: TestHub, name: string): Promise<void> {
-  await until(`${name} to be offline`, async () => !(await isOnline(hub, name)), 3000)
+  await until(`${name} to be offline`, async () => !(await isOnline(hub, name)), 10_000)
 }
 
 async function isOnline(hub: TestHub, name: string): Promise<boolean> {

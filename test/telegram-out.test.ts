@@ -221,7 +221,7 @@ test('T06 what Telegram refuses holds up nothing: formatting is left out, dead l
       async () => (await hub.client(hub.adminToken).call(api.telegramStatus)).trouble,
     )
     expect(trouble).toContain(description)
-    await said(telegram, group, before + 1, 15_000)
+    await said(telegram, group, before + 1)
   }
 })
 
