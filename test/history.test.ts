@@ -174,7 +174,9 @@ test('the command shows each message with what became of it', async () => {
   await hub.join('beta')
   expect(await machine.run(['send', 'beta', 'hello', 'there'])).toMatchObject({ code: 0 })
   const shown = await machine.run(['history', 'hello'])
-  expect(shown.stdout).toMatch(/alpha → beta · just now · request\n> hello there\n {2}beta: stored, no session yet\n/)
+  expect(shown.stdout).toMatch(
+    /alpha → beta · just now · request\n> hello there\n {2}beta: stored, nobody has told it yet; no session yet\n/,
+  )
   expect((await machine.run(['history', 'nothing like it'])).stdout).toBe('Nothing found.\n')
   expect(JSON.parse((await machine.run(['history', '--json'])).stdout).messages).toHaveLength(1)
 })

@@ -1,14 +1,18 @@
 import { Command } from 'commander'
+import type { HubClient } from '../client/hub-client.ts'
 import { quote } from '../mcp/inbox-text.ts'
 import { api } from '../protocol/api.ts'
-import type { MessageWithReceipts, Receipt } from '../protocol/messages.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { MessageId } from '../protocol/ids.ts'
+import type { MessageWithReceipts } from '../protocol/messages.ts'
 import { formatAddress } from '../protocol/projects.ts'
 import { concernLine, damagedHub } from '../text/concerns.ts'
-import { presenceInWords } from '../text/presence.ts'
+import { receiptInWords } from '../text/receipts.ts'
 import { ago, count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import { asMachine } from './as-machine.ts'
 import { print } from './output.ts'
+import { timelineInWords } from './timeline.ts'
 import { isInsideClaude, withheld, withheldText } from './withheld.ts'
 
 interface HistoryOptions {
@@ -21,16 +25,29 @@ interface HistoryOptions {
 export function historyCommand(): Command {
   return new Command('history')
     .description('show what was sent and received here, newest first, with what became of it')
-    .argument('[words...]', 'only messages with these words, or beginnings of words')
+    .argument(
+      '[words...]',
+      'only messages with these words, or beginnings of words; or the id of one, to see all its steps',
+    )
     .option('--with <member>', 'only what passed between this machine and a member')
     .option('--limit <n>', 'at most n (default 20)')
     .option('--before <seq>', 'only what is older than this place in the history')
     .option('--json', 'print JSON')
     .action((words: string[], { with: other, limit = '20', before, json }: HistoryOptions) =>
       asMachine({ json }, async ({ client }) => {
+        const one = await messageNamed(client, words)
+        if (one) {
+          const { message } = withheldIn(one)
+          print(
+            { json },
+            { ...one, message },
+            () => `${headInWords(message, client.now())}\n${timelineInWords(one, client.now())}`,
+          )
+          return
+        }
         const q = words.length > 0 ? words.join(' ') : undefined
         const found = await client.call(api.listMessages, { query: { with: other, q, limit, before } })
-        const messages = found.messages.map(entry => ({ ...entry, message: withheld(entry.message) }))
+        const messages = found.messages.map(withheldIn)
         const answer = { ...found, messages }
         print({ json }, answer, () => {
           const note = answer.damaged ? [concernLine(damagedHub)] : []
@@ -43,8 +60,32 @@ export function historyCommand(): Command {
     )
 }
 
+function withheldIn(entry: MessageWithReceipts): MessageWithReceipts {
+  return { ...entry, message: withheld(entry.message) }
+}
+
+/** The message whose id is the only word; undefined where that is none, or only stands in a text. */
+async function messageNamed(client: HubClient, words: readonly string[]): Promise<MessageWithReceipts | undefined> {
+  const id = MessageId.safeParse(words.length === 1 ? words[0] : undefined)
+  if (!id.success) return undefined
+  try {
+    return await client.call(api.getMessage, { params: { id: id.data } })
+  } catch (error) {
+    if (error instanceof ClaudeNetError && error.code === 'not_found') return undefined
+    throw error
+  }
+}
+
 function inWords({ message, receipts }: MessageWithReceipts, now: number): string {
-  const { id, from, fromProject, to, sentAt, intent, replyTo, body, held, textDeletedAt } = message
+  const standing = receipts.map(
+    receipt => `  ${formatAddress(receipt)}: ${receiptInWords(receipt, message.intent !== 'inform', now)}`,
+  )
+  return `${headInWords(message, now)}\n${standing.join('\n')}\n${message.id}`
+}
+
+/** Who wrote to whom, when and what for, and the text. */
+function headInWords(message: MessageWithReceipts['message'], now: number): string {
+  const { from, fromProject, to, sentAt, intent, replyTo, body, held, textDeletedAt } = message
   const head = [
     `${formatAddress({ name: from, project: fromProject })} → ${visibleLine(to.join(', '), 100)}`,
     ago(Date.parse(sentAt), now),
@@ -57,30 +98,11 @@ function inWords({ message, receipts }: MessageWithReceipts, now: number): strin
     : held && isInsideClaude()
       ? `  (${withheldText})`
       : quote(body)
-  return `${head.join(' · ')}\n${text}\n${receipts.map(receipt => receiptInWords(receipt, intent !== 'inform', now)).join('\n')}\n${id}`
+  return `${head.join(' · ')}\n${text}`
 }
 
 /** In the place of a text, and unlike one: quoted lines start with `>`. */
 function textDeleted(sentAt: string, deletedAt: string): string {
   const days = Math.floor((Date.parse(deletedAt) - Date.parse(sentAt)) / 86_400_000)
   return `  (text deleted after ${count(days, 'day')}, at ${deletedAt}: this hub keeps texts no longer)`
-}
-
-/** The furthest step of one delivery, and when. */
-function receiptInWords(receipt: Receipt, wantsAnswer: boolean, now: number): string {
-  const name = formatAddress(receipt)
-  const { status, reason, fetchedAt, fetchedBySession, ackedAt, answeredAt, expiredAt } = receipt
-  const when = (at: string | undefined) => (at ? ago(Date.parse(at), now) : '')
-  switch (status) {
-    case 'acked':
-      return `  ${name}: acked ${when(ackedAt)}${answeredAt ? `, answered ${when(answeredAt)}` : wantsAnswer ? ', not answered yet' : ''}`
-    case 'fetched':
-      return `  ${name}: fetched by session ${fetchedBySession} ${when(fetchedAt)}`
-    case 'expired':
-      return `  ${name}: expired ${when(expiredAt)}, ${fetchedAt ? `fetched by session ${fetchedBySession} but not acked` : 'never fetched'}`
-    case 'refused':
-      return `  ${name}: refused, ${visibleLine(reason ?? '', 200)}`
-    case 'stored':
-      return `  ${name}: stored, ${presenceInWords(receipt, now)}`
-  }
 }

@@ -69,7 +69,8 @@ function inboxForTerminal(
   ].join('\n\n')
 }
 
-function forTerminal(message: InboxMessage, { you, now }: { you: string | undefined; now: number }): string {
+/** One message: who, when and what for, then the quoted text, then its id. */
+export function forTerminal(message: InboxMessage, { you, now }: { you: string | undefined; now: number }): string {
   const { id, from, fromProject, project, sentAt, intent, replyTo, to, answeredBy, held } = message
   const mark = held ? ['held'] : []
   const others = sentToOthers({ to }, you)

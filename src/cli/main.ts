@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { aliasCommand } from './alias.ts'
 import { allowCommand } from './allow.ts'
+import { askCommand } from './ask.ts'
 import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { bindCommand } from './bind.ts'
@@ -49,7 +50,15 @@ const program = newProgram()
 
 /** The commands under the headings of the help, in the order in which it shows them. */
 const groups: Record<string, Command[]> = {
-  'Messages:': [sendCommand(), inboxCommand(), machinesCommand(), historyCommand(), laterCommand(), watchCommand()],
+  'Messages:': [
+    sendCommand(),
+    askCommand(),
+    inboxCommand(),
+    machinesCommand(),
+    historyCommand(),
+    laterCommand(),
+    watchCommand(),
+  ],
   'This machine:': [joinCommand(), doctorCommand(), policyCommand(), pinCommand(), updateCommand(), leaveCommand()],
   'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
   'The hub, for the admin:': [

@@ -2,8 +2,11 @@ import { CommanderError } from 'commander'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { visible, visibleJson } from '../text/visible.ts'
 
-/** Exit statuses, the same for every command. 75 is EX_TEMPFAIL of sysexits.h: try again later. */
-export const exit = { done: 0, refused: 1, usage: 2, unreachable: 75 } as const
+/**
+ * Exit statuses, the same for every command. 3: not all have answered. 75 is EX_TEMPFAIL of sysexits.h: try again later. 130: ended by Ctrl-C, as
+ * shells have it.
+ */
+export const exit = { done: 0, refused: 1, usage: 2, unanswered: 3, unreachable: 75, interrupted: 130 } as const
 
 /** Prints a result: as JSON for programs, or as the text for people. */
 export function print(options: { json?: boolean }, data: unknown, text: () => string): void {

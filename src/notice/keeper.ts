@@ -16,10 +16,12 @@ import {
   putNews,
   replaceNews,
   takeBack,
+  toldMail,
 } from './news.ts'
 import { Reach } from './reach.ts'
 import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
+import { ToldReports } from './told-reports.ts'
 import { Turns } from './turns.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 
@@ -66,6 +68,7 @@ export class Keeper {
   readonly #directory: KeptDirectory
   readonly #unread: UnreadMirror
   readonly #gathering: Gathering
+  readonly #told: ToldReports
   /** The questions that are over and of which the session is to be told still. */
   readonly #over = new Map<string, Gathered>()
   /** When each turn for an answer that waits for others was last made longer, ms since 1970. */
@@ -96,6 +99,7 @@ export class Keeper {
     const predecessors = () => this.#predecessors()
     const onDue = () => this.#look()
     this.#gathering = new Gathering(dir, onDue)
+    this.#told = new ToldReports({ session, client })
     const gathering = this.#gathering
     this.#unread = new UnreadMirror({ dir, home, session, client, scope, predecessors, gathering, onDue })
     this.#isHidden = this.#reach.isHidden
@@ -200,6 +204,7 @@ export class Keeper {
     for (const over of await this.#gathering.look(this.#options.client)) this.#close(over)
     this.#offer()
     await this.#climb()
+    void this.#told.report(new Map(toldMail(this.#dir).map(id => [id, this.#reach.howTold(id)])))
   }
 
   /** What the directory had is told anew: nobody knows what of it the session has heard. */

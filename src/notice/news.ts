@@ -118,6 +118,11 @@ export function forgetTold(dir: SessionDir, news: readonly News[]): void {
   for (const item of news) rmSync(join(dir.file('told'), fileOf(item)), { force: true })
 }
 
+/** The ids of the mail that this session was told of, and that may be unread still. */
+export function toldMail(dir: SessionDir): string[] {
+  return list(dir, 'told').flatMap(name => (name.split('-')[1] === 'mail' ? [idIn(name)] : []))
+}
+
 /** Whether mail `id` is still to be told. */
 export function hasNews(dir: SessionDir, id: string): boolean {
   return list(dir, 'news').some(name => idIn(name) === id)

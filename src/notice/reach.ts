@@ -1,3 +1,4 @@
+import type { ToldHow } from '../protocol/messages.ts'
 import { type Activity, type ClientRecord, readClientRecord } from './client-record.ts'
 import { inboxSocket, writeToInbox } from './inbox-socket.ts'
 import type { View, WakeStep } from './ladder.ts'
@@ -7,6 +8,9 @@ import { wakeText } from './notice-text.ts'
 import { isHeadless, type SessionDir } from './session-dir.ts'
 import { readState } from './session-state.ts'
 import { hasWaiter, orderWake } from './waiter.ts'
+
+/** What a receipt calls the rungs by which a session is woken. */
+const howOf = { socket: 'wake', rewake: 'waiter', channel: 'channel' } as const satisfies Partial<Record<Rung, ToldHow>>
 
 export interface ReachOptions {
   dir: SessionDir
@@ -25,8 +29,11 @@ export class Reach {
   #record: ClientRecord | undefined
   /** The last step: when it was taken, ms since 1970, and by which rung. */
   #last: { at: number; by: Rung } | undefined
-  /** The ids of mail that a wake has told, and no hook. */
-  readonly #toldByWake = new Set<string>()
+  /** By which rung a wake has told of mail, by its id, that no hook has told. */
+  readonly #toldByWake = new Map<string, Rung>()
+
+  /** How the session was woken for mail, by its id. */
+  readonly #wokenFor = new Map<string, ToldHow>()
 
   constructor(options: ReachOptions) {
     this.#options = options
@@ -83,9 +90,10 @@ export class Reach {
     if (step.rung === 'hooks') this.tellAgain(ids)
     else {
       const { dir } = this.#options
-      for (const { id } of takeNews(dir, { wanted: news => ids.includes(news.id) })) this.#toldByWake.add(id)
+      for (const { id } of takeNews(dir, { wanted: news => ids.includes(news.id) })) this.#toldByWake.set(id, step.rung)
     }
     const isTaken = await this.#wake(step, now)
+    if (isTaken && step.rung !== 'hooks') for (const id of ids) this.#wokenFor.set(id, howOf[step.rung])
     this.#last = { at: Date.now(), by: step.rung }
     return isTaken
   }
@@ -96,9 +104,15 @@ export class Reach {
     if (inVain.length > 0) putBack(this.#options.dir, new Set(inVain))
   }
 
+  /** How this session was told of mail `id`, of which it was told. */
+  howTold(id: string): ToldHow {
+    return this.#wokenFor.get(id) ?? 'hook'
+  }
+
   /** Forgets which wake told of mail that is not in `unread`. */
   keepOnly(unread: ReadonlySet<string>): void {
-    for (const id of this.#toldByWake) if (!unread.has(id)) this.#toldByWake.delete(id)
+    for (const told of [this.#toldByWake, this.#wokenFor])
+      for (const id of told.keys()) if (!unread.has(id)) told.delete(id)
   }
 
   /** Whether the session did anything after `at`, ms since 1970, or has a turn in which it will. Undefined: that cannot be known. */

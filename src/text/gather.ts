@@ -1,8 +1,9 @@
-import { since } from './spans.ts'
+import { moment } from './spans.ts'
 
 /** What a summary needs of each recipient: see `Receipt` in protocol/messages.ts. */
 interface State {
   name: string
+  project?: string
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
   answeredAt?: string
   heldSince?: string
@@ -22,13 +23,13 @@ const maxSpans = 3
  */
 export function gatherInWords(receipts: readonly State[], now: number): string {
   const of = new Map<string, string[]>()
-  const put = (what: string, { name }: State) => of.set(what, [...(of.get(what) ?? []), name])
+  const put = (what: string, each: State) => of.set(what, [...(of.get(what) ?? []), addressOf(each)])
   for (const each of receipts) if (each.answeredAt === undefined && !isOffline(each)) put(standing(each), each)
   const counted = ['shown to', 'unread at', 'held for the user of', 'expired at', 'refused by'].flatMap(what => {
     const names = of.get(what)
     return names ? [`${what} ${names.length}: ${listed(names)}`] : []
   })
-  const answered = receipts.filter(({ answeredAt }) => answeredAt !== undefined).map(({ name }) => name)
+  const answered = receipts.filter(({ answeredAt }) => answeredAt !== undefined).map(addressOf)
   const head = `${answered.length} of ${receipts.length} answered${answered.length > 0 ? `: ${listed(answered)}` : ''}`
   return [head, ...counted, ...offline(receipts.filter(isOffline), now)].join('; ')
 }
@@ -36,6 +37,10 @@ export function gatherInWords(receipts: readonly State[], now: number): string {
 /** Whether it has read nothing and nobody is there who could. */
 function isOffline({ status, answeredAt, heldSince, online }: State): boolean {
   return status === 'stored' && answeredAt === undefined && !heldSince && !online
+}
+
+function addressOf({ name, project }: State): string {
+  return project === undefined ? name : `${name}/${project}`
 }
 
 function standing({ status, heldSince }: State): string {
@@ -49,8 +54,8 @@ function offline(states: readonly State[], now: number): string[] {
   const spans = new Map<string, string[]>()
   const last = ({ lastSeenAt }: State) => (lastSeenAt === null ? 0 : Date.parse(lastSeenAt))
   for (const state of states.toSorted((a, b) => last(b) - last(a))) {
-    const what = state.lastSeenAt === null ? 'no session yet' : `offline since ${since(last(state), now)}`
-    spans.set(what, [...(spans.get(what) ?? []), state.name])
+    const what = state.lastSeenAt === null ? 'no session yet' : `offline since ${moment(last(state), now)}`
+    spans.set(what, [...(spans.get(what) ?? []), addressOf(state)])
   }
   const lines = [...spans].slice(0, maxSpans).map(([what, names]) => `${what}: ${listed(names)}`)
   const others = [...spans].slice(maxSpans).flatMap(([, names]) => names)

@@ -14,7 +14,7 @@ export function ago(then: number, now: number): string {
  * A moment of the past as people name it, in the zone of this process: `14:02` within the last 20 hours, `Monday` within six days, else `3 Nov`,
  * with the year where it is another. Both in ms since 1970.
  */
-export function since(then: number, now: number): string {
+export function moment(then: number, now: number): string {
   const at = new Date(then)
   const hours = (now - then) / 3_600_000
   if (hours < 20) return clockTime(then)

@@ -1,0 +1,67 @@
+import type { HubClient } from '../client/hub-client.ts'
+import { api } from '../protocol/api.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { maxPage, type ToldHow } from '../protocol/messages.ts'
+
+/** How long after a report that failed the next is tried, in ms. */
+const pauseMs = 5000
+
+/** Most messages of which is kept what was reported. Of older ones the hub knows it, and a second report changes nothing. */
+const maxKept = 1000
+
+export interface ToldReportsOptions {
+  /** The session as the hub knows it. */
+  session: string
+  client: () => HubClient
+}
+
+/** Reports to the hub what one session was told of, so that receipts can say it. A report that gets lost only leaves a receipt without that. */
+export class ToldReports {
+  readonly #options: ToldReportsOptions
+  /** What was reported, by the id of the message. */
+  readonly #reported = new Map<string, ToldHow>()
+  #isReporting = false
+  #notBefore = Number.NEGATIVE_INFINITY
+  /** The hub is too old for such reports. */
+  #isRefused = false
+
+  constructor(options: ToldReportsOptions) {
+    this.#options = options
+  }
+
+  /** Reports those of `told` that are news, one request for each way. Never throws. */
+  async report(told: ReadonlyMap<string, ToldHow>): Promise<void> {
+    if (this.#isReporting || this.#isRefused || performance.now() < this.#notBefore) return
+    this.#isReporting = true
+    try {
+      for (const how of new Set(told.values())) {
+        const ids = [...told.keys()].filter(id => told.get(id) === how && this.#isNews(id, how)).slice(0, maxPage)
+        if (ids.length === 0) continue
+        await this.#options.client().call(api.markTold, { body: { ids, session: this.#options.session, how } })
+        this.#note(ids, how)
+      }
+    } catch (error) {
+      this.#isRefused = error instanceof ClaudeNetError && (error.code === 'not_found' || error.code === 'invalid')
+      this.#notBefore = performance.now() + pauseMs
+    } finally {
+      this.#isReporting = false
+    }
+  }
+
+  /** The first report counts, and that the session was woken for what a hook had told. */
+  #isNews(id: string, how: ToldHow): boolean {
+    const before = this.#reported.get(id)
+    return before === undefined || (before === 'hook' && how !== 'hook')
+  }
+
+  #note(ids: readonly string[], how: ToldHow): void {
+    for (const id of ids) {
+      this.#reported.delete(id)
+      this.#reported.set(id, how)
+    }
+    for (const id of this.#reported.keys()) {
+      if (this.#reported.size <= maxKept) break
+      this.#reported.delete(id)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { presenceInWords } from './presence.ts'
+import { ago, moment } from './spans.ts'
+import { visibleLine } from './visible.ts'
+
+/** What a receipt says: see `Receipt` in protocol/messages.ts. */
+type Receipt = Parameters<typeof presenceInWords>[0] & {
+  name: string
+  status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
+  reason?: string
+  fetchedAt?: string
+  ackedAt?: string
+  answeredAt?: string
+  answerId?: string
+  expiredAt?: string
+  heldSince?: string
+  toldAt?: string
+  toldHow?: string
+  shownTo?: { session: string; project?: string }
+}
+
+/**
+ * The furthest step of one delivery, and when: `held for its user since 14:02`, `stored, told at 14:03 by a hook, says the client; online`, `shown to
+ * session 4f2a in billing 3 min ago, says the client`. `now` is in ms since 1970.
+ */
+export function receiptInWords(receipt: Receipt, wantsAnswer: boolean, now: number): string {
+  const { status, reason, fetchedAt, ackedAt, answeredAt, expiredAt, heldSince } = receipt
+  const when = (at: string | undefined) => (at ? ago(Date.parse(at), now) : '')
+  switch (status) {
+    case 'acked':
+      return `acked ${when(ackedAt)}${answeredAt ? `, answered ${when(answeredAt)}` : wantsAnswer ? ', not answered yet' : ''}`
+    case 'fetched':
+      return `${shownInWords(receipt)} ${when(fetchedAt)}, says the client`
+    case 'expired':
+      return `expired ${when(expiredAt)}, ${fetchedAt ? `${shownInWords(receipt)} but not acked` : 'never shown'}`
+    case 'refused':
+      return `refused, ${visibleLine(reason ?? '', 200)}`
+    case 'stored':
+      if (heldSince) return `held for its user since ${moment(Date.parse(heldSince), now)}`
+      return `stored, ${toldInWords(receipt, now)}; ${presenceInWords(receipt, now)}`
+  }
+}
+
+function shownInWords({ shownTo }: Receipt): string {
+  if (!shownTo) return 'shown'
+  return `shown to session ${shownTo.session}${shownTo.project ? ` in ${shownTo.project}` : ''}`
+}
+
+function toldInWords({ toldAt, toldHow }: Receipt, now: number): string {
+  if (!toldAt) return 'nobody has told it yet'
+  const at = moment(Date.parse(toldAt), now)
+  return `${toldHow === 'hook' ? `told at ${at} by a hook` : `woken for it at ${at}${wayOf(toldHow)}`}, says the client`
+}
+
+function wayOf(how: string | undefined): string {
+  if (how === 'waiter') return ' by the hook that waits'
+  return how === 'channel' ? ' by a channel' : ''
+}
+
+/** One step of a message, and when it was taken: ms since 1970. */
+export interface Step {
+  at: number
+  what: string
+}
+
+/** All that is known of one delivery, in the order in which it happened. The message was stored at `sentAt`, ms since 1970. */
+export function stepsOf(receipt: Receipt, sentAt: number): Step[] {
+  const { name, status, reason, fetchedAt, ackedAt, answeredAt, answerId, expiredAt, heldSince, toldAt, toldHow } =
+    receipt
+  if (status === 'refused') return [{ at: sentAt, what: `${name}: refused, ${visibleLine(reason ?? '', 200)}` }]
+  const told = toldHow === 'hook' ? 'a session was told of it by a hook' : `a session was woken for it${wayOf(toldHow)}`
+  const steps: [string | undefined, string][] = [
+    [toldAt, `${told}, says the client`],
+    [fetchedAt, `${shownInWords(receipt)}, says the client`],
+    [ackedAt, 'acked'],
+    [answeredAt, `answered${answerId ? ` with message ${answerId}` : ''}`],
+    [expiredAt, 'expired'],
+  ]
+  const taken = steps.flatMap(([at, what]) => (at ? [{ at: Date.parse(at), what: `${name}: ${what}` }] : []))
+  return [{ at: sentAt, what: `${name}: ${heldSince ? 'held for its user' : 'stored'}` }, ...taken]
+}

@@ -1,0 +1,181 @@
+import { spawn } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { startClaude } from './support/claude-session.ts'
+import type { TestMember } from './support/hub.ts'
+import { startMachine, type TestMachine } from './support/machine.ts'
+import { cleanEnv, machineNode, program, ranOf } from './support/program.ts'
+import { sharedHub } from './support/shared-hub.ts'
+import { until } from './support/until.ts'
+
+const hub = sharedHub()
+let round = 0
+
+/** A machine, and two members who are online and whom it asks. */
+async function asker() {
+  const n = ++round
+  const sean = await startMachine(hub, `sean${n}claude`)
+  const [ben, cat] = [await hub.join(`ben${n}`), await hub.join(`cat${n}`)]
+  for (const { client } of [ben, cat]) await client.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
+  return { sean, ben, cat }
+}
+
+/** Starts `claude-net ask` and answers with its process, and what it came to. */
+function startAsk(sean: TestMachine, args: string[]) {
+  const child = spawn(machineNode, [program, 'ask', ...args], { env: cleanEnv(sean.env) })
+  let shown = ''
+  child.stdout.setEncoding('utf8').on('data', text => (shown += text))
+  return { child, ran: ranOf(child), shown: () => shown }
+}
+
+/** Waits for the question, and answers it. */
+async function answer({ client }: TestMember, body: string): Promise<string> {
+  const question = await until('the question', async () => (await client.call(api.readInbox)).messages.at(-1))
+  const sent = { to: question.from, body, replyTo: question.id, intent: 'inform' as const }
+  return (await client.call(api.sendMessage, { body: sent })).id
+}
+
+test('ask prints each answer as it comes, and ends with 0 when all have answered; the answers stay unread', async () => {
+  const { sean, ben, cat } = await asker()
+  const { ran, shown } = startAsk(sean, [`${ben.name},${cat.name}`, 'Who', 'can', 'review?'])
+  const first = await answer(ben, 'I can.')
+  await until('the first answer', () => shown().includes(`> I can.\n${first}`))
+  await answer(cat, 'Not today.')
+  const { code, stdout, stderr } = await ran
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/^Stored for 2 recipients\. Message \S+\.\n/)
+  expect(stdout).toMatch(
+    new RegExp(
+      `\\n\\n${cat.name} · just now · inform.*\\n> Not today\\.\\n\\S+\\n\\n2 of 2 answered: ${ben.name}, ${cat.name}\\.\\n\\n$`,
+    ),
+  )
+  expect(await sean.run(['inbox'])).toMatchObject({
+    stdout: expect.stringMatching(/^2 unread messages\.[\s\S]*I can\.[\s\S]*Not today\./),
+  })
+})
+
+test('ask ends with 3 when its time is over, or when nobody is left who could answer; --json is a line for each step', async () => {
+  const { sean, ben, cat } = await asker()
+  const { ran } = startAsk(sean, ['--json', '--within', '2s', '--ack', `${ben.name},${cat.name}`, 'Who can review?'])
+  await answer(ben, 'I can.')
+  const { code, stdout } = await ran
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as { event: string })
+  expect(code).toBe(3)
+  expect(lines).toMatchObject([
+    { event: 'asked', answer: { recipients: [{ name: ben.name }, { name: cat.name }] } },
+    { event: 'answer', message: { from: ben.name, body: 'I can.' } },
+    { event: 'done', all: false, receipts: [{ status: 'acked' }, { status: 'stored' }] },
+  ])
+  expect((await sean.run(['inbox'])).stdout).toBe('No unread messages.\n')
+
+  await cat.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
+  const second = startAsk(sean, [`${ben.name},${cat.name}`, 'And tomorrow?'])
+  await answer(ben, 'Yes.')
+  const refused = await second.ran
+  expect([refused.code, refused.stdout]).toEqual([
+    3,
+    expect.stringContaining(`1 of 2 answered: ${ben.name}; refused by 1: ${cat.name}.`),
+  ])
+})
+
+test('one who is asked alone is waited for too; Ctrl-C ends the waiting and nothing else, and --id takes it up again', async () => {
+  const { sean, ben } = await asker()
+  const id = newMessageId()
+  const { child, ran, shown } = startAsk(sean, ['--id', id, ben.name, 'Ready?'])
+  await until('the question', async () => (await ben.client.call(api.readInbox)).unread === 1)
+  await until('the answer of the hub', () => shown().includes(id))
+  child.kill('SIGINT')
+  const { code, stderr } = await ran
+  expect([code, stderr]).toEqual([130, expect.stringContaining(`claude-net history ${id}`)])
+  await answer(ben, 'Ready.')
+  expect((await sean.run(['inbox'])).stdout).toContain('> Ready.')
+  const again = await startAsk(sean, ['--id', id, ben.name, 'Ready?']).ran
+  expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/> Ready\.[\s\S]*1 of 1 answered/)])
+})
+
+test.each([
+  [['--within', '5', 'ben', 'Who?'], /that is no span of time/],
+  [['--within', '8d', 'ben', 'Who?'], /7 days are the most/],
+  [['--intent', 'inform', 'ben', 'Who?'], /Allowed choices are request, urgent/],
+  [['ben', ' '], /The text is blank/],
+])('ask %j is not understood', async (args, why) => {
+  const { sean } = await asker()
+  expect(await sean.run(['ask', ...args])).toMatchObject({ code: 2, stderr: expect.stringMatching(why) })
+})
+
+test('the sender sees that mail was told, how, to whom it was shown, and that it is held; muted is seen by nobody', async () => {
+  const { sean, ben, cat } = await asker()
+  const machine = await startMachine(hub, `mel${round}`)
+  const { client } = ben
+  const send = async (more: object = {}) =>
+    (await client.call(api.sendMessage, { body: { to: machine.name, body: 'Is it red?', intent: 'inform', ...more } }))
+      .id
+  const receipt = async (id: string) => (await client.call(api.getMessage, { params: { id } })).receipts[0]!
+  const untold = await send()
+  expect(await receipt(untold)).toEqual({
+    name: machine.name,
+    kind: 'machine',
+    status: 'stored',
+    online: false,
+    lastSeenAt: null,
+  })
+
+  const claude = await startClaude(machine)
+  await claude.hook('UserPromptSubmit')
+  const mcp = await claude.mcp()
+  await claude.told('PostToolUse')
+  await until('the report', async () => (await receipt(untold)).toldAt)
+  expect(await receipt(untold)).toMatchObject({ status: 'stored', toldHow: 'hook' })
+  await claude.hook('Stop')
+  const request = await send({ intent: 'request' })
+  await until('the report of the wake', async () => (await receipt(request)).toldHow === 'wake')
+  await mcp.call('inbox', { ack: true })
+  await until('that it was shown', async () => (await receipt(request)).shownTo)
+  expect((await receipt(request)).shownTo).toEqual({ session: (await receipt(request)).fetchedBySession })
+  const reported = await receipt(untold)
+  const again = { ids: [untold], session: 's2', how: 'hook' as const }
+  const machineClient = hub.client((await import('node:fs')).readFileSync(`${machine.home}/token`, 'utf8').trim())
+  expect(await machineClient.call(api.markTold, { body: again })).toEqual({ told: 0 })
+  expect((await receipt(untold)).toldAt).toBe(reported.toldAt)
+
+  await machine.run(['policy', '--inbound', 'hold'])
+  const held = await send()
+  await machine.run(['policy', '--inbound', 'accept', '--mute', ben.name])
+  const muted = await send()
+  expect(await receipt(held)).toMatchObject({ status: 'stored', heldSince: expect.any(String) })
+  // Whoever says that it was told changes nothing: nobody is.
+  expect(await machineClient.call(api.markTold, { body: { ids: [muted], session: 's2', how: 'wake' } })).toEqual({
+    told: 0,
+  })
+  const { name, kind, status, online, lastSeenAt } = await receipt(muted)
+  expect(await receipt(muted)).toEqual({ name, kind, status, online, lastSeenAt })
+  // The sender of these has no machine's side here: one that has reads them in words.
+  const question = await sean.run(['send', `${machine.name},${cat.name}`, 'Who?'])
+  const id = /Message (\S+)\./.exec(question.stdout)![1]!
+  await until('the wake', async () => (await sean.run(['history', id])).stdout.includes('woken for it at'))
+  await mcp.call('send', { to: sean.name, message: 'I.', reply_to: id })
+  const { stdout } = await sean.run(['history', id])
+  const stamp = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`
+  expect(stdout).toMatch(
+    new RegExp(
+      `^${sean.name} → ${machine.name}, ${cat.name} · just now · request\n> Who\\?\n  ${stamp}  sent by ${sean.name}\n`,
+    ),
+  )
+  for (const step of [
+    'stored',
+    'a session was woken for it, says the client',
+    'acked',
+    String.raw`answered with message \S+`,
+  ])
+    expect(stdout).toMatch(new RegExp(`^  ${stamp}  ${machine.name}: ${step}$`, 'm'))
+  expect(stdout).toMatch(
+    new RegExp(
+      `\nNow:\n  ${machine.name}: acked just now, answered just now\n  ${cat.name}: stored, nobody has told it yet; online\n  1 of 2 answered: ${machine.name}; unread at 1: ${cat.name}; answers are gathered for \\d+ \\w+ more\n$`,
+    ),
+  )
+  expect((await sean.run(['history', newMessageId()])).stdout).toBe('Nothing found.\n')
+})
