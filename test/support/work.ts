@@ -26,7 +26,8 @@ export async function countWork<T>(action: () => Promise<T> | T): Promise<{ work
   const counted = (call: (this: StatementSync, ...params: never[]) => unknown) =>
     function (this: StatementSync, ...params: never[]) {
       const result = call.apply(this, params)
-      count(this, Array.isArray(result) ? result.length : call === get && result ? 1 : 0)
+      // A row may be an array of its values.
+      count(this, call === get ? Number(result !== undefined) : Array.isArray(result) ? result.length : 0)
       return result
     }
   Object.assign(StatementSync.prototype, { all: counted(all), get: counted(get), run: counted(run) })
