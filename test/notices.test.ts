@@ -636,6 +636,21 @@ describe('who has asked', () => {
     expect(claude.wakes).toEqual([])
   })
 
+  test('hears once that an order expired unread, by a message of the hub', async () => {
+    const { claude, mcp } = await idleSession()
+    const asked = await mcp.call('send', { to: 'chasclaude', message: 'Do it now', expires: 'in 1s' })
+    const id = /Message (\S+)\./.exec(asked.text)![1]!
+    await until('the news', () => newsOf(claude).length > 0)
+    const told = await claude.hook('UserPromptSubmit')
+    expect(told).toContain('- hub (hub), inform, just now: > What became of 1 message that you sent:')
+    expect(told.split('\n').filter(line => /expired|became/.test(line))).toHaveLength(1)
+    expect(await claude.hook('UserPromptSubmit')).toBe('')
+    expect((await mcp.call('inbox')).text).toContain(
+      `> - It expired at chasclaude before anybody there had acked it. Message ${id}, which begins: Do it now`,
+    )
+    expect(claude.wakes).toEqual([])
+  })
+
   test('hears of an answer alone when that answer is also the ack; a reply wants no answer by itself', async () => {
     const { send, claude, mcp } = await busySession()
     const asked = await mcp.call('send', { to: 'chasclaude', message: 'A question' })
