@@ -1,6 +1,6 @@
 import { startDrainer } from '../client/drainer.ts'
 import { type Machine, openMachine } from '../client/machine.ts'
-import type { Drained } from '../client/outbox.ts'
+import type { Decided, Drained } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
 import { reportWrongHub } from '../client/wrong-hub.ts'
 import { refusedText } from '../mcp/tools.ts'
@@ -55,15 +55,17 @@ export function tellDrained(machine: Pick<Machine, 'outbox'>, drained: Drained, 
 /** What came of an attempt to send what waited, with `others` that were refused earlier, a line each. */
 export function drainedLines({ decided, waiting, why }: Drained, others: Refused[] = []): string[] {
   const refused = new Map(others.map(each => [each.id, each]))
-  const went: string[] = []
+  const sent: Decided['to'][] = []
+  const later: Decided['to'][] = []
   for (const [id, { to, outcome }] of decided) {
     if (outcome instanceof ClaudeNetError) refused.set(id, { id, to, error: outcome })
-    else went.push(...[to].flat())
+    else (outcome.at === undefined ? sent : later).push(to)
   }
-  const sent = decided.size - [...decided.values()].filter(({ outcome }) => outcome instanceof ClaudeNetError).length
-  const whom = visibleLine([...new Set(went)].join(', '), 200)
+  const many = (each: Decided['to'][]) => count(each.length, 'message')
+  const whom = (each: Decided['to'][]) => visibleLine([...new Set(each.flat())].join(', '), 200)
   return [
-    ...(sent > 0 ? [`Sent ${count(sent, 'message')} that waited for the hub (to ${whom}).`] : []),
+    ...(sent.length > 0 ? [`Sent ${many(sent)} that waited for the hub (to ${whom(sent)}).`] : []),
+    ...(later.length > 0 ? [`Stored ${many(later)} for later that waited for the hub (to ${whom(later)}).`] : []),
     ...[...refused.values()].map(each => hintText(refusedText(each))),
     ...(waiting > 0
       ? [`${count(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} still: ${visibleLine(why, 300)}`]
