@@ -21,6 +21,7 @@ import { slowFsync } from './rows/slow-fsync.ts'
 import { throughSsh } from './rows/ssh.ts'
 import { stored } from './rows/stored.ts'
 import { overTls } from './rows/tls.ts'
+import { tokens } from './rows/tokens.ts'
 import { table } from './table.ts'
 
 /** Every measurement by the name that `--only` takes, in the order of the table. */
@@ -36,6 +37,7 @@ const measurements: Record<string, (bench: Bench) => Promise<Row[]>> = {
   'idle-cpu': idleCpu,
   tls: overTls,
   mcp: mcpServer,
+  tokens,
   install,
   ssh: throughSsh,
 }
