@@ -33,7 +33,7 @@ export interface LargeStore {
 
 const [machines, humans, groups, groupSize] = [1950, 50, 100, 1000]
 
-/** Makes it in `dataDir`: 2,000 members with an alias each, 100 groups of 1,000, 20,000 messages. */
+/** Makes it in `dataDir`: 2,000 members with an alias each, machines with 30 projects each, 100 groups of 1,000, 20,000 messages. */
 export function makeLargeStore(dataDir: string): LargeStore {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   using state = new State(join(dataDir, databaseFile))
@@ -61,6 +61,14 @@ export function makeLargeStore(dataDir: string): LargeStore {
       `insert into group_member (group_name, member) select g.name, m.id
        from member_group g join (select id from member where kind = 'machine' order by id limit ?) m`,
       groupSize,
+    ),
+  )
+  state.db.transaction(() =>
+    state.db.run(
+      `with recursive n(n) as (select 1 union all select n + 1 from n where n < 30)
+       insert into project (member, name, seen_at, seen_steady)
+       select m.id, 'project-' || n, ?1 + n, ?1 + n from member m, n where m.kind = 'machine'`,
+      time,
     ),
   )
 

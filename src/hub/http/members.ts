@@ -14,7 +14,7 @@ import {
   type TokenLife,
   tokensByMember,
 } from '../state/query/members.ts'
-import { projectsOf } from '../state/query/projects.ts'
+import { membersWithProjects, someProjects } from '../state/query/projects.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
@@ -93,10 +93,21 @@ const maxListed = 20
 /** Most sessions in a list that are shown with what they say of themselves, some 300 bytes each. */
 const maxDescribed = 1000
 
+/** Most projects in a list, of all members together, some 90 bytes each. */
+const maxProjects = 500
+
 /** Makes members of a list, in their order; one function for each list. */
 function membersOf(hub: Hub): (member: MemberInfo) => Member {
   let room = maxDescribed
-  return member => toMember(hub, member, session => (session.activity && --room >= 0 ? shownActivity(session) : {}))
+  let projectRoom = maxProjects
+  const haveProjects = unlessUnreadable(() => membersWithProjects(hub.state.db)) ?? new Set()
+  const describe = (session: SessionInfo) => (session.activity && --room >= 0 ? shownActivity(session) : {})
+  return member => {
+    const limit = haveProjects.has(member.id) ? Math.min(projectRoom, maxListedProjects) : 0
+    const projects = limit > 0 ? projectsIn(hub, member.id, limit) : {}
+    projectRoom -= projects.projects?.length ?? 0
+    return { ...toMember(hub, member, describe), ...projects }
+  }
 }
 
 function toMember(
@@ -118,23 +129,24 @@ function toMember(
       return { session, client, since: timestamp(since), ...(project && { project }), ...describe(each) }
     }),
     ...(live.length > sessions.length && { sessionCount: live.length }),
-    ...(kind === 'machine' && projectsIn(hub, id)),
   }
 }
 
-/** The projects of a machine, those of live sessions first. Nothing where it has none. */
-function projectsIn(hub: Hub, member: number): Pick<Member, 'projects' | 'projectCount'> {
-  const known = unlessUnreadable(() => projectsOf(hub.state.db, member)) ?? []
-  if (known.length === 0) return {}
+/** The projects of a machine, those of live sessions first, `limit` at most. Nothing where it has none. */
+function projectsIn(hub: Hub, member: number, limit: number): Pick<Member, 'projects' | 'projectCount'> {
   const { ofProjects } = hub.presence.sessionCounts(member)
+  const first = [...ofProjects.keys()]
+  const found = unlessUnreadable(() => someProjects(hub.state.db, member, { first, limit }))
+  if (!found) return {}
+  const { projects: known, count } = found
   const all = known.map(({ name, seenAt }) => {
     return { name, sessions: ofProjects.get(name) ?? 0, seenAt: hub.projects.lastSeen(member, name) ?? seenAt }
   })
   const isLive = ({ sessions }: { sessions: number }) => Number(sessions > 0)
-  const listed = all.sort((a, b) => isLive(b) - isLive(a) || b.seenAt - a.seenAt).slice(0, maxListedProjects)
+  const listed = all.sort((a, b) => isLive(b) - isLive(a) || b.seenAt - a.seenAt)
   return {
     projects: listed.map(({ name, sessions, seenAt }) => ({ name, sessions, lastSeenAt: timestamp(seenAt) })),
-    ...(all.length > listed.length && { projectCount: all.length }),
+    ...(count > listed.length && { projectCount: count }),
   }
 }
 

@@ -4,7 +4,7 @@ import { newMessageId } from '../../../protocol/ids.ts'
 import type { CommandOf, ResultOf } from '../commands.ts'
 import { unreadAfter, unreadCount } from '../query/inbox.ts'
 import { messageFor } from '../query/messages.ts'
-import { projectsOf, unreadElsewhere } from '../query/projects.ts'
+import { someProjects, unreadElsewhere } from '../query/projects.ts'
 import { refused } from '../refusal-words.ts'
 import { nextForgotten } from './projects.ts'
 
@@ -34,7 +34,10 @@ function start() {
       expect(unreadCount(made.state.db, member, scope)).toBe(unread)
       return unread
     })
-  const names = (member: number) => projectsOf(made.state.db, member).map(({ name }) => name)
+  const names = (member: number) =>
+    someProjects(made.state.db, member, { first: [], limit: 1000 })
+      .projects.map(({ name }) => name)
+      .sort()
   return { made, db: made.state.db, ana, ben, see, send, sent, counts, names }
 }
 

@@ -49,21 +49,38 @@ export interface SeenProject {
   seenAt: number
 }
 
-/** The projects of `member`, by name. */
-export function projectsOf(db: Database, member: number): SeenProject[] {
-  return db.all<SeenProject>(
+/** The members who have any project. */
+export function membersWithProjects(db: Database): Set<number> {
+  const rows = db.all<{ id: number }>(
+    'select id from member m where exists (select 1 from project p where p.member = m.id)',
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** Projects of `member`, those in `first` before the others and then the last seen first, `limit` at most; and how many it has. */
+export function someProjects(
+  db: Database,
+  member: number,
+  { first, limit }: { first: readonly string[]; limit: number },
+): { projects: SeenProject[]; count: number } {
+  const projects = db.all<SeenProject>(
     `select p.name, coalesce(l.at, p.seen_at) as seenAt
      from project p left join project_last_seen l on l.member = p.member and l.name = p.name
-     where p.member = ? order by p.name`,
-    member,
+     where p.member = ? order by p.name not in (select value from json_each(?)), p.seen_steady desc, p.name limit ?`,
+    ...[member, JSON.stringify(first), limit],
   )
+  if (projects.length < limit) return { projects, count: projects.length }
+  const { count } = db.get<{ count: number }>('select count(*) as count from project where member = ?', member)!
+  return { projects, count }
 }
 
 /** Names of projects of `member` that the typed one may have been meant to be, the nearest first, three at most. */
 export function nearestProjects(db: Database, member: number, typed: string): string[] {
-  const names = unlessUnreadable(() => projectsOf(db, member)) ?? []
+  const rows = unlessUnreadable(() =>
+    db.all<{ name: string }>('select name from project where member = ? order by name', member),
+  )
+  const all = (rows ?? []).map(({ name }) => name)
   const wanted = typed.slice(0, 64)
-  const all = names.map(({ name }) => name)
   const likely = all.filter(name => {
     if (wanted.length >= 3 && (name.startsWith(wanted) || wanted.startsWith(name))) return true
     return distance(wanted, name) <= Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3))
