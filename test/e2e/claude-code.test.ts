@@ -81,6 +81,42 @@ test(
 )
 
 test(
+  'a session that asks several is woken once for their answers, and reads them together',
+  async context => {
+    const { hub, chas, sean, user } = await claudeUser(context)
+    const jaz = await hub.join('jazclaude')
+    for (const { client } of [chas, jaz])
+      await client.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
+    const session = () => liveSessions(sean.home).find(({ deaf }) => !deaf)
+    const { model } = user
+    const question = { to: 'chasclaude, jazclaude', message: 'Who can review?' }
+    model.steps.push({ tool: 'mcp__claude-net__claude_net_send', input: question }, { text: 'asked' })
+    const terminal = await user.interactive(() => existsSync(session()?.dir.file('state.json') ?? ''))
+    await terminal.type('ask them')
+    const asked = async () => (await jaz.client.call(api.readInbox)).messages[0]
+    const { id } = await until('the question', asked, 30_000)
+    await until('an idle session', () => session()?.dir.read<{ busy: boolean }>('state.json')?.busy === false)
+
+    model.steps.push({ tool: 'mcp__claude-net__claude_net_inbox', input: { ack: true } }, { text: 'read them' })
+    const before = model.asked.length
+    const answer = async ({ client }: typeof jaz, body: string) =>
+      (await client.call(api.sendMessage, { body: { to: 'seanclaude', body, replyTo: id, intent: 'inform' } })).id
+    await answer(chas, 'I can.')
+    await delay(2500)
+    expect(model.asked.length).toBe(before)
+    const last = await answer(jaz, 'Not today.')
+    const woken = await until('the wake', () => model.asked.find(text => text.includes('2 of 2 answered')), 60_000)
+    expect(woken).toContain('2 unread messages from chasclaude, jazclaude.')
+    const receipt = async () => (await jaz.client.call(api.getMessage, { params: { id: last } })).receipts[0]!
+    await until('the ack', async () => (await receipt()).status === 'acked', 30_000)
+    expect(model.asked.at(-1)).toContain(`Your question ${id}, `)
+    expect(model.asked.filter(text => text.includes('unread messages from'))).toHaveLength(model.asked.length - before)
+    expect(model.asked.at(-1)!.split('unread messages from').length).toBe(2)
+  },
+  timeout,
+)
+
+test(
   'claude -p is not disturbed by mail, counts as nobody, and ends as soon as without',
   async context => {
     const { hub, user, send } = await claudeUser(context)
