@@ -146,6 +146,27 @@ describe('by its repository', () => {
     expect(find(inUser('gone'))).toEqual({})
   })
 
+  test('a directory whose .git names the repository of another is not of its project', () => {
+    const shop = repository('shop')
+    git(shop, 'worktree', 'add', '../wt')
+    expect(nameIn(shop)).toBe('shop')
+    const evil = inUser('evil')
+    mkdirSync(evil)
+    for (const gitDir of ['worktrees/wt', 'worktrees/unknown']) {
+      writeFileSync(join(evil, '.git'), `gitdir: ${shop}/.git/${gitDir}\n`)
+      expect([gitDir, find(evil)]).toEqual([gitDir, {}])
+    }
+    writeFileSync(join(evil, '.git'), `gitdir: ${shop}/.git\n`)
+    expect(nameIn(evil)).toBe('evil')
+    rmSync(join(evil, '.git'))
+    symlinkSync(join(shop, '.git'), join(evil, '.git'))
+    expect(nameIn(evil)).toBe('evil')
+    expect(nameIn(shop)).toBe('shop')
+    // One that was moved without telling its repository.
+    renameSync(inUser('wt'), inUser('moved'))
+    expect(nameIn(inUser('moved'))).toBe('shop')
+  })
+
   test('a link to a repository, and a path through one, are that repository', () => {
     const shop = fakeRepository('shop')
     mkdirSync(join(shop, 'src'))

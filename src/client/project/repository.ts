@@ -32,19 +32,30 @@ function repositoryAt(at: string): Repository | undefined {
   const dotGit = join(at, '.git')
   if (isFile(join(dotGit, 'HEAD'))) return { commonDir: real(dotGit), main: at, top: at }
   const [, gitDir] = /^gitdir: *(.+?)\s*$/s.exec(readSmall(dotGit) ?? '') ?? []
-  if (gitDir !== undefined) return { ...fromGitDir(real(resolve(at, gitDir)), at), top: at }
+  if (gitDir !== undefined) {
+    const found = fromGitDir(real(resolve(at, gitDir)), at)
+    return found && { ...found, top: at }
+  }
   return isRepositoryDir(at) ? fromCommonDir(at) : undefined
 }
 
-/** The repository of a worktree at `top` whose `.git` is a file that names `gitDir`. */
-function fromGitDir(gitDir: string, top: string): Repository {
+/** The repository of a worktree at `top` whose `.git` is a file that names `gitDir`. Undefined where git would find none. */
+function fromGitDir(gitDir: string, top: string): Repository | undefined {
   const common = readSmall(join(gitDir, 'commondir'))?.trim()
+  if (common) return isOthers(gitDir, top) ? undefined : fromCommonDir(real(resolve(gitDir, common)))
   const [, shared] = /^(.+)[\\/]worktrees[\\/][^\\/]+$/.exec(gitDir) ?? []
-  // A linked worktree, of a repository that is here or is not.
-  if (common) return fromCommonDir(real(resolve(gitDir, common)))
-  if (shared !== undefined) return fromCommonDir(shared)
+  // A linked worktree of a repository that is not here; in one that is, no such worktree is known.
+  if (shared !== undefined) return lookAt(shared) ? undefined : fromCommonDir(shared)
   // A submodule, or a repository whose directory stands elsewhere. In a linked worktree, a submodule is that of the main one.
   return { commonDir: gitDir.replace(/([\\/])worktrees[\\/][^\\/]+[\\/](modules[\\/])/, '$1$2'), main: top }
+}
+
+/** Whether the linked worktree of `gitDir` is another directory than `top`, whose `.git` is then a copy, or made up. */
+function isOthers(gitDir: string, top: string): boolean {
+  const dotGit = readSmall(join(gitDir, 'gitdir'))?.trim()
+  const own = dotGit && resolve(gitDir, dotGit)
+  // A worktree that was moved, or is mounted elsewhere, is not where its repository thinks it is.
+  return own !== undefined && own !== '' && lookAt(own) !== undefined && real(dirname(own)) !== real(top)
 }
 
 function fromCommonDir(commonDir: string): Repository {
@@ -63,9 +74,9 @@ export function isRepositoryPlace(place: string): boolean {
   return isFile(join(place, '.git', 'HEAD')) || isFile(join(place, 'HEAD'))
 }
 
-/** Where a repository is, for people: the directory that has its `.git`, or its own where that is elsewhere. */
-export function placeOf({ commonDir }: Repository): string {
-  return basename(commonDir) === '.git' ? dirname(commonDir) : commonDir
+/** Where a repository is, for people: its main worktree, where that has its `.git`, or its own directory. No two have the same. */
+export function placeOf({ commonDir, main }: Repository): string {
+  return main !== undefined && commonDir === join(main, '.git') ? main : commonDir
 }
 
 /** The name of the directory of a repository: of its main worktree, or of itself without `.git`. */
