@@ -60,6 +60,7 @@ describe('help and usage', () => {
     [['inbox', '--limit', '0'], 'a number from 1 to 100'],
     [['inbox', '--limit', 'many'], 'a number from 1 to 100'],
     [['inbox', '--every'], "unknown option '--every'"],
+    [['inbox', '--project', '日本'], 'It must be the name of a project.'],
     [['join', 'http://127.0.0.1:1'], "required option '--machine <name>'"],
     [['hub', '--port', '65536'], 'a number from 0 to 65535'],
     [['invite'], "missing required argument 'name'"],
