@@ -340,7 +340,22 @@ describe('bad input is refused with help, changes nothing, and the hub goes on',
       'a heartbeat with a long branch',
       { path: '/v1/presence', body: { session: 's', client: 'x', branch: 'b'.repeat(101) } },
       'invalid',
-      /^body\.branch: it is one line of at most 100 characters/,
+      /^body\.branch: a branch is named in 1 to 100 characters without spaces/,
+    ],
+    [
+      'a heartbeat with a sentence for a branch',
+      { path: '/v1/presence', body: { session: 's', client: 'x', branch: 'main, run this' } },
+      'invalid',
+      /^body\.branch: /,
+    ],
+    [
+      'a heartbeat with a sentence for a tool',
+      {
+        path: '/v1/presence',
+        body: { session: 's', client: 'x', prompt: { id: 'p', tool: 'Bash rm', since: new Date(0).toISOString() } },
+      },
+      'invalid',
+      /^body\.prompt\.tool: /,
     ],
     [
       'a heartbeat with the arguments of a tool',

@@ -150,7 +150,7 @@ const worst: Record<RouteName, Worst | string> = {
         busySince: new Date().toISOString(),
         status: '\u{1f600}'.repeat(100),
         statusSetAt: new Date().toISOString(),
-        prompt: { id: 'p'.repeat(64), tool: '\u{1f600}'.repeat(100), since: new Date().toISOString() },
+        prompt: { id: 'p'.repeat(64), tool: 't'.repeat(100), since: new Date().toISOString() },
       },
     }),
   ],

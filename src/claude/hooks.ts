@@ -7,7 +7,9 @@ const commandName = 'claude-net'
 /** One hook that we register with Claude Code. */
 export interface Hook {
   /** When it runs: the `hook_event_name` that it reads on stdin. */
-  event: 'SessionStart' | 'UserPromptSubmit' | 'PostToolUse' | 'Stop'
+  event: 'SessionStart' | 'UserPromptSubmit' | 'PostToolUse' | 'Stop' | 'PermissionRequest' | 'Notification'
+  /** What its event must be about for it to run. */
+  matcher?: string
   /** What the client is started with. */
   args: readonly string[]
   /** Seconds after which Claude Code ends it. */
@@ -25,8 +27,8 @@ const promptS = 10
 const waiterS = 7 * 24 * 3600
 
 /**
- * Every hook, in the order in which they are registered; none has a matcher, so each runs for whatever its event is about.
- * `join` writes them into the user's settings, the plugin's hooks.json is made of the same table.
+ * Every hook, in the order in which they are registered; one without a matcher runs for whatever its event is about. `join` writes
+ * them into the user's settings, the plugin's hooks.json is made of the same table.
  */
 export const hooks: readonly Hook[] = [
   { event: 'SessionStart', args: ['hook'], timeout: promptS },
@@ -36,6 +38,9 @@ export const hooks: readonly Hook[] = [
   { event: 'PostToolUse', args: ['hook', '--if-news'], timeout: promptS },
   { event: 'Stop', args: ['hook'], timeout: promptS },
   { event: 'Stop', args: ['hook', '--wait'], timeout: waiterS, asyncRewake: true },
+  // The notification does not say which tool the prompt is about. Neither hook says anything: both run beside the prompt.
+  { event: 'PermissionRequest', args: ['hook', '--note'], timeout: promptS, async: true },
+  { event: 'Notification', matcher: 'permission_prompt', args: ['hook', '--note'], timeout: promptS, async: true },
 ]
 
 /** A hook as Claude Code's settings and a plugin's hooks.json write it: run without a shell, since it has `args`. */
@@ -48,16 +53,22 @@ export interface CommandHook {
   asyncRewake?: true
 }
 
+/** Hooks of one event, those that run for one matcher. */
+export interface HookGroup {
+  matcher?: string
+  hooks: CommandHook[]
+}
+
 /** The value of `hooks` in a user's settings that has the launcher run them all; `home` is the user's home directory. */
 export function userHookSettings(launcher: string, home = userHome()): ReturnType<typeof hookSettings> {
   return hookSettings('sh', ['-c', guardedStart(launcher, home), commandName])
 }
 
 /** The value of `hooks` in a plugin's hooks.json, that has `command` run them all. `first` stands before their own arguments. */
-export function hookSettings(command: string, first: string[] = []): Record<string, { hooks: CommandHook[] }[]> {
-  const settings: Record<string, { hooks: CommandHook[] }[]> = {}
-  for (const { event, args, timeout, async, asyncRewake } of hooks) {
-    const groups = settings[event] ?? [{ hooks: [] }]
+export function hookSettings(command: string, first: string[] = []): Record<string, HookGroup[]> {
+  const settings: Record<string, HookGroup[]> = {}
+  for (const { event, matcher, args, timeout, async, asyncRewake } of hooks) {
+    const groups = settings[event] ?? [{ ...(matcher !== undefined && { matcher }), hooks: [] }]
     settings[event] = groups
     groups[0]!.hooks.push({
       type: 'command',

@@ -135,7 +135,7 @@ function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[
   }
   if (!hasPlugin && present?.type !== 'http' && !hasHooks(inSettings, launcher)) {
     const events = Object.keys(userHookSettings(launcher)).join(', ')
-    const text = `hooks on ${events}: they tell a session of new mail, and wake it: ${launcher} hook`
+    const text = `hooks on ${events}: they tell a session of new mail, wake it, and note a permission prompt that waits: ${launcher} hook`
     edits.push({ file: settings, text, apply: json => writeHooks(json, launcher) })
   }
   return edits
@@ -225,27 +225,28 @@ function rulesIn(json: Json): unknown[] {
 }
 
 /** A group of hooks in somebody's settings: those that run for one matcher. */
-type HookGroup = Json & { hooks: unknown[] }
+type SomeGroup = Json & { hooks: unknown[] }
 
-function hookGroups(json: Json): [event: string, group: HookGroup][] {
+function hookGroups(json: Json): [event: string, group: SomeGroup][] {
   if (!isObject(json.hooks)) return []
   return Object.entries(json.hooks).flatMap(([event, groups]) =>
     (Array.isArray(groups) ? groups : []).flatMap(group =>
-      isObject(group) && Array.isArray(group.hooks) ? [[event, group as HookGroup] as [string, HookGroup]] : [],
+      isObject(group) && Array.isArray(group.hooks) ? [[event, group as SomeGroup] as [string, SomeGroup]] : [],
     ),
   )
 }
 
-function ourHooks(json: Json): [event: string, hook: unknown][] {
-  return hookGroups(json).flatMap(([event, { hooks }]) =>
-    hooks.filter(isOurHook).map(hook => [event, hook] as [string, unknown]),
+/** Our hooks, each with its event and what of that it runs for: an empty matcher is none. */
+function ourHooks(json: Json): [event: string, matcher: unknown, hook: unknown][] {
+  return hookGroups(json).flatMap(([event, { matcher, hooks }]) =>
+    hooks.filter(isOurHook).map(hook => [event, matcher || undefined, hook] as [string, unknown, unknown]),
   )
 }
 
 /** Whether our hooks are there as this version wants them, and no others of ours. */
 function hasHooks(json: Json, launcher: string): boolean {
   const wanted = Object.entries(userHookSettings(launcher)).flatMap(([event, groups]) =>
-    groups.flatMap(({ hooks }) => hooks.map(hook => [event, hook])),
+    groups.flatMap(({ matcher, hooks }) => hooks.map(hook => [event, matcher, hook])),
   )
   const sorted = (hooks: unknown[]) => JSON.stringify(hooks.map(hook => JSON.stringify(hook)).sort())
   return sorted(ourHooks(json)) === sorted(wanted)

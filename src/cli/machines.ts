@@ -1,7 +1,9 @@
 import { Command } from 'commander'
 import { clientsInWords, groupLines, projectsInWords, requestLines } from '../mcp/machines-tool.ts'
 import { api } from '../protocol/api.ts'
+import type { Member } from '../protocol/members.ts'
 import { version } from '../protocol/version.ts'
+import { checkoutInWords, doingInWords, sessionInWords, statusInWords } from '../text/activity.ts'
 import { concernLines } from '../text/concerns.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { asMachine } from './as-machine.ts'
@@ -30,6 +32,7 @@ export function machinesCommand(): Command {
           return [
             table([['NAME', 'KIND', 'OWNER', 'STATE', 'CLIENT'], ...rows]),
             '',
+            ...sessionsTable(answer.members, client.now()),
             ...groupLines(answer.groups ?? []),
             `${answer.unread} unread for you.`,
             ...concernLines(answer, client.now()),
@@ -38,6 +41,22 @@ export function machinesCommand(): Command {
         })
       }),
     )
+}
+
+/** What the sessions say of themselves, one line each; nothing where none does. */
+function sessionsTable(members: readonly Member[], now: number): string[] {
+  const rows = members.flatMap(({ name, sessions }) =>
+    sessions
+      .filter(session => sessionInWords(session, now) !== '')
+      .map(session => [
+        name,
+        session.project ?? '',
+        checkoutInWords(session),
+        doingInWords(session, now),
+        statusInWords(session, now),
+      ]),
+  )
+  return rows.length === 0 ? [] : [table([['SESSION OF', 'PROJECT', 'BRANCH', 'DOES', 'SAYS'], ...rows]), '']
 }
 
 function sessionsInWords(sessions: number): string {

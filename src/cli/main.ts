@@ -41,6 +41,7 @@ import { sendCommand } from './send.ts'
 import { installServiceCommand, uninstallServiceCommand } from './service.ts'
 import { settingsCommand } from './settings.ts'
 import { statusCommand } from './status.ts'
+import { statusLineCommand } from './status-line.ts'
 import { telegramCommand } from './telegram.ts'
 import { updateCommand } from './update.ts'
 import { versionCommand } from './version.ts'
@@ -55,6 +56,7 @@ const groups: Record<string, Command[]> = {
     askCommand(),
     inboxCommand(),
     machinesCommand(),
+    statusLineCommand(),
     historyCommand(),
     laterCommand(),
     watchCommand(),

@@ -40,10 +40,10 @@ export class Heartbeat {
     this.#options = options
     this.#timer = setInterval(() => {
       // Rounded: a look that comes a moment early is not to wait for the next.
-      if (Math.abs(Date.now() - this.#beganAt) > intervalMs - lookMs / 2) this.#beatOnce()
+      if (Math.abs(Date.now() - this.#beganAt) > intervalMs - lookMs / 2) void this.#beatOnce()
     }, lookMs)
     this.#timer.unref()
-    this.#beatOnce()
+    void this.#beatOnce()
   }
 
   /** Stops and says goodbye, so that the hub need not wait for silence. */
@@ -56,9 +56,17 @@ export class Heartbeat {
     await Promise.race([goodbye, new Promise(resolve => setTimeout(resolve, farewellMs).unref())])
   }
 
-  #beatOnce(): void {
+  /** Tells the hub at once what the session says of itself; resolves when it has answered, or has not. */
+  async tellNow(): Promise<void> {
+    // One that is under way may have been made before what is to be told.
+    await this.#beat
+    await this.#beatOnce()
+  }
+
+  #beatOnce(): Promise<void> {
     this.#beganAt = Date.now()
     this.#beat ??= this.#tellAlive().finally(() => (this.#beat = undefined))
+    return this.#beat
   }
 
   async #tell(): Promise<HeartbeatAnswer> {

@@ -37,6 +37,8 @@ const Config = z.looseObject({
   projects: z.record(z.string(), z.string()).optional(),
   /** Anything but true says nothing of this machine's projects to the hub. */
   shareProjects: z.boolean().catch(false).optional(),
+  /** Whether others see what sessions here work on; see notice/activity.ts. Any other word is a no. */
+  shareActivity: z.boolean().catch(false).optional(),
 })
 export type Config = z.output<typeof Config>
 

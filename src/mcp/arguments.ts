@@ -21,6 +21,8 @@ export const readSendArguments = argumentsReader({
 
 export const readInboxArguments = argumentsReader({ limit: limitOf, ack: ackOf })
 
+export const readMachinesArguments = argumentsReader({ status: statusOf })
+
 /**
  * Returns a function that makes an object of exactly these arguments of an object as it came, each by its own function. It throws
  * one error for all that is wrong, `name: what is wanted` for each argument, and for other keys the list of those there are.
@@ -105,6 +107,14 @@ function limitOf(value: unknown): number | undefined {
   const limit = typeof value === 'string' ? Number(unquoted(value)) : value
   if (typeof limit === 'number' && Number.isSafeInteger(limit) && limit >= 1) return limit
   throw new Error(`wanted: a whole number from 1 on; this is ${shown(value)}`)
+}
+
+/** The line to set; an empty one takes it away. Undefined: it stays. */
+function statusOf(value: unknown): string | undefined {
+  if (isAbsent(value)) return undefined
+  if (typeof value !== 'string') throw new Error(`wanted: one line of text; this is ${shown(value)}`)
+  const line = value.trim()
+  return line === '-' ? '' : line
 }
 
 /** True: ack what is shown. A list of ids: ack those. Undefined: ack nothing. */

@@ -16,4 +16,6 @@ export interface Line {
   scope?: Scope
   /** Saves the whole text of a message that is too long to show; returns where it can be read. May throw. */
   keepWhole: (message: InboxMessage) => string
+  /** Sets the line that the session says of itself; an empty one takes it away. Returns what it is now. */
+  setStatus: (text: string) => Promise<string>
 }

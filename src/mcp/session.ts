@@ -9,6 +9,7 @@ import { clashText } from '../client/project/find-project.ts'
 import { type Scope, scopeOf } from '../client/project/scope.ts'
 import { reportWrongHub } from '../client/wrong-hub.ts'
 import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
+import { notShared, sharesActivity } from '../notice/activity.ts'
 import { Keeper } from '../notice/keeper.ts'
 import { headlessTakesPart, isHeadless, sessionKey } from '../notice/session-dir.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -92,7 +93,7 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
         keeper.heard(unread)
         if (hub && isOlder(version, hub)) newerHub ??= hub
       }
-      const more = () => ({ ...(scope !== undefined && { project: scope }) })
+      const more = () => ({ ...(scope !== undefined && { project: scope }), ...keeper.activity() })
       setInterval(() => opened?.heartbeat ?? drain(), headlessDrainMs).unref()
       beat = () => new Heartbeat(machine.client, { session, client: `claude-net/${version}`, more, onAlive })
       opened = { machine, heartbeat: isPresent && !keeper.isHidden ? beat() : undefined, scope }
@@ -120,6 +121,12 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
     return { ...machine, scope }
   }
   const readState = new ReadState(() => scopedLine(), session, keeper)
+  const setStatus = async (text: string) => {
+    if (!sharesActivity(home.dir)) throw notShared()
+    const line = keeper.setStatus(text)
+    await opened?.heartbeat?.tellNow()
+    return line
+  }
   let isTold = false
   const takeRemarks = () => {
     if (newerHub && !isTold) remarks.push(tooOld(newerHub))
@@ -130,7 +137,7 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
   }
 
   const runs = toolRuns({
-    line: () => ({ ...scopedLine(), keepWhole: message => keepWhole(home, message) }),
+    line: () => ({ ...scopedLine(), keepWhole: message => keepWhole(home, message), setStatus }),
     readState,
     messageIdOf: call => (typeof call === 'string' ? messageIdFor(`${sessionSeed}/${call}`) : newMessageId()),
     onAsked: (id, ofSeveral) => keeper.asked(id, ofSeveral),

@@ -91,7 +91,14 @@ export const toolList: readonly Tool[] = [
     name: 'claude_net_machines',
     title: 'List machines and people',
     description: descriptions.machines,
-    inputSchema: { type: 'object', properties: {} },
+    inputSchema: {
+      $schema,
+      type: 'object',
+      properties: {
+        status: { type: 'string', description: 'What this session works on, in one line for others; "-": none' },
+      },
+      additionalProperties: false,
+    },
     annotations: { readOnlyHint: true, openWorldHint: true },
     _meta: alwaysLoad,
   },

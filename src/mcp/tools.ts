@@ -1,13 +1,14 @@
 import type { Sent } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
 import { readTiming } from '../client/timing.ts'
+import { maxLine } from '../protocol/activity.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Intent } from '../protocol/messages.ts'
 import { addressOf } from '../protocol/projects.ts'
 import { visibleLine } from '../text/visible.ts'
 import { ownZone } from '../text/zone.ts'
-import { readInboxArguments, readSendArguments } from './arguments.ts'
+import { readInboxArguments, readMachinesArguments, readSendArguments } from './arguments.ts'
 import { ackByIds, readInboxText } from './inbox-tool.ts'
 import type { Line } from './line.ts'
 import { machinesText } from './machines-tool.ts'
@@ -86,11 +87,20 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
       if (!call.signal.aborted) readState.answerShows(call.id, shown, ack === true)
       return answered
     }),
-    claude_net_machines: () =>
-      answer(context, async ({ client, scope }) =>
-        machinesText(await client.call(api.listMachines), client.now(), scope),
-      ),
+    claude_net_machines: withArguments('claude_net_machines', readMachinesArguments, ({ status }) =>
+      answer(context, async ({ client, scope, setStatus }) => {
+        const set = status === undefined ? [] : [statusSet(status, await setStatus(status))]
+        return [...set, machinesText(await client.call(api.listMachines), client.now(), scope)].join('\n')
+      }),
+    ),
   }
+}
+
+/** What came of a line that was given. */
+function statusSet(given: string, line: string): string {
+  if (line === '') return 'This session says nothing of itself now.'
+  const cut = line.endsWith('…') && !given.endsWith('…') ? `, cut to ${maxLine} characters` : ''
+  return `This session says${cut}: > ${line}`
 }
 
 /** Reads the arguments before `run`; what is wrong with them is the answer. */

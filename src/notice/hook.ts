@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
+import { readClientRecord } from './client-record.ts'
 import { forgetTold, mayWake, type News, takeNews } from './news.ts'
 import { noticeText } from './notice-text.ts'
+import { notePrompt } from './open-prompt.ts'
 import { serverRemark } from './server-remark.ts'
 import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirOf, sessionKey } from './session-dir.ts'
 import { type HookInput, noteState, readState } from './session-state.ts'
@@ -18,7 +20,7 @@ export async function runHook(args: readonly string[], env = process.env): Promi
     const key = sessionKey(env)
     if (!key || !existsSync(join(homeDir(), 'config.json')) || (isHeadless(env) && !headlessTakesPart())) return
     const dir = sessionDirOf(key)
-    if (args.includes('--note')) return noteLate(dir, input, instanceOf(env))
+    if (args.includes('--note')) return noteLate(dir, input, env)
     if (args.includes('--wait')) return await waitForWake(dir, input, env)
     const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
     if (text) process.stdout.write(JSON.stringify(answerOf(input.hook_event_name, text)))
@@ -26,6 +28,9 @@ export async function runHook(args: readonly string[], env = process.env): Promi
     // Silence: what was not told stays unread.
   }
 }
+
+/** The hooks that are about a permission prompt. */
+const promptEvents = new Set(['PermissionRequest', 'Notification'])
 
 /** What to tell now. Notes on the way whether the session is busy. */
 function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined): News[] {
@@ -54,9 +59,15 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
 }
 
 /** Notes what the session did when this hook began. Other hooks may have run to their end since then: what they saw is newer. */
-function noteLate(dir: SessionDir, input: HookInput, instance: string | undefined): void {
-  if (input.agent_id !== undefined) return
+function noteLate(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): void {
   const at = Math.round(performance.timeOrigin)
+  const instance = instanceOf(env)
+  // A prompt of a subagent waits for the same user.
+  if (promptEvents.has(input.hook_event_name)) {
+    notePrompt(dir, input, { instance, record: readClientRecord(env), at })
+    return
+  }
+  if (input.agent_id !== undefined) return
   if ((readState(dir, instance)?.at ?? 0) < at) noteState(dir, input, instance, { at })
 }
 

@@ -1,6 +1,8 @@
 import type { HubClient } from '../client/hub-client.ts'
 import type { Scope } from '../client/project/scope.ts'
+import type { Activity } from '../protocol/activity.ts'
 import { gatherInWords } from '../text/gather.ts'
+import { activityOf, sharesActivity } from './activity.ts'
 import { hasAsked, inheritAsked, noteAsked } from './asked.ts'
 import { Gathering, inheritGathering, noteGathering, type Gathered as Over } from './gathering.ts'
 import { KeptDirectory } from './kept-directory.ts'
@@ -21,6 +23,7 @@ import {
 import { Reach } from './reach.ts'
 import { headlessTakesPart, instanceOf, isHeadless, type SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
+import { setStatusLine } from './status-line.ts'
 import { ToldReports } from './told-reports.ts'
 import { Turns } from './turns.ts'
 import { UnreadMirror } from './unread-mirror.ts'
@@ -162,6 +165,25 @@ export class Keeper {
   /** The hub counts so many unread. */
   heard(unread: number): void {
     this.#unread.markDue(unread)
+  }
+
+  /** What this session says of itself now; nothing where its machine does not share that. */
+  activity(): Activity {
+    const { home, client, env } = this.#options
+    if (!sharesActivity(home)) return {}
+    this.#reach.look()
+    const parts = {
+      dir: this.#dir,
+      instance: this.#instance,
+      reach: this.#reach,
+      clockOffsetMs: client().clockOffsetMs,
+    }
+    return activityOf(parts, env.CLAUDE_PROJECT_DIR || process.cwd())
+  }
+
+  /** Sets the line that this session says of itself; an empty one takes it away. Returns what it is now. */
+  setStatus(text: string): string {
+    return setStatusLine(this.#dir, this.#instance, text)
   }
 
   async close(): Promise<void> {

@@ -70,9 +70,9 @@ export class KeptDirectory {
     const project = this.#options.scope()
     const before = dir.read<SessionFile>('session.json')
     if (before && !isOwn(before) && isKept(dir, before) && before.instance === instance) return false
-    // Of a Claude Code that has ended: what it was told, this one was not.
+    // Of a Claude Code that has ended: what it was told, and said of itself, this one was not and did not.
     if (before?.instance !== instance || !instance) {
-      for (const place of ['news', 'told', 'asked', 'gathering'])
+      for (const place of ['news', 'told', 'asked', 'gathering', 'prompt.json', 'status.json'])
         rmSync(dir.file(place), { recursive: true, force: true })
     }
     dir.make()

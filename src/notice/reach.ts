@@ -5,6 +5,7 @@ import type { View, WakeStep } from './ladder.ts'
 import type { Rung } from './live-sessions.ts'
 import { hasNews, putBack, takeNews } from './news.ts'
 import { wakeText } from './notice-text.ts'
+import { type OpenPrompt, openPrompt } from './open-prompt.ts'
 import { isHeadless, type SessionDir } from './session-dir.ts'
 import { readState } from './session-state.ts'
 import { hasWaiter, orderWake } from './waiter.ts'
@@ -55,10 +56,20 @@ export class Reach {
   }
 
   get activity(): Activity {
+    return this.doing?.activity ?? 'idle'
+  }
+
+  /** What the session does, and since when, ms since 1970. Undefined while neither its hooks nor its record have said. */
+  get doing(): { activity: Activity; since: number } | undefined {
     const state = this.#state
-    const byHooks = state?.busy ? 'busy' : 'idle'
     const { activity, since } = this.#record ?? { since: 0 }
-    return activity && since >= (state?.at ?? 0) ? activity : byHooks
+    if (activity && since >= (state?.at ?? 0)) return { activity, since }
+    return state && { activity: state.busy ? 'busy' : 'idle', since: state.at }
+  }
+
+  /** The permission prompt that waits for the session's user. */
+  get prompt(): OpenPrompt | undefined {
+    return openPrompt(this.#options.dir, this.#options.instance, this.#record)
   }
 
   /**

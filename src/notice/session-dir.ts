@@ -26,6 +26,8 @@ type Environment = Record<string, string | undefined>
  *   asked/        what this session has sent that wants an answer, one empty file each; put there by its MCP servers
  *   gathering/    those of them that were asked of several and gather answers still
  *   state.json    what the hooks saw last: busy or idle, permission mode
+ *   prompt.json   the permission prompt that the hooks saw last
+ *   status.json   what the session works on, as its Claude or its user said
  *   waiter.json   the hook process that waits to wake the session
  *   wake.json     what that process is to say, once it should
  */

@@ -10,6 +10,10 @@ export interface HookInput {
   stop_hook_active?: boolean
   /** Set inside a subagent. */
   agent_id?: string
+  /** Notification: what it is about, such as permission_prompt. */
+  notification_type?: string
+  /** PermissionRequest, and hooks about the use of a tool. */
+  tool_name?: string
 }
 
 /** What the hooks saw last of their session. */

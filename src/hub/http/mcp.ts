@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
+import { maxLine } from '../../protocol/activity.ts'
 import { type AnswerOf, api, type RequestOf, type Route, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { ProjectName, projectHeader } from '../../protocol/projects.ts'
 import { version } from '../../protocol/version.ts'
+import { visibleLine } from '../../text/visible.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Watch } from '../seeing/watch.ts'
 import { tokenById } from '../state/query/members.ts'
@@ -14,6 +16,9 @@ import { renewalRemark } from './renew-token.ts'
 
 /** What receipts call the session of whoever reads by `POST /mcp`: no process of ours runs there that could have a name. */
 const sessionOf = (project: string | undefined) => (project === undefined ? 'http' : `http-${project}`.slice(0, 64))
+
+/** How long what a caller said of itself is shown whenever it is there, in ms. It has no process of ours that could say it again. */
+const statusLifeMs = 24 * 3600_000
 
 /** Most calls in one JSON-RPC batch. */
 const maxBatch = 100
@@ -35,6 +40,7 @@ const names = new Map(
  */
 export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limits; watch: Watch }): Handlers['mcp'] {
   const signs = new NextSign()
+  const statusLines = new Map<string, { status: string; statusSetAt: number }>()
   return async call => {
     const { hub, identity, request, reply, body } = call
     const { member, tokenId } = identity
@@ -43,7 +49,20 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     const { answerMcp } = await import('../../mcp/http.ts')
     const project = projectOf(call)
     const session = sessionOf(project)
-    hub.presence.beat(member, session, `claude-net/${version}`, undefined, project)
+    const speaker = `${member} ${session}`
+    const beat = () => {
+      const said = statusLines.get(speaker)
+      if (said && Date.now() - said.statusSetAt > statusLifeMs) statusLines.delete(speaker)
+      hub.presence.beat(member, session, `claude-net/${version}`, statusLines.get(speaker), project)
+    }
+    const setStatus = async (text: string) => {
+      const status = visibleLine(text, maxLine)
+      if (status === '') statusLines.delete(speaker)
+      else statusLines.set(speaker, { status, statusSetAt: Date.now() })
+      beat()
+      return status
+    }
+    beat()
     if (project !== undefined) await hub.projects.saw(member, project)
     // Sessions of several projects may share a token, and one shows nothing of whether another lives.
     const reader = project === undefined ? tokenId : `${tokenId} ${project}`
@@ -53,7 +72,7 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     const { status, headers, text, shown, toAck } = await answerMcp({
       request: request.raw,
       body,
-      line: { ...lineFor(call, handlers(), { limits, watch }), scope: project },
+      line: { ...lineFor(call, handlers(), { limits, watch }), setStatus, scope: project },
       // Not the public part of the token: whoever knew it could bind the ids of this caller's next calls.
       seed: Buffer.from(tokenById(hub.state.db, tokenId)?.hash ?? []).toString('base64'),
       signal: gone.signal,
@@ -104,7 +123,7 @@ function lineFor(
   { hub, identity, request, reply }: McpCall,
   handlers: Handlers,
   { limits, watch }: { limits: Limits; watch: Watch },
-): Line {
+): Omit<Line, 'setStatus'> {
   // The calls of a batch come at once. One is answered after the other, and between each two of them others have their turn.
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(answer: () => Promise<T>): Promise<T> => {

@@ -34,11 +34,11 @@ type SessionActivity = NonNullable<SessionInfo['activity']>
 
 /** What a session says of itself at `now`, with its times in ms since 1970. Undefined when it says nothing. */
 function heardActivity(said: Activity, now: number): SessionActivity | undefined {
-  const { branch, status, prompt, ...times } = said
+  const { branch, commit, status, prompt, ...times } = said
   // A clock of the machine that goes ahead must not make anything begin in the future.
   const at = (time: string | undefined) => (time === undefined ? undefined : Math.min(Date.parse(time), now))
   const heard: SessionActivity = {
-    ...(branch !== undefined && { branch }),
+    ...(branch !== undefined ? { branch } : commit !== undefined && { commit }),
     ...(times.busySince !== undefined && { busySince: at(times.busySince) }),
     ...(times.busySince === undefined && times.idleSince !== undefined && { idleSince: at(times.idleSince) }),
     ...(status !== undefined && { status, statusSetAt: at(times.statusSetAt) ?? now }),
@@ -50,9 +50,10 @@ function heardActivity(said: Activity, now: number): SessionActivity | undefined
 /** What a session said of itself, as the wire has it. */
 export function shownActivity({ activity }: SessionInfo): Omit<Session, 'session' | 'client' | 'since'> {
   if (!activity) return {}
-  const { branch, busySince, idleSince, status, statusSetAt, prompt } = activity
+  const { branch, commit, busySince, idleSince, status, statusSetAt, prompt } = activity
   return {
     ...(branch !== undefined && { branch }),
+    ...(commit !== undefined && { commit }),
     ...(busySince !== undefined && { busySince: timestamp(busySince) }),
     ...(idleSince !== undefined && { idleSince: timestamp(idleSince) }),
     ...(status !== undefined && { status }),

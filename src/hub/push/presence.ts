@@ -15,6 +15,7 @@ export interface SessionInfo {
 /** What a session says of itself (protocol/activity.ts). Times are ms since 1970, none of them after the heartbeat that said so. */
 export interface SessionActivity {
   branch?: string
+  commit?: string
   busySince?: number
   idleSince?: number
   status?: string

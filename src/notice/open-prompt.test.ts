@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { ClientRecord } from './client-record.ts'
+import { notePrompt, openPrompt } from './open-prompt.ts'
+import { SessionDir } from './session-dir.ts'
+
+const waiting = (since: number): ClientRecord => ({ isHidden: false, activity: 'waiting', since })
+const busy = (since: number): ClientRecord => ({ isHidden: false, activity: 'busy', since })
+
+function session() {
+  const home = mkdtempSync(join(tmpdir(), 'claude-net-prompt-'))
+  onTestFinished(() => rmSync(home, { recursive: true }))
+  const dir = new SessionDir('1', home)
+  const note = (input: object, record: ClientRecord, at: number) =>
+    notePrompt(dir, { hook_event_name: '', ...input }, { instance: 'i', record, at })
+  return {
+    dir,
+    asks: (tool: string, record: ClientRecord, at: number) =>
+      note({ hook_event_name: 'PermissionRequest', tool_name: tool, tool_input: { command: 'secret' } }, record, at),
+    notifies: (record: ClientRecord, at: number, type = 'permission_prompt') =>
+      note({ hook_event_name: 'Notification', notification_type: type, message: 'secret' }, record, at),
+    open: (record: ClientRecord | undefined) => openPrompt(dir, 'i', record),
+  }
+}
+
+test('a prompt is open from the notification on until the record says anything else; its arguments are kept nowhere', () => {
+  const { dir, asks, notifies, open } = session()
+  // The hook may be there before Claude Code has written its record.
+  asks('Bash', busy(0), 10_000)
+  expect(open(waiting(10_200))).toBeUndefined()
+  notifies(waiting(10_200), 16_000)
+  const prompt = open(waiting(10_200))
+  expect(prompt).toEqual({ id: expect.any(String), tool: 'Bash', since: 10_000 })
+  expect(readFileSync(dir.file('prompt.json'), 'utf8')).not.toContain('secret')
+  // Told again of the same prompt, it is the same.
+  notifies(waiting(10_200), 60_000)
+  expect(open(waiting(10_200))).toEqual(prompt)
+  expect(open(busy(70_000))).toBeUndefined()
+  expect(open(waiting(75_000))).toBeUndefined()
+  expect(open(undefined)).toBeUndefined()
+  expect(openPrompt(dir, 'another', waiting(10_200))).toBeUndefined()
+})
+
+test('a prompt that stands behind another comes after it, under an id of its own', () => {
+  const { asks, notifies, open } = session()
+  asks('Bash', busy(0), 10_000)
+  notifies(waiting(10_200), 16_000)
+  const first = open(waiting(10_200))
+  asks('Write', waiting(10_200), 20_000)
+  expect(open(waiting(10_200))).toEqual(first)
+  notifies(waiting(30_000), 36_000)
+  const second = open(waiting(30_000))
+  expect(second).toEqual({ id: expect.any(String), tool: 'Write', since: 30_000 })
+  expect(second!.id).not.toBe(first!.id)
+})
+
+test('what was answered before its notification waits for nobody, and other notifications say nothing', () => {
+  const { asks, notifies, open } = session()
+  asks('Bash', busy(0), 10_000)
+  asks('Edit', waiting(10_100), 12_000)
+  notifies(waiting(10_100), 16_000, 'idle_prompt')
+  expect(open(waiting(10_100))).toBeUndefined()
+  // A hook alone, of a session whose PermissionRequest did not run.
+  notifies(waiting(50_000), 56_000)
+  expect(open(waiting(50_000))).toEqual({ id: expect.any(String), tool: 'Edit', since: 50_000 })
+})

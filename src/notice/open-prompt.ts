@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import { toolName } from '../protocol/activity.ts'
+import type { ClientRecord } from './client-record.ts'
+import type { SessionDir } from './session-dir.ts'
+import type { HookInput } from './session-state.ts'
+
+/** `prompt.json`: the permission prompt that the hooks saw last. Of what the tool is to do nothing is kept. */
+interface PromptFile {
+  /** Tells this Claude Code from an earlier one with the same key. */
+  instance?: string
+  id: string
+  tool?: string
+  /** When it was opened, ms since 1970. */
+  since: number
+  /** Claude Code notified its user of it: some 6 s later, unless it was answered before. */
+  isNotified?: true
+  /** The tool of a prompt that stands behind it; empty for several. */
+  nextTool?: string
+}
+
+/** By how much Claude Code's record of a prompt may be younger than what the hook notes of it, in ms. */
+const slackMs = 1000
+
+const name = 'prompt.json'
+
+/** A permission prompt that waits for the user of a session. */
+export interface OpenPrompt {
+  /** The same as long as this prompt is open. */
+  id: string
+  tool?: string
+  /** Ms since 1970. */
+  since: number
+}
+
+/**
+ * Notes what a hook's input says of a permission prompt at `at`, ms since 1970: PermissionRequest that there is one, and of which
+ * tool; Notification that its user has not answered the one that is shown.
+ */
+export function notePrompt(
+  dir: SessionDir,
+  { hook_event_name: event, notification_type: type, tool_name }: HookInput,
+  { instance, record, at }: { instance: string | undefined; record: ClientRecord | undefined; at: number },
+): void {
+  const before = read(dir, instance)
+  const isOpen = before !== undefined && isShown(before, record)
+  const fresh = { ...(instance && { instance }), id: randomUUID() }
+  if (event === 'PermissionRequest') {
+    const tool = typeof tool_name === 'string' ? toolName(tool_name) : ''
+    if (!isOpen) write(dir, { ...fresh, ...(tool && { tool }), since: at })
+    else write(dir, { ...before, nextTool: before.nextTool === undefined || before.nextTool === tool ? tool : '' })
+  } else if (type === 'permission_prompt') {
+    const since = record?.activity === 'waiting' ? record.since : at
+    const next = { ...fresh, ...(before?.nextTool && { tool: before.nextTool }), since }
+    write(dir, { ...(isOpen ? before : next), isNotified: true })
+  }
+}
+
+/**
+ * The prompt that waits for its user now: one that Claude Code notified them of, and that its own record says is open still. Undefined
+ * where there is no such record: whether it was answered cannot be known there.
+ */
+export function openPrompt(
+  dir: SessionDir,
+  instance: string | undefined,
+  record: ClientRecord | undefined,
+): OpenPrompt | undefined {
+  const prompt = read(dir, instance)
+  if (!prompt?.isNotified || !isShown(prompt, record)) return undefined
+  return { id: prompt.id, ...(prompt.tool && { tool: prompt.tool }), since: prompt.since }
+}
+
+/** Whether the session has waited ever since this prompt was opened: each answer begins another status, and each next prompt. */
+function isShown({ since }: PromptFile, record: ClientRecord | undefined): boolean {
+  return record?.activity === 'waiting' && record.since <= since + slackMs
+}
+
+function read(dir: SessionDir, instance: string | undefined): PromptFile | undefined {
+  const file = dir.read<PromptFile>(name)
+  return file && (!instance || !file.instance || file.instance === instance) ? file : undefined
+}
+
+function write(dir: SessionDir, file: PromptFile): void {
+  dir.make()
+  dir.write(name, file)
+}

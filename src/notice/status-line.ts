@@ -1,0 +1,31 @@
+import { rmSync } from 'node:fs'
+import { isStatusLine, maxLine } from '../protocol/activity.ts'
+import { visibleLine } from '../text/visible.ts'
+import type { SessionDir } from './session-dir.ts'
+
+/** `status.json`: what a session works on, in the words of its Claude or its user. */
+interface StatusFile {
+  /** Tells this Claude Code from an earlier one with the same key. */
+  instance?: string
+  text: string
+  /** When it was set, ms since 1970. */
+  at: number
+}
+
+const name = 'status.json'
+
+/** Sets the line of a session, cut to what fits and with what hides made visible; an empty one takes it away. Returns what it is now. */
+export function setStatusLine(dir: SessionDir, instance: string | undefined, text: string): string {
+  const line = visibleLine(text.trim(), maxLine)
+  if (line === '') rmSync(dir.file(name), { force: true })
+  else dir.write(name, { ...(instance && { instance }), text: line, at: Date.now() } satisfies StatusFile)
+  return line
+}
+
+/** The line of this very Claude Code; undefined while there is none. */
+export function readStatusLine(dir: SessionDir, instance: string | undefined): StatusFile | undefined {
+  const file = dir.read<Partial<StatusFile>>(name)
+  if (typeof file?.text !== 'string' || typeof file.at !== 'number' || !isStatusLine(file.text)) return undefined
+  if (instance && file.instance && file.instance !== instance) return undefined
+  return file as StatusFile
+}
