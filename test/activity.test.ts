@@ -41,7 +41,9 @@ function configure({ home }: TestMachine, change: object): void {
 
 const machinesOf = async (mcp: McpSession, args?: Record<string, unknown>) => (await mcp.call('machines', args)).text
 
-test('others see what a session works on: where, since when it is busy, and what it says; it is gone with the session', async () => {
+test('others see what a session works on: where, since when it is busy, and what it says; it is gone with the session', {
+  timeout: 120_000,
+}, async () => {
   const { hub, chas, sean, project, claude, mcp } = await start()
   const began = Date.now()
   await claude.hook('SessionStart', { source: 'startup' })
