@@ -1,12 +1,19 @@
 import { spawn } from 'node:child_process'
-import { expect, test } from 'vitest'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
+import { mintToken } from '../src/protocol/token.ts'
 import { startClaude } from './support/claude-session.ts'
 import type { TestMember } from './support/hub.ts'
-import { startMachine, type TestMachine } from './support/machine.ts'
+import { startMachine, TestMachine } from './support/machine.ts'
 import { cleanEnv, machineNode, program, ranOf } from './support/program.ts'
 import { sharedHub } from './support/shared-hub.ts'
+import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 const hub = sharedHub()
@@ -178,4 +185,48 @@ test('the sender sees that mail was told, how, to whom it was shown, and that it
     ),
   )
   expect((await sean.run(['history', newMessageId()])).stdout).toBe('Nothing found.\n')
+})
+
+test('a hub of before, which knows no time for answers, is asked without', async () => {
+  const sent: object[] = []
+  const sentAt = new Date().toISOString()
+  const reach = { name: 'ben', kind: 'machine', online: true, lastSeenAt: sentAt }
+  const id = newMessageId()
+  const message = {
+    id,
+    seq: 1,
+    from: 'sean',
+    fromKind: 'machine',
+    to: ['ben'],
+    sentAt,
+    intent: 'request',
+    body: 'Who?',
+  }
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const chunk of request) text += chunk
+    const answer = (status: number, body: object) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    if (request.method === 'GET' && request.url!.startsWith('/v1/messages/'))
+      return answer(200, { message, receipts: [{ ...reach, status: 'acked', answeredAt: sentAt }] })
+    if (request.method !== 'POST') return answer(404, { error: { code: 'not_found', message: 'No.', hint: '' } })
+    const body = JSON.parse(text) as { withinS?: number }
+    if (body.withinS !== undefined)
+      return answer(400, { error: { code: 'invalid', message: 'body: Unrecognized key: "withinS"', hint: '' } })
+    sent.push(body)
+    return answer(201, { id, seq: 1, sentAt, recipients: [{ ...reach, status: 'stored' }] })
+  })
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const sean = new TestMachine('sean', tempDir('sean'))
+  mkdirSync(sean.home)
+  const hubUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  writeFileSync(join(sean.home, 'config.json'), JSON.stringify({ machine: 'sean', sshHost: 'local', hub: hubUrl }))
+  writeFileSync(join(sean.home, 'token'), mintToken('machine'), { mode: 0o600 })
+  const { code, stdout } = await sean.run(['ask', 'ben', 'Who?'])
+  expect([code, stdout]).toEqual([0, expect.stringContaining('1 of 1 answered: ben.')])
+  expect(sent).toEqual([expect.objectContaining({ to: 'ben', body: 'Who?', intent: 'request' })])
 })

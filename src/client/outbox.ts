@@ -331,7 +331,7 @@ export class Outbox {
     } catch (error) {
       const older = error instanceof ClaudeNetError && error.code === 'invalid' && forOlderHub(request, error.message)
       if (!older) throw asOlderHub(error)
-      return this.#client.call(api.sendMessage, { body: older, headers })
+      return this.#post(older, headers)
     }
   }
 
