@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '8c6f73f23101322ff5c274f80228dfe74ec57d365c0073aacaddd58f370522f8',
+    known: '208b8ab2abe55aed7a7081c0bf089121aeb9065babfa9b4e286eeab510c30879',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '40dc470a0c3641b4d6df0c6a6bfa52fab774b4a03c47e180f53c57d404055722',
+    known: '0d43589f7ce62c22694fc722945f93bd92078f0cda65aa0d7054abb4cc9f3232',
     commands: [
       'admin.token',
       'alias.remove',

@@ -82,7 +82,16 @@ const historyTables = [
     'telegram_failed',
     'telegram_follow',
   ],
-  ...['telegram_move', 'telegram_mute', 'telegram_person', 'telegram_route', 'telegram_update', 'token', 'untold'],
+  ...[
+    'telegram_move',
+    'telegram_mute',
+    'telegram_person',
+    'telegram_prompt',
+    'telegram_route',
+    'telegram_update',
+    'token',
+    'untold',
+  ],
 ]
 
 /** The fingerprint of the tests and that of backups. */
@@ -162,6 +171,7 @@ test('the numbers and rules of the entry versions are what they were when their 
     toldCharacters: 120,
     toldNames: 10,
     maxProjects: 200,
+    promptLifeMs: 8 * 24 * 3600 * 1000,
     projectLifeMs: 7_776_000_000,
   })
   expect([' @Sean ', 'BEN', 'ana'].map(lookupForm)).toEqual(['sean', 'ben', 'ana'])

@@ -224,3 +224,64 @@ test('mail for a project that has no session is told to the owner once, though o
   const next = await until('the notice', () => telegram.said(group).find(({ text }) => text.includes(`#${second} `)))
   expect(next.text).not.toContain(`#${seq} `)
 })
+
+test('a session that waits at a permission prompt is told to its owner once: where and of which tool; /follow ends that', async () => {
+  const { hub, telegram } = await startTelegramHub({ timing: { promptMs: 60_000 } })
+  await hub.join('seanclaude', 'machine', 'sean')
+  const seanclaude = hub.client((await hub.join('seanclaude', 'machine')).token)
+  const prompt = (id: string, waitedMs: number, tool?: string) => ({
+    id,
+    ...(tool && { tool }),
+    since: new Date(Date.now() - waitedMs).toISOString(),
+  })
+  const beat = (prompt?: object, project: string | undefined = 'shop') =>
+    seanclaude.call(api.heartbeat, {
+      body: { session: 's1', client: 'test/1', ...(project && { project }), ...(prompt && { prompt }) } as never,
+    })
+  const told = () => telegram.said(group).filter(({ text }) => text.includes(' waits for you at a permission prompt'))
+  const ask = async (text: string) => {
+    const message = telegram.write(group, sean, text)
+    return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text
+  }
+  // One that has not waited long enough is not told, nor one that was answered.
+  await beat(prompt('young', 10_000, 'Read'))
+  await beat()
+  await beat(prompt('one', 3 * 60_000, 'Bash'))
+  const first = await until('the notice', () => told()[0])
+  expect(first.text).toBe(
+    'sean: seanclaude/shop waits for you at a permission prompt for Bash, since 3 min.\nAnswer it there; it cannot be answered from here. No more of these: /follow seanclaude prompts off',
+  )
+  // The same prompt is told once, also after another start; the next one again.
+  await hub.crashAndRestart()
+  await beat(prompt('one', 4 * 60_000, 'Bash'))
+  await beat(prompt('two', 2 * 60_000, 'mcp__shop__pay'))
+  await until('the next', () => told().find(({ text }) => text.includes('mcp__shop__pay')))
+  expect(told().filter(({ text }) => text.includes('Bash'))).toHaveLength(1)
+
+  expect(await ask('/follow seanclaude prompts maybe')).toMatch(/^Write it so: \/follow MACHINE/)
+  expect(await ask('/follow seanclaude prompts off')).toBe('seanclaude: you hear nothing of permission prompts.')
+  await beat(prompt('three', 2 * 60_000, 'Write'))
+  expect(await ask('/follow')).toMatch(/seanclaude: .*; you hear nothing of permission prompts\n/)
+  await tellThatLooks(seanclaude)
+  expect(told().some(({ text }) => text.includes('Write'))).toBe(false)
+  expect(await ask('/follow seanclaude prompts on')).toBe(
+    'seanclaude: you hear of a session that has waited for 2 min at a permission prompt.',
+  )
+  await until('the third', () => told().find(({ text }) => text.includes('Write')))
+
+  // A session that names another prompt with every heartbeat is told of twelve times an hour at most.
+  for (let n = 0; n < 20; n++) {
+    await beat(prompt(`flood-${n}`, 2 * 60_000, `Flood${n}`))
+    if (n < 9) await until('it', () => told().find(({ text }) => text.includes(`Flood${n},`)))
+  }
+  await tellThatLooks(seanclaude)
+  expect(told()).toHaveLength(12)
+
+  /** Waits until the bridge has looked at the machines again: it told of what was sent now. */
+  async function tellThatLooks(from: typeof seanclaude) {
+    const { seq } = await from.call(api.sendMessage, { body: { to: 'sean', body: 'a word', intent: 'inform' } })
+    await until('the word', () =>
+      telegram.said(group).find(({ text }) => text.includes(`#${seq}`) || text.includes('a word')),
+    )
+  }
+})

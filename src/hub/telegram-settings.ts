@@ -61,6 +61,8 @@ const Timing = z
     lookMs: z.number().int().min(10).default(10_000),
     /** How long after its start the hub does not believe that a session is gone, in ms: sessions come back within 5 s. */
     graceMs: z.number().int().min(0).default(20_000),
+    /** How long a permission prompt has waited for its user when its owner is told, in ms. */
+    promptMs: z.number().int().min(0).default(120_000),
     /** A hub that was down for longer says so when it is back, in ms. */
     downMs: z.number().int().min(0).default(120_000),
   })

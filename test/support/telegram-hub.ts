@@ -21,7 +21,16 @@ export const humans: Record<string, unknown> = {
 }
 
 /** A hub in a hurry: what takes minutes with Telegram takes moments here. */
-const timing = { pollS: 1, requestMs: 1_500, windowMs: 1_000, retryMs: 20, lookMs: 50, graceMs: 0, downMs: 3_600_000 }
+const timing = {
+  pollS: 1,
+  requestMs: 1_500,
+  windowMs: 1_000,
+  retryMs: 20,
+  lookMs: 50,
+  graceMs: 0,
+  promptMs: 120_000,
+  downMs: 3_600_000,
+}
 
 export interface TelegramHub {
   hub: TestHub

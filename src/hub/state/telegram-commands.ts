@@ -35,6 +35,10 @@ export type TelegramCommand =
   | { type: 'telegram.mute'; person: number; sender: number; spanS: number }
   /** When the owner hears of mail that a machine leaves unread; null as configured, -1 never. */
   | { type: 'telegram.follow'; machine: number; afterS: number | null }
+  /** Whether the owner of a machine hears of permission prompts that wait for them there. */
+  | { type: 'telegram.prompts'; machine: number; areTold: boolean }
+  /** The owner was told of this prompt; `prompt` is the id that its session gave it. */
+  | { type: 'telegram.prompted'; machine: number; prompt: string }
   | { type: 'telegram.move'; from: number; to: number }
   /** A question with buttons; `content` is the bridge's own JSON. */
   | { type: 'telegram.ask'; key: string; person: number; content: string; lifeS: number }
@@ -69,6 +73,8 @@ export interface TelegramResults {
   'telegram.place': None
   'telegram.mute': { until: number | null }
   'telegram.follow': None
+  'telegram.prompts': None
+  'telegram.prompted': None
   'telegram.move': None
   'telegram.ask': None
 }

@@ -57,8 +57,8 @@ export const commands: Record<string, BotCommand> = {
     run: (desk, said, rest) => setMute(desk, said, rest || 'all', 0),
   },
   follow: {
-    description: 'when to hear of mail that your machine leaves unread',
-    usage: '/follow MACHINE 5m|always|off|default',
+    description: 'when to hear of mail that your machine leaves unread, and of its permission prompts',
+    usage: '/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off',
     run: follow,
   },
   here: {
@@ -149,6 +149,12 @@ async function follow(desk: Desk, said: Said, rest: string): Promise<Reply> {
   if (owned?.owner !== said.person.member) {
     return { sign: 'unclear', text: html`${machine.name} is not yours: only its owner follows it.` }
   }
+  if (when?.toLowerCase() === 'prompts') {
+    const [word, ...others] = more.map(each => each.toLowerCase())
+    if ((word !== 'on' && word !== 'off') || others.length > 0) return usage('follow')
+    await hub.submit({ type: 'telegram.prompts', machine: machine.id, areTold: word === 'on' })
+    return { text: html`${machine.name}: ${promptsInWords(word === 'on')}.` }
+  }
   const [, n, unit] = /^(\d{1,3})([mhd])$/.exec(when ?? '') ?? []
   const named: Record<string, number | null> = { always: 0, off: -1, default: null }
   const afterS = n === undefined ? named[when?.toLowerCase() ?? ''] : Number(n) * unitS[unit as keyof typeof unitS]
@@ -161,7 +167,10 @@ function followed({ hub, settings }: Desk, { person }: Said): Html {
   const own = ownedMachines(hub.state.db).filter(({ owner }) => owner === person.member)
   if (own.length === 0)
     return html`No machine is yours. An admin says whose a machine is: claude-net owner MACHINE ${person.name}`
-  const lines = own.map(({ name, afterS }) => html`${name}: ${followInWords(afterS ?? settings.followAfterS ?? -1)}`)
+  const lines = own.map(
+    ({ name, afterS, tellsPrompts }) =>
+      html`${name}: ${followInWords(afterS ?? settings.followAfterS ?? -1)}; ${promptsInWords(tellsPrompts === 1)}`,
+  )
   return html`${joined(lines, '\n')}\n<code>${commands.follow!.usage}</code> changes it.`
 }
 
@@ -170,6 +179,12 @@ function followInWords(afterS: number): string {
   if (afterS === 0) return 'you hear of all its unread mail at once'
   const span = afterS % 3600 === 0 ? `${afterS / 3600} h` : `${Math.round(afterS / 60)} min`
   return `you hear of mail that lies unread for ${span} while it has no session`
+}
+
+function promptsInWords(areTold: boolean): string {
+  return areTold
+    ? 'you hear of a session that has waited for 2 min at a permission prompt'
+    : 'you hear nothing of permission prompts'
 }
 
 function unknownName({ state }: Desk['hub'], name: string): Reply {

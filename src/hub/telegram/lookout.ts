@@ -1,11 +1,14 @@
 import { formatAddress } from '../../protocol/projects.ts'
-import { ago } from '../../text/spans.ts'
+import { ago, span } from '../../text/spans.ts'
+import { visibleLine } from '../../text/visible.ts'
 import type { Hub } from '../hub.ts'
 import { limits } from '../state/apply/limits.ts'
 import {
+  isPromptTold,
   mutesOf,
   type OwnedMachine,
   ownedMachines,
+  promptsTold,
   saidByHub,
   unreadElsewhere,
   unreadOf,
@@ -33,6 +36,9 @@ const { routeLifeMs } = limits
 
 /** What the hub said longer ago is no news, in ms. */
 const hubNewsMs = 24 * 3600 * 1000
+
+/** Most prompts of one machine that its owner is told of in an hour: a session that gives each heartbeat a new one floods nobody. */
+const maxPrompts = 12
 
 export interface LookoutOptions {
   hub: Hub
@@ -71,6 +77,7 @@ export class Lookout {
       const owner = people.byMember(machine.owner)
       if (!owner || placeOf(people, owner) !== place) continue
       const errand =
+        this.#promptNoticeOf(machine, owner, now) ??
         this.#hubNoticeOf(machine, owner, now) ??
         (machine.unread > 0 ? this.#noticeOf(machine, owner, now) : undefined) ??
         (machine.projectUnread > 0 ? this.#projectNoticeOf(machine, owner, now) : undefined)
@@ -141,6 +148,35 @@ export class Lookout {
   #mayTell({ name }: OwnedMachine, owner: Person, news: Waiting[], now: number): boolean {
     if (news.some(({ intent }) => intent === 'urgent')) return true
     return !isQuiet(owner.settings, now) && !isMuted(mutesOf(this.#options.hub.state.db, owner.member, now), name)
+  }
+
+  /**
+   * A session that waits at a permission prompt, which its owner is told of once: where, and of which tool. What the tool is to do the hub
+   * does not know, and nothing that is answered here approves it.
+   */
+  #promptNoticeOf({ machine, name, tellsPrompts }: OwnedMachine, owner: Person, now: number): Errand | undefined {
+    const { hub, people, place, settings, submit } = this.#options
+    const { db } = hub.state
+    if (!tellsPrompts || isQuiet(owner.settings, now)) return undefined
+    for (const { project, activity } of hub.presence.sessionsOf(machine)) {
+      const { prompt } = activity ?? {}
+      if (!prompt || now - prompt.since < settings.timing.promptMs || isPromptTold(db, machine, prompt.id)) continue
+      if (isMuted(mutesOf(db, owner.member, now), name) || promptsTold(db, machine, now - 3600_000) >= maxPrompts)
+        continue
+      const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
+      const tool = prompt.tool === undefined ? html`` : html` for <code>${visibleLine(prompt.tool, 100)}</code>`
+      const told = async () => {
+        await submit({ type: 'telegram.prompted', machine, prompt: prompt.id })
+      }
+      return {
+        post: {
+          text: html`${to}<b>${formatAddress({ name, project })}</b> waits for you at a permission prompt${tool}, since ${span(now - prompt.since)}.\n<i>Answer it there; it cannot be answered from here. No more of these: /follow ${name} prompts off</i>`,
+        },
+        accepted: told,
+        refused: told,
+      }
+    }
+    return undefined
   }
 
   /** What the hub itself told a machine, of a loop that it stopped: the owner hears of it at once, whether it was read or not. */

@@ -55,6 +55,20 @@ export function applyTelegram(db: Database, entry: DatedEntry<TelegramCommand>):
         ...[command.machine, command.afterS],
       )
       return done({})
+    case 'telegram.prompts':
+      db.run(
+        `insert into telegram_follow (machine, tells_prompts) values (?1, ?2)
+         on conflict (machine) do update set tells_prompts = ?2`,
+        ...[command.machine, command.areTold ? 1 : 0],
+      )
+      return done({})
+    case 'telegram.prompted':
+      db.run('delete from telegram_prompt where steady < ?', steady - limits.promptLifeMs)
+      db.run(
+        'insert or ignore into telegram_prompt (machine, prompt, at, steady) values (?, ?, ?, ?)',
+        ...[command.machine, command.prompt, time, steady],
+      )
+      return done({})
     case 'telegram.move':
       db.run(
         'insert into telegram_move (from_chat, to_chat) values (?1, ?2) on conflict (from_chat) do update set to_chat = ?2',

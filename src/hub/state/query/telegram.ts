@@ -171,16 +171,32 @@ export interface OwnedMachine {
   toldSeq: number
   /** The same of what the hub itself said to the machine. */
   toldHub: number
+  /** Whether its owner hears of permission prompts that wait for them there. */
+  tellsPrompts: 0 | 1
 }
 
 /** Machines that belong to somebody, by name; `unread` of each is kept, not counted. */
 export function ownedMachines(db: Database): OwnedMachine[] {
   return db.all<OwnedMachine>(
     `select m.id as machine, m.name, m.owner, m.unread, m.project_unread as projectUnread, f.after_s as afterS, coalesce(f.told_seq, 0) as toldSeq,
-       coalesce(f.told_hub, 0) as toldHub
+       coalesce(f.told_hub, 0) as toldHub, coalesce(f.tells_prompts, 1) as tellsPrompts
      from member m left join telegram_follow f on f.machine = m.id
      where m.owner is not null and m.deleted_at is null order by m.name`,
   )
+}
+
+/** Whether the owner of `machine` was told of the prompt with this id. */
+export function isPromptTold(db: Database, machine: number, prompt: string): boolean {
+  return db.get('select 1 from telegram_prompt where machine = ? and prompt = ?', machine, prompt) !== undefined
+}
+
+/** Of how many prompts of `machine` its owner was told after `since`, ms since 1970. */
+export function promptsTold(db: Database, machine: number, since: number): number {
+  return db.get<{ n: number }>(
+    'select count(*) as n from telegram_prompt where machine = ? and at > ?',
+    machine,
+    since,
+  )!.n
 }
 
 /** A message of ours that a Telegram message stands for. */

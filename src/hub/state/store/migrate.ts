@@ -20,6 +20,7 @@ import { sql as tokenLife } from './migrations/0016-token-life.ts'
 import { sql as receipts } from './migrations/0017-receipts.ts'
 import { sql as later } from './migrations/0018-later.ts'
 import { sql as projects } from './migrations/0019-projects.ts'
+import { sql as prompts } from './migrations/0020-prompts.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -42,6 +43,7 @@ export const schemaSteps: readonly string[] = [
   receipts,
   later,
   projects,
+  prompts,
 ]
 
 /** The schema that this program writes. */

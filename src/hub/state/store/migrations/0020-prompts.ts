@@ -1,0 +1,15 @@
+/** Owners hear on Telegram of a permission prompt that waits for them: of which they were told, and for which machines they want it. */
+export const sql = /* sql */ `
+-- Prompts that an owner was told of, by the ids that the sessions gave them. 'at' and 'steady' are of the entry.
+create table telegram_prompt (
+  machine integer not null,
+  prompt  text    not null,
+  at      integer not null,
+  steady  integer not null,
+  primary key (machine, prompt)
+) strict, without rowid;
+create index telegram_prompt_age on telegram_prompt (steady);
+
+-- 0 where the owner wants to hear of none.
+alter table telegram_follow add column tells_prompts integer not null default 1;
+`
