@@ -18,12 +18,21 @@ export interface Load {
   seconds: number
   /** Seconds of the same load before measuring starts. */
   warmUpSeconds?: number
-  /** The next send of connection 0, 1, …, whole, as bytes on the wire. */
+  /** The next request of connection 0, 1, …, whole, as bytes on the wire. */
   next: (connection: number) => string
+  /** Throws when an answer is not the right one. Unless given, requests are sends that are stored. */
+  expect?: (answer: Answer) => void
 }
 
-/** Throws when a server answers a send with anything but 201. */
-export async function runLoad({ port, connections, seconds, warmUpSeconds = 1, next }: Load): Promise<LoadResult> {
+/** Throws when a server answers with anything but what is expected. */
+export async function runLoad({
+  port,
+  connections,
+  seconds,
+  warmUpSeconds = 1,
+  next,
+  expect = expectStored,
+}: Load): Promise<LoadResult> {
   const latencies: number[] = []
   let measuring = false
   let stopped = false
@@ -33,7 +42,7 @@ export async function runLoad({ port, connections, seconds, warmUpSeconds = 1, n
   const opened = await Promise.all(Array.from({ length: connections }, () => Connection.open(port)))
   const driven = Promise.all(
     opened.map((connection, index) =>
-      drive(connection, { next: () => next(index), isStopped: () => stopped, onAnswer }),
+      drive(connection, { next: () => next(index), expect, isStopped: () => stopped, onAnswer }),
     ),
   )
   const measured = (async () => {
@@ -93,11 +102,12 @@ export function quantile(sorted: readonly number[], share: number): number {
 
 interface Driver {
   next: () => string
+  expect: (answer: Answer) => void
   isStopped: () => boolean
   onAnswer: (ms: number) => void
 }
 
-function drive(connection: Connection, { next, isStopped, onAnswer }: Driver): Promise<void> {
+function drive(connection: Connection, { next, expect, isStopped, onAnswer }: Driver): Promise<void> {
   return new Promise((resolve, reject) => {
     let sentAt = 0
     const send = () => {
@@ -107,7 +117,7 @@ function drive(connection: Connection, { next, isStopped, onAnswer }: Driver): P
     const take = (answer: Answer) => {
       const ms = performance.now() - sentAt
       try {
-        expectStored(answer)
+        expect(answer)
       } catch (error) {
         reject(error)
         return

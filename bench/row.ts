@@ -1,6 +1,6 @@
 import type { Comparison } from './compare.ts'
 
-export type Unit = 'sends/s' | 'ms' | 's' | 'MB' | '% of a core' | 'tokens'
+export type Unit = 'sends/s' | 'reads/s' | 'ms' | 's' | 'MB' | '% of a core' | 'tokens'
 
 /** What the design promises. `of` says which of the two figures is bound. */
 export interface Budget {

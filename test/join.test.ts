@@ -66,7 +66,7 @@ describe('the join line', () => {
     expect([modeOf(sean.home), modeOf(join(sean.home, 'token'))]).toEqual([0o700, 0o600])
     expect(await sean.run('version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 
-    const links = ['config', 'hub', 'proof', 'token', 'clock', 'outbox', 'claude']
+    const links = ['config', 'hub', 'proof', 'token', 'clock', 'project', 'outbox', 'claude']
     expect([...stdout.matchAll(/^(ok|note|FAIL) +(\w+)/gm)].map(([, state, link]) => `${link} ${state}`)).toEqual(
       links.map(link => `${link} ${link === 'claude' ? 'note' : 'ok'}`),
     )
@@ -208,7 +208,7 @@ describe('with Claude Code present', () => {
       `${sean.state}\n    MCP server 'claude-net' for all projects: ${sean.home}/bin/claude-net mcp`,
     )
     expect(stdout).toContain(`${sean.settings}\n    permission rule '${rule}': its tools are used without asking`)
-    expect(stdout).toMatch(/settings\.json\n {4}hooks on SessionStart, UserPromptSubmit, PostToolUse, Stop: they tell /)
+    expect(stdout).toMatch(/settings\.json\n {4}hooks on SessionStart, UserPromptSubmit, PostToolUse, Stop, PermissionRequest, Notification: they tell /)
 
     const backups = [`${sean.state}.before-claude-net`, `${sean.settings}.before-claude-net`]
     expect(backups.map(path => readFileSync(path))).toEqual(before)

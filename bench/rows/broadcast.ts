@@ -29,7 +29,7 @@ export async function broadcast(bench: Bench): Promise<Row[]> {
   return [
     {
       what: `broadcast to ${recipients}, one request`,
-      budget: { of: 'measured', atMost: 1.5 },
+      budget: { of: 'measured', atMost: 1 },
       unit: 'ms',
       figures: toFigures(comparison(pairs)),
     },

@@ -1,7 +1,7 @@
 import type { Bench } from '../bench.ts'
-import { comparison, elapsedMs, timeInTurn } from '../compare.ts'
+import { comparison, elapsedMs, measureInTurn, timeInTurn } from '../compare.ts'
 import { Connection, expectSuccess } from '../connection.ts'
-import { quantile, request } from '../load.ts'
+import { quantile, request, runLoad } from '../load.ts'
 import { startHub } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
@@ -31,7 +31,35 @@ export async function emptyInbox(bench: Bench): Promise<Row[]> {
       unit: 'ms',
       figures: toFigures(comparison(pairs)),
     },
+    await readsAtOnce(bench),
   ]
+}
+
+/** How many empty reads are answered in a second, against the plain server, which has nothing to look at. */
+async function readsAtOnce(bench: Bench): Promise<Row> {
+  const { rounds, seconds } = bench.quick ? { rounds: 3, seconds: 0.3 } : { rounds: 7, seconds: 0.8 }
+  await using pairing = await bench.startPairing(32)
+  const reads = pairing.members.map(({ token }) => request('GET', '/v1/inbox', token))
+  const load = { connections: reads.length, warmUpSeconds: 0.15, next: (n: number) => reads[n]!, expect: expectSuccess }
+  const rate = async (port: number) => (await runLoad({ ...load, port, seconds })).perSecond
+  await rate(pairing.plain.port)
+  await rate(pairing.hub.port)
+  const pairs = []
+  for (let round = 0; round < rounds; round++) {
+    const pair = await measureInTurn(
+      round,
+      () => rate(pairing.hub.port),
+      () => rate(pairing.plain.port),
+    )
+    bench.say(`round ${round + 1} of ${rounds}: ${pair.subject | 0} of ${pair.yardstick | 0} reads/s`)
+    pairs.push(pair)
+  }
+  return {
+    what: `empty inbox reads, ${reads.length} connections`,
+    budget: { of: 'ratio', atLeast: 0.7 },
+    unit: 'reads/s',
+    figures: toFigures(comparison(pairs)),
+  }
 }
 
 /** A hub that holds `stored` messages: half were the reader's and are read, half lie unread with others. */

@@ -12,19 +12,19 @@ export async function memory(bench: Bench): Promise<Row[]> {
   const rows: Row[] = []
   {
     await using pairing = await bench.startPairing(streams)
-    rows.push(await memoryRow(bench, 'hub memory at rest', pairing, 90))
+    rows.push(await memoryRow(bench, 'hub memory at rest', pairing, 80))
     const opened: Stream[] = []
     for (const { port } of [pairing.hub, pairing.plain]) {
       for (const member of pairing.members) opened.push(await Stream.open(port, member))
     }
-    rows.push(await memoryRow(bench, `hub memory with ${streams.toLocaleString('en-US')} streams`, pairing, 140))
+    rows.push(await memoryRow(bench, `hub memory with ${streams.toLocaleString('en-US')} streams`, pairing, 125))
     for (const stream of opened) stream.close()
   }
   await using pairing = await bench.startPairing(128)
   for (const { port } of [pairing.hub, pairing.plain]) {
     await sendAll(port, 32, messages, sendsAround(pairing.members))
   }
-  rows.push(await memoryRow(bench, `hub memory after ${messages / 1000} k messages`, pairing, 160))
+  rows.push(await memoryRow(bench, `hub memory after ${messages / 1000} k messages`, pairing, 135))
   return rows
 }
 

@@ -29,7 +29,7 @@ export async function readAndAck(bench: Bench): Promise<Row[]> {
   return [
     {
       what: `read + ack of ${unread} unread`,
-      budget: { of: 'ratio', atMost: 3 },
+      budget: { of: 'ratio', atMost: 2.5 },
       unit: 'ms',
       figures: toFigures(comparison(pairs)),
     },
