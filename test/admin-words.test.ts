@@ -27,7 +27,7 @@ test('groups and aliases are listed to admins, groups to agents, and mail to a g
   expect((await session.call('machines')).text).toContain(
     'Groups: all (every other machine), backend (chasclaude, seanclaude).',
   )
-  const to = /· to (.*)$/
+  const to = /· to ([^·]*?)(?: ·|$)/
   const shown = (text: string) =>
     text
       .split('\n')

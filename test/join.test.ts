@@ -208,7 +208,9 @@ describe('with Claude Code present', () => {
       `${sean.state}\n    MCP server 'claude-net' for all projects: ${sean.home}/bin/claude-net mcp`,
     )
     expect(stdout).toContain(`${sean.settings}\n    permission rule '${rule}': its tools are used without asking`)
-    expect(stdout).toMatch(/settings\.json\n {4}hooks on SessionStart, UserPromptSubmit, PostToolUse, Stop, PermissionRequest, Notification: they tell /)
+    expect(stdout).toMatch(
+      /settings\.json\n {4}hooks on SessionStart, UserPromptSubmit, PostToolUse, Stop, PermissionRequest, Notification: they tell /,
+    )
 
     const backups = [`${sean.state}.before-claude-net`, `${sean.settings}.before-claude-net`]
     expect(backups.map(path => readFileSync(path))).toEqual(before)

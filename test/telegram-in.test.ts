@@ -259,7 +259,7 @@ test('T14 every overview answers', async () => {
   expect(await ask('/help')).toContain('/send NAME TEXT: write to a machine')
   expect(await ask('/start', sean.id)).toContain('/here moves it to this chat.')
   expect(await ask('/follow')).toBe(
-    'seanclaude: you hear of mail that lies unread for 10 min while it has no session\n/follow MACHINE 5m|always|off|default changes it.',
+    'seanclaude: you hear of mail that lies unread for 10 min while it has no session; you hear of a session that has waited for 2 min at a permission prompt\n/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off changes it.',
   )
 })
 

@@ -249,7 +249,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   await beat(prompt('one', 3 * 60_000, 'Bash'))
   const first = await until('the notice', () => told()[0])
   expect(first.text).toBe(
-    'sean: seanclaude/shop waits for you at a permission prompt for Bash, since 3 min.\nAnswer it there; it cannot be answered from here. No more of these: /follow seanclaude prompts off',
+    'sean: seanclaude/shop waits for you at a permission prompt of Bash, for 3 min now.\nAnswer it there; it cannot be answered from here. No more of these: /follow seanclaude prompts off',
   )
   // The same prompt is told once, also after another start; the next one again.
   await hub.crashAndRestart()

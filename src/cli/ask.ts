@@ -130,10 +130,14 @@ async function gather(
   const following = followOn(client, heard, enough.signal)
   const printed = new Set<string>()
   let last: MessageWithReceipts | undefined
+  let next: Promise<void> | undefined
   try {
     for (;;) {
-      // Before the hub is asked: what comes meanwhile is not missed.
-      const next = once(heard, 'event', { signal: enough.signal }).catch(() => {})
+      // Before the hub is asked: what comes meanwhile is not missed. One that has not come yet is waited for on.
+      next ??= once(heard, 'event', { signal: enough.signal }).then(
+        () => (next = undefined),
+        () => {},
+      )
       const found = await client.call(api.getMessage, { params: { id } }).catch(unlessAway)
       for (const { answerId } of found?.receipts ?? []) {
         if (answerId === undefined || printed.has(answerId)) continue

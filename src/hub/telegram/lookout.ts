@@ -1,5 +1,5 @@
 import { formatAddress } from '../../protocol/projects.ts'
-import { ago, span } from '../../text/spans.ts'
+import { ago, largestUnit } from '../../text/spans.ts'
 import { visibleLine } from '../../text/visible.ts'
 import type { Hub } from '../hub.ts'
 import { limits } from '../state/apply/limits.ts'
@@ -161,16 +161,16 @@ export class Lookout {
     for (const { project, activity } of hub.presence.sessionsOf(machine)) {
       const { prompt } = activity ?? {}
       if (!prompt || now - prompt.since < settings.timing.promptMs || isPromptTold(db, machine, prompt.id)) continue
-      if (isMuted(mutesOf(db, owner.member, now), name) || promptsTold(db, machine, now - 3600_000) >= maxPrompts)
+      if (isMuted(mutesOf(db, owner.member, now), name) || promptsTold(db, machine, now - 3600_000, now) >= maxPrompts)
         continue
       const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
-      const tool = prompt.tool === undefined ? html`` : html` for <code>${visibleLine(prompt.tool, 100)}</code>`
+      const tool = prompt.tool === undefined ? html`` : html` of <code>${visibleLine(prompt.tool, 100)}</code>`
       const told = async () => {
         await submit({ type: 'telegram.prompted', machine, prompt: prompt.id })
       }
       return {
         post: {
-          text: html`${to}<b>${formatAddress({ name, project })}</b> waits for you at a permission prompt${tool}, since ${span(now - prompt.since)}.\n<i>Answer it there; it cannot be answered from here. No more of these: /follow ${name} prompts off</i>`,
+          text: html`${to}<b>${formatAddress({ name, project })}</b> waits for you at a permission prompt${tool}, for ${largestUnit(now - prompt.since)} now.\n<i>Answer it there; it cannot be answered from here. No more of these: /follow ${name} prompts off</i>`,
         },
         accepted: told,
         refused: told,

@@ -190,13 +190,10 @@ export function isPromptTold(db: Database, machine: number, prompt: string): boo
   return db.get('select 1 from telegram_prompt where machine = ? and prompt = ?', machine, prompt) !== undefined
 }
 
-/** Of how many prompts of `machine` its owner was told after `since`, ms since 1970. */
-export function promptsTold(db: Database, machine: number, since: number): number {
-  return db.get<{ n: number }>(
-    'select count(*) as n from telegram_prompt where machine = ? and at > ?',
-    machine,
-    since,
-  )!.n
+/** Of how many prompts of `machine` its owner was told after `since` and up to `now`, ms since 1970: not those of before a step back. */
+export function promptsTold(db: Database, machine: number, since: number, now: number): number {
+  const sql = 'select count(*) as n from telegram_prompt where machine = ? and at > ? and at <= ?'
+  return db.get<{ n: number }>(sql, machine, since, now)!.n
 }
 
 /** A message of ours that a Telegram message stands for. */
