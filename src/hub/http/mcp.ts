@@ -13,12 +13,10 @@ import type { Limits } from './limits.ts'
 import { NextSign } from './next-sign.ts'
 import { parse } from './parse.ts'
 import { renewalRemark } from './renew-token.ts'
+import { StatusLines } from './status-lines.ts'
 
 /** What receipts call the session of whoever reads by `POST /mcp`: no process of ours runs there that could have a name. */
 const sessionOf = (project: string | undefined) => (project === undefined ? 'http' : `http-${project}`.slice(0, 64))
-
-/** How long what a caller said of itself is shown whenever it is there, in ms. It has no process of ours that could say it again. */
-const statusLifeMs = 24 * 3600_000
 
 /** Most calls in one JSON-RPC batch. */
 const maxBatch = 100
@@ -40,7 +38,7 @@ const names = new Map(
  */
 export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limits; watch: Watch }): Handlers['mcp'] {
   const signs = new NextSign()
-  const statusLines = new Map<string, { status: string; statusSetAt: number }>()
+  const statusLines = new StatusLines()
   return async call => {
     const { hub, identity, request, reply, body } = call
     const { member, tokenId } = identity
@@ -51,14 +49,11 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     const session = sessionOf(project)
     const speaker = `${member} ${session}`
     const beat = () => {
-      const said = statusLines.get(speaker)
-      if (said && Date.now() - said.statusSetAt > statusLifeMs) statusLines.delete(speaker)
-      hub.presence.beat(member, session, `claude-net/${version}`, statusLines.get(speaker), project)
+      hub.presence.beat(member, session, `claude-net/${version}`, statusLines.of(speaker, Date.now()), project)
     }
     const setStatus = async (text: string) => {
       const status = visibleLine(text, maxLine)
-      if (status === '') statusLines.delete(speaker)
-      else statusLines.set(speaker, { status, statusSetAt: Date.now() })
+      statusLines.set(speaker, status, Date.now())
       beat()
       return status
     }
