@@ -243,6 +243,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
     const message = telegram.write(group, sean, text)
     return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text
   }
+  let words = 0
   // One that has not waited long enough is not told, nor one that was answered.
   await beat(prompt('young', 10_000, 'Read'))
   await beat()
@@ -251,6 +252,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   expect(first.text).toBe(
     'sean: seanclaude/shop waits for you at a permission prompt of Bash, for 3 min now.\nAnswer it there; it cannot be answered from here. No more of these: /follow seanclaude prompts off',
   )
+  await tellThatLooks(seanclaude)
   // The same prompt is told once, also after another start; the next one again.
   await hub.crashAndRestart()
   await beat(prompt('one', 4 * 60_000, 'Bash'))
@@ -277,11 +279,10 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   await tellThatLooks(seanclaude)
   expect(told()).toHaveLength(12)
 
-  /** Waits until the bridge has looked at the machines again: it told of what was sent now. */
+  /** Waits until the bridge has noted what it told, and has looked at the machines again: it told of what was sent now. */
   async function tellThatLooks(from: typeof seanclaude) {
-    const { seq } = await from.call(api.sendMessage, { body: { to: 'sean', body: 'a word', intent: 'inform' } })
-    await until('the word', () =>
-      telegram.said(group).find(({ text }) => text.includes(`#${seq}`) || text.includes('a word')),
-    )
+    const body = `word ${++words}`
+    await from.call(api.sendMessage, { body: { to: 'sean', body, intent: 'inform' } })
+    await until('the word', () => telegram.said(group).find(({ text }) => text.includes(body)))
   }
 })
