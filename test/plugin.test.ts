@@ -39,6 +39,8 @@ async function connect(env: Record<string, string>, from = plugin) {
     command: server.command.replace(root, from),
     args: server.args.map(arg => arg.replace(root, from)),
     env: { PATH: process.env.PATH ?? '', ...env },
+    // No project: a checkout would be one.
+    cwd: tempDir('place'),
   })
   onTestFinished(() => client.close())
   await client.connect(transport)
