@@ -229,6 +229,8 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   const { hub, telegram } = await startTelegramHub({ timing: { promptMs: 60_000 } })
   await hub.join('seanclaude', 'machine', 'sean')
   const seanclaude = hub.client((await hub.join('seanclaude', 'machine')).token)
+  await hub.join('zoeclaude', 'machine', 'sean')
+  const last = hub.client((await hub.join('zoeclaude', 'machine')).token)
   const prompt = (id: string, waitedMs: number, tool?: string) => ({
     id,
     ...(tool && { tool }),
@@ -238,12 +240,13 @@ test('a session that waits at a permission prompt is told to its owner once: whe
     seanclaude.call(api.heartbeat, {
       body: { session: 's1', client: 'test/1', ...(project && { project }), ...(prompt && { prompt }) } as never,
     })
-  const told = () => telegram.said(group).filter(({ text }) => text.includes(' waits for you at a permission prompt'))
+  const told = () =>
+    telegram.said(group).filter(({ text }) => /seanclaude.* waits for you at a permission prompt/.test(text))
   const ask = async (text: string) => {
     const message = telegram.write(group, sean, text)
     return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text
   }
-  let words = 0
+  let looks = 0
   // One that has not waited long enough is not told, nor one that was answered.
   await beat(prompt('young', 10_000, 'Read'))
   await beat()
@@ -252,7 +255,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   expect(first.text).toBe(
     'sean: seanclaude/shop waits for you at a permission prompt of Bash, for 3 min now.\nAnswer it there; it cannot be answered from here. No more of these: /follow seanclaude prompts off',
   )
-  await tellThatLooks(seanclaude)
+  await tellThatLooks()
   // The same prompt is told once, also after another start; the next one again.
   await hub.crashAndRestart()
   await beat(prompt('one', 4 * 60_000, 'Bash'))
@@ -264,7 +267,7 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   expect(await ask('/follow seanclaude prompts off')).toBe('seanclaude: you hear nothing of permission prompts.')
   await beat(prompt('three', 2 * 60_000, 'Write'))
   expect(await ask('/follow')).toMatch(/seanclaude: .*; you hear nothing of permission prompts\n/)
-  await tellThatLooks(seanclaude)
+  await tellThatLooks()
   expect(told().some(({ text }) => text.includes('Write'))).toBe(false)
   expect(await ask('/follow seanclaude prompts on')).toBe(
     'seanclaude: you hear of a session that has waited for 2 min at a permission prompt.',
@@ -276,13 +279,15 @@ test('a session that waits at a permission prompt is told to its owner once: whe
     await beat(prompt(`flood-${n}`, 2 * 60_000, `Flood${n}`))
     if (n < 9) await until('it', () => told().find(({ text }) => text.includes(`Flood${n},`)))
   }
-  await tellThatLooks(seanclaude)
+  await tellThatLooks()
   expect(told()).toHaveLength(12)
 
-  /** Waits until the bridge has noted what it told, and has looked at the machines again: it told of what was sent now. */
-  async function tellThatLooks(from: typeof seanclaude) {
-    const body = `word ${++words}`
-    await from.call(api.sendMessage, { body: { to: 'sean', body, intent: 'inform' } })
-    await until('the word', () => telegram.said(group).find(({ text }) => text.includes(body)))
+  /** Waits until the bridge has noted what it told, and has looked at all machines again: it tells of one that comes after. */
+  async function tellThatLooks() {
+    const tool = `Look${++looks}`
+    await last.call(api.heartbeat, {
+      body: { session: 's1', client: 'test/1', prompt: prompt(tool, 3 * 60_000, tool) },
+    })
+    await until('the look', () => telegram.said(group).find(({ text }) => text.includes(`${tool},`)))
   }
 })
