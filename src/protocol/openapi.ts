@@ -1,7 +1,8 @@
 import * as z from 'zod'
-import { api, type Route, type RouteName } from './api.ts'
+import { api, type RouteName } from './api.ts'
 import { ErrorBody } from './error-body.ts'
 import { ClaudeNetError, type ErrorCode } from './errors.ts'
+import type { Route } from './routes/route.ts'
 import { version } from './version.ts'
 
 type Json = Record<string, unknown>

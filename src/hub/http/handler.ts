@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AnswerOf, Audience, api, Parsed, Route, RouteName } from '../../protocol/api.ts'
+import type { api, RouteName } from '../../protocol/api.ts'
+import type { AnswerOf, Audience, Parsed, Route } from '../../protocol/routes/route.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 

@@ -1,4 +1,5 @@
-import { api, type Route } from '../../protocol/api.ts'
+import { api } from '../../protocol/api.ts'
+import type { Route } from '../../protocol/routes/route.ts'
 
 const paths = Object.values(api).map(route => {
   const methods: string[] = hasHead(route) ? [route.method, 'HEAD'] : [route.method]

@@ -6,9 +6,10 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
-import { api, type Route, type RouteName } from '../../protocol/api.ts'
+import { api, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostHeader } from '../../protocol/host-header.ts'
+import type { Route } from '../../protocol/routes/route.ts'
 import { checkPlace, Identities, type Identity, socketAdmin } from '../auth/identify.ts'
 import type { DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'

@@ -1,0 +1,48 @@
+import * as z from 'zod'
+import { MessageId } from '../ids.ts'
+import { HistoryAnswer, HistoryQuery, LaterAnswer, MessageWithReceipts, SendAnswer, SendRequest } from '../messages.ts'
+import { members, route } from './route.ts'
+
+/** Sending, own history, later mail. */
+export const messagesRoutes = {
+  sendMessage: route({
+    method: 'POST',
+    path: '/v1/messages',
+    summary: 'Send a message; 201 when stored, 200 when this id was stored before',
+    audience: members,
+    body: SendRequest,
+    answer: SendAnswer,
+    statuses: [201, 200],
+  }),
+  getMessage: route({
+    method: 'GET',
+    path: '/v1/messages/:id',
+    summary: 'One message with its receipts, for its sender and its recipients',
+    audience: members,
+    params: z.strictObject({ id: MessageId }),
+    answer: MessageWithReceipts,
+  }),
+  listMessages: route({
+    method: 'GET',
+    path: '/v1/messages',
+    summary: 'Own history, newest first, with receipts; searched by words',
+    audience: members,
+    query: HistoryQuery,
+    answer: HistoryAnswer,
+  }),
+  listLater: route({
+    method: 'GET',
+    path: '/v1/later',
+    summary: 'Own later mail that is not delivered yet, by when it is due',
+    audience: members,
+    answer: LaterAnswer,
+  }),
+  cancelLater: route({
+    method: 'DELETE',
+    path: '/v1/later/:id',
+    summary: 'Cancel later mail that is not delivered yet; idempotent',
+    audience: members,
+    params: z.strictObject({ id: MessageId }),
+    answer: z.object({ id: MessageId, cancelled: z.literal(true) }),
+  }),
+} as const

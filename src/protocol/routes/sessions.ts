@@ -1,0 +1,47 @@
+import * as z from 'zod'
+import { HeartbeatAnswer, HeartbeatRequest } from '../members.ts'
+import { SessionId } from '../messages.ts'
+import { ProjectScope } from '../projects.ts'
+import { members, route } from './route.ts'
+
+/** Sessions of machines: presence, the event stream, MCP over HTTP. */
+export const sessionsRoutes = {
+  heartbeat: route({
+    method: 'POST',
+    path: '/v1/presence',
+    summary: 'This session lives; repeat every 5 s',
+    audience: members,
+    body: HeartbeatRequest,
+    answer: HeartbeatAnswer,
+  }),
+  endSession: route({
+    method: 'DELETE',
+    path: '/v1/presence',
+    summary: 'This session has ended',
+    audience: members,
+    query: z.strictObject({ session: SessionId }),
+    answer: z.object({ ended: z.boolean() }),
+  }),
+  events: route({
+    method: 'GET',
+    path: '/v1/events',
+    summary: 'Server-sent events: inbox, receipt, presence; resumed by Last-Event-ID',
+    audience: members,
+    query: z.strictObject({
+      session: SessionId.optional(),
+      with: z.literal('delivery').optional(),
+      project: ProjectScope.optional(),
+    }),
+    answer: 'text/event-stream',
+  }),
+  mcp: route({
+    method: 'POST',
+    path: '/mcp',
+    summary:
+      'Streamable HTTP of the Model Context Protocol, with the tools of a session of its own; no stream stays open',
+    audience: members,
+    body: z.unknown(),
+    answer: z.unknown(),
+    statuses: [200, 202],
+  }),
+} as const
