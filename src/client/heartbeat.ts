@@ -1,6 +1,6 @@
-import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { HeartbeatAnswer, HeartbeatRequest } from '../protocol/members.ts'
+import { sessionsRoutes } from '../protocol/routes/sessions.ts'
 import type { HubClient } from './hub-client.ts'
 import { PlainSpell } from './plain-spell.ts'
 
@@ -51,7 +51,7 @@ export class Heartbeat {
     clearInterval(this.#timer)
     // After a heartbeat under way: heard last, it would bring the session back.
     const goodbye = Promise.resolve(this.#beat)
-      .then(() => this.#hub.call(api.endSession, { query: { session: this.#options.session } }))
+      .then(() => this.#hub.call(sessionsRoutes.endSession, { query: { session: this.#options.session } }))
       .catch(() => {})
     await Promise.race([goodbye, new Promise(resolve => setTimeout(resolve, farewellMs).unref())])
   }
@@ -73,12 +73,12 @@ export class Heartbeat {
     const { session, client, more } = this.#options
     const said = this.#plain.isOn(this.#hub.interruptions) ? {} : (more?.() ?? {})
     try {
-      return await this.#hub.call(api.heartbeat, { body: { session, client, ...said } })
+      return await this.#hub.call(sessionsRoutes.heartbeat, { body: { session, client, ...said } })
     } catch (error) {
       const isTooMuch = error instanceof ClaudeNetError && error.code === 'invalid'
       if (!isTooMuch || Object.keys(said).length === 0) throw error
       this.#plain.begin(this.#hub.interruptions)
-      return this.#hub.call(api.heartbeat, { body: { session, client } })
+      return this.#hub.call(sessionsRoutes.heartbeat, { body: { session, client } })
     }
   }
 

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { createParser } from 'eventsource-parser'
 import type * as z from 'zod'
-import { api } from '../protocol/api.ts'
 import { ErrorBody } from '../protocol/error-body.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { eventSchemas, PresencesEvent, type StreamEvent } from '../protocol/events.ts'
 import { hostHeader } from '../protocol/host-header.ts'
 import type { AnswerOf, RequestOf, Route } from '../protocol/routes/route.ts'
+import { sessionsRoutes } from '../protocol/routes/sessions.ts'
 import { renewHeader } from '../protocol/token.ts'
 import { hostLabel } from './host.ts'
 import { PlainSpell } from './plain-spell.ts'
@@ -151,7 +151,9 @@ export class HubClient {
     const response = await this.transport
       .request({
         method: 'GET',
-        path: pathOf(api.events, { query: { session, project, ...(withDelivery && { with: 'delivery' as const }) } }),
+        path: pathOf(sessionsRoutes.events, {
+          query: { session, project, ...(withDelivery && { with: 'delivery' as const }) },
+        }),
         headers: headersOf(this.#tokenNow(), cursor === undefined ? {} : { 'last-event-id': cursor }),
         signal: anySignal([signal, noAnswer.signal]),
       })

@@ -2,10 +2,12 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { takeLock } from '../disk/process-lock.ts'
 import { diskTrouble, removeUnfinished, syncDirectory } from '../disk/replace-file.ts'
-import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { newMessageId } from '../protocol/ids.ts'
 import { keptHeader, type SendAnswer, type SendRequest } from '../protocol/messages.ts'
+import { hubRoutes } from '../protocol/routes/hub.ts'
+import { meRoutes } from '../protocol/routes/me.ts'
+import { messagesRoutes } from '../protocol/routes/messages.ts'
 import { Backlog } from './backlog.ts'
 import type { Home } from './home.ts'
 import type { HubClient } from './hub-client.ts'
@@ -308,7 +310,7 @@ export class Outbox {
   /** Whether the hub answers others than this send, which got no answer. */
   async #isHubThere(error: ClaudeNetError): Promise<boolean> {
     if (isCertainlyUnsent(error)) return false
-    const { method, path } = api.health
+    const { method, path } = hubRoutes.health
     try {
       const signal = AbortSignal.timeout(probeMs)
       const answer = await this.#client.transport.request({ method, path, headers: {}, signal })
@@ -327,7 +329,7 @@ export class Outbox {
 
   async #post(request: Kept, headers: Record<string, string> = {}): Promise<SendAnswer> {
     try {
-      return await this.#client.call(api.sendMessage, { body: request, headers })
+      return await this.#client.call(messagesRoutes.sendMessage, { body: request, headers })
     } catch (error) {
       const older = error instanceof ClaudeNetError && error.code === 'invalid' && forOlderHub(request, error.message)
       if (!older) throw asOlderHub(error)
@@ -359,7 +361,7 @@ export class Outbox {
   async #members(): Promise<Directory> {
     if (this.#directory && Math.abs(Date.now() - this.#directory.at) < directoryMs) return this.#directory.directory
     try {
-      const directory = new Directory(await this.#client.call(api.listMachines))
+      const directory = new Directory(await this.#client.call(meRoutes.listMachines))
       this.#directory = { at: Date.now(), directory }
       return directory
     } catch (error) {

@@ -1,4 +1,4 @@
-import { api } from '../protocol/api.ts'
+import { meRoutes } from '../protocol/routes/me.ts'
 import type { Config } from './home.ts'
 import type { HubClient } from './hub-client.ts'
 
@@ -8,8 +8,8 @@ import type { HubClient } from './hub-client.ts'
  */
 export async function tellPolicy(client: HubClient, { inbound, mute }: Config): Promise<void> {
   if (inbound === undefined && mute === undefined) return
-  const known = await client.call(api.putPolicy, { body: {} })
-  if (inbound !== undefined && inbound !== known.inbound) await client.call(api.putPolicy, { body: { inbound } })
+  const known = await client.call(meRoutes.putPolicy, { body: {} })
+  if (inbound !== undefined && inbound !== known.inbound) await client.call(meRoutes.putPolicy, { body: { inbound } })
   if (mute !== undefined && mute.toSorted().join() !== known.mute.toSorted().join())
-    await client.call(api.putPolicy, { body: { mute } })
+    await client.call(meRoutes.putPolicy, { body: { mute } })
 }

@@ -1,7 +1,7 @@
-import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { type HubKey, provenAddress } from '../protocol/hub-key.ts'
 import { hubProof, isSameProof, newNonce } from '../protocol/hub-proof.ts'
+import { hubRoutes } from '../protocol/routes/hub.ts'
 import { hashToken, parseToken } from '../protocol/token.ts'
 import { HubClient } from './hub-client.ts'
 import { openTransport, type WayToHub } from './transport/open.ts'
@@ -32,7 +32,7 @@ export async function provenKey(way: WayToHub, token: string): Promise<HubKey> {
     const clientNonce = newNonce()
     const tokenId = parseToken(token)!.id
     const { nonce: hubNonce, proof } = await client
-      .call(api.proveHub, { body: { tokenId, nonce: clientNonce } })
+      .call(hubRoutes.proveHub, { body: { tokenId, nonce: clientNonce } })
       .catch(error => {
         throw isTooOld(error) ? cannotProve(label, error) : error
       })

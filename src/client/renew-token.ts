@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { takeLock } from '../disk/process-lock.ts'
 import { replaceFile, syncDirectory } from '../disk/replace-file.ts'
-import { api } from '../protocol/api.ts'
+import { meRoutes } from '../protocol/routes/me.ts'
 import { mintToken, parseToken } from '../protocol/token.ts'
 import type { Home } from './home.ts'
 import { HubClient } from './hub-client.ts'
@@ -29,7 +29,7 @@ export async function renewToken(home: Home, transport: Transport, due: string):
     const kept = readToken(file)
     const next = kept ?? mintToken(role)
     if (!kept) replaceFile(file, `${next}\n`, 0o600)
-    await new HubClient({ transport, token: due }).call(api.renewToken, { body: { token: next } })
+    await new HubClient({ transport, token: due }).call(meRoutes.renewToken, { body: { token: next } })
     putInPlace(home, due)
   })
 }
@@ -45,7 +45,7 @@ export async function finishRenewal(home: Home, transport: Transport, refused: s
     if (!next) return readToken(home.tokenFile) !== refused || (await renewAgain(home, transport, refused))
     await underLock(home, waitMs, async () => {
       if (readToken(home.tokenFile) !== refused) return
-      await new HubClient({ transport, token: next }).call(api.renewToken, { body: { token: next } })
+      await new HubClient({ transport, token: next }).call(meRoutes.renewToken, { body: { token: next } })
       putInPlace(home, refused)
     })
     return readToken(home.tokenFile) !== refused
@@ -59,7 +59,7 @@ export async function finishRenewal(home: Home, transport: Transport, refused: s
 async function renewAgain(home: Home, transport: Transport, refused: string): Promise<boolean> {
   const before = readToken(beforeFile(home))
   if (!before || before === refused) return false
-  await new HubClient({ transport, token: before }).call(api.renewToken, { body: { token: refused } })
+  await new HubClient({ transport, token: before }).call(meRoutes.renewToken, { body: { token: refused } })
   return true
 }
 

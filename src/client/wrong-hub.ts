@@ -2,9 +2,9 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { makeDirectory, replaceFile } from '../disk/replace-file.ts'
-import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { WrongHubReport } from '../protocol/members.ts'
+import { meRoutes } from '../protocol/routes/me.ts'
 import type { Home } from './home.ts'
 import type { HubClient } from './hub-client.ts'
 import type { WrongHub } from './transport/pin.ts'
@@ -55,7 +55,7 @@ export async function reportWrongHub(home: Home, client: HubClient): Promise<voi
 
 async function isTaken(client: HubClient, note: WrongHubReport): Promise<boolean> {
   try {
-    await client.call(api.reportWrongHub, { body: note })
+    await client.call(meRoutes.reportWrongHub, { body: note })
     return true
   } catch (error) {
     // A hub of before takes no report, and need not be asked again.

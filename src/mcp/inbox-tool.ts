@@ -1,5 +1,5 @@
-import { api } from '../protocol/api.ts'
 import type { InboxAnswer } from '../protocol/messages.ts'
+import { inboxRoutes } from '../protocol/routes/inbox.ts'
 import { count } from '../text/spans.ts'
 import { type InboxText, inboxText, maxAnswerBytes } from './inbox-text.ts'
 import type { Line } from './line.ts'
@@ -27,7 +27,7 @@ export async function ackByIds({ client, scope }: ScopedLine, ids: string[]): Pr
   let unread = 0
   const unknown: string[] = []
   for (const page of pages(ids)) {
-    const answer = await client.call(api.ackInbox, { body: { ids: page, project: scope } })
+    const answer = await client.call(inboxRoutes.ackInbox, { body: { ids: page, project: scope } })
     acked += answer.acked.length
     unread = answer.unread
     unknown.push(...answer.unknown)
@@ -53,7 +53,7 @@ async function readUnread(
   let after: string | undefined
   for (;;) {
     const size = held.length > 0 ? 100 : Math.min(100, limit - open.length)
-    const page = await client.call(api.readInbox, { query: { limit: size, after, project: scope } })
+    const page = await client.call(inboxRoutes.readInbox, { query: { limit: size, after, project: scope } })
     for (const message of page.messages) {
       if (message.held) held.push({ ...message, body: '' })
       else if (open.length < limit) {

@@ -1,5 +1,5 @@
-import { api } from '../protocol/api.ts'
 import type { MessageWithReceipts } from '../protocol/messages.ts'
+import { messagesRoutes } from '../protocol/routes/messages.ts'
 import { gatherInWords } from '../text/gather.ts'
 import { ago } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
@@ -17,7 +17,9 @@ export async function questionsOf(
   messages: readonly { replyTo?: string }[],
 ): Promise<Questions> {
   const ids = [...new Set(messages.flatMap(({ replyTo }) => replyTo ?? []))].slice(0, maxQuestions)
-  const found = await Promise.all(ids.map(id => client.call(api.getMessage, { params: { id } }).catch(() => undefined)))
+  const found = await Promise.all(
+    ids.map(id => client.call(messagesRoutes.getMessage, { params: { id } }).catch(() => undefined)),
+  )
   return new Map(found.flatMap(each => (each?.gather ? [[each.message.id, each] as const] : [])))
 }
 

@@ -1,5 +1,5 @@
-import { api } from '../protocol/api.ts'
 import { maxPage } from '../protocol/messages.ts'
+import { inboxRoutes } from '../protocol/routes/inbox.ts'
 import type { Line } from './line.ts'
 
 /** Who wants to know what this session was shown: `shown` before an answer is written, `fetched` after. */
@@ -109,14 +109,14 @@ export class ReadState {
   async #tellFetched(ids: string[]): Promise<void> {
     for (const page of pages(ids)) {
       const { client, scope } = this.#line()
-      await client.call(api.markFetched, { body: { ids: page, session: this.#session, project: scope } })
+      await client.call(inboxRoutes.markFetched, { body: { ids: page, session: this.#session, project: scope } })
     }
   }
 
   async #tellAcked(): Promise<void> {
     for (const page of pages([...this.#confirmed])) {
       const { client, scope } = this.#line()
-      await client.call(api.ackInbox, { body: { ids: page, project: scope } })
+      await client.call(inboxRoutes.ackInbox, { body: { ids: page, project: scope } })
       for (const id of page) this.#confirmed.delete(id)
     }
   }

@@ -2,10 +2,11 @@ import type { Sent } from '../client/outbox.ts'
 import type { Refused } from '../client/refusals.ts'
 import { readTiming } from '../client/timing.ts'
 import { maxLine } from '../protocol/activity.ts'
-import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Intent } from '../protocol/messages.ts'
 import { addressOf } from '../protocol/projects.ts'
+import { meRoutes } from '../protocol/routes/me.ts'
+import { messagesRoutes } from '../protocol/routes/messages.ts'
 import { visibleLine } from '../text/visible.ts'
 import { ownZone } from '../text/zone.ts'
 import { readInboxArguments, readMachinesArguments, readSendArguments } from './arguments.ts'
@@ -90,7 +91,7 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
     claude_net_machines: withArguments('claude_net_machines', readMachinesArguments, ({ status }) =>
       answer(context, async ({ client, scope, setStatus }) => {
         const set = status === undefined ? [] : [statusSet(status, await setStatus(status))]
-        return [...set, machinesText(await client.call(api.listMachines), client.now(), scope)].join('\n')
+        return [...set, machinesText(await client.call(meRoutes.listMachines), client.now(), scope)].join('\n')
       }),
     ),
   }
@@ -153,7 +154,7 @@ async function wantsAnswer({ client }: Line, names: readonly string[], sent: Sen
   if (names.includes('all')) return false
   const members = names.map(name => addressOf(name).name)
   if (sent.kept || sent.answer.recipients.every(({ name }) => members.includes(name))) return true
-  const stored = await client.call(api.getMessage, { params: { id: sent.answer.id } }).catch(() => undefined)
+  const stored = await client.call(messagesRoutes.getMessage, { params: { id: sent.answer.id } }).catch(() => undefined)
   return stored?.message.intent !== 'inform'
 }
 

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { HubClient } from '../client/hub-client.ts'
-import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import type { MessageWithReceipts } from '../protocol/messages.ts'
+import { messagesRoutes } from '../protocol/routes/messages.ts'
 import type { SessionDir } from './session-dir.ts'
 
 /**
@@ -112,7 +112,7 @@ export class Gathering {
     open.lookedAt = performance.now()
     open.lookAt = open.lookedAt + longestMs
     try {
-      const found = await client().call(api.getMessage, { params: { id } })
+      const found = await client().call(messagesRoutes.getMessage, { params: { id } })
       if (!found.gather) return { id }
       if (open.isOver || !found.gather.open) return { id, found }
       open.lookAt = open.lookedAt + Math.min(longestMs, found.gather.leftMs + 1)

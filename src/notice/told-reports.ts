@@ -1,7 +1,7 @@
 import type { HubClient } from '../client/hub-client.ts'
-import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { maxPage, type ToldHow } from '../protocol/messages.ts'
+import { inboxRoutes } from '../protocol/routes/inbox.ts'
 
 /** How long after a report that failed the next is tried, in ms. */
 const pauseMs = 5000
@@ -37,7 +37,7 @@ export class ToldReports {
       for (const how of new Set(told.values())) {
         const ids = [...told.keys()].filter(id => told.get(id) === how && this.#isNews(id, how)).slice(0, maxPage)
         if (ids.length === 0) continue
-        await this.#options.client().call(api.markTold, { body: { ids, session: this.#options.session, how } })
+        await this.#options.client().call(inboxRoutes.markTold, { body: { ids, session: this.#options.session, how } })
         this.#note(ids, how)
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { HubClient } from '../client/hub-client.ts'
 import type { Scope } from '../client/project/scope.ts'
-import { api } from '../protocol/api.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
+import { inboxRoutes } from '../protocol/routes/inbox.ts'
 import type { Mail } from './news.ts'
 
 /** Most pages of 100 that are read to know what is unread. Beyond, the inbox itself says how much there is. */
@@ -18,7 +18,9 @@ export async function readUnread(
   const messages: InboxMessage[] = []
   let after: string | undefined
   for (let page = 1; ; page++) {
-    const answer = await client.call(api.readInbox, { query: { after, preview: previewCharacters, project: scope } })
+    const answer = await client.call(inboxRoutes.readInbox, {
+      query: { after, preview: previewCharacters, project: scope },
+    })
     messages.push(...answer.messages)
     after = answer.cursor
     if (answer.more === 0 || page === maxPages) return { messages, unread: answer.unread }
