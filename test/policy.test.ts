@@ -198,3 +198,41 @@ test('what the command sets stays set when a session starts, also where config.j
   await (await silent.mcp()).call('inbox')
   expect(JSON.parse((await silent.run(['policy', '--json'])).stdout)).toMatchObject({ inbound: 'hold' })
 })
+
+test('the policy of a member is set by itself, by the person who owns it and by an admin, and the audit says who did', async () => {
+  const hub = await hubAlone()
+  const sean = await hub.join('sean', 'human')
+  const [chas, own, other] = [
+    await hub.join('chas', 'human'),
+    await hub.join('seanclaude', 'machine', 'sean'),
+    await hub.join('other'),
+  ]
+  const admin = hub.client(hub.adminToken)
+  const params = { name: 'seanclaude' }
+  const set = (client: typeof admin, body: object) => client.call(api.putMemberPolicy, { params, body })
+  expect(await set(sean.client, { inbound: 'hold' })).toEqual({ inbound: 'hold', mute: [] })
+  expect(await set(admin, { mute: ['other'] })).toEqual({ inbound: 'hold', mute: ['other'] })
+  for (const client of [admin, sean.client, own.client]) {
+    expect(await client.call(api.getMemberPolicy, { params })).toEqual({ inbound: 'hold', mute: ['other'] })
+  }
+  for (const { client } of [chas, other]) {
+    await expect(set(client, { inbound: 'accept' })).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(client.call(api.getMemberPolicy, { params })).rejects.toMatchObject({ code: 'forbidden' })
+  }
+  // A machine does not speak for its owner.
+  const ofOwner = own.client.call(api.putMemberPolicy, { params: { name: 'sean' }, body: { inbound: 'refuse' } })
+  await expect(ofOwner).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(admin.call(api.getMemberPolicy, { params: { name: 'nobody' } })).rejects.toMatchObject({
+    code: 'not_found',
+  })
+  expect(await own.client.call(api.putPolicy, { body: {} })).toEqual({ inbound: 'hold', mute: ['other'] })
+  await until('both changes in the audit', async () => {
+    const { lines } = await admin.call(api.listAudit, { query: { action: 'putMemberPolicy', target: 'seanclaude' } })
+    return (
+      lines
+        .filter(({ result }) => result === 'ok')
+        .map(({ actor, detail }) => `${actor}: ${detail}`)
+        .join('; ') === 'admin: mute=other; sean: inbound=hold'
+    )
+  })
+})

@@ -56,6 +56,8 @@ const expected: Record<RouteName, Statuses> = {
   ackInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   listMachines: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
   putPolicy: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
+  getMemberPolicy: { none: 401, machine: 200, human: 403, admin: 200, garbage: 401 },
+  putMemberPolicy: { none: 401, machine: 200, human: 403, admin: 200, garbage: 401 },
   // A human's token is not renewed by a machine's.
   renewToken: { none: 401, machine: 200, human: 400, admin: 403, garbage: 401 },
   reportWrongHub: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -64,6 +66,7 @@ const expected: Record<RouteName, Statuses> = {
   events: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   mcp: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   invite: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  addresses: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   listMembers: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   putMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   deleteMember: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
@@ -121,6 +124,8 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   ackInbox: () => ({ path: '/v1/inbox/ack', body: { ids: [newMessageId()] } }),
   listMachines: () => ({ path: '/v1/machines' }),
   putPolicy: () => ({ path: '/v1/me', method: 'PUT', body: {} }),
+  getMemberPolicy: () => ({ path: '/v1/members/machine/policy' }),
+  putMemberPolicy: () => ({ path: '/v1/members/machine/policy', method: 'PUT', body: {} }),
   renewToken: () => ({ path: '/v1/token', body: { token: mintToken('machine') } }),
   reportWrongHub: () => ({
     path: '/v1/wrong-hubs',
@@ -131,6 +136,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   events: () => ({ path: '/v1/events' }),
   mcp: () => ({ path: '/mcp', headers: mcpHeaders, body: { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} } }),
   invite: () => ({ path: '/v1/admin/invites', body: { name: 'invited' } }),
+  addresses: () => ({ path: '/v1/admin/addresses' }),
   listMembers: () => ({ path: '/v1/admin/members' }),
   putMember: () => ({ path: '/v1/admin/members/target', method: 'PUT', body: {} }),
   deleteMember: async () => ({ path: `/v1/admin/members/${await made('member')}`, method: 'DELETE' }),

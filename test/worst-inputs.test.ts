@@ -129,6 +129,16 @@ const worst: Record<RouteName, Worst | string> = {
     { ...ofMembers, bytes: 16 * kib },
     () => ({ path: '/v1/me', method: 'PUT', token: tokens.machine, body: { mute: names('also-m', 100, 1000) } }),
   ],
+  getMemberPolicy: [{ ...little, bytes: 16 * kib }, () => ({ path: '/v1/members/m1/policy', token: tokens.admin })],
+  putMemberPolicy: [
+    { ...ofMembers, bytes: 16 * kib },
+    () => ({
+      path: '/v1/members/m5/policy',
+      method: 'PUT',
+      token: tokens.admin,
+      body: { mute: names('also-m', 100, 1000) },
+    }),
+  ],
   renewToken: [little, () => ({ path: '/v1/token', token: tokens.machine, body: { token: renewed } })],
   reportWrongHub: [
     little,
@@ -178,6 +188,7 @@ const worst: Record<RouteName, Worst | string> = {
     { ...little, status: 201 },
     () => ({ path: '/v1/admin/invites', token: tokens.admin, body: { name: 'm1', owner: 'h1' } }),
   ],
+  addresses: [little, () => ({ path: '/v1/admin/addresses', token: tokens.admin })],
   listMembers: [ofMembers, () => ({ path: '/v1/admin/members', token: tokens.admin })],
   putMember: [
     little,

@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander'
 import { exportLine } from '../claude/http-server.ts'
 import { Home } from '../client/home.ts'
-import { plainAddress } from '../protocol/hub-key.ts'
+import { plainAddress } from '../protocol/hub-address.ts'
 import { type ClientConfiguration, clientNames, configurationsOf } from './other-clients.ts'
 import { print } from './output.ts'
 

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { defaultHubBehindSsh } from '../client/home.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { joinLine, plainJoinLine } from '../protocol/join-line.ts'
+import { defaultHubBehindSsh, isLoopback } from '../protocol/hub-address.ts'
+import { invitationLine } from '../protocol/join-line.ts'
 import type { InviteAnswer } from '../protocol/members.ts'
 import { SshHost } from '../protocol/ssh-host.ts'
 import { visible, visibleLine } from '../text/visible.ts'
@@ -11,7 +11,7 @@ import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { collectRanges, fromHelp } from './bind.ts'
 import { hubAddress } from './hub-address.ts'
 import { print } from './output.ts'
-import { isLoopback, reachableAt, whyUnreachable } from './reachable.ts'
+import { reachableAt, whyUnreachable } from './reachable.ts'
 import { UsageError } from './usage-error.ts'
 
 interface InviteOptions extends AdminOptions {
@@ -74,12 +74,11 @@ async function printJoinLine(
   { hub, address }: { hub: URL; address: URL | undefined },
   intro: string[],
 ): Promise<void> {
-  const { via } = options
-  const named = address && withoutTls(address, hub)
-  // What is left of https is a proxy, whose certificate the machine verifies.
-  const hubKey = options.plain || named?.startsWith('https:') ? undefined : key
-  const { origin, others } = named ? { origin: named, others: [] } : await reachableAt(hub, hubKey)
-  const command = (options.plain ? plainJoinLine : joinLine)({ origin, code, via, hubKey })
+  const { via, plain } = options
+  const found = address ? { origin: address.origin, others: [] } : await reachableAt(hub, plain ? undefined : key)
+  const { others } = found
+  const way = { address: new URL(found.origin), hubPort: address && hub.port, via, plain }
+  const { command, origin, hubKey } = invitationLine({ code, hubKey: key }, way)
   const warning = await whyUnreachable(new URL(origin), { hub, via, hubKey })
   print(options, { code, name, expiresAt, hubKey: key, command }, () =>
     [
@@ -93,11 +92,6 @@ async function printJoinLine(
     ].join('\n'),
   )
   if (warning) process.stderr.write(`claude-net: warning: ${visible(warning)}\n`)
-}
-
-/** The origin of `address`; of one that says https with the hub's own port by http, as the line turns that into https with the hub's key. */
-function withoutTls(address: URL, hub: URL): string {
-  return address.port === hub.port && hub.port !== '' ? `http://${address.host}` : address.origin
 }
 
 /** Says, before a code is made, what is wrong where neither the hub's directory nor an option names its address. */

@@ -5,7 +5,8 @@ import { machineTransport } from '../client/machine.ts'
 import { provenBy } from '../client/proven-way.ts'
 import { openTransport } from '../client/transport/open.ts'
 import { api } from '../protocol/api.ts'
-import { type HubKey, provenAddress } from '../protocol/hub-key.ts'
+import { provenAddress } from '../protocol/hub-address.ts'
+import type { HubKey } from '../protocol/hub-key.ts'
 import { print } from './output.ts'
 
 interface PinOptions {

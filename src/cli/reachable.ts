@@ -3,11 +3,8 @@ import { DirectTransport } from '../client/transport/direct.ts'
 import { ownInterfaces } from '../client/transport/interfaces.ts'
 import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { bareName } from '../protocol/hub-address.ts'
+import { isLoopback, likelyOrigins } from '../protocol/hub-address.ts'
 import type { HubKey } from '../protocol/hub-key.ts'
-
-/** The address of the host as its containers see it (LXC's bridge), the first choice for a join line. */
-const bridgeAddress = '10.0.3.1'
 
 /** How long an answer may take, in ms. */
 const probeTimeoutMs = 1000
@@ -25,11 +22,7 @@ export interface Reachable {
  */
 export async function reachableAt(hub: URL, hubKey: HubKey | undefined): Promise<Reachable> {
   if (!isLoopback(hub)) return { origin: hub.origin, others: [] }
-  const candidates = ownInterfaces()
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address)
-    .sort((a, b) => Number(b === bridgeAddress) - Number(a === bridgeAddress))
-    .map(address => `http://${address}:${hub.port || 80}`)
+  const candidates = likelyOrigins(ownInterfaces(), hub.port || 80)
   // A hub that listens on one address only does not answer on the others.
   const answers = await Promise.all(candidates.map(origin => ask(new URL(origin), hubKey)))
   const answering = candidates.filter((_, index) => answers[index] === 'hub')
@@ -54,11 +47,6 @@ export async function whyUnreachable(
   const refused = refusedBy(answer)
   if (refused) return `A machine at ${address.origin} would be refused. ${refused.message} ${refused.hint}`
   return answer === 'hub' ? undefined : `From this host no hub answers at ${address.origin}. ${answer.message}`
-}
-
-/** Whether an address leads every machine to itself. */
-export function isLoopback({ hostname }: URL): boolean {
-  return /^(127\.|0\.0\.0\.0$|\[::1?\]$)/.test(hostname) || bareName(hostname) === 'localhost'
 }
 
 function refusedBy(answer: 'hub' | ClaudeNetError): ClaudeNetError | undefined {

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { HubKey, provenAddress } from '../protocol/hub-key.ts'
+import { defaultHubBehindSsh, provenAddress } from '../protocol/hub-address.ts'
+import { HubKey } from '../protocol/hub-key.ts'
 import { Inbound } from '../protocol/members.ts'
 import { MemberName } from '../protocol/names.ts'
 import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
@@ -12,9 +13,6 @@ import { homeDir } from './home-dir.ts'
 
 /** Where the hub answers when config.json does not say: the host's bridge address, as containers see it. */
 const defaultHub = 'http://10.0.3.1:3500'
-
-/** The same on the far side of ssh, as the host there sees it. */
-export const defaultHubBehindSsh = 'http://localhost:3500'
 
 /** `config.json`. Keys that this version does not know are kept as they are. */
 const Config = z.looseObject({

@@ -1,5 +1,6 @@
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { type HubKey, provenAddress } from '../protocol/hub-key.ts'
+import { provenAddress } from '../protocol/hub-address.ts'
+import type { HubKey } from '../protocol/hub-key.ts'
 import { hubProof, isSameProof, newNonce } from '../protocol/hub-proof.ts'
 import { hubRoutes } from '../protocol/routes/hub.ts'
 import { hashToken, parseToken } from '../protocol/token.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bareName, hostNameOf } from './hub-address.ts'
+import { bareName, hostNameOf, likelyOrigins } from './hub-address.ts'
 
 test.each([
   ['10.0.3.1:3500', '10.0.3.1'],
@@ -23,4 +23,14 @@ test.each([
 
 test('a name in hub.json and one in a header are compared in one form', () => {
   expect(bareName('My_Hub.lan.')).toBe(hostNameOf('my_hub.LAN:3500'))
+})
+
+test('the bridge of the host comes first among the addresses of a hub, without those that others cannot use', () => {
+  const own = [
+    { address: '127.0.0.1', family: 'IPv4', internal: true },
+    { address: 'fd00::1', family: 'IPv6', internal: false },
+    { address: '192.168.1.7', family: 'IPv4', internal: false },
+    { address: '10.0.3.1', family: 'IPv4', internal: false },
+  ]
+  expect(likelyOrigins(own, 3500)).toEqual(['http://10.0.3.1:3500', 'http://192.168.1.7:3500'])
 })

@@ -21,13 +21,3 @@ export function hubKeyOf(publicKey: KeyObject): HubKey {
 export function hubKeyOfSpki(spki: Uint8Array): HubKey {
   return `sha256//${createHash('sha256').update(spki).digest('base64')}`
 }
-
-/** The address of a hub whose key is known, for a client that compares no key: the same host and port, in the clear. */
-export function plainAddress(hub: URL): URL {
-  return hub.protocol === 'http:' ? hub : new URL(`http://${hub.hostname}:${hub.port || 443}`)
-}
-
-/** The address of a hub whose key is known: the same host and port, by TLS. */
-export function provenAddress(hub: URL): URL {
-  return hub.protocol === 'https:' ? hub : new URL(`https://${hub.hostname}:${hub.port || 80}`)
-}

@@ -1,4 +1,5 @@
-import { type HubKey, provenAddress } from './hub-key.ts'
+import { provenAddress } from './hub-address.ts'
+import type { HubKey } from './hub-key.ts'
 
 /** What a join line is made of. Every part has been checked against a strict pattern: they stand in shell text. */
 export interface JoinLineFor {
@@ -52,4 +53,30 @@ export function plainJoinLine(line: JoinLineFor): string {
 
 function scriptUrl({ origin, code, via }: JoinLineFor): string {
   return `${origin}/join/${code}${via === undefined ? '' : `?via=${via}`}`
+}
+
+/** Where a new machine finds the hub, and how it gets there. */
+export interface JoinWay {
+  /** The hub as the new machine, or `via`, reaches it. */
+  address: URL
+  /**
+   * The port at which the hub listens, '' where it is not known. An address by https with that port is the hub itself, one with another
+   * port is a proxy, whose certificate the machine verifies. Undefined: the address is the hub itself.
+   */
+  hubPort?: string | undefined
+  via?: string | undefined
+  /** Whether the line is for a curl without TLS. */
+  plain?: boolean | undefined
+}
+
+/** The line for an invitation, the origin in it, and the key that it pins, if any. */
+export function invitationLine(
+  { code, hubKey: key }: Pick<JoinLineFor, 'code' | 'hubKey'>,
+  { address, hubPort, via, plain }: JoinWay,
+): { command: string; origin: string; hubKey: HubKey | undefined } {
+  const isHub = address.port === hubPort && hubPort !== ''
+  const origin = isHub ? `http://${address.host}` : address.origin
+  const isProxy = hubPort !== undefined && origin.startsWith('https:')
+  const hubKey = plain || isProxy ? undefined : key
+  return { command: (plain ? plainJoinLine : joinLine)({ origin, code, via, hubKey }), origin, hubKey }
 }

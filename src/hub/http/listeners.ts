@@ -34,6 +34,11 @@ export class Listeners {
     return server.address()!
   }
 
+  /** Where connections are taken, without what has no port. */
+  get places(): AddressInfo[] {
+    return this.#servers.map(server => server.address()).filter(place => place !== null && typeof place === 'object')
+  }
+
   /** Most connections at once of each place. */
   set maxConnections(most: number) {
     for (const server of this.#servers) server.maxConnections = most

@@ -38,6 +38,11 @@ export class Network {
   /** A connection came over the admin's own socket, which only the hub's user and root can open. */
   readonly cameFromAdmin = (socket: Socket): void => void this.#admins.add(socket)
 
+  /** Whether requests from `address` itself are taken. */
+  isTrusted(address: string): boolean {
+    return this.#trusted.has(address)
+  }
+
   isAdmin(socket: Socket): boolean {
     return this.#admins.has(socket)
   }

@@ -18,6 +18,7 @@ import type { Backups } from '../keeping/backups.ts'
 import type { Tails } from '../keeping/tails.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
+import { addresses } from './addresses.ts'
 import {
   bindMember,
   deleteAlias,
@@ -50,6 +51,7 @@ import { cancelLater, listLater } from './later.ts'
 import { Limits } from './limits.ts'
 import { Listeners } from './listeners.ts'
 import { mcp } from './mcp.ts'
+import { getMemberPolicy, putMemberPolicy } from './member-policy.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { hasHead } from './methods.ts'
@@ -220,6 +222,8 @@ export function createServer(options: ServerOptions): HttpDoor {
     ackInbox,
     listMachines: listMachines(places),
     putPolicy,
+    getMemberPolicy,
+    putMemberPolicy,
     renewToken,
     heartbeat,
     reportWrongHub: ({ identity, request, body }) => {
@@ -237,6 +241,7 @@ export function createServer(options: ServerOptions): HttpDoor {
       }),
     ),
     invite: invite(hubKey),
+    addresses: addresses(() => listeners.places, network),
     listMembers: listMembers(places),
     putMember,
     deleteMember,

@@ -27,6 +27,7 @@ export interface Seen {
 
 /** Routes for the admin that only look; reading who did what would hide it behind its own lines. */
 const looks: ReadonlySet<RouteName> = new Set([
+  'addresses',
   'listMembers',
   'listGroups',
   'listAudit',
@@ -53,6 +54,8 @@ const details = [
   'from',
   'ranges',
   'compromised',
+  'inbound',
+  'mute',
 ] as const
 
 const names = new Map((Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name]))
@@ -77,6 +80,7 @@ export class Watch {
     return (
       name === 'join' ||
       name === 'renewToken' ||
+      name === 'putMemberPolicy' ||
       (Array.isArray(audience) && audience.length === 1 && audience[0] === 'admin')
     )
   }

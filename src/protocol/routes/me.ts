@@ -1,5 +1,13 @@
 import * as z from 'zod'
-import { MembersAnswer, PolicyAnswer, PolicyRequest, RenewAnswer, RenewRequest, WrongHubReport } from '../members.ts'
+import {
+  MemberNamed,
+  MembersAnswer,
+  PolicyAnswer,
+  PolicyRequest,
+  RenewAnswer,
+  RenewRequest,
+  WrongHubReport,
+} from '../members.ts'
 import { anyToken, members, route } from './route.ts'
 
 /** Members, and what a member says of itself. */
@@ -16,6 +24,23 @@ export const meRoutes = {
     path: '/v1/me',
     summary: 'What the caller does with mail; what is left out stays',
     audience: members,
+    body: PolicyRequest,
+    answer: PolicyAnswer,
+  }),
+  getMemberPolicy: route({
+    method: 'GET',
+    path: '/v1/members/:name/policy',
+    summary: 'What a member does with mail: for itself, the person who owns it, and an admin',
+    audience: anyToken,
+    params: MemberNamed,
+    answer: PolicyAnswer,
+  }),
+  putMemberPolicy: route({
+    method: 'PUT',
+    path: '/v1/members/:name/policy',
+    summary: 'The same as PUT /v1/me, for a machine that the caller owns, or by an admin; what is left out stays',
+    audience: anyToken,
+    params: MemberNamed,
     body: PolicyRequest,
     answer: PolicyAnswer,
   }),

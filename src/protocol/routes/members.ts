@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { AddressesAnswer } from '../addresses.ts'
 import {
   AliasRequest,
   BindRequest,
@@ -24,6 +25,13 @@ export const membersRoutes = {
     body: InviteRequest,
     answer: InviteAnswer,
     statuses: [201],
+  }),
+  addresses: route({
+    method: 'GET',
+    path: '/v1/admin/addresses',
+    summary: 'Where machines reach the hub, for join lines; the likeliest first',
+    audience: admins,
+    answer: AddressesAnswer,
   }),
   listMembers: route({
     method: 'GET',

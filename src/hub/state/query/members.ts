@@ -123,6 +123,11 @@ export function allGroups(
 }
 
 /** The names of the senders whom `member` has muted. */
+/** Whether a machine belongs to this person. */
+export function isOwnedBy(db: Database, machine: number, human: number): boolean {
+  return db.get('select 1 from member where id = ? and owner = ? and deleted_at is null', machine, human) !== undefined
+}
+
 export function mutedBy(db: Database, member: number): string[] {
   return db
     .all<{ name: string }>(

@@ -1,0 +1,31 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { Identity } from '../auth/identify.ts'
+import type { Hub } from '../hub.ts'
+import { memberByName } from '../state/query/find-member.ts'
+import { isOwnedBy, mutedBy } from '../state/query/members.ts'
+import type { Handlers } from './handler.ts'
+
+/** `GET /v1/members/:name/policy`. */
+export const getMemberPolicy: Handlers['getMemberPolicy'] = ({ hub, identity, params }) => {
+  const { id, inbound } = memberToAnswerFor(hub, identity, params.name)
+  return { inbound, mute: mutedBy(hub.state.db, id) }
+}
+
+/** `PUT /v1/members/:name/policy`. */
+export const putMemberPolicy: Handlers['putMemberPolicy'] = ({ hub, identity, params, body }) => {
+  const { id } = memberToAnswerFor(hub, identity, params.name)
+  return hub.submit({ type: 'member.policy', by: id, inbound: body.inbound, mute: body.mute })
+}
+
+/** The member called `name`, as far as the caller speaks for it: itself, a machine that a person owns, and for an admin everyone. */
+function memberToAnswerFor({ state: { db } }: Hub, { role, member }: Identity, name: string) {
+  const found = memberByName(db, name)
+  if (found && (role === 'admin' || found.id === member || isOwnedBy(db, found.id, member))) return found
+  if (found)
+    throw new ClaudeNetError(
+      'forbidden',
+      `What ${name} does with mail is not yours to see or to change.`,
+      `${name}, the person who owns it, and an admin can.`,
+    )
+  throw new ClaudeNetError('not_found', `No member is called '${name}'.`, 'GET /v1/machines lists all.')
+}
