@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest'
 import { likelyOrigins } from '../../protocol/hub-address.ts'
 import { addresses, interfaces } from './addresses.ts'
-import type { Call } from './handler.ts'
 import { Network } from './network.ts'
 
 const network = new Network({ trustedNetworks: ['10.0.0.0/8', 'fd00::/8'], trustedProxies: [] })
 const at = (...places: [address: string, family: 'IPv4' | 'IPv6'][]) =>
-  addresses(() => places.map(([address, family]) => ({ address, family, port: 3500 })), network)({} as Call<never>)
+  addresses(() => places.map(([address, family]) => ({ address, family, port: 3500 })), network)({} as never)
 
 test('a hub that answers on loopback alone has no address for others', () => {
   expect(at(['127.0.0.1', 'IPv4'], ['::1', 'IPv6'])).toEqual({ port: 3500, addresses: [] })
