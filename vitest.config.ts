@@ -14,7 +14,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     expect: { poll: { timeout: 25_000 } },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'prove/**/*.test.ts'] } },
       { extends: true, test: { name: 'process', include: ['test/**/*.test.ts'] } },
     ],
   },

@@ -163,3 +163,29 @@ test('a line to a hub is opened in these places alone, each of which says which 
     'client/transport/ssh.ts',
   ])
 })
+
+/** What the rooms of `prove/` may import, from the root of the project: nothing of tests or benches, and the checker nothing of the hub. */
+const proveArrows: Record<string, string[]> = {
+  'prove/checker': ['src/protocol'],
+  'prove/sim': ['prove/checker', 'src/client', 'src/hub', 'src/protocol'],
+  'prove/main.ts': ['prove/checker', 'prove/sim'],
+}
+
+test('prove/ imports the program in one direction, and the program nothing of it', () => {
+  const root = join(import.meta.dirname, '..')
+  const wrong: string[] = []
+  for (const path of globSync('{src,bench,prove}/**/*.{ts,tsx}', { cwd: root }).filter(
+    name => !/\.test\.ts/.test(name),
+  )) {
+    const room = path.split('/', 2).join('/')
+    const allowed = [room, ...(proveArrows[room] ?? [])]
+    for (const [, target] of readFileSync(join(root, path), 'utf8').matchAll(
+      /\b(?:from|import)\s*\(?\s*'(\.[^']*)'/g,
+    )) {
+      const to = relative(root, resolve(root, dirname(path), target!))
+      const isAllowed = path.startsWith('prove/') ? allowed.some(each => to.startsWith(each)) : !to.startsWith('prove/')
+      if (!isAllowed) wrong.push(`${path} may not import ${to}`)
+    }
+  }
+  expect(wrong).toEqual([])
+})

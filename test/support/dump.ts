@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { InboxDump } from '../../prove/checker/check.ts'
 import { api } from '../../src/protocol/api.ts'
-import type { InboxDump } from './checker.ts'
 import type { TestHub, TestMember } from './hub.ts'
 
 /** Reads every inbox of `readers` as its reader would, then stops `hub` and reads the same inboxes from its store. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { History } from '../../prove/checker/history.ts'
 import { api } from '../../src/protocol/api.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
-import type { History } from './history.ts'
 import type { TestMember } from './hub.ts'
 import type { Random } from './random.ts'
 

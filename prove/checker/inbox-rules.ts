@@ -1,18 +1,5 @@
+import type { InboxDump, Kind, Rules, Violation } from './check.ts'
 import type { Act, Acts, Line, Results, Seen } from './history.ts'
-
-/** An inbox at the end. `rows` is what the store holds, by seq; `unread` what a reader is shown, in that order. */
-export interface InboxDump {
-  inbox: string
-  rows: (Seen & { acked: boolean })[]
-  unread: string[]
-}
-
-export type Kind = 'lost' | 'duplicate' | 'phantom' | 'reordered' | 'lost ack' | 'changed'
-
-export interface Violation {
-  kind: Kind
-  text: string
-}
 
 /** What the history tells of one message, over all tries to send it. */
 interface Sent {
@@ -30,7 +17,8 @@ interface Inbox {
   /** Acknowledged sends to it that nobody has begun to ack: every read must show them. */
   owed: Set<string>
   ackBegun: Set<string>
-  ackAnswered: Set<string>
+  /** With the seq up to which the hub had come that answered, 0 where it did not say, and how many lines came before. */
+  ackAnswered: Map<string, { at: number; line: number }>
   /** Every message that a read has shown, and the highest seq among them. */
   shown: Set<string>
   shownUpTo: number
@@ -40,56 +28,47 @@ interface Inbox {
 interface Reading {
   act: Acts['read']
   owed: string[]
-  acked: ReadonlySet<string>
+  upTo: number
+  /** How many lines came before it. */
+  line: number
   shownUpTo: number
 }
 
 /**
- * Reads a history and the inboxes that it ended in, and names what breaks a promise:
- *
- *   lost       an acknowledged send is not in an inbox, or not shown while unread, or read without anyone having acked it
- *   duplicate  one message twice in an inbox or an answer
- *   phantom    a message that nobody sent, or not to this inbox, or not under this name, or that was refused
- *   reordered  a later send of a sender before an earlier one, seqs that do not rise or do not agree, or a message that appears
- *              behind one that was shown before
- *   lost ack   an answered ack whose message is unread again, or that the hub did not know
- *   changed    another text than was sent
- *
- * What is unknown may have happened or not, and neither counts against the hub.
+ * The rules of one inbox at a time: what it must hold and show, and in which order. With `mayLag` a read is held to what was answered up
+ * to the seq that it asks for; without, to all that was answered before it began.
  */
-export function check(lines: readonly Line[], dumps: readonly InboxDump[]): Violation[] {
-  const checker = new Checker()
-  for (const line of lines) checker.take(line)
-  for (const dump of dumps) checker.takeDump(dump)
-  return checker.violations
-}
-
-class Checker {
+export class InboxRules implements Rules {
   readonly violations: Violation[] = []
   readonly #sent = new Map<string, Sent>()
   readonly #inboxes = new Map<string, Inbox>()
-  readonly #open = new Map<number, Act>()
   readonly #reading = new Map<number, Reading>()
   /** The highest seq answered so far, by sender and inbox. */
   readonly #answeredUpTo = new Map<string, number>()
+  readonly #mayLag: boolean
+  #lines = 0
 
-  take(line: Line): void {
+  constructor(mayLag: boolean) {
+    this.#mayLag = mayLag
+  }
+
+  take(line: Line, act: Act): void {
+    this.#lines++
+    if (line.type === 'event') return
     if (line.type === 'invoke') {
-      this.#open.set(line.op, line.act)
-      if (line.act.kind === 'send') this.#sendBegins(line.act)
-      else if (line.act.kind === 'read') this.#readBegins(line.op, line.act)
-      else for (const id of line.act.ids) this.#ackBegins(line.act.inbox, id)
+      if (act.kind === 'send') this.#sendBegins(act)
+      else if (act.kind === 'read') this.#readBegins(line.op, act)
+      else if (act.kind === 'ack') for (const id of act.ids) this.#ackBegins(act.inbox, id)
       return
     }
-    const act = this.#open.get(line.op)!
     if (act.kind === 'send' && line.type !== 'unknown') this.#sent.get(act.id)!.undecided--
     if (line.type !== 'ok') return
     if (act.kind === 'send') this.#sendAnswered(act, line.result as Results['send'])
     else if (act.kind === 'read') this.#readAnswered(this.#reading.get(line.op)!, line.result as Results['read'])
-    else this.#ackAnswered(act, line.result as Results['ack'])
+    else if (act.kind === 'ack') this.#ackAnswered(act, line.result as Results['ack'])
   }
 
-  takeDump({ inbox: name, rows, unread }: InboxDump): void {
+  takeDump({ inbox: name, rows, unread, count }: InboxDump): void {
     const where = `the inbox of ${name}`
     const inbox = this.#inbox(name)
     this.#eachOnce(
@@ -98,6 +77,8 @@ class Checker {
     )
     this.#eachOnce(unread, `the last read of ${name}`)
     this.#rising(rows, where)
+    if (count !== undefined && count !== unread.length)
+      this.#report('count', `${count} messages are said to be unread in ${where}; ${unread.length} are shown`)
     for (const row of rows) {
       this.#asSent(row, name, where)
       if (!row.acked && inbox.ackAnswered.has(row.id)) this.#report('lost ack', `${row.id} is unread again in ${where}`)
@@ -106,12 +87,14 @@ class Checker {
     }
     const stored = new Set(rows.map(({ id }) => id))
     for (const { act, seq } of this.#sent.values()) {
-      if (seq === undefined || !act.to.includes(name) || stored.has(act.id)) continue
+      if (seq === undefined || act.mayExpire || !act.to.includes(name) || stored.has(act.id)) continue
       this.#report('lost', `${act.id} of ${act.from} was acknowledged as ${seq} and is not in ${where}`)
     }
     const waiting = new Set(rows.filter(({ acked }) => !acked).map(({ id }) => id))
     const shown = new Set(unread)
-    for (const id of waiting) if (!shown.has(id)) this.#report('lost', `${id} is unread in ${where} and not shown`)
+    for (const id of waiting)
+      if (!shown.has(id) && !this.#sent.get(id)?.act.mayExpire)
+        this.#report('lost', `${id} is unread in ${where} and not shown`)
     for (const id of shown) {
       if (!stored.has(id)) this.#report('phantom', `${id} is shown to ${name} and not in its inbox`)
       else if (!waiting.has(id)) this.#report('lost ack', `${id} is read in ${where} and shown as unread`)
@@ -130,12 +113,14 @@ class Checker {
     }
     const floor = new Map(act.to.map(name => [name, this.#answeredUpTo.get(`${act.from} ${name}`) ?? 0]))
     this.#sent.set(act.id, { act, undecided: 1, floor })
+    // An answer acks what it answers.
+    if (act.replyTo !== undefined) this.#ackBegins(act.from, act.replyTo)
   }
 
   #sendAnswered(act: Acts['send'], { seq }: Results['send']): void {
     const sent = this.#sent.get(act.id)!
     if (sent.seq !== undefined) {
-      if (sent.seq !== seq) this.#report('duplicate', `${act.id} was acknowledged as ${sent.seq} and again as ${seq}`)
+      if (sent.seq !== seq) this.#report('twice', `${act.id} was acknowledged as ${sent.seq} and again as ${seq}`)
       return
     }
     sent.seq = seq
@@ -145,16 +130,23 @@ class Checker {
       const pair = `${act.from} ${name}`
       this.#answeredUpTo.set(pair, Math.max(seq, this.#answeredUpTo.get(pair) ?? 0))
       const inbox = this.#inbox(name)
-      if (!inbox.ackBegun.has(act.id)) inbox.owed.add(act.id)
+      if (!inbox.ackBegun.has(act.id) && !act.mayExpire) inbox.owed.add(act.id)
     }
   }
 
   #readBegins(op: number, act: Acts['read']): void {
-    const { owed, ackAnswered, shownUpTo } = this.#inbox(act.inbox)
-    this.#reading.set(op, { act, owed: [...owed], acked: new Set(ackAnswered), shownUpTo })
+    const { owed, shownUpTo } = this.#inbox(act.inbox)
+    const upTo = this.#mayLag ? (act.atLeast ?? 0) : Number.POSITIVE_INFINITY
+    this.#reading.set(op, {
+      act,
+      owed: [...owed].filter(id => this.#sent.get(id)!.seq! <= upTo),
+      upTo,
+      line: this.#lines,
+      shownUpTo,
+    })
   }
 
-  #readAnswered({ act, owed, acked, shownUpTo }: Reading, { messages, complete }: Results['read']): void {
+  #readAnswered({ act, owed, upTo, line, shownUpTo }: Reading, { messages, complete, unread }: Results['read']): void {
     const inbox = this.#inbox(act.inbox)
     const where = `a read of ${act.inbox}`
     const ids = new Set(messages.map(({ id }) => id))
@@ -164,9 +156,13 @@ class Checker {
       where,
     )
     this.#rising(messages, where)
+    if (complete && unread !== undefined && unread !== messages.length)
+      this.#report('count', `${unread} messages are said to be unread in ${where}, which shows ${messages.length}`)
     for (const message of messages) {
       this.#asSent(message, act.inbox, where)
-      if (acked.has(message.id)) this.#report('lost ack', `${message.id} was acked and is in ${where}`)
+      const acked = inbox.ackAnswered.get(message.id)
+      if (acked && acked.at <= upTo && acked.line < line)
+        this.#report('lost ack', `${message.id} was acked and is in ${where}`)
       if (message.seq < shownUpTo && !inbox.shown.has(message.id))
         this.#report('reordered', `${message.id} appears as ${message.seq} in ${where}; ${shownUpTo} was shown before`)
     }
@@ -186,9 +182,9 @@ class Checker {
     inbox.owed.delete(id)
   }
 
-  #ackAnswered(act: Acts['ack'], { acked, unknown }: Results['ack']): void {
+  #ackAnswered(act: Acts['ack'], { acked, unknown, at = 0 }: Results['ack']): void {
     const inbox = this.#inbox(act.inbox)
-    for (const id of acked) inbox.ackAnswered.add(id)
+    for (const id of acked) if (!inbox.ackAnswered.has(id)) inbox.ackAnswered.set(id, { at, line: this.#lines })
     for (const id of unknown)
       if (inbox.shown.has(id)) this.#report('lost ack', `${act.inbox} was shown ${id} and may not ack it`)
   }
@@ -201,7 +197,7 @@ class Checker {
       return
     }
     const { act } = sent
-    if (act.from !== from) this.#report('phantom', `${id} is from ${from} in ${where}; ${act.from} sent it`)
+    if (act.from !== from) this.#report('forged', `${id} is from ${from} in ${where}; ${act.from} sent it`)
     if (!act.to.includes(inbox)) this.#report('phantom', `${id} is in ${where}; it was sent to ${act.to.join(', ')}`)
     if (sent.seq === undefined && sent.undecided === 0)
       this.#report('phantom', `${id} is in ${where}; it was refused each time`)
@@ -213,7 +209,7 @@ class Checker {
   #eachOnce(ids: string[], where: string): void {
     const before = new Set<string>()
     for (const id of ids) {
-      if (before.has(id)) this.#report('duplicate', `${id} is twice in ${where}`)
+      if (before.has(id)) this.#report('twice', `${id} is twice in ${where}`)
       before.add(id)
     }
   }
@@ -229,7 +225,7 @@ class Checker {
   #inbox(name: string): Inbox {
     let inbox = this.#inboxes.get(name)
     if (!inbox) {
-      inbox = { owed: new Set(), ackBegun: new Set(), ackAnswered: new Set(), shown: new Set(), shownUpTo: 0 }
+      inbox = { owed: new Set(), ackBegun: new Set(), ackAnswered: new Map(), shown: new Set(), shownUpTo: 0 }
       this.#inboxes.set(name, inbox)
     }
     return inbox

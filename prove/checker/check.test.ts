@@ -1,0 +1,339 @@
+import { expect, test } from 'vitest'
+import { type CheckOptions, check, type InboxDump, type Kind } from './check.ts'
+import type { Act, Line, Results, Seen, Told } from './history.ts'
+
+/** What clients did, and the inboxes that they left, for a test to spoil. */
+class Story {
+  readonly lines: Line[] = []
+  readonly ada: InboxDump = { inbox: 'ada', rows: [], unread: [] }
+  readonly bob: InboxDump = { inbox: 'bob', rows: [], unread: [] }
+
+  begin(act: Act): number {
+    const op = this.lines.length + 1
+    this.lines.push({ op, type: 'invoke', act })
+    return op
+  }
+
+  end(op: number, result: Results[keyof Results] | 'fail' | 'unknown'): void {
+    this.lines.push(
+      typeof result === 'string' ? { op, type: result, why: 'as the test says' } : { op, type: 'ok', result },
+    )
+  }
+
+  send(id: string, seq: number | 'fail' | 'unknown', to = ['ada'], from = 'carl'): void {
+    this.end(this.begin({ kind: 'send', id, from, to, body: `text of ${id}` }), typeof seq === 'number' ? { seq } : seq)
+  }
+
+  read(messages: Seen[], complete = true, inbox = 'ada'): void {
+    this.end(this.begin({ kind: 'read', inbox }), { messages, complete })
+  }
+
+  ack(ids: string[], result: Results['ack'] | 'unknown' = { acked: ids, unknown: [] }, inbox = 'ada'): void {
+    this.end(this.begin({ kind: 'ack', inbox, ids }), result)
+  }
+
+  /** Puts a message into ada's store, where it belongs by its seq in every honest story. */
+  store(id: string, seq: number, acked = false): void {
+    this.ada.rows.push({ ...seen(id, seq), acked })
+    if (!acked) this.ada.unread.push(id)
+  }
+
+  fetched(ids: string[], session = 'reader', inbox = 'ada'): void {
+    this.end(this.begin({ kind: 'fetched', inbox, ids, session }), { fetched: ids, unknown: [] })
+  }
+
+  receipt(id: string, status: Results['receipts']['receipts'][number]['status'], session?: string): void {
+    const receipts = [{ recipient: 'ada', status, ...(session !== undefined && { session }) }]
+    this.end(this.begin({ kind: 'receipts', of: 'carl', id }), { receipts })
+  }
+
+  /** Opens a stream of ada's that tells this. */
+  stream(told: Told[], after?: number): void {
+    const op = this.begin({ kind: 'follow', inbox: 'ada', ...(after !== undefined && { after }) })
+    for (const each of told) this.lines.push({ op, type: 'event', told: each })
+  }
+
+  kinds(options?: CheckOptions): Kind[] {
+    return [...new Set(check(this.lines, [this.ada, this.bob], options).map(({ kind }) => kind))]
+  }
+}
+
+function seen(id: string, seq: number, from = 'carl'): Seen {
+  return { id, seq, from, body: `text of ${id}` }
+}
+
+function told(id: string, seq: number, from = 'carl'): Told {
+  return { kind: 'inbox', id, seq, from }
+}
+
+/** carl sends a, b and c to ada, who reads a and b and acks a. */
+function honest(): Story {
+  const story = new Story()
+  story.send('a', 1)
+  story.send('b', 3)
+  story.read([seen('a', 1), seen('b', 3)])
+  story.ack(['a'])
+  story.send('c', 7)
+  story.store('a', 1, true)
+  story.store('b', 3)
+  story.store('c', 7)
+  return story
+}
+
+test('an honest history passes', () => {
+  expect(check(honest().lines, [honest().ada, honest().bob])).toEqual([])
+})
+
+test('what is unknown may have happened or not: neither is held against the hub', () => {
+  const story = honest()
+  story.send('stored, unanswered', 'unknown')
+  story.store('stored, unanswered', 8)
+  story.send('never stored', 'unknown')
+  story.send('repeated until answered', 'unknown')
+  story.send('repeated until answered', 'unknown')
+  story.send('repeated until answered', 9)
+  story.send('repeated until answered', 9)
+  story.store('repeated until answered', 9)
+  story.send('refused', 'fail')
+  story.ack(['b'], 'unknown')
+  story.begin({ kind: 'ack', inbox: 'ada', ids: ['c'] })
+  story.begin({ kind: 'read', inbox: 'ada' })
+  story.ada.rows[1]!.acked = true
+  story.ada.unread.splice(0, 1)
+  expect(check(story.lines, [story.ada, story.bob])).toEqual([])
+})
+
+test('what happens at the same time may be seen in either order', () => {
+  const story = new Story()
+  const [first, second] = ['a', 'b'].map(id =>
+    story.begin({ kind: 'send', id, from: 'carl', to: ['ada'], body: `text of ${id}` }),
+  )
+  const reading = story.begin({ kind: 'read', inbox: 'ada' })
+  story.end(second!, { seq: 1 })
+  story.end(first!, { seq: 2 })
+  story.end(reading, { messages: [seen('b', 1)], complete: true })
+  story.store('b', 1)
+  story.store('a', 2)
+  expect(check(story.lines, [story.ada])).toEqual([])
+})
+
+/** Histories that no honest hub leaves behind: what each shows, and how it is made of the honest one. */
+const planted: Record<Kind, Record<string, (story: Story) => void>> = {
+  lost: {
+    'an acknowledged message is in no inbox': ({ ada }) => {
+      ada.rows.pop()
+      ada.unread.pop()
+    },
+    'one recipient of two got nothing': story => {
+      story.send('d', 8, ['ada', 'bob'])
+      story.store('d', 8)
+    },
+    'an unread message is not shown at the end': ({ ada }) => ada.unread.pop(),
+    'a read leaves out what was acknowledged before it began': story => story.read([seen('c', 7)]),
+    'a page leaves out a message in its midst': story => story.read([seen('c', 7)], false),
+    'a message is read though nobody acked it': ({ ada }) => {
+      ada.rows[1]!.acked = true
+      ada.unread.shift()
+    },
+  },
+  twice: {
+    'a message has two rows': ({ ada }) => ada.rows.push({ ...seen('a', 9), acked: true }),
+    'the last read shows a message twice': ({ ada }) => ada.unread.push('c'),
+    'one answer holds a message twice': story => story.read([seen('b', 3), seen('c', 7), seen('c', 7)]),
+    'a repeated send is stored anew': story => story.send('c', 8),
+  },
+  phantom: {
+    'a message is in an inbox that nobody sent': story => story.store('nobody', 8),
+    'a read shows what nobody sent': story => story.read([seen('b', 3), seen('c', 7), seen('nobody', 8)]),
+    'the last read shows what is not stored': ({ ada }) => ada.unread.push('nobody'),
+    'a message is in an inbox that it was not sent to': ({ bob }) => bob.rows.push({ ...seen('c', 7), acked: true }),
+    'a stream tells of what nobody sent': story => story.stream([told('nobody', 8)]),
+    'a refused message is in an inbox': story => {
+      story.send('refused', 'fail')
+      story.store('refused', 8)
+    },
+  },
+  forged: {
+    'a stored message carries the name of another sender': ({ ada }) => {
+      ada.rows[2]!.from = 'bob'
+    },
+    'a read shows the name of another sender': story => story.read([seen('b', 3), seen('c', 7, 'bob')]),
+    'a stream tells the name of another sender': story => story.stream([told('b', 3), told('c', 7, 'bob')]),
+  },
+  reordered: {
+    'a later send has a lower seq': story => {
+      story.send('d', 6)
+      story.store('d', 6)
+    },
+    'rows do not rise': ({ ada }) => ada.rows.reverse(),
+    'an answer does not rise': story => story.read([seen('c', 7), seen('b', 3)]),
+    'the last read shows another order': ({ ada }) => ada.unread.reverse(),
+    'a seq is not the one that was answered': ({ ada }) => {
+      ada.rows[2]!.seq = 8
+    },
+    'a message appears behind one that was shown before': story => {
+      story.read([seen('b', 3), seen('c', 7)])
+      story.send('late', 'unknown')
+      story.read([seen('b', 3), seen('late', 5), seen('c', 7)])
+    },
+  },
+  'lost ack': {
+    'an acked message is unread again': ({ ada }) => {
+      ada.rows[0]!.acked = false
+      ada.unread.unshift('a')
+    },
+    'a read shows what was acked before it began': story => story.read([seen('a', 1), seen('b', 3), seen('c', 7)]),
+    'an acked message is shown at the end': ({ ada }) => ada.unread.unshift('a'),
+    'the hub does not know what it has shown': story => story.ack(['b'], { acked: [], unknown: ['b'] }),
+  },
+  receipt: {
+    'acked, though nobody acked it': story => story.receipt('c', 'acked'),
+    'stored, though the ack was answered': story => story.receipt('a', 'stored'),
+    'fetched, though the ack was answered': story => story.receipt('a', 'fetched'),
+    'fetched, though nobody was given it': story => story.receipt('c', 'fetched'),
+    'fetched by a session that never said so': story => {
+      story.fetched(['c'])
+      story.receipt('c', 'fetched', 'another')
+    },
+    'stored, though it was answered as fetched': story => {
+      story.fetched(['c'])
+      story.receipt('c', 'stored')
+    },
+    'expired, though it had no end': story => story.receipt('c', 'expired'),
+    'a recipient is left out': story =>
+      story.end(story.begin({ kind: 'receipts', of: 'carl', id: 'c' }), { receipts: [] }),
+    'a recipient is named to whom it was not sent': story =>
+      story.end(story.begin({ kind: 'receipts', of: 'carl', id: 'c' }), {
+        receipts: ['ada', 'bob'].map(recipient => ({ recipient, status: 'stored' as const })),
+      }),
+    'a stream tells of an ack that nobody made': story =>
+      story.stream([{ kind: 'receipt', id: 'c', seq: 9, recipient: 'ada', status: 'acked' }]),
+  },
+  'told twice': {
+    'a stream tells of a delivery again': story => story.stream([told('b', 3), told('c', 7), told('c', 7)]),
+    'a stream goes back': story => story.stream([told('c', 7), told('b', 3)]),
+    'a stream that resumes tells of what was before its cursor': story => story.stream([told('b', 3)], 3),
+  },
+  untold: {
+    'a stream goes on behind an unread delivery': story => story.stream([told('c', 7)]),
+    'a stream that resumes leaves out what came first': story => {
+      story.send('d', 8)
+      story.store('d', 8)
+      story.stream([told('d', 8)], 3)
+    },
+  },
+  count: {
+    'another count at the end': ({ ada }) => {
+      ada.count = 3
+    },
+    'another count in an answer': story =>
+      story.end(story.begin({ kind: 'read', inbox: 'ada' }), {
+        messages: [seen('b', 3), seen('c', 7)],
+        complete: true,
+        unread: 3,
+      }),
+  },
+  'not linearizable': {
+    'a message comes back after a read without it': story => {
+      const ack = story.begin({ kind: 'ack', inbox: 'ada', ids: ['b'] })
+      story.read([seen('c', 7)])
+      story.read([seen('b', 3), seen('c', 7)])
+      story.end(ack, { acked: ['b'], unknown: [] })
+      story.ada.rows[1]!.acked = true
+      story.ada.unread.shift()
+    },
+    'one of two messages that are acked together comes back': story => {
+      const ack = story.begin({ kind: 'ack', inbox: 'ada', ids: ['b', 'c'] })
+      story.read([seen('c', 7)])
+      story.end(ack, { acked: ['b', 'c'], unknown: [] })
+      for (const row of story.ada.rows) row.acked = true
+      story.ada.unread.length = 0
+    },
+    'an unanswered send is shown, gone and shown again': story => {
+      story.send('d', 'unknown')
+      story.read([seen('b', 3), seen('c', 7), seen('d', 8)])
+      story.read([seen('b', 3), seen('c', 7)])
+      story.store('d', 8)
+    },
+  },
+  changed: {
+    'a stored text differs': ({ ada }) => {
+      ada.rows[2]!.body += ' and more'
+    },
+    'a shown text differs': story => story.read([seen('b', 3), { ...seen('c', 7), body: '' }]),
+  },
+}
+const cases = Object.entries(planted).flatMap(([kind, stories]) =>
+  Object.entries(stories).map(([what, spoil]) => [kind as Kind, what, spoil] as const),
+)
+
+test.each(cases)('%s is found: %s', (kind, _what, spoil) => {
+  const story = honest()
+  spoil(story)
+  expect(story.kinds()).toContain(kind)
+})
+
+test('receipts and streams of an honest hub pass', () => {
+  const story = honest()
+  story.fetched(['b'], 'one')
+  story.receipt('a', 'acked')
+  story.receipt('b', 'fetched', 'one')
+  story.receipt('c', 'stored')
+  story.stream([told('b', 3), told('c', 7)])
+  story.stream([told('c', 7)], 3)
+  story.stream([{ kind: 'receipt', id: 'a', seq: 5, recipient: 'ada', status: 'acked' }], 3)
+  expect(check(story.lines, [story.ada, story.bob])).toEqual([])
+})
+
+test('a message that answers acks what it answers, and one with an end may leave the inbox unread', () => {
+  const story = honest()
+  const answer = { kind: 'send', id: 'd', from: 'ada', to: ['carl'], body: 'yes', replyTo: 'b' } as const
+  story.end(story.begin({ ...answer, to: [...answer.to] }), { seq: 8 })
+  story.ada.rows[1]!.acked = true
+  story.ada.unread.shift()
+  story.end(story.begin({ kind: 'send', id: 'e', from: 'carl', to: ['ada'], body: 'text of e', mayExpire: true }), {
+    seq: 9,
+  })
+  story.read([seen('c', 7), seen('e', 9)])
+  story.read([seen('c', 7)])
+  story.receipt('e', 'expired')
+  expect(check(story.lines, [story.ada, story.bob])).toEqual([])
+})
+
+test('of several acks without an answer, whichever took effect explains what is shown', () => {
+  const story = new Story()
+  for (const [index, id] of ['a', 'b', 'c', 'd'].entries()) {
+    story.send(id, index + 1)
+    story.store(id, index + 1, id === 'b' || id === 'd')
+  }
+  for (const ids of [['a'], ['b'], ['c'], ['d']]) story.ack(ids, 'unknown')
+  story.read([seen('a', 1), seen('c', 3), seen('d', 4)])
+  story.read([seen('a', 1), seen('c', 3)])
+  expect(check(story.lines, [story.ada])).toEqual([])
+})
+
+test('a hub that is behind may answer a read, but not from before what its reader knows', () => {
+  const story = new Story()
+  story.send('a', 1)
+  story.store('a', 1)
+  const read = (atLeast: number, messages: Seen[]) =>
+    story.end(story.begin({ kind: 'read', inbox: 'ada', atLeast }), { messages, complete: true })
+  read(0, [])
+  expect(story.kinds({ mayLag: true })).toEqual([])
+  expect(story.kinds()).toContain('lost')
+  read(1, [seen('a', 1)])
+  expect(story.kinds({ mayLag: true })).toEqual([])
+  read(1, [])
+  expect(story.kinds({ mayLag: true })).toEqual(['lost', 'not linearizable'])
+})
+
+test('an inbox of thousands of operations is decided', () => {
+  const story = new Story()
+  for (let n = 1; n <= 3000; n++) {
+    story.send(`m${n}`, n)
+    story.read([seen(`m${n}`, n)])
+    story.ack([`m${n}`])
+    story.store(`m${n}`, n, true)
+  }
+  expect(check(story.lines, [story.ada])).toEqual([])
+})

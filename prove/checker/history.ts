@@ -1,0 +1,135 @@
+import { writeFileSync } from 'node:fs'
+import { ClaudeNetError } from '../../src/protocol/errors.ts'
+
+/**
+ * What a client asks of a hub, by kind. `to` names the inboxes that should get it; `body` is the whole text. A send with `mayExpire` may
+ * leave its inboxes unread. `receipts` is asked by `of`, who sent the message. `follow` opens a stream; `after` is the seq of the cursor
+ * from which it resumes.
+ *
+ * `atLeast` is the seq up to which the hub that answers must have come; only histories of several hubs have it: see `CheckOptions`.
+ */
+export interface Acts {
+  send: {
+    kind: 'send'
+    id: string
+    from: string
+    to: string[]
+    body: string
+    replyTo?: string
+    mayExpire?: true
+  }
+  read: { kind: 'read'; inbox: string; atLeast?: number }
+  ack: { kind: 'ack'; inbox: string; ids: string[] }
+  fetched: { kind: 'fetched'; inbox: string; ids: string[]; session: string }
+  receipts: { kind: 'receipts'; of: string; id: string; atLeast?: number }
+  follow: { kind: 'follow'; inbox: string; after?: number }
+}
+export type Act = Acts[keyof Acts]
+
+/** A message as a reader was shown it. */
+export interface Seen {
+  id: string
+  seq: number
+  from: string
+  body: string
+}
+
+/** What a sender is told of one recipient. `session` is the one that fetched it. */
+export interface ReceiptSeen {
+  recipient: string
+  status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
+  session?: string
+}
+
+/**
+ * What the hub answered, by kind of act. `complete` says that nothing unread lay behind the last message of a read, `unread` how many
+ * there were. `at` is the seq up to which the hub had come that answered, where it said so.
+ */
+export interface Results {
+  send: { seq: number; at?: number }
+  read: { messages: Seen[]; complete: boolean; unread?: number; at?: number }
+  ack: { acked: string[]; unknown: string[]; at?: number }
+  fetched: { fetched: string[]; unknown: string[]; at?: number }
+  receipts: { receipts: ReceiptSeen[]; at?: number }
+  follow: Record<string, never>
+}
+
+/** What a stream told. */
+export type Told =
+  | { kind: 'inbox'; id: string; seq: number; from: string }
+  | ({ kind: 'receipt'; id: string; seq: number } & ReceiptSeen)
+
+/**
+ * One line of a history. `invoke` opens the operation `op`; an `event` belongs to a stream; one of the others ends it:
+ *
+ *   ok       the hub said yes, with this result
+ *   fail     the hub said no for good: nothing was done
+ *   unknown  no answer, or one that decides nothing: it was done or not
+ *
+ * An operation without an end is unknown too. The order of the lines is the order in which things happened at the clients. `client` is
+ * who asked, where one inbox has several clients.
+ */
+export type Line =
+  | { op: number; type: 'invoke'; act: Act; client?: string }
+  | { op: number; type: 'event'; told: Told }
+  | { op: number; type: 'ok'; result: Results[keyof Results] }
+  | { op: number; type: 'fail' | 'unknown'; why: string }
+
+/** Everything that the clients of one test asked and were told, in order. */
+export class History {
+  readonly lines: Line[] = []
+  #ops = 0
+
+  /** Does `call` as the operation `act`. Answers how it ended; throws what is neither an answer nor the lack of one. */
+  async record<A extends Act, T>(
+    act: A,
+    call: () => Promise<T>,
+    toResult: (answer: T) => Results[A['kind']],
+  ): Promise<'ok' | 'fail' | 'unknown'> {
+    const op = this.begin(act)
+    try {
+      this.end(op, { type: 'ok', result: toResult(await call()) })
+      return 'ok'
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError)) throw error
+      const type = error.settled ? 'fail' : 'unknown'
+      this.end(op, { type, why: `${error.code}: ${error.message}` })
+      return type
+    }
+  }
+
+  /** Opens an operation and returns its number. */
+  begin(act: Act): number {
+    const op = ++this.#ops
+    this.lines.push({ op, type: 'invoke', act })
+    return op
+  }
+
+  /** Notes what the stream `op` told. */
+  tell(op: number, told: Told): void {
+    this.lines.push({ op, type: 'event', told })
+  }
+
+  end(
+    op: number,
+    how: { type: 'ok'; result: Results[keyof Results] } | { type: 'fail' | 'unknown'; why: string },
+  ): void {
+    this.lines.push({ op, ...how })
+  }
+
+  /** How many operations have begun and not ended. */
+  get underWay(): number {
+    return this.lines.reduce((open, { type }) => open + (type === 'invoke' ? 1 : type === 'event' ? 0 : -1), 0)
+  }
+
+  /** How many operations of `kind` ended as `type`. */
+  count(kind: Act['kind'], type: 'ok' | 'fail' | 'unknown'): number {
+    const kinds = new Map(this.lines.flatMap(line => (line.type === 'invoke' ? [[line.op, line.act.kind]] : [])))
+    return this.lines.filter(line => line.type === type && kinds.get(line.op) === kind).length
+  }
+
+  /** Writes the lines to `path` as JSON, one each. */
+  save(path: string): void {
+    writeFileSync(path, this.lines.map(line => `${JSON.stringify(line)}\n`).join(''))
+  }
+}

@@ -1,0 +1,111 @@
+import type { Rules, Violation } from './check.ts'
+import type { Act, Acts, Line, ReceiptSeen, Results } from './history.ts'
+
+/** What is known of one message at one recipient. */
+interface Known {
+  ackBegun: boolean
+  /** The seq up to which the hub had come that answered the first ack; 0 where it did not say. Undefined while there is no answer. */
+  ackAnswered?: number
+  /** The sessions that began to say that they were given it. */
+  sessions: Set<string>
+  fetchAnswered?: number
+}
+
+/** A question for receipts, and what was certain when it was asked: how far each recipient must have come at least. */
+interface Asking {
+  act: Acts['receipts']
+  certain: Map<string, 'fetched' | 'acked'>
+}
+
+/** A receipt says what was done, and all that was answered as done before it was asked for. With `mayLag`, up to the seq that was asked for. */
+export class ReceiptRules implements Rules {
+  readonly violations: Violation[] = []
+  readonly #mayLag: boolean
+  readonly #sent = new Map<string, Acts['send']>()
+  readonly #known = new Map<string, Known>()
+  readonly #asking = new Map<number, Asking>()
+
+  constructor(mayLag: boolean) {
+    this.#mayLag = mayLag
+  }
+
+  take(line: Line, act: Act): void {
+    if (line.type === 'invoke') this.#begins(line.op, act)
+    else if (line.type === 'ok') this.#answered(line.op, act, line.result)
+    else if (line.type === 'event' && line.told.kind === 'receipt') this.#isDone(line.told.id, line.told, 'a stream')
+  }
+
+  #begins(op: number, act: Act): void {
+    if (act.kind === 'send') {
+      this.#sent.set(act.id, act)
+      if (act.replyTo !== undefined) this.#at(act.replyTo, act.from).ackBegun = true
+    } else if (act.kind === 'ack') for (const id of act.ids) this.#at(id, act.inbox).ackBegun = true
+    else if (act.kind === 'fetched') for (const id of act.ids) this.#at(id, act.inbox).sessions.add(act.session)
+    else if (act.kind === 'receipts') this.#asking.set(op, { act, certain: this.#certain(act) })
+  }
+
+  #certain({ id, atLeast = 0 }: Acts['receipts']): Asking['certain'] {
+    const upTo = this.#mayLag ? atLeast : Number.POSITIVE_INFINITY
+    const certain: Asking['certain'] = new Map()
+    for (const recipient of this.#sent.get(id)?.to ?? []) {
+      const { ackAnswered, fetchAnswered } = this.#at(id, recipient)
+      if (ackAnswered !== undefined && ackAnswered <= upTo) certain.set(recipient, 'acked')
+      else if (fetchAnswered !== undefined && fetchAnswered <= upTo) certain.set(recipient, 'fetched')
+    }
+    return certain
+  }
+
+  #answered(op: number, act: Act, result: Results[keyof Results]): void {
+    if (act.kind === 'ack') {
+      const { acked, at = 0 } = result as Results['ack']
+      for (const id of acked) this.#at(id, act.inbox).ackAnswered ??= at
+    } else if (act.kind === 'fetched') {
+      const { fetched, at = 0 } = result as Results['fetched']
+      for (const id of fetched) this.#at(id, act.inbox).fetchAnswered ??= at
+    } else if (act.kind === 'receipts') this.#receipts(this.#asking.get(op)!, result as Results['receipts'])
+  }
+
+  #receipts({ act: { id }, certain }: Asking, { receipts }: Results['receipts']): void {
+    const sent = this.#sent.get(id)
+    const where = `the receipts of ${id}`
+    for (const receipt of receipts) {
+      const { recipient, status } = receipt
+      this.#isDone(id, receipt, where)
+      const least = certain.get(recipient)
+      const isBehind = least === 'acked' ? status !== 'acked' : least === 'fetched' && status === 'stored'
+      if (isBehind && !sent?.mayExpire)
+        this.#report(`${recipient} has ${least} ${id}, as was answered before; ${where} say ${status}`)
+    }
+    for (const recipient of sent?.to ?? [])
+      if (receipts.every(receipt => receipt.recipient !== recipient))
+        this.#report(`${where} leave out ${recipient}, to whom it was sent`)
+  }
+
+  /** Somebody did what the receipt says, or began to. */
+  #isDone(id: string, { recipient, status, session }: ReceiptSeen, where: string): void {
+    const sent = this.#sent.get(id)
+    if (!sent?.to.includes(recipient)) {
+      this.#report(`${where} name ${recipient}, to whom ${id} was not sent`)
+      return
+    }
+    const { ackBegun, sessions } = this.#at(id, recipient)
+    if (status === 'acked' && !ackBegun) this.#report(`${where} say that ${recipient} acked ${id}; nobody did`)
+    if (status === 'fetched' && (session === undefined ? sessions.size === 0 : !sessions.has(session)))
+      this.#report(`${where} say that ${session ?? recipient} was given ${id}; that was never said`)
+    if (status === 'expired' && !sent.mayExpire) this.#report(`${where} say that ${id} has expired; it had no end`)
+  }
+
+  #at(id: string, recipient: string): Known {
+    const key = `${id} ${recipient}`
+    let known = this.#known.get(key)
+    if (!known) {
+      known = { ackBegun: false, sessions: new Set() }
+      this.#known.set(key, known)
+    }
+    return known
+  }
+
+  #report(text: string): void {
+    this.violations.push({ kind: 'receipt', text })
+  }
+}
