@@ -132,7 +132,7 @@ test.for<[string, Parameters<typeof damagedAt>[0], { lost: number; open: number 
       for (let before = Number.MAX_SAFE_INTEGER; ; ) {
         const { found, more } = await hub.reader.ask(
           'history',
-          { reader: id(name), before, limit: 30, ...filter },
+          { viewer: { member: id(name), readsTexts: false }, of: [id(name)], before, limit: 30, ...filter },
           name,
         )
         seen.push(...found.map(({ message }) => message.body))

@@ -58,7 +58,9 @@ test('what is on its way to disk is read by nobody, told to nobody and not answe
   expect(state.db.get('select 1 from message')).toBeUndefined()
   // The reading thread has another connection, and sees it; its answer waits.
   let found: unknown
-  const asked = hub.reader.ask('message', { reader: 2, id: first.id }, 'ben').then(value => (found = value))
+  const asked = hub.reader
+    .ask('message', { viewer: { member: 2, readsTexts: false }, id: first.id }, 'ben')
+    .then(value => (found = value))
   // More commands become the next batch.
   const third = hub.submit(send('three')).finally(() => answered++)
   await hub.reader.whileIdle(() => {})
@@ -83,7 +85,11 @@ test('where the disk fails to sync, whoever waits is told, nobody reads what may
   const { hub, held, errors } = await hubOnHeldDisk()
   const sent = ['one', 'two'].map(body => hub.submit(send(body)))
   const sync = await held()
-  const asked = hub.reader.ask('history', { reader: 2, before: Number.MAX_SAFE_INTEGER, limit: 10 }, 'ben')
+  const asked = hub.reader.ask(
+    'history',
+    { viewer: { member: 2, readsTexts: false }, before: Number.MAX_SAFE_INTEGER, limit: 10 },
+    'ben',
+  )
   const outcomes = Promise.allSettled([...sent, asked])
   await hub.reader.whileIdle(() => {})
   sync.reject(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' }))

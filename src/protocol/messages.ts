@@ -85,6 +85,8 @@ export const SendRequest = z.strictObject({
   at: z.iso.datetime({ offset: true }).optional(),
   /** The project of the session that sends: its own claim, and no part of what the id binds. */
   fromProject: ProjectScope.optional(),
+  /** A machine of the sender's, in whose place the sender, a person, answers `replyTo`. */
+  answersFor: z.string().trim().min(1).max(maxTyped).optional(),
 })
 export type SendRequest = z.infer<typeof SendRequest>
 
@@ -309,18 +311,37 @@ export const laterCharacters = 1000
 export const LaterAnswer = z.object({ messages: z.array(LaterMessage) })
 export type LaterAnswer = z.infer<typeof LaterAnswer>
 
-/** Own history, newest first. `before` of a next page is the seq of the last one here. */
+/**
+ * Whose mail is asked for: the caller's own, or that of machines which the caller owns; an admin's, of anybody. Several stand in one
+ * parameter with commas between them, or in several.
+ */
+export const MailOf = z.union([
+  z.string().trim().min(1).max(10_000),
+  z.array(z.string().trim().min(1).max(100)).min(1).max(maxNames),
+])
+export type MailOf = z.infer<typeof MailOf>
+
+/**
+ * History, newest first: the caller's own, or of whoever `of` names; without `of`, an admin's is everybody's. `before` of a next page is the
+ * seq of the last one here.
+ */
 export const HistoryQuery = z.strictObject({
+  of: MailOf.optional(),
   with: z.string().trim().min(1).max(201).optional(),
   q: z.string().trim().min(1).max(200).optional(),
   before: z.coerce.number().int().positive().optional(),
   limit: z.coerce.number().int().min(1).max(maxPage).default(maxPage),
 })
 
-/** One message with what became of it. A recipient sees its own receipt only; the sender sees all. */
+/** One message with what became of it. A recipient sees its own receipt only; the sender and an admin see all, and an owner what their machines see. */
 export const MessageWithReceipts = z.object({
   /** `held` where this is in the reader's own inbox, by its policy: a client must not show the text to an agent. */
-  message: InboxMessage.omit({ fetchedBy: true, muted: true, answeredBy: true }),
+  message: InboxMessage.omit({ fetchedBy: true, muted: true, answeredBy: true }).extend({
+    /** The bytes of its text in UTF-8, also where that is withheld; 0 once it was deleted. Absent from older hubs. */
+    bytes: z.number().int().optional(),
+    /** The text is not for the caller to read, an admin: `body` is empty. */
+    withheld: z.literal(true).optional(),
+  }),
   receipts: z.array(Receipt),
   /** For its sender, where it is a question to several. Absent from older hubs. */
   gather: Gather.optional(),

@@ -1,19 +1,29 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
-import { keptHeader, type MessageWithReceipts, maxBodyBytes, type Receipt, tooLarge } from '../../protocol/messages.ts'
+import {
+  keptHeader,
+  type MessageWithReceipts,
+  maxBodyBytes,
+  type Receipt,
+  type SendRequest,
+  tooLarge,
+} from '../../protocol/messages.ts'
 import { type Address, addressOf } from '../../protocol/projects.ts'
+import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
-import { senderMeant } from '../state/query/find-member.ts'
+import { memberMeant, senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
 import { laterDueAt } from '../state/query/later.ts'
 import { machinesByOwner } from '../state/query/members.ts'
 import type { DeliveryState, Sent } from '../state/query/messages.ts'
+import { ownedBy } from '../state/query/viewer.ts'
 import { refused, storedReasonInWords } from '../state/refusal-words.ts'
 import { refuseUnknown } from '../state/refusals.ts'
 import { timestamp } from '../state/timestamp.ts'
 import { gatherOf } from './gather.ts'
 import type { Handlers } from './handler.ts'
 import { projectReachOf, reachOf } from './presence.ts'
+import { membersNamed, type Sight } from './sight.ts'
 
 /** Most machines of a person that are named where somebody writes to the person. */
 const maxNamed = 5
@@ -22,6 +32,7 @@ const maxNamed = 5
 export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body, request, reply }) => {
   const bytes = Buffer.byteLength(body.body)
   if (bytes > maxBodyBytes) throw tooLarge(bytes)
+  const answersFor = body.answersFor === undefined ? undefined : ownedMachine(hub, identity, body)
   const sent = await hub.submit({
     type: 'message.send',
     id: body.id ?? newMessageId(),
@@ -36,6 +47,7 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
     ...(body.at !== undefined && { at: Date.parse(body.at) }),
     ...(body.fromProject !== undefined && identity.role === 'machine' && { fromProject: body.fromProject }),
     ...(request.headers[keptHeader] !== undefined && { wasKept: true as const }),
+    ...(answersFor !== undefined && { answersFor }),
   })
   reply.code(sent.repeated ? 200 : 201)
   const isToPeople = sent.recipients.some(({ kind }) => kind === 'human')
@@ -60,19 +72,41 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
   }
 }
 
+/** The machine in whose place its owner answers. */
+function ownedMachine({ state: { db } }: Hub, { member }: Identity, { replyTo, answersFor }: SendRequest): number {
+  if (replyTo === undefined)
+    throw new ClaudeNetError(
+      'invalid',
+      'body.answersFor: it says in whose place a message is answered, and none is.',
+      'Name the message in replyTo, or leave answersFor out.',
+    )
+  const machine = memberMeant(db, answersFor!)
+  if (!machine) throw refused(db, refuseUnknown(answersFor!).refusal)
+  if (ownedBy(db, member).includes(machine.id)) return machine.id
+  throw new ClaudeNetError(
+    'forbidden',
+    `${machine.name} is no machine of yours, so you cannot answer in its place. Nothing was sent.`,
+    'Its owner can; GET /v1/machines says who that is.',
+  )
+}
+
 /** `GET /v1/messages/:id`: the same `not_found` for a message that does not exist and for one of others. */
-export const getMessage: Handlers['getMessage'] = async ({ hub, identity, params }) => {
-  const found = await hub.reader.ask('message', { reader: identity.member, id: params.id }, identity.tokenId)
+export const getMessage: (sight: Sight) => Handlers['getMessage'] = sight => async call => {
+  const { hub, identity, params, request } = call
+  const found = await hub.reader.ask('message', { viewer: sight.viewerOf(identity), id: params.id }, identity.tokenId)
   if (!found) {
     if (hub.damage) throw hub.damage
     const dueAt = laterDueAt(hub.state.db, identity.member, params.id)
     if (dueAt !== undefined) throw waitsForLater(params.id, dueAt)
     throw new ClaudeNetError(
       'not_found',
-      `You have neither sent nor received a message ${params.id}.`,
+      identity.member === 0
+        ? `There is no message ${params.id}.`
+        : `You have neither sent nor received a message ${params.id}.`,
       'Check the id; it stands in what claude_net_send answered and in your inbox.',
     )
   }
+  sight.looks({ identity, address: request.clientAddress }, found.message.from, params.id)
   return withReceipts(hub, found)
 }
 
@@ -84,18 +118,48 @@ function waitsForLater(id: string, dueAt: number): ClaudeNetError {
   )
 }
 
-/** `GET /v1/messages`: what the caller sent or was sent, each with the receipts that the caller may see. */
-export const listMessages: Handlers['listMessages'] = async ({ hub, identity, query }) => {
-  const { db } = hub.state
-  const { name, project }: Partial<Address> = query.with === undefined ? {} : addressOf(query.with)
-  const other = name === undefined ? undefined : senderMeant(db, name)
-  if (query.with !== undefined && !other) throw refused(db, refuseUnknown(query.with).refusal)
-  const before = query.before ?? Number.MAX_SAFE_INTEGER
-  const filter = { reader: identity.member, with: other?.id, project, q: query.q, before, limit: query.limit }
-  const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
-  const all = found.map(sent => withReceipts(hub, sent))
-  const messages = firstOf(all)
-  return { messages, more: more || messages.length < all.length, ...(hub.damage && { damaged: true }) }
+/**
+ * `GET /v1/messages`: what the caller, or whoever `of` names, sent or was sent, each with the receipts that the caller may see. Texts are
+ * searched only for those who may read them, so that no answer, and no time that one takes, tells of others.
+ */
+export const listMessages: (sight: Sight) => Handlers['listMessages'] =
+  sight =>
+  async ({ hub, identity, query, request }) => {
+    const { db } = hub.state
+    const isAdmin = identity.member === 0
+    const of = membersNamed(hub, query.of) ?? (isAdmin ? undefined : [identity.member])
+    const { name, project }: Partial<Address> = query.with === undefined ? {} : addressOf(query.with)
+    const other = name === undefined ? undefined : senderMeant(db, name)
+    if (query.with !== undefined && !other) throw refused(db, refuseUnknown(query.with).refusal)
+    if (query.q !== undefined && !sight.readsTexts(identity)) throw noSearch()
+    if (project !== undefined && of === undefined)
+      throw new ClaudeNetError(
+        'invalid',
+        'query.with: a project needs to be asked of somebody.',
+        'Say whose mail: of=NAME.',
+      )
+    const { q, limit, before = Number.MAX_SAFE_INTEGER } = query
+    const filter = { viewer: sight.viewerOf(identity), of, with: other?.id, project, q, before, limit }
+    const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
+    const all = found.map(sent => withReceipts(hub, sent))
+    const messages = firstOf(all)
+    if (messages.length > 0) {
+      const named = [query.of].flat().join(',') || name || null
+      sight.looks(
+        { identity, address: request.clientAddress },
+        named,
+        `${messages.length} messages${q === undefined ? '' : ', searched'}`,
+      )
+    }
+    return { messages, more: more || messages.length < all.length, ...(hub.damage && { damaged: true }) }
+  }
+
+function noSearch(): ClaudeNetError {
+  return new ClaudeNetError(
+    'forbidden',
+    'An admin of this hub is not shown texts, and so cannot search them.',
+    'Leave q out, or say in hub.json: "console": {"adminReads": true}. Each look is then a line of the audit.',
+  )
 }
 
 function withReceipts(hub: Hub, sent: Sent): MessageWithReceipts {

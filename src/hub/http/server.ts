@@ -65,6 +65,7 @@ import { PresenceNews } from './presence-news.ts'
 import { proveHub } from './prove-hub.ts'
 import { renewToken, tellToRenew } from './renew-token.ts'
 import { counted, seeing } from './seeing.ts'
+import { type ConsoleSettings, Sight } from './sight.ts'
 import type { Meter } from './sse.ts'
 import { status } from './status.ts'
 import { telegramRoutes } from './telegram.ts'
@@ -104,6 +105,8 @@ export interface ServerOptions {
   tails?: Tails
   /** The bridge to Telegram, where hub.json has one. */
   telegram?: TelegramDesk
+  /** Who sees what; without it an admin sees no texts. */
+  console?: ConsoleSettings
 }
 
 /** The HTTP door: a server that takes no connections yet, and how it goes by other settings later. */
@@ -203,6 +206,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     wrote: bytes => unread.wrote(socket, connections.clientOf(socket), bytes),
     read: () => unread.read(socket),
   })
+  const sight = new Sight(() => options.console, watch)
   const handlers: Handlers = {
     health,
     ready: readiness(probe),
@@ -212,8 +216,8 @@ export function createServer(options: ServerOptions): HttpDoor {
     clientInfo: clientInfo(clientPath),
     proveHub: limits.limitProofs(proveHub),
     sendMessage: limits.limitSends(sendMessage),
-    getMessage,
-    listMessages,
+    getMessage: getMessage(sight),
+    listMessages: listMessages(sight),
     listLater,
     cancelLater,
     readInbox,

@@ -1,8 +1,9 @@
 import type { AuditAnswer, AuditQuery } from '../../protocol/audit.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { type HistoryFilter, historyOf } from '../state/query/history.ts'
-import { messageAt, type Sent } from '../state/query/messages.ts'
+import { type HistoryFilter, historySeen } from '../state/query/history.ts'
+import { messageAt, type Sent, withoutText } from '../state/query/messages.ts'
 import { lateAnswers, type OpenRequest, openRequests } from '../state/query/requests.ts'
+import { eyesFor, eyesOf, readsTexts, type Viewer } from '../state/query/viewer.ts'
 import type { Database } from '../state/store/database.ts'
 import { isDamage } from '../state/store/sqlite-errors.ts'
 import type { Words } from '../state/words/word-index.ts'
@@ -32,19 +33,23 @@ export interface HistoryPage {
 
 /** Everything that is asked of the reading thread, by name: queries whose cost grows with what is stored. */
 export const asks = {
-  /** What `reader` sent or was sent. */
-  history(desk: Desk, { reader, ...filter }: HistoryFilter & { reader: number }): HistoryPage {
+  /** What the members `of` sent or were sent, as far as `viewer` sees it. */
+  history(desk: Desk, { viewer, of, ...filter }: HistoryFilter & { viewer: Viewer; of?: number[] }): HistoryPage {
     const { db, words, check } = desk
+    const shown = readsTexts(viewer) ? (sent: Sent) => sent : withoutText
+    if (filter.q !== undefined && !readsTexts(viewer)) throw new Error('texts are searched by those who may read them')
     if (filter.q !== undefined) catchUp(desk)
     return snapshot(db, () => {
-      const seqs = historyOf(db, reader, filter, { words, check })
+      const eyes = eyesFor(db, viewer, of)
+      const seqs = historySeen(db, eyes, filter, { words, check })
       const late = lateAnswers(db)
       const found: Sent[] = []
       let bytes = 0
       for (const seq of seqs) {
         check()
-        const sent = messageAt(db, reader, seq, late)
-        if (!sent) continue
+        const whole = messageAt(db, eyes, seq, late)
+        if (!whole) continue
+        const sent = shown(whole)
         bytes += Buffer.byteLength(JSON.stringify(sent))
         if (found.length > 0 && bytes > maxPageBytes) return { found, more: true }
         found.push(sent)
@@ -53,11 +58,12 @@ export const asks = {
     })
   },
 
-  /** One message, as `reader` may see it; null when there is none. */
-  message({ db }: Desk, { reader, id }: { reader: number; id: string }): Sent | null {
+  /** One message, as `viewer` sees it; null when there is none. */
+  message({ db }: Desk, { viewer, id }: { viewer: Viewer; id: string }): Sent | null {
     return snapshot(db, () => {
       const seq = db.get<{ seq: number }>('select seq from message where id = ?', id)?.seq
-      return (seq !== undefined && messageAt(db, reader, seq, lateAnswers(db))) || null
+      const sent = seq === undefined ? undefined : messageAt(db, eyesOf(db, viewer), seq, lateAnswers(db))
+      return sent ? (readsTexts(viewer) ? sent : withoutText(sent)) : null
     })
   },
 

@@ -17,7 +17,7 @@ function start(options: Partial<ReaderOptions> = {}) {
   onTestFinished(() => reader.close())
   const search = (q: string, by = 'ana', who = ana) =>
     reader
-      .ask('history', { reader: who, q, before: 1e9, limit: 10 }, by)
+      .ask('history', { viewer: { member: who, readsTexts: false }, q, before: 1e9, limit: 10 }, by)
       .then(({ found }) => found.map(({ message }) => message.body))
   return { made, reader, ana, ben, search }
 }
@@ -78,7 +78,7 @@ test('a thread that does not even look at the clock is ended, and another takes 
   )
   const { reader } = start({ thread, limitMs: 0, graceMs: 1000 })
   for (let n = 0; n < 2; n++) {
-    const stuck = reader.ask('message', { reader: 1, id: '' }, 'ana')
+    const stuck = reader.ask('message', { viewer: { member: 1, readsTexts: false }, id: '' }, 'ana')
     const next = reader.ask('index', undefined, 'ben')
     await expect(stuck).rejects.toMatchObject({ code: 'too_large' })
     expect(await next).toBe('index')

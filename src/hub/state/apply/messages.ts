@@ -176,7 +176,7 @@ function withAsker(db: Database, { members, projects, isCrowd }: Addressees, ans
   return new Map([...projects, [sender, project]])
 }
 
-/** Whether this is an answer by way of Telegram: no other door sets these fields. */
+/** Whether this may be an answer in the place of a machine: only a person's own doors, Telegram and the console, set these fields. */
 function isOfDoor({ answersFor, shownAt }: Send): boolean {
   return answersFor !== undefined || shownAt !== undefined
 }

@@ -2,7 +2,8 @@ import type { Database } from '../store/database.ts'
 import { Search } from '../words/search.ts'
 import type { Words } from '../words/word-index.ts'
 import { noOther, seqsAround, withOther } from './history-round.ts'
-import { unlessUnreadable } from './read-round.ts'
+import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
+import type { Eyes } from './viewer.ts'
 
 export interface HistoryFilter {
   /** Only what passed between the reader and this member. */
@@ -27,11 +28,29 @@ export interface SearchTools {
 const textsAtOnce = 100
 
 /**
- * Seqs of the messages that `reader` sent or was sent, newest first. Nothing that is stored is missing, however far the indexes lag
+ * Seqs of the messages that any of `eyes` sent or was sent, newest first: as those of each, together. `with` and `project` are asked of each;
+ * of all, `with` alone is whose history it is.
+ */
+export function historySeen(db: Database, eyes: Eyes, filter: HistoryFilter, tools: SearchTools): number[] {
+  if (eyes === 'all') {
+    const { with: other, ...rest } = filter
+    return historyOf(db, other, rest, tools)
+  }
+  const seqs = new Set([...eyes].flatMap(reader => historyOf(db, reader, filter, tools)))
+  return [...seqs].sort((a, b) => b - a).slice(0, filter.limit)
+}
+
+/**
+ * Seqs of the messages that `reader` sent or was sent, or of all where it is undefined, newest first. Nothing that is stored is missing, however far the indexes lag
  * behind: what came after their end is looked through. Of a damaged store, what can be read. Throws `invalid` when `q` has too many
  * words.
  */
-export function historyOf(db: Database, reader: number, filter: HistoryFilter, tools: SearchTools): number[] {
+export function historyOf(
+  db: Database,
+  reader: number | undefined,
+  filter: HistoryFilter,
+  tools: SearchTools,
+): number[] {
   if (filter.q === undefined) return seqsBefore(db, reader, filter, 0)
   const search = new Search(filter.q)
   if (search.terms.length === 0) return []
@@ -44,7 +63,7 @@ export function historyOf(db: Database, reader: number, filter: HistoryFilter, t
 
 function* matches(
   db: Database,
-  reader: number,
+  reader: number | undefined,
   filter: HistoryFilter,
   search: Search,
   { words, check }: SearchTools,
@@ -62,7 +81,8 @@ function* matches(
   }
   for (const seq of words.find(search, { reader, other: filter.with, before: filter.before }, check)) {
     if (seq > indexed) continue
-    if (filter.with !== undefined && !hasPassed(db, seq, reader, filter.with, filter.project)) continue
+    if (reader !== undefined && filter.with !== undefined && !hasPassed(db, seq, reader, filter.with, filter.project))
+      continue
     if (search.needsText ? hasText(db, seq, search) : isThere(db, seq)) yield seq
   }
 }
@@ -71,8 +91,23 @@ function* matches(
  * Each arm walks its own index downwards and stops at the limit, however long the history is. What was sent after the end of the
  * index is found by looking through the messages after it.
  */
-function seqsBefore(db: Database, reader: number, filter: HistoryFilter, after: number): number[] {
+function seqsBefore(db: Database, reader: number | undefined, filter: HistoryFilter, after: number): number[] {
+  if (reader === undefined) return allBefore(db, filter, after)
   return unlessUnreadable(() => indexedSeqsBefore(db, reader, filter, after)) ?? seqsAround(db, reader, filter, after)
+}
+
+/** The messages of everybody. Of a damaged store, those that can be read. */
+function allBefore(db: Database, { before, limit }: HistoryFilter, after: number): number[] {
+  const { rows } = readRound(
+    (after, upTo, most) =>
+      db.all<{ seq: number }>(
+        'select seq from message where seq > ? and seq <= ? order by seq desc limit ?',
+        ...[after, upTo, most],
+      ),
+    ...[after, Math.min(before - 1, newestSeq(db)), limit],
+    'newest first',
+  )
+  return rows.map(({ seq }) => seq)
 }
 
 function indexedSeqsBefore(

@@ -7,6 +7,7 @@ import { type MessageRow, messageColumns, toMessage } from './inbox.ts'
 import { unlessUnreadable } from './read-round.ts'
 import { recipientsOf } from './recipients.ts'
 import type { LateAnswers } from './requests.ts'
+import { type Eyes, sees } from './viewer.ts'
 
 /** What became of a message at one recipient. */
 export interface DeliveryState {
@@ -30,17 +31,17 @@ export interface DeliveryState {
 
 /** A message as it was sent, and what became of it. */
 export interface Sent {
-  message: Omit<InboxMessage, 'fetchedBy' | 'muted' | 'answeredBy'>
+  message: Omit<InboxMessage, 'fetchedBy' | 'muted' | 'answeredBy'> & { bytes: number; withheld?: true }
   deliveries: DeliveryState[]
   /** For its sender, of a question to several: the steady time up to which it gathers answers. */
   gathersUntil?: number
 }
 
 /**
- * A message with its deliveries, as `reader` may see it: its sender all of them, a recipient its own. Undefined for a message
- * that does not exist and for one that is none of the reader's business, alike.
+ * A message with its deliveries, as `reader` may see it: its sender all of them, a recipient its own, and whoever sees several members what
+ * each of these may. Undefined for a message that does not exist and for one that is none of the reader's business, alike.
  */
-export function messageFor(db: Database, reader: number, id: string): Sent | undefined {
+export function messageFor(db: Database, reader: number | Eyes, id: string): Sent | undefined {
   const seq = db.get<{ seq: number }>('select seq from message where id = ?', id)?.seq
   return seq === undefined ? undefined : messageAt(db, reader, seq)
 }
@@ -49,34 +50,48 @@ export function messageFor(db: Database, reader: number, id: string): Sent | und
  * The same by `seq`. `late` has the answers that the index of answers has not come to yet; without it they are missing. Where the store
  * is damaged, answers and then deliveries are missing, and undefined is returned when the message itself cannot be read.
  */
-export function messageAt(db: Database, reader: number, seq: number, late: LateAnswers = new Map()): Sent | undefined {
+export function messageAt(
+  db: Database,
+  reader: number | Eyes,
+  seq: number,
+  late: LateAnswers = new Map(),
+): Sent | undefined {
   const row = unlessUnreadable(() =>
-    db.get<MessageRow & { sender_id: number; outcome: string; gathers_until: number | null }>(
-      `select ${messageColumns}, m.sender as sender_id, m.outcome, m.gathers_until from message m join member s on s.id = m.sender where m.seq = ?`,
+    db.get<MessageRow & { sender_id: number; outcome: string; gathers_until: number | null; bytes: number }>(
+      `select ${messageColumns}, m.sender as sender_id, m.outcome, m.gathers_until, octet_length(m.body) as bytes
+       from message m join member s on s.id = m.sender where m.seq = ?`,
       seq,
     ),
   )
   if (!row) return undefined
   const recipients = unlessUnreadable(() => recipientsOf(db, row))
   if (!recipients) return undefined
-  const only = row.sender_id === reader ? undefined : reader
-  const shown = only === undefined ? recipients : recipients.filter(({ member }) => member === only)
+  const eyes = typeof reader === 'number' ? new Set([reader]) : reader
+  const isWhole = sees(eyes, row.sender_id)
+  const shown = isWhole ? recipients : recipients.filter(({ member }) => sees(eyes, member))
   if (shown.length === 0) return undefined
+  const only = isWhole ? undefined : shown.map(({ member }) => member)
   const deliveries =
     unlessUnreadable(() => deliveriesOf(db, row, only, firstAnswer)) ??
     unlessUnreadable(() => deliveriesOf(db, row, only, noAnswer))
   // Whether it was held is not known any more.
-  if (!deliveries) return { message: { ...toMessage(row), ...(only !== undefined && { held: true }) }, deliveries: [] }
+  const message = { ...toMessage(row), bytes: row.bytes }
+  if (!deliveries) return { message: { ...message, ...(!isWhole && { held: true }) }, deliveries: [] }
   const rows = new Map(deliveries.map(delivery => [delivery.member, delivery]))
   // What a member wrote itself is no secret to it.
-  const own = only === undefined ? undefined : rows.get(only)
+  const own = only?.length === 1 ? rows.get(only[0]!) : undefined
   const held = own?.handling === 'hold' && { held: true as const }
   const project = own?.project && { project: own.project }
   return {
-    message: { ...toMessage(row), ...held, ...project },
+    message: { ...message, ...held, ...project },
     deliveries: shown.map(recipient => deliveryState(db, row, recipient, rows.get(recipient.member), late)),
-    ...(only === undefined && row.gathers_until !== null && { gathersUntil: row.gathers_until }),
+    ...(isWhole && row.gathers_until !== null && { gathersUntil: row.gathers_until }),
   }
+}
+
+/** The same without its text, for an admin who may not read it. */
+export function withoutText({ message, ...sent }: Sent): Sent {
+  return { ...sent, message: { ...message, body: '', withheld: true } }
 }
 
 /** The seq of the first answer to a delivery of the message with the id `?2`, by the index of answers; or null, whatever that has. */
@@ -101,13 +116,19 @@ interface DeliveryRow {
   answer_id: string | null
 }
 
-function deliveriesOf(db: Database, { seq, id }: MessageRow, only: number | undefined, answer: string): DeliveryRow[] {
+function deliveriesOf(
+  db: Database,
+  { seq, id }: MessageRow,
+  only: readonly number[] | undefined,
+  answer: string,
+): DeliveryRow[] {
   return db.all<DeliveryRow>(
     `select d.recipient as member, r.name, d.fetched_at, d.fetched_by, d.acked_at, d.expired_at, d.handling, d.project, d.told_at, d.told_how,
        d.fetched_project, d.answered_by, g.sent_at as answered_at, g.id as answer_id
-     from delivery d join member r on r.id = d.recipient left join message g on g.seq = ${answer} where d.seq = ?1 ${only === undefined ? '' : 'and d.recipient = ?3'}`,
+     from delivery d join member r on r.id = d.recipient left join message g on g.seq = ${answer}
+     where d.seq = ?1 ${only === undefined ? '' : 'and d.recipient in (select value from json_each(?3))'}`,
     ...[seq, id],
-    ...(only === undefined ? [] : [only]),
+    ...(only === undefined ? [] : [JSON.stringify(only)]),
   )
 }
 

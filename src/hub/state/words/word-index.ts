@@ -129,22 +129,25 @@ export class WordIndex implements Disposable {
   }
 
   /**
-   * Seqs of the indexed messages that `reader` can read, and `other` too where it is given, older than `before`, that have all terms
+   * Seqs of the indexed messages that `reader` can read, or anybody where it is undefined, and `other` too where it is given, older than `before`, that have all terms
    * of `search`; newest first. `check` is called between looks at the index; what it throws ends the search.
    */
   *find(
     search: Search,
-    { reader, other, before }: { reader: number; other?: number; before: number },
+    { reader, other, before }: { reader: number | undefined; other?: number; before: number },
     check: () => void,
   ): Generator<number> {
-    const parts = this.#db.all<Part>(
-      `select p.id, p.first, p.last from part_of r join part p on p.id = r.part
-       where r.reader = ?1 and p.first < ?2
-         and (?3 is null or exists (select 1 from part_of o where o.reader = ?3 and o.part = r.part))`,
-      reader,
-      before,
-      other ?? null,
-    )
+    const parts =
+      reader === undefined
+        ? this.#db.all<Part>('select id, first, last from part where first < ?', before)
+        : this.#db.all<Part>(
+            `select p.id, p.first, p.last from part_of r join part p on p.id = r.part
+             where r.reader = ?1 and p.first < ?2
+               and (?3 is null or exists (select 1 from part_of o where o.reader = ?3 and o.part = r.part))`,
+            reader,
+            before,
+            other ?? null,
+          )
     const sources = parts.map(part => ({
       part,
       seqs: [] as number[],

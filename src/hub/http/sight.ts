@@ -1,0 +1,66 @@
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { MailOf } from '../../protocol/messages.ts'
+import { recipientsIn } from '../../protocol/names.ts'
+import type { Identity } from '../auth/identify.ts'
+import type { Hub } from '../hub.ts'
+import type { Watch } from '../seeing/watch.ts'
+import { memberMeant } from '../state/query/find-member.ts'
+import { readsTexts, type Viewer } from '../state/query/viewer.ts'
+import { refused } from '../state/refusal-words.ts'
+import { refuseUnknown } from '../state/refusals.ts'
+
+/** Most names that one question may have in `of`. */
+const maxOf = 100
+
+/** What hub.json says of who sees what. */
+export interface ConsoleSettings {
+  /** Whether an admin is shown the texts of messages. Each look is a line of the audit. */
+  adminReads: boolean
+}
+
+/** Who sees what, for the routes that show mail. */
+export class Sight {
+  readonly #adminReads: () => boolean
+  readonly #watch: Pick<Watch, 'audit'>
+
+  constructor(settings: () => ConsoleSettings | undefined, watch: Pick<Watch, 'audit'>) {
+    this.#adminReads = () => settings()?.adminReads ?? false
+    this.#watch = watch
+  }
+
+  viewerOf({ member }: Identity): Viewer {
+    return { member, readsTexts: member === 0 && this.#adminReads() }
+  }
+
+  /** Whether whoever asks is shown the texts of what they see. */
+  readsTexts(identity: Identity): boolean {
+    return readsTexts(this.viewerOf(identity))
+  }
+
+  /** Notes down that an admin looks at texts, `detail` saying at which; of members who look at their own, nothing. */
+  looks({ identity, address }: { identity: Identity; address: string }, target: string | null, detail: string): void {
+    if (identity.member !== 0 || !this.readsTexts(identity)) return
+    const { name: actor, tokenId } = identity
+    this.#watch.audit.add({ actor, tokenId, address, action: 'console.read', target, detail, result: 'ok' })
+  }
+}
+
+/** The members whom `of` names, each once; undefined without it. Throws `not_found` for a name that means nobody. */
+export function membersNamed({ state: { db } }: Hub, of: MailOf | undefined): number[] | undefined {
+  if (of === undefined) return undefined
+  const names = [...new Set([of].flat().flatMap(recipientsIn))]
+  if (names.length === 0)
+    throw new ClaudeNetError('invalid', 'query.of: it names nobody', 'Name a member, or leave it out.')
+  if (names.length > maxOf)
+    throw new ClaudeNetError(
+      'invalid',
+      `query.of: it names ${names.length} members; ${maxOf} is the most`,
+      'Name fewer.',
+    )
+  const ids = names.map(name => {
+    const member = memberMeant(db, name)
+    if (!member) throw refused(db, refuseUnknown(name).refusal)
+    return member.id
+  })
+  return [...new Set(ids)]
+}

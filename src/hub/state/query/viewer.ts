@@ -1,0 +1,50 @@
+import { ClaudeNetError } from '../../../protocol/errors.ts'
+import type { Database } from '../store/database.ts'
+
+/** Who asks to see mail: a member, or an admin, whose `member` is 0. `readsTexts` says whether an admin is shown texts. */
+export interface Viewer {
+  member: number
+  readsTexts: boolean
+}
+
+/** The members whose mail is looked at; `all` is an admin's alone. */
+export type Eyes = ReadonlySet<number> | 'all'
+
+/** The members whose mail `viewer` may see: their own, and that of machines that are theirs now. An admin sees all. */
+export function eyesOf(db: Database, { member }: Viewer): Eyes {
+  return member === 0 ? 'all' : new Set([member, ...ownedBy(db, member)])
+}
+
+/** The machines that are `member`'s now. */
+export function ownedBy(db: Database, member: number): number[] {
+  return db
+    .all<{ id: number }>('select id from member where owner = ? and deleted_at is null order by id', member)
+    .map(({ id }) => id)
+}
+
+/** The members among `eyes` that were asked for, `of`; all of them where nothing was. Throws `forbidden` where one is not among them. */
+export function eyesFor(db: Database, viewer: Viewer, of: readonly number[] | undefined): Eyes {
+  const eyes = eyesOf(db, viewer)
+  if (of === undefined) return eyes
+  const hidden = eyes === 'all' ? undefined : of.find(member => !eyes.has(member))
+  if (hidden !== undefined) throw notYours(db, hidden)
+  return new Set(of)
+}
+
+/** Whether `viewer` is shown texts of what it sees. */
+export function readsTexts({ member, readsTexts }: Viewer): boolean {
+  return member !== 0 || readsTexts
+}
+
+export function sees(eyes: Eyes, member: number): boolean {
+  return eyes === 'all' || eyes.has(member)
+}
+
+function notYours(db: Database, member: number): ClaudeNetError {
+  const name = db.get<{ name: string }>('select name from member where id = ?', member)?.name ?? 'this member'
+  return new ClaudeNetError(
+    'forbidden',
+    `The mail of ${name} is not yours to see.`,
+    'You see your own mail and that of machines that you own; GET /v1/machines says whose they are.',
+  )
+}

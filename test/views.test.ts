@@ -1,0 +1,141 @@
+import { expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import type { RequestOf, Route } from '../src/protocol/routes/route.ts'
+import type { TestMember } from './support/hub.ts'
+import { emptiedHub } from './support/shared-hub.ts'
+
+const hubAlone = emptiedHub()
+
+/** Sean owns seanclaude and laptop, jaz owns jazclaude; ann owns nothing. */
+async function org() {
+  const hub = await hubAlone()
+  const [sean, jaz, ann] = [
+    await hub.join('sean', 'human'),
+    await hub.join('jaz', 'human'),
+    await hub.join('ann', 'human'),
+  ]
+  const [seanclaude, laptop] = [
+    await hub.join('seanclaude', 'machine', 'sean'),
+    await hub.join('laptop', 'machine', 'sean'),
+  ]
+  const jazclaude = await hub.join('jazclaude', 'machine', 'jaz')
+  const admin = { name: 'admin', token: hub.adminToken, client: hub.client(hub.adminToken) }
+  return { hub, sean, jaz, ann, seanclaude, laptop, jazclaude, admin }
+}
+
+function send({ client }: TestMember, to: string | string[], body: string, more: object = {}) {
+  return client.call(api.sendMessage, { body: { to, body, ...more } })
+}
+
+async function bodies({ client }: TestMember, query: RequestOf<typeof api.listMessages>['query'] = {}) {
+  return (await client.call(api.listMessages, { query })).messages.map(({ message }) => message.body)
+}
+
+/** The code of the error that a call is refused with. */
+function codeOf<R extends Route>({ client }: TestMember, route: R, request: object = {}): Promise<string> {
+  return client.call(route as never, request as never).then(
+    () => 'ok',
+    (error: { code: string }) => error.code,
+  )
+}
+
+test('a person reads the mail of machines they own, and nobody else’s; once a machine is another’s, no more', async () => {
+  const { sean, jaz, ann, seanclaude, laptop, jazclaude, admin } = await org()
+  const { id } = await send(jazclaude, 'seanclaude', 'the walrus question')
+  await send(seanclaude, 'laptop', 'between two of sean')
+  await send(ann, 'sean', 'to sean himself')
+  const read = (by: TestMember, of: string | string[]) => codeOf(by, api.listMessages, { query: { of } })
+  const one = (by: TestMember) => codeOf(by, api.getMessage, { params: { id } })
+
+  expect(await bodies(sean, { of: 'seanclaude' })).toEqual(['between two of sean', 'the walrus question'])
+  expect(await bodies(sean, { of: 'seanclaude', q: 'walr' })).toEqual(['the walrus question'])
+  expect(await bodies(sean, { of: 'seanclaude', with: 'laptop' })).toEqual(['between two of sean'])
+  expect(await bodies(sean, { of: ['seanclaude', 'laptop', 'sean'] })).toEqual([
+    'to sean himself',
+    'between two of sean',
+    'the walrus question',
+  ])
+  // As ever, without `of` it is one's own.
+  expect(await bodies(sean)).toEqual(['to sean himself'])
+  expect(await one(sean)).toBe('ok')
+  expect(await one(jaz)).toBe('ok')
+
+  for (const by of [ann, laptop, seanclaude, jaz]) {
+    if (by !== seanclaude) expect(await read(by, 'seanclaude'), by.name).toBe('forbidden')
+    expect(await read(by, [by.name, 'laptop,sean']), by.name).toBe('forbidden')
+  }
+  expect(await one(ann)).toBe('not_found')
+  expect(await one(laptop)).toBe('not_found')
+  expect(await read(sean, 'nobody')).toBe('not_found')
+  expect(await read(sean, ',')).toBe('invalid')
+
+  await admin.client.call(api.putMember, { params: { name: 'seanclaude' }, body: { owner: 'ann' } })
+  expect(await read(sean, 'seanclaude')).toBe('forbidden')
+  expect(await one(sean)).toBe('not_found')
+  expect(await bodies(ann, { of: 'seanclaude', q: 'walrus' })).toEqual(['the walrus question'])
+  expect(await one(ann)).toBe('ok')
+})
+
+test('an owner sees the receipts that their machine sees: all of what it sent, its own of what it was sent', async () => {
+  const { sean, seanclaude, jazclaude } = await org()
+  const asked = await send(jazclaude, ['seanclaude', 'laptop', 'ann'], 'all three')
+  const told = await send(seanclaude, ['jazclaude', 'ann'], 'both')
+  const receipts = async (query: object) =>
+    (await sean.client.call(api.listMessages, { query })).messages.map(({ receipts }) =>
+      receipts.map(({ name }) => name),
+    )
+  expect(await receipts({ of: 'seanclaude' })).toEqual([['jazclaude', 'ann'], ['seanclaude']])
+  expect(await receipts({ of: 'seanclaude,laptop' })).toEqual([
+    ['jazclaude', 'ann'],
+    ['seanclaude', 'laptop'],
+  ])
+  const one = async (id: string) => (await sean.client.call(api.getMessage, { params: { id } })).receipts.length
+  expect([await one(asked.id), await one(told.id)]).toEqual([2, 2])
+})
+
+test('an admin sees the traffic of all without texts, and does not search them', async () => {
+  const { admin, seanclaude, jazclaude, ann } = await org()
+  const { id } = await send(jazclaude, 'seanclaude', 'secret wörds')
+  await send(ann, 'jazclaude', 'another')
+  const { messages } = await admin.client.call(api.listMessages)
+  expect(messages.slice(0, 2).map(({ message }) => message)).toMatchObject([
+    { from: 'ann', body: '', withheld: true, bytes: 7 },
+    { from: 'jazclaude', to: ['seanclaude'], body: '', withheld: true, bytes: 13, id },
+  ])
+  expect(messages[1]!.receipts).toMatchObject([{ name: 'seanclaude', status: 'stored' }])
+  const one = await admin.client.call(api.getMessage, { params: { id } })
+  expect(one.message).toMatchObject({ body: '', withheld: true, bytes: 13 })
+  expect(JSON.stringify([messages, one])).not.toMatch(/secret|another/)
+  const seen = async (query: object) =>
+    (await admin.client.call(api.listMessages, { query })).messages.map(({ message }) => message.from)
+  expect(await seen({ of: 'seanclaude' })).toEqual(['jazclaude'])
+  expect(await seen({ with: 'ann' })).toEqual(['ann'])
+  expect(await seen({ of: 'seanclaude', with: 'ann' })).toEqual([])
+  for (const q of ['secret', 'nowhere'])
+    expect(await codeOf(admin, api.listMessages, { query: { q, of: 'seanclaude' } })).toBe('forbidden')
+  expect(await codeOf(admin, api.getMessage, { params: { id: newMessageId() } })).toBe('not_found')
+  const { message } = await seanclaude.client.call(api.getMessage, { params: { id } })
+  expect(message).toMatchObject({ body: 'secret wörds', bytes: 13 })
+  expect(message).not.toHaveProperty('withheld')
+})
+
+test('a person answers in the place of a machine they own; nobody answers for another’s', async () => {
+  const { sean, jaz, seanclaude, laptop, jazclaude, hub } = await org()
+  const { id } = await send(jazclaude, 'seanclaude', 'May I?', { intent: 'request' })
+  const answer = (by: TestMember, more: object) =>
+    codeOf(by, api.sendMessage, { body: { to: 'jazclaude', body: 'Yes.', replyTo: id, ...more } })
+  expect(await answer(sean, {})).toBe('not_found')
+  expect(await answer(sean, { answersFor: 'laptop' })).toBe('not_found')
+  for (const by of [jaz, laptop, seanclaude, jazclaude])
+    expect(await answer(by, { answersFor: 'seanclaude' }), by.name).toBe('forbidden')
+  expect(await answer(sean, { answersFor: 'seanclaude', replyTo: undefined })).toBe('invalid')
+  expect(await answer(sean, { answersFor: 'nobody' })).toBe('not_found')
+  expect(await answer(sean, { answersFor: 'SeanClaude' })).toBe('ok')
+  const { receipts } = await jazclaude.client.call(api.getMessage, { params: { id } })
+  expect(receipts).toMatchObject([{ name: 'seanclaude', answeredAt: expect.any(String) }])
+  const { messages } = await seanclaude.client.call(api.readInbox)
+  expect(messages).toMatchObject([{ id, answeredBy: 'sean' }])
+  await hub.client(hub.adminToken).call(api.putMember, { params: { name: 'seanclaude' }, body: { owner: null } })
+  expect(await answer(sean, { answersFor: 'seanclaude' })).toBe('forbidden')
+})
