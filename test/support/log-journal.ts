@@ -2,6 +2,7 @@ import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Commit } from '../../src/hub/journal/journal.ts'
+import type { Log } from '../../src/hub/journal/log.ts'
 import { LogJournal } from '../../src/hub/journal/log-journal.ts'
 import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
 import { State } from '../../src/hub/state/state.ts'
@@ -9,22 +10,31 @@ import type { OpenJournal } from '../suites/journal-suite.ts'
 import { MemoryLog } from './memory-log.ts'
 import { tempDir } from './temp.ts'
 
-/** A journal over a log in memory, with a real SQLite file for its state. */
-export class OpenLogJournal implements OpenJournal {
+/** A log that hubs share, wherever it lies. */
+export interface SharedLog {
+  connect(): Log | Promise<Log>
+  /** The same log as it is now, going its own way: what is left of it after a death. */
+  fork(): this | Promise<this>
+}
+
+/** A journal over a log, in memory unless another is given, with a real SQLite file for its state. */
+export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJournal {
   journal!: LogJournal
   state!: State
-  log: MemoryLog
+  log: L
   readonly commits: Commit[] = []
   readonly errors: { error: unknown; fatal: boolean }[] = []
   readonly #dir = tempDir('log-journal')
   #generation = 0
 
-  private constructor(log: MemoryLog) {
+  private constructor(log: L) {
     this.log = log
   }
 
   /** Over `log`, with an empty store. */
-  static async open(log = new MemoryLog()): Promise<OpenLogJournal> {
+  static async open(): Promise<OpenLogJournal>
+  static async open<L extends SharedLog>(log: L): Promise<OpenLogJournal<L>>
+  static async open(log: SharedLog = new MemoryLog()): Promise<OpenLogJournal<SharedLog>> {
     const opened = new OpenLogJournal(log)
     onTestFinished(() => opened.close())
     await opened.open()
@@ -44,7 +54,7 @@ export class OpenLogJournal implements OpenJournal {
   async crash(): Promise<void> {
     const { journal, state } = this
     const left = this.file
-    this.log = this.log.fork()
+    this.log = await this.log.fork()
     this.#generation++
     for (const suffix of ['', '-wal']) {
       if (existsSync(left + suffix)) copyFileSync(left + suffix, this.file + suffix)
@@ -62,7 +72,7 @@ export class OpenLogJournal implements OpenJournal {
   async open(): Promise<void> {
     this.state = new State(this.file)
     const clock = new SteadyClock({ last: this.state.position, now: Date.now, monotonic: () => performance.now() })
-    this.journal = await LogJournal.open(this.state, this.log.connect(), { clock, patienceMs: 300 })
+    this.journal = await LogJournal.open(this.state, await this.log.connect(), { clock, patienceMs: 300 })
     this.journal.start({
       onCommit: commit => this.commits.push(commit),
       onEffects: () => {},

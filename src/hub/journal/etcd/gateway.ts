@@ -1,0 +1,196 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Where a cluster of etcd answers, and what this hub shows and expects there. */
+export interface EtcdAccess {
+  /** `http://host:port` or `https://host:port`, at least one. */
+  endpoints: readonly string[]
+  /** PEM: who signs the nodes, and what this hub proves itself with. */
+  tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer }
+  /** A user of etcd with rights to the keys of the log. */
+  user?: { name: string; password: string }
+}
+
+/** An error that a node of etcd answered, or the lack of an answer (`code` is 14, UNAVAILABLE, then). Codes are gRPC's. */
+export class EtcdError extends Error {
+  override name = 'EtcdError'
+  readonly code: number
+  constructor(message: string, code: number) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** gRPC's codes, from its documentation (`google.rpc.Code`). */
+const code = { unavailable: 14, unauthenticated: 16 } as const
+
+/** How long one node may take to answer, in ms, before the next is asked. An election takes 1 to 2 s; see docs/scaling.md. */
+const answerMs = 1000
+
+/** Pause before the next node is asked, in ms. */
+const nextNodeMs = 50
+
+/**
+ * The JSON gateway of etcd's nodes (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway): one node is asked as long as it answers,
+ * then the next.
+ */
+export class EtcdGateway {
+  readonly #access: EtcdAccess
+  readonly #agents: { http: HttpAgent; https: HttpsAgent }
+  #node = 0
+  #token: Promise<string> | undefined
+
+  constructor(access: EtcdAccess) {
+    this.#access = access
+    const keep = { keepAlive: true, maxSockets: 16 }
+    this.#agents = {
+      http: new HttpAgent(keep),
+      https: new HttpsAgent({ ...keep, ...access.tls, minVersion: 'TLSv1.2' }),
+    }
+  }
+
+  /**
+   * The answer of the first node that gives one, each being asked once and the first once more. Throws the last `EtcdError`: whether the
+   * request was carried out is not known then.
+   */
+  async ask<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
+    for (let tries = this.#access.endpoints.length; ; tries--) {
+      const node = this.#node
+      try {
+        return await this.#askNode<T>(path, body, signal)
+      } catch (error) {
+        if (tries === 0 || signal?.aborted) throw error
+        this.#leave(node)
+        await delay(nextNodeMs)
+      }
+    }
+  }
+
+  /**
+   * The messages of a stream of one node as they come. Ends when `signal` aborts. Throws `EtcdError` when the node ends it, or `silentMs`
+   * pass without a message; another node is asked the next time.
+   */
+  async *stream<T>(
+    path: string,
+    body: object,
+    { silentMs, signal }: { silentMs: number; signal: AbortSignal },
+  ): AsyncIterable<T> {
+    const node = this.#node
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(), silentMs)
+    try {
+      const response = await this.#post(path, body, AbortSignal.any([signal, silence.signal]), {
+        // The node ends the stream when its cluster has no leader, instead of being silent.
+        'grpc-metadata-hasleader': 'true',
+      })
+      if (response.statusCode !== 200) throw errorOf(await textOf(response), response.statusCode)
+      let rest = ''
+      response.setEncoding('utf8')
+      for await (const chunk of response as AsyncIterable<string>) {
+        timer.refresh()
+        const lines = (rest + chunk).split('\n')
+        rest = lines.pop()!
+        for (const line of lines) {
+          if (line === '') continue
+          const { result, error } = JSON.parse(line) as { result?: T; error?: { code?: number; message?: string } }
+          if (result === undefined) throw new EtcdError(error?.message ?? line.slice(0, 200), error?.code ?? 2)
+          yield result
+        }
+      }
+      throw new EtcdError('The node ended the stream.', code.unavailable)
+    } catch (error) {
+      if (signal.aborted) return
+      this.#leave(node)
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  close(): void {
+    this.#agents.http.destroy()
+    this.#agents.https.destroy()
+  }
+
+  /** Has the next node asked from now on, unless somebody else has moved on from `node` already. */
+  #leave(node: number): void {
+    if (this.#node === node) this.#node = (node + 1) % this.#access.endpoints.length
+  }
+
+  async #askNode<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
+    const timeout = AbortSignal.timeout(answerMs)
+    const response = await this.#post(path, body, signal ? AbortSignal.any([signal, timeout]) : timeout)
+    const text = await textOf(response)
+    if (response.statusCode === 200) return JSON.parse(text) as T
+    const error = errorOf(text, response.statusCode)
+    // Tokens live 5 minutes by default, and end with the node that gave them.
+    if (error.code === code.unauthenticated) this.#token = undefined
+    throw error
+  }
+
+  async #post(
+    path: string,
+    body: object,
+    signal: AbortSignal,
+    headers: Record<string, string> = {},
+  ): Promise<IncomingMessage> {
+    if (!this.#access.user) return this.#send(path, body, signal, headers)
+    this.#token ??= this.#logIn(this.#access.user, signal)
+    let authorization: string
+    try {
+      authorization = await this.#token
+    } catch (error) {
+      this.#token = undefined
+      throw error
+    }
+    return this.#send(path, body, signal, { ...headers, authorization })
+  }
+
+  async #logIn(user: { name: string; password: string }, signal: AbortSignal): Promise<string> {
+    const response = await this.#send('/v3/auth/authenticate', user, signal, {})
+    const text = await textOf(response)
+    if (response.statusCode !== 200) throw errorOf(text, response.statusCode)
+    return (JSON.parse(text) as { token: string }).token
+  }
+
+  #send(path: string, body: object, signal: AbortSignal, more: Record<string, string>): Promise<IncomingMessage> {
+    const url = new URL(path, this.#access.endpoints[this.#node])
+    const isTls = url.protocol === 'https:'
+    const text = JSON.stringify(body)
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...more }
+    const agent = isTls ? this.#agents.https : this.#agents.http
+    return new Promise((resolve, reject) => {
+      const request = (isTls ? httpsRequest : httpRequest)(url, { method: 'POST', agent, headers, signal }, resolve)
+      request.setNoDelay(true)
+      request.on('error', error => reject(noAnswer(url, error)))
+      request.end(text)
+    })
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  try {
+    response.setEncoding('utf8')
+    let text = ''
+    for await (const chunk of response as AsyncIterable<string>) text += chunk
+    return text
+  } catch (error) {
+    throw new EtcdError(`The answer was cut: ${(error as Error).message}`, code.unavailable)
+  }
+}
+
+function noAnswer({ host }: URL, error: Error): EtcdError {
+  const why = error.name === 'AbortError' ? `no answer in ${answerMs} ms` : error.message
+  return new EtcdError(`etcd at ${host}: ${why}`, code.unavailable)
+}
+
+function errorOf(text: string, status = 0): EtcdError {
+  try {
+    const { message, code: number } = JSON.parse(text) as { message?: string; code?: number }
+    if (message !== undefined) return new EtcdError(message, number ?? 2)
+  } catch {
+    // No answer of etcd's own.
+  }
+  return new EtcdError(`etcd answered ${status}: ${text.slice(0, 200)}`, 2)
+}
