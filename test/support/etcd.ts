@@ -135,6 +135,19 @@ export class EtcdHistory implements SharedLog {
     return EtcdLog.open(this.#cluster.gateway(), this.name)
   }
 
+  /** Forgets the records up to `upTo`, and has etcd give their room back and take writes again. */
+  async makeRoom(upTo: number): Promise<void> {
+    await using log = await this.connect()
+    await log.trim(upTo)
+    const gateway = this.#cluster.gateway()
+    const { header } = await gateway.ask<{ header: { revision: string } }>('/v3/kv/range', { key: 'AA==' })
+    await gateway.ask('/v3/kv/compaction', { revision: header.revision, physical: true })
+    await gateway.ask('/v3/maintenance/defragment', {})
+    const { alarms = [] } = await gateway.ask<{ alarms?: object[] }>('/v3/maintenance/alarm', { action: 'GET' })
+    for (const alarm of alarms) await gateway.ask('/v3/maintenance/alarm', { action: 'DEACTIVATE', ...alarm })
+    gateway.close()
+  }
+
   async fork(): Promise<this> {
     await using log = await this.connect()
     const name = randomUUID()

@@ -27,15 +27,21 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
   readonly #dir = tempDir('log-journal')
   #generation = 0
 
-  private constructor(log: L) {
+  readonly #patienceMs: number
+
+  private constructor(log: L, { patienceMs = 300 } = {}) {
     this.log = log
+    this.#patienceMs = patienceMs
   }
 
   /** Over `log`, with an empty store. */
   static async open(): Promise<OpenLogJournal>
-  static async open<L extends SharedLog>(log: L): Promise<OpenLogJournal<L>>
-  static async open(log: SharedLog = new MemoryLog()): Promise<OpenLogJournal<SharedLog>> {
-    const opened = new OpenLogJournal(log)
+  static async open<L extends SharedLog>(log: L, options?: { patienceMs?: number }): Promise<OpenLogJournal<L>>
+  static async open(
+    log: SharedLog = new MemoryLog(),
+    options?: { patienceMs?: number },
+  ): Promise<OpenLogJournal<SharedLog>> {
+    const opened = new OpenLogJournal(log, options)
     onTestFinished(() => opened.close())
     await opened.open()
     return opened
@@ -72,7 +78,10 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
   async open(): Promise<void> {
     this.state = new State(this.file)
     const clock = new SteadyClock({ last: this.state.position, now: Date.now, monotonic: () => performance.now() })
-    this.journal = await LogJournal.open(this.state, await this.log.connect(), { clock, patienceMs: 300 })
+    this.journal = await LogJournal.open(this.state, await this.log.connect(), {
+      clock,
+      patienceMs: this.#patienceMs,
+    })
     this.journal.start({
       onCommit: commit => this.commits.push(commit),
       onEffects: () => {},
