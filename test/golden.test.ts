@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '208b8ab2abe55aed7a7081c0bf089121aeb9065babfa9b4e286eeab510c30879',
+    known: '7395855948da966b29cf238673228340eba607b9f0682d2028cecf7d80d1f291',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '0d43589f7ce62c22694fc722945f93bd92078f0cda65aa0d7054abb4cc9f3232',
+    known: '1e11d5fa4355579fedcc1305bc77a70c4957bf17b9afc4b7e0b2bff945e00ca0',
     commands: [
       'admin.token',
       'alias.remove',

@@ -91,6 +91,7 @@ const historyTables = [
     'telegram_update',
     'token',
     'untold',
+    'webhook',
   ],
 ]
 

@@ -91,6 +91,11 @@ const expected: Record<RouteName, Statuses> = {
   telegramCheck: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   // This hub has no Telegram, so nobody is known there.
   telegramConfirm: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  addWebhook: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  listWebhooks: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  changeWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  rotateWebhook: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  deleteWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   status: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
 }
 
@@ -163,6 +168,11 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   telegramStatus: () => ({ path: '/v1/admin/telegram' }),
   telegramCheck: () => ({ path: '/v1/admin/telegram/check' }),
   telegramConfirm: () => ({ path: '/v1/admin/telegram/people/sean', method: 'PUT', body: { userId: 1 } }),
+  addWebhook: () => ({ path: '/v1/admin/webhooks', body: { name: fresh(), source: 'github', to: ['target'] } }),
+  listWebhooks: () => ({ path: '/v1/admin/webhooks' }),
+  changeWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}`, method: 'PUT', body: {} }),
+  rotateWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}/rotate`, method: 'POST' }),
+  deleteWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}`, method: 'DELETE' }),
   status: () => ({ path: '/v1/admin/status' }),
 }
 
@@ -172,11 +182,12 @@ function fresh(): string {
   return `fresh-${newMessageId().slice(-8)}`
 }
 
-/** The name of a new member, alias or group, for a request that uses it up. */
-async function made(what: 'member' | 'alias' | 'group'): Promise<string> {
+/** The name of a new member, alias, group or webhook, for a request that uses it up. */
+async function made(what: 'member' | 'alias' | 'group' | 'webhook'): Promise<string> {
   const name = fresh()
   const admin = hub.client(hub.adminToken)
   if (what === 'member') await admin.call(api.putMember, { params: { name }, body: {} })
+  if (what === 'webhook') await admin.call(api.addWebhook, { body: { name, source: 'generic', to: ['target'] } })
   if (what === 'alias') await admin.call(api.putAlias, { params: { name }, body: { member: 'target' } })
   if (what === 'group') await admin.call(api.putGroup, { params: { name }, body: { members: [] } })
   return name

@@ -235,6 +235,29 @@ const worst: Record<RouteName, Worst | string> = {
       body: { machines: Object.fromEntries(names('n', 0, maxImportNames).map(name => [name, {}])) },
     }),
   ],
+  addWebhook: [
+    { ...little, status: 201 },
+    () => ({
+      path: '/v1/admin/webhooks',
+      token: tokens.admin,
+      body: { name: 'hook', source: 'generic', to: names('also-m', 100, 20), template: 'x'.repeat(2000) },
+    }),
+  ],
+  listWebhooks: [{ ...ofMembers, bytes: 64 * kib }, () => ({ path: '/v1/admin/webhooks', token: tokens.admin })],
+  changeWebhook: [
+    little,
+    () => ({
+      path: '/v1/admin/webhooks/hook',
+      method: 'PUT',
+      token: tokens.admin,
+      body: { to: names('also-m', 100, 20) },
+    }),
+  ],
+  rotateWebhook: [
+    { ...little, status: 201 },
+    () => ({ path: '/v1/admin/webhooks/hook/rotate', method: 'POST', token: tokens.admin }),
+  ],
+  deleteWebhook: [little, () => ({ path: '/v1/admin/webhooks/hook', method: 'DELETE', token: tokens.admin })],
   status: [{ ...ofMembers, bytes: 16 * kib }, () => ({ path: '/v1/admin/status', token: tokens.admin })],
   listAudit: [{ ...little, bytes: 64 * kib }, () => ({ path: '/v1/admin/audit', token: tokens.admin })],
   getKey: [little, () => ({ path: '/v1/admin/key', token: tokens.admin })],

@@ -5,7 +5,7 @@ import type { Member } from '../protocol/members.ts'
 import { version } from '../protocol/version.ts'
 import { checkoutInWords, doingInWords, sessionInWords, statusInWords } from '../text/activity.ts'
 import { concernLines } from '../text/concerns.ts'
-import { presenceInWords } from '../text/presence.ts'
+import { presenceInWords, serviceState } from '../text/presence.ts'
 import { asMachine } from './as-machine.ts'
 import { print, table } from './output.ts'
 
@@ -23,9 +23,11 @@ export function machinesCommand(): Command {
               name === answer.you ? `${name} (you)` : name,
               kind,
               owner ?? '',
-              presenceInWords(presence, client.now()) +
-                sessionsInWords(sessionCount ?? sessions.length) +
-                projectsInWords({ projects, projectCount }),
+              kind === 'service'
+                ? serviceState
+                : presenceInWords(presence, client.now()) +
+                  sessionsInWords(sessionCount ?? sessions.length) +
+                  projectsInWords({ projects, projectCount }),
               clientsInWords(sessions, hub),
             ],
           )

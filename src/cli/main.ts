@@ -46,6 +46,7 @@ import { telegramCommand } from './telegram.ts'
 import { updateCommand } from './update.ts'
 import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
+import { webhookCommand } from './webhook.ts'
 
 const program = newProgram()
 
@@ -89,6 +90,7 @@ const groups: Record<string, Command[]> = {
     revokeCommand(),
     deleteCommand(),
     brakeCommand(),
+    webhookCommand(),
   ],
   'Other:': [demoCommand(), completionCommand(program), versionCommand()],
 }

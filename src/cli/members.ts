@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { api } from '../protocol/api.ts'
 import type { MemberDetails } from '../protocol/members.ts'
 import { concernLines } from '../text/concerns.ts'
-import { presenceInWords } from '../text/presence.ts'
+import { presenceInWords, serviceState } from '../text/presence.ts'
 import { ago, largestUnit } from '../text/spans.ts'
 import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
@@ -55,8 +55,9 @@ function tokenInWords({ tokens }: MemberDetails, now: number): [age: string, use
 
 /** Without a token a member reads nothing, but for a person on Telegram. One that has joined can only have lost it by `revoke`. */
 function stateInWords(member: MemberDetails, now: number): string {
-  const { tokenId, tokenEndedAt, joinedAt, boundTo, ...presence } = member
+  const { tokenId, tokenEndedAt, joinedAt, boundTo, kind, ...presence } = member
   const bound = boundTo.length > 0 ? `; from ${boundTo.join(', ')} only` : ''
+  if (kind === 'service') return `${serviceState}${bound}`
   const state = presenceInWords(presence, now) + bound
   if (tokenEndedAt !== null) return `its token ended by age ${ago(Date.parse(tokenEndedAt), now)}; ${state}`
   if (tokenId !== null || presence.telegram) return state

@@ -28,7 +28,8 @@ type Asker = Pick<ReturnType<typeof openMachine>['client'], 'call'>
 
 async function addresses(client: Asker): Promise<string[]> {
   const { you, members, groups = [] } = await client.call(api.listMachines)
-  const ofMembers = members.flatMap(({ name, aliases, projects = [] }) => [
+  const readers = members.filter(({ kind }) => kind !== 'service')
+  const ofMembers = readers.flatMap(({ name, aliases, projects = [] }) => [
     ...(name === you ? [] : [name, ...aliases]),
     ...projects.map(project => `${name}/${project.name}`),
   ])

@@ -42,6 +42,7 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
     ['Telegram', telegramInWords(status.telegram, now)],
     ['Machines', `${members.machines}, ${members.onlineMachines} online`],
     ['People', `${members.humans}, ${members.onlineHumans} online`],
+    ...(members.services > 0 ? [['Services', `${members.services}`]] : []),
     ['Behind', behindInWords(behind)],
     ...(status.plain ? [['TLS', `${status.hubKey ?? 'NO KEY'}; ${plainInWords(status.plain, now)}`]] : []),
     ...status.nearBounds.map(near => ['Near its bound', boundInWords(near)]),

@@ -5,6 +5,7 @@ import { ErrorBody } from '../protocol/error-body.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { eventSchemas, PresencesEvent, type StreamEvent } from '../protocol/events.ts'
 import { hostHeader } from '../protocol/host-header.ts'
+import { kindsHeader } from '../protocol/kinds.ts'
 import type { AnswerOf, RequestOf, Route } from '../protocol/routes/route.ts'
 import { sessionsRoutes } from '../protocol/routes/sessions.ts'
 import { renewHeader } from '../protocol/token.ts'
@@ -213,8 +214,8 @@ export class HubClient {
 }
 
 function headersOf(token: string | undefined, more: Record<string, string>): Record<string, string> {
-  if (token === undefined) return more
-  return { authorization: `Bearer ${token}`, [hostHeader]: hostLabel(), ...more }
+  const all = { [kindsHeader]: 'all', ...more }
+  return token === undefined ? all : { authorization: `Bearer ${token}`, [hostHeader]: hostLabel(), ...all }
 }
 
 function pathOf(route: Route, { params = {}, query = {} }: RequestOf<Route>): string {

@@ -7,6 +7,7 @@ import { membersRoutes } from './routes/members.ts'
 import { messagesRoutes } from './routes/messages.ts'
 import { sessionsRoutes } from './routes/sessions.ts'
 import { telegramRoutes } from './routes/telegram.ts'
+import { webhooksRoutes } from './routes/webhooks.ts'
 
 /** Every route of the hub. Server, client and tests are made from this table; a route that is not here does not exist. */
 export const api = {
@@ -19,6 +20,7 @@ export const api = {
   ...membersRoutes,
   ...keepingRoutes,
   ...telegramRoutes,
+  ...webhooksRoutes,
 } as const
 
 /** A route by its key in the table. */

@@ -3,7 +3,7 @@ import { activityFields, shownActivity } from './activity.ts'
 import { BoundTo } from './address-range.ts'
 import { HubKey } from './hub-key.ts'
 import { MessageId } from './ids.ts'
-import { Intent, MemberKind, SessionId, Timestamp } from './messages.ts'
+import { Intent, JoinableKind, MemberKind, SessionId, Timestamp } from './messages.ts'
 import { MemberName } from './names.ts'
 import { ProjectName, ProjectScope } from './projects.ts'
 import { tokenPattern } from './token.ts'
@@ -115,7 +115,7 @@ export const JoinAnswer = z.object({ name: z.string(), kind: MemberKind })
 
 export const InviteRequest = z.strictObject({
   name: MemberName,
-  kind: MemberKind.default('machine'),
+  kind: JoinableKind.default('machine'),
   owner: MemberName.optional(),
   /** From where its tokens may be used; what is left out stays as it is. */
   from: BoundTo.optional(),
@@ -177,7 +177,7 @@ export type MemberDetailsAnswer = z.infer<typeof MemberDetailsAnswer>
 
 /** What is said of a member is set, what is left out stays. A member that does not exist is made, as `kind`. */
 export const MemberChange = z.strictObject({
-  kind: MemberKind.optional(),
+  kind: JoinableKind.optional(),
   owner: MemberName.nullable().optional(),
 })
 export const BindRequest = z.strictObject({ ranges: BoundTo })

@@ -28,7 +28,12 @@ export const maxPage = 100
 export const Intent = z.enum(['request', 'inform', 'urgent'])
 export type Intent = z.infer<typeof Intent>
 
-export const MemberKind = z.enum(['machine', 'human'])
+/** Who can join with a token, read and be written to. */
+export const JoinableKind = z.enum(['machine', 'human'])
+export type JoinableKind = z.infer<typeof JoinableKind>
+
+/** A `service` stands for events from outside: it writes what a webhook received, and nobody writes to it. */
+export const MemberKind = z.enum([...JoinableKind.options, 'service'])
 export type MemberKind = z.infer<typeof MemberKind>
 
 /** Who may stand behind a message: a member, or the hub itself with a notice. */

@@ -61,6 +61,7 @@ export const StatusAnswer = z.object({
     onlineMachines: z.number().int(),
     humans: z.number().int(),
     onlineHumans: z.number().int(),
+    services: z.number().int().default(0),
   }),
   /** Members with a session whose client is older than the hub, by name. */
   behind: z.array(z.object({ name: z.string(), clients: z.array(z.string()) })),

@@ -34,6 +34,9 @@ export function presenceInWords(of: Reach, now: number): string {
   return lastSeenAt === null ? `no Telegram here${also}` : `no Telegram here, ${session}${also}`
 }
 
+/** What is said in the place of presence of a service. */
+export const serviceState = 'reports events; nobody reads there'
+
 function projectInWords(
   { name, project, projectSessions, projectLastSeenAt, sessions = 0 }: Reach,
   now: number,

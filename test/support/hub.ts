@@ -10,7 +10,7 @@ import { DirectTransport } from '../../src/client/transport/direct.ts'
 import { openIdentity } from '../../src/hub/identity/identity.ts'
 import { api } from '../../src/protocol/api.ts'
 import { type HubKey, hubKeyOf } from '../../src/protocol/hub-key.ts'
-import type { MemberKind } from '../../src/protocol/messages.ts'
+import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { mintToken } from '../../src/protocol/token.ts'
 import { cleanEnv, hubNode, program } from './program.ts'
 import { tempDir } from './temp.ts'
@@ -161,7 +161,7 @@ export class TestHub {
   }
 
   /** Invites and joins a member over the public API. */
-  async join(name: string, kind: MemberKind = 'machine', owner?: string): Promise<TestMember> {
+  async join(name: string, kind: JoinableKind = 'machine', owner?: string): Promise<TestMember> {
     const { code } = await this.client(this.adminToken).call(api.invite, { body: { name, kind, owner } })
     const token = mintToken(kind)
     await this.client().call(api.join, { body: { code, machine: name, token } })

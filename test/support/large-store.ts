@@ -9,7 +9,7 @@ import { WordIndex } from '../../src/hub/state/words/word-index.ts'
 import { formatCursor } from '../../src/protocol/events.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 import { hashJoinCode } from '../../src/protocol/join-code.ts'
-import type { MemberKind } from '../../src/protocol/messages.ts'
+import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { hashToken, mintToken, parseToken } from '../../src/protocol/token.ts'
 
 /** A store in which everything that its members can make much of is there, of the size that Claude Net is made for and more. */
@@ -72,10 +72,10 @@ export function makeLargeStore(dataDir: string): LargeStore {
     ),
   )
 
-  const invite = (name: string, kind: MemberKind, code: string): Command => {
+  const invite = (name: string, kind: JoinableKind, code: string): Command => {
     return { type: 'member.invite', name, kind, codeHash: hashJoinCode(code).toString('base64'), lifeS: 600 }
   }
-  const join_ = (name: string, role: MemberKind): string => {
+  const join_ = (name: string, role: JoinableKind): string => {
     const token = mintToken(role)
     const codeHash = hashJoinCode(`code of ${name}`).toString('base64')
     const tokenHash = hashToken(token).toString('base64')

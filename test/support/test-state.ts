@@ -8,7 +8,7 @@ import { State } from '../../src/hub/state/state.ts'
 import { WordIndex } from '../../src/hub/state/words/word-index.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 import { hashJoinCode } from '../../src/protocol/join-code.ts'
-import type { MemberKind } from '../../src/protocol/messages.ts'
+import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { hashToken, mintToken, parseToken } from '../../src/protocol/token.ts'
 import { tempDir } from './temp.ts'
 
@@ -82,7 +82,7 @@ export class TestState {
   }
 
   /** Makes a member and answers its id. */
-  member(name: string, kind: MemberKind = 'machine'): number {
+  member(name: string, kind: JoinableKind = 'machine'): number {
     const codeHash = hashJoinCode(`code of ${name}`).toString('base64')
     this.do({ type: 'member.invite', name, kind, codeHash, lifeS: 600 })
     return memberByName(this.state.db, name)!.id

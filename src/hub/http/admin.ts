@@ -34,6 +34,13 @@ export function rotateMember(hubKey: () => HubKey | undefined): Handlers['rotate
     const member = memberByName(hub.state.db, params.name)
     if (!member)
       throw new ClaudeNetError('not_found', `No member is called '${params.name}'.`, 'claude-net members lists all.')
+    if (member.kind === 'service') {
+      throw new ClaudeNetError(
+        'invalid',
+        `${member.name} is a service and has no token; its webhook has a URL and a signing secret.`,
+        `For new ones: claude-net webhook rotate ${member.name}`,
+      )
+    }
     reply.code(201)
     const code = await newCode(hub, { name: member.name, kind: member.kind, overlapS: rotationOverlapS })
     return { ...code, hubKey: hubKey() }
@@ -43,7 +50,7 @@ export function rotateMember(hubKey: () => HubKey | undefined): Handlers['rotate
 /** `PUT /v1/admin/members/:name`. */
 export const putMember: Handlers['putMember'] = async ({ hub, params, body }) => {
   const known = memberByName(hub.state.db, params.name)
-  const kind = body.kind ?? known?.kind ?? 'machine'
+  const kind = body.kind ?? (known?.kind === 'human' ? 'human' : 'machine')
   return hub.submit({ type: 'member.add', name: params.name, kind, owner: body.owner })
 }
 

@@ -6,10 +6,11 @@ import {
   parseCursor,
   type StreamEvent,
 } from '../../protocol/events.ts'
+import { readsAllKinds } from '../../protocol/kinds.ts'
 import { unreadAfter, unreadCount } from '../state/query/inbox.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
-import type { Database } from '../state/store/database.ts'
 import type { Call, Handlers } from './handler.ts'
+import { withOldKinds } from './inbox.ts'
 import type { Limits } from './limits.ts'
 import type { PresenceNews } from './presence-news.ts'
 import { type Meter, SseStream } from './sse.ts'
@@ -48,7 +49,7 @@ export function eventStreams(
     try {
       for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, { onReady, scope })) {
         const isAsked = event === 'inbox' && isLive && query.with === 'delivery'
-        await stream.send(event, isAsked ? withDelivery(hub.state.db, identity.member, data) : data, cursor)
+        await stream.send(event, isAsked ? withDelivery(call, data) : data, cursor)
       }
     } finally {
       endPresence()
@@ -62,9 +63,13 @@ export function eventStreams(
 }
 
 /** The event with the message itself, while that is unread and can be read. */
-function withDelivery(db: Database, member: number, data: InboxEvent): InboxEvent {
-  const [next] = unlessUnreadable(() => unreadAfter(db, member, data.seq - 1, 1, { preview: deliveryCharacters })) ?? []
-  return next?.seq === data.seq ? { ...data, delivery: next } : data
+function withDelivery({ hub, identity, request }: Call<StreamRoute>, data: InboxEvent): InboxEvent {
+  const { db } = hub.state
+  const page = { preview: deliveryCharacters }
+  const [next] = unlessUnreadable(() => unreadAfter(db, identity.member, data.seq - 1, 1, page)) ?? []
+  if (next?.seq !== data.seq) return data
+  const [delivery] = readsAllKinds(request.headers) ? [next] : withOldKinds([next])
+  return { ...data, delivery }
 }
 
 /** Without the header all that is unread comes first. A header that is no cursor is an error, not a silent fresh start. */

@@ -1,5 +1,7 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { formatCursor, parseCursor } from '../../protocol/events.ts'
+import { oldKind, readsAllKinds } from '../../protocol/kinds.ts'
+import type { SenderKind } from '../../protocol/messages.ts'
 import { maxListedProjects, type ProjectScope } from '../../protocol/projects.ts'
 import {
   heldCountAfter,
@@ -21,11 +23,16 @@ export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request
   const after = query.after === undefined ? 0 : seqAfter(hub.state, query.after)
   const you = identity.name
   const page = unlessUnreadable(() => wholePage(hub.state, identity.member, after, query))
-  if (!page) return { you, ...pageAround(hub.state, identity.member, after, query) }
+  const isOld = !readsAllKinds(request.headers)
+  if (!page) {
+    const around = pageAround(hub.state, identity.member, after, query)
+    return { you, ...around, messages: isOld ? withOldKinds(around.messages) : around.messages }
+  }
   for (const { id, damaged } of page.messages)
     if (damaged) request.log.error({ id }, 'the disk has damaged this message')
   const elsewhere = elsewhereOf(hub.state.db, identity.member, query.project)
-  return { you, ...page, ...(elsewhere.length > 0 && { elsewhere }) }
+  const messages = isOld ? withOldKinds(page.messages) : page.messages
+  return { you, ...page, messages, ...(elsewhere.length > 0 && { elsewhere }) }
 }
 
 type Page = Pick<Parameters<Handlers['readInbox']>[0]['query'], 'limit' | 'preview' | 'project'>
@@ -74,6 +81,11 @@ export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
 /** `POST /v1/inbox/ack`. */
 export const ackInbox: Handlers['ackInbox'] = ({ hub, identity, body }) =>
   hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids), ...scopeIn(body) })
+
+/** The messages as a client reads them that knows machines and humans alone. */
+export function withOldKinds<M extends { fromKind: SenderKind }>(messages: M[]): M[] {
+  return messages.map(message => ({ ...message, fromKind: oldKind(message.fromKind) }))
+}
 
 function scopeIn({ project }: { project?: ProjectScope }): { project?: ProjectScope } {
   return project === undefined ? {} : { project }

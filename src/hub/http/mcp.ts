@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { maxLine } from '../../protocol/activity.ts'
 import { api, type RouteName } from '../../protocol/api.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { kindsHeader } from '../../protocol/kinds.ts'
 import { ProjectName, projectHeader } from '../../protocol/projects.ts'
 import type { AnswerOf, RequestOf, Route } from '../../protocol/routes/route.ts'
 import { version } from '../../protocol/version.ts'
@@ -46,6 +47,8 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     const { socket } = request.raw
     countBatch(limits, identity, body)
     const { answerMcp } = await import('../../mcp/http.ts')
+    // The tools read the answers, not the caller.
+    request.headers[kindsHeader] = 'all'
     const project = projectOf(call)
     const session = sessionOf(project)
     const speaker = `${member} ${session}`

@@ -1,3 +1,4 @@
+import { readsAllKinds } from '../../protocol/kinds.ts'
 import type { Concerns, Member, OpenRequest, TokenDetails } from '../../protocol/members.ts'
 import { maxListedProjects } from '../../protocol/projects.ts'
 import { version } from '../../protocol/version.ts'
@@ -24,16 +25,17 @@ import { presenceOf, type SessionInfo, shownActivity } from './presence.ts'
 /** `GET /v1/machines`: every member, machines and humans. */
 export const listMachines: (places: Places) => Handlers['listMachines'] =
   places =>
-  async ({ hub, identity }) => {
+  async ({ hub, identity, request }) => {
     const openRequests = identity.member === 0 ? [] : await requestsOf(hub, identity)
     const { db } = hub.state
     const members = allMembers(db)
+    const shown = readsAllKinds(request.headers) ? members : members.filter(({ kind }) => kind !== 'service')
     return {
       openRequests,
       version,
       you: identity.member === 0 ? null : identity.name,
       unread: identity.member === 0 ? null : unreadCount(db, identity.member),
-      members: members.map(membersOf(hub)),
+      members: shown.map(membersOf(hub)),
       groups: allGroups(db, members),
       ...concernsOf(hub, places, identity),
     }
@@ -51,11 +53,13 @@ export const putPolicy: Handlers['putPolicy'] = ({ hub, identity, body }) =>
 /** `GET /v1/admin/members`. */
 export const listMembers: (places: Places) => Handlers['listMembers'] =
   places =>
-  ({ hub, identity }) => {
+  ({ hub, identity, request }) => {
     const tokens = tokensByMember(hub.state.db)
     const ended = endedByAge(hub.state.db)
     const shown = membersOf(hub)
-    const members = allMembers(hub.state.db).map(member => ({
+    const readsAll = readsAllKinds(request.headers)
+    const all = allMembers(hub.state.db).filter(({ kind }) => readsAll || kind !== 'service')
+    const members = all.map(member => ({
       ...shown(member),
       unread: member.unread,
       createdAt: timestamp(member.createdAt),

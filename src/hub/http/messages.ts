@@ -1,5 +1,6 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { newMessageId } from '../../protocol/ids.ts'
+import { readsAllKinds } from '../../protocol/kinds.ts'
 import {
   keptHeader,
   type MessageWithReceipts,
@@ -22,6 +23,7 @@ import { refuseUnknown } from '../state/refusals.ts'
 import { timestamp } from '../state/timestamp.ts'
 import { gatherOf } from './gather.ts'
 import type { Handlers } from './handler.ts'
+import { withOldKinds } from './inbox.ts'
 import { projectReachOf, reachOf } from './presence.ts'
 import { membersNamed, type Sight } from './sight.ts'
 
@@ -107,7 +109,7 @@ export const getMessage: (sight: Sight) => Handlers['getMessage'] = sight => asy
     )
   }
   sight.looks({ identity, address: request.clientAddress }, found.message.from, params.id)
-  return withReceipts(hub, found)
+  return withReceipts(hub, found, readsAllKinds(request.headers))
 }
 
 function waitsForLater(id: string, dueAt: number): ClaudeNetError {
@@ -141,7 +143,8 @@ export const listMessages: (sight: Sight) => Handlers['listMessages'] =
     const { q, limit, before = Number.MAX_SAFE_INTEGER } = query
     const filter = { viewer: sight.viewerOf(identity), of, with: other?.id, project, q, before, limit }
     const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
-    const all = found.map(sent => withReceipts(hub, sent))
+    const readsAll = readsAllKinds(request.headers)
+    const all = found.map(sent => withReceipts(hub, sent, readsAll))
     const messages = firstOf(all)
     if (messages.length > 0) {
       const named = [query.of].flat().join(',') || name || null
@@ -162,9 +165,10 @@ function noSearch(): ClaudeNetError {
   )
 }
 
-function withReceipts(hub: Hub, sent: Sent): MessageWithReceipts {
+function withReceipts(hub: Hub, sent: Sent, readsAll: boolean): MessageWithReceipts {
   const gather = gatherOf(hub, sent)
-  return { message: sent.message, receipts: toReceipts(hub, sent.deliveries), ...(gather && { gather }) }
+  const [message] = readsAll ? [sent.message] : withOldKinds([sent.message])
+  return { message: message!, receipts: toReceipts(hub, sent.deliveries), ...(gather && { gather }) }
 }
 
 function toReceipts(hub: Hub, deliveries: DeliveryState[]): Receipt[] {

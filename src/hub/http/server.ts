@@ -72,6 +72,7 @@ import { telegramRoutes } from './telegram.ts'
 import { openTlsDoor } from './tls-door.ts'
 import { UnreadAnswers } from './unread-answers.ts'
 import { watchConnections } from './watch-connections.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -268,6 +269,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
     ...telegramRoutes(options.telegram),
+    ...webhookRoutes(),
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {

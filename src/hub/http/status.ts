@@ -128,12 +128,13 @@ function telegramOf({ bot, lastPollAt, trouble, people }: TelegramStatus) {
 function membersOf({ presence }: Hub, all: readonly UnreadOf[]) {
   const online = (kind: UnreadOf['kind']) =>
     all.filter(member => member.kind === kind && presence.of(member.id).online).length
-  const machines = all.filter(({ kind }) => kind === 'machine').length
+  const count = (kind: UnreadOf['kind']) => all.filter(member => member.kind === kind).length
   return {
-    machines,
+    machines: count('machine'),
     onlineMachines: online('machine'),
-    humans: all.length - machines,
+    humans: count('human'),
     onlineHumans: online('human'),
+    services: count('service'),
   }
 }
 

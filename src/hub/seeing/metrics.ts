@@ -245,10 +245,10 @@ function membersNow(now: Registry, { state, presence }: Hub, byMember: boolean):
   gauge(now, 'claude_net_later_messages', 'Later mail that waits, of all members together.').set(laterCount(state.db))
   const members = gauge(now, 'claude_net_members', 'Members by kind.', ['kind'])
   const online = gauge(now, 'claude_net_online_members', 'Members with a live session, by kind.', ['kind'])
-  for (const kind of ['machine', 'human'] as const) {
+  for (const kind of ['machine', 'human', 'service'] as const) {
     const ofKind = all.filter(member => member.kind === kind)
     members.set({ kind }, ofKind.length)
-    online.set({ kind }, ofKind.filter(({ id }) => presence.of(id).online).length)
+    if (kind !== 'service') online.set({ kind }, ofKind.filter(({ id }) => presence.of(id).online).length)
   }
 }
 

@@ -36,6 +36,7 @@ const looks: ReadonlySet<RouteName> = new Set([
   'status',
   'telegramStatus',
   'telegramCheck',
+  'listWebhooks',
 ])
 
 /** Fields of a request that hold names or numbers, as far as they say what a change was made with. */
@@ -54,6 +55,9 @@ const details = [
   'from',
   'ranges',
   'compromised',
+  'source',
+  'failedAs',
+  'signed',
   'inbound',
   'mute',
 ] as const

@@ -1,4 +1,4 @@
-import type { Intent, MemberKind } from '../../protocol/messages.ts'
+import type { Intent, JoinableKind, MemberKind } from '../../protocol/messages.ts'
 import type { Settings } from '../../protocol/settings.ts'
 import type { Role } from '../../protocol/token.ts'
 import type { NotTaken, Refused } from './refusals.ts'
@@ -56,7 +56,7 @@ export type Command =
   | {
       type: 'member.invite'
       name: string
-      kind: MemberKind
+      kind: JoinableKind
       owner?: string
       codeHash: string
       lifeS: number
@@ -66,7 +66,7 @@ export type Command =
   | {
       type: 'member.add'
       name: string
-      kind: MemberKind
+      kind: JoinableKind
       /** The human to whom the machine belongs; null for nobody. Without it, what was said before stays. */
       owner?: string | null
     }
@@ -95,7 +95,7 @@ export type Command =
   | { type: 'group.remove'; group: string }
   | {
       type: 'organization.import'
-      members: { name: string; kind: MemberKind; owner?: string }[]
+      members: { name: string; kind: JoinableKind; owner?: string }[]
       aliases: { alias: string; member: string }[]
       groups: { group: string; members: string[] }[]
     }
@@ -122,6 +122,24 @@ export type Command =
       /** Most tokens of `by` that may be in their overlap, this one not counted. */
       atMost: number
     }
+  /**
+   * Makes a service, and the webhook through which events of a `source` come to `to`. `secretHash` is of the secret in its URL; `template` makes
+   * the texts, and what failed becomes a message with the intent `failedAs`.
+   */
+  | {
+      type: 'webhook.add'
+      name: string
+      source: string
+      to: string[]
+      secretHash: string
+      signingSecret?: string
+      template?: string
+      failedAs?: 'request'
+    }
+  | { type: 'webhook.change'; name: string; to?: string[]; template?: string | null; failedAs?: 'request' | null }
+  /** The URL and the signing secret of before go on for `overlapS`. */
+  | { type: 'webhook.rotate'; name: string; secretHash: string; signingSecret?: string; overlapS: number }
+  | { type: 'webhook.remove'; name: string }
   /** From which ranges of addresses the member's tokens may be used; none is anywhere. */
   | { type: 'member.bind'; name: string; ranges: string[] }
   | { type: 'clock.tick' }
@@ -240,6 +258,10 @@ export interface Results extends TelegramResults {
   'settings.set': InboxSettings
   'token.limit': { days: number }
   'token.renew': { tokenId: string; goesOnUntil: number | null }
+  'webhook.add': { name: string }
+  'webhook.change': { name: string }
+  'webhook.rotate': { name: string; goesOnUntil: number | null }
+  'webhook.remove': { name: string }
   'member.bind': { name: string; ranges: string[] }
   'clock.tick': { expired: number; more: boolean }
 }

@@ -140,7 +140,21 @@ export function whyInWords(db: Database, why: Why): Words {
         hint: 'It has 1 to 64 characters a-z, 0-9 and -, and neither starts nor ends with -.',
       }
     case 'owner_is_machine':
-      return { message: `${why.name} is a machine, so it can own nothing.`, hint: humanFirst }
+      return { message: `${why.name} is a ${why.kind ?? 'machine'}, so it can own nothing.`, hint: humanFirst }
+    case 'service_reads_nothing':
+      return {
+        message: `${why.name} is a service: it reports events from outside, and nobody reads there. Nothing was sent.`,
+        hint: 'An event needs no answer; ack it. To reach a person, name one: claude_net_machines lists all members.',
+      }
+    case 'service_has_no_owner':
+      return { message: `${why.name} is a service, so nobody owns it.`, hint: 'Owners are for machines.' }
+    case 'service_in_group':
+      return {
+        message: `${why.name} is a service, and nobody reads there, so it cannot be in the group ${why.group}.`,
+        hint: 'To let its events go to a group, name that group where the webhook is made: claude-net webhook add SOURCE --to GROUP',
+      }
+    case 'no_webhook':
+      return { message: `There is no webhook '${why.name}'.`, hint: 'claude-net webhook list shows them.' }
     case 'human_has_no_owner':
       return { message: `${why.name} is a human, so nobody owns it.`, hint: 'Owners are for machines.' }
     case 'name_taken':
@@ -213,7 +227,7 @@ function askAdmin(name: string): string {
 }
 
 function nameTakenInWords({ name, taken, wanted }: Extract<Why, { code: 'name_taken' }>): Words {
-  const isOfKind = wanted === 'machine' || wanted === 'human'
+  const isOfKind = wanted !== 'name' && wanted !== 'alias' && wanted !== 'group'
   return {
     message: `${name} is ${takenInWords(taken)}${isOfKind ? `, not a ${wanted}` : ''}.`,
     hint: `Choose another ${wanted === 'alias' ? 'alias' : 'name'}.`,

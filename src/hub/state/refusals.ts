@@ -58,7 +58,12 @@ export type Why =
   /** One message was to reach a machine in two places. */
   | { code: 'one_place'; name: string }
   | { code: 'not_a_project'; project: string }
-  | { code: 'owner_is_machine'; name: string }
+  /** `kind` of who cannot own anything, where that is no machine. */
+  | { code: 'owner_is_machine'; name: string; kind?: 'service' }
+  /** A service was written to, put into a group, or given an owner. */
+  | { code: 'service_reads_nothing' | 'service_has_no_owner'; name: string }
+  | { code: 'service_in_group'; name: string; group: string }
+  | { code: 'no_webhook'; name: string }
   | { code: 'human_has_no_owner'; name: string }
   | { code: 'name_taken'; name: string; taken: Taken; wanted: 'name' | 'alias' | 'group' | MemberKind }
   | { code: 'no_alias'; alias: string }

@@ -17,6 +17,7 @@ import { applySettings } from './settings.ts'
 import { applyTelegram, isTelegram } from './telegram.ts'
 import { applyBind, applyTokenLimit, applyTokenRenew } from './tokens.ts'
 import { applyTell } from './untold.ts'
+import { applyWebhookAdd, applyWebhookChange, applyWebhookRemove, applyWebhookRotate } from './webhooks.ts'
 
 /**
  * Carries one entry into the tables, inside the caller's transaction. Reads its entry and the tables, nothing else: no
@@ -97,6 +98,14 @@ function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry)
       return applyTokenLimit(db, { seq, time, steady, command })
     case 'token.renew':
       return applyTokenRenew(db, { seq, time, steady, command })
+    case 'webhook.add':
+      return applyWebhookAdd(db, { seq, time, steady, command })
+    case 'webhook.change':
+      return applyWebhookChange(db, { seq, time, steady, command })
+    case 'webhook.rotate':
+      return applyWebhookRotate(db, { seq, time, steady, command })
+    case 'webhook.remove':
+      return applyWebhookRemove(db, { seq, time, steady, command })
     case 'member.bind':
       return applyBind(db, { seq, time, steady, command })
     case 'clock.tick':

@@ -51,6 +51,8 @@ function whyNotSent(
 ): Refused | undefined {
   if (unknown.some(name => lookupForm(name) === 'hub')) return refuse('not_found', { code: 'hub_reads_nothing' })
   if (unknown.length > 0) return refuse('not_found', { code: 'no_recipients', names: unknown })
+  const service = members.find(({ kind }) => kind === 'service')
+  if (service) return refuse('invalid', { code: 'service_reads_nothing', name: service.name })
   if (command.replyTo !== undefined && command.mustKnowReply && !answered)
     return refuse('not_found', { code: 'reply_unknown', id: command.replyTo })
   return members.length === 0 ? refuse('not_found', { code: 'reaches_nobody' }) : undefined

@@ -49,6 +49,7 @@ export function applyGroupSet(
   for (const typed of command.members) {
     const member = memberMeant(db, typed)
     if (!member) return refuseUnknown(typed)
+    if (member.kind === 'service') return refuse('invalid', { code: 'service_in_group', name: member.name, group })
     if (!members.some(({ id }) => id === member.id)) members.push(member)
   }
   db.run('insert or ignore into member_group (name) values (?)', group)

@@ -5,6 +5,7 @@ import { type Refused, refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { cancelAllOf, forgetLater } from './later.ts'
 import { forgetShares } from './room.ts'
+import { endWebhookUrls, forgetWebhook, renameInWebhooks } from './webhook-rows.ts'
 
 type Add = CommandOf<'member.add'>
 type Own = CommandOf<'member.own'>
@@ -40,6 +41,7 @@ export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)
   if (member.kind === 'human') return refuseOwnerOfHuman(member.name)
+  if (member.kind === 'service') return refuse('invalid', { code: 'service_has_no_owner', name: member.name })
   if (command.owner === null) {
     db.run('update member set owner = null where id = ?', member.id)
     return done<Own>({ name: member.name, owner: null })
@@ -58,7 +60,9 @@ function refuseOwnerOfHuman(name: string): Refused {
 export function humanMeant(db: Database, typed: string): { ok: true; human: MemberRow } | Refused {
   const human = memberMeant(db, typed)
   if (human?.kind === 'human') return { ok: true, human }
-  return refuse('not_found', human ? { code: 'owner_is_machine', name: human.name } : { code: 'no_human', name: typed })
+  if (!human) return refuse('not_found', { code: 'no_human', name: typed })
+  const { name, kind } = human
+  return refuse('not_found', { code: 'owner_is_machine', name, ...(kind === 'service' && { kind }) })
 }
 
 /** Gives a member another name. Its inbox, token, owner and groups stay; the old name becomes free. */
@@ -73,16 +77,18 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
   if (taken && !own) return refuse('conflict', { code: 'name_taken', name: to, taken, wanted: 'name' })
   db.run('delete from alias where name = ?', to)
   db.run('update member set name = ? where id = ?', to, member.id)
+  renameInWebhooks(db, member.name, to)
   return done<Rename>({ name: to }, { revoked: tokensOf(db, member) })
 }
 
-/** Ends every token and open code of a member, and cancels what it wrote for later. Its inbox stays; it may be invited again. */
+/** Ends every token, open code and webhook URL of a member, and cancels what it wrote for later. Its inbox stays; it may be invited again. */
 export function applyRevoke(db: Database, { steady, command }: DatedEntry<Revoke>): Outcome<Revoke> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)
   const revoked = endTokens(db, member)
+  const ended = revoked.length + (endWebhookUrls(db, member.id) ? 1 : 0)
   const later = cancelAllOf(db, steady, member.id)
-  return done<Revoke>({ name: member.name, revoked: revoked.length, ...(later > 0 && { later }) }, { revoked })
+  return done<Revoke>({ name: member.name, revoked: ended, ...(later > 0 && { later }) }, { revoked })
 }
 
 /** Takes a member away: it cannot speak or be reached, what it had not read expires, and its name is free. */
@@ -108,6 +114,7 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
   forgetLater(db, member.id)
   db.run('delete from project where member = ?', member.id)
   db.run('delete from project_inbox where recipient = ?', member.id)
+  forgetWebhook(db, member.id)
   db.run('delete from alias where member = ?', member.id)
   db.run('delete from group_member where member = ?', member.id)
   db.run('update member set owner = null where owner = ?', member.id)

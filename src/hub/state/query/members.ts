@@ -1,4 +1,4 @@
-import type { MemberKind } from '../../../protocol/messages.ts'
+import type { JoinableKind, MemberKind } from '../../../protocol/messages.ts'
 import type { Role } from '../../../protocol/token.ts'
 import type { Database } from '../store/database.ts'
 
@@ -181,7 +181,7 @@ export function openInvite(
   db: Database,
   codeHash: Buffer,
   steady: number,
-): { name: string; kind: MemberKind; boundTo: string | null } | undefined {
+): { name: string; kind: JoinableKind; boundTo: string | null } | undefined {
   return db.get(
     `select m.name, m.kind, m.bound_to as boundTo from invite i join member m on m.id = i.member
      where i.code_hash = ? and i.used_by is null and i.expires_steady > ?`,

@@ -21,6 +21,7 @@ import { sql as receipts } from './migrations/0017-receipts.ts'
 import { sql as later } from './migrations/0018-later.ts'
 import { sql as projects } from './migrations/0019-projects.ts'
 import { sql as prompts } from './migrations/0020-prompts.ts'
+import { sql as webhooks } from './migrations/0022-webhooks.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -44,6 +45,7 @@ export const schemaSteps: readonly string[] = [
   later,
   projects,
   prompts,
+  webhooks,
 ]
 
 /** The schema that this program writes. */

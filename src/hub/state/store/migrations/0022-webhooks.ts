@@ -1,0 +1,30 @@
+/**
+ * Events from outside: members of kind 'service', and the webhook that each of them stands for. The check of a column cannot be changed, so
+ * the column takes the place of another.
+ */
+export const sql = /* sql */ `
+alter table member add column kind_of text not null default 'machine' check (kind_of in ('machine', 'human', 'service'));
+update member set kind_of = kind;
+alter table member drop column kind;
+alter table member rename column kind_of to kind;
+
+-- 'secret_hash' is of the secret in its URL, null once that is revoked. 'signing_secret' is what its sender signs with, null where nothing is
+-- signed. 'before_…' are those of before a rotation, which count up to the steady time 'before_ends'. 'named' is a list of names, as JSON.
+create table webhook (
+  member         integer primary key,
+  source         text    not null,
+  secret_hash    blob,
+  signing_secret text,
+  before_hash    blob,
+  before_signing text,
+  before_ends    integer,
+  named          text    not null,
+  template       text,
+  failed_as      text,
+  created_at     integer not null,
+  rotated_at     integer
+) strict;
+
+create unique index webhook_secret on webhook (secret_hash) where secret_hash is not null;
+create index webhook_before on webhook (before_hash) where before_hash is not null;
+`

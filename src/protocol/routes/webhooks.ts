@@ -1,0 +1,51 @@
+import * as z from 'zod'
+import { MemberNamed } from '../members.ts'
+import { WebhookChange, WebhookRequest, WebhookRotateQuery, WebhookSecrets, WebhooksAnswer } from '../webhooks.ts'
+import { admins, route } from './route.ts'
+
+/** Events from outside: what the admin does with webhooks. */
+export const webhooksRoutes = {
+  addWebhook: route({
+    method: 'POST',
+    path: '/v1/admin/webhooks',
+    summary: 'Make a service with a webhook, through which events from outside become messages',
+    audience: admins,
+    body: WebhookRequest,
+    answer: WebhookSecrets,
+    statuses: [201],
+  }),
+  listWebhooks: route({
+    method: 'GET',
+    path: '/v1/admin/webhooks',
+    summary: 'Every webhook, and how its last call fared',
+    audience: admins,
+    answer: WebhooksAnswer,
+  }),
+  changeWebhook: route({
+    method: 'PUT',
+    path: '/v1/admin/webhooks/:name',
+    summary: 'Change to whom events go, their template, or what a failure becomes; what is left out stays',
+    audience: admins,
+    params: MemberNamed,
+    body: WebhookChange,
+    answer: z.object({ name: z.string() }),
+  }),
+  rotateWebhook: route({
+    method: 'POST',
+    path: '/v1/admin/webhooks/:name/rotate',
+    summary: 'Another URL and signing secret; the old ones go on for 10 minutes',
+    audience: admins,
+    params: MemberNamed,
+    query: WebhookRotateQuery,
+    answer: WebhookSecrets,
+    statuses: [201],
+  }),
+  deleteWebhook: route({
+    method: 'DELETE',
+    path: '/v1/admin/webhooks/:name',
+    summary: 'Take a webhook and its service away; what it wrote stays',
+    audience: admins,
+    params: MemberNamed,
+    answer: z.object({ name: z.string() }),
+  }),
+} as const
