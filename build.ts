@@ -1,8 +1,9 @@
 // Builds what runs from dist/: the machine's side, one file for any Node from 20 on, and beside it, for a host of a hub,
-// the hub, the demo and the installer of the service, each loaded only when asked for.
+// the hub, the demo and the installer of the service, each loaded only when asked for, and the web console as files.
 import { chmodSync, rmSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { buildConsole } from './console-build.ts'
 
 const outdir = resolve(import.meta.dirname, 'dist')
 const apart = {
@@ -77,6 +78,7 @@ await Promise.all([
     // Names stay, for stack traces; a smaller source is 4 MB less in memory.
     minifyIdentifiers: false,
   }),
+  buildConsole(`${outdir}/console`),
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
   build({ ...common, entryPoints: ['src/service/service.ts'], outfile: `${outdir}/service.mjs`, target: 'node20' }),
 ])

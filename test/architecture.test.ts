@@ -61,6 +61,7 @@ const arrows: Record<string, string[]> = {
   ],
   'hub/door-settings.ts': ['protocol'],
   'hub/state': ['protocol'],
+  console: ['protocol'],
   protocol: ['../package.json'],
   text: [],
   disk: [],
@@ -80,7 +81,7 @@ const roomOf = (file: string) =>
 function wrongImports(src: string): string[] {
   const wrong: string[] = []
   const graph = new Map<string, string[]>()
-  for (const path of globSync('**/*.ts', { cwd: src }).filter(name => !name.endsWith('.test.ts'))) {
+  for (const path of globSync('**/*.{ts,tsx}', { cwd: src }).filter(name => !name.endsWith('.test.ts'))) {
     const text = readFileSync(join(src, path), 'utf8')
     graph.set(path, [])
     for (const { 0: match, 1: lazy, 2: target, index } of text.matchAll(/\b(?:from|import)\s*(\()?\s*'(\.[^']*)'/g)) {

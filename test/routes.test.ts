@@ -41,6 +41,8 @@ const expected: Record<RouteName, Statuses> = {
   joinScript: open,
   clientFile: open,
   clientInfo: open,
+  consolePage: open,
+  consoleFile: open,
   // In the clear a hub can prove nothing.
   proveHub: { none: 400, machine: 400, human: 400, admin: 400, garbage: 400 },
   hubKey: open,
@@ -113,6 +115,8 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   joinScript: () => ({ path: '/join/AAAA-BBBB-CCCC-DDDD' }),
   clientFile: () => ({ path: '/client/claude-net.mjs' }),
   clientInfo: () => ({ path: '/client/claude-net.json' }),
+  consolePage: () => ({ path: '/' }),
+  consoleFile: () => ({ path: '/console/icon.svg' }),
   proveHub: () => ({ path: '/v1/proof', body: { tokenId: 'abcdefgh', nonce: newNonce() } }),
   hubKey: () => ({ path: '/hub-key.json' }),
   sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),

@@ -1,3 +1,4 @@
+import { consolePageRoutes } from './routes/console-page.ts'
 import { hubRoutes } from './routes/hub.ts'
 import { inboxRoutes } from './routes/inbox.ts'
 import { joiningRoutes } from './routes/joining.ts'
@@ -21,6 +22,7 @@ export const api = {
   ...keepingRoutes,
   ...telegramRoutes,
   ...webhooksRoutes,
+  ...consolePageRoutes,
 } as const
 
 /** A route by its key in the table. */

@@ -38,6 +38,7 @@ import {
 import { answerErrors, answerMalformedPath, seen } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
 import { Connections } from './connections.ts'
+import { consoleRoutes } from './console.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
@@ -215,6 +216,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     joinScript: limits.limitJoinScripts(joinScript(network, hubKey)),
     clientFile: clientFile(clientPath),
     clientInfo: clientInfo(clientPath),
+    ...consoleRoutes(clientPath),
     proveHub: limits.limitProofs(proveHub),
     sendMessage: limits.limitSends(sendMessage),
     getMessage: getMessage(sight),

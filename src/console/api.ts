@@ -1,0 +1,140 @@
+import { routes } from 'virtual:routes'
+import { signal } from '@preact/signals'
+import type { api, RouteName } from '../protocol/api.ts'
+import type { ErrorBody, ErrorCode } from '../protocol/errors.ts'
+import type { AnswerOf, RequestOf } from '../protocol/routes/route.ts'
+
+/**
+ * What the hub refused, or that no hub answered (`unavailable`, `isOffline`). `message` says what happened, `hint` what to do next; both may
+ * name what others wrote, so show them with `<Text>` or `<Failed>`.
+ */
+export class HubError extends Error {
+  override name = 'HubError'
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly retryAfterMs: number | undefined
+  /** No answer came: the hub is down, or the way to it is. */
+  readonly isOffline: boolean
+
+  constructor({ code, message, hint, retryAfterMs }: ErrorBody['error'], isOffline = false) {
+    super(message)
+    this.code = code
+    this.hint = hint
+    this.retryAfterMs = retryAfterMs
+    this.isOffline = isOffline
+  }
+}
+
+/** Whether the last request reached the hub. */
+export const isOffline = signal(false)
+
+/** Called once the hub says that the session is over or unknown. session.ts sets it. */
+export const onUnauthorized: { call: () => void } = { call: () => {} }
+
+const tabKey = 'claude-net-tab'
+
+/**
+ * The secret of this page, which every call carries beside the cookie. It lies in localStorage, which belongs to scheme, host and port:
+ * a cookie goes to every port of a host, this to one.
+ */
+export const tabSecret = {
+  get: (): string | null => localStorage.getItem(tabKey),
+  set: (secret: string): void => localStorage.setItem(tabKey, secret),
+  clear: (): void => localStorage.removeItem(tabKey),
+}
+
+type Options<Name extends RouteName> = RequestOf<(typeof api)[Name]> & { signal?: AbortSignal }
+
+/**
+ * Calls a route of the table by its name: `await call('sendMessage', { body: { to, body } })`. Answers the JSON of a 2xx, typed by the
+ * route's schema (not parsed: the page and its hub are one version). Throws `HubError`, or the signal's reason when it aborts.
+ */
+export function call<Name extends RouteName>(
+  name: Name,
+  { params, query, body, signal }: Options<Name> = {},
+): Promise<AnswerOf<(typeof api)[Name]>> {
+  const [method, path] = routes[name]!
+  const values = params as Record<string, string>
+  return ask(
+    method,
+    path.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(values[key]!)),
+    {
+      query: query as Query,
+      body,
+      signal,
+    },
+  )
+}
+
+export type Query = Record<string, string | number | boolean | undefined>
+
+/** As `call`, by method and path, for a route that the table does not have yet. Fields of `query` that are undefined are left out. */
+export async function ask<Answer>(
+  method: string,
+  path: string,
+  { query = {}, body, signal }: { query?: Query; body?: unknown; signal?: AbortSignal } = {},
+): Promise<Answer> {
+  const response = await reach(method, withQuery(path, query), { body, signal })
+  const answer = await response.json().catch(() => undefined)
+  if (response.ok) return answer as Answer
+  throw refusalOf(response, answer)
+}
+
+export function withQuery(path: string, query: Query): string {
+  const fields = Object.entries(query).filter(([, value]) => value !== undefined)
+  const search = new URLSearchParams(fields.map(([key, value]) => [key, String(value)])).toString()
+  return search === '' ? path : `${path}?${search}`
+}
+
+/** Sends one request with what proves the session. Throws `HubError` where nothing answers. */
+export async function reach(
+  method: string,
+  path: string,
+  {
+    body,
+    headers = {},
+    signal,
+  }: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal | undefined },
+): Promise<Response> {
+  const tab = tabSecret.get()
+  try {
+    const response = await fetch(path, {
+      method,
+      cache: 'no-store',
+      credentials: 'same-origin',
+      redirect: 'error',
+      signal: signal ?? null,
+      headers: {
+        ...(tab !== null && { 'claude-net-tab': tab }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    isOffline.value = false
+    return response
+  } catch (error) {
+    if (signal?.aborted) throw error
+    isOffline.value = true
+    throw new HubError(
+      {
+        code: 'unavailable',
+        message: 'The hub does not answer.',
+        hint: 'It is asked again by itself. If it stays so, look whether the hub runs and whether this device still reaches it.',
+      },
+      true,
+    )
+  }
+}
+
+/** What an answer that is not 2xx says. One that is not the hub's own (a proxy's page) is told by its status. */
+export function refusalOf(response: Response, answer: unknown): HubError {
+  if (response.status === 401) onUnauthorized.call()
+  const error = (answer as ErrorBody | undefined)?.error
+  if (typeof error?.message === 'string') return new HubError(error)
+  return new HubError({
+    code: response.status === 401 ? 'unauthorized' : 'unavailable',
+    message: `Something between this page and the hub answered with status ${response.status}.`,
+    hint: 'Look at the proxy in front of the hub.',
+  })
+}

@@ -1,0 +1,47 @@
+import { enter, session } from './session.ts'
+import { Failed, Loading } from './ui/states.tsx'
+import { Text } from './ui/text.tsx'
+
+/** What is seen without a session: how to get in, why a link did not work, or that the hub does not answer. */
+export function Entrance() {
+  const now = session.value
+  if (now.state === 'entering') return <Loading what="The console" />
+  if (now.state === 'offline') return <Failed error={now.why} retry={enter} />
+  if (now.state !== 'out') return null
+  return (
+    <section class="entrance">
+      <h1>{now.over ? 'Your session is over' : 'Open the console with a link'}</h1>
+      {now.why && (
+        <div class="state failed" role="alert">
+          <p class="title">
+            <Text>{now.why.message}</Text>
+          </p>
+          <p class="hint">
+            <Text>{now.why.hint}</Text>
+          </p>
+        </div>
+      )}
+      <p>A link opens it once, within 10 minutes, and keeps this browser in for 12 hours. You get one here:</p>
+      <dl class="ways">
+        <div>
+          <dt>On the hub’s host, as its admin</dt>
+          <dd>
+            <code>claude-net console</code>
+          </dd>
+        </div>
+        <div>
+          <dt>On a machine, as that machine</dt>
+          <dd>
+            <code>claude-net console --as-me</code>
+          </dd>
+        </div>
+        <div>
+          <dt>As a person, on Telegram</dt>
+          <dd>
+            <code>/console</code> to the bot, in a private chat
+          </dd>
+        </div>
+      </dl>
+    </section>
+  )
+}

@@ -1,0 +1,35 @@
+import { signal } from '@preact/signals'
+import type { ComponentType } from 'preact'
+import { useEffect } from 'preact/hooks'
+import type { Place } from './router.ts'
+import { Button } from './ui/button.tsx'
+import { Loading } from './ui/states.tsx'
+
+/** What a page gets of its address: `#/members/sean?tab=keys` is `parts: ['sean'], query: { tab: 'keys' }`. Untrusted. */
+export type PageProps = Pick<Place, 'parts' | 'query'>
+
+/** A page whose file is loaded when it is first drawn. A hub of another version may not have the file any more: then the page is loaded again. */
+export function lazyPage(load: () => Promise<{ default: ComponentType<PageProps> }>): ComponentType<PageProps> {
+  const loaded = signal<ComponentType<PageProps> | 'failed' | undefined>(undefined)
+  const start = () =>
+    load().then(
+      module => (loaded.value = module.default),
+      () => (loaded.value = 'failed'),
+    )
+  return props => {
+    useEffect(() => {
+      if (loaded.value === undefined) void start()
+    }, [])
+    if (loaded.value === undefined) return <Loading what="The page" />
+    if (loaded.value === 'failed')
+      return (
+        <div class="state failed" role="alert">
+          <p class="title">This page could not be loaded.</p>
+          <p class="hint">The hub does not answer, or it was updated since this page was opened.</p>
+          <Button onClick={() => location.reload()}>Load it again</Button>
+        </div>
+      )
+    const Current = loaded.value
+    return <Current {...props} />
+  }
+}

@@ -1,0 +1,174 @@
+import { effect, signal } from '@preact/signals'
+import { createParser } from 'eventsource-parser'
+import { useEffect } from 'preact/hooks'
+import type * as z from 'zod'
+import type { InboxEvent, PresenceEvent, ReceiptEvent } from '../protocol/events.ts'
+import { HubError, reach, refusalOf } from './api.ts'
+import { session } from './session.ts'
+
+/** A message was stored that the reader may see. `beginning` is there only where its text is the reader's to see. Untrusted text. */
+export interface Traffic {
+  seq: number
+  id: string
+  /** In whose inboxes it lies, as far as the reader may see them. */
+  of: string[]
+  from: string
+  fromKind: string
+  to: string[]
+  intent: 'request' | 'inform' | 'urgent'
+  bytes: number
+  replyTo?: string
+  sentAt: string
+  beginning?: string
+}
+
+/** What became of a delivery that the reader may see. */
+export interface Change {
+  seq: number
+  id: string
+  recipient: string
+  status: 'fetched' | 'told' | 'acked' | 'expired'
+  at: string
+}
+
+/** The events of the stream by their names. `members`: members, groups, aliases or policies changed. */
+export interface LiveEvents {
+  traffic: Traffic
+  change: Change
+  members: Record<string, never>
+  inbox: z.infer<typeof InboxEvent>
+  receipt: z.infer<typeof ReceiptEvent>
+  presence: z.infer<typeof PresenceEvent>
+  /** The stream goes on elsewhere in the history than it stopped, or was away for long: load again what you show. */
+  reset: Record<string, never>
+}
+
+/** `open`: what is shown is live. `waiting`: the stream broke, and is opened again at `retryAt` (ms since 1970). */
+export type LiveState = { state: 'off' | 'connecting' | 'open' } | { state: 'waiting'; retryAt: number }
+
+/** How the one stream of this page fares. */
+export const live = signal<LiveState>({ state: 'off' })
+
+type Listener = (event: LiveEvents[keyof LiveEvents]) => void
+const listeners = new Map<keyof LiveEvents, Set<Listener>>()
+
+/** Calls `then` for each event of this name, until the returned function is called. */
+export function onLive<Name extends keyof LiveEvents>(name: Name, then: (event: LiveEvents[Name]) => void): () => void {
+  const all = listeners.get(name) ?? new Set()
+  listeners.set(name, all.add(then as Listener))
+  return () => void all.delete(then as Listener)
+}
+
+/** In a component: calls `then` for each event of this name while the component is there. `deps` as for `useEffect`. */
+export function useLive<Name extends keyof LiveEvents>(
+  name: Name,
+  then: (event: LiveEvents[Name]) => void,
+  deps: readonly unknown[] = [],
+): void {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the caller says what `then` depends on
+  useEffect(() => onLive(name, then), [name, ...deps])
+}
+
+function tell<Name extends keyof LiveEvents>(name: Name, event: LiveEvents[Name]): void {
+  for (const then of listeners.get(name) ?? []) then(event)
+}
+
+/** Pauses between tries, in ms: doubled from the first to the last, each shortened at random by up to half. */
+const pauses = { first: 500, last: 30_000 }
+
+/** No comment for so long (they come every 15 s) means that the line is dead, in ms. */
+const silenceMs = 40_000
+
+let cursor: string | undefined
+let wake = () => {}
+
+// One stream for each page, as long as somebody is logged in.
+effect(() => {
+  if (session.value.state !== 'in') return
+  const stop = new AbortController()
+  void follow(stop.signal)
+  return () => stop.abort()
+})
+
+addEventListener('online', () => wake())
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake())
+
+/** Has a stream that waits for its next try opened now. */
+export function retryNow(): void {
+  wake()
+}
+
+async function follow(signal: AbortSignal): Promise<void> {
+  let pause = pauses.first
+  cursor = undefined
+  while (!signal.aborted) {
+    if (live.peek().state !== 'waiting') live.value = { state: 'connecting' }
+    try {
+      await readStream(signal, () => (pause = pauses.first))
+    } catch (error) {
+      // A cursor that the hub does not know any more: begin at now.
+      if (error instanceof HubError && error.code === 'invalid') cursor = undefined
+    }
+    if (signal.aborted) break
+    const waitMs = pause * (1 - Math.random() / 2)
+    live.value = { state: 'waiting', retryAt: Date.now() + waitMs }
+    pause = Math.min(pause * 2, pauses.last)
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, waitMs)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      signal.addEventListener('abort', wake, { once: true })
+    })
+    wake = () => {}
+  }
+  live.value = { state: 'off' }
+}
+
+/** One stream, from `cursor` on, until it ends. Throws `HubError`. */
+async function readStream(signal: AbortSignal, opened: () => void): Promise<void> {
+  const end = new AbortController()
+  const either = AbortSignal.any([signal, end.signal])
+  let silence = setTimeout(() => end.abort(), silenceMs)
+  try {
+    const response = await reach('GET', '/v1/events?with=traffic', {
+      headers: { accept: 'text/event-stream', ...(cursor !== undefined && { 'last-event-id': cursor }) },
+      signal: either,
+    })
+    if (!response.ok) throw refusalOf(response, await response.json().catch(() => undefined))
+    opened()
+    live.value = { state: 'open' }
+    const parser = createParser({
+      onEvent: ({ event, data, id }) => {
+        if (event === 'ready' && cursor !== undefined && id !== undefined && epochOf(id) !== epochOf(cursor))
+          tell('reset', {})
+        cursor = id ?? cursor
+        dispatch(event, data)
+      },
+    })
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+    for (;;) {
+      const { value, done } = await reader.read()
+      if (done) return
+      clearTimeout(silence)
+      silence = setTimeout(() => end.abort(), silenceMs)
+      parser.feed(value)
+    }
+  } finally {
+    clearTimeout(silence)
+  }
+}
+
+function epochOf(at: string): string {
+  return at.split(':')[0]!
+}
+
+function dispatch(event: string | undefined, data: string): void {
+  if (event === undefined || event === 'ready') return
+  const said = JSON.parse(data)
+  if (event === 'presences') {
+    for (const member of said.members) tell('presence', member)
+    if (said.more > 0) tell('members', {})
+  } else tell(event as keyof LiveEvents, said)
+}

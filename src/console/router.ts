@@ -1,0 +1,79 @@
+import { signal } from '@preact/signals'
+
+/** Every page, by the first part of its address: `#/members/sean` is the page `members` with the parts `['sean']`. */
+export const pages = [
+  'now',
+  'conversations',
+  'messages',
+  'search',
+  'members',
+  'health',
+  'audit',
+  'webhooks',
+  'sessions',
+  'help',
+] as const
+export type PageName = (typeof pages)[number]
+
+/** Where the reader is. `parts` and `query` are decoded, and as untrusted as any address. */
+export interface Place {
+  page: PageName
+  parts: readonly string[]
+  query: Readonly<Record<string, string>>
+}
+
+/** Reads the fragment of an address (`#/conversations/sean/chas?at=12`). Undefined for what is no page. */
+export function readPlace(hash: string): Place | undefined {
+  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2)
+  const [page = '', ...parts] = path.split('/').map(decode)
+  if (path === '') return { page: 'now', parts: [], query: {} }
+  if (!pages.includes(page as PageName)) return undefined
+  return {
+    page: page as PageName,
+    parts: parts.filter(part => part !== ''),
+    query: Object.fromEntries(new URLSearchParams(query)),
+  }
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/** The address of a page, for `href`: `href('conversations', ['sean', 'chas'])`. Fields of `query` that are undefined or '' are left out. */
+export function href(
+  page: PageName,
+  parts: readonly string[] = [],
+  query: Record<string, string | undefined> = {},
+): string {
+  const path = [page, ...parts].map(encodeURIComponent).join('/')
+  const search = new URLSearchParams(
+    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  ).toString()
+  return `#/${path}${search && `?${search}`}`
+}
+
+/** Where the reader is, live. Undefined for an address that names no page. */
+export const place = signal<Place | undefined>(readPlace(location.hash))
+
+addEventListener('hashchange', () => {
+  place.value = readPlace(location.hash)
+})
+
+/** Goes to a page. With `replace` the page before is not kept in the history: for what changes with each key typed. */
+export function go(
+  page: PageName,
+  parts: readonly string[] = [],
+  query: Record<string, string | undefined> = {},
+  { replace = false } = {},
+): void {
+  const to = href(page, parts, query)
+  if (!replace) location.hash = to
+  else {
+    history.replaceState(history.state, '', to)
+    place.value = readPlace(to)
+  }
+}

@@ -1,0 +1,18 @@
+import { visibleLine } from '../../text/visible.ts'
+import { href } from '../router.ts'
+
+/** A member's name with its page behind it: `<Name of="seanclaude" project="billing" />`. `plain` leaves the link out, as inside one. */
+export function Name({ of, project, plain = false }: { of: string; project?: string | undefined; plain?: boolean }) {
+  const words = (
+    <>
+      <bdi>{visibleLine(of, 64)}</bdi>
+      {project !== undefined && <span class="project">/{visibleLine(project, 64)}</span>}
+    </>
+  )
+  if (plain) return <span class="name">{words}</span>
+  return (
+    <a class="name" href={href('members', [of])}>
+      {words}
+    </a>
+  )
+}

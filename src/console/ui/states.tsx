@@ -1,0 +1,77 @@
+import type { ComponentChildren } from 'preact'
+import { HubError } from '../api.ts'
+import { Button } from './button.tsx'
+import { Icon, type IconName } from './icon.tsx'
+import { Text } from './text.tsx'
+import type { Asked } from './use-ask.ts'
+
+/** Nothing is there: `title` says so, `children` say how something comes there. */
+export function Empty({
+  icon = 'check',
+  title,
+  children,
+}: {
+  icon?: IconName
+  title: string
+  children?: ComponentChildren
+}) {
+  return (
+    <div class="state empty">
+      <Icon name={icon} size={28} />
+      <p class="title">{title}</p>
+      {children && <div class="hint">{children}</div>}
+    </div>
+  )
+}
+
+/** Something is on its way: grey lines in the place of `rows` rows. They are drawn after 150 ms, so that what comes at once does not flash. */
+export function Loading({ rows = 4, what = 'It' }: { rows?: number; what?: string }) {
+  return (
+    <div class="state loading" role="status" aria-label={`${what} is loading`}>
+      {Array.from({ length: rows }, (_, at) => (
+        <span key={at} class="bone" />
+      ))}
+    </div>
+  )
+}
+
+/** The hub refused, or does not answer: what happened and what to do next, with a button to try again. */
+export function Failed({ error, retry }: { error: unknown; retry?: (() => unknown) | undefined }) {
+  const { message, hint, isOffline } =
+    error instanceof HubError
+      ? error
+      : { message: 'Something went wrong in this page.', hint: 'Load it again.', isOffline: false }
+  return (
+    <div class="state failed" role="alert">
+      <Icon name="warning" size={28} />
+      <p class="title">
+        <Text>{message}</Text>
+      </p>
+      <p class="hint">
+        <Text>{hint}</Text>
+      </p>
+      {retry && <Button onClick={() => retry()}>{isOffline ? 'Try now' : 'Try again'}</Button>}
+    </div>
+  )
+}
+
+/**
+ * What `useAsk` asked for: Loading, Failed, or what `children` draw of it. What was shown stays while it is asked again, also when that
+ * fails.
+ */
+export function Loaded<T>({
+  asked,
+  rows,
+  what,
+  children,
+}: {
+  asked: Asked<T>
+  rows?: number
+  what?: string
+  children: (value: T) => ComponentChildren
+}) {
+  const value = asked.value.value
+  if (value !== undefined) return <>{children(value)}</>
+  if (asked.error.value !== undefined) return <Failed error={asked.error.value} retry={asked.reload} />
+  return <Loading {...(rows !== undefined && { rows })} {...(what !== undefined && { what })} />
+}

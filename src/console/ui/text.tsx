@@ -1,0 +1,23 @@
+import { visible, visibleLine } from '../../text/visible.ts'
+
+/**
+ * Text of unknown origin, such as a message's: several lines, white space kept, with what is hidden or moves text about (controls, bidi
+ * marks) shown as `\u{202e}`, as in the terminal. Always text nodes. Everything that a member, a client or a project wrote is shown by
+ * `Text`, `Line` or `Name`, and in attributes by `visibleLine`.
+ */
+export function Text({ children, class: name }: { children: string; class?: string }) {
+  return (
+    <span class={`text ${name ?? ''}`} dir="auto">
+      {visible(children)}
+    </span>
+  )
+}
+
+/** As `Text`, in one line of at most `max` characters. */
+export function Line({ children, max = 300, class: name }: { children: string; max?: number; class?: string }) {
+  return (
+    <span class={`line ${name ?? ''}`} dir="auto">
+      {visibleLine(children, max)}
+    </span>
+  )
+}

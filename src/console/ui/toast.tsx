@@ -1,0 +1,65 @@
+import { signal } from '@preact/signals'
+import { HubError } from '../api.ts'
+import { Icon } from './icon.tsx'
+import { Text } from './text.tsx'
+
+interface Toast {
+  id: number
+  tone: 'good' | 'bad'
+  text: string
+  hint?: string | undefined
+}
+
+const toasts = signal<readonly Toast[]>([])
+let lastId = 0
+
+/** How long a toast stays, in ms; one that says what went wrong stays until it is closed. */
+const stayMs = 4000
+
+/** Says briefly that something was done: `toast('The message is stored.')`. A sentence of ours; names of others are made visible. */
+export function toast(text: string): void {
+  add({ tone: 'good', text })
+}
+
+/** Says what went wrong and what to do next, until it is closed. */
+export function toastError(error: unknown): void {
+  if (error instanceof HubError) add({ tone: 'bad', text: error.message, hint: error.hint })
+  else {
+    add({ tone: 'bad', text: 'Something went wrong in this page.', hint: 'Load it again.' })
+    console.error(error)
+  }
+}
+
+function add(toast: Omit<Toast, 'id'>): void {
+  const id = ++lastId
+  toasts.value = [...toasts.value.slice(-3), { ...toast, id }]
+  if (toast.tone === 'good') setTimeout(close, stayMs, id)
+}
+
+function close(id: number): void {
+  toasts.value = toasts.value.filter(toast => toast.id !== id)
+}
+
+/** Where toasts are drawn: once, in the frame of the page. */
+export function Toasts() {
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.value.map(({ id, tone, text, hint }) => (
+        <div key={id} class={`toast ${tone}`}>
+          <div>
+            <Text>{text}</Text>
+            {hint !== undefined && (
+              <p class="hint">
+                <Text>{hint}</Text>
+              </p>
+            )}
+          </div>
+          <button type="button" class="button plain icon-only" title="Close" onClick={() => close(id)}>
+            <Icon name="close" />
+            <span class="hidden">Close</span>
+          </button>
+        </div>
+      ))}
+    </div>
+  )
+}

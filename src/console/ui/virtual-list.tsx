@@ -1,0 +1,167 @@
+import { useSignal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
+
+export interface VirtualListProps<Item> {
+  items: readonly Item[]
+  /** One key for each item, which stays with it. */
+  keyOf: (item: Item) => string | number
+  children: (item: Item, index: number) => ComponentChildren
+  /** How high an item is as long as it was not drawn, in px. The nearer to the truth, the steadier the scroll bar. */
+  estimate: number
+  label: string
+  /** Begins at the end, and stays there when items come while the reader is there: a conversation. */
+  stickToEnd?: boolean
+  /** The reader is near the beginning or the end of `items`: there may be more to load. Called once for each length of `items`. */
+  onNearStart?: () => void
+  onNearEnd?: () => void
+  class?: string
+}
+
+/** How far beyond what is seen items are drawn, in px; and how near to an end more is loaded. */
+const overscan = 400
+const nearPx = 800
+
+/**
+ * A list that draws only what is seen of it: any number of items, each as high as it likes. It scrolls by itself, so give it a height. When
+ * items come before those that are seen, what is seen stays where it is.
+ */
+export function VirtualList<Item>(props: VirtualListProps<Item>) {
+  const { items, keyOf, children, estimate, label, stickToEnd = false } = props
+  const box = useRef<HTMLDivElement>(null)
+  const heights = useMemo(() => new Map<string | number, number>(), [])
+  const view = useSignal({ top: 0, height: 800 })
+  const version = useSignal(0)
+  const atEnd = useRef(stickToEnd)
+  const anchor = useRef<{ key: string | number; offset: number } | undefined>(undefined)
+  const told = useRef({ start: -1, end: -1 })
+
+  // Where each item begins; one more entry for the end of the last.
+  const tops = useMemo(() => {
+    const tops = new Float64Array(items.length + 1)
+    for (let at = 0; at < items.length; at++) tops[at + 1] = tops[at]! + (heights.get(keyOf(items[at]!)) ?? estimate)
+    return tops
+  }, [items, version.value, estimate])
+  const total = tops[items.length]!
+
+  const first = Math.max(0, indexAt(tops, view.value.top - overscan))
+  const last = Math.min(items.length, indexAt(tops, view.value.top + view.value.height + overscan) + 1)
+
+  const latest = useRef({ items, tops, keyOf })
+  latest.current = { items, tops, keyOf }
+  const { remember, measureRow } = useMemo(
+    () => ({
+      /** Notes which item is the first one seen, and where it stands. */
+      remember() {
+        const { items, tops, keyOf } = latest.current
+        const { scrollTop } = box.current!
+        const seen = Math.max(0, Math.min(items.length - 1, indexAt(tops, scrollTop)))
+        const item = items[seen]
+        anchor.current = item === undefined ? undefined : { key: keyOf(item), offset: tops[seen]! - scrollTop }
+      },
+      /** Notes how high a drawn item is. Answers whether that was not known. */
+      measureRow(row: HTMLElement): boolean {
+        const { items, keyOf } = latest.current
+        const item = items[Number(row.dataset.index)]
+        if (item === undefined || !row.isConnected) return false
+        const [key, height] = [keyOf(item), row.offsetHeight]
+        if (heights.get(key) === height) return false
+        heights.set(key, height)
+        return true
+      },
+    }),
+    [],
+  )
+  const rowWatch = useRef<ResizeObserver>(undefined)
+
+  useLayoutEffect(() => {
+    const element = box.current!
+    let width = element.clientWidth
+    const look = () => {
+      const { scrollTop, clientHeight } = element
+      if (view.value.top !== scrollTop || view.value.height !== clientHeight)
+        view.value = { top: scrollTop, height: clientHeight }
+    }
+    const scrolled = () => {
+      atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 40
+      remember()
+      look()
+    }
+    element.addEventListener('scroll', scrolled, { passive: true })
+    const watch = new ResizeObserver(() => {
+      if (element.clientWidth !== width) {
+        width = element.clientWidth
+        heights.clear()
+        version.value++
+      }
+      if (stickToEnd && atEnd.current) element.scrollTop = element.scrollHeight
+      look()
+    })
+    watch.observe(element)
+    rowWatch.current = new ResizeObserver(rows => {
+      if (rows.map(({ target }) => measureRow(target as HTMLElement)).includes(true)) version.value++
+    })
+    look()
+    return () => {
+      element.removeEventListener('scroll', scrolled)
+      watch.disconnect()
+      rowWatch.current!.disconnect()
+    }
+  }, [])
+
+  // Before the browser paints: heights that were not known are measured, and what was seen is put back where it was.
+  useLayoutEffect(() => {
+    const element = box.current!
+    const rows = [...element.firstElementChild!.children] as HTMLElement[]
+    const isNew = rows.map(measureRow).includes(true)
+    for (const row of rows) rowWatch.current!.observe(row)
+    if (stickToEnd && atEnd.current) {
+      if (element.scrollTop + element.clientHeight < element.scrollHeight - 1) element.scrollTop = element.scrollHeight
+    } else if (anchor.current) {
+      const { key, offset } = anchor.current
+      const index = items.findIndex(item => keyOf(item) === key)
+      if (index >= 0 && Math.abs(tops[index]! - element.scrollTop - offset) > 1)
+        element.scrollTop = tops[index]! - offset
+    }
+    remember()
+    if (isNew) version.value++
+    if (element.scrollTop < nearPx && told.current.start !== items.length) {
+      told.current.start = items.length
+      props.onNearStart?.()
+    }
+    if (total - element.scrollTop - element.clientHeight < nearPx && told.current.end !== items.length) {
+      told.current.end = items.length
+      props.onNearEnd?.()
+    }
+  })
+
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+    <div ref={box} class={`virtual ${props.class ?? ''}`} tabIndex={0} aria-label={label}>
+      <ul style={{ height: `${total}px` }}>
+        {items.slice(first, last).map((item, at) => (
+          <li
+            key={keyOf(item)}
+            aria-setsize={items.length}
+            aria-posinset={first + at + 1}
+            data-index={first + at}
+            style={{ transform: `translateY(${tops[first + at]}px)` }}
+          >
+            {children(item, first + at)}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+/** The index of the item at `y`: the last whose beginning is not below it. */
+function indexAt(tops: Float64Array, y: number): number {
+  let [low, high] = [0, tops.length - 1]
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (tops[middle]! <= y) low = middle
+    else high = middle - 1
+  }
+  return low
+}

@@ -1,0 +1,21 @@
+import * as z from 'zod'
+import { route } from './route.ts'
+
+/** The web console as files: the page, and what it loads. */
+export const consolePageRoutes = {
+  consolePage: route({
+    method: 'GET',
+    path: '/',
+    summary: 'The web console; it holds nothing, and asks for everything by the other routes',
+    audience: 'public',
+    answer: 'text/html; charset=utf-8',
+  }),
+  consoleFile: route({
+    method: 'GET',
+    path: '/console/:file',
+    summary: 'A script, style, icon or manifest of the web console',
+    audience: 'public',
+    params: z.strictObject({ file: z.string().min(1).max(100) }),
+    answer: '*/*',
+  }),
+} as const

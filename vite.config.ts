@@ -1,0 +1,37 @@
+// How Vite builds the web console (src/console) into dist/console. console-build.ts runs it.
+import { resolve } from 'node:path'
+import { defineConfig, type Plugin } from 'vite'
+
+/**
+ * `virtual:routes` is the table of routes with nothing but method and path: `{ sendMessage: ['POST', '/v1/messages'] }`. The table itself
+ * (protocol/api.ts) would bring every schema into the page.
+ */
+const routeTable: Plugin = {
+  name: 'route-table',
+  resolveId: id => (id === 'virtual:routes' ? '\0routes' : undefined),
+  async load(id) {
+    if (id !== '\0routes') return undefined
+    const { api } = await import('./src/protocol/api.ts')
+    const routes = Object.entries(api).map(([name, { method, path }]) => [name, [method, path]])
+    return `export const routes = ${JSON.stringify(Object.fromEntries(routes))}`
+  },
+}
+
+export default defineConfig({
+  root: resolve(import.meta.dirname, 'src/console'),
+  // The page is `/`, all else lies under `/console/`.
+  base: '/console/',
+  publicDir: 'public',
+  plugins: [routeTable],
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  logLevel: 'warn',
+  build: {
+    target: ['chrome123', 'firefox128', 'safari17.5'],
+    assetsDir: '.',
+    // The page's policy allows no data: addresses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    emptyOutDir: true,
+  },
+})
