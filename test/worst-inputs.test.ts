@@ -90,6 +90,8 @@ const worst: Record<RouteName, Worst | string> = {
   joinScript: [{ ...little, bytes: 16 * kib }, () => ({ path: `/join/${store.code}?via=${'x'.repeat(60)}` })],
   clientFile: [{ ...little, bytes: page }, () => ({ path: '/client/claude-net.mjs' })],
   hubKey: [little, () => ({ path: '/hub-key.json' })],
+  consolePage: [little, () => ({ path: '/' })],
+  consoleFile: [little, () => ({ path: '/console/icon.svg' })],
   clientInfo: [little, () => ({ path: '/client/claude-net.json' })],
   proveHub: [
     { ...little, status: 400 },

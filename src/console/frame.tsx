@@ -30,9 +30,9 @@ export function Frame({ children }: { children: ComponentChildren }) {
   const me = who.value
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')!.focus()}>
         Skip to the page
-      </a>
+      </button>
       <header class="bar">
         <a class="brand" href={href('now')}>
           Claude Net
@@ -52,11 +52,6 @@ export function Frame({ children }: { children: ComponentChildren }) {
       </main>
     </>
   )
-}
-
-function skip(event: Event): void {
-  event.preventDefault()
-  document.getElementById('main')!.focus()
 }
 
 function Nav({ isAdmin }: { isAdmin: boolean }) {

@@ -65,7 +65,6 @@ export function useLive<Name extends keyof LiveEvents>(
   then: (event: LiveEvents[Name]) => void,
   deps: readonly unknown[] = [],
 ): void {
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the caller says what `then` depends on
   useEffect(() => onLive(name, then), [name, ...deps])
 }
 

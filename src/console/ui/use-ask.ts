@@ -56,7 +56,6 @@ export function useAsk<T>(ask: (signal: AbortSignal) => Promise<T>, deps: readon
     return () => void run()
   }, [])
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the caller says what `ask` depends on
   useEffect(() => {
     value.value = undefined
     error.value = undefined

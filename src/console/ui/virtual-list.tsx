@@ -28,7 +28,7 @@ const nearPx = 800
  */
 export function VirtualList<Item>(props: VirtualListProps<Item>) {
   const { items, keyOf, children, estimate, label, stickToEnd = false } = props
-  const box = useRef<HTMLDivElement>(null)
+  const box = useRef<HTMLElement>(null)
   const heights = useMemo(() => new Map<string | number, number>(), [])
   const view = useSignal({ top: 0, height: 800 })
   const version = useSignal(0)
@@ -137,7 +137,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
 
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-    <div ref={box} class={`virtual ${props.class ?? ''}`} tabIndex={0} aria-label={label}>
+    <section ref={box} class={`virtual ${props.class ?? ''}`} tabIndex={0} aria-label={label}>
       <ul style={{ height: `${total}px` }}>
         {items.slice(first, last).map((item, at) => (
           <li
@@ -151,7 +151,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
           </li>
         ))}
       </ul>
-    </div>
+    </section>
   )
 }
 

@@ -73,7 +73,10 @@ async function readBest(
   { headers }: FastifyRequest,
 ): Promise<{ bytes: Buffer; encoding?: string } | undefined> {
   const accepted = acceptedEncodings(headers['accept-encoding'])
-  for (const [encoding, suffix] of [['br', '.br'], ['gzip', '.gz']] as const) {
+  for (const [encoding, suffix] of [
+    ['br', '.br'],
+    ['gzip', '.gz'],
+  ] as const) {
     if (!accepted.has(encoding)) continue
     const bytes = await read(join(dir, name + suffix))
     if (bytes) return { bytes, encoding }
@@ -98,5 +101,9 @@ function read(path: string): Promise<Buffer | undefined> {
 function noSuchFile(name: string): ClaudeNetError {
   return name === 'index.html'
     ? new ClaudeNetError('unavailable', 'This hub has no web console to give.', 'Its admin should run: npm run build')
-    : new ClaudeNetError('not_found', 'The console has no such file.', 'Open the page again: the hub may have been updated.')
+    : new ClaudeNetError(
+        'not_found',
+        'The console has no such file.',
+        'Open the page again: the hub may have been updated.',
+      )
 }

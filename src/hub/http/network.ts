@@ -125,7 +125,9 @@ export function checkHeaders(request: IncomingMessage, hosts: readonly string[])
     // Node goes by the first, and what stands in front of the hub may have gone by another.
     throw new ClaudeNetError('invalid', `The request has more than one ${name} header.`, 'Send one.')
   }
-  if (headers.origin !== undefined) {
+  // A browser loads the console's own modules with an Origin.
+  const isOwnFile = request.method === 'GET' && /^https?:\/\/(.*)$/.exec(headers.origin ?? '')?.[1] === headers.host
+  if (headers.origin !== undefined && !(isOwnFile && request.url?.startsWith('/console/'))) {
     throw new ClaudeNetError('forbidden', 'Requests from web pages are refused.', 'Use claude-net or curl.')
   }
   const isForeign = !isOurs(hostNameOf(headers.host), hosts)

@@ -1,0 +1,148 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { AxeResults } from 'axe-core'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, onTestFinished, type TestContext } from 'vitest'
+import type { TestHub } from './hub.ts'
+
+/** Debian's. Nothing is downloaded. */
+const chromiumPath = '/usr/bin/chromium'
+
+/** The sizes at which the console is looked at: a phone held upright, and a laptop. */
+export const sizes = { phone: { width: 390, height: 844 }, laptop: { width: 1280, height: 800 } } as const
+
+export interface OpenOptions {
+  /** Whose token makes the link; the admin's unless it says otherwise. */
+  token?: string
+  /** Where to go once logged in: `#/members`. */
+  at?: string
+  size?: keyof typeof sizes
+  theme?: 'light' | 'dark'
+  /** Errors that are meant to come: those whose text matches fail no test. */
+  allow?: RegExp
+  context?: BrowserContextOptions
+}
+
+/** A page of the console in a browser of its own: no cookie or storage is shared with another. */
+export interface ConsolePage {
+  page: Page
+  context: BrowserContext
+  /** Exceptions, console errors and violations of the page's policy so far. */
+  errors: string[]
+}
+
+/**
+ * One Chromium for a test file, started before its tests. Each page that a test opens is closed with it; an exception, a console error or a
+ * violation of the page's policy there fails it.
+ */
+export class ConsoleBrowser {
+  #browser: Browser | undefined
+
+  async start(): Promise<void> {
+    if (!existsSync(chromiumPath)) return
+    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
+    this.#browser = await chromium.launch({ executablePath: chromiumPath, args: [...args, '--disable-dev-shm-usage'] })
+  }
+
+  async close(): Promise<void> {
+    await this.#browser?.close()
+  }
+
+  /** Skips the running test where there is no browser. */
+  need({ skip }: TestContext): void {
+    if (!this.#browser) skip(`${chromiumPath} is not installed here`)
+  }
+
+  /** A page of the hub's console without a session. */
+  async openStranger(
+    hub: TestHub,
+    { at = '', size = 'laptop', theme, allow, context: more }: OpenOptions = {},
+  ): Promise<ConsolePage> {
+    const context = await this.#browser!.newContext({
+      viewport: sizes[size],
+      ...(size === 'phone' && { deviceScaleFactor: 2, isMobile: true, hasTouch: true }),
+      colorScheme: theme ?? 'light',
+      reducedMotion: 'reduce',
+      baseURL: hub.url.origin,
+      ...more,
+    })
+    const page = await context.newPage()
+    const errors: string[] = []
+    page.on('pageerror', error => errors.push(`exception: ${error.stack ?? error.message}`))
+    page.on('console', message => {
+      if (message.type() === 'error') errors.push(`console: ${message.text()} (${message.location().url})`)
+    })
+    onTestFinished(async () => {
+      await context.close()
+      expect(errors.filter(text => !allow?.test(text))).toEqual([])
+    })
+    await page.goto(`/${at}`)
+    return { page, context, errors }
+  }
+
+  /** A page that was let in by a link of its own, at `at`. */
+  async open(hub: TestHub, options: OpenOptions = {}): Promise<ConsolePage> {
+    const opened = await this.openStranger(hub, {
+      ...options,
+      at: (await linkFor(hub, options.token)).replace(/^\//, ''),
+    })
+    await opened.page.locator('.nav').waitFor()
+    if (options.at !== undefined) await goTo(opened.page, options.at)
+    return opened
+  }
+}
+
+/** One browser for all tests of a file. */
+export function consoleBrowser(): ConsoleBrowser {
+  const browser = new ConsoleBrowser()
+  beforeAll(() => browser.start())
+  afterAll(() => browser.close())
+  return browser
+}
+
+/** A link into the console, `/#in=SECRET`, as whoever the token belongs to; the admin unless it says otherwise. */
+export async function linkFor(hub: TestHub, token = hub.adminToken): Promise<string> {
+  const answer = await fetch(new URL('/v1/console/links', hub.url), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  if (!answer.ok) throw new Error(`No link: ${await answer.text()}`)
+  return ((await answer.json()) as { path: string }).path
+}
+
+/** Goes to another place of the console, as a click on a link does: `#/members/sean`. */
+export async function goTo(page: Page, hash: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+}
+
+const axeSource = () => readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe finds serious or critical on the page, as `rule: element`. */
+export async function axeFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource())
+  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} ${failureSummary}`),
+    )
+}
+
+/** A picture of what is seen, into docs/screenshots where `CLAUDE_NET_SCREENSHOTS` is set, else nowhere. `name` without its ending. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  const dir = process.env.CLAUDE_NET_SCREENSHOTS
+  if (!dir) return
+  mkdirSync(dir, { recursive: true })
+  await page.screenshot({ path: join(dir, `${name}.png`) })
+}
+
+/** Counts the tasks of the page that took longer than 50 ms, from now on; the answer says how long each took, in ms. */
+export async function watchLongTasks(page: Page): Promise<() => Promise<number[]>> {
+  await page.evaluate(`{
+    const tasks = (globalThis.longTasks = [])
+    new PerformanceObserver(list => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })
+  }`)
+  return () => page.evaluate('longTasks')
+}
