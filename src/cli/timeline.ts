@@ -9,6 +9,7 @@ export function timelineInWords({ message, receipts, gather }: MessageWithReceip
   const sentAt = Date.parse(message.sentAt)
   const steps = receipts
     .flatMap(receipt => stepsOf({ ...receipt, name: formatAddress(receipt) }, sentAt))
+    .map(({ at, who, what }) => ({ at, what: `${who}: ${what}` }))
     .sort((a, b) => a.at - b.at)
   const wantsAnswer = message.intent !== 'inform'
   const standing = receipts.map(receipt => `  ${formatAddress(receipt)}: ${receiptInWords(receipt, wantsAnswer, now)}`)

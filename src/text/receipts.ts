@@ -56,9 +56,11 @@ function wayOf(how: string | undefined): string {
   return how === 'channel' ? ' by a channel' : ''
 }
 
-/** One step of a message, and when it was taken: ms since 1970. */
+/** One step of a delivery: when it was taken, in ms since 1970, at which recipient, and which of them it is, also in words. */
 export interface Step {
   at: number
+  who: string
+  kind: 'stored' | 'held' | 'refused' | 'told' | 'woken' | 'shown' | 'acked' | 'answered' | 'expired'
   what: string
 }
 
@@ -66,15 +68,19 @@ export interface Step {
 export function stepsOf(receipt: Receipt, sentAt: number): Step[] {
   const { name, status, reason, fetchedAt, ackedAt, answeredAt, answerId, expiredAt, heldSince, toldAt, toldHow } =
     receipt
-  if (status === 'refused') return [{ at: sentAt, what: `${name}: refused, ${visibleLine(reason ?? '', 200)}` }]
-  const told = toldHow === 'hook' ? 'a session was told of it by a hook' : `a session was woken for it${wayOf(toldHow)}`
-  const steps: [string | undefined, string][] = [
-    [toldAt, `${told}, says the client`],
-    [fetchedAt, `${shownInWords(receipt)}, says the client`],
+  const step = (at: number, kind: Step['kind'], what: string = kind): Step => ({ at, who: name, kind, what })
+  if (status === 'refused') return [step(sentAt, 'refused', `refused, ${visibleLine(reason ?? '', 200)}`)]
+  const told: [Step['kind'], string] =
+    toldHow === 'hook'
+      ? ['told', 'a session was told of it by a hook']
+      : ['woken', `a session was woken for it${wayOf(toldHow)}`]
+  const steps: [string | undefined, Step['kind'], string?][] = [
+    [toldAt, told[0], `${told[1]}, says the client`],
+    [fetchedAt, 'shown', `${shownInWords(receipt)}, says the client`],
     [ackedAt, 'acked'],
-    [answeredAt, `answered${answerId ? ` with message ${answerId}` : ''}`],
+    [answeredAt, 'answered', `answered${answerId ? ` with message ${answerId}` : ''}`],
     [expiredAt, 'expired'],
   ]
-  const taken = steps.flatMap(([at, what]) => (at ? [{ at: Date.parse(at), what: `${name}: ${what}` }] : []))
-  return [{ at: sentAt, what: `${name}: ${heldSince ? 'held for its user' : 'stored'}` }, ...taken]
+  const taken = steps.flatMap(([at, kind, what]) => (at ? [step(Date.parse(at), kind, what)] : []))
+  return [heldSince ? step(sentAt, 'held', 'held for its user') : step(sentAt, 'stored'), ...taken]
 }
