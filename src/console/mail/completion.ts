@@ -1,0 +1,114 @@
+/** Who can be written to, as `GET /v1/machines` lists them. */
+export interface Directory {
+  members: readonly {
+    name: string
+    kind: string
+    owner: string | null
+    aliases: readonly string[]
+    online: boolean
+    projects?: readonly { name: string; sessions: number }[] | undefined
+  }[]
+  groups?: readonly { name: string; members: readonly string[] }[] | undefined
+}
+
+/** One way to go on with what was typed. */
+export interface Suggestion {
+  /** What takes the place of the word that is typed: an address. */
+  address: string
+  /** What stands behind the name: `alias of seanclaude`, `3 members`, `every machine`. */
+  note: string
+  online: boolean
+}
+
+/** The word of a list of recipients in which the caret stands: from `start` up to `end`. */
+export interface Word {
+  start: number
+  end: number
+  text: string
+}
+
+const separators = /[\s,;]/
+
+export function wordAt(text: string, caret: number): Word {
+  let [start, end] = [caret, caret]
+  while (start > 0 && !separators.test(text[start - 1]!)) start--
+  while (end < text.length && !separators.test(text[end]!)) end++
+  return { start, end, text: text.slice(start, end) }
+}
+
+/** The text with the address in the place of the word, ready for another one, and where the caret goes. */
+export function completed(text: string, { start, end }: Word, address: string): { text: string; caret: number } {
+  const head = `${text.slice(0, start)}${address}, `
+  return { text: head + text.slice(end).replace(/^[\s,;]+/, ''), caret: head.length }
+}
+
+/** The addresses in a list that was typed with commas, semicolons or spaces, each once, in their order. */
+export function addressesIn(text: string): string[] {
+  return [...new Set(text.split(separators).filter(address => address !== ''))]
+}
+
+/**
+ * Who may be meant, the likeliest first, at most `max`: names that begin so, then names of which a part does, then those that only contain it;
+ * among these who is online first. Behind a slash it is the projects of that machine. `you` is not suggested, nor who is listed already, nor who
+ * cannot be written to.
+ */
+export function suggestions(
+  directory: Directory,
+  word: string,
+  taken: readonly string[],
+  you: string,
+  max = 8,
+): Suggestion[] {
+  const typed = word.replace(/^@/, '').toLowerCase()
+  const slash = typed.indexOf('/')
+  const all = slash < 0 ? namesOf(directory, you) : projectsOf(directory, typed.slice(0, slash))
+  const listed = new Set(taken.map(address => address.replace(/^@/, '').toLowerCase()))
+  return all
+    .filter(({ address }) => !listed.has(address) || address === typed)
+    .flatMap(each => {
+      const rank = rankOf(each.address, typed)
+      return rank === undefined ? [] : [{ ...each, rank }]
+    })
+    .sort((a, b) => a.rank - b.rank || Number(b.online) - Number(a.online) || compare(a.address, b.address))
+    .slice(0, max)
+    .map(({ address, note, online }) => ({ address, note, online }))
+}
+
+function namesOf({ members, groups = [] }: Directory, you: string): Suggestion[] {
+  const others = members.filter(({ kind }) => kind === 'machine' || kind === 'human')
+  return [
+    ...others.flatMap(({ name, kind, owner, aliases, online }) => [
+      ...(name === you ? [] : [{ address: name, note: owner === null ? kind : `${kind} of ${owner}`, online }]),
+      ...(name === you ? [] : aliases.map(alias => ({ address: alias, note: `alias of ${name}`, online }))),
+    ]),
+    ...groups.map(group => ({
+      address: group.name,
+      note: `group of ${group.members.length}: ${group.members.slice(0, 3).join(', ')}${group.members.length > 3 ? ', …' : ''}`,
+      online: others.some(({ name, online }) => online && group.members.includes(name)),
+    })),
+    { address: 'all', note: 'every machine', online: others.some(({ kind, online }) => online && kind === 'machine') },
+  ]
+}
+
+function projectsOf({ members }: Directory, typedName: string): Suggestion[] {
+  const found = members.find(({ name, aliases }) => name === typedName || aliases.includes(typedName))
+  return (found?.projects ?? []).map(({ name, sessions }) => ({
+    address: `${typedName}/${name}`,
+    note:
+      sessions === 0
+        ? 'project without a session'
+        : `project with ${sessions} ${sessions === 1 ? 'session' : 'sessions'}`,
+    online: sessions > 0,
+  }))
+}
+
+/** 0 begins so, 1 a part of it does, 2 contains it; undefined is something else. */
+function rankOf(address: string, typed: string): number | undefined {
+  if (address.startsWith(typed)) return 0
+  if (address.includes(`-${typed}`)) return 1
+  return address.includes(typed) ? 2 : undefined
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,180 @@
+import type { SendAnswer, SendRequest } from '../../protocol/messages.ts'
+import type { Kept } from './kept.ts'
+
+/** A send that no hub has answered yet, or that was refused. It is kept until it is stored or its writer takes it away. */
+export interface Outgoing {
+  request: SendRequest & { id: string }
+  /** Where it is shown: the key of a conversation. */
+  place: string
+  /** When it was first sent, in ms since 1970. */
+  since: number
+  /** `waiting` is tried again by itself; `refused` is not, since the hub has decided it. */
+  state: 'sending' | 'waiting' | 'refused'
+  /** What went wrong the last time, and what to do. */
+  why?: { message: string; hint: string }
+}
+
+/** How the hub is asked. All three reject with an error of the API: see `Failure`. */
+export interface Post {
+  send(request: Outgoing['request']): Promise<SendAnswer>
+  /** Whether the hub has stored the message of this id, also as later mail. */
+  isStored(id: string): Promise<boolean>
+}
+
+/** What an error of the API tells: `settled` where the same request would be refused again. */
+interface Failure {
+  code?: string
+  message: string
+  hint?: string
+  settled?: boolean
+  retryAfterMs?: number
+}
+
+/** Pauses between tries, in ms: doubled from the first up to the last. */
+const pauseMs = { first: 1000, last: 30_000 }
+
+/**
+ * The sends of one member on their way to the hub, one after the other, in the order in which they were written. Each has its id before the first
+ * try and is kept before it, so that a later try, by this page or the next, stores it once.
+ */
+export class Outbox {
+  readonly #kept: Kept<Outgoing>
+  readonly #post: Post
+  readonly #onChange: (items: Outgoing[]) => void
+  readonly #onStored: (item: Outgoing, answer: SendAnswer) => void
+  #items: Outgoing[]
+  #isRunning = false
+  #isClosed = false
+  #failures = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  /** `onChange` is given all items at once and after each change; `onStored` what the hub answered. */
+  constructor(
+    kept: Kept<Outgoing>,
+    post: Post,
+    onChange: (items: Outgoing[]) => void,
+    onStored: (item: Outgoing, answer: SendAnswer) => void,
+  ) {
+    this.#kept = kept
+    this.#post = post
+    this.#onChange = onChange
+    this.#onStored = onStored
+    this.#items = []
+    this.reload()
+  }
+
+  /** Reads what is kept anew, since another page of this member may have changed it, and goes on sending. */
+  reload(): void {
+    const own = new Map(this.#items.map(item => [item.request.id, item]))
+    this.#items = this.#kept
+      .entries()
+      .map(
+        ([id, item]) =>
+          own.get(id) ?? ({ ...item, state: item.state === 'refused' ? 'refused' : 'waiting' } as Outgoing),
+      )
+      .sort((a, b) => a.since - b.since || (a.request.id < b.request.id ? -1 : 1))
+    this.#onChange(this.#items)
+    this.wake()
+  }
+
+  /** Keeps the send and starts it. The same id again changes nothing. */
+  send(request: Outgoing['request'], place: string, now: number): void {
+    if (this.#items.some(item => item.request.id === request.id)) return
+    const item: Outgoing = { request, place, since: now, state: 'waiting' }
+    this.#put(item)
+    this.wake()
+  }
+
+  /** Tries what waits at once: the line is back, or somebody has logged in. */
+  wake(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (!this.#isRunning && !this.#isClosed) void this.#run()
+  }
+
+  /** Tries one again that was refused: what stood in its way may be mended. */
+  retry(id: string): void {
+    const item = this.#find(id)
+    if (!item || item.state === 'sending') return
+    this.#put({ request: item.request, place: item.place, since: item.since, state: 'waiting' })
+    this.wake()
+  }
+
+  /**
+   * Takes one out, so that it can be changed: resolves to its request, or to `stored` where the hub has it already. Rejects where the hub has to be
+   * asked and cannot be.
+   */
+  async takeBack(id: string): Promise<Outgoing['request'] | 'stored'> {
+    const item = this.#find(id)
+    if (!item || item.state === 'sending') return 'stored'
+    const isStored = item.state === 'waiting' && item.why !== undefined && (await this.#post.isStored(id))
+    this.#remove(id)
+    return isStored ? 'stored' : item.request
+  }
+
+  /** Ends all tries. What is kept goes on with the next outbox of this member. */
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    try {
+      for (let item = this.#next(); item && !this.#isClosed; item = this.#next()) {
+        const { why: _, ...fresh } = item
+        this.#put({ ...fresh, state: 'sending' })
+        try {
+          const answer = await this.#post.send(item.request)
+          this.#failures = 0
+          this.#remove(item.request.id)
+          this.#onStored(item, answer)
+        } catch (error) {
+          const failure = error as Failure
+          const why = { message: failure.message, hint: failure.hint ?? '' }
+          if (isDecided(failure)) {
+            this.#put({ ...fresh, state: 'refused', why })
+            continue
+          }
+          this.#put({ ...fresh, state: 'waiting', why })
+          // Who is not logged in is not let in by waiting: the next login wakes this.
+          if (failure.code !== 'unauthorized') this.#later(failure.retryAfterMs)
+          return
+        }
+      }
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  #later(retryAfterMs: number | undefined): void {
+    const pause = retryAfterMs ?? Math.min(pauseMs.last, pauseMs.first * 2 ** this.#failures++)
+    if (!this.#isClosed) this.#timer = setTimeout(() => this.wake(), pause)
+  }
+
+  #next(): Outgoing | undefined {
+    return this.#items.find(({ state }) => state === 'waiting')
+  }
+
+  #find(id: string): Outgoing | undefined {
+    return this.#items.find(({ request }) => request.id === id)
+  }
+
+  #put(item: Outgoing): void {
+    this.#kept.set(item.request.id, item)
+    const place = this.#items.findIndex(({ request }) => request.id === item.request.id)
+    this.#items = place < 0 ? [...this.#items, item] : this.#items.with(place, item)
+    this.#onChange(this.#items)
+  }
+
+  #remove(id: string): void {
+    this.#kept.delete(id)
+    this.#items = this.#items.filter(({ request }) => request.id !== id)
+    this.#onChange(this.#items)
+  }
+}
+
+/** Whether the answer was about the message itself, and no later try is answered otherwise unless somebody changes something. */
+function isDecided({ code, settled }: Failure): boolean {
+  return settled === true || code === 'forbidden' || code === 'not_found'
+}
