@@ -1,13 +1,46 @@
 import type { PageProps } from '../lazy-page.tsx'
-import { PageHead } from '../ui/panel.tsx'
+import { ConversationList } from '../mail/conversation-list.tsx'
+import { ConversationPane } from '../mail/conversation-pane.tsx'
+import { LaterButton } from '../mail/later.tsx'
+import { NewMessage } from '../mail/new-message.tsx'
+import { href } from '../router.ts'
+import { who } from '../session.ts'
+import { Icon } from '../ui/icon.tsx'
 import { Empty } from '../ui/states.tsx'
+import '../mail/mail.css'
 
-/** `#/conversations` */
-export default function ConversationsPage(_: PageProps) {
+/** `#/conversations` lists them, `#/conversations/OF/WITH` shows one, `#/conversations/new?to=NAME` is where a new message is written. */
+export default function ConversationsPage({ parts, query }: PageProps) {
+  const [of, other] = parts
+  const isNew = of === 'new' && other === undefined
+  const chosen = of !== undefined && other !== undefined ? ([of, other] as const) : undefined
+  const isMember = who.value!.role !== 'admin'
   return (
-    <>
-      <PageHead title="Conversations" />
-      <Empty icon="conversations" title="Nothing is here yet" />
-    </>
+    <div class={`mail ${chosen || isNew ? 'one' : 'all'}`}>
+      <div class="mail-list">
+        <header>
+          {chosen ? <h2>Conversations</h2> : <h1>Conversations</h1>}
+          <div class="actions">
+            {isMember && <LaterButton />}
+            {isMember && (
+              <a class="button main" href={href('conversations', ['new'])}>
+                <Icon name="plus" />
+                Write
+              </a>
+            )}
+          </div>
+        </header>
+        <ConversationList chosen={chosen} />
+      </div>
+      <div class="mail-one">
+        {chosen ? (
+          <ConversationPane key={chosen.join('/')} of={chosen[0]} other={chosen[1]} />
+        ) : isNew && isMember ? (
+          <NewMessage to={query.to} />
+        ) : (
+          <Empty icon="conversations" title="Choose a conversation" />
+        )}
+      </div>
+    </div>
   )
 }

@@ -1,0 +1,261 @@
+import { useSignal } from '@preact/signals'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { presenceInWords } from '../../text/presence.ts'
+import { visibleLine } from '../../text/visible.ts'
+import { call } from '../api.ts'
+import { onLive } from '../live.ts'
+import { href } from '../router.ts'
+import { who } from '../session.ts'
+import { Presence } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Icon } from '../ui/icon.tsx'
+import { Name } from '../ui/name.tsx'
+import { Empty, Failed, Loading } from '../ui/states.tsx'
+import { now } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+import { VirtualList } from '../ui/virtual-list.tsx'
+import { Compose } from './compose.tsx'
+import { Conversation, type Shown } from './conversation.ts'
+import { ack, onStored, outgoing, placeOf } from './desk.ts'
+import { memberCalled, useDirectory } from './directory.ts'
+import { MessageRow } from './message-row.tsx'
+import type { Outgoing } from './outgoing.ts'
+import { OutgoingRow } from './outgoing-row.tsx'
+import type { Row } from './threads.ts'
+import { useDraft } from './use-draft.ts'
+import { beginningLine, isUnreadBy } from './words.ts'
+
+type Item = { kind: 'top' } | { kind: 'message'; row: Row<Shown> } | { kind: 'outgoing'; item: Outgoing }
+
+const keyOf = (item: Item) =>
+  item.kind === 'top' ? 'top' : item.kind === 'message' ? item.row.message.id : `out-${item.item.request.id}`
+
+/** What passed between `of` and `other`, with what is being sent and where to write. Draw it with a key: one conversation each. */
+export function ConversationPane({ of, other }: { of: string; other: string }) {
+  const me = who.value!
+  const isOwn = me.name === of && me.role !== 'admin'
+  const isOwned = me.owns.includes(of) && me.role === 'human'
+  const place = placeOf(of, other)
+  const kept = useDraft(place)
+  const input = useRef<HTMLInputElement & HTMLTextAreaElement>(null)
+  const conversation = useConversation(of, other)
+  useDirectory()
+  const sending = outgoing.value.filter(item => item.place === place)
+  const rows = conversation.rows.value
+  const items = useMemo<Item[]>(
+    () => [
+      { kind: 'top' },
+      ...rows.map(row => ({ kind: 'message' as const, row })),
+      ...sending.map(item => ({ kind: 'outgoing' as const, item })),
+    ],
+    [rows, outgoing.value],
+  )
+
+  const answer = (message: Shown) => {
+    const to = message.from === of ? other : message.from
+    kept.change({ replyTo: message.id, to: isOwn && to === other ? '' : to, ...(isOwned && { answersFor: of }) })
+    requestAnimationFrame(() => input.current?.focus())
+  }
+  const acked = async (messages: readonly Shown[]) => {
+    await ack(messages.map(({ id }) => id))
+    const at = new Date().toISOString()
+    for (const { id } of messages) conversation.change({ id, recipient: of, status: 'acked', at })
+  }
+  const unread = isOwn ? rows.filter(({ message }) => isUnreadBy(message, of)).map(({ message }) => message) : []
+  const answers = kept.draft.value.replyTo
+  const answered = answers === undefined ? undefined : conversation.get(answers)
+
+  return (
+    <section class="conversation" aria-label={`Conversation with ${visibleLine(other, 64)}`}>
+      <header class="conversation-head">
+        <a class="button plain icon-only back" href={href('conversations')} title="All conversations">
+          <Icon name="back" />
+          <span class="hidden">All conversations</span>
+        </a>
+        <Partner of={of} other={other} isOwn={isOwn} />
+        <div class="actions">
+          {unread.length > 0 && (
+            <Button icon="check" onClick={() => acked(unread).then(() => toast(`${unread.length} acked.`))}>
+              Ack {unread.length}
+            </Button>
+          )}
+          <a
+            class="button plain icon-only"
+            href={href('search', [], { with: other, of: isOwn ? '' : of })}
+            title="Search here"
+          >
+            <Icon name="search" />
+            <span class="hidden">Search here</span>
+          </a>
+        </div>
+      </header>
+      {!conversation.isLoaded.value ? (
+        conversation.error.value === undefined ? (
+          <Loading rows={8} what="The conversation" />
+        ) : (
+          <Failed error={conversation.error.value} retry={() => conversation.older()} />
+        )
+      ) : rows.length + sending.length === 0 ? (
+        <Empty icon="conversations" title="No mail yet">
+          Nothing has passed between {visibleLine(of, 64)} and {visibleLine(other, 64)}.
+        </Empty>
+      ) : (
+        <VirtualList
+          items={items}
+          keyOf={keyOf}
+          estimate={104}
+          label="Messages, the newest last"
+          stickToEnd
+          onNearStart={() => void conversation.older()}
+        >
+          {item =>
+            item.kind === 'top' ? (
+              <Top conversation={conversation} />
+            ) : item.kind === 'outgoing' ? (
+              <OutgoingRow item={item.item} onTaken={part => kept.change(joined(part, kept.draft.peek().body))} />
+            ) : (
+              <MessageRow
+                row={item.row}
+                of={of}
+                other={other}
+                isOwn={isOwn}
+                quoted={quotedIn(conversation, item.row)}
+                onReply={isOwn || (isOwned && item.row.message.from !== of) ? answer : undefined}
+                onAck={isOwn ? message => acked([message]) : undefined}
+              />
+            )
+          }
+        </VirtualList>
+      )}
+      <Foot isOwn={isOwn} isOwned={isOwned} of={of} other={other} isAnswering={answers !== undefined}>
+        <Compose kept={kept} to={other} inputRef={input} answers={answered && beginningLine(answered.body)} />
+      </Foot>
+    </section>
+  )
+}
+
+/** What is taken back comes before what was begun meanwhile. */
+function joined<T extends { body?: string; to?: string }>(taken: T, begun: string): T {
+  return { ...taken, body: begun.trim() === '' ? taken.body : `${taken.body}\n\n${begun}` }
+}
+
+function quotedIn(conversation: Conversation, { quotes }: Row<Shown>): string | undefined {
+  const message = quotes === undefined ? undefined : conversation.get(quotes)
+  return message && beginningLine(message.body)
+}
+
+/** With whom, whether they are there, and whose conversation it is where it is not the reader's own. */
+function Partner({ of, other, isOwn }: { of: string; other: string; isOwn: boolean }) {
+  const member = memberCalled(other)
+  return (
+    <div class="partner">
+      <h1>
+        {member && <Presence online={member.online} />}
+        {!isOwn && (
+          <>
+            <Name of={of} /> <span class="hint">with</span>{' '}
+          </>
+        )}
+        {member ? <Name of={member.name} /> : <bdi>{visibleLine(other, 64)}</bdi>}
+      </h1>
+      <p class="hint">
+        {member
+          ? `${member.kind}${member.owner === null ? '' : ` of ${member.owner}`}, ${presenceInWords(member, now.value)}`
+          : other === 'hub'
+            ? 'notices of the hub'
+            : 'group'}
+      </p>
+    </div>
+  )
+}
+
+/** The place to write, or why there is none. */
+function Foot({
+  isOwn,
+  isOwned,
+  of,
+  other,
+  isAnswering,
+  children,
+}: {
+  isOwn: boolean
+  isOwned: boolean
+  of: string
+  other: string
+  isAnswering: boolean
+  children: preact.ComponentChildren
+}) {
+  const kind: string | undefined = memberCalled(other)?.kind
+  if (other === 'hub')
+    return <p class="conversation-foot hint">These are notices of the hub itself; nobody can write to it.</p>
+  if (kind === 'service')
+    return (
+      <p class="conversation-foot hint">These are events from outside; nobody can write to {visibleLine(other, 64)}.</p>
+    )
+  if (isOwn || (isOwned && isAnswering)) return <div class="conversation-foot">{children}</div>
+  return (
+    <p class="conversation-foot hint">
+      {isOwned ? (
+        <>
+          You read the mail of {visibleLine(of, 64)}. Answer one of its messages in its place, or{' '}
+          <a href={href('conversations', [who.value!.name, other])}>write to {visibleLine(other, 64)} as yourself</a>.
+        </>
+      ) : (
+        'An admin sees traffic, and has no inbox to write from.'
+      )}
+    </p>
+  )
+}
+
+/** The beginning of what is loaded: more is on its way, could not be loaded, or there is none. */
+function Top({ conversation }: { conversation: Conversation }) {
+  if (conversation.error.value !== undefined)
+    return <Failed error={conversation.error.value} retry={() => conversation.older()} />
+  return <p class="top hint">{conversation.hasOlder.value ? 'Older messages are loading …' : 'Here it begins.'}</p>
+}
+
+/** How long after one look for new messages the next is taken, in ms, however many come meanwhile. */
+const restMs = 250
+
+/** The conversation of two members, loaded and kept as the hub has it while the component is there. */
+function useConversation(of: string, other: string): Conversation {
+  const conversation = useMemo(
+    () =>
+      new Conversation((before, limit) =>
+        call('listMessages', {
+          query: { with: other, limit, ...(ownName() !== of && { of }), ...(before !== undefined && { before }) },
+        }),
+      ),
+    [of, other],
+  )
+  const timer = useSignal<ReturnType<typeof setTimeout> | undefined>(undefined)
+  useEffect(() => {
+    void conversation.older()
+    const look = () => {
+      timer.value ??= setTimeout(() => {
+        timer.value = undefined
+        void conversation.refresh()
+      }, restMs)
+    }
+    const stops = [
+      onLive('traffic', event => {
+        // A group or an alias stands in `to` by its own name: whatever `of` has to do with may belong here.
+        if (event.from === of || ((event.from === other || event.to.includes(other)) && event.of.includes(of))) look()
+      }),
+      onLive('change', event => conversation.change(event)),
+      onLive('reset', look),
+      onStored(place => place === placeOf(of, other) && look()),
+    ]
+    return () => {
+      clearTimeout(timer.value)
+      for (const stop of stops) stop()
+      conversation.close()
+    }
+  }, [conversation])
+  return conversation
+}
+
+function ownName(): string | undefined {
+  const me = who.peek()
+  return me?.role === 'admin' ? undefined : me?.name
+}

@@ -1,0 +1,148 @@
+import { signal } from '@preact/signals'
+import type { HistoryAnswer, MessageWithReceipts, Receipt } from '../../protocol/messages.ts'
+import { type Row, threadRows } from './threads.ts'
+
+/** A message with what became of it, as a conversation shows it. */
+export type Shown = MessageWithReceipts['message'] & Pick<MessageWithReceipts, 'receipts' | 'gather'>
+
+/** What became of one delivery, as the stream tells it: `change` in live.ts. */
+export interface Change {
+  id: string
+  recipient: string
+  status: string
+  at: string
+}
+
+/** Most messages that are asked for at once. */
+const pageSize = 100
+
+/** Most pages that are read to reach what is known already; further apart the conversation is begun anew at its end. */
+const maxGap = 5
+
+/**
+ * What passed between two members, as far as it was loaded: the newest messages first, older ones page by page, and what comes meanwhile. `load`
+ * answers messages before a seq, newest first, and rejects as the API does.
+ */
+export class Conversation {
+  readonly rows = signal<readonly Row<Shown>[]>([])
+  /** Whether there may be older messages than those that are loaded. */
+  readonly hasOlder = signal(true)
+  /** Whether anything was loaded at all. */
+  readonly isLoaded = signal(false)
+  /** Why the last try to load something gave nothing. */
+  readonly error = signal<unknown>(undefined)
+
+  readonly #load: (before: number | undefined, limit: number) => Promise<HistoryAnswer>
+  #messages = new Map<string, Shown>()
+  #isClosed = false
+  #loadingOlder: Promise<void> | undefined
+  #refreshing: Promise<void> | undefined
+  #isStale = false
+
+  constructor(load: (before: number | undefined, limit: number) => Promise<HistoryAnswer>) {
+    this.#load = load
+  }
+
+  get(id: string): Shown | undefined {
+    return this.#messages.get(id)
+  }
+
+  /** Loads the next older page. While one is under way, or where there is none, it does nothing. */
+  async older(): Promise<void> {
+    if (!this.hasOlder.peek() || this.#isClosed) return
+    this.#loadingOlder ??= this.#try(async () => {
+      const page = await this.#load(this.#oldest(), pageSize)
+      this.#take(page.messages)
+      this.hasOlder.value = page.more && page.messages.length > 0
+      this.isLoaded.value = true
+    }).finally(() => (this.#loadingOlder = undefined))
+    await this.#loadingOlder
+  }
+
+  /** Loads what is newer than all that is loaded, and the newest page anew. Several calls while one is under way become one more. */
+  async refresh(): Promise<void> {
+    if (!this.isLoaded.peek()) return this.older()
+    this.#isStale = true
+    this.#refreshing ??= this.#try(async () => {
+      while (this.#isStale) {
+        this.#isStale = false
+        await this.#catchUp()
+      }
+    }).finally(() => (this.#refreshing = undefined))
+    await this.#refreshing
+  }
+
+  /** Notes what became of a delivery. */
+  change({ id, recipient, status, at }: Change): void {
+    const message = this.#messages.get(id)
+    if (!message) return
+    const receipts = message.receipts.map(receipt =>
+      receipt.name === recipient ? advanced(receipt, status, at) : receipt,
+    )
+    this.#messages.set(id, { ...message, receipts })
+    this.#arrange()
+  }
+
+  /** Nothing that is still under way changes anything after this. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  async #catchUp(): Promise<void> {
+    const known = Math.max(0, ...[...this.#messages.values()].map(({ seq }) => seq))
+    const found: MessageWithReceipts[] = []
+    for (let pages = 0; pages < maxGap; pages++) {
+      const page = await this.#load(found.at(-1)?.message.seq, pageSize)
+      found.push(...page.messages)
+      const reached = !page.more || page.messages.length === 0 || page.messages.at(-1)!.message.seq <= known
+      if (reached) return this.#take(found)
+    }
+    this.#messages.clear()
+    this.#take(found)
+    this.hasOlder.value = true
+  }
+
+  #take(found: readonly MessageWithReceipts[]): void {
+    if (this.#isClosed) return
+    for (const { message, receipts, gather } of found) {
+      this.#messages.set(message.id, { ...message, receipts, ...(gather && { gather }) })
+    }
+    this.#arrange()
+  }
+
+  #arrange(): void {
+    if (!this.#isClosed) this.rows.value = threadRows(this.#messages.values())
+  }
+
+  #oldest(): number | undefined {
+    let oldest: number | undefined
+    for (const { seq } of this.#messages.values()) if (oldest === undefined || seq < oldest) oldest = seq
+    return oldest
+  }
+
+  async #try(what: () => Promise<void>): Promise<void> {
+    try {
+      await what()
+      if (!this.#isClosed) this.error.value = undefined
+    } catch (error) {
+      if (!this.#isClosed) this.error.value = error
+    }
+  }
+}
+
+/** A receipt after one more step. Steps that were taken stay: a late word of an earlier one takes nothing back. */
+function advanced(receipt: Receipt, status: string, at: string): Receipt {
+  const isOver = receipt.status === 'acked' || receipt.status === 'expired'
+  switch (status) {
+    case 'told':
+      return { ...receipt, toldAt: receipt.toldAt ?? at }
+    case 'fetched':
+      return { ...receipt, fetchedAt: receipt.fetchedAt ?? at, ...(!isOver && { status: 'fetched' as const }) }
+    case 'acked':
+      return { ...receipt, status: 'acked', ackedAt: receipt.ackedAt ?? at }
+    case 'expired':
+      return isOver ? receipt : { ...receipt, status: 'expired', expiredAt: at }
+    default:
+      return receipt
+  }
+}

@@ -1,0 +1,2 @@
+/** Vite makes a file of its own of what a page imports so. */
+declare module '*.css'

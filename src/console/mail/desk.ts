@@ -1,0 +1,154 @@
+import { computed, effect, signal } from '@preact/signals'
+import type { SendAnswer, SendRequest } from '../../protocol/messages.ts'
+import { visibleLine } from '../../text/visible.ts'
+import { ask, call, HubError } from '../api.ts'
+import { live } from '../live.ts'
+import { session, who } from '../session.ts'
+import { toast, toastError } from '../ui/toast.tsx'
+import type { Draft } from './draft.ts'
+import { Kept } from './kept.ts'
+import { Outbox, type Outgoing } from './outgoing.ts'
+
+/** Where a draft and its sends belong: a conversation, or `new`. */
+export function placeOf(of: string, other: string): string {
+  return `${of}/${other}`
+}
+
+/** Sends of whoever is logged in that the hub has not stored, the oldest first. */
+export const outgoing = signal<readonly Outgoing[]>([])
+
+/** Counts up with each change of a draft, for lists that say where there is one. */
+export const draftsVersion = signal(0)
+
+const storage = (() => {
+  try {
+    return localStorage
+  } catch {
+    return undefined
+  }
+})()
+
+const owner = computed(() => who.value?.name)
+const drafts = computed(() => new Kept<Draft>('draft', owner.value ?? '', storage))
+let outbox: Outbox | undefined
+
+/** Called with each message that was stored, and where it was written. */
+const storedListeners = new Set<(place: string, answer: SendAnswer) => void>()
+
+export function onStored(then: (place: string, answer: SendAnswer) => void): () => void {
+  storedListeners.add(then)
+  return () => void storedListeners.delete(then)
+}
+
+// The sends of each member go on while that member is logged in, and stay in the browser after.
+effect(() => {
+  const name = owner.value
+  if (name === undefined || session.peek().state !== 'in') return
+  const post = {
+    send: (request: SendRequest) => call('sendMessage', { body: request }),
+    isStored,
+  }
+  const mine = new Outbox(
+    new Kept<Outgoing>('out', name, storage),
+    post,
+    items => (outgoing.value = items),
+    ({ place }, answer) => {
+      tellOutcome(answer)
+      for (const then of storedListeners) then(place, answer)
+    },
+  )
+  outbox = mine
+  const reload = (event: StorageEvent) => event.key?.startsWith('claude-net/out/') && mine.reload()
+  addEventListener('storage', reload)
+  // A stream that opens shows that the hub is there again.
+  const stop = effect(() => {
+    if (live.value.state === 'open') mine.wake()
+  })
+  return () => {
+    stop()
+    removeEventListener('storage', reload)
+    mine.close()
+    outbox = undefined
+    outgoing.value = []
+  }
+})
+
+/** Whether the hub has a message of this id, delivered or waiting for its time. Throws `HubError` where nobody can say. */
+async function isStored(id: string): Promise<boolean> {
+  try {
+    await call('getMessage', { params: { id } })
+    return true
+  } catch (error) {
+    if (!(error instanceof HubError) || error.code !== 'not_found' || error.isOffline) throw error
+  }
+  const { messages } = await call('listLater')
+  return messages.some(message => message.id === id)
+}
+
+function tellOutcome({ at, recipients }: SendAnswer): void {
+  for (const { name, status, reason } of recipients) {
+    if (status !== 'refused') continue
+    const message = `${name} does not take the message: ${visibleLine(reason ?? 'it was refused', 300)}.`
+    toastError(new HubError({ code: 'forbidden', message, hint: recipients.length > 1 ? 'Who took it has it.' : '' }))
+  }
+  if (at !== undefined) toast(`The message waits on the hub until ${new Date(at).toLocaleString('en-GB')}.`)
+}
+
+/** Keeps the send and starts it; it is shown in `outgoing` until the hub has stored it. */
+export function send(request: Outgoing['request'], place: string): void {
+  outbox?.send(request, place, Date.now())
+}
+
+export function retrySend(id: string): void {
+  outbox?.retry(id)
+}
+
+/**
+ * Takes a send back, to be changed or dropped. Resolves to undefined where the hub has stored it already. Throws `HubError` where the hub cannot be
+ * asked about it.
+ */
+export async function takeBackSend(id: string): Promise<Outgoing['request'] | undefined> {
+  const taken = await outbox?.takeBack(id)
+  return taken === 'stored' ? undefined : taken
+}
+
+export function draftAt(place: string): Draft | undefined {
+  return drafts.value.get(place)
+}
+
+/** Keeps a draft, or forgets it where nothing is written. */
+export function keepDraft(place: string, draft: Draft): void {
+  const isEmpty = draft.body.trim() === '' && draft.at === '' && (place !== 'new' || draft.to.trim() === '')
+  if (isEmpty && draft.replyTo === undefined) drafts.value.delete(place)
+  else drafts.value.set(place, draft)
+  draftsVersion.value++
+}
+
+/** Whether what is written now outlives this page. */
+export function draftsLast(): boolean {
+  return drafts.value.isLasting
+}
+
+/** Marks messages as read. Throws `HubError`. */
+export async function ack(ids: readonly string[]): Promise<void> {
+  for (let start = 0; start < ids.length; start += 100) {
+    await call('ackInbox', { body: { ids: ids.slice(start, start + 100) } })
+  }
+}
+
+/** Ids of own mail that was shown and is not reported yet. */
+const seen = new Set<string>()
+
+/** Notes that a person was shown this message of theirs, so that its sender can see that. Reported in one request after a moment. */
+export function noteSeen(id: string): void {
+  if (who.peek()?.role !== 'human' || document.visibilityState !== 'visible') return
+  if (seen.size === 0) setTimeout(reportSeen, 400)
+  seen.add(id)
+}
+
+async function reportSeen(): Promise<void> {
+  const ids = [...seen].slice(0, 100)
+  seen.clear()
+  // A report that is lost is made again with the next look.
+  await ask('POST', '/v1/inbox/fetched', { body: { ids, session: 'console' } }).catch(() => undefined)
+}

@@ -1,0 +1,59 @@
+import { signal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import type { api } from '../../protocol/api.ts'
+import type { AnswerOf } from '../../protocol/routes/route.ts'
+import { call } from '../api.ts'
+import { onLive } from '../live.ts'
+
+export type Everybody = AnswerOf<(typeof api)['listMachines']>
+
+/** Every member and group, as it was asked for last. Undefined until then. */
+export const everybody = signal<Everybody | undefined>(undefined)
+
+let users = 0
+let asking: Promise<void> | undefined
+let stop: (() => void) | undefined
+
+async function load(): Promise<void> {
+  asking ??= (async () => {
+    try {
+      everybody.value = await call('listMachines')
+    } catch {
+      // The pages that need more than this ask the hub for it, and say why they cannot.
+    }
+    asking = undefined
+  })()
+  await asking
+}
+
+/** Has `everybody` loaded, and kept as the hub has it, while the component is there. */
+export function useDirectory(): Everybody | undefined {
+  useEffect(() => {
+    if (users++ === 0) {
+      void load()
+      const stops = [
+        onLive('members', () => void load()),
+        onLive('reset', () => void load()),
+        onLive('presence', ({ name, online, lastSeenAt }) => {
+          const all = everybody.value
+          if (!all) return
+          const members = all.members.map(member => (member.name === name ? { ...member, online, lastSeenAt } : member))
+          everybody.value = { ...all, members }
+        }),
+      ]
+      stop = () => {
+        for (const each of stops) each()
+      }
+    }
+    return () => {
+      if (--users > 0) return
+      stop?.()
+    }
+  }, [])
+  return everybody.value
+}
+
+/** The member of this name or alias. */
+export function memberCalled(name: string): Everybody['members'][number] | undefined {
+  return everybody.value?.members.find(member => member.name === name || member.aliases.includes(name))
+}

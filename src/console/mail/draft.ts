@@ -1,0 +1,70 @@
+import type { SendRequest } from '../../protocol/messages.ts'
+import { bytesInWords } from '../../text/bytes.ts'
+import { type Clock, readMoment, readSpanText } from '../../text/moment.ts'
+import { addressesIn } from './completion.ts'
+
+/** What somebody has begun to write: all that the form holds, as it was typed. */
+export interface Draft {
+  to: string
+  body: string
+  intent: '' | 'request' | 'inform' | 'urgent'
+  /** When it is to be delivered, and how long it lives, in words. */
+  at: string
+  expires: string
+  replyTo?: string
+  /** A machine of the writer's, in whose place they answer. */
+  answersFor?: string
+}
+
+export const emptyDraft: Draft = { to: '', body: '', intent: '', at: '', expires: '' }
+
+/** As `maxBodyBytes` and `maxExpiryS` of protocol/messages.ts, which would bring its schemas into the page. */
+export const maxBytes = 32 * 1024
+export const maxExpiresS = 31_536_000
+
+/** What is wrong with a draft, by field: a sentence that says what to do. */
+export type Wrong = Partial<Record<'to' | 'body' | 'at' | 'expires', string>>
+
+/** The send that a draft asks for, or what is wrong with it. What only the hub knows (names, rights) is not asked here. */
+export function requestOf(draft: Draft, id: string, clock: Clock): (SendRequest & { id: string }) | { wrong: Wrong } {
+  const wrong: Wrong = {}
+  const to = addressesIn(draft.to)
+  if (to.length === 0) wrong.to = 'Write to whom it goes: a name, a group, or all.'
+  const body = draft.body.toWellFormed()
+  const bytes = bytesOf(body)
+  if (!/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(body)) wrong.body = 'Write a text.'
+  else if (bytes > maxBytes)
+    wrong.body = `The text has ${bytesInWords(bytes)}; ${bytesInWords(maxBytes)} is the most. Send the gist, and say where the rest is.`
+  const at = attempt('at', () => (draft.at.trim() === '' ? undefined : readMoment(draft.at, clock).at))
+  const expiresInS = attempt('expires', () =>
+    draft.expires.trim() === '' ? undefined : readSpanText(draft.expires) / 1000,
+  )
+  if (expiresInS !== undefined && expiresInS > maxExpiresS)
+    wrong.expires = 'The longest life of a message is a year (365d).'
+  if (Object.keys(wrong).length > 0) return { wrong }
+  const intent = draft.intent || (draft.replyTo === undefined ? undefined : 'inform')
+  return {
+    id,
+    to: to.length === 1 ? to[0]! : to,
+    body,
+    ...(intent && { intent }),
+    ...(draft.replyTo !== undefined && { replyTo: draft.replyTo }),
+    ...(draft.answersFor !== undefined && { answersFor: draft.answersFor }),
+    ...(at !== undefined && { at: new Date(at).toISOString() }),
+    ...(expiresInS !== undefined && { expiresInS: Math.ceil(expiresInS) }),
+  }
+
+  function attempt<T>(field: keyof Wrong, read: () => T): T | undefined {
+    try {
+      return read()
+    } catch (error) {
+      const { message } = error as Error
+      wrong[field] = `${message[0]?.toUpperCase()}${message.slice(1)}.`
+      return undefined
+    }
+  }
+}
+
+export function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length
+}

@@ -1,0 +1,82 @@
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { bytesInWords } from '../../text/bytes.ts'
+import { visibleLine } from '../../text/visible.ts'
+import { momentInWords } from '../../text/zone.ts'
+import { call } from '../api.ts'
+import { Button } from '../ui/button.tsx'
+import { Dialog } from '../ui/dialog.tsx'
+import { Empty, Loaded } from '../ui/states.tsx'
+import { Text } from '../ui/text.tsx'
+import { now } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+import { useAsk } from '../ui/use-ask.ts'
+import { onStored } from './desk.ts'
+import { Intent } from './message-row.tsx'
+
+/** A button that says how much waits for later, and shows it. */
+export function LaterButton() {
+  const isOpen = useSignal(false)
+  const later = useAsk(signal => call('listLater', { signal }), [])
+  useEffect(() => onStored((_, { at }) => void (at !== undefined && later.reload())), [])
+  const count = later.value.value?.messages.length ?? 0
+  if (count === 0 && !isOpen.value) return null
+  const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  return (
+    <>
+      <Button
+        icon="clock"
+        title={`${count} for later`}
+        onClick={() => {
+          later.reload()
+          isOpen.value = true
+        }}
+      >
+        {count}
+        <span class="hidden"> for later</span>
+      </Button>
+      {isOpen.value && (
+        <Dialog title="Mail for later" wide onClose={() => (isOpen.value = false)}>
+          <Loaded asked={later}>
+            {({ messages }) =>
+              messages.length === 0 ? (
+                <Empty title="Nothing waits" icon="clock" />
+              ) : (
+                <ul class="later">
+                  {messages.map(message => (
+                    <li key={message.id} class="message">
+                      <header>
+                        <span>
+                          to <bdi>{visibleLine(message.to.join(', '), 200)}</bdi>
+                        </span>
+                        {message.intent && <Intent of={{ intent: message.intent }} />}
+                      </header>
+                      <p class="hint">{momentInWords(Date.parse(message.at), timeZone, now.value)}</p>
+                      <div class="body">
+                        <Text>{message.beginning}</Text>
+                        {message.beginning.length < message.bytes && message.bytes > 1000 && (
+                          <p class="hint">… {bytesInWords(message.bytes)} in all</p>
+                        )}
+                      </div>
+                      <footer>
+                        <Button
+                          onClick={async () => {
+                            await call('cancelLater', { params: { id: message.id } })
+                            toast('It will not be delivered.')
+                            later.reload()
+                          }}
+                        >
+                          Cancel
+                        </Button>
+                      </footer>
+                    </li>
+                  ))}
+                </ul>
+              )
+            }
+          </Loaded>
+        </Dialog>
+      )}
+    </>
+  )
+}

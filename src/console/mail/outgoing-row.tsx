@@ -1,0 +1,55 @@
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Text } from '../ui/text.tsx'
+import { Time } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+import { Body } from './body.tsx'
+import { retrySend, takeBackSend } from './desk.ts'
+import type { Draft } from './draft.ts'
+import type { Outgoing } from './outgoing.ts'
+
+/** A send that the hub has not stored: what it waits for, or why it was refused, and what can be done. `onTaken` gets what is taken back to be changed. */
+export function OutgoingRow({ item, onTaken }: { item: Outgoing; onTaken: (part: Partial<Draft>) => void }) {
+  const { request, state, why, since } = item
+  const takeBack = async (then: (taken: Outgoing['request']) => void) => {
+    const taken = await takeBackSend(request.id)
+    if (taken) then(taken)
+    else toast('The hub has stored this message already.')
+  }
+  return (
+    <article class={`message mine outgoing ${state}`}>
+      <header>
+        <Badge tone={state === 'refused' ? 'bad' : 'warn'}>
+          {state === 'sending' ? 'sending' : state === 'waiting' ? 'not stored yet' : 'refused'}
+        </Badge>
+        <span class="hint">to {[request.to].flat().join(', ')}</span>
+        <Time at={new Date(since).toISOString()} as="moment" />
+      </header>
+      <Body of={request} />
+      {why && (
+        <p class={state === 'refused' ? 'why bad' : 'why'} role="status">
+          <Text>{why.message}</Text> <Text>{why.hint}</Text>
+          {state === 'waiting' && ' The text is kept in this browser, and sent again by itself.'}
+        </p>
+      )}
+      {state !== 'sending' && (
+        <footer>
+          <Button onClick={() => retrySend(request.id)}>{state === 'refused' ? 'Send again' : 'Try now'}</Button>
+          <Button onClick={() => takeBack(taken => onTaken(draftOf(taken)))}>Change</Button>
+          <Button onClick={() => takeBack(() => toast('The message was dropped.'))}>Drop</Button>
+        </footer>
+      )}
+    </article>
+  )
+}
+
+/** What was sent as a draft again. The time of later mail is typed anew. */
+function draftOf({ to, body, intent, replyTo, answersFor }: Outgoing['request']): Partial<Draft> {
+  return {
+    to: [to].flat().join(', '),
+    body,
+    intent: intent ?? '',
+    ...(replyTo !== undefined && { replyTo }),
+    ...(answersFor !== undefined && { answersFor }),
+  }
+}

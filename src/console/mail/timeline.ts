@@ -1,0 +1,42 @@
+import type { MessageWithReceipts } from '../../protocol/messages.ts'
+import { type Step, stepsOf } from '../../text/receipts.ts'
+
+/** One step in the life of a message. */
+export interface LifeStep {
+  /** In ms since 1970. */
+  at: number
+  kind: Step['kind'] | 'written' | 'sent'
+  /** At which recipient, as an address; undefined of what the sender did. */
+  who?: string
+  what: string
+  /** The message that is the answer. */
+  answerId?: string
+}
+
+/** The life of a message, step by step in the order of time: written, sent, and what became of it at each recipient. */
+export function lifeOf({ message, receipts }: MessageWithReceipts): LifeStep[] {
+  const sentAt = Date.parse(message.sentAt)
+  const head: LifeStep[] = [
+    ...(message.writtenAt === undefined
+      ? []
+      : [
+          {
+            at: Date.parse(message.writtenAt),
+            kind: 'written' as const,
+            what: `written by ${message.from}, to be delivered later`,
+          },
+        ]),
+    { at: sentAt, kind: 'sent', what: message.writtenAt === undefined ? `sent by ${message.from}` : 'delivered' },
+  ]
+  const steps = receipts.flatMap(receipt => {
+    const name = receipt.project === undefined ? receipt.name : `${receipt.name}/${receipt.project}`
+    return stepsOf({ ...receipt, name }, sentAt).map(
+      (step): LifeStep =>
+        step.kind === 'answered' && receipt.answerId !== undefined
+          ? { ...step, what: 'answered', answerId: receipt.answerId }
+          : step,
+    )
+  })
+  // A stable sort: what happened in the same millisecond stays in the order of the steps.
+  return [...head, ...steps.sort((a, b) => a.at - b.at)]
+}

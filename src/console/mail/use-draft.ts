@@ -1,0 +1,30 @@
+import { type Signal, signal } from '@preact/signals'
+import { useMemo } from 'preact/hooks'
+import { draftAt, keepDraft } from './desk.ts'
+import { type Draft, emptyDraft } from './draft.ts'
+
+export interface KeptDraft {
+  place: string
+  draft: Signal<Draft>
+  /** Changes some of it, and keeps all. */
+  change: (part: Partial<Draft>) => void
+  /** Begins anew, with the same recipients where `to` is given. */
+  clear: (to?: string) => void
+}
+
+/** The draft of a place, as it was left, and kept with every key that is typed. */
+export function useDraft(place: string, to = ''): KeptDraft {
+  return useMemo(() => {
+    const draft = signal<Draft>({ ...emptyDraft, to, ...draftAt(place) })
+    const set = (next: Draft) => {
+      draft.value = next
+      keepDraft(place, next)
+    }
+    return {
+      place,
+      draft,
+      change: part => set({ ...draft.peek(), ...part }),
+      clear: (to = '') => set({ ...emptyDraft, to }),
+    }
+  }, [place])
+}
