@@ -21,9 +21,13 @@ const arrows: Record<string, string[]> = {
     'hub/keeping',
     'hub/seeing',
     'hub/state',
+    'hub/outgoing-desk.ts',
     'hub/telegram-desk.ts',
     'protocol',
   ],
+  'hub/outgoing-desk.ts': ['protocol'],
+  'hub/outgoing.ts': ['hub/hub.ts', 'hub/journal', 'hub/outgoing-desk.ts', 'hub/state', 'protocol'],
+  'hub/webhooks': ['hub/hub.ts', 'hub/journal', 'hub/outgoing-desk.ts', 'hub/state', 'protocol'],
   'hub/telegram': [
     'hub/hub.ts',
     'hub/seeing',
@@ -72,6 +76,7 @@ const lazyArrows: Record<string, string[]> = {
   cli: ['hub/serve.ts', 'demo', 'service'],
   'hub/http': ['mcp'],
   'hub/serve.ts': ['hub/telegram'],
+  'hub/outgoing.ts': ['hub/webhooks'],
 }
 
 const roomOf = (file: string) =>

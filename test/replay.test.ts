@@ -73,6 +73,8 @@ const historyTables = [
   ...[
     'message',
     'mute',
+    'outgoing',
+    'outgoing_event',
     'position',
     'project',
     'project_inbox',
@@ -174,6 +176,10 @@ test('the numbers and rules of the entry versions are what they were when their 
     maxProjects: 200,
     promptLifeMs: 8 * 24 * 3600 * 1000,
     projectLifeMs: 7_776_000_000,
+    outgoing: 50,
+    outgoingDead: 1000,
+    outgoingNoted: 1000,
+    outgoingOverlapMs: 24 * 3600 * 1000,
   })
   expect([' @Sean ', 'BEN', 'ana'].map(lookupForm)).toEqual(['sean', 'ben', 'ana'])
   const content = { named: '["ben"]', body: 'hello', replyTo: null, intent: null, expiresInS: 60 }

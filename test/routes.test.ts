@@ -98,6 +98,16 @@ const expected: Record<RouteName, Statuses> = {
   changeWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   rotateWebhook: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
   deleteWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  addOutgoing: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
+  listOutgoing: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  // No webhook here is called so.
+  deleteOutgoing: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  testOutgoing: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  rotateOutgoing: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  listDead: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  retryDead: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  retryAllDead: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  dropDead: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   status: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
 }
 
@@ -177,6 +187,15 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   changeWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}`, method: 'PUT', body: {} }),
   rotateWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}/rotate`, method: 'POST' }),
   deleteWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}`, method: 'DELETE' }),
+  addOutgoing: () => ({ path: '/v1/admin/outgoing', body: { url: 'http://127.0.0.1:9/', on: ['expired'] } }),
+  listOutgoing: () => ({ path: '/v1/admin/outgoing' }),
+  deleteOutgoing: () => ({ path: '/v1/admin/outgoing/none', method: 'DELETE' }),
+  testOutgoing: () => ({ path: '/v1/admin/outgoing/none/test', method: 'POST' }),
+  rotateOutgoing: () => ({ path: '/v1/admin/outgoing/none/rotate', method: 'POST' }),
+  listDead: () => ({ path: '/v1/admin/outgoing/none/dead' }),
+  retryDead: () => ({ path: '/v1/admin/outgoing/none/dead/some/retry', method: 'POST' }),
+  retryAllDead: () => ({ path: '/v1/admin/outgoing/none/dead/retry', method: 'POST' }),
+  dropDead: () => ({ path: '/v1/admin/outgoing/none/dead', method: 'DELETE' }),
   status: () => ({ path: '/v1/admin/status' }),
 }
 

@@ -279,6 +279,25 @@ const worst: Record<RouteName, Worst | string> = {
     { ...little, status: 404 },
     () => ({ path: '/v1/admin/telegram/people/h1', method: 'PUT', token: tokens.admin, body: { userId: 1 } }),
   ],
+  addOutgoing: [
+    { ...little, status: 201 },
+    () => ({
+      path: '/v1/admin/outgoing',
+      token: tokens.admin,
+      body: { name: 'out', url: 'http://127.0.0.1:9/', on: Array(20).fill('refused and from m1 and to m0') },
+    }),
+  ],
+  listOutgoing: [{ ...little, bytes: 16 * kib }, () => ({ path: '/v1/admin/outgoing', token: tokens.admin })],
+  testOutgoing: [little, () => ({ path: '/v1/admin/outgoing/out/test', method: 'POST', token: tokens.admin })],
+  rotateOutgoing: [little, () => ({ path: '/v1/admin/outgoing/out/rotate', method: 'POST', token: tokens.admin })],
+  listDead: [little, () => ({ path: '/v1/admin/outgoing/out/dead', token: tokens.admin })],
+  retryDead: [
+    { ...little, status: 404 },
+    () => ({ path: '/v1/admin/outgoing/out/dead/some/retry', method: 'POST', token: tokens.admin }),
+  ],
+  retryAllDead: [little, () => ({ path: '/v1/admin/outgoing/out/dead/retry', method: 'POST', token: tokens.admin })],
+  dropDead: [little, () => ({ path: '/v1/admin/outgoing/out/dead', method: 'DELETE', token: tokens.admin })],
+  deleteOutgoing: [little, () => ({ path: '/v1/admin/outgoing/out', method: 'DELETE', token: tokens.admin })],
 }
 
 /** Tables that grow with what is sent: the main thread never reads one from end to end. */

@@ -93,6 +93,7 @@ export class Hub implements AsyncDisposable {
   readonly #timers: NodeJS.Timeout[]
   readonly #revoked = new Set<(tokenId: string) => void>()
   readonly #tokensChanged = new Set<() => void>()
+  readonly #outgoingChanged = new Set<() => void>()
   /** How often this process has seen the wall clock set, and the last time. */
   readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
   readonly #onDamage: HubOptions['onDamage']
@@ -206,6 +207,11 @@ export class Hub implements AsyncDisposable {
     this.#tokensChanged.add(listener)
   }
 
+  /** Calls `listener` when webhooks that post events were changed, or have something to try again. */
+  onOutgoingChanged(listener: () => void): void {
+    this.#outgoingChanged.add(listener)
+  }
+
   /** Finishes what was submitted and leaves one clean file. Whoever follows ends that first, by its own signal. */
   async close(): Promise<void> {
     if (this.#isClosed) return
@@ -225,10 +231,11 @@ export class Hub implements AsyncDisposable {
     return this.close()
   }
 
-  #carryOut({ wake, delivery, revoked, tokensChanged }: Effects): void {
+  #carryOut({ wake, delivery, revoked, tokensChanged, outgoingChanged }: Effects): void {
     if (wake) this.#wakes.wake(wake, delivery && newsOf(this.state.db, delivery))
     for (const tokenId of revoked ?? []) for (const listener of this.#revoked) listener(tokenId)
     if (tokensChanged) for (const listener of this.#tokensChanged) listener()
+    if (outgoingChanged) for (const listener of this.#outgoingChanged) listener()
   }
 
   #everySecond(): void {

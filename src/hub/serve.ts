@@ -26,6 +26,7 @@ import { lockDataDirectory } from './lock.ts'
 import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
 import { openHub } from './open-hub.ts'
+import { Outgoing } from './outgoing.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
@@ -92,6 +93,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => audit.close())
     const watch = new Watch(metrics, audit)
     let brake: LoopBrake | undefined
+    let outgoing: Outgoing | undefined
     const tails = makeTails(config, log)
     // Once the hub has closed: what it committed last is in the tail too.
     cleanup.push(() => tails?.close())
@@ -102,6 +104,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         metrics.committed(commit)
         tails?.committed({ ...commit, epoch: hub.state.position.epoch })
         brake?.watch(commit)
+        outgoing?.committed(commit)
       },
       onClockStep: ({ byMs, atStart }) =>
         log.warn(
@@ -162,6 +165,9 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     const telegram = await startTelegram(config, { hub, log, audit })
     if (telegram) cleanup.push(() => telegram.close())
     metrics.telegram = telegram
+    const webhooks = new Outgoing({ hub, log })
+    outgoing = webhooks
+    cleanup.push(() => webhooks.close())
     const door = {
       hub,
       log,
@@ -174,6 +180,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       backups,
       tails,
       telegram,
+      outgoing: () => webhooks.desk(),
     }
     const { server, listeners, cameFromAdmin, configure, prove, leave } = createServer(door)
     await server.ready()

@@ -6,6 +6,7 @@ import { keepingRoutes } from './routes/keeping.ts'
 import { meRoutes } from './routes/me.ts'
 import { membersRoutes } from './routes/members.ts'
 import { messagesRoutes } from './routes/messages.ts'
+import { outgoingRoutes } from './routes/outgoing.ts'
 import { sessionsRoutes } from './routes/sessions.ts'
 import { telegramRoutes } from './routes/telegram.ts'
 import { webhooksRoutes } from './routes/webhooks.ts'
@@ -23,6 +24,7 @@ export const api = {
   ...telegramRoutes,
   ...webhooksRoutes,
   ...consolePageRoutes,
+  ...outgoingRoutes,
 } as const
 
 /** A route by its key in the table. */

@@ -16,6 +16,7 @@ import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
 import type { Backups } from '../keeping/backups.ts'
 import type { Tails } from '../keeping/tails.ts'
+import type { OutgoingDesk } from '../outgoing-desk.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
 import { addresses } from './addresses.ts'
@@ -58,6 +59,7 @@ import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { hasHead } from './methods.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { OpenBodies } from './open-bodies.ts'
+import { outgoingRoutes } from './outgoing.ts'
 import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { PlainRequests, plainRefused } from './plain-requests.ts'
@@ -109,6 +111,8 @@ export interface ServerOptions {
   telegram?: TelegramDesk
   /** Who sees what; without it an admin sees no texts. */
   console?: ConsoleSettings
+  /** The webhooks that post events. */
+  outgoing: () => Promise<OutgoingDesk>
 }
 
 /** The HTTP door: a server that takes no connections yet, and how it goes by other settings later. */
@@ -272,6 +276,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     ...seeing(watch),
     ...telegramRoutes(options.telegram),
     ...webhookRoutes(),
+    ...outgoingRoutes(options.outgoing),
   }
   const identities = new Identities(hub)
   for (const name of Object.keys(api) as RouteName[]) {

@@ -37,6 +37,8 @@ const looks: ReadonlySet<RouteName> = new Set([
   'telegramStatus',
   'telegramCheck',
   'listWebhooks',
+  'listOutgoing',
+  'listDead',
 ])
 
 /** Fields of a request that hold names or numbers, as far as they say what a change was made with. */

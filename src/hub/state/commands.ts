@@ -1,6 +1,7 @@
 import type { Intent, JoinableKind, MemberKind } from '../../protocol/messages.ts'
 import type { Settings } from '../../protocol/settings.ts'
 import type { Role } from '../../protocol/token.ts'
+import type { OutgoingCommand, OutgoingResults } from './outgoing-commands.ts'
 import type { NotTaken, Refused } from './refusals.ts'
 import type { TelegramCommand, TelegramResults } from './telegram-commands.ts'
 
@@ -144,6 +145,7 @@ export type Command =
   | { type: 'member.bind'; name: string; ranges: string[] }
   | { type: 'clock.tick' }
   | TelegramCommand
+  | OutgoingCommand
 
 /** The settings that `settings.set` changes and answers. */
 export type InboxSettings = Omit<Settings, 'tokenDays'>
@@ -203,6 +205,8 @@ export interface Effects {
   revoked?: string[]
   /** What is known of tokens has changed: they go on to count, and are looked up anew. */
   tokensChanged?: true
+  /** Webhooks that post events were made, changed or taken away, or have something to try again. */
+  outgoingChanged?: true
 }
 
 /** What became of a message at one recipient. `reason` says why it was refused; in outcomes of hubs up to schema 13 it is a sentence. */
@@ -218,7 +222,7 @@ export interface RecipientOutcome {
 }
 
 /** What a carried-out command answers, by its type. */
-export interface Results extends TelegramResults {
+export interface Results extends TelegramResults, OutgoingResults {
   /** `at` of later mail that waits. */
   'message.send': {
     id: string

@@ -10,6 +10,7 @@ import { applyCancel } from './later.ts'
 import { applyAdminToken, applyInvite, applyJoin } from './members.ts'
 import { applySend } from './messages.ts'
 import { applyAliasRemove, applyAliasSet, applyGroupRemove, applyGroupSet } from './names.ts'
+import { applyOutgoing, isOutgoing } from './outgoing.ts'
 import { applyAdd, applyDelete, applyOwn, applyRename, applyRevoke } from './people.ts'
 import { applyPolicy } from './policy.ts'
 import { applySee } from './projects.ts'
@@ -43,6 +44,7 @@ const keepsMembers: ReadonlySet<string> = new Set<Command['type']>([
 
 function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry): Outcome {
   if (isTelegram(command)) return applyTelegram(db, { seq, time, steady, command })
+  if (isOutgoing(command)) return applyOutgoing(db, { seq, time, steady, command })
   switch (command.type) {
     case 'message.send':
       return applySend(db, { v, seq, time, steady, command })

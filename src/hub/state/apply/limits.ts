@@ -50,4 +50,11 @@ export const limits = {
   maxProjects: 200,
   /** How long a project is known after its machine was last seen with it, in ms. */
   projectLifeMs: 90 * dayMs,
+  /** Most webhooks that post events. */
+  outgoing: 50,
+  /** Most dead letters of one of them, and most events noted for it that no message stands for. */
+  outgoingDead: 1000,
+  outgoingNoted: 1000,
+  /** How long the signing secret of before signs too, in ms. */
+  outgoingOverlapMs: dayMs,
 } as const

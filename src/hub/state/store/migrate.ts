@@ -22,6 +22,7 @@ import { sql as later } from './migrations/0018-later.ts'
 import { sql as projects } from './migrations/0019-projects.ts'
 import { sql as prompts } from './migrations/0020-prompts.ts'
 import { sql as webhooks } from './migrations/0022-webhooks.ts'
+import { sql as outgoing } from './migrations/0023-outgoing.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -46,6 +47,7 @@ export const schemaSteps: readonly string[] = [
   projects,
   prompts,
   webhooks,
+  outgoing,
 ]
 
 /** The schema that this program writes. */

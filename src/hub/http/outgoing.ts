@@ -1,0 +1,32 @@
+import type { OutgoingDesk } from '../outgoing-desk.ts'
+import type { Handlers } from './handler.ts'
+
+type Names =
+  | 'addOutgoing'
+  | 'listOutgoing'
+  | 'deleteOutgoing'
+  | 'testOutgoing'
+  | 'rotateOutgoing'
+  | 'listDead'
+  | 'retryDead'
+  | 'retryAllDead'
+  | 'dropDead'
+
+/** What the admin asks of the webhooks that post events; `desk` loads them when they are first asked for. */
+export function outgoingRoutes(desk: () => Promise<OutgoingDesk>): Pick<Handlers, Names> {
+  return {
+    addOutgoing: async ({ body, reply }) => {
+      const added = await (await desk()).add(body)
+      reply.code(201)
+      return added
+    },
+    listOutgoing: async () => (await desk()).list(),
+    deleteOutgoing: async ({ params }) => (await desk()).remove(params.name),
+    testOutgoing: async ({ params }) => (await desk()).test(params.name),
+    rotateOutgoing: async ({ params }) => (await desk()).rotate(params.name),
+    listDead: async ({ params }) => (await desk()).dead(params.name),
+    retryDead: async ({ params }) => (await desk()).retry(params.name, params.id),
+    retryAllDead: async ({ params }) => (await desk()).retry(params.name),
+    dropDead: async ({ params }) => (await desk()).drop(params.name),
+  }
+}

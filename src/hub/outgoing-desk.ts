@@ -1,0 +1,17 @@
+import type * as z from 'zod'
+import type { DeadLetters, OutgoingAdded, OutgoingList, OutgoingRequest, OutgoingTested } from '../protocol/outgoing.ts'
+
+/** What the admin asks of the webhooks that post events. All throw `not_found` for a name that none of them has. */
+export interface OutgoingDesk {
+  /** Throws `invalid` for a URL, filter or body that cannot work. */
+  add(request: OutgoingRequest): Promise<z.output<typeof OutgoingAdded>>
+  list(): z.output<typeof OutgoingList>
+  remove(name: string): Promise<{ name: string; undelivered: number }>
+  /** Posts a test event now. Takes as long as the receiver does, at most as long as any post may. */
+  test(name: string): Promise<OutgoingTested>
+  rotate(name: string): Promise<z.output<typeof OutgoingAdded>>
+  dead(name: string): z.output<typeof DeadLetters>
+  /** Tries a dead letter again, or all of them. */
+  retry(name: string, id?: string): Promise<{ name: string; retried: number }>
+  drop(name: string): Promise<{ name: string; dropped: number }>
+}
