@@ -130,7 +130,7 @@ test('one word is for each event: a sender is refused, a machine holds, somethin
   })
   const expired = await receiver.got(4)
   expect(expired.headers['webhook-id']).toMatch(new RegExp(`^expired_${held.id}_\\d+$`))
-  expect(expired.json).toMatchObject({ type: 'expired', data: { to: [{ name: 'ana' }, { name: 'seanclaude' }] } })
+  expect(expired.json).toMatchObject({ type: 'expired', data: { to: [{ name: 'seanclaude' }, { name: 'ana' }] } })
   await ana.client.call(api.putPolicy, { body: { inbound: 'accept' } })
   await remove(name)
 })
