@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '7395855948da966b29cf238673228340eba607b9f0682d2028cecf7d80d1f291',
+    known: 'c5039821e7df2bcd9e3f235d4a34d12e7e2fc43ce93d3467d0658ad3f4f8b017',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '1e11d5fa4355579fedcc1305bc77a70c4957bf17b9afc4b7e0b2bff945e00ca0',
+    known: '1dc397d0bf7eccc7c780c66ec28edd2b3a81041619028bb0527b4b814bdefe7f',
     commands: [
       'admin.token',
       'alias.remove',

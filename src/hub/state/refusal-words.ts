@@ -201,19 +201,19 @@ export function whyInWords(db: Database, why: Why): Words {
         message: `User ${why.user} is confirmed as somebody else.`,
         hint: 'claude-net telegram forget NAME frees it.',
       }
-    case 'webhook_taken':
+    case 'outgoing_taken':
       return { message: `There is a webhook ${why.name} already.`, hint: 'Choose another name with --name.' }
-    case 'no_webhook':
+    case 'no_outgoing':
       return {
         message: `No webhook that posts events is called '${why.name}'.`,
         hint: 'claude-net webhook list shows them all.',
       }
-    case 'webhook_gone':
+    case 'outgoing_gone':
       return {
         message: `The receiver of ${why.name} answered that it is gone (410), so nothing is posted there.`,
         hint: `Once it is there again: claude-net webhook test ${why.name} turns it on.`,
       }
-    case 'webhooks_full':
+    case 'outgoing_full':
       return {
         message: `There are ${why.most} webhooks that post events, the most that a hub has.`,
         hint: 'claude-net webhook delete NAME takes one away.',

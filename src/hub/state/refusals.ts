@@ -76,8 +76,8 @@ export type Why =
   | { code: 'tokens_overlap'; tokens: number }
   | { code: 'not_seen_last' | 'user_taken'; user: number }
   /** Of webhooks that post events. */
-  | { code: 'webhook_taken' | 'no_webhook' | 'webhook_gone'; name: string }
-  | { code: 'webhooks_full'; most: number }
+  | { code: 'outgoing_taken' | 'no_outgoing' | 'outgoing_gone'; name: string }
+  | { code: 'outgoing_full'; most: number }
   | { code: 'no_dead_letter'; id: string }
   /** One of the steps of an import. */
   | { code: 'not_imported'; step: Why }

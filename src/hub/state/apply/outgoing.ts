@@ -51,11 +51,11 @@ export function applyOutgoing(db: Database, entry: DatedEntry<OutgoingCommand>):
 /** What happens behind its own entry is posted. */
 function add(db: Database, { seq, time, command }: Of<'outgoing.add'>): Outcome {
   const { name, url, on, template = null, withText, secret } = command
-  if (outgoingNamed(db, name)) return refuse('conflict', { code: 'webhook_taken', name })
+  if (outgoingNamed(db, name)) return refuse('conflict', { code: 'outgoing_taken', name })
   const taken = nameTaken(db, name)
   if (taken) return refuse('conflict', { code: 'name_taken', name, taken, wanted: 'name' })
   const { n } = db.get<{ n: number }>('select count(*) as n from outgoing')!
-  if (n >= limits.outgoing) return refuse('conflict', { code: 'webhooks_full', most: limits.outgoing })
+  if (n >= limits.outgoing) return refuse('conflict', { code: 'outgoing_full', most: limits.outgoing })
   const filters: StoredFilter[] = []
   for (const filter of on) {
     const found = resolve(db, filter)
@@ -92,7 +92,7 @@ function whomOf(db: Database, typed: string, member: { id: number } | undefined)
 
 function remove(db: Database, name: string): Outcome {
   const found = outgoingNamed(db, name)
-  if (!found) return refuse('not_found', { code: 'no_webhook', name })
+  if (!found) return refuse('not_found', { code: 'no_outgoing', name })
   const undelivered = db.run('delete from outgoing_event where webhook = ?', found.id)
   db.run('delete from outgoing where id = ?', found.id)
   return done<Extract<OutgoingCommand, { type: 'outgoing.remove' }>>({ name, undelivered }, { outgoingChanged: true })
@@ -106,7 +106,7 @@ function rotate(db: Database, { steady, command: { name, secret } }: Of<'outgoin
     secret,
     name,
   )
-  if (changed === 0) return refuse('not_found', { code: 'no_webhook', name })
+  if (changed === 0) return refuse('not_found', { code: 'no_outgoing', name })
   return done<Extract<OutgoingCommand, { type: 'outgoing.rotate' }>>({ name }, { outgoingChanged: true })
 }
 
@@ -150,8 +150,8 @@ function note(db: Database, { seq, time, steady, command: { webhooks, event } }:
 
 function retry(db: Database, { seq, time, steady, command: { name, event } }: Of<'outgoing.retry'>): Outcome {
   const found = outgoingNamed(db, name)
-  if (!found) return refuse('not_found', { code: 'no_webhook', name })
-  if (found.goneAt !== null) return refuse('conflict', { code: 'webhook_gone', name })
+  if (!found) return refuse('not_found', { code: 'no_outgoing', name })
+  if (found.goneAt !== null) return refuse('conflict', { code: 'outgoing_gone', name })
   const retried = db.run(
     `update outgoing_event set due = ?2, since = ?2, tried = ?2, attempts = 0, written = ?3, entry = ?4
      where webhook = ?1 and due is null and (?5 is null or id = ?5)`,
@@ -163,7 +163,7 @@ function retry(db: Database, { seq, time, steady, command: { name, event } }: Of
 
 function drop(db: Database, name: string): Outcome {
   const found = outgoingNamed(db, name)
-  if (!found) return refuse('not_found', { code: 'no_webhook', name })
+  if (!found) return refuse('not_found', { code: 'no_outgoing', name })
   const dropped = db.run('delete from outgoing_event where webhook = ? and due is null', found.id)
   return done<Extract<OutgoingCommand, { type: 'outgoing.drop' }>>({ name, dropped })
 }

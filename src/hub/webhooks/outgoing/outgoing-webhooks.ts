@@ -156,7 +156,7 @@ export class OutgoingWebhooks implements OutgoingDesk {
   #named(name: string): OutgoingRow {
     const row = outgoingNamed(this.#db, name)
     if (row) return row
-    throw refused(this.#db, { code: 'not_found', why: { code: 'no_webhook', name } })
+    throw refused(this.#db, { code: 'not_found', why: { code: 'no_outgoing', name } })
   }
 
   /** A lane for each webhook that there is, and for no other. */
