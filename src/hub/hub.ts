@@ -9,6 +9,7 @@ import { newsOf } from './push/news-of.ts'
 import { Presence } from './push/presence.ts'
 import { ProjectSights } from './push/project-sights.ts'
 import { TokenUses } from './push/token-uses.ts'
+import { Traffic } from './push/traffic.ts'
 import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
@@ -81,6 +82,8 @@ export class Hub implements AsyncDisposable {
   readonly presence: Presence
   readonly projects: ProjectSights
   readonly tokenUses: TokenUses
+  /** What passes between all members, for those who look. */
+  readonly traffic: Traffic
   /** The humans whose mail the Telegram door carries; the door says so. */
   readonly onTelegram = new Set<number>()
   /** Runs queries whose cost grows with what is stored; see `reading/asks.ts`. */
@@ -112,6 +115,7 @@ export class Hub implements AsyncDisposable {
     this.#journal = options.journal
     this.state.onPutBack = cursor => this.#putBack(cursor)
     this.#clock = this.#journal.clock
+    this.traffic = new Traffic(this.state)
     this.#onClockStep = options.onClockStep
     this.#onPutBack = options.onPutBack
     const file = (name: string) => join(options.dataDir, name)
@@ -137,7 +141,10 @@ export class Hub implements AsyncDisposable {
     })
     this.tokenUses = new TokenUses(options.now)
     this.#journal.start({
-      onCommit: options.onCommit,
+      onCommit: commit => {
+        options.onCommit?.(commit)
+        this.traffic.committed(commit)
+      },
       onBug: options.onBug,
       onEffects: effects => this.#carryOut(effects),
       onStorageError: (error, fatal) => {

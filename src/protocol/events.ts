@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { MessageId } from './ids.ts'
-import { InboxMessage, Intent, Timestamp } from './messages.ts'
+import { InboxMessage, Intent, SenderKind, Timestamp } from './messages.ts'
 import { ProjectName } from './projects.ts'
 
 /** Most characters of a text that come with its event. */
@@ -41,6 +41,50 @@ export const PresenceEvent = z.object({ name: z.string(), online: z.boolean(), l
 
 /** Many members came online or went offline together. `more` changed too and are not listed: `GET /v1/machines` has all. */
 export const PresencesEvent = z.object({ members: z.array(PresenceEvent), more: z.number().int() })
+
+/** With `?with=traffic`: a message was stored that the reader may see. */
+export const TrafficEvent = z.object({
+  seq: z.number().int(),
+  id: MessageId,
+  /** Whose mail it is, of those whose mail the reader may see: its sender and the recipients who took it, a hundred at most. */
+  of: z.array(z.string()),
+  from: z.string(),
+  fromKind: SenderKind,
+  /** As its sender wrote it. */
+  to: z.array(z.string()),
+  intent: Intent,
+  bytes: z.number().int(),
+  replyTo: MessageId.optional(),
+  sentAt: Timestamp,
+  /** The first characters of its text, where that is the reader's to read. */
+  beginning: z.string().optional(),
+})
+export type TrafficEvent = z.infer<typeof TrafficEvent>
+
+/** With `?with=traffic`: what became of a delivery of a message that the reader may see. Of several steps of one moment only the last. */
+export const ChangeEvent = z.object({
+  seq: z.number().int(),
+  id: MessageId,
+  recipient: z.string(),
+  status: z.enum(['told', 'fetched', 'acked', 'expired']),
+  at: Timestamp,
+})
+export type ChangeEvent = z.infer<typeof ChangeEvent>
+
+/**
+ * All that a stream with `?with=traffic` tells: what passes, in the order of the journal, instead of `inbox` and `receipt`. `members` says that
+ * members, owners, names, groups, policies or brakes have changed, `reload` that more has happened than the hub still knows, so that
+ * whatever is shown is to be read anew, and `position` only brings a cursor. After a resume an event may come again.
+ */
+export const trafficSchemas = {
+  traffic: TrafficEvent,
+  change: ChangeEvent,
+  members: z.object({}),
+  reload: z.object({}),
+  position: z.object({}),
+  presence: PresenceEvent,
+  presences: PresencesEvent,
+} as const
 
 /** What a stream tells, besides `ready`; a client reads `presences` as so many `presence`. */
 export type StreamEvent =

@@ -13,9 +13,14 @@ import type { Call, Handlers } from './handler.ts'
 import { withOldKinds } from './inbox.ts'
 import type { Limits } from './limits.ts'
 import type { PresenceNews } from './presence-news.ts'
-import { type Meter, SseStream } from './sse.ts'
+import type { Sight } from './sight.ts'
+import { eventText, type Meter, SseStream } from './sse.ts'
+import { TrafficEvents } from './traffic.ts'
 
-/** `GET /v1/events`: one loop over the hub's `follow`, until the reader, its session, its token or the server ends. */
+/**
+ * `GET /v1/events`: one loop over the hub's `follow`, or over what passes between all, until the reader, its session, its token or the server
+ * ends.
+ */
 export function eventStreams(
   serverClosing: AbortSignal,
   {
@@ -23,11 +28,13 @@ export function eventStreams(
     presence,
     meter,
     drainTimeoutMs,
-  }: { limits: Limits; presence: PresenceNews; meter: Meter; drainTimeoutMs: number },
+    sight,
+  }: { limits: Limits; presence: PresenceNews; meter: Meter; drainTimeoutMs: number; sight: Sight },
 ): Handlers['events'] {
   return async call => {
     const { hub, identity, query, request, reply } = call
     const scope = query.project
+    if (identity.member === 0 && query.with !== 'traffic') throw noInbox()
     const from = resumeFrom(request.headers['last-event-id'])
     const closed = limits.openStream(identity)
     reply.hijack()
@@ -39,7 +46,12 @@ export function eventStreams(
     const release = endWithSessionOrToken(call, end)
 
     const stream = new SseStream(reply.raw, { signal, drainTimeoutMs, ...meter(request.raw.socket) })
-    const comments = setInterval(() => stream.comment('still here'), commentIntervalMs)
+    let position: string | undefined
+    const comments = setInterval(() => {
+      if (position === undefined) stream.comment('still here')
+      else stream.writeIfRead(Buffer.from(eventText('position', {}, position)))
+      position = undefined
+    }, commentIntervalMs)
     const endPresence = presence.read(events => stream.writeIfRead(events))
     let isLive = false
     const onReady = (cursor: string) => {
@@ -47,6 +59,10 @@ export function eventStreams(
       void stream.send('ready', { unread: unreadCount(hub.state.db, identity.member, scope) }, cursor)
     }
     try {
+      if (query.with === 'traffic') {
+        for await (const at of tellTraffic(call, { stream, sight, from, signal })) position = at
+        return undefined
+      }
       for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, { onReady, scope })) {
         const isAsked = event === 'inbox' && isLive && query.with === 'delivery'
         await stream.send(event, isAsked ? withDelivery(call, data) : data, cursor)
@@ -60,6 +76,36 @@ export function eventStreams(
     }
     return undefined
   }
+}
+
+/**
+ * Sends what passes, as far as the reader may see it. Yields cursors that the reader has not got, since nothing behind them was for it, and
+ * undefined once it has a newer one.
+ */
+async function* tellTraffic(
+  { hub, identity, request }: Call<StreamRoute>,
+  { stream, sight, from, signal }: { stream: SseStream; sight: Sight; from: Cursor | undefined; signal: AbortSignal },
+): AsyncGenerator<string | undefined> {
+  sight.looks({ identity, address: request.clientAddress }, null, 'live')
+  const events = new TrafficEvents(hub, identity, sight.viewerOf(identity))
+  const unread = identity.member === 0 ? 0 : unreadCount(hub.state.db, identity.member)
+  let isReady = false
+  for await (const { items, cursor, isEnd, isGap } of hub.traffic.follow(from, signal)) {
+    const text = isGap ? eventText('reload', {}, cursor) : events.textOf(items, cursor)
+    if (text !== '') await stream.sendText(text)
+    yield text === '' ? cursor : undefined
+    if (isReady || !isEnd) continue
+    isReady = true
+    await stream.send('ready', { unread }, cursor)
+  }
+}
+
+function noInbox(): ClaudeNetError {
+  return new ClaudeNetError(
+    'forbidden',
+    'An admin has no inbox that could be followed.',
+    'with=traffic follows what passes between all members, without texts.',
+  )
 }
 
 /** The event with the message itself, while that is unread and can be read. */

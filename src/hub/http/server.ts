@@ -249,6 +249,7 @@ export function createServer(options: ServerOptions): HttpDoor {
         presence: new PresenceNews(hub),
         meter,
         drainTimeoutMs: door.timeouts.streamDrainMs,
+        sight,
       }),
     ),
     invite: invite(hubKey),

@@ -34,8 +34,13 @@ export class SseStream {
   }
 
   /** Writes one event and waits until the reader keeps up. Cuts the stream when it does not: the client resumes from its cursor. */
-  async send(event: string, data: unknown, id?: string): Promise<void> {
-    if (this.#write(eventText(event, data, id))) return
+  send(event: string, data: unknown, id?: string): Promise<void> {
+    return this.sendText(eventText(event, data, id))
+  }
+
+  /** The same with events as text. */
+  async sendText(events: string): Promise<void> {
+    if (this.#write(events)) return
     const { signal, drainTimeoutMs } = this.#options
     try {
       await once(this.#response, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(drainTimeoutMs)]) })

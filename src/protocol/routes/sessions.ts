@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { HeartbeatAnswer, HeartbeatRequest } from '../members.ts'
 import { SessionId } from '../messages.ts'
 import { ProjectScope } from '../projects.ts'
-import { members, route } from './route.ts'
+import { anyToken, members, route } from './route.ts'
 
 /** Sessions of machines: presence, the event stream, MCP over HTTP. */
 export const sessionsRoutes = {
@@ -25,11 +25,12 @@ export const sessionsRoutes = {
   events: route({
     method: 'GET',
     path: '/v1/events',
-    summary: 'Server-sent events: inbox, receipt, presence; resumed by Last-Event-ID',
-    audience: members,
+    summary:
+      'Server-sent events: inbox, receipt, presence, or all traffic that the caller may see; resumed by Last-Event-ID',
+    audience: anyToken,
     query: z.strictObject({
       session: SessionId.optional(),
-      with: z.literal('delivery').optional(),
+      with: z.enum(['delivery', 'traffic']).optional(),
       project: ProjectScope.optional(),
     }),
     answer: 'text/event-stream',
