@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Cursor, formatCursor } from '../../protocol/events.ts'
 import type { Intent } from '../../protocol/messages.ts'
-import type { Commit } from '../journal/journal.ts'
 import type { CommandOf, Entry, Outcome, ResultOf } from '../state/commands.ts'
-import { type ChangedDelivery, changedBy, messageOf, toldBy } from '../state/query/traffic.ts'
+import { changedBy, messageOf, type SentItem, type TrafficItem, toldBy } from '../state/query/traffic.ts'
 import type { State } from '../state/state.ts'
 
 /** How many characters of a text are kept with its message. */
@@ -17,37 +16,6 @@ const page = 100
 
 /** How long items are kept once nobody looks any more, in ms: a reader that was cut comes back within it. */
 const keepMs = 60_000
-
-/** A message that was stored. Members are ids, times ms since 1970. */
-export interface SentItem {
-  kind: 'sent'
-  seq: number
-  id: string
-  sender: number
-  /** Those who took it. */
-  recipients: number[]
-  /** As its sender wrote it. */
-  to: string[]
-  intent: Intent
-  bytes: number
-  replyTo?: string
-  sentAt: number
-  beginning: string
-}
-
-/** What became of a delivery. */
-export interface ChangedItem extends ChangedDelivery {
-  kind: 'changed'
-  seq: number
-}
-
-/** Members, their owners, names, groups or policies are not what they were. */
-export interface MembersItem {
-  kind: 'members'
-  seq: number
-}
-
-export type TrafficItem = SentItem | ChangedItem | MembersItem
 
 /**
  * Items that follow one another. `cursor` is the place behind them, and `isEnd` says that nothing is known to come after it. With `isGap` what
@@ -80,7 +48,7 @@ export class Traffic {
   }
 
   /** A batch is on disk. */
-  committed({ entries, outcomes }: Commit): void {
+  committed({ entries, outcomes }: { entries: readonly Entry[]; outcomes: readonly Outcome[] }): void {
     if (this.#since === undefined) return
     const { length } = this.#items
     for (const [index, entry] of entries.entries()) {

@@ -11,6 +11,37 @@ export interface ChangedDelivery {
   at: string
 }
 
+/** A message that was stored. Members are ids, times ms since 1970. */
+export interface SentItem {
+  kind: 'sent'
+  seq: number
+  id: string
+  sender: number
+  /** Those who took it. */
+  recipients: number[]
+  /** As its sender wrote it. */
+  to: string[]
+  intent: Intent
+  bytes: number
+  replyTo?: string
+  sentAt: number
+  beginning: string
+}
+
+/** What became of a delivery. */
+export interface ChangedItem extends ChangedDelivery {
+  kind: 'changed'
+  seq: number
+}
+
+/** Members, their owners, names, groups or policies are not what they were. */
+export interface MembersItem {
+  kind: 'members'
+  seq: number
+}
+
+export type TrafficItem = SentItem | ChangedItem | MembersItem
+
 /** Most deliveries that are told of one entry. */
 const maxChanges = 1000
 
