@@ -1,7 +1,7 @@
 import { ago, count } from './spans.ts'
 
 /** Whether a member reads, and by which way a person does (`Reach` in protocol/messages.ts). */
-interface Reach {
+export interface Reach {
   online: boolean
   lastSeenAt: string | null
   /** Of a person: whether the hub's Telegram carries their mail. */

@@ -1,0 +1,53 @@
+import { presenceInWords, type Reach, serviceState } from './presence.ts'
+import { ago, largestUnit } from './spans.ts'
+
+/** From when on the end of a token is told, in ms. */
+const nearMs = 7 * 86_400_000
+
+/** What an admin sees of a member's credentials (`MemberDetails` in protocol/members.ts). */
+interface WithTokens {
+  /** The newest last. */
+  tokens: readonly { createdAt: string; lastUsedAt: string | null; endsAt: string | null }[]
+}
+
+/** How old the token of a member is, when it ends if that is near, and how many older ones go on; empty without a token. */
+export function tokenAge({ tokens }: WithTokens, now: number): string {
+  const newest = tokens.at(-1)
+  if (!newest) return ''
+  const leftMs = newest.endsAt === null ? Infinity : Date.parse(newest.endsAt) - now
+  return [
+    `${largestUnit(Math.max(0, now - Date.parse(newest.createdAt)))} old`,
+    ...(leftMs < nearMs ? [`ends in ${largestUnit(Math.max(0, leftMs))}`] : []),
+    ...(tokens.length > 1 ? [`${tokens.length - 1} replaced`] : []),
+  ].join(', ')
+}
+
+/** When any token of a member was used last: `5 min ago`, `never`; empty without a token. */
+export function lastUse({ tokens }: WithTokens, now: number): string {
+  if (tokens.length === 0) return ''
+  const uses = tokens.flatMap(({ lastUsedAt }) => (lastUsedAt === null ? [] : [Date.parse(lastUsedAt)]))
+  return uses.length > 0 ? ago(Math.max(...uses), now) : 'never'
+}
+
+/**
+ * Whether a member can read, and does: its presence, and whether it has joined, was revoked, or has lost its token by age. Without a token
+ * a member reads nothing, but for a person on Telegram. One that has joined can only have lost it by `revoke`.
+ */
+export function memberState(
+  member: Reach & {
+    kind: string
+    tokenId: string | null
+    tokenEndedAt: string | null
+    joinedAt: string | null
+    boundTo: readonly string[]
+  },
+  now: number,
+): string {
+  const { tokenId, tokenEndedAt, joinedAt, boundTo, kind, ...presence } = member
+  const bound = boundTo.length > 0 ? `; from ${boundTo.join(', ')} only` : ''
+  if (kind === 'service') return `${serviceState}${bound}`
+  const state = presenceInWords(presence, now) + bound
+  if (tokenEndedAt !== null) return `its token ended by age ${ago(Date.parse(tokenEndedAt), now)}; ${state}`
+  if (tokenId !== null || presence.telegram) return state
+  return joinedAt === null ? 'has not joined' : `revoked; ${state}`
+}
