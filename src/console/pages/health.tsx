@@ -1,13 +1,314 @@
+import { useSignal } from '@preact/signals'
+import type { StatusAnswer } from '../../protocol/status.ts'
+import { bytesInWords } from '../../text/bytes.ts'
+import { presenceInWords } from '../../text/presence.ts'
+import { count, largestUnit } from '../../text/spans.ts'
+import { call } from '../api.ts'
 import type { PageProps } from '../lazy-page.tsx'
-import { PageHead } from '../ui/panel.tsx'
-import { Empty } from '../ui/states.tsx'
+import { AdminsOnly } from '../people/admins-only.tsx'
+import { ConcernItems, Item } from '../people/concerns.tsx'
+import { useReloadEvery, useReloadOn } from '../people/use-reload.ts'
+import { worriesOf } from '../people/worries.ts'
+import '../people/people.css'
+import { who } from '../session.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Icon } from '../ui/icon.tsx'
+import { Name } from '../ui/name.tsx'
+import { Facts, PageHead, Panel } from '../ui/panel.tsx'
+import { Empty, Loaded } from '../ui/states.tsx'
+import { Table } from '../ui/table.tsx'
+import { Line } from '../ui/text.tsx'
+import { now, Time } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+import { useAsk } from '../ui/use-ask.ts'
+
+/** How often the figures are asked for while the page is looked at, in ms. */
+const everyMs = 10_000
 
 /** `#/health` */
 export default function HealthPage(_: PageProps) {
+  if (who.value!.role !== 'admin')
+    return (
+      <>
+        <PageHead title="Health" />
+        <AdminsOnly what="How the hub is, is" />
+      </>
+    )
+  return <Health />
+}
+
+function Health() {
+  const status = useAsk(signal => call('status', { signal }), [])
+  const concerns = useAsk(async signal => {
+    const { brakes, sharedTokens, damaged } = await call('listMachines', { signal })
+    return { brakes, sharedTokens, damaged }
+  }, [])
+  useReloadEvery(everyMs, status.reload)
+  useReloadEvery(6 * everyMs, concerns.reload)
+  useReloadOn(['members'], concerns.reload)
   return (
-    <>
-      <PageHead title="Health" />
-      <Empty icon="health" title="Nothing is here yet" />
-    </>
+    <Loaded asked={status} rows={12} what="How the hub is">
+      {figures => (
+        <>
+          <PageHead title="Health" actions={<BackupButton reload={status.reload} />}>
+            Claude Net {figures.version}, started <Time at={figures.startedAt} />
+          </PageHead>
+          <Worries figures={figures} concerns={concerns.value.value} reload={concerns.reload} />
+          <div class="columns">
+            <StorePanel {...figures} />
+            <BackupPanel {...figures} />
+            <MembersPanel {...figures} />
+            <DoorPanel {...figures} />
+            {figures.telegram && <TelegramPanel telegram={figures.telegram} />}
+          </div>
+          <InboxesPanel {...figures} />
+        </>
+      )}
+    </Loaded>
+  )
+}
+
+function Worries({
+  figures,
+  concerns,
+  reload,
+}: {
+  figures: StatusAnswer
+  concerns: Parameters<typeof ConcernItems>[0]['concerns'] | undefined
+  reload: () => void
+}) {
+  const worries = worriesOf(figures, now.value)
+  const others = concerns ? concerns.brakes.length + concerns.sharedTokens.length + Number(concerns.damaged) : 0
+  if (worries.length + others === 0) {
+    return (
+      <p class="well" role="status">
+        <Icon name="check" /> All is well: a write has just been stored, and nothing needs a look.
+      </p>
+    )
+  }
+  return (
+    <Panel title={`${count(worries.length + others, 'thing')} to look at`} flush>
+      <ul class="worries">
+        {worries.map(({ tone, found, mend }) => (
+          <Item key={found} tone={tone} found={<Line>{found}</Line>} mend={mend} />
+        ))}
+        {concerns && <ConcernItems concerns={concerns} reload={reload} />}
+      </ul>
+    </Panel>
+  )
+}
+
+function StorePanel({ ready, store, clock }: StatusAnswer) {
+  return (
+    <Panel title="Store">
+      <Facts
+        of={[
+          ['Writes', ready ? <Badge tone="good">stored</Badge> : <Badge tone="bad">refused</Badge>],
+          ['Size', bytesInWords(store.bytes)],
+          ['Room left', bytesInWords(store.freeBytes)],
+          ['Newest entry', <span class="number">{store.seq.toLocaleString('en')}</span>],
+          ['Schema', String(store.schema)],
+          ['Epoch', <code>{store.epoch}</code>],
+          [
+            'Clock',
+            clock ? (
+              <>
+                was {clock.atStart ? 'off' : 'set by'} {clock.byMs < 0 ? '−' : '+'}
+                {largestUnit(Math.abs(clock.byMs))} <Time at={clock.at} />
+                {clock.steps > 1 && `, ${clock.steps} times in all`}
+              </>
+            ) : (
+              'steady since the start'
+            ),
+          ],
+        ]}
+      />
+    </Panel>
+  )
+}
+
+function BackupPanel({ lastBackup, tail }: StatusAnswer) {
+  return (
+    <Panel title="Backups">
+      <Facts
+        of={[
+          [
+            'Last',
+            lastBackup ? (
+              <>
+                <Time at={lastBackup.at} />, {bytesInWords(lastBackup.bytes)}
+              </>
+            ) : (
+              'none yet'
+            ),
+          ],
+          ['Tail', tail ? tailInWords(tail) : 'none: backup.logTo in hub.json names another disk for it'],
+        ]}
+      />
+    </Panel>
+  )
+}
+
+function tailInWords({ behind, behindMs, bytes }: NonNullable<StatusAnswer['tail']>): string {
+  const place =
+    behind === 0
+      ? 'up to date'
+      : `${count(behind, 'entry', 'entries')} and ${largestUnit(Math.max(1000, behindMs))} behind`
+  return `${place}, ${bytesInWords(bytes)}`
+}
+
+function BackupButton({ reload }: { reload: () => void }) {
+  const isMaking = useSignal(false)
+  return (
+    <Button
+      disabled={isMaking.value}
+      onClick={async () => {
+        isMaking.value = true
+        try {
+          const { bytes } = await call('makeBackup')
+          toast(`A backup of ${bytesInWords(bytes)} was made, read and found good.`)
+          reload()
+        } finally {
+          isMaking.value = false
+        }
+      }}
+    >
+      {isMaking.value ? 'Backing up…' : 'Back up now'}
+    </Button>
+  )
+}
+
+function MembersPanel({
+  members: { machines, onlineMachines, humans, onlineHumans },
+  behind,
+  nearBounds,
+}: StatusAnswer) {
+  return (
+    <Panel title="Members">
+      <Facts
+        of={[
+          ['Machines', `${machines}, ${onlineMachines} online`],
+          ['People', `${humans}, ${onlineHumans} online`],
+          [
+            'Older clients',
+            behind.length === 0 ? (
+              'none'
+            ) : (
+              <ul class="lines">
+                {behind.map(({ name, clients }) => (
+                  <li key={name}>
+                    <Name of={name} /> <Line max={100}>{clients.join(', ')}</Line>
+                  </li>
+                ))}
+              </ul>
+            ),
+          ],
+          [
+            'Near a bound',
+            nearBounds.length === 0 ? (
+              'nobody'
+            ) : (
+              <ul class="lines">
+                {nearBounds.map(({ bound, name, percent }) => (
+                  <li key={`${bound} ${name}`} class="bound">
+                    <Name of={name} />
+                    <meter
+                      min={0}
+                      max={100}
+                      high={95}
+                      low={80}
+                      optimum={0}
+                      value={percent}
+                      aria-label={`${bound} of ${name}`}
+                    />
+                    <span class="hint">
+                      {percent} % of {bound === 'inbox' ? 'its inbox' : 'its day'}
+                    </span>
+                  </li>
+                ))}
+              </ul>
+            ),
+          ],
+        ]}
+      />
+    </Panel>
+  )
+}
+
+const plainRules = {
+  allow: 'taken from everywhere that the hub answers to',
+  loopback: 'taken from the hub’s host alone',
+  refuse: 'refused',
+}
+
+function DoorPanel({ hubKey, plain }: StatusAnswer) {
+  return (
+    <Panel title="Door">
+      <Facts
+        of={[
+          ['Key', hubKey === null ? <Badge tone="warn">none</Badge> : <code>{hubKey}</code>],
+          ['Without TLS', plain && plainRules[plain.from]],
+          [
+            'Came without',
+            plain &&
+              (plain.members.length === 0 ? (
+                'no member within a day'
+              ) : (
+                <ul class="lines">
+                  {plain.members.slice(0, 10).map(({ name, lastAt, isRemote }) => (
+                    <li key={name}>
+                      {name === 'admin' ? <b>admin</b> : <Name of={name} />} <Time at={lastAt} />
+                      {!isRemote && <span class="hint"> from the hub’s host</span>}
+                    </li>
+                  ))}
+                  {plain.members.length > 10 && <li class="hint">and {plain.members.length - 10} more</li>}
+                </ul>
+              )),
+          ],
+        ]}
+      />
+    </Panel>
+  )
+}
+
+function TelegramPanel({ telegram }: { telegram: NonNullable<StatusAnswer['telegram']> }) {
+  const { bot, lastPollAt, waiting, unconfirmed } = telegram
+  return (
+    <Panel title="Telegram">
+      <Facts
+        of={[
+          ['Bot', bot === null ? 'has not answered yet' : <Line max={64}>{`@${bot}`}</Line>],
+          ['Last answer', lastPollAt && <Time at={lastPollAt} />],
+          ['On the way', waiting === 0 ? 'nothing' : count(waiting, 'message')],
+          ['Not confirmed', unconfirmed.length > 0 && unconfirmed.join(', ')],
+        ]}
+      />
+    </Panel>
+  )
+}
+
+function InboxesPanel({ inboxes, moreInboxes, unread }: StatusAnswer) {
+  return (
+    <Panel title={unread === 0 ? 'What waits' : `What waits: ${count(unread, 'message')}`} flush>
+      {inboxes.length === 0 ? (
+        <Empty title="Everything is read" />
+      ) : (
+        <Table
+          caption="Inboxes whose mail waits longest"
+          rows={inboxes}
+          keyOf={({ name }) => name}
+          columns={[
+            { head: 'Inbox', narrow: 'title', cell: ({ name }) => <Name of={name} /> },
+            { head: 'Unread', number: true, cell: ({ unread }) => unread.toLocaleString('en') },
+            { head: 'Oldest', cell: ({ oldestAt }) => <Time at={oldestAt} /> },
+            { head: 'State', cell: ({ online, lastSeenAt }) => presenceInWords({ online, lastSeenAt }, now.value) },
+          ]}
+        />
+      )}
+      {moreInboxes > 0 && (
+        <p class="inset hint">and {count(moreInboxes, 'more inbox', 'more inboxes')} with unread mail</p>
+      )}
+    </Panel>
   )
 }

@@ -1,0 +1,172 @@
+import { useSignal } from '@preact/signals'
+import type { InviteAnswer } from '../../protocol/members.ts'
+import { count } from '../../text/spans.ts'
+import { call } from '../api.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Confirm, Dialog } from '../ui/dialog.tsx'
+import { Field } from '../ui/field.tsx'
+import { Panel } from '../ui/panel.tsx'
+import { Table } from '../ui/table.tsx'
+import { Time } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+import type { Listed } from './directory.ts'
+import { Invitation } from './invitation.tsx'
+import { InviteDialog } from './invite.tsx'
+import { rangesIn } from './ranges.ts'
+
+/** The tokens of a member, for an admin: how old, from where, and how they are replaced or ended. */
+export function AccessPanel({
+  member,
+  people,
+  reload,
+}: {
+  member: Listed
+  people: readonly string[]
+  reload: () => void
+}) {
+  const { name, kind, tokens = [], boundTo = [] } = member
+  const open = useSignal<'rotate' | 'invite' | 'revoke' | 'bind' | undefined>(undefined)
+  const close = () => {
+    open.value = undefined
+    reload()
+  }
+  const hasToken = tokens.length > 0
+  return (
+    <Panel title="Access" flush>
+      {hasToken ? (
+        <Table
+          caption={`Tokens of ${name}`}
+          rows={[...tokens].reverse()}
+          keyOf={({ id }) => id}
+          columns={[
+            {
+              head: 'Token',
+              narrow: 'title',
+              cell: ({ id, isReplaced }) => (
+                <span class="row">
+                  <code>{id}</code> {isReplaced && <Badge>replaced</Badge>}
+                </span>
+              ),
+            },
+            { head: 'Made', cell: ({ createdAt }) => <Time at={createdAt} /> },
+            { head: 'Last used', cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : <Time at={lastUsedAt} />) },
+            {
+              head: 'Ends',
+              cell: ({ endsAt }) => (endsAt === null ? 'when it is revoked' : <Time at={endsAt} as="moment" />),
+            },
+          ]}
+        />
+      ) : (
+        <p class="inset hint">
+          {name} has no token: it can neither read nor write here{member.telegram ? ', but for Telegram' : ''}. Mail
+          waits for it.
+        </p>
+      )}
+      <div class="inset stack">
+        <p>
+          {boundTo.length === 0
+            ? 'Its tokens may be used from anywhere that the hub answers to.'
+            : `Its tokens may be used from ${boundTo.join(', ')} only.`}
+        </p>
+        <div class="actions">
+          {hasToken && <Button onClick={() => (open.value = 'rotate')}>New token</Button>}
+          <Button onClick={() => (open.value = 'invite')}>{hasToken ? 'Invite again' : 'Invite'}</Button>
+          <Button onClick={() => (open.value = 'bind')}>Bind to addresses</Button>
+          {hasToken && (
+            <Button look="danger" onClick={() => (open.value = 'revoke')}>
+              Revoke
+            </Button>
+          )}
+        </div>
+      </div>
+      {open.value === 'rotate' && <RotateDialog name={name} onClose={close} />}
+      {open.value === 'invite' && (
+        <InviteDialog {...{ people, name }} kind={kind === 'human' ? 'human' : 'machine'} onClose={close} />
+      )}
+      {open.value === 'bind' && <BindDialog {...{ name, boundTo }} onClose={close} />}
+      {open.value === 'revoke' && <Revoke name={name} onClose={close} />}
+    </Panel>
+  )
+}
+
+function RotateDialog({ name, onClose }: { name: string; onClose: () => void }) {
+  const made = useSignal<InviteAnswer | undefined>(undefined)
+  return (
+    <Dialog title={`A new token for ${name}`} wide={made.value !== undefined} onClose={onClose}>
+      {made.value ? (
+        <Invitation made={made.value} isRotation />
+      ) : (
+        <p>
+          You get a line to run on {name}. The token that it has now goes on until 10 minutes after that, so that
+          sessions can be restarted.
+        </p>
+      )}
+      <div class="actions">
+        <Button onClick={onClose}>{made.value ? 'Done' : 'Cancel'}</Button>
+        {!made.value && (
+          <Button look="main" onClick={async () => (made.value = await call('rotateMember', { params: { name } }))}>
+            Make the line
+          </Button>
+        )}
+      </div>
+    </Dialog>
+  )
+}
+
+function BindDialog({ name, boundTo, onClose }: { name: string; boundTo: readonly string[]; onClose: () => void }) {
+  const typed = useSignal(boundTo.join(', '))
+  const save = async () => {
+    const { ranges } = await call('bindMember', { params: { name }, body: { ranges: rangesIn(typed.value) } })
+    toast(
+      ranges.length === 0
+        ? `Tokens of ${name} may be used from anywhere.`
+        : `Tokens of ${name} may be used from ${ranges.join(', ')} only.`,
+    )
+    onClose()
+  }
+  return (
+    <Dialog title={`Where tokens of ${name} may be used`} onClose={onClose}>
+      <form onSubmit={event => event.preventDefault()}>
+        <Field
+          label="Ranges of addresses"
+          hint="10.0.3.0/24, fd00::/8, an address, or loopback, separated by commas. Empty is anywhere. A machine that comes through ssh has the address of the host there, or loopback."
+          rows={2}
+          value={typed.value}
+          onInput={value => (typed.value = value)}
+          placeholder="anywhere"
+          autoFocus
+        />
+        <div class="actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="main" type="submit" onClick={save}>
+            Save
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+function Revoke({ name, onClose }: { name: string; onClose: () => void }) {
+  return (
+    <Confirm
+      title={`Revoke the tokens of ${name}`}
+      word={name}
+      action="Revoke"
+      onClose={onClose}
+      onDo={async () => {
+        const { revoked, later } = await call('revokeMember', { params: { name } })
+        const cancelled = later
+          ? ` ${count(later, 'message')} that it had written for later ${later === 1 ? 'was' : 'were'} cancelled.`
+          : ''
+        toast(`${revoked === 0 ? `${name} had no token.` : `${name} is locked out.`}${cancelled}`)
+      }}
+    >
+      <p>
+        Every token of {name} ends at once, and so do its sessions here. Mail that it wrote for later is cancelled. Its
+        inbox stays; to let it in again, invite it again.
+      </p>
+    </Confirm>
+  )
+}

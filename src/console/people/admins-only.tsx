@@ -1,0 +1,19 @@
+import { who } from '../session.ts'
+import { Empty } from '../ui/states.tsx'
+import { Line } from '../ui/text.tsx'
+
+/** In the place of what only an admin may see: that there is such a thing, why it is not shown, and how to get it. `what` begins a sentence. */
+export function AdminsOnly({ what }: { what: string }) {
+  const me = who.value
+  return (
+    <Empty icon="lock" title={`${what} for the admin`}>
+      <p>
+        You are here as <Line max={64}>{me?.name ?? ''}</Line>, and see what is yours: your mail
+        {me?.role === 'human' ? ', your machines and their mail' : ''} and your sessions.
+      </p>
+      <p>
+        The admin gets in with <code>claude-net console</code> on the hub’s host.
+      </p>
+    </Empty>
+  )
+}

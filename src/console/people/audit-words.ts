@@ -1,0 +1,30 @@
+import type { AuditLine } from '../../protocol/audit.ts'
+import type { Tone } from '../ui/badge.tsx'
+
+/** How far back the audit can be looked at. */
+export const spansOf = [
+  ['', 'All time'],
+  ['1h', 'Last hour'],
+  ['24h', 'Last day'],
+  ['7d', 'Last week'],
+  ['30d', 'Last month'],
+] as const
+
+const unitMs = { h: 3_600_000, d: 86_400_000 }
+
+/** The beginning of a span of `spansOf` before `now` (ms since 1970), for the query; undefined for all time, and for what is no span. */
+export function sinceOf(span: string, now: number): string | undefined {
+  const [, number, unit] = /^(\d{1,4})([hd])$/.exec(span) ?? []
+  return unit === undefined ? undefined : new Date(now - Number(number) * unitMs[unit as 'h' | 'd']).toISOString()
+}
+
+/** What a line was made with; for the line that stands for a flood, how many it stands for. */
+export function detailOf({ detail, count }: Pick<AuditLine, 'detail' | 'count'>): string {
+  return detail ?? (count > 1 ? `${count} refusals that are not listed` : '')
+}
+
+/** What was not let in is bad; what merely failed is a warning. */
+export function toneOf(result: AuditLine['result']): Tone {
+  if (result === 'ok') return 'good'
+  return result === 'unauthorized' || result === 'forbidden' ? 'bad' : 'warn'
+}

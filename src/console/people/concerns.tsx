@@ -1,0 +1,81 @@
+import type { ComponentChildren } from 'preact'
+import type { Concerns } from '../../protocol/members.ts'
+import { damagedHub } from '../../text/concerns.ts'
+import { call } from '../api.ts'
+import { Button } from '../ui/button.tsx'
+import { Name } from '../ui/name.tsx'
+import { Line } from '../ui/text.tsx'
+import { Time } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+
+/** Brakes and shared tokens, with what can be done about them. Nothing where there are none. */
+export function ConcernItems({
+  concerns: { brakes, sharedTokens, damaged },
+  reload,
+}: {
+  concerns: Concerns
+  reload: () => void
+}) {
+  const lift = async (one: string, other: string) => {
+    const { lifted } = await call('liftBrake', { params: { name: one }, body: { member: other } })
+    toast(
+      lifted ? `Mail between ${one} and ${other} passes again.` : `Mail between ${one} and ${other} was not stopped.`,
+    )
+    reload()
+  }
+  return (
+    <>
+      {damaged && <Item tone="bad" found={`${damagedHub.found}.`} mend={damagedHub.mend} />}
+      {brakes.map(({ between: [one, other], until, why }) => (
+        <Item
+          key={`${one} ${other}`}
+          tone="warn"
+          found={
+            <>
+              Mail between <Name of={one} /> and <Name of={other} /> is stopped until <Time at={until} as="clock" />:{' '}
+              <Line max={200}>{why}</Line> looked like a loop.
+            </>
+          }
+          mend="Look at what the two are doing before mail passes again."
+          action={<Button onClick={() => lift(one, other)}>Let it pass</Button>}
+        />
+      ))}
+      {sharedTokens.map(({ member, hosts, at }) => (
+        <Item
+          key={member}
+          tone="bad"
+          found={
+            <>
+              The token of <Name of={member} /> is used from two hosts at once (
+              <Line max={200}>{hosts.join(' and ')}</Line>), last <Time at={at} />.
+            </>
+          }
+          mend="If a machine was cloned, give the copy a name of its own. If not, revoke the token."
+        />
+      ))}
+    </>
+  )
+}
+
+/** One thing to look at. */
+export function Item({
+  tone,
+  found,
+  mend,
+  action,
+}: {
+  tone: 'bad' | 'warn'
+  found: ComponentChildren
+  mend: string
+  action?: ComponentChildren
+}) {
+  return (
+    <li class={`worry ${tone}`}>
+      <div class="grow">
+        <p>{found}</p>
+        <p class="hint">{mend}</p>
+      </div>
+      {action}
+    </li>
+  )
+}

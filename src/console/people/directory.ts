@@ -1,0 +1,74 @@
+import type { Group, Member, MemberDetails } from '../../protocol/members.ts'
+
+/** A member as the list shows it: what everyone sees, with what an admin sees besides. */
+export type Listed = Member & Partial<Omit<MemberDetails, keyof Member>>
+
+/** The states that the list can be narrowed to. */
+export const states = [
+  ['', 'Any state'],
+  ['online', 'Online'],
+  ['offline', 'Offline'],
+  ['unread', 'With unread mail'],
+  ['out', 'Without access'],
+] as const
+
+/** The kinds that it can be narrowed to. */
+export const kinds = [
+  ['', 'All kinds'],
+  ['machine', 'Machines'],
+  ['human', 'People'],
+  ['service', 'Services'],
+] as const
+
+/** What is asked for. Each word of `words` must stand in a name, an alias, the owner, a project or a group of the member. */
+export interface Wanted {
+  words: string
+  kind: string
+  state: string
+}
+
+/** The members that are asked for: those of the reader first (itself, and its machines), then by name. */
+export function wantedMembers(
+  members: readonly Listed[],
+  groups: readonly Group[],
+  { words, kind, state }: Wanted,
+  mine: ReadonlySet<string>,
+): Listed[] {
+  const terms = words
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter(Boolean)
+  const groupsOf = terms.length > 0 ? groupsByMember(groups) : new Map<string, string[]>()
+  return members
+    .filter(member => kind === '' || member.kind === kind)
+    .filter(member => isInState(member, state))
+    .filter(member => terms.every(term => namesOf(member, groupsOf).some(name => name.includes(term))))
+    .sort((a, b) => Number(mine.has(b.name)) - Number(mine.has(a.name)) || (a.name < b.name ? -1 : 1))
+}
+
+/** The groups of each member, by its name. */
+export function groupsByMember(groups: readonly Group[]): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { name, members } of groups)
+    for (const member of members) found.set(member, [...(found.get(member) ?? []), name])
+  return found
+}
+
+function namesOf({ name, aliases, owner, projects = [] }: Listed, groupsOf: Map<string, string[]>): string[] {
+  return [name, ...aliases, owner ?? '', ...projects.map(project => project.name), ...(groupsOf.get(name) ?? [])].map(
+    each => each.toLowerCase(),
+  )
+}
+
+function isInState(member: Listed, state: string): boolean {
+  if (state === 'online') return member.online
+  if (state === 'offline') return !member.online
+  if (state === 'unread') return (member.unread ?? 0) > 0
+  if (state === 'out') return hasNoAccess(member)
+  return true
+}
+
+/** Whether a member cannot read: it has not joined, was revoked, or its token has ended. False where that is not the reader's to know. */
+export function hasNoAccess({ tokenId, telegram, kind }: Listed): boolean {
+  return tokenId === null && telegram !== true && kind !== 'service'
+}

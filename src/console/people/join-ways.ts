@@ -1,0 +1,73 @@
+import { defaultHubBehindSsh, hostNameOf, isLoopback } from '../../protocol/hub-address.ts'
+import { invitationLine } from '../../protocol/join-line.ts'
+import { sshHostPattern } from '../../protocol/ssh-host-pattern.ts'
+
+/** What is known of where a new machine finds the hub. */
+export interface KnownAddresses {
+  /** As `GET /v1/admin/addresses` answers. */
+  port: number | null
+  addresses: readonly { origin: string; isTrusted: boolean }[]
+  /** What hub.json says. */
+  url: string | undefined
+  /** Where this page came from. */
+  here: string
+}
+
+/** One address to choose, and what speaks for or against it. */
+export interface JoinAddress {
+  origin: string
+  about: string
+}
+
+/** The addresses to choose from, the likeliest first: what `claude-net invite` would take, then `url` of hub.json, then that of this page. */
+export function joinAddresses({ addresses, url, here }: KnownAddresses): JoinAddress[] {
+  const found: JoinAddress[] = [
+    ...addresses.map(({ origin, isTrusted }) => ({
+      origin,
+      about: isTrusted ? 'of the hub’s host' : 'of the hub’s host, but outside of its trusted networks',
+    })),
+    ...(url === undefined ? [] : [{ origin: new URL(url).origin, about: 'url of hub.json' }]),
+    ...(isLoopback(new URL(here)) ? [] : [{ origin: here, about: 'as this page was opened' }]),
+  ]
+  // One whose trust is in doubt comes last.
+  const isDoubtful = ({ about }: JoinAddress) => Number(about.includes('outside'))
+  const once = found.filter(({ origin }, at) => found.findIndex(other => other.origin === origin) === at)
+  return once.sort((a, b) => isDoubtful(a) - isDoubtful(b))
+}
+
+/** What the reader chose. */
+export interface JoinChoice {
+  /** One of `joinAddresses`, or as typed: `http://10.0.3.1:3500`. Empty with `via`: the usual address there. */
+  address: string
+  /** Where the new machine goes by ssh; empty for none. */
+  via: string
+  plain: boolean
+}
+
+/** The line to run on the new machine; or what is wrong with the choice, and in which field. */
+export type JoinLine = { command: string; pins: boolean } | { wrong: 'address' | 'via'; why: string }
+
+/** The line for an invitation, the same that `claude-net invite` prints with these choices. */
+export function joinLineOf(
+  invitation: { code: string; hubKey?: string | undefined },
+  { address, via, plain }: JoinChoice,
+  port: number | null,
+): JoinLine {
+  if (via !== '' && (!sshHostPattern.test(via) || via === 'local'))
+    return { wrong: 'via', why: 'A host for ssh is HOST or USER@HOST, of letters, digits, dots, _ and -.' }
+  const url = addressOf(address === '' && via !== '' ? defaultHubBehindSsh : address)
+  if (!url) return { wrong: 'address', why: 'An address of a hub looks like http://10.0.3.1:3500.' }
+  if (via !== '' && url.protocol === 'https:')
+    return { wrong: 'address', why: 'With ssh, which encrypts already, the address is http://HOST:PORT.' }
+  const way = { address: url, hubPort: String(port ?? ''), via: via === '' ? undefined : via, plain }
+  const { command, hubKey } = invitationLine(invitation, way)
+  return { command, pins: hubKey !== undefined }
+}
+
+/** An origin that can stand in shell text; undefined for anything else. */
+function addressOf(typed: string): URL | undefined {
+  if (!URL.canParse(typed.trim())) return undefined
+  const url = new URL(typed.trim())
+  const isOrigin = url.href === `${url.origin}/` && hostNameOf(url.host) !== undefined
+  return isOrigin && /^https?:$/.test(url.protocol) ? url : undefined
+}

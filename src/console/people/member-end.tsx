@@ -1,0 +1,62 @@
+import { useSignal } from '@preact/signals'
+import { count } from '../../text/spans.ts'
+import { call } from '../api.ts'
+import { go } from '../router.ts'
+import { Button } from '../ui/button.tsx'
+import { Confirm } from '../ui/dialog.tsx'
+import { Panel } from '../ui/panel.tsx'
+import { toast } from '../ui/toast.tsx'
+import type { Listed } from './directory.ts'
+
+/** The end of a member. Its name is typed before. */
+export function DeleteMember({
+  member: { name, kind, unread = 0 },
+  owned,
+}: {
+  member: Listed
+  owned: readonly string[]
+}) {
+  const open = useSignal(false)
+  return (
+    <Panel title="Delete">
+      <div class="stack">
+        <p class="hint">
+          What {name} has not read expires, and its senders are told. Its name is free for others. What it wrote stays
+          with those who got it.
+        </p>
+        <p>
+          <Button look="danger" onClick={() => (open.value = true)}>
+            {`Delete ${name}`}
+          </Button>
+        </p>
+      </div>
+      {open.value && (
+        <Confirm
+          title={`Delete ${name}`}
+          word={name}
+          action="Delete for good"
+          onClose={() => (open.value = false)}
+          onDo={async () => {
+            const { expired } = await call('deleteMember', { params: { name } })
+            go('members')
+            toast(`${name} is gone; ${count(expired, 'unread message')} expired.`)
+          }}
+        >
+          <p>
+            This cannot be undone:{' '}
+            {unread > 0
+              ? `${count(unread, 'unread message')} of ${name} will expire`
+              : 'its inbox is empty, and is gone with it'}
+            .
+          </p>
+          {owned.length > 0 && (
+            <p>
+              {count(owned.length, 'machine')} will belong to nobody: {owned.slice(0, 10).join(', ')}.
+            </p>
+          )}
+          {kind === 'machine' && <p>A Claude Code that runs there goes on, and is refused by the hub.</p>}
+        </Confirm>
+      )}
+    </Panel>
+  )
+}

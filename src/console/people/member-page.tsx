@@ -1,0 +1,121 @@
+import { useSignal } from '@preact/signals'
+import type { Group } from '../../protocol/members.ts'
+import { href } from '../router.ts'
+import { mayRead, who } from '../session.ts'
+import { Badge, Presence } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Name } from '../ui/name.tsx'
+import { Facts, PageHead, Panel } from '../ui/panel.tsx'
+import { now, Time } from '../ui/time.tsx'
+import { AccessPanel } from './access.tsx'
+import type { Listed } from './directory.ts'
+import { groupsByMember } from './directory.ts'
+import { DeleteMember } from './member-end.tsx'
+import { Aliases, OwnerField, RenameDialog } from './member-names.tsx'
+import { stateOf } from './members-list.tsx'
+import { PolicyPanel } from './policy.tsx'
+import { ProjectsPanel, SessionsPanel } from './work.tsx'
+
+/** One member: who it is, what runs there, what it does with mail; and for an admin its access and its end. */
+export function MemberPage({
+  member,
+  members,
+  groups,
+  hubVersion,
+  reload,
+}: {
+  member: Listed
+  members: readonly Listed[]
+  groups: readonly Group[]
+  hubVersion: string | undefined
+  reload: () => void
+}) {
+  const me = who.value!
+  const isAdmin = me.role === 'admin'
+  const { name, kind, owner, aliases, online, unread, joinedAt, createdAt } = member
+  const isService = kind === 'service'
+  const renaming = useSignal(false)
+  const speaksFor = isAdmin || me.name === name || me.owns.includes(name)
+  const owned = members.filter(other => other.owner === name).map(other => other.name)
+  const inGroups = groupsByMember(groups).get(name) ?? []
+  const people = members.filter(other => other.kind === 'human').map(other => other.name)
+  const known = members.map(other => other.name).filter(other => other !== name)
+  return (
+    <>
+      <p>
+        <a class="back" href={href('members')}>
+          All members
+        </a>
+      </p>
+      <PageHead
+        title={
+          <span class="row">
+            <Presence online={online} /> {name}{' '}
+            {kind !== 'machine' && <Badge>{isService ? 'service' : 'person'}</Badge>}
+            {me.name === name && <Badge tone="info">you</Badge>}
+          </span>
+        }
+        actions={
+          <>
+            {mayRead(name) && (
+              <a class="button" href={href('conversations', [name])}>
+                {(unread ?? 0) > 0 ? `Mail, ${unread} unread` : 'Mail'}
+              </a>
+            )}
+            {isAdmin && <Button onClick={() => (renaming.value = true)}>Rename</Button>}
+          </>
+        }
+      >
+        {stateOf(member, now.value)}
+      </PageHead>
+      <div class="columns">
+        <Panel title="Who it is">
+          <Facts
+            of={[
+              [
+                'Owner',
+                kind === 'machine' &&
+                  (isAdmin ? <OwnerField {...{ member, people, reload }} /> : owner ? <Name of={owner} /> : 'nobody'),
+              ],
+              [
+                'Machines',
+                owned.length > 0 && (
+                  <span class="names-of">
+                    {owned.map(each => (
+                      <Name key={each} of={each} />
+                    ))}
+                  </span>
+                ),
+              ],
+              ['Aliases', isAdmin ? <Aliases {...{ name, aliases, reload }} /> : aliases.join(', ') || 'none'],
+              ['Groups', inGroups.length > 0 ? inGroups.map(group => `@${group}`).join(', ') : 'none'],
+              ['Unread', unread === undefined ? undefined : String(unread)],
+              [
+                'Telegram',
+                member.telegram === undefined ? undefined : member.telegram ? 'carries their mail' : 'not here',
+              ],
+              [
+                'Joined',
+                joinedAt ? <Time at={joinedAt} as="moment" /> : joinedAt === null && !isService ? 'not yet' : undefined,
+              ],
+              ['Made', createdAt && <Time at={createdAt} as="moment" />],
+            ]}
+          />
+        </Panel>
+        {!isService && speaksFor && <PolicyPanel {...{ name, kind, known }} />}
+        {!isService && isAdmin && <AccessPanel {...{ member, people, reload }} />}
+        {kind === 'machine' && <SessionsPanel {...{ member, hubVersion }} />}
+        {kind === 'machine' && <ProjectsPanel member={member} />}
+        {!isAdmin && (
+          <p class="hint">
+            {speaksFor
+              ? 'Its tokens, from where they may be used, its names and its end are the admin’s.'
+              : 'What it does with mail is for itself, its owner and the admin to see; its tokens are the admin’s.'}
+          </p>
+        )}
+        {isAdmin && <DeleteMember {...{ member, owned }} />}
+      </div>
+      {renaming.value && <RenameDialog {...{ name, kind, onClose: () => (renaming.value = false) }} />}
+    </>
+  )
+}

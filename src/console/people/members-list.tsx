@@ -1,0 +1,64 @@
+import { lastUse, memberState } from '../../text/member-state.ts'
+import { presenceInWords, serviceState } from '../../text/presence.ts'
+import { count } from '../../text/spans.ts'
+import { href } from '../router.ts'
+import { Badge, Count, Presence } from '../ui/badge.tsx'
+import { now } from '../ui/time.tsx'
+import { VirtualList } from '../ui/virtual-list.tsx'
+import { hasNoAccess, type Listed } from './directory.ts'
+
+const kindWords: Record<string, string> = { human: 'person', service: 'service' }
+
+/** The members, a row each; any number of them. `mine` are marked. */
+export function MembersList({ members, mine }: { members: readonly Listed[]; mine: ReadonlySet<string> }) {
+  return (
+    <VirtualList
+      class="members-list"
+      items={members}
+      keyOf={({ name }) => name}
+      estimate={58}
+      label={count(members.length, 'member')}
+    >
+      {member => <Row member={member} isMine={mine.has(member.name)} />}
+    </VirtualList>
+  )
+}
+
+function Row({ member, isMine }: { member: Listed; isMine: boolean }) {
+  const { name, kind, owner, aliases, online, unread, sessions, sessionCount, tokens } = member
+  const live = sessionCount ?? sessions.length
+  return (
+    <a class="member-row" href={href('members', [name])}>
+      <Presence online={online} />
+      <span class="who">
+        <span class="names">
+          <b>{name}</b>
+          {kindWords[kind] && <Badge>{kindWords[kind]}</Badge>}
+          {isMine && <Badge tone="info">yours</Badge>}
+          {hasNoAccess(member) && <Badge tone="warn">no access</Badge>}
+          <Count of={unread ?? 0} noun="unread" />
+        </span>
+        <span class="hint">
+          {[
+            stateOf(member, now.value),
+            live > 1 && count(live, 'session'),
+            aliases.length > 0 && `also ${aliases.join(', ')}`,
+          ]
+            .filter(Boolean)
+            .join(' · ')}
+        </span>
+      </span>
+      <span class="owner hint">{owner === null ? '' : `of ${owner}`}</span>
+      <span class="use hint">{tokens && tokens.length > 0 ? `token used ${lastUse({ tokens }, now.value)}` : ''}</span>
+    </a>
+  )
+}
+
+/** Presence, and for an admin also whether the member has access, in words. */
+export function stateOf(member: Listed, at: number): string {
+  const { tokenId, tokenEndedAt = null, joinedAt = null, boundTo = [] } = member
+  const { kind, online, lastSeenAt, telegram } = member
+  if (kind === 'service' && tokenId === undefined) return serviceState
+  if (tokenId === undefined) return presenceInWords({ online, lastSeenAt, telegram }, at)
+  return memberState({ kind, online, lastSeenAt, telegram, tokenId, tokenEndedAt, joinedAt, boundTo }, at)
+}

@@ -1,0 +1,139 @@
+import { useSignal } from '@preact/signals'
+import { call } from '../api.ts'
+import { Button } from '../ui/button.tsx'
+import { Select } from '../ui/field.tsx'
+import { Panel } from '../ui/panel.tsx'
+import { Loaded } from '../ui/states.tsx'
+import { toast } from '../ui/toast.tsx'
+import { useAsk } from '../ui/use-ask.ts'
+import { NameField, namesIn } from './names.tsx'
+import { useReloadOn } from './use-reload.ts'
+
+const meanings = [
+  ['accept', 'Accept it: Claude reads it'],
+  ['hold', 'Hold it: Claude sees who wrote, its user reads it'],
+  ['refuse', 'Refuse it: senders are told'],
+] as const
+
+/** What a member does with mail, to see and to change. Only for itself, its owner and an admin. */
+export function PolicyPanel({ name, kind, known }: { name: string; kind: string; known: readonly string[] }) {
+  const policy = useAsk(signal => call('getMemberPolicy', { params: { name }, signal }), [name])
+  useReloadOn(['members'], policy.reload)
+  return (
+    <Panel title="Mail">
+      <Loaded asked={policy} rows={2} what="What it does with mail">
+        {({ inbound, mute }) => (
+          <Form
+            key={`${inbound} ${mute.join(' ')}`}
+            {...{ name, kind, known, inbound, mute }}
+            onSaved={answer => (policy.value.value = answer)}
+          />
+        )}
+      </Loaded>
+    </Panel>
+  )
+}
+
+function Form({
+  name,
+  kind,
+  known,
+  inbound,
+  mute,
+  onSaved,
+}: {
+  name: string
+  kind: string
+  known: readonly string[]
+  inbound: string
+  mute: readonly string[]
+  onSaved: (answer: { inbound: string; mute: string[] }) => void
+}) {
+  const chosen = useSignal(inbound)
+  const adding = useSignal('')
+  const save = async (body: { inbound?: 'accept' | 'hold' | 'refuse'; mute?: string[] }, done: string) => {
+    onSaved(await call('putMemberPolicy', { params: { name }, body }))
+    toast(done)
+  }
+  return (
+    <form class="stack" onSubmit={event => event.preventDefault()}>
+      <div class="with-button">
+        <Select
+          label="What comes in"
+          value={chosen.value}
+          onInput={value => (chosen.value = value)}
+          options={meanings.map(([value, words]) => [
+            value,
+            kind === 'machine'
+              ? words
+              : words
+                  .replace('Claude reads it', 'they read it')
+                  .replace('Claude sees who wrote, its user reads it', 'it is marked'),
+          ])}
+        />
+        {chosen.value !== inbound && (
+          <Button
+            look="main"
+            type="submit"
+            onClick={() =>
+              save(
+                { inbound: chosen.value as 'accept' },
+                `${name} ${chosen.value === 'accept' ? 'accepts' : `${chosen.value}s`} mail now.`,
+              )
+            }
+          >
+            Save
+          </Button>
+        )}
+      </div>
+      <div class="field">
+        <span class="label">Muted: their mail is stored, and nobody is told</span>
+        <ul class="chips">
+          {mute.map(sender => (
+            <li key={sender} class="chip">
+              {sender}
+              <Button
+                look="plain"
+                icon="close"
+                iconOnly
+                onClick={() =>
+                  save(
+                    { mute: mute.filter(other => other !== sender) },
+                    `${name} is told of mail from ${sender} again.`,
+                  )
+                }
+              >
+                {`Unmute ${sender}`}
+              </Button>
+            </li>
+          ))}
+          {mute.length === 0 && <li class="hint">nobody</li>}
+        </ul>
+      </div>
+      <div class="with-button">
+        <NameField
+          label="Mute another"
+          value={adding.value}
+          onInput={value => (adding.value = value)}
+          known={known}
+          placeholder="a name"
+        />
+        <Button
+          disabled={namesIn(adding.value).length === 0}
+          onClick={async () => {
+            await save({ mute: [...mute, ...namesIn(adding.value)] }, `${adding.value.trim()} is muted.`)
+            adding.value = ''
+          }}
+        >
+          Mute
+        </Button>
+      </div>
+      {kind === 'machine' && (
+        <p class="hint">
+          A machine whose config.json has <code>inbound</code> or <code>mute</code> says so again when its next session
+          starts.
+        </p>
+      )}
+    </form>
+  )
+}

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import type { StatusAnswer } from '../../protocol/status.ts'
+import { worriesOf } from './worries.ts'
+
+const now = Date.parse('2026-11-27T12:00:00.000Z')
+const ago = (ms: number) => new Date(now - ms).toISOString()
+const hour = 3_600_000
+
+const well: StatusAnswer = {
+  version: '1.0.0',
+  hubKey: `sha256//${'A'.repeat(43)}=`,
+  startedAt: ago(100 * hour),
+  ready: true,
+  notReady: null,
+  store: { schema: 21, epoch: 'e', seq: 1, bytes: 1, freeBytes: 80e9 },
+  clock: null,
+  lastBackup: { at: ago(20 * hour), bytes: 1 },
+  tail: null,
+  telegram: null,
+  members: { machines: 1, onlineMachines: 1, humans: 1, onlineHumans: 0, services: 0 },
+  behind: [],
+  plain: { from: 'allow', members: [{ name: 'local', lastAt: ago(hour), isRemote: false }] },
+  unread: 0,
+  oldestUnreadAt: null,
+  inboxes: [],
+  nearBounds: [],
+  moreInboxes: 0,
+}
+const found = (more: Partial<StatusAnswer>) => worriesOf({ ...well, ...more }, now).map(({ found }) => found)
+
+test('a hub that is well worries nobody', () => {
+  expect(found({})).toEqual([])
+  // A young hub has not had its first backup.
+  expect(found({ lastBackup: null, startedAt: ago(hour) })).toEqual([])
+})
+
+test.each<[string, Partial<StatusAnswer>, string]>([
+  [
+    'a store that refuses',
+    { ready: false, notReady: 'The disk is full.' },
+    'The store takes no mail: The disk is full.',
+  ],
+  ['little room', { store: { ...well.store, freeBytes: 900e6 } }, 'Only 900 MB are left on the disk of the store.'],
+  ['no backup', { lastBackup: null }, 'There is no backup.'],
+  ['an old backup', { lastBackup: { at: ago(72 * hour), bytes: 1 } }, 'The last backup was made 3 days ago.'],
+  [
+    'a tail in trouble',
+    { tail: { seq: null, behind: 3, behindMs: 99_000, file: null, bytes: 0, trouble: 'The disk is gone.' } },
+    'The tail of the backups is not written: The disk is gone.',
+  ],
+  ['no key', { hubKey: null }, 'The hub has no key, and speaks no TLS.'],
+  [
+    'machines without TLS',
+    { plain: { from: 'allow', members: [{ name: 'far', lastAt: ago(1), isRemote: true }] } },
+    'far came without TLS from other hosts.',
+  ],
+  [
+    'a full inbox',
+    { nearBounds: [{ bound: 'inbox', name: 'slow', percent: 100 }] },
+    'The inbox of slow is 100 % full.',
+  ],
+  [
+    'a budget',
+    { nearBounds: [{ bound: 'daily', name: 'busy', percent: 91 }] },
+    'busy has sent 91 % of what it may in a day.',
+  ],
+  [
+    'old clients',
+    { behind: [{ name: 'old', clients: ['claude-net/0.1.0'] }] },
+    '1 member runs an older client than the hub: old.',
+  ],
+])('%s is told', (_, more, words) => {
+  expect(found(more)).toEqual([words])
+})
+
+test('what is worst stands first', () => {
+  const all = worriesOf({ ...well, behind: [{ name: 'old', clients: [] }], ready: false, notReady: 'Full.' }, now)
+  expect(all.map(({ tone }) => tone)).toEqual(['bad', 'warn'])
+})

@@ -1,0 +1,155 @@
+import type { StatusAnswer } from '../../protocol/status.ts'
+import { bytesInWords } from '../../text/bytes.ts'
+import { ago, count, largestUnit } from '../../text/spans.ts'
+
+/** Something that an admin should look at: what was found, and what to do about it. */
+export interface Worry {
+  tone: 'bad' | 'warn'
+  found: string
+  mend: string
+}
+
+/** From when on a last backup is old, in ms: the hub makes one a day unless hub.json says otherwise. */
+const oldBackupMs = 36 * 3_600_000
+
+/** Less room than this on the disk of the store is little, in bytes. */
+const littleRoom = 1_000_000_000
+
+/** How long mail may wait in an inbox that nobody reads before it is told, in ms. */
+const longWaitMs = 86_400_000
+
+/** A tail that is this far behind is told, in ms. */
+const tailBehindMs = 30_000
+
+/** What is wrong with the hub, the worst first; empty where nothing is. `now` in ms since 1970. */
+export function worriesOf(status: StatusAnswer, now: number): Worry[] {
+  return [...storeWorries(status, now), ...doorWorries(status, now), ...peopleWorries(status, now)].sort(
+    (a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'),
+  )
+}
+
+function storeWorries(
+  { ready, notReady, store, lastBackup, tail, clock, startedAt }: StatusAnswer,
+  now: number,
+): Worry[] {
+  const worries: Worry[] = []
+  if (!ready)
+    worries.push({
+      tone: 'bad',
+      found: `The store takes no mail: ${notReady ?? 'it refuses writes.'}`,
+      mend: 'claude-net doctor on the hub’s host says more.',
+    })
+  if (store.freeBytes < littleRoom)
+    worries.push({
+      tone: 'bad',
+      found: `Only ${bytesInWords(store.freeBytes)} are left on the disk of the store.`,
+      mend: 'Make room: with a full disk nothing is stored.',
+    })
+  if (!lastBackup) {
+    if (now - Date.parse(startedAt) > oldBackupMs)
+      worries.push({ tone: 'bad', found: 'There is no backup.', mend: 'Back up now, and look at backup in hub.json.' })
+  } else if (now - Date.parse(lastBackup.at) > oldBackupMs)
+    worries.push({
+      tone: 'warn',
+      found: `The last backup was made ${ago(Date.parse(lastBackup.at), now)}.`,
+      mend: 'Back up now; the log of the hub says why none was made.',
+    })
+  if (tail?.trouble)
+    worries.push({
+      tone: 'bad',
+      found: `The tail of the backups is not written: ${tail.trouble}`,
+      mend: 'Look at the disk that backup.logTo names.',
+    })
+  else if (tail && tail.behindMs > tailBehindMs)
+    worries.push({
+      tone: 'warn',
+      found: `The tail of the backups is ${largestUnit(tail.behindMs)} behind.`,
+      mend: 'The disk that backup.logTo names is slow or full.',
+    })
+  if (clock?.atStart)
+    worries.push({
+      tone: 'warn',
+      found: 'The clock of the host does not fit the end of the history.',
+      mend: 'Set the clock. Nothing expires or is deleted by it meanwhile.',
+    })
+  return worries
+}
+
+function doorWorries({ plain, hubKey, nearBounds }: StatusAnswer, _now: number): Worry[] {
+  const remote = plain?.members.filter(({ isRemote }) => isRemote) ?? []
+  return [
+    ...(hubKey === null
+      ? [
+          {
+            tone: 'warn' as const,
+            found: 'The hub has no key, and speaks no TLS.',
+            mend: 'Its log says why; it makes one when it is started with room on its disk.',
+          },
+        ]
+      : []),
+    ...(remote.length > 0
+      ? [
+          {
+            tone: 'warn' as const,
+            found: `${remote
+              .slice(0, 5)
+              .map(({ name }) => name)
+              .join(
+                ', ',
+              )}${remote.length > 5 ? ` and ${remote.length - 5} more` : ''} came without TLS from other hosts.`,
+            mend: 'claude-net pin on each of them.',
+          },
+        ]
+      : []),
+    ...nearBounds.map(({ bound, name, percent }) => ({
+      tone: percent >= 100 ? ('bad' as const) : ('warn' as const),
+      found:
+        bound === 'inbox'
+          ? `The inbox of ${name} is ${percent} % full.`
+          : `${name} has sent ${percent} % of what it may in a day.`,
+      mend:
+        bound === 'inbox'
+          ? 'What is full refuses mail. Look whether anybody reads there.'
+          : 'What comes beyond it is refused until its budget fills up.',
+    })),
+  ]
+}
+
+function peopleWorries({ telegram, behind, inboxes, moreInboxes }: StatusAnswer, now: number): Worry[] {
+  const old = inboxes.filter(({ oldestAt }) => now - Date.parse(oldestAt) > longWaitMs)
+  return [
+    ...(telegram?.trouble
+      ? [{ tone: 'bad' as const, found: `Telegram: ${telegram.trouble}`, mend: 'claude-net telegram check says more.' }]
+      : []),
+    ...(telegram && telegram.unconfirmed.length > 0
+      ? [
+          {
+            tone: 'warn' as const,
+            found: `Nobody has confirmed who ${telegram.unconfirmed.join(', ')} ${telegram.unconfirmed.length === 1 ? 'is' : 'are'} on Telegram.`,
+            mend: 'claude-net telegram confirm NAME',
+          },
+        ]
+      : []),
+    ...(behind.length > 0
+      ? [
+          {
+            tone: 'warn' as const,
+            found: `${count(behind.length, 'member')} ${behind.length === 1 ? 'runs' : 'run'} an older client than the hub: ${behind
+              .slice(0, 5)
+              .map(({ name }) => name)
+              .join(', ')}${behind.length > 5 ? '…' : ''}.`,
+            mend: 'claude-net update on each of them.',
+          },
+        ]
+      : []),
+    ...(old.length > 0
+      ? [
+          {
+            tone: 'warn' as const,
+            found: `Mail has waited for more than a day for ${old.map(({ name }) => name).join(', ')}${moreInboxes > 0 && old.length === inboxes.length ? ' and others' : ''}.`,
+            mend: 'Look whether a Claude Code runs there.',
+          },
+        ]
+      : []),
+  ]
+}
