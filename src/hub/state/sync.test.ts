@@ -75,3 +75,22 @@ test('where the disk fails to sync, nothing is applied a second time or taken fo
   expect([syncs, bugs]).toEqual([1, []])
   expect(state.position).toBe(position)
 })
+
+test('once a sync has failed nothing more is committed, and each try says why', async () => {
+  for (const fails of ['in a note of this hub alone', 'while it settles'] as const) {
+    const { state, next, stored } = start()
+    let isBroken = true
+    beforeSync(() => {
+      if (isBroken) throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+    })
+    if (fails === 'while it settles') {
+      state.applyUnsettled(next(send()), fail)
+      await expect(state.settle()).rejects.toThrow(/EIO/)
+    } else expect(() => state.enterEpoch('another')).toThrow(/EIO/)
+    const before = stored()
+    // A disk that says that all is well again does not say so of what it has lost.
+    isBroken = false
+    expect(() => state.applyBatch(next(send()), fail)).toThrow(/EIO/)
+    expect(stored()).toBe(before)
+  }
+})

@@ -25,6 +25,8 @@ export class Database implements Disposable {
   readonly #files: StoreFiles
   readonly #use: Use
   #holds = 0
+  /** Why what was committed is perhaps not on disk, and never will be for sure. */
+  #notSynced: Error | undefined
   /** Whether a store can be read by this connection alone, because its disk was full when it was opened. */
   readonly isAlone: boolean = false
   /**
@@ -92,11 +94,11 @@ export class Database implements Disposable {
 
   /**
    * Runs `work` in one transaction: all of it is on disk when this returns, or nothing of it. Throws `StoreLost` when the files are
-   * not those that were opened, or were written to by somebody else.
+   * not those that were opened, or were written to by somebody else, and from then on `NotSynced` once a sync has failed.
    */
   transaction<T>(work: () => T): T {
     const result = this.#commit(work)
-    if (this.#use === 'store') this.#log.syncNow()
+    if (this.#use === 'store') this.#syncNow()
     this.#files.acceptWritten()
     // What others have not settled stays unread until they have.
     if (this.#use === 'store' && !this.#view?.isPinned) this.#settled()
@@ -124,7 +126,12 @@ export class Database implements Disposable {
   async settle(): Promise<void> {
     if (this.isAlone) this.settleNow()
     else {
-      await this.#log.sync()
+      try {
+        await this.#log.sync()
+      } catch (error) {
+        this.#notSynced = error as Error
+        throw error
+      }
       this.#files.expectThere()
       this.#settled()
     }
@@ -132,7 +139,7 @@ export class Database implements Disposable {
 
   /** Brings what was committed to disk; this thread waits. Throws when the disk fails, or `StoreLost`. */
   settleNow(): void {
-    this.#log.syncNow()
+    this.#syncNow()
     this.#files.expectThere()
     this.#settled()
   }
@@ -222,7 +229,18 @@ export class Database implements Disposable {
     }
   }
 
+  #syncNow(): void {
+    try {
+      this.#log.syncNow()
+    } catch (error) {
+      this.#notSynced = error as Error
+      throw error
+    }
+  }
+
+  /** Nothing is committed behind what was perhaps not synced: a next sync that succeeds says nothing of the one that failed. */
   #commit<T>(work: () => T): T {
+    if (this.#notSynced) throw this.#notSynced
     this.#files.expectUntouched()
     this.run('begin immediate')
     try {
