@@ -173,8 +173,12 @@ test('a line to a hub is opened in these places alone, each of which says which 
 /** What the rooms of `prove/` may import, from the root of the project: nothing of tests or benches, and the checker nothing of the hub. */
 const proveArrows: Record<string, string[]> = {
   'prove/checker': ['src/protocol'],
-  'prove/sim': ['prove/checker', 'src/client', 'src/hub', 'src/protocol'],
-  'prove/main.ts': ['prove/checker', 'prove/sim'],
+  'prove/sim': ['prove/checker', 'prove/part.ts', 'src/client', 'src/hub', 'src/protocol'],
+  'prove/main.ts': ['prove/'],
+  'prove/parallel.ts': ['prove/part.ts'],
+  'prove/part.ts': [],
+  'prove/plant.ts': [],
+  'prove/try-planted.ts': ['prove/parallel.ts', 'prove/plant.ts'],
 }
 
 test('prove/ imports the program in one direction, and the program nothing of it', () => {

@@ -81,7 +81,10 @@ export class InboxRules implements Rules {
       this.#report('count', `${count} messages are said to be unread in ${where}; ${unread.length} are shown`)
     for (const row of rows) {
       this.#asSent(row, name, where)
-      if (!row.acked && inbox.ackAnswered.has(row.id)) this.#report('lost ack', `${row.id} is unread again in ${where}`)
+      // What has expired stays unacked.
+      const isUnread = !this.#sent.get(row.id)?.act.mayExpire || unread.includes(row.id)
+      if (!row.acked && isUnread && inbox.ackAnswered.has(row.id))
+        this.#report('lost ack', `${row.id} is unread again in ${where}`)
       if (row.acked && !inbox.ackBegun.has(row.id))
         this.#report('lost', `${row.id} is read in ${where}; nobody acked it`)
     }

@@ -177,7 +177,7 @@ class Search {
         this.#take(moves[0]!, place)
         continue
       }
-      const key = `${place.done.join('')} ${place.unread.join(' ')}`
+      const key = this.#keyOf(place)
       if (this.#deadEnds.has(key)) return false
       this.#deadEnds.add(key)
       return moves.some(index => {
@@ -186,6 +186,14 @@ class Search {
         return this.#goesOn(next)
       })
     }
+  }
+
+  /** All that decides what may come after a place. */
+  #keyOf({ done, first, unread }: Place): string {
+    let key = `${first}`
+    for (let index = first; index < done.length; index++) if (done[index]) key += ` ${index}`
+    for (const id of unread) key += `,${this.#placeOf.get(id)}`
+    return key
   }
 
   /** The operations that may be the next: none that is not done has ended before they began. */

@@ -1,0 +1,59 @@
+/** One line of the final table: what came of all rounds in which a fault struck. */
+export interface Row {
+  fault: string
+  rounds: number
+  /** How often it struck. */
+  strikes: number
+  /** Sends that were answered as stored. */
+  acknowledged: number
+  /** Messages, acks and notices that were lost. */
+  lost: number
+  twice: number
+  reordered: number
+  /** What was forged, changed or wrongly receipted, and all else that breaks a promise. */
+  lied: number
+  /** The longest time in ms from a fault until what it had stopped went on; undefined where that was not measured. */
+  worstMs?: number
+}
+
+/** A failure that can be repeated. */
+export interface Failure {
+  what: string
+  /** The command that shows it again. */
+  repeat: string
+}
+
+/** What a part of the proof comes to. */
+export interface PartResult {
+  name: string
+  /** One sentence: how much was tried, in what time. */
+  summary: string
+  rows: Row[]
+  failures: Failure[]
+  /** Figures for `--json`. */
+  figures: Record<string, number | string>
+}
+
+const columns = [
+  ['fault', (row: Row) => row.fault],
+  ['rounds', (row: Row) => String(row.rounds)],
+  ['strikes', (row: Row) => String(row.strikes)],
+  ['acknowledged', (row: Row) => String(row.acknowledged)],
+  ['lost', (row: Row) => String(row.lost)],
+  ['twice', (row: Row) => String(row.twice)],
+  ['reordered', (row: Row) => String(row.reordered)],
+  ['lied', (row: Row) => String(row.lied)],
+  ['worst recovery', (row: Row) => (row.worstMs === undefined ? '' : `${(row.worstMs / 1000).toFixed(1)} s`)],
+] as const
+
+/** The rows as a table in Markdown. */
+export function table(rows: readonly Row[]): string {
+  const cells = [columns.map(([title]) => title as string), ...rows.map(row => columns.map(([, cell]) => cell(row)))]
+  const widths = columns.map((_, at) => Math.max(...cells.map(line => line[at]!.length)))
+  const lines = cells.map(
+    line =>
+      `| ${line.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join(' | ')} |`,
+  )
+  const rule = `| ${widths.map((width, at) => (at === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`
+  return [lines[0], rule, ...lines.slice(1)].join('\n')
+}

@@ -1,0 +1,220 @@
+import { readFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** A fault that is put into one file of the program while it is loaded, to see that it is found. */
+export interface Planted {
+  name: string
+  /** The promise that it breaks. */
+  breaks: string
+  /** Below `src/`. */
+  file: string
+  /** Each text, which must be there once, and what stands in its place. */
+  changes: readonly (readonly [from: string, to: string])[]
+}
+
+export const planted: readonly Planted[] = [
+  {
+    name: 'not-synced',
+    breaks: 'stored means stored: what was committed is never synced',
+    file: 'hub/state/store/write-ahead-log.ts',
+    changes: [
+      ['fdatasyncSync(this.#open())', 'void fdatasyncSync'],
+      [
+        'fdatasync(this.#open(), error => (error ? reject(new NotSynced(error)) : resolve()))',
+        'void [fdatasync, reject], resolve()',
+      ],
+    ],
+  },
+  {
+    name: 'sync-error-ignored',
+    breaks: 'stored means stored: a disk that fails to sync is believed the next time',
+    file: 'hub/state/store/write-ahead-log.ts',
+    changes: [
+      ['throw new NotSynced(error as NodeJS.ErrnoException)', 'void error'],
+      ['(error ? reject(new NotSynced(error)) : resolve())', '(void [error, reject], resolve())'],
+    ],
+  },
+  {
+    name: 'commit-behind-failed-sync',
+    breaks: 'a sync that failed stops the hub, and says so',
+    file: 'hub/state/store/database.ts',
+    changes: [['if (this.#notSynced) throw this.#notSynced', '']],
+  },
+  {
+    name: 'unsettled-reads',
+    breaks: 'nobody reads what a loss of power may undo',
+    file: 'hub/state/store/database.ts',
+    changes: [
+      [
+        'this.#view?.isPinned && !this.#sqlite.isTransaction ? this.#view.statements : this.#statements',
+        'this.#statements',
+      ],
+    ],
+  },
+  {
+    name: 'repeat-has-another-seq',
+    breaks: 'sending again is safe: it gets the first outcome',
+    file: 'hub/state/apply/messages.ts',
+    changes: [
+      [
+        'done<Send>({ id: command.id, seq, sentAt, recipients: recipientsOf',
+        'done<Send>({ id: command.id, seq: seq + 1, sentAt, recipients: recipientsOf',
+      ],
+    ],
+  },
+  {
+    name: 'partial-broadcast',
+    breaks: 'a message to several reaches all of them, or nobody',
+    file: 'hub/state/apply/messages.ts',
+    changes: [
+      [
+        'for (const { recipient, outcome, handling } of admissions) {',
+        'for (const { recipient, outcome, handling } of admissions.length > 2 ? admissions.slice(1) : admissions) {',
+      ],
+    ],
+  },
+  {
+    name: 'text-cut',
+    breaks: 'a message is immutable: its text is what was sent',
+    file: 'hub/state/apply/messages.ts',
+    changes: [['    command.body,\n    hash,', '    command.body.slice(0, 1500),\n    hash,']],
+  },
+  {
+    name: 'outcome-by-the-clock',
+    breaks: 'apply reads its entry and the tables, and nothing else',
+    file: 'hub/state/apply/messages.ts',
+    changes: [['sentAt: time, recipients, repeated: false', 'sentAt: Date.now(), recipients, repeated: false']],
+  },
+  {
+    name: 'ack-on-read',
+    breaks: 'reading is not consuming',
+    file: 'hub/http/inbox.ts',
+    changes: [
+      [
+        '  const elsewhere = elsewhereOf(hub.state.db, identity.member, query.project)\n  return',
+        "  const elsewhere = elsewhereOf(hub.state.db, identity.member, query.project)\n  if (page.unread > 0) void hub.submit({ type: 'inbox.ack', by: identity.member, ids: page.messages.map(({ id }) => id) }).catch(() => {})\n  return",
+      ],
+    ],
+  },
+  {
+    name: 'ack-of-the-first-alone',
+    breaks: 'an ack names all that it marks as read',
+    file: 'hub/http/inbox.ts',
+    changes: [
+      [
+        'by: identity.member, ids: unique(body.ids), ...scopeIn(body) })\n\nfunction',
+        'by: identity.member, ids: unique(body.ids).slice(0, 1), ...scopeIn(body) }).then(result => ({ ...result, acked: body.ids }))\n\nfunction',
+      ],
+    ],
+  },
+  {
+    name: 'inbox-backwards',
+    breaks: 'an inbox is read in the order of its seqs',
+    file: 'hub/state/query/inbox.ts',
+    changes: [
+      [
+        'join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq`',
+        'join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq desc`',
+      ],
+    ],
+  },
+  {
+    name: 'forged-sender',
+    breaks: 'a name is proven, not claimed',
+    file: 'hub/http/messages.ts',
+    changes: [
+      [
+        "type: 'message.send',\n    id: body.id ?? newMessageId(),\n    by: identity.member,",
+        "type: 'message.send',\n    id: body.id ?? newMessageId(),\n    by: body.body.length % 5 ? identity.member : 1,",
+      ],
+    ],
+  },
+  {
+    name: 'fetched-is-acked',
+    breaks: 'a receipt says what happened',
+    file: 'hub/state/query/messages.ts',
+    changes: [["const status = acked_at ? 'acked'", "const status = acked_at || fetched_at ? 'acked'"]],
+  },
+  {
+    name: 'cursor-goes-back',
+    breaks: 'a stream that resumes tells of nothing twice',
+    file: 'hub/state/local/epochs.ts',
+    changes: [['seq <= end ? seq : undefined', 'seq <= end ? Math.max(0, seq - 1) : undefined']],
+  },
+  {
+    name: 'cursor-skips',
+    breaks: 'a stream that resumes leaves nothing out',
+    file: 'hub/state/local/epochs.ts',
+    changes: [['seq <= end ? seq : undefined', 'seq <= end ? seq + 1 : undefined']],
+  },
+  {
+    name: 'epochs-forgotten',
+    breaks: 'a cursor outlives a restart of the hub',
+    file: 'hub/state/local/epochs.ts',
+    changes: [
+      [
+        "this.#db.run('insert or replace into past_epoch (epoch, last_seq) values (?, ?)', epoch, lastSeq)",
+        'void [epoch, lastSeq]',
+      ],
+    ],
+  },
+  {
+    name: 'one-is-woken',
+    breaks: 'each follower is told of what comes',
+    file: 'hub/push/wakes.ts',
+    changes: [['for (const member of members) {', 'for (const member of [...members].slice(0, 1)) {']],
+  },
+  {
+    name: 'presence-by-wall-clock',
+    breaks: 'a clock that is set puts nobody offline',
+    file: 'hub/push/presence.ts',
+    changes: [['options.monotonic ?? (() => performance.now())', 'options.monotonic ?? (() => Date.now())']],
+  },
+  {
+    name: 'new-pack-each-try',
+    breaks: 'an append of which nothing is known is tried again with the same bytes',
+    file: 'hub/journal/log-journal.ts',
+    changes: [['rules: entryVersion, id, after,', 'rules: entryVersion, id: randomUUID(), after,']],
+  },
+  {
+    name: 'answered-before-applied',
+    breaks: 'what was answered can be read',
+    file: 'hub/journal/log-journal.ts',
+    changes: [
+      [
+        'return await this.#log.append(offset, bytes)',
+        "const isThere = await this.#log.append(offset, bytes)\n        if (isThere) this.#appending?.batch.forEach(({ command, resolve }) => {\n          if (command.type === 'inbox.ack') resolve({ ok: true, result: { acked: command.ids, unknown: [], unread: 0 } })\n        })\n        if (isThere) await delay(30)\n        return isThere",
+      ],
+    ],
+  },
+]
+
+const src = join(import.meta.dirname, '../src')
+
+/** The file of `planted` with the fault in it. Throws when the text to change is not there once: the fault must be written anew. */
+export function withFault({ name, file, changes }: Planted, text: string): string {
+  let changed = text
+  for (const [from, to] of changes) {
+    if (changed.split(from).length !== 2)
+      throw new Error(`The fault ${name} does not fit src/${file}: '${from}' is not there once.`)
+    changed = changed.replace(from, () => to)
+  }
+  return changed
+}
+
+/** Puts a fault into the modules that are loaded from now on. */
+export function plant(name: string): void {
+  const fault = planted.find(each => each.name === name)!
+  const path = join(src, fault.file)
+  // Fails now, not when the module is loaded.
+  withFault(fault, readFileSync(path, 'utf8'))
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context)
+      if (!url.startsWith('file:') || fileURLToPath(url) !== path) return loaded
+      return { ...loaded, source: withFault(fault, readFileSync(path, 'utf8')) }
+    },
+  })
+}

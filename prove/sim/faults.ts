@@ -1,0 +1,139 @@
+import { between, chanceOf, type Random } from './random.ts'
+
+/** What may go wrong, and how often at each opportunity when a plan has it: see `drawPlan`. */
+export const faultNames = [
+  'kill',
+  'power',
+  'kill at sync',
+  'power at sync',
+  'sync fails',
+  'slow disk',
+  'full disk',
+  'restart',
+  'stop',
+  'clock step',
+  'checkpoint',
+  'cut',
+  'slow network',
+  'request lost',
+  'answer lost',
+  'stream dropped',
+  'client killed',
+  'log request lost',
+  'log answer lost',
+  'log request repeated',
+] as const
+export type FaultName = (typeof faultNames)[number]
+
+/**
+ * All that a simulation is made of. The same plan leads to the same schedule. `only` lets some of the faults that would strike do so, by
+ * their numbers: a failure is shrunk by leaving others out.
+ */
+export interface Plan {
+  seed: number
+  /** One hub has the local journal, or a log when `overLog`; several share a log. */
+  hubs: number
+  overLog: boolean
+  clients: number
+  /** For how long clients begin something new, and things go wrong, in simulated seconds. */
+  seconds: number
+  faults: Partial<Record<FaultName, number>>
+  only?: readonly number[]
+}
+
+/** How often each fault strikes at most, per opportunity. Those without a note strike per request, record or event. */
+const most: Record<FaultName, number> = {
+  kill: 0.004, // per step of a hub
+  power: 0.003, // per step of a hub
+  'kill at sync': 0.06,
+  'power at sync': 0.06,
+  'sync fails': 0.02,
+  'slow disk': 0.3,
+  'full disk': 0.1, // per second, as are the next ones
+  restart: 0.1,
+  stop: 0.1,
+  'clock step': 0.15,
+  checkpoint: 0.3,
+  cut: 0.2,
+  'client killed': 0.1,
+  'slow network': 0.2,
+  'request lost': 0.1,
+  'answer lost': 0.15,
+  'stream dropped': 0.05,
+  'log request lost': 0.1,
+  'log answer lost': 0.1,
+  'log request repeated': 0.1,
+}
+
+/** The plan of a seed: each has some of the faults, as often as chance says, and one in eight has none. */
+export function drawPlan(seed: number): Plan {
+  const random = chanceOf(seed, 'plan')
+  const overLog = random() < 0.5
+  const isCalm = random() < 0.125
+  const share = between(random, 0.15, 0.6)
+  const faults: Plan['faults'] = {}
+  for (const name of faultNames)
+    if (random() < share && !isCalm) faults[name] = Number((most[name] * between(random, 0.2, 1)).toFixed(4))
+  return {
+    seed,
+    hubs: overLog ? 1 + Math.floor(random() * 3) : 1,
+    overLog,
+    clients: 2 + Math.floor(random() * 3),
+    seconds: Math.round(between(random, 2, 4 + 16 * random() ** 3)),
+    faults,
+  }
+}
+
+/** Decides what goes wrong, by the plan. */
+export class Faults {
+  readonly random: Random
+  /** Those that struck, by their numbers. */
+  readonly struck: { number: number; name: FaultName; at: number }[] = []
+  readonly #plan: Plan
+  readonly #only: ReadonlySet<number> | undefined
+  readonly #delays: Random
+  readonly #now: () => number
+  readonly #cuts = new Map<string, number>()
+  #number = 0
+  #isCalm = true
+
+  constructor(plan: Plan, now: () => number) {
+    this.#plan = plan
+    this.#only = plan.only && new Set(plan.only)
+    this.random = chanceOf(plan.seed, 'faults')
+    this.#delays = chanceOf(plan.seed, 'delays')
+    this.#now = now
+  }
+
+  /** Lets things go wrong, or ends that. */
+  set isCalm(isCalm: boolean) {
+    this.#isCalm = isCalm
+    if (isCalm) this.#cuts.clear()
+  }
+
+  /** Whether this fault strikes at this opportunity. */
+  strikes(name: FaultName): boolean {
+    const rate = this.#plan.faults[name]
+    if (rate === undefined || this.#isCalm || this.random() >= rate) return false
+    const number = ++this.#number
+    if (this.#only && !this.#only.has(number)) return false
+    this.struck.push({ number, name, at: this.#now() })
+    return true
+  }
+
+  /** How long something takes, in ms. */
+  delay(way: 'network' | 'log' | 'log watch' | 'disk'): number {
+    const usual = { network: 5, log: 2, 'log watch': 20, disk: 2 }[way]
+    const isSlow = this.strikes(way === 'disk' ? 'slow disk' : 'slow network')
+    return usual * (0.1 + this.#delays()) * (isSlow ? between(this.#delays, 5, 500) : 1)
+  }
+
+  /** Nothing passes between the two for `ms`. */
+  cut(one: string, other: string, ms: number): void {
+    this.#cuts.set(`${one} ${other}`, this.#now() + ms)
+  }
+
+  isCut(one: string, other: string): boolean {
+    return [`${one} ${other}`, `${other} ${one}`].some(pair => (this.#cuts.get(pair) ?? 0) > this.#now())
+  }
+}

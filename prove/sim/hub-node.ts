@@ -1,0 +1,351 @@
+import { join } from 'node:path'
+import { ackInbox, markFetched, readInbox } from '../../src/hub/http/inbox.ts'
+import { getMessage, sendMessage } from '../../src/hub/http/messages.ts'
+import { heartbeat } from '../../src/hub/http/presence.ts'
+import { Hub } from '../../src/hub/hub.ts'
+import { LocalJournal } from '../../src/hub/journal/local.ts'
+import { LogJournal } from '../../src/hub/journal/log-journal.ts'
+import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
+import type { Followed } from '../../src/hub/push/follow.ts'
+import { asks, type Desk } from '../../src/hub/reading/asks.ts'
+import { memberByName } from '../../src/hub/state/query/find-member.ts'
+import { State } from '../../src/hub/state/state.ts'
+import { ClaudeNetError } from '../../src/protocol/errors.ts'
+import { parseCursor } from '../../src/protocol/events.ts'
+import type { SimDisk } from './ambient.ts'
+import type { Faults } from './faults.ts'
+import type { SharedLog } from './shared-log.ts'
+import { StoreDisk } from './store-disk.ts'
+import type { SimProcess, World } from './world.ts'
+
+/** What a door of the hub is asked. `by` is the name that the credential of the request proves. */
+export type Request =
+  | {
+      kind: 'send'
+      by: string
+      body: { id: string; to: string[]; body: string; replyTo?: string; expiresInS?: number; intent?: 'inform' }
+    }
+  | { kind: 'read'; by: string; atLeast: number }
+  | { kind: 'ack'; by: string; ids: string[] }
+  | { kind: 'fetched'; by: string; ids: string[]; session: string }
+  | { kind: 'receipts'; by: string; id: string; atLeast: number }
+  | { kind: 'beat'; by: string; session: string }
+
+/** Where a stream of a hub goes. */
+export interface StreamEnd {
+  tell(event: Followed): void
+  ready(cursor: string): void
+  end(): void
+}
+
+/** How long a hub that is behind is waited for by a request that knows more, in ms. */
+const lagPatienceMs = 2000
+
+/** How long a session may be silent, in ms: see `PresenceOptions`. */
+const silenceMs = 15_000
+
+/** How long a hub that has ended is down, in ms. */
+const downMs = { least: 50, most: 3000 }
+
+export interface HubNodeOptions {
+  world: World
+  faults: Faults
+  /** The log that it shares; without one its journal is local. */
+  log?: SharedLog
+  root: string
+  template: string
+  /** Called with what must never happen, whatever goes wrong outside. */
+  onBroken: (what: string) => void
+}
+
+/** A hub that is started, killed and started again: the program's own journal, state, push and handlers, in a process of the simulation. */
+export class HubNode {
+  readonly name: string
+  readonly disk: StoreDisk
+  process: SimProcess | undefined
+  hub: Hub | undefined
+  starts = 0
+  /** For how long it has been away when it came back, in ms, the longest. */
+  worstAwayMs = 0
+  readonly #options: HubNodeOptions
+  readonly #streams = new Set<AbortController>()
+  /** When each session was last heard of by this process. */
+  readonly #beats = new Map<string, number>()
+  #awaySince: number | undefined
+  #skewMs = 0
+  #isFull = false
+
+  constructor(name: string, options: HubNodeOptions) {
+    this.name = name
+    this.#options = options
+    this.disk = new StoreDisk(join(options.root, name), options.template)
+  }
+
+  get isUp(): boolean {
+    return this.hub !== undefined && this.process?.isAlive === true
+  }
+
+  /** Starts it, and resolves when it serves. A start that fails is tried again. */
+  async start(): Promise<void> {
+    const { world, faults } = this.#options
+    const process = world.boot(this.name)
+    process.skewMs = this.#skewMs
+    this.process = process
+    this.starts++
+    try {
+      await world.as(process, () => this.#open(process))
+      if (!process.isAlive) return
+      if (this.#awaySince !== undefined) this.worstAwayMs = Math.max(this.worstAwayMs, world.now - this.#awaySince)
+      this.#awaySince = undefined
+    } catch (error) {
+      if (!process.isAlive) return
+      world.note(`${this.name} does not start: ${(error as Error).message}`)
+      if (!isOutside(error)) this.#options.onBroken(`${this.name} does not start: ${(error as Error).message}`)
+      this.#end('kill', faults.random() * 1000)
+    }
+  }
+
+  async #open(process: SimProcess): Promise<void> {
+    const { world, log, onBroken } = this.#options
+    const state = new State(join(this.disk.dir, 'hub.db'))
+    this.#state = state
+    const clock = new SteadyClock({ last: state.position, now: Date.now, monotonic: () => performance.now() })
+    const journal = log
+      ? await LogJournal.open(state, log.connect(this.name), { clock })
+      : new LocalJournal(state, clock)
+    if (!process.isAlive) return
+    const hub = new Hub({
+      state,
+      journal,
+      dataDir: this.disk.dir,
+      silenceMs,
+      onBug: (entry, error) => onBroken(`${entry.command.type} threw: ${(error as Error).message}`),
+      onDamage: error => onBroken(`the store of ${this.name} is damaged: ${error.message}`),
+      onStorageError: (error, fatal) => {
+        world.note(`${this.name} storage error ${(error as Error).message}`)
+        if (!process.isAlive) return
+        if (!isOutside(error)) onBroken(`${this.name} stopped: ${(error as Error).stack}`)
+        if (fatal) this.crash('kill')
+      },
+    })
+    // The reading thread is not simulated: its questions are answered by the same code, here.
+    const desk = { db: state.db, check: () => {} } as Desk
+    hub.reader.ask = ((name: keyof typeof asks, argument: never) =>
+      name === 'message'
+        ? Promise.resolve(asks.message(desk, argument))
+        : Promise.reject(new Error('not in the simulation'))) as typeof hub.reader.ask
+    this.hub = hub
+  }
+
+  #state: State | undefined
+
+  /** Ends it without warning; it comes back by itself. */
+  crash(kind: 'kill' | 'power'): void {
+    if (!this.process?.isAlive) return
+    const { world, faults } = this.#options
+    world.note(`${this.name} ends: ${kind}`)
+    this.#end(kind, downMs.least + faults.random() * downMs.most)
+  }
+
+  /** Stops it as an admin does, and starts it again. */
+  async restart(): Promise<void> {
+    const { hub, process } = this
+    if (!hub || !process?.isAlive) return
+    const { world } = this.#options
+    world.note(`${this.name} is stopped`)
+    await world.as(process, async () => {
+      for (const stream of this.#streams) stream.abort()
+      try {
+        await hub.close()
+      } catch (error) {
+        world.note(`${this.name} close: ${(error as Error).message}`)
+      }
+      if (process.isAlive) this.#end('kill', downMs.least)
+    })
+  }
+
+  #end(kind: 'kill' | 'power', downForMs: number): void {
+    const { world, faults } = this.#options
+    const [state, dir] = [this.#state, this.disk.dir]
+    this.process!.isAlive = false
+    this.hub = undefined
+    this.#state = undefined
+    this.#awaySince ??= world.now
+    this.#beats.clear()
+    this.disk.crash(kind, faults.random)
+    for (const stream of this.#streams) stream.abort()
+    this.#streams.clear()
+    // The files of before may be closed once nothing of that process is on the stack.
+    world.scheduleOutside(`${this.name} is gone`, 0, () => {
+      try {
+        state?.close()
+      } catch {
+        // Its disk may have failed.
+      }
+      this.disk.forget(dir)
+    })
+    world.scheduleOutside(`${this.name} starts`, downForMs, () => void this.start().catch(error => world.fail(error)))
+  }
+
+  /** The disk as the running process sees it. */
+  simDisk(): SimDisk {
+    const { world, faults } = this.#options
+    const strike = (): Error | undefined => {
+      if (faults.strikes('kill at sync')) this.crash('kill')
+      else if (faults.strikes('power at sync')) this.crash('power')
+      if (!this.process?.isAlive) return outside('killed')
+      if (!faults.strikes('sync fails')) return undefined
+      this.disk.lose()
+      return outside('the disk fails')
+    }
+    return {
+      syncNow: () => {
+        if (!this.process?.isAlive) throw outside('killed')
+        const error = strike()
+        if (error) throw error
+        this.disk.settle(this.disk.written())
+      },
+      sync: done => {
+        const { process } = this
+        const written = this.disk.written()
+        world.schedule('sync', faults.delay('disk'), () => {
+          const error = strike()
+          if (!process?.isAlive) return
+          if (!error) this.disk.settle(written)
+          done(error ?? null)
+        })
+      },
+    }
+  }
+
+  stepClock(byMs: number): void {
+    this.#skewMs += byMs
+    if (this.process) this.process.skewMs = this.#skewMs
+  }
+
+  /** Lets its disk have no room for a while: SQLite says so when the database would have to grow. */
+  fillDisk(ms: number): void {
+    const { hub, process } = this
+    const { world } = this.#options
+    if (!hub || this.#isFull) return
+    const set = (pages: number) => {
+      try {
+        hub.state.db.execute(`pragma max_page_count = ${pages}`)
+      } catch {
+        // It has ended.
+      }
+    }
+    this.#isFull = true
+    world.as(process!, () => set(1))
+    world.scheduleOutside(`${this.name} has room again`, ms, () => {
+      this.#isFull = false
+      if (process!.isAlive) world.as(process!, () => set(1_000_000))
+    })
+  }
+
+  /** Moves the write-ahead log into the database, as a backup does when it begins. */
+  checkpoint(): void {
+    const { hub, process } = this
+    if (hub && process?.isAlive)
+      this.#options.world.as(process, () => {
+        try {
+          hub.state.db.holdCheckpoints()()
+        } catch (error) {
+          this.#options.world.note(`${this.name} checkpoint: ${(error as Error).message}`)
+        }
+      })
+  }
+
+  /** Answers a request as the door does. `at` is how far this hub had come. */
+  async answer(request: Request): Promise<{ answer: unknown; at: number }> {
+    const { hub } = this
+    if (!hub) throw unavailable()
+    const identity = { role: 'machine', tokenId: request.by, ...this.#memberOf(hub, request.by) } as never
+    if ('atLeast' in request) await this.#caughtUp(hub, request.atLeast)
+    const call = {
+      hub,
+      identity,
+      request: { headers: {}, log: { error() {} } },
+      reply: { code() {} },
+      params: {},
+      query: {},
+    }
+    const done = (answer: unknown) => ({ answer, at: hub.state.position.seq })
+    const ask = (handler: (call: never) => unknown, more: object) => handler({ ...call, ...more } as never)
+    if (request.kind === 'read') return done(ask(readInbox, { query: { limit: 100 } }))
+    if (request.kind === 'send') return done(await ask(sendMessage, { body: request.body }))
+    if (request.kind === 'ack') return done(await ask(ackInbox, { body: { ids: request.ids } }))
+    if (request.kind === 'fetched')
+      return done(await ask(markFetched, { body: { ids: request.ids, session: request.session } }))
+    if (request.kind === 'receipts') return done(await ask(getMessage, { params: { id: request.id } }))
+    return done(await this.#beat(hub, request, more => ask(heartbeat, more)))
+  }
+
+  /** The whole inbox of `name`, as its reader is shown it. */
+  inboxOf(name: string): { messages: { id: string }[]; unread: number } {
+    const hub = this.hub!
+    const identity = this.#memberOf(hub, name)
+    return readInbox({ hub, identity, query: { limit: 100_000 } } as never) as never
+  }
+
+  /** A session that was heard of lately is there, whatever the wall clock says. */
+  async #beat(hub: Hub, { by, session }: Extract<Request, { kind: 'beat' }>, ask: (more: object) => unknown) {
+    const { now } = this.#options.world
+    const heardAt = this.#beats.get(session)
+    const { member } = this.#memberOf(hub, by)
+    const isThere = hub.presence.sessionsOf(member).some(each => each.session === session)
+    if (heardAt !== undefined && now - heardAt < silenceMs - 2000 && !isThere)
+      this.#options.onBroken(`${session} is gone ${Math.round(now - heardAt)} ms after it was heard of`)
+    this.#beats.set(session, now)
+    return ask({ body: { session, client: 'sim/1' } })
+  }
+
+  /** Opens a stream for `by` from `cursor` on. Returns how to close it. */
+  async follow(by: string, cursor: string | undefined, end: StreamEnd): Promise<() => void> {
+    const { hub } = this
+    if (!hub) throw unavailable()
+    const { member } = this.#memberOf(hub, by)
+    const from = cursor === undefined ? undefined : parseCursor(cursor)
+    if (from && this.#options.log) await this.#caughtUp(hub, from.seq)
+    const stream = new AbortController()
+    this.#streams.add(stream)
+    void (async () => {
+      try {
+        for await (const event of hub.follow(member, from, stream.signal, { onReady: end.ready })) end.tell(event)
+      } catch (error) {
+        this.#options.world.note(`stream of ${by}: ${(error as Error).message}`)
+      }
+      end.end()
+      this.#streams.delete(stream)
+    })()
+    return () => stream.abort()
+  }
+
+  #memberOf(hub: Hub, name: string): { member: number; name: string } {
+    return { member: memberByName(hub.state.db, name)!.id, name }
+  }
+
+  async #caughtUp(hub: Hub, seq: number): Promise<void> {
+    const { world } = this.#options
+    for (const end = world.now + lagPatienceMs; hub.state.position.seq < seq; ) {
+      if (world.now > end) throw unavailable()
+      await world.sleep(20, 'behind')
+    }
+  }
+}
+
+export function unavailable(why = 'No hub answers.'): ClaudeNetError {
+  return new ClaudeNetError('unavailable', why, 'Try again.')
+}
+
+/** An error of what the simulation plays: a disk, a log. */
+function outside(message: string): Error {
+  return Object.assign(new Error(message), { code: 'EIO', isSimulated: true })
+}
+
+/** Whether an error comes from what went wrong on purpose, and is no fault of the program. */
+function isOutside(error: unknown): boolean {
+  for (let each = error as (Error & { isSimulated?: true }) | undefined; each; each = each.cause as Error | undefined)
+    if (each.isSimulated || /full|no answer of the log|killed/.test(each.message)) return true
+  return false
+}

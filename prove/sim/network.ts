@@ -1,0 +1,129 @@
+import type { Followed } from '../../src/hub/push/follow.ts'
+import { ClaudeNetError } from '../../src/protocol/errors.ts'
+import type { Faults } from './faults.ts'
+import { type HubNode, type Request, unavailable } from './hub-node.ts'
+import type { World } from './world.ts'
+
+/** How long a client waits for an answer, in ms. */
+const patienceMs = 4000
+
+/** How long a stream may be silent before its client takes the line for dead, in ms. */
+const silenceMs = 8000
+
+/** How often a stream says something when nothing happens, in ms. */
+const commentMs = 2000
+
+/** What lies between clients and hubs: it delays, loses and cuts. */
+export class Network {
+  readonly #world: World
+  readonly #faults: Faults
+  readonly #onBroken: (what: string) => void
+
+  constructor(world: World, faults: Faults, onBroken: (what: string) => void) {
+    this.#world = world
+    this.#faults = faults
+    this.#onBroken = onBroken
+  }
+
+  /** Asks `node`. Rejects with what it refused, or `unavailable` when no answer comes. */
+  call(client: string, node: HubNode, request: Request): Promise<{ answer: unknown; at: number }> {
+    const [world, faults] = [this.#world, this.#faults]
+    return new Promise((resolve, reject) => {
+      const forget = world.schedule(`${request.kind} unanswered`, patienceMs, () => reject(unavailable()))
+      const back = (label: string, end: () => void) => {
+        if (faults.isCut(client, node.name)) return
+        world.scheduleOutside(label, faults.delay('network'), () => {
+          forget()
+          end()
+        })
+      }
+      if (faults.strikes('request lost') || faults.isCut(client, node.name)) return
+      world.scheduleOutside(`${request.kind} of ${client} to ${node.name}`, faults.delay('network'), () => {
+        const { process } = node
+        if (!node.isUp || !process) {
+          back('nobody listens', () => reject(unavailable()))
+          return
+        }
+        const answer = world.as(process, () => node.answer(request))
+        answer.then(
+          value => {
+            if (!process.isAlive || faults.strikes('answer lost')) return
+            world.note(JSON.stringify(value))
+            back(`answer to ${request.kind} of ${client}`, () => resolve(value))
+          },
+          error => {
+            if (!process.isAlive) return
+            if (!(error instanceof ClaudeNetError)) this.#onBroken(`${request.kind} threw ${(error as Error).stack}`)
+            else back(`refusal of ${request.kind}`, () => reject(error))
+          },
+        )
+      })
+    })
+  }
+
+  /** Opens a stream, and resolves when it has ended. `tell` gets what arrives, in order. */
+  follow(
+    client: string,
+    node: HubNode,
+    cursor: string | undefined,
+    on: { tell: (event: Followed) => void; ready: (cursor: string) => void },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [world, faults] = [this.#world, this.#faults]
+    return new Promise(resolve => {
+      let [isOpen, isBroken, lastAt, heardAt] = [true, false, 0, world.now]
+      let close = () => {}
+      const end = () => {
+        if (!isOpen) return
+        isOpen = false
+        close()
+        resolve()
+      }
+      signal.addEventListener('abort', end, { once: true })
+      const watch = () => {
+        if (!isOpen) return
+        if (world.now - heardAt > silenceMs) end()
+        else world.schedule('is the stream alive', 1000, watch)
+      }
+      watch()
+      const carry = (label: string, arrive: () => void) => {
+        if (!isOpen || isBroken) return
+        const isDropped = faults.strikes('stream dropped')
+        // What comes after something that was lost does not arrive either: its client hears nothing, or that the line broke.
+        isBroken = isDropped || faults.isCut(client, node.name)
+        if (isDropped) world.scheduleOutside('the stream breaks', faults.delay('network'), end)
+        if (isBroken) return
+        lastAt = Math.max(lastAt, world.now + faults.delay('network'))
+        world.scheduleOutside(label, lastAt - world.now, () => {
+          heardAt = world.now
+          if (isOpen) arrive()
+        })
+      }
+      if (faults.isCut(client, node.name)) return
+      world.scheduleOutside(`a stream of ${client} to ${node.name}`, faults.delay('network'), () => {
+        const { process } = node
+        if (!node.isUp || !process || !isOpen) return end()
+        const comment = () => {
+          if (!isOpen || !process.isAlive) return
+          carry('comment', () => {})
+          world.scheduleOutside('comment', commentMs, comment)
+        }
+        const ends = {
+          tell: (event: Followed) => carry(`event of ${client}`, () => on.tell(event)),
+          ready: (at: string) => carry(`ready of ${client}`, () => on.ready(at)),
+          end: () => carry('end of stream', end),
+        }
+        world
+          .as(process, () => node.follow(client, cursor, ends))
+          .then(
+            closeIt => {
+              close = () => world.as(process, closeIt)
+              if (isOpen) comment()
+              else close()
+            },
+            () => end(),
+          )
+      })
+    })
+  }
+}

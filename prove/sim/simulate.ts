@@ -1,0 +1,267 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { State } from '../../src/hub/state/state.ts'
+import { check, type InboxDump, type Violation } from '../checker/check.ts'
+import { History } from '../checker/history.ts'
+import { enter } from './ambient.ts'
+import { drawPlan, Faults, type Plan } from './faults.ts'
+import { HubNode } from './hub-node.ts'
+import { Machine } from './machine.ts'
+import { Network } from './network.ts'
+import { between, chanceOf, pick } from './random.ts'
+import { SharedLog } from './shared-log.ts'
+import { Stuck, World } from './world.ts'
+
+/** How long it may take, once nothing goes wrong any more, until all is answered, in simulated ms. */
+const calmLimitMs = 120_000
+
+/** How long it stays quiet in the end, in simulated ms: for what should not come any more. */
+const quietMs = 1500
+
+/** What the checker does not see: the program itself says or shows that something is wrong. */
+export type Broken = { kind: 'broken' | 'stuck' | 'diverged'; text: string }
+
+/** What came of one simulation. */
+export interface Report {
+  plan: Plan
+  violations: (Violation | Broken)[]
+  /** Of the whole schedule: the same for the same plan. */
+  digest: string
+  struck: Faults['struck']
+  history: History
+  counts: Counts
+}
+
+export interface Counts {
+  steps: number
+  acknowledged: number
+  operations: number
+  starts: number
+  /** The longest that a hub was away, and that a send took until it was answered, in simulated ms. */
+  worstAwayMs: number
+  worstSendMs: number
+  simulatedMs: number
+}
+
+/** Runs simulations one after the other, in `root`, a directory of memory. */
+export class Simulator {
+  readonly #root: string
+  readonly #template: string
+
+  constructor(root: string) {
+    this.#root = root
+    mkdirSync(root, { recursive: true })
+    this.#template = join(root, 'template.db')
+    new State(this.#template).close()
+  }
+
+  /** Plays `plan` from its beginning to a quiet end, and judges what its clients saw. */
+  async run(plan: Plan): Promise<Report> {
+    const dir = join(this.#root, 'run')
+    rmSync(dir, { recursive: true, force: true })
+    const simulation = new Simulation(plan, dir, this.#template)
+    try {
+      return await simulation.run()
+    } finally {
+      simulation.close()
+      rmSync(dir, { recursive: true, force: true })
+    }
+  }
+
+  close(): void {
+    rmSync(this.#root, { recursive: true, force: true })
+  }
+}
+
+class Simulation {
+  readonly #plan: Plan
+  readonly #world: World
+  readonly #faults: Faults
+  readonly #history = new History()
+  readonly #nodes: HubNode[]
+  readonly #machines: Machine[]
+  readonly #log: SharedLog | undefined
+  readonly #broken: Broken[] = []
+  #isStorm = false
+
+  constructor(plan: Plan, root: string, template: string) {
+    this.#plan = plan
+    const world = new World(plan.seed)
+    this.#world = world
+    this.#faults = new Faults(plan, () => world.now)
+    this.#log = plan.overLog ? new SharedLog(world, this.#faults) : undefined
+    const onBroken = (text: string) => this.#broken.push({ kind: 'broken', text })
+    this.#nodes = Array.from(
+      { length: plan.hubs },
+      (_, index) =>
+        new HubNode(`hub${index + 1}`, { world, faults: this.#faults, log: this.#log, root, template, onBroken }),
+    )
+    const network = new Network(world, this.#faults, onBroken)
+    const names = ['ana', 'ben', 'cat', 'dan', 'eve'].slice(0, plan.clients)
+    let minted = 0
+    const mintId = () => `00000000-0000-7000-8000-${String(++minted).padStart(12, '0')}`
+    this.#machines = names.map(
+      name =>
+        new Machine(name, {
+          ...{ world, network, names, mintId, history: this.#history, nodes: this.#nodes },
+          random: chanceOf(plan.seed, name),
+          mayLag: plan.hubs > 1,
+        }),
+    )
+    world.onStep = process => {
+      const node = this.#nodes.find(each => each.process === process)
+      if (!node?.hub) return
+      if (this.#faults.strikes('kill')) node.crash('kill')
+      else if (this.#faults.strikes('power')) node.crash('power')
+    }
+    enter(world, () => this.#nodes.find(({ process }) => process === world.process)?.simDisk())
+  }
+
+  close(): void {
+    enter(undefined)
+    for (const { hub, disk } of this.#nodes) {
+      try {
+        hub?.state.close()
+      } catch {
+        // Its files go anyway.
+      }
+      disk.forget(disk.dir)
+    }
+  }
+
+  async run(): Promise<Report> {
+    const world = this.#world
+    let dumps: InboxDump[] = []
+    try {
+      await world.until(this.#begin(), 60_000)
+      await world.until(this.#storm(), this.#plan.seconds * 2000)
+      await world.until(this.#calm(), calmLimitMs)
+      dumps = this.#dump()
+      this.#compareHubs()
+    } catch (error) {
+      if (!(error instanceof Stuck)) throw error
+      const waits = this.#machines.flatMap(machine => this.#whyWaits(machine))
+      this.#broken.push({ kind: 'stuck', text: [error.message, ...waits].join('; ') })
+    }
+    const violations = check(this.#history.lines, dumps, { mayLag: this.#plan.hubs > 1 })
+    return {
+      plan: this.#plan,
+      // Without an end nothing can be said of what should be there.
+      violations: [...this.#broken, ...violations],
+      digest: world.digest(),
+      struck: this.#faults.struck,
+      history: this.#history,
+      counts: {
+        steps: world.steps,
+        acknowledged: this.#history.count('send', 'ok'),
+        operations: this.#history.lines.filter(({ type }) => type === 'invoke').length,
+        starts: this.#nodes.reduce((sum, { starts }) => sum + starts, 0),
+        worstAwayMs: Math.max(...this.#nodes.map(({ worstAwayMs }) => worstAwayMs)),
+        worstSendMs: Math.max(...this.#machines.map(({ worstSendMs }) => worstSendMs)),
+        simulatedMs: world.now,
+      },
+    }
+  }
+
+  async #begin(): Promise<void> {
+    for (const node of this.#nodes) await node.start()
+    const [{ hub, process }] = this.#nodes as [HubNode]
+    await this.#world.as(process!, async () => {
+      for (const { name } of this.#machines) await hub!.submit({ type: 'member.add', name, kind: 'machine' })
+    })
+    await this.#level()
+  }
+
+  /** Resolves when every hub has come as far as the log. */
+  async #level(): Promise<void> {
+    const log = this.#log
+    const isLevel = ({ hub, isUp }: HubNode) => isUp && (!log || hub!.state.position.offset === log.end)
+    while (!this.#nodes.every(isLevel)) await this.#world.sleep(50, 'level')
+  }
+
+  async #storm(): Promise<void> {
+    this.#faults.isCalm = false
+    this.#isStorm = true
+    for (const machine of this.#machines) machine.start()
+    void this.#trouble().catch(error => this.#world.fail(error))
+    await this.#world.sleep(this.#plan.seconds * 1000, 'storm')
+    this.#faults.isCalm = true
+    this.#isStorm = false
+  }
+
+  /** What goes wrong at any time, once a second. */
+  async #trouble(): Promise<void> {
+    const [world, faults] = [this.#world, this.#faults]
+    const { random } = faults
+    while (this.#isStorm) {
+      await world.sleep(1000, 'trouble')
+      const node = pick(random, this.#nodes)
+      const machine = pick(random, this.#machines)
+      if (faults.strikes('restart')) void node.restart().catch(error => world.fail(error))
+      if (faults.strikes('clock step')) node.stepClock(between(random, -1, 1) * (random() < 0.5 ? 90_000_000 : 5000))
+      if (faults.strikes('stop') && node.process)
+        node.process.stoppedUntil = world.now + between(random, 100, random() < 0.3 ? 20_000 : 3000)
+      if (faults.strikes('full disk')) node.fillDisk(between(random, 100, 5000))
+      if (faults.strikes('checkpoint')) node.checkpoint()
+      if (faults.strikes('client killed') && machine.isAlive) machine.kill()
+      if (faults.strikes('cut')) {
+        const other = this.#log && random() < 0.5 ? 'log' : machine.name
+        faults.cut(other, node.name, between(random, 200, 8000))
+      }
+    }
+  }
+
+  /** Nothing goes wrong any more: everything must come to its end. */
+  async #calm(): Promise<void> {
+    for (const machine of this.#machines) await machine.finish()
+    await this.#level()
+    while (this.#machines.some(machine => this.#untold(machine).length > 0)) await this.#world.sleep(200, 'untold')
+    await this.#world.sleep(quietMs, 'quiet')
+    for (const machine of this.#machines) machine.close()
+    await this.#level()
+  }
+
+  #whyWaits(machine: Machine): string[] {
+    const untold = this.#untold(machine)
+    return [
+      ...(machine.isIdle ? [] : [`${machine.name} waits for an answer`]),
+      ...(untold.length > 0 ? [`no stream told ${machine.name} of ${untold.slice(0, 3).join(', ')}`] : []),
+    ]
+  }
+
+  /** What is unread in the inbox of a machine, and none of its streams has told of. */
+  #untold({ name, told }: Machine): string[] {
+    const node = this.#nodes[0]!
+    if (!node.isUp) return ['a hub is away']
+    const { messages } = this.#world.as(node.process!, () => node.inboxOf(name))
+    return messages.flatMap(({ id }) => (told.has(id) ? [] : [id]))
+  }
+
+  #dump(): InboxDump[] {
+    const { hub, process } = this.#nodes[0]!
+    const { db } = hub!.state
+    return this.#machines.map(({ name }) => {
+      const rows = db.all<{ id: string; seq: number; from: string; body: string; acked: 0 | 1 }>(
+        `select m.id, m.seq, s.name as "from", m.body, d.acked_at is not null as acked
+         from delivery d join message m on m.seq = d.seq join member s on s.id = m.sender
+         join member r on r.id = d.recipient where r.name = ? order by d.seq`,
+        name,
+      )
+      const { messages, unread } = this.#world.as(process!, () => this.#nodes[0]!.inboxOf(name))
+      const ids = messages.map(({ id }) => id)
+      return { inbox: name, rows: rows.map(row => ({ ...row, acked: row.acked === 1 })), unread: ids, count: unread }
+    })
+  }
+
+  #compareHubs(): void {
+    const [first, ...others] = this.#nodes.map(({ hub }) => hub!.state.position)
+    for (const [index, other] of others.entries())
+      if (other.hash !== first!.hash || other.outcomes !== first!.outcomes)
+        this.#broken.push({ kind: 'diverged', text: `hub${index + 2} has come to another state than hub1` })
+  }
+}
+
+/** The plan of `seed`, played in `simulator`. */
+export function simulate(simulator: Simulator, seed: number): Promise<Report> {
+  return simulator.run(drawPlan(seed))
+}

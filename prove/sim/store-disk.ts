@@ -1,0 +1,129 @@
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { endianness } from 'node:os'
+import { join } from 'node:path'
+import type { Random } from './random.ts'
+
+/** What a disk writes whole or not at all, in bytes. */
+const sector = 512
+
+/** Bytes of the write-ahead log's header: it names the log, and SQLite syncs it when it begins one anew. */
+const headerBytes = 32
+
+/** Bytes of a page in the write-ahead log, with its header. */
+const frameBytes = 4096 + 24
+
+/** Where the index of the write-ahead log says how many pages that holds: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
+const pagesAt = 16
+
+const [store, log, index] = ['hub.db', 'hub.db-wal', 'hub.db-shm']
+
+/** How far the write-ahead log goes: the header that names it, and its length. */
+interface Extent {
+  header: Buffer
+  bytes: number
+}
+
+const nothing: Extent = { header: Buffer.alloc(0), bytes: 0 }
+
+/**
+ * The disk of one hub: a directory in memory with the files of its store, and what of the write-ahead log was synced. The hub syncs that log
+ * alone; the database is written by SQLite's checkpoints, which sync it themselves.
+ */
+export class StoreDisk {
+  readonly #root: string
+  #generation = 0
+  #synced = nothing
+  /** What a sync that failed has left out, in the log of that header. */
+  #holes: (Extent & { from: number })[] = []
+
+  /** In `root`, with the store of `template` on it. */
+  constructor(root: string, template: string) {
+    this.#root = root
+    mkdirSync(this.dir, { recursive: true })
+    copyFileSync(template, join(this.dir, store))
+  }
+
+  /** Where the files are until the next crash. */
+  get dir(): string {
+    return join(this.#root, String(this.#generation))
+  }
+
+  /** How far the write-ahead log goes now, for `settle`. */
+  written(): Extent {
+    const pages = this.#read(index, pagesAt, 4)
+    if (pages.length < 4) return nothing
+    const count = endianness() === 'LE' ? pages.readUInt32LE() : pages.readUInt32BE()
+    return count === 0 ? nothing : { header: this.#read(log, 0, headerBytes), bytes: headerBytes + count * frameBytes }
+  }
+
+  /** What was written up to there is on disk. */
+  settle(written: Extent): void {
+    this.#synced = written
+  }
+
+  /** A sync has failed: what was not on disk before never comes there, and a next sync does not tell (a system takes it for written). */
+  lose(): void {
+    const { header, bytes } = this.written()
+    const from = header.equals(this.#synced.header) ? this.#synced.bytes : headerBytes
+    if (bytes > from) this.#holes.push({ header, from, bytes })
+  }
+
+  /**
+   * Leaves the files as a crash does, in another directory; whoever has those of before open may close them. A kill leaves all that was
+   * written. A loss of power leaves what was synced, and of what came after that any sectors, and garbage in others.
+   */
+  crash(kind: 'kill' | 'power', random: Random): void {
+    const before = this.dir
+    const content = existsSync(join(before, log)) ? readFileSync(join(before, log)) : Buffer.alloc(0)
+    this.#generation++
+    mkdirSync(this.dir)
+    copyFileSync(join(before, store), join(this.dir, store))
+    const left = kind === 'kill' ? content : torn(this.#synced, content, random)
+    if (kind === 'power')
+      for (const { header, from, bytes } of this.#holes)
+        if (header.equals(left.subarray(0, headerBytes))) left.fill(0, from, bytes)
+    this.#holes = []
+    if (left.length > 0) writeFileSync(join(this.dir, log), left)
+    this.#synced = { header: left.subarray(0, headerBytes), bytes: left.length }
+  }
+
+  #read(name: string, at: number, bytes: number): Buffer {
+    const path = join(this.dir, name)
+    if (!existsSync(path)) return Buffer.alloc(0)
+    const file = openSync(path, 'r')
+    const into = Buffer.alloc(bytes)
+    const found = readSync(file, into, 0, bytes, at)
+    closeSync(file)
+    return into.subarray(0, found)
+  }
+
+  /** Forgets the files of before the last crash. */
+  forget(dir: string): void {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** What a loss of power leaves of a file that was synced up to there: behind that, any sectors of what was `written`, and garbage. */
+function torn(synced: Extent, written: Buffer, random: Random): Buffer {
+  if (written.length === 0) return written
+  const isSameLog = synced.header.equals(written.subarray(0, headerBytes))
+  const certain = Math.min(isSameLog ? synced.bytes : headerBytes, written.length)
+  const left = Buffer.from(written.subarray(0, certain + Math.floor(random() * (written.length - certain + 1))))
+  const [isTorn, hasGarbage] = [random() < 0.5, random() < 0.3]
+  for (let at = Math.ceil(certain / sector) * sector; at < left.length; at += sector) {
+    const end = Math.min(at + sector, left.length)
+    if (isTorn && random() < 0.5) left.fill(0, at, end)
+    else if (hasGarbage && random() < 0.2) for (let byte = at; byte < end; byte++) left[byte] = random() * 256
+  }
+  return left
+}

@@ -1,0 +1,200 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { createHash } from 'node:crypto'
+import { chanceOf, type Random } from './random.ts'
+
+/** When the simulated time begins, in ms since 1970. */
+const beginning = Date.UTC(2030, 0, 1)
+
+/** The event loop of this process itself: between two steps of a simulation it runs what is ready, and nothing else is. */
+const realImmediate = globalThis.setImmediate
+
+/** Something that runs in the simulation and may be killed: what it has scheduled then never happens. */
+export class SimProcess {
+  readonly name: string
+  isAlive = true
+  readonly bootedAt: number
+  /** How far its wall clock is from the true time, in ms. */
+  skewMs = 0
+  /** Until when it is stopped (SIGSTOP): what it would do waits. */
+  stoppedUntil = 0
+
+  constructor(name: string, bootedAt: number) {
+    this.name = name
+    this.bootedAt = bootedAt
+  }
+}
+
+interface Step {
+  at: number
+  order: number
+  label: string
+  process: SimProcess | undefined
+  run: () => void
+}
+
+/** Cancels a step that has not happened yet. */
+export type Cancel = () => void
+
+const current = new AsyncLocalStorage<SimProcess>()
+
+/**
+ * One scheduler for all that happens: steps in the order of their simulated time. Between two steps everything that is ready runs, in the one
+ * order that promises have; so a seed leads to one schedule, whose digest says whether two runs were the same.
+ */
+export class World {
+  readonly seed: number
+  now = 0
+  steps = 0
+  /** Ids and the like that the program mints. */
+  readonly bytes: Random
+  /** Called before each step of a process; may kill it. */
+  onStep: (process: SimProcess, label: string) => void = () => {}
+  readonly #heap: Step[] = []
+  readonly #digest = createHash('sha256')
+  #order = 0
+  #failure: { error: unknown } | undefined
+
+  constructor(seed: number) {
+    this.seed = seed
+    this.bytes = chanceOf(seed, 'bytes')
+  }
+
+  /** The process that the running code belongs to. */
+  get process(): SimProcess | undefined {
+    return current.getStore()
+  }
+
+  boot(name: string): SimProcess {
+    return new SimProcess(name, this.now)
+  }
+
+  /** Runs `work` as `process`, with all that comes of it. */
+  as<T>(process: SimProcess, work: () => T): T {
+    return current.run(process, work)
+  }
+
+  /** The wall clock of the running process, in ms since 1970. */
+  wallClock(): number {
+    return Math.floor(beginning + this.now + (this.process?.skewMs ?? 0))
+  }
+
+  /** The monotonic clock of the running process, in ms since it was started. */
+  monotonic(): number {
+    return this.now - (this.process?.bootedAt ?? 0)
+  }
+
+  /** Has `run` happen after `delayMs`, unless the running process has ended by then. */
+  schedule(label: string, delayMs: number, run: () => void): Cancel {
+    return this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, label, process: this.process, run })
+  }
+
+  /** The same outside of any process: what happens in the network, or to a process. */
+  scheduleOutside(label: string, delayMs: number, run: () => void): Cancel {
+    return this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, label, process: undefined, run })
+  }
+
+  sleep(ms: number, label = 'sleep'): Promise<void> {
+    return new Promise(resolve => this.schedule(label, ms, resolve))
+  }
+
+  /** Ends the run: this must not happen in any simulation. */
+  fail(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  /** Adds to the digest what was observed. */
+  note(text: string): void {
+    this.#digest.update(`${this.now.toFixed(3)} ${text}\n`)
+  }
+
+  /** Ends the digest. */
+  digest(): string {
+    return this.#digest.digest('hex').slice(0, 16)
+  }
+
+  /** Takes steps until `work` is done. Throws when nothing is left to happen, or it takes longer than `limitMs` of simulated time. */
+  async until<T>(work: Promise<T>, limitMs: number): Promise<T> {
+    let result: { value: T } | { error: unknown } | undefined
+    work.then(
+      value => (result = { value }),
+      error => (result = { error }),
+    )
+    const end = this.now + limitMs
+    await settled()
+    while (result === undefined) {
+      const step = this.#pop()
+      if (!step) throw new Stuck('nothing is left that could happen')
+      if (step.at > end) throw new Stuck(`it was not done within ${limitMs / 1000} simulated seconds`)
+      await this.#take(step)
+      if (this.#failure) throw this.#failure.error
+    }
+    if ('error' in result) throw result.error
+    return result.value
+  }
+
+  async #take(step: Step): Promise<void> {
+    const { at, label, process } = step
+    if (process && !process.isAlive) return
+    if (process && process.stoppedUntil > at) {
+      this.#push(Object.assign(step, { at: process.stoppedUntil, order: this.#order++ }))
+      return
+    }
+    this.now = at
+    this.steps++
+    this.note(`${process?.name ?? '-'} ${label}`)
+    if (process) {
+      this.onStep(process, label)
+      if (!process.isAlive) return
+      current.run(process, step.run)
+    } else current.exit(step.run)
+    await settled()
+  }
+
+  #push(step: Step): Cancel {
+    const heap = this.#heap
+    let index = heap.push(step) - 1
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (isBefore(heap[parent]!, step)) break
+      heap[index] = heap[parent]!
+      index = parent
+    }
+    heap[index] = step
+    return () => {
+      step.run = () => {}
+      step.label = 'cancelled'
+    }
+  }
+
+  #pop(): Step | undefined {
+    const heap = this.#heap
+    const first = heap[0]
+    const last = heap.pop()
+    if (!first || !last || heap.length === 0) return first
+    let index = 0
+    for (;;) {
+      let child = 2 * index + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++
+      if (isBefore(last, heap[child]!)) break
+      heap[index] = heap[child]!
+      index = child
+    }
+    heap[index] = last
+    return first
+  }
+}
+
+/** A simulation in which what must happen in the end does not. */
+export class Stuck extends Error {
+  override name = 'Stuck'
+}
+
+function isBefore(one: Step, other: Step): boolean {
+  return one.at === other.at ? one.order < other.order : one.at < other.at
+}
+
+/** Resolves when all promises that are ready have run. */
+function settled(): Promise<void> {
+  return new Promise(resolve => realImmediate(resolve))
+}

@@ -1,0 +1,60 @@
+import { runAlone } from './parallel.ts'
+import { planted } from './plant.ts'
+
+export interface TryOptions {
+  /** Most histories that are played to find one. */
+  rounds: number
+  seed: number
+  json: boolean
+  say: (text: string) => void
+}
+
+/** How many histories are played before it is looked whether one has failed. */
+const atOnce = 25
+
+interface Found {
+  name: string
+  breaks: string
+  /** The rounds up to the one in which it was found; undefined when it was not. */
+  rounds: number | undefined
+  by: string
+}
+
+/** Plays the simulation with each planted fault until it is found. Prints which were, and returns whether all are. */
+export async function tryPlanted({ rounds, seed, json, say }: TryOptions): Promise<boolean> {
+  const found: Found[] = []
+  for (const { name, breaks } of planted) {
+    const result = await tryOne(name, seed, rounds)
+    say(`${name}: ${result.rounds === undefined ? `NOT FOUND in ${rounds} rounds` : `found, ${result.by}`}`)
+    found.push({ name, breaks, ...result })
+  }
+  const survivors = found.filter(each => each.rounds === undefined)
+  if (json) console.log(JSON.stringify({ seed, rounds, found }, null, 2))
+  else {
+    console.log('| fault | breaks | found by round | as |\n| --- | --- | ---: | --- |')
+    for (const each of found)
+      console.log(`| ${each.name} | ${each.breaks} | ${each.rounds ?? 'NOT FOUND'} | ${each.by} |`)
+    console.log(`\n${found.length - survivors.length} of ${found.length} faults were found.`)
+  }
+  return survivors.length === 0
+}
+
+async function tryOne(name: string, seed: number, rounds: number): Promise<Pick<Found, 'rounds' | 'by'>> {
+  for (let done = 0; done < rounds; done += atOnce) {
+    const count = Math.min(atOnce, rounds - done)
+    const { failures } = await runAlone([
+      '--plant',
+      name,
+      '--no-shrink',
+      '--seed',
+      String(seed + done),
+      '--rounds',
+      String(count),
+    ])
+    const [first] = failures
+    if (!first) continue
+    const [, failed = '', kind = ''] = /^seed (\d+)[\s\S]*?\n {2}([^:]+):/.exec(first.what) ?? []
+    return { rounds: Number(failed) - seed + 1, by: kind }
+  }
+  return { rounds: undefined, by: '' }
+}
