@@ -66,7 +66,8 @@ export function call<Name extends RouteName>(
   )
 }
 
-export type Query = Record<string, string | number | boolean | undefined>
+/** A list stands in the address as one field for each of its values. */
+export type Query = Record<string, string | number | boolean | readonly string[] | undefined>
 
 /** As `call`, by method and path, for a route that the table does not have yet. Fields of `query` that are undefined are left out. */
 export async function ask<Answer>(
@@ -81,8 +82,10 @@ export async function ask<Answer>(
 }
 
 export function withQuery(path: string, query: Query): string {
-  const fields = Object.entries(query).filter(([, value]) => value !== undefined)
-  const search = new URLSearchParams(fields.map(([key, value]) => [key, String(value)])).toString()
+  const fields = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined ? [] : [value].flat().map(each => [key, String(each)]),
+  )
+  const search = new URLSearchParams(fields).toString()
   return search === '' ? path : `${path}?${search}`
 }
 

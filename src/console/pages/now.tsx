@@ -1,13 +1,70 @@
-import type { PageProps } from '../lazy-page.tsx'
+import { largestUnit } from '../../text/spans.ts'
+import { Charts } from '../now/charts.tsx'
+import { Concerns } from '../now/concerns.tsx'
+import { Feed } from '../now/feed.tsx'
+import { MemberList } from '../now/member-list.tsx'
+import { type MembersNow, useMembersNow } from '../now/members-now.ts'
+import '../now/now.css'
+import { Questions } from '../now/questions.tsx'
 import { PageHead } from '../ui/panel.tsx'
-import { Empty } from '../ui/states.tsx'
+import { Loaded } from '../ui/states.tsx'
+import { now } from '../ui/time.tsx'
 
-/** `#/now` */
-export default function NowPage(_: PageProps) {
+/** `#/now`: who is there and works on what, what lies unread, what is asked, and what is sent, as it happens. */
+export default function NowPage() {
+  const asked = useMembersNow()
+  const members = asked.value.value
   return (
     <>
       <PageHead title="Now" />
-      <Empty icon="now" title="Nothing is here yet" />
+      {members && <Concerns of={members} />}
+      <Figures of={members} />
+      <div class="now">
+        <div class="stack">
+          <Loaded asked={asked} rows={8} what="The list of members">
+            {({ members }) => <MemberList members={members} />}
+          </Loaded>
+        </div>
+        <div class="stack now-side">
+          {members && <Questions requests={members.openRequests} />}
+          <Feed />
+        </div>
+        <Charts />
+      </div>
     </>
+  )
+}
+
+/** Four figures that say how things stand. Their places are there from the beginning, so that nothing jumps. */
+function Figures({ of }: { of: MembersNow | undefined }) {
+  const readers = of?.members.filter(({ kind }) => kind !== 'service') ?? []
+  const unread = readers.reduce((sum, { unread = 0 }) => sum + unread, 0)
+  const oldest = readers
+    .filter(({ oldestUnreadAt }) => oldestUnreadAt)
+    .sort((a, b) => Date.parse(a.oldestUnreadAt!) - Date.parse(b.oldestUnreadAt!))[0]
+  const waitedMs = oldest ? now.value - Date.parse(oldest.oldestUnreadAt!) : 0
+  return (
+    <dl class="figures">
+      <Figure name="online" of={of && `${readers.filter(({ online }) => online).length}`} more={of && `of ${readers.length}`} />
+      <Figure name="unread" of={of && String(unread)} />
+      <Figure
+        name="oldest unread"
+        of={of && (oldest ? largestUnit(Math.max(0, waitedMs)) : 'none')}
+        more={oldest && `with ${oldest.name}`}
+        tone={waitedMs > 3_600_000 ? 'warn' : undefined}
+      />
+      <Figure name="open questions" of={of && String(of.openRequests.length)} />
+    </dl>
+  )
+}
+
+function Figure({ name, of, more, tone }: { name: string; of: string | undefined; more?: string | undefined; tone?: string | undefined }) {
+  return (
+    <div class={`figure ${tone ?? ''}`}>
+      <dt>{name}</dt>
+      <dd>
+        <b>{of ?? '–'}</b> {more && <span class="hint">{more}</span>}
+      </dd>
+    </div>
   )
 }

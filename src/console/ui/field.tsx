@@ -91,6 +91,32 @@ export function Select({ label, hint, error, bare = false, value, onInput, optio
   )
 }
 
+/** A choice of two to four, all of them seen, as for a filter. */
+export function Choice<Value extends string>({
+  label,
+  value,
+  onInput,
+  options,
+}: {
+  label: string
+  value: Value
+  onInput: (value: Value) => void
+  options: readonly (readonly [value: Value, words: string])[]
+}) {
+  const id = useId()
+  return (
+    <fieldset class="choice">
+      <legend class="hidden">{label}</legend>
+      {options.map(([key, words]) => (
+        <label key={key}>
+          <input type="radio" name={id} value={key} checked={key === value} onInput={() => onInput(key)} />
+          <span>{words}</span>
+        </label>
+      ))}
+    </fieldset>
+  )
+}
+
 /** A labelled yes or no. */
 export function Check({
   label,

@@ -1,0 +1,82 @@
+import { useSignal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+import type uPlot from 'uplot'
+import { clockTime, moment } from '../../text/spans.ts'
+
+export interface ChartLine {
+  name: string
+  values: readonly (number | null)[]
+  tone: 'accent' | 'info' | 'warn' | 'soft'
+  look: 'bars' | 'line' | 'area'
+}
+
+export type ChartUnit = 'count' | 'ms' | 's'
+
+interface Props {
+  unit: ChartUnit
+  title: string
+  /** What the chart comes to, in words: for who does not see it, and at a glance. */
+  summary: string
+  /** In s since 1970, as many as each line has values. */
+  times: readonly number[]
+  lines: readonly ChartLine[]
+  format: (value: number) => string
+}
+
+const height = 128
+
+/** A small chart. uPlot is loaded when the first one is drawn. What is under the pointer is said in words beside the title. */
+export function Chart({ title, unit, summary, times, lines, format }: Props) {
+  const box = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | undefined>(undefined)
+  const under = useSignal<string | undefined>(undefined)
+  const latest = useRef({ times, lines, format })
+  latest.current = { times, lines, format }
+  const data = () => [latest.current.times, ...latest.current.lines.map(({ values }) => values)] as uPlot.AlignedData
+
+  useEffect(() => {
+    let isGone = false
+    const element = box.current!
+    const draw = async () => {
+      const { makePlot } = await import('./plot.ts')
+      if (isGone) return
+      plot.current?.destroy()
+      plot.current = makePlot(element, data(), latest.current.lines, { height, unit }, index => {
+        const { times, lines, format } = latest.current
+        const at = index === undefined ? undefined : times[index]
+        const said = lines.flatMap(({ name, values }) => {
+          const value = index === undefined ? null : values[index]
+          return value === null || value === undefined ? [] : [lines.length > 1 ? `${name} ${format(value)}` : format(value)]
+        })
+        under.value = at === undefined ? undefined : `${at * 1000 > Date.now() - 72_000_000 ? clockTime(at * 1000) : moment(at * 1000, Date.now())} ${said.join(', ') || 'nothing'}`
+      })
+    }
+    void draw()
+    const watch = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }))
+    watch.observe(element)
+    // The colours of a canvas do not follow the page's by themselves.
+    const theme = matchMedia('(prefers-color-scheme: dark)')
+    theme.addEventListener('change', draw)
+    addEventListener('themechange', draw)
+    return () => {
+      isGone = true
+      watch.disconnect()
+      theme.removeEventListener('change', draw)
+      removeEventListener('themechange', draw)
+      plot.current?.destroy()
+    }
+  }, [])
+  useEffect(() => {
+    plot.current?.setData(data())
+  }, [times, lines])
+
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span class="title">{title}</span>
+        <span class="hint">{under.value ?? summary}</span>
+      </figcaption>
+      <div ref={box} class="canvas" aria-hidden="true" style={{ height: `${height}px` }} />
+    </figure>
+  )
+}

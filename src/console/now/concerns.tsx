@@ -1,0 +1,38 @@
+import { Icon } from '../ui/icon.tsx'
+import { Name } from '../ui/name.tsx'
+import { Line } from '../ui/text.tsx'
+import { Time } from '../ui/time.tsx'
+import type { MembersNow } from './members-now.ts'
+
+/** What a person should look at: a damaged store, brakes, tokens that two hosts use. Nothing where all is well. */
+export function Concerns({ of: { damaged, brakes, sharedTokens } }: { of: MembersNow }) {
+  if (!damaged && brakes.length === 0 && sharedTokens.length === 0) return null
+  return (
+    <ul class="concerns">
+      {damaged && (
+        <li class="bad">
+          <Icon name="warning" />
+          <span>The hub’s store is damaged: it takes no mail, and what cannot be read is missing here.</span>
+        </li>
+      )}
+      {brakes.map(({ between: [one, other], until, why }) => (
+        <li key={`${one} ${other}`}>
+          <Icon name="warning" />
+          <span>
+            No mail passes between <Name of={one} /> and <Name of={other} /> until <Time at={until} as="clock" />:{' '}
+            <Line>{why}</Line>
+          </span>
+        </li>
+      ))}
+      {sharedTokens.map(({ member, hosts, at }) => (
+        <li key={member}>
+          <Icon name="warning" />
+          <span>
+            The token of <Name of={member} /> was used from two hosts at once (<Line>{hosts.join(', ')}</Line>),{' '}
+            <Time at={at} />.
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}

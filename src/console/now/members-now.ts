@@ -1,0 +1,82 @@
+import { useEffect, useRef } from 'preact/hooks'
+import type { Member, MembersAnswer, OpenRequest } from '../../protocol/members.ts'
+import { ask } from '../api.ts'
+import { useLive } from '../live.ts'
+import { type Asked, useAsk } from '../ui/use-ask.ts'
+
+/** A member with its mail, as far as the reader may see that. */
+export type MemberNow = Member & { unread?: number; oldestUnreadAt?: string | null }
+
+/** What `GET /v1/machines?with=mail` answers. */
+export type MembersNow = Omit<MembersAnswer, 'members' | 'openRequests'> & {
+  members: MemberNow[]
+  openRequests: (OpenRequest & { of?: string })[]
+}
+
+/** How soon after something happened the list is asked for again, and how often where nothing does, in ms. */
+const soonMs = 3000
+const everyMs = 20_000
+
+/**
+ * Everybody with presence, work and mail, kept up to date: presence comes with its event, the rest is asked for again some seconds after mail
+ * moved, and now and then, since what a session works on has no event.
+ */
+export function useMembersNow(): Asked<MembersNow> {
+  const asked = useAsk<MembersNow>(signal => ask('GET', '/v1/machines', { query: { with: 'mail' }, signal }), [])
+  const { soon, stop } = useThrottled(asked.reload, soonMs)
+  useEffect(() => {
+    const timer = setInterval(() => document.visibilityState === 'visible' && asked.reload(), everyMs)
+    return () => {
+      clearInterval(timer)
+      stop()
+    }
+  }, [])
+  useLive('presence', ({ name, online, lastSeenAt }) => {
+    const before = asked.value.peek()
+    const at = before?.members.findIndex(member => member.name === name) ?? -1
+    if (!before || at < 0) return soon()
+    asked.value.value = { ...before, members: before.members.with(at, { ...before.members[at]!, online, lastSeenAt }) }
+    // Which sessions live is not in the event.
+    soon()
+  })
+  for (const name of ['traffic', 'change', 'members', 'reset'] as const) useLive(name, soon)
+  return asked
+}
+
+/** `soon()` has `then` called once, `ms` later, however often it is called until then. */
+function useThrottled(then: () => void, ms: number): { soon: () => void; stop: () => void } {
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  return {
+    soon: () => {
+      timer.current ??= setTimeout(() => {
+        timer.current = undefined
+        then()
+      }, ms)
+    },
+    stop: () => clearTimeout(timer.current),
+  }
+}
+
+/** The members in the order of the page: people, machines, services; who is there first, then by name. */
+export function inOrder(members: readonly MemberNow[]): MemberNow[] {
+  const kinds = ['human', 'machine', 'service']
+  return members.toSorted(
+    (a, b) =>
+      kinds.indexOf(a.kind) - kinds.indexOf(b.kind) ||
+      Number(b.online) - Number(a.online) ||
+      (a.name < b.name ? -1 : 1),
+  )
+}
+
+/** Whether a member is what the reader typed: its name, an alias, its owner, a project or a branch has it. */
+export function matches(member: MemberNow, typed: string): boolean {
+  const word = typed.trim().toLowerCase()
+  if (word === '') return true
+  return [
+    member.name,
+    member.owner ?? '',
+    ...member.aliases,
+    ...(member.projects ?? []).map(({ name }) => name),
+    ...member.sessions.flatMap(({ project, branch }) => [project ?? '', branch ?? '']),
+  ].some(text => text.toLowerCase().includes(word))
+}

@@ -1,0 +1,80 @@
+import uPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+import { clockTime, largestUnit } from '../../text/spans.ts'
+import type { ChartLine, ChartUnit } from './chart.tsx'
+
+/** Between two lines of a grid of times, in s: what a clock has. */
+const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600]
+
+/** One chart of uPlot in the colours of the page. `onPoint` is told the index under the pointer, undefined once it is gone. */
+export function makePlot(
+  into: HTMLElement,
+  data: uPlot.AlignedData,
+  lines: readonly ChartLine[],
+  { height, unit }: { height: number; unit: ChartUnit },
+  onPoint: (index: number | undefined) => void,
+): uPlot {
+  const tones = { accent: '--accent', info: '--info', warn: '--warn', soft: '--line-strong' } as const
+  const [ink, grid] = [colour(into, '--ink-soft'), colour(into, '--line')]
+  const font = `11px ${getComputedStyle(into).fontFamily}`
+  return new uPlot(
+    {
+      width: into.clientWidth,
+      height,
+      padding: [8, 4, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
+      scales: { y: { range: (_self, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+      axes: [
+        { stroke: ink, font, grid: { show: false }, ticks: { show: false }, size: 22, space: 70, values: hours },
+        { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, size: 44, space: 34, values: words, ...(unit !== 'count' && { incrs: steps.map(seconds => (unit === 's' ? seconds : seconds * 1000)) }) },
+      ],
+      series: [
+        {},
+        ...lines.map(({ tone, look }): uPlot.Series => {
+          const stroke = colour(into, tones[tone])
+          return {
+            stroke,
+            width: look === 'bars' ? 0 : 1.5,
+            points: { show: (_self, series) => look !== 'bars' && isLonely(data[series]!) },
+            ...(look === 'bars' && { fill: stroke, paths: uPlot.paths.bars!({ size: [0.8, 20] }) }),
+            ...(look === 'area' && { fill: `color-mix(in srgb, ${stroke} 18%, transparent)` }),
+          }
+        }),
+      ],
+      hooks: { setCursor: [self => onPoint(self.cursor.idx ?? undefined)] },
+    },
+    data,
+    into,
+  )
+
+  /** Where no two neighbours have values a line shows nothing, so there the points are drawn. */
+  function isLonely(values: ArrayLike<number | null | undefined>): boolean {
+    return !Array.from(values).some((value, at) => value != null && values[at + 1] != null)
+  }
+
+  function hours(_self: uPlot, times: number[]): string[] {
+    const isLong = times.length > 1 && times[1]! - times[0]! >= 43_200
+    return times.map(time =>
+      isLong ? new Date(time * 1000).toLocaleDateString('en-GB', { weekday: 'short' }) : clockTime(time * 1000),
+    )
+  }
+
+  function words(_self: uPlot, values: number[]): string[] {
+    return values.map(value => (unit === 'count' ? brief(value) : largestUnit(unit === 's' ? value * 1000 : value)))
+  }
+}
+
+/** The colour that a token of the page stands for now. A canvas does not read `var()` or `light-dark()`. */
+function colour(near: HTMLElement, token: string): string {
+  const probe = document.createElement('span')
+  probe.style.color = `var(${token})`
+  near.append(probe)
+  const { color } = getComputedStyle(probe)
+  probe.remove()
+  return color
+}
+
+function brief(value: number): string {
+  return value >= 1_000_000 ? `${value / 1_000_000} M` : value >= 10_000 ? `${value / 1000} k` : String(value)
+}
