@@ -2,15 +2,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type uPlot from 'uplot'
 import { clockTime, moment } from '../../text/spans.ts'
-
-export interface ChartLine {
-  name: string
-  values: readonly (number | null)[]
-  tone: 'accent' | 'info' | 'warn' | 'soft'
-  look: 'bars' | 'line' | 'area'
-}
-
-export type ChartUnit = 'count' | 'ms' | 's'
+import type { ChartLine, ChartUnit } from './chart-line.ts'
 
 interface Props {
   unit: ChartUnit
@@ -46,9 +38,14 @@ export function Chart({ title, unit, summary, times, lines, format }: Props) {
         const at = index === undefined ? undefined : times[index]
         const said = lines.flatMap(({ name, values }) => {
           const value = index === undefined ? null : values[index]
-          return value === null || value === undefined ? [] : [lines.length > 1 ? `${name} ${format(value)}` : format(value)]
+          return value === null || value === undefined
+            ? []
+            : [lines.length > 1 ? `${name} ${format(value)}` : format(value)]
         })
-        under.value = at === undefined ? undefined : `${at * 1000 > Date.now() - 72_000_000 ? clockTime(at * 1000) : moment(at * 1000, Date.now())} ${said.join(', ') || 'nothing'}`
+        under.value =
+          at === undefined
+            ? undefined
+            : `${at * 1000 > Date.now() - 72_000_000 ? clockTime(at * 1000) : moment(at * 1000, Date.now())} ${said.join(', ') || 'nothing'}`
       })
     }
     void draw()

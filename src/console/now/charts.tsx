@@ -20,9 +20,10 @@ const spans = [
 /** How much was sent, how fast it was noticed, and how old the oldest unread was, over the day or the week. */
 export function Charts() {
   const hours = useSignal<'24' | '168'>('24')
-  const asked = useAsk<ChartsAnswer>(signal => ask('GET', '/v1/charts', { query: { hours: hours.value }, signal }), [
-    hours.value,
-  ])
+  const asked = useAsk<ChartsAnswer>(
+    signal => ask('GET', '/v1/charts', { query: { hours: hours.value }, signal }),
+    [hours.value],
+  )
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === 'visible' && asked.reload(), everyMs)
     return () => clearInterval(timer)

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import type { AnswerOf } from '../../protocol/routes/route.ts'
 import type { api } from '../../protocol/api.ts'
+import type { AnswerOf } from '../../protocol/routes/route.ts'
+import { bytesInWords } from '../../text/bytes.ts'
 import { call } from '../api.ts'
 import { type Change, type Traffic, useLive } from '../live.ts'
 import { href } from '../router.ts'
@@ -12,11 +13,11 @@ import { Empty, Loaded } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAsk } from '../ui/use-ask.ts'
-import { bytesInWords } from '../../text/bytes.ts'
 import { ownMail } from './mail-of.ts'
 
 /** One message of the feed, and the last thing that became of it. */
-interface Item extends Pick<Traffic, 'id' | 'seq' | 'from' | 'to' | 'intent' | 'bytes' | 'sentAt' | 'replyTo' | 'beginning'> {
+interface Item
+  extends Pick<Traffic, 'id' | 'seq' | 'from' | 'to' | 'intent' | 'bytes' | 'sentAt' | 'replyTo' | 'beginning'> {
   became?: { status: Change['status']; recipient: string }
   isNew?: boolean
 }
@@ -86,7 +87,6 @@ function FeedItem({ item }: { item: Item }) {
   const { id, from, to, intent, bytes, sentAt, beginning, became, replyTo, isNew } = item
   return (
     <li class={`feed-item ${isNew ? 'new' : ''}`}>
-      <a class="whole" href={href('messages', [id])} aria-label={`Message of ${from} to ${to.join(', ')}`} />
       <p class="feed-head">
         <span>
           <Name of={from} plain />
@@ -104,7 +104,13 @@ function FeedItem({ item }: { item: Item }) {
         </span>
       </p>
       <p class="feed-text">
-        {beginning === undefined ? <span class="hint">{bytesInWords(bytes)}</span> : <Line max={200}>{beginning}</Line>}
+        <a class="whole" href={href('messages', [id])}>
+          {beginning === undefined ? (
+            <span class="hint">{bytesInWords(bytes)}</span>
+          ) : (
+            <Line max={200}>{beginning}</Line>
+          )}
+        </a>
       </p>
       {became && (
         <p class={`hint became ${became.status}`}>

@@ -3,10 +3,10 @@ import type { Session } from '../../protocol/members.ts'
 import { checkoutInWords, doingInWords } from '../../text/activity.ts'
 import { presenceInWords } from '../../text/presence.ts'
 import { count } from '../../text/spans.ts'
+import { Count, Presence } from '../ui/badge.tsx'
 import { Choice, Field } from '../ui/field.tsx'
 import { Name } from '../ui/name.tsx'
 import { Panel } from '../ui/panel.tsx'
-import { Count, Presence } from '../ui/badge.tsx'
 import { Empty } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 import { now, Time } from '../ui/time.tsx'
@@ -58,8 +58,20 @@ export function MemberList({ members }: { members: readonly MemberNow[] }) {
       title="Who is there"
       actions={
         <>
-          <Choice label="Which members" value={which.value} onInput={value => (which.value = value)} options={choices} />
-          <Field bare label="Find a member or a project" type="search" placeholder="Find" value={typed.value} onInput={value => (typed.value = value)} />
+          <Choice
+            label="Which members"
+            value={which.value}
+            onInput={value => (which.value = value)}
+            options={choices}
+          />
+          <Field
+            bare
+            label="Find a member or a project"
+            type="search"
+            placeholder="Find"
+            value={typed.value}
+            onInput={value => (typed.value = value)}
+          />
         </>
       }
     >

@@ -1,10 +1,12 @@
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { clockTime, largestUnit } from '../../text/spans.ts'
-import type { ChartLine, ChartUnit } from './chart.tsx'
+import type { ChartLine, ChartUnit } from './chart-line.ts'
 
 /** Between two lines of a grid of times, in s: what a clock has. */
-const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600]
+const steps = [
+  1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600,
+]
 
 /** One chart of uPlot in the colours of the page. `onPoint` is told the index under the pointer, undefined once it is gone. */
 export function makePlot(
@@ -26,8 +28,17 @@ export function makePlot(
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
       scales: { y: { range: (_self, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
       axes: [
-        { stroke: ink, font, grid: { show: false }, ticks: { show: false }, size: 22, space: 70, values: hours },
-        { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, size: 44, space: 34, values: words, ...(unit !== 'count' && { incrs: steps.map(seconds => (unit === 's' ? seconds : seconds * 1000)) }) },
+        { stroke: ink, font, grid: { show: false }, ticks: { show: false }, size: 22, space: 50, values: hours },
+        {
+          stroke: ink,
+          font,
+          grid: { stroke: grid, width: 1 },
+          ticks: { show: false },
+          size: 44,
+          space: 34,
+          values: words,
+          ...(unit !== 'count' && { incrs: steps.map(seconds => (unit === 's' ? seconds : seconds * 1000)) }),
+        },
       ],
       series: [
         {},
@@ -54,7 +65,7 @@ export function makePlot(
   }
 
   function hours(_self: uPlot, times: number[]): string[] {
-    const isLong = times.length > 1 && times[1]! - times[0]! >= 43_200
+    const isLong = times.length > 1 && times[1]! - times[0]! >= 86_400
     return times.map(time =>
       isLong ? new Date(time * 1000).toLocaleDateString('en-GB', { weekday: 'short' }) : clockTime(time * 1000),
     )

@@ -16,32 +16,31 @@ export function Questions({ requests }: { requests: MembersNow['openRequests'] }
       <ul>
         {requests.map(({ id, of, sentAt, intent, beginning, waitingFor }) => (
           <li key={id} class="feed-item">
-            <a class="whole" href={href('messages', [id])} aria-label="Open the question" />
             <p class="feed-head">
-<span>
-              {of !== undefined && (
-                <>
-                  <Name of={of} plain />
-                  <span class="hint">waits for</span>
-                </>
-              )}
-              {waitingFor.slice(0, 4).map(({ name, project, status }) => (
-                <span key={`${name}/${project}`} title={statusWords[status]}>
-                  <Name of={name} project={project} plain />
-                </span>
-              ))}
-              {waitingFor.length > 4 && <span class="hint">and {waitingFor.length - 4} more</span>}
-              {intent === 'urgent' && <Badge tone="bad">urgent</Badge>}
+              <span>
+                {of !== undefined && (
+                  <>
+                    <Name of={of} plain />
+                    <span class="hint">waits for</span>
+                  </>
+                )}
+                {waitingFor.slice(0, 4).map(({ name, project, status }) => (
+                  <span key={`${name}/${project}`} title={statusWords[status]}>
+                    <Name of={name} project={project} plain />
+                  </span>
+                ))}
+                {waitingFor.length > 4 && <span class="hint">and {waitingFor.length - 4} more</span>}
+                {intent === 'urgent' && <Badge tone="bad">urgent</Badge>}
               </span>
               <span class="hint">
                 <Time at={sentAt} />
               </span>
             </p>
-            {beginning !== '' && (
-              <p class="feed-text">
-                <Line max={160}>{beginning}</Line>
-              </p>
-            )}
+            <p class="feed-text">
+              <a class="whole" href={href('messages', [id])}>
+                {beginning === '' ? 'Open the question' : <Line max={160}>{beginning}</Line>}
+              </a>
+            </p>
           </li>
         ))}
       </ul>

@@ -45,7 +45,11 @@ function Figures({ of }: { of: MembersNow | undefined }) {
   const waitedMs = oldest ? now.value - Date.parse(oldest.oldestUnreadAt!) : 0
   return (
     <dl class="figures">
-      <Figure name="online" of={of && `${readers.filter(({ online }) => online).length}`} more={of && `of ${readers.length}`} />
+      <Figure
+        name="online"
+        of={of && `${readers.filter(({ online }) => online).length}`}
+        more={of && `of ${readers.length}`}
+      />
       <Figure name="unread" of={of && String(unread)} />
       <Figure
         name="oldest unread"
@@ -58,7 +62,17 @@ function Figures({ of }: { of: MembersNow | undefined }) {
   )
 }
 
-function Figure({ name, of, more, tone }: { name: string; of: string | undefined; more?: string | undefined; tone?: string | undefined }) {
+function Figure({
+  name,
+  of,
+  more,
+  tone,
+}: {
+  name: string
+  of: string | undefined
+  more?: string | undefined
+  tone?: string | undefined
+}) {
   return (
     <div class={`figure ${tone ?? ''}`}>
       <dt>{name}</dt>
