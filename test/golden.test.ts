@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: 'c5039821e7df2bcd9e3f235d4a34d12e7e2fc43ce93d3467d0658ad3f4f8b017',
+    known: 'e31f3d2a2223fd77db069df8eaf0d1526634b1dcb05b1099d1df89a069e7dd29',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '1dc397d0bf7eccc7c780c66ec28edd2b3a81041619028bb0527b4b814bdefe7f',
+    known: 'cacdbf5e5846a496e8d56aadb8fa43668f68923c5e7406f8ac02af42c2708b76',
     commands: [
       'admin.token',
       'alias.remove',

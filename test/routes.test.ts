@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { api, type RouteName } from '../src/protocol/api.ts'
+import { newConsoleSecret } from '../src/protocol/console-secret.ts'
 import type { ErrorCode } from '../src/protocol/errors.ts'
 import { newNonce } from '../src/protocol/hub-proof.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
@@ -109,6 +110,13 @@ const expected: Record<RouteName, Statuses> = {
   retryAllDead: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   dropDead: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   status: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
+  consoleLink: { none: 401, machine: 201, human: 201, admin: 201, garbage: 401 },
+  // A token is neither a link nor a browser.
+  consoleLogin: { none: 403, machine: 403, human: 403, admin: 403, garbage: 403 },
+  getConsole: { none: 401, machine: 403, human: 403, admin: 403, garbage: 401 },
+  consoleLogout: { none: 401, machine: 403, human: 403, admin: 403, garbage: 401 },
+  consoleSessions: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
+  consoleRevoke: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
 }
 
 /** A request that each route accepts from the right caller. */
@@ -197,6 +205,12 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   retryAllDead: () => ({ path: '/v1/admin/outgoing/none/dead/retry', method: 'POST' }),
   dropDead: () => ({ path: '/v1/admin/outgoing/none/dead', method: 'DELETE' }),
   status: () => ({ path: '/v1/admin/status' }),
+  consoleLink: () => ({ path: '/v1/console/links', body: {} }),
+  consoleLogin: () => ({ path: '/v1/console/login', body: { secret: newConsoleSecret() } }),
+  getConsole: () => ({ path: '/v1/console' }),
+  consoleLogout: () => ({ path: '/v1/console', method: 'DELETE' }),
+  consoleSessions: () => ({ path: '/v1/console/sessions' }),
+  consoleRevoke: () => ({ path: '/v1/console/sessions/all', method: 'DELETE' }),
 }
 
 const mcpHeaders = { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-11-25' }

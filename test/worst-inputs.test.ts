@@ -12,6 +12,7 @@ import { type RunningHub, serve } from '../src/hub/serve.ts'
 import { Database } from '../src/hub/state/store/database.ts'
 import { WordIndex } from '../src/hub/state/words/word-index.ts'
 import { api, type RouteName } from '../src/protocol/api.ts'
+import { newConsoleSecret } from '../src/protocol/console-secret.ts'
 import { newNonce } from '../src/protocol/hub-proof.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { maxImportNames } from '../src/protocol/organization.ts'
@@ -275,6 +276,22 @@ const worst: Record<RouteName, Worst | string> = {
   makeBackup: 'another process makes it',
   telegramStatus: [little, () => ({ path: '/v1/admin/telegram', token: tokens.admin })],
   telegramCheck: [little, () => ({ path: '/v1/admin/telegram/check', token: tokens.admin })],
+  consoleLink: [
+    { ...little, status: 201 },
+    () => ({ path: '/v1/console/links', token: tokens.admin, body: { for: 'm1999' } }),
+  ],
+  consoleLogin: [
+    { ...little, status: 401 },
+    () => ({
+      path: '/v1/console/login',
+      headers: { origin: hub.url.origin },
+      body: { secret: newConsoleSecret() },
+    }),
+  ],
+  getConsole: 'it asks a browser, and for one row',
+  consoleLogout: 'it asks a browser, and for one row',
+  consoleSessions: [little, () => ({ path: '/v1/console/sessions', token: tokens.admin })],
+  consoleRevoke: [little, () => ({ path: '/v1/console/sessions/all', method: 'DELETE', token: tokens.admin })],
   telegramConfirm: [
     { ...little, status: 404 },
     () => ({ path: '/v1/admin/telegram/people/h1', method: 'PUT', token: tokens.admin, body: { userId: 1 } }),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { bareName } from '../protocol/hub-address.ts'
+import { bareName, hostNameOf } from '../protocol/hub-address.ts'
 import { configErrors } from './config-errors.ts'
 import { doorFields } from './door-settings.ts'
 import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
@@ -45,7 +45,8 @@ export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
     const telegramTokenFile = telegram && tokenFileOf(telegram, path)
     const near = (file: string) => resolve(path === undefined ? '.' : dirname(path), file)
     const files = tls && { certFile: near(tls.certFile), keyFile: near(tls.keyFile) }
-    return { ...result.data, data: resolve(result.data.data), tls: files, telegramTokenFile }
+    const hosts = [...result.data.hosts, ...namesIn(result.data.url)]
+    return { ...result.data, hosts, data: resolve(result.data.data), tls: files, telegramTokenFile }
   }
   const errors = configErrors(HubFile, result.error, file?.text).map(({ line, field, message }) =>
     [...(line === undefined ? [] : [`line ${line}`]), ...(field === '' ? [] : [field]), message].join(': '),
@@ -58,6 +59,12 @@ export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
       : `${name} has ${errors.length} errors:\n${errors.map(text => `  ${text}`).join('\n')}`,
     'docs/operations.md lists every field.',
   )
+}
+
+/** The name in an address that people are told: the hub answers to it. */
+function namesIn(url: string | undefined): string[] {
+  const name = url === undefined ? undefined : hostNameOf(new URL(url).host)
+  return name === undefined ? [] : [name]
 }
 
 /** What a hub's backups go by. A relative `dir` or `logTo` is in the data directory. */

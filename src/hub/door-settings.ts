@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Cidr } from '../protocol/address-range.ts'
+import { hostNameOf } from '../protocol/hub-address.ts'
 
 /** Loopback, private networks (RFC 1918), shared address space of VPNs (RFC 6598), link-local, unique local (RFC 4193). */
 const privateNetworks = [
@@ -23,6 +24,18 @@ function rate(perMinute: number, burst: number) {
     })
     .nullable()
     .prefault({})
+}
+
+/** The address of a hub without path and query, such as `https://claudes.example.org`. */
+const HubUrl = z
+  .string()
+  .refine(isOrigin, 'must look like https://claudes.example.org, without a path')
+  .transform(url => new URL(url).origin)
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text)
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
+  return url !== null && isHttp && url.href === `${url.origin}/` && hostNameOf(url.host) !== undefined
 }
 
 const mebibyte = 1024 * 1024
@@ -121,8 +134,21 @@ const Timeouts = z
   })
   .prefault({})
 
+/** What the console shows, and to whom. */
+const Console = z
+  .strictObject({
+    /** Whether the admin is shown texts. Each look is audited. */
+    adminReads: z.boolean().default(false),
+    /** Whether a machine may open the console as its owner. Every agent that can read its token can then, too. */
+    machinesSpeakForOwners: z.boolean().default(false),
+  })
+  .prefault({})
+
 /** The fields of hub.json that the HTTP door goes by. */
 export const doorFields = {
+  /** At which address people reach the hub with a browser: links into the console begin with it. */
+  url: HubUrl.optional(),
+  console: Console,
   /** From where requests that come without TLS are taken: from everywhere, from this host alone, or from nowhere. */
   plain: z.enum(['allow', 'loopback', 'refuse']).default('allow'),
   /** Where clients may come from without a proxy. From anywhere else only `/healthz` answers. */
@@ -136,5 +162,7 @@ export const doorFields = {
 const DoorSettings = z.object(doorFields)
 
 export type DoorSettings = z.output<typeof DoorSettings>
+/** How people reach the console, and what it shows. */
+export type ConsoleSettings = Pick<DoorSettings, 'url' | 'console'>
 export type LimitSettings = DoorSettings['limits']
 export type LoopSettings = NonNullable<NonNullable<LimitSettings>['loop']>

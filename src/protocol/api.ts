@@ -1,3 +1,4 @@
+import { consoleRoutes } from './routes/console.ts'
 import { consolePageRoutes } from './routes/console-page.ts'
 import { hubRoutes } from './routes/hub.ts'
 import { inboxRoutes } from './routes/inbox.ts'
@@ -22,6 +23,7 @@ export const api = {
   ...membersRoutes,
   ...keepingRoutes,
   ...telegramRoutes,
+  ...consoleRoutes,
   ...webhooksRoutes,
   ...consolePageRoutes,
   ...outgoingRoutes,

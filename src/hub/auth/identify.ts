@@ -11,12 +11,14 @@ export interface Identity {
   member: number
   name: string
   role: Role
-  /** The public part of the token. */
+  /** The public part of the token; of a session of the console `console-ID`. */
   tokenId: string
   /** From when on its machine is to renew the token, in steady time; absent where there is nothing to renew. */
   renewFrom?: number
   /** When the token ends by its age, in steady time; absent where it has no limit. */
   limit?: number
+  /** The public id of the session of the console that it was proven by, instead of a token. */
+  session?: string
   /** From where the token may be used; absent where it may be used from anywhere. */
   boundTo?: AddressRanges
 }

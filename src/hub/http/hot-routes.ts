@@ -9,6 +9,7 @@ import type { Identities, Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 import type { Watch } from '../seeing/watch.ts'
 import { toClaudeNetError } from './answer-errors.ts'
+import { isFromBrowser } from './browser.ts'
 import type { Connections } from './connections.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { maxRequestBytes, readJson } from './json-body.ts'
@@ -86,10 +87,11 @@ function admit(
   const { headers, socket } = request
   if (closing.aborted || socket.destroyed || headers.host === undefined || headers.expect !== undefined)
     return undefined
+  if (isFromBrowser(request)) return undefined
   if (route.method === 'GET' ? hasBody(request) : !hasPlainBody(request)) return undefined
   if (!network.isAllowed(request) || !plain.isAllowed(request)) return undefined
   try {
-    checkHeaders(request, hosts())
+    checkHeaders(request, hosts(), network)
     const identity = identities.of(headers.authorization)
     if (isPublic(route.audience) || !route.audience.includes(identity.role)) return undefined
     if (identity.boundTo && !identity.boundTo.has(network.clientOf(request))) return undefined

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyRequest } from 'fastify'
+import { tabHeader } from '../../protocol/console-header.ts'
+import { hashConsoleSecret } from '../../protocol/console-secret.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hashJoinCode, normalizeJoinCode } from '../../protocol/join-code.ts'
 import { maxBodyBytes } from '../../protocol/messages.ts'
@@ -7,6 +9,7 @@ import { bytesInWords } from '../../text/bytes.ts'
 import { type Identity, isOfEndedToken } from '../auth/identify.ts'
 import type { LimitSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
+import { isConsoleLink } from '../state/query/console.ts'
 import { resolveNames } from '../state/query/find-member.ts'
 import { knownId } from '../state/query/known-members.ts'
 import { isInvite } from '../state/query/members.ts'
@@ -69,7 +72,7 @@ export class Limits {
    */
   refuseStranger(error: unknown, { clientAddress, headers }: FastifyRequest): unknown {
     if (isOfEndedToken(error)) return error
-    const isGuess = headers.authorization !== undefined
+    const isGuess = headers.authorization !== undefined || headers[tabHeader] !== undefined
     const client = clientGroup(clientAddress)
     const waitMs = isGuess ? this.#wrongTokens?.take(client) : this.#wrongTokens?.waitMs(client)
     if (!waitMs) return error
@@ -100,6 +103,14 @@ export class Limits {
       }
     }
     return [...used].map(([member, part]) => ({ member, used: part })).sort((a, b) => b.used - a.used)
+  }
+
+  limitLogins(login: Handlers['consoleLogin']): Handlers['consoleLogin'] {
+    return call => {
+      const isKnown = () => isConsoleLink(call.hub.state.db, hashConsoleSecret(call.body.secret))
+      this.#countGuess(call.request, isKnown, 'links into the console')
+      return login(call)
+    }
   }
 
   limitJoins(join: Handlers['join']): Handlers['join'] {
@@ -182,10 +193,14 @@ export class Limits {
    * a code has 80 random bits, so the limit protects the hub's time, not the code. Decided before anything is awaited, so that
    * a volley is counted in full.
    */
-  #countCode({ state }: Hub, { clientAddress }: FastifyRequest, code: string): void {
-    if (!this.#wrongCodes || isInvite(state.db, hashJoinCode(normalizeJoinCode(code)))) return
+  #countCode({ state }: Hub, request: FastifyRequest, code: string): void {
+    this.#countGuess(request, () => isInvite(state.db, hashJoinCode(normalizeJoinCode(code))), 'join codes')
+  }
+
+  #countGuess({ clientAddress }: FastifyRequest, isKnown: () => boolean, what: string): void {
+    if (!this.#wrongCodes || isKnown()) return
     const waitMs = this.#wrongCodes.take(clientGroup(clientAddress))
-    if (waitMs) throw tooMany('Too many wrong join codes came from your address.', waitMs)
+    if (waitMs) throw tooMany(`Too many wrong ${what} came from your address.`, waitMs)
   }
 }
 

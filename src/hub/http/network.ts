@@ -5,6 +5,7 @@ import { adminSocketFile } from '../../protocol/admin-socket.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostNameOf } from '../../protocol/hub-address.ts'
 import type { DoorSettings } from '../door-settings.ts'
+import { checkOrigin, checkSameOrigin } from './browser.ts'
 import { isByTls } from './tls-sockets.ts'
 
 /** The other end of a connection; `address` without its zone. */
@@ -114,24 +115,24 @@ export function outsider(): ClaudeNetError {
 }
 
 /**
- * Refuses what a browser sends and what was meant for another name, before anything else is looked at. A page that got its
+ * Refuses what was meant for another name, and what a page of another origin has a browser send, before anything else is looked at. A page that got its
  * own name to point here (DNS rebinding) shows itself by the Host header; `hosts` are the names that are ours. A request line
  * in absolute form has a name of its own, which counts beside the header (RFC 9112, section 3.2.2).
  */
-export function checkHeaders(request: IncomingMessage, hosts: readonly string[]): void {
+export function checkHeaders(request: IncomingMessage, hosts: readonly string[], network: Network): void {
   const { headers } = request
   for (const name of ['host', 'authorization']) {
     if (!isRepeated(request.rawHeaders, name)) continue
     // Node goes by the first, and what stands in front of the hub may have gone by another.
     throw new ClaudeNetError('invalid', `The request has more than one ${name} header.`, 'Send one.')
   }
-  // A browser loads the console's own modules with an Origin.
-  const isOwnFile = request.method === 'GET' && /^https?:\/\/(.*)$/.exec(headers.origin ?? '')?.[1] === headers.host
-  if (headers.origin !== undefined && !(isOwnFile && request.url?.startsWith('/console/'))) {
-    throw new ClaudeNetError('forbidden', 'Requests from web pages are refused.', 'Use claude-net or curl.')
-  }
   const isForeign = !isOurs(hostNameOf(headers.host), hosts)
-  if (!isForeign && isOurs(hostNameOf(authorityOf(request.url) ?? headers.host), hosts)) return
+  if (!isForeign && isOurs(hostNameOf(authorityOf(request.url) ?? headers.host), hosts)) {
+    checkOrigin(request, network)
+    // A GET may be the user's who typed the address, or followed a link.
+    if (request.method !== 'GET' && request.method !== 'HEAD') checkSameOrigin(request)
+    return
+  }
   throw new ClaudeNetError(
     'forbidden',
     `This hub does not answer to the name in the ${isForeign ? 'Host header' : 'request line'}.`,

@@ -7,11 +7,13 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import { api, type RouteName } from '../../protocol/api.ts'
+import { tabHeader } from '../../protocol/console-header.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostHeader } from '../../protocol/host-header.ts'
 import type { Route } from '../../protocol/routes/route.ts'
+import { BrowserIdentities } from '../auth/browser.ts'
 import { checkPlace, Identities, type Identity, socketAdmin } from '../auth/identify.ts'
-import type { DoorSettings } from '../door-settings.ts'
+import type { ConsoleSettings, DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
 import type { Backups } from '../keeping/backups.ts'
@@ -38,8 +40,10 @@ import {
 } from './admin.ts'
 import { answerErrors, answerMalformedPath, seen } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
+import { checkSameOrigin, cookiesOf, isFromBrowser } from './browser.ts'
 import { Connections } from './connections.ts'
 import { consoleRoutes } from './console.ts'
+import { consoleSessionRoutes } from './console-sessions.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
@@ -68,7 +72,7 @@ import { PresenceNews } from './presence-news.ts'
 import { proveHub } from './prove-hub.ts'
 import { renewToken, tellToRenew } from './renew-token.ts'
 import { counted, seeing } from './seeing.ts'
-import { type ConsoleSettings, Sight } from './sight.ts'
+import { Sight } from './sight.ts'
 import type { Meter } from './sse.ts'
 import { status } from './status.ts'
 import { telegramRoutes } from './telegram.ts'
@@ -109,8 +113,6 @@ export interface ServerOptions {
   tails?: Tails
   /** The bridge to Telegram, where hub.json has one. */
   telegram?: TelegramDesk
-  /** Who sees what; without it an admin sees no texts. */
-  console?: ConsoleSettings
   /** The webhooks that post events. */
   outgoing: () => Promise<OutgoingDesk>
 }
@@ -135,6 +137,7 @@ export interface HttpDoor {
  */
 export function createServer(options: ServerOptions): HttpDoor {
   let { hosts } = options
+  let consoleSettings: ConsoleSettings = options.door
   const { hub, log, door, clientFile: clientPath, watch, backups } = options
   const probe = writeProbe()
   const network = new Network(door)
@@ -204,7 +207,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     const { url } = request.routeOptions
     if (!network.isAllowed(request.raw) && url !== api.health.path) throw outsider()
     if (!plain.isAllowed(request.raw) && !hasNoSecret(url)) throw plainRefused(plain.from)
-    checkHeaders(request.raw, hosts)
+    checkHeaders(request.raw, hosts, network)
     next()
   })
 
@@ -212,7 +215,8 @@ export function createServer(options: ServerOptions): HttpDoor {
     wrote: bytes => unread.wrote(socket, connections.clientOf(socket), bytes),
     read: () => unread.read(socket),
   })
-  const sight = new Sight(() => options.console, watch)
+  const sight = new Sight(() => consoleSettings.console, watch)
+  const console = consoleSessionRoutes({ network, settings: () => consoleSettings })
   const handlers: Handlers = {
     health,
     ready: readiness(probe),
@@ -278,14 +282,18 @@ export function createServer(options: ServerOptions): HttpDoor {
     ...telegramRoutes(options.telegram),
     ...webhookRoutes(),
     ...outgoingRoutes(options.outgoing),
+    ...console,
+    consoleLogin: limits.limitLogins(console.consoleLogin),
   }
   const identities = new Identities(hub)
+  const browsers = new BrowserIdentities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
     addRoute(
       server,
       {
         hub,
         identities,
+        browsers,
         limits,
         places,
         plain,
@@ -314,6 +322,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     cameFromAdmin: network.cameFromAdmin,
     configure: settings => {
       hosts = settings.hosts
+      consoleSettings = settings
       network.configure(settings)
       plain.configure(settings.plain)
       limits.configure(settings.limits)
@@ -330,6 +339,7 @@ function hasNoSecret(url: string | undefined): boolean {
 interface Doorkeeping {
   hub: Hub
   identities: Identities
+  browsers: BrowserIdentities
   limits: Limits
   places: Places
   plain: PlainRequests
@@ -343,10 +353,11 @@ interface Doorkeeping {
 
 function addRoute(
   server: FastifyInstance,
-  { hub, identities, limits, places, plain, network, watch, connections, unread, bodies, isAudited }: Doorkeeping,
+  { watch, unread, bodies, isAudited, ...keeping }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
+  const { hub, connections } = keeping
   const answered = watch.metrics.answersOf(route.method, route.path)
   server.route({
     method: route.method,
@@ -356,11 +367,7 @@ function addRoute(
     onRequest: (request, reply, next) => {
       const showsToken = route.takesToken && request.headers.authorization !== undefined
       if (showsToken || !isPublic(route.audience))
-        tellToRenew(
-          authorize({ identities, limits, places, plain, network, connections }, route, request),
-          hub,
-          reply.raw,
-        )
+        tellToRenew(authorize(keeping, route, request, reply), hub, reply.raw)
       const client = connections.clientOf(request.raw.socket)
       if (route !== api.health) unread.check(client)
       bodies.begin(request.raw, client)
@@ -381,23 +388,23 @@ function addRoute(
   })
 }
 
-function authorize(
-  {
-    places,
-    plain,
-    connections,
-    ...parts
-  }: Pick<Doorkeeping, 'identities' | 'limits' | 'places' | 'plain' | 'network' | 'connections'>,
-  route: Route,
-  request: FastifyRequest,
-): Identity {
+type Authorizing = Pick<
+  Doorkeeping,
+  'identities' | 'browsers' | 'limits' | 'places' | 'plain' | 'network' | 'connections'
+>
+
+function authorize(parts: Authorizing, route: Route, request: FastifyRequest, reply: FastifyReply): Identity {
+  const { places, plain, connections } = parts
   const identity = identify(parts, request)
   request.identity = identity
   checkPlace(identity, request.clientAddress)
   connections.proved(request.raw.socket, identity.tokenId)
   parts.limits.countRequest(identity, route === api.sendMessage)
-  plain.saw(identity, request.raw)
-  places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
+  if (identity.session === undefined) {
+    plain.saw(identity, request.raw)
+    places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
+  } else reply.header('cache-control', 'no-store')
+  checkKind(identity, route)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
   throw new ClaudeNetError(
     'forbidden',
@@ -406,14 +413,37 @@ function authorize(
   )
 }
 
+/** Routes are for tokens and sessions of the console alike, but for some. */
+function checkKind({ session }: Identity, { method, path, browser }: Route): void {
+  if (browser === undefined || (browser === 'only') === (session !== undefined)) return
+  throw new ClaudeNetError(
+    'forbidden',
+    browser === 'only'
+      ? `${method} ${path} is for a session of the console alone.`
+      : `${method} ${path} is not for a session of the console.`,
+    browser === 'only' ? 'claude-net console opens one.' : 'It is for programs that have a token.',
+  )
+}
+
 function identify(
-  { identities, limits, network }: Pick<Doorkeeping, 'identities' | 'limits' | 'network'>,
+  { identities, browsers, limits, network }: Pick<Doorkeeping, 'identities' | 'browsers' | 'limits' | 'network'>,
   request: FastifyRequest,
 ): Identity {
-  const { authorization } = request.headers
-  if (authorization === undefined && network.isAdmin(request.raw.socket)) return socketAdmin
+  const { authorization, [tabHeader]: tab } = request.headers
+  const cookies = cookiesOf(request.raw, network)
+  const isBrowser = isFromBrowser(request.raw) || (authorization === undefined && cookies.length > 0)
+  if (isBrowser) checkSameOrigin(request.raw)
+  if (isBrowser && authorization !== undefined) {
+    throw new ClaudeNetError(
+      'forbidden',
+      'A request of a web page carries no token.',
+      'Tokens are for programs. In a browser, open the console with a link: claude-net console.',
+    )
+  }
+  // Whoever leads a port of theirs to the admin's socket has not let every page in.
+  if (!isBrowser && authorization === undefined && network.isAdmin(request.raw.socket)) return socketAdmin
   try {
-    return identities.of(authorization)
+    return isBrowser ? browsers.of(cookies, tab as string | undefined) : identities.of(authorization)
   } catch (error) {
     throw limits.refuseStranger(error, request)
   }

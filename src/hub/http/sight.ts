@@ -2,6 +2,7 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { MailOf } from '../../protocol/messages.ts'
 import { recipientsIn } from '../../protocol/names.ts'
 import type { Identity } from '../auth/identify.ts'
+import type { ConsoleSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { Watch } from '../seeing/watch.ts'
 import { memberMeant } from '../state/query/find-member.ts'
@@ -12,19 +13,13 @@ import { refuseUnknown } from '../state/refusals.ts'
 /** Most names that one question may have in `of`. */
 const maxOf = 100
 
-/** What hub.json says of who sees what. */
-export interface ConsoleSettings {
-  /** Whether an admin is shown the texts of messages. Each look is a line of the audit. */
-  adminReads: boolean
-}
-
 /** Who sees what, for the routes that show mail. */
 export class Sight {
   readonly #adminReads: () => boolean
   readonly #watch: Pick<Watch, 'audit'>
 
-  constructor(settings: () => ConsoleSettings | undefined, watch: Pick<Watch, 'audit'>) {
-    this.#adminReads = () => settings()?.adminReads ?? false
+  constructor(settings: () => Pick<ConsoleSettings['console'], 'adminReads'>, watch: Pick<Watch, 'audit'>) {
+    this.#adminReads = () => settings().adminReads
     this.#watch = watch
   }
 

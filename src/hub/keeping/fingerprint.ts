@@ -12,8 +12,11 @@ interface Table {
 /** The tables and columns of one schema that belong to the history: what a later schema adds is not among them. */
 export type Shape = Table[]
 
-/** Left out besides what is each hub's own: join codes, which a restore makes void. */
-const isLeftOut = (table: string) => hubLocalTables.has(table) || table === 'invite'
+/** Left out besides what is each hub's own: join codes and what opens the console, which a restore makes void. */
+const isLeftOut = (table: string) => hubLocalTables.has(table) || madeVoid.includes(table)
+
+/** Tables that a restore empties: what is in them may have been used or ended since the backup. */
+export const madeVoid: readonly string[] = ['invite', 'console_link', 'console_session']
 
 /** The shape of an open database. */
 export function shapeOf(db: DatabaseSync): Shape {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { newEpoch } from '../journal/epoch.ts'
+import { madeVoid } from './fingerprint.ts'
 
 /** What a restore takes over from the store that it replaces. */
 export interface Carried {
@@ -14,7 +15,7 @@ export interface Carried {
 
 /**
  * Makes a restored store ready to go on from: with an epoch of its own, so that cursors of the history that went another way start
- * anew; without join codes, which may have been used since; and with the tokens of the store that it replaces, where that can
+ * anew; without join codes and whatever opens the console, which may have been used or ended since; and with the tokens of the store that it replaces, where that can
  * be read and is of the same hub.
  */
 export function startNewHistory(path: string, replacedPath: string): Carried {
@@ -23,7 +24,7 @@ export function startNewHistory(path: string, replacedPath: string): Carried {
   db.exec('pragma journal_mode = delete; pragma synchronous = full; begin immediate')
   db.prepare('update position set epoch = ?').run(newEpoch())
   if (rows(db, `select 1 from sqlite_schema where name = 'past_epoch'`).length > 0) db.exec('delete from past_epoch')
-  db.exec('delete from invite')
+  for (const table of madeVoid) if (hasTable(db, table)) db.exec(`delete from ${table}`)
   const carried = replaced && carryOver(db, replaced)
   ownAllAdminTokens(db)
   db.exec('commit')

@@ -41,6 +41,20 @@ const looks: ReadonlySet<RouteName> = new Set([
   'listDead',
 ])
 
+/** Routes that are noted down though others than the admin ask them. */
+const audited: ReadonlySet<RouteName> = new Set([
+  'join',
+  'renewToken',
+  'putMemberPolicy',
+  'consoleLink',
+  'consoleLogin',
+  'consoleLogout',
+  'consoleRevoke',
+])
+
+/** Routes by which somebody shows a secret that is no token. */
+const exchanges: ReadonlySet<RouteName | undefined> = new Set<RouteName | undefined>(['join', 'consoleLogin'])
+
 /** Fields of a request that hold names or numbers, as far as they say what a change was made with. */
 const details = [
   'to',
@@ -83,12 +97,7 @@ export class Watch {
   isAudited(name: RouteName | undefined): boolean {
     if (name === undefined || looks.has(name)) return false
     const audience: unknown = api[name].audience
-    return (
-      name === 'join' ||
-      name === 'renewToken' ||
-      name === 'putMemberPolicy' ||
-      (Array.isArray(audience) && audience.length === 1 && audience[0] === 'admin')
-    )
+    return audited.has(name) || (Array.isArray(audience) && audience.length === 1 && audience[0] === 'admin')
   }
 
   /** A route that is audited was carried out. */
@@ -100,7 +109,7 @@ export class Watch {
   refused(seen: Seen, { code, status }: Pick<ClaudeNetError, 'code' | 'status'>): void {
     this.metrics.answersOf(seen.method, seen.route)(status)
     const name = routeName(seen)
-    const isLogin = code === 'unauthorized' && name !== 'join'
+    const isLogin = code === 'unauthorized' && !exchanges.has(name)
     if (isLogin) this.metrics.loginFailed()
     if (isLogin || code === 'forbidden' || this.isAudited(name)) this.#add(seen, code)
   }
@@ -138,10 +147,11 @@ export class Watch {
 
   #add(seen: Seen, result: AuditLine['result']): void {
     const name = routeName(seen)
-    const isLogin = result === 'unauthorized' && name !== 'join'
+    const isLogin = result === 'unauthorized' && !exchanges.has(name)
     const params = fieldsOf(seen.params)
     const body = fieldsOf(seen.body)
-    const target = nameIn(params.name) ?? nameIn(body.name) ?? machineIn(body, result)
+    const target =
+      nameIn(params.name) ?? nameIn(body.name) ?? nameIn(body.for) ?? sessionIn(params, name) ?? machineIn(body, result)
     const claimed = name === 'join' ? body.token : bearerToken(seen.authorization)
     this.audit.add({
       actor: seen.identity?.name ?? (name === 'join' && result === 'ok' ? target : null),
@@ -170,6 +180,11 @@ function nameIn(value: unknown): string | null {
 
 function rangeIn(value: unknown): string | null {
   return typeof value === 'string' && parseCidr(value) ? value : null
+}
+
+/** The session that was revoked, or `all`. */
+function sessionIn({ id }: Record<string, unknown>, name: RouteName | undefined): string | null {
+  return name === 'consoleRevoke' ? nameIn(id) : null
 }
 
 /** The name that a join was for. In one that failed it may be the code, put in the wrong place. */

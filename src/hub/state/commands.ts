@@ -1,6 +1,7 @@
 import type { Intent, JoinableKind, MemberKind } from '../../protocol/messages.ts'
 import type { Settings } from '../../protocol/settings.ts'
 import type { Role } from '../../protocol/token.ts'
+import type { ConsoleCommand, ConsoleResults } from './console-commands.ts'
 import type { OutgoingCommand, OutgoingResults } from './outgoing-commands.ts'
 import type { NotTaken, Refused } from './refusals.ts'
 import type { TelegramCommand, TelegramResults } from './telegram-commands.ts'
@@ -144,6 +145,7 @@ export type Command =
   /** From which ranges of addresses the member's tokens may be used; none is anywhere. */
   | { type: 'member.bind'; name: string; ranges: string[] }
   | { type: 'clock.tick' }
+  | ConsoleCommand
   | TelegramCommand
   | OutgoingCommand
 
@@ -201,7 +203,7 @@ export interface Effects {
     notTo: number[]
     projects?: ReadonlyMap<number, string>
   }
-  /** Public ids of tokens that no longer count, or that count for another name or from elsewhere. */
+  /** Public ids of tokens, and of sessions of the console (`console-ID`), that no longer count, or that count for another name or from elsewhere. */
   revoked?: string[]
   /** What is known of tokens has changed: they go on to count, and are looked up anew. */
   tokensChanged?: true
@@ -222,7 +224,7 @@ export interface RecipientOutcome {
 }
 
 /** What a carried-out command answers, by its type. */
-export interface Results extends TelegramResults, OutgoingResults {
+export interface Results extends ConsoleResults, OutgoingResults, TelegramResults {
   /** `at` of later mail that waits. */
   'message.send': {
     id: string
@@ -247,8 +249,8 @@ export interface Results extends TelegramResults, OutgoingResults {
   'member.add': { name: string; added: boolean }
   'member.own': { name: string; owner: string | null }
   'member.rename': { name: string }
-  /** `later` is how much later mail it cancelled, where that is any. */
-  'member.revoke': { name: string; revoked: number; later?: number }
+  /** `later` is how much later mail it cancelled, `sessions` how many of the console it ended, each where that is any. */
+  'member.revoke': { name: string; revoked: number; later?: number; sessions?: number }
   'member.delete': { name: string; expired: number }
   'member.policy': { inbound: string; mute: string[] }
   'pair.brake': { isNew: boolean }

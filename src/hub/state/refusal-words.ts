@@ -172,6 +172,15 @@ export function whyInWords(db: Database, why: Why): Words {
       return { message: 'This join code was made for another name.', hint: askAdmin(why.name) }
     case 'code_used':
       return { message: 'This join code was used already.', hint: askAdmin(why.name) }
+    case 'link_unknown':
+      return { message: 'This link is unknown or its 10 minutes are over.', hint: newLink }
+    case 'link_used':
+      return {
+        message: 'This link was used already; each opens the console once.',
+        hint: `${newLink} If nobody whom you know has used it, end that session: claude-net console sessions`,
+      }
+    case 'member_gone':
+      return { message: 'This member was deleted meanwhile.', hint: 'claude-net members lists who there is.' }
     case 'token_of_another_kind':
       return {
         message: `${why.name} is a ${why.kind} and needs a ${why.kind}'s token.`,
@@ -235,6 +244,8 @@ const noProjects = {
   group: 'is a group, and groups have no projects',
   all: 'is every machine, and has no projects',
 } as const
+
+const newLink = 'Get another: claude-net console, or /console in a private chat with the bot.'
 
 const humanFirst = 'Make the human first: claude-net invite NAME --human'
 

@@ -69,6 +69,7 @@ export type Why =
   | { code: 'no_alias'; alias: string }
   | { code: 'no_group'; group: string }
   | { code: 'code_unknown' | 'code_of_another' | 'code_used'; name: string }
+  | { code: 'link_unknown' | 'link_used' | 'member_gone' }
   | { code: 'token_of_another_kind'; name: string; kind: MemberKind }
   | { code: 'token_id_taken' }
   | { code: 'token_ended' | 'token_replaced' }

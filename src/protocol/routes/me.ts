@@ -50,6 +50,7 @@ export const meRoutes = {
     summary:
       'Put a token that the caller has minted and saved in the place of the one that asks, which goes on for a while',
     audience: members,
+    browser: 'never',
     body: RenewRequest,
     answer: RenewAnswer,
   }),
@@ -58,6 +59,7 @@ export const meRoutes = {
     path: '/v1/wrong-hubs',
     summary: "Something else answered in the hub's place and was told nothing; the hub notes it in its audit",
     audience: members,
+    browser: 'never',
     body: WrongHubReport,
     answer: z.object({}),
   }),

@@ -69,10 +69,15 @@ export const membersRoutes = {
   revokeMember: route({
     method: 'POST',
     path: '/v1/admin/members/:name/revoke',
-    summary: 'End every token of a member at once',
+    summary: 'End every token and session of a member at once',
     audience: admins,
     params: MemberNamed,
-    answer: z.object({ name: z.string(), revoked: z.number().int(), later: z.number().int().optional() }),
+    answer: z.object({
+      name: z.string(),
+      revoked: z.number().int(),
+      later: z.number().int().optional(),
+      /** Of the console. */ sessions: z.number().int().optional(),
+    }),
   }),
   rotateMember: route({
     method: 'POST',

@@ -18,6 +18,8 @@ export interface Route<
   audience: Audience
   /** A public route that tells more to whoever shows a token. A token that is shown must be good. */
   takesToken?: true
+  /** What a session of the console may do here, beside tokens of the same audience: nothing, or as the only one. */
+  browser?: 'never' | 'only'
   params: Params
   query: Query
   /** `undefined` in a request without a body. */
@@ -40,7 +42,7 @@ export function route<
   Query extends z.ZodType = NoFields,
   Body extends z.ZodType = Nothing,
 >(
-  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'takesToken' | 'statuses'> & {
+  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'takesToken' | 'browser' | 'statuses'> & {
     params?: Params
     query?: Query
     body?: Body

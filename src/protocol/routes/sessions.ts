@@ -11,6 +11,7 @@ export const sessionsRoutes = {
     path: '/v1/presence',
     summary: 'This session lives; repeat every 5 s',
     audience: members,
+    browser: 'never',
     body: HeartbeatRequest,
     answer: HeartbeatAnswer,
   }),
@@ -19,6 +20,7 @@ export const sessionsRoutes = {
     path: '/v1/presence',
     summary: 'This session has ended',
     audience: members,
+    browser: 'never',
     query: z.strictObject({ session: SessionId }),
     answer: z.object({ ended: z.boolean() }),
   }),
@@ -41,6 +43,7 @@ export const sessionsRoutes = {
     summary:
       'Streamable HTTP of the Model Context Protocol, with the tools of a session of its own; no stream stays open',
     audience: members,
+    browser: 'never',
     body: z.unknown(),
     answer: z.unknown(),
     statuses: [200, 202],

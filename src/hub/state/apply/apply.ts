@@ -3,6 +3,7 @@ import { forgetMembers } from '../query/known-members.ts'
 import type { Database } from '../store/database.ts'
 import { applyBrake, applyRelease } from './brake.ts'
 import { applyTick } from './clock.ts'
+import { applyConsole, isConsole } from './console.ts'
 import { applyDeliver } from './deliver-later.ts'
 import { applyImport } from './import.ts'
 import { applyAck, applyFetched, applyTold } from './inbox.ts'
@@ -43,6 +44,7 @@ const keepsMembers: ReadonlySet<string> = new Set<Command['type']>([
 ])
 
 function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry): Outcome {
+  if (isConsole(command)) return applyConsole(db, { seq, time, steady, command })
   if (isTelegram(command)) return applyTelegram(db, { seq, time, steady, command })
   if (isOutgoing(command)) return applyOutgoing(db, { seq, time, steady, command })
   switch (command.type) {

@@ -2,6 +2,7 @@ import type { Intent } from '../../../protocol/messages.ts'
 import { type CommandOf, type DatedEntry, done, type Outcome } from '../commands.ts'
 import { recipientsOf } from '../query/recipients.ts'
 import type { Database } from '../store/database.ts'
+import { endSessionsDue } from './console.ts'
 import { limits } from './limits.ts'
 import { forgetProjects } from './projects.ts'
 import { deleteWhatIsOver } from './retention.ts'
@@ -22,7 +23,7 @@ interface DueRow {
 }
 
 /**
- * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced or are too old, projects that
+ * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced or are too old, sessions of the console, projects that
  * were not seen for long, and what is kept of messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
  */
 export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry<Tick>): Outcome<Tick> {
@@ -58,7 +59,7 @@ export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry
   forgetProjects(db, steady)
   return done<Tick>(
     { expired, more: due.length === limits.expiredPerTick },
-    { wake: [...wake], revoked: endTokensDue(db, { seq, time, steady }) },
+    { wake: [...wake], revoked: [...endTokensDue(db, { seq, time, steady }), ...endSessionsDue(db, steady)] },
   )
 }
 

@@ -46,6 +46,9 @@ export const limits = {
   renewAfterPart: 1 / 2,
   /** How many tokens of a member that have ended are remembered, the last ones. */
   endedPerMember: 8,
+  /** Most links into the console that wait for one member, and most sessions that it may have there; the oldest end. */
+  linksPerMember: 8,
+  sessionsPerMember: 16,
   /** Most projects of one machine that are known. */
   maxProjects: 200,
   /** How long a project is known after its machine was last seen with it, in ms. */

@@ -1,6 +1,7 @@
 import { type CommandOf, type DatedEntry, done, type Entry, type Outcome } from '../commands.ts'
 import { refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
+import { endSessionsOf, endSessionsVia } from './console.ts'
 import { addMember, humanMeant } from './people.ts'
 import { limitLife } from './tokens.ts'
 
@@ -93,7 +94,10 @@ export function applyAdminToken(db: Database, { time, command }: Entry<AdminToke
     Buffer.from(command.tokenHash, 'base64'),
     time,
   )
-  return done<AdminToken>({}, { revoked: revoked.map(token => token.id) })
+  const ended = revoked.map(token => token.id)
+  // Whoever had the token may have opened more with it.
+  const sessions = ended.length > 0 ? [...endSessionsOf(db, 0), ...endSessionsVia(db, ended)] : []
+  return done<AdminToken>({}, { revoked: [...ended, ...sessions] })
 }
 
 /** Ends the member's tokens, now or when the overlap of a rotation is over. Answers the ids of those that end now. */
@@ -114,7 +118,8 @@ function endEarlierTokens(
   }
   const ended = db.all<{ id: string }>('select id from token where member = ? order by id', member)
   db.run('delete from token where member = ?', member)
-  return ended.map(({ id }) => id)
+  const ids = ended.map(({ id }) => id)
+  return [...ids, ...endSessionsVia(db, ids)]
 }
 
 interface InviteRow {

@@ -3,6 +3,7 @@ import { unreadSeqs } from '../local/inbox-index.ts'
 import { type MemberRow, memberMeant, nameTaken } from '../query/find-member.ts'
 import { type Refused, refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
+import { endSessionsOf, sessionsOf } from './console.ts'
 import { cancelAllOf, forgetLater } from './later.ts'
 import { forgetShares } from './room.ts'
 import { endWebhookUrls, forgetWebhook, renameInWebhooks } from './webhook-rows.ts'
@@ -78,17 +79,29 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
   db.run('delete from alias where name = ?', to)
   db.run('update member set name = ? where id = ?', to, member.id)
   renameInWebhooks(db, member.name, to)
-  return done<Rename>({ name: to }, { revoked: tokensOf(db, member) })
+  return done<Rename>({ name: to }, { revoked: [...tokensOf(db, member), ...sessionsOf(db, member.id)] })
 }
 
-/** Ends every token, open code and webhook URL of a member, and cancels what it wrote for later. Its inbox stays; it may be invited again. */
+/**
+ * Ends every token, session of the console, open code and webhook URL of a member, and cancels what it wrote for later. Its inbox stays; it
+ * may be invited again.
+ */
 export function applyRevoke(db: Database, { steady, command }: DatedEntry<Revoke>): Outcome<Revoke> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)
   const revoked = endTokens(db, member)
+  const sessions = endSessionsOf(db, member.id)
   const ended = revoked.length + (endWebhookUrls(db, member.id) ? 1 : 0)
   const later = cancelAllOf(db, steady, member.id)
-  return done<Revoke>({ name: member.name, revoked: ended, ...(later > 0 && { later }) }, { revoked })
+  return done<Revoke>(
+    {
+      name: member.name,
+      revoked: ended,
+      ...(later > 0 && { later }),
+      ...(sessions.length > 0 && { sessions: sessions.length }),
+    },
+    { revoked: [...revoked, ...sessions] },
+  )
 }
 
 /** Takes a member away: it cannot speak or be reached, what it had not read expires, and its name is free. */
@@ -101,7 +114,7 @@ export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>)
     member.id,
     0,
   )
-  const revoked = endTokens(db, member)
+  const revoked = [...endTokens(db, member), ...endSessionsOf(db, member.id)]
   const expired = db.run(
     `update delivery set expired_at = ?3, changed = ?4 where recipient = ?1 and seq in (select seq from (${unreadSeqs}))`,
     member.id,

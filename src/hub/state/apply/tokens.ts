@@ -3,6 +3,7 @@ import { memberMeant } from '../query/find-member.ts'
 import { tokenDays } from '../query/settings.ts'
 import { refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
+import { endSessionsVia, sessionsOf } from './console.ts'
 import { limits } from './limits.ts'
 import { tokensOf } from './people.ts'
 
@@ -92,7 +93,7 @@ export function applyBind(db: Database, { command }: Entry<Bind>): Outcome<Bind>
   if (!member) return refuseUnknown(command.name)
   const ranges = [...new Set(command.ranges)]
   db.run('update member set bound_to = ? where id = ?', ranges.length === 0 ? null : JSON.stringify(ranges), member.id)
-  return done<Bind>({ name: member.name, ranges }, { revoked: tokensOf(db, member) })
+  return done<Bind>({ name: member.name, ranges }, { revoked: [...tokensOf(db, member), ...sessionsOf(db, member.id)] })
 }
 
 /** Ends the tokens whose time is over, and remembers why where their machine did not see it coming. Answers their ids. */
@@ -127,5 +128,6 @@ export function endTokensDue(
       limits.endedPerMember,
     )
   }
-  return ended.map(({ id }) => id)
+  const ids = ended.map(({ id }) => id)
+  return [...ids, ...endSessionsVia(db, ids)]
 }

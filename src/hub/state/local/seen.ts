@@ -58,6 +58,8 @@ export function saveTokenUses(db: Database, times: ReadonlyMap<string, number>):
     for (const [id, at] of times) {
       db.run('insert into token_use (id, at) values (?1, ?2) on conflict (id) do update set at = ?2', id, at)
     }
-    db.run('delete from token_use where id not in (select id from token)')
+    db.run(
+      `delete from token_use where id not in (select id from token union all select 'console-' || id from console_session)`,
+    )
   })
 }

@@ -97,6 +97,14 @@ export function machinesOf(db: Database, human: number, limit: number): string[]
     .map(({ name }) => name)
 }
 
+/** The human to whom a machine belongs; undefined where it is nobody's. */
+export function ownerOf(db: Database, machine: number): { id: number; name: string } | undefined {
+  return db.get(
+    'select o.id, o.name from member m join member o on o.id = m.owner where m.id = ? and o.deleted_at is null',
+    machine,
+  )
+}
+
 /** The names of the machines of each human who owns any, by name. */
 export function machinesByOwner(db: Database): Map<number, string[]> {
   const rows = db.all<{ owner: number; name: string }>(
@@ -195,13 +203,15 @@ export function isInvite(db: Database, codeHash: Buffer): boolean {
   return db.get('select 1 from invite where code_hash = ?', codeHash) !== undefined
 }
 
-/** When the next message or token ends, in steady time, or undefined when none will. */
+/** When the next message, token or session of the console ends, in steady time, or undefined when none will. */
 export function nextDue(db: Database): number | undefined {
   const row = db.get<{ at: number | null }>(
     `select min(at) as at from (
        select min(expires_steady) as at from message where expires_steady is not null and expired = 0
        union all select min(ends_steady) from token where ends_steady is not null
-       union all select min(limit_steady) from token where limit_steady is not null)`,
+       union all select min(limit_steady) from token where limit_steady is not null
+       union all select min(expires_steady) from console_session
+       union all select min(expires_steady) from console_link)`,
   )
   return row?.at ?? undefined
 }

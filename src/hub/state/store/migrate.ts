@@ -21,6 +21,7 @@ import { sql as receipts } from './migrations/0017-receipts.ts'
 import { sql as later } from './migrations/0018-later.ts'
 import { sql as projects } from './migrations/0019-projects.ts'
 import { sql as prompts } from './migrations/0020-prompts.ts'
+import { sql as console } from './migrations/0021-console.ts'
 import { sql as webhooks } from './migrations/0022-webhooks.ts'
 import { sql as outgoing } from './migrations/0023-outgoing.ts'
 
@@ -46,6 +47,7 @@ export const schemaSteps: readonly string[] = [
   later,
   projects,
   prompts,
+  console,
   webhooks,
   outgoing,
 ]
