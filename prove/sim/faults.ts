@@ -43,11 +43,11 @@ export interface Plan {
 
 /** How often each fault strikes at most, per opportunity. Those without a note strike per request, record or event. */
 const most: Record<FaultName, number> = {
-  kill: 0.004, // per step of a hub
-  power: 0.003, // per step of a hub
-  'kill at sync': 0.06,
-  'power at sync': 0.06,
-  'sync fails': 0.02,
+  kill: 0.01, // per step of a hub
+  power: 0.01, // per step of a hub
+  'kill at sync': 0.1,
+  'power at sync': 0.15,
+  'sync fails': 0.05,
   'slow disk': 0.3,
   'full disk': 0.1, // per second, as are the next ones
   restart: 0.1,

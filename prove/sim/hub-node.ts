@@ -1,35 +1,18 @@
 import { join } from 'node:path'
-import { ackInbox, markFetched, readInbox } from '../../src/hub/http/inbox.ts'
-import { getMessage, sendMessage } from '../../src/hub/http/messages.ts'
-import { heartbeat } from '../../src/hub/http/presence.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { LocalJournal } from '../../src/hub/journal/local.ts'
 import { LogJournal } from '../../src/hub/journal/log-journal.ts'
 import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
 import type { Followed } from '../../src/hub/push/follow.ts'
-import { asks, type Desk } from '../../src/hub/reading/asks.ts'
-import { memberByName } from '../../src/hub/state/query/find-member.ts'
 import { State } from '../../src/hub/state/state.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
 import type { SimDisk } from './ambient.ts'
+import { answer, memberOf, type Request } from './door.ts'
 import type { Faults } from './faults.ts'
 import type { SharedLog } from './shared-log.ts'
 import { StoreDisk } from './store-disk.ts'
 import type { SimProcess, World } from './world.ts'
-
-/** What a door of the hub is asked. `by` is the name that the credential of the request proves. */
-export type Request =
-  | {
-      kind: 'send'
-      by: string
-      body: { id: string; to: string[]; body: string; replyTo?: string; expiresInS?: number; intent?: 'inform' }
-    }
-  | { kind: 'read'; by: string; atLeast: number }
-  | { kind: 'ack'; by: string; ids: string[] }
-  | { kind: 'fetched'; by: string; ids: string[]; session: string }
-  | { kind: 'receipts'; by: string; id: string; atLeast: number }
-  | { kind: 'beat'; by: string; session: string }
 
 /** Where a stream of a hub goes. */
 export interface StreamEnd {
@@ -128,12 +111,8 @@ export class HubNode {
         if (fatal) this.crash('kill')
       },
     })
-    // The reading thread is not simulated: its questions are answered by the same code, here.
-    const desk = { db: state.db, check: () => {} } as Desk
-    hub.reader.ask = ((name: keyof typeof asks, argument: never) =>
-      name === 'message'
-        ? Promise.resolve(asks.message(desk, argument))
-        : Promise.reject(new Error('not in the simulation'))) as typeof hub.reader.ask
+    // The thread that reads beside this one is not simulated.
+    hub.reader.ask = () => Promise.reject(new Error('not in the simulation'))
     this.hub = hub
   }
 
@@ -257,54 +236,29 @@ export class HubNode {
   }
 
   /** Answers a request as the door does. `at` is how far this hub had come. */
-  async answer(request: Request): Promise<{ answer: unknown; at: number }> {
+  async answer(request: Request): Promise<{ answer: object; at: number }> {
     const { hub } = this
     if (!hub) throw unavailable()
-    const identity = { role: 'machine', tokenId: request.by, ...this.#memberOf(hub, request.by) } as never
     if ('atLeast' in request) await this.#caughtUp(hub, request.atLeast)
-    const call = {
-      hub,
-      identity,
-      request: { headers: {}, log: { error() {} } },
-      reply: { code() {} },
-      params: {},
-      query: {},
-    }
-    const done = (answer: unknown) => ({ answer, at: hub.state.position.seq })
-    const ask = (handler: (call: never) => unknown, more: object) => handler({ ...call, ...more } as never)
-    if (request.kind === 'read') return done(ask(readInbox, { query: { limit: 100 } }))
-    if (request.kind === 'send') return done(await ask(sendMessage, { body: request.body }))
-    if (request.kind === 'ack') return done(await ask(ackInbox, { body: { ids: request.ids } }))
-    if (request.kind === 'fetched')
-      return done(await ask(markFetched, { body: { ids: request.ids, session: request.session } }))
-    if (request.kind === 'receipts') return done(await ask(getMessage, { params: { id: request.id } }))
-    return done(await this.#beat(hub, request, more => ask(heartbeat, more)))
-  }
-
-  /** The whole inbox of `name`, as its reader is shown it. */
-  inboxOf(name: string): { messages: { id: string }[]; unread: number } {
-    const hub = this.hub!
-    const identity = this.#memberOf(hub, name)
-    return readInbox({ hub, identity, query: { limit: 100_000 } } as never) as never
+    if (request.kind === 'beat') this.#isThere(hub, request)
+    return { answer: await answer(hub, request), at: hub.state.position.seq }
   }
 
   /** A session that was heard of lately is there, whatever the wall clock says. */
-  async #beat(hub: Hub, { by, session }: Extract<Request, { kind: 'beat' }>, ask: (more: object) => unknown) {
+  #isThere(hub: Hub, { by, session }: Extract<Request, { kind: 'beat' }>): void {
     const { now } = this.#options.world
     const heardAt = this.#beats.get(session)
-    const { member } = this.#memberOf(hub, by)
-    const isThere = hub.presence.sessionsOf(member).some(each => each.session === session)
+    const isThere = hub.presence.sessionsOf(memberOf(hub, by)).some(each => each.session === session)
     if (heardAt !== undefined && now - heardAt < silenceMs - 2000 && !isThere)
       this.#options.onBroken(`${session} is gone ${Math.round(now - heardAt)} ms after it was heard of`)
     this.#beats.set(session, now)
-    return ask({ body: { session, client: 'sim/1' } })
   }
 
   /** Opens a stream for `by` from `cursor` on. Returns how to close it. */
   async follow(by: string, cursor: string | undefined, end: StreamEnd): Promise<() => void> {
     const { hub } = this
     if (!hub) throw unavailable()
-    const { member } = this.#memberOf(hub, by)
+    const member = memberOf(hub, by)
     const from = cursor === undefined ? undefined : parseCursor(cursor)
     if (from && this.#options.log) await this.#caughtUp(hub, from.seq)
     const stream = new AbortController()
@@ -319,10 +273,6 @@ export class HubNode {
       this.#streams.delete(stream)
     })()
     return () => stream.abort()
-  }
-
-  #memberOf(hub: Hub, name: string): { member: number; name: string } {
-    return { member: memberByName(hub.state.db, name)!.id, name }
   }
 
   async #caughtUp(hub: Hub, seq: number): Promise<void> {

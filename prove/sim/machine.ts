@@ -2,7 +2,8 @@ import type { Followed } from '../../src/hub/push/follow.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
 import type { Act, History, Results } from '../checker/history.ts'
-import type { HubNode, Request } from './hub-node.ts'
+import type { Answers, Request } from './door.ts'
+import type { HubNode } from './hub-node.ts'
 import type { Network } from './network.ts'
 import { between, pick, type Random } from './random.ts'
 import type { SimProcess, World } from './world.ts'
@@ -144,7 +145,7 @@ export class Machine {
     const { world, random } = this.#options
     const began = world.now
     for (;;) {
-      const ended = await this.#do(kept.act, kept.request, answer => ({ seq: (answer as { seq: number }).seq }))
+      const ended = (await this.#do(kept.act, kept.request)).ended
       if (ended !== 'unknown') {
         this.#kept[line] = undefined
         this.worstSendMs = Math.max(this.worstSendMs, world.now - began)
@@ -161,17 +162,11 @@ export class Machine {
       await world.sleep(between(random, 50, 1200), 'think')
       const by = this.name
       const least = mayLag ? { atLeast: this.#known } : {}
-      let shown: string[] = []
-      await this.#do({ kind: 'read', inbox: by, ...least }, { kind: 'read', by, atLeast: this.#known }, answer => {
-        const { messages, more, unread } = answer as {
-          messages: (Results['read']['messages'][number] & object)[]
-          more: number
-          unread: number
-        }
-        shown = messages.map(({ id }) => id)
-        const seen = messages.map(({ id, seq, from, body }) => ({ id, seq, from, body }))
-        return { messages: seen, complete: more === 0, unread }
-      })
+      const { answer } = await this.#do<'read'>(
+        { kind: 'read', inbox: by, ...least },
+        { kind: 'read', by, atLeast: this.#known },
+      )
+      const shown = answer?.messages.map(({ id }) => id) ?? []
       if (shown.length === 0) continue
       this.#shown = shown
       if (random() < 0.4) await this.#fetched(shown)
@@ -183,24 +178,14 @@ export class Machine {
   async #fetched(ids: string[]): Promise<void> {
     const session = this.process.name
     const by = this.name
-    await this.#do({ kind: 'fetched', inbox: by, ids, session }, { kind: 'fetched', by, ids, session }, answer => {
-      const { fetched, unknown } = answer as Results['fetched']
-      return { fetched, unknown }
-    })
+    await this.#do({ kind: 'fetched', inbox: by, ids, session }, { kind: 'fetched', by, ids, session })
   }
 
   /** Once, and after an unknown end mostly again. */
   async #acks(ids: string[]): Promise<void> {
     const { random } = this.#options
     for (let tries = 0; tries < 5; tries++) {
-      const ended = await this.#do(
-        { kind: 'ack', inbox: this.name, ids },
-        { kind: 'ack', by: this.name, ids },
-        answer => {
-          const { acked, unknown } = answer as Results['ack']
-          return { acked, unknown }
-        },
-      )
+      const { ended } = await this.#do({ kind: 'ack', inbox: this.name, ids }, { kind: 'ack', by: this.name, ids })
       if (ended !== 'unknown' || random() < 0.3) return
     }
   }
@@ -214,18 +199,7 @@ export class Machine {
       const id = pick(random, this.#sent)
       const least = mayLag ? { atLeast: this.#known } : {}
       const request = { kind: 'receipts', by: this.name, id, atLeast: this.#known } as const
-      await this.#do({ kind: 'receipts', of: this.name, id, ...least }, request, answer => {
-        const { receipts } = answer as {
-          receipts: { name: string; status: 'stored'; shownTo?: { session: string } }[]
-        }
-        return {
-          receipts: receipts.map(({ name, status, shownTo }) => ({
-            recipient: name,
-            status,
-            ...(status !== 'stored' && shownTo && { session: shownTo.session }),
-          })),
-        }
-      })
+      await this.#do({ kind: 'receipts', of: this.name, id, ...least }, request)
     }
   }
 
@@ -266,24 +240,24 @@ export class Machine {
     if (cursor !== undefined) this.#known = Math.max(this.#known, data.seq)
   }
 
-  async #do<A extends Act>(
-    act: A,
-    request: Request,
-    toResult: (answer: unknown) => Results[A['kind']],
-  ): Promise<'ok' | 'fail' | 'unknown'> {
+  /** Asks the hub, and notes what it was asked and how it ended. */
+  async #do<Kind extends keyof Answers>(
+    act: Act & { kind: Kind },
+    request: Request & { kind: Kind },
+  ): Promise<{ ended: 'ok' | 'fail' | 'unknown'; answer?: Answers[Kind] }> {
     const { network, history } = this.#options
     const op = history.begin(act)
     try {
       const { answer, at } = await network.call(this.name, this.#home, request)
       this.#known = Math.max(this.#known, at)
-      history.end(op, { type: 'ok', result: { ...toResult(answer), at } })
-      return 'ok'
+      history.end(op, { type: 'ok', result: { ...answer, at } as Results[Act['kind']] })
+      return { ended: 'ok', answer: answer as Answers[Kind] }
     } catch (error) {
       if (!(error instanceof ClaudeNetError)) throw error
       const type = error.settled ? 'fail' : 'unknown'
       history.end(op, { type, why: error.message })
       if (type === 'unknown' && this.#options.random() < 0.5) this.#moveOn()
-      return type
+      return { ended: type }
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Followed } from '../../src/hub/push/follow.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
+import type { Request } from './door.ts'
 import type { Faults } from './faults.ts'
-import { type HubNode, type Request, unavailable } from './hub-node.ts'
+import { type HubNode, unavailable } from './hub-node.ts'
 import type { World } from './world.ts'
 
 /** How long a client waits for an answer, in ms. */
@@ -26,7 +27,7 @@ export class Network {
   }
 
   /** Asks `node`. Rejects with what it refused, or `unavailable` when no answer comes. */
-  call(client: string, node: HubNode, request: Request): Promise<{ answer: unknown; at: number }> {
+  call(client: string, node: HubNode, request: Request): Promise<{ answer: object; at: number }> {
     const [world, faults] = [this.#world, this.#faults]
     return new Promise((resolve, reject) => {
       const forget = world.schedule(`${request.kind} unanswered`, patienceMs, () => reject(unavailable()))

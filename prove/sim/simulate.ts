@@ -4,7 +4,8 @@ import { State } from '../../src/hub/state/state.ts'
 import { check, type InboxDump, type Violation } from '../checker/check.ts'
 import { History } from '../checker/history.ts'
 import { enter } from './ambient.ts'
-import { drawPlan, Faults, type Plan } from './faults.ts'
+import { shownTo } from './door.ts'
+import { Faults, type Plan } from './faults.ts'
 import { HubNode } from './hub-node.ts'
 import { Machine } from './machine.ts'
 import { Network } from './network.ts'
@@ -17,6 +18,9 @@ const calmLimitMs = 120_000
 
 /** How long it stays quiet in the end, in simulated ms: for what should not come any more. */
 const quietMs = 1500
+
+/** More messages than a simulation has. */
+const everything = 100_000
 
 /** What the checker does not see: the program itself says or shows that something is wrong. */
 export type Broken = { kind: 'broken' | 'stuck' | 'diverged'; text: string }
@@ -233,7 +237,7 @@ class Simulation {
   #untold({ name, told }: Machine): string[] {
     const node = this.#nodes[0]!
     if (!node.isUp) return ['a hub is away']
-    const { messages } = this.#world.as(node.process!, () => node.inboxOf(name))
+    const { messages } = this.#world.as(node.process!, () => shownTo(node.hub!, name, everything))
     return messages.flatMap(({ id }) => (told.has(id) ? [] : [id]))
   }
 
@@ -247,7 +251,7 @@ class Simulation {
          join member r on r.id = d.recipient where r.name = ? order by d.seq`,
         name,
       )
-      const { messages, unread } = this.#world.as(process!, () => this.#nodes[0]!.inboxOf(name))
+      const { messages, unread } = this.#world.as(process!, () => shownTo(hub!, name, everything))
       const ids = messages.map(({ id }) => id)
       return { inbox: name, rows: rows.map(row => ({ ...row, acked: row.acked === 1 })), unread: ids, count: unread }
     })
@@ -259,9 +263,4 @@ class Simulation {
       if (other.hash !== first!.hash || other.outcomes !== first!.outcomes)
         this.#broken.push({ kind: 'diverged', text: `hub${index + 2} has come to another state than hub1` })
   }
-}
-
-/** The plan of `seed`, played in `simulator`. */
-export function simulate(simulator: Simulator, seed: number): Promise<Report> {
-  return simulator.run(drawPlan(seed))
 }

@@ -1,0 +1,94 @@
+import type { Handlers } from '../../src/hub/http/handler.ts'
+import { ackInbox, markFetched, readInbox } from '../../src/hub/http/inbox.ts'
+import { sendMessage } from '../../src/hub/http/messages.ts'
+import { heartbeat } from '../../src/hub/http/presence.ts'
+import type { Hub } from '../../src/hub/hub.ts'
+import { memberByName } from '../../src/hub/state/query/find-member.ts'
+import { messageFor } from '../../src/hub/state/query/messages.ts'
+import type { ReceiptSeen, Results, Seen } from '../checker/history.ts'
+
+/** What a door of the hub is asked. `by` is the name that the credential of the request proves. */
+export type Request =
+  | { kind: 'send'; by: string; body: { id: string; to: string[]; body: string } & SendOptions }
+  | { kind: 'read'; by: string; atLeast: number }
+  | { kind: 'ack'; by: string; ids: string[] }
+  | { kind: 'fetched'; by: string; ids: string[]; session: string }
+  | { kind: 'receipts'; by: string; id: string; atLeast: number }
+  | { kind: 'beat'; by: string; session: string }
+
+interface SendOptions {
+  replyTo?: string
+  expiresInS?: number
+  intent?: 'inform'
+}
+
+/** What each is answered: what a history notes of it. */
+export type Answers = Omit<Results, 'follow'> & { beat: Record<string, never> }
+
+/** Most messages that a read shows. */
+const limit = 100
+
+/** The program's own handlers, without the HTTP around them. */
+const handlers = { sendMessage, readInbox, markFetched, ackInbox, heartbeat } satisfies Partial<Handlers>
+
+/** Has the program's handlers answer a request. Throws what they refuse. */
+export async function answer(hub: Hub, request: Request): Promise<Answers[Request['kind']]> {
+  if (request.kind === 'send') {
+    const sent = await ask(hub, 'sendMessage', request.by, { body: request.body })
+    return { seq: sent!.seq }
+  }
+  if (request.kind === 'read') return shownTo(hub, request.by, limit)
+  if (request.kind === 'ack') {
+    const { acked, unknown } = (await ask(hub, 'ackInbox', request.by, { body: { ids: request.ids } }))!
+    return { acked, unknown }
+  }
+  if (request.kind === 'fetched') {
+    const { ids, session } = request
+    const { fetched, unknown } = (await ask(hub, 'markFetched', request.by, { body: { ids, session } }))!
+    return { fetched, unknown }
+  }
+  if (request.kind === 'receipts') return receiptsOf(hub, request.by, request.id)
+  await ask(hub, 'heartbeat', request.by, { body: { session: request.session, client: 'sim/1' } })
+  return {}
+}
+
+/** The first `most` messages of an inbox, as its reader is shown them now. */
+export function shownTo(hub: Hub, name: string, most: number): Results['read'] {
+  const page = ask(hub, 'readInbox', name, { query: { limit: most } }) as {
+    messages: Seen[]
+    unread: number
+    more: number
+  }
+  const messages = page.messages.map(({ id, seq, from, body }) => ({ id, seq, from, body }))
+  return { messages, complete: page.more === 0, unread: page.unread }
+}
+
+/** The id of a member. */
+export function memberOf(hub: Hub, name: string): number {
+  return memberByName(hub.state.db, name)!.id
+}
+
+/** In the hub a thread of its own reads them, by the same query. */
+function receiptsOf(hub: Hub, by: string, id: string): Results['receipts'] {
+  const deliveries = messageFor(hub.state.db, memberOf(hub, by), id)?.deliveries ?? []
+  const receipts = deliveries.map(
+    ({ name, status, fetchedBySession: session }): ReceiptSeen => ({
+      recipient: name,
+      status,
+      ...(status === 'fetched' && session !== undefined && { session }),
+    }),
+  )
+  return { receipts }
+}
+
+function ask<Name extends keyof typeof handlers>(
+  hub: Hub,
+  name: Name,
+  by: string,
+  parts: { body?: object; query?: object },
+): ReturnType<Handlers[Name]> {
+  const handler = handlers[name] as (call: unknown) => ReturnType<Handlers[Name]>
+  const identity = { role: 'machine', tokenId: by, name: by, member: memberOf(hub, by) }
+  const request = { headers: {}, log: { error() {} } }
+  return handler({ hub, identity, request, reply: { code() {} }, params: {}, query: {}, ...parts })
+}
