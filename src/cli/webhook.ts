@@ -9,6 +9,15 @@ import {
 import { ago } from '../text/spans.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
+import {
+  deadCommand,
+  deleteOutgoing,
+  isOutgoing,
+  outCommand,
+  outgoingOf,
+  outgoingTable,
+  rotateOutgoing,
+} from './webhook-out.ts'
 
 type AddOptions = AdminOptions & {
   to: string[]
@@ -20,9 +29,10 @@ type AddOptions = AdminOptions & {
 
 export function webhookCommand(): Command {
   const command = new Command('webhook').description(
-    'let events from outside become messages: GitHub, GitLab, Alertmanager',
+    'let events from outside become messages (GitHub, GitLab, Alertmanager), or post events of the hub to a URL',
   )
-  for (const each of [addCommand(), listCommand(), rotateCommand(), deleteCommand()]) command.addCommand(each)
+  for (const each of [addCommand(), listCommand(), rotateCommand(), deleteCommand(), outCommand(), deadCommand()])
+    command.addCommand(each)
   command.addHelpText(
     'after',
     '\nAll of them take --data, --hub, --token-file and --json. docs/webhooks.md has each source.',
@@ -57,16 +67,23 @@ function listCommand(): Command {
     (options: AdminOptions) =>
       asAdmin(options, async client => {
         const { webhooks } = await client.call(api.listWebhooks)
-        print(options, { webhooks }, () =>
-          webhooks.length === 0
+        const outgoing = await outgoingOf(client)
+        const now = client.now()
+        print(options, { webhooks, outgoing }, () =>
+          webhooks.length + outgoing.length === 0
             ? 'No webhooks yet. Make the first: claude-net webhook add github --to NAME'
-            : table([
-                ['NAME', 'SOURCE', 'TO', 'LAST CALL'],
-                ...webhooks.map(each => [each.name, each.source, each.to.join(', '), lastCall(each, client.now())]),
-              ]),
+            : [...incomingTable(webhooks, now), ...(outgoing.length > 0 ? [outgoingTable(outgoing, now)] : [])].join(
+                '\n\n',
+              ),
         )
       }),
   )
+}
+
+function incomingTable(webhooks: readonly Webhook[], now: number): string[] {
+  if (webhooks.length === 0) return []
+  const rows = webhooks.map(each => [each.name, each.source, each.to.join(', '), lastCall(each, now)])
+  return [table([['NAME', 'SOURCE', 'TO', 'LAST CALL'], ...rows])]
 }
 
 function rotateCommand(): Command {
@@ -76,6 +93,7 @@ function rotateCommand(): Command {
     .option('--now', 'end the old ones at once')
   return withAdminOptions(command).action((name: string, options: AdminOptions & { now?: true }) =>
     asAdmin(options, async (client, url) => {
+      if (await isOutgoing(client, name)) return rotateOutgoing(client, name, options)
       const query = options.now ? { now: 'true' as const } : {}
       const answer = await client.call(api.rotateWebhook, { params: { name }, query })
       const old = answer.goesOnUntil ? `The old ones go on until ${answer.goesOnUntil}.` : 'The old ones have ended.'
@@ -90,6 +108,7 @@ function deleteCommand(): Command {
     .argument('<name>', 'the webhook')
   return withAdminOptions(command).action((name: string, options: AdminOptions) =>
     asAdmin(options, async client => {
+      if (await isOutgoing(client, name)) return deleteOutgoing(client, name, options)
       const answer = await client.call(api.deleteWebhook, { params: { name } })
       print(options, answer, () => `${answer.name} is gone, and its URL with it.`)
     }),

@@ -15,8 +15,10 @@ type Names =
 /** What the admin asks of the webhooks that post events; `desk` loads them when they are first asked for. */
 export function outgoingRoutes(desk: () => Promise<OutgoingDesk>): Pick<Handlers, Names> {
   return {
-    addOutgoing: async ({ body, reply }) => {
+    addOutgoing: async ({ body, request, reply }) => {
       const added = await (await desk()).add(body)
+      // The audit takes the name from the request, where it may have been left out.
+      Object.assign(request.body as object, { name: added.name })
       reply.code(201)
       return added
     },

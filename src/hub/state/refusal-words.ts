@@ -210,8 +210,6 @@ export function whyInWords(db: Database, why: Why): Words {
         message: `User ${why.user} is confirmed as somebody else.`,
         hint: 'claude-net telegram forget NAME frees it.',
       }
-    case 'outgoing_taken':
-      return { message: `There is a webhook ${why.name} already.`, hint: 'Choose another name with --name.' }
     case 'no_outgoing':
       return {
         message: `No webhook that posts events is called '${why.name}'.`,

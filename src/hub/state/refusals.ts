@@ -26,7 +26,7 @@ export type NotTaken =
   | { code: 'reserved'; unread: number; own: number }
 
 /** What a name stands for; `member` is whom an alias means. */
-export type Taken = { kind: MemberKind | 'group' } | { kind: 'alias'; member: string }
+export type Taken = { kind: MemberKind | 'group' | 'webhook' } | { kind: 'alias'; member: string }
 
 /** A code with what it is about. Names are as they were typed. */
 export type Why =
@@ -77,7 +77,7 @@ export type Why =
   | { code: 'tokens_overlap'; tokens: number }
   | { code: 'not_seen_last' | 'user_taken'; user: number }
   /** Of webhooks that post events. */
-  | { code: 'outgoing_taken' | 'no_outgoing' | 'outgoing_gone'; name: string }
+  | { code: 'no_outgoing' | 'outgoing_gone'; name: string }
   | { code: 'outgoing_full'; most: number }
   | { code: 'no_dead_letter'; id: string }
   /** One of the steps of an import. */

@@ -51,7 +51,6 @@ export function applyOutgoing(db: Database, entry: DatedEntry<OutgoingCommand>):
 /** What happens behind its own entry is posted. */
 function add(db: Database, { seq, time, command }: Of<'outgoing.add'>): Outcome {
   const { name, url, on, template = null, withText, secret } = command
-  if (outgoingNamed(db, name)) return refuse('conflict', { code: 'outgoing_taken', name })
   const taken = nameTaken(db, name)
   if (taken) return refuse('conflict', { code: 'name_taken', name, taken, wanted: 'name' })
   const { n } = db.get<{ n: number }>('select count(*) as n from outgoing')!

@@ -54,13 +54,14 @@ export function otherMachines(db: Database, except: number): MemberRow[] {
   )
 }
 
-/** What this name stands for, or undefined when it is free: members, aliases and groups share one namespace. */
+/** What this name stands for, or undefined when it is free: members, aliases, groups and webhooks that post share one namespace. */
 export function nameTaken(db: Database, name: string): Taken | undefined {
   const member = memberByName(db, name)
   if (member) return { kind: member.kind }
   const aliased = memberByAlias(db, name)
   if (aliased) return { kind: 'alias', member: aliased.name }
-  return groupExists(db, name) ? { kind: 'group' } : undefined
+  if (groupExists(db, name)) return { kind: 'group' }
+  return db.get('select 1 from outgoing where name = ?', name) ? { kind: 'webhook' } : undefined
 }
 
 /** Whether a group is called so. `name` in lookup form. */

@@ -217,7 +217,7 @@ export class OutgoingWebhooks implements OutgoingDesk {
     const base = MemberName.safeParse(label).success ? label : 'webhook'
     for (let n = 1; ; n++) {
       const name = n === 1 ? base : `${base}-${n}`
-      if (!outgoingNamed(this.#db, name) && !nameTaken(this.#db, name)) return name
+      if (!nameTaken(this.#db, name)) return name
     }
   }
 }
