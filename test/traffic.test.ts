@@ -87,7 +87,7 @@ test('a stream goes on where it was cut, and says so where the hub does not know
   const again = await open(hub, sean, cursor)
   await again.next('ready')
   expect(again.of('traffic').map(({ beginning }) => beginning)).toEqual(['two', 'three'])
-  expect(again.of('reload')).toEqual([])
+  expect(again.of('reset')).toEqual([])
   const last = again.cursor
   again.close()
 
@@ -96,7 +96,7 @@ test('a stream goes on where it was cut, and says so where the hub does not know
   await hub.start()
   const anew = await open(hub, sean, last)
   await anew.next('ready')
-  expect(anew.events.map(({ event }) => event).slice(0, 2)).toEqual(['reload', 'ready'])
+  expect(anew.events.map(({ event }) => event).slice(0, 2)).toEqual(['reset', 'ready'])
   await send(chasclaude, 'seanclaude', 'four')
   expect(await anew.next('traffic')).toMatchObject([{ beginning: 'four' }])
   await expect(open(hub, sean, 'no cursor')).rejects.toThrow('400')

@@ -139,3 +139,47 @@ test('a person answers in the place of a machine they own; nobody answers for an
   await hub.client(hub.adminToken).call(api.putMember, { params: { name: 'seanclaude' }, body: { owner: null } })
   expect(await answer(sean, { answersFor: 'seanclaude' })).toBe('forbidden')
 })
+
+test('conversations: a person sees those of their machines too, an admin those of all without texts, others their own', async () => {
+  const { sean, ann, seanclaude, laptop, jazclaude, admin } = await org()
+  await send(jazclaude, 'seanclaude', 'the walrus question')
+  await send(seanclaude, 'laptop', 'between two of sean')
+  await send(ann, 'all', 'to all')
+  const list = async ({ client }: TestMember, query = {}) =>
+    (await client.call(api.listConversations, { query })).conversations
+  const pairs = async (by: TestMember, query = {}) =>
+    (await list(by, query)).map(({ of, with: other, kind, beginning }) => `${of} ${other} ${kind} ${beginning}`)
+  expect(await pairs(ann)).toEqual(['ann all group to all'])
+  expect(await pairs(sean)).toEqual([
+    'seanclaude ann human to all',
+    'laptop ann human to all',
+    'seanclaude laptop machine between two of sean',
+    'laptop seanclaude machine between two of sean',
+    'seanclaude jazclaude machine the walrus question',
+  ])
+  expect(await pairs(sean, { of: 'laptop' })).toHaveLength(2)
+  expect(await pairs(seanclaude)).toHaveLength(3)
+  for (const by of [ann, laptop, jazclaude])
+    expect(await codeOf(by, api.listConversations, { query: { of: 'seanclaude' } }), by.name).toBe('forbidden')
+  // Those of earlier tests are there too, between members who are gone.
+  const seen = (await list(admin)).filter(({ of }) => !of.includes('#'))
+  expect(seen.map(({ of, with: other }) => `${of} ${other}`)).toEqual([
+    'ann all',
+    'seanclaude laptop',
+    'seanclaude jazclaude',
+  ])
+  expect(JSON.stringify(seen)).not.toMatch(/beginning|walrus|between/)
+  expect(seen.find(({ of, with: other }) => of === 'seanclaude' && other === 'jazclaude')).toMatchObject({
+    kind: 'machine',
+    lastFrom: 'jazclaude',
+    lastIntent: 'request',
+    unread: 1,
+    openQuestions: 1,
+  })
+  expect(await bodies(ann, { with: 'all' })).toEqual(['to all'])
+  expect(await codeOf(ann, api.listMessages, { query: { with: 'nobody' } })).toBe('not_found')
+  const first = await sean.client.call(api.listConversations, { query: { limit: 2 } })
+  expect(first).toMatchObject({ more: true, next: expect.any(String) })
+  const rest = await sean.client.call(api.listConversations, { query: { before: first.next } })
+  expect([...first.conversations, ...rest.conversations]).toEqual(await list(sean))
+})

@@ -111,6 +111,8 @@ const worst: Record<RouteName, Worst | string> = {
     { ...little, bytes: 2 * page },
     () => ({ path: `/v1/messages?before=${store.afterLong}`, token: tokens.machine }),
   ],
+  // The owner of every machine.
+  listConversations: [{ ...little, bytes: 256 * kib }, () => ({ path: '/v1/conversations', token: tokens.human })],
   // A page of 100, and the next 1,000, among which newer messages of the same senders are counted.
   readInbox: [{ atOnce: 1200, bytes: page }, () => ({ path: '/v1/inbox', token: tokens.machine })],
   listLater: [{ ...little, bytes: page }, () => ({ path: '/v1/later', token: tokens.machine })],
@@ -353,6 +355,7 @@ const worstAsks: { [Name in AskName]: [most: number, argument: () => ArgumentOf<
     () => ({ viewer: { member: store.reader, readsTexts: false }, q: 'ba bab wor que', before: 1e9, limit: 100 }),
   ],
   message: [4000, () => ({ viewer: { member: store.reader, readsTexts: false }, id: store.toAll })],
+  conversations: [400_000, () => ({ viewer: { member: 0, readsTexts: true }, limit: 100, now: Date.now() })],
   openRequests: [8000, () => ({ sender: store.reader, now: Date.now() })],
   audit: [300, () => ({ limit: 100, actor: 'admin' })],
   index: [2000, () => undefined],

@@ -10,6 +10,7 @@ import { messagesRoutes } from './routes/messages.ts'
 import { outgoingRoutes } from './routes/outgoing.ts'
 import { sessionsRoutes } from './routes/sessions.ts'
 import { telegramRoutes } from './routes/telegram.ts'
+import { viewsRoutes } from './routes/views.ts'
 import { webhooksRoutes } from './routes/webhooks.ts'
 
 /** Every route of the hub. Server, client and tests are made from this table; a route that is not here does not exist. */
@@ -24,6 +25,7 @@ export const api = {
   ...keepingRoutes,
   ...telegramRoutes,
   ...consoleRoutes,
+  ...viewsRoutes,
   ...webhooksRoutes,
   ...consolePageRoutes,
   ...outgoingRoutes,

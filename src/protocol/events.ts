@@ -73,14 +73,14 @@ export type ChangeEvent = z.infer<typeof ChangeEvent>
 
 /**
  * All that a stream with `?with=traffic` tells: what passes, in the order of the journal, instead of `inbox` and `receipt`. `members` says that
- * members, owners, names, groups, policies or brakes have changed, `reload` that more has happened than the hub still knows, so that
+ * members, owners, names, groups, policies or brakes have changed, `reset` that more has happened than the hub still knows, so that
  * whatever is shown is to be read anew, and `position` only brings a cursor. After a resume an event may come again.
  */
 export const trafficSchemas = {
   traffic: TrafficEvent,
   change: ChangeEvent,
   members: z.object({}),
-  reload: z.object({}),
+  reset: z.object({}),
   position: z.object({}),
   presence: PresenceEvent,
   presences: PresencesEvent,

@@ -91,7 +91,7 @@ async function* tellTraffic(
   const unread = identity.member === 0 ? 0 : unreadCount(hub.state.db, identity.member)
   let isReady = false
   for await (const { items, cursor, isEnd, isGap } of hub.traffic.follow(from, signal)) {
-    const text = isGap ? eventText('reload', {}, cursor) : events.textOf(items, cursor)
+    const text = isGap ? eventText('reset', {}, cursor) : events.textOf(items, cursor)
     if (text !== '') await stream.sendText(text)
     yield text === '' ? cursor : undefined
     if (isReady || !isEnd) continue

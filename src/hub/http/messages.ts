@@ -9,10 +9,11 @@ import {
   type SendRequest,
   tooLarge,
 } from '../../protocol/messages.ts'
+import { everyone, lookupForm } from '../../protocol/names.ts'
 import { type Address, addressOf } from '../../protocol/projects.ts'
 import type { Identity } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
-import { memberMeant, senderMeant } from '../state/query/find-member.ts'
+import { groupExists, memberMeant, senderMeant } from '../state/query/find-member.ts'
 import { firstOf } from '../state/query/inbox.ts'
 import { laterDueAt } from '../state/query/later.ts'
 import { machinesByOwner } from '../state/query/members.ts'
@@ -132,7 +133,8 @@ export const listMessages: (sight: Sight) => Handlers['listMessages'] =
     const of = membersNamed(hub, query.of) ?? (isAdmin ? undefined : [identity.member])
     const { name, project }: Partial<Address> = query.with === undefined ? {} : addressOf(query.with)
     const other = name === undefined ? undefined : senderMeant(db, name)
-    if (query.with !== undefined && !other) throw refused(db, refuseUnknown(query.with).refusal)
+    const crowd = name !== undefined && !other && project === undefined ? lookupForm(name) : undefined
+    if (query.with !== undefined && !other && crowd === undefined) throw refused(db, refuseUnknown(query.with).refusal)
     if (query.q !== undefined && !sight.readsTexts(identity)) throw noSearch()
     if (project !== undefined && of === undefined)
       throw new ClaudeNetError(
@@ -141,8 +143,11 @@ export const listMessages: (sight: Sight) => Handlers['listMessages'] =
         'Say whose mail: of=NAME.',
       )
     const { q, limit, before = Number.MAX_SAFE_INTEGER } = query
-    const filter = { viewer: sight.viewerOf(identity), of, with: other?.id, project, q, before, limit }
+    const filter = { viewer: sight.viewerOf(identity), of, with: other?.id, crowd, project, q, before, limit }
     const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
+    // Of a group that there was, there is what was sent to it.
+    if (crowd !== undefined && found.length === 0 && crowd !== everyone && !groupExists(db, crowd))
+      throw refused(db, refuseUnknown(query.with!).refusal)
     const readsAll = readsAllKinds(request.headers)
     const all = found.map(sent => withReceipts(hub, sent, readsAll))
     const messages = firstOf(all)

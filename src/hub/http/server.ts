@@ -44,6 +44,7 @@ import { checkSameOrigin, cookiesOf, isFromBrowser } from './browser.ts'
 import { Connections } from './connections.ts'
 import { consoleRoutes } from './console.ts'
 import { consoleSessionRoutes } from './console-sessions.ts'
+import { listConversations } from './conversations.ts'
 import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
@@ -229,6 +230,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     sendMessage: limits.limitSends(sendMessage),
     getMessage: getMessage(sight),
     listMessages: listMessages(sight),
+    listConversations: listConversations(sight),
     listLater,
     cancelLater,
     readInbox,

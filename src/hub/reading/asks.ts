@@ -1,5 +1,6 @@
 import type { AuditAnswer, AuditQuery } from '../../protocol/audit.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { type ConversationInfo, type ConversationPlace, conversationsOf } from '../state/query/conversations.ts'
 import { type HistoryFilter, historySeen } from '../state/query/history.ts'
 import { messageAt, type Sent, withoutText } from '../state/query/messages.ts'
 import { lateAnswers, type OpenRequest, openRequests } from '../state/query/requests.ts'
@@ -24,6 +25,15 @@ const catchUpMs = 200
 
 /** Most bytes of JSON that are read for one page of history, but for one message. */
 const maxPageBytes = 1024 * 1024
+
+interface ConversationsFilter {
+  viewer: Viewer
+  of?: number[]
+  before?: ConversationPlace
+  limit: number
+  /** ms since 1970. */
+  now: number
+}
 
 /** A page of history: whole messages, newest first, and whether there may be older ones. */
 export interface HistoryPage {
@@ -64,6 +74,15 @@ export const asks = {
       const seq = db.get<{ seq: number }>('select seq from message where id = ?', id)?.seq
       const sent = seq === undefined ? undefined : messageAt(db, eyesOf(db, viewer), seq, lateAnswers(db))
       return sent ? (readsTexts(viewer) ? sent : withoutText(sent)) : null
+    })
+  },
+
+  /** The conversations of the members `of`, as far as `viewer` sees them; without `of`, of all that it sees. One more than `limit` where there are more. */
+  conversations({ db, check }: Desk, { viewer, of, before, limit, now }: ConversationsFilter): ConversationInfo[] {
+    return snapshot(db, () => {
+      const eyes = eyesFor(db, viewer, of)
+      const found = conversationsOf(db, eyes, { before, limit: limit + 1, now }, check)
+      return readsTexts(viewer) ? found : found.map(each => ({ ...each, beginning: undefined }))
     })
   },
 

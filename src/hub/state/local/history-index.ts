@@ -1,3 +1,4 @@
+import { newestOfConversations } from '../query/crowds.ts'
 import type { Database } from '../store/database.ts'
 
 /** Most messages and, but for one message, deliveries indexed in one transaction: the journal waits for one, so it is kept short. */
@@ -31,6 +32,12 @@ export function indexSome(db: Database): boolean {
     db.run(
       `insert into answer (reply_to, sender, seq)
        select reply_to, sender, seq from message where seq > ? and seq <= ? and reply_to is not null order by reply_to`,
+      done,
+      last,
+    )
+    db.run(
+      `insert into conversation (member, other, crowd, seq) select * from (${newestOfConversations()}) where true
+       on conflict (member, other, crowd) do update set seq = max(seq, excluded.seq)`,
       done,
       last,
     )

@@ -5,6 +5,7 @@
  */
 export const hubLocalTables: ReadonlySet<string> = new Set([
   'answer',
+  'conversation',
   'history_position',
   'last_seen',
   'own_admin_token',

@@ -1,11 +1,21 @@
 import type { Database } from '../store/database.ts'
+import { crowdOf } from './crowds.ts'
 import { newestSeq, readRound } from './read-round.ts'
 
-/** What else is asked of what the reader sent (`x`), and of what it was sent. */
-export const noOther = { sentTo: '', sentBy: '' }
+/** With whom a message has passed: a member, or one of its projects; or to which crowd. */
+interface Passed {
+  other?: number
+  crowd?: string
+  project?: string
+}
 
-/** The same of what passed between the reader and member ?5, and with a project between the reader and project ?6 there. */
-export function withOther(project: string | undefined): typeof noOther {
+/** What else is asked of what the reader sent (`x`), and of what it was sent; ?5 and ?6 are of `parametersOf`. */
+export function conditionsOf({ other, crowd, project }: Passed): { sentTo: string; sentBy: string } {
+  if (crowd !== undefined) {
+    const isToIt = `exists (select 1 from message m where m.seq = x.seq and ${crowdOf} = ?5)`
+    return { sentTo: `and in_time() and ${isToIt}`, sentBy: 'and ?5 is null' }
+  }
+  if (other === undefined) return { sentTo: '', sentBy: '' }
   const [forIt, fromIt] =
     project === undefined
       ? ['', '']
@@ -16,6 +26,13 @@ export function withOther(project: string | undefined): typeof noOther {
   }
 }
 
+/** The parameters of these conditions, from ?5 on. */
+export function parametersOf({ other, crowd, project }: Passed): (string | number)[] {
+  if (crowd !== undefined) return [crowd]
+  if (other === undefined) return []
+  return project === undefined ? [other] : [other, project]
+}
+
 /**
  * Seqs of the messages in a damaged store that `reader` sent or was sent, after `after` and before `before`, newest first: by
  * the indexes of history, and where one of them cannot be read, by what it was made from, row by row. Uses `in_time()`: see
@@ -24,7 +41,13 @@ export function withOther(project: string | undefined): typeof noOther {
 export function seqsAround(
   db: Database,
   reader: number,
-  { with: other, project, before, limit }: { with?: number; project?: string; before: number; limit: number },
+  {
+    with: other,
+    crowd,
+    project,
+    before,
+    limit,
+  }: { with?: number; crowd?: string; project?: string; before: number; limit: number },
   after: number,
 ): number[] {
   const end = Math.min(before - 1, newestSeq(db))
@@ -34,15 +57,14 @@ export function seqsAround(
         db.all<{ seq: number }>(
           `select x.seq from ${from} and x.seq > ?2 and x.seq <= ?3 and in_time() ${also} order by x.seq desc limit ?4`,
           ...[reader, after, upTo, most],
-          ...(other === undefined ? [] : [other]),
-          ...(other === undefined || project === undefined ? [] : [project]),
+          ...parametersOf({ other, crowd, project }),
         ),
       after,
       end,
       limit,
       'newest first',
     )
-  const { sentTo, sentBy } = other === undefined ? noOther : withOther(project)
+  const { sentTo, sentBy } = conditionsOf({ other, crowd, project })
   const unindexed = 'and x.seq > (select seq from history_position)'
   const sides = [
     { index: 'sent x where x.sender = ?1', rows: 'message x where x.sender = ?1', also: sentTo },

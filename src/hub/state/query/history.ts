@@ -1,13 +1,16 @@
 import type { Database } from '../store/database.ts'
 import { Search } from '../words/search.ts'
 import type { Words } from '../words/word-index.ts'
-import { noOther, seqsAround, withOther } from './history-round.ts'
+import { crowdOf } from './crowds.ts'
+import { conditionsOf, parametersOf, seqsAround } from './history-round.ts'
 import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
 import type { Eyes } from './viewer.ts'
 
 export interface HistoryFilter {
   /** Only what passed between the reader and this member. */
   with?: number
+  /** Only what the reader sent to this group, or to `all`, by that name. */
+  crowd?: string
   /** With `with`: only what was for this project there, or came from it. */
   project?: string
   /** Only messages with all of these words, or beginnings of words. */
@@ -83,6 +86,7 @@ function* matches(
     if (seq > indexed) continue
     if (reader !== undefined && filter.with !== undefined && !hasPassed(db, seq, reader, filter.with, filter.project))
       continue
+    if (filter.crowd !== undefined && !isToCrowd(db, seq, reader, filter.crowd)) continue
     if (search.needsText ? hasText(db, seq, search) : isThere(db, seq)) yield seq
   }
 }
@@ -97,12 +101,14 @@ function seqsBefore(db: Database, reader: number | undefined, filter: HistoryFil
 }
 
 /** The messages of everybody. Of a damaged store, those that can be read. */
-function allBefore(db: Database, { before, limit }: HistoryFilter, after: number): number[] {
+function allBefore(db: Database, { before, limit, crowd }: HistoryFilter, after: number): number[] {
   const { rows } = readRound(
     (after, upTo, most) =>
       db.all<{ seq: number }>(
-        'select seq from message where seq > ? and seq <= ? order by seq desc limit ?',
+        `select m.seq from message m where m.seq > ?1 and m.seq <= ?2 ${crowd === undefined ? '' : `and in_time() and ${crowdOf} = ?4`}
+         order by m.seq desc limit ?3`,
         ...[after, upTo, most],
+        ...(crowd === undefined ? [] : [crowd]),
       ),
     ...[after, Math.min(before - 1, newestSeq(db)), limit],
     'newest first',
@@ -113,10 +119,10 @@ function allBefore(db: Database, { before, limit }: HistoryFilter, after: number
 function indexedSeqsBefore(
   db: Database,
   reader: number,
-  { with: other, project, before, limit }: HistoryFilter,
+  { with: other, crowd, project, before, limit }: HistoryFilter,
   after: number,
 ): number[] {
-  const { sentTo, sentBy } = other === undefined ? noOther : withOther(project)
+  const { sentTo, sentBy } = conditionsOf({ other, crowd, project })
   const arm = (from: string, also: string) =>
     `select * from (select x.seq from ${from} and x.seq > ?4 and x.seq < ?2 ${also} order by x.seq desc limit ?3)`
   const unindexed = 'x.seq > (select seq from history_position)'
@@ -130,8 +136,7 @@ function indexedSeqsBefore(
      ${arm(`delivery x where ${unindexed} and x.recipient = ?1`, sentBy)}
      order by 1 desc limit ?3`,
     ...[reader, before, limit, after],
-    ...(other === undefined ? [] : [other]),
-    ...(other === undefined || project === undefined ? [] : [project]),
+    ...parametersOf({ other, crowd, project }),
   )
   return rows.map(({ seq }) => seq)
 }
@@ -147,6 +152,16 @@ function hasPassed(db: Database, seq: number, one: number, other: number, projec
     ),
   )
   return passed !== undefined
+}
+
+function isToCrowd(db: Database, seq: number, reader: number | undefined, crowd: string): boolean {
+  const found = unlessUnreadable(() =>
+    db.get(
+      `select 1 from message m where m.seq = ?1 and (?2 is null or m.sender = ?2) and ${crowdOf} = ?3`,
+      ...[seq, reader ?? null, crowd],
+    ),
+  )
+  return found !== undefined
 }
 
 /** Whether the text is still there; the index may not have come to know yet that it is not. */

@@ -13,10 +13,10 @@ export interface OpenRequest {
 }
 
 /** How many of a sender's messages, newest first, are looked through. Older requests are history. */
-const maxLooked = 500
+export const maxLooked = 500
 
 /** How long a request counts as open, in ms. */
-const openForMs = 30 * 24 * 3600_000
+export const openForMs = 30 * 24 * 3600_000
 
 /** Most requests in one answer. */
 const maxOpen = 20
@@ -25,8 +25,8 @@ const maxOpen = 20
 const maxNames = 2000
 
 /**
- * What `sender` has asked and not everybody has answered, newest first. A request is answered by a message of its recipient that
- * replies to it; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses `in_time()`: see
+ * What `sender` has asked and not everybody has answered, newest first. A request is answered by a message of its recipient, or of
+ * whoever answers in the place of that, which replies to it; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses `in_time()`: see
  * `Database.addCheck`.
  */
 export function openRequests(db: Database, sender: number, now: number): OpenRequest[] {
@@ -38,7 +38,7 @@ export function openRequests(db: Database, sender: number, now: number): OpenReq
   for (const { seq, ...request } of rows) {
     const answered = late.get(request.id)
     const waitingFor = (unlessUnreadable(() => waitingForOf(db, request.id, seq)) ?? [])
-      .filter(({ member }) => !answered?.has(member))
+      .filter(({ member, answeredBy }) => !answered?.has(member) && !(answeredBy && answered?.has(answeredBy)))
       .map(({ name, project, status }) => ({ name, ...(project && { project }), status }))
     if (waitingFor.length === 0) continue
     names += waitingFor.length
@@ -126,13 +126,19 @@ function waitingForOf(
   db: Database,
   id: string,
   seq: number,
-): { member: number; name: string; project: string | null; status: 'stored' | 'fetched' | 'acked' }[] {
+): {
+  member: number
+  answeredBy: number | null
+  name: string
+  project: string | null
+  status: 'stored' | 'fetched' | 'acked'
+}[] {
   return db.all(
-    `select d.recipient as member, m.name, d.project,
+    `select d.recipient as member, d.answered_by as answeredBy, m.name, d.project,
        iif(d.acked_at is not null, 'acked', iif(d.fetched_at is not null, 'fetched', 'stored')) as status
      from delivery d join member m on m.id = d.recipient
      where d.seq = ?1 and d.expired_at is null and m.deleted_at is null and in_time()
-       and not exists (select 1 from answer a where a.reply_to = ?2 and a.sender = d.recipient)`,
+       and not exists (select 1 from answer a where a.reply_to = ?2 and a.sender in (d.recipient, d.answered_by))`,
     seq,
     id,
   )

@@ -24,6 +24,7 @@ import { sql as prompts } from './migrations/0020-prompts.ts'
 import { sql as console } from './migrations/0021-console.ts'
 import { sql as webhooks } from './migrations/0022-webhooks.ts'
 import { sql as outgoing } from './migrations/0023-outgoing.ts'
+import { sql as conversations } from './migrations/0024-conversations.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -50,6 +51,7 @@ export const schemaSteps: readonly string[] = [
   console,
   webhooks,
   outgoing,
+  conversations,
 ]
 
 /** The schema that this program writes. */
