@@ -15,6 +15,8 @@ interface Options {
   jobs: string
   plant?: string
   plants?: boolean
+  suite?: string | true
+  only?: string
   shrink: boolean
   json?: boolean
 }
@@ -35,6 +37,11 @@ const options = new Command('npm run prove --')
   .option('--no-shrink', 'do not look for less that fails as well')
   .option('--plant <name>', `with this fault in the program: ${names.join(', ')}`)
   .option('--plants', 'each of these faults in turn, up to the rounds; one that is not found is an exit status of 1')
+  .option(
+    '--suite [part]',
+    'puts faults into a copy and runs the tests that have to find them: all, or one part of them as 2/7; minutes each',
+  )
+  .option('--only <text>', 'of --suite only the faults whose name has this text')
   .option('--json', 'print JSON')
   .addHelpText('after', '\nProgress goes to stderr, the result to stdout.')
   .parse()
@@ -53,6 +60,13 @@ if (options.plants) {
     json: options.json === true,
     say,
   })
+  process.exit(isAllFound ? 0 : 1)
+}
+
+if (options.suite !== undefined) {
+  const { tryTheSuite } = await import('./suite/part.ts')
+  const part = options.suite === true ? undefined : partOf(options.suite)
+  const isAllFound = await tryTheSuite({ only: options.only, part, json: options.json === true, say })
   process.exit(isAllFound ? 0 : 1)
 }
 
@@ -87,6 +101,13 @@ function numberOf(name: string, text: string, least: number): number {
   if (!Number.isSafeInteger(number) || number < least)
     stop(`--${name} is a whole number from ${least} on, not '${text}'.`)
   return number
+}
+
+function partOf(text: string): { index: number; of: number } {
+  const [, index, of] = /^(\d+)\/(\d+)$/.exec(text) ?? []
+  const part = { index: Number(index), of: Number(of) }
+  if (!(part.index >= 1 && part.index <= part.of)) stop(`--suite takes a part such as 2/7, not '${text}'.`)
+  return part
 }
 
 function stop(why: string): never {

@@ -244,6 +244,8 @@ test('cancelled mail is never delivered, and its id stays bound for a year', () 
   expect(cancel(ana)).toMatchObject({ ok: true })
   expect(waiting()).toEqual([])
   expect(pass(2 * hour)).toEqual([])
+  // A delivery that was under way when it was cancelled.
+  expect(made.do({ type: 'later.deliver', id: first.id })).toMatchObject({ became: 'nothing' })
   expect(inbox(ben)).toEqual([])
   expect(refusal(first).code).toBe('later_cancelled')
   expect(refusal({ id: first.id, at: undefined }).code).toBe('message_id_taken')
