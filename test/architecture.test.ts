@@ -74,7 +74,7 @@ const arrows: Record<string, string[]> = {
 /** Only by `await import(…)`: what is loaded when it is asked for. A machine does not have the first three. */
 const lazyArrows: Record<string, string[]> = {
   cli: ['hub/serve.ts', 'demo', 'service'],
-  'hub/http': ['mcp'],
+  'hub/http': ['mcp', 'hub/webhooks'],
   'hub/serve.ts': ['hub/telegram'],
   'hub/outgoing.ts': ['hub/webhooks'],
 }

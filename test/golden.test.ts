@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: 'e31f3d2a2223fd77db069df8eaf0d1526634b1dcb05b1099d1df89a069e7dd29',
+    known: 'b70d750fd14d0c641ea6d28b7249229acd7993f8731466a7d6dc7fb89a0f98af',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: 'cacdbf5e5846a496e8d56aadb8fa43668f68923c5e7406f8ac02af42c2708b76',
+    known: '1dcbd63809e3a9ce1c8c29aac00bcda9f9f2e8f471b629208c803fb273baa24f',
     commands: [
       'admin.token',
       'alias.remove',

@@ -96,6 +96,7 @@ const historyTables = [
     'token',
     'untold',
     'webhook',
+    'webhook_seal',
   ],
 ]
 
@@ -181,6 +182,7 @@ test('the numbers and rules of the entry versions are what they were when their 
     maxProjects: 200,
     promptLifeMs: 8 * 24 * 3600 * 1000,
     projectLifeMs: 7_776_000_000,
+    sealLifeMs: 34_560_000_000,
     outgoing: 50,
     outgoingDead: 1000,
     outgoingNoted: 1000,

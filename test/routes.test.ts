@@ -95,6 +95,9 @@ const expected: Record<RouteName, Statuses> = {
   telegramCheck: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   // This hub has no Telegram, so nobody is known there.
   telegramConfirm: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
+  // Whoever knows the URL may call it, with a token or without.
+  receiveWebhook: { none: 201, machine: 201, human: 201, admin: 201, garbage: 201 },
+  testWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   addWebhook: { none: 401, machine: 403, human: 403, admin: 201, garbage: 401 },
   listWebhooks: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
   changeWebhook: { none: 401, machine: 403, human: 403, admin: 200, garbage: 401 },
@@ -192,6 +195,12 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   telegramStatus: () => ({ path: '/v1/admin/telegram' }),
   telegramCheck: () => ({ path: '/v1/admin/telegram/check' }),
   telegramConfirm: () => ({ path: '/v1/admin/telegram/people/sean', method: 'PUT', body: { userId: 1 } }),
+  receiveWebhook: async () => {
+    const body = { name: fresh(), source: 'generic' as const, to: ['target'] }
+    const { path } = await hub.client(hub.adminToken).call(api.addWebhook, { body })
+    return { path, body: { text: 'hello' } }
+  },
+  testWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}/test`, method: 'POST' }),
   addWebhook: () => ({ path: '/v1/admin/webhooks', body: { name: fresh(), source: 'github', to: ['target'] } }),
   listWebhooks: () => ({ path: '/v1/admin/webhooks' }),
   changeWebhook: async () => ({ path: `/v1/admin/webhooks/${await made('webhook')}`, method: 'PUT', body: {} }),

@@ -83,7 +83,7 @@ const worst: Record<RouteName, Worst | string> = {
   health: [little, () => ({ path: '/healthz' })],
   ready: [little, () => ({ path: '/readyz' })],
   metrics: [ofMembers, () => ({ path: '/metrics', token: tokens.admin })],
-  openapi: [{ ...little, bytes: 160 * kib }, () => ({ path: '/openapi.json' })],
+  openapi: [{ ...little, bytes: 256 * kib }, () => ({ path: '/openapi.json' })],
   join: [
     little,
     () => ({ path: '/v1/join', body: { code: store.code, machine: 'newcomer', token: mintToken('machine') } }),
@@ -240,12 +240,17 @@ const worst: Record<RouteName, Worst | string> = {
       body: { machines: Object.fromEntries(names('n', 0, maxImportNames).map(name => [name, {}])) },
     }),
   ],
+  receiveWebhook: [{ ...little, status: 201 }, () => ({ path: store.webhook, body: { text: 'x'.repeat(1_000_000) } })],
+  testWebhook: [
+    { ...little, bytes: 16 * kib },
+    () => ({ path: '/v1/admin/webhooks/hook/test', method: 'POST', token: tokens.admin }),
+  ],
   addWebhook: [
     { ...little, status: 201 },
     () => ({
       path: '/v1/admin/webhooks',
       token: tokens.admin,
-      body: { name: 'hook', source: 'generic', to: names('also-m', 100, 20), template: 'x'.repeat(2000) },
+      body: { name: 'another', source: 'generic', to: names('also-m', 100, 20), template: `{{line}}${'x'.repeat(1990)}` },
     }),
   ],
   listWebhooks: [{ ...ofMembers, bytes: 64 * kib }, () => ({ path: '/v1/admin/webhooks', token: tokens.admin })],

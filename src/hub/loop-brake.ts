@@ -1,5 +1,6 @@
 import { hash as digest } from 'node:crypto'
 import { newMessageId } from '../protocol/ids.ts'
+import type { MemberKind } from '../protocol/messages.ts'
 import type { LoopSettings } from './door-settings.ts'
 import type { Hub } from './hub.ts'
 import type { Commit } from './journal/journal.ts'
@@ -52,7 +53,7 @@ export class LoopBrake {
   /** When a person last wrote to a machine, in ms since 1970, by the machine's id. */
   readonly #guidedAt = new Map<number, number>()
   /** Kinds never change, and ids are not used again. */
-  readonly #isMachine = new Map<number, boolean>()
+  readonly #kinds = new Map<number, MemberKind>()
 
   /** `onBrake` hears of each brake once it is on disk. */
   constructor(hub: Hub, settings: LoopSettings, onBrake: (loop: Loop) => void) {
@@ -83,8 +84,8 @@ export class LoopBrake {
     { by, body, wasKept }: Pick<Send, 'by' | 'body' | 'wasKept'>,
     { recipients, repeated }: Pick<ResultOf<Send>, 'recipients' | 'repeated'>,
   ): void {
-    if (repeated || wasKept) return
-    if (!this.#machine(by)) {
+    if (repeated || wasKept || this.#kindOf(by) === 'service') return
+    if (this.#kindOf(by) !== 'machine') {
       for (const { member, status } of recipients) if (status === 'stored') this.#guidedAt.set(member, time)
       return
     }
@@ -148,13 +149,12 @@ export class LoopBrake {
     }
   }
 
-  #machine(id: number): boolean {
-    let isMachine = this.#isMachine.get(id)
-    if (isMachine === undefined) {
-      isMachine = memberById(this.#hub.state.db, id)?.kind === 'machine'
-      this.#isMachine.set(id, isMachine)
-    }
-    return isMachine
+  #kindOf(id: number): MemberKind | undefined {
+    const known = this.#kinds.get(id)
+    if (known) return known
+    const kind = memberById(this.#hub.state.db, id)?.kind
+    if (kind) this.#kinds.set(id, kind)
+    return kind
   }
 
   #nameOf(id: number): string {

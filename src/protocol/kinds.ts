@@ -1,3 +1,4 @@
+import { tabHeader } from './console-header.ts'
 import type { SenderKind } from './messages.ts'
 
 /**
@@ -6,12 +7,9 @@ import type { SenderKind } from './messages.ts'
  */
 export const kindsHeader = 'claude-net-kinds'
 
-/** The header by which a page of the console shows itself: it is as new as the hub. */
-const pageHeader = 'claude-net-tab'
-
-/** Whether the client that sent a request reads every kind. */
+/** Whether the client that sent a request reads every kind: so does a page of the console, which is as new as the hub. */
 export function readsAllKinds(headers: Record<string, unknown>): boolean {
-  return headers[kindsHeader] !== undefined || headers[pageHeader] !== undefined
+  return headers[kindsHeader] !== undefined || headers[tabHeader] !== undefined
 }
 
 /** The kind of who wrote a message, for a client that knows machines and humans alone. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { databaseFile, wordIndexFile } from '../../src/hub/hub.ts'
@@ -19,6 +20,8 @@ export interface LargeStore {
   human: string
   /** A join code that is open, for `newcomer`. */
   code: string
+  /** The path of a webhook that takes anything. */
+  webhook: string
   /** A message of `m0` to everybody, and the oldest 100 in its inbox. */
   toAll: string
   unread: string[]
@@ -89,6 +92,19 @@ export function makeLargeStore(dataDir: string): LargeStore {
   const code = 'ABCD-EFGH-JKMN-PQRS'
   apply([invite('newcomer', 'machine', code)])
 
+  const webhook = 'a secret'
+  const secretHash = createHash('sha256').update(webhook).digest('base64')
+  const webhooks = ['called', 'hook'].map((name, index): Command => {
+    return {
+      type: 'webhook.add',
+      name,
+      source: 'generic',
+      to: ['m9'],
+      secretHash: index === 0 ? secretHash : `${index}`,
+    }
+  })
+  apply(webhooks)
+
   const ids = new Map(all.map(name => [name, memberByName(state.db, name)!.id]))
   const send = (by: string, to: string, body: string): Command & { type: 'message.send' } => {
     return { type: 'message.send', id: newMessageId(), by: ids.get(by)!, to: [to], body, intent: 'request' }
@@ -109,6 +125,7 @@ export function makeLargeStore(dataDir: string): LargeStore {
     machine,
     human,
     code,
+    webhook: `/webhooks/called/${encodeURIComponent(webhook)}`,
     toAll: toAll[0]!.id,
     start: formatCursor({ epoch: state.position.epoch, seq: 0 }),
     reader: ids.get('m0')!,

@@ -11,7 +11,7 @@ import { isPipedToShell, sendRefusedScript } from './refused-script.ts'
 /** Answers what a handler or a step before it throws, and what has no route, in the one shape of an error. Counts and notes it down. */
 export function answerErrors(server: FastifyInstance, watch: Watch): void {
   server.setErrorHandler((error, request, reply) => {
-    const known = toClaudeNetError(error)
+    const known = toClaudeNetError(error, request.routeOptions.bodyLimit)
     watch.refused(seen(request), known)
     if (known.code === 'internal')
       request.log.error({ err: error, method: request.method, route: routeOf(request) }, 'failed')
@@ -77,12 +77,12 @@ function routeOf(request: FastifyRequest): string | undefined {
 }
 
 /** Any error as one for the client. What is not known to be the client's is `internal`: its detail is for the log only. */
-export function toClaudeNetError(error: unknown): ClaudeNetError {
+export function toClaudeNetError(error: unknown, maxBytes = maxRequestBytes): ClaudeNetError {
   if (error instanceof ClaudeNetError) return error
   if (isUnreadable(error)) return damagedStore((error as Error).message)
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new ClaudeNetError('too_large', `A request has ${maxRequestBytes} bytes at most.`, 'Send less at a time.')
+    return new ClaudeNetError('too_large', `A request has ${maxBytes} bytes at most here.`, 'Send less at a time.')
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notJson('this Content-Type is not read')
   if (statusCode && statusCode >= 400 && statusCode < 500) {

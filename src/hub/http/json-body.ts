@@ -23,6 +23,15 @@ export function acceptJsonOnly(server: FastifyInstance): void {
   })
 }
 
+/** Adds routes whose bodies their handlers read, whatever media type they have: each is a buffer of what came. */
+export function takeRawBodies(server: FastifyInstance, addRoutes: (server: FastifyInstance) => void): void {
+  void server.register(async raw => {
+    raw.removeAllContentTypeParsers()
+    raw.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    addRoutes(raw)
+  })
+}
+
 /** The value of a body; undefined for an empty one. Throws `invalid`. */
 export function readJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw notJson('the bytes are not UTF-8')

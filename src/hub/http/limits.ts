@@ -86,12 +86,29 @@ export class Limits {
   /** Checks whom a message is for, before it is sent. */
   limitSends(send: Handlers['sendMessage']): Handlers['sendMessage'] {
     return call => {
-      if (!this.#settings) return send(call)
-      const countDay = this.#checkDay(call.identity, Buffer.byteLength(call.body.body))
-      this.#countRecipients(call.hub, call.identity, [call.body.to].flat())
-      countDay()
+      this.countSend(call.hub, call.identity, [call.body.to].flat(), Buffer.byteLength(call.body.body))
       return send(call)
     }
+  }
+
+  /** Counts a message of so many bytes, for each whom it is for. */
+  countSend(hub: Hub, by: Pick<Identity, 'member' | 'tokenId'>, to: string[], bytes: number): void {
+    if (!this.#settings) return
+    const countDay = this.#checkDay(by, bytes)
+    this.#countRecipients(hub, by, to)
+    countDay()
+  }
+
+  /** Counts a proven call of a webhook as a send of a token. */
+  countEvent(webhook: string): void {
+    const waitMs = this.#sends?.take(webhook)
+    if (waitMs) throw tooMany('Too many events came to this webhook.', waitMs)
+  }
+
+  /** What a call of nobody's URL is answered instead of `error`, once too many guesses came from its address. */
+  refuseGuess(error: unknown, { clientAddress }: FastifyRequest): unknown {
+    const waitMs = this.#wrongTokens?.take(clientGroup(clientAddress))
+    return waitMs ? tooMany('Too many calls of wrong URLs came from your address.', waitMs) : error
   }
 
   /** Members that have used at least `least` (from 0 to 1) of what they may send in a day, by id, the nearest to the end first. */
@@ -150,7 +167,7 @@ export class Limits {
   }
 
   /** Throws when the member has sent what it may in a day; returns what counts one more message. */
-  #checkDay({ member }: Identity, bytes: number): () => void {
+  #checkDay({ member }: Pick<Identity, 'member'>, bytes: number): () => void {
     if (!this.#daily) return () => {}
     const { messages, bytes: texts, settings } = this.#daily
     const key = String(member)
@@ -169,7 +186,7 @@ export class Limits {
   }
 
   /** A crowd counts once; each member that was named counts for itself, and all of them or none. */
-  #countRecipients({ state }: Hub, { member, tokenId }: Identity, to: string[]): void {
+  #countRecipients({ state }: Hub, { member, tokenId }: Pick<Identity, 'member' | 'tokenId'>, to: string[]): void {
     const known = to.length === 1 ? knownId(state.db, to[0]!) : undefined
     const { members, isCrowd } =
       known === undefined

@@ -31,8 +31,8 @@ export class OpenBodies {
    * The head of a request has come. Its body counts until it has come too, or never will. Throws `rate_limited` or `unavailable`
    * when there are too many bytes under way; a body alone is always let in.
    */
-  begin(request: IncomingMessage, client: string): void {
-    const bytes = announced(request)
+  begin(request: IncomingMessage, client: string, most = maxRequestBytes): void {
+    const bytes = announced(request, most)
     if (bytes === 0) return
     const ofClient = this.#perClient.get(client) ?? 0
     if (ofClient > 0 && ofClient + bytes > this.#maxPerClient) {
@@ -54,7 +54,7 @@ export class OpenBodies {
 }
 
 /** The length of a body that says one, at most what is read of it; the most that is read of one that comes in chunks. */
-function announced({ headers }: IncomingMessage): number {
-  if (headers['transfer-encoding'] !== undefined) return maxRequestBytes
-  return Math.min(Number(headers['content-length'] ?? 0), maxRequestBytes)
+function announced({ headers }: IncomingMessage, most: number): number {
+  if (headers['transfer-encoding'] !== undefined) return most
+  return Math.min(Number(headers['content-length'] ?? 0), most)
 }

@@ -51,7 +51,7 @@ import { health, readiness, writeProbe } from './health.ts'
 import { answerHotRoutes } from './hot-routes.ts'
 import { ackInbox, markFetched, markTold, readInbox } from './inbox.ts'
 import { clientFile, clientInfo, join, joinScript } from './join.ts'
-import { acceptJsonOnly, maxRequestBytes } from './json-body.ts'
+import { acceptJsonOnly, maxRequestBytes, takeRawBodies } from './json-body.ts'
 import { getSettings, makeBackup, putSettings } from './keeping.ts'
 import { keyRoutes } from './key.ts'
 import { cancelLater, listLater } from './later.ts'
@@ -80,6 +80,7 @@ import { telegramRoutes } from './telegram.ts'
 import { openTlsDoor } from './tls-door.ts'
 import { UnreadAnswers } from './unread-answers.ts'
 import { watchConnections } from './watch-connections.ts'
+import { WebhookCalls } from './webhook-calls.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 declare module 'fastify' {
@@ -218,6 +219,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   })
   const sight = new Sight(() => consoleSettings.console, watch)
   const console = consoleSessionRoutes({ network, settings: () => consoleSettings })
+  const webhooks = new WebhookCalls({ hub, limits, connections })
   const handlers: Handlers = {
     health,
     ready: readiness(probe),
@@ -282,7 +284,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
     ...telegramRoutes(options.telegram),
-    ...webhookRoutes(),
+    ...webhookRoutes(webhooks),
     ...outgoingRoutes(options.outgoing),
     ...console,
     consoleLogin: limits.limitLogins(console.consoleLogin),
@@ -290,25 +292,25 @@ export function createServer(options: ServerOptions): HttpDoor {
   const identities = new Identities(hub)
   const browsers = new BrowserIdentities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
-    addRoute(
-      server,
-      {
-        hub,
-        identities,
-        browsers,
-        limits,
-        places,
-        plain,
-        network,
-        watch,
-        connections,
-        unread,
-        bodies,
-        isAudited: watch.isAudited(name),
-      },
-      api[name],
-      handlers[name] as Handler<Route>,
-    )
+    const parts = {
+      hub,
+      identities,
+      browsers,
+      limits,
+      places,
+      plain,
+      network,
+      watch,
+      connections,
+      unread,
+      bodies,
+      webhooks,
+    }
+    const route: Route = api[name]
+    const add = (to: FastifyInstance) =>
+      addRoute(to, { ...parts, isAudited: watch.isAudited(name) }, route, handlers[name] as Handler<Route>)
+    if (route.rawBytes === undefined) add(server)
+    else takeRawBodies(server, add)
   }
   answerHotRoutes(server, {
     ...{ hub, handlers, identities, limits, places, plain, network, connections, unread, bodies, watch, log },
@@ -350,12 +352,13 @@ interface Doorkeeping {
   connections: Connections
   unread: UnreadAnswers
   bodies: OpenBodies
+  webhooks: WebhookCalls
   isAudited: boolean
 }
 
 function addRoute(
   server: FastifyInstance,
-  { watch, unread, bodies, isAudited, ...keeping }: Doorkeeping,
+  { watch, unread, bodies, webhooks, isAudited, ...keeping }: Doorkeeping,
   route: Route,
   handle: Handler<Route>,
 ): void {
@@ -365,14 +368,16 @@ function addRoute(
     method: route.method,
     url: route.path,
     exposeHeadRoute: hasHead(route),
+    ...(route.rawBytes !== undefined && { bodyLimit: route.rawBytes }),
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, reply, next) => {
       const showsToken = route.takesToken && request.headers.authorization !== undefined
       if (showsToken || !isPublic(route.audience))
         tellToRenew(authorize(keeping, route, request, reply), hub, reply.raw)
+      if (route === api.receiveWebhook) webhooks.admit(request)
       const client = connections.clientOf(request.raw.socket)
       if (route !== api.health) unread.check(client)
-      bodies.begin(request.raw, client)
+      bodies.begin(request.raw, client, route.rawBytes)
       next()
     },
     handler: async (request, reply) => {

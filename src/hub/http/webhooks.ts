@@ -1,21 +1,31 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Webhook, WebhookSecrets, WebhookSource } from '../../protocol/webhooks.ts'
 import { webhookOverlapS } from '../../protocol/webhooks.ts'
 import type { Hub } from '../hub.ts'
 import { allWebhooks, type WebhookRow, webhookByName } from '../state/query/webhooks.ts'
-import { refused } from '../state/refusal-words.ts'
+import { refused, storedReasonInWords } from '../state/refusal-words.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
+import type { WebhookCalls } from './webhook-calls.ts'
+import { hashOfSecret, newSecrets, type Secrets } from './webhook-secrets.ts'
 
-type Routes = 'addWebhook' | 'listWebhooks' | 'changeWebhook' | 'rotateWebhook' | 'deleteWebhook'
+type Routes =
+  | 'receiveWebhook'
+  | 'addWebhook'
+  | 'listWebhooks'
+  | 'changeWebhook'
+  | 'rotateWebhook'
+  | 'testWebhook'
+  | 'deleteWebhook'
 
-/** What the admin does with webhooks. */
-export function webhookRoutes(): Pick<Handlers, Routes> {
+/** What calls a webhook, and what the admin does with webhooks. */
+export function webhookRoutes(calls: WebhookCalls): Pick<Handlers, Routes> {
   return {
+    receiveWebhook: calls.receive,
     addWebhook: async ({ hub, body, reply }) => {
       const { name, source, to, template, failedAs, signed } = body
       if (signed && source !== 'generic') throw signedByItself(source)
+      await checkTemplate(template)
       const secrets = newSecrets(source !== 'alertmanager' && (source !== 'generic' || signed === true))
       await hub.submit({
         type: 'webhook.add',
@@ -25,8 +35,13 @@ export function webhookRoutes(): Pick<Handlers, Routes> {
       reply.code(201)
       return shown(name, source, secrets)
     },
-    listWebhooks: ({ hub }) => ({ webhooks: allWebhooks(hub.state.db, hub.steadyNow).map(toWebhook) }),
-    changeWebhook: ({ hub, params, body }) => hub.submit({ type: 'webhook.change', name: params.name, ...body }),
+    listWebhooks: ({ hub }) => ({
+      webhooks: allWebhooks(hub.state.db, hub.steadyNow).map(row => ({ ...toWebhook(row), ...calls.of(row.member) })),
+    }),
+    changeWebhook: async ({ hub, params, body }) => {
+      await checkTemplate(body.template)
+      return hub.submit({ type: 'webhook.change', name: params.name, ...body })
+    },
     rotateWebhook: async ({ hub, params, query, reply }) => {
       const { name, source, signingSecrets, isRevoked } = webhookNamed(hub, params.name)
       const isSigned = isRevoked ? source === 'github' || source === 'gitlab' : signingSecrets.length > 0
@@ -39,6 +54,14 @@ export function webhookRoutes(): Pick<Handlers, Routes> {
         goesOnUntil: goesOnUntil === null ? null : timestamp(goesOnUntil),
       }
     },
+    testWebhook: async ({ hub, params }) => {
+      const { sent, body } = await calls.test(webhookNamed(hub, params.name))
+      const recipients = sent.recipients.map(({ name, status, reason: stored }) => {
+        const reason = storedReasonInWords(name, stored)
+        return { name, status, ...(reason && { reason }) }
+      })
+      return { id: sent.id, body, recipients }
+    },
     deleteWebhook: ({ hub, params }) => hub.submit({ type: 'webhook.remove', name: params.name }),
   }
 }
@@ -50,22 +73,6 @@ function webhookNamed({ state, steadyNow }: Hub, name: string): WebhookRow {
   throw refused(state.db, { code: 'not_found', why: { code: 'no_webhook', name } })
 }
 
-interface Secrets {
-  /** 256 random bits, the last part of the path. */
-  secret: string
-  signingSecret?: string
-}
-
-/** `whsec_` and 32 bytes in base64, as Standard Webhooks and GitLab have it. GitHub takes any text. */
-function newSecrets(isSigned: boolean): Secrets {
-  const secret = randomBytes(32).toString('base64url')
-  return isSigned ? { secret, signingSecret: `whsec_${randomBytes(32).toString('base64')}` } : { secret }
-}
-
-export function hashOfSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
-}
-
 function stored({ secret, signingSecret }: Secrets): { secretHash: string; signingSecret?: string } {
   return { secretHash: hashOfSecret(secret).toString('base64'), ...(signingSecret && { signingSecret }) }
 }
@@ -74,7 +81,20 @@ function shown(name: string, source: WebhookSource, { secret, signingSecret }: S
   return { name, source, path: `/webhooks/${name}/${secret}`, ...(signingSecret && { signingSecret }) }
 }
 
-function toWebhook({ signingSecrets, boundTo, createdAt, rotatedAt, isRevoked, ...row }: WebhookRow): Webhook {
+async function checkTemplate(template: string | null | undefined): Promise<void> {
+  if (template === undefined || template === null) return
+  const { checkTemplate: check } = await import('../webhooks/incoming/template.ts')
+  check(template)
+}
+
+function toWebhook({
+  signingSecrets,
+  boundTo,
+  createdAt,
+  rotatedAt,
+  isRevoked,
+  ...row
+}: WebhookRow): Omit<Webhook, 'stored' | 'refused' | 'last'> {
   return {
     name: row.name,
     source: row.source as WebhookSource,
@@ -86,9 +106,6 @@ function toWebhook({ signingSecrets, boundTo, createdAt, rotatedAt, isRevoked, .
     rotatedAt: rotatedAt === null ? null : timestamp(rotatedAt),
     revoked: isRevoked,
     boundTo: boundTo === null ? [] : (JSON.parse(boundTo) as string[]),
-    stored: 0,
-    refused: 0,
-    last: null,
   }
 }
 

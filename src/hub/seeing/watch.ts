@@ -53,7 +53,11 @@ const audited: ReadonlySet<RouteName> = new Set([
 ])
 
 /** Routes by which somebody shows a secret that is no token. */
-const exchanges: ReadonlySet<RouteName | undefined> = new Set<RouteName | undefined>(['join', 'consoleLogin'])
+const exchanges: ReadonlySet<RouteName | undefined> = new Set<RouteName | undefined>([
+  'join',
+  'consoleLogin',
+  'receiveWebhook',
+])
 
 /** Fields of a request that hold names or numbers, as far as they say what a change was made with. */
 const details = [
@@ -111,7 +115,13 @@ export class Watch {
     const name = routeName(seen)
     const isLogin = code === 'unauthorized' && !exchanges.has(name)
     if (isLogin) this.metrics.loginFailed()
-    if (isLogin || code === 'forbidden' || this.isAudited(name)) this.#add(seen, code)
+    if (
+      isLogin ||
+      (code === 'unauthorized' && name === 'receiveWebhook') ||
+      code === 'forbidden' ||
+      this.isAudited(name)
+    )
+      this.#add(seen, code)
   }
 
   /** Two machines are kept apart: `from` wrote the last straw. */

@@ -30,6 +30,11 @@ export type Command =
       at?: number
       /** The project of the session that sends; empty for none. The machine's own claim. */
       fromProject?: string
+      /**
+       * Of an event that a webhook received: whatever is sent again, under `id` or with the same `seal`, counts as what was sent first. `seal`
+       * is the SHA-256 of what its source has signed, where that does not cover the name of the delivery.
+       */
+      received?: { seal?: string }
       /** It waited in an outbox for a hub to answer. */
       wasKept?: true
       /** A machine in whose place its owner answers `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */

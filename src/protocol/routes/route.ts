@@ -22,6 +22,8 @@ export interface Route<
   browser?: 'never' | 'only'
   params: Params
   query: Query
+  /** Most bytes of a body of any media type, which its handler reads itself, from a buffer. Absent where bodies are JSON. */
+  rawBytes?: number
   /** `undefined` in a request without a body. */
   body: Body
   /** The JSON of a 2xx answer, or the media type of one that is not JSON. */
@@ -42,7 +44,7 @@ export function route<
   Query extends z.ZodType = NoFields,
   Body extends z.ZodType = Nothing,
 >(
-  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'takesToken' | 'browser' | 'statuses'> & {
+  from: Pick<Route, 'method' | 'path' | 'summary' | 'audience' | 'takesToken' | 'browser' | 'rawBytes' | 'statuses'> & {
     params?: Params
     query?: Query
     body?: Body

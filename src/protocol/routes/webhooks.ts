@@ -1,10 +1,31 @@
 import * as z from 'zod'
 import { MemberNamed } from '../members.ts'
-import { WebhookChange, WebhookRequest, WebhookRotateQuery, WebhookSecrets, WebhooksAnswer } from '../webhooks.ts'
+import {
+  maxWebhookBytes,
+  WebhookAnswer,
+  WebhookChange,
+  WebhookRequest,
+  WebhookRotateQuery,
+  WebhookSecrets,
+  WebhooksAnswer,
+  WebhookTested,
+} from '../webhooks.ts'
 import { admins, route } from './route.ts'
 
-/** Events from outside: what the admin does with webhooks. */
+/** Events from outside: what calls a webhook, and what the admin does with webhooks. */
 export const webhooksRoutes = {
+  receiveWebhook: route({
+    method: 'POST',
+    path: '/webhooks/:name/:secret',
+    summary:
+      'An event from outside, as its source sends it; the secret in the path and, where there is one, the signature prove it',
+    audience: 'public',
+    params: z.strictObject({ name: z.string().min(1).max(64), secret: z.string().min(1).max(64) }),
+    rawBytes: maxWebhookBytes,
+    body: z.unknown(),
+    answer: WebhookAnswer,
+    statuses: [201, 200],
+  }),
   addWebhook: route({
     method: 'POST',
     path: '/v1/admin/webhooks',
@@ -39,6 +60,14 @@ export const webhooksRoutes = {
     query: WebhookRotateQuery,
     answer: WebhookSecrets,
     statuses: [201],
+  }),
+  testWebhook: route({
+    method: 'POST',
+    path: '/v1/admin/webhooks/:name/test',
+    summary: 'Send an example of an event to the recipients of a webhook',
+    audience: admins,
+    params: MemberNamed,
+    answer: WebhookTested,
   }),
   deleteWebhook: route({
     method: 'DELETE',

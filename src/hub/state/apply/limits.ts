@@ -14,6 +14,8 @@ export const limits = {
   recordDays: 365,
   /** How long a reply to a Telegram message still finds what it answers, in ms. */
   routeLifeMs: 30 * dayMs,
+  /** How long it is remembered what a webhook was called with, in ms: as long as the ids of messages at least. */
+  sealLifeMs: 400 * dayMs,
   /** How long it is remembered that an owner was told of a permission prompt, in ms: none stays open for longer. */
   promptLifeMs: 8 * dayMs,
   /** How long handled updates are remembered, in ms: Telegram keeps one for 24 hours, so it cannot come again. */

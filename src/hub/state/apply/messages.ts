@@ -14,6 +14,7 @@ import { boundLater, repeatLater, storeLater } from './later.ts'
 import { limits } from './limits.ts'
 import { countForProject } from './projects.ts'
 import { takeRoom } from './room.ts'
+import { noteSeal, sealedBefore } from './webhook-rows.ts'
 
 type Send = CommandOf<'message.send'>
 
@@ -25,7 +26,8 @@ export function applySend(db: Database, { v = 1, seq, time, steady, command }: D
   const named = JSON.stringify(command.to)
   const { body, replyTo = null, intent: chosen = null, expiresInS = null, at = null } = command
   const hash = contentHash({ named, body, replyTo, intent: chosen, expiresInS, at })
-  const earlier = db.get<StoredSend>('select seq, sender, sent_at, hash, outcome from message where id = ?', command.id)
+  const id = command.received?.seal === undefined ? command.id : (sealedBefore(db, command) ?? command.id)
+  const earlier = db.get<StoredSend>('select id, seq, sender, sent_at, hash, outcome from message where id = ?', id)
   if (earlier) return repeatSend(db, command, hash, earlier)
   const waiting = knowsLater(db) ? boundLater(db, command.id) : undefined
   if (waiting) return repeatLater(command, hash, waiting)
@@ -113,6 +115,7 @@ export function storeSend(
     const { dueAt, writtenAt = null } = later
     db.run('update message set due_at = ?, written_at = ? where seq = ?', dueAt, writtenAt, seq)
   }
+  if (command.received?.seal !== undefined) noteSeal(db, steady, command)
   const wake: number[] = []
   const notTo: number[] = []
   for (const { recipient, outcome, handling } of admissions) {
@@ -193,6 +196,7 @@ function noteAnswer(db: Database, id: string, by: number): void {
 }
 
 interface StoredSend {
+  id: string
   seq: number
   sender: number
   sent_at: number
@@ -202,11 +206,12 @@ interface StoredSend {
 
 /** The same message again gets the first answer; another message under its id is a conflict, whoever sends it. */
 function repeatSend(db: Database, command: Send, hash: Buffer, earlier: StoredSend): Outcome<Send> {
-  if (earlier.sender !== command.by || !hash.equals(earlier.hash)) {
+  const isSame = command.received !== undefined || hash.equals(earlier.hash)
+  if (earlier.sender !== command.by || !isSame) {
     return refuse('conflict', { code: 'message_id_taken', id: command.id })
   }
-  const { seq, sent_at: sentAt } = earlier
-  return done<Send>({ id: command.id, seq, sentAt, recipients: recipientsOf(db, earlier), repeated: true })
+  const { id, seq, sent_at: sentAt } = earlier
+  return done<Send>({ id, seq, sentAt, recipients: recipientsOf(db, earlier), repeated: true })
 }
 
 /** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */

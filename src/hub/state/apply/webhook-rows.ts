@@ -1,5 +1,12 @@
 import { addressOf, formatAddress } from '../../../protocol/projects.ts'
+import type { CommandOf } from '../commands.ts'
 import type { Database } from '../store/database.ts'
+import { limits } from './limits.ts'
+
+type Received = Pick<CommandOf<'message.send'>, 'by' | 'id' | 'received'>
+
+/** Most seals that are forgotten with each that is noted. */
+const forgottenAtOnce = 10
 
 /** Lets the webhooks that name `from`, or a project of it, name `to`. */
 export function renameInWebhooks(db: Database, from: string, to: string): void {
@@ -27,4 +34,32 @@ export function endWebhookUrls(db: Database, member: number): boolean {
 
 export function forgetWebhook(db: Database, member: number): void {
   db.run('delete from webhook where member = ?', member)
+  db.run('delete from webhook_seal where member = ?', member)
+}
+
+/** The id of the message that the same call became before; undefined for one that is new. */
+export function sealedBefore(db: Database, { by, received }: Received): string | undefined {
+  return db.get<{ id: string }>('select id from webhook_seal where member = ? and seal = ?', by, sealOf(received))?.id
+}
+
+/** Notes what a webhook was called with, and forgets what is long past. */
+export function noteSeal(db: Database, steady: number, { by, id, received }: Received): void {
+  db.run(
+    'insert or replace into webhook_seal (member, seal, id, steady) values (?, ?, ?, ?)',
+    by,
+    sealOf(received),
+    id,
+    steady,
+  )
+  db.run(
+    `delete from webhook_seal where (member, seal) in
+       (select member, seal from webhook_seal where member = ?1 and steady < ?2 order by steady, seal limit ?3)`,
+    by,
+    steady - limits.sealLifeMs,
+    forgottenAtOnce,
+  )
+}
+
+function sealOf(received: Received['received']): Buffer {
+  return Buffer.from(received!.seal!, 'base64')
 }

@@ -27,4 +27,14 @@ create table webhook (
 
 create unique index webhook_secret on webhook (secret_hash) where secret_hash is not null;
 create index webhook_before on webhook (before_hash) where before_hash is not null;
+
+-- What a webhook was called with, by its SHA-256, where that is signed and the name of the delivery is not. 'id' is the message that it became.
+create table webhook_seal (
+  member integer not null,
+  seal   blob    not null,
+  id     text    not null,
+  steady integer not null,
+  primary key (member, seal)
+) strict, without rowid;
+create index webhook_seal_age on webhook_seal (member, steady);
 `
