@@ -290,8 +290,8 @@ export const faults: readonly Fault[] = [
     name: 'join codes of a backup can be used again',
     promise: 'A restore makes join codes void.',
     file: 'hub/keeping/new-history.ts',
-    find: '  for (const table of madeVoid) if (hasTable(db, table)) db.exec(`delete from ${table}`)\n',
-    put: '  void madeVoid\n',
+    find: 'for (const table of madeVoid) if (hasTable(db, table)) ',
+    put: 'for (const table of madeVoid) if (!hasTable(db, table)) ',
     tests: ['test/restore.test.ts'],
   },
   {
@@ -324,8 +324,8 @@ export const faults: readonly Fault[] = [
     name: 'a control character reaches the terminal',
     promise: 'Text of others cannot act in a terminal, nor pass for ours.',
     file: 'text/visible.ts',
-    find: String.raw`    .replace(hidden(), char => ` + '`',
-    put: String.raw`    .replace(/\u202e/g, char => ` + '`',
+    find: '.replace(hidden(), char => `',
+    put: '.replace(/\\u202e/g, char => `',
     tests: ['src/text', 'test/untrusted-text.test.ts'],
   },
   {
