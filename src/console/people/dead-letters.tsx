@@ -1,0 +1,101 @@
+import { useSignal } from '@preact/signals'
+import { count } from '../../text/spans.ts'
+import { call } from '../api.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Dialog } from '../ui/dialog.tsx'
+import { Field } from '../ui/field.tsx'
+import { Empty, Loaded } from '../ui/states.tsx'
+import { Line } from '../ui/text.tsx'
+import { Time } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+import { useAsk } from '../ui/use-ask.ts'
+
+/** The events that a webhook could not deliver and has given up: to try again, or to forget. */
+export function DeadLettersDialog({
+  name,
+  reload,
+  onClose,
+}: {
+  name: string
+  reload: () => void
+  onClose: () => void
+}) {
+  const letters = useAsk(signal => call('listDead', { params: { name }, signal }), [name])
+  const dropping = useSignal<string | undefined>(undefined)
+  const done = (words: string) => {
+    toast(words)
+    letters.reload()
+    reload()
+  }
+  const retry = async (id: string) => {
+    const { retried } = await call('retryDead', { params: { name, id } })
+    done(retried > 0 ? 'The event is tried again.' : 'The event is no longer there.')
+  }
+  const retryAll = async () => {
+    const { retried } = await call('retryAllDead', { params: { name } })
+    done(`${count(retried, 'event')} ${retried === 1 ? 'is' : 'are'} tried again.`)
+  }
+  const drop = async () => {
+    const { dropped } = await call('dropDead', { params: { name } })
+    dropping.value = undefined
+    done(`${count(dropped, 'event')} ${dropped === 1 ? 'was' : 'were'} forgotten.`)
+  }
+  return (
+    <Dialog title={`Events that ${name} has given up`} wide onClose={onClose}>
+      <Loaded asked={letters} what="The list of events">
+        {({ dead, more }) =>
+          dead.length === 0 ? (
+            <Empty title="None is left" />
+          ) : (
+            <>
+              <ul class="hooks letters">
+                {dead.map(({ id, event, at, line, attempts, why, deadAt }) => (
+                  <li key={id} class="hook">
+                    <div class="grow stack tight">
+                      <p class="row">
+                        <Badge>{event}</Badge>
+                        <Line max={200}>{line ?? 'The message is not kept any more.'}</Line>
+                      </p>
+                      <p class="hint">
+                        Happened <Time at={at} />; given up <Time at={deadAt} /> after {count(attempts, 'try', 'tries')}
+                        : <Line max={200}>{why}</Line>
+                      </p>
+                    </div>
+                    <Button onClick={() => retry(id)}>Try again</Button>
+                  </li>
+                ))}
+              </ul>
+              {more > 0 && <p class="hint">and {more} more</p>}
+              {dropping.value === undefined ? (
+                <div class="actions">
+                  <Button look="danger" onClick={() => (dropping.value = '')}>
+                    Forget all
+                  </Button>
+                  <Button look="main" onClick={retryAll}>
+                    Try all again
+                  </Button>
+                </div>
+              ) : (
+                <form class="stack" onSubmit={event => event.preventDefault()}>
+                  <Field
+                    label={`Type ${name} to forget ${count(dead.length + more, 'event')} for good`}
+                    value={dropping.value}
+                    onInput={value => (dropping.value = value)}
+                    autoFocus
+                  />
+                  <div class="actions">
+                    <Button onClick={() => (dropping.value = undefined)}>Keep them</Button>
+                    <Button look="danger" type="submit" disabled={dropping.value.trim() !== name} onClick={drop}>
+                      Forget all
+                    </Button>
+                  </div>
+                </form>
+              )}
+            </>
+          )
+        }
+      </Loaded>
+    </Dialog>
+  )
+}

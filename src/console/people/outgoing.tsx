@@ -1,0 +1,276 @@
+import { useSignal } from '@preact/signals'
+import type { OutgoingWebhook } from '../../protocol/outgoing.ts'
+import { count } from '../../text/spans.ts'
+import { call } from '../api.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Button } from '../ui/button.tsx'
+import { Confirm, Dialog } from '../ui/dialog.tsx'
+import { Check, Field } from '../ui/field.tsx'
+import { Panel } from '../ui/panel.tsx'
+import { Empty, Loaded } from '../ui/states.tsx'
+import { Line } from '../ui/text.tsx'
+import { Time } from '../ui/time.tsx'
+import { toast } from '../ui/toast.tsx'
+import { useAsk } from '../ui/use-ask.ts'
+import { DeadLettersDialog } from './dead-letters.tsx'
+import { useReloadEvery } from './use-reload.ts'
+import { WebhookSecret } from './webhook-secret.tsx'
+
+type Open =
+  | { what: 'add' }
+  | { what: 'dead' | 'rotate' | 'delete'; hook: OutgoingWebhook }
+  | { what: 'secret'; name: string; signingSecret: string; isNew: boolean }
+
+/** Webhooks that post events of the hub to a URL, and how their receivers fare. */
+export function OutgoingPanel() {
+  const hooks = useAsk(signal => call('listOutgoing', { signal }), [])
+  useReloadEvery(10_000, hooks.reload)
+  const open = useSignal<Open | undefined>(undefined)
+  const close = () => {
+    open.value = undefined
+    hooks.reload()
+  }
+  return (
+    <Panel
+      title="Out: events of the hub are posted to a URL"
+      flush
+      actions={
+        <Button icon="plus" onClick={() => (open.value = { what: 'add' })}>
+          Add
+        </Button>
+      }
+    >
+      <Loaded asked={hooks} rows={3} what="The list of webhooks">
+        {({ webhooks }) =>
+          webhooks.length === 0 ? (
+            <Empty icon="webhooks" title="Nothing is posted">
+              Slack, e-mail or a pager are reached by a URL: the events that you choose are posted there, signed, and
+              tried again until they are taken.
+            </Empty>
+          ) : (
+            <ul class="hooks">
+              {webhooks.map(hook => (
+                <Item key={hook.name} hook={hook} open={what => (open.value = { what, hook })} reload={hooks.reload} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      <Dialogs open={open.value} set={next => (open.value = next)} close={close} reload={hooks.reload} />
+    </Panel>
+  )
+}
+
+function Item({
+  hook,
+  open,
+  reload,
+}: {
+  hook: OutgoingWebhook
+  open: (what: 'dead' | 'rotate' | 'delete') => void
+  reload: () => void
+}) {
+  const { name, to, on, text, state, delivered, lastDeliveredAt, waiting, dead, trouble } = hook
+  const test = async () => {
+    const { delivered, status, why, ms } = await call('testOutgoing', { params: { name } })
+    toast(
+      delivered
+        ? `${name} took a test event in ${ms} ms.`
+        : `${name} did not take the test event${status === null ? '' : ` (${status})`}: ${why ?? ''}`,
+    )
+    reload()
+  }
+  return (
+    <li class="hook">
+      <div class="grow stack tight">
+        <p class="row">
+          <b>{name}</b>
+          {state === 'gone' && <Badge tone="bad">gone: nothing is posted until a test succeeds</Badge>}
+          {text && <Badge tone="warn">with texts</Badge>}
+          {waiting > 0 && <Badge tone="warn">{`${waiting} waiting`}</Badge>}
+          {dead > 0 && <Badge tone="bad">{`${dead} given up`}</Badge>}
+        </p>
+        <p class="hint">
+          To <Line max={120}>{to}</Line> on{' '}
+          {on.map((filter, at) => (
+            <span key={filter}>
+              {at > 0 && ' or '}
+              <code>{filter}</code>
+            </span>
+          ))}
+        </p>
+        <p class="hint">
+          {lastDeliveredAt === null ? (
+            'Nothing delivered yet.'
+          ) : (
+            <>
+              Last delivered <Time at={lastDeliveredAt} />, {delivered} in all.
+            </>
+          )}
+          {trouble !== null && (
+            <span class="bad-words">
+              {' '}
+              <Line max={300}>{trouble}</Line>
+            </span>
+          )}
+        </p>
+      </div>
+      <div class="actions">
+        <Button onClick={test}>Test</Button>
+        {dead > 0 && <Button onClick={() => open('dead')}>Given up</Button>}
+        <Button onClick={() => open('rotate')}>New secret</Button>
+        <Button look="danger" onClick={() => open('delete')}>
+          Delete
+        </Button>
+      </div>
+    </li>
+  )
+}
+
+function Dialogs({
+  open,
+  set,
+  close,
+  reload,
+}: {
+  open: Open | undefined
+  set: (next: Open) => void
+  close: () => void
+  reload: () => void
+}) {
+  if (!open) return null
+  if (open.what === 'add') return <AddDialog {...{ set, close }} />
+  if (open.what === 'dead') return <DeadLettersDialog name={open.hook.name} reload={reload} onClose={close} />
+  if (open.what === 'secret') {
+    return (
+      <Dialog title={`What signs ${open.name}`} wide onClose={close}>
+        <WebhookSecret
+          signingSecret={open.signingSecret}
+          hint={
+            open.isNew
+              ? 'Its receiver verifies by this secret that a post is the hub’s (Standard Webhooks); one that verifies nothing, such as Slack, needs it not.'
+              : 'Posts carry a signature by the old secret too for 24 hours: give the receiver the new one until then.'
+          }
+        />
+        <div class="actions">
+          <Button onClick={close}>Done</Button>
+        </div>
+      </Dialog>
+    )
+  }
+  const { name, waiting, dead } = open.hook
+  if (open.what === 'rotate') {
+    return (
+      <Confirm
+        title={`A new signing secret for ${name}`}
+        action="Make a new one"
+        onClose={() => {}}
+        onDo={async () =>
+          set({ what: 'secret', isNew: false, ...(await call('rotateOutgoing', { params: { name } })) })
+        }
+      >
+        <p>For 24 hours each post is signed by both, so that the receiver can be changed.</p>
+      </Confirm>
+    )
+  }
+  return (
+    <Confirm
+      title={`Delete ${name}`}
+      word={name}
+      action="Delete the webhook"
+      onClose={close}
+      onDo={async () => {
+        const { undelivered } = await call('deleteOutgoing', { params: { name } })
+        toast(
+          `${name} is gone${undelivered > 0 ? `, with ${count(undelivered, 'event')} that it had not delivered` : ''}.`,
+        )
+      }}
+    >
+      <p>
+        Nothing more is posted, and its URL and secret are gone for good.
+        {waiting + dead > 0 &&
+          ` ${count(waiting + dead, 'event')} that it has not delivered ${waiting + dead === 1 ? 'goes' : 'go'} with it.`}
+      </p>
+    </Confirm>
+  )
+}
+
+function AddDialog({ set, close }: { set: (next: Open) => void; close: () => void }) {
+  const url = useSignal('')
+  const name = useSignal('')
+  const on = useSignal('')
+  const body = useSignal('')
+  const text = useSignal(false)
+  const filters = on.value
+    .split('\n')
+    .map(line => line.trim())
+    .filter(Boolean)
+  const add = async () => {
+    const made = await call('addOutgoing', {
+      body: {
+        url: url.value.trim(),
+        on: filters,
+        ...(name.value.trim() !== '' && { name: name.value.trim().toLowerCase() }),
+        ...(body.value.trim() !== '' && { body: body.value }),
+        ...(text.value && { text: true }),
+      },
+    })
+    set({ what: 'secret', isNew: true, ...made })
+  }
+  return (
+    <Dialog title="Post events to a URL" wide onClose={close}>
+      <form onSubmit={event => event.preventDefault()}>
+        <Field
+          label="URL"
+          type="url"
+          hint="The hub posts there. Its host alone is shown afterwards: the rest of such a URL is often a secret."
+          value={url.value}
+          onInput={value => (url.value = value)}
+          placeholder="https://hooks.slack.com/services/…"
+          autoFocus
+        />
+        <Field
+          label="Events"
+          hint={
+            <>
+              One filter a line; an event that meets any of them is posted. <code>to seanclaude</code>,{' '}
+              <code>from ovh5</code>, <code>intent urgent</code>, <code>expired</code>, <code>held</code>,{' '}
+              <code>refused</code>, joined by <code>and</code>.
+            </>
+          }
+          rows={2}
+          value={on.value}
+          onInput={value => (on.value = value)}
+          placeholder="to sean and intent urgent"
+        />
+        <Field
+          label="Name"
+          hint="Made from the host of the URL where it is left out."
+          value={name.value}
+          onInput={value => (name.value = value)}
+          placeholder="slack"
+        />
+        <Field
+          label="Body"
+          hint="JSON with placeholders, whose values are escaped. Without it the event itself is posted."
+          rows={2}
+          value={body.value}
+          onInput={value => (body.value = value)}
+          placeholder={'{"text": "{{line}}"}'}
+        />
+        <Check
+          label="With the texts of messages"
+          hint="Without it a post says who wrote to whom and when, not what."
+          checked={text.value}
+          onInput={value => (text.value = value)}
+        />
+        <div class="actions">
+          <Button onClick={close}>Cancel</Button>
+          <Button look="main" type="submit" disabled={url.value.trim() === '' || filters.length === 0} onClick={add}>
+            Add
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
