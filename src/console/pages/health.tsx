@@ -56,11 +56,15 @@ function Health() {
           </PageHead>
           <Worries figures={figures} concerns={concerns.value.value} reload={concerns.reload} />
           <div class="columns">
-            <StorePanel {...figures} />
-            <BackupPanel {...figures} />
-            <MembersPanel {...figures} />
-            <DoorPanel {...figures} />
-            {figures.telegram && <TelegramPanel telegram={figures.telegram} />}
+            <div class="stack wide-gap">
+              <StorePanel {...figures} />
+              <MembersPanel {...figures} />
+            </div>
+            <div class="stack wide-gap">
+              <BackupPanel {...figures} />
+              <DoorPanel {...figures} />
+              {figures.telegram && <TelegramPanel telegram={figures.telegram} />}
+            </div>
           </div>
           <InboxesPanel {...figures} />
         </>

@@ -41,6 +41,8 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
   const typed = useSignal('')
   const via = useSignal('')
   const plain = useSignal(false)
+  // Nothing to choose from, or nothing that is sure to do: the choice is shown.
+  const isOpen = useSignal(choices[0] === undefined || choices[0].warning !== undefined)
   const line = useComputed(() => {
     const chosen = address.value === another ? typed.value : address.value
     // By ssh the address is as seen from there: what leads to the hub from here says nothing.
@@ -49,6 +51,7 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
   })
   const wrong = 'wrong' in line.value ? line.value : undefined
   const isBySsh = via.value.trim() !== ''
+  const warning = isBySsh ? undefined : choices.find(({ origin }) => origin === address.value)?.warning
   return (
     <>
       {wrong ? (
@@ -64,7 +67,7 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
           </div>
         )
       )}
-      <details class="more" open={wrong !== undefined}>
+      <details class="more" open={isOpen.value} onToggle={event => (isOpen.value = event.currentTarget.open)}>
         <summary>Another way to the hub</summary>
         <div class="stack">
           {!isBySsh && (
@@ -103,6 +106,7 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
           />
         </div>
       </details>
+      {warning !== undefined && <p class="warn-words">{warning}</p>}
       {'command' in line.value && <p class="hint">{proofInWords(line.value.pins, plain.value, made)}</p>}
     </>
   )

@@ -19,9 +19,18 @@ describe('the addresses to choose from', () => {
     ])
   })
 
-  test('are none where the hub and this page are on one host alone', () => {
-    expect(joinAddresses(known)).toEqual([])
-    expect(joinAddresses({ ...known, here: 'http://localhost:4000' })).toEqual([])
+  test('warn of one at which a machine would be refused', () => {
+    const addresses = [{ origin: 'http://203.0.113.7:3500', isTrusted: false }]
+    const [first, last] = joinAddresses({ ...known, addresses, url: 'https://hub.example.org' })
+    expect(first).not.toHaveProperty('warning')
+    expect(last).toMatchObject({ origin: 'http://203.0.113.7:3500', warning: expect.stringContaining('refused') })
+  })
+
+  test('are those of its own host where the hub answers there alone', () => {
+    const alone = [{ origin: 'http://127.0.0.1:3500', warning: expect.stringContaining('own host alone') }]
+    expect(joinAddresses(known)).toMatchObject(alone)
+    expect(joinAddresses({ ...known, here: 'http://localhost:4000' })).toMatchObject(alone)
+    expect(joinAddresses({ ...known, port: null })).toEqual([])
   })
 })
 

@@ -13,26 +13,39 @@ export interface KnownAddresses {
   here: string
 }
 
-/** One address to choose, and what speaks for or against it. */
+/** One address to choose: what it is, and what speaks against it. */
 export interface JoinAddress {
   origin: string
   about: string
+  warning?: string
 }
 
-/** The addresses to choose from, the likeliest first: what `claude-net invite` would take, then `url` of hub.json, then that of this page. */
-export function joinAddresses({ addresses, url, here }: KnownAddresses): JoinAddress[] {
+/**
+ * The addresses to choose from, the likeliest first: what `claude-net invite` would take, then `url` of hub.json, then that of this page.
+ * A hub that answers on its own host alone has the address of that host for itself.
+ */
+export function joinAddresses({ port, addresses, url, here }: KnownAddresses): JoinAddress[] {
+  const own = addresses.map(({ origin, isTrusted }) => ({
+    origin,
+    about: 'of the hub’s host',
+    ...(!isTrusted && {
+      warning: 'A machine there would be refused: the address lies outside of trustedNetworks in hub.json.',
+    }),
+  }))
+  const alone = {
+    origin: `http://127.0.0.1:${port}`,
+    about: 'on the hub’s host',
+    warning:
+      'The hub answers on its own host alone. Another machine needs host in hub.json, the address of a proxy, or ssh.',
+  }
   const found: JoinAddress[] = [
-    ...addresses.map(({ origin, isTrusted }) => ({
-      origin,
-      about: isTrusted ? 'of the hub’s host' : 'of the hub’s host, but outside of its trusted networks',
-    })),
+    ...own.filter(({ warning }) => warning === undefined),
     ...(url === undefined ? [] : [{ origin: new URL(url).origin, about: 'url of hub.json' }]),
     ...(isLoopback(new URL(here)) ? [] : [{ origin: here, about: 'as this page was opened' }]),
+    ...own.filter(({ warning }) => warning !== undefined),
+    ...(own.length === 0 && port !== null ? [alone] : []),
   ]
-  // One whose trust is in doubt comes last.
-  const isDoubtful = ({ about }: JoinAddress) => Number(about.includes('outside'))
-  const once = found.filter(({ origin }, at) => found.findIndex(other => other.origin === origin) === at)
-  return once.sort((a, b) => isDoubtful(a) - isDoubtful(b))
+  return found.filter(({ origin }, at) => found.findIndex(other => other.origin === origin) === at)
 }
 
 /** What the reader chose. */

@@ -32,7 +32,7 @@ export function MemberPage({
 }) {
   const me = who.value!
   const isAdmin = me.role === 'admin'
-  const { name, kind, owner, aliases, online, unread, joinedAt, createdAt } = member
+  const { name, kind, owner, aliases, online, unread, createdAt } = member
   const isService = kind === 'service'
   const renaming = useSignal(false)
   const speaksFor = isAdmin || me.name === name || me.owns.includes(name)
@@ -69,53 +69,65 @@ export function MemberPage({
         {stateOf(member, now.value)}
       </PageHead>
       <div class="columns">
-        <Panel title="Who it is">
-          <Facts
-            of={[
-              [
-                'Owner',
-                kind === 'machine' &&
-                  (isAdmin ? <OwnerField {...{ member, people, reload }} /> : owner ? <Name of={owner} /> : 'nobody'),
-              ],
-              [
-                'Machines',
-                owned.length > 0 && (
-                  <span class="names-of">
-                    {owned.map(each => (
-                      <Name key={each} of={each} />
-                    ))}
-                  </span>
-                ),
-              ],
-              ['Aliases', isAdmin ? <Aliases {...{ name, aliases, reload }} /> : aliases.join(', ') || 'none'],
-              ['Groups', inGroups.length > 0 ? inGroups.map(group => `@${group}`).join(', ') : 'none'],
-              ['Unread', unread === undefined ? undefined : String(unread)],
-              [
-                'Telegram',
-                member.telegram === undefined ? undefined : member.telegram ? 'carries their mail' : 'not here',
-              ],
-              [
-                'Joined',
-                joinedAt ? <Time at={joinedAt} as="moment" /> : joinedAt === null && !isService ? 'not yet' : undefined,
-              ],
-              ['Made', createdAt && <Time at={createdAt} as="moment" />],
-            ]}
-          />
-        </Panel>
-        {!isService && speaksFor && <PolicyPanel {...{ name, kind, known }} />}
-        {!isService && isAdmin && <AccessPanel {...{ member, people, reload }} />}
-        {kind === 'machine' && <SessionsPanel {...{ member, hubVersion }} />}
-        {kind === 'machine' && <ProjectsPanel member={member} />}
-        {!isAdmin && (
-          <p class="hint">
-            {speaksFor
-              ? 'Its tokens, from where they may be used, its names and its end are the admin’s.'
-              : 'What it does with mail is for itself, its owner and the admin to see; its tokens are the admin’s.'}
-          </p>
-        )}
-        {isAdmin && <DeleteMember {...{ member, owned }} />}
+        <div class="stack wide-gap">
+          <Panel title="Who it is">
+            <Facts
+              of={[
+                [
+                  'Owner',
+                  kind === 'machine' &&
+                    (isAdmin ? <OwnerField {...{ member, people, reload }} /> : owner ? <Name of={owner} /> : 'nobody'),
+                ],
+                ['Machines', owned.length > 0 && <Names of={owned} />],
+                ['Aliases', isAdmin ? <Aliases {...{ name, aliases, reload }} /> : aliases.join(', ') || 'none'],
+                ['Groups', inGroups.length > 0 ? inGroups.map(group => `@${group}`).join(', ') : 'none'],
+                ['Unread', unread === undefined ? undefined : String(unread)],
+                [
+                  'Telegram',
+                  member.telegram === undefined ? undefined : member.telegram ? 'carries their mail' : 'not here',
+                ],
+                ['Joined', joinedInWords(member)],
+                ['Made', createdAt && <Time at={createdAt} as="moment" />],
+              ]}
+            />
+          </Panel>
+          {!isService && isAdmin && <AccessPanel {...{ member, people, reload }} />}
+        </div>
+        <div class="stack wide-gap">
+          {!isService && speaksFor && <PolicyPanel {...{ name, kind, known }} />}
+          {kind === 'machine' && <ProjectsPanel member={member} />}
+          {!isAdmin && (
+            <p class="hint">
+              {speaksFor
+                ? 'Its tokens, from where they may be used, its names and its end are the admin’s.'
+                : 'What it does with mail is for itself, its owner and the admin to see; its tokens are the admin’s.'}
+            </p>
+          )}
+        </div>
       </div>
+      {kind === 'machine' && <SessionsPanel {...{ member, hubVersion }} />}
+      {isAdmin && !isService && <DeleteMember {...{ member, owned }} />}
+      {isAdmin && isService && (
+        <p class="hint">
+          It reports events from outside. <a href={href('webhooks')}>Webhooks</a> says to whom, and ends it.
+        </p>
+      )}
       {renaming.value && <RenameDialog {...{ name, kind, onClose: () => (renaming.value = false) }} />}
     </>
+  )
+}
+
+function joinedInWords({ joinedAt, kind }: Listed) {
+  if (joinedAt === undefined || kind === 'service') return undefined
+  return joinedAt === null ? 'not yet' : <Time at={joinedAt} as="moment" />
+}
+
+function Names({ of }: { of: readonly string[] }) {
+  return (
+    <span class="names-of">
+      {of.map(name => (
+        <Name key={name} of={name} />
+      ))}
+    </span>
   )
 }

@@ -12,15 +12,17 @@ const kindWords: Record<string, string> = { human: 'person', service: 'service' 
 /** The members, a row each; any number of them. `mine` are marked. */
 export function MembersList({ members, mine }: { members: readonly Listed[]; mine: ReadonlySet<string> }) {
   return (
-    <VirtualList
-      class="members-list"
-      items={members}
-      keyOf={({ name }) => name}
-      estimate={58}
-      label={count(members.length, 'member')}
-    >
-      {member => <Row member={member} isMine={mine.has(member.name)} />}
-    </VirtualList>
+    <div class="members-box" style={{ '--rows': members.length }}>
+      <VirtualList
+        class="members-list"
+        items={members}
+        keyOf={({ name }) => name}
+        estimate={58}
+        label={count(members.length, 'member')}
+      >
+        {member => <Row member={member} isMine={mine.has(member.name)} />}
+      </VirtualList>
+    </div>
   )
 }
 
@@ -49,9 +51,15 @@ function Row({ member, isMine }: { member: Listed; isMine: boolean }) {
         </span>
       </span>
       <span class="owner hint">{owner === null ? '' : `of ${owner}`}</span>
-      <span class="use hint">{tokens && tokens.length > 0 ? `token used ${lastUse({ tokens }, now.value)}` : ''}</span>
+      <span class="use hint">
+        {tokens && tokens.length > 0 ? `token ${useInWords(lastUse({ tokens }, now.value))}` : ''}
+      </span>
     </a>
   )
+}
+
+function useInWords(use: string): string {
+  return use === 'never' ? 'never used' : `used ${use}`
 }
 
 /** Presence, and for an admin also whether the member has access, in words. */

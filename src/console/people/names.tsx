@@ -6,7 +6,10 @@ export function namesIn(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/).filter(Boolean))]
 }
 
-/** A field for one name, completed from `known`. */
+/** Most names that a field offers: an organization may have thousands. */
+const maxOffered = 20
+
+/** A field for names separated by commas, the last of which is completed from `known`. */
 export function NameField({
   known,
   ...field
@@ -16,10 +19,22 @@ export function NameField({
     <>
       <Field {...field} list={id} />
       <datalist id={id}>
-        {known.map(name => (
+        {offered(field.value, known).map(name => (
           <option key={name} value={name} />
         ))}
       </datalist>
     </>
   )
+}
+
+/** What the field may hold next: what is typed before the last name, with each known name that has the letters of the last. */
+export function offered(typed: string, known: readonly string[]): string[] {
+  const [, before = '', last = ''] = /^(.*[\s,])?([^\s,]*)$/s.exec(typed) ?? []
+  const there = new Set(namesIn(before))
+  const letters = last.toLowerCase()
+  return known
+    .filter(name => name.includes(letters) && name !== letters && !there.has(name))
+    .sort((a, b) => Number(b.startsWith(letters)) - Number(a.startsWith(letters)))
+    .slice(0, maxOffered)
+    .map(name => before + name)
 }

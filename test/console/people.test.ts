@@ -1,0 +1,289 @@
+import type { Page } from 'playwright-core'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { qrPath } from '../../src/console/people/qr-path.ts'
+import { api } from '../../src/protocol/api.ts'
+import { joinLine } from '../../src/protocol/join-line.ts'
+import { mintToken } from '../../src/protocol/token.ts'
+import { axeFindings, consoleBrowser, goTo, screenshot } from '../support/console-browser.ts'
+import type { TestMember } from '../support/hub.ts'
+import { sharedHub } from '../support/shared-hub.ts'
+import { until } from '../support/until.ts'
+
+const hub = sharedHub()
+const browser = consoleBrowser()
+beforeEach(context => browser.need(context))
+
+let sean: TestMember
+let seanclaude: TestMember
+const admin = () => hub.client(hub.adminToken)
+
+beforeAll(async () => {
+  sean = await hub.join('sean', 'human')
+  await hub.join('jaz', 'human')
+  seanclaude = await hub.join('seanclaude', 'machine', 'sean')
+  await hub.join('ovh5')
+  await admin().call(api.putGroup, { params: { name: 'backend' }, body: { members: ['seanclaude', 'ovh5'] } })
+})
+
+const row = (page: Page, name: string) =>
+  page.locator('.member-row', { has: page.locator('b', { hasText: new RegExp(`^${name}$`) }) })
+const button = (page: Page, name: string | RegExp) =>
+  page.getByRole('button', { name, exact: typeof name === 'string' })
+const panel = (page: Page, title: string) => page.locator('.panel', { has: page.locator('h2', { hasText: title }) })
+/** What the browser says of a request that the hub refuses, as the test means it to. */
+const refusals = /the server responded with a status of 40[04]/
+/** What a toast said. */
+const told = (page: Page, words: string) => page.locator('.toast', { hasText: words }).waitFor()
+
+/** Everything that the browser keeps of the page, as one text. */
+const kept = (page: Page) =>
+  page.evaluate<string>(
+    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href, history.state, document.documentElement.outerHTML, document.cookie])',
+  )
+
+describe('an invitation', () => {
+  test('shows the line of claude-net invite, as text and as a QR code, which lets the machine in and is kept nowhere', async () => {
+    const { page } = await browser.open(hub, { at: '#/members' })
+    await button(page, 'Invite').click()
+    await page.getByLabel('Name', { exact: true }).fill('newclaude')
+    await page.getByLabel('Owner').fill('sean')
+    await button(page, 'Make the line').click()
+    const line = (await page.locator('.copy-line code').textContent())!
+    const code = /\/join\/([A-Z0-9-]+)"/.exec(line)![1]!
+    expect(line).toBe(joinLine({ origin: hub.url.origin, code, hubKey: hub.hubKey }))
+    expect(await page.locator('.qr path').last().getAttribute('d')).toBe(qrPath(line)!.path)
+    await screenshot(page, 'invite')
+    expect(await axeFindings(page)).toEqual([])
+    const answer = await hub
+      .client()
+      .call(api.join, { body: { code, machine: 'newclaude', token: mintToken('machine') } })
+    expect(answer).toEqual({ name: 'newclaude', kind: 'machine' })
+    await button(page, 'Done').click()
+    await row(page, 'newclaude').waitFor()
+    expect(await kept(page)).not.toContain(code)
+    const { members } = await admin().call(api.listMembers)
+    expect(members.find(({ name }) => name === 'newclaude')).toMatchObject({ owner: 'sean' })
+  })
+
+  test('goes by ssh, to another address, and by the old line, as claude-net invite does; what is no address gives no line', async () => {
+    const { page } = await browser.open(hub, { at: '#/members/ovh5' })
+    await button(page, 'New token').click()
+    await button(page, 'Make the line').click()
+    const line = page.locator('.copy-line code')
+    const code = /\/join\/([A-Z0-9-]+)"/.exec((await line.textContent())!)![1]!
+    const { hubKey } = hub
+    // The hub answers on its own host alone: other ways are shown.
+    await page.getByText('The hub answers on its own host alone.').waitFor()
+    await page.getByLabel('Host that the machine goes through by ssh').fill('ovh5')
+    await expect
+      .poll(() => line.textContent())
+      .toBe(joinLine({ origin: 'http://localhost:3500', code, via: 'ovh5', hubKey }))
+    await page.getByLabel('Host that the machine goes through by ssh').fill('-oProxyCommand=id')
+    await expect.poll(() => line.count()).toBe(0)
+    await page.getByLabel('Host that the machine goes through by ssh').fill('')
+    await page.getByLabel('Where the machine finds the hub').selectOption('another')
+    await page.getByLabel('Address').fill("http://hub'$(id)")
+    expect(await line.count()).toBe(0)
+    await page.getByLabel('Address').fill('https://hub.example.org')
+    await expect.poll(() => line.textContent()).toBe(joinLine({ origin: 'https://hub.example.org', code }))
+  })
+
+  test('of another admin shows in the list by itself', async () => {
+    const { page } = await browser.open(hub, { at: '#/members?q=lateclaude' })
+    await page.locator('.state.empty', { hasText: 'Nobody is like that' }).waitFor()
+    await admin().call(api.invite, { body: { name: 'lateclaude' } })
+    await row(page, 'lateclaude').getByText('no access').waitFor()
+  })
+})
+
+describe('the page of a member', () => {
+  test('changes its owner, aliases, groups, addresses and what it does with mail', async () => {
+    const { page } = await browser.open(hub, { at: '#/members/ovh5', allow: refusals })
+    const who = panel(page, 'Who it is')
+    await who.getByRole('button', { name: 'Change' }).click()
+    await who.getByLabel('Owner').fill('jaz')
+    await who.getByRole('button', { name: 'Save' }).click()
+    await who.getByRole('link', { name: 'jaz' }).waitFor()
+    await who.getByRole('button', { name: 'Add' }).click()
+    await who.getByLabel('New alias').fill('frontdoor')
+    await who.getByRole('button', { name: 'Add' }).click()
+    await who.getByRole('button', { name: 'Take the alias frontdoor away' }).waitFor()
+
+    const mail = panel(page, 'Mail')
+    await mail.getByLabel('What comes in').selectOption('hold')
+    await mail.getByRole('button', { name: 'Save' }).click()
+    await told(page, 'ovh5 holds mail now.')
+    await mail.getByLabel('Mute another').fill('seanclaude')
+    await mail.getByRole('button', { name: 'Mute', exact: true }).click()
+    await mail.getByRole('button', { name: 'Unmute seanclaude' }).waitFor()
+
+    await button(page, 'Bind to addresses').click()
+    await page.getByLabel('Ranges of addresses').fill('10.0.0.0/33')
+    await button(page, 'Save').click()
+    await page.locator('.toast.bad', { hasText: 'no range of addresses' }).waitFor()
+    await page.getByLabel('Ranges of addresses').fill('10.0.3.0/24, loopback')
+    await page.locator('dialog').getByRole('button', { name: 'Save' }).click()
+    await page.getByText('may be used from 10.0.3.0/24, 127.0.0.0/8, ::1/128 only.').first().waitFor()
+
+    const { members } = await admin().call(api.listMembers)
+    expect(members.find(({ name }) => name === 'ovh5')).toMatchObject({
+      owner: 'jaz',
+      aliases: ['frontdoor'],
+      boundTo: ['10.0.3.0/24', '127.0.0.0/8', '::1/128'],
+    })
+    const policy = await admin().call(api.getMemberPolicy, { params: { name: 'ovh5' } })
+    expect(policy).toEqual({ inbound: 'hold', mute: ['seanclaude'] })
+  })
+
+  test('what cannot be undone asks for the name typed', async () => {
+    const doomed = await hub.join('doomed')
+    await seanclaude.client.call(api.sendMessage, { body: { to: 'doomed', body: 'hello' } })
+    const { page } = await browser.open(hub, { at: '#/members/doomed', allow: refusals })
+    const dialog = page.locator('dialog')
+    const sure = async (action: string) => {
+      await dialog.getByLabel('Type doomed to confirm').fill('doome')
+      expect(await dialog.getByRole('button', { name: action }).isDisabled()).toBe(true)
+      await dialog.getByLabel('Type doomed to confirm').fill('doomed')
+      await dialog.getByRole('button', { name: action }).click()
+    }
+    await button(page, 'Revoke').click()
+    await sure('Revoke')
+    await told(page, 'doomed is locked out.')
+    await expect(doomed.client.call(api.readInbox)).rejects.toMatchObject({ code: 'unauthorized' })
+    await page.getByText('doomed has no token').waitFor()
+    await button(page, 'Delete doomed').click()
+    await sure('Delete for good')
+    await told(page, 'doomed is gone; 1 unread message expired.')
+    await expect.poll(() => page.url()).toMatch(/#\/members$/)
+    await goTo(page, '#/members/doomed')
+    await page.getByText('There is no such member').waitFor()
+  })
+
+  test('renames, and makes, changes and deletes groups', async () => {
+    await hub.join('oldname')
+    const { page } = await browser.open(hub, { at: '#/members/oldname', allow: refusals })
+    await button(page, 'Rename').click()
+    await page.getByLabel('New name').fill('newname')
+    await page.locator('dialog').getByRole('button', { name: 'Rename' }).click()
+    await expect.poll(() => page.url()).toMatch(/#\/members\/newname$/)
+    await goTo(page, '#/members')
+    await button(page, 'New group').click()
+    await page.getByLabel('Name', { exact: true }).fill('night')
+    await page.getByLabel('Members', { exact: true }).fill('newname, nobody-here')
+    await button(page, 'Save').click()
+    await page.locator('.toast.bad', { hasText: "'nobody-here'" }).waitFor()
+    await page.getByLabel('Members', { exact: true }).fill('newname seanclaude')
+    await button(page, 'Save').click()
+    await told(page, 'night has 2 members.')
+    await button(page, 'Delete night').click()
+    await page.getByLabel('Type night to confirm').fill('night')
+    await button(page, 'Delete the group').click()
+    await told(page, 'There is no group night any more.')
+    expect((await admin().call(api.listGroups)).groups.map(({ name }) => name)).toEqual(['backend'])
+  })
+
+  test('shows what sessions say of themselves as text alone', async () => {
+    const evil = '<img src=x onerror="globalThis.broken=1">\u202e'
+    await seanclaude.client.call(api.heartbeat, {
+      body: {
+        session: 's1',
+        client: '<b>claude-net/0.0.1</b>',
+        project: 'billing',
+        branch: '<script>alert(1)</script>',
+        busySince: new Date().toISOString(),
+        status: evil,
+        statusSetAt: new Date().toISOString(),
+      },
+    })
+    const { page } = await browser.open(hub, { at: '#/members/seanclaude' })
+    await panel(page, 'Sessions').getByText('<img src=x onerror="globalThis.broken=1">\\u{202e}').waitFor()
+    await panel(page, 'Sessions').getByText('<script>alert(1)</script>').waitFor()
+    expect(await page.locator('.panel img, .panel script').count()).toBe(0)
+    expect(await page.evaluate('globalThis.broken')).toBeUndefined()
+  })
+})
+
+describe('who is no admin', () => {
+  test('sees everyone, changes what is theirs, and is told why the rest is not there', async () => {
+    const { page } = await browser.open(hub, { token: sean.token, at: '#/members' })
+    await row(page, 'seanclaude').getByText('yours').waitFor()
+    expect(await page.locator('.member-row b').first().textContent()).toMatch(/^(sean|newclaude|seanclaude)$/)
+    expect(await page.getByText('no access').count()).toBe(0)
+    for (const name of ['Invite', 'New group']) expect(await button(page, name).count()).toBe(0)
+    await row(page, 'seanclaude').click()
+    const mail = panel(page, 'Mail')
+    await mail.getByLabel('What comes in').selectOption('hold')
+    await mail.getByRole('button', { name: 'Save' }).click()
+    await told(page, 'seanclaude holds mail now.')
+    for (const name of ['Access', 'Delete']) expect(await panel(page, name).count()).toBe(0)
+    await goTo(page, '#/members/ovh5')
+    await page.getByText('for itself, its owner and the admin to see').waitFor()
+    expect(await panel(page, 'Mail').count()).toBe(0)
+    for (const at of ['health', 'audit', 'webhooks']) {
+      await goTo(page, `#/${at}`)
+      await page.getByText('You are here as sean').waitFor()
+      expect(await axeFindings(page)).toEqual([])
+    }
+  })
+})
+
+describe('health', () => {
+  test('says what is wrong and shows the figures; a backup is made from there', async () => {
+    const { page } = await browser.open(hub, { at: '#/health' })
+    await page.getByText('seanclaude').first().waitFor()
+    await panel(page, 'Store').getByText('stored').waitFor()
+    await panel(page, 'Door').getByText(hub.hubKey).waitFor()
+    await button(page, 'Back up now').click()
+    await told(page, 'was made, read and found good.')
+    expect(await panel(page, 'Backups').getByText('just now').count()).toBe(1)
+  })
+})
+
+describe('the audit', () => {
+  test('shows who did what to whom, narrows it by name, action and time, and loads older lines on the way', async () => {
+    await Promise.all(
+      Array.from({ length: 130 }, (_, at) =>
+        admin().call(api.putAlias, { params: { name: `alias-${at}` }, body: { member: 'jaz' } }),
+      ),
+    )
+    await until('the lines', async () => {
+      const { lines, more } = await admin().call(api.listAudit, { query: { action: 'putAlias' } })
+      return lines.length + more > 130
+    })
+    const { page } = await browser.open(hub, { at: '#/audit?action=putAlias' })
+    const list = page.locator('.audit-list')
+    await list.locator('.audit-line').first().getByText('putAlias').waitFor()
+    expect(await list.locator('.audit-line').count()).toBeLessThan(60)
+    const setSize = () => list.locator('li').first().getAttribute('aria-setsize')
+    expect(await setSize()).toBe('100')
+    await list.evaluate(
+      element => ((element as unknown as { scrollTop: number; scrollHeight: number }).scrollTop = 1e6),
+    )
+    await expect.poll(setSize).toBe('131')
+    await page.getByLabel('What was done').fill('login')
+    await page.getByLabel('Who did it').fill('nobody')
+    await page.getByText('Nothing is like that').waitFor()
+    await button(page, 'Show everything').click()
+    await list.locator('.audit-line').first().waitFor()
+  })
+})
+
+describe('every page', () => {
+  const places = ['#/members', '#/members/seanclaude', '#/health', '#/audit']
+
+  test.for([
+    ['light', 'laptop'],
+    ['dark', 'phone'],
+  ] as const)('has nothing serious for axe, and fits, in %s on a %s', async ([theme, size]) => {
+    const { page } = await browser.open(hub, { theme, size })
+    for (const at of places) {
+      await goTo(page, at)
+      await page.locator('main h1').waitFor()
+      await expect.poll(() => page.locator('.state.loading').count()).toBe(0)
+      expect([at, await axeFindings(page)]).toEqual([at, []])
+      const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+      expect([at, overflow]).toEqual([at, 0])
+      await screenshot(page, `${at.split('/')[2] ? 'member' : at.slice(2)}-${theme}${size === 'phone' ? '-phone' : ''}`)
+    }
+  })
+})
