@@ -39,6 +39,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     emptyOutDir: true,
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      input: ['index.html', 'worker.ts'].map(name => resolve(import.meta.dirname, 'src/console', name)),
+      // The service worker keeps its name: the browser asks for it again to see whether it has changed.
+      output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : '[name]-[hash].js') },
+    },
   },
 })

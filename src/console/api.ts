@@ -31,7 +31,7 @@ export const isOffline = signal(false)
 /** Called once the hub says that the session is over or unknown. session.ts sets it. */
 export const onUnauthorized: { call: () => void } = { call: () => {} }
 
-const tabKey = 'claude-net-tab'
+export const tabKey = 'claude-net-tab'
 
 /**
  * The secret of this page, which every call carries beside the cookie. It lies in localStorage, which belongs to scheme, host and port:

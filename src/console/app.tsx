@@ -18,7 +18,6 @@ const pages: Record<PageName, ComponentType<PageProps>> = {
   audit: lazyPage(() => import('./pages/audit.tsx')),
   webhooks: lazyPage(() => import('./pages/webhooks.tsx')),
   sessions: lazyPage(() => import('./pages/sessions.tsx')),
-  help: lazyPage(() => import('./pages/help.tsx')),
 }
 
 /** All of the page: the frame with the page of the address in it, or how to get in. */

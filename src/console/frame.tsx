@@ -1,29 +1,12 @@
 import type { ComponentChildren } from 'preact'
 import { isOffline } from './api.ts'
+import { entries } from './entries.ts'
+import { Keyboard } from './keyboard.tsx'
 import { live, retryNow } from './live.ts'
-import { href, type PageName, place } from './router.ts'
+import { Menu } from './menu.tsx'
+import { href, place } from './router.ts'
 import { who } from './session.ts'
-import { Icon, type IconName } from './ui/icon.tsx'
-import { Line } from './ui/text.tsx'
-
-interface Entry {
-  page: PageName
-  words: string
-  icon: IconName
-  /** Only an admin may see it. */
-  admin?: true
-}
-
-const entries: readonly Entry[] = [
-  { page: 'now', words: 'Now', icon: 'now' },
-  { page: 'conversations', words: 'Conversations', icon: 'conversations' },
-  { page: 'search', words: 'Search', icon: 'search' },
-  { page: 'members', words: 'Members', icon: 'members' },
-  { page: 'health', words: 'Health', icon: 'health', admin: true },
-  { page: 'audit', words: 'Audit', icon: 'audit', admin: true },
-  { page: 'webhooks', words: 'Webhooks', icon: 'webhooks', admin: true },
-  { page: 'sessions', words: 'Sessions', icon: 'sessions' },
-]
+import { Icon } from './ui/icon.tsx'
 
 /** What stands around every page: the bar at the top, the way to the other pages, and what is wrong with the line to the hub. */
 export function Frame({ children }: { children: ComponentChildren }) {
@@ -38,37 +21,31 @@ export function Frame({ children }: { children: ComponentChildren }) {
           Claude Net
         </a>
         {me && <LiveSign />}
-        {me && (
-          <a class="me" href={href('sessions')} title="Your sessions">
-            <Line max={40}>{me.name}</Line>
-            {me.role !== 'human' && me.role !== me.name && <span class="hint"> {me.role}</span>}
-          </a>
-        )}
+        {me && <Menu />}
       </header>
-      {me && <Nav isAdmin={me.role === 'admin'} />}
+      {me && <Nav />}
       <main id="main" tabIndex={-1}>
         <LineTrouble />
         {children}
       </main>
+      {me && <Keyboard />}
     </>
   )
 }
 
-function Nav({ isAdmin }: { isAdmin: boolean }) {
+function Nav() {
   const current = place.value?.page
   return (
     <nav class="nav" aria-label="Pages">
       <ul>
-        {entries
-          .filter(({ admin }) => isAdmin || !admin)
-          .map(({ page, words, icon }) => (
-            <li key={page}>
-              <a href={href(page)} aria-current={page === current ? 'page' : undefined}>
-                <Icon name={icon} />
-                <span>{words}</span>
-              </a>
-            </li>
-          ))}
+        {entries().map(({ page, words, icon }) => (
+          <li key={page}>
+            <a href={href(page)} aria-current={page === current ? 'page' : undefined}>
+              <Icon name={icon} />
+              <span>{words}</span>
+            </a>
+          </li>
+        ))}
       </ul>
     </nav>
   )

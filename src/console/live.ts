@@ -2,42 +2,21 @@ import { effect, signal } from '@preact/signals'
 import { createParser } from 'eventsource-parser'
 import { useEffect } from 'preact/hooks'
 import type * as z from 'zod'
-import type { InboxEvent, PresenceEvent, ReceiptEvent } from '../protocol/events.ts'
+import type { ChangeEvent, PresenceEvent, TrafficEvent } from '../protocol/events.ts'
 import { HubError, reach, refusalOf } from './api.ts'
 import { session } from './session.ts'
 
-/** A message was stored that the reader may see. `beginning` is there only where its text is the reader's to see. Untrusted text. */
-export interface Traffic {
-  seq: number
-  id: string
-  /** In whose inboxes it lies, as far as the reader may see them. */
-  of: string[]
-  from: string
-  fromKind: string
-  to: string[]
-  intent: 'request' | 'inform' | 'urgent'
-  bytes: number
-  replyTo?: string
-  sentAt: string
-  beginning?: string
-}
+/** A message was stored that the reader may see. Untrusted text. */
+export type Traffic = z.infer<typeof TrafficEvent>
 
 /** What became of a delivery that the reader may see. */
-export interface Change {
-  seq: number
-  id: string
-  recipient: string
-  status: 'fetched' | 'told' | 'acked' | 'expired'
-  at: string
-}
+export type Change = z.infer<typeof ChangeEvent>
 
-/** The events of the stream by their names. `members`: members, groups, aliases or policies changed. */
+/** The events of the stream by their names. `members`: members, owners, names, groups, policies or brakes changed. */
 export interface LiveEvents {
   traffic: Traffic
   change: Change
   members: Record<string, never>
-  inbox: z.infer<typeof InboxEvent>
-  receipt: z.infer<typeof ReceiptEvent>
   presence: z.infer<typeof PresenceEvent>
   /** The stream goes on elsewhere in the history than it stopped, or was away for long: load again what you show. */
   reset: Record<string, never>
@@ -164,9 +143,10 @@ function epochOf(at: string): string {
 }
 
 function dispatch(event: string | undefined, data: string): void {
-  if (event === undefined || event === 'ready') return
+  if (event === undefined || event === 'ready' || event === 'position') return
   const said = JSON.parse(data)
-  if (event === 'presences') {
+  if (event === 'reload') tell('reset', {})
+  else if (event === 'presences') {
     for (const member of said.members) tell('presence', member)
     if (said.more > 0) tell('members', {})
   } else tell(event as keyof LiveEvents, said)

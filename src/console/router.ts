@@ -11,7 +11,6 @@ export const pages = [
   'audit',
   'webhooks',
   'sessions',
-  'help',
 ] as const
 export type PageName = (typeof pages)[number]
 
@@ -60,6 +59,8 @@ export function href(
 export const place = signal<Place | undefined>(readPlace(location.hash))
 
 addEventListener('hashchange', () => {
+  // A link into the console is no place: session.ts uses it up.
+  if (location.hash.startsWith('#in=')) return
   place.value = readPlace(location.hash)
 })
 

@@ -1,22 +1,10 @@
 import { computed, signal } from '@preact/signals'
-import { ask, type HubError, onUnauthorized, tabSecret } from './api.ts'
+import type { ConsoleAnswer } from '../protocol/console.ts'
+import { call, type HubError, onUnauthorized, tabKey, tabSecret } from './api.ts'
 import { place, readPlace } from './router.ts'
 
 /** Who is at the browser, as `GET /v1/console` says. */
-export interface Who {
-  id: string
-  name: string
-  role: 'admin' | 'human' | 'machine'
-  /** The machines that they own, by name. */
-  owns: string[]
-  /** Of an admin: whether the hub lets it read texts. */
-  adminReads: boolean
-  since: string
-  expiresAt: string
-  url?: string
-  version: string
-  seq: number
-}
+export type Who = ConsoleAnswer
 
 export type Session =
   | { state: 'entering' }
@@ -51,13 +39,13 @@ export async function enter(): Promise<void> {
   const hadSecret = tabSecret.get() !== null
   try {
     if (secret !== undefined) {
-      const { tab } = await ask<{ tab: string }>('POST', '/v1/console/login', { body: { secret } })
+      const { tab } = await call('consoleLogin', { body: { secret } })
       tabSecret.set(tab)
     } else if (!hadSecret) {
       session.value = { state: 'out', over: false }
       return
     }
-    session.value = { state: 'in', who: await ask<Who>('GET', '/v1/console') }
+    session.value = { state: 'in', who: await call('getConsole') }
   } catch (error) {
     const why = error as HubError
     if (why.isOffline) session.value = { state: 'offline', why }
@@ -69,7 +57,7 @@ export async function enter(): Promise<void> {
 
 /** Ends this session on the hub, and forgets it here. Throws `HubError`. */
 export async function leave(): Promise<void> {
-  await ask('DELETE', '/v1/console')
+  await call('consoleLogout')
   tabSecret.clear()
   session.value = { state: 'out', over: false }
 }
@@ -79,3 +67,13 @@ onUnauthorized.call = () => {
   tabSecret.clear()
   session.value = { state: 'out', over: true }
 }
+
+// Another tab of this browser has logged in or out: the cookie is theirs now.
+addEventListener('storage', ({ key }) => {
+  if (key === tabKey) void enter()
+})
+
+// A link that is opened where the console is open already changes the fragment alone.
+addEventListener('hashchange', () => {
+  if (location.hash.startsWith('#in=')) void enter()
+})

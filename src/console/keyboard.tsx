@@ -1,0 +1,83 @@
+import { signal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { entries } from './entries.ts'
+import { go } from './router.ts'
+import { Dialog } from './ui/dialog.tsx'
+
+/** Whether the list of keys is shown. */
+export const keysShown = signal(false)
+
+/** How long after `g` its second key counts, in ms. */
+const secondKeyMs = 1500
+
+/** The keys of every page, and their list. Keys of what has the focus, and of dialogs, come first. */
+export function Keyboard() {
+  useEffect(() => {
+    let goUntil = 0
+    const press = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+      if (isTyping(event.target) || document.querySelector('dialog[open]')) return
+      const entry = event.timeStamp < goUntil ? entries().find(({ key }) => key === event.key) : undefined
+      goUntil = event.key === 'g' ? event.timeStamp + secondKeyMs : 0
+      if (entry) go(entry.page)
+      else if (event.key === '/') search()
+      else if (event.key === '?') keysShown.value = true
+      else return
+      event.preventDefault()
+    }
+    addEventListener('keydown', press)
+    return () => removeEventListener('keydown', press)
+  }, [])
+  return keysShown.value ? <Keys /> : null
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    target.matches('input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]')
+  )
+}
+
+/** Puts the cursor into the page's own search, or goes to the page Search. */
+function search(): void {
+  const field = document.querySelector<HTMLInputElement>('main input[type=search]')
+  if (field) {
+    field.focus()
+    field.select()
+  } else go('search')
+}
+
+function Keys() {
+  return (
+    <Dialog title="Keys" onClose={() => (keysShown.value = false)}>
+      <dl class="keys">
+        {entries().map(({ page, words, key }) => (
+          <div key={page}>
+            <dt>
+              <kbd>g</kbd> <kbd>{key}</kbd>
+            </dt>
+            <dd>{words}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>
+            <kbd>/</kbd>
+          </dt>
+          <dd>Search, or find on this page</dd>
+        </div>
+        <div>
+          <dt>
+            <kbd>Esc</kbd>
+          </dt>
+          <dd>Close what is open</dd>
+        </div>
+        <div>
+          <dt>
+            <kbd>?</kbd>
+          </dt>
+          <dd>These keys</dd>
+        </div>
+      </dl>
+    </Dialog>
+  )
+}

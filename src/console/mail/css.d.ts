@@ -1,2 +1,0 @@
-/** Vite makes a file of its own of what a page imports so. */
-declare module '*.css'

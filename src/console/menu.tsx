@@ -1,0 +1,73 @@
+import { useSignal } from '@preact/signals'
+import { keysShown } from './keyboard.tsx'
+import { allowNotifications, notifications, whyNoNotifications } from './notify.ts'
+import { href } from './router.ts'
+import { leave, who } from './session.ts'
+import { theme } from './theme.ts'
+import { Button } from './ui/button.tsx'
+import { Check, Choice } from './ui/field.tsx'
+import { Line } from './ui/text.tsx'
+import { Time } from './ui/time.tsx'
+
+const themes = [
+  ['system', 'System'],
+  ['light', 'Light'],
+  ['dark', 'Dark'],
+] as const
+
+/** Who is at the browser, and what belongs to them alone: theme, notifications, keys, the way out. */
+export function Menu() {
+  const isOpen = useSignal(false)
+  const me = who.value!
+  const close = () => document.getElementById('menu')!.hidePopover()
+  return (
+    <>
+      <button type="button" class="me" popovertarget="menu" aria-expanded={isOpen.value}>
+        <Line max={40}>{me.name}</Line>
+        <span class="hidden">: menu</span>
+        <span class="initial" aria-hidden="true">
+          {[...me.name][0]}
+        </span>
+      </button>
+      <div id="menu" class="menu" popover="auto" onToggle={event => (isOpen.value = event.newState === 'open')}>
+        <p>
+          You are here as{' '}
+          <b>
+            <Line max={64}>{me.name}</Line>
+          </b>
+          <span class="hint">
+            {' '}
+            {me.role === 'admin' ? 'the admin of the hub' : me.role === 'machine' ? 'a machine' : 'a person'}, until{' '}
+            <Time at={me.expiresAt} as="clock" />
+          </span>
+        </p>
+        <Choice label="Theme" value={theme.value} onInput={value => (theme.value = value)} options={themes} />
+        <Check
+          label="Notifications while this tab is hidden"
+          hint={whyNoNotifications.value}
+          checked={notifications.value}
+          disabled={whyNoNotifications.value !== undefined}
+          onInput={on => void allowNotifications(on)}
+        />
+        <div class="actions">
+          <Button
+            icon="help"
+            onClick={() => {
+              close()
+              keysShown.value = true
+            }}
+          >
+            Keys
+          </Button>
+          <a class="button" href={href('sessions')} onClick={close}>
+            Sessions
+          </a>
+          <Button icon="out" onClick={leave}>
+            Log out
+          </Button>
+        </div>
+        <p class="hint">Claude Net {me.version}</p>
+      </div>
+    </>
+  )
+}

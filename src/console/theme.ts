@@ -1,0 +1,23 @@
+import { effect, signal } from '@preact/signals'
+
+/** Light, dark, or as the system is. */
+export type Theme = 'system' | 'light' | 'dark'
+
+const key = 'claude-net-theme'
+const kept = localStorage.getItem(key)
+
+/** Which of them this browser shows. Setting it is enough: it is kept, and drawn. */
+export const theme = signal<Theme>(kept === 'light' || kept === 'dark' ? kept : 'system')
+
+effect(() => {
+  const { value } = theme
+  if (value === 'system') {
+    delete document.documentElement.dataset.theme
+    localStorage.removeItem(key)
+  } else {
+    document.documentElement.dataset.theme = value
+    localStorage.setItem(key, value)
+  }
+  // For what is drawn on a canvas.
+  dispatchEvent(new Event('themechange'))
+})
