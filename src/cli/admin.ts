@@ -15,7 +15,7 @@ import { UsageError } from './usage-error.ts'
 const hubUrlFile = 'hub.url'
 
 /** Where the service keeps its store. */
-const serviceData = '/var/lib/claude-net'
+export const serviceData = '/var/lib/claude-net'
 
 export interface AdminOptions {
   data?: string

@@ -9,6 +9,7 @@ import { brakeCommand } from './brake.ts'
 import { checkStoreCommand } from './check-store.ts'
 import { clientsCommand } from './clients.ts'
 import { completionCommand } from './completion.ts'
+import { consoleCommand } from './console.ts'
 import { copyStoreCommand } from './copy-store.ts'
 import { deleteCommand } from './delete.ts'
 import { doctorCommand } from './doctor.ts'
@@ -61,6 +62,7 @@ const groups: Record<string, Command[]> = {
     historyCommand(),
     laterCommand(),
     watchCommand(),
+    consoleCommand(),
   ],
   'This machine:': [joinCommand(), doctorCommand(), policyCommand(), pinCommand(), updateCommand(), leaveCommand()],
   'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
