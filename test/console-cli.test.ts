@@ -72,6 +72,7 @@ test('a machine opens the console as itself, and sees and ends its own sessions 
 
 test('through ssh, and TLS of the pinned key in it, a port of 127.0.0.1 leads to the hub, stream included', async context => {
   const sshd = await startSshd(context)
+  await hub.join('jaz', 'human')
   const laptop = await makeLaptop(hub, sshd, 'laptopclaude', { hubKey: hub.hubKey })
   const port = await freePort()
   const started = laptop.start('console', '--port', String(port))
@@ -85,7 +86,7 @@ test('through ssh, and TLS of the pinned key in it, a port of 127.0.0.1 leads to
   const browser = new ConsoleBrowser(here, await login(here, secret))
   expect(browser.cookie).toMatch(new RegExp(`^claude-net-${port}=`))
   expect(await browser.ask({ path: '/v1/console' })).toMatchObject({ status: 200, json: { name: 'laptopclaude' } })
-  expect(await browser.ask({ path: '/v1/messages', body: { to: 'sean', body: 'hello' } })).toMatchObject({
+  expect(await browser.ask({ path: '/v1/messages', body: { to: 'jaz', body: 'hello' } })).toMatchObject({
     status: 201,
   })
   // The port adds nothing: without the session it is a stranger's.

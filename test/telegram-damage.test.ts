@@ -30,7 +30,8 @@ async function startInProcess() {
   const settings = TelegramSettings.parse({ chatId: group, humans, apiRoot: telegram.url, timing, followAfterS: null })
   const bridge = () => {
     const log = pino({ level: 'silent' })
-    const started = new TelegramBridge({ hub, settings, tokenFile, aliveFile: join(dir, 'alive'), log, audit })
+    const rest = { log, audit, consoleUrl: () => undefined }
+    const started = new TelegramBridge({ hub, settings, tokenFile, aliveFile: join(dir, 'alive'), ...rest })
     // Before the hub that it speaks with.
     onTestFinished(() => started.close())
   }

@@ -82,8 +82,8 @@ test('T11 while the disk is full nothing is confirmed to Telegram; it is deliver
   await hub.submit({ type: 'member.add', name: 'ovh5', kind: 'machine' })
   const timing = { pollS: 1, retryMs: 20 }
   const settings = TelegramSettings.parse({ chatId: group, humans, apiRoot: telegram.url, timing })
-  const log = pino({ level: 'silent' })
-  const bridge = new TelegramBridge({ hub, settings, tokenFile, aliveFile: join(dir, 'alive'), log, audit })
+  const rest = { log: pino({ level: 'silent' }), audit, consoleUrl: () => undefined }
+  const bridge = new TelegramBridge({ hub, settings, tokenFile, aliveFile: join(dir, 'alive'), ...rest })
   onTestFinished(() => bridge.close())
   await until('the first poll', () => telegram.polls.length > 0)
 
@@ -357,7 +357,10 @@ test('what an older hub wrote down and did not note as handled keeps its id; whe
   const people = new People(hub, settings)
   await people.enrol()
   const replies: [number, Reply][] = []
-  const desk = { hub, people, settings, status: new BridgeStatus(() => {}), bot: { id: 7, username: 'chasombot' } }
+  const desk = {
+    ...{ hub, people, settings, status: new BridgeStatus(() => {}), bot: { id: 7, username: 'chasombot' } },
+    ...{ consoleUrl: () => undefined, audit: { add: () => {} } },
+  }
   const handler = new Handler({
     desk,
     retryMs: 10,

@@ -250,7 +250,12 @@ const worst: Record<RouteName, Worst | string> = {
     () => ({
       path: '/v1/admin/webhooks',
       token: tokens.admin,
-      body: { name: 'another', source: 'generic', to: names('also-m', 100, 20), template: `{{line}}${'x'.repeat(1990)}` },
+      body: {
+        name: 'another',
+        source: 'generic',
+        to: names('also-m', 100, 20),
+        template: `{{line}}${'x'.repeat(1990)}`,
+      },
     }),
   ],
   listWebhooks: [{ ...ofMembers, bytes: 64 * kib }, () => ({ path: '/v1/admin/webhooks', token: tokens.admin })],

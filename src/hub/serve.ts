@@ -162,7 +162,8 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       onBadCopy: () => checks.checkSoon(),
     })
     metrics.backups = backups
-    const telegram = await startTelegram(config, { hub, log, audit })
+    let consoleUrl = config.url
+    const telegram = await startTelegram(config, { hub, log, audit, consoleUrl: () => consoleUrl })
     if (telegram) cleanup.push(() => telegram.close())
     metrics.telegram = telegram
     const webhooks = new Outgoing({ hub, log })
@@ -214,6 +215,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       // A certificate of one's own is read anew, for it was renewed perhaps.
       if (changed.tls || config.tls) prove(await openIdentity(config.data, changed.tls))
       configure(changed)
+      consoleUrl = changed.url
       log.level = changed.logLevel
       return needRestart.filter(field => !isDeepStrictEqual(changed[field], config[field]))
     }
@@ -273,7 +275,7 @@ function makeTails(config: HubConfig, log: Logger): Tails | undefined {
 /** The bridge to Telegram, loaded only where hub.json asks for it. */
 async function startTelegram(
   { telegram: settings, telegramTokenFile: tokenFile, data }: HubConfig,
-  parts: { hub: Hub; log: Logger; audit: Audit },
+  parts: { hub: Hub; log: Logger; audit: Audit; consoleUrl: () => string | undefined },
 ) {
   if (!settings) return undefined
   const { TelegramBridge } = await import('./telegram/bridge.ts')

@@ -32,6 +32,8 @@ export interface BridgeOptions {
   aliveFile: string
   log: Logger
   audit: Audit
+  /** At which address people reach the hub with a browser, as hub.json says now. */
+  consoleUrl: () => string | undefined
 }
 
 /**
@@ -128,7 +130,7 @@ export class TelegramBridge implements TelegramDesk {
 
   /** One session after the other: a token that is refused is read again until the file holds another. */
   async #run(): Promise<void> {
-    const { hub, settings, log, audit } = this.#options
+    const { hub, settings, log, audit, consoleUrl } = this.#options
     const { signal: stop } = this.#stop
     const refused = await durably(() => this.#people.enrol(), settings.timing.retryMs, stop)
     for (const why of refused) this.#status.trouble(`member ${why}`, `A human of hub.json is no member: ${why}`)
@@ -141,7 +143,11 @@ export class TelegramBridge implements TelegramDesk {
         spent = token.text
         const bot = this.#bot(token.text)
         const { status, people, downtime } = { status: this.#status, people: this.#people, downtime: this.#downtime }
-        await new Session({ hub, settings, people, bot, status, downtime, log, audit }, stop, this.#cut.signal).run()
+        await new Session(
+          { hub, settings, people, bot, status, downtime, log, audit, consoleUrl },
+          stop,
+          this.#cut.signal,
+        ).run()
       } else await delay(settings.timing.retryMs, undefined, { signal: stop }).catch(() => {})
     }
   }

@@ -1,6 +1,7 @@
 import { memberMeant, nearestNames } from '../state/query/find-member.ts'
 import { mutesOf, ownedMachines } from '../state/query/telegram.ts'
 import { addressed, isRecipient } from './addressed.ts'
+import { openConsole } from './console.ts'
 import type { Desk, Said } from './desk.ts'
 import { type Html, html, joined } from './html.ts'
 import { later, laterUsage } from './later.ts'
@@ -60,6 +61,11 @@ export const commands: Record<string, BotCommand> = {
     description: 'when to hear of mail that your machine leaves unread, and of its permission prompts',
     usage: '/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off',
     run: follow,
+  },
+  console: {
+    description: 'a link that opens the console in your browser; in a private chat',
+    usage: '/console',
+    run: openConsole,
   },
   here: {
     description: 'get your mail in this chat',

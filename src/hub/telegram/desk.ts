@@ -1,4 +1,5 @@
 import type { Hub } from '../hub.ts'
+import type { Audit } from '../seeing/audit.ts'
 import type { TelegramSettings } from '../telegram-settings.ts'
 import type { BridgeStatus } from './bridge-status.ts'
 import type { People, Person } from './people.ts'
@@ -9,6 +10,9 @@ export interface Desk {
   people: People
   settings: TelegramSettings
   status: BridgeStatus
+  /** At which address people reach the hub with a browser, as hub.json says. */
+  consoleUrl: () => string | undefined
+  audit: Pick<Audit, 'add'>
   /** The bot's user id and name. */
   bot: { id: number; username: string }
 }

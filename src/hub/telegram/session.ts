@@ -43,6 +43,7 @@ export interface SessionOptions {
   downtime: Downtime
   log: Logger
   audit: Audit
+  consoleUrl: () => string | undefined
 }
 
 /** All that goes on between the hub and Telegram under one token, from the first answer of Telegram until `stop`, or until the token is refused. */
@@ -64,11 +65,11 @@ export class Session {
   }
 
   async run(): Promise<void> {
-    const { hub, settings, people, bot, status, downtime } = this.#options
+    const { hub, settings, people, bot, status, downtime, consoleUrl, audit } = this.#options
     const { retryMs } = settings.timing
     const me = await this.#introduce()
     if (!me) return
-    const desk: Desk = { hub, people, settings, status, bot: me }
+    const desk: Desk = { hub, people, settings, status, bot: me, consoleUrl, audit }
     for (const place of ['group' as const, ...people.all.map(({ member }) => member)]) {
       this.#couriers.set(place, this.#courier(place))
     }

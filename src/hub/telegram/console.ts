@@ -1,0 +1,33 @@
+import { linkLifeS } from '../../protocol/console.ts'
+import { linkFragment } from '../../protocol/console-header.ts'
+import { hashConsoleSecret, newConsoleSecret } from '../../protocol/console-secret.ts'
+import type { Desk, Said } from './desk.ts'
+import { html } from './html.ts'
+import type { Reply } from './letters.ts'
+
+/** What stands where a token's id would: the link was asked for here. */
+const via = 'telegram'
+
+/**
+ * `/console`: a link that opens the console once, as the person who asks. In a private chat alone: whoever sees it first gets in. Its secret is
+ * told to Telegram and kept nowhere.
+ */
+export async function openConsole({ hub, audit, consoleUrl }: Desk, { person, isPrivate }: Said): Promise<Reply> {
+  if (!isPrivate)
+    return { sign: 'unclear', text: html`Ask me in a private chat: whoever sees the link first gets in as you.` }
+  const url = consoleUrl()
+  if (url === undefined) {
+    return {
+      sign: 'unclear',
+      text: html`I do not know at which address your browser reaches the hub. An admin says so in hub.json: <code>"url": "https://…"</code>`,
+    }
+  }
+  const secret = newConsoleSecret()
+  const hash = hashConsoleSecret(secret).toString('base64')
+  await hub.submit({ type: 'console.link', member: person.member, via, hash, lifeS: linkLifeS })
+  const noLine = { tokenId: null, address: via, detail: null }
+  audit.add({ ...noLine, actor: person.name, action: 'consoleLink', target: person.name, result: 'ok' })
+  return {
+    text: html`${url}/${linkFragment}${secret}\n\nIt opens the console as ${person.name}, once, within ${linkLifeS / 60} minutes. Pass it to nobody.`,
+  }
+}
