@@ -51,7 +51,7 @@ export function happeningsAfter(
 ): Stretch {
   const messages = db.all<MessageRow>(
     `select ${columns} from message where seq >= ? order by seq limit ?`,
-    after.seq,
+    after.part < 1 ? after.seq : after.seq + 1,
     limit,
   )
   const expired = withExpired

@@ -126,7 +126,7 @@ export class Lane {
       this.#found = []
       return Number.POSITIVE_INFINITY
     }
-    const now = steady()
+    const now = Math.round(steady())
     if (now < this.#notBefore) return this.#notBefore - now
     const waiting = waitingEvents(db, row.id)
     const due = waiting.find(event => event.due! <= now || (event.tried < this.#backAt && isOutage(event.why)))
@@ -201,7 +201,7 @@ export class Lane {
       this.#succeeded()
       return
     }
-    const tried = steady()
+    const tried = Math.round(steady())
     this.#failed(result, tried)
     const due = result.isGone ? null : this.#nextTry(tried, { since, attempts })
     await this.#note(
@@ -225,7 +225,7 @@ export class Lane {
     const { retriesMs, lifeMs } = this.#parts.timing
     const end = since + lifeMs
     if (now >= end) return null
-    return Math.min(end, now + retriesMs[Math.min(attempts, retriesMs.length - 1)]! * jitter())
+    return Math.round(Math.min(end, now + retriesMs[Math.min(attempts, retriesMs.length - 1)]! * jitter()))
   }
 
   #pauseMs(): number {

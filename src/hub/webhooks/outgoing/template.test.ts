@@ -1,0 +1,39 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { checkTemplate, fill, type Values } from './template.ts'
+
+const values = (line: string): Values => ({
+  ...{ event: 'message', id: 'x', from: 'jaz', to: 'ana', intent: 'urgent', at: '2026', bytes: '1' },
+  ...{ line, text: line },
+})
+
+test('whatever a value holds, a template that was taken makes JSON in which it is that value', () => {
+  const template = '{"text": "a {{line}} b", "attachments": [{"from": "{{ from }}"}]}'
+  checkTemplate(template, { withText: false })
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), line => {
+      const made = JSON.parse(fill(template, values(line)))
+      expect(made).toEqual({ text: `a ${line} b`, attachments: [{ from: 'jaz' }] })
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('what would end the string, fill in another placeholder or call everybody in Slack does not', () => {
+  const hostile = '", "admin": true, "x": "{{text}} <!channel> & $& $1'
+  expect(JSON.parse(fill('{"text": "{{line}}"}', values(hostile)))).toEqual({ text: hostile })
+  expect(JSON.parse(fill('{"text": "{{slack:line}}"}', values('<!channel> & <https://x|y>')))).toEqual({
+    text: '&lt;!channel&gt; &amp; &lt;https://x|y&gt;',
+  })
+})
+
+test.each([
+  ['{"text": {{line}}}', /no JSON/],
+  ['{"text": "{{line}}"', /no JSON/],
+  ['hello {{line}}', /no JSON/],
+  ['{"text": "{{body}}"}', /\{\{body\}\}, which is unknown/],
+  ['{"text": "{{__proto__}}"}', /unknown/],
+  ['{"text": "{{text}}"}', /posts no texts/],
+])('the template %s is refused', (template, why) => {
+  expect(() => checkTemplate(template, { withText: false })).toThrow(why)
+})
