@@ -79,7 +79,7 @@ export function drawPlan(seed: number): Plan {
     hubs: overLog ? 1 + Math.floor(random() * 3) : 1,
     overLog,
     clients: 2 + Math.floor(random() * 3),
-    seconds: Math.round(between(random, 2, 4 + 16 * random() ** 3)),
+    seconds: Number((0.5 + 1.5 * random() + 20 * random() ** 10).toFixed(1)),
     faults,
   }
 }

@@ -22,13 +22,13 @@ export interface StreamEnd {
 }
 
 /** How long a hub that is behind is waited for by a request that knows more, in ms. */
-const lagPatienceMs = 2000
+const lagPatienceMs = 1000
 
 /** How long a session may be silent, in ms: see `PresenceOptions`. */
 const silenceMs = 15_000
 
 /** How long a hub that has ended is down, in ms. */
-const downMs = { least: 50, most: 3000 }
+const downMs = { least: 20, most: 1500 }
 
 export interface HubNodeOptions {
   world: World
@@ -180,6 +180,7 @@ export class HubNode {
     return {
       syncNow: () => {
         if (!this.process?.isAlive) throw outside('killed')
+        world.block(faults.delay('disk'))
         const error = strike()
         if (error) throw error
         this.disk.settle(this.disk.written())

@@ -111,7 +111,7 @@ export class Machine {
       const kept = this.#kept[line]
       if (kept) await this.#untilAnswered(kept, line)
       if (this.#isStopping) return
-      await world.sleep(between(random, 30, 900), 'think')
+      await world.sleep(between(random, 10, 400), 'think')
       if (!this.#isStopping) this.#kept[line] = this.#write()
     }
   }
@@ -159,7 +159,7 @@ export class Machine {
   async #reads(): Promise<void> {
     const { world, random, mayLag } = this.#options
     while (!this.#isStopping) {
-      await world.sleep(between(random, 50, 1200), 'think')
+      await world.sleep(between(random, 20, 500), 'think')
       const by = this.name
       const least = mayLag ? { atLeast: this.#known } : {}
       const { answer } = await this.#do<'read'>(
@@ -194,7 +194,7 @@ export class Machine {
   async #asks(): Promise<void> {
     const { world, random, mayLag } = this.#options
     while (!this.#isStopping) {
-      await world.sleep(between(random, 200, 2000), 'think')
+      await world.sleep(between(random, 50, 1000), 'think')
       if (this.#sent.length === 0) continue
       const id = pick(random, this.#sent)
       const least = mayLag ? { atLeast: this.#known } : {}

@@ -3,10 +3,10 @@ import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import type { Request } from './door.ts'
 import type { Faults } from './faults.ts'
 import { type HubNode, unavailable } from './hub-node.ts'
-import type { World } from './world.ts'
+import type { SimProcess, World } from './world.ts'
 
 /** How long a client waits for an answer, in ms. */
-const patienceMs = 4000
+const patienceMs = 2500
 
 /** How long a stream may be silent before its client takes the line for dead, in ms. */
 const silenceMs = 8000
@@ -41,12 +41,12 @@ export class Network {
       if (faults.strikes('request lost') || faults.isCut(client, node.name)) return
       world.scheduleOutside(`${request.kind} of ${client} to ${node.name}`, faults.delay('network'), () => {
         const { process } = node
-        if (!node.isUp || !process) {
-          back('nobody listens', () => reject(unavailable()))
-          return
-        }
-        const answer = world.as(process, () => node.answer(request))
-        answer.then(
+        if (node.isUp && process)
+          world.as(process, () => world.schedule(`${request.kind} of ${client}`, 0, () => serve(process)))
+        else back('nobody listens', () => reject(unavailable()))
+      })
+      const serve = (process: SimProcess) => {
+        node.answer(request).then(
           value => {
             if (!process.isAlive || faults.strikes('answer lost')) return
             world.note(JSON.stringify(value))
@@ -58,7 +58,7 @@ export class Network {
             else back(`refusal of ${request.kind}`, () => reject(error))
           },
         )
-      })
+      }
     })
   }
 
@@ -94,8 +94,8 @@ export class Network {
         isBroken = isDropped || faults.isCut(client, node.name)
         if (isDropped) world.scheduleOutside('the stream breaks', faults.delay('network'), end)
         if (isBroken) return
-        lastAt = Math.max(lastAt, world.now + faults.delay('network'))
-        world.scheduleOutside(label, lastAt - world.now, () => {
+        lastAt = Math.max(lastAt, world.here + faults.delay('network'))
+        world.scheduleAt(label, lastAt, () => {
           heardAt = world.now
           if (isOpen) arrive()
         })

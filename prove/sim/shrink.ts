@@ -22,7 +22,7 @@ export async function shrink(simulator: Simulator, failing: Report, say: (text: 
   const struck = () => least.struck.map(({ number }) => number)
   for (let before = -1; before !== sizeOf(least.plan, struck().length) && tries < maxTries; ) {
     before = sizeOf(least.plan, struck().length)
-    while (least.plan.seconds > 1 && (await fails({ ...least.plan, seconds: Math.ceil(least.plan.seconds / 2) })));
+    while (least.plan.seconds > 0.3 && (await fails({ ...least.plan, seconds: least.plan.seconds / 2 })));
     while (least.plan.clients > 2 && (await fails({ ...least.plan, clients: least.plan.clients - 1 })));
     while (least.plan.hubs > 1 && (await fails({ ...least.plan, hubs: least.plan.hubs - 1 })));
     // Halves, quarters and so on of the faults that struck are left out.

@@ -17,7 +17,7 @@ import { Stuck, World } from './world.ts'
 const calmLimitMs = 120_000
 
 /** How long it stays quiet in the end, in simulated ms: for what should not come any more. */
-const quietMs = 1500
+const quietMs = 800
 
 /** More messages than a simulation has. */
 const everything = 100_000
@@ -198,13 +198,13 @@ class Simulation {
     const [world, faults] = [this.#world, this.#faults]
     const { random } = faults
     while (this.#isStorm) {
-      await world.sleep(1000, 'trouble')
+      await world.sleep(500, 'trouble')
       const node = pick(random, this.#nodes)
       const machine = pick(random, this.#machines)
       if (faults.strikes('restart')) void node.restart().catch(error => world.fail(error))
       if (faults.strikes('clock step')) node.stepClock(between(random, -1, 1) * (random() < 0.5 ? 90_000_000 : 5000))
       if (faults.strikes('stop') && node.process)
-        node.process.stoppedUntil = world.now + between(random, 100, random() < 0.3 ? 20_000 : 3000)
+        node.process.busyUntil = world.now + between(random, 100, random() < 0.3 ? 20_000 : 3000)
       if (faults.strikes('full disk')) node.fillDisk(between(random, 100, 5000))
       if (faults.strikes('checkpoint')) node.checkpoint()
       if (faults.strikes('client killed') && machine.isAlive) machine.kill()

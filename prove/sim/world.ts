@@ -15,8 +15,8 @@ export class SimProcess {
   readonly bootedAt: number
   /** How far its wall clock is from the true time, in ms. */
   skewMs = 0
-  /** Until when it is stopped (SIGSTOP): what it would do waits. */
-  stoppedUntil = 0
+  /** Until when it is stopped (SIGSTOP), or waits for its disk in one go: what it would do meanwhile comes after that. */
+  busyUntil = 0
 
   constructor(name: string, bootedAt: number) {
     this.name = name
@@ -75,22 +75,38 @@ export class World {
 
   /** The wall clock of the running process, in ms since 1970. */
   wallClock(): number {
-    return Math.floor(beginning + this.now + (this.process?.skewMs ?? 0))
+    return Math.floor(beginning + this.here + (this.process?.skewMs ?? 0))
   }
 
   /** The monotonic clock of the running process, in ms since it was started. */
   monotonic(): number {
-    return this.now - (this.process?.bootedAt ?? 0)
+    return this.here - (this.process?.bootedAt ?? 0)
+  }
+
+  /** The time for the running process, which may have waited for its disk. */
+  get here(): number {
+    return Math.max(this.now, this.process?.busyUntil ?? 0)
+  }
+
+  /** The running process does nothing else for so long: time has passed for it when this returns. */
+  block(ms: number): void {
+    if (this.process) this.process.busyUntil = this.here + ms
   }
 
   /** Has `run` happen after `delayMs`, unless the running process has ended by then. */
   schedule(label: string, delayMs: number, run: () => void): Cancel {
-    return this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, label, process: this.process, run })
+    const at = this.here + Math.max(0, delayMs)
+    return this.#push({ at, order: this.#order++, label, process: this.process, run })
   }
 
   /** The same outside of any process: what happens in the network, or to a process. */
   scheduleOutside(label: string, delayMs: number, run: () => void): Cancel {
-    return this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, label, process: undefined, run })
+    return this.scheduleAt(label, this.here + Math.max(0, delayMs), run)
+  }
+
+  /** The same at a time; what is scheduled for one time happens in the order of these calls. */
+  scheduleAt(label: string, at: number, run: () => void): Cancel {
+    return this.#push({ at, order: this.#order++, label, process: undefined, run })
   }
 
   sleep(ms: number, label = 'sleep'): Promise<void> {
@@ -135,8 +151,8 @@ export class World {
   async #take(step: Step): Promise<void> {
     const { at, label, process } = step
     if (process && !process.isAlive) return
-    if (process && process.stoppedUntil > at) {
-      this.#push(Object.assign(step, { at: process.stoppedUntil, order: this.#order++ }))
+    if (process && process.busyUntil > at) {
+      this.#push(Object.assign(step, { at: process.busyUntil, order: this.#order++ }))
       return
     }
     this.now = at
