@@ -63,9 +63,15 @@ export function shownTo(hub: Hub, name: string, most: number): Results['read'] {
   return { messages, complete: page.more === 0, unread: page.unread }
 }
 
-/** The id of a member. */
+/** The id of a member. Throws when the hub does not know it. */
 export function memberOf(hub: Hub, name: string): number {
-  return memberByName(hub.state.db, name)!.id
+  const member = memberByName(hub.state.db, name)
+  if (!member) throw new Error(`${name} is lost: the hub does not know this member any more`)
+  return member.id
+}
+
+export function isMember(hub: Hub, name: string): boolean {
+  return memberByName(hub.state.db, name) !== undefined
 }
 
 /** In the hub a thread of its own reads them, by the same query. */

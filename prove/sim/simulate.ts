@@ -4,7 +4,7 @@ import { State } from '../../src/hub/state/state.ts'
 import { check, type InboxDump, type Violation } from '../checker/check.ts'
 import { History } from '../checker/history.ts'
 import { enter } from './ambient.ts'
-import { shownTo } from './door.ts'
+import { isMember, shownTo } from './door.ts'
 import { Faults, type Plan } from './faults.ts'
 import { HubNode } from './hub-node.ts'
 import { Machine } from './machine.ts'
@@ -143,9 +143,10 @@ class Simulation {
       dumps = this.#dump()
       this.#compareHubs()
     } catch (error) {
-      if (!(error instanceof Stuck)) throw error
-      const waits = this.#machines.flatMap(machine => this.#whyWaits(machine))
-      this.#broken.push({ kind: 'stuck', text: [error.message, ...waits].join('; ') })
+      if (error instanceof Stuck) {
+        const waits = this.#machines.flatMap(machine => this.#whyWaits(machine))
+        this.#broken.push({ kind: 'stuck', text: [error.message, ...waits].join('; ') })
+      } else this.#broken.push({ kind: 'broken', text: (error as Error).stack ?? String(error) })
     }
     const violations = check(this.#history.lines, dumps, { mayLag: this.#plan.hubs > 1 })
     return {
@@ -237,6 +238,7 @@ class Simulation {
   #untold({ name, told }: Machine): string[] {
     const node = this.#nodes[0]!
     if (!node.isUp) return ['a hub is away']
+    if (!isMember(node.hub!, name)) return ['it is no member any more']
     const { messages } = this.#world.as(node.process!, () => shownTo(node.hub!, name, everything))
     return messages.flatMap(({ id }) => (told.has(id) ? [] : [id]))
   }

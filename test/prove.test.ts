@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import type { PartResult } from '../prove/part.ts'
+import { planted, withFault } from '../prove/plant.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** Runs `npm run prove` with these arguments, in a process whose clocks and timers are its own. */
+async function prove(...args: string[]): Promise<{ status: number | null; output: string; said: string }> {
+  const child = spawn(process.execPath, [join(root, 'prove/main.ts'), ...args], { cwd: root })
+  const ended = new Promise<number | null>(resolve => child.on('close', resolve))
+  const [output, said] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { status: await ended, output, said }
+}
+
+async function simulate(...args: string[]): Promise<PartResult & { status: number | null }> {
+  const { status, output, said } = await prove('--sim', '--json', ...args)
+  expect(output, said).toMatch(/^\{/)
+  return { status, ...(JSON.parse(output) as PartResult) }
+}
+
+test('simulated histories keep every promise, and a seed has the same schedule each time', async () => {
+  const { status, failures, figures, rows } = await simulate('--seed', '1', '--rounds', '12')
+  expect(failures).toEqual([])
+  expect(status).toBe(0)
+  expect(figures).toMatchObject({ histories: 12, repeated: 1 })
+  expect(Number(figures.acknowledged)).toBeGreaterThan(100)
+  expect(rows.at(-1)).toMatchObject({ fault: 'all', rounds: 12, lost: 0, twice: 0, reordered: 0, lied: 0 })
+})
+
+test('plans that have failed before do not fail any more', async () => {
+  const plans = globSync('prove/sim/plans/*.json', { cwd: root })
+  expect(plans.length).toBeGreaterThan(0)
+  for (const plan of plans) expect(await simulate('--plan', plan), plan).toMatchObject({ status: 0, failures: [] })
+})
+
+test.for([
+  ['ack-of-the-first-alone', 'lost ack'],
+  ['epochs-forgotten', 'told twice'],
+])('a planted fault is found, with the command that shows it again: %s', async ([name, kind]) => {
+  const { status, failures } = await simulate('--plant', name!, '--seed', '1', '--rounds', '10', '--no-shrink')
+  expect(status).toBe(1)
+  expect(failures.map(({ what }) => what).join('\n')).toContain(`${kind}: `)
+  expect(failures[0]!.repeat).toMatch(/^npm run prove -- --sim --seed \d+ --rounds 1\n/)
+})
+
+test('every planted fault fits the program as it is', () => {
+  for (const fault of planted)
+    expect(() => withFault(fault, readFileSync(join(root, 'src', fault.file), 'utf8')), fault.name).not.toThrow()
+  expect(planted.length).toBeGreaterThanOrEqual(12)
+})
+
+test.for([
+  [['--rounds', '0'], "--rounds is a whole number from 1 on, not '0'."],
+  [['--plant', 'nothing'], "There is no fault 'nothing'."],
+] as const)('a wrong argument is named: %j', async ([args, sentence]) => {
+  const { status, said } = await prove('--sim', ...args)
+  expect(status).toBe(2)
+  expect(said).toContain(sentence)
+})
