@@ -93,8 +93,8 @@ export const planted: readonly Planted[] = [
     file: 'hub/http/inbox.ts',
     changes: [
       [
-        '  const elsewhere = elsewhereOf(hub.state.db, identity.member, query.project)\n  return',
-        "  const elsewhere = elsewhereOf(hub.state.db, identity.member, query.project)\n  if (page.unread > 0) void hub.submit({ type: 'inbox.ack', by: identity.member, ids: page.messages.map(({ id }) => id) }).catch(() => {})\n  return",
+        'const elsewhere = elsewhereOf(',
+        "void hub.submit({ type: 'inbox.ack', by: identity.member, ids: page.messages.map(each => each.id) }).catch(() => {})\n  const elsewhere = elsewhereOf(",
       ],
     ],
   },
@@ -104,8 +104,8 @@ export const planted: readonly Planted[] = [
     file: 'hub/http/inbox.ts',
     changes: [
       [
-        'by: identity.member, ids: unique(body.ids), ...scopeIn(body) })\n\nfunction',
-        'by: identity.member, ids: unique(body.ids).slice(0, 1), ...scopeIn(body) }).then(result => ({ ...result, acked: body.ids }))\n\nfunction',
+        "hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids), ...scopeIn(body) })",
+        "hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids).slice(0, 1), ...scopeIn(body) }).then(result => ({ ...result, acked: body.ids }))",
       ],
     ],
   },

@@ -23,12 +23,12 @@ async function simulate(...args: string[]): Promise<PartResult & { status: numbe
 }
 
 test('simulated histories keep every promise, and a seed has the same schedule each time', async () => {
-  const { status, failures, figures, rows } = await simulate('--seed', '1', '--rounds', '12')
+  const { status, failures, figures, rows } = await simulate('--seed', '1', '--rounds', '8')
   expect(failures).toEqual([])
   expect(status).toBe(0)
-  expect(figures).toMatchObject({ histories: 12, repeated: 1 })
-  expect(Number(figures.acknowledged)).toBeGreaterThan(100)
-  expect(rows.at(-1)).toMatchObject({ fault: 'all', rounds: 12, lost: 0, twice: 0, reordered: 0, lied: 0 })
+  expect(figures).toMatchObject({ histories: 8, repeated: 1 })
+  expect(Number(figures.acknowledged)).toBeGreaterThan(50)
+  expect(rows.at(-1)).toMatchObject({ fault: 'all', rounds: 8, lost: 0, twice: 0, reordered: 0, lied: 0 })
 })
 
 test('plans that have failed before do not fail any more', async () => {
@@ -37,14 +37,21 @@ test('plans that have failed before do not fail any more', async () => {
   for (const plan of plans) expect(await simulate('--plan', plan), plan).toMatchObject({ status: 0, failures: [] })
 })
 
+test('such a plan still finds its fault where that is back', async () => {
+  const plan = 'prove/sim/plans/failed-sync-of-a-note.json'
+  const { status, failures } = await simulate('--plan', plan, '--plant', 'commit-behind-failed-sync', '--no-shrink')
+  expect(status).toBe(1)
+  expect(failures[0]!.what).toContain('was changed by another program')
+})
+
 test.for([
   ['ack-of-the-first-alone', 'lost ack'],
-  ['epochs-forgotten', 'told twice'],
+  ['forged-sender', 'forged'],
 ])('a planted fault is found, with the command that shows it again: %s', async ([name, kind]) => {
-  const { status, failures } = await simulate('--plant', name!, '--seed', '1', '--rounds', '10', '--no-shrink')
+  const { status, failures } = await simulate('--plant', name!, '--seed', '1', '--rounds', '4', '--no-shrink')
   expect(status).toBe(1)
   expect(failures.map(({ what }) => what).join('\n')).toContain(`${kind}: `)
-  expect(failures[0]!.repeat).toMatch(/^npm run prove -- --sim --seed \d+ --rounds 1\n/)
+  expect(failures[0]!.repeat).toMatch(/^npm run prove -- --sim --seed \d+ --rounds 1$/)
 })
 
 test('every planted fault fits the program as it is', () => {

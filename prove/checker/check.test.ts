@@ -140,6 +140,18 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
     'a message has two rows': ({ ada }) => ada.rows.push({ ...seen('a', 9), acked: true }),
     'the last read shows a message twice': ({ ada }) => ada.unread.push('c'),
     'one answer holds a message twice': story => story.read([seen('b', 3), seen('c', 7), seen('c', 7)]),
+    'a message that was shown is stored anew when it is sent again': story => {
+      story.send('d', 'unknown')
+      story.read([seen('b', 3), seen('c', 7), seen('d', 8)])
+      story.send('d', 9)
+      story.store('d', 9)
+    },
+    'a message that a stream told of is stored anew when it is sent again': story => {
+      story.send('d', 'unknown')
+      story.stream([told('d', 8)], 7)
+      story.send('d', 9)
+      story.store('d', 9)
+    },
     'a repeated send is stored anew': story => story.send('c', 8),
   },
   phantom: {

@@ -21,6 +21,8 @@ interface Inbox {
   ackAnswered: Map<string, { at: number; line: number }>
   /** Every message that a read has shown, and the highest seq among them. */
   shown: Set<string>
+  /** The seq under which each was first shown, or told of by a stream. */
+  seqs: Map<string, number>
   shownUpTo: number
 }
 
@@ -54,7 +56,10 @@ export class InboxRules implements Rules {
 
   take(line: Line, act: Act): void {
     this.#lines++
-    if (line.type === 'event') return
+    if (line.type === 'event') {
+      if (act.kind === 'follow' && line.told.kind === 'inbox') this.#sameSeq(act.inbox, line.told.id, line.told.seq)
+      return
+    }
     if (line.type === 'invoke') {
       if (act.kind === 'send') this.#sendBegins(act)
       else if (act.kind === 'read') this.#readBegins(line.op, act)
@@ -129,6 +134,7 @@ export class InboxRules implements Rules {
     sent.seq = seq
     for (const name of act.to) {
       const floor = sent.floor.get(name)!
+      this.#sameSeq(name, act.id, seq)
       if (seq <= floor) this.#report('reordered', `${act.id} of ${act.from} to ${name} is ${seq}, sent after ${floor}`)
       const pair = `${act.from} ${name}`
       this.#answeredUpTo.set(pair, Math.max(seq, this.#answeredUpTo.get(pair) ?? 0))
@@ -163,6 +169,7 @@ export class InboxRules implements Rules {
       this.#report('count', `${unread} messages are said to be unread in ${where}, which shows ${messages.length}`)
     for (const message of messages) {
       this.#asSent(message, act.inbox, where)
+      this.#sameSeq(act.inbox, message.id, message.seq)
       const acked = inbox.ackAnswered.get(message.id)
       if (acked && acked.at <= upTo && acked.line < line)
         this.#report('lost ack', `${message.id} was acked and is in ${where}`)
@@ -209,6 +216,15 @@ export class InboxRules implements Rules {
     if (act.body !== body) this.#report('changed', `${id} has another text in ${where} than was sent`)
   }
 
+  /** A message has one place in an inbox, from its first sight on. */
+  #sameSeq(inbox: string, id: string, seq: number): void {
+    const { seqs } = this.#inbox(inbox)
+    const before = seqs.get(id)
+    if (before !== undefined && before !== seq)
+      this.#report('twice', `${id} was ${before} in the inbox of ${inbox}, and then ${seq}`)
+    else seqs.set(id, seq)
+  }
+
   #eachOnce(ids: string[], where: string): void {
     const before = new Set<string>()
     for (const id of ids) {
@@ -228,7 +244,14 @@ export class InboxRules implements Rules {
   #inbox(name: string): Inbox {
     let inbox = this.#inboxes.get(name)
     if (!inbox) {
-      inbox = { owed: new Set(), ackBegun: new Set(), ackAnswered: new Map(), shown: new Set(), shownUpTo: 0 }
+      inbox = {
+        owed: new Set(),
+        ackBegun: new Set(),
+        ackAnswered: new Map(),
+        shown: new Set(),
+        seqs: new Map(),
+        shownUpTo: 0,
+      }
       this.#inboxes.set(name, inbox)
     }
     return inbox

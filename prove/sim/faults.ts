@@ -70,7 +70,7 @@ export function drawPlan(seed: number): Plan {
   const random = chanceOf(seed, 'plan')
   const overLog = random() < 0.5
   const isCalm = random() < 0.125
-  const share = between(random, 0.15, 0.6)
+  const share = between(random, 0.15, 0.7)
   const faults: Plan['faults'] = {}
   for (const name of faultNames)
     if (random() < share && !isCalm) faults[name] = Number((most[name] * between(random, 0.2, 1)).toFixed(4))

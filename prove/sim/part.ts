@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Failure, PartResult, Row } from '../part.ts'
-import { drawPlan, type FaultName, faultNames, type Plan } from './faults.ts'
+import { drawPlan, faultNames, type Plan } from './faults.ts'
 import { memoryDir } from './memory-dir.ts'
 import { shrink } from './shrink.ts'
 import { type Report, Simulator } from './simulate.ts'
@@ -46,7 +46,7 @@ export async function runSimulations({ seed, rounds, plan, say, shrinks }: SimOp
         const isShrunk = shrinks && failures.length < maxShrunk
         if (isShrunk) say(`seed ${each.seed} fails; looking for less that fails as well`)
         const least = isShrunk ? await shrink(simulator, report, say) : report
-        failures.push(failureOf(least, each))
+        failures.push(failureOf(least, each, shrinks))
       } else if (plan || total.histories % repeatEvery === 1) {
         total.repeated++
         const again = await simulator.run(each)
@@ -127,27 +127,25 @@ const columnOf: Record<Report['violations'][number]['kind'], 'lost' | 'twice' | 
   diverged: 'lied',
 }
 
-/** Writes down what failed, and says how to see it again. */
-function failureOf(report: Report, drawn: Plan): Failure {
-  const dir = mkdtempSync(join(tmpdir(), `claude-net-prove-${drawn.seed}-`))
-  mkdirSync(dir, { recursive: true })
-  const planFile = join(dir, 'plan.json')
-  writeFileSync(planFile, `${JSON.stringify(report.plan, null, 2)}\n`)
-  report.history.save(join(dir, 'history.jsonl'))
+/** Says what failed and how to see it again; with `keeps` its plan and history are written down. */
+function failureOf(report: Report, drawn: Plan, keeps: boolean): Failure {
   const kinds = report.violations.map(({ kind, text }) => `  ${kind}: ${text}`)
   const shown = kinds.slice(0, 5).concat(kinds.length > 5 ? [`  and ${kinds.length - 5} more`] : [])
   const faults = report.struck.map(({ name, at }) => `${name} at ${Math.round(at)} ms`)
-  const what = [
+  const lines = [
     `seed ${drawn.seed}, schedule ${report.digest}:`,
     ...shown,
     `  faults: ${faults.slice(0, 12).join(', ') || 'none'}${faults.length > 12 ? `, and ${faults.length - 12} more` : ''}`,
-    `  the plan and the history are in ${dir}`,
-  ].join('\n')
-  return { what, repeat: `${repeatOf(drawn)}\n  npm run prove -- --sim --plan ${planFile}` }
+  ]
+  if (!keeps) return { what: lines.join('\n'), repeat: repeatOf(drawn) }
+  const dir = mkdtempSync(join(tmpdir(), `claude-net-prove-${drawn.seed}-`))
+  const planFile = join(dir, 'plan.json')
+  writeFileSync(planFile, `${JSON.stringify(report.plan, null, 2)}\n`)
+  report.history.save(join(dir, 'history.jsonl'))
+  lines.push(`  the plan and the history are in ${dir}`)
+  return { what: lines.join('\n'), repeat: `${repeatOf(drawn)}\n  npm run prove -- --sim --plan ${planFile}` }
 }
 
 function repeatOf({ seed }: Plan): string {
   return `npm run prove -- --sim --seed ${seed} --rounds 1`
 }
-
-export type { FaultName }
