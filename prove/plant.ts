@@ -59,8 +59,8 @@ export const planted: readonly Planted[] = [
     file: 'hub/state/apply/messages.ts',
     changes: [
       [
-        'done<Send>({ id: command.id, seq, sentAt, recipients: recipientsOf',
-        'done<Send>({ id: command.id, seq: seq + 1, sentAt, recipients: recipientsOf',
+        'recipients: recipientsOf(db, earlier), repeated: true',
+        'recipients: recipientsOf(db, earlier), repeated: true, ...{ seq: seq + 1 }',
       ],
     ],
   },
