@@ -50,6 +50,7 @@ const expected: Record<RouteName, Statuses> = {
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 200, garbage: 401 },
   listMessages: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
+  charts: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
   listConversations: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
   readInbox: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
   listLater: { none: 401, machine: 200, human: 200, admin: 403, garbage: 401 },
@@ -147,6 +148,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
     return { path: `/v1/messages/${id}` }
   },
   listMessages: () => ({ path: '/v1/messages' }),
+  charts: () => ({ path: '/v1/charts' }),
   listConversations: () => ({ path: '/v1/conversations' }),
   readInbox: () => ({ path: '/v1/inbox' }),
   listLater: () => ({ path: '/v1/later' }),

@@ -183,3 +183,63 @@ test('conversations: a person sees those of their machines too, an admin those o
   const rest = await sean.client.call(api.listConversations, { query: { before: first.next } })
   expect([...first.conversations, ...rest.conversations]).toEqual(await list(sean))
 })
+
+test('with=mail each sees what lies unread with theirs and which of their questions are open; an admin of all, without texts', async () => {
+  const { sean, ann, seanclaude, laptop, jazclaude, admin } = await org()
+  const first = await send(jazclaude, 'seanclaude', 'walrus?')
+  await send(seanclaude, ['jazclaude', 'ann'], 'penguin?', { intent: 'urgent' })
+  const mail = async ({ client }: TestMember) => {
+    const { members, openRequests } = await client.call(api.listMachines, { query: { with: 'mail' } })
+    const unread = members.flatMap(({ name, unread, oldestUnreadAt }) =>
+      unread === undefined ? [] : [`${name} ${unread} ${oldestUnreadAt && 'since'}`],
+    )
+    return { unread, open: openRequests.map(({ of, beginning }) => `${of} ${beginning}`), first: openRequests[0] }
+  }
+  expect(await mail(sean)).toMatchObject({
+    unread: ['laptop 0 null', 'sean 0 null', 'seanclaude 1 since'],
+    open: ['seanclaude penguin?'],
+    first: { waitingFor: [{ name: 'ann' }, { name: 'jazclaude' }] },
+  })
+  expect(await mail(ann)).toMatchObject({ unread: ['ann 1 since'], open: [] })
+  expect(await mail(laptop)).toMatchObject({ unread: ['laptop 0 null'], open: [] })
+  expect(await mail(seanclaude)).toMatchObject({ unread: ['seanclaude 1 since'], open: ['undefined penguin?'] })
+  const all = await mail(admin)
+  expect(all.unread).toEqual([
+    'ann 1 since',
+    'jaz 0 null',
+    'jazclaude 1 since',
+    'laptop 0 null',
+    'sean 0 null',
+    'seanclaude 1 since',
+  ])
+  expect(all.open.slice(0, 2)).toEqual(['seanclaude ', 'jazclaude '])
+  // Without it nothing of this is there.
+  const { members } = await sean.client.call(api.listMachines)
+  expect(members.some(member => 'unread' in member || 'oldestUnreadAt' in member)).toBe(false)
+  // An answer of the owner is an answer.
+  await send(sean, 'jazclaude', 'yes', { replyTo: first.id, answersFor: 'seanclaude' })
+  expect((await mail(jazclaude)).open).toEqual([])
+})
+
+test('charts count what the caller may see, and nobody is shown those of others', async () => {
+  const { sean, ann, jaz, seanclaude, laptop, jazclaude, admin } = await org()
+  const sends = async ({ client }: TestMember, query = {}) =>
+    (await client.call(api.charts, { query })).sends.reduce((sum, each) => sum + each, 0)
+  const before = await sends(admin)
+  await send(jazclaude, 'seanclaude', 'one')
+  await send(seanclaude, 'laptop', 'two')
+  await send(ann, 'jaz', 'three')
+  expect(await sends(sean)).toBe(2)
+  expect(await sends(sean, { of: 'laptop' })).toBe(1)
+  expect(await sends(ann)).toBe(1)
+  expect(await sends(jaz)).toBe(2)
+  expect(await sends(laptop)).toBe(1)
+  // Another span than that which is kept.
+  expect(await sends(admin, { hours: 25 })).toBe(before + 3)
+  for (const by of [ann, jaz, laptop, jazclaude])
+    expect(await codeOf(by, api.charts, { query: { of: 'seanclaude' } }), by.name).toBe('forbidden')
+  const { from, bucketS, oldestUnreadS } = await sean.client.call(api.charts)
+  expect(bucketS).toBe(900)
+  expect(Date.parse(from) % 900_000).toBe(0)
+  expect(oldestUnreadS.at(-1)).not.toBe(null)
+})

@@ -111,6 +111,7 @@ const worst: Record<RouteName, Worst | string> = {
     { ...little, bytes: 2 * page },
     () => ({ path: `/v1/messages?before=${store.afterLong}`, token: tokens.machine }),
   ],
+  charts: [{ ...ofMembers, bytes: 16 * kib }, () => ({ path: '/v1/charts?hours=720', token: tokens.human })],
   // The owner of every machine.
   listConversations: [{ ...little, bytes: 256 * kib }, () => ({ path: '/v1/conversations', token: tokens.human })],
   // A page of 100, and the next 1,000, among which newer messages of the same senders are counted.
@@ -129,7 +130,7 @@ const worst: Record<RouteName, Worst | string> = {
     () => ({ path: '/v1/inbox/told', token: tokens.machine, body: { ids: store.unread, session: 's', how: 'hook' } }),
   ],
   ackInbox: [little, () => ({ path: '/v1/inbox/ack', token: tokens.machine, body: { ids: store.unread } })],
-  listMachines: [ofMembers, () => ({ path: '/v1/machines', token: tokens.machine })],
+  listMachines: [{ ...ofMembers, bytes: 1.25 * page }, () => ({ path: '/v1/machines?with=mail', token: tokens.human })],
   putPolicy: [
     { ...ofMembers, bytes: 16 * kib },
     () => ({ path: '/v1/me', method: 'PUT', token: tokens.machine, body: { mute: names('also-m', 100, 1000) } }),
@@ -366,6 +367,8 @@ const worstAsks: { [Name in AskName]: [most: number, argument: () => ArgumentOf<
   ],
   message: [4000, () => ({ viewer: { member: store.reader, readsTexts: false }, id: store.toAll })],
   conversations: [400_000, () => ({ viewer: { member: 0, readsTexts: true }, limit: 100, now: Date.now() })],
+  mail: [60_000, () => ({ viewer: { member: 0, readsTexts: true }, now: Date.now() })],
+  charts: [200_000, () => ({ viewer: { member: store.owner, readsTexts: false }, hours: 720, now: Date.now() })],
   openRequests: [8000, () => ({ sender: store.reader, now: Date.now() })],
   audit: [300, () => ({ limit: 100, actor: 'admin' })],
   index: [2000, () => undefined],

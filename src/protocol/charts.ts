@@ -13,7 +13,7 @@ export const ChartsQuery = z.strictObject({
 /** Columns of `bucketS` seconds each from `from` on, the oldest first, all lists equally long; the last one goes on. */
 export const ChartsAnswer = z.object({
   from: Timestamp,
-  bucketS: z.number().int(),
+  bucketS: z.number(),
   /** How many messages were sent. */
   sends: z.array(z.number().int()),
   /** How long it took until a session was told of a message or given it, in ms, by when that was sent; null where nothing was. */

@@ -40,15 +40,20 @@ export const Member = z.object({
   projects: z.array(Project).optional(),
   /** How many there are, where `projects` does not have all. */
   projectCount: z.number().int().optional(),
+  /** With `?with=mail`, of those whose mail the caller may see: how much is unread, and when the oldest of that was sent. */
+  unread: z.number().int().optional(),
+  oldestUnreadAt: Timestamp.nullable().optional(),
 })
 export type Member = z.infer<typeof Member>
 
 /** A message of the reader's that wants an answer, and the recipients who have not given one. */
 export const OpenRequest = z.object({
   id: MessageId,
+  /** With `?with=mail`: who asked, where that is not the reader. */
+  of: z.string().optional(),
   sentAt: Timestamp,
   intent: Intent,
-  /** The first characters of its text. */
+  /** The first characters of its text; empty for an admin. */
   beginning: z.string(),
   waitingFor: z.array(
     z.object({ name: z.string(), project: ProjectName.optional(), status: z.enum(['stored', 'fetched', 'acked']) }),
@@ -86,7 +91,7 @@ export const MembersAnswer = z.object({
   /** Every group with its members. Absent in older hubs. */
   groups: z.array(Group).optional(),
   ...concerns,
-  /** The newest 20 of the last 30 days, newest first. A hub that knows none of them says none. */
+  /** The newest 20 of the last 30 days, newest first; with `?with=mail` those of all whose mail the reader may see. A hub that knows none of them says none. */
   openRequests: z.array(OpenRequest).default([]),
 })
 export type MembersAnswer = z.infer<typeof MembersAnswer>

@@ -25,6 +25,8 @@ export interface LargeStore {
   /** A message of `m0` to everybody, and the oldest 100 in its inbox. */
   toAll: string
   unread: string[]
+  /** The id of `h0`. */
+  owner: number
   /** The id of `m0`, and the seq behind its longest messages. */
   reader: number
   afterLong: number
@@ -128,6 +130,7 @@ export function makeLargeStore(dataDir: string): LargeStore {
     webhook: `/webhooks/called/${encodeURIComponent(webhook)}`,
     toAll: toAll[0]!.id,
     start: formatCursor({ epoch: state.position.epoch, seq: 0 }),
+    owner: ids.get('h0')!,
     reader: ids.get('m0')!,
     afterLong: state.db.get<{ seq: number }>('select seq from message where id = ?', toReader[60]!.id)!.seq,
     unread: toReader.slice(0, 100).map(({ id }) => id),

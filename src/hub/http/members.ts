@@ -17,16 +17,20 @@ import {
 } from '../state/query/members.ts'
 import { membersWithProjects, someProjects } from '../state/query/projects.ts'
 import { unlessUnreadable } from '../state/query/read-round.ts'
+import type { Viewer } from '../state/query/viewer.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import type { Places } from './places.ts'
 import { presenceOf, type SessionInfo, shownActivity } from './presence.ts'
+import type { Sight } from './sight.ts'
 
 /** `GET /v1/machines`: every member, machines and humans. */
-export const listMachines: (places: Places) => Handlers['listMachines'] =
-  places =>
-  async ({ hub, identity, request }) => {
-    const openRequests = identity.member === 0 ? [] : await requestsOf(hub, identity)
+export const listMachines: (places: Places, sight: Sight) => Handlers['listMachines'] =
+  (places, sight) =>
+  async ({ hub, identity, request, query }) => {
+    const viewer = sight.viewerOf(identity)
+    const mail = query.with === 'mail' ? await mailOf(hub, identity, viewer) : undefined
+    const openRequests = mail?.openRequests ?? (identity.member === 0 ? [] : await requestsOf(hub, identity))
     const { db } = hub.state
     const members = allMembers(db)
     const shown = readsAllKinds(request.headers) ? members : members.filter(({ kind }) => kind !== 'service')
@@ -35,15 +39,30 @@ export const listMachines: (places: Places) => Handlers['listMachines'] =
       version,
       you: identity.member === 0 ? null : identity.name,
       unread: identity.member === 0 ? null : unreadCount(db, identity.member),
-      members: shown.map(membersOf(hub)),
+      members: shown.map(membersOf(hub)).map((member, index) => ({ ...member, ...mail?.of.get(shown[index]!.id) })),
       groups: allGroups(db, members),
       ...concernsOf(hub, places, identity),
     }
   }
 
+/** What lies with those whose mail the caller may see, by their ids, and which of their requests are open. */
+async function mailOf(hub: Hub, { member: caller, tokenId }: Identity, viewer: Viewer) {
+  const { unread, open } = await hub.reader.ask('mail', { viewer, now: Date.now() }, tokenId)
+  const { db } = hub.state
+  return {
+    of: new Map(
+      unread.map(({ id, unread, oldestAt }) => [id, { unread, oldestUnreadAt: timestampOr(oldestAt) }] as const),
+    ),
+    openRequests: open.map(({ sender, sentAt, ...request }): OpenRequest => {
+      const of = sender === caller ? undefined : memberById(db, sender)?.name
+      return { ...request, ...(of !== undefined && { of }), sentAt: timestamp(sentAt) }
+    }),
+  }
+}
+
 async function requestsOf({ reader }: Hub, { member, tokenId }: Identity): Promise<OpenRequest[]> {
   const requests = await reader.ask('openRequests', { sender: member, now: Date.now() }, tokenId)
-  return requests.map(({ sentAt, ...request }) => ({ ...request, sentAt: timestamp(sentAt) }))
+  return requests.map(({ sentAt, sender: _, ...request }) => ({ ...request, sentAt: timestamp(sentAt) }))
 }
 
 /** `PUT /v1/me`. */

@@ -41,6 +41,7 @@ import {
 import { answerErrors, answerMalformedPath, seen } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
 import { checkSameOrigin, cookiesOf, isFromBrowser } from './browser.ts'
+import { charts } from './charts.ts'
 import { Connections } from './connections.ts'
 import { consoleRoutes } from './console.ts'
 import { consoleSessionRoutes } from './console-sessions.ts'
@@ -233,13 +234,14 @@ export function createServer(options: ServerOptions): HttpDoor {
     getMessage: getMessage(sight),
     listMessages: listMessages(sight),
     listConversations: listConversations(sight),
+    charts: charts(sight),
     listLater,
     cancelLater,
     readInbox,
     markFetched,
     markTold,
     ackInbox,
-    listMachines: listMachines(places),
+    listMachines: listMachines(places, sight),
     putPolicy,
     getMemberPolicy,
     putMemberPolicy,

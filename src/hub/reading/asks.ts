@@ -1,10 +1,12 @@
 import type { AuditAnswer, AuditQuery } from '../../protocol/audit.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { type Charts, chartsOf } from '../state/query/charts.ts'
 import { type ConversationInfo, type ConversationPlace, conversationsOf } from '../state/query/conversations.ts'
 import { type HistoryFilter, historySeen } from '../state/query/history.ts'
 import { messageAt, type Sent, withoutText } from '../state/query/messages.ts'
-import { lateAnswers, type OpenRequest, openRequests } from '../state/query/requests.ts'
-import { eyesFor, eyesOf, readsTexts, type Viewer } from '../state/query/viewer.ts'
+import { lateAnswers, type OpenRequest, openRequests, openRequestsSeen } from '../state/query/requests.ts'
+import { allUnread, type UnreadOf } from '../state/query/unread.ts'
+import { eyesFor, eyesOf, readsTexts, sees, type Viewer } from '../state/query/viewer.ts'
 import type { Database } from '../state/store/database.ts'
 import { isDamage } from '../state/store/sqlite-errors.ts'
 import type { Words } from '../state/words/word-index.ts'
@@ -89,6 +91,29 @@ export const asks = {
   /** What `sender` has asked and not everybody has answered at `now`, ms since 1970. */
   openRequests({ db }: Desk, { sender, now }: { sender: number; now: number }): OpenRequest[] {
     return snapshot(db, () => openRequests(db, sender, now))
+  },
+
+  /**
+   * The mail of all members that `viewer` sees: how much is unread, when the oldest of that was sent, and which of their requests are open at
+   * `now`, ms since 1970. An admin is shown no texts here.
+   */
+  mail({ db }: Desk, { viewer, now }: { viewer: Viewer; now: number }): { unread: UnreadOf[]; open: OpenRequest[] } {
+    return snapshot(db, () => {
+      const eyes = eyesOf(db, viewer)
+      const open = openRequestsSeen(db, eyes, now)
+      return {
+        unread: allUnread(db).filter(({ id }) => sees(eyes, id)),
+        open: viewer.member === 0 ? open.map(request => ({ ...request, beginning: '' })) : open,
+      }
+    })
+  },
+
+  /** The charts of the mail of `of`, as far as `viewer` sees it; without `of`, of all that it sees. */
+  charts(
+    { db, check }: Desk,
+    { viewer, of, ...span }: { viewer: Viewer; of?: number[]; hours: number; now: number },
+  ): Charts {
+    return snapshot(db, () => chartsOf(db, eyesFor(db, viewer, of), span, check))
   },
 
   /** Lines of the audit, newest first, and how many more there are. */

@@ -15,8 +15,9 @@ export const meRoutes = {
   listMachines: route({
     method: 'GET',
     path: '/v1/machines',
-    summary: 'Every member and who is online',
+    summary: 'Every member and who is online; with=mail also the mail of those whose mail the caller may see',
     audience: anyToken,
+    query: z.strictObject({ with: z.literal('mail').optional() }),
     answer: MembersAnswer,
   }),
   putPolicy: route({

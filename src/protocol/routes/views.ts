@@ -1,3 +1,4 @@
+import { ChartsAnswer, ChartsQuery } from '../charts.ts'
 import { ConversationsAnswer, ConversationsQuery } from '../conversations.ts'
 import { anyToken, route } from './route.ts'
 
@@ -10,5 +11,13 @@ export const viewsRoutes = {
     audience: anyToken,
     query: ConversationsQuery,
     answer: ConversationsAnswer,
+  }),
+  charts: route({
+    method: 'GET',
+    path: '/v1/charts',
+    summary: 'What was sent, how fast it was noticed and how old the oldest unread was, over the last hours',
+    audience: anyToken,
+    query: ChartsQuery,
+    answer: ChartsAnswer,
   }),
 } as const

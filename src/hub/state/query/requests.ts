@@ -1,10 +1,14 @@
 import type { Intent } from '../../../protocol/messages.ts'
 import type { Database } from '../store/database.ts'
+import { hubItself } from './find-member.ts'
 import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
+import { type Eyes, sees } from './viewer.ts'
 
 /** A message that wants an answer, and who has not answered it. */
 export interface OpenRequest {
   id: string
+  /** Who asked. */
+  sender: number
   sentAt: number
   intent: Intent
   /** The first characters of its text. */
@@ -25,13 +29,36 @@ const maxOpen = 20
 const maxNames = 2000
 
 /**
- * What `sender` has asked and not everybody has answered, newest first. A request is answered by a message of its recipient, or of
- * whoever answers in the place of that, which replies to it; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses `in_time()`: see
- * `Database.addCheck`.
+ * What `sender` has asked and not everybody has answered, newest first. A request is answered by a message of its recipient, or of whoever answers
+ * in the place of that, which replies to it; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses
+ * `in_time()`: see `Database.addCheck`.
  */
 export function openRequests(db: Database, sender: number, now: number): OpenRequest[] {
+  return stillOpen(db, requestsBy(db, sender, now - openForMs))
+}
+
+/** Senders up to this number are asked for one by one; of more, the newest messages of all are looked through. */
+const fewSenders = 20
+
+/** How many of these. */
+const maxLookedOfAll = 5000
+
+/** The same of all `eyes` together. */
+export function openRequestsSeen(db: Database, eyes: Eyes, now: number): OpenRequest[] {
   const since = now - openForMs
-  const rows = unlessUnreadable(() => requestsOf(db, sender, since)) ?? requestsAround(db, sender, since)
+  if (eyes === 'all' || eyes.size > fewSenders)
+    return stillOpen(
+      db,
+      newestRequests(db, since).filter(({ sender }) => sees(eyes, sender) && sender !== hubItself),
+    )
+  const rows = [...eyes].flatMap(sender => requestsBy(db, sender, since))
+  return stillOpen(
+    db,
+    rows.sort((a, b) => b.seq - a.seq),
+  )
+}
+
+function stillOpen(db: Database, rows: RequestRow[]): OpenRequest[] {
   const late = lateAnswers(db)
   const open: OpenRequest[] = []
   let names = 0
@@ -51,12 +78,31 @@ export function openRequests(db: Database, sender: number, now: number): OpenReq
 interface RequestRow {
   id: string
   seq: number
+  sender: number
   sentAt: number
   intent: Intent
   beginning: string
 }
 
-const requestColumns = 'm.id, m.seq, m.sent_at as sentAt, m.intent, substr(m.body, 1, 200) as beginning'
+const requestColumns = 'm.id, m.seq, m.sender, m.sent_at as sentAt, m.intent, substr(m.body, 1, 200) as beginning'
+
+function requestsBy(db: Database, sender: number, since: number): RequestRow[] {
+  return unlessUnreadable(() => requestsOf(db, sender, since)) ?? requestsAround(db, sender, since)
+}
+
+/** Those among the newest messages of all. */
+function newestRequests(db: Database, since: number): RequestRow[] {
+  const { rows } = readRound(
+    (after, upTo, most) =>
+      db.all<RequestRow>(
+        `select ${requestColumns} from message m where m.seq > ? and m.seq <= ? and in_time() order by m.seq desc limit ?`,
+        ...[after, upTo, most],
+      ),
+    ...[0, newestSeq(db), maxLookedOfAll],
+    'newest first',
+  )
+  return rows.filter(({ intent, sentAt }) => intent !== 'inform' && sentAt > since)
+}
 
 function requestsOf(db: Database, sender: number, since: number): RequestRow[] {
   return db.all<RequestRow>(

@@ -1,0 +1,33 @@
+import type { ChartsAnswer } from '../../protocol/charts.ts'
+import { eyesFor } from '../state/query/viewer.ts'
+import { timestamp } from '../state/timestamp.ts'
+import type { Handlers } from './handler.ts'
+import { membersNamed, type Sight } from './sight.ts'
+
+/** How long charts are good for, in ms. */
+const goodForMs = 15_000
+
+/** Most charts that are kept. */
+const maxKept = 200
+
+/** `GET /v1/charts`: counted once for all who see the same mail. */
+export function charts(sight: Sight): Handlers['charts'] {
+  const kept = new Map<string, { answer: Promise<ChartsAnswer>; until: number }>()
+  return async ({ hub, identity, query: { hours, of: named } }) => {
+    const viewer = sight.viewerOf(identity)
+    const of = membersNamed(hub, named)
+    const eyes = eyesFor(hub.state.db, viewer, of)
+    const key = `${hours} ${eyes === 'all' ? eyes : [...eyes].sort((a, b) => a - b).join(' ')}`
+    const now = performance.now()
+    for (const [other, { until }] of kept) if (until <= now || kept.size > maxKept) kept.delete(other)
+    const known = kept.get(key)
+    if (known) return known.answer
+    const answer = hub.reader
+      .ask('charts', { viewer, of, hours, now: Date.now() }, identity.tokenId)
+      .then(({ from, columnMs, ...lists }) => ({ from: timestamp(from), bucketS: columnMs / 1000, ...lists }))
+    kept.set(key, { answer, until: now + goodForMs })
+    // What failed is tried again.
+    answer.catch(() => kept.delete(key))
+    return answer
+  }
+}
