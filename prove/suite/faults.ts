@@ -20,7 +20,7 @@ export const faults: readonly Fault[] = [
     file: 'hub/state/store/write-ahead-log.ts',
     find: 'fdatasyncSync(',
     put: '((_: number) => {})(',
-    tests: ['test/power-loss.test.ts'],
+    tests: ['src/hub/state/sync.test.ts'],
   },
   {
     name: 'no sync of a batch',
@@ -28,7 +28,7 @@ export const faults: readonly Fault[] = [
     file: 'hub/state/store/write-ahead-log.ts',
     find: '      fdatasync(this.#open(), error => (error ? reject(new NotSynced(error)) : resolve()))',
     put: '      void [fdatasync, reject]\n      resolve()',
-    tests: ['test/power-loss.test.ts'],
+    tests: ['src/hub/state/sync.test.ts', 'test/power-loss.test.ts'],
   },
   {
     name: 'answered before it is on disk',
