@@ -70,8 +70,8 @@ export const faults: readonly Fault[] = [
     name: 'an id is bound to its sender alone',
     promise: 'The same id with another content is a conflict.',
     file: 'hub/state/apply/messages.ts',
-    find: 'if (earlier.sender !== command.by || !hash.equals(earlier.hash)) {',
-    put: 'if (earlier.sender !== command.by) {',
+    find: 'if (earlier.sender !== command.by || !isSame) {',
+    put: 'if (earlier.sender !== command.by || !(isSame || hash.length > 0)) {',
     tests: ['test/journal.test.ts'],
   },
   {
