@@ -27,15 +27,21 @@ export async function inParallel({ jobs, seed, rounds, plant, shrink }: Parallel
   const perMinute = Math.round((sum('histories') / seconds) * 60)
   return {
     name: 'sim',
-    summary: `${sum('histories')} histories of ${sum('operations')} operations in ${seconds} s (${perMinute} a minute, ${results.length} processes, ${sum('kills')} crashes of hubs); ${sum('repeated')} were played twice`,
+    summary: `${sum('histories')} histories of ${sum('operations')} operations in ${seconds} s (${perMinute} a minute; ${sum('processorSeconds').toFixed(1)} s of processor time in ${results.length} processes, ${sum('kills')} crashes of hubs); ${sum('repeated')} were played twice`,
     rows: sumRows(results.flatMap(each => each.rows)),
     failures: results.flatMap(each => each.failures),
     figures: {
       ...Object.fromEntries(
-        ['histories', 'acknowledged', 'operations', 'steps', 'simulatedMs', 'kills', 'repeated'].map(name => [
-          name,
-          sum(name),
-        ]),
+        [
+          'histories',
+          'acknowledged',
+          'operations',
+          'steps',
+          'simulatedMs',
+          'kills',
+          'repeated',
+          'processorSeconds',
+        ].map(name => [name, sum(name)]),
       ),
       ...{ seconds, perMinute, firstSeed: seed },
     },

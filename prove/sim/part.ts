@@ -35,6 +35,7 @@ export async function runSimulations({ seed, rounds, plan, say, shrinks }: SimOp
   const failures: Failure[] = []
   const began = performance.now()
   let saidAt = began
+  const usedBefore = process.cpuUsage()
   const total = { histories: 0, acknowledged: 0, operations: 0, steps: 0, simulatedMs: 0, kills: 0, repeated: 0 }
   const names: readonly string[] = ['none', ...faultNames, 'all']
   try {
@@ -66,15 +67,23 @@ export async function runSimulations({ seed, rounds, plan, say, shrinks }: SimOp
   }
   const seconds = (performance.now() - began) / 1000
   const perMinute = Math.round((total.histories / seconds) * 60)
+  const used = process.cpuUsage(usedBefore)
+  const processorSeconds = Number(((used.user + used.system) / 1e6).toFixed(1))
   return {
     name: 'sim',
     summary:
-      `${total.histories} histories of ${total.operations} operations in ${seconds.toFixed(1)} s (${perMinute} a minute, ` +
+      `${total.histories} histories of ${total.operations} operations in ${seconds.toFixed(1)} s (${perMinute} a minute; ${processorSeconds} s of processor time, ` +
       `${Math.round(total.simulatedMs / 60_000)} simulated minutes, ${total.kills} crashes of hubs); ` +
       `${total.repeated} were played twice and had the same schedule`,
     rows: names.flatMap(name => rows.get(name) ?? []),
     failures,
-    figures: { ...total, seconds: Number(seconds.toFixed(1)), perMinute, firstSeed: plan?.seed ?? seed },
+    figures: {
+      ...total,
+      seconds: Number(seconds.toFixed(1)),
+      processorSeconds,
+      perMinute,
+      firstSeed: plan?.seed ?? seed,
+    },
   }
 }
 

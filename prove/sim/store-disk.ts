@@ -91,7 +91,8 @@ export class StoreDisk {
     const left = kind === 'kill' ? content : torn(this.#synced, content, random)
     if (kind === 'power')
       for (const { header, from, bytes } of this.#holes)
-        if (header.equals(left.subarray(0, headerBytes))) left.fill(0, from, bytes)
+        if (header.equals(left.subarray(0, headerBytes)) && from < left.length)
+          left.fill(0, from, Math.min(bytes, left.length))
     this.#holes = []
     if (left.length > 0) writeFileSync(join(this.dir, log), left)
     this.#synced = { header: left.subarray(0, headerBytes), bytes: left.length }
