@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
-import type { ConversationsAnswer, Conversation as Listed } from '../../protocol/conversations.ts'
+import type { Conversation as Listed } from '../../protocol/conversations.ts'
 import { visibleLine } from '../../text/visible.ts'
-import { ask } from '../api.ts'
+import { call } from '../api.ts'
 import { onLive } from '../live.ts'
 import { href } from '../router.ts'
 import { who } from '../session.ts'
@@ -131,7 +131,7 @@ function useList(of: string) {
         if (isStale && !isOver) void look()
       }, restMs)
       try {
-        const page = await ask<ConversationsAnswer>('GET', '/v1/conversations', { query })
+        const page = await call('listConversations', { query })
         if (isOver) return
         const rest = (items.peek() ?? []).slice(page.conversations.length)
         const fresh = new Set(page.conversations.map(keyOf))
@@ -148,7 +148,7 @@ function useList(of: string) {
       if (!isMore || isBusy || isOver) return
       state.current.isBusy = true
       try {
-        const page = await ask<ConversationsAnswer>('GET', '/v1/conversations', { query: { ...query, before: next } })
+        const page = await call('listConversations', { query: { ...query, before: next } })
         if (isOver) return
         const known = new Set(items.peek()!.map(keyOf))
         items.value = [...items.peek()!, ...page.conversations.filter(item => !known.has(keyOf(item)))]

@@ -42,13 +42,15 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
   useDirectory()
   const sending = outgoing.value.filter(item => item.place === place)
   const rows = conversation.rows.value
+  const isAtTop = !conversation.hasOlder.value || conversation.error.value !== undefined
   const items = useMemo<Item[]>(
     () => [
-      { kind: 'top' },
+      // Not while there may be more: what is seen is kept in place by the first row in sight, which has to be a message then.
+      ...(isAtTop ? [{ kind: 'top' as const }] : []),
       ...rows.map(row => ({ kind: 'message' as const, row })),
       ...sending.map(item => ({ kind: 'outgoing' as const, item })),
     ],
-    [rows, outgoing.value],
+    [rows, outgoing.value, isAtTop],
   )
 
   const answer = (message: Shown) => {
@@ -100,32 +102,39 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
           Nothing has passed between {visibleLine(of, 64)} and {visibleLine(other, 64)}.
         </Empty>
       ) : (
-        <VirtualList
-          items={items}
-          keyOf={keyOf}
-          estimate={104}
-          label="Messages, the newest last"
-          stickToEnd
-          onNearStart={() => void conversation.older()}
-        >
-          {item =>
-            item.kind === 'top' ? (
-              <Top conversation={conversation} />
-            ) : item.kind === 'outgoing' ? (
-              <OutgoingRow item={item.item} onTaken={part => kept.change(joined(part, kept.draft.peek().body))} />
-            ) : (
-              <MessageRow
-                row={item.row}
-                of={of}
-                other={other}
-                isOwn={isOwn}
-                quoted={quotedIn(conversation, item.row)}
-                onReply={isOwn || (isOwned && item.row.message.from !== of) ? answer : undefined}
-                onAck={isOwn ? message => acked([message]) : undefined}
-              />
-            )
-          }
-        </VirtualList>
+        <>
+          {conversation.isLoadingOlder.value && (
+            <p class="loading-older" role="status">
+              Older messages are loading …
+            </p>
+          )}
+          <VirtualList
+            items={items}
+            keyOf={keyOf}
+            estimate={104}
+            label="Messages, the newest last"
+            stickToEnd
+            onNearStart={() => void conversation.older()}
+          >
+            {item =>
+              item.kind === 'top' ? (
+                <Top conversation={conversation} />
+              ) : item.kind === 'outgoing' ? (
+                <OutgoingRow item={item.item} onTaken={part => kept.change(joined(part, kept.draft.peek().body))} />
+              ) : (
+                <MessageRow
+                  row={item.row}
+                  of={of}
+                  other={other}
+                  isOwn={isOwn}
+                  quoted={quotedIn(conversation, item.row)}
+                  onReply={isOwn || (isOwned && item.row.message.from !== of) ? answer : undefined}
+                  onAck={isOwn ? message => acked([message]) : undefined}
+                />
+              )
+            }
+          </VirtualList>
+        </>
       )}
       <Foot isOwn={isOwn} isOwned={isOwned} of={of} other={other} isAnswering={answers !== undefined}>
         <Compose kept={kept} to={other} inputRef={input} answers={answered && beginningLine(answered.body)} />
@@ -207,11 +216,11 @@ function Foot({
   )
 }
 
-/** The beginning of what is loaded: more is on its way, could not be loaded, or there is none. */
+/** What stands above the first message: the next page could not be loaded, or there is none. */
 function Top({ conversation }: { conversation: Conversation }) {
   if (conversation.error.value !== undefined)
     return <Failed error={conversation.error.value} retry={() => conversation.older()} />
-  return <p class="top hint">{conversation.hasOlder.value ? 'Older messages are loading …' : 'Here it begins.'}</p>
+  return <p class="top hint">Here it begins.</p>
 }
 
 /** How long after one look for new messages the next is taken, in ms, however many come meanwhile. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { HistoryAnswer, MessageWithReceipts } from '../../protocol/messages.ts'
 import { Conversation } from './conversation.ts'
 
@@ -43,6 +43,17 @@ test('pages are loaded one at a time, up to the beginning', async () => {
   await conversation.older()
   await conversation.older()
   expect([seqs(conversation), conversation.hasOlder.value, state.asked]).toEqual([range(1, 250), false, 3])
+})
+
+test('a page that is asked for while the one before is drawn is loaded', async () => {
+  const { state, conversation } = history(250)
+  const stop = conversation.rows.subscribe(rows => {
+    if (rows.length > 0) void conversation.older()
+  })
+  await conversation.older()
+  await vi.waitFor(() => expect(seqs(conversation)).toEqual(range(1, 250)))
+  stop()
+  expect(state.asked).toBe(3)
 })
 
 test('what came meanwhile is added without a gap, however much it is', async () => {

@@ -29,6 +29,7 @@ export class Conversation {
   readonly hasOlder = signal(true)
   /** Whether anything was loaded at all. */
   readonly isLoaded = signal(false)
+  readonly isLoadingOlder = signal(false)
   /** Why the last try to load something gave nothing. */
   readonly error = signal<unknown>(undefined)
 
@@ -51,11 +52,16 @@ export class Conversation {
   async older(): Promise<void> {
     if (!this.hasOlder.peek() || this.#isClosed) return
     this.#loadingOlder ??= this.#try(async () => {
-      const page = await this.#load(this.#oldest(), pageSize)
-      this.#take(page.messages)
+      this.isLoadingOlder.value = true
+      const page = await this.#load(this.#oldest(), pageSize).finally(() => {
+        this.isLoadingOlder.value = false
+        // Whoever draws the page may ask for the next one at once.
+        this.#loadingOlder = undefined
+      })
       this.hasOlder.value = page.more && page.messages.length > 0
       this.isLoaded.value = true
-    }).finally(() => (this.#loadingOlder = undefined))
+      this.#take(page.messages)
+    })
     await this.#loadingOlder
   }
 

@@ -53,8 +53,9 @@ export function MessageRow({ row, of, other, isOwn, quoted, onReply, onAck }: Me
         <Intent of={message} />
         {isUnread && <Badge tone="warn">unread</Badge>}
         {message.held && <Badge tone="warn">held for the user</Badge>}
-        <a class="when" href={href('messages', [message.id])} aria-label="Details of this message">
+        <a class="when" href={href('messages', [message.id])}>
           <Time at={message.sentAt} as="moment" />
+          <span class="hidden">: details of this message</span>
         </a>
         <span class="grow" />
         {onReply && message.fromKind !== 'hub' && (

@@ -33,7 +33,12 @@ export function RecipientsField({ label, value, onInput, you, single = false, hi
 
   const word = wordAt(value, Math.min(caret.value, value.length))
   const taken = addressesIn(value.slice(0, word.start) + value.slice(word.end))
-  const found = directory && isOpen.value ? suggestions(directory, word.text, single ? [] : taken, you) : []
+  // A value that comes from elsewhere, such as the address of the page, asks for no suggestions.
+  const typed = useRef<string | undefined>(undefined)
+  const found =
+    directory && isOpen.value && (typed.current ?? value) === value
+      ? suggestions(directory, word.text, single ? [] : taken, you)
+      : []
   // What is typed whole already needs no list.
   const shown = found.length === 1 && found[0]!.address === word.text.toLowerCase() ? [] : found
   const at = Math.min(chosen.value, shown.length - 1)
@@ -97,7 +102,8 @@ export function RecipientsField({ label, value, onInput, you, single = false, hi
         dir="auto"
         value={value}
         onInput={event => {
-          onInput(event.currentTarget.value)
+          typed.current = event.currentTarget.value
+          onInput(typed.current)
           isOpen.value = true
           chosen.value = 0
           look()
@@ -105,6 +111,7 @@ export function RecipientsField({ label, value, onInput, you, single = false, hi
         onKeyDown={key}
         onKeyUp={look}
         onClick={() => {
+          typed.current = value
           look()
           isOpen.value = true
         }}

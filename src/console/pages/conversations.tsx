@@ -1,3 +1,4 @@
+import { useLayoutEffect } from 'preact/hooks'
 import type { PageProps } from '../lazy-page.tsx'
 import { ConversationList } from '../mail/conversation-list.tsx'
 import { ConversationPane } from '../mail/conversation-pane.tsx'
@@ -14,6 +15,12 @@ export default function ConversationsPage({ parts, query }: PageProps) {
   const [of, other] = parts
   const isNew = of === 'new' && other === undefined
   const chosen = of !== undefined && other !== undefined ? ([of, other] as const) : undefined
+  // The page fills what the frame leaves, and scrolls inside. A class costs nothing with each change, unlike `:has()`.
+  useLayoutEffect(() => {
+    const { classList } = document.documentElement
+    classList.add('filled')
+    return () => classList.remove('filled')
+  }, [])
   const isMember = who.value!.role !== 'admin'
   return (
     <div class={`mail ${chosen || isNew ? 'one' : 'all'}`}>

@@ -104,18 +104,6 @@ function Found({ found, reload }: { found: MessageWithReceipts; reload: () => vo
           </Panel>
           <Answers receipts={receipts} />
           <Reply message={message} receipts={receipts} />
-          <Panel title="Facts">
-            <Facts
-              of={[
-                ['Id', <code key="id">{id}</code>],
-                ['Place', `${message.seq} in the history of the hub`],
-                ['Intent', intent],
-                ['Size', message.bytes === undefined ? undefined : count(message.bytes, 'byte')],
-                ['Expires', expiresAt && fullTime(Date.parse(expiresAt))],
-                ['For project', message.project],
-              ]}
-            />
-          </Panel>
         </div>
         <div class="stack">
           <Panel title="Life">
@@ -141,6 +129,18 @@ function Found({ found, reload }: { found: MessageWithReceipts; reload: () => vo
               ))}
             </ul>
             {receipts.length > 100 && <p class="hint">and {receipts.length - 100} more recipients</p>}
+          </Panel>
+          <Panel title="Facts">
+            <Facts
+              of={[
+                ['Id', <code key="id">{id}</code>],
+                ['Place', `${message.seq} in the history of the hub`],
+                ['Intent', intent],
+                ['Size', message.bytes === undefined ? undefined : count(message.bytes, 'byte')],
+                ['Expires', expiresAt && fullTime(Date.parse(expiresAt))],
+                ['For project', message.project],
+              ]}
+            />
           </Panel>
         </div>
       </div>
@@ -309,7 +309,7 @@ function Life({ steps }: { steps: readonly LifeStep[] }) {
             </p>
             <time dateTime={new Date(at).toISOString()} title={fullTime(at)}>
               {stamp(at)}
-              {index > 0 && at > steps[0]!.at && <span class="hint"> +{largestUnit(at - steps[0]!.at)}</span>}
+              {index > 0 && at - steps[0]!.at >= 1000 && <span class="hint"> +{largestUnit(at - steps[0]!.at)}</span>}
             </time>
           </li>
         ))}
