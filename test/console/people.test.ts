@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { qrPath } from '../../src/console/people/qr-path.ts'
 import { api } from '../../src/protocol/api.ts'
 import { joinLine } from '../../src/protocol/join-line.ts'
@@ -15,13 +18,14 @@ beforeEach(context => browser.need(context))
 
 let sean: TestMember
 let seanclaude: TestMember
+let ovh5: TestMember
 const admin = () => hub.client(hub.adminToken)
 
 beforeAll(async () => {
   sean = await hub.join('sean', 'human')
   await hub.join('jaz', 'human')
   seanclaude = await hub.join('seanclaude', 'machine', 'sean')
-  await hub.join('ovh5')
+  ovh5 = await hub.join('ovh5')
   await admin().call(api.putGroup, { params: { name: 'backend' }, body: { members: ['seanclaude', 'ovh5'] } })
 })
 
@@ -221,7 +225,7 @@ describe('who is no admin', () => {
     expect(await panel(page, 'Mail').count()).toBe(0)
     for (const at of ['health', 'audit', 'webhooks']) {
       await goTo(page, `#/${at}`)
-      await page.getByText('You are here as sean').waitFor()
+      await page.locator('.state.empty', { hasText: 'You are here as sean' }).waitFor()
       expect(await axeFindings(page)).toEqual([])
     }
   })
@@ -268,8 +272,129 @@ describe('the audit', () => {
   })
 })
 
+describe('sessions', () => {
+  test('are seen by their own and by the admin, and end at once when they are ended', async () => {
+    const { page: phone } = await browser.open(hub, {
+      token: sean.token,
+      size: 'phone',
+      at: '#/sessions',
+      allow: /status of 401/,
+    })
+    await phone.getByText('this one').waitFor()
+    expect(await phone.getByText('admin', { exact: true }).count()).toBe(0)
+    const { page } = await browser.open(hub, { at: '#/sessions' })
+    expect(await axeFindings(page)).toEqual([])
+    await screenshot(page, 'sessions')
+    const others = page.locator('tr', { hasText: 'sean' })
+    await others.first().waitFor()
+    for (let left = await others.count(); left > 0; left--) {
+      await others.first().getByRole('button', { name: 'End' }).click()
+      await expect.poll(() => others.count()).toBe(left - 1)
+    }
+    await phone.getByText('Your session is over').waitFor()
+    await button(page, 'Log out').click()
+    await page.getByText('Open the console with a link').waitFor()
+    expect(await page.evaluate('localStorage.length')).toBe(0)
+  })
+})
+
+describe('webhooks', () => {
+  test('from outside are made, tested, changed, rotated and deleted; their secrets are shown once', async () => {
+    const { page } = await browser.open(hub, { at: '#/webhooks' })
+    const dialog = page.locator('dialog')
+    const incoming = panel(page, 'Events from outside')
+    await incoming.getByRole('button', { name: 'Add' }).click()
+    await dialog.getByLabel('What calls it').selectOption('generic')
+    await dialog.getByLabel('Name', { exact: true }).fill('deploys')
+    await dialog.getByLabel('To', { exact: true }).fill('jaz')
+    await dialog.getByLabel('Calls must be signed').check()
+    await dialog.getByRole('button', { name: 'Add' }).click()
+    const secrets = dialog.locator('.copy-line code')
+    await expect.poll(() => secrets.count()).toBe(2)
+    const before = await secrets.allTextContents()
+    expect(before[0]).toMatch(new RegExp(`^${hub.url.origin}/webhooks/deploys/[\\w-]+$`))
+    // A click beside it, or a stray key, does not lose them.
+    await page.mouse.click(5, 400)
+    await page.keyboard.press('Escape')
+    expect(await secrets.count()).toBe(2)
+    expect(await axeFindings(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Done' }).click()
+    await incoming.getByText('Not called since').waitFor()
+    for (const secret of before) expect(await kept(page)).not.toContain(secret.split('/').at(-1))
+
+    await incoming.getByRole('button', { name: 'Test' }).click()
+    await told(page, 'An example of deploys was stored for jaz.')
+    await incoming.getByRole('button', { name: 'Change' }).click()
+    await dialog.getByLabel('To', { exact: true }).fill('jaz, backend')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await incoming.getByText('jaz, backend').waitFor()
+    await incoming.getByRole('button', { name: 'New secret' }).click()
+    await dialog.getByRole('button', { name: 'Make new ones' }).click()
+    await expect.poll(() => secrets.count()).toBe(2)
+    expect(await secrets.allTextContents()).not.toEqual(before)
+    await dialog.getByRole('button', { name: 'Done' }).click()
+    await incoming.getByRole('button', { name: 'Delete' }).click()
+    await dialog.getByLabel('Type deploys to confirm').fill('deploys')
+    await dialog.getByRole('button', { name: 'Delete the webhook' }).click()
+    await incoming.getByText('No webhooks yet').waitFor()
+  })
+
+  test('to outside are made and tested; what a receiver did not take is tried again or forgotten', async () => {
+    let status = 410
+    const got: string[] = []
+    const receiver = createServer((request, answer) => {
+      got.push(String(request.headers['webhook-id']))
+      answer.writeHead(status).end()
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void receiver.close())
+    await once(receiver, 'listening')
+    const { port } = receiver.address() as AddressInfo
+    const { page } = await browser.open(hub, { at: '#/webhooks', allow: refusals })
+    const dialog = page.locator('dialog')
+    const outgoing = panel(page, 'Events to outside')
+    await outgoing.getByRole('button', { name: 'Add' }).click()
+    await dialog.getByLabel('URL').fill(`http://127.0.0.1:${port}/secret-part`)
+    await dialog.getByLabel('Name', { exact: true }).fill('pager')
+    await dialog.getByLabel('Events').fill('to whom it may concern')
+    await dialog.getByRole('button', { name: 'Add' }).click()
+    await page.locator('.toast.bad').waitFor()
+    await page.locator('.toast.bad').getByRole('button', { name: 'Close' }).click()
+    await dialog.getByLabel('Events').fill('to jaz')
+    await dialog.getByRole('button', { name: 'Add' }).click()
+    const secret = await dialog.locator('.copy-line code').textContent()
+    await dialog.getByRole('button', { name: 'Done' }).click()
+    expect(await kept(page)).not.toContain(secret)
+    expect(await kept(page)).not.toContain('secret-part')
+
+    await ovh5.client.call(api.sendMessage, { body: { to: 'jaz', body: 'the first' } })
+    await outgoing.getByText('1 given up').waitFor()
+    await outgoing.getByText('gone: nothing is posted').waitFor()
+    await outgoing.getByRole('button', { name: 'Given up' }).click()
+    await dialog.getByText('ovh5').first().waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Forget all' }).click()
+    await dialog.getByLabel('Type pager to forget').fill('page')
+    expect(await dialog.getByRole('button', { name: 'Forget all' }).isDisabled()).toBe(true)
+    await dialog.getByRole('button', { name: 'Keep them' }).click()
+    status = 200
+    await dialog.locator('header').getByRole('button', { name: 'Close' }).click()
+    await outgoing.getByRole('button', { name: 'Test' }).click()
+    await told(page, 'pager took a test event')
+    await outgoing.getByRole('button', { name: 'Given up' }).click()
+    await dialog.getByRole('button', { name: 'Try all again' }).click()
+    await dialog.getByText('None is left').waitFor()
+    // The refused one, the test, and the first again under its own id.
+    await until('the event that was tried again', () => got.filter(id => id === got[0]).length > 1)
+    await dialog.locator('header').getByRole('button', { name: 'Close' }).click()
+    await outgoing.getByRole('button', { name: 'Delete' }).click()
+    await dialog.getByLabel('Type pager to confirm').fill('pager')
+    await dialog.getByRole('button', { name: 'Delete the webhook' }).click()
+    await outgoing.getByText('Nothing is posted').waitFor()
+  })
+})
+
 describe('every page', () => {
-  const places = ['#/members', '#/members/seanclaude', '#/health', '#/audit']
+  const places = ['#/members', '#/members/seanclaude', '#/health', '#/audit', '#/sessions', '#/webhooks']
 
   test.for([
     ['light', 'laptop'],

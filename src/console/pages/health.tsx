@@ -184,7 +184,7 @@ function BackupButton({ reload }: { reload: () => void }) {
 }
 
 function MembersPanel({
-  members: { machines, onlineMachines, humans, onlineHumans },
+  members: { machines, onlineMachines, humans, onlineHumans, services },
   behind,
   nearBounds,
 }: StatusAnswer) {
@@ -194,6 +194,7 @@ function MembersPanel({
         of={[
           ['Machines', `${machines}, ${onlineMachines} online`],
           ['People', `${humans}, ${onlineHumans} online`],
+          ['Services', services > 0 && String(services)],
           [
             'Older clients',
             behind.length === 0 ? (

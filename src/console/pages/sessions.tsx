@@ -50,7 +50,7 @@ export default function SessionsPage(_: PageProps) {
           : 'Where you are in the console; those of others are the admin’s to see.'}{' '}
         A session lasts 12 hours.
       </PageHead>
-      <Panel flush>
+      <Panel flush class="sessions">
         <Loaded asked={sessions} what="The list of sessions">
           {({ sessions: all }) => (
             <Table

@@ -93,7 +93,12 @@ export function AccessPanel({
 function RotateDialog({ name, onClose }: { name: string; onClose: () => void }) {
   const made = useSignal<InviteAnswer | undefined>(undefined)
   return (
-    <Dialog title={`A new token for ${name}`} wide={made.value !== undefined} onClose={onClose}>
+    <Dialog
+      title={`A new token for ${name}`}
+      wide={made.value !== undefined}
+      keep={made.value !== undefined}
+      onClose={onClose}
+    >
       {made.value ? (
         <Invitation made={made.value} isRotation />
       ) : (

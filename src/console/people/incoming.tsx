@@ -1,7 +1,6 @@
 import { useSignal } from '@preact/signals'
-import type * as z from 'zod'
-import type { Webhook, WebhookSecrets, WebhookSource, WebhookTested } from '../../protocol/webhooks.ts'
-import { ask, call } from '../api.ts'
+import type { Webhook, WebhookSecrets, WebhookSource } from '../../protocol/webhooks.ts'
+import { call } from '../api.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Confirm, Dialog } from '../ui/dialog.tsx'
@@ -48,7 +47,7 @@ export function IncomingPanel({ known }: { known: readonly string[] }) {
   const show = (made: WebhookSecrets) => (open.value = { what: 'secret', made })
   return (
     <Panel
-      title="In: events from outside become messages"
+      title="Events from outside"
       flush
       actions={
         <Button icon="plus" onClick={() => (open.value = { what: 'add' })}>
@@ -88,7 +87,7 @@ function Item({
 }) {
   const { name, source, to, failedAs, last, stored, refused, revoked, boundTo } = hook
   const test = async () => {
-    const { recipients } = await ask<z.infer<typeof WebhookTested>>('POST', `/v1/admin/webhooks/${name}/test`)
+    const { recipients } = await call('testWebhook', { params: { name } })
     const refusals = recipients.filter(({ status }) => status === 'refused')
     toast(
       refusals.length === 0
@@ -166,7 +165,7 @@ function Dialogs({
   }
   const { made } = open
   return (
-    <Dialog title={`What calls ${made.name}`} wide onClose={close}>
+    <Dialog title={`What calls ${made.name}`} wide keep onClose={close}>
       <WebhookSecret {...made} hint={whereItGoes[made.source]} />
       <div class="actions">
         <Button onClick={close}>Done</Button>

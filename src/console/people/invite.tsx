@@ -38,7 +38,7 @@ export function InviteDialog({
   }
   if (made.value) {
     return (
-      <Dialog title={`Join as ${made.value.name}`} wide onClose={onClose}>
+      <Dialog title={`Join as ${made.value.name}`} wide keep onClose={onClose}>
         <Invitation made={made.value} />
         <div class="actions">
           <Button onClick={onClose}>Done</Button>

@@ -32,7 +32,7 @@ export function OutgoingPanel() {
   }
   return (
     <Panel
-      title="Out: events of the hub are posted to a URL"
+      title="Events to outside"
       flush
       actions={
         <Button icon="plus" onClick={() => (open.value = { what: 'add' })}>
@@ -109,8 +109,8 @@ function Item({
           )}
           {trouble !== null && (
             <span class="bad-words">
-              {' '}
-              <Line max={300}>{trouble}</Line>
+              {' Last try: '}
+              <Line max={300}>{trouble}</Line>.
             </span>
           )}
         </p>
@@ -143,7 +143,7 @@ function Dialogs({
   if (open.what === 'dead') return <DeadLettersDialog name={open.hook.name} reload={reload} onClose={close} />
   if (open.what === 'secret') {
     return (
-      <Dialog title={`What signs ${open.name}`} wide onClose={close}>
+      <Dialog title={`What signs ${open.name}`} wide keep onClose={close}>
         <WebhookSecret
           signingSecret={open.signingSecret}
           hint={
@@ -160,18 +160,7 @@ function Dialogs({
   }
   const { name, waiting, dead } = open.hook
   if (open.what === 'rotate') {
-    return (
-      <Confirm
-        title={`A new signing secret for ${name}`}
-        action="Make a new one"
-        onClose={() => {}}
-        onDo={async () =>
-          set({ what: 'secret', isNew: false, ...(await call('rotateOutgoing', { params: { name } })) })
-        }
-      >
-        <p>For 24 hours each post is signed by both, so that the receiver can be changed.</p>
-      </Confirm>
-    )
+    return <RotateDialog {...{ name, set, close }} />
   }
   return (
     <Confirm
@@ -192,6 +181,25 @@ function Dialogs({
           ` ${count(waiting + dead, 'event')} that it has not delivered ${waiting + dead === 1 ? 'goes' : 'go'} with it.`}
       </p>
     </Confirm>
+  )
+}
+
+function RotateDialog({ name, set, close }: { name: string; set: (next: Open) => void; close: () => void }) {
+  return (
+    <Dialog title={`A new signing secret for ${name}`} onClose={close}>
+      <p>For 24 hours each post is signed by both secrets, so that the receiver can be changed.</p>
+      <div class="actions">
+        <Button onClick={close}>Cancel</Button>
+        <Button
+          look="main"
+          onClick={async () =>
+            set({ what: 'secret', isNew: false, ...(await call('rotateOutgoing', { params: { name } })) })
+          }
+        >
+          Make a new one
+        </Button>
+      </div>
+    </Dialog>
   )
 }
 

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { Button } from './button.tsx'
 import { Field } from './field.tsx'
+import { openDialogs, Toasts } from './toast.tsx'
 
 /**
  * A dialog over the page: the browser's own, so that focus stays in it, Escape closes it, and focus goes back after. Draw it only while
@@ -13,18 +14,28 @@ export function Dialog({
   children,
   onClose,
   wide = false,
+  keep = false,
 }: {
   title: ComponentChildren
   children: ComponentChildren
   onClose: () => void
   wide?: boolean
+  /** It closes by its buttons alone: what it shows is shown once, and a click beside it or a stray key must not lose it. */
+  keep?: boolean
 }) {
   const id = useId()
   const element = useRef<HTMLDialogElement>(null)
+  const isGone = useRef(false)
   useEffect(() => {
     const dialog = element.current!
     dialog.showModal()
-    return () => dialog.close()
+    openDialogs.value++
+    return () => {
+      // Its close event comes later, when another dialog may stand in its place.
+      isGone.current = true
+      openDialogs.value--
+      dialog.close()
+    }
   }, [])
   return (
     // A click on the backdrop is one on the dialog itself.
@@ -32,8 +43,9 @@ export function Dialog({
       ref={element}
       class={`dialog ${wide ? 'wide' : ''}`}
       aria-labelledby={id}
-      onClose={onClose}
-      onMouseDown={event => event.target === element.current && onClose()}
+      onClose={() => !isGone.current && onClose()}
+      onCancel={event => keep && event.preventDefault()}
+      onMouseDown={event => event.target === element.current && !keep && onClose()}
     >
       <div class="dialog-body">
         <header>
@@ -44,6 +56,7 @@ export function Dialog({
         </header>
         {children}
       </div>
+      <Toasts inDialog />
     </dialog>
   )
 }

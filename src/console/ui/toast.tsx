@@ -40,8 +40,12 @@ function close(id: number): void {
   toasts.value = toasts.value.filter(toast => toast.id !== id)
 }
 
-/** Where toasts are drawn: once, in the frame of the page. */
-export function Toasts() {
+/** How many dialogs are open. Beside an open one the page is neither seen well nor can it be clicked. */
+export const openDialogs = signal(0)
+
+/** Where toasts are drawn: in the frame of the page, or in the dialog that is open. */
+export function Toasts({ inDialog = false }: { inDialog?: boolean }) {
+  if (openDialogs.value > 0 !== inDialog) return null
   return (
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map(({ id, tone, text, hint }) => (

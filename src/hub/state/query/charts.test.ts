@@ -79,7 +79,12 @@ test.each(['never', 'halfway', 'at the end'])('charts say what looking at each m
   if (when === 'at the end') while (indexSome(made.state.db));
   const now = made.time + 1
   for (const hours of [1, 24, 720])
-    for (const eyes of ['all', new Set([members[0]!]), new Set(members.slice(1)), new Set([...members.slice(1), ...many])] as Eyes[])
+    for (const eyes of [
+      'all',
+      new Set([members[0]!]),
+      new Set(members.slice(1)),
+      new Set([...members.slice(1), ...many]),
+    ] as Eyes[])
       expect(
         chartsOf(made.state.db, eyes, { hours, now }, () => {}),
         `${hours}`,
