@@ -55,6 +55,9 @@ test('status shows the hub, the store, who is online and behind, and what waits 
   expect(JSON.parse((await status('--json')).stdout).lastBackup).toMatchObject({ bytes })
   expect((await status()).stdout).toMatch(/^Backup +just now, /m)
   expect(json.store.bytes).toBeGreaterThan(4096)
+  expect(json.load).toMatchObject({ streams: 0, connections: { known: expect.any(Number) }, unreadAnswerBytes: 0 })
+  const { p50, p99, max } = json.load.commitMs
+  expect([0, p50, p99, max]).toEqual([0, p50, p99, max].toSorted((a, b) => a - b))
   expect(json.store.freeBytes).toBeGreaterThan(0)
 })
 

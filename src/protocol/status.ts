@@ -2,6 +2,9 @@ import * as z from 'zod'
 import { HubKey } from './hub-key.ts'
 import { MemberKind, Timestamp } from './messages.ts'
 
+/** In ms. */
+const Quantiles = z.object({ p50: z.number(), p99: z.number(), max: z.number() })
+
 /** How a hub is, for its admin. */
 export const StatusAnswer = z.object({
   version: z.string(),
@@ -24,6 +27,23 @@ export const StatusAnswer = z.object({
   /** When the hub's wall clock was last seen to be set, by how many ms, and how often since the start; null if never. */
   clock: z
     .object({ steps: z.number().int(), byMs: z.number().int(), atStart: z.boolean(), at: Timestamp })
+    .nullable()
+    .default(null),
+  /**
+   * How it fares with what it has to do; null from older hubs. `commitMs` is how long the last 1,000 batches took until they were on
+   * disk, `loopMs` how late the event loop was since it was last asked for its metrics; null where nothing was measured yet.
+   * `unreadAnswerBytes` wait for clients that read too slowly.
+   */
+  load: z
+    .object({
+      commitMs: Quantiles.nullable(),
+      loopMs: Quantiles.nullable(),
+      /** Open event streams. */
+      streams: z.number().int(),
+      /** Open connections that have shown a valid token, and those that have not. */
+      connections: z.object({ known: z.number().int(), strangers: z.number().int() }),
+      unreadAnswerBytes: z.number().int(),
+    })
     .nullable()
     .default(null),
   lastBackup: z.object({ at: Timestamp, bytes: z.number().int() }).nullable(),

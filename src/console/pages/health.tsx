@@ -7,6 +7,7 @@ import { call } from '../api.ts'
 import type { PageProps } from '../lazy-page.tsx'
 import { AdminsOnly } from '../people/admins-only.tsx'
 import { ConcernItems, Item } from '../people/concerns.tsx'
+import { LoadPanel } from '../people/load-panel.tsx'
 import { useReloadEvery, useReloadOn } from '../people/use-reload.ts'
 import { worriesOf } from '../people/worries.ts'
 import '../people/people.css'
@@ -58,6 +59,7 @@ function Health() {
           <div class="columns">
             <div class="stack wide-gap">
               <StorePanel {...figures} />
+              {figures.load && <LoadPanel load={figures.load} />}
               <MembersPanel {...figures} />
             </div>
             <div class="stack wide-gap">

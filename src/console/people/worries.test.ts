@@ -14,6 +14,7 @@ const well: StatusAnswer = {
   notReady: null,
   store: { schema: 21, epoch: 'e', seq: 1, bytes: 1, freeBytes: 80e9 },
   clock: null,
+  load: null,
   lastBackup: { at: ago(20 * hour), bytes: 1 },
   tail: null,
   telegram: null,

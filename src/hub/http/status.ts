@@ -8,6 +8,7 @@ import { version } from '../../protocol/version.ts'
 import { databaseFile, type Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
 import type { Tails } from '../keeping/tails.ts'
+import type { Metrics } from '../seeing/metrics.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
@@ -33,6 +34,7 @@ interface StatusSources {
   limits: Limits
   plain: PlainRequests
   hubKey: () => HubKey | undefined
+  watch: { metrics: Pick<Metrics, 'load'> }
 }
 
 /** `GET /v1/admin/status`. */
@@ -45,6 +47,7 @@ export function status({
   limits,
   plain,
   hubKey,
+  watch,
 }: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
     // Before the probe, whose own entry is not in it yet.
@@ -66,6 +69,7 @@ export function status({
       notReady,
       store: storeOf(hub, dataDir),
       clock: clockOf(hub),
+      load: watch.metrics.load(),
       lastBackup: backup ? { at: timestamp(backup.time), bytes: backup.bytes } : null,
       tail,
       telegram: telegram ? telegramOf(telegram.status()) : null,

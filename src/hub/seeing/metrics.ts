@@ -7,6 +7,19 @@ import type { ResultOf } from '../state/commands.ts'
 import { laterCount } from '../state/query/later.ts'
 import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
+import { LastValues, type Quantiles } from './quantiles.ts'
+
+/** How often the event loop is looked at, in ms. */
+const lagEveryMs = 20
+
+/** What `Metrics.load` says, in ms; null where nothing was measured yet. */
+export interface Load {
+  commitMs: Quantiles | null
+  loopMs: Quantiles | null
+  streams: number
+  connections: { known: number; strangers: number }
+  unreadAnswerBytes: number
+}
 
 /** Most members with series of their own: those whose mail waits longest. */
 const maxMembers = 1000
@@ -31,7 +44,8 @@ export class Metrics {
   readonly #requests = new Map<string, { method: string; route: string; byStatus: Counts }>()
   readonly #sends: Counts = new Map()
   readonly #laterDue: Counts = new Map()
-  readonly #lag = monitorEventLoopDelay({ resolution: 20 })
+  readonly #lag = monitorEventLoopDelay({ resolution: lagEveryMs })
+  readonly #commitMs = new LastValues(1000)
   #entries = 0
   #failedLogins = 0
   #storageErrors = 0
@@ -77,6 +91,7 @@ export class Metrics {
   /** A batch is on disk. */
   committed({ ms, entries, outcomes }: Commit): void {
     this.#commitSeconds.observe(ms / 1000)
+    this.#commitMs.add(ms)
     this.#commitEntries.observe(entries.length)
     this.#entries += entries.length
     entries.forEach(({ command }, index) => {
@@ -153,6 +168,20 @@ export class Metrics {
     }
     this.#processNow(now)
     return (await Promise.all([this.#registry.metrics(), now.metrics()])).join('\n')
+  }
+
+  /** How the hub fares with what it has to do, for its admin. */
+  load(): Load {
+    const { known, strangers, unreadBytes } = this.door?.counts() ?? { known: 0, strangers: 0, unreadBytes: 0 }
+    // What is measured is the time from one look to the next.
+    const late = (percentile: number) => Math.max(0, this.#lag.percentile(percentile) / 1e6 - lagEveryMs)
+    return {
+      commitMs: this.#commitMs.quantiles() ?? null,
+      loopMs: this.#lag.count === 0 ? null : { p50: late(50), p99: late(99), max: late(100) },
+      streams: this.#openStreams,
+      connections: { known, strangers },
+      unreadAnswerBytes: unreadBytes,
+    }
   }
 
   close(): void {

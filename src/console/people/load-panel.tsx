@@ -1,0 +1,32 @@
+import type { StatusAnswer } from '../../protocol/status.ts'
+import { bytesInWords } from '../../text/bytes.ts'
+import { count } from '../../text/spans.ts'
+import { Facts, Panel } from '../ui/panel.tsx'
+
+/** How the hub fares with what it has to do. */
+export function LoadPanel({ load }: { load: NonNullable<StatusAnswer['load']> }) {
+  const { commitMs, loopMs, streams, connections, unreadAnswerBytes } = load
+  return (
+    <Panel title="Load">
+      <Facts
+        of={[
+          ['To disk', commitMs ? quantilesInWords(commitMs) : 'nothing was stored yet'],
+          ['Event loop late', loopMs ? quantilesInWords(loopMs) : 'not measured yet'],
+          ['Live streams', String(streams)],
+          ['Connections', `${connections.known} with a token, ${connections.strangers} without`],
+          ...(unreadAnswerBytes > 0
+            ? [['Slow readers', `${bytesInWords(unreadAnswerBytes)} wait for them`] as const]
+            : []),
+        ]}
+      />
+    </Panel>
+  )
+}
+
+function quantilesInWords({ p50, p99, max }: { p50: number; p99: number; max: number }): string {
+  return `${short(p50)} mostly, ${short(p99)} at the 99th percentile, ${short(max)} at most`
+}
+
+function short(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : count(Math.round(ms / 1000), 'second')
+}
