@@ -224,6 +224,16 @@ test('an owner reads the mail of their machine, and answers in its place', async
   await expect.poll(answer).toMatchObject({ from: 'sean', replyTo: question })
   const { receipts } = await chasclaude.client.call(api.getMessage, { params: { id: question } })
   expect(receipts[0]).toMatchObject({ name: 'seanclaude', answerId: (await answer())!.id })
+  await expect.poll(async () => (await textsIn(page)).slice(-2)).toEqual(['Who may sign the release?', 'I do.'])
+})
+
+test('in the conversation with a group answers stand under the question, though each is to one', async context => {
+  browser.need(context)
+  const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/sean/back' })
+  const question = await send(sean, 'back', 'Who is on call?', { intent: 'request' })
+  await messagesIn(page).filter({ hasText: 'Who is on call?' }).waitFor()
+  await send(chasclaude, 'sean', 'I am.', { replyTo: question, intent: 'inform' })
+  await expect.poll(() => textsIn(page)).toEqual(['Who is on call?', 'I am.'])
 })
 
 test('the page of a message tells its life, and goes on telling', async context => {

@@ -230,10 +230,13 @@ const restMs = 250
 function useConversation(of: string, other: string): Conversation {
   const conversation = useMemo(
     () =>
-      new Conversation((before, limit) =>
-        call('listMessages', {
-          query: { with: other, limit, ...(ownName() !== of && { of }), ...(before !== undefined && { before }) },
-        }),
+      new Conversation(
+        (before, limit) =>
+          call('listMessages', {
+            query: { with: other, limit, ...(ownName() !== of && { of }), ...(before !== undefined && { before }) },
+          }),
+        id => call('getMessage', { params: { id } }),
+        [of, other],
       ),
     [of, other],
   )
@@ -249,7 +252,9 @@ function useConversation(of: string, other: string): Conversation {
     const stops = [
       onLive('traffic', event => {
         // A group or an alias stands in `to` by its own name: whatever `of` has to do with may belong here.
-        if (event.from === of || ((event.from === other || event.to.includes(other)) && event.of.includes(of))) look()
+        const isBetween =
+          event.from === of || ((event.from === other || event.to.includes(other)) && event.of.includes(of))
+        if (isBetween || (event.replyTo !== undefined && conversation.get(event.replyTo))) look()
       }),
       onLive('change', event => conversation.change(event)),
       onLive('reset', look),

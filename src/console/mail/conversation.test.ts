@@ -28,7 +28,10 @@ function history(count: number) {
     const seqs = Array.from({ length: state.count }, (_, index) => state.count - index).filter(seq => seq < before)
     return { messages: seqs.slice(0, limit).map(message), more: seqs.length > limit }
   }
-  return { state, conversation: new Conversation(load) }
+  const none = async () => {
+    throw new Error('not found')
+  }
+  return { state, load, conversation: new Conversation(load, none, ['ana', 'ben']) }
 }
 
 const seqs = ({ rows }: Conversation) => rows.value.map(({ message }) => message.seq)
@@ -67,6 +70,31 @@ test('what came meanwhile is added without a gap, however much it is', async () 
   expect([seqs(conversation), conversation.hasOlder.value]).toEqual([range(4501, 5000), true])
   await conversation.older()
   expect(seqs(conversation)).toEqual(range(4401, 5000))
+})
+
+test('answers to a question to a group go under it, though they are in no page, and one that is not to be seen is asked for once', async () => {
+  const { state, load } = history(3)
+  const asked: string[] = []
+  const questions = async (before: number | undefined, limit: number) => {
+    const page = await load(before, limit)
+    const [receipt] = message(2).receipts
+    const receipts = ['a9', 'a8'].map(answerId => ({ ...receipt!, name: `of ${answerId}`, answeredAt: at, answerId }))
+    return { ...page, messages: page.messages.map(each => (each.message.seq === 2 ? { ...each, receipts } : each)) }
+  }
+  const conversation = new Conversation(
+    questions,
+    async id => {
+      asked.push(id)
+      if (id === 'a8') throw new Error('not found')
+      return { message: { ...message(9).message, id, replyTo: 'm2' }, receipts: [] }
+    },
+    ['ana', 'back'],
+  )
+  await conversation.older()
+  await vi.waitFor(() => expect(seqs(conversation)).toEqual([1, 3, 2, 9]))
+  state.count = 120
+  await conversation.refresh()
+  expect([seqs(conversation).length, asked]).toEqual([121, ['a9', 'a8']])
 })
 
 test('a page that could not be loaded is told, and loaded by the next try', async () => {

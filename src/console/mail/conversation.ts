@@ -16,12 +16,17 @@ export interface Change {
 /** Most messages that are asked for at once. */
 const pageSize = 100
 
+/** Most answers of one question that are loaded one by one. */
+const maxAnswers = 20
+
 /** Most pages that are read to reach what is known already; further apart the conversation is begun anew at its end. */
 const maxGap = 5
 
 /**
  * What passed between two members, as far as it was loaded: the newest messages first, older ones page by page, and what comes meanwhile. `load`
- * answers messages before a seq, newest first, and rejects as the API does.
+ * answers messages before a seq, newest first, and rejects as the API does. `loadOne`
+ * loads answers that are in no page, since they are part of other conversations: all those to a question to a group that is none of `between`,
+ * else those in the place of one of them.
  */
 export class Conversation {
   readonly rows = signal<readonly Row<Shown>[]>([])
@@ -34,14 +39,26 @@ export class Conversation {
   readonly error = signal<unknown>(undefined)
 
   readonly #load: (before: number | undefined, limit: number) => Promise<HistoryAnswer>
+  readonly #loadOne: (id: string) => Promise<MessageWithReceipts>
+  readonly #between: readonly string[]
   #messages = new Map<string, Shown>()
+  /** The newest seq that `load` has brought. */
+  #newest = 0
+  /** Answers that were asked for, also in vain: they may not be the reader's to see. */
+  readonly #asked = new Set<string>()
   #isClosed = false
   #loadingOlder: Promise<void> | undefined
   #refreshing: Promise<void> | undefined
   #isStale = false
 
-  constructor(load: (before: number | undefined, limit: number) => Promise<HistoryAnswer>) {
+  constructor(
+    load: (before: number | undefined, limit: number) => Promise<HistoryAnswer>,
+    loadOne: (id: string) => Promise<MessageWithReceipts>,
+    between: readonly string[],
+  ) {
     this.#load = load
+    this.#loadOne = loadOne
+    this.#between = between
   }
 
   get(id: string): Shown | undefined {
@@ -95,7 +112,7 @@ export class Conversation {
   }
 
   async #catchUp(): Promise<void> {
-    const known = Math.max(0, ...[...this.#messages.values()].map(({ seq }) => seq))
+    const known = this.#newest
     const found: MessageWithReceipts[] = []
     for (let pages = 0; pages < maxGap; pages++) {
       const page = await this.#load(found.at(-1)?.message.seq, pageSize)
@@ -104,15 +121,34 @@ export class Conversation {
       if (reached) return this.#take(found)
     }
     this.#messages.clear()
+    this.#asked.clear()
     this.#take(found)
     this.hasOlder.value = true
   }
 
   #take(found: readonly MessageWithReceipts[]): void {
     if (this.#isClosed) return
-    for (const { message, receipts, gather } of found) {
-      this.#messages.set(message.id, { ...message, receipts, ...(gather && { gather }) })
-    }
+    this.#newest = Math.max(this.#newest, found[0]?.message.seq ?? 0)
+    for (const each of found) this.#keep(each)
+    this.#arrange()
+    void this.#takeAnswers(found)
+  }
+
+  #keep({ message, receipts, gather }: MessageWithReceipts): void {
+    this.#messages.set(message.id, { ...message, receipts, ...(gather && { gather }) })
+  }
+
+  async #takeAnswers(questions: readonly MessageWithReceipts[]): Promise<void> {
+    const missing = questions
+      .flatMap(({ receipts }) => {
+        const near = receipts.filter(({ name }) => this.#between.includes(name))
+        return (near.length > 0 ? near : receipts).flatMap(({ answerId }) => answerId ?? []).slice(0, maxAnswers)
+      })
+      .filter(id => !this.#messages.has(id) && !this.#asked.has(id))
+    if (missing.length === 0) return
+    for (const id of missing) this.#asked.add(id)
+    const found = await Promise.allSettled(missing.map(id => this.#loadOne(id)))
+    for (const each of found) if (each.status === 'fulfilled') this.#keep(each.value)
     this.#arrange()
   }
 

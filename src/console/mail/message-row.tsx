@@ -72,7 +72,7 @@ export function MessageRow({ row, of, other, isOwn, quoted, onReply, onAck }: Me
       {quotes !== undefined && (
         <a class="quote" href={href('messages', [quotes])}>
           <Icon name="reply" size={14} />
-          <Line max={90}>{quoted ?? 'an older message'}</Line>
+          <Line max={90}>{quoted ?? 'another message'}</Line>
         </a>
       )}
       <Body of={message} />
