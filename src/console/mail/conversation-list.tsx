@@ -1,9 +1,9 @@
-import { useSignal } from '@preact/signals'
+import { effect, useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Conversation as Listed } from '../../protocol/conversations.ts'
 import { visibleLine } from '../../text/visible.ts'
 import { call } from '../api.ts'
-import { onLive } from '../live.ts'
+import { live, onLive } from '../live.ts'
 import { href } from '../router.ts'
 import { who } from '../session.ts'
 import { Badge, Count, Presence } from '../ui/badge.tsx'
@@ -175,6 +175,10 @@ function useList(of: string) {
       onLive('traffic', again),
       onLive('change', ({ status }) => status === 'acked' && again()),
       onLive('reset', again),
+      // What could not be loaded is loaded once the hub is there again.
+      effect(() => {
+        if (live.value.state === 'open' && error.peek() !== undefined) again()
+      }),
     ]
     return () => {
       asked.end()

@@ -1,9 +1,9 @@
-import { useSignal } from '@preact/signals'
+import { effect, useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { presenceInWords } from '../../text/presence.ts'
 import { visibleLine } from '../../text/visible.ts'
 import { call } from '../api.ts'
-import { onLive } from '../live.ts'
+import { live, onLive } from '../live.ts'
 import { href } from '../router.ts'
 import { who } from '../session.ts'
 import { Presence } from '../ui/badge.tsx'
@@ -259,6 +259,10 @@ function useConversation(of: string, other: string): Conversation {
       onLive('change', event => conversation.change(event)),
       onLive('reset', look),
       onStored(place => place === placeOf(of, other) && look()),
+      // What could not be loaded is loaded once the hub is there again.
+      effect(() => {
+        if (live.value.state === 'open' && conversation.error.peek() !== undefined) look()
+      }),
     ]
     return () => {
       clearTimeout(timer.value)
