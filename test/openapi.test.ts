@@ -61,7 +61,12 @@ test('who may call a route, what it takes and what it answers stand in the contr
   for (const [name, route] of Object.entries(api) as [string, Route][]) {
     const { security, parameters, requestBody, responses } = operationOf(route)
     if (route.audience === 'public') expect(security, name).toEqual(route.takesToken ? [{}, { token: [] }] : [])
-    else expect(security, name).toEqual(route.audience.map(role => ({ token: [role] })))
+    else {
+      const { browser, audience } = route
+      const tokens = browser === 'only' ? [] : audience.map(role => ({ token: [role] }))
+      const sessions = browser === 'never' ? [] : audience.map(role => ({ cookie: [role], tab: [role] }))
+      expect(security, name).toEqual([...tokens, ...sessions])
+    }
     const fields = [route.params, route.query].flatMap(part =>
       Object.keys((part as unknown as { shape: object }).shape),
     )

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { api, type RouteName } from './api.ts'
+import { tabHeader } from './console-header.ts'
 import { ErrorBody } from './error-body.ts'
 import { ClaudeNetError, type ErrorCode } from './errors.ts'
 import type { Route } from './routes/route.ts'
@@ -28,6 +29,13 @@ export function openApi(): Json & { openapi: string } {
       schemas: { Error: jsonSchema(ErrorBody) },
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: "A member's token or the admin's: clnt_…" },
+        cookie: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'claude-net-PORT',
+          description: 'A session of the console, with tab',
+        },
+        tab: { type: 'apiKey', in: 'header', name: tabHeader, description: 'The secret of its tab, with cookie' },
       },
     },
   }
@@ -46,8 +54,12 @@ function operation(name: RouteName, route: Route): Json {
   }
 }
 
-function security({ audience, takesToken }: Route): Json[] {
-  if (audience !== 'public') return audience.map(role => ({ token: [role] }))
+function security({ audience, takesToken, browser }: Route): Json[] {
+  if (audience !== 'public') {
+    const byToken = audience.map(role => ({ token: [role] }))
+    const bySession = audience.map(role => ({ cookie: [role], tab: [role] }))
+    return [...(browser === 'only' ? [] : byToken), ...(browser === 'never' ? [] : bySession)]
+  }
   return takesToken ? [{}, { token: [] }] : []
 }
 

@@ -99,7 +99,10 @@ export function browserIn(userAgent: string | undefined): string {
     CriOS: 'Chrome',
     Version: 'Safari',
   }
-  const [system] = /Android|iPhone|iPad|Windows|Macintosh|CrOS|Linux/.exec(agent) ?? []
+  // Android calls itself Linux too.
+  const system = ['Android', 'iPhone', 'iPad', 'Windows', 'Macintosh', 'CrOS', 'Linux'].find(each =>
+    agent.includes(each),
+  )
   const systems: Record<string, string> = { Macintosh: 'macOS', CrOS: 'ChromeOS' }
   return `${names[name] ?? name} ${version}${system ? ` on ${systems[system] ?? system}` : ''}`
 }
