@@ -35,6 +35,7 @@ const cases: Record<string, string> = {
   A26: 'an address that is only claimed',
   A28: 'files that other users of the host could read',
   A29: 'strangers from outside the trusted networks',
+  A50: 'what others wrote, on the pages of the console',
   A51: 'a session of the console, and the links that open one',
 }
 
