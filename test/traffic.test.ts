@@ -143,3 +143,21 @@ test('what is held for the user of a machine comes to the machine without its be
   expect((await ofMachine.next('traffic'))[0]).not.toHaveProperty('beginning')
   expect((await ofOwner.next('traffic'))[0]).toMatchObject({ beginning: 'held' })
 })
+
+test('an admin is shown beginnings while hub.json lets it read, and the look is a line of the audit', async () => {
+  const { hub, admin, chasclaude, send } = await org()
+  await hub.reload({ console: { adminReads: true } })
+  try {
+    const stream = await open(hub, admin)
+    await stream.next('ready')
+    await send(chasclaude, 'seanclaude', 'shown')
+    await stream.next('traffic')
+    await hub.reload({})
+    await send(chasclaude, 'seanclaude', 'not shown')
+    expect((await stream.next('traffic', 2)).map(({ beginning }) => beginning)).toEqual(['shown', undefined])
+    const { lines } = await admin.client.call(api.listAudit, { query: { action: 'console.read' } })
+    expect(lines).toMatchObject([{ actor: 'admin', target: null, detail: 'live' }])
+  } finally {
+    await hub.reload({})
+  }
+})

@@ -243,3 +243,38 @@ test('charts count what the caller may see, and nobody is shown those of others'
   expect(Date.parse(from) % 900_000).toBe(0)
   expect(oldestUnreadS.at(-1)).not.toBe(null)
 })
+
+test('where hub.json lets an admin read, texts are shown and searched, and each look is a line of the audit', async () => {
+  const { hub, admin, jazclaude, sean } = await org()
+  const { id } = await send(jazclaude, 'seanclaude', 'the walrus question')
+  const lines = async () => (await admin.client.call(api.listAudit, { query: { action: 'console.read' } })).lines
+  const known = (await lines()).length
+  await bodies(admin)
+  await sean.client.call(api.listMessages, { query: { of: 'seanclaude' } })
+  expect(await lines()).toHaveLength(known)
+  await hub.reload({ console: { adminReads: true } })
+  try {
+    expect(await bodies(admin, { of: 'seanclaude', q: 'walrus' })).toEqual(['the walrus question'])
+    expect(await bodies(admin, { q: 'walr', with: 'jazclaude' })).toEqual(['the walrus question'])
+    const { message } = await admin.client.call(api.getMessage, { params: { id } })
+    expect(message).toMatchObject({ body: 'the walrus question', bytes: 19 })
+    expect(message).not.toHaveProperty('withheld')
+    const { conversations } = await admin.client.call(api.listConversations, { query: { of: 'jazclaude' } })
+    expect(conversations).toMatchObject([{ beginning: 'the walrus question' }])
+    // Their own look is nobody's business.
+    await sean.client.call(api.getMessage, { params: { id } })
+    // What is asked for all day shows no texts, and is no look.
+    const { openRequests } = await admin.client.call(api.listMachines, { query: { with: 'mail' } })
+    expect(openRequests.map(({ beginning }) => beginning).join('')).toBe('')
+    expect((await lines()).slice(0, -known || undefined)).toMatchObject([
+      { actor: 'admin', target: 'jazclaude', detail: '1 conversations', result: 'ok' },
+      { target: 'jazclaude', detail: id },
+      { target: 'jazclaude', detail: '1 messages, searched' },
+      { target: 'seanclaude', detail: '1 messages, searched' },
+    ])
+    expect(JSON.stringify(await lines())).not.toContain('walr')
+  } finally {
+    await hub.reload({})
+  }
+  expect(await codeOf(admin, api.listMessages, { query: { q: 'walrus' } })).toBe('forbidden')
+})

@@ -87,7 +87,7 @@ async function* tellTraffic(
   { stream, sight, from, signal }: { stream: SseStream; sight: Sight; from: Cursor | undefined; signal: AbortSignal },
 ): AsyncGenerator<string | undefined> {
   sight.looks({ identity, address: request.clientAddress }, null, 'live')
-  const events = new TrafficEvents(hub, identity, sight.viewerOf(identity))
+  const events = new TrafficEvents(hub, identity, sight.viewerOf(identity), () => sight.readsTexts(identity))
   const unread = identity.member === 0 ? 0 : unreadCount(hub.state.db, identity.member)
   let isReady = false
   for await (const { items, cursor, isEnd, isGap } of hub.traffic.follow(from, signal)) {

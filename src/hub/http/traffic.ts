@@ -16,14 +16,17 @@ export class TrafficEvents {
   readonly #hub: Hub
   readonly #viewer: Viewer
   readonly #identity: Identity
+  readonly #mayRead: () => boolean
   #eyes: Eyes
   #membersVersion: number
   readonly #names = new Map<number, string>()
 
-  constructor(hub: Hub, identity: Identity, viewer: Viewer) {
+  /** `mayRead` is asked for each text: what an admin may see can change while the stream is open. */
+  constructor(hub: Hub, identity: Identity, viewer: Viewer, mayRead: () => boolean) {
     this.#hub = hub
     this.#viewer = viewer
     this.#identity = identity
+    this.#mayRead = mayRead
     this.#eyes = eyesOf(hub.state.db, viewer)
     this.#membersVersion = hub.traffic.membersVersion
   }
@@ -52,7 +55,8 @@ export class TrafficEvents {
     const of = new Set([sender, ...recipients].filter(member => sees(this.#eyes, member)))
     if (of.size === 0) return undefined
     const { member, role } = this.#identity
-    const isHidden = !readsTexts(this.#viewer) || (role === 'machine' && sender !== member && this.#isHeld(seq))
+    const isShown = readsTexts(this.#viewer) && this.#mayRead()
+    const isHidden = !isShown || (role === 'machine' && sender !== member && this.#isHeld(seq))
     return {
       ...{ seq, id, of: [...of].slice(0, maxOf).map(each => this.#name(each)), from: this.#name(sender) },
       fromKind: sender === 0 ? 'hub' : (memberById(this.#hub.state.db, sender)?.kind ?? 'machine'),
