@@ -27,10 +27,18 @@ const well: StatusAnswer = {
   nearBounds: [],
   moreInboxes: 0,
 }
+const idle = {
+  commitMs: { p50: 1, p99: 8, max: 40 },
+  loopMs: null,
+  streams: 3,
+  connections: { known: 3, strangers: 0 },
+  unreadAnswerBytes: 0,
+}
 const found = (more: Partial<StatusAnswer>) => worriesOf({ ...well, ...more }, now).map(({ found }) => found)
 
 test('a hub that is well worries nobody', () => {
   expect(found({})).toEqual([])
+  expect(found({ load: idle })).toEqual([])
   // A young hub has not had its first backup.
   expect(found({ lastBackup: null, startedAt: ago(hour) })).toEqual([])
 })
@@ -49,6 +57,12 @@ test.each<[string, Partial<StatusAnswer>, string]>([
     { tail: { seq: null, behind: 3, behindMs: 99_000, file: null, bytes: 0, trouble: 'The disk is gone.' } },
     'The tail of the backups is not written: The disk is gone.',
   ],
+  [
+    'a slow disk',
+    { load: { ...idle, commitMs: { p50: 4, p99: 900.4, max: 2000 } } },
+    'The disk of the store is slow: one batch in a hundred takes 900 ms or more.',
+  ],
+  ['a late hub', { load: { ...idle, loopMs: { p50: 1, p99: 400, max: 900 } } }, 'The hub is late by 400 ms at times.'],
   ['no key', { hubKey: null }, 'The hub has no key, and speaks no TLS.'],
   [
     'machines without TLS',

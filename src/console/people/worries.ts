@@ -23,7 +23,7 @@ const tailBehindMs = 30_000
 
 /** What is wrong with the hub, the worst first; empty where nothing is. `now` in ms since 1970. */
 export function worriesOf(status: StatusAnswer, now: number): Worry[] {
-  return [...storeWorries(status, now), ...doorWorries(status, now), ...peopleWorries(status, now)].sort(
+  return [...storeWorries(status, now), ...loadWorries(status), ...doorWorries(status, now), ...peopleWorries(status, now)].sort(
     (a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'),
   )
 }
@@ -73,6 +73,34 @@ function storeWorries(
       mend: 'Set the clock. Nothing expires or is deleted by it meanwhile.',
     })
   return worries
+}
+
+/** From when on the store is slow, and the hub late, in ms at the 99th percentile. */
+const slowDiskMs = 250
+const lateLoopMs = 250
+
+function loadWorries({ load }: StatusAnswer): Worry[] {
+  const { commitMs, loopMs } = load ?? {}
+  return [
+    ...(commitMs && commitMs.p99 > slowDiskMs
+      ? [
+          {
+            tone: 'warn' as const,
+            found: `The disk of the store is slow: one batch in a hundred takes ${Math.round(commitMs.p99)} ms or more.`,
+            mend: 'Look what else writes to that disk. Each send waits for it.',
+          },
+        ]
+      : []),
+    ...(loopMs && loopMs.p99 > lateLoopMs
+      ? [
+          {
+            tone: 'warn' as const,
+            found: `The hub is late by ${Math.round(loopMs.p99)} ms at times.`,
+            mend: 'The host has too little processor time for it.',
+          },
+        ]
+      : []),
+  ]
 }
 
 function doorWorries({ plain, hubKey, nearBounds }: StatusAnswer, _now: number): Worry[] {
