@@ -17,6 +17,7 @@ import {
   outgoingOf,
   outgoingTable,
   rotateOutgoing,
+  testCommand,
 } from './webhook-out.ts'
 
 type AddOptions = AdminOptions & {
@@ -31,7 +32,7 @@ export function webhookCommand(): Command {
   const command = new Command('webhook').description(
     'let events from outside become messages (GitHub, GitLab, Alertmanager), or post events of the hub to a URL',
   )
-  for (const each of [addCommand(), listCommand(), rotateCommand(), deleteCommand(), outCommand(), deadCommand()])
+  for (const each of [addCommand(), listCommand(), rotateCommand(), deleteCommand(), testCommand(), outCommand(), deadCommand()])
     command.addCommand(each)
   command.addHelpText(
     'after',
