@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { isOffline } from './api.ts'
 import { entries } from './entries.ts'
 import { Keyboard } from './keyboard.tsx'
@@ -35,9 +36,14 @@ export function Frame({ children }: { children: ComponentChildren }) {
 
 function Nav() {
   const current = place.value?.page
+  const list = useRef<HTMLUListElement>(null)
+  // On a phone the pages are a row that scrolls.
+  useEffect(() => {
+    list.current!.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [current])
   return (
     <nav class="nav" aria-label="Pages">
-      <ul>
+      <ul ref={list}>
         {entries().map(({ page, words, icon }) => (
           <li key={page}>
             <a href={href(page)} aria-current={page === current ? 'page' : undefined}>

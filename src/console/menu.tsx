@@ -51,7 +51,6 @@ export function Menu() {
         />
         <div class="actions">
           <Button
-            icon="help"
             onClick={() => {
               close()
               keysShown.value = true
@@ -62,9 +61,7 @@ export function Menu() {
           <a class="button" href={href('sessions')} onClick={close}>
             Sessions
           </a>
-          <Button icon="out" onClick={leave}>
-            Log out
-          </Button>
+          <Button onClick={leave}>Log out</Button>
         </div>
         <p class="hint">Claude Net {me.version}</p>
       </div>

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { ChartsAnswer } from '../../protocol/charts.ts'
 import { count, largestUnit } from '../../text/spans.ts'
-import { ask } from '../api.ts'
+import { call } from '../api.ts'
 import { Choice } from '../ui/field.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { Loaded } from '../ui/states.tsx'
@@ -20,10 +20,7 @@ const spans = [
 /** How much was sent, how fast it was noticed, and how old the oldest unread was, over the day or the week. */
 export function Charts() {
   const hours = useSignal<'24' | '168'>('24')
-  const asked = useAsk<ChartsAnswer>(
-    signal => ask('GET', '/v1/charts', { query: { hours: hours.value }, signal }),
-    [hours.value],
-  )
+  const asked = useAsk<ChartsAnswer>(signal => call('charts', { query: { hours: hours.value }, signal }), [hours.value])
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === 'visible' && asked.reload(), everyMs)
     return () => clearInterval(timer)

@@ -7,11 +7,12 @@ import { Count, Presence } from '../ui/badge.tsx'
 import { Choice, Field } from '../ui/field.tsx'
 import { Name } from '../ui/name.tsx'
 import { Panel } from '../ui/panel.tsx'
-import { Empty } from '../ui/states.tsx'
+import { Empty, Loaded } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 import { now, Time } from '../ui/time.tsx'
+import type { Asked } from '../ui/use-ask.ts'
 import { VirtualList } from '../ui/virtual-list.tsx'
-import { inOrder, type MemberNow, matches } from './members-now.ts'
+import { inOrder, type MemberNow, type MembersNow, matches } from './members-now.ts'
 
 type Row = { heading: string; id: string } | MemberNow
 
@@ -31,7 +32,8 @@ const choices = [
 type Which = (typeof choices)[number][0]
 
 /** Everybody: who is there, what each works on, what lies unread. */
-export function MemberList({ members }: { members: readonly MemberNow[] }) {
+export function MemberList({ asked }: { asked: Asked<MembersNow> }) {
+  const members = asked.value.value?.members ?? []
   const typed = useSignal('')
   const which = useSignal<Which>('all')
   const shown = inOrder(members).filter(
@@ -75,25 +77,29 @@ export function MemberList({ members }: { members: readonly MemberNow[] }) {
         </>
       }
     >
-      {rows.length === 0 ? (
-        <Empty icon="members" title={members.length === 0 ? 'Nobody is a member yet' : 'Nobody fits'}>
-          {members.length === 0 && (
-            <>
-              The admin invites a machine with <code>claude-net invite NAME</code>, or on the page Members.
-            </>
-          )}
-        </Empty>
-      ) : rows.length > maxPlain ? (
-        <VirtualList items={rows} keyOf={keyOf} estimate={58} label="Members" class="now-scroll">
-          {draw}
-        </VirtualList>
-      ) : (
-        <ul>
-          {rows.map(row => (
-            <li key={keyOf(row)}>{draw(row)}</li>
-          ))}
-        </ul>
-      )}
+      <Loaded asked={asked} rows={8} what="The list of members">
+        {() =>
+          rows.length === 0 ? (
+            <Empty icon="members" title={members.length === 0 ? 'Nobody is a member yet' : 'Nobody fits'}>
+              {members.length === 0 && (
+                <>
+                  The admin invites a machine with <code>claude-net invite NAME</code>, or on the page Members.
+                </>
+              )}
+            </Empty>
+          ) : rows.length > maxPlain ? (
+            <VirtualList items={rows} keyOf={keyOf} estimate={58} label="Members" class="now-scroll">
+              {draw}
+            </VirtualList>
+          ) : (
+            <ul>
+              {rows.map(row => (
+                <li key={keyOf(row)}>{draw(row)}</li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
     </Panel>
   )
 }

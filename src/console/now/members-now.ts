@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Member, MembersAnswer, OpenRequest } from '../../protocol/members.ts'
-import { ask } from '../api.ts'
+import { call } from '../api.ts'
 import { useLive } from '../live.ts'
 import { type Asked, useAsk } from '../ui/use-ask.ts'
 
@@ -22,7 +22,7 @@ const everyMs = 20_000
  * moved, and now and then, since what a session works on has no event.
  */
 export function useMembersNow(): Asked<MembersNow> {
-  const asked = useAsk<MembersNow>(signal => ask('GET', '/v1/machines', { query: { with: 'mail' }, signal }), [])
+  const asked = useAsk<MembersNow>(signal => call('listMachines', { query: { with: 'mail' }, signal }), [])
   const { soon, stop } = useThrottled(asked.reload, soonMs)
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === 'visible' && asked.reload(), everyMs)

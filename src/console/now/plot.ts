@@ -3,10 +3,15 @@ import 'uplot/dist/uPlot.min.css'
 import { clockTime, largestUnit } from '../../text/spans.ts'
 import type { ChartLine, ChartUnit } from './chart-line.ts'
 
-/** Between two lines of a grid of times, in s: what a clock has. */
-const steps = [
-  1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600,
+/** Between two lines of the grid, in s: what a clock has. */
+const clockSteps = [
+  ...[1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600],
 ]
+const steps: Record<ChartUnit, number[]> = {
+  count: [0, 1, 2, 3, 4, 5, 6].flatMap(power => [1, 2, 5].map(each => each * 10 ** power)),
+  ms: [10, 20, 50, 100, 200, 500, ...clockSteps.map(seconds => seconds * 1000)],
+  s: clockSteps,
+}
 
 /** One chart of uPlot in the colours of the page. `onPoint` is told the index under the pointer, undefined once it is gone. */
 export function makePlot(
@@ -34,10 +39,10 @@ export function makePlot(
           font,
           grid: { stroke: grid, width: 1 },
           ticks: { show: false },
-          size: 44,
+          size: 54,
           space: 34,
           values: words,
-          ...(unit !== 'count' && { incrs: steps.map(seconds => (unit === 's' ? seconds : seconds * 1000)) }),
+          incrs: steps[unit],
         },
       ],
       series: [
@@ -72,7 +77,13 @@ export function makePlot(
   }
 
   function words(_self: uPlot, values: number[]): string[] {
-    return values.map(value => (unit === 'count' ? brief(value) : largestUnit(unit === 's' ? value * 1000 : value)))
+    return values.map(value =>
+      unit === 'count'
+        ? brief(value)
+        : unit === 'ms' && value < 1000
+          ? `${value} ms`
+          : largestUnit(unit === 's' ? value * 1000 : value),
+    )
   }
 }
 

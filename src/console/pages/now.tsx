@@ -7,7 +7,6 @@ import { type MembersNow, useMembersNow } from '../now/members-now.ts'
 import '../now/now.css'
 import { Questions } from '../now/questions.tsx'
 import { PageHead } from '../ui/panel.tsx'
-import { Loaded } from '../ui/states.tsx'
 import { now } from '../ui/time.tsx'
 
 /** `#/now`: who is there and works on what, what lies unread, what is asked, and what is sent, as it happens. */
@@ -21,11 +20,10 @@ export default function NowPage() {
       <Figures of={members} />
       <div class="now">
         <div class="stack">
-          <Loaded asked={asked} rows={8} what="The list of members">
-            {({ members }) => <MemberList members={members} />}
-          </Loaded>
+          <MemberList asked={asked} />
         </div>
-        <div class="stack now-side">
+        {/* Shown once it is known whether there are questions: the feed would move down. */}
+        <div class={`stack now-side ${members || asked.error.value !== undefined ? '' : 'pending'}`}>
           {members && <Questions requests={members.openRequests} />}
           <Feed />
         </div>
