@@ -26,7 +26,7 @@ export function Entrance() {
         <div>
           <dt>On the hub’s host, as its admin</dt>
           <dd>
-            <code>claude-net console</code>
+            <code>sudo claude-net console</code>
           </dd>
         </div>
         <div>
@@ -39,6 +39,12 @@ export function Entrance() {
           <dt>As a person, on Telegram</dt>
           <dd>
             <code>/console</code> to the bot, in a private chat
+          </dd>
+        </div>
+        <div>
+          <dt>As a person without Telegram</dt>
+          <dd>
+            ask the admin, for whom <code>sudo claude-net console --as NAME</code> makes it
           </dd>
         </div>
       </dl>
