@@ -121,6 +121,19 @@ test.for(clients.map(path => basename(path)))(
     expect(JSON.parse(await good('beta', 'inbox', '--json')).messages).toMatchObject([{ to: ['beta/billing'] }])
     expect(await good('beta', 'inbox', '--ack')).toContain('> to a project')
 
+    // A service and the hub itself write, which are of kinds that a client of before knows nothing of.
+    const hubAdmin = hub.client(hub.adminToken)
+    const body = { name: 'hook', source: 'generic' as const, to: ['beta'] }
+    const { path } = await hubAdmin.call(api.addWebhook, { body })
+    const event = { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'from outside' }
+    expect((await fetch(new URL(path, hub.url), event)).status).toBe(201)
+    expect(await call('inbox')).toContain('> from outside')
+    expect(JSON.parse(await good('beta', 'inbox', '--json')).messages).toMatchObject([{ from: 'hook' }])
+    expect(await good('beta', 'history')).toContain('from outside')
+    expect(await good('beta', 'machines')).not.toContain('hook')
+    expect(await good('admin', 'members', ...admin)).toContain('alpha')
+    expect(await good('beta', 'inbox', '--ack')).toContain('> from outside')
+
     // A hub that is down, and back.
     await hub.stop()
     expect(await as('alpha', 'send', 'beta', 'fourth')).toMatchObject({ code: 75 })

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import type { InboxMessage } from '../src/protocol/messages.ts'
 import type { WebhookRequest } from '../src/protocol/webhooks.ts'
 import type { TestMember } from './support/hub.ts'
+import { run } from './support/program.ts'
 import { type RawRequest, raw, rawBytes } from './support/raw.ts'
 import { sharedHub } from './support/shared-hub.ts'
 import {
@@ -402,6 +403,41 @@ describe('a call of anything else', () => {
   })
 })
 
+describe('too many calls', () => {
+  beforeAll(() => hub.reload({ limits: { sends: { perMinute: 60, burst: 20 } }, url: 'https://hub.example' }))
+  afterAll(() => hub.reload({}))
+
+  test('of one webhook are told to wait, and no other pays for them', async () => {
+    const to = { to: [(await hub.join('flooded')).name] }
+    const [busy, other] = [await webhook('generic', to), await webhook('generic', to)]
+    const call = (path: string) => raw(hub, { path, body: { text: 'x' } })
+    const answers = await Promise.all(Array.from({ length: 25 }, () => call(busy.path)))
+    const refused = answers.filter(({ status }) => status === 429)
+    expect(refused.length).toBeGreaterThan(0)
+    expect(answers.filter(({ status }) => status === 201).length + refused.length).toBe(25)
+    expect(Number(refused[0]!.headers['retry-after'])).toBeGreaterThan(0)
+    expect((await call(other.path)).status).toBe(201)
+    expect(other.url).toBe(`https://hub.example${other.path}`)
+    expect((await ana.client.call(api.listMachines)).you).toBe('ana')
+  })
+
+  test('of URLs of nobody are told to wait, and a good one from there is not', async () => {
+    const hook = await webhook('generic')
+    const call = (path: string) => raw(hub, { path, body: { text: 'x' }, localAddress: '127.0.0.77' })
+    const guesses = await Promise.all(Array.from({ length: 15 }, (_, n) => call(`/webhooks/${hook.name}/guess-${n}`)))
+    expect(new Set(guesses.map(({ status }) => status))).toEqual(new Set([401, 429]))
+    expect((await call(hook.path)).status).toBe(201)
+  })
+})
+
+test('what is signed goes on being signed, when its URL was revoked and made anew', async () => {
+  const { name } = await webhook('generic', { signed: true })
+  await admin().call(api.revokeMember, { params: { name } })
+  const { path, signingSecret } = await admin().call(api.rotateWebhook, { params: { name } })
+  expect(signingSecret).toMatch(/^whsec_/)
+  expect((await raw(hub, { path, body: { text: 'x' } })).status).toBe(401)
+})
+
 describe('the admin', () => {
   test('gives a webhook another URL; the one of before goes on for a while, or ends at once', async () => {
     const hook = await webhook('github')
@@ -540,4 +576,36 @@ describe('a service', () => {
     await ana.client.call(api.putPolicy, { body: { inbound: 'accept' } })
     expect((await raw(hub, { path: hook.path, body: alertmanagerPayload })).status).toBe(201)
   })
+})
+
+test('the commands make, show, test, change, rotate and take away a webhook', async () => {
+  const webhookIs = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(['webhook', ...args, '--data', hub.dataDir])
+    expect([code, stderr], args.join(' ')).toEqual([0, ''])
+    return stdout
+  }
+  const said = await webhookIs('add', 'generic', '--to', 'ana')
+  expect(said).toMatch(/^generic-ana is a service now: its events go to ana\.\n/)
+  const [, url] = /^ {2}URL {5}(\S+)$/m.exec(said)!
+  expect(url).toMatch(new RegExp(`^${hub.url.origin}/webhooks/generic-ana/[A-Za-z0-9_-]{43}$`))
+  expect(said).toContain(`'${url}'`)
+  await raw(hub, { path: new URL(url!).pathname, body: 'hello', headers: { 'content-type': 'text/plain' } })
+  expect(await webhookIs('list')).toMatch(
+    /^generic-ana +generic +ana +\S.* ago: text stored$|^generic-ana +generic +ana +just now: text stored$/m,
+  )
+  expect(await webhookIs('test', 'generic-ana')).toMatch(
+    /^Sent to ana \(stored\):\n\nA test of the webhook generic-ana\./,
+  )
+  expect(await webhookIs('change', 'generic-ana', '--template', 'It says: {{text}}')).toContain('is changed')
+  expect(await webhookIs('change', 'generic-ana', '--no-template', '--failed-as', 'request')).toContain('is changed')
+  const { webhooks } = await admin().call(api.listWebhooks)
+  expect(webhooks).toContainEqual(expect.objectContaining({ name: 'generic-ana', template: null, failedAs: 'request' }))
+  expect(await webhookIs('rotate', 'generic-ana', '--now')).toMatch(
+    /^generic-ana has another URL\. The old ones have ended\.\n/,
+  )
+  expect(await webhookIs('delete', 'generic-ana')).toBe('generic-ana is gone, and its URL with it.\n')
+  expect(await run(['webhook', 'test', 'generic-ana', '--data', hub.dataDir])).toMatchObject({
+    ...{ code: 1, stderr: expect.stringContaining('claude-net webhook list') },
+  })
+  expect(await run(['webhook', 'add', 'gitea', '--to', 'ana', '--data', hub.dataDir])).toMatchObject({ code: 2 })
 })

@@ -14,7 +14,7 @@ type OutOptions = AdminOptions & { on?: string[]; name?: string; body?: string; 
 type DeadOptions = AdminOptions & { retry?: string; drop?: true }
 
 /** A test waits for a receiver, which has 10 s to answer. */
-const testTimeoutMs = 30_000
+export const testTimeoutMs = 30_000
 
 const collect = (value: string, before: string[] = []) => [...before, value]
 
@@ -131,27 +131,6 @@ function fares(
     ...(waiting > 0 ? [`${waiting} tried again`] : []),
     ...(dead > 0 ? [count(dead, 'dead letter')] : []),
   ].join('; ')
-}
-
-export function testCommand(): Command {
-  const command = new Command('test')
-    .description('send an example: to the recipients of a webhook, or to the receiver of one that posts')
-    .argument('<name>', 'the webhook')
-  return withAdminOptions(command).action((name: string, options: AdminOptions) =>
-    asAdmin(
-      options,
-      async client => {
-        if (await isOutgoing(client, name)) return testOutgoing(client, name, options)
-        const answer = await client.call(api.testWebhook, { params: { name } })
-        print(options, answer, () =>
-          answer.recipients
-            .map(each => `${each.name}: ${each.status}${each.reason === undefined ? '' : `, ${each.reason}`}`)
-            .join('\n'),
-        )
-      },
-      testTimeoutMs,
-    ),
-  )
 }
 
 export async function testOutgoing(client: HubClient, name: string, options: AdminOptions): Promise<void> {

@@ -17,7 +17,8 @@ import {
   outgoingOf,
   outgoingTable,
   rotateOutgoing,
-  testCommand,
+  testOutgoing,
+  testTimeoutMs,
 } from './webhook-out.ts'
 
 type AddOptions = AdminOptions & {
@@ -32,8 +33,8 @@ export function webhookCommand(): Command {
   const command = new Command('webhook').description(
     'let events from outside become messages (GitHub, GitLab, Alertmanager), or post events of the hub to a URL',
   )
-  for (const each of [addCommand(), listCommand(), rotateCommand(), deleteCommand(), testCommand(), outCommand(), deadCommand()])
-    command.addCommand(each)
+  const incoming = [addCommand(), listCommand(), testCommand(), changeCommand(), rotateCommand(), deleteCommand()]
+  for (const each of [...incoming, outCommand(), deadCommand()]) command.addCommand(each)
   command.addHelpText(
     'after',
     '\nAll of them take --data, --hub, --token-file and --json. docs/webhooks.md has each source.',
@@ -87,6 +88,53 @@ function incomingTable(webhooks: readonly Webhook[], now: number): string[] {
   return [table([['NAME', 'SOURCE', 'TO', 'LAST CALL'], ...rows])]
 }
 
+function testCommand(): Command {
+  const command = new Command('test')
+    .description('send an example of an event to the recipients of a webhook, or post one to its URL')
+    .argument('<name>', 'the webhook')
+  return withAdminOptions(command).action((name: string, options: AdminOptions) =>
+    asAdmin(
+      options,
+      async client => {
+        if (await isOutgoing(client, name)) return testOutgoing(client, name, options)
+        const answer = await client.call(api.testWebhook, { params: { name } })
+        const became = answer.recipients.map(({ name, status, reason }) => `${name} (${reason ?? status})`).join(', ')
+        print(options, answer, () => `Sent to ${became}:\n\n${answer.body}`)
+      },
+      testTimeoutMs,
+    ),
+  )
+}
+
+type ChangeOptions = AdminOptions & { to?: string[]; template?: string | false; failedAs?: 'request' | false }
+
+function changeCommand(): Command {
+  const command = new Command('change')
+    .description('let the events of a webhook go to others, or read otherwise; what is left out stays')
+    .argument('<name>', 'the webhook')
+    .option('--to <names...>', 'to whom its events go')
+    .option('--template <text>', 'the text of its messages')
+    .option('--no-template', 'one line and a link, as its source has it')
+    .addOption(new Option('--failed-as <intent>', 'what reports a failure asks for something').choices(['request']))
+    .option('--no-failed-as', 'what reports a failure informs, as everything else does')
+  return withAdminOptions(command).action((name: string, options: ChangeOptions) =>
+    asAdmin(options, async client => {
+      const { to, template, failedAs } = options
+      const body = {
+        to,
+        template: template === false ? null : template,
+        failedAs: failedAs === false ? null : failedAs,
+      }
+      const answer = await client.call(api.changeWebhook, { params: { name }, body })
+      print(
+        options,
+        answer,
+        () => `${answer.name} is changed. claude-net webhook test ${answer.name} shows how it reads.`,
+      )
+    }),
+  )
+}
+
 function rotateCommand(): Command {
   const command = new Command('rotate')
     .description('another URL and signing secret; the old ones go on for 10 minutes')
@@ -117,17 +165,38 @@ function deleteCommand(): Command {
 }
 
 /** What is to be called, and with which secret. It is shown once. */
-function made(said: string, { path, url, signingSecret }: WebhookSecrets, hub: URL | undefined): string {
+function made(said: string, { source, path, url, signingSecret }: WebhookSecrets, hub: URL | undefined): string {
+  const whole = url ?? `${hub?.origin ?? 'http://HUB'}${path}`
   return [
     said,
-    `URL     ${url ?? `${hub?.origin ?? 'http://HUB'}${path}`}`,
-    ...(signingSecret ? [`Secret  ${signingSecret}`] : []),
     '',
-    `Both are shown this once. ${whereToPut}`,
+    `  URL     ${whole}`,
+    ...(signingSecret ? [`  Secret  ${signingSecret}`] : []),
+    '',
+    whereToPut(source, whole, signingSecret !== undefined),
+    `${signingSecret ? 'Both are' : 'It is'} shown this once. Whoever has ${signingSecret ? 'them' : 'it'} can write to the recipients in the name of the webhook.`,
+    ...(url
+      ? []
+      : [
+          'The address is as this host knows it. Where the source reaches the hub by another, name that in hub.json: "url".',
+        ]),
   ].join('\n')
 }
 
-const whereToPut = 'docs/webhooks.md says where they go.'
+function whereToPut(source: WebhookSource, url: string, isSigned: boolean): string {
+  switch (source) {
+    case 'github':
+      return 'In GitHub: Settings, Webhooks, Add webhook. Payload URL and Secret are these, Content type is application/json.'
+    case 'gitlab':
+      return 'In GitLab: Settings, Webhooks, Add new webhook. The URL is this; the secret is the Signing token where there is that field, else the Secret token.'
+    case 'alertmanager':
+      return `In alertmanager.yml, at a receiver: webhook_configs: [{ url: '${url}' }]`
+    case 'generic':
+      return isSigned
+        ? 'Whatever calls it signs as Standard Webhooks has it (standardwebhooks.com).'
+        : `From a shell: curl --json '{"text": "The backup is done."}' '${url}'`
+  }
+}
 
 /** Letters, digits and hyphens of the source and of the first recipient. */
 function nameFor(source: string, [to = '']: string[]): string {

@@ -286,7 +286,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     mcp: mcp(() => handlers, { limits, watch }),
     ...seeing(watch),
     ...telegramRoutes(options.telegram),
-    ...webhookRoutes(webhooks),
+    ...webhookRoutes(webhooks, () => consoleSettings.url),
     ...outgoingRoutes(options.outgoing),
     ...console,
     consoleLogin: limits.limitLogins(console.consoleLogin),

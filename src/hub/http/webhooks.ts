@@ -19,7 +19,12 @@ type Routes =
   | 'deleteWebhook'
 
 /** What calls a webhook, and what the admin does with webhooks. */
-export function webhookRoutes(calls: WebhookCalls): Pick<Handlers, Routes> {
+export function webhookRoutes(calls: WebhookCalls, urlOfHub: () => string | undefined): Pick<Handlers, Routes> {
+  const shown = (name: string, source: WebhookSource, { secret, signingSecret }: Secrets): WebhookSecrets => {
+    const path = `/webhooks/${name}/${secret}`
+    const base = urlOfHub()?.replace(/\/$/, '')
+    return { name, source, path, ...(base && { url: base + path }), ...(signingSecret && { signingSecret }) }
+  }
   return {
     receiveWebhook: calls.receive,
     addWebhook: async ({ hub, body, reply }) => {
@@ -43,9 +48,8 @@ export function webhookRoutes(calls: WebhookCalls): Pick<Handlers, Routes> {
       return hub.submit({ type: 'webhook.change', name: params.name, ...body })
     },
     rotateWebhook: async ({ hub, params, query, reply }) => {
-      const { name, source, signingSecrets, isRevoked } = webhookNamed(hub, params.name)
-      const isSigned = isRevoked ? source === 'github' || source === 'gitlab' : signingSecrets.length > 0
-      const secrets = newSecrets(isSigned)
+      const { name, source, signingSecrets } = webhookNamed(hub, params.name)
+      const secrets = newSecrets(signingSecrets.length > 0)
       const overlapS = query.now ? 0 : webhookOverlapS
       const { goesOnUntil } = await hub.submit({ type: 'webhook.rotate', name, ...stored(secrets), overlapS })
       reply.code(201)
@@ -75,10 +79,6 @@ function webhookNamed({ state, steadyNow }: Hub, name: string): WebhookRow {
 
 function stored({ secret, signingSecret }: Secrets): { secretHash: string; signingSecret?: string } {
   return { secretHash: hashOfSecret(secret).toString('base64'), ...(signingSecret && { signingSecret }) }
-}
-
-function shown(name: string, source: WebhookSource, { secret, signingSecret }: Secrets): WebhookSecrets {
-  return { name, source, path: `/webhooks/${name}/${secret}`, ...(signingSecret && { signingSecret }) }
 }
 
 async function checkTemplate(template: string | null | undefined): Promise<void> {

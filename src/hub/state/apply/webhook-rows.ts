@@ -21,11 +21,11 @@ export function renameInWebhooks(db: Database, from: string, to: string): void {
   }
 }
 
-/** Ends the URLs of a member's webhook, where it has one. Returns whether one ended. */
+/** Ends the URLs of a member's webhook, where it has one. Returns whether one ended. What is signed stays so. */
 export function endWebhookUrls(db: Database, member: number): boolean {
   return (
     db.run(
-      `update webhook set secret_hash = null, signing_secret = null, before_hash = null, before_signing = null, before_ends = null
+      `update webhook set secret_hash = null, before_hash = null, before_signing = null, before_ends = null
        where member = ? and secret_hash is not null`,
       member,
     ) > 0
