@@ -291,7 +291,7 @@ const worst: Record<RouteName, Worst | string> = {
   telegramCheck: [little, () => ({ path: '/v1/admin/telegram/check', token: tokens.admin })],
   consoleLink: [
     { ...little, status: 201 },
-    () => ({ path: '/v1/console/links', token: tokens.admin, body: { for: 'm1999' } }),
+    () => ({ path: '/v1/console/links', token: tokens.admin, body: { for: 'm1299' } }),
   ],
   consoleLogin: [
     { ...little, status: 401 },
