@@ -63,15 +63,25 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-/** Makes `directory` (0700) and what is above it, unless it is there. Throws EROFS on a read-only disk, where `recursive` says ENOENT. */
+/**
+ * Makes `directory` (0700) and what is above it, unless it is there; what was made survives a power cut. Throws EROFS on a read-only disk,
+ * where `recursive` says ENOENT.
+ */
 export function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') mkdirSync(directory, { recursive: true, mode: 0o700 })
-    else if (code !== 'EEXIST' || !statSync(directory).isDirectory()) throw error
+    if (code === 'ENOENT' && dirname(directory) !== directory) {
+      makeDirectory(dirname(directory))
+      makeDirectory(directory)
+      return
+    }
+    if (code !== 'EEXIST' || !statSync(directory).isDirectory()) throw error
+    return
   }
+  // Without its entry, all that is synced in it is lost.
+  syncDirectory(dirname(directory))
 }
 
 /** Removes from `directory` what `replaceFile` has left unfinished in processes that were killed: it may hold texts or tokens. */

@@ -1,0 +1,40 @@
+import fs, { mkdirSync, readlinkSync, statSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { tempDir } from '../../test/support/temp.ts'
+import { makeDirectory } from './replace-file.ts'
+
+/** The paths that are synced from now on, in their order. */
+function syncedPaths(): string[] {
+  const { fsyncSync } = fs
+  const paths: string[] = []
+  fs.fsyncSync = handle => {
+    paths.push(readlinkSync(`/proc/self/fd/${handle}`))
+    fsyncSync(handle)
+  }
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    fs.fsyncSync = fsyncSync
+    syncBuiltinESMExports()
+  })
+  return paths
+}
+
+test('a directory that is made survives a power cut, with all that is made above it', () => {
+  const home = tempDir('home')
+  const synced = syncedPaths()
+  makeDirectory(join(home, 'outbox', 'refused'))
+  expect(synced).toEqual([home, join(home, 'outbox')])
+  expect(statSync(join(home, 'outbox', 'refused')).mode & 0o777).toBe(0o700)
+})
+
+test('a directory that is there costs no sync, and a file in its place is an error', () => {
+  const home = tempDir('home')
+  mkdirSync(join(home, 'outbox'))
+  fs.writeFileSync(join(home, 'file'), '')
+  const synced = syncedPaths()
+  makeDirectory(join(home, 'outbox'))
+  expect(() => makeDirectory(join(home, 'file'))).toThrow('EEXIST')
+  expect(synced).toEqual([])
+})
