@@ -189,6 +189,45 @@ export const planted: readonly Planted[] = [
       ],
     ],
   },
+  {
+    name: 'kept-not-synced',
+    breaks: 'a send that is kept survives a loss of power on its machine',
+    file: 'disk/replace-file.ts',
+    changes: [['writeFileSync(handle, text)\n      fsyncSync(handle)', 'writeFileSync(handle, text)']],
+  },
+  {
+    name: 'kept-without-its-directory',
+    breaks: 'a send that is kept survives a loss of power on its machine',
+    file: 'disk/replace-file.ts',
+    changes: [['throw error\n  }\n  syncDirectory(dirname(path))', 'throw error\n  }']],
+  },
+  {
+    name: 'outbox-directory-not-synced',
+    breaks: 'a send that is kept survives a loss of power on its machine, also the first one',
+    file: 'disk/replace-file.ts',
+    changes: [
+      ['all that is synced in it is lost.\n  syncDirectory(dirname(directory))', 'all that is synced in it is lost.'],
+    ],
+  },
+  {
+    name: 'outbox-overtakes',
+    breaks: 'what is kept for a recipient goes out in its order',
+    file: 'client/outbox.ts',
+    changes: [
+      ['return (await backlog.before(request)).length > 0', 'return (await backlog.before(request)).length > 1000'],
+    ],
+  },
+  {
+    name: 'outbox-gives-up',
+    breaks: 'a send without an answer is kept until there is one',
+    file: 'client/outbox.ts',
+    changes: [
+      [
+        'if (!isGivenUp && (!error.settled || error.retryAfterMs !== undefined)) {',
+        'if (!isGivenUp && error.retryAfterMs !== undefined) {',
+      ],
+    ],
+  },
 ]
 
 const src = join(import.meta.dirname, '../src')

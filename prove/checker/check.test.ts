@@ -117,6 +117,8 @@ test('what happens at the same time may be seen in either order', () => {
   expect(check(story.lines, [story.ada])).toEqual([])
 })
 
+const ofLane = { kind: 'send' as const, from: 'carl', to: ['ada'], body: 'text', lane: 'carl' }
+
 /** Histories that no honest hub leaves behind: what each shows, and how it is made of the honest one. */
 const planted: Record<Kind, Record<string, (story: Story) => void>> = {
   lost: {
@@ -127,6 +129,9 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
     'one recipient of two got nothing': story => {
       story.send('d', 8, ['ada', 'bob'])
       story.store('d', 8)
+    },
+    'a message that its client kept is in no inbox': story => {
+      story.lines.push({ op: story.begin({ ...ofLane, id: 'd' }), type: 'kept' })
     },
     'an unread message is not shown at the end': ({ ada }) => ada.unread.pop(),
     'a read leaves out what was acknowledged before it began': story => story.read([seen('c', 7)]),
@@ -176,6 +181,12 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
     'a later send has a lower seq': story => {
       story.send('d', 6)
       story.store('d', 6)
+    },
+    'what was kept later is stored first': story => {
+      story.lines.push({ op: story.begin({ ...ofLane, id: 'd' }), type: 'kept' })
+      story.lines.push({ op: story.begin({ ...ofLane, id: 'e' }), type: 'kept' })
+      story.store('e', 8)
+      story.store('d', 9)
     },
     'rows do not rise': ({ ada }) => ada.rows.reverse(),
     'an answer does not rise': story => story.read([seen('c', 7), seen('b', 3)]),

@@ -17,6 +17,8 @@ export interface Acts {
     body: string
     replyTo?: string
     mayExpire?: true
+    /** Those of one lane that were kept are sent in the order in which they were written. */
+    lane?: string
   }
   read: { kind: 'read'; inbox: string; atLeast?: number }
   ack: { kind: 'ack'; inbox: string; ids: string[] }
@@ -60,8 +62,9 @@ export type Told =
   | ({ kind: 'receipt'; id: string; seq: number } & ReceiptSeen)
 
 /**
- * One line of a history. `invoke` opens the operation `op`; an `event` belongs to a stream; one of the others ends it:
+ * One line of a history. `invoke` opens the operation `op`; an `event` belongs to a stream; one of the others, but for `kept`, ends it:
  *
+ *   kept     no answer yet, but the client keeps it, and will send it
  *   ok       the hub said yes, with this result
  *   fail     the hub said no for good: nothing was done
  *   unknown  no answer, or one that decides nothing: it was done or not
@@ -72,6 +75,7 @@ export type Told =
 export type Line =
   | { op: number; type: 'invoke'; act: Act; client?: string }
   | { op: number; type: 'event'; told: Told }
+  | { op: number; type: 'kept' }
   | { op: number; type: 'ok'; result: Results[keyof Results] }
   | { op: number; type: 'fail' | 'unknown'; why: string }
 
@@ -110,6 +114,11 @@ export class History {
     this.lines.push({ op, type: 'event', told })
   }
 
+  /** Notes that the client keeps the send `op`. */
+  keep(op: number): void {
+    this.lines.push({ op, type: 'kept' })
+  }
+
   end(
     op: number,
     how: { type: 'ok'; result: Results[keyof Results] } | { type: 'fail' | 'unknown'; why: string },
@@ -119,7 +128,10 @@ export class History {
 
   /** How many operations have begun and not ended. */
   get underWay(): number {
-    return this.lines.reduce((open, { type }) => open + (type === 'invoke' ? 1 : type === 'event' ? 0 : -1), 0)
+    return this.lines.reduce(
+      (open, { type }) => open + (type === 'invoke' ? 1 : type === 'event' || type === 'kept' ? 0 : -1),
+      0,
+    )
   }
 
   /** How many operations of `kind` ended as `type`. */

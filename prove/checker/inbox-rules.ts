@@ -8,6 +8,10 @@ interface Sent {
   seq?: number
   /** A try ended without a decision, or has not ended. */
   undecided: number
+  /** Whether its client keeps it, and will send it. */
+  isKept: boolean
+  /** What was kept in its lane before it was written. */
+  before: string[]
   /** The highest seq that the hub had answered for this sender and inbox before the first try. */
   floor: Map<string, number>
 }
@@ -47,6 +51,8 @@ export class InboxRules implements Rules {
   readonly #reading = new Map<number, Reading>()
   /** The highest seq answered so far, by sender and inbox. */
   readonly #answeredUpTo = new Map<string, number>()
+  /** By lane: what was kept, in its order. */
+  readonly #lanes = new Map<string, string[]>()
   readonly #mayLag: boolean
   #lines = 0
 
@@ -58,6 +64,10 @@ export class InboxRules implements Rules {
     this.#lines++
     if (line.type === 'event') {
       if (act.kind === 'follow' && line.told.kind === 'inbox') this.#sameSeq(act.inbox, line.told.id, line.told.seq)
+      return
+    }
+    if (line.type === 'kept') {
+      if (act.kind === 'send') this.#sendKept(act)
       return
     }
     if (line.type === 'invoke') {
@@ -98,6 +108,7 @@ export class InboxRules implements Rules {
       if (seq === undefined || act.mayExpire || !act.to.includes(name) || stored.has(act.id)) continue
       this.#report('lost', `${act.id} of ${act.from} was acknowledged as ${seq} and is not in ${where}`)
     }
+    for (const sent of this.#sent.values()) if (sent.act.to.includes(name)) this.#inLane(sent, name, rows)
     const waiting = new Set(rows.filter(({ acked }) => !acked).map(({ id }) => id))
     const shown = new Set(unread)
     for (const id of waiting)
@@ -113,6 +124,17 @@ export class InboxRules implements Rules {
       this.#report('reordered', `the last read of ${name} shows messages in another order than they have`)
   }
 
+  /** What was kept is there, behind what was kept before it in its lane. */
+  #inLane({ act, isKept, undecided, before }: Sent, name: string, rows: readonly Seen[]): void {
+    const at = rows.findIndex(({ id }) => id === act.id)
+    if (at < 0 && isKept && undecided > 0)
+      this.#report('lost', `${act.id} of ${act.from} was kept to be sent, and is not in the inbox of ${name}`)
+    if (at < 0) return
+    for (const { id } of rows.slice(at + 1))
+      if (before.includes(id))
+        this.#report('reordered', `${act.id} is before ${id} in the inbox of ${name}, which was kept before it`)
+  }
+
   #sendBegins(act: Acts['send']): void {
     const known = this.#sent.get(act.id)
     if (known) {
@@ -120,9 +142,15 @@ export class InboxRules implements Rules {
       return
     }
     const floor = new Map(act.to.map(name => [name, this.#answeredUpTo.get(`${act.from} ${name}`) ?? 0]))
-    this.#sent.set(act.id, { act, undecided: 1, floor })
+    const before = act.lane === undefined ? [] : [...(this.#lanes.get(act.lane) ?? [])]
+    this.#sent.set(act.id, { act, undecided: 1, isKept: false, before, floor })
     // An answer acks what it answers.
     if (act.replyTo !== undefined) this.#ackBegins(act.from, act.replyTo)
+  }
+
+  #sendKept(act: Acts['send']): void {
+    this.#sent.get(act.id)!.isKept = true
+    if (act.lane !== undefined) this.#lanes.set(act.lane, [...(this.#lanes.get(act.lane) ?? []), act.id])
   }
 
   #sendAnswered(act: Acts['send'], { seq }: Results['send']): void {

@@ -12,12 +12,21 @@ export interface SimDisk {
 
 let world: World | undefined
 let diskOf: () => SimDisk | undefined = () => undefined
+let onFileSync: (handle: number) => void = () => {}
 
-/** Hands the clock, the timers, chance and the disk of this process over to `next`; undefined gives them back. */
-export function enter(next: World | undefined, disk: () => SimDisk | undefined = () => undefined): void {
+/**
+ * Hands the clock, the timers, chance and the disk of this process over to `next`; undefined gives them back. `fileSynced` is called for each
+ * file or directory that is synced by another way than a store's.
+ */
+export function enter(
+  next: World | undefined,
+  disk: () => SimDisk | undefined = () => undefined,
+  fileSynced: (handle: number) => void = () => {},
+): void {
   install()
   world = next
   diskOf = disk
+  onFileSync = fileSynced
 }
 
 let isInstalled = false
@@ -141,8 +150,9 @@ function replaceChance(): void {
 
 function replaceSync(): void {
   const fs = require('node:fs') as typeof import('node:fs')
-  const { fdatasync, fdatasyncSync } = fs
+  const { fdatasync, fdatasyncSync, fsyncSync } = fs
   Object.assign(fs, {
+    fsyncSync: (fd: number) => (world ? onFileSync(fd) : fsyncSync(fd)),
     fdatasyncSync: (fd: number) => {
       const disk = world && diskOf()
       if (disk) disk.syncNow()

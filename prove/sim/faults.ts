@@ -49,13 +49,13 @@ const most: Record<FaultName, number> = {
   'power at sync': 0.15,
   'sync fails': 0.05,
   'slow disk': 0.3,
-  'full disk': 0.1, // per second, as are the next ones
+  'full disk': 0.1, // per half a second, as are the next ones
   restart: 0.1,
   stop: 0.1,
   'clock step': 0.15,
   checkpoint: 0.3,
   cut: 0.2,
-  'client killed': 0.1,
+  'client killed': 0.4,
   'slow network': 0.2,
   'request lost': 0.1,
   'answer lost': 0.15,

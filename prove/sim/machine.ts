@@ -1,11 +1,14 @@
+import type { Outbox } from '../../src/client/outbox.ts'
 import type { Followed } from '../../src/hub/push/follow.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
 import type { Act, History, Results } from '../checker/history.ts'
 import type { Answers, Request } from './door.ts'
+import { HomeDisk } from './home-disk.ts'
 import type { HubNode } from './hub-node.ts'
 import type { Network } from './network.ts'
 import { between, pick, type Random } from './random.ts'
+import { isUndecided, openOutbox } from './sim-outbox.ts'
 import type { SimProcess, World } from './world.ts'
 
 /** How often a session says that it lives, in ms. */
@@ -28,6 +31,8 @@ export interface MachineOptions {
   /** Whether an answer may come from a hub that is behind: the machine then asks for what it knows at least. */
   mayLag: boolean
   mintId: () => string
+  /** Where its home is. */
+  dir: string
 }
 
 /** A machine with an inbox: sends and keeps what is not answered, reads and acks, follows its inbox, and says that it lives. */
@@ -39,8 +44,12 @@ export class Machine {
   worstSendMs = 0
   process: SimProcess
   readonly #options: MachineOptions
-  /** What waits in its outbox, one list for each of its senders. */
-  readonly #kept: (Kept | undefined)[] = [undefined, undefined]
+  /** What its other sender, which repeats until it is answered, has under way; it survives the machine. */
+  readonly #kept: (Kept | undefined)[] = [undefined]
+  readonly disk: HomeDisk
+  #outbox!: Outbox
+  /** The operations of sends that went through the outbox and are not decided, by id. */
+  readonly #open = new Map<string, number>()
   readonly #sent: string[] = []
   #shown: string[] = []
   #node: number
@@ -57,9 +66,10 @@ export class Machine {
     this.#options = options
     this.#node = Math.floor(options.random() * options.nodes.length)
     this.process = options.world.boot(name)
+    this.disk = new HomeDisk(options.dir)
   }
 
-  /** Begins, also anew after `kill`: what it kept goes on, what it had in memory is gone. */
+  /** Begins, also anew after a crash: what it kept goes on, what it had in memory is gone. */
   start(): void {
     const { world } = this.#options
     this.process = world.boot(`${this.name}.${++this.#generation}`)
@@ -70,21 +80,24 @@ export class Machine {
     this.#lives = world.as(this.process, () => {
       void this.#follows()
       void this.#beats()
-      return Promise.all([this.#sends(0), this.#sends(1), this.#reads(), this.#asks()])
+      this.#outbox = this.#openOutbox()
+      return Promise.all([this.#sends(0), this.#sendsByOutbox(), this.#drains(), this.#reads(), this.#asks()])
     })
     this.#lives.catch(error => world.fail(error))
   }
 
-  kill(): void {
-    const { world } = this.#options
+  /** Ends it without warning; it comes back by itself. */
+  crash(kind: 'kill' | 'power'): void {
+    const { world, random } = this.#options
     this.process.isAlive = false
     this.#stream.abort()
+    if (kind === 'power') this.disk.losePower(random)
     world.scheduleOutside(`${this.name} starts`, 200 + this.#options.random() * 1000, () => this.start())
   }
 
   /** Whether nothing waits for an answer. */
   get isIdle(): boolean {
-    return this.#kept.every(kept => kept === undefined)
+    return this.#kept.every(kept => kept === undefined) && this.#outbox.waiting().length === 0
   }
 
   get isAlive(): boolean {
@@ -113,6 +126,68 @@ export class Machine {
       if (this.#isStopping) return
       await world.sleep(between(random, 10, 400), 'think')
       if (!this.#isStopping) this.#kept[line] = this.#write()
+    }
+  }
+
+  #openOutbox(): Outbox {
+    const { network, names, world } = this.#options
+    const ask = (request: Request) => network.call(this.name, this.#home, request)
+    return openOutbox(this.disk.dir, {
+      names,
+      you: this.name,
+      send: async body => {
+        const { answer, at } = await ask({ kind: 'send', by: this.name, body: body as never })
+        world.note(`${this.name} is answered`)
+        this.#known = Math.max(this.#known, at)
+        return { seq: (answer as { seq: number }).seq, at }
+      },
+      probe: async () => {
+        await ask({ kind: 'beat', by: this.name, session: this.process.name })
+      },
+    })
+  }
+
+  /** Through the program's own outbox: what gets no answer is kept there, also over its death. */
+  async #sendsByOutbox(): Promise<void> {
+    const { world, random, history } = this.#options
+    while (!this.#isStopping) {
+      await world.sleep(between(random, 10, 400), 'think')
+      if (this.#isStopping) return
+      const { act, request } = this.#write()
+      const op = history.begin({ ...act, lane: `${this.name}'s outbox` })
+      this.#open.set(act.id, op)
+      try {
+        const sent = await this.#outbox.send(request.body)
+        if (sent.kept) history.keep(op)
+        else this.#decided(act.id, sent.answer)
+      } catch (error) {
+        this.#decided(act.id, error as Error)
+      }
+      if (random() < 0.3) this.#moveOn()
+    }
+  }
+
+  /** Sends what waits, until nothing does in the end. */
+  async #drains(): Promise<void> {
+    const { world, random } = this.#options
+    while (!this.#isStopping || this.#outbox.waiting().length > 0) {
+      await world.sleep(between(random, 100, 800), 'drain')
+      const { decided, waiting } = await this.#outbox.drain()
+      for (const [id, { outcome }] of decided) this.#decided(id, outcome)
+      if (waiting > 0 && random() < 0.5) this.#moveOn()
+    }
+  }
+
+  #decided(id: string, outcome: { seq: number } | Error): void {
+    const { history } = this.#options
+    const op = this.#open.get(id)
+    if (op === undefined) return
+    this.#open.delete(id)
+    if (outcome instanceof Error)
+      history.end(op, { type: isUndecided(outcome) ? 'unknown' : 'fail', why: outcome.message })
+    else {
+      this.#sent.push(id)
+      history.end(op, { type: 'ok', result: { seq: outcome.seq } })
     }
   }
 

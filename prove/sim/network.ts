@@ -29,13 +29,15 @@ export class Network {
   /** Asks `node`. Rejects with what it refused, or `unavailable` when no answer comes. */
   call(client: string, node: HubNode, request: Request): Promise<{ answer: object; at: number }> {
     const [world, faults] = [this.#world, this.#faults]
+    const caller = world.process
     return new Promise((resolve, reject) => {
       const forget = world.schedule(`${request.kind} unanswered`, patienceMs, () => reject(unavailable()))
       const back = (label: string, end: () => void) => {
         if (faults.isCut(client, node.name)) return
         world.scheduleOutside(label, faults.delay('network'), () => {
           forget()
-          end()
+          // Nobody is there any more to do anything about it.
+          if (caller?.isAlive !== false) end()
         })
       }
       if (faults.strikes('request lost') || faults.isCut(client, node.name)) return
@@ -71,6 +73,7 @@ export class Network {
     signal: AbortSignal,
   ): Promise<void> {
     const [world, faults] = [this.#world, this.#faults]
+    const caller = world.process
     return new Promise(resolve => {
       let [isOpen, isBroken, lastAt, heardAt] = [true, false, 0, world.now]
       let close = () => {}
@@ -97,7 +100,7 @@ export class Network {
         lastAt = Math.max(lastAt, world.here + faults.delay('network'))
         world.scheduleAt(label, lastAt, () => {
           heardAt = world.now
-          if (isOpen) arrive()
+          if (isOpen && caller?.isAlive !== false) arrive()
         })
       }
       if (faults.isCut(client, node.name)) return

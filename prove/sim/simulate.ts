@@ -110,6 +110,7 @@ class Simulation {
           ...{ world, network, names, mintId, history: this.#history, nodes: this.#nodes },
           random: chanceOf(plan.seed, name),
           mayLag: plan.hubs > 1,
+          dir: join(root, name),
         }),
     )
     world.onStep = process => {
@@ -118,7 +119,11 @@ class Simulation {
       if (this.#faults.strikes('kill')) node.crash('kill')
       else if (this.#faults.strikes('power')) node.crash('power')
     }
-    enter(world, () => this.#nodes.find(({ process }) => process === world.process)?.simDisk())
+    enter(
+      world,
+      () => this.#nodes.find(({ process }) => process === world.process)?.simDisk(),
+      handle => this.#machines.find(({ process }) => process === world.process)?.disk.synced(handle),
+    )
   }
 
   close(): void {
@@ -208,7 +213,7 @@ class Simulation {
         node.process.busyUntil = world.now + between(random, 100, random() < 0.3 ? 20_000 : 3000)
       if (faults.strikes('full disk')) node.fillDisk(between(random, 100, 5000))
       if (faults.strikes('checkpoint')) node.checkpoint()
-      if (faults.strikes('client killed') && machine.isAlive) machine.kill()
+      if (faults.strikes('client killed') && machine.isAlive) machine.crash(random() < 0.5 ? 'kill' : 'power')
       if (faults.strikes('cut')) {
         const other = this.#log && random() < 0.5 ? 'log' : machine.name
         faults.cut(other, node.name, between(random, 200, 8000))

@@ -1,0 +1,93 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Random } from './random.ts'
+
+/**
+ * The disk of one machine: the directory of its home, and what of it was synced. Data of a file is on disk after a sync of that file, an
+ * entry of a directory after a sync of that directory.
+ */
+export class HomeDisk {
+  readonly dir: string
+  /** By inode: what a sync of a file has brought to disk. */
+  readonly #data = new Map<number, Buffer>()
+  /** By directory: its entries as a sync has brought them to disk. */
+  readonly #entries = new Map<string, Map<string, number>>()
+
+  constructor(dir: string) {
+    this.dir = dir
+    mkdirSync(dir, { recursive: true })
+  }
+
+  /** Whether a path is on this disk. */
+  has(path: string): boolean {
+    return path === this.dir || path.startsWith(`${this.dir}/`)
+  }
+
+  /** The file or directory that is open as `handle` was synced. */
+  synced(handle: number): void {
+    const path = readlinkSync(`/proc/self/fd/${handle}`)
+    const stats = statSync(path, { throwIfNoEntry: false })
+    if (!stats || !this.has(path)) return
+    if (stats.isFile()) this.#data.set(stats.ino, readFileSync(path))
+    else this.#entries.set(path, new Map(readdirSync(path).map(name => [name, lstatSync(join(path, name)).ino])))
+  }
+
+  /** What a loss of power leaves: all that was synced, and of the rest any part. */
+  losePower(random: Random): void {
+    this.#loseIn(this.dir, random)
+    this.#data.clear()
+    this.#entries.clear()
+    this.#settle(this.dir)
+  }
+
+  #loseIn(directory: string, random: Random): void {
+    const synced = this.#entries.get(directory) ?? new Map<string, number>()
+    const now = readdirSync(directory).sort()
+    for (const name of now) {
+      const path = join(directory, name)
+      const stats = lstatSync(path)
+      if (synced.get(name) !== stats.ino && random() < 0.5) {
+        rmSync(path, { recursive: true })
+        this.#bringBack(path, synced.get(name))
+      } else if (stats.isDirectory()) this.#loseIn(path, random)
+      else this.#cut(path, stats.ino, random)
+    }
+    for (const [name, inode] of synced)
+      if (!now.includes(name) && random() < 0.5) this.#bringBack(join(directory, name), inode)
+  }
+
+  /** An entry whose removal, or replacement, was not synced. */
+  #bringBack(path: string, inode: number | undefined): void {
+    const data = inode === undefined ? undefined : this.#data.get(inode)
+    if (data && existsSync(dirname(path))) writeFileSync(path, data)
+  }
+
+  #cut(path: string, inode: number, random: Random): void {
+    const written = readFileSync(path)
+    const data = this.#data.get(inode)
+    if (data?.equals(written)) return
+    writeFileSync(path, random() < 0.5 ? (data ?? '') : written.subarray(0, Math.floor(random() * written.length)))
+  }
+
+  /** After a start, what is there is on disk. */
+  #settle(directory: string): void {
+    const names = readdirSync(directory)
+    this.#entries.set(directory, new Map(names.map(name => [name, lstatSync(join(directory, name)).ino])))
+    for (const name of names) {
+      const path = join(directory, name)
+      const stats = lstatSync(path)
+      if (stats.isDirectory()) this.#settle(path)
+      else this.#data.set(stats.ino, readFileSync(path))
+    }
+  }
+}
