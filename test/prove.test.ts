@@ -37,14 +37,15 @@ test('plans that have failed before do not fail any more', async () => {
   for (const plan of plans) expect(await simulate('--plan', plan), plan).toMatchObject({ status: 0, failures: [] })
 })
 
-test.for([
-  ['outbox-directory-not-synced', 'outbox-directory-not-synced', 'was kept to be sent'],
-])('such a plan still finds its fault where that is back: %s', async ([plan, fault, found]) => {
-  const file = `prove/sim/plans/${plan}.json`
-  const { status, failures } = await simulate('--plan', file, '--plant', fault!, '--no-shrink')
-  expect(status).toBe(1)
-  expect(failures[0]!.what).toContain(found)
-})
+test.for([['outbox-directory-not-synced', 'outbox-directory-not-synced', 'was kept to be sent']])(
+  'such a plan still finds its fault where that is back: %s',
+  async ([plan, fault, found]) => {
+    const file = `prove/sim/plans/${plan}.json`
+    const { status, failures } = await simulate('--plan', file, '--plant', fault!, '--no-shrink')
+    expect(status).toBe(1)
+    expect(failures[0]!.what).toContain(found)
+  },
+)
 
 test.for([
   ['ack-of-the-first-alone', 'lost ack'],
