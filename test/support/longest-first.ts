@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  * end. Take the durations of a whole run (`npm test` prints one per file) to renew it.
  */
 const longest = [
-  'notices service service-socket ssh-healing join outbox model ssh-failures unheard-wake messages telegram-out connections',
+  'mail notices service service-socket ssh-healing join outbox model ssh-failures unheard-wake messages telegram-out connections',
   'cli clock telegram-trouble cut-answers backup door join-line cli-hub loop-brake policy members client-doors service-root',
   'tails mcp-http restore shutdown limits ssh-transport disk pinned-hub crash telegram-admin ssh-sharing docs',
 ].flatMap(line => line.split(' '))
