@@ -40,13 +40,20 @@ test('a hub that is killed between the answer of a receiver and its note posts t
   expect([...new Set(ids)]).toEqual(sent.map(id => `message_${id}`))
   // Each kill has one event posted again at most, and its text is the same byte for byte.
   expect(ids.length).toBeLessThanOrEqual(sent.length + rounds)
-  for (const id of ids) expect(new Set(receiver.posts.filter(p => p.headers['webhook-id'] === id).map(p => p.body)).size).toBe(1)
+  for (const id of ids)
+    expect(new Set(receiver.posts.filter(p => p.headers['webhook-id'] === id).map(p => p.body)).size).toBe(1)
   expect(await shown()).toMatchObject({ waiting: 0, dead: 0 })
 
   const tested = await run(['webhook', 'test', 'out', ...webhook])
-  expect([tested.code, tested.stdout]).toEqual([0, expect.stringMatching(/^The receiver of out took a test event in \d+ ms \(204\)\.$/m)])
+  expect([tested.code, tested.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^The receiver of out took a test event in \d+ ms \(204\)\.$/m),
+  ])
   receiver.answer = status(500)
-  expect(await run(['webhook', 'test', 'out', ...webhook])).toMatchObject({ code: 1, stdout: 'The receiver of out did not take a test event: it answered 500.\n' })
+  expect(await run(['webhook', 'test', 'out', ...webhook])).toMatchObject({
+    code: 1,
+    stdout: 'The receiver of out did not take a test event: it answered 500.\n',
+  })
   const list = await run(['webhook', 'list', ...webhook])
   expect(list.stdout).toMatch(/^out +to ana +http:\/\/127\.0\.0\.1:\d+ /m)
 })

@@ -23,9 +23,12 @@ const tailBehindMs = 30_000
 
 /** What is wrong with the hub, the worst first; empty where nothing is. `now` in ms since 1970. */
 export function worriesOf(status: StatusAnswer, now: number): Worry[] {
-  return [...storeWorries(status, now), ...loadWorries(status), ...doorWorries(status, now), ...peopleWorries(status, now)].sort(
-    (a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'),
-  )
+  return [
+    ...storeWorries(status, now),
+    ...loadWorries(status),
+    ...doorWorries(status, now),
+    ...peopleWorries(status, now),
+  ].sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'))
 }
 
 function storeWorries(
