@@ -10,7 +10,7 @@ import { sharedHub } from '../support/shared-hub.ts'
 
 /** How long the long conversation is, and how much of it a test loads at least. */
 const longConversation = 10_000
-const loadedMessages = 1000
+const loadedMessages = 400
 const hub = sharedHub(dataDir => {
   makeLongConversation(dataDir, longConversation)
   return new TestHub({ dataDir })
