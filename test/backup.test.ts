@@ -13,9 +13,13 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
+import { Backups } from '../src/hub/keeping/backups.ts'
 import { checkBackup } from '../src/hub/keeping/check-backup.ts'
 import { backupsIn, newestOf, rotate, superfluous } from '../src/hub/keeping/rotation.ts'
+import { openHub } from '../src/hub/open-hub.ts'
+import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { backupName } from '../src/hub/state/store/backup-names.ts'
+import { checkpointPages } from '../src/hub/state/store/open-sqlite.ts'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { replaceBytes } from './support/damage.ts'
@@ -98,6 +102,61 @@ test('backups made while senders send are good, each with at least what was answ
   }
   enough.abort()
   await traffic
+})
+
+test('while another process copies the store its database file stays as it is; once it has copied, the hub goes on with it', async () => {
+  const dataDir = tempDir('copied')
+  const [source, begun, go] = ['hub.db', 'begun', 'go'].map(name => join(dataDir, name)) as [string, string, string]
+  const program = join(dataDir, 'copying.mjs')
+  writeFileSync(
+    program,
+    `import { existsSync, writeFileSync } from 'node:fs'
+    writeFileSync(${JSON.stringify(begun)}, '')
+    const look = setInterval(() => {
+      if (!existsSync(${JSON.stringify(go)})) return
+      clearInterval(look)
+      console.log('copied')
+      process.exitCode = 1
+    }, 5)`,
+  )
+  await using hub = openHub({ dataDir, onBug: () => {}, onStorageError: () => {} })
+  for (const name of ['ana', 'ben']) await hub.submit({ type: 'member.add', name, kind: 'machine' })
+  await hub.submit({ type: 'settings.set', senderPercent: 100, reservePercent: 0 })
+  const by = memberByName(hub.state.db, 'ana')!.id
+  const body = 'long enough to take up room '.repeat(1000)
+  // More than the write-ahead log keeps before it is moved into the database.
+  const fill = async () => {
+    for (let left = 700; left > 0; left -= 50) {
+      const sends = Array.from({ length: 50 }, () => ({
+        type: 'message.send' as const,
+        id: newMessageId(),
+        by,
+        to: ['ben'],
+        body,
+      }))
+      await Promise.all(sends.map(send => hub.submit(send)))
+    }
+  }
+  const settings = {
+    everyHours: null,
+    keepNewest: 1,
+    keepDays: 0,
+    keepGiB: null,
+    dir: join(dataDir, 'backups'),
+    logGiB: 1,
+  }
+  await using backups = new Backups({ hub, source, settings, program, onMade: () => {} })
+  const making = backups.make()
+  making.catch(() => {})
+  await until('it copies', () => existsSync(begun))
+  const { mtimeMs, size } = statSync(source)
+  await fill()
+  expect(statSync(source)).toMatchObject({ mtimeMs, size })
+  expect(statSync(`${source}-wal`).size).toBeGreaterThan(checkpointPages * 4096)
+  writeFileSync(go, '')
+  await expect(making).rejects.toThrow('The backup failed')
+  await fill()
+  await until('the log was moved into the database', () => statSync(source).size > size)
 })
 
 test('who asks while a backup is under way gets that one', async () => {
