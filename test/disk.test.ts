@@ -240,6 +240,13 @@ describe('a store that the disk has damaged', () => {
     expect(readFileSync(file).equals(before)).toBe(true)
   })
 
+  test('a page of messages, which nothing reads at the start, is zeros: the hub does not start', async () => {
+    const { hub, file } = await stopped()
+    const at = readFileSync(file).indexOf('body 30 ')
+    overwrite(file, at - (at % 4096), Buffer.alloc(4096))
+    await expect(new TestHub({ dataDir: hub.dataDir }).start()).rejects.toThrow(/store is damaged[^]*restore a backup/)
+  })
+
   test('flipped bits anywhere: whatever still opens shows every text as it was sent, or says that it is damaged', async () => {
     const { hub, ben, file } = await stopped()
     const size = readFileSync(file).length

@@ -48,7 +48,7 @@ export const faults: readonly Fault[] = [
     find: `      writeFileSync(handle, text)
       fsyncSync(handle)`,
     put: '      writeFileSync(handle, text)',
-    tests: ['test/client-disk.test.ts', 'src/client'],
+    tests: ['src/disk'],
   },
   {
     name: 'the directory of kept messages is not synced',
@@ -56,7 +56,7 @@ export const faults: readonly Fault[] = [
     file: 'disk/replace-file.ts',
     find: '  syncDirectory(dirname(path))\n}\n\n/** Makes what was written',
     put: '}\n\n/** Makes what was written',
-    tests: ['test/client-disk.test.ts', 'src/client'],
+    tests: ['src/disk'],
   },
   {
     name: 'the same id is stored again',
@@ -117,7 +117,7 @@ export const faults: readonly Fault[] = [
     put: `    const timer = setTimeout(() => this.#confirm(), settleMs)
     this.#unconfirmed.set(request, { ids: answer.shown, timer })
     this.#confirm()`,
-    tests: ['test/mcp-stdio.test.ts', 'src/mcp'],
+    tests: ['src/mcp'],
   },
   {
     name: 'inbox --ack acks before it prints',
@@ -318,7 +318,7 @@ export const faults: readonly Fault[] = [
     file: 'hub/serve.ts',
     find: '    if (shouldCheck) checkStore(hub.state.db)\n',
     put: '    void checkStore\n',
-    tests: ['test/disk.test.ts', 'test/store-checks.test.ts', 'test/hostile-backup.test.ts'],
+    tests: ['test/disk.test.ts'],
   },
   {
     name: 'a control character reaches the terminal',

@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
-import { makeDirectory } from './replace-file.ts'
+import { makeDirectory, replaceFile } from './replace-file.ts'
 
 /** The paths that are synced from now on, in their order. */
 function syncedPaths(): string[] {
@@ -37,4 +37,13 @@ test('a directory that is there costs no sync, and a file in its place is an err
   makeDirectory(join(home, 'outbox'))
   expect(() => makeDirectory(join(home, 'file'))).toThrow('EEXIST')
   expect(synced).toEqual([])
+})
+
+test('a file that is replaced survives a power cut: its bytes are synced before it has its name, and its name after', () => {
+  const home = tempDir('home')
+  const path = join(home, 'file')
+  const synced = syncedPaths()
+  replaceFile(path, 'text', 0o600)
+  expect(synced).toEqual([expect.stringMatching(/\/file\.\d+\.new$/), home])
+  expect(fs.readFileSync(path, 'utf8')).toBe('text')
 })
