@@ -244,7 +244,7 @@ describe('a store that the disk has damaged', () => {
     const { hub, file } = await stopped()
     const at = readFileSync(file).indexOf('body 30 ')
     overwrite(file, at - (at % 4096), Buffer.alloc(4096))
-    await expect(new TestHub({ dataDir: hub.dataDir }).start()).rejects.toThrow(/store is damaged[^]*restore a backup/)
+    await expect(new TestHub({ dataDir: hub.dataDir }).start()).rejects.toThrow(/store is damaged.*restore a backup/s)
   })
 
   test('flipped bits anywhere: whatever still opens shows every text as it was sent, or says that it is damaged', async () => {
