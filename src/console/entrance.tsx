@@ -1,4 +1,6 @@
-import { enter, session } from './session.ts'
+import { enter, goOn, session, useLink } from './session.ts'
+import { Button } from './ui/button.tsx'
+import { Name } from './ui/name.tsx'
 import { Failed, Loading } from './ui/states.tsx'
 import { Text } from './ui/text.tsx'
 
@@ -7,6 +9,7 @@ export function Entrance() {
   const now = session.value
   if (now.state === 'entering') return <Loading what="The console" />
   if (now.state === 'offline') return <Failed error={now.why} retry={enter} />
+  if (now.state === 'choosing') return <Choice name={now.who.name} secret={now.secret} />
   if (now.state !== 'out') return null
   return (
     <section class="entrance">
@@ -48,6 +51,25 @@ export function Entrance() {
           </dd>
         </div>
       </dl>
+    </section>
+  )
+}
+
+/** A link was opened where somebody is in already. It is not used up before they say so. */
+function Choice({ name, secret }: { name: string; secret: string }) {
+  return (
+    <section class="entrance">
+      <h1>Use this link?</h1>
+      <p>
+        You are in as <Name of={name} plain />. The link ends that session and opens the console as whoever it was made
+        for. Use it only if you asked for it.
+      </p>
+      <div class="actions">
+        <Button look="main" onClick={goOn}>
+          Stay as <Name of={name} plain />
+        </Button>
+        <Button onClick={() => useLink(secret)}>Use the link</Button>
+      </div>
     </section>
   )
 }

@@ -9,6 +9,8 @@ export type Who = ConsoleAnswer
 export type Session =
   | { state: 'entering' }
   | { state: 'in'; who: Who }
+  /** A link was opened while `who` is in: whoever sent it decides not whom this browser speaks for. */
+  | { state: 'choosing'; who: Who; secret: string }
   /** `why`: what to say above how to get in; `over` where there was a session before. */
   | { state: 'out'; over: boolean; why?: HubError }
   /** Nobody answers, so nobody knows. */
@@ -27,31 +29,54 @@ export function mayRead(of: string): boolean {
   return me.role === 'admin' ? me.adminReads : me.name === of || me.owns.includes(of)
 }
 
-/** Uses up the link that this page was opened with, if it was, and finds out who is at the browser. */
+/**
+ * Finds out who is at the browser, by the link that this page was opened with, if it was. Where somebody is in already, the link is used
+ * only once they have said so.
+ */
 export async function enter(): Promise<void> {
   session.value = { state: 'entering' }
-  const secret = /^#in=([\w-]+)$/.exec(location.hash)?.[1]
-  // The secret leaves the address before anything else happens: neither history nor a screenshot keeps it.
-  if (secret !== undefined) {
-    history.replaceState(null, '', '#/now')
-    place.value = readPlace('#/now')
+  const secret = takeSecret()
+  if (secret === undefined && tabSecret.get() === null) session.value = { state: 'out', over: false }
+  else if (secret === undefined) await goOn()
+  else {
+    const isIn = tabSecret.get() !== null
+    const who = isIn ? await call('getConsole').catch(() => undefined) : undefined
+    if (who) session.value = { state: 'choosing', who, secret }
+    else await useLink(secret)
   }
+}
+
+/** The secret of the link in the address, which leaves it before anything else happens: neither history nor a screenshot keeps it. */
+function takeSecret(): string | undefined {
+  const secret = /^#in=([\w-]+)$/.exec(location.hash)?.[1]
+  if (secret === undefined) return undefined
+  history.replaceState(null, '', '#/now')
+  place.value = readPlace('#/now')
+  return secret
+}
+
+/** Uses a link up, and is who it is for from then on. */
+export async function useLink(secret: string): Promise<void> {
+  session.value = { state: 'entering' }
+  try {
+    const { tab } = await call('consoleLogin', { body: { secret } })
+    tabSecret.set(tab)
+  } catch (error) {
+    const why = error as HubError
+    session.value = why.isOffline ? { state: 'offline', why } : { state: 'out', over: false, why }
+    return
+  }
+  await goOn()
+}
+
+/** Goes on with the session whose secret this browser has. */
+export async function goOn(): Promise<void> {
   const hadSecret = tabSecret.get() !== null
   try {
-    if (secret !== undefined) {
-      const { tab } = await call('consoleLogin', { body: { secret } })
-      tabSecret.set(tab)
-    } else if (!hadSecret) {
-      session.value = { state: 'out', over: false }
-      return
-    }
     session.value = { state: 'in', who: await call('getConsole') }
   } catch (error) {
     const why = error as HubError
-    if (why.isOffline) session.value = { state: 'offline', why }
-    else if (secret !== undefined) session.value = { state: 'out', over: false, why }
-    else if (why.code === 'unauthorized') session.value = { state: 'out', over: hadSecret }
-    else session.value = { state: 'offline', why }
+    session.value = why.code === 'unauthorized' ? { state: 'out', over: hadSecret } : { state: 'offline', why }
   }
 }
 

@@ -44,6 +44,23 @@ test('a link lets one browser in, leaves the address at once, and tells the seco
   expect(await second.page.evaluate('location.hash')).toBe('#/now')
 })
 
+test('a link that is opened where somebody is in is used only once they say so', async context => {
+  browser.need(context)
+  const { page } = await browser.open(hub, { token: sean.token, at: '#/now' })
+  await page.locator('.nav').waitFor()
+  const me = () => page.locator('.bar .me').textContent()
+  const link = await linkFor(hub, seanclaude.token)
+  const follow = () => page.evaluate(`location.hash = ${JSON.stringify(link.slice(1))}`)
+  await follow()
+  await page.getByRole('button', { name: 'Stay as sean' }).click()
+  await page.locator('.nav').waitFor()
+  expect(await me()).toContain('sean')
+  expect(await page.evaluate('location.hash')).toBe('#/now')
+  await follow()
+  await page.getByRole('button', { name: 'Use the link' }).click()
+  await expect.poll(me).toContain('seanclaude')
+})
+
 test('a message is seen as it is sent, and what becomes of it; what it brings is text, with the escapes of the terminal', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/now' })

@@ -176,5 +176,7 @@ export class Outbox {
 
 /** Whether the answer was about the message itself, and no later try is answered otherwise unless somebody changes something. */
 function isDecided({ code, settled }: Failure): boolean {
-  return settled === true || code === 'forbidden' || code === 'not_found'
+  return settled === true || (code !== undefined && decided.has(code))
 }
+
+const decided: ReadonlySet<string> = new Set(['invalid', 'forbidden', 'not_found', 'conflict', 'too_large'])
