@@ -145,7 +145,7 @@ describe('A08: whatever is refused, the line says why and fails', () => {
     ['/join/AAAA/BBBB', '', 'There is no GET on this path.'],
     ['/join/AAAA-BBBB-CCCC-DDDD', '-X POST', 'There is no POST on this path.'],
     ['/join/AAAA-BBBB-CCCC-DDDD', '-H "Host: hub.lan"', 'does not answer to the name in the Host header'],
-    ['/join/AAAA-BBBB-CCCC-DDDD', '-H "Origin: http://x"', 'Requests from web pages are refused'],
+    ['/join/AAAA-BBBB-CCCC-DDDD', '-H "Origin: http://x"', 'Requests from web pages of another origin are refused'],
   ])('%s %s', async ([path, curl, why]) => {
     const { code, stdout, stderr } = await pasted(hub, `${hub.url.origin}${path}`.replaceAll("'", "'\\''"), curl)
     expect([code, stdout]).toEqual([1, ''])

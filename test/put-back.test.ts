@@ -59,7 +59,7 @@ async function start() {
         hub,
         identity: { member: idOf('ben') },
         query: { after, limit: 100 },
-        request: { log: { error: () => {} } },
+        request: { log: { error: () => {} }, headers: {} },
       }),
     restart: async () => {
       await hub.close()

@@ -68,7 +68,7 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
       hub,
       identity: { member: memberByName(hub.state.db, name)!.id },
       query: { after, limit },
-      request: { log: { error: () => {} } },
+      request: { log: { error: () => {} }, headers: {} },
     })
   return {
     hub,

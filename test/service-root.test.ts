@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -194,8 +195,11 @@ test('two installations at once leave one whole version', async context => {
   for (const { code, stderr } of both) expect(stderr).toMatch(code === 0 ? /^$/ : /^claude-net: Could not .+\n.+\n$/)
   expect(both.map(({ code }) => code)).toContain(0)
   const current = join(root, 'opt/claude-net/current')
-  for (const name of readdirSync('dist'))
-    expect(readFileSync(join(current, name))).toEqual(readFileSync(join('dist', name)))
+  const names = readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter(name =>
+    statSync(join('dist', name)).isFile(),
+  )
+  expect(names).toContainEqual(expect.stringMatching(/^console\/index\.html$/))
+  for (const name of names) expect(readFileSync(join(current, name))).toEqual(readFileSync(join('dist', name)))
   expect(execFileSync(join(current, 'node'), ['--version'], { encoding: 'utf8' })).toMatch(/^v\d/)
 })
 

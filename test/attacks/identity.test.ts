@@ -284,8 +284,8 @@ test("A21: a machine's token and a human's do nothing that is the admin's, and t
   }
   // That it was sent, and no text.
   const traffic = await raw(hub, { path: '/v1/messages', token: hub.adminToken })
-  const { messages } = traffic.json as { messages: { body: string; withheld?: boolean }[] }
-  expect(messages.map(({ body, withheld }) => [body, withheld])).toEqual(messages.map(() => ['', true]))
+  const { messages } = traffic.json as { messages: { message: { body: string; withheld?: boolean } }[] }
+  expect(messages.map(({ message }) => [message.body, message.withheld])).toEqual(messages.map(() => ['', true]))
   expect(await traces(hub)).toEqual(before)
   expect(await raw(hub, { path: '/v1/admin/members', token: hub.adminToken })).toMatchObject({ status: 200 })
 })
