@@ -6,8 +6,8 @@ export default defineConfig({
     reporters: ['default', './test/support/closing-line.ts'],
     // A worker goes on with the next file: starting one for each, and loading all modules again, took a second of each file.
     isolate: false,
-    // One more than the two cores of a small machine: a third of the time a file waits for what it has started.
-    maxWorkers: 3,
+    // Twice the cores of a small machine: with three, a third of the time both waited for what files have started.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // For what hangs: several times what a busy machine takes.
     testTimeout: 60_000,

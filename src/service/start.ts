@@ -38,7 +38,7 @@ async function restart(before: string | undefined): Promise<void> {
   try {
     await runProgram('systemctl', 'restart', unitName)
   } catch (error) {
-    const log = await runProgram('journalctl', '-u', unitName, '-n', '5', '-o', 'cat', '--no-pager').catch(() => '')
+    const log = await lastWords()
     const back = before ? `sudo claude-net install-service --back returns to ${before}. ` : ''
     throw new ClaudeNetError(
       'internal',
@@ -46,4 +46,12 @@ async function restart(before: string | undefined): Promise<void> {
       `${back}docs/operations.md has more under "Troubleshooting".`,
     )
   }
+}
+
+/** What the service itself has said last; what systemd says of it, a restart that it tries meanwhile too, is left out. Empty where there is no log. */
+async function lastWords(): Promise<string> {
+  // What was written just before is in the journal then, also on a busy host.
+  await runProgram('journalctl', '--sync').catch(() => '')
+  const own = ['-u', unitName, '_TRANSPORT=stdout']
+  return runProgram('journalctl', ...own, '-n', '5', '-o', 'cat', '--no-pager').catch(() => '')
 }
