@@ -17,6 +17,8 @@ export function hubCommand(): Command {
     .option('--port <number>', 'port to listen on, 0 for any (default 3500)', toPort)
     .option('--data <dir>', 'directory of the store, made if missing (default ./data)')
     .option('--config <file>', 'hub.json; flags win over it')
+    .option('--journal <url>', 'share the history in etcd with other hubs: etcd://HOST:PORT,HOST:PORT,…[/NAME]')
+    .option('--hub-name <name>', "what this hub is called among them (default: this host's name)")
     .option('--check', 'only read hub.json and say what is wrong with it; compares its address with claude-net.socket')
     .option('--json', 'with --check: print JSON')
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default info)')

@@ -5,6 +5,13 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { bareName, hostNameOf } from '../protocol/hub-address.ts'
 import { configErrors } from './config-errors.ts'
 import { doorFields } from './door-settings.ts'
+import {
+  defaultHubName,
+  expectSafeEndpoints,
+  JournalField,
+  type JournalSettings,
+  journalOfUrl,
+} from './journal-settings.ts'
 import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
 import { backupFolder } from './state/store/backup-names.ts'
 import { TelegramSettings, tokenFileOf } from './telegram-settings.ts'
@@ -22,6 +29,15 @@ const HubFile = z.strictObject({
   ...doorFields,
   /** A certificate of one's own, and its key, in PEM; relative to hub.json. Without it the hub makes a key and signs itself. */
   tls: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  /** The log in etcd that this hub shares with others; without it the hub stands alone. */
+  journal: JournalField,
+  /** What this hub is called among those that share its log: unique there. */
+  hubName: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .default(defaultHubName),
+  /** Allows etcd without TLS beyond this host. */
+  allowPlainEtcd: z.boolean().default(false),
   /** How often the store is backed up by the clock, where to, and how many backups stay. */
   backup: BackupField,
   /** The bot through which people are reached; without it there is none. */
@@ -33,20 +49,26 @@ export type HubConfig = z.output<typeof HubFile> & {
   /** Where the bot's token is. */
   telegramTokenFile?: string
 }
-export type HubFlags = Partial<Pick<HubConfig, 'host' | 'port' | 'data' | 'logLevel'>> & { config?: string }
+export type HubFlags = Partial<Pick<HubConfig, 'host' | 'port' | 'data' | 'logLevel' | 'hubName'>> & {
+  config?: string
+  /** `etcd://HOST:PORT,…/NAME`, in place of the endpoints and the name in hub.json. */
+  journal?: string
+}
 
 /** Defaults, then the file, then flags. Throws `invalid`, naming every field that is wrong with its line. */
-export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
+export function readHubConfig({ config: path, journal: journalUrl, ...flags }: HubFlags): HubConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
   const file = path === undefined ? undefined : readJson(path)
   const result = HubFile.safeParse({ ...file?.read, ...given })
   if (result.success) {
-    const { telegram, tls } = result.data
+    const { telegram, tls, allowPlainEtcd } = result.data
     const telegramTokenFile = telegram && tokenFileOf(telegram, path)
     const near = (file: string) => resolve(path === undefined ? '.' : dirname(path), file)
     const files = tls && { certFile: near(tls.certFile), keyFile: near(tls.keyFile) }
     const hosts = [...result.data.hosts, ...namesIn(result.data.url)]
-    return { ...result.data, hosts, data: resolve(result.data.data), tls: files, telegramTokenFile }
+    const journal = journalFrom(result.data.journal, journalUrl, near)
+    if (journal) expectSafeEndpoints(journal, allowPlainEtcd)
+    return { ...result.data, hosts, data: resolve(result.data.data), tls: files, journal, telegramTokenFile }
   }
   const errors = configErrors(HubFile, result.error, file?.text).map(({ line, field, message }) =>
     [...(line === undefined ? [] : [`line ${line}`]), ...(field === '' ? [] : [field]), message].join(': '),
@@ -59,6 +81,28 @@ export function readHubConfig({ config: path, ...flags }: HubFlags): HubConfig {
       : `${name} has ${errors.length} errors:\n${errors.map(text => `  ${text}`).join('\n')}`,
     'docs/operations.md lists every field.',
   )
+}
+
+/** The log that hub.json or a flag names, its files found from `near`. Throws `invalid`. */
+function journalFrom(
+  inFile: JournalSettings | undefined,
+  url: string | undefined,
+  near: (file: string) => string,
+): JournalSettings | undefined {
+  const journal = url === undefined ? inFile : { ...inFile, ...journalOfUrl(url, inFile?.tls) }
+  if (!journal) return undefined
+  const { tls, user } = journal
+  return {
+    ...journal,
+    ...(tls && { tls: mapValues(tls, near) }),
+    ...(user && { user: { ...user, passwordFile: near(user.passwordFile) } }),
+  }
+}
+
+function mapValues<T extends Record<string, string | undefined>>(object: T, change: (value: string) => string): T {
+  return Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [key, value === undefined ? undefined : change(value)]),
+  ) as T
 }
 
 /** The name in an address that people are told: the hub answers to it. */

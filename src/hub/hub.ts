@@ -13,6 +13,7 @@ import { Traffic } from './push/traffic.ts'
 import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
+import { alone, type Duty } from './sharing/duty.ts'
 import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
@@ -48,6 +49,8 @@ export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug'>
   /** What the journal has applied. The hub closes both. */
   state: State
   journal: Journal
+  /** Whether this hub acts for all hubs of its history; the hub that stands alone does, and is the default. */
+  duty?: Duty
   /** Where the store and its companions are. */
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
@@ -79,6 +82,7 @@ export interface ClockStep {
  */
 export class Hub implements AsyncDisposable {
   readonly state: State
+  readonly duty: Duty
   readonly presence: Presence
   readonly projects: ProjectSights
   readonly tokenUses: TokenUses
@@ -113,6 +117,7 @@ export class Hub implements AsyncDisposable {
   constructor(options: HubOptions) {
     this.state = options.state
     this.#journal = options.journal
+    this.duty = options.duty ?? alone
     this.state.onPutBack = cursor => this.#putBack(cursor)
     this.#clock = this.#journal.clock
     this.traffic = new Traffic(this.state)
@@ -286,7 +291,7 @@ export class Hub implements AsyncDisposable {
 
   /** Submits a tick when something is due: an idle hub writes nothing. Deletions go on in the next second, to leave time for senders. */
   async #tick(): Promise<void> {
-    if (this.#ticking) return
+    if (this.#ticking || !this.duty.isMine) return
     this.#ticking = true
     try {
       await deliverDue(

@@ -1,23 +1,60 @@
 import { join } from 'node:path'
 import { databaseFile, Hub, type HubOptions } from './hub.ts'
 import { LocalJournal } from './journal/local.ts'
+import type { Log } from './journal/log.ts'
+import { LogJournal } from './journal/log-journal.ts'
 import { SteadyClock } from './journal/steady-clock.ts'
 import { State } from './state/state.ts'
 
-export interface OpenHubOptions extends Omit<HubOptions, 'state' | 'journal'> {
+/** What a hub is opened with, besides who is told what happens in it. */
+interface OpenOptions {
+  dataDir: string
+  /** Wall clock, ms since 1970. */
+  now?: () => number
   /** A clock that never steps, in ms. */
   monotonic?: () => number
 }
 
-/** A hub that stands alone: its state and its journal are the one file `dataDir/hub.db`. Nobody else has it open: see lock.ts. */
+export interface OpenHubOptions extends Omit<HubOptions, 'state' | 'journal'>, OpenOptions {}
+
+/** A history, ready to be given to a `Hub`, which closes both. */
+type Opened = Pick<HubOptions, 'state' | 'journal'>
+
+/** A hub that stands alone. */
 export function openHub(options: OpenHubOptions): Hub {
+  return new Hub({ ...options, ...openAlone(options) })
+}
+
+/** State and journal of a hub that stands alone: both are the one file `dataDir/hub.db`. Nobody else has it open: see lock.ts. */
+export function openAlone(options: OpenOptions): Opened {
   const state = new State(join(options.dataDir, databaseFile))
   try {
-    const { now = Date.now, monotonic = () => performance.now() } = options
-    const clock = new SteadyClock({ last: state.position, now, monotonic })
-    return new Hub({ ...options, state, journal: new LocalJournal(state, clock) })
+    return { state, journal: new LocalJournal(state, clockAfter(state, options)) }
   } catch (error) {
     state.close()
     throw error
   }
+}
+
+/**
+ * State and journal of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal goes by `log`. Resolves once
+ * all that the log had is applied. Throws as `LogJournal.open` does, and has closed the log then.
+ */
+export async function openShared(log: Log, options: OpenOptions): Promise<Opened> {
+  try {
+    const state = new State(join(options.dataDir, databaseFile))
+    try {
+      return { state, journal: await LogJournal.open(state, log, { clock: clockAfter(state, options) }) }
+    } catch (error) {
+      state.close()
+      throw error
+    }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+function clockAfter(state: State, { now = Date.now, monotonic = () => performance.now() }: OpenOptions): SteadyClock {
+  return new SteadyClock({ last: state.position, now, monotonic })
 }

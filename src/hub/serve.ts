@@ -16,8 +16,11 @@ import { checkStore, inWords, lookAtStore, rescueStore } from './damage.ts'
 import { isSamePlace, placeInWords, takeHandedSockets } from './handed-sockets.ts'
 import type { Listeners } from './http/listeners.ts'
 import { createServer } from './http/server.ts'
-import { databaseFile, type Hub } from './hub.ts'
+import { databaseFile, Hub } from './hub.ts'
 import { type HubIdentity, openIdentity } from './identity/identity.ts'
+import { EtcdLog } from './journal/etcd/etcd-log.ts'
+import { EtcdGateway } from './journal/etcd/gateway.ts'
+import { etcdAccess } from './journal-settings.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
 import { StoreChecks } from './keeping/store-checks.ts'
@@ -25,7 +28,7 @@ import { Tails } from './keeping/tails.ts'
 import { lockDataDirectory } from './lock.ts'
 import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
-import { openHub } from './open-hub.ts'
+import { openAlone, openShared } from './open-hub.ts'
 import { Outgoing } from './outgoing.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
@@ -98,7 +101,8 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     // Once the hub has closed: what it committed last is in the tail too.
     cleanup.push(() => tails?.close())
     metrics.tails = tails
-    const hub = openHub({
+    const hub = new Hub({
+      ...(await openHistory(config)),
       dataDir: config.data,
       onCommit: commit => {
         metrics.committed(commit)
@@ -226,6 +230,18 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
   }
 }
 
+/** The history of this hub alone, or the one that it shares with others where hub.json names its log. */
+async function openHistory({ journal, data: dataDir }: HubConfig) {
+  if (!journal) return openAlone({ dataDir })
+  const gateway = new EtcdGateway(etcdAccess(journal))
+  try {
+    return await openShared(await EtcdLog.open(gateway, journal.name), { dataDir })
+  } catch (error) {
+    gateway.close()
+    throw error
+  }
+}
+
 /** What the hub proves itself with. On a full disk, where the first start cannot keep a key, it speaks no TLS rather than not at all. */
 async function identityOf({ data, tls }: HubConfig, log: Logger): Promise<HubIdentity | undefined> {
   try {
@@ -251,7 +267,7 @@ function whyItStops(error: unknown): string {
 }
 
 /** The fields of hub.json that a hub reads when it starts, and then no more. */
-const needRestart = ['host', 'port', 'data', 'timeouts', 'backup', 'telegram'] as const
+const needRestart = ['host', 'port', 'data', 'timeouts', 'backup', 'telegram', 'journal', 'hubName'] as const
 
 /** The tails of the backups, where hub.json says where to. */
 function makeTails(config: HubConfig, log: Logger): Tails | undefined {

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import * as z from 'zod'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { isLoopback } from '../protocol/hub-address.ts'
+import type { EtcdAccess } from './journal/etcd/gateway.ts'
+
+/** Port of etcd's clients, where an endpoint names none (https://etcd.io/docs/v3.5/op-guide/configuration). */
+const etcdPort = 2379
+
+/** The part of hub.json that has this hub share its history with others, over a log in etcd. */
+export const JournalField = z
+  .strictObject({
+    /** `https://host:port` of each node of etcd, or `http://` where that is allowed. */
+    endpoints: z.array(z.url({ protocol: /^https?$/ })).min(1),
+    /** Names the history in etcd: several organizations may share a cluster. */
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+      .default('main'),
+    /** PEM files, relative to hub.json: who signs the nodes, and what this hub proves itself with. */
+    tls: z
+      .strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional() })
+      .optional(),
+    /** A user of etcd, and the file with its password, relative to hub.json. */
+    user: z.strictObject({ name: z.string().min(1), passwordFile: z.string().min(1) }).optional(),
+  })
+  .optional()
+
+export type JournalSettings = NonNullable<z.output<typeof JournalField>>
+
+/** What a hub is called among the others of its history, where hub.json does not say: this host's name. */
+export function defaultHubName(): string {
+  return hostname().split('.')[0]!.toLowerCase()
+}
+
+/** `etcd://h1:2379,h2` as settings: `https` where TLS files are given, `http` otherwise. Throws `invalid`. */
+export function journalOfUrl(url: string, tls?: JournalSettings['tls']): JournalSettings {
+  const [, hosts, , name] = /^etcd:\/\/([^/]+)(\/([^/]+))?$/.exec(url) ?? []
+  const scheme = tls ? 'https' : 'http'
+  const parsed = JournalField.safeParse({
+    endpoints: (hosts ?? '').split(',').map(host => `${scheme}://${/:\d+$/.test(host) ? host : `${host}:${etcdPort}`}`),
+    ...(name !== undefined && { name }),
+    ...(tls && { tls }),
+  })
+  if (hosts !== undefined && parsed.success) return parsed.data!
+  throw new ClaudeNetError(
+    'invalid',
+    `${url} is no address of a log.`,
+    'It looks like etcd://h1:2379,h2:2379,h3:2379, with /NAME behind it where the history is not called main.',
+  )
+}
+
+/** Throws `invalid` where mail would go over the network in the clear: whoever reaches etcd writes mail as anyone. */
+export function expectSafeEndpoints({ endpoints }: JournalSettings, allowPlainEtcd: boolean): void {
+  const plain = endpoints.find(endpoint => {
+    const url = new URL(endpoint)
+    return url.protocol === 'http:' && !isLoopback(url)
+  })
+  if (plain === undefined || allowPlainEtcd) return
+  throw new ClaudeNetError(
+    'invalid',
+    `${plain} would carry all mail in the clear, and whoever reaches it there writes mail as anyone.`,
+    'Give etcd TLS and name https endpoints, or allow it in a network of your own with "allowPlainEtcd": true in hub.json.',
+  )
+}
+
+/** What the gateway needs, with the files read. Throws `invalid` for one that cannot be read. */
+export function etcdAccess({ endpoints, tls, user }: JournalSettings): EtcdAccess {
+  const read = (path: string) => {
+    try {
+      return readFileSync(path)
+    } catch (error) {
+      throw new ClaudeNetError(
+        'invalid',
+        `${path} cannot be read: ${(error as Error).message}`,
+        'See journal in hub.json.',
+      )
+    }
+  }
+  return {
+    endpoints,
+    ...(tls && {
+      tls: Object.fromEntries(
+        Object.entries(tls).flatMap(([key, path]) => (path === undefined ? [] : [[key, read(path)]])),
+      ),
+    }),
+    ...(user && { user: { name: user.name, password: read(user.passwordFile).toString('utf8').trim() } }),
+  }
+}

@@ -1,0 +1,40 @@
+import { onTestFinished } from 'vitest'
+import type { HubClient } from '../../src/client/hub-client.ts'
+import type { EtcdCluster, EtcdHistory } from './etcd.ts'
+import { type StartHubOptions, startHub, type TestHub, type TestMember } from './hub.ts'
+
+/** Hubs, each a process with a store of its own, that share one log in `cluster`. They end with the running test. */
+export class ManyHubs {
+  readonly hubs: TestHub[]
+  readonly history: EtcdHistory
+
+  private constructor(hubs: TestHub[], history: EtcdHistory) {
+    this.hubs = hubs
+    this.history = history
+  }
+
+  /** `size` hubs, called h0, h1, …, over a new and empty log. */
+  static async start(cluster: EtcdCluster, size = 3, options: StartHubOptions = {}): Promise<ManyHubs> {
+    const history = await cluster.log()
+    const journal = { endpoints: cluster.endpoints, name: history.name }
+    const hubs = await Promise.all(
+      Array.from({ length: size }, (_, index) =>
+        startHub({ ...options, config: { ...options.config, journal, hubName: `h${index}` } }),
+      ),
+    )
+    return new ManyHubs(hubs, history)
+  }
+
+  /** A client of each hub for one member, in their order. */
+  clientsOf({ token }: TestMember): HubClient[] {
+    return this.hubs.map(hub => hub.client(token))
+  }
+}
+
+/** A cluster of etcd for the running test. */
+export async function startCluster(size = 3): Promise<EtcdCluster> {
+  const { EtcdCluster } = await import('./etcd.ts')
+  const cluster = await EtcdCluster.start(size)
+  onTestFinished(() => cluster[Symbol.asyncDispose]())
+  return cluster
+}
