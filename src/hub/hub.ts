@@ -13,6 +13,7 @@ import { Traffic } from './push/traffic.ts'
 import { Wakes } from './push/wakes.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
+import { type Board, noBoard } from './sharing/board.ts'
 import { alone, type Duty } from './sharing/duty.ts'
 import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
@@ -51,6 +52,8 @@ export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug'>
   journal: Journal
   /** Whether this hub acts for all hubs of its history; the hub that stands alone does, and is the default. */
   duty?: Duty
+  /** What this hub and the others of its history show each other; the hub closes it. Without one it stands alone. */
+  board?: Board
   /** Where the store and its companions are. */
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
@@ -83,6 +86,7 @@ export interface ClockStep {
 export class Hub implements AsyncDisposable {
   readonly state: State
   readonly duty: Duty
+  readonly board: Board
   readonly presence: Presence
   readonly projects: ProjectSights
   readonly tokenUses: TokenUses
@@ -118,6 +122,7 @@ export class Hub implements AsyncDisposable {
     this.state = options.state
     this.#journal = options.journal
     this.duty = options.duty ?? alone
+    this.board = options.board ?? noBoard
     this.state.onPutBack = cursor => this.#putBack(cursor)
     this.#clock = this.#journal.clock
     this.traffic = new Traffic(this.state)
@@ -230,6 +235,7 @@ export class Hub implements AsyncDisposable {
     this.#isClosed = true
     for (const timer of this.#timers) clearInterval(timer)
     await this.#journal.close()
+    await this.board.close()
     // Before the store: the last to close it makes one file of it.
     await this.reader.close()
     try {

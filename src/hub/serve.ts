@@ -20,6 +20,7 @@ import { databaseFile, Hub } from './hub.ts'
 import { type HubIdentity, openIdentity } from './identity/identity.ts'
 import { EtcdLog } from './journal/etcd/etcd-log.ts'
 import { EtcdGateway } from './journal/etcd/gateway.ts'
+import { LeasedKeys } from './journal/etcd/leased-keys.ts'
 import { etcdAccess } from './journal-settings.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
@@ -34,6 +35,7 @@ import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
+import { SharedBoard } from './sharing/board.ts'
 import { Supervisor } from './supervisor.ts'
 
 export { readHubConfig } from './config.ts'
@@ -231,11 +233,16 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
 }
 
 /** The history of this hub alone, or the one that it shares with others where hub.json names its log. */
-async function openHistory({ journal, data: dataDir }: HubConfig) {
+async function openHistory({ journal, data: dataDir, hubName }: HubConfig) {
   if (!journal) return openAlone({ dataDir })
-  const gateway = new EtcdGateway(etcdAccess(journal))
+  const access = etcdAccess(journal)
+  const gateway = new EtcdGateway(access)
   try {
-    return await openShared(await EtcdLog.open(gateway, journal.name), { dataDir })
+    const opened = await openShared(await EtcdLog.open(gateway, journal.name), { dataDir })
+    // Not over the log's gateway: that is closed with the log.
+    const keys = new EtcdGateway(access)
+    const board = new SharedBoard(hubName, hear => new LeasedKeys(keys, `/claude-net/${journal.name}/board/`, hear))
+    return { ...opened, board }
   } catch (error) {
     gateway.close()
     throw error
