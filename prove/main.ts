@@ -17,12 +17,17 @@ interface Options {
   plants?: boolean
   suite?: string | true
   only?: string
+  fuzz?: string | true
+  seconds: string
+  input?: string
+  keep: boolean
+  replay?: boolean
   shrink: boolean
   json?: boolean
 }
 
 const names = planted.map(({ name }) => name)
-const options = new Command('npm run prove --')
+const command = new Command('npm run prove --')
   .description(
     'Plays what may go wrong, and holds what clients saw to the promises. A violation is an exit status of 1.',
   )
@@ -42,10 +47,15 @@ const options = new Command('npm run prove --')
     'puts faults into a copy and runs the tests that have to find them: all, or one part of them as 2/7; minutes each',
   )
   .option('--only <text>', 'of --suite only the faults whose name has this text')
+  .option('--fuzz [target]', 'gives what reads from outside mutated inputs: all of it in turn, or one target')
+  .option('--seconds <n>', 'of --fuzz how long for each target; it ends sooner after --rounds inputs', '60')
+  .option('--replay', 'of --fuzz the inputs of the corpus alone')
+  .option('--input <file>', 'of --fuzz one input alone, as a failure has left it')
+  .option('--no-keep', 'of --fuzz do not change the corpus')
   .option('--json', 'print JSON')
   .addHelpText('after', '\nProgress goes to stderr, the result to stdout.')
   .parse()
-  .opts<Options>()
+const options = command.opts<Options>()
 
 const rounds = numberOf('rounds', options.rounds, 1)
 const jobs = Math.min(numberOf('jobs', options.jobs, 1), availableParallelism())
@@ -68,6 +78,26 @@ if (options.suite !== undefined) {
   const part = options.suite === true ? undefined : partOf(options.suite)
   const isAllFound = await tryTheSuite({ only: options.only, part, json: options.json === true, say })
   process.exit(isAllFound ? 0 : 1)
+}
+
+if (options.fuzz !== undefined) {
+  const { runFuzz, targetNames } = await import('./fuzz/part.ts')
+  const target = options.fuzz === true ? undefined : options.fuzz
+  if (target !== undefined && !targetNames.includes(target))
+    stop(`There is no target '${target}'. Targets: ${targetNames.join(', ')}`)
+  if (options.input !== undefined && target === undefined) stop('--input takes a target: --fuzz TARGET --input FILE.')
+  const isCounted = command.getOptionValueSource('rounds') !== 'default'
+  const isSound = await runFuzz({
+    target,
+    seed,
+    rounds: options.replay ? 0 : isCounted ? rounds : Number.POSITIVE_INFINITY,
+    seconds: numberOf('seconds', options.seconds, 1),
+    input: options.input,
+    keeps: options.keep && !options.replay,
+    json: options.json === true,
+    say,
+  })
+  process.exit(isSound ? 0 : 1)
 }
 
 if (options.plant !== undefined) {

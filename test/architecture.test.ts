@@ -187,6 +187,7 @@ test('a line to a hub is opened in these places alone, each of which says which 
 const proveArrows: Record<string, string[]> = {
   'prove/checker': ['src/protocol'],
   'prove/sim': ['prove/checker', 'prove/part.ts', 'src/client', 'src/hub', 'src/protocol'],
+  'prove/fuzz': ['prove/sim/random.ts', 'src/client', 'src/hub', 'src/notice', 'src/protocol'],
   'prove/main.ts': ['prove/'],
   'prove/parallel.ts': ['prove/part.ts'],
   'prove/part.ts': [],

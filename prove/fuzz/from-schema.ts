@@ -1,0 +1,67 @@
+import { pick, type Random } from '../sim/random.ts'
+
+/** As `z.toJSONSchema` makes it. */
+export interface JsonSchema {
+  type?: string
+  properties?: Record<string, JsonSchema>
+  required?: string[]
+  items?: JsonSchema
+  anyOf?: JsonSchema[]
+  oneOf?: JsonSchema[]
+  allOf?: JsonSchema[]
+  enum?: unknown[]
+  const?: unknown
+  format?: string
+  pattern?: string
+  minimum?: number
+  exclusiveMinimum?: number
+  minItems?: number
+  additionalProperties?: JsonSchema | boolean
+}
+
+/** What a string of this schema may be, by the name of its field. */
+export type Strings = (field: string, schema: JsonSchema, random: Random) => string
+
+/** A value that fits a schema, mostly: with all its fields, or some of those that can be left out. */
+export function fitting(schema: JsonSchema, random: Random, strings: Strings, field = ''): unknown {
+  if (schema.const !== undefined) return schema.const
+  if (schema.enum) return pick(random, schema.enum)
+  const forms = schema.anyOf ?? schema.oneOf
+  if (forms) return fitting(pick(random, forms), random, strings, field)
+  switch (schema.type) {
+    case 'object': {
+      const required = new Set(schema.required)
+      const fields = Object.entries(schema.properties ?? {}).filter(([name]) => required.has(name) || random() < 0.5)
+      const value = Object.fromEntries(fields.map(([name, inner]) => [name, fitting(inner, random, strings, name)]))
+      if (typeof schema.additionalProperties === 'object')
+        value[strings('name', {}, random)] = fitting(schema.additionalProperties, random, strings, field)
+      return value
+    }
+    case 'array': {
+      const length = Math.max(schema.minItems ?? 0, Math.floor(random() * 3))
+      return Array.from({ length }, () => fitting(schema.items ?? {}, random, strings, field))
+    }
+    case 'integer':
+    case 'number':
+      return Math.max(schema.minimum ?? 0, (schema.exclusiveMinimum ?? -1) + 1) + Math.floor(random() * 3)
+    case 'boolean':
+      return random() < 0.5
+    case 'null':
+      return null
+    case 'string':
+      return strings(field, schema, random)
+    default:
+      return schema.allOf?.[0] ? fitting(schema.allOf[0], random, strings, field) : strings(field, schema, random)
+  }
+}
+
+/** The names of all fields of a schema, and the words that its values may be. */
+export function wordsOf(schema: JsonSchema): string[] {
+  const inner = [
+    ...Object.values(schema.properties ?? {}),
+    ...[schema.items ?? {}, ...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])],
+    ...(typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : []),
+  ].filter(each => Object.keys(each).length > 0)
+  const own = [...Object.keys(schema.properties ?? {}), ...(schema.enum ?? []), schema.const]
+  return [...own.filter(word => typeof word === 'string'), ...inner.flatMap(wordsOf)]
+}

@@ -1,0 +1,281 @@
+import { hash } from 'node:crypto'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { chanceOf, pick } from '../sim/random.ts'
+import { Corpus } from './corpus.ts'
+import { Coverage, type Covered, holds } from './coverage.ts'
+import { mutated } from './mutate.ts'
+import { smaller } from './shrink.ts'
+import type { OpenTarget, Target } from './target.ts'
+import { Watchdog } from './watchdog.ts'
+
+export interface FuzzOptions {
+  seed: number
+  /** When it ends, whichever comes first; 0 rounds are a replay of the corpus. */
+  rounds: number
+  seconds: number
+  /** Whether inputs that reach more of the program are kept as files. */
+  keeps: boolean
+  say: (text: string) => void
+}
+
+export interface FuzzFailure {
+  what: string
+  /** The file with the input. */
+  file: string
+}
+
+export interface FuzzResult {
+  target: string
+  /** Inputs that were given to the program, those of the corpus and of the search for smaller ones too. */
+  inputs: number
+  /** Characters of the program's text that ran. */
+  covered: number
+  corpus: number
+  /** New inputs that reached what none before had. */
+  found: number
+  slowestMs: number
+  /** Of memory in use after a collection, in MiB, from the first look to the last. */
+  grownMiB: number
+  seconds: number
+  /** Of all inputs in their order: the same for the same seed, corpus and coverage. */
+  digest: string
+  failures: FuzzFailure[]
+}
+
+/** How long one input may take, in ms. */
+const maxInputMs = 10_000
+/** Inputs between two looks at what ran: a look takes as long as many inputs. */
+const batchSize = 16
+/** Inputs between two looks at the memory in use. */
+const memoryEvery = 1000
+/** Memory in use may grow by so much from the first look on, in MiB. */
+const maxGrowthMiB = 64
+const maxFailures = 20
+
+/** Gives a target the inputs of its corpus, then mutations of what has reached more of the program than was reached before. */
+export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
+  const run = await Run.open(target, options)
+  try {
+    return await run.all()
+  } finally {
+    await run.close()
+  }
+}
+
+/** Gives a target one input. Returns what went wrong. */
+export async function tryInput(target: Target, input: Buffer, say: (text: string) => void): Promise<FuzzFailure[]> {
+  const run = await Run.open(target, { seed: 0, rounds: 0, seconds: 0, keeps: false, say })
+  try {
+    return await run.one(input)
+  } finally {
+    await run.close()
+  }
+}
+
+class Run {
+  readonly #target: Target
+  readonly #options: FuzzOptions
+  readonly #open: OpenTarget
+  readonly #corpus: Corpus
+  readonly #dir = mkdtempSync(join(tmpdir(), 'claude-net-fuzz-'))
+  readonly #watchdog = new Watchdog(join(this.#dir, 'hung'))
+  readonly #coverage: Coverage | undefined
+  /** What nobody has caught. */
+  readonly #uncaught: unknown[] = []
+  readonly #noteUncaught = (error: unknown) => void this.#uncaught.push(error)
+  readonly #failures = new Map<string, FuzzFailure>()
+  #inputs = 0
+  #slowestMs = 0
+  #digest = ''
+
+  static async open(target: Target, options: FuzzOptions): Promise<Run> {
+    return new Run(target, options, await target.open())
+  }
+
+  private constructor(target: Target, options: FuzzOptions, open: OpenTarget) {
+    this.#target = target
+    this.#options = options
+    this.#open = open
+    this.#corpus = new Corpus(target.name, target.maxFiles)
+    if (options.rounds > 0) this.#coverage = new Coverage(pathToFileURL(join(import.meta.dirname, '../../src/')).href)
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, this.#noteUncaught)
+  }
+
+  async one(input: Buffer): Promise<FuzzFailure[]> {
+    await this.#give(input)
+    await this.#check([input])
+    return [...this.#failures.values()]
+  }
+
+  async all(): Promise<FuzzResult> {
+    const began = performance.now()
+    const seconds = () => (performance.now() - began) / 1000
+    const { rounds, seed } = this.#options
+    const pool: { input: Buffer; covered: Covered }[] = []
+    this.#coverage?.take()
+    const first = this.#corpus.read().map(({ input }) => input)
+    if (rounds > 0) first.push(...this.#target.seeds.map(text => Buffer.from(text)))
+    for (const input of first) pool.push({ input, covered: await this.#runAlone(input) })
+    await this.#check(first)
+    for (const { covered } of pool) this.#coverage?.note(covered)
+    const before = pool.length
+    const memory: number[] = []
+    const random = chanceOf(seed, this.#target.name)
+    for (let round = 0; round < rounds && seconds() < this.#options.seconds && this.#failures.size < maxFailures; ) {
+      const others = pool.map(({ input }) => input)
+      const batch: Buffer[] = []
+      for (; batch.length < batchSize && round < rounds; round++) {
+        // Later ones have reached what earlier ones have not.
+        const parent = others[Math.floor(Math.sqrt(random()) * others.length)] ?? Buffer.from('')
+        batch.push(mutated(random, random() < 0.3 ? pick(random, others) : parent, { ...this.#target, others }))
+      }
+      for (const input of batch) {
+        this.#digest = hash('sha256', this.#digest + input.toString('base64'))
+        await this.#give(input)
+      }
+      await this.#check(batch)
+      if (this.#isNew(this.#coverage!.take()))
+        for (const input of batch) {
+          const kept = await this.#smallest(input)
+          if (kept) pool.push(kept)
+        }
+      if (this.#inputs >= (memory.length + 1) * memoryEvery) memory.push(inUseMiB())
+    }
+    const grownMiB = memory.length > 1 ? memory.at(-1)! - memory[0]! : 0
+    if (grownMiB > maxGrowthMiB) this.#fail(`memory in use has grown by ${grownMiB} MiB`, Buffer.from(''))
+    if (this.#options.keeps && this.#coverage) this.#keep(pool)
+    return {
+      target: this.#target.name,
+      inputs: this.#inputs,
+      covered: this.#coverage?.size ?? 0,
+      corpus: this.#corpus.read().length,
+      found: pool.length - before,
+      slowestMs: Math.round(this.#slowestMs),
+      grownMiB,
+      seconds: Math.round(seconds()),
+      digest: this.#digest.slice(0, 16),
+      failures: [...this.#failures.values()],
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#open.close()
+    await this.#watchdog.close()
+    this.#coverage?.close()
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.off(event, this.#noteUncaught)
+  }
+
+  #isNew(covered: Covered): boolean {
+    return this.#coverage!.newIn(covered).size > 0
+  }
+
+  /** The input, as small as it can be with what it is the first to reach; undefined where it reaches nothing new alone. */
+  async #smallest(input: Buffer): Promise<{ input: Buffer; covered: Covered } | undefined> {
+    const coverage = this.#coverage!
+    const all = await this.#runAlone(input)
+    const fresh = coverage.newIn(all)
+    if (fresh.size === 0) return undefined
+    const small = await smaller(input, this.#target.json, async less => holds(await this.#runAlone(less), fresh))
+    const covered = small === input ? all : await this.#runAlone(small)
+    coverage.note(all)
+    coverage.note(covered)
+    return { input: small, covered }
+  }
+
+  async #runAlone(input: Buffer): Promise<Covered> {
+    this.#coverage?.take()
+    await this.#give(input)
+    return this.#coverage?.take() ?? new Map()
+  }
+
+  /** Gives one input, and notes what goes wrong. */
+  async #give(input: Buffer): Promise<void> {
+    this.#inputs++
+    const why = await this.#wrong(input)
+    if (why !== undefined && !this.#failures.has(kindOf(why))) {
+      const small = await smaller(
+        input,
+        this.#target.json,
+        async less => kindOf((await this.#wrong(less)) ?? '') === kindOf(why),
+      )
+      this.#fail(why, small)
+    }
+  }
+
+  async #wrong(input: Buffer): Promise<string | undefined> {
+    const began = performance.now()
+    const timer = Promise.withResolvers<string>()
+    const timeout = setTimeout(() => timer.resolve(`no end within ${maxInputMs} ms`), maxInputMs)
+    this.#watchdog.begins(input)
+    try {
+      const late = await Promise.race([this.#open.run(input), timer.promise])
+      // What nobody awaits rejects in a turn of its own.
+      await new Promise(resolve => setImmediate(resolve))
+      const [uncaught] = this.#uncaught.splice(0)
+      return late ?? (uncaught === undefined ? undefined : `uncaught: ${inWords(uncaught)}`)
+    } catch (error) {
+      return inWords(error)
+    } finally {
+      this.#watchdog.ended()
+      clearTimeout(timeout)
+      this.#slowestMs = Math.max(this.#slowestMs, performance.now() - began)
+    }
+  }
+
+  async #check(inputs: readonly Buffer[]): Promise<void> {
+    try {
+      await this.#open.check?.()
+    } catch (error) {
+      this.#fail(`after ${inputs.length} inputs: ${inWords(error)}`, inputs.at(-1) ?? Buffer.from(''))
+    }
+  }
+
+  #fail(what: string, input: Buffer): void {
+    const kind = kindOf(what)
+    if (this.#failures.has(kind)) return
+    const file = join(this.#dir, hash('sha256', input).slice(0, 12))
+    writeFileSync(file, input)
+    this.#failures.set(kind, { what, file })
+    this.#options.say(`${this.#target.name}: ${what.slice(0, 500)}`)
+  }
+
+  /** Keeps what reaches everything that was reached, the smallest first. */
+  #keep(pool: readonly { input: Buffer; covered: Covered }[]): void {
+    const needed = new Coverage('none:')
+    const kept: Buffer[] = []
+    for (const { input, covered } of pool.toSorted((a, b) => a.input.byteLength - b.input.byteLength)) {
+      if (needed.newIn(covered).size === 0) continue
+      needed.note(covered)
+      kept.push(input)
+    }
+    needed.close()
+    this.#corpus.replace(kept)
+  }
+}
+
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'Broken') return error.message
+  const [, place] = /\n\s+at (.*)/.exec(error.stack ?? '') ?? []
+  return `${error.name}: ${error.message}${place ? ` (${place})` : ''}`
+}
+
+/** What makes two failures one: the words, without numbers, ids and names. */
+function kindOf(what: string): string {
+  return what.replaceAll(/[0-9a-f]{6,}|\d+|'[^']*'|"[^"]*"/g, '#').slice(0, 120)
+}
+
+let collect: (() => void) | undefined
+
+function inUseMiB(): number {
+  setFlagsFromString('--expose-gc')
+  collect ??= runInNewContext('gc') as () => void
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return Math.round((heapUsed + external) / 2 ** 20)
+}
