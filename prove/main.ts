@@ -2,19 +2,26 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
+import { type Mode, modes, ofTheDay } from './modes.ts'
 import { inParallel } from './parallel.ts'
 import type { PartResult } from './part.ts'
 import { table } from './part.ts'
 import { plant, planted } from './plant.ts'
 
 interface Options {
+  quick?: boolean
+  long?: boolean
+  minutes?: string
+  real?: boolean
+  fault?: string[]
   sim?: boolean
   seed?: string
-  rounds: string
+  rounds?: string
   plan?: string
   jobs: string
   plant?: string
   plants?: boolean
+  bites?: boolean
   suite?: string | true
   only?: string
   fuzz?: string | true
@@ -26,21 +33,31 @@ interface Options {
   json?: boolean
 }
 
+// A planted fault is put into the modules as they are loaded: until then none of the program's may be.
+const isPlanted = process.argv.some(each => /^--plant(=|$)/.test(each))
+const { faults } = isPlanted ? { faults: [] } : await import('./real/faults/all.ts')
 const names = planted.map(({ name }) => name)
-const command = new Command('npm run prove --')
+const options = new Command('npm run prove --')
   .description(
-    'Plays what may go wrong, and holds what clients saw to the promises. A violation is an exit status of 1.',
+    'Plays what may go wrong, and holds what clients saw to the promises. A violation is an exit status of 1. Without options: real\n' +
+      'processes under every fault, then simulated histories and some planted faults, in about 10 minutes.',
   )
+  .option('--quick', 'a few of the faults and few histories, in less than a minute')
+  .option('--long', 'everything, for a night')
+  .option('--minutes <n>', 'so many minutes for the real processes instead')
+  .option('--real', 'real processes alone')
   .option(
-    '--sim',
-    'the simulation: the real core with a simulated clock, disk and network (the default, and all there is so far)',
+    '--fault <name...>',
+    `of the faults with real processes these alone: ${faults.map(({ name }) => name).join(', ')}`,
   )
+  .option('--bites', 'puts bugs into builds of the program: each fault with real processes must find its own')
+  .option('--sim', 'the simulation alone: the real core with a simulated clock, disk and network')
   .option('--seed <n>', 'the first seed; each round has the next one. By default by chance, and printed')
-  .option('--rounds <n>', 'how many histories', '500')
-  .option('--plan <file>', 'play one plan, as a failure has left it, twice')
-  .option('--jobs <n>', 'how many processes share the rounds', '1')
+  .option('--rounds <n>', 'how many histories, and rounds of each fault')
+  .option('--plan <file>', 'play one plan of the simulation, as a failure has left it, twice')
+  .option('--jobs <n>', 'how many processes share the histories', '1')
   .option('--no-shrink', 'do not look for less that fails as well')
-  .option('--plant <name>', `with this fault in the program: ${names.join(', ')}`)
+  .option('--plant <name>', `simulate with this fault in the program: ${names.join(', ')}`)
   .option('--plants', 'each of these faults in turn, up to the rounds; one that is not found is an exit status of 1')
   .option(
     '--suite [part]',
@@ -53,19 +70,24 @@ const command = new Command('npm run prove --')
   .option('--input <file>', 'of --fuzz one input alone, as a failure has left it')
   .option('--no-keep', 'of --fuzz do not change the corpus')
   .option('--json', 'print JSON')
-  .addHelpText('after', '\nProgress goes to stderr, the result to stdout.')
+  .addHelpText(
+    'after',
+    `\nFaults with real processes:\n${faults.map(({ name, title }) => `  ${name.padEnd(18)} ${title}`).join('\n')}\n\n` +
+      'Progress goes to stderr, the result to stdout. A round that fails leaves its history, logs and store in a directory that is named.',
+  )
   .parse()
-const options = command.opts<Options>()
+  .opts<Options>()
 
-const rounds = numberOf('rounds', options.rounds, 1)
 const jobs = Math.min(numberOf('jobs', options.jobs, 1), availableParallelism())
 const seed = options.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : numberOf('seed', options.seed, 0)
+const rounds = options.rounds === undefined ? undefined : numberOf('rounds', options.rounds, 1)
+const mode: Mode = modes[options.quick ? 'quick' : options.long ? 'long' : 'usual']
 const say = (text: string) => process.stderr.write(`prove: ${text}\n`)
 
 if (options.plants) {
   const { tryPlanted } = await import('./try-planted.ts')
   const isAllFound = await tryPlanted({
-    rounds,
+    rounds: rounds ?? 500,
     seed: options.seed === undefined ? 1 : seed,
     json: options.json === true,
     say,
@@ -86,11 +108,10 @@ if (options.fuzz !== undefined) {
   if (target !== undefined && !targetNames.includes(target))
     stop(`There is no target '${target}'. Targets: ${targetNames.join(', ')}`)
   if (options.input !== undefined && target === undefined) stop('--input takes a target: --fuzz TARGET --input FILE.')
-  const isCounted = command.getOptionValueSource('rounds') !== 'default'
   const isSound = await runFuzz({
     target,
     seed,
-    rounds: options.replay ? 0 : isCounted ? rounds : Number.POSITIVE_INFINITY,
+    rounds: options.replay ? 0 : (rounds ?? Number.POSITIVE_INFINITY),
     seconds: numberOf('seconds', options.seconds, 1),
     input: options.input,
     keeps: options.keep && !options.replay,
@@ -100,31 +121,73 @@ if (options.fuzz !== undefined) {
   process.exit(isSound ? 0 : 1)
 }
 
+const unknownFault = options.fault?.find(name => faults.every(fault => fault.name !== name))
+if (unknownFault !== undefined)
+  stop(`There is no fault '${unknownFault}'. Faults: ${faults.map(({ name }) => name).join(', ')}`)
+
 if (options.plant !== undefined) {
   if (!names.includes(options.plant)) stop(`There is no fault '${options.plant}'. Faults: ${names.join(', ')}`)
   plant(options.plant)
 }
 
-const plan = options.plan === undefined ? undefined : JSON.parse(readFileSync(options.plan, 'utf8'))
-if (!plan) say(`--sim --seed ${seed} --rounds ${rounds}`)
-const began = Date.now()
-let result: PartResult
-if (jobs > 1 && !plan && rounds > jobs)
-  result = await inParallel({ jobs, seed, rounds, plant: options.plant, shrink: options.shrink })
-else {
-  // Loaded only now: a planted fault is put into the modules as they are loaded.
-  const { runSimulations } = await import('./sim/part.ts')
-  result = await runSimulations({ seed, rounds, plan, say, shrinks: options.shrink })
+const isSimAlone = options.sim === true || options.plan !== undefined || options.plant !== undefined
+const isRealAlone = options.real === true || options.fault !== undefined
+const began = new Date()
+const results: PartResult[] = []
+if (!isSimAlone) results.push(await real())
+if (!isRealAlone) results.push(await simulate())
+if (!isSimAlone && !isRealAlone && mode.plants > 0) results.push(await plants(mode.plants))
+const failures = results.flatMap(result => result.failures)
+if (options.json) {
+  const whole = { date: began.toISOString(), seed, rounds }
+  console.log(
+    JSON.stringify(results.length === 1 ? { ...whole, ...results[0] } : { ...whole, parts: results }, null, 2),
+  )
+} else print()
+process.exit(failures.length === 0 ? 0 : 1)
+
+async function real(): Promise<PartResult> {
+  const minutes = options.minutes === undefined ? undefined : numberOf('minutes', options.minutes, 1)
+  const { runIsolated } = await import('./real/isolate.ts')
+  say(`--real --seed ${seed}`)
+  return await runIsolated({
+    seed,
+    rounds,
+    budgetMs: minutes === undefined ? mode.realMs : minutes * 60_000,
+    only: options.fault,
+    isQuick: options.quick,
+    harmMs: mode.harmMs,
+  })
 }
 
-if (options.json) console.log(JSON.stringify({ date: new Date(began).toISOString(), seed, rounds, ...result }, null, 2))
-else {
-  console.log(`${result.name}: ${result.summary}.\n\n${table(result.rows)}\n`)
-  for (const { what, repeat } of result.failures) console.log(`FAILED ${what}\n  ${repeat}\n`)
-  const verdict = result.failures.length === 0 ? 'No promise was broken.' : `${result.failures.length} failures.`
-  console.log(plan ? verdict : `${verdict} Seeds ${seed} to ${seed + rounds - 1}.`)
+async function simulate(): Promise<PartResult> {
+  const plan = options.plan === undefined ? undefined : JSON.parse(readFileSync(options.plan, 'utf8'))
+  const histories = rounds ?? (isSimAlone ? 500 : mode.histories)
+  if (!plan) say(`--sim --seed ${seed} --rounds ${histories}`)
+  if (jobs > 1 && !plan && histories > jobs)
+    return await inParallel({ jobs, seed, rounds: histories, plant: options.plant, shrink: options.shrink })
+  // Loaded only now: a planted fault is put into the modules as they are loaded.
+  const { runSimulations } = await import('./sim/part.ts')
+  return await runSimulations({ seed, rounds: histories, plan, say, shrinks: options.shrink })
 }
-process.exit(result.failures.length === 0 ? 0 : 1)
+
+/** Some of the planted faults, others each day. */
+async function plants(count: number): Promise<PartResult> {
+  const { findPlanted } = await import('./try-planted.ts')
+  return await findPlanted({ rounds: 300, seed: 1, only: ofTheDay(names, count, began), say })
+}
+
+function print(): void {
+  for (const { name, summary, rows, skipped = [] } of results) {
+    console.log(`${name}: ${summary}.\n`)
+    if (rows.length > 0) console.log(`${table(rows)}\n`)
+    for (const { fault, why } of skipped) console.log(`skipped ${fault}: ${why}`)
+    if (skipped.length > 0) console.log()
+  }
+  for (const { what, repeat } of failures) console.log(`FAILED ${what}\n  ${repeat}\n`)
+  const verdict = failures.length === 0 ? 'No promise was broken.' : `${failures.length} failures.`
+  console.log(options.plan ? verdict : `${verdict} The first seed was ${seed}.`)
+}
 
 function numberOf(name: string, text: string, least: number): number {
   const number = Number(text)

@@ -1,3 +1,5 @@
+import type { Kind } from './checker/check.ts'
+
 /** One line of the final table: what came of all rounds in which a fault struck. */
 export interface Row {
   fault: string
@@ -23,6 +25,35 @@ export interface Failure {
   repeat: string
 }
 
+/** A fault that could not be tried on this machine. */
+export interface Skipped {
+  fault: string
+  why: string
+}
+
+/**
+ * In which column of the table a violation counts: `stuck` is what never came to its end, `broken` what the program or a round itself showed to
+ * be wrong, `diverged` hubs that should be alike.
+ */
+export const violationColumn: Record<Kind | 'broken' | 'stuck' | 'diverged', 'lost' | 'twice' | 'reordered' | 'lied'> =
+  {
+    lost: 'lost',
+    'lost ack': 'lost',
+    untold: 'lost',
+    stuck: 'lost',
+    twice: 'twice',
+    'told twice': 'twice',
+    reordered: 'reordered',
+    'not linearizable': 'reordered',
+    phantom: 'lied',
+    forged: 'lied',
+    changed: 'lied',
+    receipt: 'lied',
+    count: 'lied',
+    broken: 'lied',
+    diverged: 'lied',
+  }
+
 /** What a part of the proof comes to. */
 export interface PartResult {
   name: string
@@ -30,6 +61,7 @@ export interface PartResult {
   summary: string
   rows: Row[]
   failures: Failure[]
+  skipped?: Skipped[]
   /** Figures for `--json`. */
   figures: Record<string, number | string>
 }

@@ -1,11 +1,13 @@
 import { runAlone } from './parallel.ts'
+import type { PartResult } from './part.ts'
 import { planted } from './plant.ts'
 
 export interface TryOptions {
   /** Most histories that are played to find one. */
   rounds: number
   seed: number
-  json: boolean
+  /** Which faults; undefined for all. */
+  only?: readonly string[]
   say: (text: string) => void
 }
 
@@ -21,14 +23,10 @@ interface Found {
 }
 
 /** Plays the simulation with each planted fault until it is found. Prints which were, and returns whether all are. */
-export async function tryPlanted({ rounds, seed, json, say }: TryOptions): Promise<boolean> {
-  const found: Found[] = []
-  for (const { name, breaks } of planted) {
-    const result = await tryOne(name, seed, rounds)
-    say(`${name}: ${result.rounds === undefined ? `NOT FOUND in ${rounds} rounds` : `found, ${result.by}`}`)
-    found.push({ name, breaks, ...result })
-  }
+export async function tryPlanted({ json, ...options }: TryOptions & { json: boolean }): Promise<boolean> {
+  const found = await tryAll(options)
   const survivors = found.filter(each => each.rounds === undefined)
+  const { seed, rounds } = options
   if (json) console.log(JSON.stringify({ seed, rounds, found }, null, 2))
   else {
     console.log('| fault | breaks | found by round | as |\n| --- | --- | ---: | --- |')
@@ -37,6 +35,34 @@ export async function tryPlanted({ rounds, seed, json, say }: TryOptions): Promi
     console.log(`\n${found.length - survivors.length} of ${found.length} faults were found.`)
   }
   return survivors.length === 0
+}
+
+/** The same as a part of a run: one that is not found is a failure. */
+export async function findPlanted(options: TryOptions): Promise<PartResult> {
+  const { rounds, seed } = options
+  const found = await tryAll(options)
+  const survivors = found.filter(each => each.rounds === undefined)
+  return {
+    name: 'plants',
+    summary: `${found.length - survivors.length} of ${found.length} planted faults were found by the simulation: ${found.map(({ name }) => name).join(', ')}`,
+    rows: [],
+    failures: survivors.map(({ name }) => ({
+      what: `the planted fault ${name} was not found in ${rounds} histories`,
+      repeat: `npm run prove -- --plant ${name} --seed ${seed} --rounds ${rounds}`,
+    })),
+    figures: { planted: found.length, found: found.length - survivors.length },
+  }
+}
+
+async function tryAll({ rounds, seed, only, say }: TryOptions): Promise<Found[]> {
+  const found: Found[] = []
+  const chosen = only ? planted.filter(({ name }) => only.includes(name)) : planted
+  for (const { name, breaks } of chosen) {
+    const result = await tryOne(name, seed, rounds)
+    say(`${name}: ${result.rounds === undefined ? `NOT FOUND in ${rounds} rounds` : `found, ${result.by}`}`)
+    found.push({ name, breaks, ...result })
+  }
+  return found
 }
 
 async function tryOne(name: string, seed: number, rounds: number): Promise<Pick<Found, 'rounds' | 'by'>> {

@@ -190,9 +190,18 @@ const proveArrows: Record<string, string[]> = {
   'prove/fuzz': ['prove/sim/random.ts', 'src/client', 'src/hub', 'src/notice', 'src/protocol'],
   'prove/main.ts': ['prove/'],
   'prove/parallel.ts': ['prove/part.ts'],
-  'prove/part.ts': [],
+  'prove/part.ts': ['prove/checker'],
   'prove/plant.ts': [],
-  'prove/try-planted.ts': ['prove/parallel.ts', 'prove/plant.ts'],
+  'prove/real': [
+    'prove/checker',
+    'prove/part.ts',
+    'prove/plant.ts',
+    'prove/sim/random.ts',
+    'src/client',
+    'src/hub',
+    'src/protocol',
+  ],
+  'prove/try-planted.ts': ['prove/parallel.ts', 'prove/part.ts', 'prove/plant.ts'],
 }
 
 test('prove/ imports the program in one direction, and the program nothing of it', () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Failure, PartResult, Row } from '../part.ts'
+import { type Failure, type PartResult, type Row, violationColumn } from '../part.ts'
 import { drawPlan, faultNames, type Plan } from './faults.ts'
 import { memoryDir } from './memory-dir.ts'
 import { shrink } from './shrink.ts'
@@ -108,32 +108,13 @@ function count(report: Report, rows: Map<string, Row>, total: Record<string, num
     row.rounds++
     row.strikes += times
     row.acknowledged += counts.acknowledged
-    for (const { kind } of violations) row[columnOf[kind]]++
+    for (const { kind } of violations) row[violationColumn[kind]]++
     row.worstMs = Math.max(row.worstMs ?? 0, counts.worstSendMs)
   }
 }
 
 function emptyRow(fault: string): Row {
   return { fault, rounds: 0, strikes: 0, acknowledged: 0, lost: 0, twice: 0, reordered: 0, lied: 0 }
-}
-
-/** In which column of the table a violation counts. */
-const columnOf: Record<Report['violations'][number]['kind'], 'lost' | 'twice' | 'reordered' | 'lied'> = {
-  lost: 'lost',
-  'lost ack': 'lost',
-  untold: 'lost',
-  stuck: 'lost',
-  twice: 'twice',
-  'told twice': 'twice',
-  reordered: 'reordered',
-  'not linearizable': 'reordered',
-  phantom: 'lied',
-  forged: 'lied',
-  changed: 'lied',
-  receipt: 'lied',
-  count: 'lied',
-  broken: 'lied',
-  diverged: 'lied',
 }
 
 /** Says what failed and how to see it again; with `keeps` its plan and history are written down. */

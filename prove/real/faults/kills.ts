@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { between } from '../../sim/random.ts'
+import type { Fault } from '../fault.ts'
+import { forAWhile, oneHub, storm } from '../storm.ts'
+
+/** Most time between a start of the hub and its next end, in ms. */
+const longestLifeMs = 700
+
+export const killHub: Fault = {
+  name: 'kill-hub',
+  title: 'kill -9 of the hub, at any moment, also while it starts',
+  needs: [],
+  isQuick: true,
+  async run(round) {
+    const cluster = await oneHub(round)
+    const { hub } = cluster
+    return await storm(round, cluster, () =>
+      forAWhile(round, async () => {
+        await delay(round.random() * longestLifeMs)
+        round.strike()
+        await hub.kill()
+        if (round.random() < 0.2) {
+          const starting = hub.start().catch(() => {})
+          await delay(round.random() * 300)
+          round.strike()
+          await hub.kill()
+          await starting
+        }
+        await hub.start()
+      }),
+    )
+  },
+}
+
+export const pauseHub: Fault = {
+  name: 'pause-hub',
+  title: 'SIGSTOP of the hub for up to 4 s: connections stay open and nothing is answered',
+  needs: [],
+  isQuick: true,
+  async run(round) {
+    const cluster = await oneHub(round)
+    return await storm(
+      round,
+      cluster,
+      () =>
+        forAWhile(round, async () => {
+          await delay(between(round.random, 50, 400))
+          round.strike()
+          cluster.hub.pause()
+          await delay(between(round.random, 100, 4000))
+          cluster.hub.resume()
+        }),
+      { timeoutMs: 1500 },
+    )
+  },
+}

@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openIdentity } from '../../src/hub/identity/identity.ts'
+
+/** The built program. Another build of it is named by the environment: one with a fault planted in it. */
+export const program = process.env.CLAUDE_NET_PROVE_PROGRAM ?? resolve(import.meta.dirname, '../../dist/claude-net.mjs')
+
+/** How long a hub may take to start or to end, in ms. */
+const patienceMs = 60_000
+
+export interface HubOptions {
+  dataDir: string
+  /** Default: any free port, which is kept over restarts. */
+  port?: number
+  /** More of hub.json. Limits are off unless it says otherwise. */
+  config?: Record<string, unknown>
+  /** What the hub's command line is put behind, such as `['ip', 'netns', 'exec', …]`. */
+  wrapper?: string[]
+  env?: Record<string, string>
+}
+
+/** A hub that ended instead of starting. The message holds what it said. */
+export class NotStarted extends Error {
+  override name = 'NotStarted'
+}
+
+/** A real hub in a process of its own, over TCP on loopback. Whoever makes one ends it with `kill` or `stop`. */
+export class HubProcess {
+  readonly dataDir: string
+  readonly logFile: string
+  /** How often it was started. */
+  starts = 0
+  readonly #options: HubOptions
+  #port: number
+  #child: ChildProcess | undefined
+
+  constructor(options: HubOptions) {
+    this.#options = options
+    this.dataDir = options.dataDir
+    this.logFile = `${options.dataDir}.log`
+    this.#port = options.port ?? 0
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get url(): URL {
+    return new URL(`http://127.0.0.1:${this.#port}`)
+  }
+
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  get adminToken(): string {
+    return readFileSync(join(this.dataDir, 'admin.token'), 'utf8').trim()
+  }
+
+  /** What all its starts have written to standard output and standard error. */
+  get log(): string {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : ''
+  }
+
+  /** Starts the process and resolves once it listens. Throws `NotStarted` when it ends instead. */
+  async start(): Promise<void> {
+    const { config, wrapper = [], env } = this.#options
+    const isNew = mkdirSync(this.dataDir, { recursive: true, mode: 0o700 }) !== undefined
+    // What makes a certificate takes a new hub longer to load than all else; here it is loaded once.
+    if (isNew && !config?.tls) await openIdentity(this.dataDir)
+    const urlFile = join(this.dataDir, 'hub.url')
+    const configFile = `${this.dataDir}.hub.json`
+    rmSync(urlFile, { force: true })
+    writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
+    const args = [program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
+    const [command, ...rest] = [...wrapper, process.execPath, '--max-semi-space-size=4', ...args]
+    const before = this.log.length
+    const log = openSync(this.logFile, 'a')
+    const child = spawn(command!, rest, {
+      stdio: ['ignore', log, log],
+      env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', NODE_COMPILE_CACHE: compileCache, ...env },
+    })
+    this.#child = child
+    this.starts++
+    for (const began = performance.now(); !existsSync(urlFile); await delay(5)) {
+      if (!this.isRunning)
+        throw new NotStarted(`The hub ended (${child.exitCode ?? child.signalCode}):\n${this.log.slice(before)}`)
+      if (performance.now() - began > patienceMs) {
+        await this.kill()
+        throw new NotStarted(`The hub did not listen within ${patienceMs} ms:\n${this.log.slice(before)}`)
+      }
+    }
+    this.#port = Number(new URL(readFileSync(urlFile, 'utf8').trim()).port)
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  /** Asks it to end. Resolves with its exit status, or the signal that ended it. */
+  async stop(): Promise<number | string> {
+    // One that is stopped by SIGSTOP would not hear of it.
+    this.resume()
+    return await this.#end('SIGTERM')
+  }
+
+  /** SIGSTOP: it is there, and does nothing until `resume`. */
+  pause(): void {
+    if (this.isRunning) this.#child!.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    if (this.isRunning) this.#child!.kill('SIGCONT')
+  }
+
+  /** Resolves with the exit status, or the signal, once the process ends by itself. */
+  async ended(): Promise<number | string> {
+    return await this.#end()
+  }
+
+  async #end(signal?: NodeJS.Signals): Promise<number | string> {
+    const child = this.#child
+    if (!child) return 0
+    if (this.isRunning) {
+      const ended = once(child, 'exit', { signal: AbortSignal.timeout(patienceMs) })
+      if (signal) child.kill(signal)
+      await ended.catch(() => {
+        throw new Error(`The hub did not end within ${patienceMs} ms (${signal ?? 'by itself'})`)
+      })
+    }
+    return child.exitCode ?? child.signalCode!
+  }
+}
+
+/** Where Node keeps what it has compiled: each start of the hub takes a tenth less. */
+const compileCache = resolve(import.meta.dirname, '../../node_modules/.cache/claude-net-compiled')

@@ -1,0 +1,274 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { HubClient } from '../../src/client/hub-client.ts'
+import { DirectTransport } from '../../src/client/transport/direct.ts'
+import { api } from '../../src/protocol/api.ts'
+import { ClaudeNetError } from '../../src/protocol/errors.ts'
+import { parseCursor } from '../../src/protocol/events.ts'
+import { newMessageId } from '../../src/protocol/ids.ts'
+import type { Act, Acts, History, Results } from '../checker/history.ts'
+import { between, pick, type Random } from '../sim/random.ts'
+import type { Credential } from './cluster.ts'
+
+export interface MemberOptions {
+  credential: Credential
+  /** The hubs; a member goes on to the next one when one gives no answer. */
+  urls: readonly URL[]
+  /** Every member that may be written to, this one too. */
+  names: readonly string[]
+  history: History
+  random: Random
+  /** How long an answer may take, in ms, before it counts as none. */
+  timeoutMs: number
+  /** Most time between two operations of a lane, in ms. */
+  paceMs: number
+  /** How many sends may be under way at once. */
+  lanes: number
+  /** Most characters of a text. */
+  textLength: number
+  /** Whether answers may come from a hub that is behind: then an act says what its reader knows. */
+  mayLag: boolean
+  /** Headers of each request, by the highest seq that this member knows. */
+  headers?: (known: number) => Record<string, string>
+}
+
+/** A machine with an inbox over real TCP: sends, reads, acks, asks for receipts and follows, and notes each in the history. */
+export class Member {
+  readonly name: string
+  /** Every message of which its streams have told. */
+  readonly told = new Set<string>()
+  /** The longest time from the first try of a send to its answer, in ms. */
+  worstSendMs = 0
+  /** How many sends have been answered as stored. */
+  acknowledged = 0
+  readonly #options: MemberOptions
+  readonly #clients: HubClient[]
+  readonly #sent: string[] = []
+  readonly #closing = new AbortController()
+  readonly #others: string[]
+  #home: number
+  #known = 0
+  #shown: string[] = []
+  #isStopping = false
+  #lives: Promise<unknown> = Promise.resolve()
+  #follows: Promise<unknown> = Promise.resolve()
+
+  constructor(options: MemberOptions) {
+    const { credential, urls, timeoutMs, random } = options
+    this.name = credential.name
+    this.#options = options
+    this.#others = options.names.filter(name => name !== this.name)
+    this.#clients = urls.map(
+      url => new HubClient({ transport: new DirectTransport(url), token: credential.token, timeoutMs }),
+    )
+    this.#home = Math.floor(random() * urls.length)
+  }
+
+  /** Begins to send, read, ack, ask and follow, all at once. */
+  start(): void {
+    const lanes = Array.from({ length: this.#options.lanes }, () => this.#sends())
+    this.#lives = Promise.all([...lanes, this.#reads(), this.#asks()])
+    this.#follows = this.#follow()
+    // Whoever waits for it is told; until then it is nobody's unhandled rejection.
+    this.#lives.catch(() => {})
+    this.#follows.catch(() => {})
+  }
+
+  /** Begins nothing new; resolves when all that was under way has been answered. */
+  async finish(): Promise<void> {
+    this.#isStopping = true
+    await this.#lives
+  }
+
+  /** Ends its streams and lines. */
+  async close(): Promise<void> {
+    this.#isStopping = true
+    this.#closing.abort()
+    await this.#follows
+    for (const client of this.#clients) client.close()
+  }
+
+  async #sends(): Promise<void> {
+    while (!this.#isStopping) {
+      const act = this.#write()
+      const { id, body, to, replyTo } = act
+      const address = to === this.#others ? 'all' : to
+      const began = performance.now()
+      for (;;) {
+        const { ended } = await this.#do(act, client =>
+          client
+            .call(api.sendMessage, {
+              ...this.#headers,
+              body: { id, to: address, body, ...(replyTo !== undefined && { replyTo, intent: 'inform' as const }) },
+            })
+            .then(({ seq }) => ({ seq })),
+        )
+        if (ended === 'ok') {
+          this.acknowledged++
+          this.#sent.push(id)
+        }
+        if (ended !== 'unknown') break
+        if (this.#closing.signal.aborted) return
+        await this.#pause(50)
+      }
+      this.worstSendMs = Math.max(this.worstSendMs, performance.now() - began)
+      await this.#pause(this.#options.paceMs)
+    }
+  }
+
+  #write(): Acts['send'] {
+    const { random, names, textLength } = this.#options
+    const id = newMessageId()
+    const chance = random()
+    const others = this.#others
+    const several = [...others].sort(() => random() - 0.5).slice(0, 2)
+    const to = chance < 0.15 ? others : chance < 0.3 && others.length > 1 ? several : [pick(random, names)]
+    const body = `${this.name} writes ${id} ${'·'.repeat(random() * random() * textLength)}`
+    const replyTo = this.#shown.length > 0 && random() < 0.1 ? pick(random, this.#shown) : undefined
+    return { kind: 'send', id, from: this.name, to, body, ...(replyTo !== undefined && { replyTo }) }
+  }
+
+  async #reads(): Promise<void> {
+    const { random, paceMs } = this.#options
+    while (!this.#isStopping) {
+      await this.#pause(paceMs * 2)
+      const { answer } = await this.#do({ kind: 'read', inbox: this.name, ...this.#least }, client =>
+        client.call(api.readInbox, this.#headers).then(({ messages, more, unread }) => ({
+          messages: messages.map(({ id, seq, from, body }) => ({ id, seq, from, body })),
+          complete: more === 0,
+          unread,
+        })),
+      )
+      const ids = answer?.messages.map(({ id }) => id) ?? []
+      if (ids.length === 0) continue
+      this.#shown = ids
+      if (random() < 0.4) await this.#fetched(ids)
+      const some = ids.filter(() => random() < 0.8)
+      if (some.length > 0) await this.#acks(some)
+    }
+  }
+
+  async #fetched(ids: string[]): Promise<void> {
+    const session = `session-of-${this.name}`
+    await this.#do({ kind: 'fetched', inbox: this.name, ids, session }, client =>
+      client
+        .call(api.markFetched, { ...this.#headers, body: { ids, session } })
+        .then(({ fetched, unknown }) => ({ fetched, unknown })),
+    )
+  }
+
+  /** Once, and after an unknown end mostly again; now and then again after an answer. */
+  async #acks(ids: string[]): Promise<void> {
+    const { random } = this.#options
+    for (let tries = 0; tries < 5; tries++) {
+      const { ended } = await this.#do({ kind: 'ack', inbox: this.name, ids }, client =>
+        client
+          .call(api.ackInbox, { ...this.#headers, body: { ids } })
+          .then(({ acked, unknown }) => ({ acked, unknown })),
+      )
+      if (ended !== 'unknown' ? random() < 0.9 : random() < 0.3) return
+    }
+  }
+
+  /** Asks for the receipts of what it sent. */
+  async #asks(): Promise<void> {
+    const { random, paceMs } = this.#options
+    while (!this.#isStopping) {
+      await this.#pause(paceMs * 4)
+      if (this.#sent.length === 0) continue
+      const id = random() < 0.5 ? this.#sent.at(-1)! : pick(random, this.#sent)
+      await this.#do({ kind: 'receipts', of: this.name, id, ...this.#least }, client =>
+        client.call(api.getMessage, { ...this.#headers, params: { id } }).then(({ receipts }) => ({
+          receipts: receipts.map(({ name, status, fetchedBySession: session }) => ({
+            recipient: name,
+            status,
+            ...(status === 'fetched' && session !== undefined && { session }),
+          })),
+        })),
+      )
+    }
+  }
+
+  /** Follows its inbox over every break, from its last cursor on. */
+  async #follow(): Promise<void> {
+    const { history } = this.#options
+    const { signal } = this.#closing
+    let cursor: string | undefined
+    while (!signal.aborted) {
+      const after = cursor === undefined ? undefined : parseCursor(cursor)?.seq
+      const op = history.begin({ kind: 'follow', inbox: this.name, ...(after !== undefined && { after }) })
+      try {
+        const ready = (at: string) => (cursor = at)
+        for await (const event of this.#client.events({ cursor, signal, ready })) {
+          if (event.event === 'presence') continue
+          const { id, seq } = event.data
+          if (event.event === 'inbox') {
+            this.told.add(id)
+            history.tell(op, { kind: 'inbox', id, seq, from: event.data.from })
+          } else {
+            const { recipient, status } = event.data
+            history.tell(op, { kind: 'receipt', id, seq, recipient, status })
+          }
+          if (event.cursor === undefined) continue
+          cursor = event.cursor
+          // Of several events with one seq the last alone has a cursor: only then all of it is known.
+          this.#known = Math.max(this.#known, seq)
+        }
+      } catch (error) {
+        if (!(error instanceof ClaudeNetError)) throw error
+        this.#moveOn()
+      }
+      history.end(op, { type: 'unknown', why: 'the stream has ended' })
+      await delay(between(Math.random, 20, 200), undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** Does one operation, and notes what was asked and how it ended. */
+  async #do<Kind extends keyof Results>(
+    act: Act & { kind: Kind },
+    call: (client: HubClient) => Promise<Results[Kind]>,
+  ): Promise<{ ended: 'ok' | 'fail' | 'unknown'; answer?: Results[Kind] }> {
+    const { history } = this.#options
+    const op = history.begin(act)
+    const home = this.#home
+    try {
+      const answer = await call(this.#client)
+      history.end(op, { type: 'ok', result: answer })
+      this.#learn(answer)
+      return { ended: 'ok', answer }
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError)) throw error
+      const ended = error.settled ? 'fail' : 'unknown'
+      history.end(op, { type: ended, why: `${error.code}: ${error.message}` })
+      if (ended === 'unknown' && this.#home === home) this.#moveOn()
+      return { ended }
+    }
+  }
+
+  #learn(result: Results[keyof Results]): void {
+    if ('seq' in result) this.#known = Math.max(this.#known, result.seq)
+    if ('messages' in result) for (const { seq } of result.messages) this.#known = Math.max(this.#known, seq)
+  }
+
+  get #least(): { atLeast?: number } {
+    return this.#options.mayLag ? { atLeast: this.#known } : {}
+  }
+
+  get #headers(): { headers?: Record<string, string> } {
+    const { headers } = this.#options
+    return headers ? { headers: headers(this.#known) } : {}
+  }
+
+  get #client(): HubClient {
+    return this.#clients[this.#home]!
+  }
+
+  #moveOn(): void {
+    this.#home = (this.#home + 1) % this.#clients.length
+  }
+
+  /** Waits for a while by chance; ends early with the member. */
+  async #pause(mostMs: number): Promise<void> {
+    const { signal } = this.#closing
+    await delay(this.#options.random() * mostMs, undefined, { signal }).catch(() => {})
+  }
+}
