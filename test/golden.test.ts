@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: 'b70d750fd14d0c641ea6d28b7249229acd7993f8731466a7d6dc7fb89a0f98af',
+    known: '162a4b7d9c9eba7e342848534974a8e07b2f40c436ea30312d60c0c26a4a94ae',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '1dcbd63809e3a9ce1c8c29aac00bcda9f9f2e8f471b629208c803fb273baa24f',
+    known: '29903ac3a6465a73c8761cfd35643245a5db66242c2ecc56bf71427fca69eb61',
     commands: [
       'admin.token',
       'alias.remove',

@@ -59,6 +59,7 @@ const historyTables = [
   ...[
     'alias',
     'brake',
+    'claim',
     'clock_step',
     'console_link',
     'console_session',

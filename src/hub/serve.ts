@@ -36,6 +36,7 @@ import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
 import { SharedBoard } from './sharing/board.ts'
+import { Claim } from './sharing/claim.ts'
 import { Supervisor } from './supervisor.ts'
 
 export { readHubConfig } from './config.ts'
@@ -103,14 +104,17 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     // Once the hub has closed: what it committed last is in the tail too.
     cleanup.push(() => tails?.close())
     metrics.tails = tails
+    const claim = config.journal && new Claim({ hub: config.hubName })
     const hub = new Hub({
       ...(await openHistory(config)),
+      ...(claim && { duty: claim }),
       dataDir: config.data,
       onCommit: commit => {
         metrics.committed(commit)
         tails?.committed({ ...commit, epoch: hub.state.position.epoch })
         brake?.watch(commit)
         outgoing?.committed(commit)
+        claim?.committed(commit)
       },
       onClockStep: ({ byMs, atStart }) =>
         log.warn(
@@ -143,6 +147,11 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     tails?.follow({ hub, makeBackup: () => backups.make() })
     if (shouldCheck) checkStore(hub.state.db)
     await ensureAdminToken(hub, config.data)
+    if (claim) {
+      cleanup.push(() => claim.close())
+      claim.onChange(() => log.info({ hub: config.hubName }, inWordsOf(claim)))
+      claim.start({ db: hub.state.db, submit: command => hub.submit(command) })
+    }
     const identity = await identityOf(config, log)
     if (config.limits?.loop) brake = new LoopBrake(hub, config.limits.loop, watch.braked)
     const clientFile = findClientFile()
@@ -247,6 +256,13 @@ async function openHistory({ journal, data: dataDir, hubName }: HubConfig) {
     gateway.close()
     throw error
   }
+}
+
+/** What has changed about who acts for all hubs of the history. */
+function inWordsOf({ isMine }: Claim): string {
+  return isMine
+    ? 'this hub acts for all hubs of its history: ticks, later mail, Telegram, posts of webhooks'
+    : 'this hub no longer acts for the other hubs of its history'
 }
 
 /** What the hub proves itself with. On a full disk, where the first start cannot keep a key, it speaks no TLS rather than not at all. */

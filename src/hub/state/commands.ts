@@ -150,6 +150,11 @@ export type Command =
   /** From which ranges of addresses the member's tokens may be used; none is anywhere. */
   | { type: 'member.bind'; name: string; ranges: string[] }
   | { type: 'clock.tick' }
+  /**
+   * Of several hubs over one log, `hub` acts for all: see `sharing/claim.ts`. `run` names its process, `replaces` the claim that this one
+   * takes the place of, by the seq of its newest entry, 0 where there is none. With `ends` it gives up its own.
+   */
+  | { type: 'door.claim'; hub: string; run: string; replaces: number; ends?: true }
   | ConsoleCommand
   | TelegramCommand
   | OutgoingCommand
@@ -275,6 +280,7 @@ export interface Results extends ConsoleResults, OutgoingResults, TelegramResult
   'webhook.remove': { name: string }
   'member.bind': { name: string; ranges: string[] }
   'clock.tick': { expired: number; more: boolean }
+  'door.claim': { counts: boolean }
 }
 
 /** What this command answers when it is carried out. */

@@ -2,6 +2,7 @@ import { type Command, type Entry, entryVersion, NewerEntry, type Outcome } from
 import { forgetMembers } from '../query/known-members.ts'
 import type { Database } from '../store/database.ts'
 import { applyBrake, applyRelease } from './brake.ts'
+import { applyClaim } from './claims.ts'
 import { applyTick } from './clock.ts'
 import { applyConsole, isConsole } from './console.ts'
 import { applyDeliver } from './deliver-later.ts'
@@ -41,6 +42,7 @@ const keepsMembers: ReadonlySet<string> = new Set<Command['type']>([
   'inbox.told',
   'inbox.ack',
   'project.see',
+  'door.claim',
 ])
 
 function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry): Outcome {
@@ -114,6 +116,8 @@ function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry)
       return applyBind(db, { seq, time, steady, command })
     case 'clock.tick':
       return applyTick(db, { v, seq, time, steady, command })
+    case 'door.claim':
+      return applyClaim(db, { seq, time, steady, command })
     default:
       throw new NewerEntry(`unknown command ${(command as Command).type}`)
   }

@@ -25,6 +25,7 @@ import { sql as console } from './migrations/0021-console.ts'
 import { sql as webhooks } from './migrations/0022-webhooks.ts'
 import { sql as outgoing } from './migrations/0023-outgoing.ts'
 import { sql as conversations } from './migrations/0024-conversations.ts'
+import { sql as claims } from './migrations/0025-claims.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -52,6 +53,7 @@ export const schemaSteps: readonly string[] = [
   webhooks,
   outgoing,
   conversations,
+  claims,
 ]
 
 /** The schema that this program writes. */
