@@ -92,7 +92,7 @@ test('T17 a line that has gone dead is given up, and the next request takes anot
 })
 
 test('T18 the token is nowhere but in its file and in the addresses of requests', async () => {
-  const { hub, telegram } = await startTelegramHub({}, { logLevel: 'trace' })
+  const { hub, telegram } = await startTelegramHub({}, { logLevel: 'trace' }, { cold: true })
   const ovh5 = await hub.join('ovh5')
   for (const fault of [
     'cut',

@@ -1,7 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
@@ -12,24 +10,21 @@ import { api } from '../../src/protocol/api.ts'
 import { type HubKey, hubKeyOf } from '../../src/protocol/hub-key.ts'
 import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { mintToken } from '../../src/protocol/token.ts'
-import { cleanEnv, hubNode, program } from './program.ts'
+import { type ColdStart, HubProcess } from './hub-process.ts'
 import { tempDir } from './temp.ts'
 
 /** A hub that is asked to stop has ended by then, also on a machine that does much else. */
 const stopMs = 20_000
 
-export interface StartHubOptions {
+export interface StartHubOptions extends ColdStart {
   /** Default: a fresh directory of the running test. */
   dataDir?: string
   /** Default: any free port, kept over restarts. */
   port?: number
   /** More of hub.json. Limits are off unless it says otherwise: tests send more than people do. */
   config?: Record<string, unknown>
-  /** What the hub process is started with in front, such as `['strace', …]`. */
-  wrapper?: string[]
-  /** The descriptor of a bound socket, which the hub is handed as by systemd. */
-  handed?: number
-  env?: Record<string, string>
+  /** Whether it gets a process that was started for it alone, for tests of what a process is: its command line, what it holds. */
+  cold?: boolean
 }
 
 /** A joined member with a client that speaks for it. */
@@ -40,13 +35,13 @@ export interface TestMember {
 }
 
 /**
- * A real hub in a process of its own, over real TCP on loopback. It ends with the running test; a test that left it in a state
- * in which SIGTERM does not end it within `stopMs` fails.
+ * A real hub over real TCP on loopback, the only one in its process, which may have run others before (`HubProcess`). It ends with the
+ * running test; a test that left it in a state in which SIGTERM does not end it within `stopMs` fails.
  */
 export class TestHub {
   readonly dataDir: string
   readonly #options: StartHubOptions
-  #process: ChildProcess | undefined
+  #process: HubProcess | undefined
   #port: number
   readonly #clients: HubClient[] = []
 
@@ -65,11 +60,11 @@ export class TestHub {
   }
 
   get pid(): number {
-    return this.#process!.pid!
+    return this.#process!.pid
   }
 
   get isRunning(): boolean {
-    return this.#process?.exitCode === null && this.#process.signalCode === null
+    return this.#process !== undefined && this.#process.status === undefined
   }
 
   /** The log of all starts, in JSON lines. */
@@ -110,20 +105,16 @@ export class TestHub {
     const urlFile = join(this.dataDir, 'hub.url')
     rmSync(urlFile, { force: true })
     const configFile = `${this.dataDir}.hub.json`
-    const { config, handed, env } = this.#options
+    const { config, cold, wrapper, handed, env } = this.#options
     // What makes a certificate takes a new hub longer to load than all else. Here it is loaded once.
-    if (isNew && !config?.tls && !this.#options.wrapper) await openIdentity(this.dataDir)
-    const wrapper = handed === undefined ? (this.#options.wrapper ?? []) : asBySystemd
+    if (isNew && !config?.tls && !wrapper) await openIdentity(this.dataDir)
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
-    const args = [program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
-    const [command, ...rest] = [...wrapper, hubNode, ...fewCollections, ...args]
-    const log = openSync(this.#logFile, 'a')
-    const child = spawn(command!, rest, { stdio: ['ignore', log, log, handed ?? 'ignore'], env: cleanEnv(env) })
-    this.#process = child
+    const order = { config: configFile, port: this.#port, data: this.dataDir, log: this.#logFile }
+    const isCold = cold || wrapper || handed !== undefined || env
+    const hub = isCold ? HubProcess.cold(order, { wrapper, handed, env }) : HubProcess.warm(order)
+    this.#process = hub
     while (!existsSync(urlFile)) {
-      if (child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`The hub ended (${child.exitCode ?? child.signalCode}) instead of starting:\n${this.log}`)
-      }
+      if (hub.status !== undefined) throw new Error(`The hub ended (${hub.status}) instead of starting:\n${this.log}`)
       await delay(5)
     }
     this.#port = Number(new URL(readFileSync(urlFile, 'utf8').trim()).port)
@@ -131,12 +122,9 @@ export class TestHub {
 
   /** Sends `signal` and waits for the end. Answers the exit status, or the signal that ended it. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
-    const child = this.#process!
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill(signal)
-      await once(child, 'exit', { signal: AbortSignal.timeout(stopMs) })
-    }
-    return child.exitCode ?? child.signalCode!
+    const hub = this.#process!
+    if (hub.status === undefined) hub.kill(signal)
+    return hub.ended(stopMs)
   }
 
   /** kill -9, then a new process on the same directory and port. */
@@ -147,10 +135,7 @@ export class TestHub {
 
   /** Resolves with the exit status when the process ends by itself. */
   async ended(): Promise<number | string> {
-    const child = this.#process!
-    if (child.exitCode === null && child.signalCode === null)
-      await once(child, 'exit', { signal: AbortSignal.timeout(stopMs) })
-    return child.exitCode ?? child.signalCode!
+    return this.#process!.ended(stopMs)
   }
 
   /** A client that speaks with `token`, or with none. Closed with the test. */
@@ -177,12 +162,6 @@ export class TestHub {
     return `${this.dataDir}.log`
   }
 }
-
-/** A young generation that a start does not fill saves a tenth of it. */
-const fewCollections = ['--min-semi-space-size=16', '--max-semi-space-size=16']
-
-/** What runs a program in its own process, with the socket at descriptor 3. */
-const asBySystemd = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh']
 
 /** Starts a hub for the running test. */
 export async function startHub(options: StartHubOptions = {}): Promise<TestHub> {

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 import { api } from '../../src/protocol/api.ts'
 import type { InboxMessage } from '../../src/protocol/messages.ts'
 import { FakeTelegram, type User } from './bot-api.ts'
-import { TestHub, type TestMember } from './hub.ts'
+import { type StartHubOptions, TestHub, type TestMember } from './hub.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
@@ -42,6 +42,7 @@ export interface TelegramHub {
 export async function startTelegramHub(
   settings: Record<string, unknown> & { timing?: Partial<typeof timing> } = {},
   config: Record<string, unknown> = {},
+  { cold }: Pick<StartHubOptions, 'cold'> = {},
 ): Promise<TelegramHub> {
   const telegram = new FakeTelegram()
   onTestFinished(() => telegram.vanish())
@@ -52,6 +53,7 @@ export async function startTelegramHub(
   const tokenFile = join(dir, 'telegram.token')
   writeFileSync(tokenFile, `${telegram.token}\n`, { mode: 0o600 })
   const hub = new TestHub({
+    cold,
     config: {
       ...config,
       telegram: {

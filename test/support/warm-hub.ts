@@ -1,0 +1,39 @@
+import { closeSync, openSync } from 'node:fs'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
+
+/**
+ * A process that has loaded the hub, and runs one after the other: for each message from its parent, until a signal ends it. It tells the
+ * parent 'stopped' when the process of a hub alone would have ended, which is when nothing keeps the event loop alive. What ends a
+ * hub in any other way ends this process.
+ */
+export interface WarmHubOrder {
+  config: string
+  port: number
+  data: string
+  /** The file to which standard output and standard error go. */
+  log: string
+}
+
+const hubBundle: string = '../../dist/hub.mjs'
+const { runHub } = (await import(hubBundle)) as typeof import('../../src/hub/serve.ts')
+
+process.on('message', async ({ log, ...flags }: WarmHubOrder) => {
+  // The lowest free descriptor is the one that was just closed.
+  for (const descriptor of [1, 2]) {
+    closeSync(descriptor)
+    openSync(log, 'a')
+  }
+  await nextTurn()
+  const idle = process.getActiveResourcesInfo().length
+  try {
+    await runHub(flags)
+  } catch (error) {
+    const { stack, message, hint } = error as Error & { hint?: string }
+    process.stderr.write(`claude-net: ${hint === undefined ? stack : `${message}\n${hint}`}\n`)
+    process.exit(1)
+  }
+  while (process.getActiveResourcesInfo().length > idle) await delay(1)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.removeAllListeners(signal)
+  process.send!('stopped')
+})
+process.on('disconnect', () => process.exit())
