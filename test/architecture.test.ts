@@ -55,7 +55,7 @@ const arrows: Record<string, string[]> = {
   'hub/hub.ts': ['hub/journal', 'hub/push', 'hub/reading', 'hub/sharing', 'hub/state', 'protocol'],
   'hub/sharing': ['hub/journal', 'hub/state', 'protocol'],
   'hub/journal-settings.ts': ['hub/journal', 'protocol'],
-  'hub/open-hub.ts': ['hub/hub.ts', 'hub/journal', 'hub/state', 'protocol'],
+  'hub/open-hub.ts': ['hub/hub.ts', 'hub/journal', 'hub/sharing', 'hub/state', 'protocol'],
   'hub/reading': ['hub/state', 'protocol'],
   'hub/loop-brake.ts': ['hub/hub.ts', 'hub/journal', 'hub/door-settings.ts', 'hub/state', 'protocol'],
   'hub/journal': ['hub/state', 'protocol'],

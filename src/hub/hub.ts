@@ -15,6 +15,7 @@ import { auditFile } from './reading/audit-lines.ts'
 import { Reader } from './reading/reader.ts'
 import { type Board, noBoard } from './sharing/board.ts'
 import { alone, type Duty } from './sharing/duty.ts'
+import type { Level } from './sharing/level.ts'
 import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
@@ -54,6 +55,8 @@ export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug'>
   duty?: Duty
   /** What this hub and the others of its history show each other; the hub closes it. Without one it stands alone. */
   board?: Board
+  /** How far this hub is behind the log that it shares; the hub closes it. A hub that stands alone has none. */
+  level?: Level
   /** Where the store and its companions are. */
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
@@ -87,6 +90,7 @@ export class Hub implements AsyncDisposable {
   readonly state: State
   readonly duty: Duty
   readonly board: Board
+  readonly level: Level | undefined
   readonly presence: Presence
   readonly projects: ProjectSights
   readonly tokenUses: TokenUses
@@ -123,6 +127,7 @@ export class Hub implements AsyncDisposable {
     this.#journal = options.journal
     this.duty = options.duty ?? alone
     this.board = options.board ?? noBoard
+    this.level = options.level
     this.state.onPutBack = cursor => this.#putBack(cursor)
     this.#clock = this.#journal.clock
     this.traffic = new Traffic(this.state)
@@ -154,6 +159,7 @@ export class Hub implements AsyncDisposable {
       onCommit: commit => {
         options.onCommit?.(commit)
         this.traffic.committed(commit)
+        this.level?.applied()
       },
       onBug: options.onBug,
       onEffects: effects => this.#carryOut(effects),
@@ -178,9 +184,17 @@ export class Hub implements AsyncDisposable {
 
   /** Carries out a command, durably. Throws a refusal as `ClaudeNetError`; `unavailable` means that it may be tried again. */
   async submit<C extends Command>(command: C): Promise<ResultOf<C>> {
+    this.level?.expectWritable()
     const outcome = await this.#journal.submit(command)
     if (outcome.ok) return outcome.result
     throw refused(this.state.db, outcome.refusal)
+  }
+
+  /** Resolves once all that a reader with `cursor` has seen is here. Throws `unavailable` where a hub that shares its log is behind it. */
+  async reached(cursor: Cursor): Promise<void> {
+    const { epoch, seq } = this.state.position
+    if (!this.level || cursor.epoch !== epoch || cursor.seq <= seq || (await this.level.reach(cursor.seq))) return
+    throw this.level.behind()
   }
 
   /** Every change for `member` after `from`, old and new, until `signal` aborts. See `push/follow.ts`. */
@@ -234,6 +248,7 @@ export class Hub implements AsyncDisposable {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const timer of this.#timers) clearInterval(timer)
+    this.level?.close()
     await this.#journal.close()
     await this.board.close()
     // Before the store: the last to close it makes one file of it.

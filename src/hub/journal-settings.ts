@@ -18,6 +18,8 @@ export const JournalField = z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
       .default('main'),
+    /** How long this hub answers reads while it is cut off from the log, in seconds; 0 is not at all. It marks them as stale. */
+    staleReadsS: z.number().int().min(0).max(3600).default(10),
     /** PEM files, relative to hub.json: who signs the nodes, and what this hub proves itself with. */
     tls: z
       .strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional() })

@@ -4,6 +4,7 @@ import { LocalJournal } from './journal/local.ts'
 import type { Log } from './journal/log.ts'
 import { LogJournal } from './journal/log-journal.ts'
 import { SteadyClock } from './journal/steady-clock.ts'
+import { Level } from './sharing/level.ts'
 import { State } from './state/state.ts'
 
 /** What a hub is opened with, besides who is told what happens in it. */
@@ -18,7 +19,7 @@ interface OpenOptions {
 export interface OpenHubOptions extends Omit<HubOptions, 'state' | 'journal'>, OpenOptions {}
 
 /** A history, ready to be given to a `Hub`, which closes both. */
-type Opened = Pick<HubOptions, 'state' | 'journal'>
+type Opened = Pick<HubOptions, 'state' | 'journal' | 'level'>
 
 /** A hub that stands alone. */
 export function openHub(options: OpenHubOptions): Hub {
@@ -37,14 +38,16 @@ export function openAlone(options: OpenOptions): Opened {
 }
 
 /**
- * State and journal of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal goes by `log`. Resolves once
+ * State, journal and level of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal goes by `log`. Resolves once
  * all that the log had is applied. Throws as `LogJournal.open` does, and has closed the log then.
  */
-export async function openShared(log: Log, options: OpenOptions): Promise<Opened> {
+export async function openShared(log: Log, options: OpenOptions & { staleReadsS: number }): Promise<Opened> {
   try {
     const state = new State(join(options.dataDir, databaseFile))
     try {
-      return { state, journal: await LogJournal.open(state, log, { clock: clockAfter(state, options) }) }
+      const journal = await LogJournal.open(state, log, { clock: clockAfter(state, options) })
+      const level = new Level({ ...options, last: () => log.last(), position: () => state.position })
+      return { state, journal, level }
     } catch (error) {
       state.close()
       throw error

@@ -247,7 +247,10 @@ async function openHistory({ journal, data: dataDir, hubName }: HubConfig) {
   const access = etcdAccess(journal)
   const gateway = new EtcdGateway(access)
   try {
-    const opened = await openShared(await EtcdLog.open(gateway, journal.name), { dataDir })
+    const opened = await openShared(await EtcdLog.open(gateway, journal.name), {
+      dataDir,
+      staleReadsS: journal.staleReadsS,
+    })
     // Not over the log's gateway: that is closed with the log.
     const keys = new EtcdGateway(access)
     const board = new SharedBoard(hubName, hear => new LeasedKeys(keys, `/claude-net/${journal.name}/board/`, hear))

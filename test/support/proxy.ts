@@ -24,9 +24,9 @@ interface Plan {
   happened: () => void
 }
 
-/** A TCP proxy before a hub that can spoil answers. It understands just enough HTTP/1.1 to know where a request begins. */
+/** A TCP proxy before a hub, or whatever else speaks HTTP, that can spoil answers. It understands just enough HTTP/1.1 to know where a request begins. */
 export class HubProxy {
-  readonly #hub: TestHub
+  readonly #hub: Pick<TestHub, 'port'>
   readonly #sockets = new Set<Socket>()
   readonly #plans: Plan[] = []
   readonly #held: (() => void)[] = []
@@ -35,7 +35,7 @@ export class HubProxy {
   #server: Server | undefined
   #port = 0
 
-  constructor(hub: TestHub) {
+  constructor(hub: Pick<TestHub, 'port'>) {
     this.#hub = hub
   }
 

@@ -12,6 +12,7 @@ import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { Call, Handlers } from './handler.ts'
 import { withOldKinds } from './inbox.ts'
 import type { Limits } from './limits.ts'
+import { headersOfLevel } from './min-seq.ts'
 import type { PresenceNews } from './presence-news.ts'
 import type { Sight } from './sight.ts'
 import { eventText, type Meter, SseStream } from './sse.ts'
@@ -19,7 +20,7 @@ import { TrafficEvents } from './traffic.ts'
 
 /**
  * `GET /v1/events`: one loop over the hub's `follow`, or over what passes between all, until the reader, its session, its token or the server
- * ends.
+ * ends, or the hub is cut off from its log.
  */
 export function eventStreams(
   serverClosing: AbortSignal,
@@ -36,6 +37,7 @@ export function eventStreams(
     const scope = query.project
     if (identity.member === 0 && query.with !== 'traffic') throw noInbox()
     const from = resumeFrom(request.headers['last-event-id'])
+    if (from) await hub.reached(from)
     const closed = limits.openStream(identity)
     reply.hijack()
     const end = new AbortController()
@@ -45,6 +47,7 @@ export function eventStreams(
     if (serverClosing.aborted) end.abort()
     const release = endWithSessionOrToken(call, end)
 
+    for (const [name, value] of headersOfLevel(hub)) reply.raw.setHeader(name, value)
     const stream = new SseStream(reply.raw, { signal, drainTimeoutMs, ...meter(request.raw.socket) })
     let position: string | undefined
     const comments = setInterval(() => {
@@ -136,12 +139,15 @@ function endWithSessionOrToken({ hub, identity, query }: Call<StreamRoute>, end:
     if (member === identity.member && session === query.session) end.abort()
   }
   hub.presence.on('gone', onGone)
+  // What others write would not come here.
+  const stay = hub.level?.onCutOff(() => end.abort())
   const forget = hub.onRevoked(tokenId => {
     if (tokenId === identity.tokenId) end.abort()
   })
   return () => {
     hub.presence.off('gone', onGone)
     forget()
+    stay?.()
   }
 }
 

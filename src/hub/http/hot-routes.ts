@@ -14,6 +14,7 @@ import type { Connections } from './connections.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { maxRequestBytes, readJson } from './json-body.ts'
 import type { Limits } from './limits.ts'
+import { headersOfLevel } from './min-seq.ts'
 import { checkHeaders, type Network } from './network.ts'
 import type { OpenBodies } from './open-bodies.ts'
 import { parse } from './parse.ts'
@@ -87,7 +88,7 @@ function admit(
   const { headers, socket } = request
   if (closing.aborted || socket.destroyed || headers.host === undefined || headers.expect !== undefined)
     return undefined
-  if (isFromBrowser(request)) return undefined
+  if (isFromBrowser(request) || hub.level?.isCutOff) return undefined
   if (route.method === 'GET' ? hasBody(request) : !hasPlainBody(request)) return undefined
   if (!network.isAllowed(request) || !plain.isAllowed(request)) return undefined
   try {
@@ -140,12 +141,13 @@ class HotCall {
   }
 
   send(status: number, value: unknown, retryAfterMs?: number): void {
-    const { connections, unread } = this.parts
+    const { hub, connections, unread } = this.parts
     const { socket } = this.request
     const response = this.#response
     const json = JSON.stringify(value)
     const [bytes, sent] = measured(json) as [number, string | Buffer]
     if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000))
+    if (hub.level) for (const [name, value] of headersOfLevel(hub)) response.setHeader(name, value)
     response.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(sent),

@@ -1,5 +1,5 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import { formatCursor, parseCursor } from '../../protocol/events.ts'
+import { type Cursor, formatCursor, parseCursor } from '../../protocol/events.ts'
 import { oldKind, readsAllKinds } from '../../protocol/kinds.ts'
 import type { SenderKind } from '../../protocol/messages.ts'
 import { maxListedProjects, type ProjectScope } from '../../protocol/projects.ts'
@@ -19,8 +19,15 @@ import type { Database } from '../state/store/database.ts'
 import type { Handlers } from './handler.ts'
 
 /** `GET /v1/inbox`. */
-export const readInbox: Handlers['readInbox'] = ({ hub, identity, query, request }) => {
-  const after = query.after === undefined ? 0 : seqAfter(hub.state, query.after)
+export const readInbox: Handlers['readInbox'] = call => {
+  const { hub, query } = call
+  if (query.after === undefined) return pageAfter(call, 0)
+  const { after } = query
+  if (!hub.level) return pageAfter(call, seqAfter(hub.state, after))
+  return hub.reached(placeIn(hub.state, after)).then(() => pageAfter(call, seqAfter(hub.state, after)))
+}
+
+function pageAfter({ hub, identity, query, request }: Parameters<Handlers['readInbox']>[0], after: number) {
   const you = identity.name
   const page = unlessUnreadable(() => wholePage(hub.state, identity.member, after, query))
   const isOld = !readsAllKinds(request.headers)
@@ -97,9 +104,11 @@ function elsewhereOf(db: Database, member: number, scope: ProjectScope | undefin
     : (unlessUnreadable(() => unreadElsewhere(db, member, scope, maxListedProjects)) ?? [])
 }
 
-/** Where a page starts: after `epoch:seq` or a bare seq. One of another history, or beyond the newest, starts anew: nothing is skipped. */
-function seqAfter(state: State, after: string): number {
-  if (/^(0|[1-9][0-9]{0,14})$/.test(after)) return Number(after) <= state.position.seq ? Number(after) : 0
+const bareSeq = /^(0|[1-9][0-9]{0,14})$/
+
+/** `epoch:seq`, or a bare seq of this history. */
+function placeIn({ position }: State, after: string): Cursor {
+  if (bareSeq.test(after)) return { epoch: position.epoch, seq: Number(after) }
   const cursor = parseCursor(after)
   if (!cursor) {
     throw new ClaudeNetError(
@@ -108,7 +117,14 @@ function seqAfter(state: State, after: string): number {
       "Use the 'cursor' of the page before.",
     )
   }
-  return state.seqOf(cursor) ?? 0
+  return cursor
+}
+
+/** Where a page starts. A place of another history, or beyond the newest, starts anew: nothing is skipped. */
+function seqAfter(state: State, after: string): number {
+  const place = placeIn(state, after)
+  if (bareSeq.test(after)) return place.seq <= state.position.seq ? place.seq : 0
+  return state.seqOf(place) ?? 0
 }
 
 function unique(ids: string[]): string[] {

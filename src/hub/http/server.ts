@@ -63,6 +63,7 @@ import { getMemberPolicy, putMemberPolicy } from './member-policy.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { hasHead } from './methods.ts'
+import { takeMinSeq, tellLevel, tellsOfHub } from './min-seq.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { OpenBodies } from './open-bodies.ts'
 import { outgoingRoutes } from './outgoing.ts'
@@ -213,6 +214,13 @@ export function createServer(options: ServerOptions): HttpDoor {
     checkHeaders(request.raw, hosts, network)
     next()
   })
+
+  if (hub.level) {
+    server.addHook('onSend', (_request, reply, payload, next) => {
+      tellLevel(hub, reply)
+      next(null, payload)
+    })
+  }
 
   const meter: Meter = socket => ({
     wrote: bytes => unread.wrote(socket, connections.clientOf(socket), bytes),
@@ -373,14 +381,27 @@ function addRoute(
     ...(route.rawBytes !== undefined && { bodyLimit: route.rawBytes }),
     // Before the body is read: a stranger's bytes are not worth parsing.
     onRequest: (request, reply, next) => {
-      const showsToken = route.takesToken && request.headers.authorization !== undefined
-      if (showsToken || !isPublic(route.audience))
-        tellToRenew(authorize(keeping, route, request, reply), hub, reply.raw)
-      if (route === api.receiveWebhook) webhooks.admit(request)
-      const client = connections.clientOf(request.raw.socket)
-      if (route !== api.health) unread.check(client)
-      bodies.begin(request.raw, client, route.rawBytes)
-      next()
+      const enter = () => {
+        const showsToken = route.takesToken && request.headers.authorization !== undefined
+        if (showsToken || !isPublic(route.audience))
+          tellToRenew(authorize(keeping, route, request, reply), hub, reply.raw)
+        if (route === api.receiveWebhook) webhooks.admit(request)
+        const client = connections.clientOf(request.raw.socket)
+        if (route !== api.health) unread.check(client)
+        bodies.begin(request.raw, client, route.rawBytes)
+      }
+      const waits = takeMinSeq(hub, request)
+      if (!waits) {
+        enter()
+        next()
+        return
+      }
+      // A stranger is told no more than that it is one.
+      const entered = waits.then(isThere => {
+        enter()
+        if (!isThere) throw hub.level!.behind()
+      })
+      entered.then(() => next(), next)
     },
     handler: async (request, reply) => {
       const parsed = {
@@ -399,7 +420,7 @@ function addRoute(
 
 type Authorizing = Pick<
   Doorkeeping,
-  'identities' | 'browsers' | 'limits' | 'places' | 'plain' | 'network' | 'connections'
+  'hub' | 'identities' | 'browsers' | 'limits' | 'places' | 'plain' | 'network' | 'connections'
 >
 
 function authorize(parts: Authorizing, route: Route, request: FastifyRequest, reply: FastifyReply): Identity {
@@ -413,6 +434,7 @@ function authorize(parts: Authorizing, route: Route, request: FastifyRequest, re
     plain.saw(identity, request.raw)
     places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   } else reply.header('cache-control', 'no-store')
+  if (!tellsOfHub(route)) parts.hub.level?.expectReadable()
   checkKind(identity, route)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
   throw new ClaudeNetError(

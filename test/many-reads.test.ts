@@ -1,0 +1,170 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { api } from '../src/protocol/api.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { seqHeader, staleHeader } from '../src/protocol/seq-header.ts'
+import { EtcdCluster, type EtcdHistory, withoutEtcd } from './support/etcd.ts'
+import { EventStream } from './support/event-stream.ts'
+import { TestHub } from './support/hub.ts'
+import { HubProxy } from './support/proxy.ts'
+import { until } from './support/until.ts'
+
+/** How long the second hub answers reads while it is cut off, in s. */
+const staleReadsS = 4
+
+describe.skipIf(withoutEtcd)('reads at any of several hubs', () => {
+  let cluster: EtcdCluster
+  let history: EtcdHistory
+  let line: HubProxy
+  let [one, two] = [] as unknown as [TestHub, TestHub]
+  const dir = mkdtempSync(join(tmpdir(), 'claude-net-many-reads-'))
+  beforeAll(async () => {
+    cluster = await EtcdCluster.start(1)
+    history = await cluster.log()
+    line = new HubProxy({ port: Number(new URL(cluster.endpoints[0]!).port) })
+    await line.accept()
+    const hub = (hubName: string, endpoint: string) => {
+      const journal = { endpoints: [endpoint], name: history.name, staleReadsS }
+      return new TestHub({ dataDir: join(dir, hubName, 'data'), config: { journal, hubName } })
+    }
+    one = hub('one', cluster.endpoints[0]!)
+    two = hub('two', line.url.origin)
+    await one.start()
+    await two.start()
+  })
+  afterAll(async () => {
+    await Promise.all([one.close(), two.close()])
+    await line.refuse()
+    await cluster[Symbol.asyncDispose]()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  const get = (hub: TestHub, path: string, token: string, headers: Record<string, string> = {}) =>
+    fetch(new URL(path, hub.url), { headers: { authorization: `Bearer ${token}`, ...headers } })
+  const send = (hub: TestHub, token: string, to: string, body: string) =>
+    hub.client(token).call(api.sendMessage, { body: { id: newMessageId(), to, body } })
+  const seqOf = (answer: Response) => Number(answer.headers.get(seqHeader))
+
+  test('who asks another hub for what it has seen at one gets it, however soon', async () => {
+    const ana = await one.join('ana')
+    for (let round = 0; round < 20; round++) {
+      const [from, at] = round % 2 === 0 ? [one, two] : [two, one]
+      const id = newMessageId()
+      const answer = await fetch(new URL('/v1/messages', from.url), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ana.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ id, to: 'ana', body: `round ${round}` }),
+      })
+      expect(answer.status, await answer.text()).toBe(201)
+      const read = await get(at, `/v1/messages/${id}?min_seq=${seqOf(answer)}`, ana.token)
+      expect(read.status).toBe(200)
+      expect(seqOf(read)).toBeGreaterThanOrEqual(seqOf(answer))
+    }
+  })
+
+  test('a stream goes on from hub to hub: nothing comes twice, is left out, or goes back', async () => {
+    const ana = await one.join('cara')
+    const [sent, got] = [[] as string[], [] as string[]]
+    let cursor: string | undefined
+    for (let round = 0; round < 8; round++) {
+      const [from, at] = round % 2 === 0 ? [one, two] : [two, one]
+      for (let count = 0; count < 3; count++) sent.push((await send(from, ana.token, 'cara', `${round}`)).id)
+      const stream = await EventStream.open(new URL('/v1/events', at.url), ana.token, cursor)
+      sent.push((await send(from, ana.token, 'cara', 'live')).id)
+      await stream.next('inbox', 4)
+      await stream.next('ready')
+      got.push(...stream.of('inbox').map(({ id }) => String(id)))
+      const places = stream.events.flatMap(({ id }) => (id === undefined ? [] : [Number(id.split(':')[1])]))
+      expect(places).toEqual([...places].sort((a, b) => a - b))
+      expect(places[0]).toBeGreaterThanOrEqual(Number(cursor?.split(':')[1] ?? 0))
+      cursor = stream.cursor
+      stream.close()
+    }
+    expect(got).toEqual(sent)
+  })
+
+  test('an odd min_seq is refused, and one from the future is waited for', async () => {
+    const ana = await one.join('dora')
+    const seen = seqOf(await get(one, '/v1/inbox', ana.token))
+    for (const odd of ['-1', '1.5', 'x', '', '1e3', '9'.repeat(16), '1&min_seq=2', '01']) {
+      const answer = await get(two, `/v1/inbox?min_seq=${odd}`, ana.token)
+      expect([odd, answer.status, await answer.text()]).toEqual([odd, 400, expect.stringContaining('min_seq')])
+    }
+    const ahead = `min_seq=${seen + 1000}`
+    const rpc = { method: 'POST', body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' }
+    const asked = await Promise.all([
+      get(two, `/v1/inbox?limit=5&${ahead}`, ana.token),
+      get(two, `/v1/events?session=s&${ahead}`, ana.token),
+      fetch(new URL(`/mcp?${ahead}`, two.url), { ...rpc, headers: mcpHeaders(ana.token) }),
+      get(two, `/v1/inbox?after=${await epochOf(ana.token)}:${seen + 1000}`, ana.token),
+      get(two, '/v1/events', ana.token, { 'last-event-id': `${await epochOf(ana.token)}:${seen + 1000}` }),
+    ])
+    for (const answer of asked)
+      expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('This hub is behind')])
+    // The numbers of another history say nothing here, and a stranger is told nothing of ours.
+    expect((await get(two, '/v1/inbox?min_seq=0123456789abcdef:99999', ana.token)).status).toBe(200)
+    expect((await get(two, `/v1/inbox?${ahead}`, 'wrong')).status).toBe(401)
+    const mcp = await fetch(new URL(`/mcp?min_seq=${seen}`, two.url), { ...rpc, headers: mcpHeaders(ana.token) })
+    expect([mcp.status, seqOf(mcp) >= seen]).toEqual([200, true])
+  })
+
+  test('a token that was revoked at one hub is refused by the other, also where it has a stream open', async () => {
+    const [ana, ben] = [await one.join('emma'), await one.join('finn')]
+    await until('the token is good there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
+    const url = new URL('/v1/events', two.url)
+    const stream = await fetch(url, { headers: { authorization: `Bearer ${ana.token}` } })
+    const ended = stream.text()
+    await one.client(one.adminToken).call(api.revokeMember, { params: { name: 'emma' } })
+    const revokedAt = performance.now()
+    const seq = seqOf(await get(one, '/v1/inbox', ben.token))
+    expect((await get(two, `/v1/inbox?min_seq=${seq}`, ana.token)).status).toBe(401)
+    const rpc = { method: 'POST', body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' }
+    expect((await fetch(new URL('/mcp', two.url), { ...rpc, headers: mcpHeaders(ana.token) })).status).toBe(401)
+    await ended
+    expect(performance.now() - revokedAt).toBeLessThan(20_000)
+  })
+
+  test('a hub that is cut off from the log marks what it reads, then refuses, and comes back by itself', async () => {
+    const ana = await one.join('gwen')
+    const path = `/v1/inbox?min_seq=${seqOf(await get(one, '/v1/inbox', ana.token))}`
+    const fresh = await get(two, path, ana.token)
+    expect([fresh.status, fresh.headers.get(staleHeader)]).toEqual([200, null])
+    const stream = await fetch(new URL('/v1/events', two.url), { headers: { authorization: `Bearer ${ana.token}` } })
+    const ended = stream.text()
+    await line.refuse()
+    const inbox = () => get(two, '/v1/inbox', ana.token)
+    const marked = await until('it is marked', async () => {
+      const answer = await inbox()
+      return answer.headers.has(staleHeader) && answer
+    })
+    expect([marked.status, Number(marked.headers.get(staleHeader))]).toEqual([200, expect.any(Number)])
+    const refused = await until('it is refused', async () => {
+      const answer = await inbox()
+      return answer.status !== 200 && answer
+    })
+    expect([refused.status, await refused.text()]).toEqual([503, expect.stringContaining('cut off')])
+    await ended
+    const ready = () => fetch(new URL('/readyz', two.url))
+    await until('it is not ready', async () => (await (await ready()).text()).includes('cut off'))
+    expect((await send(two, ana.token, 'gwen', 'hello').catch(error => error)).message).toContain('cut off')
+    // Who watches the hub is told all the same, and the other goes on.
+    expect((await get(two, '/v1/admin/status', two.adminToken)).status).toBe(200)
+    await send(one, ana.token, 'gwen', 'meanwhile')
+    await line.accept()
+    await until('it is level', async () => (await inbox()).status === 200)
+    const { messages } = await two.client(ana.token).call(api.readInbox)
+    expect(messages.map(({ body }) => body)).toEqual(['meanwhile'])
+    await until('it is ready', async () => (await ready()).ok)
+    expect((await inbox()).headers.has(staleHeader)).toBe(false)
+  })
+
+  const epochOf = async (token: string) => (await one.client(token).call(api.readInbox)).cursor.split(':')[0]
+})
+
+const mcpHeaders = (token: string) => ({
+  authorization: `Bearer ${token}`,
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+})
