@@ -41,7 +41,7 @@ export function openAlone(options: OpenOptions): Opened {
  * State, journal and level of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal goes by `log`. Resolves once
  * all that the log had is applied. Throws as `LogJournal.open` does, and has closed the log then.
  */
-export async function openShared(log: Log, options: OpenOptions & { staleReadsS: number }): Promise<Opened> {
+export async function openShared(log: Log, options: OpenOptions & { staleReadsS?: number }): Promise<Opened> {
   try {
     const state = new State(join(options.dataDir, databaseFile))
     try {

@@ -21,8 +21,8 @@ export interface LevelOptions {
   last: () => Promise<number>
   /** How far this hub has applied the log. */
   position: () => { offset: number; seq: number }
-  /** How long reads are answered by a hub that is cut off from the log, in s. */
-  staleReadsS: number
+  /** How long reads are answered by a hub that is cut off from the log, in s: 10 where it is not said. */
+  staleReadsS?: number
   /** A clock that never steps, in ms. */
   monotonic?: () => number
 }
@@ -72,7 +72,7 @@ export class Level {
 
   /** Whether reads are refused, since this hub has been cut off for too long. */
   get isCutOff(): boolean {
-    return this.ageMs > Math.max(levelMs, this.#options.staleReadsS * 1000)
+    return this.ageMs > Math.max(levelMs, (this.#options.staleReadsS ?? 10) * 1000)
   }
 
   /** Throws `unavailable` where nobody can know whether what is read here is still true. */
