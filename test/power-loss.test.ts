@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { check } from '../prove/checker/check.ts'
 import { History } from '../prove/checker/history.ts'
+import { SyncedFiles } from '../prove/real/synced-files.ts'
 import { api } from '../src/protocol/api.ts'
 import { dumpInboxes } from './support/dump.ts'
 import { startHub, type TestMember } from './support/hub.ts'
-import { SyncedFiles } from './support/power-loss.ts'
 import { printedSeed, seededRandom } from './support/random.ts'
+import { tempDir } from './support/temp.ts'
 import { readAlong, sendAlong } from './support/traffic.ts'
 
 /** How much longer a sync takes, in ms, so that the power often goes before one is done. */
@@ -80,7 +81,7 @@ async function hear({ client }: TestMember, told: Set<string>, signal: AbortSign
 /** Undefined where there is no gcc. */
 function withLibrary(): SyncedFiles | undefined {
   try {
-    return new SyncedFiles(syncMs)
+    return new SyncedFiles(tempDir('power'), syncMs)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return undefined

@@ -19,8 +19,8 @@ export interface LoadOptions {
   lanes?: number
   textLength?: number
   headers?: MemberOptions['headers']
-  /** Where the members go, in place of the hubs themselves: to a proxy before them. */
-  urls?: readonly URL[]
+  /** Where each member goes, counted from 0, in place of the addresses of the hubs themselves. */
+  urls?: (member: number) => readonly URL[]
 }
 
 /** Members that use a cluster all at once, and the history of what they asked and were told. */
@@ -50,10 +50,10 @@ export class Load {
     const { cluster, seed, timeoutMs = 3000, paceMs = 60, lanes = 2, textLength = 2000 } = this.#options
     const names = this.credentials.map(({ name }) => name)
     this.#members = this.credentials.map(
-      credential =>
+      (credential, at) =>
         new Member({
           credential,
-          urls: this.#options.urls ?? cluster.urls,
+          urls: this.#options.urls?.(at) ?? cluster.urls,
           names,
           history: this.history,
           random: chanceOf(seed, credential.name),
@@ -86,6 +86,23 @@ export class Load {
         throw new Error(`The members were not answered ${count} sends within ${limitMs} ms`)
   }
 
+  /** Resolves once an operation has ended without an answer, or refused, for a reason that fits; throws after `limitMs`. */
+  async heard(why: RegExp, limitMs = calmLimitMs): Promise<void> {
+    const { lines } = this.history
+    let at = lines.length
+    for (const began = performance.now(); performance.now() - began < limitMs; await delay(10))
+      for (; at < lines.length; at++) {
+        const line = lines[at]!
+        if ((line.type === 'unknown' || line.type === 'fail') && why.test(line.why)) return
+      }
+    throw new Error(`No member was told ${why} within ${limitMs} ms`)
+  }
+
+  /** Ends the streams of all members; they open new ones from their last cursors on. */
+  breakStreams(): void {
+    for (const member of this.#members) member.breakStream()
+  }
+
   /**
    * Heals the cluster, lets everything come to its end, reads all inboxes, stops the hubs, and returns what breaks a promise. What is not
    * answered, or not told by a stream, within 90 s counts as lost.
@@ -102,13 +119,24 @@ export class Load {
     } else if (this.#members.length > 0) await this.#untilTold()
     await Promise.all(this.#members.map(member => member.close()))
     this.dumps = await cluster.dump(this.credentials)
-    this.violations.push(...check(this.history.lines, this.dumps, cluster.checks))
+    this.violations.push(...check(this.history.lines, this.dumps, cluster.checks), ...this.#toldOfNothing())
     return this.violations
   }
 
   /** Ends all members at once, for a round that failed. */
   async close(): Promise<void> {
     await Promise.all(this.#members.map(member => member.close().catch(() => {})))
+  }
+
+  /** What a stream told of and no inbox has: a hub tells only of what it cannot lose any more. */
+  #toldOfNothing(): Broken[] {
+    return this.#members.flatMap(({ name, told }) => {
+      const stored = new Set(this.dumps.find(({ inbox }) => inbox === name)?.rows.map(({ id }) => id))
+      const missing = [...told].filter(id => !stored.has(id))
+      return missing.map(
+        id => ({ kind: 'phantom', text: `a stream told ${name} of ${id}, which is in no inbox` }) as const,
+      )
+    })
   }
 
   async #untilTold(): Promise<void> {

@@ -45,6 +45,7 @@ export class Member {
   readonly #sent: string[] = []
   readonly #closing = new AbortController()
   readonly #others: string[]
+  #stream = new AbortController()
   #home: number
   #known = 0
   #shown: string[] = []
@@ -79,6 +80,11 @@ export class Member {
     await this.#lives
   }
 
+  /** Ends its stream; it opens another one from its cursor on. */
+  breakStream(): void {
+    this.#stream.abort()
+  }
+
   /** Ends its streams and lines. */
   async close(): Promise<void> {
     this.#isStopping = true
@@ -108,7 +114,7 @@ export class Member {
         }
         if (ended !== 'unknown') break
         if (this.#closing.signal.aborted) return
-        await this.#pause(50)
+        await this.#pause(200)
       }
       this.worstSendMs = Math.max(this.worstSendMs, performance.now() - began)
       await this.#pause(this.#options.paceMs)
@@ -198,7 +204,9 @@ export class Member {
       const op = history.begin({ kind: 'follow', inbox: this.name, ...(after !== undefined && { after }) })
       try {
         const ready = (at: string) => (cursor = at)
-        for await (const event of this.#client.events({ cursor, signal, ready })) {
+        this.#stream = new AbortController()
+        const ends = AbortSignal.any([signal, this.#stream.signal])
+        for await (const event of this.#client.events({ cursor, signal: ends, ready })) {
           if (event.event === 'presence') continue
           const { id, seq } = event.data
           if (event.event === 'inbox') {

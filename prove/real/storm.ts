@@ -4,7 +4,7 @@ import type { Round, RoundResult } from './fault.ts'
 import type { HubOptions } from './hub-process.ts'
 import { Load, type LoadOptions } from './load.ts'
 
-/** A hub that stands alone, with its store in the round's directory; it has started, and ends with the round. */
+/** A hub that stands alone, with its store in the round's directory unless `options` names another; it has started, and ends with the round. */
 export async function oneHub(round: Round, options: Partial<HubOptions> = {}): Promise<OneHub> {
   const cluster = new OneHub({ dataDir: join(round.dir, 'hub'), ...options })
   round.defer(() => cluster.close())

@@ -98,8 +98,9 @@ export class State implements Disposable {
   /** From here on the history is called `epoch`; see `local/epochs.ts`. Throws on a storage error, but not on a full disk. */
   enterEpoch(epoch: string): void {
     this.#epochs.enter(epoch, this.#applied.seq)
-    this.#position = { ...this.#position, epoch }
-    this.#applied = { ...this.#applied, epoch }
+    const { known } = this.#epochs
+    this.#position = { ...this.#position, epoch: known }
+    this.#applied = { ...this.#applied, epoch: known }
   }
 
   /** The seq behind which a reader with `cursor` goes on; undefined when it is of another history, and the reader starts anew. */
@@ -177,7 +178,7 @@ export class State implements Disposable {
       })
       this.#epochs.save()
       const { offset, hash } = mark()
-      const { epoch } = this.#applied
+      const { current: epoch } = this.#epochs
       const [time, steady] = [last.time, steadyOf(last)]
       next = {
         epoch,

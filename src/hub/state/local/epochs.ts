@@ -30,6 +30,14 @@ export class Epochs {
     return this.#current
   }
 
+  /**
+   * By which epoch a cursor is to be named now. A current one that is not saved yet would be unknown to the next start; until it is saved, with
+   * the next commit, all that there is belongs to the one before as well.
+   */
+  get known(): string {
+    return this.#isSaved ? this.#current : (this.#unsaved.at(0)?.[0] ?? this.#current)
+  }
+
   /** Ends the current epoch at `seq` and begins `epoch`. On a full disk it is saved later, by the next commit. Throws on another storage error. */
   enter(epoch: string, seq: number): void {
     if (this.#current) {

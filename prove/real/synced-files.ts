@@ -2,8 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Random } from './random.ts'
-import { tempDir } from './temp.ts'
+import type { Random } from '../sim/random.ts'
 
 /** What a disk writes whole or not at all, in bytes. */
 const sectorBytes = 512
@@ -17,12 +16,13 @@ export interface Fate {
 
 /** A directory in which the library of `power-loss.c` keeps what a hub has synced. */
 export class SyncedFiles {
-  readonly #dir = tempDir('power')
+  readonly #dir: string
   /** What a hub is started with so that its syncs are known. */
   readonly env: Record<string, string>
 
-  /** Throws `ENOENT` where there is no gcc. `syncMs` is how much longer each sync takes. */
-  constructor(syncMs: number) {
+  /** In `dir`, an empty one. Throws `ENOENT` where there is no gcc. `syncMs` is how much longer each sync takes. */
+  constructor(dir: string, syncMs: number) {
+    this.#dir = dir
     const library = join(this.#dir, 'power-loss.so')
     const source = join(import.meta.dirname, 'power-loss.c')
     execFileSync('gcc', ['-shared', '-fPIC', '-O2', '-o', library, source, '-ldl'])
@@ -62,7 +62,9 @@ export class SyncedFiles {
 
   /** What SQLite finds wrong with a copy of a store and its log: `ok`, or the first thing in words. */
   check(dataDir: string): unknown {
-    const dir = tempDir('check')
+    const dir = this.#path('checked')
+    rmSync(dir, { recursive: true, force: true })
+    mkdirSync(dir)
     for (const name of ['hub.db', 'hub.db-wal']) {
       const bytes = read(join(dataDir, name))
       if (bytes) writeFileSync(join(dir, name), bytes)
