@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 const pairs = [
   {
     version: 1,
-    known: '162a4b7d9c9eba7e342848534974a8e07b2f40c436ea30312d60c0c26a4a94ae',
+    known: '1b124039caba3c831a11dbf043ffa967925095022aae5d3be98c862e7b5d9f49',
     commands: [
       'admin.token',
       'clock.tick',
@@ -26,7 +26,7 @@ const pairs = [
   },
   {
     version: 2,
-    known: '29903ac3a6465a73c8761cfd35643245a5db66242c2ecc56bf71427fca69eb61',
+    known: '35d5e0e8f97b83cc92d8f72f6ce4942df1cf473a67b03a46ec81f768057a205d',
     commands: [
       'admin.token',
       'alias.remove',

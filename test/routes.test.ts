@@ -47,6 +47,9 @@ const expected: Record<RouteName, Statuses> = {
   // In the clear a hub can prove nothing.
   proveHub: { none: 400, machine: 400, human: 400, admin: 400, garbage: 400 },
   hubKey: open,
+  listHubs: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
+  // A hub that stands alone knows no other.
+  forgetHub: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 200, garbage: 401 },
   listMessages: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
@@ -142,6 +145,8 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   consoleFile: () => ({ path: '/console/icon.svg' }),
   proveHub: () => ({ path: '/v1/proof', body: { tokenId: 'abcdefgh', nonce: newNonce() } }),
   hubKey: () => ({ path: '/hub-key.json' }),
+  listHubs: () => ({ path: '/v1/hubs' }),
+  forgetHub: () => ({ path: '/v1/hubs/none', method: 'DELETE' }),
   sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),
   getMessage: async () => {
     const { id } = await machine.client.call(api.sendMessage, { body: { to: 'target', body: 'hello' } })

@@ -195,6 +195,8 @@ const worst: Record<RouteName, Worst | string> = {
     () => ({ path: '/v1/admin/invites', token: tokens.admin, body: { name: 'm1', owner: 'h1' } }),
   ],
   addresses: [little, () => ({ path: '/v1/admin/addresses', token: tokens.admin })],
+  listHubs: [little, () => ({ path: '/v1/hubs', token: tokens.admin })],
+  forgetHub: [{ ...little, status: 404 }, () => ({ path: '/v1/hubs/none', method: 'DELETE', token: tokens.admin })],
   listMembers: [ofMembers, () => ({ path: '/v1/admin/members', token: tokens.admin })],
   putMember: [
     little,

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { bareName, hostNameOf } from '../protocol/hub-address.ts'
+import { HubName, HubSsh } from '../protocol/hubs.ts'
 import { configErrors } from './config-errors.ts'
 import { doorFields } from './door-settings.ts'
 import {
@@ -32,10 +33,9 @@ const HubFile = z.strictObject({
   /** The log in etcd that this hub shares with others; without it the hub stands alone. */
   journal: JournalField,
   /** What this hub is called among those that share its log: unique there. */
-  hubName: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
-    .default(defaultHubName),
+  hubName: HubName.default(defaultHubName),
+  /** Where its host is reached by ssh, for machines that go that way: `USER@HOST:PORT`. */
+  ssh: HubSsh.optional(),
   /** Allows etcd without TLS beyond this host. */
   allowPlainEtcd: z.boolean().default(false),
   /** How often the store is backed up by the clock, where to, and how many backups stay. */

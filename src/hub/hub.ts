@@ -109,6 +109,7 @@ export class Hub implements AsyncDisposable {
   readonly #revoked = new Set<(tokenId: string) => void>()
   readonly #tokensChanged = new Set<() => void>()
   readonly #outgoingChanged = new Set<() => void>()
+  readonly #hubsChanged = new Set<() => void>()
   /** How often this process has seen the wall clock set, and the last time. */
   readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
   readonly #onDamage: HubOptions['onDamage']
@@ -243,6 +244,11 @@ export class Hub implements AsyncDisposable {
     this.#outgoingChanged.add(listener)
   }
 
+  /** Calls `listener` when the hubs of this history, what they have announced, or the rules in force, are others. */
+  onHubsChanged(listener: () => void): void {
+    this.#hubsChanged.add(listener)
+  }
+
   /** Finishes what was submitted and leaves one clean file. Whoever follows ends that first, by its own signal. */
   async close(): Promise<void> {
     if (this.#isClosed) return
@@ -264,11 +270,12 @@ export class Hub implements AsyncDisposable {
     return this.close()
   }
 
-  #carryOut({ wake, delivery, revoked, tokensChanged, outgoingChanged }: Effects): void {
+  #carryOut({ wake, delivery, revoked, tokensChanged, outgoingChanged, hubsChanged }: Effects): void {
     if (wake) this.#wakes.wake(wake, delivery && newsOf(this.state.db, delivery))
     for (const tokenId of revoked ?? []) for (const listener of this.#revoked) listener(tokenId)
     if (tokensChanged) for (const listener of this.#tokensChanged) listener()
     if (outgoingChanged) for (const listener of this.#outgoingChanged) listener()
+    if (hubsChanged) for (const listener of this.#hubsChanged) listener()
   }
 
   #everySecond(): void {

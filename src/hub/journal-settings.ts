@@ -31,9 +31,15 @@ export const JournalField = z
 
 export type JournalSettings = NonNullable<z.output<typeof JournalField>>
 
-/** What a hub is called among the others of its history, where hub.json does not say: this host's name. */
-export function defaultHubName(): string {
-  return hostname().split('.')[0]!.toLowerCase()
+/** What a hub is called among the others of its history, where hub.json does not say: this host's name, as far as it fits. */
+export function defaultHubName(host = hostname()): string {
+  const fitting = host
+    .split('.')[0]!
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-|-$/g, '')
+  return fitting === '' ? 'hub' : fitting
 }
 
 /** `etcd://h1:2379,h2` as settings: `https` where TLS files are given, `http` otherwise. Throws `invalid`. */

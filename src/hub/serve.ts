@@ -31,12 +31,14 @@ import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
 import { openAlone, openShared } from './open-hub.ts'
 import { Outgoing } from './outgoing.ts'
+import { ownAddress } from './own-address.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
 import { Watch } from './seeing/watch.ts'
 import { SharedBoard } from './sharing/board.ts'
 import { Claim } from './sharing/claim.ts'
+import { Hubs } from './sharing/hubs.ts'
 import { Supervisor } from './supervisor.ts'
 
 export { readHubConfig } from './config.ts'
@@ -178,6 +180,25 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     })
     metrics.backups = backups
     let consoleUrl = config.url
+    let present = identity
+    let ssh = config.ssh
+    const hubs = new Hubs({
+      ...{
+        name: config.hubName,
+        isShared: config.journal !== undefined,
+        state: hub.state,
+        board: hub.board,
+        duty: hub.duty,
+      },
+      submit: command => hub.submit(command),
+      ways: () => ({
+        url: ownAddress(consoleUrl, listeners.places, present !== undefined),
+        ssh,
+        hubKey: present?.hubKey,
+      }),
+    })
+    cleanup.push(() => hubs.close())
+    hub.onHubsChanged(() => hubs.changed())
     const telegram = await startTelegram(config, { hub, log, audit, consoleUrl: () => consoleUrl })
     if (telegram) cleanup.push(() => telegram.close())
     metrics.telegram = telegram
@@ -186,11 +207,16 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => webhooks.close())
     const door = {
       hub,
+      hubs,
       log,
       hosts: config.hosts,
       door: config,
       clientFile,
       identity,
+      onProve: (next: HubIdentity) => {
+        present = next
+        void hubs.announce()
+      },
       dataDir: config.data,
       watch,
       backups,
@@ -225,12 +251,15 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     const urlFile = join(config.data, hubUrlFile)
     writeUrl(urlFile, url, log)
     cleanup.push(() => rmSync(urlFile, { force: true }))
+    void hubs.announce()
     log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
     const reload = async (changed: HubConfig) => {
       // A certificate of one's own is read anew, for it was renewed perhaps.
       if (changed.tls || config.tls) prove(await openIdentity(config.data, changed.tls))
       configure(changed)
       consoleUrl = changed.url
+      ssh = changed.ssh
+      void hubs.announce()
       log.level = changed.logLevel
       return needRestart.filter(field => !isDeepStrictEqual(changed[field], config[field]))
     }

@@ -1,6 +1,7 @@
 import { consoleRoutes } from './routes/console.ts'
 import { consolePageRoutes } from './routes/console-page.ts'
 import { hubRoutes } from './routes/hub.ts'
+import { hubsRoutes } from './routes/hubs.ts'
 import { inboxRoutes } from './routes/inbox.ts'
 import { joiningRoutes } from './routes/joining.ts'
 import { keepingRoutes } from './routes/keeping.ts'
@@ -16,6 +17,7 @@ import { webhooksRoutes } from './routes/webhooks.ts'
 /** Every route of the hub. Server, client and tests are made from this table; a route that is not here does not exist. */
 export const api = {
   ...hubRoutes,
+  ...hubsRoutes,
   ...joiningRoutes,
   ...messagesRoutes,
   ...inboxRoutes,

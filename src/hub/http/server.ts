@@ -20,6 +20,7 @@ import type { Backups } from '../keeping/backups.ts'
 import type { Tails } from '../keeping/tails.ts'
 import type { OutgoingDesk } from '../outgoing-desk.ts'
 import type { Watch } from '../seeing/watch.ts'
+import type { Hubs } from '../sharing/hubs.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
 import { addresses } from './addresses.ts'
 import {
@@ -50,6 +51,7 @@ import { eventStreams } from './events.ts'
 import { type Handler, type Handlers, isPublic } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
 import { answerHotRoutes } from './hot-routes.ts'
+import { hubsRoutes } from './hubs.ts'
 import { ackInbox, markFetched, markTold, readInbox } from './inbox.ts'
 import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { acceptJsonOnly, maxRequestBytes, takeRawBodies } from './json-body.ts'
@@ -100,6 +102,8 @@ const farewellMs = 2000
 /** What the HTTP door is made of. */
 export interface ServerOptions {
   hub: Hub
+  /** The hubs of its history. */
+  hubs: Hubs
   log: FastifyBaseLogger
   /** Host names, beside IP literals and localhost, that requests may name. */
   hosts: readonly string[]
@@ -109,6 +113,8 @@ export interface ServerOptions {
   clientFile: string
   /** What the hub proves itself with; without one it speaks no TLS. */
   identity?: HubIdentity
+  /** Called when it is to prove itself with another. */
+  onProve?: (identity: HubIdentity) => void
   /** Where the store is. */
   dataDir: string
   /** What counts and notes down the answers. */
@@ -178,6 +184,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   const hubKey = () => identity?.hubKey
   const prove = (next: HubIdentity) => {
     identity = next
+    options.onProve?.(next)
     tls.prove(next)
   }
   const { secured } = watchConnections(server, { hub, connections, unread })
@@ -289,6 +296,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     getSettings,
     putSettings,
     makeBackup: makeBackup(backups),
+    ...hubsRoutes(options.hubs),
     ...keyRoutes({ dataDir: options.dataDir, identity: () => identity, plain, prove }),
     status: status({ ...options, probe, limits, plain, hubKey }),
     mcp: mcp(() => handlers, { limits, watch }),

@@ -2,6 +2,7 @@ import type { Intent, JoinableKind, MemberKind } from '../../protocol/messages.t
 import type { Settings } from '../../protocol/settings.ts'
 import type { Role } from '../../protocol/token.ts'
 import type { ConsoleCommand, ConsoleResults } from './console-commands.ts'
+import type { HubCommand, HubResults } from './hub-commands.ts'
 import type { OutgoingCommand, OutgoingResults } from './outgoing-commands.ts'
 import type { NotTaken, Refused } from './refusals.ts'
 import type { TelegramCommand, TelegramResults } from './telegram-commands.ts'
@@ -158,6 +159,7 @@ export type Command =
   | ConsoleCommand
   | TelegramCommand
   | OutgoingCommand
+  | HubCommand
 
 /** The settings that `settings.set` changes and answers. */
 export type InboxSettings = Omit<Settings, 'tokenDays'>
@@ -219,6 +221,8 @@ export interface Effects {
   tokensChanged?: true
   /** Webhooks that post events were made, changed or taken away, or have something to try again. */
   outgoingChanged?: true
+  /** The hubs of this history, what they have announced, or the rules in force, are others. */
+  hubsChanged?: true
 }
 
 /** What became of a message at one recipient. `reason` says why it was refused; in outcomes of hubs up to schema 13 it is a sentence. */
@@ -234,7 +238,7 @@ export interface RecipientOutcome {
 }
 
 /** What a carried-out command answers, by its type. */
-export interface Results extends ConsoleResults, OutgoingResults, TelegramResults {
+export interface Results extends ConsoleResults, HubResults, OutgoingResults, TelegramResults {
   /** `at` of later mail that waits. */
   'message.send': {
     id: string

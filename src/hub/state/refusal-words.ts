@@ -230,6 +230,13 @@ export function whyInWords(db: Database, why: Why): Words {
         message: `There is no dead letter '${why.id}'.`,
         hint: 'claude-net webhook dead NAME lists them.',
       }
+    case 'no_hub':
+      return { message: `No hub of this history is called '${why.name}'.`, hint: 'claude-net hubs lists them.' }
+    case 'hub_too_old':
+      return {
+        message: `The hub ${why.name} does not know the rules of version ${why.rules}.`,
+        hint: `Upgrade it; or, if it does not come back: claude-net hubs forget ${why.name}`,
+      }
     case 'not_imported': {
       const { message, hint } = whyInWords(db, why.step)
       return { message: `${message} Nothing was imported.`, hint }

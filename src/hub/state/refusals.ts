@@ -80,6 +80,9 @@ export type Why =
   | { code: 'no_outgoing' | 'outgoing_gone'; name: string }
   | { code: 'outgoing_full'; most: number }
   | { code: 'no_dead_letter'; id: string }
+  /** Of hubs that share one history; `rules` of a version that its program does not know. */
+  | { code: 'no_hub'; name: string }
+  | { code: 'hub_too_old'; name: string; rules: number }
   /** One of the steps of an import. */
   | { code: 'not_imported'; step: Why }
 

@@ -6,6 +6,7 @@ import { applyClaim } from './claims.ts'
 import { applyTick } from './clock.ts'
 import { applyConsole, isConsole } from './console.ts'
 import { applyDeliver } from './deliver-later.ts'
+import { applyHubs, isOfHubs } from './hubs.ts'
 import { applyImport } from './import.ts'
 import { applyAck, applyFetched, applyTold } from './inbox.ts'
 import { applyCancel } from './later.ts'
@@ -49,6 +50,7 @@ function carryOut(db: Database, { v, seq, time, steady = time, command }: Entry)
   if (isConsole(command)) return applyConsole(db, { seq, time, steady, command })
   if (isTelegram(command)) return applyTelegram(db, { seq, time, steady, command })
   if (isOutgoing(command)) return applyOutgoing(db, { seq, time, steady, command })
+  if (isOfHubs(command)) return applyHubs(db, { v, seq, time, steady, command })
   switch (command.type) {
     case 'message.send':
       return applySend(db, { v, seq, time, steady, command })

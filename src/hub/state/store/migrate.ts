@@ -26,6 +26,7 @@ import { sql as webhooks } from './migrations/0022-webhooks.ts'
 import { sql as outgoing } from './migrations/0023-outgoing.ts'
 import { sql as conversations } from './migrations/0024-conversations.ts'
 import { sql as claims } from './migrations/0025-claims.ts'
+import { sql as hubs } from './migrations/0026-hubs.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -54,6 +55,7 @@ export const schemaSteps: readonly string[] = [
   outgoing,
   conversations,
   claims,
+  hubs,
 ]
 
 /** The schema that this program writes. */
