@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
-import { machineTransport } from '../client/machine.ts'
+import { ownTransport } from '../client/machine.ts'
 import { provenBy } from '../client/proven-way.ts'
 import { openTransport } from '../client/transport/open.ts'
 import { api } from '../protocol/api.ts'
@@ -43,7 +43,7 @@ that run follow with their next request. A machine that joins by the line of cla
       const transport = proven
         ? openTransport({ ...way, hub: provenAddress(hub), pin: proven })
         : // Follows the hub to a key that it has changed to.
-          machineTransport(home)
+          ownTransport(home)
       const client = new HubClient({ transport, token })
       try {
         // Over TLS, to that key alone: what is pinned is also what answers.

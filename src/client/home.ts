@@ -25,6 +25,8 @@ const Config = z.looseObject({
   hub: z.url({ protocol: /^https?$/ }).optional(),
   /** The key that the hub must prove before it is sent anything; with it this machine speaks TLS. */
   hubKey: HubKey.optional(),
+  /** The other hubs over the log of that one, as it told; see client/hubs.ts. A mistake in it does not keep the machine from its own. */
+  hubs: z.unknown().optional(),
   /** What this machine does with mail; see client/policy.ts. A word that is none of these must not let mail in: it is `hold`. */
   inbound: Inbound.catch('hold').optional(),
   /** Whose mail is stored without anybody being told. */

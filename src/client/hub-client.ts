@@ -15,6 +15,7 @@ import type { Scope } from './project/scope.ts'
 import { withoutProject } from './project/without-project.ts'
 import { anySignal } from './transport/any-signal.ts'
 import { unanswered } from './transport/direct.ts'
+import { Moved } from './transport/line.ts'
 import type { Transport } from './transport/transport.ts'
 
 /** How long an answer may take, in ms, before it counts as none. */
@@ -188,7 +189,7 @@ export class HubClient {
         }
       }
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted || error instanceof Moved) return
       throw unanswered(error as Error, this.transport.label)
     } finally {
       this.#interruptions++

@@ -2,9 +2,12 @@ import { noSshHost } from '../protocol/ssh-host.ts'
 import type { Config } from './home.ts'
 import { Home } from './home.ts'
 import { HubClient } from './hub-client.ts'
+import { HubMemory } from './hub-memory.ts'
+import { type HubWay, homeWay, hubsOf } from './hubs.ts'
 import { machinePin } from './new-hub-key.ts'
 import { Outbox } from './outbox.ts'
 import { openTransport } from './transport/open.ts'
+import { SeveralHubs } from './transport/several.ts'
 import type { Transport } from './transport/transport.ts'
 import { wrongHubNotes } from './wrong-hub.ts'
 
@@ -13,6 +16,7 @@ export interface Machine {
   home: Home
   config: Config
   client: HubClient
+  transport: SeveralHubs
   outbox: Outbox
   /** Resolves when a renewal of the token that is under way has ended, well or not. */
   renewed: () => Promise<void>
@@ -36,7 +40,7 @@ export function openMachine(home = new Home(), timeoutMs?: number): Machine {
     onRenewalDue: token => renewals.renew(token),
     onRefused: token => renewals.finish(token),
   })
-  return { home, config, client, outbox: new Outbox(home, client), renewed: () => renewals.ended() }
+  return { home, config, client, transport, outbox: new Outbox(home, client), renewed: () => renewals.ended() }
 }
 
 /** The renewals of one process. What they need is loaded when the hub asks for one. */
@@ -85,11 +89,26 @@ export class Renewals {
   }
 }
 
-/** The transport that `home` is configured for. */
-export function machineTransport(home: Home): Transport {
-  const { config, hub } = home.credentials()
-  const { sshHost, sshIdleS } = config
-  const { pin, onNewKey } = machinePin(home)
+/** The transport to the hubs that `home` is configured for: its own, and while that is away to another over the same log. */
+export function machineTransport(home: Home): SeveralHubs {
+  home.credentials()
+  return new SeveralHubs({
+    ways: () => hubsOf(home.credentials().config).ways,
+    open: way => openWay(home, way),
+    memory: new HubMemory(home.runDir),
+  })
+}
+
+/** The transport to the machine's own hub alone, and how that is reached. */
+export function ownTransport(home: Home): Transport {
+  return openWay(home, homeWay(home.credentials().config))
+}
+
+/** The transport to one of the hubs that `home` is configured for. */
+export function openWay(home: Home, way: HubWay): Transport {
+  const { hub, sshHost } = way
+  const { sshIdleS } = home.credentials().config
+  const { pin, onNewKey } = machinePin(home, way)
   const onWrongHub = wrongHubNotes(home, sshHost === noSshHost ? hub.origin : `${hub.origin} through ${sshHost}`)
   return openTransport({ hub, sshHost, runDir: home.runDir, sshIdleS, pin, hooks: { onWrongHub, onNewKey } })
 }

@@ -18,7 +18,7 @@ function homeWith(hubKey: HubKey, failure?: Error) {
     },
   } as unknown as Home
   const said: string[] = []
-  return { config, said, ...machinePin(home, text => void said.push(text)) }
+  return { config, said, ...machinePin(home, undefined, text => void said.push(text)) }
 }
 
 test('a new key takes the place of the old one, and that is said once', () => {

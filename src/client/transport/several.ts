@@ -1,0 +1,251 @@
+import type { IncomingMessage } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { noSshHost } from '../../protocol/ssh-host.ts'
+import type { HubMemory, Known } from '../hub-memory.ts'
+import type { HubWay } from '../hubs.ts'
+import { isCertainlyUnsent } from './direct.ts'
+import { Line } from './line.ts'
+import type { Transport, TransportRequest } from './transport.ts'
+
+/** How long a hub may take to show that it lives, in ms: directly, and where ssh may have to be started first. */
+const aliveMs = { direct: 1000, ssh: 6000 }
+
+/** How long after it was left a machine's own hub is looked at again, in ms: a random time between these. */
+const homeMs = { least: 5 * 60_000, most: 15 * 60_000 }
+
+/** How long a hub that has failed is tried after the others, in ms. */
+const failedMs = 30_000
+
+/** How long it counts how far the log had come, in ms: whoever lags by more refuses by itself, and a restored log begins anew. */
+const seqMs = 60_000
+
+/** How far a hub has come in the log that it shares with others. */
+const seqHeader = 'claude-net-seq'
+/** Since when a hub that is cut off from that log has not heard of it, in s. */
+const staleHeader = 'claude-net-stale'
+
+export interface SeveralOptions {
+  /** The hubs as they are configured now, the machine's own first. Asked before each request. */
+  ways: () => readonly [HubWay, ...HubWay[]]
+  open: (way: HubWay) => Transport
+  memory: Pick<HubMemory, 'read' | 'write'>
+  /** ms since 1970. */
+  now?: () => number
+  /** From 0 to 1. */
+  random?: () => number
+}
+
+/**
+ * The hubs over one log, as one: requests go to the hub that worked last. One that does not answer, lags behind the log or is cut off from
+ * it (`unavailable`) is left for the next, which gets the same request again; what a hub refuses is refused. Later the machine goes back to
+ * its own hub. With one hub this is the transport to that.
+ */
+export class SeveralHubs implements Transport {
+  readonly #options: SeveralOptions
+  readonly #now: () => number
+  readonly #lines = new Map<string, Line>()
+  /** As they were configured when that was looked at last. */
+  #ways!: readonly [HubWay, ...HubWay[]]
+  /** The way that requests take now. */
+  #at = ''
+  #homeAt = 0
+  #seq: Known['seq']
+  #isRemembered = false
+  #hasWritten = false
+  #isLooking = false
+
+  constructor(options: SeveralOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+    this.#follow()
+  }
+
+  /** Of the hub that requests go to now. */
+  get label(): string {
+    return this.#line(this.way).transport.label
+  }
+
+  /** The way that requests take now. */
+  get way(): HubWay {
+    return this.#ways.find(({ id }) => id === this.#at)!
+  }
+
+  async request(request: TransportRequest): Promise<IncomingMessage> {
+    const ways = this.#follow()
+    if (ways.length === 1) return this.#line(ways[0]).request(request, false)
+    this.#hasWritten ||= request.method !== 'GET'
+    this.#lookHome(ways[0])
+    return this.#ask(this.#inOrder(ways), request)
+  }
+
+  async opened(): Promise<void> {
+    const ways = this.#follow()
+    const isOpened = this.#line(this.way).transport.opened()
+    // A way that does not open is left by the next request.
+    await (ways.length === 1 ? isOpened : Promise.race([isOpened, delay(aliveMs.ssh, undefined, { ref: false })]))
+  }
+
+  close(): void {
+    if (this.#hasWritten && this.#seq) this.#remember()
+    for (const line of this.#lines.values()) line.transport.close()
+  }
+
+  /** Asks one after the other until one answers for good. */
+  async #ask(ways: HubWay[], request: TransportRequest): Promise<IncomingMessage> {
+    const [first] = ways
+    let stopgap: IncomingMessage | undefined
+    const failures = new Map<HubWay, ClaudeNetError>()
+    for (const way of ways) {
+      try {
+        const answer = await this.#askOne(way, request, true)
+        const rank = rankOf(answer)
+        if (rank === 0 || rank < rankOf(stopgap)) {
+          letGo(stopgap)
+          stopgap = answer.on('error', () => {})
+        } else letGo(answer)
+        if (rank > 0) continue
+        return this.#settle(way, first!, answer)
+      } catch (error) {
+        if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable' || request.signal?.aborted) {
+          letGo(stopgap)
+          throw error
+        }
+        failures.set(way, error)
+      }
+    }
+    if (stopgap) return stopgap
+    // A network that is slower than these limits must not keep the machine from all.
+    const slow = ways.find(way => isSlow(failures.get(way)))
+    if (!slow) throw together(this.#ways, failures)
+    try {
+      return this.#settle(slow, first!, await this.#askOne(slow, request, false))
+    } catch {
+      throw together(this.#ways, failures)
+    }
+  }
+
+  /** Stays with the hub that has answered, unless another request has found one meanwhile. */
+  #settle(way: HubWay, first: HubWay, answer: IncomingMessage): IncomingMessage {
+    if (this.#at === first.id) this.#moveTo(way)
+    return answer
+  }
+
+  async #askOne(way: HubWay, request: TransportRequest, mayBeLeft: boolean): Promise<IncomingMessage> {
+    const answer = await this.#line(way).request({ ...request, path: this.#withSeq(way, request) }, mayBeLeft)
+    if (rankOf(answer) > 0) this.#line(way).failedAt = performance.now()
+    const value = Number(answer.headers[seqHeader] ?? Number.NaN)
+    if (Number.isSafeInteger(value) && (value >= (this.#seq?.value ?? 0) || this.#isOldSeq))
+      this.#seq = { value, from: way.id, at: this.#now() }
+    return answer
+  }
+
+  /** Another hub than the one that told how far the log had come has to have come as far. */
+  #withSeq({ id }: HubWay, { path, headers }: TransportRequest): string {
+    if (!this.#seq || this.#seq.from === id || this.#isOldSeq || headers.authorization === undefined) return path
+    return `${path}${path.includes('?') ? '&' : '?'}min_seq=${this.#seq.value}`
+  }
+
+  get #isOldSeq(): boolean {
+    return Math.abs(this.#now() - (this.#seq?.at ?? 0)) > seqMs
+  }
+
+  /** The way that is taken now first, those that have failed just now last. */
+  #inOrder(ways: readonly HubWay[]): HubWay[] {
+    const hasFailed = ({ id }: HubWay) => performance.now() - (this.#lines.get(id)?.failedAt ?? -Infinity) < failedMs
+    const rank = (way: HubWay) => (way.id === this.#at ? 0 : hasFailed(way) ? 2 : 1)
+    return ways.toSorted((a, b) => rank(a) - rank(b))
+  }
+
+  /** Goes back to the machine's own hub when it is time for that, and the hub is there. Nothing waits for it. */
+  #lookHome(home: HubWay): void {
+    const now = this.#now()
+    // Also where the clock was set back.
+    if (this.#homeAt - now > homeMs.most) this.#homeAt = this.#nextLook()
+    if (this.#at === home.id || this.#isLooking || now < this.#homeAt) return
+    this.#isLooking = true
+    this.#homeAt = this.#nextLook()
+    void this.#line(home)
+      .isReady()
+      .then(isReady => {
+        this.#isLooking = false
+        if (isReady && this.#follow()[0].id === home.id) this.#moveTo(home)
+      })
+  }
+
+  #nextLook(): number {
+    const { random = Math.random } = this.#options
+    return this.#now() + homeMs.least + random() * (homeMs.most - homeMs.least)
+  }
+
+  #moveTo(way: HubWay): void {
+    if (this.#at === way.id) return
+    this.#at = way.id
+    this.#homeAt = this.#nextLook()
+    for (const [id, line] of this.#lines) if (id !== way.id) line.leave()
+    this.#remember()
+  }
+
+  #remember(): void {
+    this.#options.memory.write({ at: this.#at, homeAt: this.#homeAt, ...(this.#seq && { seq: this.#seq }) })
+  }
+
+  /** Takes over what is configured now. Lines to hubs that are no more are given up. */
+  #follow(): readonly [HubWay, ...HubWay[]] {
+    const ways = this.#options.ways()
+    if (ways.length > 1 && !this.#isRemembered) {
+      this.#isRemembered = true
+      const known = this.#options.memory.read()
+      if (known) [this.#at, this.#homeAt, this.#seq] = [known.at, known.homeAt, known.seq]
+    }
+    for (const [id, line] of this.#lines) {
+      if (ways.some(way => way.id === id)) continue
+      line.leave()
+      this.#lines.delete(id)
+    }
+    if (!ways.some(({ id }) => id === this.#at)) this.#at = ways[0].id
+    this.#ways = ways
+    return ways
+  }
+
+  #line(way: HubWay): Line {
+    const known = this.#lines.get(way.id)
+    if (known?.isOpen) return known
+    const line = new Line(way.id, this.#options.open(way), way.sshHost === noSshHost ? aliveMs.direct : aliveMs.ssh)
+    if (known) line.failedAt = known.failedAt
+    this.#lines.set(way.id, line)
+    return line
+  }
+}
+
+/** How much worse an answer is than one of a hub that is level with the log: 1 where it is out of date, 2 where it is none, 3 without any. */
+function rankOf(answer: IncomingMessage | undefined): number {
+  if (!answer) return 3
+  // A proxy in front of a hub that is down answers 502, 503 or 504.
+  if ([502, 503, 504].includes(answer.statusCode ?? 0)) return 2
+  return answer.headers[staleHeader] === undefined ? 0 : 1
+}
+
+function letGo(answer: IncomingMessage | undefined): void {
+  answer?.on('error', () => {}).resume()
+}
+
+function isSlow(error: ClaudeNetError | undefined): boolean {
+  return ['AbortError', 'TimeoutError'].includes((error?.cause as Error | undefined)?.name ?? '')
+}
+
+/** One error for all: whether the request was certainly not sent shows as it does for one. */
+function together(ways: readonly HubWay[], failures: ReadonlyMap<HubWay, ClaudeNetError>): ClaudeNetError {
+  const failed = [...failures].sort(
+    ([a], [b]) => ways.findIndex(({ id }) => id === a.id) - ways.findIndex(({ id }) => id === b.id),
+  )
+  const [[, first], ...others] = failed as [[HubWay, ClaudeNetError], ...[HubWay, ClaudeNetError][]]
+  const names = others.map(([{ hub, sshHost }]) => (sshHost === noSshHost ? hub.origin : sshHost))
+  const error = new ClaudeNetError(
+    'unavailable',
+    `${first.message} Nor can another hub of this machine be reached: ${names.join(', ')}.`,
+    first.hint,
+  )
+  const perhapsSent = failed.find(([, each]) => !isCertainlyUnsent(each))
+  return Object.assign(error, { cause: (perhapsSent?.[1] ?? first).cause })
+}
