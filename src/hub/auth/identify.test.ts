@@ -52,6 +52,30 @@ test.for<{ command: Command; name?: string }>([
   expect(asked).toEqual([name])
 })
 
+test('the secret of a token proves it, not its id, which logs name', async () => {
+  const { hub, authorization } = await start()
+  const identities = new Identities(hub)
+  const [, , id, secret] = authorization.split('_') as [string, string, string, string]
+  const other = secret.replace(/^./, first => (first === 'x' ? 'y' : 'x'))
+  const forged = withChecksum(`clnt_m_${id}_${other}`)
+  expect(withChecksum(`clnt_m_${id}_${secret}`)).toBe(authorization.slice('Bearer '.length))
+  expect(() => identities.of(`Bearer ${forged}`)).toThrow('not, or no longer, valid')
+  expect(identities.of(authorization).name).toBe('ana')
+  expect(() => identities.of(`Bearer ${forged}`)).toThrow('not, or no longer, valid')
+})
+
+/** A token with the checksum that belongs to what is before it, as anybody can make one. */
+function withChecksum(head: string): string {
+  const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+  let value = hashToken(head).readUInt32BE()
+  let sum = ''
+  for (let place = 0; place < 6; place++) {
+    sum = digits[value % 62] + sum
+    value = Math.floor(value / 62)
+  }
+  return `${head}_${sum}`
+}
+
 test('a token that another one replaces is forgotten at once, or when its overlap is over', async () => {
   const { followed, hub, join, authorization } = await start()
   const identities = new Identities(hub)

@@ -22,6 +22,7 @@ function start(isTold: boolean) {
   const apply = (command: Command) => wake(made, wakes, effectsOf(made.apply(command)), isTold)
   return {
     made,
+    wakes,
     ana,
     ben,
     /** Sends one message and wakes. Answers its id. */
@@ -76,6 +77,19 @@ describe.each([
     // Nobody waits now: these wakes reach nobody.
     ids.push(send(ana, 'ben'), send(ana, 'ben'))
     expect(idsOf(await take(2))).toEqual(ids.slice(1))
+  })
+
+  test('a message that the reader has read from the store before it is woken for it is told once', async () => {
+    const { made, wakes, ana, ben, send, follow } = start(isTold)
+    const { stream, take } = follow(ben)
+    const first = send(ana, 'ben')
+    const second = newMessageId()
+    const effects = effectsOf(made.apply({ type: 'message.send', id: second, by: ana, to: ['ben'], body: 'hello' }))
+    expect(idsOf(await take(2))).toEqual([first, second])
+    const next = stream.next()
+    wake(made, wakes, effects, isTold)
+    const third = send(ana, 'ben')
+    expect(idsOf([(await next).value as Followed])).toEqual([third])
   })
 
   test('a message that was acked before the reader came to it is no news', async () => {
