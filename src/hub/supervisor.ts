@@ -5,8 +5,10 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 export interface SupervisorOptions {
   /** The environment of the process: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` as in sd_notify(3). */
   env?: NodeJS.ProcessEnv
-  /** Hears once that systemd could not be told. */
+  /** Called once when systemd could not be told. */
   onError: (error: unknown) => void
+  /** How systemd is told; default is `systemd-notify`. */
+  notify?: (assignments: string[]) => Promise<unknown>
 }
 
 /**
@@ -16,12 +18,14 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #env: NodeJS.ProcessEnv
   readonly #onError: (error: unknown) => void
+  readonly #notify: (assignments: string[]) => Promise<unknown>
   #timer: NodeJS.Timeout | undefined
   #failed = false
 
-  constructor({ env = process.env, onError }: SupervisorOptions) {
+  constructor({ env = process.env, onError, notify = systemdNotify }: SupervisorOptions) {
     this.#env = env
     this.#onError = onError
+    this.#notify = notify
   }
 
   /** The hub takes requests. From now on `probe`, a durable write, is what keeps the watchdog quiet. */
@@ -58,10 +62,14 @@ export class Supervisor {
   async #tell(...assignments: string[]): Promise<void> {
     if (!this.#env.NOTIFY_SOCKET) return
     try {
-      await promisify(execFile)('systemd-notify', assignments)
+      await this.#notify(assignments)
     } catch (error) {
       if (!this.#failed) this.#onError(error)
       this.#failed = true
     }
   }
+}
+
+function systemdNotify(assignments: string[]): Promise<unknown> {
+  return promisify(execFile)('systemd-notify', assignments)
 }

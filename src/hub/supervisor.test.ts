@@ -1,0 +1,54 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { Supervisor } from './supervisor.ts'
+
+/** A hub that systemd watches, with a deadline of 30 ms; `probe` is what it stores. */
+async function watched(probe: () => Promise<unknown>) {
+  const told: string[][] = []
+  let probes = 0
+  let wake = () => {}
+  const supervisor = new Supervisor({
+    env: { NOTIFY_SOCKET: '/run/none', WATCHDOG_USEC: '30000' },
+    onError: error => {
+      throw error
+    },
+    notify: async assignments => {
+      told.push(assignments)
+      wake()
+    },
+  })
+  onTestFinished(() => supervisor.stopping())
+  await supervisor.ready('listens', () => {
+    probes++
+    wake()
+    return probe()
+  })
+  const until = async (isThere: () => boolean) => {
+    while (!isThere()) await new Promise<void>(resolve => (wake = resolve))
+  }
+  return {
+    told,
+    probed: (times: number) => until(() => probes >= times),
+    toldOf: (count: number) => until(() => told.length >= count),
+  }
+}
+
+test('the watchdog is fed once a write is on disk, and not while it hangs', async () => {
+  const disk = Promise.withResolvers<void>()
+  const { told, probed, toldOf } = await watched(() => disk.promise)
+  await probed(3)
+  expect(told).toEqual([['READY=1', 'STATUS=listens']])
+  disk.resolve()
+  await toldOf(2)
+  expect(told[1]).toEqual(['WATCHDOG=1', 'STATUS=listens'])
+})
+
+test('a full disk feeds the watchdog and says so; a store that has failed does not', async () => {
+  let error: Error = new Error('the store is gone')
+  const { told, probed, toldOf } = await watched(() => Promise.reject(error))
+  await probed(3)
+  expect(told).toHaveLength(1)
+  error = new ClaudeNetError('unavailable', 'The disk is full.', 'Make room.')
+  await toldOf(2)
+  expect(told[1]).toEqual(['WATCHDOG=1', 'STATUS=Writes are refused: The disk is full.'])
+})
