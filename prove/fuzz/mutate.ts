@@ -57,7 +57,7 @@ const odd: readonly unknown[] = [
     '{{x}}',
     '2026-02-30T25:61:61Z',
   ],
-  ...[[], {}, [[]], [null], { __proto__: null }, longText, deepValue],
+  ...[[], {}, [[]], [null], JSON.parse('{"__proto__":{"a":1}}'), longText, deepValue],
 ]
 
 interface Place {
@@ -79,7 +79,7 @@ function mutateValue(random: Random, box: { value: unknown }, { dictionary, othe
   }
   switch (Math.floor(random() * 8)) {
     case 0:
-      target[key] = pick(random, odd)
+      target[key] = copy(pick(random, odd))
       return
     case 1:
       if (Array.isArray(of)) of.splice(Number(key), 1)
@@ -107,7 +107,7 @@ function mutateValue(random: Random, box: { value: unknown }, { dictionary, othe
         target[key] = bytes.toString('utf8')
       } else if (typeof value === 'number')
         target[key] = pick(random, [value + 1, value - 1, -value, value * 1e6, value / 3])
-      else target[key] = pick(random, odd)
+      else target[key] = copy(pick(random, odd))
   }
 }
 
@@ -146,7 +146,7 @@ function mutatedBytes(random: Random, bytes: Buffer, { dictionary, others }: Mat
       return put(other.subarray(from, from + Math.floor(random() * 128)))
     }
     default:
-      return put(Buffer.from(String(pick(random, odd))))
+      return put(JSON.stringify(pick(random, odd)))
   }
 }
 
