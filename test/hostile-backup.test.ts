@@ -42,6 +42,15 @@ test.each([
   },
 )
 
+test('a backup whose last change has a time that no clock shows is no good one', () => {
+  const file = backup()
+  {
+    using db = new DatabaseSync(file)
+    db.exec('update position set time = 9000000000000000')
+  }
+  expect(() => checkBackup(file)).toThrow(/no good backup: its last change has no time/)
+})
+
 test.each(['hub-v1.db', 'hub-v2.db'])('the store of an earlier version, %s, is as that version made it', name => {
   const file = join(tempDir('earlier'), name)
   copyFileSync(goldenFile(name), file)

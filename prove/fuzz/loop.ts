@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -166,6 +166,7 @@ class Run {
   async close(): Promise<void> {
     await this.#open.close()
     await this.#watchdog.close()
+    if (this.#failures.size === 0) rmSync(this.#dir, { recursive: true, force: true })
     this.#coverage?.close()
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.off(event, this.#noteUncaught)
   }

@@ -66,20 +66,23 @@ function mailLines(mail: readonly Mail[], now: number): string[] {
 }
 
 function mailLine({ from, fromKind, intent, sentAt, replyTo, beginning }: Mail, now: number): string {
-  const what = replyTo ? `${intent}, an answer` : intent
-  return `- ${plain(from, 64)} (${fromKind}), ${what}, ${ago(sentAt, now)}: > ${plain(beginning, maxBeginning)}`
+  const what = `${plain(intent, 64)}${replyTo ? ', an answer' : ''}`
+  return `- ${plain(from, 64)} (${plain(fromKind, 64)}), ${what}, ${ago(sentAt, now)}: > ${plain(beginning, maxBeginning)}`
 }
 
 function gatheredLines(gathered: readonly Gathered[]): string[] {
   return gathered
     .slice(-maxLines)
-    .map(({ id, beginning, summary }) => `- your question ${id} (> ${plain(beginning, 60)}): ${plain(summary, 600)}`)
+    .map(
+      ({ id, beginning, summary }) =>
+        `- your question ${plain(id, 64)} (> ${plain(beginning, 60)}): ${plain(summary, 600)}`,
+    )
 }
 
 function fatesText(fates: readonly Fate[]): string {
   const lines = fates.slice(-maxLines).map(({ message, recipient, status }) => {
     const what = status === 'acked' ? 'was read and acked by' : 'expired unread at'
-    return `- ${message} ${what} ${plain(recipient, 64)}`
+    return `- ${plain(message, 64)} ${what} ${plain(recipient, 64)}`
   })
   const rest = fates.length - lines.length
   return ['Claude Net, of what this session sent:', ...lines, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n')

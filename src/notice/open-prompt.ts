@@ -74,9 +74,19 @@ function isShown({ since }: PromptFile, record: ClientRecord | undefined): boole
   return record?.activity === 'waiting' && record.since <= since + slackMs
 }
 
+/** Undefined also for a file that is broken: the hub would take no heartbeat with what it says. */
 function read(dir: SessionDir, instance: string | undefined): PromptFile | undefined {
-  const file = dir.read<PromptFile>(name)
-  return file && (!instance || !file.instance || file.instance === instance) ? file : undefined
+  const file = dir.read<Partial<PromptFile>>(name)
+  return isPromptFile(file) && (!instance || !file.instance || file.instance === instance) ? file : undefined
+}
+
+function isPromptFile(file: Partial<PromptFile> | null | undefined): file is PromptFile {
+  if (!file || typeof file.id !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(file.id)) return false
+  return Number.isFinite(file.since) && [file.tool, file.nextTool].every(tool => tool === undefined || isTool(tool))
+}
+
+function isTool(tool: unknown): boolean {
+  return typeof tool === 'string' && tool === toolName(tool)
 }
 
 function write(dir: SessionDir, file: PromptFile): void {

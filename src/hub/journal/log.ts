@@ -84,9 +84,21 @@ export function readPack(bytes: Uint8Array): Pack {
       'Upgrade this hub.',
     )
   }
-  if (typeof pack?.v !== 'number' || !Array.isArray(pack.commands) || pack.commands.length === 0)
+  if (!isPack(pack))
     throw new HistoryError('The history has a record that is no pack.', 'Report it; nothing of it was applied.')
   return pack
+}
+
+/** Whether this is a pack as far as it is read before its entries are applied. */
+function isPack(pack: Pack | undefined | null): pack is Pack {
+  if (!pack || typeof pack.v !== 'number' || !Array.isArray(pack.commands) || pack.commands.length === 0) return false
+  const { rules = 1, time, steady, commands, failed = [], after } = pack
+  return (
+    [rules, time, steady].every(Number.isSafeInteger) &&
+    commands.every(command => typeof command?.type === 'string') &&
+    Array.isArray(failed) &&
+    (after === undefined || typeof after?.hash === 'string')
+  )
 }
 
 /** Undefined for what is no JSON. */

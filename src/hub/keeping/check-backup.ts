@@ -8,7 +8,7 @@ import { isIntact, type StoredContent } from '../state/content-hash.ts'
 import { contentOf, isWhole } from '../state/query/later.ts'
 import { inOneLine } from '../state/store/damage.ts'
 import { newestSchema } from '../state/store/migrate.ts'
-import { timestamp } from '../state/timestamp.ts'
+import { isTime, timestamp } from '../state/timestamp.ts'
 import { foreignPart } from './expected-schema.ts'
 import { fingerprintOf, type Shape, shapeOf } from './fingerprint.ts'
 
@@ -42,6 +42,7 @@ export function checkBackup(path: string, file = path): BackupReport {
     expectTexts(db, file, schema)
     expectCounts(db, file)
     const { epoch, seq, time, outcomes = '' } = get<PositionRow>(db, 'select * from position')
+    if (!isTime(time)) throw notGood(file, 'its last change has no time')
     return {
       file: resolve(file),
       bytes: statSync(path).size,

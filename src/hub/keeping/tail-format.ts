@@ -2,6 +2,7 @@ import { fstatSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Entry } from '../state/commands.ts'
+import { isTime } from '../state/timestamp.ts'
 
 /**
  * The tail of a backup: a file of lines, `LENGTH CRC JSON`. LENGTH is that of JSON in bytes; CRC is the CRC-32 of JSON, in hex, which
@@ -113,11 +114,35 @@ export function* readTail(handle: number): Generator<TailRecord, TailEnd> {
       if (rest.subarray(size - 1).every(byte => byte === 0)) return { bytes: at, crc, tornBytes: rest.length }
       throw new TailDamage(at)
     }
+    const record = recordIn(json)
+    if (!record) throw new TailDamage(at)
     crc = crc32(json, crc)
     at += size
     rest = rest.subarray(size)
-    yield JSON.parse(json.toString()) as TailRecord
+    yield record
   }
+}
+
+/** The record that a line holds; undefined where it is none, whoever wrote it with the sum that belongs to it. */
+function recordIn(json: Buffer): TailRecord | undefined {
+  let record: Partial<{ entry: Partial<Entry>; matches: Partial<TailMatch>; end: number }> | null
+  try {
+    record = JSON.parse(json.toString())
+  } catch {
+    return undefined
+  }
+  if (typeof record !== 'object' || record === null) return undefined
+  const { entry, matches, end } = record
+  const isEntry = (entry: Partial<Entry> | null | undefined) =>
+    Number.isSafeInteger(entry?.seq) &&
+    Number.isSafeInteger(entry?.time) &&
+    isTime(entry!.time!) &&
+    typeof entry?.command?.type === 'string'
+  const isRecord =
+    ('entry' in record ? isEntry(entry) : true) &&
+    ('matches' in record ? Number.isSafeInteger(matches?.seq) : true) &&
+    ('end' in record ? Number.isSafeInteger(end) : true)
+  return isRecord ? (record as TailRecord) : undefined
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { Hub } from '../hub.ts'
 import type { Audit } from '../seeing/audit.ts'
 import { personOf } from '../state/query/telegram.ts'
@@ -8,13 +9,14 @@ import type { Errand } from './courier.ts'
 import { html } from './html.ts'
 import type { People } from './people.ts'
 import type { Place } from './places.ts'
-import { verdictOn } from './who.ts'
+import { type Verdict, verdictOn } from './who.ts'
 
 export interface SieveOptions {
   hub: Hub
   people: People
   status: BridgeStatus
   audit: Audit
+  log: Logger
   me: { id: number; username: string }
   tell: (place: Place, errand: Errand) => void
   onMoved: (from: number, to: number) => Promise<void>
@@ -29,11 +31,10 @@ export class Sieve {
   }
 
   async sift(updates: Update[]): Promise<TelegramUpdate[]> {
-    const { people, me, onMoved } = this.#options
+    const { onMoved } = this.#options
     const kept: TelegramUpdate[] = []
     for (const update of updates) {
-      this.#noteMembership(update)
-      const verdict = verdictOn(update, { people, bot: me })
+      const verdict = this.#verdictOn(update)
       if (verdict.is === 'taken') {
         kept.push(verdict.update)
         if (verdict.note) this.#refused(verdict.note.user, verdict.note.why)
@@ -42,6 +43,18 @@ export class Sieve {
       else if (verdict.is === 'candidate') await this.#candidate(verdict)
     }
     return kept
+  }
+
+  /** An update in a form that nobody foresaw is noted and left behind: asked for again, it would hold up all that come after it. */
+  #verdictOn(update: Update): Verdict {
+    const { people, me, log } = this.#options
+    try {
+      this.#noteMembership(update)
+      return verdictOn(update, { people, bot: me })
+    } catch (err) {
+      log.warn({ err, update: update.update_id }, 'an update of Telegram cannot be read and is left behind')
+      return { is: 'ignored' }
+    }
   }
 
   #refused(user: number | undefined, why: string, target: string | null = null): void {

@@ -1,5 +1,6 @@
+import * as z from 'zod'
 import { HistoryError, type Log, type LogRecord } from '../log.ts'
-import type { EtcdGateway } from './gateway.ts'
+import { EtcdError, type EtcdGateway } from './gateway.ts'
 
 /** How often the log is looked at though its watch tells of nothing, in ms: watches have lost events (etcd issues 17529 and 18089). */
 const lookMs = 2000
@@ -16,21 +17,15 @@ const maxRecords = 16
 /** Digits of an offset in a key, so that keys sort as numbers do. */
 const digits = 12
 
-interface KeyValue {
-  key: string
-  value?: string
-  create_revision: string
-}
+const KeyValue = z.object({ key: z.string(), value: z.string().optional(), create_revision: z.string().optional() })
+type KeyValue = z.output<typeof KeyValue>
 
-interface RangeAnswer {
-  kvs?: KeyValue[]
-  count?: string
-}
+const RangeAnswer = z.object({ kvs: z.array(KeyValue).optional() })
 
-interface TransactionAnswer {
-  succeeded?: boolean
-  responses: { response_range?: RangeAnswer }[]
-}
+const TransactionAnswer = z.object({
+  succeeded: z.boolean().optional(),
+  responses: z.array(z.object({ response_range: RangeAnswer.optional() })).default([]),
+})
 
 interface WatchMessage {
   created?: boolean
@@ -61,7 +56,7 @@ export class EtcdLog implements Log {
   /** The log called `name`. Throws `HistoryError` when there is none yet. */
   static async open(gateway: EtcdGateway, name: string): Promise<EtcdLog> {
     const prefix = prefixOf(name)
-    const { kvs } = await gateway.ask<RangeAnswer>('/v3/kv/range', { key: base64(`${prefix}epoch`) })
+    const { kvs } = await ask(gateway, RangeAnswer, '/v3/kv/range', { key: base64(`${prefix}epoch`) })
     const [found] = kvs ?? []
     if (!found) {
       throw new HistoryError(
@@ -69,21 +64,22 @@ export class EtcdLog implements Log {
         'Begin one from the store of a single hub: claude-net journal init --from DIR',
       )
     }
-    return new EtcdLog(gateway, prefix, text(found.value), found.create_revision)
+    return new EtcdLog(gateway, prefix, text(found.value), found.create_revision ?? '')
   }
 
   /** Begins an empty history called `name`. Throws `HistoryError` when there is one. */
   static async create(gateway: EtcdGateway, name: string, epoch: string): Promise<EtcdLog> {
     const prefix = prefixOf(name)
     const key = base64(`${prefix}epoch`)
-    const { responses } = await gateway.ask<TransactionAnswer>('/v3/kv/txn', {
+    const { responses } = await ask(gateway, TransactionAnswer, '/v3/kv/txn', {
       compare: [isMissing(key)],
       success: [{ request_put: { key, value: base64(epoch) } }, { request_range: { key } }],
       failure: [{ request_range: { key } }],
     })
-    const found = responses.at(-1)!.response_range!.kvs![0]!
+    const found = responses.at(-1)?.response_range?.kvs?.[0]
+    if (!found) throw otherForm()
     // The same name again: an earlier try was carried out, and its answer lost.
-    if (text(found.value) === epoch) return new EtcdLog(gateway, prefix, epoch, found.create_revision)
+    if (text(found.value) === epoch) return new EtcdLog(gateway, prefix, epoch, found.create_revision ?? '')
     throw new HistoryError(
       `etcd has a history called '${name}' already.`,
       'Choose another name with --name, or have this hub join it: claude-net hub --journal …',
@@ -92,13 +88,13 @@ export class EtcdLog implements Log {
 
   async last(): Promise<number> {
     const newest = { sort_target: 'KEY', sort_order: 'DESCEND', limit: 1, keys_only: true }
-    const { kvs } = await this.#gateway.ask<RangeAnswer>('/v3/kv/range', { ...this.#from(0), ...newest })
+    const { kvs } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', { ...this.#from(0), ...newest })
     return kvs?.[0] ? this.#offsetOf(kvs[0]) : 0
   }
 
   async append(after: number, bytes: Uint8Array): Promise<boolean> {
     const [key, before, epoch] = [this.#key(after + 1), this.#key(after), base64(`${this.#prefix}epoch`)]
-    const { succeeded, responses } = await this.#gateway.ask<TransactionAnswer>('/v3/kv/txn', {
+    const { succeeded, responses } = await ask(this.#gateway, TransactionAnswer, '/v3/kv/txn', {
       compare: [
         isMissing(key),
         { key: epoch, target: 'CREATE', create_revision: this.#madeAt },
@@ -125,7 +121,7 @@ export class EtcdLog implements Log {
         `The log has no record ${after} any more: it was set back.`,
         'Bring the log back, or restore a backup, which begins a new history.',
       )
-    throw new Error(`etcd refused record ${after + 1} without a reason.`)
+    throw new EtcdError(`etcd refused record ${after + 1} without a reason.`, unknownCode)
   }
 
   async *follow(after: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]> {
@@ -186,7 +182,7 @@ export class EtcdLog implements Log {
   async #read(at: number, signal: AbortSignal): Promise<LogRecord[]> {
     // From the record at `at` on: where that is gone and nothing follows, the log was set back.
     const range = { ...this.#from(at), limit: maxRecords + 1 }
-    const { kvs = [] } = await this.#gateway.ask<RangeAnswer>('/v3/kv/range', range, signal)
+    const { kvs = [] } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', range, signal)
     const records = kvs.map(kv => this.#record(kv)).filter(({ offset }) => offset > at)
     const [first] = records
     if (first && first.offset !== at + 1) {
@@ -315,6 +311,26 @@ class News {
     this.#end.abort()
     this.#wake()
   }
+}
+
+/** gRPC's code for an error of which nothing else is known. */
+const unknownCode = 2
+
+/** The answer to a request, in the form that etcd documents. Throws `EtcdError` as `EtcdGateway.ask` does, and for one of another form. */
+async function ask<Answer extends z.ZodType>(
+  gateway: EtcdGateway,
+  form: Answer,
+  path: string,
+  body: object,
+  signal?: AbortSignal,
+): Promise<z.output<Answer>> {
+  const answer = form.safeParse(await gateway.ask<unknown>(path, body, signal))
+  if (!answer.success) throw otherForm()
+  return answer.data
+}
+
+function otherForm(): EtcdError {
+  return new EtcdError('etcd answered in a form that this program does not know.', unknownCode)
 }
 
 function prefixOf(name: string): string {

@@ -122,7 +122,7 @@ export class EtcdGateway {
     const timeout = AbortSignal.timeout(answerMs)
     const response = await this.#post(path, body, signal ? AbortSignal.any([signal, timeout]) : timeout)
     const text = await textOf(response)
-    if (response.statusCode === 200) return JSON.parse(text) as T
+    if (response.statusCode === 200) return answerIn(text) as T
     const error = errorOf(text, response.statusCode)
     // Tokens live 5 minutes by default, and end with the node that gave them.
     if (error.code === code.unauthenticated) this.#token = undefined
@@ -151,7 +151,9 @@ export class EtcdGateway {
     const response = await this.#send('/v3/auth/authenticate', user, signal, {})
     const text = await textOf(response)
     if (response.statusCode !== 200) throw errorOf(text, response.statusCode)
-    return (JSON.parse(text) as { token: string }).token
+    const { token } = answerIn(text) as { token?: unknown }
+    if (typeof token === 'string') return token
+    throw new EtcdError('etcd answered a log-in without a token.', 2)
   }
 
   #send(path: string, body: object, signal: AbortSignal, more: Record<string, string>): Promise<IncomingMessage> {
@@ -178,6 +180,17 @@ async function textOf(response: IncomingMessage): Promise<string> {
   } catch (error) {
     throw new EtcdError(`The answer was cut: ${(error as Error).message}`, code.unavailable)
   }
+}
+
+/** The object that a node answered. Throws `EtcdError` for anything else: something in between has answered in its place. */
+function answerIn(text: string): object {
+  try {
+    const answer: unknown = JSON.parse(text)
+    if (typeof answer === 'object' && answer !== null) return answer
+  } catch {
+    // No JSON.
+  }
+  throw new EtcdError(`etcd answered with no JSON object: ${text.slice(0, 200)}`, 2)
 }
 
 function noAnswer({ host }: URL, error: Error): EtcdError {

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import { packBytes, readPack } from './log.ts'
+
+const pack = { v: 1, time: 1, steady: 1, commands: [{ type: 'clock.tick' as const }] }
+
+test('a pack is read as it was written', () => {
+  expect(readPack(packBytes(pack))).toEqual(pack)
+})
+
+test.for<[string, unknown]>([
+  ['null', null],
+  ['a text', 'pack'],
+  ['no commands', { ...pack, commands: [] }],
+  ['a command without a type', { ...pack, commands: [{}] }],
+  ['no time', { ...pack, time: undefined }],
+  ['a time that is none', { ...pack, steady: '1' }],
+  ['rules that are no number', { ...pack, rules: 'new' }],
+  ['places of failures that are no list', { ...pack, failed: 1 }],
+  ['a place before it that is none', { ...pack, after: null }],
+])('a record that is no pack stops the hub before anything of it is applied: %s', ([, record]) => {
+  expect(() => readPack(Buffer.from(JSON.stringify(record)))).toThrow('a record that is no pack')
+})
