@@ -195,6 +195,7 @@ const proveArrows: Record<string, string[]> = {
   'prove/part.ts': ['prove/checker'],
   'prove/plant.ts': [],
   'prove/real': [
+    'test/support/etcd.ts',
     'prove/checker',
     'prove/part.ts',
     'prove/plant.ts',

@@ -130,7 +130,7 @@ describe.skipIf(withoutEtcd)('over three nodes of etcd', () => {
 
 describe.skipIf(withoutEtcd)('over one node of etcd', () => {
   test('a full quota is told as unavailable, and heals', async () => {
-    await using small = await EtcdCluster.start(1, ['--quota-backend-bytes', `${2 * 1024 * 1024}`])
+    await using small = await EtcdCluster.start(1, { more: ['--quota-backend-bytes', `${2 * 1024 * 1024}`] })
     const opened = await OpenLogJournal.open(await small.log())
     for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))
     const full = async () => {

@@ -49,7 +49,7 @@ export class HubProcess {
   }
 
   get url(): URL {
-    return new URL(`http://127.0.0.1:${this.#port}`)
+    return new URL(`http://${this.#options.config?.host ?? '127.0.0.1'}:${this.#port}`)
   }
 
   get pid(): number {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { withoutEtcd } from '../../test/support/etcd.ts'
 
 /**
  * What a fault takes of the machine:
@@ -36,7 +37,7 @@ const looks: Record<Need, () => string | undefined> = {
     globSync('/usr/lib/*/faketime/libfaketimeMT.so.1').length > 0
       ? undefined
       : 'libfaketime is not installed here (Debian: faketime)',
-  etcd: () => undefined,
+  etcd: () => withoutEtcd,
 }
 
 function fails(command: string, args: string[], debian: string): string | undefined {

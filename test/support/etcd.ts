@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,41 +21,70 @@ export const withoutEtcd = existsSync(program)
 /** One process of etcd, which keeps its data over its deaths. */
 export class EtcdNode {
   readonly endpoint: string
-  readonly #args: string[]
+  readonly dataDir: string
+  readonly #command: readonly string[]
   readonly #log: string
   child!: ChildProcess
 
-  constructor(endpoint: string, args: string[], log: string) {
+  constructor({
+    endpoint,
+    dataDir,
+    command,
+    log,
+  }: { endpoint: string; dataDir: string; command: string[]; log: string }) {
     this.endpoint = endpoint
-    this.#args = args
+    this.dataDir = dataDir
+    this.#command = command
     this.#log = log
+  }
+
+  get isRunning(): boolean {
+    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
   }
 
   start(): void {
     const log = openSync(this.#log, 'a')
-    this.child = spawn(program, this.#args, { stdio: ['ignore', log, log] })
+    const [command, ...args] = this.#command
+    // A group of its own: what it is started behind ends with it.
+    this.child = spawn(command!, args, { stdio: ['ignore', log, log], detached: true })
+    closeSync(log)
   }
 
   async kill(): Promise<void> {
-    const { child } = this
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
-    child.kill('SIGKILL')
+    if (!this.isRunning) return
+    const ended = once(this.child, 'exit')
+    this.signal('SIGKILL')
     await ended
   }
 
+  /** Sends a signal to the node, and to what it was started behind. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.isRunning) process.kill(-this.child.pid!, signal)
+  }
+
   async isHealthy(): Promise<boolean> {
-    return (await fetch(`${this.endpoint}/health`).catch(() => undefined))?.ok === true
+    const signal = AbortSignal.timeout(2000)
+    return (await fetch(`${this.endpoint}/health`, { signal }).catch(() => undefined))?.ok === true
   }
 
   async isLeader(): Promise<boolean> {
-    const answer = await fetch(`${this.endpoint}/v3/maintenance/status`, { method: 'POST', body: '{}' })
+    const signal = AbortSignal.timeout(2000)
+    const answer = await fetch(`${this.endpoint}/v3/maintenance/status`, { method: 'POST', body: '{}', signal })
     const { leader, header } = (await answer.json()) as { leader?: string; header: { member_id: string } }
     return leader === header.member_id
   }
 }
 
-/** A cluster of etcd on loopback. */
+export interface EtcdOptions {
+  /** Further arguments of each node. */
+  more?: string[]
+  /** What each node is started behind, such as `['ip', 'netns', 'exec', …]`. */
+  wrapper?: (node: number) => string[]
+  /** The address of each node; loopback otherwise. */
+  host?: (node: number) => string
+}
+
+/** A cluster of etcd, on loopback unless it is told otherwise. */
 export class EtcdCluster implements AsyncDisposable {
   readonly nodes: EtcdNode[]
   readonly #dir: string
@@ -65,28 +94,32 @@ export class EtcdCluster implements AsyncDisposable {
     this.#dir = dir
   }
 
-  /** Starts `size` nodes and waits until they answer. `more` are further arguments of each. */
-  static async start(size: number, more: string[] = []): Promise<EtcdCluster> {
+  /** Starts `size` nodes and waits until they answer. */
+  static async start(
+    size: number,
+    { more = [], wrapper = () => [], host = () => '127.0.0.1' }: EtcdOptions = {},
+  ): Promise<EtcdCluster> {
     const dir = mkdtempSync(join(tmpdir(), 'claude-net-etcd-'))
     const ports = await freePorts(2 * size)
-    const [clients, peers] = [ports.slice(0, size), ports.slice(size)].map(half =>
-      half.map(port => `http://127.0.0.1:${port}`),
-    )
-    const cluster = peers!.map((peer, index) => `n${index}=${peer}`).join(',')
-    const nodes = clients!.map((client, index) => {
+    const urlOf = (index: number) => `http://${host(index % size)}:${ports[index]}`
+    const peers = Array.from({ length: size }, (_, index) => `n${index}=${urlOf(size + index)}`).join(',')
+    const nodes = Array.from({ length: size }, (_, index) => {
+      const [client, peer, dataDir] = [urlOf(index), urlOf(size + index), join(dir, `n${index}`)]
       const urls = ['--listen-client-urls', client, '--advertise-client-urls', client]
-      const peerUrls = ['--listen-peer-urls', peers![index]!, '--initial-advertise-peer-urls', peers![index]!]
-      const names = ['--name', `n${index}`, '--initial-cluster', cluster, '--data-dir', join(dir, `n${index}`)]
-      return new EtcdNode(
-        client,
-        [...names, ...urls, ...peerUrls, '--log-level', 'warn', ...more],
-        join(dir, `n${index}.log`),
-      )
+      const peerUrls = ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer]
+      const names = ['--name', `n${index}`, '--initial-cluster', peers, '--data-dir', dataDir]
+      const command = [...wrapper(index), program, ...names, ...urls, ...peerUrls, '--log-level', 'warn', ...more]
+      return new EtcdNode({ endpoint: client, dataDir, command, log: join(dir, `n${index}.log`) })
     })
     const started = new EtcdCluster(nodes, dir)
     for (const node of nodes) node.start()
     await started.healthy()
     return started
+  }
+
+  /** What the nodes keep, and their logs. */
+  get dir(): string {
+    return this.#dir
   }
 
   get endpoints(): string[] {
@@ -135,13 +168,14 @@ export class EtcdHistory implements SharedLog {
     return EtcdLog.open(this.#cluster.gateway(), this.name)
   }
 
-  /** Forgets the records up to `upTo`, and has etcd give their room back and take writes again. */
-  async makeRoom(upTo: number): Promise<void> {
+  /** Forgets the records up to `upTo`, and has the node at `endpoint`, or one of them, give their room back and take writes again. */
+  async makeRoom(upTo: number, endpoint?: string): Promise<void> {
     await using log = await this.connect()
     await log.trim(upTo)
-    const gateway = this.#cluster.gateway()
+    const gateway = endpoint === undefined ? this.#cluster.gateway() : new EtcdGateway({ endpoints: [endpoint] })
     const { header } = await gateway.ask<{ header: { revision: string } }>('/v3/kv/range', { key: 'AA==' })
-    await gateway.ask('/v3/kv/compaction', { revision: header.revision, physical: true })
+    // Another node has done it: the same revision is compacted once.
+    await gateway.ask('/v3/kv/compaction', { revision: header.revision, physical: true }).catch(() => {})
     await gateway.ask('/v3/maintenance/defragment', {})
     const { alarms = [] } = await gateway.ask<{ alarms?: object[] }>('/v3/maintenance/alarm', { action: 'GET' })
     for (const alarm of alarms) await gateway.ask('/v3/maintenance/alarm', { action: 'DEACTIVATE', ...alarm })

@@ -1,4 +1,5 @@
 import type { Fault } from '../fault.ts'
+import { manyHubFaults } from '../many/all.ts'
 import { clockJumps } from './clocks.ts'
 import { diskError, fullDisk, powerLoss, readOnlyDisk } from './disks.ts'
 import { killHub, pauseHub } from './kills.ts'
@@ -15,4 +16,5 @@ export const faults: readonly Fault[] = [
   pauseHub,
   partition,
   halfOpen,
+  ...manyHubFaults,
 ]

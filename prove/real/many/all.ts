@@ -1,0 +1,21 @@
+import type { Fault } from '../fault.ts'
+import { killAllNodes, killLeader, killOneOfThree, pauseOne } from './ends.ts'
+import { divergence, fullQuota, logMadeAnew, restoredNode } from './harmed-log.ts'
+import { partitionOfThree } from './partitions.ts'
+import { deafWatch, oneSlowDisk, slowDisks } from './slow.ts'
+
+/** What three hubs over one log are put to, in the order of the table. */
+export const manyHubFaults: readonly Fault[] = [
+  killOneOfThree,
+  killLeader,
+  killAllNodes,
+  pauseOne,
+  partitionOfThree,
+  slowDisks,
+  oneSlowDisk,
+  deafWatch,
+  logMadeAnew,
+  restoredNode,
+  fullQuota,
+  divergence,
+]
