@@ -24,6 +24,7 @@ interface Options {
   bites?: boolean
   suite?: string | true
   only?: string
+  day?: string | true
   fuzz?: string | true
   seconds: string
   input?: string
@@ -64,6 +65,7 @@ const options = new Command('npm run prove --')
     'puts faults into a copy and runs the tests that have to find them: all, or one part of them as 2/7; minutes each',
   )
   .option('--only <text>', 'of --suite only the faults whose name has this text')
+  .option('--day [date]', 'of --suite the two faults of this day, or of 2026-12-24, within a minute')
   .option('--fuzz [target]', 'gives what reads from outside mutated inputs: all of it in turn, or one target')
   .option('--seconds <n>', 'of --fuzz how long for each target; it ends sooner after --rounds inputs', '60')
   .option('--replay', 'of --fuzz the inputs of the corpus alone')
@@ -96,7 +98,11 @@ if (options.plants) {
 }
 
 if (options.suite !== undefined) {
-  const { tryTheSuite } = await import('./suite/part.ts')
+  const { tryTheDay, tryTheSuite } = await import('./suite/part.ts')
+  if (options.day !== undefined) {
+    const day = options.day === true ? new Date().toISOString().slice(0, 10) : options.day
+    process.exit((await tryTheDay(day, say)) ? 0 : 1)
+  }
   const part = options.suite === true ? undefined : partOf(options.suite)
   const isAllFound = await tryTheSuite({ only: options.only, part, json: options.json === true, say })
   process.exit(isAllFound ? 0 : 1)

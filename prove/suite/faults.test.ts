@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { faults } from './faults.ts'
-import { placeOf } from './run.ts'
+import { faultsOfDay, placeOf } from './run.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -23,4 +23,20 @@ test.for([
   ['nowhere', 'a b', -1],
 ] as const)('a text that is there %s has a place or none', ([, text, at]) => {
   expect(placeOf({ ...faults[0]!, find: 'place' }, text)).toBe(at)
+})
+
+test('each day has two faults that unit tests find, and every one of them has its day', () => {
+  const quick = faults.filter(fault => fault.quick !== undefined)
+  expect(quick.length).toBeGreaterThanOrEqual(20)
+  for (const { quick: file } of quick) {
+    expect(file).toMatch(/^src\/.*\.test\.ts$/)
+    expect(existsSync(join(root, file!)), file).toBe(true)
+  }
+  const days = Array.from({ length: quick.length }, (_, n) =>
+    new Date(Date.UTC(2026, 10, 27 + n)).toISOString().slice(0, 10),
+  )
+  expect(new Set(days.flatMap(day => faultsOfDay(day)))).toEqual(new Set(quick))
+  expect(faultsOfDay('2026-11-27')).toEqual(faultsOfDay('2026-11-27'))
+  expect(faultsOfDay('2026-11-27')).toHaveLength(2)
+  expect(() => faultsOfDay('2026-13-01')).toThrow('is no day')
 })

@@ -10,6 +10,8 @@ export interface Fault {
   put: string
   /** The files of tests, one of which has to turn red. */
   tests: string[]
+  /** The one file of unit tests that finds it in a few seconds, every time. What has none is not tried in CI. */
+  quick?: string
 }
 
 /** One for each promise; the numbers of the README and of docs/protocol.md stand in none of them, only behaviour. */
@@ -21,6 +23,7 @@ export const faults: readonly Fault[] = [
     find: 'fdatasyncSync(',
     put: '((_: number) => {})(',
     tests: ['src/hub/state/sync.test.ts'],
+    quick: 'src/hub/state/sync.test.ts',
   },
   {
     name: 'no sync of a batch',
@@ -29,6 +32,7 @@ export const faults: readonly Fault[] = [
     find: '      fdatasync(this.#open(), error => (error ? reject(new NotSynced(error)) : resolve()))',
     put: '      void [fdatasync, reject]\n      resolve()',
     tests: ['src/hub/state/sync.test.ts', 'test/power-loss.test.ts'],
+    quick: 'src/hub/state/sync.test.ts',
   },
   {
     name: 'answered before it is on disk',
@@ -49,6 +53,7 @@ export const faults: readonly Fault[] = [
       fsyncSync(handle)`,
     put: '      writeFileSync(handle, text)',
     tests: ['src/disk'],
+    quick: 'src/disk/replace-file.test.ts',
   },
   {
     name: 'the directory of kept messages is not synced',
@@ -57,6 +62,7 @@ export const faults: readonly Fault[] = [
     find: '  syncDirectory(dirname(path))\n}\n\n/** Makes what was written',
     put: '}\n\n/** Makes what was written',
     tests: ['src/disk'],
+    quick: 'src/disk/replace-file.test.ts',
   },
   {
     name: 'the same id is stored again',
@@ -81,6 +87,7 @@ export const faults: readonly Fault[] = [
     find: '      .sort()\n',
     put: '      .sort()\n      .reverse()\n',
     tests: ['src/client', 'test/outbox.test.ts'],
+    quick: 'src/client/kept.test.ts',
   },
   {
     name: 'a kept message goes out before it has an answer',
@@ -89,6 +96,7 @@ export const faults: readonly Fault[] = [
     find: "      const answer = await this.#post(request, { [keptHeader]: '1' })",
     put: "      this.#forget(file, id)\n      const answer = await this.#post(request, { [keptHeader]: '1' })",
     tests: ['src/client', 'test/outbox.test.ts', 'test/drainer.test.ts'],
+    quick: 'src/client/outbox.test.ts',
   },
   {
     name: 'reading consumes',
@@ -118,6 +126,7 @@ export const faults: readonly Fault[] = [
     this.#unconfirmed.set(request, { ids: answer.shown, timer })
     this.#confirm()`,
     tests: ['src/mcp'],
+    quick: 'src/mcp/read-state.test.ts',
   },
   {
     name: 'inbox --ack acks before it prints',
@@ -152,6 +161,7 @@ export const faults: readonly Fault[] = [
     find: 'const matches = sameHash(hashToken(token), (stored ?? before)?.hash ?? nobody)',
     put: 'const matches = sameHash(hashToken(token), (stored ?? before)?.hash ?? nobody) || stored !== undefined',
     tests: ['src/hub/auth', 'test/door.test.ts', 'test/hub-api.test.ts'],
+    quick: 'src/hub/auth/identify.test.ts',
   },
   {
     name: 'a revoked token goes on',
@@ -161,6 +171,7 @@ export const faults: readonly Fault[] = [
       this.#proven.clear()`,
     put: '    hub.onRevoked(tokenId => {',
     tests: ['src/hub/auth'],
+    quick: 'src/hub/auth/identify.test.ts',
   },
   {
     name: 'a held text is shown to the agent',
@@ -193,6 +204,7 @@ export const faults: readonly Fault[] = [
     find: 'return Math.max((unread * 100) / inboxMessages, (bytes * 100) / inboxBytes)',
     put: 'return (unread * 100) / inboxMessages + bytes * 0 * inboxBytes',
     tests: ['src/hub/state/apply', 'test/limits.test.ts'],
+    quick: 'src/hub/state/apply/room.test.ts',
   },
   {
     name: 'an ack gives no bytes back',
@@ -203,6 +215,7 @@ export const faults: readonly Fault[] = [
     put: `       0 * (select sum(octet_length(body)) from message where seq in (select value from json_each(?3)))
      where id = ?1\`,`,
     tests: ['src/hub/state/apply', 'test/replay.test.ts'],
+    quick: 'src/hub/state/apply/room.test.ts',
   },
   {
     name: 'an answered question does not ack',
@@ -227,6 +240,7 @@ export const faults: readonly Fault[] = [
     find: '      settleUnread(db, member, [{ seq: message.seq, project }])\n',
     put: '',
     tests: ['src/hub/state/apply', 'test/model.test.ts'],
+    quick: 'src/hub/state/apply/clock.test.ts',
   },
   {
     name: 'unread texts are deleted',
@@ -235,6 +249,7 @@ export const faults: readonly Fault[] = [
     find: 'max(case when acked_at is null and expired_at is null then ?',
     put: 'max(case when acked_at is null and expired_at is null then 0 * ?',
     tests: ['src/hub/state/apply'],
+    quick: 'src/hub/state/apply/projects.test.ts',
   },
   {
     name: 'later mail is delivered twice',
@@ -243,6 +258,7 @@ export const faults: readonly Fault[] = [
     find: "  db.run('delete from later where id = ?', id)\n",
     put: '',
     tests: ['src/hub/state/apply', 'test/later.test.ts'],
+    quick: 'src/hub/state/apply/later.test.ts',
   },
   {
     name: 'cancelled later mail goes out',
@@ -251,6 +267,7 @@ export const faults: readonly Fault[] = [
     find: 'where id = ? and ended is null and due_steady <= ?',
     put: 'where id = ? and due_steady <= ?',
     tests: ['src/hub/state/apply', 'test/later.test.ts'],
+    quick: 'src/hub/state/apply/later.test.ts',
   },
   {
     name: 'an event comes twice',
@@ -259,6 +276,7 @@ export const faults: readonly Fault[] = [
     find: '      if (news.seq <= after) continue\n',
     put: '',
     tests: ['src/hub/push', 'test/event-delivery.test.ts'],
+    quick: 'src/hub/push/follow.test.ts',
   },
   {
     name: 'a stream has a gap between backlog and live',
@@ -267,6 +285,7 @@ export const faults: readonly Fault[] = [
     find: 'if (news === undefined || this.#news.length >= maxKept) this.readAgain()',
     put: 'if (news === undefined) this.readAgain()\n    else if (this.#news.length >= maxKept) return',
     tests: ['src/hub/push', 'test/event-delivery.test.ts'],
+    quick: 'src/hub/push/wakes.test.ts',
   },
   {
     name: 'cursors of another history count',
@@ -310,7 +329,8 @@ export const faults: readonly Fault[] = [
       await this.#tell('WATCHDOG=1',`,
     put: `      void probe
       await this.#tell('WATCHDOG=1',`,
-    tests: ['test/service.test.ts', 'test/disk.test.ts', 'src/hub'],
+    tests: ['src/hub/supervisor.test.ts'],
+    quick: 'src/hub/supervisor.test.ts',
   },
   {
     name: 'the store is not checked at the start',
@@ -327,6 +347,7 @@ export const faults: readonly Fault[] = [
     find: '.replace(hidden(), char => `',
     put: '.replace(/\\u202e/g, char => `',
     tests: ['src/text', 'test/untrusted-text.test.ts'],
+    quick: 'src/text/activity.test.ts',
   },
   {
     name: 'another key is as good',
@@ -335,6 +356,7 @@ export const faults: readonly Fault[] = [
     find: "if (found === undefined || (pin !== 'any' && found !== pin)) return end(new WrongHub(pin, found))",
     put: 'if (found === undefined) return end(new WrongHub(pin, found))',
     tests: ['src/client/transport', 'test/pinned-hub.test.ts', 'test/tls.test.ts'],
+    quick: 'src/client/transport/pin.test.ts',
   },
   {
     name: 'a session has another turn',
@@ -343,6 +365,7 @@ export const faults: readonly Fault[] = [
     find: '      if (last && last.until > now && live.some(({ session }) => session === last.session)) return false\n',
     put: '',
     tests: ['src/notice'],
+    quick: 'src/notice/turns.test.ts',
   },
   {
     name: "another project's mail is acked",
@@ -351,6 +374,7 @@ export const faults: readonly Fault[] = [
     find: '  return scope === undefined ? found : found.filter(({ project }) => isInScope(project, scope))\n',
     put: '  void [scope, isInScope]\n  return found\n',
     tests: ['src/hub/state/apply', 'test/projects.test.ts'],
+    quick: 'src/hub/state/apply/projects.test.ts',
   },
   {
     name: 'a token outlives its revocation in the store',
@@ -359,6 +383,7 @@ export const faults: readonly Fault[] = [
     find: "  db.run('delete from token where member = ?', member.id)\n",
     put: '',
     tests: ['src/hub', 'test/members.test.ts'],
+    quick: 'src/hub/auth/identify.test.ts',
   },
   {
     name: 'a replaced token never ends',
@@ -367,6 +392,7 @@ export const faults: readonly Fault[] = [
     find: 'where ends_steady <= ?1 or limit_steady <= ?1 order by id`',
     put: 'where limit_steady <= ?1 order by id`',
     tests: ['src/hub', 'test/token-life.test.ts'],
+    quick: 'src/hub/auth/identify.test.ts',
   },
   {
     name: 'sends have no rate',
@@ -391,6 +417,7 @@ export const faults: readonly Fault[] = [
     find: '    if (bytes < this.#maxPerClient) return\n',
     put: '    if (bytes < this.#maxPerClient * 1e9) return\n',
     tests: ['src/hub/http', 'test/connections.test.ts'],
+    quick: 'src/hub/http/unread-answers.test.ts',
   },
   {
     name: 'a muted sender wakes the session',

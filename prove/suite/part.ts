@@ -1,4 +1,23 @@
-import { type PlantOptions, plantAll } from './run.ts'
+import { type Planted, type PlantOptions, plantAll, plantOfDay } from './run.ts'
+
+/** Most time that the faults of a day may take, in ms. */
+const dayMs = 60_000
+
+/**
+ * Puts the faults of one day into a copy and prints what turned red. Resolves to whether none survived: one of which the time is over before
+ * its test has ended is told, and counts for nothing.
+ */
+export async function tryTheDay(day: string, say: (line: string) => void): Promise<boolean> {
+  const planted = await plantOfDay(day, dayMs, say)
+  for (const each of planted) console.log(inWords(each))
+  const isSound = planted.every(({ result }) => result === 'red' || result === 'undecided')
+  if (!isSound) console.log(`npm run prove -- --suite --day ${day} shows it again.`)
+  return isSound
+}
+
+function inWords({ fault, result, by, ms }: Planted): string {
+  return `planted fault '${fault.name}': ${result}${by ? `, by '${by}'` : ''}, ${Math.round(ms / 1000)} s`
+}
 
 /** Puts faults into a copy and prints which test of the suite turns red for each. Resolves to whether every fault was found. */
 export async function tryTheSuite({ json, ...options }: PlantOptions & { json: boolean }): Promise<boolean> {
