@@ -17,7 +17,7 @@ class Hubs {
 
   async open(name: string, { dataDir = tempDir('claims'), wall = () => Date.now() } = {}): Promise<SharedHub> {
     const claim = new Claim({ hub: name, now: () => this.now, lookMs: never })
-    const opened = await openShared(this.log.connect(), { dataDir, now: wall })
+    const opened = await openShared({ log: this.log.connect(), name: 'main', hub: name }, { dataDir, now: wall })
     const hub = new Hub({
       ...opened,
       dataDir,

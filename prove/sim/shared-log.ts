@@ -74,6 +74,9 @@ export class SharedLog {
       })
     return {
       epoch: this.epoch,
+      async first() {
+        return log.records.length > 0 ? 1 : 0
+      },
       async last() {
         for (;;) {
           try {

@@ -23,6 +23,7 @@ import { inboxCommand } from './inbox.ts'
 import { installRelayCommand } from './install-relay.ts'
 import { inviteCommand, rotateCommand } from './invite.ts'
 import { joinCommand } from './join.ts'
+import { journalCommand } from './journal.ts'
 import { keyCommand } from './key.ts'
 import { laterCommand } from './later.ts'
 import { leaveCommand } from './leave.ts'
@@ -73,6 +74,7 @@ const groups: Record<string, Command[]> = {
     keyCommand(),
     backupCommand(),
     restoreCommand(),
+    journalCommand(),
     auditCommand(),
     installServiceCommand(),
     uninstallServiceCommand(),

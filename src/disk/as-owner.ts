@@ -6,12 +6,8 @@ import { statSync } from 'node:fs'
  * others, and where there is no such directory yet, it just runs.
  */
 export function asOwnerOf<T>(dir: string, work: () => T): T {
-  const stats = statSync(dir, { throwIfNoEntry: false })
-  if (process.geteuid?.() !== 0 || !stats || stats.uid === 0) return work()
-  const [gid, groups] = [process.getegid!(), process.getgroups!()]
-  process.setgroups!([])
-  process.setegid!(stats.gid)
-  process.seteuid!(stats.uid)
+  const [gid, groups] = [process.getegid?.() ?? 0, process.getgroups?.() ?? []]
+  if (!becomeOwnerOf(dir)) return work()
   try {
     return work()
   } finally {
@@ -19,4 +15,14 @@ export function asOwnerOf<T>(dir: string, work: () => T): T {
     process.setegid!(gid)
     process.setgroups!(groups)
   }
+}
+
+/** The same for all that this process does from now on, also where it waits. Returns whether anything has changed. */
+export function becomeOwnerOf(dir: string): boolean {
+  const stats = statSync(dir, { throwIfNoEntry: false })
+  if (process.geteuid?.() !== 0 || !stats || stats.uid === 0) return false
+  process.setgroups!([])
+  process.setegid!(stats.gid)
+  process.seteuid!(stats.uid)
+  return true
 }

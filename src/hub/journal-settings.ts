@@ -74,7 +74,7 @@ export function expectSafeEndpoints({ endpoints }: JournalSettings, allowPlainEt
 }
 
 /** What the gateway needs, with the files read. Throws `invalid` for one that cannot be read. */
-export function etcdAccess({ endpoints, tls, user }: JournalSettings): EtcdAccess {
+export function etcdAccess({ endpoints, tls, user }: Pick<JournalSettings, 'endpoints' | 'tls' | 'user'>): EtcdAccess {
   const read = (path: string) => {
     try {
       return readFileSync(path)

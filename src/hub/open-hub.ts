@@ -5,6 +5,7 @@ import type { Log } from './journal/log.ts'
 import { LogJournal } from './journal/log-journal.ts'
 import { SteadyClock } from './journal/steady-clock.ts'
 import { Level } from './sharing/level.ts'
+import { expectAlone, joinAs } from './sharing/whose-store.ts'
 import { State } from './state/state.ts'
 
 /** What a hub is opened with, besides who is told what happens in it. */
@@ -26,10 +27,14 @@ export function openHub(options: OpenHubOptions): Hub {
   return new Hub({ ...options, ...openAlone(options) })
 }
 
-/** State and journal of a hub that stands alone: both are the one file `dataDir/hub.db`. Nobody else has it open: see lock.ts. */
+/**
+ * State and journal of a hub that stands alone: both are the one file `dataDir/hub.db`. Nobody else has it open: see lock.ts. Throws
+ * `conflict` for the store of a hub that shares a log.
+ */
 export function openAlone(options: OpenOptions): Opened {
   const state = new State(join(options.dataDir, databaseFile))
   try {
+    expectAlone(state, options.dataDir)
     return { state, journal: new LocalJournal(state, clockAfter(state, options)) }
   } catch (error) {
     state.close()
@@ -37,14 +42,25 @@ export function openAlone(options: OpenOptions): Opened {
   }
 }
 
+/** Which log a hub shares with others, and what it is called among them. */
+export interface Sharing {
+  log: Log
+  name: string
+  hub: string
+}
+
 /**
- * State, journal and level of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal goes by `log`. Resolves once
- * all that the log had is applied. Throws as `LogJournal.open` does, and has closed the log then.
+ * State, journal and level of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal goes by the log. Resolves once
+ * all that the log had is applied. Throws as `LogJournal.open` and `joinAs` do, and has closed the log then.
  */
-export async function openShared(log: Log, options: OpenOptions & { staleReadsS?: number }): Promise<Opened> {
+export async function openShared(
+  { log, name, hub }: Sharing,
+  options: OpenOptions & { staleReadsS?: number },
+): Promise<Opened> {
   try {
     const state = new State(join(options.dataDir, databaseFile))
     try {
+      joinAs(state, { epoch: log.epoch, first: await log.first(), name, hub }, options.dataDir)
       const journal = await LogJournal.open(state, log, { clock: clockAfter(state, options) })
       const level = new Level({ ...options, last: () => log.last(), position: () => state.position })
       return { state, journal, level }

@@ -20,7 +20,9 @@ import { databaseFile, Hub } from './hub.ts'
 import { type HubIdentity, openIdentity } from './identity/identity.ts'
 import { EtcdLog } from './journal/etcd/etcd-log.ts'
 import { EtcdGateway } from './journal/etcd/gateway.ts'
+import { etcdInWords } from './journal/etcd/in-words.ts'
 import { LeasedKeys } from './journal/etcd/leased-keys.ts'
+import { historyInWords } from './journal/in-words.ts'
 import { etcdAccess } from './journal-settings.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
@@ -45,6 +47,7 @@ export { readHubConfig } from './config.ts'
 // What the commands need of the hub's room: they load this file's bundle when they are asked for.
 export { inWords as diskInWords } from './damage.ts'
 export { isSamePlace, placeInWords } from './handed-sockets.ts'
+export { beginHistory, leaveHistory } from './journal-commands.ts'
 export { checkBackup, placeOfBackup } from './keeping/check-backup.ts'
 export { checkTail, findTail, isTail } from './keeping/check-tail.ts'
 export { copyStore } from './keeping/copy-store.ts'
@@ -266,7 +269,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     return { url, probe: () => hub.submit({ type: 'clock.tick' }), reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
-    throw inWords(error, config.data)
+    throw historyInWords(inWords(error, config.data))
   }
 }
 
@@ -276,17 +279,18 @@ async function openHistory({ journal, data: dataDir, hubName }: HubConfig) {
   const access = etcdAccess(journal)
   const gateway = new EtcdGateway(access)
   try {
-    const opened = await openShared(await EtcdLog.open(gateway, journal.name), {
-      dataDir,
-      staleReadsS: journal.staleReadsS,
-    })
+    const log = await EtcdLog.open(gateway, journal.name)
+    const opened = await openShared(
+      { log, name: journal.name, hub: hubName },
+      { dataDir, staleReadsS: journal.staleReadsS },
+    )
     // Not over the log's gateway: that is closed with the log.
     const keys = new EtcdGateway(access)
     const board = new SharedBoard(hubName, hear => new LeasedKeys(keys, `/claude-net/${journal.name}/board/`, hear))
     return { ...opened, board }
   } catch (error) {
     gateway.close()
-    throw error
+    throw etcdInWords(error, journal.name)
   }
 }
 

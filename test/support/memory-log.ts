@@ -77,6 +77,10 @@ class Connection implements Log {
     return this.#log.epoch
   }
 
+  async first(): Promise<number> {
+    return this.#log.records.length > 0 ? this.#log.base + 1 : 0
+  }
+
   async last(): Promise<number> {
     return this.#log.end
   }

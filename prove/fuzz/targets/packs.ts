@@ -200,6 +200,10 @@ class FixedLog implements Log {
     this.#records = records
   }
 
+  async first(): Promise<number> {
+    return this.#records.length > 0 ? this.#base + 1 : 0
+  }
+
   async last(): Promise<number> {
     return this.#base + this.#records.length
   }

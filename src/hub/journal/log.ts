@@ -39,6 +39,9 @@ export interface Log extends AsyncDisposable {
   /** Names this history. A log that was made anew, or set back on purpose, has another. */
   readonly epoch: string
 
+  /** The offset of the oldest record that is there; 0 when there is none. */
+  first(): Promise<number>
+
   /** The offset of the newest record, as the log knew it after this was called; 0 when there is none. */
   last(): Promise<number>
 
@@ -75,6 +78,11 @@ export function packBytes(pack: Pack): Buffer {
   return Buffer.from(JSON.stringify(pack))
 }
 
+/** The first record of a log that begins with a store: where that stood. It is never applied. */
+export function baseBytes(base: { epoch: string; seq: number; offset: number; outcomes: string }): Buffer {
+  return Buffer.from(JSON.stringify({ v: packVersion, base }))
+}
+
 /** Throws `HistoryError` for a pack that only a newer program can read, and for what is no pack. */
 export function readPack(bytes: Uint8Array): Pack {
   const pack = parsed(bytes)
@@ -84,6 +92,11 @@ export function readPack(bytes: Uint8Array): Pack {
       'Upgrade this hub.',
     )
   }
+  if (pack instanceof Object && 'base' in pack)
+    throw new HistoryError(
+      'The history begins with a store, which this one is not.',
+      'Start this hub with a snapshot of that history.',
+    )
   if (!isPack(pack))
     throw new HistoryError('The history has a record that is no pack.', 'Report it; nothing of it was applied.')
   return pack

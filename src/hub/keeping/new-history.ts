@@ -24,6 +24,8 @@ export function startNewHistory(path: string, replacedPath: string): Carried {
   db.exec('pragma journal_mode = delete; pragma synchronous = full; begin immediate')
   db.prepare('update position set epoch = ?').run(newEpoch())
   if (rows(db, `select 1 from sqlite_schema where name = 'past_epoch'`).length > 0) db.exec('delete from past_epoch')
+  // It is no history of a log any more, and this hub stands alone.
+  if (hasTable(db, 'own_log')) db.exec('delete from own_log')
   for (const table of madeVoid) if (hasTable(db, table)) db.exec(`delete from ${table}`)
   const carried = replaced && carryOver(db, replaced)
   ownAllAdminTokens(db)

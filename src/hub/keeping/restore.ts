@@ -27,7 +27,7 @@ import { type Replayed, replayTail, type Target } from './replay-tail.ts'
 
 /** A store while it is being prepared, and once it is whole and only has to take its place. */
 const preparing = 'hub.db.restoring'
-const prepared = 'hub.db.restored'
+export const prepared = 'hub.db.restored'
 
 /** How far beyond a backup its tail is applied, and the directory of the tail: that of the backup unless it is said. */
 export interface Beyond {

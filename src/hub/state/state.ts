@@ -6,6 +6,7 @@ import { currentOffset, recordClockStep, steadyOf } from './apply/steady-time.ts
 import { type Effects, type Entry, NewerEntry, type Outcome } from './commands.ts'
 import { Epochs } from './local/epochs.ts'
 import { InboxIndex } from './local/inbox-index.ts'
+import { type OwnLog, saveOwnLog } from './local/own-log.ts'
 import { forgetMembers } from './query/known-members.ts'
 import { refuse } from './refusals.ts'
 import { backupBeforeUpgrade } from './store/backup-before-upgrade.ts'
@@ -101,6 +102,23 @@ export class State implements Disposable {
     const { known } = this.#epochs
     this.#position = { ...this.#position, epoch: known }
     this.#applied = { ...this.#applied, epoch: known }
+  }
+
+  /**
+   * This store's history goes on as the one of the log `own.name`, which calls it `epoch`; at `mark` where the log begins with it. On disk
+   * when it returns. Throws on a storage error, also on a full disk: the state must not be used any more then.
+   */
+  joinLog(epoch: string, own: OwnLog, mark: Pick<Mark, 'offset' | 'hash'> = this.#applied): void {
+    const { offset, hash } = mark
+    if (epoch !== this.#applied.epoch) this.#epochs.begin(epoch, this.#applied.seq)
+    this.db.transaction(() => {
+      this.#epochs.save()
+      this.db.run('update position set log_offset = ?, log_hash = ?', offset, hash)
+      saveOwnLog(this.db, own)
+    })
+    this.#epochs.saved()
+    this.#applied = { ...this.#applied, epoch, offset, hash }
+    this.#position = this.#applied
   }
 
   /** The seq behind which a reader with `cursor` goes on; undefined when it is of another history, and the reader starts anew. */

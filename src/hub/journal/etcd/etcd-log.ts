@@ -61,19 +61,29 @@ export class EtcdLog implements Log {
     if (!found) {
       throw new HistoryError(
         `etcd has no history called '${name}'.`,
-        'Begin one from the store of a single hub: claude-net journal init --from DIR',
+        'Begin it from the store of a single hub, claude-net journal init --from DIR, or with nothing: claude-net journal init',
       )
     }
     return new EtcdLog(gateway, prefix, text(found.value), found.create_revision ?? '')
   }
 
-  /** Begins an empty history called `name`. Throws `HistoryError` when there is one. */
-  static async create(gateway: EtcdGateway, name: string, epoch: string): Promise<EtcdLog> {
+  /** The epoch of the history called `name`; undefined when there is none. */
+  static async find(gateway: EtcdGateway, name: string): Promise<string | undefined> {
+    const { kvs } = await ask(gateway, RangeAnswer, '/v3/kv/range', { key: base64(`${prefixOf(name)}epoch`) })
+    return kvs?.[0] && text(kvs[0].value)
+  }
+
+  /** Begins a history called `name`: empty, or with one record. Throws `HistoryError` when there is another. */
+  static async create(gateway: EtcdGateway, name: string, epoch: string, first?: LogRecord): Promise<EtcdLog> {
     const prefix = prefixOf(name)
     const key = base64(`${prefix}epoch`)
     const { responses } = await ask(gateway, TransactionAnswer, '/v3/kv/txn', {
       compare: [isMissing(key)],
-      success: [{ request_put: { key, value: base64(epoch) } }, { request_range: { key } }],
+      success: [
+        { request_put: { key, value: base64(epoch) } },
+        ...(first ? [{ request_put: { key: recordKey(prefix, first.offset), value: base64(first.bytes) } }] : []),
+        { request_range: { key } },
+      ],
       failure: [{ request_range: { key } }],
     })
     const found = responses.at(-1)?.response_range?.kvs?.[0]
@@ -82,14 +92,16 @@ export class EtcdLog implements Log {
     if (text(found.value) === epoch) return new EtcdLog(gateway, prefix, epoch, found.create_revision ?? '')
     throw new HistoryError(
       `etcd has a history called '${name}' already.`,
-      'Choose another name with --name, or have this hub join it: claude-net hub --journal …',
+      'Begin one of another name, etcd://HOST:PORT/NAME, or have a new hub join this one: claude-net hub --journal …',
     )
   }
 
-  async last(): Promise<number> {
-    const newest = { sort_target: 'KEY', sort_order: 'DESCEND', limit: 1, keys_only: true }
-    const { kvs } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', { ...this.#from(0), ...newest })
-    return kvs?.[0] ? this.#offsetOf(kvs[0]) : 0
+  first(): Promise<number> {
+    return this.#end('ASCEND')
+  }
+
+  last(): Promise<number> {
+    return this.#end('DESCEND')
   }
 
   async append(after: number, bytes: Uint8Array): Promise<boolean> {
@@ -178,6 +190,12 @@ export class EtcdLog implements Log {
     return this.close()
   }
 
+  async #end(order: 'ASCEND' | 'DESCEND'): Promise<number> {
+    const one = { sort_target: 'KEY', sort_order: order, limit: 1, keys_only: true }
+    const { kvs } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', { ...this.#from(0), ...one })
+    return kvs?.[0] ? this.#offsetOf(kvs[0]) : 0
+  }
+
   /** The next records behind `at`; none at the end. Throws `HistoryError` when those are gone. */
   async #read(at: number, signal: AbortSignal): Promise<LogRecord[]> {
     // From the record at `at` on: where that is gone and nothing follows, the log was set back.
@@ -232,7 +250,7 @@ export class EtcdLog implements Log {
   }
 
   #key(offset: number): string {
-    return base64(`${this.#prefix}records/${String(offset).padStart(digits, '0')}`)
+    return recordKey(this.#prefix, offset)
   }
 
   #offsetOf({ key }: KeyValue): number {
@@ -335,6 +353,10 @@ function otherForm(): EtcdError {
 
 function prefixOf(name: string): string {
   return `/claude-net/${name}/`
+}
+
+function recordKey(prefix: string, offset: number): string {
+  return base64(`${prefix}records/${String(offset).padStart(digits, '0')}`)
 }
 
 function isMissing(key: string) {

@@ -40,18 +40,23 @@ export class Epochs {
 
   /** Ends the current epoch at `seq` and begins `epoch`. On a full disk it is saved later, by the next commit. Throws on another storage error. */
   enter(epoch: string, seq: number): void {
-    if (this.#current) {
-      this.#unsaved.push([this.#current, seq])
-      this.#past.set(this.#current, seq)
-    }
-    this.#current = epoch
-    this.#isSaved = false
+    this.begin(epoch, seq)
     try {
       this.#db.transaction(() => this.save())
       this.saved()
     } catch (error) {
       if (!isDiskFull(error)) throw error
     }
+  }
+
+  /** The same, but it is not on disk until `save`. */
+  begin(epoch: string, seq: number): void {
+    if (this.#current) {
+      this.#unsaved.push([this.#current, seq])
+      this.#past.set(this.#current, seq)
+    }
+    this.#current = epoch
+    this.#isSaved = false
   }
 
   /** Writes what is not on disk yet, inside a transaction; once that is committed, call `saved`. */

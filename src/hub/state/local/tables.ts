@@ -9,6 +9,7 @@ export const hubLocalTables: ReadonlySet<string> = new Set([
   'history_position',
   'last_seen',
   'own_admin_token',
+  'own_log',
   'past_epoch',
   'project_last_seen',
   'received',

@@ -27,6 +27,7 @@ import { sql as outgoing } from './migrations/0023-outgoing.ts'
 import { sql as conversations } from './migrations/0024-conversations.ts'
 import { sql as claims } from './migrations/0025-claims.ts'
 import { sql as hubs } from './migrations/0026-hubs.ts'
+import { sql as ownLog } from './migrations/0027-own-log.ts'
 
 /** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
 export const schemaSteps: readonly string[] = [
@@ -56,6 +57,7 @@ export const schemaSteps: readonly string[] = [
   conversations,
   claims,
   hubs,
+  ownLog,
 ]
 
 /** The schema that this program writes. */

@@ -1,0 +1,219 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { becomeOwnerOf } from '../disk/as-owner.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import { databaseFile } from './hub.ts'
+import { newEpoch } from './journal/epoch.ts'
+import { EtcdLog } from './journal/etcd/etcd-log.ts'
+import { type EtcdAccess, EtcdGateway } from './journal/etcd/gateway.ts'
+import { etcdInWords, isRefusal } from './journal/etcd/in-words.ts'
+import { historyInWords } from './journal/in-words.ts'
+import { baseBytes, chained, HistoryError, type LogRecord } from './journal/log.ts'
+import { etcdAccess, type JournalSettings } from './journal-settings.ts'
+import { checkBackup } from './keeping/check-backup.ts'
+import { finishRestore, prepared as preparedFile } from './keeping/restore.ts'
+import { lockDataDirectory } from './lock.ts'
+import { openShared } from './open-hub.ts'
+import { leaveLog, type OwnLog, ownLog } from './state/local/own-log.ts'
+import { type Position, State } from './state/state.ts'
+
+/** What a hub without a name is called while its store takes what the log has. */
+const leaving = 'leaving'
+
+/** Which log, as hub.json has it. */
+type LogInEtcd = Pick<JournalSettings, 'endpoints' | 'name' | 'tls' | 'user'>
+
+/** A history in etcd that has begun. */
+export interface Begun {
+  name: string
+  epoch: string
+  /** The directory whose store it began with; null where it began with nothing. */
+  from: string | null
+  /** The last entry of that store. */
+  seq: number
+  /** Whether it had begun before, by the same command. */
+  wasThere: boolean
+}
+
+/**
+ * Begins a history in an etcd where `journal.name` is not taken: with the store in `from`, which is the one of its first hub from then on,
+ * or with nothing. The store is read whole first, and says that it belongs to the log before etcd does; so whatever ends this early, the
+ * same command goes on. Root does it as whoever owns the directory. Throws `conflict` when a hub runs there, the store belongs to another
+ * log, or etcd has a history of that name; `unavailable` when etcd does not answer, `forbidden` when it refuses.
+ */
+export async function beginHistory(journal: LogInEtcd, from?: string): Promise<Begun> {
+  const gateway = new EtcdGateway(etcdAccess(journal))
+  try {
+    const found = await EtcdLog.find(gateway, journal.name)
+    if (from === undefined) return await beginEmpty(gateway, journal.name, found)
+    becomeOwnerOf(from)
+    const { lock, ...prepared } = prepare(from, journal.name, found)
+    try {
+      if (prepared.wasThere) return { name: journal.name, from, ...told(prepared), wasThere: true }
+      await (await EtcdLog.create(gateway, journal.name, prepared.epoch, prepared.base)).close()
+      return { name: journal.name, from, ...told(prepared), wasThere: false }
+    } catch (error) {
+      if (error instanceof HistoryError || isRefusal(error)) withStore(from, ({ db }) => leaveLog(db))
+      throw error
+    } finally {
+      lock.release()
+    }
+  } catch (error) {
+    throw inWords(error, journal.name)
+  } finally {
+    gateway.close()
+  }
+}
+
+async function beginEmpty(gateway: EtcdGateway, name: string, found: string | undefined): Promise<Begun> {
+  const epoch = found ?? newEpoch()
+  const log = found === undefined ? await EtcdLog.create(gateway, name, epoch) : await EtcdLog.open(gateway, name)
+  if ((await log.first()) > 0) throw isTaken(name)
+  return { name, epoch, from: null, seq: 0, wasThere: found !== undefined }
+}
+
+interface Prepared {
+  lock: { release(): void }
+  epoch: string
+  seq: number
+  base: LogRecord
+  wasThere: boolean
+}
+
+function told({ epoch, seq }: Pick<Prepared, 'epoch' | 'seq'>): { epoch: string; seq: number } {
+  return { epoch, seq }
+}
+
+/** Makes the store in `dir` the one that the log `name` begins with; `found` is the epoch of what etcd has under that name. */
+function prepare(dir: string, name: string, found: string | undefined): Prepared {
+  expectStore(dir)
+  const lock = lockDataDirectory(dir)
+  try {
+    finishRestore(dir)
+    const before = withStore(dir, ({ db, position }) => ({ own: ownLog(db), position }))
+    if (before.own) return { lock, ...prepareAgain(dir, { ...before, own: before.own }, name, found) }
+    if (found !== undefined) throw isTaken(name)
+    checkBackup(join(dir, databaseFile))
+    return withStore(dir, state => {
+      // Nobody has the records up to there: a hub without a snapshot cannot take the first for its own.
+      const offset = Math.max(state.position.offset + 1, 2)
+      const epoch = newEpoch()
+      const base = baseOf({ ...state.position, epoch, offset })
+      const hash = chained(state.position.hash, base.bytes)
+      state.joinLog(epoch, { name, hub: null, begunAt: offset }, { offset, hash })
+      return { lock, epoch, seq: state.position.seq, base, wasThere: false }
+    })
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** The same once more: an earlier try was broken off, or has succeeded. */
+function prepareAgain(
+  dir: string,
+  { own, position }: { own: NonNullable<ReturnType<typeof ownLog>>; position: Position },
+  name: string,
+  found: string | undefined,
+): Omit<Prepared, 'lock'> {
+  const { epoch, seq, offset } = position
+  if (
+    own.name !== name ||
+    (found !== undefined && found !== epoch) ||
+    (found === undefined && own.begunAt !== offset)
+  ) {
+    throw new ClaudeNetError(
+      'conflict',
+      `The store in ${dir} belongs to another history already, '${own.name}' (${epoch}).`,
+      `To begin another with it, have it stand alone first: claude-net journal leave --data ${dir}`,
+    )
+  }
+  return { epoch, seq, base: baseOf(position), wasThere: found !== undefined }
+}
+
+/** The record with which a log begins whose first store stands there. */
+function baseOf({ epoch, seq, offset, outcomes }: Omit<Position, 'hash' | 'time' | 'steady'>): LogRecord {
+  return { offset, bytes: baseBytes({ epoch, seq, offset, outcomes }) }
+}
+
+/** A store that stands alone again. */
+export interface Left {
+  /** What the log was called, and this hub in it. */
+  name: string
+  hub: string | null
+  /** The last entry that it has, and when that was, in ms since 1970. */
+  seq: number
+  time: number
+  /** How many records of the log were applied to it first; null when the log was not asked. */
+  caughtUp: number | null
+}
+
+/**
+ * Has the store in `dir` stand alone from now on; the others of its history go on without it. With `journal` it takes first what the log
+ * has and it has not. Throws `conflict` when a hub runs there or the store stands alone already.
+ */
+export async function leaveHistory(dir: string, journal?: LogInEtcd): Promise<Left> {
+  // The files of hub.json may be for root alone to read.
+  const access = journal && etcdAccess(journal)
+  expectStore(dir)
+  becomeOwnerOf(dir)
+  const lock = lockDataDirectory(dir)
+  try {
+    finishRestore(dir)
+    const { own, offset } = withStore(dir, ({ db, position }) => ({ own: ownLog(db), offset: position.offset }))
+    if (!own)
+      throw new ClaudeNetError(
+        'conflict',
+        `The store in ${dir} stands alone already.`,
+        `Start it: claude-net hub --data ${dir}`,
+      )
+    if (access) await catchUp(dir, access, own, journal!.name)
+    return withStore(dir, ({ db, position }) => {
+      leaveLog(db)
+      const { seq, time } = position
+      return { name: own.name, hub: own.hub, seq, time, caughtUp: access ? position.offset - offset : null }
+    })
+  } catch (error) {
+    throw journal ? inWords(error, journal.name) : error
+  } finally {
+    lock.release()
+  }
+}
+
+/** Applies what the log has and the store in `dir` has not. */
+async function catchUp(dataDir: string, access: EtcdAccess, own: OwnLog, name: string): Promise<void> {
+  const gateway = new EtcdGateway(access)
+  try {
+    const log = await EtcdLog.open(gateway, name)
+    const { journal, state, level } = await openShared({ log, name, hub: own.hub ?? leaving }, { dataDir })
+    level?.close()
+    await journal.close()
+    state.close()
+  } finally {
+    gateway.close()
+  }
+}
+
+function withStore<T>(dir: string, use: (state: State) => T): T {
+  using state = new State(join(dir, databaseFile))
+  return use(state)
+}
+
+/** Not before this: to open a store makes one. */
+function expectStore(dir: string): void {
+  if ((statSync(join(dir, databaseFile), { throwIfNoEntry: false })?.size ?? 0) > 0) return
+  if (existsSync(join(dir, preparedFile))) return
+  throw new ClaudeNetError('not_found', `There is no store of a hub in ${dir}.`, 'Name its data directory.')
+}
+
+function isTaken(name: string): ClaudeNetError {
+  return new ClaudeNetError(
+    'conflict',
+    `etcd has a history called '${name}' already.`,
+    `Begin one of another name, etcd://HOST:PORT/NAME. To have a new hub join '${name}', start it with an empty data directory: claude-net hub --data DIR --journal etcd://HOST:PORT/${name}`,
+  )
+}
+
+function inWords(error: unknown, name: string): unknown {
+  return etcdInWords(historyInWords(error), name)
+}
