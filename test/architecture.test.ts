@@ -54,7 +54,7 @@ const arrows: Record<string, string[]> = {
   'hub/admin-socket.ts': ['hub/http', 'protocol'],
   'hub/admin-token.ts': ['hub/hub.ts', 'hub/state', 'protocol'],
   'hub/hub.ts': ['hub/journal', 'hub/push', 'hub/reading', 'hub/sharing', 'hub/state', 'protocol'],
-  'hub/sharing': ['hub/journal', 'hub/state', 'protocol'],
+  'hub/sharing': ['hub/journal', 'hub/push', 'hub/state', 'protocol'],
   'hub/own-address.ts': [],
   'hub/journal-settings.ts': ['hub/journal', 'protocol'],
   'hub/journal-commands.ts': [

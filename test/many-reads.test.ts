@@ -126,6 +126,27 @@ describe.skipIf(withoutEtcd)('reads at any of several hubs', () => {
     expect(performance.now() - revokedAt).toBeLessThan(20_000)
   })
 
+  test('a session that beats at one hub is there at the other, and ends at either', async () => {
+    const ana = await one.join('hana')
+    await until('she is known there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
+    const beat = (session: string) =>
+      two.client(ana.token).call(api.heartbeat, { body: { session, client: 'test/1', project: 'billing' } })
+    const shown = async () =>
+      (await one.client(ana.token).call(api.listMachines)).members.find(({ name }) => name === 'hana')!
+    await beat('s1')
+    await beat('s2')
+    await until('both are there', async () => (await shown()).sessions.length === 2)
+    expect(await shown()).toMatchObject({ online: true, sessions: [{ session: 's1' }, { session: 's2' }] })
+    // Streams end with their session, wherever it ends.
+    const open = (hub: TestHub, session: string) =>
+      fetch(new URL(`/v1/events?session=${session}`, hub.url), { headers: { authorization: `Bearer ${ana.token}` } })
+    const ended = (await Promise.all([open(one, 's1'), open(two, 's2')])).map(stream => stream.text())
+    await two.client(ana.token).call(api.endSession, { query: { session: 's1' } })
+    expect(await one.client(ana.token).call(api.endSession, { query: { session: 's2' } })).toEqual({ ended: true })
+    await Promise.all(ended)
+    await until('she is gone', async () => !(await shown()).online)
+  })
+
   test('a hub that is cut off from the log marks what it reads, then refuses, and comes back by itself', async () => {
     const ana = await one.join('gwen')
     const path = `/v1/inbox?min_seq=${seqOf(await get(one, '/v1/inbox', ana.token))}`

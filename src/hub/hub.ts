@@ -16,6 +16,7 @@ import { Reader } from './reading/reader.ts'
 import { type Board, noBoard } from './sharing/board.ts'
 import { alone, type Duty } from './sharing/duty.ts'
 import type { Level } from './sharing/level.ts'
+import { SharedPresence } from './sharing/shared-presence.ts'
 import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
@@ -106,6 +107,7 @@ export class Hub implements AsyncDisposable {
   readonly #onClockStep: HubOptions['onClockStep']
   readonly #onPutBack: HubOptions['onPutBack']
   readonly #timers: NodeJS.Timeout[]
+  readonly #sharedPresence: SharedPresence | undefined
   readonly #revoked = new Set<(tokenId: string) => void>()
   readonly #tokensChanged = new Set<() => void>()
   readonly #outgoingChanged = new Set<() => void>()
@@ -156,6 +158,7 @@ export class Hub implements AsyncDisposable {
       tell: (by, project) => this.submit({ type: 'project.see', by, project }),
     })
     this.tokenUses = new TokenUses(options.now)
+    if (this.level) this.#sharedPresence = new SharedPresence(this)
     this.#journal.start({
       onCommit: commit => {
         options.onCommit?.(commit)
@@ -255,6 +258,7 @@ export class Hub implements AsyncDisposable {
     this.#isClosed = true
     for (const timer of this.#timers) clearInterval(timer)
     this.level?.close()
+    this.#sharedPresence?.close()
     await this.#journal.close()
     await this.board.close()
     // Before the store: the last to close it makes one file of it.

@@ -56,6 +56,16 @@ export class ProjectSights {
     )
   }
 
+  /** Another hub has heard of a session of this project at `at`, ms since 1970. */
+  seenElsewhere(member: number, project: string, at: number): void {
+    const sights = this.#sights.get(member) ?? new Map<string, Sight>()
+    const known = sights.get(project) ?? newSight(this.#options.toldAt(member, project))
+    if (at <= known.at || (!sights.has(project) && sights.size >= maxKept && !this.#makeRoom(sights))) return
+    this.#sights.set(member, sights.set(project, known))
+    known.at = at
+    known.isUnsaved = true
+  }
+
   /** Wall clock of the last heartbeat of a session of this project, ms since 1970; undefined when none was heard since the start. */
   lastSeen(member: number, project: string): number | undefined {
     return this.#sights.get(member)?.get(project)?.at

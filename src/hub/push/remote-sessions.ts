@@ -1,0 +1,70 @@
+import type { SessionInfo } from './session-info.ts'
+
+/** A session of which another hub hears. */
+export interface RemoteSession extends SessionInfo {
+  member: number
+}
+
+/** Two hubs hear of one session while it moves from one to the other: the source that told of it last counts. */
+type Sources = Map<string, SessionInfo>
+
+/** The sessions that other hubs of this history have told of, each hub by several sources. */
+export class RemoteSessions {
+  readonly #bySource = new Map<string, readonly RemoteSession[]>()
+  readonly #members = new Map<number, Map<string, Sources>>()
+
+  /** Puts what a source has now in the place of what it had. Returns which it has no longer, and which it had not before. */
+  set(source: string, sessions: readonly RemoteSession[]): { left: RemoteSession[]; come: RemoteSession[] } {
+    const before = this.#bySource.get(source) ?? []
+    if (sessions.length > 0) this.#bySource.set(source, sessions)
+    else this.#bySource.delete(source)
+    const keyOf = ({ member, session }: RemoteSession) => `${member} ${session}`
+    const [had, has] = [new Set(before.map(keyOf)), new Set(sessions.map(keyOf))]
+    const left = before.filter(each => !has.has(keyOf(each)))
+    for (const { member, session } of left) this.#remove(member, session, source)
+    for (const each of sessions) this.#put(each, source)
+    return { left, come: sessions.filter(each => !had.has(keyOf(each))) }
+  }
+
+  /** Forgets a session, whoever told of it. Returns whether anybody had. */
+  forget(member: number, session: string): boolean {
+    const sources = this.#members.get(member)?.get(session)
+    for (const source of [...(sources?.keys() ?? [])]) {
+      this.#remove(member, session, source)
+      const all = this.#bySource.get(source)!
+      this.#bySource.set(
+        source,
+        all.filter(each => each.member !== member || each.session !== session),
+      )
+    }
+    return sources !== undefined
+  }
+
+  get(member: number, session: string): SessionInfo | undefined {
+    return [...(this.#members.get(member)?.get(session)?.values() ?? [])].at(-1)
+  }
+
+  countOf(member: number): number {
+    return this.#members.get(member)?.size ?? 0
+  }
+
+  of(member: number): SessionInfo[] {
+    return [...(this.#members.get(member)?.keys() ?? [])].map(session => this.get(member, session)!)
+  }
+
+  #put({ member, ...info }: RemoteSession, source: string): void {
+    const sessions = this.#members.get(member) ?? new Map<string, Sources>()
+    this.#members.set(member, sessions)
+    const sources: Sources = sessions.get(info.session) ?? new Map()
+    sessions.set(info.session, sources)
+    sources.set(source, info)
+  }
+
+  #remove(member: number, session: string, source: string): void {
+    const sessions = this.#members.get(member)
+    const sources = sessions?.get(session)
+    sources?.delete(source)
+    if (sources?.size === 0) sessions!.delete(session)
+    if (sessions?.size === 0) this.#members.delete(member)
+  }
+}

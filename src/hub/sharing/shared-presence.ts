@@ -1,0 +1,253 @@
+import { randomUUID } from 'node:crypto'
+import * as z from 'zod'
+import { activityFields } from '../../protocol/activity.ts'
+import { clientToken } from '../../protocol/client-version.ts'
+import { SessionId } from '../../protocol/messages.ts'
+import { ProjectName } from '../../protocol/projects.ts'
+import type { Live, Presence, PresenceTeller } from '../push/presence.ts'
+import type { ProjectSights } from '../push/project-sights.ts'
+import type { RemoteSession } from '../push/remote-sessions.ts'
+import type { SessionActivity } from '../push/session-info.ts'
+import { type Board, maxValueBytes } from './board.ts'
+
+/** Under `presence/0` to `presence/15`, each session under one of them: a change of one has a sixteenth of all put again. */
+const parts = 16
+
+/** Sessions that were ended at a hub that does not hear of them: under `presence-ended`, for so long, in ms. */
+const endedTopic = 'presence-ended'
+const endedForMs = 20_000
+
+/** How soon what people wait for is put, and how soon the rest, in ms. A session's turns begin and end all day long. */
+const soonMs = 100
+const laterMs = 10_000
+
+/** How long the sessions of a hub that is gone count on, in ms: by then they beat at another, or are silent. */
+const goneForMs = 10_000
+
+/** Most members, or projects of one, that are told of in one part as seen lately. */
+const maxSeen = 100
+
+const Member = z.int().min(1)
+const Time = z.int().min(0)
+const Word = z.string().regex(/^[A-Za-z0-9_.:-]{1,100}$/)
+
+/** A session as it is put. What a newer hub adds is left out, and all of what it says of itself where that has another form. */
+const Put = z.object({
+  member: Member,
+  session: SessionId,
+  client: z.string().transform(clientToken),
+  since: Time,
+  project: ProjectName.optional(),
+  activity: z
+    .object({
+      branch: activityFields.branch,
+      commit: activityFields.commit,
+      busySince: Time.optional(),
+      idleSince: Time.optional(),
+      status: activityFields.status,
+      statusSetAt: Time.optional(),
+      prompt: z.object({ id: Word, tool: Word.optional(), since: Time }).optional(),
+    })
+    .optional()
+    .catch(undefined),
+})
+const Seen = z.object({ member: Member, project: ProjectName.optional(), at: Time })
+const Part = z.object({ sessions: z.array(z.unknown()), seen: z.array(z.unknown()) })
+const Ended = z.array(z.object({ id: z.string().max(64), member: Member, session: SessionId })).max(10_000)
+
+type Ended = z.output<typeof Ended>
+
+/** One part of what this hub tells. */
+interface Own {
+  /** The sessions of which this hub hears: `MEMBER SESSION`. */
+  sessions: Map<string, { member: number; session: string }>
+  /** Who was last heard of by a session that is gone. */
+  seen: Map<string, z.output<typeof Seen>>
+  timer: NodeJS.Timeout | undefined
+  dueAt: number
+}
+
+export interface SharedPresenceOptions {
+  board: Board
+  presence: Presence
+  projects: ProjectSights
+  /** Wall clock, ms since 1970. */
+  now?: () => number
+}
+
+/**
+ * Tells the other hubs of this history of the sessions that this hub hears of, and this hub of theirs. A heartbeat that says nothing new
+ * is not told: a session that another hub tells of lives until that hub takes it back, or is gone itself.
+ */
+export class SharedPresence implements PresenceTeller {
+  readonly #options: SharedPresenceOptions
+  readonly #now: () => number
+  readonly #own: Own[]
+  readonly #ended: (Ended[number] & { until: number })[] = []
+  /** Ends of which this hub knows already. */
+  readonly #known = new Set<string>()
+  /** The parts of hubs that are gone, whose sessions count on for a while. */
+  readonly #leaving = new Map<string, NodeJS.Timeout>()
+  readonly #stop: () => void
+
+  constructor(options: SharedPresenceOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+    this.#own = Array.from({ length: parts }, () => ({
+      sessions: new Map(),
+      seen: new Map(),
+      timer: undefined,
+      dueAt: Infinity,
+    }))
+    options.presence.teller = this
+    this.#stop = options.board.onChange((hub, topic, value) => this.#hear(hub, topic, value))
+    for (const [hub, topics] of options.board.peers) for (const [topic, value] of topics) this.#hear(hub, topic, value)
+  }
+
+  changed(member: number, session: string, now: boolean): void {
+    const part = partOf(session)
+    this.#own[part]!.sessions.set(`${member} ${session}`, { member, session })
+    this.#putIn(part, now ? soonMs : laterMs)
+  }
+
+  left(member: number, { session, project, seenAt: at }: Live): void {
+    const part = partOf(session)
+    const own = this.#own[part]!
+    own.sessions.delete(`${member} ${session}`)
+    for (const seen of [{ member, at }, ...(project === undefined ? [] : [{ member, project, at }])]) {
+      const key = `${member} ${seen.project ?? ''}`
+      own.seen.delete(key)
+      own.seen.set(key, seen)
+      if (own.seen.size > maxSeen) own.seen.delete(own.seen.keys().next().value!)
+    }
+    this.#putIn(part, soonMs)
+  }
+
+  endedElsewhere(member: number, session: string): void {
+    const now = performance.now()
+    const stale = this.#ended.findIndex(({ until }) => until > now)
+    this.#ended.splice(0, stale < 0 ? this.#ended.length : stale)
+    this.#ended.push({ id: randomUUID(), member, session, until: now + endedForMs })
+    this.#options.board.put(endedTopic, JSON.stringify(this.#ended.slice(-1000)))
+  }
+
+  close(): void {
+    this.#stop()
+    for (const { timer } of this.#own) clearTimeout(timer)
+    for (const timer of this.#leaving.values()) clearTimeout(timer)
+  }
+
+  /** Puts a part within `ms`. */
+  #putIn(part: number, ms: number): void {
+    const own = this.#own[part]!
+    const dueAt = performance.now() + ms
+    if (own.dueAt <= dueAt) return
+    clearTimeout(own.timer)
+    own.dueAt = dueAt
+    own.timer = setTimeout(() => {
+      own.dueAt = Infinity
+      this.#options.board.put(`presence/${part}`, this.#textOf(own))
+    }, ms).unref()
+  }
+
+  /** With too many sessions what they say of themselves is left out first, and then the last of them. */
+  #textOf({ sessions, seen }: Own): string {
+    const lives = [...sessions.values()].flatMap(({ member, session }) => {
+      const live = this.#options.presence.localSession(member, session)
+      return live ? [{ member, live }] : []
+    })
+    const whole = JSON.stringify({ sessions: lives.map(each => put(each)), seen: [...seen.values()] })
+    if (Buffer.byteLength(whole) <= maxValueBytes) return whole
+    const short = lives.map(({ member, live }) =>
+      JSON.stringify(put({ member, live: { ...live, activity: undefined } })),
+    )
+    let bytes = 100
+    const end = short.findIndex(text => {
+      bytes += Buffer.byteLength(text) + 1
+      return bytes > maxValueBytes
+    })
+    const fitting = end < 0 ? short : short.slice(0, end)
+    return `{"sessions":[${fitting.join(',')}],"seen":[]}`
+  }
+
+  #hear(hub: string, topic: string, value: string | undefined): void {
+    if (topic === endedTopic && value !== undefined) this.#hearEnded(value)
+    if (!/^presence\/\d+$/.test(topic)) return
+    const source = `${hub} ${topic}`
+    clearTimeout(this.#leaving.get(source))
+    this.#leaving.delete(source)
+    if (value !== undefined) {
+      this.#hearPart(source, value)
+      return
+    }
+    const seenAt = this.#now()
+    const forget = () => {
+      this.#leaving.delete(source)
+      this.#options.presence.setRemote(source, [], seenAt)
+    }
+    this.#leaving.set(source, setTimeout(forget, goneForMs).unref())
+  }
+
+  #hearPart(source: string, value: string): void {
+    const { presence, projects } = this.#options
+    const part = parsed(Part, value)
+    if (!part) return
+    const now = this.#now()
+    for (const each of part.seen.slice(0, 2 * maxSeen)) {
+      const { data } = Seen.safeParse(each)
+      if (!data) continue
+      // A clock that goes ahead must not have anybody seen in the future.
+      const at = Math.min(data.at, now)
+      if (data.project === undefined) presence.seenElsewhere(data.member, at)
+      else projects.seenElsewhere(data.member, data.project, at)
+    }
+    const sessions = part.sessions.flatMap(each => {
+      const { data } = Put.safeParse(each)
+      return data ? [remoteOf(data, now)] : []
+    })
+    presence.setRemote(source, sessions)
+  }
+
+  #hearEnded(value: string): void {
+    for (const { id, member, session } of parsed(Ended, value) ?? []) {
+      if (this.#known.has(id)) continue
+      this.#known.add(id)
+      if (this.#known.size > 20_000) this.#known.delete(this.#known.values().next().value!)
+      this.#options.presence.endHere(member, session)
+    }
+  }
+}
+
+function put({ member, live }: { member: number; live: Live }): z.input<typeof Put> {
+  const { session, client, since, project, activity } = live
+  return { member, session, client, since, project, activity }
+}
+
+/** A clock of another hub that goes ahead must not make anything begin in the future. */
+function remoteOf({ since, project, activity, ...rest }: z.output<typeof Put>, now: number): RemoteSession {
+  const shown = activity && { ...activity }
+  for (const key of ['busySince', 'idleSince', 'statusSetAt'] as const)
+    if (shown?.[key] !== undefined) shown[key] = Math.min(shown[key], now)
+  if (shown?.prompt) shown.prompt = { ...shown.prompt, since: Math.min(shown.prompt.since, now) }
+  return {
+    ...rest,
+    since: Math.min(since, now),
+    ...(project !== undefined && { project }),
+    activity: shown as SessionActivity | undefined,
+  }
+}
+
+function partOf(session: string): number {
+  let sum = 0
+  for (let index = 0; index < session.length; index++) sum = (sum * 31 + session.charCodeAt(index)) >>> 0
+  return sum % parts
+}
+
+/** Undefined for what is no such JSON. */
+function parsed<T extends z.ZodType>(schema: T, value: string): z.output<T> | undefined {
+  try {
+    return schema.safeParse(JSON.parse(value)).data
+  } catch {
+    return undefined
+  }
+}
