@@ -40,6 +40,7 @@ const arrows: Record<string, string[]> = {
   'hub/outgoing.ts': ['hub/hub.ts', 'hub/journal', 'hub/outgoing-desk.ts', 'hub/state', 'protocol'],
   'hub/webhooks': ['hub/hub.ts', 'hub/journal', 'hub/outgoing-desk.ts', 'hub/state', 'protocol'],
   'hub/telegram': [
+    'hub/sharing',
     'hub/hub.ts',
     'hub/seeing',
     'hub/state',

@@ -75,13 +75,18 @@ function tailInWords({ behind, behindMs, bytes, trouble }: NonNullable<StatusAns
 
 function telegramInWords(telegram: StatusAnswer['telegram'], now: number): string {
   if (!telegram) return 'none'
-  const { bot, lastPollAt, trouble, waiting, unconfirmed } = telegram
+  const { bot, lastPollAt, trouble, waiting, unconfirmed, carriedBy } = telegram
   const answered = lastPollAt === null ? 'has not answered yet' : `answered ${ago(Date.parse(lastPollAt), now)}`
   return [
-    `${bot === null ? 'the bot' : `@${bot}`} ${answered}, ${waiting === 0 ? 'nothing' : count(waiting, 'message')} on the way`,
+    `${carriedBy === undefined ? `${bot === null ? 'the bot' : `@${bot}`} ${answered}` : carrierInWords(carriedBy)}, ${waiting === 0 ? 'nothing' : count(waiting, 'message')} on the way`,
     ...(unconfirmed.length > 0 ? [`not confirmed: ${unconfirmed.join(', ')}`] : []),
     ...(trouble === null ? [] : [`TROUBLE: ${visibleLine(trouble, 300)}`]),
   ].join('; ')
+}
+
+/** Which of several hubs carries mail to Telegram, where that is not the one that was asked. */
+export function carrierInWords(hub: string | null): string {
+  return hub === null ? 'no hub carries it yet' : `carried by the hub ${hub}`
 }
 
 function behindInWords(behind: StatusAnswer['behind']): string {

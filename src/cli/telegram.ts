@@ -9,6 +9,7 @@ import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { agreed } from './agree.ts'
 import { report } from './diagnose.ts'
 import { exit, print, table } from './output.ts'
+import { carrierInWords } from './status.ts'
 
 type ConfirmOptions = AdminOptions & { user?: number; yes?: boolean }
 
@@ -92,7 +93,7 @@ function nobodySeen({ name, username, userId, by }: TelegramPerson): ClaudeNetEr
 }
 
 function inWords(
-  { configured, bot, chatId, lastPollAt, trouble, people, failed }: TelegramStatus,
+  { configured, bot, chatId, lastPollAt, trouble, people, failed, carriedBy }: TelegramStatus,
   now: number,
 ): string {
   if (!configured) return 'This hub has no Telegram. docs/telegram.md says how to set it up.'
@@ -110,7 +111,9 @@ function inWords(
     ]
   })
   return [
-    `Bot ${bot === null ? 'not known yet' : `@${bot}`}, group ${chatId}; Telegram ${asked}.`,
+    carriedBy === undefined
+      ? `Bot ${bot === null ? 'not known yet' : `@${bot}`}, group ${chatId}; Telegram ${asked}.`
+      : `Group ${chatId}; ${carrierInWords(carriedBy)}.`,
     ...(trouble === null ? [] : [`Trouble: ${visibleLine(trouble, 1000)}`]),
     '',
     table([['NAME', 'USERNAME', 'IS', 'MAIL TO', 'WAITING'], ...rows]),

@@ -28,6 +28,12 @@ interface Pair {
   said: Map<number, { text: string; times: number }>
 }
 
+/** When an entry was made, in ms since 1970, and whether it was submitted here. */
+interface Moment {
+  time: number
+  isOwn: boolean
+}
+
 /** The last straw: who wrote to whom, and what looked like a loop. */
 export interface Loop {
   from: string
@@ -41,8 +47,9 @@ export interface Loop {
  * of them in between; and the same text from one side several times running. What only one side sends is left to the rate
  * limits, and mail that waited in an outbox counts for nothing: nobody has answered it yet.
  *
- * The brake counts what was stored, so that every hub that applies the same entries sees the same loops; the brake itself is
- * state, and outlives a restart. Counts are kept in memory and start anew with the hub.
+ * The brake counts what was stored, so that every hub that applies the same entries sees the same loops. Of several hubs the one that was
+ * sent the last straw calls for the brake, and where that fails the one that is sent the next message. The brake itself is state, and
+ * outlives a restart. Counts are kept in memory and start anew with the hub.
  */
 export class LoopBrake {
   readonly #hub: Hub
@@ -63,46 +70,49 @@ export class LoopBrake {
   }
 
   /** Counts the messages of a batch that is on disk. A brake it calls for is in the journal before any sender hears of the batch. */
-  watch({ entries, outcomes }: Commit): void {
+  watch({ entries, outcomes, isOwn }: Commit): void {
     entries.forEach(({ time, command }, index) => {
       const outcome = outcomes[index]!
       if (!outcome.ok) return
-      if (command.type === 'message.send') this.#count(time, command, outcome.result as ResultOf<Send>)
-      if (command.type === 'later.deliver') this.#countLater(time, outcome.result as ResultOf<typeof command>)
+      const at = { time, isOwn }
+      if (command.type === 'message.send') this.#count(at, command, outcome.result as ResultOf<Send>)
+      if (command.type === 'later.deliver') this.#countLater(at, outcome.result as ResultOf<typeof command>)
+      if (command.type === 'pair.brake') this.#pairs.delete(keyOf(command.from, command.to))
     })
   }
 
   /** Later mail counts when it is delivered. */
-  #countLater(time: number, due: ResultOf<CommandOf<'later.deliver'>>): void {
+  #countLater(at: Moment, due: ResultOf<CommandOf<'later.deliver'>>): void {
     if (due.became !== 'sent') return
     const body = this.#hub.state.db.get<{ body: string }>('select body from message where seq = ?', due.seq)?.body ?? ''
-    this.#count(time, { by: due.by, body }, { recipients: due.recipients, repeated: false })
+    this.#count(at, { by: due.by, body }, { recipients: due.recipients, repeated: false })
   }
 
   #count(
-    time: number,
+    at: Moment,
     { by, body, wasKept }: Pick<Send, 'by' | 'body' | 'wasKept'>,
     { recipients, repeated }: Pick<ResultOf<Send>, 'recipients' | 'repeated'>,
   ): void {
     if (repeated || wasKept || this.#kindOf(by) === 'service') return
     if (this.#kindOf(by) !== 'machine') {
-      for (const { member, status } of recipients) if (status === 'stored') this.#guidedAt.set(member, time)
+      for (const { member, status } of recipients) if (status === 'stored') this.#guidedAt.set(member, at.time)
       return
     }
     let text: string | undefined
     for (const { member, kind, status } of recipients) {
       if (status !== 'stored' || kind !== 'machine' || member === by) continue
       text ??= digest('sha1', body, 'base64')
-      const why = this.#whyLoop(by, member, text, time)
-      if (why) void this.#brake(by, member, why, time)
+      const why = this.#whyLoop(by, member, text, at.time)
+      if (!why || !at.isOwn) continue
+      this.#pairs.delete(keyOf(by, member))
+      void this.#brake(by, member, why, at.time)
     }
   }
 
   /** Adds one message. Returns what makes it the last straw, as `loopCode`, if it is. */
   #whyLoop(from: number, to: number, text: string, time: number): string | undefined {
     const { messages, windowS, repeats } = this.#settings
-    const key = Math.min(from, to) * 2 ** 26 + Math.max(from, to)
-    const pair = this.#remembered(key, time)
+    const pair = this.#remembered(keyOf(from, to), time)
     pair.sent.push({ at: time, from })
     if (pair.sent.length > messages + 1) pair.sent.shift()
     const said = pair.said.get(from)
@@ -111,7 +121,6 @@ export class LoopBrake {
 
     const isExchange = pair.sent.length > messages && this.#isExchange(pair, from, to, time - windowS * 1000)
     if (!isExchange && running < repeats) return undefined
-    this.#pairs.delete(key)
     return loopCode(isExchange ? { messages: pair.sent.length, windowS } : { repeats: running })
   }
 
@@ -160,4 +169,9 @@ export class LoopBrake {
   #nameOf(id: number): string {
     return memberById(this.#hub.state.db, id)?.name ?? '?'
   }
+}
+
+/** Names a pair of members, in either order. */
+function keyOf(one: number, other: number): number {
+  return Math.min(one, other) * 2 ** 26 + Math.max(one, other)
 }

@@ -70,6 +70,8 @@ export const StatusAnswer = z.object({
       lastPollAt: Timestamp.nullable(),
       /** What is wrong, in a sentence. */
       trouble: z.string().nullable(),
+      /** The hub that carries mail to Telegram, where that is not this one: see `TelegramStatus`. */
+      carriedBy: z.string().nullable().optional(),
       /** Messages that are on their way to people. */
       waiting: z.number().int(),
       /** People who are written to and not listened to, until an admin confirms who they are. */

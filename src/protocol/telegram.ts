@@ -38,6 +38,8 @@ export const TelegramStatus = z.object({
   trouble: z.string().nullable(),
   /** How often Telegram asked to wait (429) since the start. */
   toldToWait: z.number().int(),
+  /** Of several hubs that share a history: the name of the one that carries mail to Telegram, where that is not this one. Null while none does. */
+  carriedBy: z.string().nullable().optional(),
   people: z.array(TelegramPerson),
   /** Mail that Telegram refuses for good. */
   failed: z.array(z.object({ seq: z.number().int(), name: z.string(), why: z.string() })),

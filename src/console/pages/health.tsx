@@ -280,12 +280,16 @@ function DoorPanel({ hubKey, plain }: StatusAnswer) {
 }
 
 function TelegramPanel({ telegram }: { telegram: NonNullable<StatusAnswer['telegram']> }) {
-  const { bot, lastPollAt, waiting, unconfirmed } = telegram
+  const { bot, lastPollAt, waiting, unconfirmed, carriedBy } = telegram
   return (
     <Panel title="Telegram">
       <Facts
         of={[
-          ['Bot', bot === null ? 'has not answered yet' : <Line max={64}>{`@${bot}`}</Line>],
+          ['Carried by', carriedBy && `the hub ${carriedBy}`],
+          [
+            'Bot',
+            carriedBy === undefined && (bot === null ? 'has not answered yet' : <Line max={64}>{`@${bot}`}</Line>),
+          ],
           ['Last answer', lastPollAt && <Time at={lastPollAt} />],
           ['On the way', waiting === 0 ? 'nothing' : count(waiting, 'message')],
           ['Not confirmed', unconfirmed.length > 0 && unconfirmed.join(', ')],

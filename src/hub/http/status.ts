@@ -119,11 +119,12 @@ function nearBounds({ state: { db } }: Hub, limits: Limits) {
     .map(({ used, ...rest }) => ({ ...rest, percent: Math.min(100, Math.round(used * 100)) }))
 }
 
-function telegramOf({ bot, lastPollAt, trouble, people }: TelegramStatus) {
+function telegramOf({ bot, lastPollAt, trouble, people, carriedBy }: TelegramStatus) {
   return {
     bot,
     lastPollAt,
     trouble,
+    ...(carriedBy !== undefined && { carriedBy }),
     waiting: people.reduce((sum, { waiting }) => sum + waiting, 0),
     unconfirmed: people.filter(({ by }) => by === 'nobody').map(({ name }) => name),
   }

@@ -28,11 +28,11 @@ export class Applier {
     return this.state.applyUnsettled(entries, this.#onBug)
   }
 
-  /** Entries of packs that are durable in a log: see `State.replay`. Throws `CannotReplay`, or on a storage error. */
-  applyDurable(entries: readonly Entry[], mark: MarkAfter): Outcome[] {
+  /** Entries of packs that are durable in a log: see `State.replay`. `isOwn` where they were submitted here. Throws `CannotReplay`, or on a storage error. */
+  applyDurable(entries: readonly Entry[], mark: MarkAfter, isOwn: boolean): Outcome[] {
     const startedAt = performance.now()
     const outcomes = this.state.replay(entries, mark)
-    this.tell({ ms: performance.now() - startedAt, entries, outcomes })
+    this.tell({ ms: performance.now() - startedAt, isOwn, entries, outcomes })
     return outcomes
   }
 

@@ -50,9 +50,13 @@ export interface JournalListeners {
   onStorageError: (error: unknown, fatal: boolean) => void
 }
 
-/** A batch that is on disk: how long applying and syncing it took in ms, and what came of each entry. */
+/**
+ * A batch that is on disk: how long applying and syncing it took in ms, and what came of each entry. `isOwn` where it was submitted here, as
+ * all of them are at a hub that stands alone: of several hubs exactly one is told so.
+ */
 export interface Commit {
   ms: number
+  isOwn: boolean
   entries: readonly Entry[]
   outcomes: readonly Outcome[]
 }

@@ -151,7 +151,7 @@ export class LocalJournal implements Journal {
   /** Of a batch that is on disk. */
   #answer({ batch, entries, outcomes, startedAt }: Applied): void {
     this.#lastMs = performance.now() - startedAt
-    this.#applier.tell({ ms: this.#lastMs, entries, outcomes })
+    this.#applier.tell({ ms: this.#lastMs, isOwn: true, entries, outcomes })
     batch.forEach(({ resolve }, index) => {
       resolve(outcomes[index]!)
     })

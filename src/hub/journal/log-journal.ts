@@ -228,9 +228,11 @@ export class LogJournal implements Journal {
       )
     }
     const entries = entriesOf(pack, position.seq)
-    const outcomes = this.#applier.applyDurable(entries, () => ({ offset, hash: chained(position.hash, bytes) }))
-    if (pack.id !== undefined && this.#appending?.id === pack.id) {
-      const { batch } = this.#appending
+    const own = pack.id !== undefined && this.#appending?.id === pack.id ? this.#appending : undefined
+    const mark = () => ({ offset, hash: chained(position.hash, bytes) })
+    const outcomes = this.#applier.applyDurable(entries, mark, own !== undefined)
+    if (own) {
+      const { batch } = own
       this.#appending = undefined
       batch.forEach(({ resolve }, index) => {
         resolve(outcomes[index]!)

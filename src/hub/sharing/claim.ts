@@ -127,6 +127,8 @@ export class Claim implements Duty {
   }
 
   #counts(seq: number, { hub, run, replaces, ends }: ClaimCommand): void {
+    // Where it has run out in between, whoever acts ends that and begins anew.
+    this.#tell()
     this.#newest = { hub, run, seq, ended: ends ? 1 : 0, seenAt: this.#now() }
     const isOwn = run === this.#run && !ends && this.#asked?.replaces === replaces
     this.#mineUntil = isOwn ? this.#asked!.at + actMs : Number.NEGATIVE_INFINITY

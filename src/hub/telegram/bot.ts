@@ -1,7 +1,7 @@
 import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
 import type { ReactionTypeEmoji, Update, User } from 'grammy/types'
 import { Api, InputFile } from 'grammy/web'
-import { failureOf } from './failure.ts'
+import { failureOf, TelegramFailure } from './failure.ts'
 import type { Html } from './html.ts'
 
 /** One Telegram message as we send it. */
@@ -33,6 +33,8 @@ export interface BotOptions {
   requestMs: number
   /** How long Telegram may keep a request for updates open, in seconds. */
   pollS: number
+  /** Whether the hub still acts for all of its history; otherwise nothing is asked of Telegram. Asked before each call. */
+  mayCall?: () => boolean
 }
 
 /** The bot's calls, each with a deadline, and every failure as a `TelegramFailure`. Nothing is tried again here: the queues do that. */
@@ -42,10 +44,12 @@ export class Bot {
   readonly #api: Api
   readonly #polling: Api
   readonly #pollS: number
+  readonly #mayCall: () => boolean
 
-  constructor(token: string, { apiRoot, requestMs, pollS }: BotOptions) {
+  constructor(token: string, { apiRoot, requestMs, pollS, mayCall = () => true }: BotOptions) {
     this.id = token.split(':')[0]!
     this.#pollS = pollS
+    this.#mayCall = mayCall
     this.#api = new Api(token, { apiRoot, timeoutSeconds: requestMs / 1000 })
     this.#polling = new Api(token, { apiRoot, timeoutSeconds: pollS + requestMs / 1000 })
   }
@@ -79,7 +83,11 @@ export class Bot {
   async updates(offset: number | undefined, signal: AbortSignal): Promise<Update[]> {
     const options = { offset, timeout: this.#pollS, limit: 100, allowed_updates: allowedUpdates }
     try {
-      return await this.#polling.getUpdates(options, signal as never)
+      this.#expectDuty()
+      const updates = await this.#polling.getUpdates(options, signal as never)
+      // What came for a hub that was stopped meanwhile is not confirmed: it is for the one that has the duty now.
+      this.#expectDuty()
+      return updates
     } catch (error) {
       throw failureOf(error, 'getUpdates')
     }
@@ -138,6 +146,11 @@ export class Bot {
     )
   }
 
+  #expectDuty(): void {
+    if (!this.#mayCall())
+      throw new TelegramFailure('unreachable', 'another hub of this history carries mail to Telegram')
+  }
+
   // grammY's types name the AbortSignal of its polyfill; it takes Node's.
   async #call<T>(
     method: string,
@@ -145,6 +158,7 @@ export class Bot {
     call: (api: Api, stop: never) => Promise<T>,
   ): Promise<T> {
     try {
+      this.#expectDuty()
       return await call(this.#api, signal as never)
     } catch (error) {
       throw failureOf(error, method)

@@ -29,6 +29,12 @@ export class BridgeStatus {
     this.#troubles.set(part, { what, until: performance.now() + forMs })
   }
 
+  /** The bridge of this hub carries nothing for now: what was wrong with Telegram is another hub's to know. */
+  ended(): void {
+    this.lastPollAt = undefined
+    for (const part of this.#troubles.keys()) if (!part.startsWith('member ')) this.#troubles.delete(part)
+  }
+
   /** `part` is well again. */
   well(part: string): void {
     this.#troubles.delete(part)

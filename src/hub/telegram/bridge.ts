@@ -5,6 +5,8 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { TelegramCheck, TelegramStatus } from '../../protocol/telegram.ts'
 import type { Hub } from '../hub.ts'
 import type { Audit } from '../seeing/audit.ts'
+import { termOf, untilMine } from '../sharing/duty.ts'
+import { claimOf } from '../state/query/claims.ts'
 import { failedMail, mailCount, personOf } from '../state/query/telegram.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { TelegramDesk } from '../telegram-desk.ts'
@@ -19,6 +21,9 @@ import { Session } from './session.ts'
 
 /** How long requests that are under way when the hub stops may take to end, in ms. */
 const farewellMs = 1_500
+
+/** Where another hub has had the duty for so long, in ms, an absence of this one is no absence of the bridge. */
+const coveredMs = 15_000
 
 /** What a token looks like (core.telegram.org/bots/api#authorizing-your-bot); anything else would only be sent into the world. */
 const tokenPattern = /^\d{3,20}:[\w-]{20,}$/
@@ -70,6 +75,7 @@ export class TelegramBridge implements TelegramDesk {
       lastPollAt: lastPollAt === undefined ? null : timestamp(lastPollAt),
       trouble: troubles.length === 0 ? null : troubles.join(' '),
       toldToWait,
+      ...(!hub.duty.isMine && { carriedBy: claimOf(hub.state.db)?.hub ?? null }),
       people: this.#people.all.map(person => {
         const row = personOf(hub.state.db, person.member)
         const userId = this.#people.userOf(person) ?? null
@@ -136,25 +142,40 @@ export class TelegramBridge implements TelegramDesk {
     for (const why of refused) this.#status.trouble(`member ${why}`, `A human of hub.json is no member: ${why}`)
     let spent: string | undefined
     while (!stop.aborted) {
+      if (!hub.duty.isMine) {
+        await this.#awaitDuty(stop)
+        spent = undefined
+        continue
+      }
       const token = this.#token()
       if (token.text === undefined) this.#status.trouble('token', `${token.why} ${token.mend}`)
       if (token.text !== undefined && token.text !== spent) {
         this.#status.well('token')
         spent = token.text
-        const bot = this.#bot(token.text)
+        const bot = this.#bot(token.text, () => hub.duty.isMine)
         const { status, people, downtime } = { status: this.#status, people: this.#people, downtime: this.#downtime }
+        const term = termOf(hub.duty, farewellMs)
         await new Session(
           { hub, settings, people, bot, status, downtime, log, audit, consoleUrl },
-          stop,
-          this.#cut.signal,
+          AbortSignal.any([stop, term.over]),
+          AbortSignal.any([this.#cut.signal, term.cut]),
         ).run()
+        term.done()
       } else await delay(settings.timing.retryMs, undefined, { signal: stop }).catch(() => {})
     }
   }
 
-  #bot(token: string): Bot {
+  /** Of several hubs that share the history another carries the mail, and knows what is wrong with that. */
+  async #awaitDuty(stop: AbortSignal): Promise<void> {
+    this.#status.ended()
+    const timer = setTimeout(() => this.#downtime.forget(), coveredMs).unref()
+    await untilMine(this.#options.hub.duty, stop)
+    clearTimeout(timer)
+  }
+
+  #bot(token: string, mayCall?: () => boolean): Bot {
     const { apiRoot, timing } = this.#options.settings
-    return new Bot(token, { apiRoot, pollS: timing.pollS, requestMs: timing.requestMs })
+    return new Bot(token, { apiRoot, pollS: timing.pollS, requestMs: timing.requestMs, mayCall })
   }
 
   #checkMode(): TelegramCheck[] {

@@ -47,6 +47,11 @@ export class Downtime {
     }
   }
 
+  /** The bridge was carried on by another hub meanwhile: there is nothing to tell. */
+  forget(): void {
+    if (this.#owed) this.#told()
+  }
+
   close(): void {
     clearInterval(this.#timer)
     this.#beat()

@@ -23,6 +23,7 @@ import {
   outgoingWebhooks,
   type StoredFilter,
   undelivered,
+  waitingEvents,
 } from '../../state/query/outgoing.ts'
 import { refused } from '../../state/refusal-words.ts'
 import { timestamp } from '../../state/timestamp.ts'
@@ -66,13 +67,15 @@ export class OutgoingWebhooks implements OutgoingDesk {
       pause: parts.pause ?? pause,
     }
     hub.onOutgoingChanged(() => this.#refresh())
+    hub.duty.onChange(() => this.#refresh())
     this.#refresh()
   }
 
   /** A batch is on disk: there may be something to post. */
   committed(commit: Commit): void {
     for (const { lane } of this.#lanes.values()) lane.wake()
-    if (this.#wanted.length === 0) return
+    // Of several hubs the one that was sent a message notes that it was refused.
+    if (this.#wanted.length === 0 || !commit.isOwn) return
     for (const command of refusedSends(this.#parts.hub.state.db, commit, this.#wanted))
       void this.#parts.hub.submit(command).catch(() => {})
   }
@@ -159,17 +162,17 @@ export class OutgoingWebhooks implements OutgoingDesk {
     throw refused(this.#db, { code: 'not_found', why: { code: 'no_outgoing', name } })
   }
 
-  /** A lane for each webhook that there is, and for no other. */
+  /** A lane for each webhook that there is, and for no other; none while another hub of this history posts. */
   #refresh(): void {
     if (this.#stop.signal.aborted) return
     const rows = outgoingWebhooks(this.#db)
-    const ids = new Set(rows.map(({ id }) => id))
+    const ids = new Set(this.#parts.hub.duty.isMine ? rows.map(({ id }) => id) : [])
     for (const [id, { stop }] of this.#lanes) {
       if (ids.has(id)) continue
       stop.abort()
       this.#lanes.delete(id)
     }
-    for (const { id } of rows) {
+    for (const id of ids) {
       const known = this.#lanes.get(id)
       if (known) known.lane.wake()
       else this.#start(id)
@@ -182,7 +185,12 @@ export class OutgoingWebhooks implements OutgoingDesk {
 
   #start(id: number): void {
     const stop = new AbortController()
-    const send: LaneParts['send'] = (each, signal) => {
+    const send: LaneParts['send'] = async (each, signal) => {
+      if (!this.#parts.hub.duty.isMine) {
+        // Another hub may have begun to post before this one was told; nothing is noted of this.
+        stop.abort()
+        return { ok: false, why: 'ABORT_ERR' }
+      }
       // The hub's end lets a post finish; that of its webhook does not.
       const ends = AbortSignal.any([this.#cut.signal, stop.signal])
       return this.#parts.send(each, this.#stop.signal.aborted ? signal : ends)
@@ -204,8 +212,16 @@ export class OutgoingWebhooks implements OutgoingDesk {
       delivered: row.delivered,
       lastDeliveredAt: row.deliveredAt === null ? null : timestamp(row.deliveredAt),
       ...undelivered(this.#db, row.id),
-      trouble: row.goneAt === null ? (this.#lanes.get(row.id)?.lane.trouble ?? null) : failureInWords('gone'),
+      trouble: row.goneAt === null ? this.#troubleOf(row) : failureInWords('gone'),
     }
+  }
+
+  /** Where another hub posts, what it noted down of the event that it tries again next. */
+  #troubleOf({ id }: OutgoingRow): string | null {
+    const lane = this.#lanes.get(id)?.lane
+    if (lane) return lane.trouble ?? null
+    const [next] = waitingEvents(this.#db, id).filter(({ attempts }) => attempts > 0)
+    return next ? failureInWords(next.why) : null
   }
 
   /** After the host; where that is taken, with a number. */

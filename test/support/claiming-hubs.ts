@@ -1,0 +1,94 @@
+import { expect, onTestFinished } from 'vitest'
+import { Hub } from '../../src/hub/hub.ts'
+import type { Commit } from '../../src/hub/journal/journal.ts'
+import { readPack } from '../../src/hub/journal/log.ts'
+import { openShared } from '../../src/hub/open-hub.ts'
+import { Claim } from '../../src/hub/sharing/claim.ts'
+import type { Command } from '../../src/hub/state/commands.ts'
+import { MemoryLog } from './memory-log.ts'
+import { tempDir } from './temp.ts'
+
+/** A test looks at claims by itself. */
+const never = 2 ** 31 - 1
+
+/** Hubs in this process over one log in memory, and the clock by which they judge claims, in ms. */
+export class ClaimingHubs {
+  readonly log = new MemoryLog()
+  now = 0
+
+  async open(name: string, { dataDir = tempDir('claims'), wall = () => Date.now() } = {}): Promise<ClaimingHub> {
+    const claim = new Claim({ hub: name, now: () => this.now, lookMs: never })
+    const listeners = new Set<(commit: Commit) => void>()
+    const opened = await openShared({ log: this.log.connect(), name: 'main', hub: name }, { dataDir, now: wall })
+    const hub = new Hub({
+      ...opened,
+      dataDir,
+      duty: claim,
+      onCommit: commit => {
+        claim.committed(commit)
+        for (const listener of listeners) listener(commit)
+      },
+      onBug: (_, error) => {
+        throw error
+      },
+      onStorageError: () => {},
+    })
+    const close = async () => {
+      await claim.close()
+      await hub.close()
+    }
+    onTestFinished(close)
+    claim.start({ db: hub.state.db, submit: command => hub.submit(command) })
+    return { claim, hub, name, dataDir, listeners, close, die: () => hub.close() }
+  }
+
+  /** Every command in the log that is one of these, in its order. */
+  commands(type: Command['type']): Command[] {
+    return this.log.records.flatMap(bytes => readPack(bytes).commands).filter(command => command.type === type)
+  }
+
+  /** Lets `ms` pass, with a look of `awake` at each second of it, and all that they ask for. */
+  async pass(ms: number, awake: ClaimingHub[]): Promise<void> {
+    for (const end = this.now + ms; this.now < end; ) {
+      this.now = Math.min(end, this.now + 1000)
+      await this.look(awake)
+    }
+  }
+
+  async look(awake: ClaimingHub[]): Promise<void> {
+    for (const { claim } of awake) claim.look()
+    await this.settled(awake)
+  }
+
+  /** What was asked for is in the log, and applied by all. */
+  async settled(awake: ClaimingHub[]): Promise<void> {
+    for (let quiet = 0, end = this.log.end; quiet < 5; quiet = end === this.log.end ? quiet + 1 : 0) {
+      end = this.log.end
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    for (const { hub } of awake) await expect.poll(() => hub.state.position.offset).toBe(this.log.end)
+  }
+}
+
+export interface ClaimingHub {
+  claim: Claim
+  hub: Hub
+  name: string
+  dataDir: string
+  /** Called with each batch that this hub has applied. */
+  listeners: Set<(commit: Commit) => void>
+  close(): Promise<void>
+  /** Ends it without a word to the others. */
+  die(): Promise<void>
+}
+
+/** The names of those that act. */
+export const holders = (hubs: ClaimingHub[]) => hubs.filter(({ claim }) => claim.isMine).map(({ name }) => name)
+
+/** Of which h0 has the duty. */
+export async function threeHubs() {
+  const hubs = new ClaimingHubs()
+  const all = [await hubs.open('h0'), await hubs.open('h1'), await hubs.open('h2')] as const
+  await hubs.settled([...all])
+  return { hubs, all: [...all], h0: all[0], h1: all[1], h2: all[2] }
+}
