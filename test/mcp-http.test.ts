@@ -101,6 +101,20 @@ describe.for(eras)('a client %s', ([, era]) => {
     )
   })
 
+  test('leaves no line in the log for each of its requests', async () => {
+    const { hub, chas } = await twoMembers()
+    const { length } = hub.log
+    const { call } = await connect(hub, chas.token, era)
+    for (let time = 0; time < 3; time++) await call('machines')
+    // The SDK says once in the life of a process what its setting leaves out.
+    expect(
+      hub.log
+        .slice(length)
+        .split('\n')
+        .filter(line => line !== '' && !line.startsWith('{')).length,
+    ).toBeLessThan(2)
+  })
+
   test('is told what it did wrong, and nothing is sent', async () => {
     const { hub, chas } = await twoMembers()
     const { call } = await connect(hub, chas.token, era)

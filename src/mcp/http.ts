@@ -10,6 +10,20 @@ import { registerTools } from './sdk-tools.ts'
 /** Fewest characters of a call's name that is taken for one that no other call ever has. Shorter ones may be counters. */
 const minUniqueLength = 20
 
+/** How the server of a request is made. */
+const servers = new WeakMap<Request, () => McpServer>()
+
+let made: ReturnType<typeof createMcpHandler> | undefined
+
+/** One for the process: the SDK writes a line to standard error for each that is made. */
+function handler(): ReturnType<typeof createMcpHandler> {
+  made ??= createMcpHandler(({ requestInfo }) => servers.get(requestInfo!)!(), {
+    responseMode: 'json',
+    maxSubscriptions: 0,
+  })
+  return made
+}
+
 /** One `POST /mcp`. */
 export interface McpExchange {
   request: IncomingMessage
@@ -62,8 +76,9 @@ export async function answerMcp({ request, body, line, seed, signal, remarks }: 
     })
     return server
   }
-  const handler = createMcpHandler(build, { responseMode: 'json', maxSubscriptions: 0 })
-  const response = await handler.fetch(await toWebRequest(request, body, { signal }), { parsedBody: body })
+  const asked = await toWebRequest(request, body, { signal })
+  servers.set(asked, build)
+  const response = await handler().fetch(asked, { parsedBody: body })
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, shown, toAck }
 }

@@ -128,6 +128,9 @@ class Calls {
     const pairs = Object.entries(objectOf(query)).map(([key, value]) => `${encoded(key)}=${encoded(value)}`)
     if (pairs.length > 0) path += `?${pairs.join('&')}`
     const text = body === undefined ? undefined : JSON.stringify(body)
+    // A name that nobody has is told back, also where it is a token that its owner took for a name.
+    const typed =
+      decodeURIComponent(path) + (JSON.stringify(body, (key, value) => (key === 'token' ? undefined : value)) ?? '')
     const answer = await this.world.ask({
       method: route.method,
       path: path.slice(0, 12_000),
@@ -138,7 +141,7 @@ class Calls {
       },
       body: text,
     })
-    this.#judge(name, answer)
+    this.#judge(name, answer, typed)
     this.#learn(name, answer)
   }
 
@@ -147,7 +150,7 @@ class Calls {
     return tokens[as as keyof typeof tokens] ?? tokens.machine
   }
 
-  #judge(name: RouteName, { status, headers, text }: Answer): void {
+  #judge(name: RouteName, { status, headers, text }: Answer, typed: string): void {
     const {
       method,
       path,
@@ -155,7 +158,11 @@ class Calls {
       statuses = [200],
     } = api[name] as (typeof api)[RouteName] & { statuses?: readonly number[] }
     const where = `${method} ${path}`
-    holdsNoSecret(`the answer of ${where}`, text, this.world.secrets)
+    holdsNoSecret(
+      `the answer of ${where}`,
+      text,
+      [...this.world.secrets].filter(secret => !typed.includes(secret)),
+    )
     if (status === 500 || (status === 503 && !away.has(name)))
       throw new Broken(`${where} answers ${status}: ${text.slice(0, 300)}`)
     if (status >= 400) {

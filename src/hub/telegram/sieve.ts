@@ -50,7 +50,9 @@ export class Sieve {
     const { people, me, log } = this.#options
     try {
       this.#noteMembership(update)
-      return verdictOn(update, { people, bot: me })
+      const verdict = verdictOn(update, { people, bot: me })
+      if (verdict.is === 'taken' && !hasNumbers(verdict.update)) throw new TypeError('its numbers are none')
+      return verdict
     } catch (err) {
       log.warn({ err, update: update.update_id }, 'an update of Telegram cannot be read and is left behind')
       return { is: 'ignored' }
@@ -85,4 +87,9 @@ export class Sieve {
     if (now === 'left' || now === 'kicked') status.trouble('chat group', `The bot was taken out of the group (${now}).`)
     else status.well('chat group')
   }
+}
+
+/** Whether what is to be written down has the numbers that tell it from all else. */
+function hasNumbers({ update, chat, message }: TelegramUpdate): boolean {
+  return [update, chat, message].every(Number.isSafeInteger)
 }

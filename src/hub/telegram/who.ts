@@ -118,7 +118,7 @@ function pressed(update: Update, { people }: Room): Verdict {
     id: newMessageId(),
     person: person.member,
     isPrivate: message.chat.type === 'private',
-    press: { id, data: data ?? '' },
+    press: { id: String(id), data: typeof data === 'string' ? data : '' },
   }
   const { chat, message_id } = message
   return {
@@ -142,7 +142,8 @@ function moved({ people }: Room, from: number, to: number): Verdict {
 
 /** What was typed, in a message of its own or below what is attached. */
 function textOf({ text, caption }: Message): string | undefined {
-  return text ?? caption
+  const typed: unknown = text ?? caption
+  return typeof typed === 'string' ? typed : undefined
 }
 
 /** Whether a message is a command, for this bot or for any, or names the bot anywhere. */
