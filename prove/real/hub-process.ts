@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openIdentity } from '../../src/hub/identity/identity.ts'
@@ -13,6 +13,8 @@ const patienceMs = 60_000
 
 export interface HubOptions {
   dataDir: string
+  /** Default: beside the directory. */
+  logFile?: string
   /** Default: any free port, which is kept over restarts. */
   port?: number
   /** More of hub.json. Limits are off unless it says otherwise. */
@@ -40,7 +42,7 @@ export class HubProcess {
   constructor(options: HubOptions) {
     this.#options = options
     this.dataDir = options.dataDir
-    this.logFile = `${options.dataDir}.log`
+    this.logFile = options.logFile ?? `${options.dataDir}.log`
     this.#port = options.port ?? 0
   }
 
@@ -49,7 +51,9 @@ export class HubProcess {
   }
 
   get url(): URL {
-    return new URL(`http://${this.#options.config?.host ?? '127.0.0.1'}:${this.#port}`)
+    const { host = '127.0.0.1' } = this.#options.config ?? {}
+    // One that listens at every address is reached at loopback's.
+    return new URL(`http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${this.#port}`)
   }
 
   get pid(): number {
@@ -75,9 +79,7 @@ export class HubProcess {
     const isNew = mkdirSync(this.dataDir, { recursive: true, mode: 0o700 }) !== undefined
     // What makes a certificate takes a new hub longer to load than all else; here it is loaded once.
     if (isNew && !config?.tls) await openIdentity(this.dataDir)
-    const urlFile = join(this.dataDir, 'hub.url')
     const configFile = `${this.dataDir}.hub.json`
-    rmSync(urlFile, { force: true })
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
     const args = [program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
     const [command, ...rest] = [...wrapper, process.execPath, '--max-semi-space-size=4', ...args]
@@ -89,15 +91,17 @@ export class HubProcess {
     })
     this.#child = child
     this.starts++
-    for (const began = performance.now(); !existsSync(urlFile); await delay(5)) {
-      if (!this.isRunning)
+    let url: string | undefined
+    for (const began = performance.now(); url === undefined; await delay(5)) {
+      url = listening.exec(this.log.slice(before))?.[1]
+      if (url === undefined && !this.isRunning)
         throw new NotStarted(`The hub ended (${child.exitCode ?? child.signalCode}):\n${this.log.slice(before)}`)
       if (performance.now() - began > patienceMs) {
         await this.kill()
         throw new NotStarted(`The hub did not listen within ${patienceMs} ms:\n${this.log.slice(before)}`)
       }
     }
-    this.#port = Number(new URL(readFileSync(urlFile, 'utf8').trim()).port)
+    this.#port = Number(new URL(url).port)
   }
 
   /** kill -9. */
@@ -139,6 +143,9 @@ export class HubProcess {
     return child.exitCode ?? child.signalCode!
   }
 }
+
+/** The line of its log that says where it listens: of two hubs that are started on one directory each has its own. */
+const listening = /"url":"([^"]+)"[^\n]*"msg":"the hub listens"/
 
 /** Where Node keeps what it has compiled: each start of the hub takes a tenth less. */
 const compileCache = resolve(import.meta.dirname, '../../node_modules/.cache/claude-net-compiled')

@@ -18,6 +18,8 @@ export interface LoadOptions {
   paceMs?: number
   lanes?: number
   textLength?: number
+  /** Whether members send to `all`, default true. False where the hub has more machines than these. */
+  broadcasts?: boolean
   headers?: MemberOptions['headers']
   /** Where each member goes, counted from 0, in place of the addresses of the hubs themselves. */
   urls?: (member: number) => readonly URL[]
@@ -55,6 +57,7 @@ export class Load {
           credential,
           urls: this.#options.urls?.(at) ?? cluster.urls,
           names,
+          broadcasts: this.#options.broadcasts ?? true,
           history: this.history,
           random: chanceOf(seed, credential.name),
           timeoutMs,
@@ -96,6 +99,13 @@ export class Load {
         if ((line.type === 'unknown' || line.type === 'fail') && why.test(line.why)) return
       }
     throw new Error(`No member was told ${why} within ${limitMs} ms`)
+  }
+
+  /** Resolves when all that was begun has been answered and told by streams; the members are gone then. */
+  async rest(): Promise<void> {
+    await Promise.all(this.#members.map(member => member.finish()))
+    await this.#untilTold()
+    await this.close()
   }
 
   /** Ends the streams of all members; they open new ones from their last cursors on. */

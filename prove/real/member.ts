@@ -15,6 +15,8 @@ export interface MemberOptions {
   urls: readonly URL[]
   /** Every member that may be written to, this one too. */
   names: readonly string[]
+  /** Whether it sends to `all`: there are no other machines than those in `names`. */
+  broadcasts: boolean
   history: History
   random: Random
   /** How long an answer may take, in ms, before it counts as none. */
@@ -97,7 +99,7 @@ export class Member {
     while (!this.#isStopping) {
       const act = this.#write()
       const { id, body, to, replyTo } = act
-      const address = to === this.#others ? 'all' : to
+      const address = to === this.#others && this.#options.broadcasts ? 'all' : to
       const began = performance.now()
       for (;;) {
         const { ended } = await this.#do(act, client =>

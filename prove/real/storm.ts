@@ -20,9 +20,9 @@ export async function storm(
   round: Round,
   cluster: Cluster,
   harm: (load: Load) => Promise<void>,
-  options: Partial<LoadOptions> = {},
+  { load = undefined as Load | undefined, ...options }: Partial<LoadOptions> & { load?: Load } = {},
 ): Promise<RoundResult> {
-  const load = new Load({ cluster, seed: round.seed, ...options })
+  load ??= new Load({ cluster, seed: round.seed, ...options })
   round.defer(() => load.close())
   round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
   await load.start()

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { between } from '../../sim/random.ts'
 import type { Fault } from '../fault.ts'
+import { HubProcess, NotStarted } from '../hub-process.ts'
 import { forAWhile, oneHub, storm } from '../storm.ts'
 
 /** Most time between a start of the hub and its next end, in ms. */
@@ -55,4 +56,45 @@ export const pauseHub: Fault = {
       { timeoutMs: 1500 },
     )
   },
+}
+
+export const twoHubs: Fault = {
+  name: 'two-hubs',
+  title:
+    'a second hub is started on the same store while the first runs, is stopped by SIGSTOP, or has just been killed',
+  needs: [],
+  isQuick: true,
+  async run(round) {
+    const cluster = await oneHub(round)
+    const { hub } = cluster
+    return await storm(
+      round,
+      cluster,
+      load =>
+        forAWhile(round, async () => {
+          await load.answered(3)
+          round.strike()
+          const second = new HubProcess({ dataDir: hub.dataDir, logFile: `${hub.dataDir}.second.log` })
+          round.defer(() => second.kill())
+          const isKilled = round.random() < 0.3
+          if (isKilled) await hub.kill()
+          else if (round.random() < 0.4) hub.pause()
+          const first = isKilled ? hub.start().catch(refused) : undefined
+          await second.start().catch(refused)
+          await first
+          hub.resume()
+          if (second.isRunning && hub.isRunning)
+            load.violations.push({ kind: 'broken', text: 'two hubs run on one store' })
+          else if (second.isRunning && !isKilled)
+            load.violations.push({ kind: 'broken', text: 'a second hub took the store from the first' })
+          await second.kill()
+          if (!hub.isRunning) await hub.start()
+        }),
+      { timeoutMs: 2000 },
+    )
+  },
+}
+
+function refused(error: unknown): void {
+  if (!(error instanceof NotStarted)) throw error
 }

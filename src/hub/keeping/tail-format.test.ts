@@ -59,10 +59,13 @@ test('a tail that has a gap, or was ended later than it goes, is not good', () =
   expect(checkTail(written(start, tick(4), { end: 4 }))).toMatchObject({ isEnded: true })
 })
 
-test.for([null, 7, { entry: null }, { entry: { seq: 4, time: 9e15, command: { type: 'clock.tick' } } }, { entry: { seq: 4, time: 1 } }])(
-  'a line with the right sum that holds no record is damage: %j',
-  record => {
-    const file = written(start, record as unknown as TailRecord)
-    expect(() => checkTail(file)).toThrow(/the line at byte \d+ is damaged/)
-  },
-)
+test.for([
+  null,
+  7,
+  { entry: null },
+  { entry: { seq: 4, time: 9e15, command: { type: 'clock.tick' } } },
+  { entry: { seq: 4, time: 1 } },
+])('a line with the right sum that holds no record is damage: %j', record => {
+  const file = written(start, record as unknown as TailRecord)
+  expect(() => checkTail(file)).toThrow(/the line at byte \d+ is damaged/)
+})

@@ -1,0 +1,151 @@
+import { closeSync, cpSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { HubClient } from '../../../src/client/hub-client.ts'
+import { DirectTransport } from '../../../src/client/transport/direct.ts'
+import { api } from '../../../src/protocol/api.ts'
+import { ClaudeNetError } from '../../../src/protocol/errors.ts'
+import { check } from '../../checker/check.ts'
+import type { Acts, Line } from '../../checker/history.ts'
+import { pick, type Random } from '../../sim/random.ts'
+import type { OneHub } from '../cluster.ts'
+import type { Broken, Fault } from '../fault.ts'
+import { NotStarted } from '../hub-process.ts'
+import { Load } from '../load.ts'
+import { ended, oneHub } from '../storm.ts'
+
+/** How many damaged copies of one store are tried at most. */
+const copies = 8
+
+export const bitFlips: Fault = {
+  name: 'bit-flips',
+  title:
+    'bits turn over in pages of the store or in its log: the hub refuses, or says what is damaged, or shows all as it was',
+  needs: [],
+  async run(round) {
+    const cluster = await oneHub(round)
+    const { hub } = cluster
+    const load = new Load({ cluster, seed: round.seed })
+    round.defer(() => load.close())
+    round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
+    await load.start()
+    await load.answered(60)
+    await load.rest()
+    // With what is only in the log of writes, or with all of it in the database.
+    if (round.random() < 0.5) await hub.kill()
+    else await hub.stop()
+    const good = join(round.dir, 'good')
+    cpSync(hub.dataDir, good, { recursive: true })
+    const violations: Broken[] = []
+    const began = performance.now()
+    for (let copy = 0; copy < copies && (copy === 0 || performance.now() - began < round.harmMs * 2); copy++) {
+      const flips = flip(hub.dataDir, round.random)
+      round.strike()
+      const started = await hub.start().then(
+        () => true,
+        error => {
+          if (!(error instanceof NotStarted)) throw error
+          return false
+        },
+      )
+      const found = started ? await judge(cluster, load) : []
+      await hub.kill()
+      violations.push(...found.map(({ kind, text }) => ({ kind, text: `${text} (after ${flips})` })))
+      rmSync(hub.dataDir, { recursive: true })
+      cpSync(good, hub.dataDir, { recursive: true })
+    }
+    const result = await ended(round, load, cluster)
+    return { ...result, violations: [...violations, ...result.violations], worstMs: undefined }
+  },
+}
+
+/** Turns over a few bits of the store or its log, and says where. */
+function flip(dataDir: string, random: Random): string {
+  const names = ['hub.db', 'hub.db-wal'].filter(
+    name => existsSync(join(dataDir, name)) && size(join(dataDir, name)) > 0,
+  )
+  const name = pick(random, names)
+  const file = join(dataDir, name)
+  const bytes = readFileSync(file)
+  const places = Array.from({ length: 1 + Math.floor(random() * 4) }, () => Math.floor(random() * bytes.length))
+  const handle = openSync(file, 'r+')
+  for (const at of places) writeSync(handle, Buffer.from([bytes[at]! ^ (1 << Math.floor(random() * 8))]), 0, 1, at)
+  closeSync(handle)
+  return `flips in ${name} at ${places.join(', ')}`
+}
+
+function size(file: string): number {
+  return readFileSync(file).length
+}
+
+/**
+ * Reads every inbox, and receipts, of a hub that runs on a damaged store, and returns what it shows that is not true without saying so: a text
+ * that is not as it was sent, mail that is missing, a receipt of what nobody did. Answers of an error are no lies.
+ */
+async function judge({ hub }: OneHub, load: Load): Promise<Broken[]> {
+  const found: Broken[] = []
+  const { owed, sent } = whatIsKnown(load.history.lines)
+  const lines = [...load.history.lines]
+  let op = 1_000_000
+  for (const { name, token } of load.credentials) {
+    const client = new HubClient({ transport: new DirectTransport(hub.url), token, timeoutMs: 10_000 })
+    try {
+      const shown = new Set<string>()
+      for (let after: string | undefined; ; ) {
+        const page = await client.call(api.readInbox, { query: { after } })
+        for (const { id, from, body, damaged } of page.messages) {
+          shown.add(id)
+          const act = sent.get(id)
+          if (damaged) continue
+          if (!act) found.push({ kind: 'phantom', text: `${id} is shown to ${name}; nobody sent it` })
+          else if (body !== act.body) found.push({ kind: 'changed', text: `the text of ${id} is not as it was sent` })
+          else if (from !== act.from)
+            found.push({ kind: 'forged', text: `${id} is of ${from}, and was sent by ${act.from}` })
+        }
+        if (page.more === 0) break
+        after = page.cursor
+      }
+      for (const id of owed.get(name) ?? [])
+        if (!shown.has(id))
+          found.push({ kind: 'lost', text: `${id} is owed to ${name}, and a damaged store does not show it` })
+      const own = [...sent.values()].filter(({ from }) => from === name).slice(-10)
+      for (const { id } of own) {
+        const { receipts, message } = await client.call(api.getMessage, { params: { id } })
+        if (message.damaged) continue
+        lines.push({ op: ++op, type: 'invoke', act: { kind: 'receipts', of: name, id } })
+        const told = receipts.map(({ name: recipient, status, fetchedBySession: session }) => ({
+          recipient,
+          status,
+          ...(status === 'fetched' && session !== undefined && { session }),
+        }))
+        lines.push({ op, type: 'ok', result: { receipts: told } })
+      }
+    } catch (error) {
+      if (!(error instanceof ClaudeNetError)) throw error
+    } finally {
+      client.close()
+    }
+  }
+  const receipts = check(lines, []).filter(({ kind }) => kind === 'receipt')
+  return [...found, ...receipts]
+}
+
+/** What each inbox must show, since it was stored and nobody began to ack it, and every send. */
+function whatIsKnown(lines: readonly Line[]): { owed: Map<string, Set<string>>; sent: Map<string, Acts['send']> } {
+  const sent = new Map<string, Acts['send']>()
+  const owed = new Map<string, Set<string>>()
+  const acts = new Map<number, Acts[keyof Acts]>()
+  for (const line of lines) {
+    if (line.type === 'invoke') {
+      acts.set(line.op, line.act)
+      if (line.act.kind === 'send') sent.set(line.act.id, line.act)
+    }
+    const act = acts.get(line.op)!
+    if (line.type !== 'ok' || act.kind !== 'send') continue
+    for (const name of act.to) owed.set(name, (owed.get(name) ?? new Set()).add(act.id))
+  }
+  for (const act of acts.values()) {
+    if (act.kind === 'ack') for (const id of act.ids) owed.get(act.inbox)?.delete(id)
+    if (act.kind === 'send' && act.replyTo !== undefined) owed.get(act.from)?.delete(act.replyTo)
+  }
+  return { owed, sent }
+}
