@@ -48,7 +48,7 @@ const burst = 50
 const putBackPauseMs = 60_000
 
 /** What a hub is made of, and who is told what happens in it. */
-export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug'> {
+export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug' | 'onVerdict'> {
   /** What the journal has applied. The hub closes both. */
   state: State
   journal: Journal
@@ -166,6 +166,7 @@ export class Hub implements AsyncDisposable {
         this.level?.applied()
       },
       onBug: options.onBug,
+      onVerdict: options.onVerdict,
       onEffects: effects => this.#carryOut(effects),
       onStorageError: (error, fatal) => {
         if (isDamage(error)) this.foundDamage((error as Error).message)
@@ -216,6 +217,11 @@ export class Hub implements AsyncDisposable {
     return (
       this.projects.lastSeen(member, project) ?? unlessUnreadable(() => projectLastSeen(this.state.db, member, project))
     )
+  }
+
+  /** Why this hub takes nothing until it agrees with others again; see `Journal.apart`. */
+  get apart(): string | undefined {
+    return this.#journal.apart
   }
 
   /** What was found wrong with the store, for whoever asks; undefined as far as is known. */

@@ -61,7 +61,7 @@ export async function openShared(
     const state = new State(join(options.dataDir, databaseFile))
     try {
       joinAs(state, { epoch: log.epoch, first: await log.first(), name, hub }, options.dataDir)
-      const journal = await LogJournal.open(state, log, { clock: clockAfter(state, options) })
+      const journal = await LogJournal.open(state, log, { clock: clockAfter(state, options), hub })
       const level = new Level({ ...options, last: () => log.last(), position: () => state.position })
       return { state, journal, level }
     } catch (error) {

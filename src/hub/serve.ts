@@ -18,6 +18,7 @@ import type { Listeners } from './http/listeners.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, Hub } from './hub.ts'
 import { type HubIdentity, openIdentity } from './identity/identity.ts'
+import type { Verdict } from './journal/agreement.ts'
 import { EtcdLog } from './journal/etcd/etcd-log.ts'
 import { EtcdGateway } from './journal/etcd/gateway.ts'
 import { etcdInWords } from './journal/etcd/in-words.ts'
@@ -132,6 +133,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
           'a reader has seen more than the store holds: an older copy of it was put in place; readers start anew, and what came after the copy is gone',
         ),
       onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
+      onVerdict: (verdict, differing) => tellVerdict(log, verdict, differing),
       onStorageError: (err, fatal) => {
         metrics.storageFailed()
         log[fatal ? 'fatal' : 'error']({ err }, fatal ? whyItStops(err) : 'the disk is full')
@@ -193,6 +195,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         board: hub.board,
         duty: hub.duty,
       },
+      apart: () => hub.apart,
       submit: command => hub.submit(command),
       ways: () => ({
         url: ownAddress(consoleUrl, listeners.places, present !== undefined),
@@ -292,6 +295,18 @@ async function openHistory({ journal, data: dataDir, hubName }: HubConfig) {
     gateway.close()
     throw etcdInWords(error, journal.name)
   }
+}
+
+/** Whether the hubs of the history have come to the same outcomes. That this one is outvoted is told as it stops. */
+function tellVerdict(log: Logger, verdict: Verdict, differing: readonly string[]): void {
+  if (verdict === 'tied')
+    log.error(
+      { differing },
+      'hubs of this history have come to other outcomes, and no side has a majority: nothing is taken',
+    )
+  if (verdict === 'majority')
+    log.error({ differing }, 'hubs of this history have come to other outcomes than the majority')
+  if (verdict === 'agrees') log.info('the hubs of this history agree again')
 }
 
 /** What has changed about who acts for all hubs of the history. */

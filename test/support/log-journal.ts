@@ -17,6 +17,12 @@ export interface SharedLog {
   fork(): this | Promise<this>
 }
 
+/** How patient it is, in ms, and what its hub is called. */
+export interface OpenLogOptions {
+  patienceMs?: number
+  hub?: string
+}
+
 /** A journal over a log, in memory unless another is given, with a real SQLite file for its state. */
 export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJournal {
   journal!: LogJournal
@@ -28,19 +34,18 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
   #generation = 0
 
   readonly #patienceMs: number
+  readonly #hub: string | undefined
 
-  private constructor(log: L, { patienceMs = 300 } = {}) {
+  private constructor(log: L, { patienceMs = 300, hub }: OpenLogOptions = {}) {
     this.log = log
     this.#patienceMs = patienceMs
+    this.#hub = hub
   }
 
   /** Over `log`, with an empty store. */
   static async open(): Promise<OpenLogJournal>
-  static async open<L extends SharedLog>(log: L, options?: { patienceMs?: number }): Promise<OpenLogJournal<L>>
-  static async open(
-    log: SharedLog = new MemoryLog(),
-    options?: { patienceMs?: number },
-  ): Promise<OpenLogJournal<SharedLog>> {
+  static async open<L extends SharedLog>(log: L, options?: OpenLogOptions): Promise<OpenLogJournal<L>>
+  static async open(log: SharedLog = new MemoryLog(), options?: OpenLogOptions): Promise<OpenLogJournal<SharedLog>> {
     const opened = new OpenLogJournal(log, options)
     onTestFinished(() => opened.close())
     await opened.open()
@@ -81,6 +86,7 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
     this.journal = await LogJournal.open(this.state, await this.log.connect(), {
       clock,
       patienceMs: this.#patienceMs,
+      hub: this.#hub,
     })
     this.journal.start({
       onCommit: commit => this.commits.push(commit),

@@ -1,5 +1,6 @@
 import type { Entry, Outcome } from '../state/commands.ts'
 import { effectsOf, type MarkAfter, type State } from '../state/state.ts'
+import type { Verdict } from './agreement.ts'
 import type { Commit, JournalListeners } from './journal.ts'
 
 /**
@@ -40,6 +41,11 @@ export class Applier {
   tell(commit: Commit): void {
     this.#listeners?.onCommit?.(commit)
     for (const outcome of commit.outcomes) this.#listeners?.onEffects(effectsOf(outcome))
+  }
+
+  /** The hubs of the log agree, or do not; see `Agreement`. */
+  agreed(verdict: Verdict, differing: readonly string[]): void {
+    this.#listeners?.onVerdict?.(verdict, differing)
   }
 
   storageFailed(error: unknown, fatal: boolean): void {

@@ -1,5 +1,6 @@
 import type { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Command, Effects, Entry, Outcome } from '../state/commands.ts'
+import type { Verdict } from './agreement.ts'
 import type { SteadyClock } from './steady-clock.ts'
 
 /**
@@ -32,6 +33,9 @@ export interface Journal extends AsyncDisposable {
    */
   settling(): Promise<void> | undefined
 
+  /** Why nothing is taken until hubs of the log agree again, in a sentence; undefined where that is not so. */
+  readonly apart?: string | undefined
+
   /** Refuses everything from now on with `why`: for a store that is found to be unfit for more. */
   stop(why: ClaudeNetError): void
 
@@ -46,6 +50,8 @@ export interface JournalListeners {
   onCommit?: (commit: Commit) => void
   /** Called for a command that threw; it was answered `internal`. */
   onBug: (entry: Entry, error: unknown) => void
+  /** Called when it has changed whether the hubs of the log have come to the same outcomes; `differing` are those that have not. */
+  onVerdict?: (verdict: Verdict, differing: readonly string[]) => void
   /** Called on an error of the storage or of the history. `fatal` means that the journal has stopped for good, and so must the hub. */
   onStorageError: (error: unknown, fatal: boolean) => void
 }

@@ -2,11 +2,24 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { type Command, entryVersion, type Outcome } from '../state/commands.ts'
+import { allHubs, rulesInForce } from '../state/query/hubs.ts'
+import { rulesNeeded, sharedRules } from '../state/rules.ts'
 import { CannotReplay, type State } from '../state/state.ts'
 import { isDiskFull } from '../state/store/sqlite-errors.ts'
+import { Agreement, type Vote } from './agreement.ts'
 import { Applier } from './applier.ts'
 import type { Journal, JournalListeners } from './journal.ts'
-import { chained, entriesOf, HistoryError, type Log, type LogRecord, packBytes, packVersion, readPack } from './log.ts'
+import {
+  chained,
+  entriesOf,
+  HistoryError,
+  type Log,
+  type LogRecord,
+  type Pack,
+  packBytes,
+  packVersion,
+  readPack,
+} from './log.ts'
 import { type Batch, rejectAll, stopping, takeBatch, type Waiting } from './queue.ts'
 import type { SteadyClock } from './steady-clock.ts'
 
@@ -16,8 +29,13 @@ const maxPackBytes = 700_000
 /** Pauses between tries of an append of which nothing is known, in ms: the first, doubled each time up to the last. */
 const retryMs = { first: 50, last: 1000 }
 
+/** A hub that won its turn leaves the next one to others for as long as its append took, and so long at most, in ms. */
+const maxTurnMs = 50
+
 export interface LogJournalOptions {
   clock: SteadyClock
+  /** What this hub is called among those of the log. Without a name it stops at the first record of a hub that has come to other outcomes. */
+  hub?: string
   /** How long a submitter waits for the log, in ms, before it is told `unavailable`. */
   patienceMs?: number
 }
@@ -34,6 +52,12 @@ export class LogJournal implements Journal {
   readonly #patienceMs: number
   readonly #end = new AbortController()
   #queue: Waiting[] = []
+  /** What is written also while the hubs do not agree. */
+  #urgent: Waiting[] = []
+  readonly #hub: string | undefined
+  readonly #agreement: Agreement | undefined
+  /** Whether another hub has written since this one did. */
+  #isContended = false
   /** The pack that is being appended, until it was applied or given up. */
   #appending: { id: string; batch: Batch } | undefined
   #pumping: Promise<void> | undefined
@@ -44,12 +68,22 @@ export class LogJournal implements Journal {
   #reached: { offset: number; resolve: () => void; reject: (error: Error) => void }[] = []
   #closed: Promise<void> | undefined
 
-  private constructor(state: State, log: Log, { clock, patienceMs = 5000 }: LogJournalOptions) {
+  private constructor(state: State, log: Log, { clock, hub, patienceMs = 5000 }: LogJournalOptions) {
     this.clock = clock
     this.#state = state
     this.#log = log
     this.#applier = new Applier(state)
     this.#patienceMs = patienceMs
+    this.#hub = hub
+    this.#agreement =
+      hub === undefined
+        ? undefined
+        : new Agreement({
+            name: hub,
+            hubs: () => allHubs(state.db).map(({ name }) => name),
+            vote: vote => this.#vote({ hub, ...vote }),
+            onVerdict: () => this.#decided(),
+          })
   }
 
   /**
@@ -65,6 +99,13 @@ export class LogJournal implements Journal {
         "Start this hub with a snapshot of the log's history, or with the log that belongs to its store.",
       )
     }
+    const rules = rulesInForce(state.db)
+    if (rules > entryVersion) {
+      throw new HistoryError(
+        `The hubs of this history write by rules of version ${rules}; this program knows ${entryVersion} at most.`,
+        'Upgrade this hub.',
+      )
+    }
     const last = await log.last()
     if (last < offset) {
       throw new HistoryError(
@@ -76,6 +117,8 @@ export class LogJournal implements Journal {
     journal.#following = journal.#follow()
     try {
       await journal.#reach(last)
+      journal.#agreement?.caughtUp()
+      if (journal.#failed) throw journal.#failed
     } catch (error) {
       await journal.close()
       throw journal.#failed ?? error
@@ -88,12 +131,17 @@ export class LogJournal implements Journal {
   }
 
   submit<C extends Command>(command: C): Promise<Outcome<C>> {
-    if (this.#stopped) return Promise.reject(this.#stopped)
+    const refusal = this.#stopped ?? this.#refusalOf(command)
+    if (refusal) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
-      this.#queue.push({ command, resolve: resolve as (outcome: Outcome) => void, reject })
-      // After the poll phase: every request that has arrived by then is in the pack.
-      this.#pumping ??= new Promise<void>(done => setImmediate(done)).then(() => this.#pump())
+      const queue = isUrgent(command) ? this.#urgent : this.#queue
+      queue.push({ command, resolve: resolve as (outcome: Outcome) => void, reject })
+      this.#startPump()
     })
+  }
+
+  get apart(): string | undefined {
+    return this.#agreement?.verdict === 'tied' ? tied(this.#agreement).message : undefined
   }
 
   /** The reader may come from a hub that is further on in this log. */
@@ -122,40 +170,103 @@ export class LogJournal implements Journal {
   async #finish(): Promise<void> {
     while (this.#pumping) await this.#pumping
     this.#stopped ??= stopping()
+    this.#agreement?.close()
+    rejectAll(this.#queue.splice(0), this.#stopped)
     this.#end.abort()
     await this.#following
     await this.#log.close()
   }
 
+  #startPump(): void {
+    // After the poll phase: every request that has arrived by then is in the pack.
+    this.#pumping ??= new Promise<void>(done => setImmediate(done)).then(() => this.#pump())
+  }
+
   async #pump(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const batch = takeBatch(this.#queue, maxPackBytes)
+    while (this.#urgent.length > 0 || (this.#queue.length > 0 && !this.#isHeld)) {
+      const batch = takeBatch(this.#urgent.length > 0 ? this.#urgent : this.#queue, maxPackBytes)
       if (this.#stopped) rejectAll(batch, this.#stopped)
       else await this.#append(batch)
     }
     this.#pumping = undefined
   }
 
-  /** Resolves once the batch was answered. Each try stands behind all that is applied here; another hub may have been faster. */
+  /** Whether what is submitted waits until it is known with whom the other hubs agree. */
+  get #isHeld(): boolean {
+    return this.#agreement?.verdict === 'open' && !this.#stopped
+  }
+
+  /** Resolves once the batch was answered, or waits again. Each try stands behind all that is applied here; another hub may have been faster. */
   async #append(batch: Batch): Promise<void> {
     const id = randomUUID()
     const giveUpAt = performance.now() + this.#patienceMs
     this.#appending = { id, batch }
     try {
       while (this.#appending) {
+        if (!isUrgent(batch[0]!.command)) {
+          if (this.#agreement?.verdict === 'tied') throw tied(this.#agreement)
+          if (this.#isHeld) {
+            this.#appending = undefined
+            this.#queue.unshift(...batch)
+            return
+          }
+        }
+        if (performance.now() > giveUpAt) throw busy()
+        const startedAt = performance.now()
         const { offset, hash, outcomes } = this.#state.position
-        const commands = batch.map(({ command }) => command)
+        const commands = batch.map(({ command }) => this.#asOfNow(command))
         const after = { offset, hash, outcomes }
-        const bytes = packBytes({ v: packVersion, rules: entryVersion, id, after, ...this.clock.read(), commands })
+        const rules = rulesInForce(this.#state.db)
+        const pack: Pack = { v: packVersion, rules, id, by: this.#hub, after, ...this.clock.read(), commands }
+        const bytes = packBytes(pack)
         const isThere = await this.#put(offset, bytes, giveUpAt)
         if (isThere && this.#state.position.offset === offset) this.#hear({ offset: offset + 1, bytes })
         else await this.#reach(offset + 1)
+        if (isThere) await this.#leaveTurn(performance.now() - startedAt)
       }
     } catch (error) {
       const refusal = error instanceof ClaudeNetError ? error : (this.#stopped ?? away(error as Error))
       this.#appending = undefined
       rejectAll(batch, refusal)
     }
+  }
+
+  /** Where other hubs write, too, the one that was just faster waits: so each of them has its turn soon. */
+  async #leaveTurn(ms: number): Promise<void> {
+    const isContended = this.#isContended
+    this.#isContended = false
+    if (isContended) await delay(Math.min(ms, maxTurnMs))
+  }
+
+  /** Why this command cannot be taken now; undefined where it can. */
+  #refusalOf(command: Command): ClaudeNetError | undefined {
+    if (this.#agreement?.verdict === 'tied' && !isUrgent(command)) return tied(this.#agreement)
+    const needed = rulesNeeded(command)
+    if (needed <= sharedRules || needed <= rulesInForce(this.#state.db)) return undefined
+    return new ClaudeNetError(
+      'unavailable',
+      'Not all hubs of this history know this yet.',
+      'It can be used once each of them is upgraded: claude-net hubs shows which are not.',
+    )
+  }
+
+  /** A vote counts all that was read before its place in the log, so that of two hubs the later one tells whether they differ. */
+  #asOfNow(command: Command): Command {
+    return command.type === 'hub.vote' ? { ...command, differs: this.#agreement?.differing ?? [] } : command
+  }
+
+  #vote(vote: Vote & { hub: string }): void {
+    // Where the log takes nothing, nothing else is written either; the others decide by what they know.
+    this.submit({ type: 'hub.vote', ...vote }).catch(() => {})
+  }
+
+  /** It is known with whom the other hubs agree, or not known any more. */
+  #decided(): void {
+    const agreement = this.#agreement!
+    if (agreement.verdict === 'apart') this.#fail(outvoted(agreement))
+    if (agreement.verdict === 'tied') rejectAll(this.#queue.splice(0), tied(agreement))
+    if (this.#queue.length > 0) this.#startPump()
+    this.#applier.agreed(agreement.verdict, agreement.differing)
   }
 
   /** Whether these bytes are the record after `offset`. Throws when the log tells nothing until `giveUpAt`. */
@@ -221,12 +332,15 @@ export class LogJournal implements Journal {
         'Start this hub with a snapshot of the history that goes on.',
       )
     }
-    if (pack.after && pack.after.outcomes !== position.outcomes) {
+    const agrees = pack.after === undefined || pack.after.outcomes === position.outcomes
+    if (!agrees && (!this.#agreement || pack.by === undefined)) {
       throw new HistoryError(
         `Whoever wrote record ${offset} had come to other outcomes than this hub.`,
         'Report it, with the stores of both; start the one that is wrong with a snapshot of the other.',
       )
     }
+    this.#compare(pack, agrees)
+    if (this.#failed) return
     const entries = entriesOf(pack, position.seq)
     const own = pack.id !== undefined && this.#appending?.id === pack.id ? this.#appending : undefined
     const mark = () => ({ offset, hash: chained(position.hash, bytes) })
@@ -245,6 +359,18 @@ export class LogJournal implements Journal {
     })
   }
 
+  /** Takes in what the writer of a record has said of where it stands, before the record is applied. */
+  #compare({ by, commands }: Pack, agrees: boolean): void {
+    if (!this.#agreement || by === undefined) return
+    if (by !== this.#hub) this.#isContended = true
+    const isQuiet = agrees && this.#agreement.verdict === 'agrees'
+    // A vote asks whoever agrees, too.
+    const vote = isUrgent(commands[0]!) ? commands.find(command => command.type === 'hub.vote') : undefined
+    if (!isQuiet || vote) this.#agreement.saw(by, agrees, vote)
+    for (const command of isQuiet ? [] : commands)
+      if (command.type === 'hub.forget') this.#agreement.forgot(command.name)
+  }
+
   /** Resolves once the record at `offset` is applied. Throws when the journal has ended before. */
   #reach(offset: number): Promise<void> {
     if (this.#state.position.offset >= offset) return Promise.resolve()
@@ -260,8 +386,39 @@ export class LogJournal implements Journal {
     for (const { reject } of this.#reached.splice(0)) reject(this.#stopped)
     if (this.#appending) rejectAll(this.#appending.batch, this.#stopped)
     this.#appending = undefined
+    rejectAll(this.#queue.splice(0), this.#stopped)
+    this.#agreement?.close()
     this.#applier.storageFailed(error, true)
   }
+}
+
+/** What is written also while hubs do not agree: by it they find out who is wrong. */
+function isUrgent({ type }: Command): boolean {
+  return type === 'hub.vote' || type === 'hub.forget'
+}
+
+/** Nothing of it was stored: another's record lay in each place that was tried. */
+function busy(): ClaudeNetError {
+  return new ClaudeNetError(
+    'unavailable',
+    'The other hubs of this history write so much that this one had no turn.',
+    'Nothing was stored. Try again in a moment.',
+  )
+}
+
+function outvoted({ differing }: Agreement): HistoryError {
+  return new HistoryError(
+    `This hub has come to other outcomes than ${differing.join(', ')}, and more hubs agree with those than with this one.`,
+    'Report it, with its store and one of theirs; then start this hub with a snapshot of another.',
+  )
+}
+
+function tied({ differing }: Agreement): ClaudeNetError {
+  return new ClaudeNetError(
+    'unavailable',
+    `This hub takes no messages: it has come to other outcomes than ${differing.join(', ')}, and as many hubs agree with one side as with the other.`,
+    'Its admin finds out which side is wrong, stops those hubs, and starts them with a snapshot of another: claude-net hubs',
+  )
 }
 
 function away(error: Error): ClaudeNetError {

@@ -21,6 +21,8 @@ export interface Pack {
   failed?: number[]
   /** Unique to this pack, so that its writer knows it again. */
   id?: string
+  /** The hub that wrote it, where it has a name. */
+  by?: string
   /** Where its writer stood before it: the chain of records, and what had come of them. Readers compare it with their own. */
   after?: Mark
 }

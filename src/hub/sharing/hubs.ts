@@ -33,6 +33,8 @@ export interface HubsOptions {
   state: State
   board: Board
   duty: Duty
+  /** Why this hub takes nothing: see `Journal.apart`. */
+  apart: () => string | undefined
   submit: <C extends Command>(command: C) => Promise<ResultOf<C>>
   /** How it is reached now. */
   ways: () => Ways
@@ -99,7 +101,9 @@ export class Hubs {
     const hubs = [...rows]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, row]) => ({ ...this.#known(name, row), ...(isAdmin && this.#seen(name, row, furthest)) }))
-    return isAdmin ? { hubs, rules: isShared ? rulesInForce(state.db) : null, apart: null } : { hubs }
+    return isAdmin
+      ? { hubs, rules: isShared ? rulesInForce(state.db) : null, apart: this.#options.apart() ?? null }
+      : { hubs }
   }
 
   /** Forgets a hub. Throws `not_found`, and `conflict` for one that is there. */
@@ -154,7 +158,17 @@ export class Hubs {
   #ownState(): HubState {
     const { offset, seq, hash, outcomes } = this.#options.state.position
     const duty = this.#options.duty.isMine
-    return { offset, seq, log: hash, outcomes, version, entryVersion, at: this.#now(), duty, apart: null }
+    return {
+      offset,
+      seq,
+      log: hash,
+      outcomes,
+      version,
+      entryVersion,
+      at: this.#now(),
+      duty,
+      apart: this.#options.apart() ?? null,
+    }
   }
 
   #hear(hub: string, value: string | undefined): void {

@@ -16,11 +16,14 @@ export type HubCommand =
     }
   /** A hub that does not come back. If it does, it announces itself again. */
   | { type: 'hub.forget'; name: string }
+  /** Where hub `hub` stands once some have come to other outcomes: it `differs` from these. It changes nothing; see `hub/journal/agreement.ts`. */
+  | { type: 'hub.vote'; hub: string; differs: readonly string[]; asks?: boolean }
   /** From the next pack on, entries are written by these rules. Refused while a hub that has announced itself does not know them. */
   | { type: 'rules.raise'; to: number }
 
 export interface HubResults {
   'hub.announce': { name: string }
   'hub.forget': { name: string }
+  'hub.vote': Record<string, never>
   'rules.raise': { version: number }
 }

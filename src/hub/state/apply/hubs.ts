@@ -17,6 +17,8 @@ export function applyHubs(db: Database, { time, command }: Entry<HubCommand>): O
       return announce(db, time, command)
     case 'hub.forget':
       return forget(db, command)
+    case 'hub.vote':
+      return done<Of<'hub.vote'>>({})
     case 'rules.raise':
       return raise(db, command)
     default:
