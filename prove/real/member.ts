@@ -1,9 +1,14 @@
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { HubClient } from '../../src/client/hub-client.ts'
+import type { HubWay } from '../../src/client/hubs.ts'
 import { DirectTransport } from '../../src/client/transport/direct.ts'
+import { SeveralHubs } from '../../src/client/transport/several.ts'
+import type { Transport, TransportRequest } from '../../src/client/transport/transport.ts'
 import { api } from '../../src/protocol/api.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
+import { seqHeader } from '../../src/protocol/seq-header.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 import type { Act, Acts, History, Results } from '../checker/history.ts'
 import { between, pick, type Random } from '../sim/random.ts'
@@ -44,6 +49,7 @@ export class Member {
   acknowledged = 0
   readonly #options: MemberOptions
   readonly #clients: HubClient[]
+  readonly #hubs: HubsAsOne | undefined
   readonly #sent: string[] = []
   readonly #closing = new AbortController()
   readonly #others: string[]
@@ -60,10 +66,13 @@ export class Member {
     this.name = credential.name
     this.#options = options
     this.#others = options.names.filter(name => name !== this.name)
-    this.#clients = urls.map(
-      url => new HubClient({ transport: new DirectTransport(url), token: credential.token, timeoutMs }),
-    )
-    this.#home = Math.floor(random() * urls.length)
+    const { token } = credential
+    // Hubs over one log are used as the machine's client uses them.
+    this.#hubs = options.mayLag ? new HubsAsOne(urls, random) : undefined
+    this.#clients = this.#hubs
+      ? [new HubClient({ transport: this.#hubs, token })]
+      : urls.map(url => new HubClient({ transport: new DirectTransport(url), token, timeoutMs }))
+    this.#home = Math.floor(random() * this.#clients.length)
   }
 
   /** Begins to send, read, ack, ask and follow, all at once. */
@@ -241,7 +250,8 @@ export class Member {
     const op = history.begin(act)
     const home = this.#home
     try {
-      const answer = await call(this.#client)
+      const answer: Results[Kind] = await call(this.#client)
+      if (this.#hubs) answer.at = this.#hubs.seq
       history.end(op, { type: 'ok', result: answer })
       this.#learn(answer)
       return { ended: 'ok', answer }
@@ -260,7 +270,7 @@ export class Member {
   }
 
   get #least(): { atLeast?: number } {
-    return this.#options.mayLag ? { atLeast: this.#known } : {}
+    return this.#hubs ? { atLeast: this.#hubs.seq } : {}
   }
 
   get #headers(): { headers?: Record<string, string> } {
@@ -281,4 +291,43 @@ export class Member {
     const { signal } = this.#closing
     await delay(this.#options.random() * mostMs, undefined, { signal }).catch(() => {})
   }
+}
+
+/** The hubs as a machine has them in its configuration, one of them by chance its own. */
+class HubsAsOne implements Transport {
+  /** The furthest that the log had come in any answer. */
+  seq = 0
+  readonly #several: SeveralHubs
+
+  constructor(urls: readonly URL[], random: Random) {
+    const at = Math.floor(random() * urls.length)
+    const [home, ...others] = [...urls.slice(at), ...urls.slice(0, at)].map(wayTo)
+    this.#several = new SeveralHubs({
+      ways: () => [home!, ...others],
+      open: ({ hub }) => new DirectTransport(hub),
+      memory: { read: () => undefined, write: () => {} },
+    })
+  }
+
+  get label(): string {
+    return this.#several.label
+  }
+
+  async request(request: TransportRequest): Promise<IncomingMessage> {
+    const answer = await this.#several.request(request)
+    this.seq = Math.max(this.seq, Number(answer.headers[seqHeader] ?? 0))
+    return answer
+  }
+
+  opened(): Promise<void> {
+    return this.#several.opened()
+  }
+
+  close(): void {
+    this.#several.close()
+  }
+}
+
+function wayTo(hub: URL): HubWay {
+  return { id: hub.href, hub, sshHost: 'local', hubKey: undefined }
 }

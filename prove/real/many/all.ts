@@ -1,6 +1,7 @@
 import type { Fault } from '../fault.ts'
 import { killAllNodes, killLeader, killOneOfThree, pauseOne } from './ends.ts'
 import { divergence, fullQuota, logMadeAnew, restoredNode } from './harmed-log.ts'
+import { oneWrongClock, powerLossOfHubs } from './machines.ts'
 import { partitionOfThree } from './partitions.ts'
 import { deafWatch, oneSlowDisk, slowDisks } from './slow.ts'
 
@@ -10,6 +11,8 @@ export const manyHubFaults: readonly Fault[] = [
   killLeader,
   killAllNodes,
   pauseOne,
+  powerLossOfHubs,
+  oneWrongClock,
   partitionOfThree,
   slowDisks,
   oneSlowDisk,

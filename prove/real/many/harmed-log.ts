@@ -186,7 +186,7 @@ export const divergence: Fault = {
         cpSync(join(good.dataDir, 'hub.db'), join(wrong.dataDir, 'hub.db'))
         await Promise.all([good.start(), wrong.start()])
       },
-      { timeoutMs: 1000 },
+      {},
     )
   },
 }

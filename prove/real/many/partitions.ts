@@ -56,7 +56,7 @@ export const partitionOfThree: Fault = {
           await cluster.etcd.healthy()
         })
       },
-      { timeoutMs: 1000 },
+      {},
     )
   },
 }
