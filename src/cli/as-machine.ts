@@ -37,6 +37,8 @@ export async function close(
   drained: (() => Promise<Drained>) | undefined,
   out: NodeJS.WriteStream,
 ): Promise<void> {
+  const stale = machine.client.staleness
+  if (stale) process.stderr.write(`claude-net: ${stale}\n`)
   try {
     if (drained) tellDrained(machine, await drained(), out)
   } finally {

@@ -131,15 +131,14 @@ async function originOf(
 
 async function openAsMachine(options: ConsoleOptions): Promise<void> {
   const named = options.url === undefined ? undefined : hubAddress(options.url, '--url')
-  const { client, config, home } = openMachine()
+  const { client, config, home, transport } = openMachine()
   try {
-    const { hub } = home.credentials()
     const isFar = config.sshHost !== noSshHost
     if (named && options.port !== undefined)
       throw new UsageError('--url and --port exclude each other.', 'A port of this machine has its own address.')
     if (named || (!isFar && options.port === undefined)) {
       const link = await client.call(api.consoleLink, { body: {} })
-      await show(options, link, named?.origin ?? (link.url === undefined ? hub.origin : new URL(link.url).origin), [])
+      await show(options, link, named?.origin ?? (link.url === undefined ? transport.way.hub.origin : new URL(link.url).origin), [])
       return
     }
     const { forwardPort } = await import('./console-forward.ts')

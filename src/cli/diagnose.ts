@@ -3,7 +3,8 @@ import { type Obstacle, obstacles } from '../claude/obstacles.ts'
 import { type Change, findClaude, placesOf, plannedChanges } from '../claude/settings.ts'
 import type { Credentials, Home } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
-import { machineTransport, Renewals } from '../client/machine.ts'
+import { hubsOf } from '../client/hubs.ts'
+import { machineTransport, ownTransport, Renewals } from '../client/machine.ts'
 import { type Drained, Outbox } from '../client/outbox.ts'
 import { provenBy } from '../client/proven-way.ts'
 import { WrongHub } from '../client/transport/pin.ts'
@@ -52,16 +53,27 @@ export async function diagnose(home: Home): Promise<Check[]> {
   const outbox = new Outbox(home, client)
   let drained: Drained | undefined
   try {
-    if (transport instanceof SshTransport) {
-      const { diagnoseSsh } = await import('./diagnose-ssh.ts')
-      const links = await diagnoseSsh(transport)
-      checks.push(...links)
-      if (links.some(({ state }) => state === 'failed')) return [...checks, ...localChecks(home, outbox)]
-    }
     const wrong = readWrongHub(home)
+    const { ways, mistakes } = hubsOf(credentials.config)
+    for (const mistake of mistakes)
+      warn('config', `${mistake}, so it is left out`, `Mend it in ${home.configFile}, or remove it.`)
+    const own = ownTransport(home)
+    if (own instanceof SshTransport) {
+      const { diagnoseSsh } = await import('./diagnose-ssh.ts')
+      const links = await diagnoseSsh(own).finally(() => own.close())
+      const isClosed = links.some(({ state }) => state === 'failed')
+      // Where there are other hubs the machine goes on without this one.
+      checks.push(...(ways.length > 1 ? links.map(asNote) : links))
+      if (isClosed && ways.length === 1) return [...checks, ...localChecks(home, outbox)]
+    }
     const health = await client.call(api.health)
     ok('hub', `${transport.label}, version ${health.version}`)
-    const proof = provenBy(credentials)
+    if (ways.length > 1) {
+      const { diagnoseHubs } = await import('./diagnose-hubs.ts')
+      checks.push(...(await diagnoseHubs(home, ways, transport.way)))
+    }
+    const { hub, sshHost, hubKey } = transport.way
+    const proof = provenBy({ config: { hubKey, sshHost }, hub })
     if (proof) ok('proof', `the hub proves itself, by ${proof}`)
     else
       warn(
@@ -127,6 +139,10 @@ export async function diagnose(home: Home): Promise<Check[]> {
     client.close()
   }
   return [...checks, ...projectChecks(home, credentials.config), ...localChecks(home, outbox, drained)]
+}
+
+function asNote(check: Check): Check {
+  return check.state === 'failed' ? { ...check, state: 'warning' } : check
 }
 
 /** What can be looked at without the hub. */

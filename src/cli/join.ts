@@ -7,6 +7,8 @@ import { runningSessions } from '../claude/sessions.ts'
 import { findClaude, plannedChanges, register } from '../claude/settings.ts'
 import { Home, hubOf } from '../client/home.ts'
 import { HubClient } from '../client/hub-client.ts'
+import { hubsOf } from '../client/hubs.ts'
+import { openMachine } from '../client/machine.ts'
 import { openTransport, type WayToHub } from '../client/transport/open.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { api } from '../protocol/api.ts'
@@ -77,10 +79,13 @@ export function joinCommand(): Command {
       const code = await codeOf(options)
       const name =
         code === undefined ? await joinedName(home, way, options) : await exchangeCode(home, way, code, options)
-      home.writeConfig({ machine: name, sshHost: way.sshHost, hub: way.hub.origin, hubKey: way.pin })
+      // Those of a hub that was joined before are none of this one's.
+      home.writeConfig({ machine: name, sshHost: way.sshHost, hub: way.hub.origin, hubKey: way.pin, hubs: undefined })
+      const others = await takeHubs(home)
       installClient(home)
       const linkNote = linkLauncher(home, options.bin ?? defaultBinDir())
       say(`This machine is ${name} on the hub at ${hubInWords(way)}. Everything is in ${home.dir}.`)
+      if (others) say(others)
       if (linkNote) say(`Note: ${linkNote}.`)
 
       const isRegistered = offers ? await offerRegistration(home, options, say) : false
@@ -99,6 +104,22 @@ export function joinCommand(): Command {
         )
       if (checks.some(({ state }) => state === 'failed')) process.exitCode = 1
     })
+}
+
+/** Takes over which other hubs there are over the same log, and says so. Sessions try again what fails here. */
+async function takeHubs(home: Home): Promise<string | undefined> {
+  const { client, transport } = openMachine(home)
+  try {
+    const { refreshHubs } = await import('../client/refresh-hubs.ts')
+    if (!(await refreshHubs(home, client, () => transport.way))) return undefined
+    const [, ...others] = hubsOf(home.credentials().config).ways
+    return `While that hub is away this machine goes to ${others.map(({ hub }) => hub.origin).join(' or ')}.`
+  } catch (error) {
+    if (error instanceof ClaudeNetError) return undefined
+    throw error
+  } finally {
+    client.close()
+  }
 }
 
 /** Where the hub is, how to get there, and the key that it has to prove. */

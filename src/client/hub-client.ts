@@ -8,6 +8,7 @@ import { hostHeader } from '../protocol/host-header.ts'
 import { kindsHeader } from '../protocol/kinds.ts'
 import type { AnswerOf, RequestOf, Route } from '../protocol/routes/route.ts'
 import { sessionsRoutes } from '../protocol/routes/sessions.ts'
+import { staleHeader } from '../protocol/seq-header.ts'
 import { renewHeader } from '../protocol/token.ts'
 import { hostLabel } from './host.ts'
 import { PlainSpell } from './plain-spell.ts'
@@ -47,6 +48,7 @@ export class HubClient {
   #clockOffsetMs = 0
   readonly #plain = new PlainSpell()
   #interruptions = 0
+  #staleS: number | undefined
 
   constructor(options: HubClientOptions) {
     const { transport, token, timeoutMs = answerTimeoutMs } = options
@@ -69,6 +71,12 @@ export class HubClient {
   /** How far this machine's clock is from the hub's, in ms; positive when the hub's is ahead. */
   get clockOffsetMs(): number {
     return this.#clockOffsetMs
+  }
+
+  /** That the last answer may be out of date, in a sentence: the hub that gave it is cut off from its log, and no other answered. */
+  get staleness(): string | undefined {
+    if (this.#staleS === undefined) return undefined
+    return `The hub at ${this.transport.label} has been cut off from the other hubs for ${this.#staleS} s: what was sent since then may be missing here.`
   }
 
   /**
@@ -124,6 +132,7 @@ export class HubClient {
       signal,
     })
     this.#compareClocks(response.headers.date)
+    this.#staleS = staleIn(response)
     if (token !== undefined && response.headers[renewHeader] !== undefined) this.#options.onRenewalDue?.(token)
     const body = await readText(response, this.transport.label)
     if (!isSuccess(response)) throw refusal(response, body, this.transport.label)
@@ -226,6 +235,11 @@ function pathOf(route: Route, { params = {}, query = {} }: RequestOf<Route>): st
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query as object)) if (value !== undefined) search.set(key, String(value))
   return search.size > 0 ? `${path}?${search}` : path
+}
+
+function staleIn({ headers }: IncomingMessage): number | undefined {
+  const seconds = headers[staleHeader]
+  return typeof seconds === 'string' && /^\d{1,9}$/.test(seconds) ? Number(seconds) : undefined
 }
 
 function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {

@@ -54,7 +54,7 @@ export function homeWay(config: Config): HubWay {
 }
 
 /** The way of an entry, or what is wrong with it. */
-function otherWay(entry: unknown): HubWay | string {
+export function otherWay(entry: unknown): HubWay | string {
   const parsed = HubEntry.safeParse(entry)
   if (!parsed.success) {
     const [issue] = parsed.error.issues

@@ -8,7 +8,7 @@ import type { InboxMessage } from '../protocol/messages.ts'
  * with the machine's outbox; the hub, answering `POST /mcp`, has one to itself.
  */
 export interface Line {
-  client: Pick<HubClient, 'call' | 'now'>
+  client: Pick<HubClient, 'call' | 'now'> & Partial<Pick<HubClient, 'staleness'>>
   /** The zone of the wall clock that times in a send mean. Absent: that of this process. */
   timeZone?: string
   outbox: Pick<Outbox, 'send' | 'takeRefused'>

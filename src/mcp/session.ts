@@ -24,6 +24,9 @@ import { type RunTool, refusedText, toolRuns } from './tools.ts'
 /** How often a run that is no presence, and so has no heartbeat, sends what waits in the outbox, in ms. */
 const headlessDrainMs = 5000
 
+/** How often a session asks which other hubs there are, in ms. */
+const hubsEveryMs = 3_600_000
+
 export interface SessionOptions {
   /** The directory of the machine's side. */
   homeDir: string
@@ -64,6 +67,7 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
   /** That the project of this session has another name than its directory, until somebody was told. */
   let projectRemark: string | undefined
   let isPolicyTold = false
+  let hubsDueAt = 0
   const notTold = (error: unknown) => {
     // What the hub refuses it refuses again; what it did not hear is told with the next heartbeat.
     isPolicyTold = error instanceof ClaudeNetError && error.settled
@@ -89,6 +93,10 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
         isPolicyTold = true
         drain()
         void reportWrongHub(home, machine.client)
+        if (performance.now() >= hubsDueAt) {
+          hubsDueAt = performance.now() + hubsEveryMs
+          void keepHubs(machine).catch(report)
+        }
         tellProject()
         keeper.heard(unread)
         if (hub && isOlder(version, hub)) newerHub ??= hub
@@ -196,6 +204,12 @@ async function sendWaiting({ outbox }: Machine, keeper: Keeper, remarks: string[
       remarks.push(text)
     }
   }
+}
+
+/** Takes over which other hubs there are. A hub that does not answer is asked in an hour again. */
+async function keepHubs({ home, client, transport }: Machine): Promise<void> {
+  const { refreshHubs } = await import('../client/refresh-hubs.ts')
+  await refreshHubs(home, client, () => transport.way)
 }
 
 /** Writes the whole text of a message into the home, for the session to read from there. Answers the file. */

@@ -171,7 +171,8 @@ async function answer(
     opened = line()
     await readState.settled()
     const text = await work(opened)
-    return textResult(...takeRemarks(), ...refusedNotices(opened), text)
+    const stale = opened.client.staleness
+    return textResult(...takeRemarks(), ...refusedNotices(opened), ...(stale ? [stale] : []), text)
   } catch (error) {
     return errorResult(error, ...(opened ? refusedNotices(opened) : []))
   }

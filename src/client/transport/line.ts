@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import { staleHeader } from '../../protocol/seq-header.ts'
 import { anySignal } from './any-signal.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
@@ -9,6 +10,12 @@ const againMs = 1000
 
 /** How long a hub may take to show that it is ready to be gone back to, in ms: it writes for that. */
 const readyMs = 3000
+
+/**
+ * How long a hub may say nothing, in ms, while a stream of it is open, before it has to show that it lives. A session has a heartbeat every
+ * 5 s, and a hub that is stopped leaves its connections open.
+ */
+const quietMs = 6000
 
 /** A stream that was ended here, since the machine is at another hub now. */
 export class Moved extends Error {
@@ -25,6 +32,9 @@ export class Line {
   #busy = 0
   #isLeft = false
   #proof: Promise<boolean> | undefined
+  /** When it answered last, by `performance.now()`. */
+  #heardAt = 0
+  #guard: NodeJS.Timeout | undefined
   /** When it failed last, by `performance.now()`. */
   failedAt = Number.NEGATIVE_INFINITY
 
@@ -52,9 +62,14 @@ export class Line {
       done()
       throw error
     }
-    if (response.headers['content-type']?.startsWith('text/event-stream')) this.#streams.add(response)
+    this.#heardAt = performance.now()
+    if (response.headers['content-type']?.startsWith('text/event-stream')) {
+      this.#streams.add(response)
+      if (mayBeLeft) this.#guard ??= setInterval(() => void this.#proveStreams(), quietMs / 2).unref()
+    }
     response.once('close', () => {
       this.#streams.delete(response)
+      if (this.#streams.size === 0) this.#guard = void clearInterval(this.#guard)
       done()
     })
     return response
@@ -63,13 +78,23 @@ export class Line {
   /** Whether the hub takes writes, and can be gone back to. */
   async isReady(): Promise<boolean> {
     const answer = await this.#get('/readyz', readyMs)
-    return answer?.statusCode === 200 && answer.headers['claude-net-stale'] === undefined
+    return answer?.statusCode === 200 && answer.headers[staleHeader] === undefined
+  }
+
+  /** Ends the streams of a hub that does not answer any more: they are asked for again, there or elsewhere. */
+  async #proveStreams(): Promise<void> {
+    if (performance.now() - this.#heardAt < quietMs || (await this.#isAlive())) return
+    this.#endStreams()
+  }
+
+  #endStreams(): void {
+    for (const stream of this.#streams) stream.destroy(new Moved())
   }
 
   /** Ends the streams, so that they go on elsewhere, and the connections once nothing is under way. */
   leave(): void {
     this.#isLeft = true
-    for (const stream of this.#streams) stream.destroy(new Moved())
+    this.#endStreams()
     this.#closeIfLeft()
   }
 
@@ -98,15 +123,22 @@ export class Line {
     try {
       for (let pause = slowMs; ; pause = againMs) {
         await delay(pause, undefined, { signal: settled })
-        // Of all that wait for this hub one asks.
-        this.#proof ??= this.#get('/healthz', this.#aliveMs - slowMs)
-          .then(answer => answer !== undefined)
-          .finally(() => (this.#proof = undefined))
-        if (!(await this.#proof)) return !settled.aborted
+        if (!(await this.#isAlive())) return !settled.aborted
       }
     } catch {
       return false
     }
+  }
+
+  /** Whether the hub answers at all. Of all that wait for it one asks. */
+  #isAlive(): Promise<boolean> {
+    this.#proof ??= this.#get('/healthz', this.#aliveMs - slowMs)
+      .then(answer => {
+        if (answer) this.#heardAt = performance.now()
+        return answer !== undefined
+      })
+      .finally(() => (this.#proof = undefined))
+    return this.#proof
   }
 
   /** The answer of the hub to a request that needs no token, without its body; undefined where none comes in time. */

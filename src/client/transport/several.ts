@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import { minSeqParameter, seqHeader, staleHeader } from '../../protocol/seq-header.ts'
 import { noSshHost } from '../../protocol/ssh-host.ts'
 import type { HubMemory, Known } from '../hub-memory.ts'
 import type { HubWay } from '../hubs.ts'
@@ -19,11 +20,6 @@ const failedMs = 30_000
 
 /** How long it counts how far the log had come, in ms: whoever lags by more refuses by itself, and a restored log begins anew. */
 const seqMs = 60_000
-
-/** How far a hub has come in the log that it shares with others. */
-const seqHeader = 'claude-net-seq'
-/** Since when a hub that is cut off from that log has not heard of it, in s. */
-const staleHeader = 'claude-net-stale'
 
 export interface SeveralOptions {
   /** The hubs as they are configured now, the machine's own first. Asked before each request. */
@@ -143,7 +139,7 @@ export class SeveralHubs implements Transport {
   /** Another hub than the one that told how far the log had come has to have come as far. */
   #withSeq({ id }: HubWay, { path, headers }: TransportRequest): string {
     if (!this.#seq || this.#seq.from === id || this.#isOldSeq || headers.authorization === undefined) return path
-    return `${path}${path.includes('?') ? '&' : '?'}min_seq=${this.#seq.value}`
+    return `${path}${path.includes('?') ? '&' : '?'}${minSeqParameter}=${this.#seq.value}`
   }
 
   get #isOldSeq(): boolean {
