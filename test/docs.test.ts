@@ -1,6 +1,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { faults } from '../prove/suite/faults.ts'
 import { readHubConfig } from '../src/hub/config.ts'
 import { api } from '../src/protocol/api.ts'
 import { bootSystem } from './support/booted-system.ts'
@@ -80,8 +81,29 @@ test('every link of the documents leads somewhere', () => {
           .replaceAll(/[^a-z0-9 -]/g, '')
           .replaceAll(' ', '-'),
       )
-      if (anchor !== undefined) expect(headings, `${path}: ${target}`).toContain(anchor)
+      const places = [...readFileSync(other, 'utf8').matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id!)
+      if (anchor !== undefined) expect([...headings, ...places], `${path}: ${target}`).toContain(anchor)
     }
+  }
+})
+
+test('every promise of the README leads to its row in docs/proof.md, and each row to what shows it', () => {
+  const promises = readFileSync('README.md', 'utf8')
+    .split('\n## ')[0]!
+    .match(/^- .*$/gm)!
+    .map(line => /^- \[\*\*(.+)\.\*\*\]\(docs\/proof\.md#([a-z-]+)\) /.exec(line)?.slice(1) ?? [line])
+  const rows = [...readFileSync('docs/proof.md', 'utf8').matchAll(/^\| <a id="([a-z-]+)"><\/a>([^|]+) \| (.*) \|$/gm)]
+  expect(rows.map(([, id, promise]) => [promise, id])).toEqual(promises)
+  for (const [, , promise, rest] of rows) {
+    const [, tests = '', planted = '', fuzzed = ''] = rest!.split(' | ').map(cell => cell.trim())
+    expect(tests, promise).toMatch(/\.test\.ts\)/)
+    for (const name of planted.split('; ').filter(each => each !== ''))
+      expect(
+        faults.map(fault => fault.name),
+        promise,
+      ).toContain(name)
+    for (const [, name] of fuzzed.matchAll(/`([^`]+)`/g))
+      expect(globSync(`prove/fuzz/corpus/${name}`), promise).not.toEqual([])
   }
 })
 

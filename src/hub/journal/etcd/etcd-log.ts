@@ -253,8 +253,11 @@ export class EtcdLog implements Log {
     return recordKey(this.#prefix, offset)
   }
 
+  /** Throws `EtcdError` for the key of no record. */
   #offsetOf({ key }: KeyValue): number {
-    return Number(text(key).slice(-digits))
+    const offset = text(key).slice(-digits)
+    if (!/^\d{12}$/.test(offset)) throw otherForm()
+    return Number(offset)
   }
 
   #record(kv: KeyValue): LogRecord {
