@@ -13,6 +13,7 @@ import { emptyInbox } from './rows/empty-inbox.ts'
 import { eventLatency } from './rows/event-latency.ts'
 import { idleCpu } from './rows/idle-cpu.ts'
 import { install } from './rows/install.ts'
+import { manyHubs } from './rows/many-hubs.ts'
 import { mcpServer } from './rows/mcp.ts'
 import { memory } from './rows/memory.ts'
 import { readAndAck } from './rows/read-ack.ts'
@@ -36,6 +37,7 @@ const measurements: Record<string, (bench: Bench) => Promise<Row[]>> = {
   memory,
   'idle-cpu': idleCpu,
   tls: overTls,
+  'many-hubs': manyHubs,
   mcp: mcpServer,
   tokens,
   install,

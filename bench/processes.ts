@@ -83,13 +83,16 @@ export function start(
   return child
 }
 
-/** Starts `claude-net hub` on any free port. */
-export async function startHub(dataDir: string, env?: Record<string, string>): Promise<Process> {
+/** Starts `claude-net hub` on any free port; `config` is more of hub.json. */
+export async function startHub(
+  dataDir: string,
+  { env, config }: { env?: Record<string, string>; config?: object } = {},
+): Promise<Process> {
   const urlFile = join(dataDir, 'hub.url')
   rmSync(urlFile, { force: true })
   const configFile = `${dataDir}.hub.json`
   // What is measured is the hub, not how much it lets one sender have.
-  writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', port: 0, logLevel: 'error', limits: null }))
+  writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', port: 0, logLevel: 'error', limits: null, ...config }))
   const flags = ['--config', configFile, '--data', dataDir]
   const child = start(process.execPath, ['--max-semi-space-size=2', program, 'hub', ...flags], { env, stdout: 2 })
   while (!existsSync(urlFile)) {

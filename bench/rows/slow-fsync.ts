@@ -35,7 +35,7 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
   const dataDir = bench.freshPath('hub')
   // Nobody writes to the first, who reads.
   const [reader, ...members] = bench.makeStore(dataDir, 1 + connections) as [Member, ...Member[]]
-  await using hub = await startHub(dataDir, env)
+  await using hub = await startHub(dataDir, { env })
   await using plain = await startYardstick('append-log.ts', [bench.freshPath('append-log')], env)
   for (const { port } of [hub, plain]) {
     if (!(await isSlowed(port, () => sendsAround(members)(0)))) {
