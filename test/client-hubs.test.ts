@@ -110,7 +110,9 @@ describe.skipIf(withoutEtcd)('a machine of three hubs', () => {
     await one.join('ben')
     const token = readFileSync(join(ana.home, 'token'), 'utf8').trim()
     let came = ''
-    const silent = createServer(socket => socket.on('data', data => (came += data.toString('latin1'))).on('error', () => {}))
+    const silent = createServer(socket =>
+      socket.on('data', data => (came += data.toString('latin1'))).on('error', () => {}),
+    )
     silent.listen(0, '127.0.0.1')
     await once(silent, 'listening')
     onTestFinished(() => void silent.close())

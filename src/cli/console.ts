@@ -138,7 +138,12 @@ async function openAsMachine(options: ConsoleOptions): Promise<void> {
       throw new UsageError('--url and --port exclude each other.', 'A port of this machine has its own address.')
     if (named || (!isFar && options.port === undefined)) {
       const link = await client.call(api.consoleLink, { body: {} })
-      await show(options, link, named?.origin ?? (link.url === undefined ? transport.way.hub.origin : new URL(link.url).origin), [])
+      await show(
+        options,
+        link,
+        named?.origin ?? (link.url === undefined ? transport.way.hub.origin : new URL(link.url).origin),
+        [],
+      )
       return
     }
     const { forwardPort } = await import('./console-forward.ts')

@@ -42,9 +42,14 @@ export function entriesFor(config: Config, told: HubsAnswer['hubs'], inUse: stri
   })
   const known = (Array.isArray(config.hubs) ? config.hubs : []) as HubEntry[]
   const isTold = (entry: HubEntry) => entries.some(({ hubKey }) => hubKey !== undefined && hubKey === entry.hubKey)
-  const kept = known.filter(entry => idOf(entry) === inUse && !isTold(entry) && !entries.some(each => idOf(each) === inUse))
+  const kept = known.filter(
+    entry => idOf(entry) === inUse && !isTold(entry) && !entries.some(each => idOf(each) === inUse),
+  )
   // Another order on each machine: those of a hub that dies spread over the others.
-  const turn = (entry: HubEntry) => createHash('sha256').update(`${config.machine} ${idOf(entry)}`).digest('hex')
+  const turn = (entry: HubEntry) =>
+    createHash('sha256')
+      .update(`${config.machine} ${idOf(entry)}`)
+      .digest('hex')
   return [...entries, ...kept].sort((a, b) => (turn(a) < turn(b) ? -1 : 1)).slice(0, maxOtherHubs)
 }
 
