@@ -15,7 +15,10 @@ export default defineConfig({
     expect: { poll: { timeout: 25_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'prove/**/*.test.ts'] } },
-      { extends: true, test: { name: 'process', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'process', include: ['test/**/*.test.ts'], globalSetup: './test/support/snapshot/build.ts' },
+      },
     ],
   },
 })

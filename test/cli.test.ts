@@ -4,11 +4,12 @@ import { describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { version } from '../src/protocol/version.ts'
 import type { TestMember } from './support/hub.ts'
-import { cleanEnv, machineNode, program, run } from './support/program.ts'
+import { cleanEnv, hubNode, machineNode, program, run, startBuiltFile } from './support/program.ts'
 import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
 
+startBuiltFile()
 const hubAlone = emptiedHub()
 
 const contract =
@@ -28,7 +29,7 @@ describe('help and usage', () => {
     const commands = [...stdout.matchAll(/^ {2}([a-z-]+)(?: .*)? {2,}\S/gm)].map(match => match[1]!)
     expect(commands).toEqual(expect.arrayContaining(contract.split(' ')))
     for (const command of commands.filter(name => name !== 'help')) {
-      const help = await run([command, '--help'])
+      const help = await run([command, '--help'], { node: hubNode })
       expect([help.code, help.stderr]).toEqual([0, ''])
       expect(help.stdout).toMatch(new RegExp(`^Usage: claude-net ${command}\\b`))
       if (!silent.includes(command)) expect(help.stdout).toContain('--json')

@@ -50,59 +50,62 @@ import { versionCommand } from './version.ts'
 import { watchCommand } from './watch.ts'
 import { webhookCommand } from './webhook.ts'
 
-const program = newProgram()
+/** Carries out the command line with all commands loaded. */
+export async function runAny(): Promise<void> {
+  const program = newProgram()
 
-/** The commands under the headings of the help, in the order in which it shows them. */
-const groups: Record<string, Command[]> = {
-  'Messages:': [
-    sendCommand(),
-    askCommand(),
-    inboxCommand(),
-    machinesCommand(),
-    statusLineCommand(),
-    historyCommand(),
-    laterCommand(),
-    watchCommand(),
-    consoleCommand(),
-  ],
-  'This machine:': [joinCommand(), doctorCommand(), policyCommand(), pinCommand(), updateCommand(), leaveCommand()],
-  'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
-  'The hub, for the admin:': [
-    hubCommand(),
-    statusCommand(),
-    settingsCommand(),
-    keyCommand(),
-    backupCommand(),
-    restoreCommand(),
-    journalCommand(),
-    auditCommand(),
-    installServiceCommand(),
-    uninstallServiceCommand(),
-    installRelayCommand(),
-  ],
-  'Members, for the admin:': [
-    inviteCommand(),
-    membersCommand(),
-    importCommand(),
-    aliasCommand(),
-    groupCommand(),
-    ownerCommand(),
-    telegramCommand(),
-    renameCommand(),
-    rotateCommand(),
-    bindCommand(),
-    revokeCommand(),
-    deleteCommand(),
-    brakeCommand(),
-    webhookCommand(),
-  ],
-  'Other:': [demoCommand(), completionCommand(program), versionCommand()],
+  /** The commands under the headings of the help, in the order in which it shows them. */
+  const groups: Record<string, Command[]> = {
+    'Messages:': [
+      sendCommand(),
+      askCommand(),
+      inboxCommand(),
+      machinesCommand(),
+      statusLineCommand(),
+      historyCommand(),
+      laterCommand(),
+      watchCommand(),
+      consoleCommand(),
+    ],
+    'This machine:': [joinCommand(), doctorCommand(), policyCommand(), pinCommand(), updateCommand(), leaveCommand()],
+    'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
+    'The hub, for the admin:': [
+      hubCommand(),
+      statusCommand(),
+      settingsCommand(),
+      keyCommand(),
+      backupCommand(),
+      restoreCommand(),
+      journalCommand(),
+      auditCommand(),
+      installServiceCommand(),
+      uninstallServiceCommand(),
+      installRelayCommand(),
+    ],
+    'Members, for the admin:': [
+      inviteCommand(),
+      membersCommand(),
+      importCommand(),
+      aliasCommand(),
+      groupCommand(),
+      ownerCommand(),
+      telegramCommand(),
+      renameCommand(),
+      rotateCommand(),
+      bindCommand(),
+      revokeCommand(),
+      deleteCommand(),
+      brakeCommand(),
+      webhookCommand(),
+    ],
+    'Other:': [demoCommand(), completionCommand(program), versionCommand()],
+  }
+  for (const [heading, commands] of Object.entries(groups)) {
+    program.commandsGroup(heading)
+    for (const command of commands) program.addCommand(command)
+  }
+  program.helpCommand('help [command]', 'show how a command is used')
+  for (const command of [copyStoreCommand(), checkStoreCommand(), drainCommand(), namesCommand()])
+    program.addCommand(command, { hidden: true })
+  await run(program)
 }
-for (const [heading, commands] of Object.entries(groups)) {
-  program.commandsGroup(heading)
-  for (const command of commands) program.addCommand(command)
-}
-program.helpCommand('help [command]', 'show how a command is used')
-for (const command of [copyStoreCommand(), checkStoreCommand(), drainCommand(), namesCommand()])
-  program.addCommand(command, { hidden: true })
-await run(program)

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { McpSession, TestMachine } from './machine.ts'
-import { cleanEnv, machineNode, program, run } from './program.ts'
+import { cleanEnv, programCommand, run } from './program.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
@@ -106,7 +106,8 @@ export class ClaudeSession {
 
   /** Starts the hook that waits for a wake, and resolves when it waits, or has ended. */
   waiter(): Waiter {
-    const child = spawn(machineNode, [program, 'hook', '--wait'], {
+    const [command, ...before] = programCommand()
+    const child = spawn(command, [...before, 'hook', '--wait'], {
       env: cleanEnv({ ...this.machine.env, ...this.env }),
       stdio: ['pipe', 'ignore', 'pipe'],
     })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { onTestFinished, type TestContext } from 'vitest'
 import { startHub, type TestHub } from './hub.ts'
 import { type McpSession, startMachine, type TestMachine } from './machine.ts'
-import { cleanEnv, machineNode, program, type Ran } from './program.ts'
+import { cleanEnv, programCommand, type Ran } from './program.ts'
 import { type Sshd, sshProcesses, startSshd } from './sshd.ts'
 
 /** A joined machine that reaches its hub through `sshd`, by the alias `ovh5`. */
@@ -37,12 +37,13 @@ export class Laptop {
   }
 
   mcp(): Promise<McpSession> {
-    return this.machine.mcp(this.env, [machineNode])
+    return this.machine.mcp(this.env)
   }
 
   /** Starts a command that goes on until the test ends. */
   start(...args: string[]): { stdout: string } {
-    const child = spawn(machineNode, [program, ...args], {
+    const [command, ...before] = programCommand()
+    const child = spawn(command, [...before, ...args], {
       env: cleanEnv(this.env),
       stdio: ['ignore', 'pipe', 'ignore'],
     })

@@ -4,7 +4,7 @@ import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { onTestFinished } from 'vitest'
 import type { TestHub } from './hub.ts'
-import { cleanEnv, machineNode, program, type Ran, type RunOptions, run } from './program.ts'
+import { cleanEnv, program, programCommand, type Ran, type RunOptions, run } from './program.ts'
 import { tempDir } from './temp.ts'
 
 export interface ToolAnswer {
@@ -47,14 +47,14 @@ export class TestMachine {
 
   /**
    * Starts an MCP server as Claude Code would, and connects to it. Ends with the test. `runner` is the command line that runs
-   * the program: Node, or something in front of it such as `['ip', 'netns', 'exec', …, node]`.
+   * the built file: Node, or something in front of it such as `['ip', 'netns', 'exec', …, node]`.
    */
-  async mcp(env: Record<string, string> = {}, runner: string[] = [machineNode]): Promise<McpSession> {
-    const [command, ...before] = runner as [string, ...string[]]
+  async mcp(env: Record<string, string> = {}, runner?: string[]): Promise<McpSession> {
+    const [command, ...before] = runner ? [...runner, program] : programCommand()
     const client = new Client({ name: 'claude-code', version: '2.1.330' })
     const transport = new StdioClientTransport({
       command,
-      args: [...before, program, 'mcp'],
+      args: [...before, 'mcp'],
       env: cleanEnv({ ...this.env, ...env }),
       cwd: this.userHome,
     })

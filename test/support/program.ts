@@ -1,15 +1,37 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import { dist, snapshot } from './snapshot/files.ts'
 
-/** The built file that machines get, and that everything under test runs. */
-export const program = join(import.meta.dirname, '../../dist/claude-net.mjs')
+/** The built file that machines get. */
+export const program = join(dist, 'claude-net.mjs')
 
 /** Node for the hub: the one that runs the tests. */
 export const hubNode = process.execPath
 
 /** Node for the machine's side: the system's, which may be older, when npm tells which that is. */
 export const machineNode = process.env.npm_node_execpath ?? process.execPath
+
+let isBuiltFileAsked = false
+
+/** In the enclosing block `run` and `TestMachine` start the built file with the machine's Node, as users do, at three times the cost. */
+export function startBuiltFile(): void {
+  beforeAll(() => {
+    isBuiltFileAsked = true
+  })
+  afterAll(() => {
+    isBuiltFileAsked = false
+  })
+}
+
+/** The command line of the machine's side, before its arguments: that of a process which has loaded the program when it starts. */
+export function programCommand(): [command: string, ...rest: string[]] {
+  return isBuiltFileAsked || !existsSync(snapshot) ? [machineNode, program] : loaded
+}
+
+const loaded: [string, ...string[]] = [hubNode, '--snapshot-blob', snapshot, program]
 
 export interface Ran {
   code: number | null
@@ -20,6 +42,7 @@ export interface Ran {
 export interface RunOptions {
   env?: Record<string, string>
   input?: string
+  /** Starts it with this Node. Default: as `programCommand` says. */
   node?: string
   /** Arguments of `node` in front of the program, where it is something that starts Node. */
   before?: string[]
@@ -39,11 +62,11 @@ export function cleanEnv(env: Record<string, string> = {}): Record<string, strin
 }
 
 /** Runs one command of the program to its end. */
-export async function run(
-  args: string[],
-  { env, input = '', node = machineNode, before = [], cwd }: RunOptions = {},
-): Promise<Ran> {
-  const child = spawn(node, [...before, program, ...args], { env: cleanEnv(env), cwd })
+export async function run(args: string[], { env, input = '', node, before = [], cwd }: RunOptions = {}): Promise<Ran> {
+  const isLoaded = node === hubNode && before.length === 0 && existsSync(snapshot)
+  const [command, ...first] =
+    node === undefined ? programCommand() : isLoaded ? loaded : ([node, ...before, program] as const)
+  const child = spawn(command, [...first, ...args], { env: cleanEnv(env), cwd })
   return ranOf(child, input)
 }
 

@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+
+/** What is run most, and needs none of the other commands in its memory: each is loaded without them. */
+const alone: Record<string, () => Promise<Command>> = {
+  send: async () => (await import('./send.ts')).sendCommand(),
+  inbox: async () => (await import('./inbox.ts')).inboxCommand(),
+  machines: async () => (await import('./machines.ts')).machinesCommand(),
+  history: async () => (await import('./history.ts')).historyCommand(),
+  watch: async () => (await import('./watch.ts')).watchCommand(),
+  policy: async () => (await import('./policy.ts')).policyCommand(),
+  mcp: async () => (await import('./mcp.ts')).mcpCommand(),
+  drain: async () => (await import('./drain.ts')).drainCommand(),
+  hub: async () => (await import('./hub.ts')).hubCommand(),
+}
+
+/** Carries out the command line of this process. */
+export async function runCommandLine(): Promise<void> {
+  const [command = '', ...args] = process.argv.slice(2)
+  // Claude Code runs a hook at every step of every session: it must not wait for the rest of the program to be loaded. Sessions wait
+  // for their MCP server, which does not need what reads a command line either.
+  if (command === 'hook' && !args.includes('--help') && !args.includes('-h'))
+    await (await import('../notice/hook.ts')).runHook(args)
+  else if (command === 'mcp' && args.length === 0) await serveSession()
+  else if (Object.hasOwn(alone, command)) await runAlone(await alone[command]!())
+  else await (await import('./main.ts')).runAny()
+}
+
+async function runAlone(only: Command): Promise<void> {
+  const { newProgram, run } = await import('./program.ts')
+  await run(newProgram().addCommand(only))
+}
+
+/** `claude-net mcp`, as Claude Code starts it. */
+async function serveSession(): Promise<void> {
+  try {
+    const { serveMcp } = await import('../mcp/serve.ts')
+    await serveMcp()
+  } catch (error) {
+    const { fail } = await import('./output.ts')
+    process.exitCode = fail(error, false)
+  }
+}

@@ -1,0 +1,102 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { builtinModules, createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { build, type Plugin } from 'esbuild'
+import { dist, snapshot } from './files.ts'
+
+const program = join(dist, 'claude-net.mjs')
+
+/**
+ * Loads the program's machine side and keeps the memory of that process (a startup snapshot of V8), so that a test starts a command, a
+ * hook or an MCP server at a third of the processor time: a process of its own still, of the same sources, which are only loaded
+ * already. Called by Vitest before the tests. Where it cannot be done, tests start the built file.
+ */
+export default async function prepareSnapshot(): Promise<void> {
+  const stamp = `${snapshot}.of`
+  const of = createHash('sha256').update(process.version).update(readFileSync(program))
+  for (const file of ['build.ts', 'entry.ts', 'hold-process.ts'])
+    of.update(readFileSync(join(import.meta.dirname, file)))
+  const wanted = of.digest('hex')
+  if (existsSync(snapshot) && readFileSync(stamp, 'utf8') === wanted) return
+  mkdirSync(dirname(snapshot), { recursive: true })
+  const [bundle, made] = [`${snapshot}.cjs`, `${snapshot}.${process.pid}`]
+  await bundleInto(bundle)
+  execFileSync(process.execPath, ['--no-warnings', '--snapshot-blob', made, '--build-snapshot', bundle], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  renameSync(made, snapshot)
+  writeFileSync(stamp, wanted)
+}
+
+/** The machine's side as one CommonJS file, as a snapshot needs it, that takes itself for the built file. */
+async function bundleInto(outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(import.meta.dirname, 'entry.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node24',
+    logLevel: 'error',
+    // The hub, the demo and the installer are required from dist/ when they are asked for.
+    supported: { 'dynamic-import': false },
+    plugins: [separateBundles, builtins],
+    alias: { '@modelcontextprotocol/server/_shims': resolve('src/mcp/sdk-shims.ts') },
+    define: { 'import.meta.url': 'programUrl', 'import.meta.dirname': 'programDir' },
+    banner: {
+      js: [
+        `const programUrl = ${JSON.stringify(`file://${program}`)}, programDir = ${JSON.stringify(dist)}`,
+        `require = id => process.getBuiltinModule('module').createRequire(programUrl)(id)`,
+      ].join('\n'),
+    },
+  })
+}
+
+const separateBundles: Plugin = {
+  name: 'separate-bundles',
+  setup(context) {
+    context.onResolve({ filter: /(hub\/serve|demo\/demo|service\/service)\.ts$/ }, ({ path }) => {
+      const [, room] = /(hub|demo|service)\/\w+\.ts$/.exec(path)!
+      return { path: join(dist, `${room}.mjs`), external: true }
+    })
+  },
+}
+
+/** Node's own modules that hold nothing of the system, and may be in a snapshot. */
+const inert = new Set(
+  'async_hooks buffer constants crypto diagnostics_channel events fs fs/promises os path process stream timers timers/promises url util v8'.split(
+    ' ',
+  ),
+)
+
+/** Node's other modules are loaded by the process that the snapshot becomes, when one of their exports is called. */
+const builtins: Plugin = {
+  name: 'builtins',
+  setup(context) {
+    const all = new Set([...builtinModules, 'sqlite'])
+    context.onResolve({ filter: /^(node:)?[a-z0-9_/]+$/ }, ({ path }) => {
+      const name = path.replace('node:', '')
+      return all.has(name) ? { path: name, namespace: 'builtin' } : undefined
+    })
+    context.onLoad({ filter: /./, namespace: 'builtin' }, ({ path: name }) => {
+      const load = `process.getBuiltinModule('node:${name}')`
+      if (inert.has(name)) return { contents: `module.exports = ${load}` }
+      const names = Object.keys(createRequire(import.meta.url)(`node:${name}`) as object)
+      return { contents: `(${lazily})(module.exports, () => ${load}, ${JSON.stringify(names)})` }
+    })
+  },
+}
+
+/** Stands in the bundle: gives `exports` the exports `names` of the module that `load` loads. */
+function lazily(exports: object, load: () => Record<string, unknown>, names: string[]): void {
+  for (const name of names) {
+    const whenCalled = new Proxy(class {}, {
+      apply: (_, self, args) => Reflect.apply(load()[name] as () => unknown, self, args),
+      construct: (_, args) => Reflect.construct(load()[name] as () => void, args),
+    })
+    const get = () => ('isLoadedSnapshot' in globalThis ? load()[name] : whenCalled)
+    Object.defineProperty(exports, name, { enumerable: true, get })
+  }
+}

@@ -1,0 +1,9 @@
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '../../..')
+
+/** Where the built files are. */
+export const dist = join(root, 'dist')
+
+/** The machine's side, loaded already (build.ts). */
+export const snapshot = join(root, 'node_modules/.cache/claude-net-snapshot/program.blob')
