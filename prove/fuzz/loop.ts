@@ -10,7 +10,7 @@ import { Corpus } from './corpus.ts'
 import { Coverage, type Covered, holds } from './coverage.ts'
 import { mutated } from './mutate.ts'
 import { smaller } from './shrink.ts'
-import type { OpenTarget, Target } from './target.ts'
+import { Broken, type OpenTarget, type Target } from './target.ts'
 import { Watchdog } from './watchdog.ts'
 
 export interface FuzzOptions {
@@ -47,8 +47,8 @@ export interface FuzzResult {
   failures: FuzzFailure[]
 }
 
-/** How long one input may take, in ms. */
-const maxInputMs = 10_000
+/** How long one input may take, in ms: of a replay, which tests do on machines that are busy, longer. */
+const maxInputMs = { fuzz: 10_000, replay: 40_000 }
 /** Inputs between two looks at what ran: a look takes as long as many inputs. */
 const batchSize = 16
 /** Inputs between two looks at the memory in use. */
@@ -83,7 +83,8 @@ class Run {
   readonly #open: OpenTarget
   readonly #corpus: Corpus
   readonly #dir = mkdtempSync(join(tmpdir(), 'claude-net-fuzz-'))
-  readonly #watchdog = new Watchdog(join(this.#dir, 'hung'))
+  readonly #watchdog: Watchdog
+  readonly #maxMs: number
   readonly #coverage: Coverage | undefined
   /** What nobody has caught. */
   readonly #uncaught: unknown[] = []
@@ -102,6 +103,8 @@ class Run {
     this.#options = options
     this.#open = open
     this.#corpus = new Corpus(target.name, target.maxFiles)
+    this.#maxMs = options.rounds > 0 ? maxInputMs.fuzz : maxInputMs.replay
+    this.#watchdog = new Watchdog(join(this.#dir, 'hung'), 2 * this.#maxMs)
     if (options.rounds > 0) this.#coverage = new Coverage(pathToFileURL(join(import.meta.dirname, '../../src/')).href)
     for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, this.#noteUncaught)
   }
@@ -210,29 +213,37 @@ class Run {
 
   async #wrong(input: Buffer): Promise<string | undefined> {
     const began = performance.now()
-    const timer = Promise.withResolvers<string>()
-    const timeout = setTimeout(() => timer.resolve(`no end within ${maxInputMs} ms`), maxInputMs)
     this.#watchdog.begins(input)
     try {
-      const late = await Promise.race([this.#open.run(input), timer.promise])
+      await this.#inTime(this.#open.run(input))
       // What nobody awaits rejects in a turn of its own.
       await new Promise(resolve => setImmediate(resolve))
       const [uncaught] = this.#uncaught.splice(0)
-      return late ?? (uncaught === undefined ? undefined : `uncaught: ${inWords(uncaught)}`)
+      return uncaught === undefined ? undefined : `uncaught: ${inWords(uncaught)}`
     } catch (error) {
       return inWords(error)
     } finally {
       this.#watchdog.ended()
-      clearTimeout(timeout)
       this.#slowestMs = Math.max(this.#slowestMs, performance.now() - began)
     }
   }
 
   async #check(inputs: readonly Buffer[]): Promise<void> {
     try {
-      await this.#open.check?.()
+      await this.#inTime(this.#open.check?.())
     } catch (error) {
       this.#fail(`after ${inputs.length} inputs: ${inWords(error)}`, inputs.at(-1) ?? Buffer.from(''))
+    }
+  }
+
+  /** Throws `Broken` where it has no end within the time of an input. */
+  async #inTime(running: Promise<void> | undefined): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Broken(`no end within ${this.#maxMs} ms`)), this.#maxMs)
+    try {
+      await Promise.race([running, late.promise])
+    } finally {
+      clearTimeout(timer)
     }
   }
 

@@ -24,7 +24,7 @@ export class Watchdog {
   readonly #bytes = new Uint8Array(new SharedArrayBuffer(room))
   readonly #worker: Worker
 
-  constructor(file: string, hungMs = 20_000) {
+  constructor(file: string, hungMs: number) {
     const workerData = { counters: this.#counters, bytes: this.#bytes, hungMs, file }
     this.#worker = new Worker(source, { eval: true, workerData })
     this.#worker.unref()

@@ -29,7 +29,7 @@ export const backups: Target = {
   name: 'backups',
   what: 'backups and their tails: checked, restored, opened',
   json: true,
-  maxFiles: 30,
+  maxFiles: 16,
   dictionary: [
     ...[
       'edits',

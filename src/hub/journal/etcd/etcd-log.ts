@@ -256,7 +256,7 @@ export class EtcdLog implements Log {
   /** Throws `EtcdError` for the key of no record. */
   #offsetOf({ key }: KeyValue): number {
     const offset = text(key).slice(-digits)
-    if (!/^\d{12}$/.test(offset)) throw otherForm()
+    if (offset.length < digits || !/^\d+$/.test(offset)) throw otherForm()
     return Number(offset)
   }
 
