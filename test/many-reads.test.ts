@@ -11,6 +11,16 @@ import { TestHub } from './support/hub.ts'
 import { HubProxy } from './support/proxy.ts'
 import { until } from './support/until.ts'
 
+/** Few sends for a member that sends much, and few wrong tokens; nobody else comes near. */
+const limits = {
+  sends: { perMinute: 60, burst: 60 },
+  pair: null,
+  daily: null,
+  loop: null,
+  reads: null,
+  failures: { perMinute: 1, burst: 8 },
+}
+
 /** How long the second hub answers reads while it is cut off, in s. */
 const staleReadsS = 4
 
@@ -27,7 +37,7 @@ describe.skipIf(withoutEtcd)('reads at any of several hubs', () => {
     await line.accept()
     const hub = (hubName: string, endpoint: string) => {
       const journal = { endpoints: [endpoint], name: history.name, staleReadsS }
-      return new TestHub({ dataDir: join(dir, hubName, 'data'), config: { journal, hubName } })
+      return new TestHub({ dataDir: join(dir, hubName, 'data'), config: { journal, hubName, limits } })
     }
     one = hub('one', cluster.endpoints[0]!)
     two = hub('two', line.url.origin)
@@ -145,6 +155,32 @@ describe.skipIf(withoutEtcd)('reads at any of several hubs', () => {
     expect(await one.client(ana.token).call(api.endSession, { query: { session: 's2' } })).toEqual({ ended: true })
     await Promise.all(ended)
     await until('she is gone', async () => !(await shown()).online)
+  })
+
+  test('limits count what both hubs have taken, and a token that is used from two hosts at two hubs is noticed', async () => {
+    const [ana, eve] = [await one.join('iris'), await one.join('jana')]
+    await until('both are known there', async () => (await get(two, '/v1/inbox', eve.token)).status === 200)
+    const at = (index: number) => (index % 2 === 0 ? one : two)
+    let sent = 0
+    const refused = await until('it is too much', async () => {
+      const error = await send(at(sent), ana.token, 'iris', 'much').catch(error => error)
+      if (!(error instanceof Error)) sent++
+      return error instanceof Error && error
+    })
+    expect([(refused as Error).message, sent < 100]).toEqual([expect.stringContaining('Too many messages'), true])
+    const isHeldUp = async (hub: TestHub) => (await get(hub, '/v1/inbox', 'wrong')).status === 429
+    for (let tries = 0; tries < 8; tries++) await get(at(tries), '/v1/inbox', 'wrong')
+    await until('both have had enough', async () => (await isHeldUp(one)) && (await isHeldUp(two)))
+    const hosts = ['0123456789abcdef ct101', 'fedcba9876543210 ct102']
+    const shared = await until('it is noticed', async () => {
+      const sharedAt = async (index: number) => {
+        const answer = await get(at(index), '/v1/machines', eve.token, { 'claude-net-host': hosts[index]! })
+        return ((await answer.json()) as { sharedTokens: unknown[] }).sharedTokens
+      }
+      const [first, second] = [await sharedAt(0), await sharedAt(1)]
+      return first.length > 0 && second.length > 0 && first
+    })
+    expect(shared).toMatchObject([{ member: 'jana', hosts: ['ct101 (127.0.0.1)', 'ct102 (127.0.0.1)'] }])
   })
 
   test('a hub that is cut off from the log marks what it reads, then refuses, and comes back by itself', async () => {

@@ -17,6 +17,7 @@ import { type Board, noBoard } from './sharing/board.ts'
 import { alone, type Duty } from './sharing/duty.ts'
 import type { Level } from './sharing/level.ts'
 import { SharedPresence } from './sharing/shared-presence.ts'
+import { hearTokenUses, putTokenUses } from './sharing/shared-token-uses.ts'
 import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
@@ -158,7 +159,10 @@ export class Hub implements AsyncDisposable {
       tell: (by, project) => this.submit({ type: 'project.see', by, project }),
     })
     this.tokenUses = new TokenUses(options.now)
-    if (this.level) this.#sharedPresence = new SharedPresence(this)
+    if (this.level) {
+      this.#sharedPresence = new SharedPresence(this)
+      hearTokenUses(this.board, this.tokenUses, options.now)
+    }
     this.#journal.start({
       onCommit: commit => {
         options.onCommit?.(commit)
@@ -405,7 +409,9 @@ export class Hub implements AsyncDisposable {
     try {
       saveLastSeen(this.state.db, this.presence.takeUnsaved())
       saveProjectsSeen(this.state.db, this.projects.takeUnsaved())
-      saveTokenUses(this.state.db, this.tokenUses.takeUnsaved())
+      const uses = this.tokenUses.takeUnsaved()
+      if (this.level) putTokenUses(this.board, this.tokenUses, uses)
+      saveTokenUses(this.state.db, uses)
     } catch {
       // Only a convenience: a disk that refuses is noticed, and told, by the next command.
     }

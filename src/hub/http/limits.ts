@@ -15,6 +15,7 @@ import { knownId } from '../state/query/known-members.ts'
 import { isInvite } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
 import { clientGroup } from './network.ts'
+import { SharedLimits } from './shared-limits.ts'
 import { type Rate, TokenBuckets } from './token-buckets.ts'
 
 /** When a client with too many streams should try again, in ms: a session that died is noticed after 15 s. */
@@ -33,8 +34,12 @@ export class Limits {
   #proofs: TokenBuckets | undefined
   #maxStreams = Number.POSITIVE_INFINITY
   readonly #streams = new Map<string, number>()
+  /** Absent where the hub stands alone. */
+  readonly #shared: SharedLimits | undefined
 
-  constructor(settings: LimitSettings) {
+  /** With a board, limits count what the other hubs have given as well. */
+  constructor(settings: LimitSettings, board?: Hub['board']) {
+    this.#shared = board && new SharedLimits(board)
     this.configure(settings)
   }
 
@@ -58,6 +63,19 @@ export class Limits {
     this.#wrongCodes = buckets(settings?.failures)
     this.#proofs = buckets(settings?.proofs)
     this.#maxStreams = settings?.streamsPerToken ?? Number.POSITIVE_INFINITY
+    const each = (rate: Rate | null | undefined, buckets: TokenBuckets | undefined) =>
+      rate && buckets ? { rate, buckets } : undefined
+    this.#shared?.share({
+      sends: each(settings?.sends, this.#sends),
+      pair: each(settings?.pair, this.#pairs),
+      broadcasts: each(settings?.broadcasts, this.#broadcasts),
+      reads: each(settings?.reads, this.#reads),
+      dailyMessages: each(daily && perDay(daily.messages), this.#daily?.messages),
+      dailyBytes: each(daily && perDay(daily.bytes), this.#daily?.bytes),
+      wrongTokens: each(settings?.failures, this.#wrongTokens),
+      wrongCodes: each(settings?.failures, this.#wrongCodes),
+      proofs: each(settings?.proofs, this.#proofs),
+    })
   }
 
   /** Counts a request that carries a good token. */

@@ -23,6 +23,8 @@ interface Track {
   raw: string
   place: string
   lastAt: number
+  /** Where its last request to this hub came from. */
+  placeHere: string
   /** Where the token was before, with the time of its last request from there. */
   before: Map<string, number>
   /** Which host was last heard of from an address. */
@@ -40,6 +42,13 @@ export interface PlacesOptions {
   monotonic?: () => number
 }
 
+/** What is told to the other hubs of this history. */
+export interface PlacesTeller {
+  /** A token is used at this hub from another place than before, or for the first time. `label` is what a person would call it. */
+  moved(tokenId: string, place: string, label: string): void
+  shared(tokenId: string, shared: Shared): void
+}
+
 /**
  * Notices a token that is used from two hosts at once: requests from one, from another, and from the first again within a
  * minute. Our client names its host in a header, which a thief could forge: it can raise or hide a warning and
@@ -50,6 +59,8 @@ export class Places {
   readonly #options: PlacesOptions
   readonly #monotonic: () => number
   readonly #tracks = new Map<string, Track>()
+  /** Absent where this hub stands alone. */
+  teller: PlacesTeller | undefined
 
   constructor(options: PlacesOptions) {
     this.#options = options
@@ -66,6 +77,20 @@ export class Places {
       return
     }
     this.#moved(identity, address, header, { raw, now, track })
+  }
+
+  /** A token was used at another hub from this place: one that comes back to where it was here is in two places. */
+  sawElsewhere(tokenId: string, place: string, label: string): void {
+    const track = this.#tracks.get(tokenId) ?? this.#begin(tokenId)
+    keep(track.labels, place, label)
+    if (track.place !== '' && track.place !== place) keep(track.before, track.place, track.lastAt)
+    Object.assign(track, { raw: '', place, lastAt: this.#monotonic() })
+  }
+
+  /** Another hub has noticed a token in two places. */
+  sharedElsewhere(tokenId: string, shared: Shared): void {
+    const track = this.#tracks.get(tokenId) ?? this.#begin(tokenId)
+    if ((track.shared?.at ?? 0) < shared.at) track.shared = shared
   }
 
   /** Tokens that were lately used from two hosts at once; with `member`, its own only. */
@@ -94,6 +119,9 @@ export class Places {
       if (wasHereAt !== undefined && now - wasHereAt < returnWithinMs) this.#share(identity, address, track, place, now)
     }
     Object.assign(track, { raw, place, lastAt: now })
+    if (place === track.placeHere) return
+    track.placeHere = place
+    this.teller?.moved(identity.tokenId, place, track.labels.get(place)!)
   }
 
   #share(identity: Identity, address: string, track: Track, place: string, now: number): void {
@@ -101,6 +129,7 @@ export class Places {
     track.shared = { member: identity.member, hosts, at: Date.now() }
     if (now - track.toldAt < tellForMs) return
     track.toldAt = now
+    this.teller?.shared(identity.tokenId, track.shared)
     this.#options.onShared(identity, address, hosts)
   }
 
@@ -108,6 +137,7 @@ export class Places {
     const track: Track = {
       raw: '',
       place: '',
+      placeHere: '',
       lastAt: 0,
       before: new Map(),
       hostAt: new Map(),

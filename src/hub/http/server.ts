@@ -77,6 +77,7 @@ import { PresenceNews } from './presence-news.ts'
 import { proveHub } from './prove-hub.ts'
 import { renewToken, tellToRenew } from './renew-token.ts'
 import { counted, seeing } from './seeing.ts'
+import { SharedPlaces } from './shared-places.ts'
 import { Sight } from './sight.ts'
 import type { Meter } from './sse.ts'
 import { status } from './status.ts'
@@ -151,9 +152,10 @@ export function createServer(options: ServerOptions): HttpDoor {
   const { hub, log, door, clientFile: clientPath, watch, backups } = options
   const probe = writeProbe()
   const network = new Network(door)
-  const limits = new Limits(door.limits)
+  const limits = new Limits(door.limits, hub.level && hub.board)
   watch.metrics.nearDailyBound = least => limits.nearDailyBound(least)
   const places = new Places({ onShared: watch.sharedToken })
+  if (hub.level) new SharedPlaces(hub.board, places)
   const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),

@@ -22,6 +22,8 @@ export class TokenBuckets {
   readonly #maxKept: number
   /** By last use, the longest idle first. */
   readonly #fullAt = new Map<string, number>()
+  /** Called with what `take` has given. */
+  onTake: ((key: string, tokens: number) => void) | undefined
 
   constructor({ perMinute, burst }: Rate, options: TokenBucketsOptions = {}) {
     this.#intervalMs = 60_000 / perMinute
@@ -45,11 +47,22 @@ export class TokenBuckets {
   take(key: string, tokens = 1): number {
     const waitMs = this.waitMs(key, tokens)
     if (waitMs > 0) return waitMs
-    const fullAt = Math.max(this.#fullAt.get(key) ?? 0, this.#now())
-    this.#fullAt.delete(key)
-    this.#fullAt.set(key, fullAt + tokens * this.#intervalMs)
-    if (this.#fullAt.size > this.#maxKept) this.#fullAt.delete(this.#fullAt.keys().next().value!)
+    this.#set(key, Math.max(this.#fullAt.get(key) ?? 0, this.#now()) + tokens * this.#intervalMs)
+    this.onTake?.(key, tokens)
     return 0
+  }
+
+  /** Takes tokens that were given elsewhere, as far as there are any: an empty bucket is all that comes of too many. */
+  charge(key: string, tokens: number): void {
+    const now = this.#now()
+    const fullAt = Math.max(this.#fullAt.get(key) ?? 0, now) + tokens * this.#intervalMs
+    this.#set(key, Math.min(fullAt, now + this.#toleranceMs + this.#intervalMs))
+  }
+
+  #set(key: string, fullAt: number): void {
+    this.#fullAt.delete(key)
+    this.#fullAt.set(key, fullAt)
+    if (this.#fullAt.size > this.#maxKept) this.#fullAt.delete(this.#fullAt.keys().next().value!)
   }
 
   /** How much of its bucket each key has used, from 0 to 1, of those that used at least `least`; the fullest first. */

@@ -1,8 +1,10 @@
-/** When each token was last used, as far as this process has seen it. Costs a write of memory for each request, and none of the disk. */
+/** When each token was last used, as far as this process, or another hub of its history, has seen it. Costs a write of memory for each request, and none of the disk. */
 export class TokenUses {
   /** In ms since 1970, by the token's public id. */
   readonly #lastAt = new Map<string, number>()
   #unsaved = new Set<string>()
+  /** The times that another hub has told of. */
+  readonly #elsewhereAt = new Map<string, number>()
   readonly #now: () => number
 
   constructor(now: () => number = Date.now) {
@@ -14,13 +16,27 @@ export class TokenUses {
     this.#unsaved.add(tokenId)
   }
 
-  /** Undefined when this process has not seen it used. */
+  /** Another hub has seen a token used at `at`. */
+  sawElsewhere(tokenId: string, at: number): void {
+    if (at <= (this.#lastAt.get(tokenId) ?? 0)) return
+    this.#lastAt.set(tokenId, at)
+    this.#elsewhereAt.set(tokenId, at)
+    this.#unsaved.add(tokenId)
+  }
+
+  /** Whether `at`, the last use of a token, was at this hub. */
+  wasHere(tokenId: string, at: number): boolean {
+    return this.#elsewhereAt.get(tokenId) !== at
+  }
+
+  /** Undefined when neither this process nor another hub has seen it used. */
   of(tokenId: string): number | undefined {
     return this.#lastAt.get(tokenId)
   }
 
   forget(tokenId: string): void {
     this.#lastAt.delete(tokenId)
+    this.#elsewhereAt.delete(tokenId)
     this.#unsaved.delete(tokenId)
   }
 

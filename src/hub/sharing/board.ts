@@ -36,6 +36,7 @@ export interface Carrier {
 export class SharedBoard implements Board {
   readonly #own: string
   readonly #carrier: Carrier
+  #isClosed = false
   readonly #peers = new Map<string, Map<string, string>>()
   readonly #listeners = new Set<(hub: string, topic: string, value: string | undefined) => void>()
 
@@ -50,7 +51,7 @@ export class SharedBoard implements Board {
   }
 
   put(topic: string, value: string): void {
-    if (Buffer.byteLength(value) <= maxValueBytes) this.#carrier.put(`${this.#own}/${topic}`, value)
+    if (!this.#isClosed && Buffer.byteLength(value) <= maxValueBytes) this.#carrier.put(`${this.#own}/${topic}`, value)
   }
 
   onChange(listener: (hub: string, topic: string, value: string | undefined) => void): () => void {
@@ -59,6 +60,7 @@ export class SharedBoard implements Board {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#listeners.clear()
     await this.#carrier.close()
   }

@@ -1,0 +1,74 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { MemoryBoard } from '../../../test/support/memory-board.ts'
+import type { Identity } from '../auth/identify.ts'
+import { Places } from './places.ts'
+import { SharedPlaces } from './shared-places.ts'
+
+const sean: Identity = { member: 3, name: 'sean', role: 'machine', tokenId: 'abc' }
+const [one, other] = ['0123456789abcdef ct101', 'fedcba9876543210 ct102']
+
+/** Hubs that share a board, and what each of them has noticed. */
+function start(names: string[]) {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const shared = new MemoryBoard()
+  const hubs = names.map(name => {
+    const told: (readonly string[])[] = []
+    const places = new Places({ onShared: (_, __, hosts) => told.push(hosts), monotonic: () => performance.now() })
+    new SharedPlaces(shared.connect(name), places)
+    return { places, told }
+  })
+  return { shared, hubs, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms) }
+}
+
+test('a token that is used from two hosts at two hubs is noticed, and shown at each hub', async () => {
+  const { hubs, pass } = start(['a', 'b', 'c'])
+  const [a, b, c] = hubs as [(typeof hubs)[0], (typeof hubs)[0], (typeof hubs)[0]]
+  for (let round = 0; round < 4; round++) {
+    a.places.saw(sean, '10.0.3.7', one)
+    b.places.saw(sean, '10.0.3.9', other)
+    await pass(5000)
+  }
+  expect(a.told).toEqual([['ct101 (10.0.3.7)', 'ct102 (10.0.3.9)']])
+  for (const { places } of [a, b, c])
+    expect(places.sharedTokens(3)).toMatchObject([{ member: 3, hosts: ['ct101 (10.0.3.7)', 'ct102 (10.0.3.9)'] }])
+  expect(c.told).toEqual([])
+})
+
+test('a machine that goes from hub to hub, or moves, is in one place', async () => {
+  const { hubs, shared, pass } = start(['a', 'b'])
+  const [a, b] = hubs as [(typeof hubs)[0], (typeof hubs)[0]]
+  for (let round = 0; round < 20; round++) {
+    const { places } = round % 2 === 0 ? a : b
+    places.saw(sean, '10.0.3.7', one)
+    await pass(1000)
+  }
+  const puts = vi.spyOn(shared, 'set')
+  for (let round = 0; round < 20; round++) {
+    a.places.saw(sean, '10.0.3.7', one)
+    await pass(1000)
+  }
+  expect(puts).not.toHaveBeenCalled()
+  b.places.saw(sean, '10.0.5.1', other)
+  await pass(61_000)
+  a.places.saw(sean, '10.0.3.7', one)
+  await pass(1000)
+  for (const { told, places } of [a, b]) expect([told, places.sharedTokens()]).toEqual([[], []])
+})
+
+test('what another hub puts is taken as far as it has the right form', async () => {
+  const { shared, hubs, pass } = start(['a'])
+  const [{ places }] = hubs as [(typeof hubs)[0]]
+  const fine = { tokenId: 'abc', member: 3, hosts: ['x', 'y'], at: Date.now() + 1e9, later: 1 }
+  const odd = [
+    null,
+    7,
+    { ...fine, hosts: ['\u001b[31m'] },
+    { ...fine, hosts: Array(9).fill('x') },
+    { ...fine, at: 'now' },
+  ]
+  for (const value of ['', 'null', '{}', '{"run":"r","moves":1,"shared":[]}']) shared.set('b/places', value)
+  shared.set('b/places', JSON.stringify({ run: 'r', moves: [null, { n: 1, tokenId: 'abc' }], shared: [...odd, fine] }))
+  expect(places.sharedTokens()).toEqual([{ member: 3, hosts: ['x', 'y'], at: Date.now() }])
+  await pass(1000)
+})

@@ -1,0 +1,37 @@
+import * as z from 'zod'
+import type { TokenUses } from '../push/token-uses.ts'
+import type { Board } from './board.ts'
+
+const topic = 'token-uses'
+
+/** Most tokens whose last use is told at once. */
+const maxUses = 4000
+
+const Uses = z.array(z.unknown())
+const Use = z.tuple([z.string().regex(/^[\x21-\x7e]{1,64}$/), z.int().min(0)])
+
+/** Takes what other hubs tell of the last use of tokens, from now on. */
+export function hearTokenUses(board: Board, uses: TokenUses, now: () => number = Date.now): void {
+  board.onChange((_hub, changed, value) => {
+    if (changed !== topic || value === undefined) return
+    for (const each of parsed(value)) {
+      const { data } = Use.safeParse(each)
+      if (data) uses.sawElsewhere(data[0], Math.min(data[1], now()))
+    }
+  })
+}
+
+/** Tells the others of tokens that were used at this hub, with the time of the last use, ms since 1970; the latest where they are too many. */
+export function putTokenUses(board: Board, uses: TokenUses, changed: ReadonlyMap<string, number>): void {
+  const here = [...changed].filter(([id, at]) => uses.wasHere(id, at))
+  if (here.length === 0) return
+  board.put(topic, JSON.stringify(here.sort((a, b) => b[1] - a[1]).slice(0, maxUses)))
+}
+
+function parsed(value: string): unknown[] {
+  try {
+    return (Uses.safeParse(JSON.parse(value)).data ?? []).slice(0, maxUses)
+  } catch {
+    return []
+  }
+}
