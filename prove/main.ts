@@ -51,7 +51,10 @@ const options = new Command('npm run prove --')
     '--fault <name...>',
     `of the faults with real processes these alone: ${faults.map(({ name }) => name).join(', ')}`,
   )
-  .option('--bites', 'puts bugs into builds of the program: each fault with real processes must find its own')
+  .option(
+    '--bites',
+    'builds the program with a bug in it: the faults with real processes that have to find it must fail within --rounds (3)',
+  )
   .option('--sim', 'the simulation alone: the real core with a simulated clock, disk and network')
   .option('--seed <n>', 'the first seed; each round has the next one. By default by chance, and printed')
   .option('--rounds <n>', 'how many histories, and rounds of each fault')
@@ -136,13 +139,18 @@ if (options.plant !== undefined) {
   plant(options.plant)
 }
 
-const isSimAlone = options.sim === true || options.plan !== undefined || options.plant !== undefined
-const isRealAlone = options.real === true || options.fault !== undefined
 const began = new Date()
 const results: PartResult[] = []
-if (!isSimAlone) results.push(await real())
-if (!isRealAlone) results.push(await simulate())
-if (!isSimAlone && !isRealAlone && mode.plants > 0) results.push(await plants(mode.plants))
+const isSimAlone = options.sim === true || options.plan !== undefined || options.plant !== undefined
+const isRealAlone = options.real === true || options.fault !== undefined
+if (options.bites) {
+  const { tryBites } = await import('./real/bites.ts')
+  results.push(await tryBites({ only: options.fault, rounds: rounds ?? 3, seed, say }))
+} else {
+  if (!isSimAlone) results.push(await real())
+  if (!isRealAlone) results.push(await simulate())
+  if (!isSimAlone && !isRealAlone && mode.plants > 0) results.push(await plants(mode.plants))
+}
 const failures = results.flatMap(result => result.failures)
 if (options.json) {
   const whole = { date: began.toISOString(), seed, rounds }

@@ -1,16 +1,28 @@
 import { spawn } from 'node:child_process'
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import type { PartResult } from '../prove/part.ts'
 import { planted, withFault } from '../prove/plant.ts'
+import { bites } from '../prove/real/bites.ts'
+import { faults } from '../prove/real/faults/all.ts'
 
 const root = join(import.meta.dirname, '..')
 
 /** Runs `npm run prove` with these arguments, in a process whose clocks and timers are its own. */
 async function prove(...args: string[]): Promise<{ status: number | null; output: string; said: string }> {
-  const child = spawn(process.execPath, [join(root, 'prove/main.ts'), ...args], { cwd: root })
+  return await proveWith({}, ...args)
+}
+
+async function proveWith(
+  env: Record<string, string>,
+  ...args: string[]
+): Promise<{ status: number | null; output: string; said: string }> {
+  const child = spawn(process.execPath, [join(root, 'prove/main.ts'), ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+  })
   const ended = new Promise<number | null>(resolve => child.on('close', resolve))
   const [output, said] = await Promise.all([text(child.stdout), text(child.stderr)])
   return { status: await ended, output, said }
@@ -58,7 +70,7 @@ test.for([
 })
 
 test('every planted fault fits the program as it is', () => {
-  for (const fault of planted)
+  for (const fault of [...planted, ...bites.map(({ bug }) => bug)])
     expect(() => withFault(fault, readFileSync(join(root, 'src', fault.file), 'utf8')), fault.name).not.toThrow()
   expect(planted.length).toBeGreaterThanOrEqual(12)
 })
@@ -66,8 +78,49 @@ test('every planted fault fits the program as it is', () => {
 test.for([
   [['--rounds', '0'], "--rounds is a whole number from 1 on, not '0'."],
   [['--plant', 'nothing'], "There is no fault 'nothing'."],
+  [['--fault', 'nothing'], "There is no fault 'nothing'."],
 ] as const)('a wrong argument is named: %j', async ([args, sentence]) => {
   const { status, said } = await prove('--sim', ...args)
   expect(status).toBe(2)
   expect(said).toContain(sentence)
+})
+
+test('a real hub is killed under real members, and what they saw keeps every promise', async () => {
+  const { status, output, said } = await prove(
+    '--quick',
+    '--fault',
+    'kill-hub',
+    '--rounds',
+    '1',
+    '--seed',
+    '1',
+    '--json',
+  )
+  const { rows, failures } = JSON.parse(output) as PartResult
+  expect(failures, said).toEqual([])
+  expect(status).toBe(0)
+  expect(rows).toMatchObject([{ fault: 'kill-hub', rounds: 1, lost: 0, twice: 0, reordered: 0, lied: 0 }])
+  expect(Math.min(rows[0]!.strikes, rows[0]!.acknowledged)).toBeGreaterThan(0)
+})
+
+test('a round that goes wrong is a failure that names the command and where its logs are', async () => {
+  const env = { CLAUDE_NET_PROVE_PROGRAM: '/dev/null' }
+  const { status, output } = await proveWith(env, '--fault', 'kill-hub', '--rounds', '1', '--seed', '7')
+  expect(status).toBe(1)
+  expect(output).toContain('npm run prove -- --fault kill-hub --seed 7 --rounds 1')
+  const [, dir] = /the history, the logs and the store are in (\S+)/.exec(output)!
+  expect(readFileSync(join(dir!, 'violations.txt'), 'utf8')).toContain('The hub ended (0)')
+  rmSync(dir!, { recursive: true })
+})
+
+test('a fault that this machine cannot play is listed with the reason', async () => {
+  const { status, output } = await proveWith({ PATH: '/nowhere' }, '--fault', 'partition', '--rounds', '1')
+  expect(output).toMatch(/^skipped partition: namespaces cannot be made here/m)
+  expect(status).toBe(0)
+})
+
+test('every fault has a name of its own, and the bugs that faults must find name faults that there are', () => {
+  const names = faults.map(({ name }) => name)
+  expect(new Set(names).size).toBe(names.length)
+  for (const { by } of bites) expect(names).toEqual(expect.arrayContaining([...by]))
 })

@@ -1,5 +1,4 @@
 import type { Kind } from '../checker/check.ts'
-import type { Planted } from '../plant.ts'
 import type { Random } from '../sim/random.ts'
 import type { Need } from './needs.ts'
 
@@ -41,8 +40,6 @@ export interface Fault {
   needs: readonly Need[]
   /** Whether `--quick` plays it. */
   isQuick?: boolean
-  /** Bugs of the program that this fault must find: `--bites` puts each into a build of its own. */
-  finds?: readonly Planted[]
   /** Plays one round. Throws where the round itself went wrong: that fails too. */
   run(round: Round): Promise<RoundResult>
 }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { HubClient } from '../../../src/client/hub-client.ts'
 import { DirectTransport } from '../../../src/client/transport/direct.ts'
 import { api } from '../../../src/protocol/api.ts'
+import { newMessageId } from '../../../src/protocol/ids.ts'
 import { pick } from '../../sim/random.ts'
 import type { Broken, Fault, Round, RoundResult } from '../fault.ts'
 import type { HubProcess } from '../hub-process.ts'
@@ -90,13 +91,22 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
   const load = new Load({ cluster, seed: round.seed, timeoutMs: 20_000, paceMs: 200, broadcasts: false })
   round.defer(() => load.close())
   round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
-  await load.start()
+  await load.join()
   const sent: number[] = []
   const cry = async () => {
-    const { seq } = await crier.call(api.sendMessage, { body: { to: to.name, body: `cry ${sent.length}` } })
-    sent.push(seq)
+    const body = { id: newMessageId(), to: to.name, body: `cry ${sent.length}` }
+    for (let tries = 1; ; tries++) {
+      try {
+        sent.push((await crier.call(api.sendMessage, { body })).seq)
+        return
+      } catch (error) {
+        // A hub that was just started, or has thousands of streams to tell, may take long.
+        if (tries === 10) throw error
+      }
+    }
   }
   const opened = await openAll(all, hub.url, to.token, over.signal)
+  await load.start()
   await cry()
   if (!kills) round.strike()
   for (let kill = 0; kills && (kill === 0 || kill < round.harmMs / 2000); kill++) {
