@@ -26,8 +26,8 @@ export class Moved extends Error {
 export class Line {
   readonly id: string
   readonly transport: Transport
-  /** How long it may take in all until the hub shows that it lives, in ms: as long as a connection may take to open. */
-  readonly #aliveMs: number
+  /** How long it may take in all until the hub shows that it lives, in ms: before it has answered for the first time, and after. */
+  readonly #within: { openMs: number; aliveMs: number }
   readonly #streams = new Set<IncomingMessage>()
   #busy = 0
   #isLeft = false
@@ -38,10 +38,10 @@ export class Line {
   /** When it failed last, by `performance.now()`. */
   failedAt = Number.NEGATIVE_INFINITY
 
-  constructor(id: string, transport: Transport, aliveMs: number) {
+  constructor(id: string, transport: Transport, within: { openMs: number; aliveMs: number }) {
     this.id = id
     this.transport = transport
-    this.#aliveMs = aliveMs
+    this.#within = within
   }
 
   /**
@@ -132,7 +132,8 @@ export class Line {
 
   /** Whether the hub answers at all. Of all that wait for it one asks. */
   #isAlive(): Promise<boolean> {
-    this.#proof ??= this.#get('/healthz', this.#aliveMs - slowMs)
+    const { openMs, aliveMs } = this.#within
+    this.#proof ??= this.#get('/healthz', (this.#heardAt > 0 ? aliveMs : openMs) - slowMs)
       .then(answer => {
         if (answer) this.#heardAt = performance.now()
         return answer !== undefined

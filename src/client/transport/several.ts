@@ -9,8 +9,8 @@ import { isCertainlyUnsent } from './direct.ts'
 import { Line } from './line.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/** How long a hub may take to show that it lives, in ms: directly, and where ssh may have to be started first. */
-const aliveMs = { direct: 1000, ssh: 6000 }
+/** How long a hub may take to show that it lives, in ms: directly, and through ssh, which may have to be started first. */
+const within = { direct: { openMs: 1000, aliveMs: 1000 }, ssh: { openMs: 6000, aliveMs: 2000 } }
 
 /** How long after it was left a machine's own hub is looked at again, in ms: a random time between these. */
 const homeMs = { least: 5 * 60_000, most: 15 * 60_000 }
@@ -79,7 +79,7 @@ export class SeveralHubs implements Transport {
     const ways = this.#follow()
     const isOpened = this.#line(this.way).transport.opened()
     // A way that does not open is left by the next request.
-    await (ways.length === 1 ? isOpened : Promise.race([isOpened, delay(aliveMs.ssh, undefined, { ref: false })]))
+    await (ways.length === 1 ? isOpened : Promise.race([isOpened, delay(within.ssh.openMs, undefined, { ref: false })]))
   }
 
   close(): void {
@@ -207,7 +207,7 @@ export class SeveralHubs implements Transport {
   #line(way: HubWay): Line {
     const known = this.#lines.get(way.id)
     if (known?.isOpen) return known
-    const line = new Line(way.id, this.#options.open(way), way.sshHost === noSshHost ? aliveMs.direct : aliveMs.ssh)
+    const line = new Line(way.id, this.#options.open(way), way.sshHost === noSshHost ? within.direct : within.ssh)
     if (known) line.failedAt = known.failedAt
     this.#lines.set(way.id, line)
     return line

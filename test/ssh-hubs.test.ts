@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import type { HubWay } from '../src/client/hubs.ts'
+import { SeveralHubs } from '../src/client/transport/several.ts'
+import { SshTransport } from '../src/client/transport/ssh.ts'
+import { sshFiles } from '../src/client/transport/ssh-files.ts'
+import { endLink } from '../src/client/transport/ssh-link.ts'
+import { startAnsweringServer } from './support/answering-server.ts'
+import { freePort, Sshd, startSshd } from './support/sshd.ts'
+import { tempDir } from './support/temp.ts'
+import { testIdentity } from './support/test-identity.ts'
+
+test('a machine goes to the hub of another host while ssh to its own leads nowhere', async context => {
+  const first = await startSshd(context)
+  const second = new Sshd(tempDir('second-sshd'), { port: await freePort() })
+  onTestFinished(() => second.kill())
+  await second.start()
+  // One configuration of ssh knows both.
+  first.configureClient(`\n${readFileSync(second.clientConfig, 'utf8').replace('Host ovh5', 'Host ovh6')}`)
+  const before = process.env.PATH
+  process.env.PATH = first.path
+  onTestFinished(() => void (process.env.PATH = before))
+  const dir = tempDir('ssh-hubs')
+  const servers = [await startAnsweringServer(), await startAnsweringServer()]
+  const ways = ['ovh5', 'ovh6'].map((sshHost, index): HubWay => {
+    const hub = new URL(`https://localhost:${servers[index]!.url.port}`)
+    onTestFinished(() => endLink(sshFiles({ host: sshHost, hub, dir })))
+    return { id: `${sshHost} ${hub.host}`, hub, sshHost, hubKey: testIdentity.hubKey }
+  }) as [HubWay, HubWay]
+  let now = 1_000_000
+  const hubs = new SeveralHubs({
+    ways: () => ways,
+    open: ({ hub, sshHost }) => new SshTransport({ host: sshHost, hub, dir }, testIdentity.hubKey),
+    memory: { read: () => undefined, write: () => {} },
+    now: () => now,
+    random: () => 0,
+  })
+  onTestFinished(() => hubs.close())
+  const ask = async () => {
+    const signal = AbortSignal.timeout(20_000)
+    await text(await hubs.request({ method: 'GET', path: '/echo', headers: {}, signal }))
+    return hubs.way.sshHost
+  }
+  expect(await ask()).toBe('ovh5')
+  first.freeze()
+  expect(await ask()).toBe('ovh6')
+  await first.kill()
+  expect(await ask()).toBe('ovh6')
+  // A hub that is not ready is not gone back to: what answers here knows no /readyz.
+  await first.start()
+  now += 5 * 60_000
+  await ask()
+  expect(await ask()).toBe('ovh6')
+  // With both away both are named.
+  await Promise.all([first.kill(), second.kill()])
+  const gone = await ask().catch(error => error)
+  expect(gone.message).toMatch(/ovh5 cannot be reached: .* Nor can another hub of this machine be reached: ovh6\./)
+})
