@@ -18,6 +18,7 @@ import { groupCommand } from './group.ts'
 import { historyCommand } from './history.ts'
 import { hookCommand } from './hook.ts'
 import { demoCommand, hubCommand } from './hub.ts'
+import { hubsCommand } from './hubs.ts'
 import { importCommand } from './import.ts'
 import { inboxCommand } from './inbox.ts'
 import { installRelayCommand } from './install-relay.ts'
@@ -77,6 +78,7 @@ export async function runAny(): Promise<void> {
       backupCommand(),
       restoreCommand(),
       journalCommand(),
+      hubsCommand(),
       auditCommand(),
       installServiceCommand(),
       uninstallServiceCommand(),

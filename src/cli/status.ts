@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { api } from '../protocol/api.ts'
 import type { StatusAnswer } from '../protocol/status.ts'
 import { bytesInWords } from '../text/bytes.ts'
+import { hubTroubles } from '../text/hubs.ts'
 import { presenceInWords } from '../text/presence.ts'
 import { ago, count, largestUnit } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
@@ -39,6 +40,7 @@ function screen(status: StatusAnswer, origin: string, now: number): string {
     ...(status.clock ? [['Clock', clockInWords(status.clock, now)]] : []),
     ['Backup', lastBackup ? `${since(lastBackup.at)}, ${bytesInWords(lastBackup.bytes)}` : 'none yet'],
     ...(status.tail ? [['Tail', tailInWords(status.tail)]] : []),
+    ...(status.hubs ? [['Hubs', hubsInWords(status.hubs)]] : []),
     ['Telegram', telegramInWords(status.telegram, now)],
     ['Machines', `${members.machines}, ${members.onlineMachines} online`],
     ['People', `${members.humans}, ${members.onlineHumans} online`],
@@ -71,6 +73,12 @@ function tailInWords({ behind, behindMs, bytes, trouble }: NonNullable<StatusAns
     `${place}, ${bytesInWords(bytes)}`,
     ...(trouble === null ? [] : [`TROUBLE: ${visibleLine(trouble, 300)}`]),
   ].join('; ')
+}
+
+function hubsInWords(answer: NonNullable<StatusAnswer['hubs']>): string {
+  const names = answer.hubs.map(({ name, self, duty }) => `${name}${self ? ' (this)' : ''}${duty ? ' (acts)' : ''}`)
+  const troubles = hubTroubles(answer).map(line => `TROUBLE: ${visibleLine(line, 300)}`)
+  return [names.join(', '), ...troubles].join('; ')
 }
 
 function telegramInWords(telegram: StatusAnswer['telegram'], now: number): string {

@@ -205,6 +205,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     })
     cleanup.push(() => hubs.close())
     hub.onHubsChanged(() => hubs.changed())
+    metrics.hubs = hubs
     const telegram = await startTelegram(config, { hub, log, audit, consoleUrl: () => consoleUrl })
     if (telegram) cleanup.push(() => telegram.close())
     metrics.telegram = telegram

@@ -53,6 +53,8 @@ const SeenHub = z.object({
   heardAt: Timestamp.nullable(),
   /** Whether it does what one hub does for all. */
   duty: z.boolean(),
+  /** Why it takes no messages, in a sentence, where the hubs have come to different outcomes; null where it does. */
+  apart: z.string().nullable(),
 })
 
 /** `GET /v1/hubs`, by name. A hub that stands alone is the only one. */
@@ -60,7 +62,5 @@ export const HubsAnswer = z.object({
   hubs: z.array(KnownHub.extend(SeenHub.partial().shape)),
   /** For an admin: the version of the rules by which new entries are written; null for a hub that stands alone. */
   rules: z.number().int().nullable().optional(),
-  /** For an admin: why this hub takes no messages, in a sentence, where the hubs disagree; null where they agree. */
-  apart: z.string().nullable().optional(),
 })
 export type HubsAnswer = z.output<typeof HubsAnswer>

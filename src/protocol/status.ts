@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { HubKey } from './hub-key.ts'
+import { HubsAnswer } from './hubs.ts'
 import { MemberKind, Timestamp } from './messages.ts'
 
 /** In ms. */
@@ -78,6 +79,8 @@ export const StatusAnswer = z.object({
       unconfirmed: z.array(z.string()),
     })
     .nullable(),
+  /** The hubs of this history, as `GET /v1/hubs` has them; null for a hub that stands alone. */
+  hubs: HubsAnswer.nullable().default(null),
   members: z.object({
     machines: z.number().int(),
     onlineMachines: z.number().int(),

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { StatusAnswer } from '../../protocol/status.ts'
 import { bytesInWords } from '../../text/bytes.ts'
+import { hubStateInWords } from '../../text/hubs.ts'
 import { presenceInWords } from '../../text/presence.ts'
 import { count, largestUnit } from '../../text/spans.ts'
 import { call } from '../api.ts'
@@ -64,6 +65,7 @@ function Health() {
             </div>
             <div class="stack wide-gap">
               <BackupPanel {...figures} />
+              {figures.hubs && <HubsPanel hubs={figures.hubs} />}
               <DoorPanel {...figures} />
               {figures.telegram && <TelegramPanel telegram={figures.telegram} />}
             </div>
@@ -130,6 +132,16 @@ function StorePanel({ ready, store, clock }: StatusAnswer) {
           ],
         ]}
       />
+    </Panel>
+  )
+}
+
+function HubsPanel({ hubs }: { hubs: NonNullable<StatusAnswer['hubs']> }) {
+  const lagOf = ({ lag, version }: (typeof hubs.hubs)[number]) =>
+    lag == null ? version : `${version}, ${lag === 0 ? 'level' : `${count(lag, 'record')} behind`}`
+  return (
+    <Panel title="Hubs">
+      <Facts of={hubs.hubs.map(hub => [hub.name, `${hubStateInWords(hub)}; ${lagOf(hub)}`])} />
     </Panel>
   )
 }

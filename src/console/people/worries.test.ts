@@ -17,6 +17,7 @@ const well: StatusAnswer = {
   load: null,
   lastBackup: { at: ago(20 * hour), bytes: 1 },
   tail: null,
+  hubs: null,
   telegram: null,
   members: { machines: 1, onlineMachines: 1, humans: 1, onlineHumans: 0, services: 0 },
   behind: [],
@@ -35,6 +36,26 @@ const idle = {
   unreadAnswerBytes: 0,
 }
 const found = (more: Partial<StatusAnswer>) => worriesOf({ ...well, ...more }, now).map(({ found }) => found)
+
+test('a hub that is not heard of, or takes nothing, is told', () => {
+  const hub = { url: null, ssh: null, hubKey: null, version: '1.0.0', entryVersion: 3, isLive: true }
+  const [h0, h1] = [
+    { ...hub, name: 'h0', self: true },
+    { ...hub, name: 'h1', self: false },
+  ]
+  expect(found({ hubs: { hubs: [h0, h1], rules: 3 } })).toEqual([])
+  expect(
+    found({
+      hubs: {
+        hubs: [
+          { ...h0, apart: 'It takes nothing.' },
+          { ...h1, isLive: false },
+        ],
+        rules: 3,
+      },
+    }),
+  ).toEqual(['h0: It takes nothing.', expect.stringMatching(/^h1 is not heard of.*hubs forget h1$/)])
+})
 
 test('a hub that is well worries nobody', () => {
   expect(found({})).toEqual([])

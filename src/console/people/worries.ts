@@ -1,5 +1,6 @@
 import type { StatusAnswer } from '../../protocol/status.ts'
 import { bytesInWords } from '../../text/bytes.ts'
+import { hubTroubles } from '../../text/hubs.ts'
 import { ago, count, largestUnit } from '../../text/spans.ts'
 
 /** Something that an admin should look at: what was found, and what to do about it. */
@@ -25,10 +26,16 @@ const tailBehindMs = 30_000
 export function worriesOf(status: StatusAnswer, now: number): Worry[] {
   return [
     ...storeWorries(status, now),
+    ...hubWorries(status),
     ...loadWorries(status),
     ...doorWorries(status, now),
     ...peopleWorries(status, now),
   ].sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'))
+}
+
+function hubWorries({ hubs }: StatusAnswer): Worry[] {
+  const troubles = hubs ? hubTroubles(hubs) : []
+  return troubles.map(found => ({ tone: 'bad', found, mend: 'claude-net hubs says more.' }))
 }
 
 function storeWorries(

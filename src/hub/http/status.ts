@@ -9,6 +9,7 @@ import { databaseFile, type Hub } from '../hub.ts'
 import type { Backups } from '../keeping/backups.ts'
 import type { Tails } from '../keeping/tails.ts'
 import type { Metrics } from '../seeing/metrics.ts'
+import type { Hubs } from '../sharing/hubs.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
@@ -34,6 +35,7 @@ interface StatusSources {
   limits: Limits
   plain: PlainRequests
   hubKey: () => HubKey | undefined
+  hubs: Pick<Hubs, 'status'>
   watch: { metrics: Pick<Metrics, 'load'> }
 }
 
@@ -47,6 +49,7 @@ export function status({
   limits,
   plain,
   hubKey,
+  hubs,
   watch,
 }: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
@@ -73,6 +76,7 @@ export function status({
       lastBackup: backup ? { at: timestamp(backup.time), bytes: backup.bytes } : null,
       tail,
       telegram: telegram ? telegramOf(telegram.status()) : null,
+      hubs: hubs.status(),
       members: membersOf(hub, all),
       behind: behindOf(hub, all),
       plain: {

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { HubsAnswer } from '../../protocol/hubs.ts'
 import { version } from '../../protocol/version.ts'
 import type { Hub } from '../hub.ts'
 import type { Commit } from '../journal/journal.ts'
@@ -62,6 +63,8 @@ export class Metrics {
   nearDailyBound: ((least: number) => { used: number }[]) | undefined
   /** Where it is asked which members have spoken without TLS within a day. */
   plain: { readonly members: readonly { isRemote: boolean }[] } | undefined
+  /** Where it is asked how far the hubs of this history are; undefined, or null, for a hub that stands alone. */
+  hubs: { status(): HubsAnswer | null } | undefined
   /** Where the HTTP door is asked what is open. */
   door: { counts(): DoorCounts } | undefined
   readonly #commitSeconds: Histogram
@@ -162,6 +165,7 @@ export class Metrics {
     )
     this.#backupsNow(now)
     this.#tailNow(now)
+    this.#hubsNow(now)
     if (this.telegram) {
       const trouble = gauge(now, 'claude_net_telegram_trouble', 'Whether people cannot be reached or heard: 1, or 0.')
       trouble.set(this.telegram.status().trouble === null ? 0 : 1)
@@ -246,6 +250,29 @@ export class Metrics {
     gauge(now, 'claude_net_tail_trouble', 'Whether the tail cannot be written: 1 or 0.').set(
       tail.trouble === null ? 0 : 1,
     )
+  }
+
+  #hubsNow(now: Registry): void {
+    const answer = this.hubs?.status()
+    if (!answer) return
+    const isLive = gauge(now, 'claude_net_hub_live', 'Whether a hub of this history is heard of: 1 or 0.', ['hub'])
+    const lag = gauge(now, 'claude_net_hub_lag_records', 'Records of the log that a hub has yet to apply.', ['hub'])
+    const apart = gauge(
+      now,
+      'claude_net_hub_apart',
+      'Whether a hub takes nothing, as others have come to other outcomes: 1 or 0.',
+      ['hub'],
+    )
+    const duty = gauge(now, 'claude_net_hub_duty', 'Whether a hub acts for all of its history: 1 or 0.', ['hub'])
+    const rules = gauge(now, 'claude_net_hub_rules', 'The newest rules that the program of a hub knows.', ['hub'])
+    for (const hub of answer.hubs) {
+      isLive.set({ hub: hub.name }, hub.isLive ? 1 : 0)
+      if (hub.lag != null) lag.set({ hub: hub.name }, hub.lag)
+      apart.set({ hub: hub.name }, hub.apart == null ? 0 : 1)
+      duty.set({ hub: hub.name }, hub.duty ? 1 : 0)
+      rules.set({ hub: hub.name }, hub.entryVersion ?? 0)
+    }
+    gauge(now, 'claude_net_rules', 'The rules by which the hubs of this history write.').set(answer.rules ?? 0)
   }
 
   #processNow(now: Registry): void {

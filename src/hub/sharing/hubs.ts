@@ -101,9 +101,12 @@ export class Hubs {
     const hubs = [...rows]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, row]) => ({ ...this.#known(name, row), ...(isAdmin && this.#seen(name, row, furthest)) }))
-    return isAdmin
-      ? { hubs, rules: isShared ? rulesInForce(state.db) : null, apart: this.#options.apart() ?? null }
-      : { hubs }
+    return isAdmin ? { hubs, rules: isShared ? rulesInForce(state.db) : null } : { hubs }
+  }
+
+  /** The same for the admin, where this hub has others beside it, or may have; null for one that stands alone. */
+  status(): HubsAnswer | null {
+    return this.#options.isShared ? this.list({ isAdmin: true }) : null
   }
 
   /** Forgets a hub. Throws `not_found`, and `conflict` for one that is there. */
@@ -152,6 +155,7 @@ export class Hubs {
       outcomes: state?.outcomes ?? null,
       heardAt: heard ? timestamp(heard.at) : null,
       duty: state?.duty === true && this.#isLive(name),
+      apart: state?.apart ?? null,
     }
   }
 

@@ -1,0 +1,57 @@
+import { Command } from 'commander'
+import { api } from '../protocol/api.ts'
+import type { HubsAnswer } from '../protocol/hubs.ts'
+import { hubStateInWords, hubTroubles } from '../text/hubs.ts'
+import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
+import { print, table } from './output.ts'
+
+/** How much of a chain is shown: enough to see whether two are the same. */
+const shownOfChain = 8
+
+export function hubsCommand(): Command {
+  const command = new Command('hubs').description('list the hubs that share this history, or forget one')
+  withAdminOptions(
+    command
+      .command('list', { isDefault: true })
+      .description('list each hub with its version, how far it is, and whether its outcomes are the same'),
+  )
+    // A word that is no command of this one.
+    .allowExcessArguments(false)
+    .action((options: AdminOptions) =>
+      asAdmin(options, async client => {
+        const answer = await client.call(api.listHubs)
+        print(options, answer, () => inWords(answer))
+      }),
+    )
+  withAdminOptions(
+    command
+      .command('forget')
+      .argument('<name>', 'a hub that does not come back')
+      .description('forget a hub: nothing waits for it any more. One that comes back is a hub again'),
+  ).action((name: string, options: AdminOptions) =>
+    asAdmin(options, async client => {
+      const answer = await client.call(api.forgetHub, { params: { name } })
+      print(options, answer, () => `${answer.name} is forgotten.`)
+    }),
+  )
+  command.addHelpText('after', '\nBoth take --data, --hub, --token-file and --json.')
+  return command
+}
+
+function inWords(answer: HubsAnswer): string {
+  const { hubs, rules } = answer
+  if (rules == null) return 'This hub stands alone. docs/scaling.md says who needs several.'
+  const rows = hubs.map(hub => [
+    hub.name,
+    hubStateInWords(hub),
+    hub.version ?? '',
+    hub.offset == null ? '' : String(hub.offset),
+    hub.lag == null ? '' : String(hub.lag),
+    (hub.outcomes ?? '').slice(0, shownOfChain),
+    hub.url ?? 'NO ADDRESS: url in its hub.json',
+  ])
+  return [
+    table([['HUB', 'STATE', 'VERSION', 'RECORD', 'LAG', 'OUTCOMES', 'ADDRESS'], ...rows]),
+    ...hubTroubles(answer).map(line => `\n${line}`),
+  ].join('\n')
+}
