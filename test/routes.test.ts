@@ -49,6 +49,7 @@ const expected: Record<RouteName, Statuses> = {
   hubKey: open,
   listHubs: { none: 401, machine: 200, human: 200, admin: 200, garbage: 401 },
   // A hub that stands alone knows no other.
+  hubSnapshot: { none: 404, machine: 404, human: 404, admin: 404, garbage: 404 },
   forgetHub: { none: 401, machine: 403, human: 403, admin: 404, garbage: 401 },
   sendMessage: { none: 401, machine: 201, human: 201, admin: 403, garbage: 401 },
   getMessage: { none: 401, machine: 200, human: 404, admin: 200, garbage: 401 },
@@ -146,6 +147,7 @@ const requests: Record<RouteName, () => Promise<Omit<RawRequest, 'token'>> | Omi
   proveHub: () => ({ path: '/v1/proof', body: { tokenId: 'abcdefgh', nonce: newNonce() } }),
   hubKey: () => ({ path: '/hub-key.json' }),
   listHubs: () => ({ path: '/v1/hubs' }),
+  hubSnapshot: () => ({ path: '/v1/hubs/snapshot' }),
   forgetHub: () => ({ path: '/v1/hubs/none', method: 'DELETE' }),
   sendMessage: () => ({ path: '/v1/messages', body: { to: 'human', body: 'hello' } }),
   getMessage: async () => {

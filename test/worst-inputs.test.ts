@@ -196,6 +196,7 @@ const worst: Record<RouteName, Worst | string> = {
   ],
   addresses: [little, () => ({ path: '/v1/admin/addresses', token: tokens.admin })],
   listHubs: [little, () => ({ path: '/v1/hubs', token: tokens.admin })],
+  hubSnapshot: [{ ...little, status: 404 }, () => ({ path: '/v1/hubs/snapshot' })],
   forgetHub: [{ ...little, status: 404 }, () => ({ path: '/v1/hubs/none', method: 'DELETE', token: tokens.admin })],
   listMembers: [ofMembers, () => ({ path: '/v1/admin/members', token: tokens.admin })],
   putMember: [

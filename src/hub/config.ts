@@ -91,9 +91,10 @@ function journalFrom(
 ): JournalSettings | undefined {
   const journal = url === undefined ? inFile : { ...inFile, ...journalOfUrl(url, inFile?.tls) }
   if (!journal) return undefined
-  const { tls, user } = journal
+  const { tls, user, snapshots } = journal
   return {
     ...journal,
+    ...(snapshots !== undefined && { snapshots: near(snapshots) }),
     ...(tls && { tls: mapValues(tls, near) }),
     ...(user && { user: { ...user, passwordFile: near(user.passwordFile) } }),
   }

@@ -14,16 +14,17 @@ import { StoreLost } from './state/store/store-files.ts'
 const maxCheckedBytes = 100 * 1024 * 1024
 
 /**
- * Looks at a store before it is opened. Answers whether it is small enough to be checked whole. Throws when a hub has run in `dataDir` and its messages are gone: an empty store would be a new one, and nobody would be told.
+ * Looks at a store before it is opened. Answers whether it is small enough to be checked whole. Throws when a hub has run in `dataDir` and its messages are gone: an empty store would be a new one, and nobody would be told. That
+ * of a hub that shares a log is made anew from it.
  */
-export function lookAtStore(dataDir: string, databaseFile: string): { shouldCheck: boolean } {
+export function lookAtStore(dataDir: string, databaseFile: string, isShared = false): { shouldCheck: boolean } {
   const bytes = (name: string) => statSync(join(dataDir, name), { throwIfNoEntry: false })?.size ?? 0
   const size = bytes(databaseFile)
   const rescued = namesIn(dataDir)
     .filter(name => /^rescued-.*\.db$/.test(name))
     .sort()
     .at(-1)
-  if (size === 0 && bytes(auditFile) > 0 && existsSync(join(dataDir, adminTokenFile))) {
+  if (!isShared && size === 0 && bytes(auditFile) > 0 && existsSync(join(dataDir, adminTokenFile))) {
     throw new ClaudeNetError(
       'unavailable',
       `A hub has run in ${dataDir}, but ${databaseFile} is missing or empty.`,

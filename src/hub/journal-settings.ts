@@ -24,6 +24,8 @@ export const JournalField = z
     tls: z
       .strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional() })
       .optional(),
+    /** A directory with backups of other hubs of this log, relative to hub.json: a hub that needs a snapshot looks there first. */
+    snapshots: z.string().min(1).optional(),
     /** A user of etcd, and the file with its password, relative to hub.json. */
     user: z.strictObject({ name: z.string().min(1), passwordFile: z.string().min(1) }).optional(),
   })

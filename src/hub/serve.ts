@@ -18,6 +18,7 @@ import type { Listeners } from './http/listeners.ts'
 import { createServer } from './http/server.ts'
 import { databaseFile, Hub } from './hub.ts'
 import { type HubIdentity, openIdentity } from './identity/identity.ts'
+import { takeNeededSnapshot } from './join-log.ts'
 import type { Verdict } from './journal/agreement.ts'
 import { EtcdLog } from './journal/etcd/etcd-log.ts'
 import { EtcdGateway } from './journal/etcd/gateway.ts'
@@ -27,6 +28,7 @@ import { historyInWords } from './journal/in-words.ts'
 import { etcdAccess } from './journal-settings.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
+import { Snapshots } from './keeping/snapshots.ts'
 import { StoreChecks } from './keeping/store-checks.ts'
 import { Tails } from './keeping/tails.ts'
 import { lockDataDirectory } from './lock.ts'
@@ -34,7 +36,7 @@ import { LogDestination } from './log-destination.ts'
 import { LoopBrake } from './loop-brake.ts'
 import { openAlone, openShared } from './open-hub.ts'
 import { Outgoing } from './outgoing.ts'
-import { ownAddress } from './own-address.ts'
+import { addressesForPeers, ownAddress } from './own-address.ts'
 import { auditFile } from './reading/audit-lines.ts'
 import { Audit } from './seeing/audit.ts'
 import { Metrics } from './seeing/metrics.ts'
@@ -42,6 +44,7 @@ import { Watch } from './seeing/watch.ts'
 import { SharedBoard } from './sharing/board.ts'
 import { Claim } from './sharing/claim.ts'
 import { Hubs } from './sharing/hubs.ts'
+import { peerTopic, peerValue } from './sharing/peers.ts'
 import { Supervisor } from './supervisor.ts'
 
 export { readHubConfig } from './config.ts'
@@ -94,7 +97,8 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
   }
   try {
     finishRestore(config.data)
-    const { shouldCheck } = lookAtStore(config.data, databaseFile)
+    // A store that is gone is made anew from a log that others keep.
+    const { shouldCheck } = lookAtStore(config.data, databaseFile, config.journal !== undefined)
     const metrics = new Metrics()
     cleanup.push(() => metrics.close())
     const audit = new Audit(join(config.data, auditFile), {
@@ -111,8 +115,9 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => tails?.close())
     metrics.tails = tails
     const claim = config.journal && new Claim({ hub: config.hubName })
+    const { log: sharedLog, ...opened } = await openHistory(config, log)
     const hub = new Hub({
-      ...(await openHistory(config)),
+      ...opened,
       ...(claim && { duty: claim }),
       dataDir: config.data,
       onCommit: commit => {
@@ -180,10 +185,20 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         metrics.backupMade(error === undefined)
         if (error) log.error({ err: error }, 'a backup failed')
         else log.info({ ...report, ms: Math.round(ms) }, 'a backup was made')
+        void hubs.announce()
       },
       onBadCopy: () => checks.checkSoon(),
     })
     metrics.backups = backups
+    const snapshots =
+      sharedLog &&
+      new Snapshots({
+        dir: backupSettings(config).dir,
+        position: () => hub.state.position,
+        secret: await sharedLog.secret(),
+        first: () => sharedLog.first(),
+        makeBackup: () => backups.make(),
+      })
     let consoleUrl = config.url
     let present = identity
     let ssh = config.ssh
@@ -201,8 +216,15 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         url: ownAddress(consoleUrl, listeners.places, present !== undefined),
         ssh,
         hubKey: present?.hubKey,
+        snapshot: snapshots?.offset,
       }),
     })
+    const announce = () => {
+      void hubs.announce()
+      if (!present) return
+      const urls = addressesForPeers(consoleUrl, listeners.places)
+      hub.board.put(peerTopic, peerValue({ urls, hubKey: present.hubKey }))
+    }
     cleanup.push(() => hubs.close())
     hub.onHubsChanged(() => hubs.changed())
     metrics.hubs = hubs
@@ -222,11 +244,12 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       identity,
       onProve: (next: HubIdentity) => {
         present = next
-        void hubs.announce()
+        announce()
       },
       dataDir: config.data,
       watch,
       backups,
+      snapshots,
       tails,
       telegram,
       outgoing: () => webhooks.desk(),
@@ -258,7 +281,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     const urlFile = join(config.data, hubUrlFile)
     writeUrl(urlFile, url, log)
     cleanup.push(() => rmSync(urlFile, { force: true }))
-    void hubs.announce()
+    announce()
     log.info({ url, host: config.host, data: config.data, version, seq: hub.state.position.seq }, 'the hub listens')
     const reload = async (changed: HubConfig) => {
       // A certificate of one's own is read anew, for it was renewed perhaps.
@@ -266,7 +289,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
       configure(changed)
       consoleUrl = changed.url
       ssh = changed.ssh
-      void hubs.announce()
+      announce()
       log.level = changed.logLevel
       return needRestart.filter(field => !isDeepStrictEqual(changed[field], config[field]))
     }
@@ -278,12 +301,16 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
 }
 
 /** The history of this hub alone, or the one that it shares with others where hub.json names its log. */
-async function openHistory({ journal, data: dataDir, hubName }: HubConfig) {
-  if (!journal) return openAlone({ dataDir })
+async function openHistory({ journal, data: dataDir, hubName }: HubConfig, logger: Logger) {
+  if (!journal) return { ...openAlone({ dataDir }), log: undefined }
   const access = etcdAccess(journal)
   const gateway = new EtcdGateway(access)
   try {
     const log = await EtcdLog.open(gateway, journal.name)
+    await takeNeededSnapshot(log, {
+      ...{ dataDir, hub: hubName, name: journal.name, snapshots: journal.snapshots },
+      ...{ program: findClientFile(), log: logger },
+    })
     const opened = await openShared(
       { log, name: journal.name, hub: hubName },
       { dataDir, staleReadsS: journal.staleReadsS },
@@ -291,7 +318,7 @@ async function openHistory({ journal, data: dataDir, hubName }: HubConfig) {
     // Not over the log's gateway: that is closed with the log.
     const keys = new EtcdGateway(access)
     const board = new SharedBoard(hubName, hear => new LeasedKeys(keys, `/claude-net/${journal.name}/board/`, hear))
-    return { ...opened, board }
+    return { ...opened, board, log }
   } catch (error) {
     gateway.close()
     throw etcdInWords(error, journal.name)

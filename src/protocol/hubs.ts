@@ -8,6 +8,9 @@ export const HubName = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'a hub has a name of 1 to 63 characters a-z, 0-9 and -')
 
+/** The header by which a hub shows to another of its log that it can read that log. */
+export const logSecretHeader = 'claude-net-log-secret'
+
 /** Where a hub's host is reached by ssh: `HOST` or `USER@HOST`, with `:PORT` behind it where that is not 22. */
 export const HubSsh = z
   .string()

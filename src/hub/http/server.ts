@@ -17,6 +17,7 @@ import type { ConsoleSettings, DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
 import type { Backups } from '../keeping/backups.ts'
+import type { Snapshots } from '../keeping/snapshots.ts'
 import type { Tails } from '../keeping/tails.ts'
 import type { OutgoingDesk } from '../outgoing-desk.ts'
 import type { Watch } from '../seeing/watch.ts'
@@ -121,6 +122,8 @@ export interface ServerOptions {
   /** What counts and notes down the answers. */
   watch: Watch
   backups: Backups
+  /** What other hubs of its history begin with; undefined for a hub that stands alone. */
+  snapshots?: Snapshots
   tails?: Tails
   /** The bridge to Telegram, where hub.json has one. */
   telegram?: TelegramDesk
@@ -298,7 +301,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     getSettings,
     putSettings,
     makeBackup: makeBackup(backups),
-    ...hubsRoutes(options.hubs),
+    ...hubsRoutes(options.hubs, options.snapshots),
     ...keyRoutes({ dataDir: options.dataDir, identity: () => identity, plain, prove }),
     status: status({ ...options, probe, limits, plain, hubKey }),
     mcp: mcp(() => handlers, { limits, watch }),

@@ -59,9 +59,12 @@ export function checkBackup(path: string, file = path): BackupReport {
   })
 }
 
-/** The place in the history at which a backup ends. */
-export function placeOfBackup(file: string): { epoch: string; seq: number } {
-  return withBackup(file, file, db => get(db, 'select epoch, seq from position'))
+/** The place in the history at which a backup ends; `offset` is that in a log, 0 before schema 14. */
+export function placeOfBackup(file: string): { epoch: string; seq: number; offset: number } {
+  return withBackup(file, file, db => {
+    const { epoch, seq, log_offset: offset = 0 } = get<PositionRow>(db, 'select * from position')
+    return { epoch, seq, offset }
+  })
 }
 
 /** The tables and columns that a backup has. */
@@ -98,12 +101,13 @@ function withBackup<T>(path: string, file: string, read: (db: DatabaseSync) => T
   }
 }
 
-/** `outcomes` is missing before schema 14. */
+/** `outcomes` and `log_offset` are missing before schema 14. */
 interface PositionRow {
   epoch: string
   seq: number
   time: number
   outcomes?: string
+  log_offset?: number
 }
 
 type MessageRow = StoredContent & { seq: number }

@@ -26,7 +26,7 @@ import { type Carried, startNewHistory } from './new-history.ts'
 import { type Replayed, replayTail, type Target } from './replay-tail.ts'
 
 /** A store while it is being prepared, and once it is whole and only has to take its place. */
-const preparing = 'hub.db.restoring'
+export const preparing = 'hub.db.restoring'
 export const prepared = 'hub.db.restored'
 
 /** How far beyond a backup its tail is applied, and the directory of the tail: that of the backup unless it is said. */
@@ -102,7 +102,7 @@ function restoreFrom(
   }
 }
 
-function removePart(part: string): void {
+export function removePart(part: string): void {
   for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(part + suffix, { force: true })
 }
 

@@ -11,6 +11,13 @@ export const hubsRoutes = {
     audience: anyToken,
     answer: HubsAnswer,
   }),
+  hubSnapshot: route({
+    method: 'GET',
+    path: '/v1/hubs/snapshot',
+    summary: 'A checked backup, for another hub of this history: it shows the secret that etcd has for them',
+    audience: 'public',
+    answer: 'application/vnd.sqlite3',
+  }),
   forgetHub: route({
     method: 'DELETE',
     path: '/v1/hubs/:name',

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
 import { HistoryError, type Log, type LogRecord } from '../log.ts'
 import { EtcdError, type EtcdGateway } from './gateway.ts'
@@ -93,6 +94,37 @@ export class EtcdLog implements Log {
     throw new HistoryError(
       `etcd has a history called '${name}' already.`,
       'Begin one of another name, etcd://HOST:PORT/NAME, or have a new hub join this one: claude-net hub --journal …',
+    )
+  }
+
+  /** What hubs of this log show each other; made by the first that asks. */
+  async secret(): Promise<string> {
+    const key = base64(`${this.#prefix}secret`)
+    const made = base64(randomBytes(32).toString('hex'))
+    const { kvs } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', { key })
+    if (kvs?.[0]) return text(kvs[0].value)
+    const { responses } = await ask(this.#gateway, TransactionAnswer, '/v3/kv/txn', {
+      compare: [isMissing(key)],
+      success: [{ request_put: { key, value: made } }, { request_range: { key } }],
+      failure: [{ request_range: { key } }],
+    })
+    const found = responses.at(-1)?.response_range?.kvs?.[0]
+    if (!found) throw otherForm()
+    return text(found.value)
+  }
+
+  /** What the hubs that are there now show under `topic`, by their names; see `Board`. */
+  async shown(topic: string): Promise<Map<string, string>> {
+    const prefix = `${this.#prefix}board/`
+    const { kvs = [] } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', {
+      key: base64(prefix),
+      range_end: base64(`${prefix.slice(0, -1)}0`),
+    })
+    return new Map(
+      kvs.flatMap(({ key, value }) => {
+        const [hub, ...rest] = text(key).slice(prefix.length).split('/')
+        return hub !== undefined && rest.join('/') === topic ? [[hub, text(value)]] : []
+      }),
     )
   }
 
