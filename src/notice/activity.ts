@@ -17,7 +17,7 @@ interface ActivityParts {
 
 /** What a session that works in `cwd` says of itself. What cannot be read is left out. */
 export function activityOf({ dir, instance, reach, clockOffsetMs }: ActivityParts, cwd: string): Activity {
-  const at = (time: number) => new Date(time + clockOffsetMs).toISOString()
+  const at = (time: number) => timeOf(time + clockOffsetMs)
   const { doing, prompt } = reach
   const status = readStatusLine(dir, instance)
   // A time that a broken file has is none.
@@ -29,6 +29,13 @@ export function activityOf({ dir, instance, reach, clockOffsetMs }: ActivityPart
     ...(status && orNothing(() => ({ status: status.text, statusSetAt: at(status.at) }))),
     ...(prompt && orNothing(() => ({ prompt: { ...prompt, since: at(prompt.since) } }))),
   }
+}
+
+/** Throws for a time of which the hub takes none: the years from 10,000 on have another form (ECMA-262, "Expanded Years"). */
+function timeOf(ms: number): string {
+  const text = new Date(ms).toISOString()
+  if (text.length > '2026-01-01T00:00:00.000Z'.length) throw new RangeError(`${text} is no time of these days.`)
+  return text
 }
 
 /** Whether config.json lets others see what sessions here work on: anything but `true` in `shareActivity` is a no. Read each time. */

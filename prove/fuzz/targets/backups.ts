@@ -29,7 +29,7 @@ export const backups: Target = {
   name: 'backups',
   what: 'backups and their tails: checked, restored, opened',
   json: true,
-  maxFiles: 16,
+  maxFiles: 10,
   dictionary: [
     ...[
       'edits',

@@ -18,6 +18,7 @@ export const packs: Target = {
   name: 'packs',
   what: 'records of a replicated log, applied by two hubs',
   json: true,
+  maxFiles: 24,
   dictionary: [
     ...[
       'v',
