@@ -20,7 +20,9 @@ test('a machine goes to the hub of another host while ssh to its own leads nowhe
   first.configureClient(`\n${readFileSync(second.clientConfig, 'utf8').replace('Host ovh5', 'Host ovh6')}`)
   const before = process.env.PATH
   process.env.PATH = first.path
-  onTestFinished(() => void (process.env.PATH = before))
+  onTestFinished(() => {
+    process.env.PATH = before
+  })
   const dir = tempDir('ssh-hubs')
   const servers = [await startAnsweringServer(), await startAnsweringServer()]
   const ways = ['ovh5', 'ovh6'].map((sshHost, index): HubWay => {

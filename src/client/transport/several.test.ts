@@ -114,6 +114,15 @@ test('a hub that is slow and lives is waited for', async () => {
   expect([asked.filter(each => each.startsWith('b')), state.known]).toEqual([[], undefined])
 })
 
+test('a hub that lives and does not answer is not asked first once a request was given up', async () => {
+  const { ask, asked, hubs } = machine({ a: ({ path }) => (path === '/healthz' ? {} : 'silent'), b: serves })
+  await expect(ask('/x', { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ code: 'unavailable' })
+  expect(hubs.label).toBe('https://a:3500')
+  await expect(ask('/x', { signal: AbortSignal.timeout(3100) })).rejects.toMatchObject({ code: 'unavailable' })
+  expect(await ask('/y')).toBe('200 /y')
+  expect(asked.filter(each => !each.endsWith('/healthz'))).toEqual(['a /x', 'a /x', 'b /y'])
+})
+
 test('what a hub refuses is refused, and asked of no other', async () => {
   const { ask, asked } = machine({ a: () => ({ status: 403, body: 'no' }), b: serves })
   expect(await ask()).toBe('403 no')
@@ -203,11 +212,13 @@ test('another hub than the one that told how far the log had come has to have co
   await ask('/healthz').catch(() => {})
   expect(asked).toEqual(['a /x', 'a /x?y=1', 'b /x?y=1&min_seq=70', 'b /x', 'b /healthz', 'a /healthz'])
   // What a process has written the next one sees.
+  state.does.b = at(72)
+  await ask('/x', post)
   hubs.close()
-  expect(state.known?.seq).toMatchObject({ value: 71, from: 'local b' })
-  const next = machine({ a: at(71), b: refuses }, { known: state.known! })
+  expect(state.known?.seq).toMatchObject({ value: 72, from: 'local b' })
+  const next = machine({ a: at(72), b: refuses }, { known: state.known! })
   await next.ask('/inbox', { ...post, method: 'GET' })
-  expect(next.asked).toEqual(['b /inbox', 'a /inbox?min_seq=71'])
+  expect(next.asked).toEqual(['b /inbox', 'a /inbox?min_seq=72'])
   // A log that was restored to an earlier time is not waited for.
   next.state.now += 60_001
   await next.ask('/inbox', post)

@@ -18,6 +18,9 @@ const homeMs = { least: 5 * 60_000, most: 15 * 60_000 }
 /** How long a hub that has failed is tried after the others, in ms. */
 const failedMs = 30_000
 
+/** A hub that lives and has not answered a request within so long, in ms, when that was given up is not asked first the next time. */
+const stuckMs = 3000
+
 /** How long it counts how far the log had come, in ms: whoever lags by more refuses by itself, and a restored log begins anew. */
 const seqMs = 60_000
 
@@ -91,6 +94,7 @@ export class SeveralHubs implements Transport {
   async #ask(ways: HubWay[], request: TransportRequest): Promise<IncomingMessage> {
     const [first] = ways
     let stopgap: IncomingMessage | undefined
+    const startedAt = performance.now()
     const failures = new Map<HubWay, ClaudeNetError>()
     for (const way of ways) {
       try {
@@ -105,6 +109,8 @@ export class SeveralHubs implements Transport {
       } catch (error) {
         if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable' || request.signal?.aborted) {
           letGo(stopgap)
+          const isStuck = request.signal?.reason?.name === 'TimeoutError' && performance.now() - startedAt > stuckMs
+          if (isStuck && way === first && this.#at === way.id) this.#moveTo(ways[1]!)
           throw error
         }
         failures.set(way, error)
@@ -138,7 +144,8 @@ export class SeveralHubs implements Transport {
 
   /** Another hub than the one that told how far the log had come has to have come as far. */
   #withSeq({ id }: HubWay, { path, headers }: TransportRequest): string {
-    if (!this.#seq || this.#seq.from === id || this.#isOldSeq || headers.authorization === undefined) return path
+    if (!this.#seq || this.#seq.from === id || this.#isOldSeq) return path
+    if (headers.authorization === undefined && headers.cookie === undefined) return path
     return `${path}${path.includes('?') ? '&' : '?'}${minSeqParameter}=${this.#seq.value}`
   }
 
