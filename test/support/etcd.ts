@@ -142,8 +142,8 @@ export class EtcdCluster implements AsyncDisposable {
   }
 
   /** A new, empty log in this cluster. */
-  async log(): Promise<EtcdHistory> {
-    const history = new EtcdHistory(this, randomUUID())
+  async log(name: string = randomUUID()): Promise<EtcdHistory> {
+    const history = new EtcdHistory(this, name)
     await (await EtcdLog.create(this.gateway(), history.name, history.name.slice(0, 8))).close()
     return history
   }

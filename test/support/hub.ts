@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { HubClient } from '../../src/client/hub-client.ts'
 import { DirectTransport } from '../../src/client/transport/direct.ts'
+import type { Transport } from '../../src/client/transport/transport.ts'
 import { openIdentity } from '../../src/hub/identity/identity.ts'
 import { api } from '../../src/protocol/api.ts'
 import { type HubKey, hubKeyOf } from '../../src/protocol/hub-key.ts'
@@ -138,9 +139,14 @@ export class TestHub {
     return this.#process!.ended(stopMs)
   }
 
+  /** The way that its clients take. */
+  protected transport(): Transport {
+    return new DirectTransport(this.url)
+  }
+
   /** A client that speaks with `token`, or with none. Closed with the test. */
   client(token?: string, timeoutMs?: number): HubClient {
-    const client = new HubClient({ transport: new DirectTransport(this.url), token, timeoutMs })
+    const client = new HubClient({ transport: this.transport(), token, timeoutMs })
     this.#clients.push(client)
     return client
   }

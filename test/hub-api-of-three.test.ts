@@ -1,0 +1,12 @@
+import { afterAll } from 'vitest'
+import { hubSuite } from './suites/hub-suite.ts'
+import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { HubsAsOne } from './support/hubs-as-one.ts'
+
+if (withoutEtcd === undefined) {
+  const cluster = await EtcdCluster.start(3)
+  afterAll(() => cluster[Symbol.asyncDispose]())
+  hubSuite('etcd, one of three in turn', dataDir => new HubsAsOne(cluster, dataDir), {
+    knowsSessions: false,
+  })
+}
