@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { seqHeader, staleHeader } from '../src/protocol/seq-header.ts'
+import { mintToken } from '../src/protocol/token.ts'
 import { EtcdCluster, type EtcdHistory, withoutEtcd } from './support/etcd.ts'
 import { EventStream } from './support/event-stream.ts'
 import { TestHub } from './support/hub.ts'
@@ -72,6 +73,34 @@ describe.skipIf(withoutEtcd)('reads at any of several hubs', () => {
       expect(read.status).toBe(200)
       expect(seqOf(read)).toBeGreaterThanOrEqual(seqOf(answer))
     }
+  })
+
+  test('a token, a code and a link that were given out at one hub are good at the other at once', async () => {
+    for (let round = 0; round < 5; round++) {
+      const [from, at] = round % 2 === 0 ? [one, two] : [two, one]
+      const admin = from.client(from.adminToken)
+      const { code } = await admin.call(api.invite, { body: { name: `machine${round}` } })
+      const token = mintToken('machine')
+      await at.client().call(api.join, { body: { code, machine: `machine${round}`, token } })
+      expect((await get(from, '/v1/inbox', token)).status).toBe(200)
+      const { secret } = await from.client(token).call(api.consoleLink, { body: {} })
+      const origin = at.url.origin
+      const login = await fetch(new URL('/v1/console/login', origin), {
+        method: 'POST',
+        headers: { origin, 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' },
+        body: JSON.stringify({ secret }),
+      })
+      expect(login.status, await login.clone().text()).toBe(201)
+      const { tab } = (await login.json()) as { tab: string }
+      // The name of the cookie has the port: behind one address it is the same for both hubs.
+      const cookie = login.headers.get('set-cookie')!.split(';')[0]!.replace(String(at.port), String(from.port))
+      const page = await fetch(new URL('/v1/console', from.url), {
+        headers: { cookie, 'claude-net-tab': tab, 'sec-fetch-site': 'same-origin' },
+      })
+      expect(page.status, await page.text()).toBe(200)
+    }
+    // One that nobody gave out stays wrong.
+    expect((await get(two, '/v1/inbox', mintToken('machine'))).status).toBe(401)
   })
 
   test('a stream goes on from hub to hub: nothing comes twice, is left out, or goes back', async () => {

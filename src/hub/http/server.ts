@@ -11,8 +11,9 @@ import { tabHeader } from '../../protocol/console-header.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostHeader } from '../../protocol/host-header.ts'
 import type { Route } from '../../protocol/routes/route.ts'
+import { bearerToken, parseToken } from '../../protocol/token.ts'
 import { BrowserIdentities } from '../auth/browser.ts'
-import { checkPlace, Identities, type Identity, socketAdmin } from '../auth/identify.ts'
+import { checkPlace, Identities, type Identity, isOfEndedToken, socketAdmin } from '../auth/identify.ts'
 import type { ConsoleSettings, DoorSettings } from '../door-settings.ts'
 import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
@@ -403,14 +404,15 @@ function addRoute(
         if (route !== api.health) unread.check(client)
         bodies.begin(request.raw, client, route.rawBytes)
       }
-      const waits = takeMinSeq(hub, request)
+      const waits = takeMinSeq(hub, request) ?? (hub.level && catchUpFor(keeping, route, request))
       if (!waits) {
         enter()
         next()
         return
       }
-      // A stranger is told no more than that it is one.
       const entered = waits.then(isThere => {
+        // That a secret is wrong is final for who shows it: only a hub that knows all says so.
+        if (!isThere && isUnknown(keeping, request)) throw hub.level!.behind()
         enter()
         if (!isThere) throw hub.level!.behind()
       })
@@ -430,6 +432,35 @@ function addRoute(
     },
   })
 }
+
+/**
+ * Where a request shows a secret that this hub does not know: it may have been given out at another hub just now, so the hub catches up with
+ * the log before it says that it is wrong. Codes, links and URLs of webhooks are used so rarely that the hub does so for all of them.
+ */
+function catchUpFor(parts: Authorizing, route: Route, request: FastifyRequest): Promise<boolean> | undefined {
+  const mustKnow = oneTimeRoutes.has(route) || (!isPublic(route.audience) && isUnknown(parts, request))
+  return mustKnow ? parts.hub.level!.catchUp() : undefined
+}
+
+/** Whether a request shows a whole token, or a secret of a tab, of which this hub has never heard. */
+function isUnknown({ identities, browsers, network }: Authorizing, { headers, raw }: FastifyRequest): boolean {
+  const { authorization, [tabHeader]: tab } = headers
+  if (authorization === undefined ? tab === undefined : !parseToken(bearerToken(authorization) ?? '')) return false
+  try {
+    if (authorization === undefined) browsers.of(cookiesOf(raw, network), tab as string)
+    else identities.of(authorization)
+    return false
+  } catch (error) {
+    return !isOfEndedToken(error)
+  }
+}
+
+const oneTimeRoutes: ReadonlySet<Route> = new Set<Route>([
+  api.join,
+  api.joinScript,
+  api.consoleLogin,
+  api.receiveWebhook,
+])
 
 type Authorizing = Pick<
   Doorkeeping,

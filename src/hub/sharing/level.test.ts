@@ -109,3 +109,28 @@ test('whoever knows of more waits until it is applied, 2 s at most', async () =>
   await pass(0)
   expect(heard.at(-1)).toBe('9 false')
 })
+
+test('a hub catches up with what was in the log when it was asked to, and asks once for many', async () => {
+  const { level, log, at, pass } = start(10)
+  const asked = vi.fn()
+  const heard: boolean[] = []
+  const catchUp = () => void level.catchUp().then(isThere => heard.push(isThere))
+  Object.defineProperty(log, 'end', {
+    get: () => {
+      asked()
+      return 3
+    },
+  })
+  for (let request = 0; request < 100; request++) catchUp()
+  await pass(200)
+  expect(heard).toEqual([])
+  at.offset = 3
+  level.applied()
+  await pass(0)
+  expect([heard.length, heard.every(Boolean)]).toEqual([100, true])
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(2)
+  at.offset = 2
+  catchUp()
+  await pass(2100)
+  expect(heard.at(-1)).toBe(false)
+})

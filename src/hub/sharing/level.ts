@@ -13,6 +13,9 @@ const writableMs = 5000
 /** How long a reader waits for what it knows of, in ms. */
 const patienceMs = 2000
 
+/** The least time between two times that the log is asked on behalf of requests, in ms: any stranger can have it asked. */
+const catchUpMs = 50
+
 /** Most answers of the log that wait for this hub to get so far. */
 const maxPending = 64
 
@@ -37,12 +40,16 @@ export class Level {
   readonly #monotonic: () => number
   readonly #end = new AbortController()
   readonly #lost = new Set<() => void>()
-  readonly #waiting = new Set<{ seq: number; resolve: (isThere: boolean) => void }>()
+  readonly #waiting = new Set<{ isThere: () => boolean; resolve: (isThere: boolean) => void }>()
   /** Ends of the log that this hub has not come to yet, with the time before which each was asked for. */
   #pending: { offset: number; askedAt: number }[] = []
   #levelAt: number
   #isLost = false
   #asking: Promise<void> | undefined
+  /** The last question on behalf of requests, when it began, and the one that is to come. */
+  #last: Promise<unknown> = Promise.resolve()
+  #lastAt = -Infinity
+  #next: Promise<number> | undefined
   #timer: NodeJS.Timeout | undefined
 
   /** Of a hub that is level now. */
@@ -93,12 +100,41 @@ export class Level {
 
   /** Resolves once the entry `seq` is applied here: to false where it is not within 2 s. */
   reach(seq: number): Promise<boolean> {
-    if (this.#options.position().seq >= seq) return Promise.resolve(true)
+    return this.#until(() => this.#options.position().seq >= seq)
+  }
+
+  /** Resolves once all that was in the log when this was called is applied here: to false where it is not within 2 s. */
+  catchUp(): Promise<boolean> {
+    this.#next ??= this.#askForRequests()
+    let end: number | undefined
+    this.#next.then(
+      offset => {
+        end = offset
+        this.applied()
+      },
+      () => {},
+    )
+    return this.#until(() => end !== undefined && this.#options.position().offset >= end)
+  }
+
+  /** The end of the log, asked for from now on: after the question before was answered, once for all who call meanwhile. */
+  async #askForRequests(): Promise<number> {
+    await this.#last
+    await new Promise(resolve => setTimeout(resolve, this.#lastAt + catchUpMs - this.#monotonic()).unref())
+    this.#next = undefined
+    this.#lastAt = this.#monotonic()
+    const asked = this.#options.last()
+    this.#last = asked.catch(() => {})
+    return asked
+  }
+
+  #until(isThere: () => boolean): Promise<boolean> {
+    if (isThere()) return Promise.resolve(true)
     if (this.#end.signal.aborted) return Promise.resolve(false)
     return new Promise(resolve => {
-      const timer = setTimeout(() => waiter.resolve(false), patienceMs)
+      const timer = setTimeout(() => waiter.resolve(false), patienceMs).unref()
       const waiter = {
-        seq,
+        isThere,
         resolve: (isThere: boolean) => {
           clearTimeout(timer)
           this.#waiting.delete(waiter)
@@ -111,9 +147,7 @@ export class Level {
 
   /** Something was applied. */
   applied(): void {
-    if (this.#waiting.size === 0) return
-    const { seq } = this.#options.position()
-    for (const waiter of this.#waiting) if (waiter.seq <= seq) waiter.resolve(true)
+    for (const waiter of this.#waiting) if (waiter.isThere()) waiter.resolve(true)
   }
 
   close(): void {

@@ -4,7 +4,7 @@ import { HistoryError, type Log, type LogRecord } from '../log.ts'
 import { EtcdError, type EtcdGateway } from './gateway.ts'
 
 /** How often the log is looked at though its watch tells of nothing, in ms: watches have lost events (etcd issues 17529 and 18089). */
-const lookMs = 2000
+const lookMs = 1000
 
 /** A watch that is silent for so long, in ms, is opened anew. Each look asks it for a sign of life. */
 const silentMs = 20_000
