@@ -38,7 +38,9 @@ describe.skipIf(withoutEtcd)('a machine of three hubs', () => {
   })
   afterAll(() => cluster[Symbol.asyncDispose]())
 
-  test('what runs on it goes on when its hub is killed, and when the next one is stopped: nothing is lost, nothing comes twice', async () => {
+  test('what runs on it goes on when its hub is killed, and when the next one is stopped: nothing is lost, nothing comes twice', {
+    timeout: 120_000,
+  }, async () => {
     const { hubs } = await ManyHubs.start(cluster)
     const [one, two, three] = hubs as [TestHub, TestHub, TestHub]
     await until('every hub is announced', async () => {
@@ -97,8 +99,8 @@ describe.skipIf(withoutEtcd)('a machine of three hubs', () => {
       'after a stop',
       'by the command after a stop',
     ])
-    // Nobody had to keep anything, and its own hub is its own still.
-    expect([configOf(ana).hub, (await ana.run(['outbox'])).code]).toEqual([own, expect.any(Number)])
+    // Its own hub is its own still.
+    expect(configOf(ana).hub).toBe(own)
     const events = seen.split('\n').filter(line => line.includes('"inbox"'))
     expect(events.length).toBe(3)
   })
