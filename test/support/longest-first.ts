@@ -8,7 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const longest = [
   'mail notices service service-socket ssh-healing join outbox model ssh-failures unheard-wake messages telegram-out connections',
   'cli clock telegram-trouble cut-answers backup door join-line cli-hub loop-brake policy members client-doors service-root',
-  'tails mcp-http restore shutdown limits ssh-transport disk pinned-hub crash telegram-admin ssh-sharing docs',
+  'tails mcp-http restore shutdown limits ssh-transport disk pinned-hub crash telegram-admin ssh-sharing docs fuzz-corpus',
 ].flatMap(line => line.split(' '))
 
 /** Starts the longest files first, then the other tests of processes, then the unit tests; in a fixed order in each. */

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { Corpus } from './corpus.ts'
-import type { FuzzResult } from './loop.ts'
-import { targets } from './targets/all.ts'
+import { Corpus } from '../prove/fuzz/corpus.ts'
+import type { FuzzResult } from '../prove/fuzz/loop.ts'
+import { targets } from '../prove/fuzz/targets/all.ts'
 
 test.for(targets)('$name has a corpus of at most 60 small files', ({ name, maxFiles = 60 }) => {
   const kept = new Corpus(name).read()
@@ -14,7 +14,7 @@ test.for(targets)('$name has a corpus of at most 60 small files', ({ name, maxFi
 })
 
 test('no input of the corpus breaks a promise', async () => {
-  const main = join(import.meta.dirname, '../main.ts')
+  const main = join(import.meta.dirname, '../prove/main.ts')
   const child = spawn(process.execPath, [main, '--fuzz', '--replay', '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [output, said] = await Promise.all([text(child.stdout), text(child.stderr)])
   expect(output, said).toMatch(/^\{/)
