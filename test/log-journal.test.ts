@@ -138,6 +138,58 @@ test.for(['{', '', 'null', '7', '{"commands":[]}', '{"v":1}', '{"v":1,"commands"
   },
 )
 
+test('a pack is written by the rules in force, which may be older than those of the program', async () => {
+  const one = await start()
+  one.state.db.run('update rules set version = 2')
+  await one.journal.submit(send())
+  expect(readPack(one.log.at(one.log.end))).toMatchObject({ rules: 2 })
+  carriedOut(await one.journal.submit({ type: 'rules.raise', to: entryVersion }))
+  await one.journal.submit(send())
+  expect(readPack(one.log.at(one.log.end))).toMatchObject({ rules: entryVersion })
+})
+
+test('a program that is older than the rules in force does not start', async () => {
+  const opened = await start()
+  opened.state.db.run('update rules set version = ?', entryVersion + 1)
+  await opened.close()
+  await expect(opened.open()).rejects.toMatchObject({ hint: 'Upgrade this hub.' })
+})
+
+test('a hub that never has its turn tells its submitters so, and stores nothing', async () => {
+  const opened = await start()
+  const { log } = opened
+  const append = log.append.bind(log)
+  // Another hub is faster each time.
+  const lose: typeof append = (after, bytes) => {
+    log.append = append
+    if (log.end === after) write(opened, [{ type: 'clock.tick' }])
+    log.append = lose
+    return append(after, bytes)
+  }
+  log.append = lose
+  await expect(opened.journal.submit(send())).rejects.toThrow(/no turn/)
+  log.append = append
+  expect(inboxOf(opened.state, 'ben')).toEqual([])
+  carriedOut(await opened.journal.submit(send()))
+})
+
+test('of three hubs that write without a pause each has its turn', async () => {
+  const one = await OpenLogJournal.open(new MemoryLog(), { hub: 'h0', patienceMs: 10_000 })
+  for (const machine of ['ana', 'ben', 'cat']) await one.journal.submit(invite(machine))
+  for (const name of ['h0', 'h1', 'h2'])
+    await one.journal.submit({ type: 'hub.announce', name, version: '1.0.0', entryVersion })
+  const others = await Promise.all(['h1', 'h2'].map(hub => OpenLogJournal.open(one.log, { hub, patienceMs: 10_000 })))
+  const began = one.log.end
+  const written = await Promise.all(
+    [one, ...others].map(async ({ journal }) => {
+      for (let count = 0; count < 40; count++) carriedOut(await journal.submit(send({ to: ['cat'] })))
+      return one.log.end - began
+    }),
+  )
+  // None was done long before the others had begun.
+  expect(Math.min(...written)).toBeGreaterThan(40 * 1.5)
+})
+
 test('an entry of a newer version is not applied', async () => {
   const { state } = await start()
   const newer = { v: entryVersion + 1, seq: 4, time: 0, steady: 0, command: send() }

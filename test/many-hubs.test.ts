@@ -1,8 +1,11 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
 import { ManyHubs } from './support/many-hubs.ts'
+import { run } from './support/program.ts'
 
 describe.skipIf(withoutEtcd)('three hubs over one log', () => {
   let cluster: EtcdCluster
@@ -34,5 +37,42 @@ describe.skipIf(withoutEtcd)('three hubs over one log', () => {
     expect(messages.map(({ body }) => body)).toEqual(['by the first', 'by the second', 'by the third'])
     // Each hub's own admin token goes on, whoever started after it.
     for (const hub of [two, three]) await hub.client(hub.adminToken).call(api.status)
+  })
+
+  test('the hubs are listed; one that has come to other outcomes stops, and is forgotten once it is gone', async () => {
+    const { hubs } = await ManyHubs.start(cluster)
+    const [one, two, three] = hubs as [(typeof hubs)[0], (typeof hubs)[0], (typeof hubs)[0]]
+    const ana = await one.join('ana')
+    await one.join('ben')
+    const known = () => two.client(ana.token).call(api.listHubs)
+    await expect
+      .poll(() => known().catch(() => undefined), { timeout: 20_000 })
+      .toMatchObject({
+        hubs: hubs.map((hub, index) => ({
+          ...{ name: `h${index}`, url: hub.tlsOrigin, hubKey: hub.hubKey, self: hub === two },
+        })),
+      })
+    const listed = async (...more: string[]) => run(['hubs', ...more, '--data', one.dataDir])
+    expect((await listed()).stdout).toMatch(/h0 +here.*\nh1 +running.*\nh2 +running/)
+    expect((await listed('forget', 'h2')).stderr).toMatch(/h2 is running/)
+
+    await three.stop()
+    const store = new DatabaseSync(join(three.dataDir, 'hub.db'))
+    store.exec("update member set inbound = 'refuse' where name = 'ben'")
+    store.close()
+    await three.start()
+    const send = (at: typeof one) =>
+      at.client(ana.token).call(api.sendMessage, { body: { id: newMessageId(), to: ['ben'], body: 'hello' } })
+    await send(one)
+    await send(two)
+    await three.ended()
+    expect(three.log).toMatch(/This hub has come to other outcomes than h0, h1/)
+    await send(one)
+    await expect.poll(async () => (await listed()).stdout, { timeout: 30_000 }).toMatch(/h2 +NOT HEARD OF/)
+    expect((await listed('forget', 'h2')).stdout).toMatch(/h2 is forgotten/)
+    expect((await listed()).stdout).not.toMatch(/h2/)
+    const { stdout } = await run(['status', '--data', one.dataDir])
+    expect(stdout).toMatch(/Hubs +h0 \(this\).*, h1/)
+    await send(two)
   })
 })

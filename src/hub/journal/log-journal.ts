@@ -29,8 +29,11 @@ const maxPackBytes = 700_000
 /** Pauses between tries of an append of which nothing is known, in ms: the first, doubled each time up to the last. */
 const retryMs = { first: 50, last: 1000 }
 
-/** A hub that won its turn leaves the next one to others for as long as its append took, and so long at most, in ms. */
+/** A hub that won its turn leaves the next one to others for as long as its own took, and so long at most, in ms. */
 const maxTurnMs = 50
+
+/** So many turns a hub takes, one after the other, where it cannot tell whether another waits for one. */
+const maxTurns = 4
 
 export interface LogJournalOptions {
   clock: SteadyClock
@@ -58,6 +61,8 @@ export class LogJournal implements Journal {
   readonly #agreement: Agreement | undefined
   /** Whether another hub has written since this one did. */
   #isContended = false
+  /** Packs of its own since it left a turn to others. */
+  #turns = 0
   /** The pack that is being appended, until it was applied or given up. */
   #appending: { id: string; batch: Batch } | undefined
   #pumping: Promise<void> | undefined
@@ -231,11 +236,14 @@ export class LogJournal implements Journal {
     }
   }
 
-  /** Where other hubs write, too, the one that was just faster waits: so each of them has its turn soon. */
+  /** Where other hubs write, or may want to, the one that was just faster waits: so each of them has its turn soon. */
   async #leaveTurn(ms: number): Promise<void> {
-    const isContended = this.#isContended
+    this.#turns++
+    const isDue = this.#turns >= maxTurns && this.#hub !== undefined && allHubs(this.#state.db).length > 1
+    if (!this.#isContended && !isDue) return
     this.#isContended = false
-    if (isContended) await delay(Math.min(ms, maxTurnMs))
+    this.#turns = 0
+    await delay(Math.min(ms, maxTurnMs))
   }
 
   /** Why this command cannot be taken now; undefined where it can. */
