@@ -62,15 +62,6 @@ export const bites: readonly Bite[] = [
     by: ['clock-jumps'],
   },
   { bug: known('one-is-woken'), by: ['slow-clients'] },
-  {
-    bug: {
-      name: 'no-lock',
-      breaks: 'one hub has a store',
-      file: 'hub/lock.ts',
-      changes: [["lock.exec('pragma locking_mode = exclusive; begin exclusive')", 'void sqliteCode']],
-    },
-    by: ['two-hubs'],
-  },
 ]
 
 export interface BiteOptions {

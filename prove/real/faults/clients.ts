@@ -28,19 +28,22 @@ export const killClients: Fault = {
       each =>
         new Sender(new Machine(join(round.dir, 'homes'), each, cluster.hub.url), names, load.history, round.random),
     )
-    await forAWhile(round, async () => {
-      const isAway = round.random() < 0.4
-      if (isAway) await cluster.hub.kill()
-      await Promise.all(
+    const sendSome = () =>
+      Promise.all(
         senders.map(async sender => {
-          for (let n = 0; n < 3; n++) {
-            const isKilled = round.random() < 0.7
+          for (let n = 0; n < 2; n++) {
+            const isKilled = round.random() < 0.6
             if (isKilled) round.strike()
             await sender.send(isKilled ? round.random() * round.random() * 2500 : undefined)
           }
         }),
       )
-      if (isAway) await cluster.hub.start()
+    await forAWhile(round, async () => {
+      await cluster.hub.kill()
+      await sendSome()
+      // What is sent now must not overtake what waits.
+      await cluster.hub.start()
+      await sendSome()
     })
     await Promise.all(senders.map(sender => sender.drain()))
     const result = await ended(round, load, cluster)
