@@ -3,6 +3,7 @@ import { signal } from '@preact/signals'
 import type { api, RouteName } from '../protocol/api.ts'
 import type { ErrorBody, ErrorCode } from '../protocol/errors.ts'
 import type { AnswerOf, RequestOf } from '../protocol/routes/route.ts'
+import { staleHeader } from '../protocol/seq-header.ts'
 
 /**
  * What the hub refused, or that no hub answered (`unavailable`, `isOffline`). `message` says what happened, `hint` what to do next; both may
@@ -27,6 +28,9 @@ export class HubError extends Error {
 
 /** Whether the last request reached the hub. */
 export const isOffline = signal(false)
+
+/** Whether the last answer was marked as stale: the hub is cut off from the others, and others may have written what it does not show. */
+export const isStale = signal(false)
 
 /** Called once the hub says that the session is over or unknown. session.ts sets it. */
 export const onUnauthorized: { call: () => void } = { call: () => {} }
@@ -115,6 +119,7 @@ export async function reach(
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     isOffline.value = false
+    isStale.value = response.headers.has(staleHeader)
     return response
   } catch (error) {
     if (signal?.aborted) throw error

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { isOffline } from './api.ts'
+import { isOffline, isStale } from './api.ts'
 import { entries } from './entries.ts'
 import { Keyboard } from './keyboard.tsx'
 import { live, retryNow } from './live.ts'
@@ -68,8 +68,16 @@ function LiveSign() {
   )
 }
 
-/** The hub does not answer: what is shown may be old. */
+/** The hub does not answer, or is cut off from the others that share its log: what is shown may be old. */
 function LineTrouble() {
+  if (isStale.value) {
+    return (
+      <div class="trouble" role="alert">
+        <Icon name="warning" />
+        <span>This hub is cut off from the others. What you see here may be some seconds old.</span>
+      </div>
+    )
+  }
   if (live.value.state !== 'waiting' || !isOffline.value) return null
   return (
     <div class="trouble" role="alert">
