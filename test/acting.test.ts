@@ -32,7 +32,7 @@ function startBridge({ hub }: ClaimingHub, telegram: FakeTelegram): TelegramBrid
   const dir = tempDir('bridge')
   const tokenFile = join(dir, 'telegram.token')
   writeFileSync(tokenFile, telegram.token, { mode: 0o600 })
-  const timing = { pollS: 1, requestMs: 1500, windowMs: 1000, retryMs: 20, lookMs: 50, graceMs: 0 }
+  const timing = { pollS: 1, requestMs: 20_000, windowMs: 1000, retryMs: 20, lookMs: 50, graceMs: 0 }
   const settings = TelegramSettings.parse({ chatId: group, humans, apiRoot: telegram.url, timing })
   const audit = new Audit(join(dir, 'audit.db'), { onError: error => expect(error).toBeUndefined() })
   const parts = { hub, settings, tokenFile, log, audit, consoleUrl: () => undefined }
@@ -167,6 +167,8 @@ test('a loop that goes through several hubs is braked once, and also when the hu
     await hub.submit(send((n % 2) + 1, n % 2 ? 'ana' : 'ben', `${n}`)).catch(() => {})
     await hubs.settled(all)
   }
+  await until('it is braked', () => hubs.commands('pair.brake').length > 0)
+  await hubs.settled(all)
   expect(hubs.commands('pair.brake')).toHaveLength(1)
   await expect(h0.hub.submit(send(1, 'ben', 'again'))).rejects.toMatchObject({ code: 'rate_limited' })
   expect(h2.hub.state.position.outcomes).toBe(h1.hub.state.position.outcomes)

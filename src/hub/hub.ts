@@ -188,7 +188,7 @@ export class Hub implements AsyncDisposable {
 
   /** The time that the history has seen pass, in ms since 1970: what deadlines go by. See `Entry`. */
   get steadyNow(): number {
-    return this.#clock.read().steady
+    return this.#clock.steady
   }
 
   /** Carries out a command, durably. Throws a refusal as `ClaudeNetError`; `unavailable` means that it may be tried again. */

@@ -15,6 +15,8 @@ interface OpenOptions {
   now?: () => number
   /** A clock that never steps, in ms. */
   monotonic?: () => number
+  /** Where the history is shared: see `SteadyClockOptions`. */
+  leads?: () => boolean
 }
 
 export interface OpenHubOptions extends Omit<HubOptions, 'state' | 'journal'>, OpenOptions {}
@@ -62,7 +64,8 @@ export async function openShared(
     try {
       joinAs(state, { epoch: log.epoch, first: await log.first(), name, hub }, options.dataDir)
       const journal = await LogJournal.open(state, log, { clock: clockAfter(state, options), hub })
-      const level = new Level({ ...options, last: () => log.last(), position: () => state.position })
+      const { staleReadsS } = options
+      const level = new Level({ staleReadsS, last: () => log.last(), position: () => state.position })
       return { state, journal, level }
     } catch (error) {
       state.close()
@@ -74,6 +77,9 @@ export async function openShared(
   }
 }
 
-function clockAfter(state: State, { now = Date.now, monotonic = () => performance.now() }: OpenOptions): SteadyClock {
-  return new SteadyClock({ last: state.position, now, monotonic })
+function clockAfter(
+  state: State,
+  { now = Date.now, monotonic = () => performance.now(), leads }: OpenOptions,
+): SteadyClock {
+  return new SteadyClock({ last: state.position, now, monotonic, leads })
 }

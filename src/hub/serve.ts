@@ -115,7 +115,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => tails?.close())
     metrics.tails = tails
     const claim = config.journal && new Claim({ hub: config.hubName })
-    const { log: sharedLog, ...opened } = await openHistory(config, log)
+    const { log: sharedLog, ...opened } = await openHistory(config, log, claim)
     const hub = new Hub({
       ...opened,
       ...(claim && { duty: claim }),
@@ -301,7 +301,11 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
 }
 
 /** The history of this hub alone, or the one that it shares with others where hub.json names its log. */
-async function openHistory({ journal, data: dataDir, hubName }: HubConfig, logger: Logger) {
+async function openHistory(
+  { journal, data: dataDir, hubName }: HubConfig,
+  logger: Logger,
+  claim: Claim | undefined,
+) {
   if (!journal) return { ...openAlone({ dataDir }), log: undefined }
   const access = etcdAccess(journal)
   const gateway = new EtcdGateway(access)
@@ -313,7 +317,7 @@ async function openHistory({ journal, data: dataDir, hubName }: HubConfig, logge
     })
     const opened = await openShared(
       { log, name: journal.name, hub: hubName },
-      { dataDir, staleReadsS: journal.staleReadsS },
+      { dataDir, staleReadsS: journal.staleReadsS, leads: () => claim?.isMine ?? true },
     )
     // Not over the log's gateway: that is closed with the log.
     const keys = new EtcdGateway(access)

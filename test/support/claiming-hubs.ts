@@ -8,6 +8,13 @@ import type { Command } from '../../src/hub/state/commands.ts'
 import { MemoryLog } from './memory-log.ts'
 import { tempDir } from './temp.ts'
 
+/** With the wall clock and the steady one, where a test has its own. */
+interface OpenOptions {
+  dataDir?: string
+  now?: () => number
+  monotonic?: () => number
+}
+
 /** A test looks at claims by itself. */
 const never = 2 ** 31 - 1
 
@@ -16,10 +23,13 @@ export class ClaimingHubs {
   readonly log = new MemoryLog()
   now = 0
 
-  async open(name: string, { dataDir = tempDir('claims'), wall = () => Date.now() } = {}): Promise<ClaimingHub> {
+  async open(name: string, { dataDir = tempDir('claims'), ...clocks }: OpenOptions = {}): Promise<ClaimingHub> {
     const claim = new Claim({ hub: name, now: () => this.now, lookMs: never })
     const listeners = new Set<(commit: Commit) => void>()
-    const opened = await openShared({ log: this.log.connect(), name: 'main', hub: name }, { dataDir, now: wall })
+    const opened = await openShared(
+      { log: this.log.connect(), name: 'main', hub: name },
+      { dataDir, ...clocks, leads: () => claim.isMine },
+    )
     const hub = new Hub({
       ...opened,
       dataDir,
@@ -66,7 +76,7 @@ export class ClaimingHubs {
       end = this.log.end
       await new Promise(resolve => setImmediate(resolve))
     }
-    for (const { hub } of awake) await expect.poll(() => hub.state.position.offset).toBe(this.log.end)
+    for (const { hub } of awake) await expect.poll(() => hub.state.position.offset, { timeout: 30_000 }).toBe(this.log.end)
   }
 }
 

@@ -124,6 +124,7 @@ export class LogJournal implements Journal {
       await journal.#reach(last)
       journal.#agreement?.caughtUp()
       if (journal.#failed) throw journal.#failed
+      options.clock.joined(state.position)
     } catch (error) {
       await journal.close()
       throw journal.#failed ?? error
@@ -353,6 +354,7 @@ export class LogJournal implements Journal {
     const own = pack.id !== undefined && this.#appending?.id === pack.id ? this.#appending : undefined
     const mark = () => ({ offset, hash: chained(position.hash, bytes) })
     const outcomes = this.#applier.applyDurable(entries, mark, own !== undefined)
+    this.clock.applied(pack)
     if (own) {
       const { batch } = own
       this.#appending = undefined

@@ -16,6 +16,8 @@ export interface Pack {
   rules?: number
   time: number
   steady: number
+  /** Its writer had just joined, and did not know how much time had passed since the pack before: see `SteadyClock`. */
+  unsure?: true
   commands: Command[]
   /** Places of commands that threw when they were first applied, in the local journal: they changed nothing, and never do. */
   failed?: number[]
