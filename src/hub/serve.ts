@@ -301,11 +301,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
 }
 
 /** The history of this hub alone, or the one that it shares with others where hub.json names its log. */
-async function openHistory(
-  { journal, data: dataDir, hubName }: HubConfig,
-  logger: Logger,
-  claim: Claim | undefined,
-) {
+async function openHistory({ journal, data: dataDir, hubName }: HubConfig, logger: Logger, claim: Claim | undefined) {
   if (!journal) return { ...openAlone({ dataDir }), log: undefined }
   const access = etcdAccess(journal)
   const gateway = new EtcdGateway(access)

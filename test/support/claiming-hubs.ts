@@ -76,7 +76,8 @@ export class ClaimingHubs {
       end = this.log.end
       await new Promise(resolve => setImmediate(resolve))
     }
-    for (const { hub } of awake) await expect.poll(() => hub.state.position.offset, { timeout: 30_000 }).toBe(this.log.end)
+    for (const { hub } of awake)
+      await expect.poll(() => hub.state.position.offset, { timeout: 30_000 }).toBe(this.log.end)
   }
 }
 
