@@ -24,6 +24,7 @@ import { EtcdLog } from './journal/etcd/etcd-log.ts'
 import { EtcdGateway } from './journal/etcd/gateway.ts'
 import { etcdInWords } from './journal/etcd/in-words.ts'
 import { LeasedKeys } from './journal/etcd/leased-keys.ts'
+import { EtcdRoom } from './journal/etcd/room.ts'
 import { historyInWords } from './journal/in-words.ts'
 import { etcdAccess } from './journal-settings.ts'
 import { Backups } from './keeping/backups.ts'
@@ -45,6 +46,7 @@ import { SharedBoard } from './sharing/board.ts'
 import { Claim } from './sharing/claim.ts'
 import { Hubs } from './sharing/hubs.ts'
 import { peerTopic, peerValue } from './sharing/peers.ts'
+import { Trimming } from './sharing/trimming.ts'
 import { Supervisor } from './supervisor.ts'
 
 export { readHubConfig } from './config.ts'
@@ -227,6 +229,24 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     }
     cleanup.push(() => hubs.close())
     hub.onHubsChanged(() => hubs.changed())
+    if (sharedLog && config.journal) {
+      const trimming = new Trimming({
+        log: sharedLog,
+        room: new EtcdRoom(etcdAccess(config.journal)),
+        duty: hub.duty,
+        hubs: () => hubs.snapshots,
+        isLive: name => name === config.hubName || hub.board.peers.has(name),
+        makeBackup: () => backups.make(),
+        onFull: isFull =>
+          isFull
+            ? log.error('etcd has no room left: its quota is full, and nothing is stored until room was made')
+            : log.info('etcd has room again'),
+        onTrimmed: upTo => log.info({ upTo }, 'records that every hub has in a snapshot were removed from the log'),
+        onError: err =>
+          log.warn({ err }, 'room could not be made in etcd; docs/operations.md says how it is done by hand'),
+      })
+      cleanup.push(() => trimming.close())
+    }
     metrics.hubs = hubs
     const telegram = await startTelegram(config, { hub, log, audit, consoleUrl: () => consoleUrl })
     if (telegram) cleanup.push(() => telegram.close())

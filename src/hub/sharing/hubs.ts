@@ -109,6 +109,11 @@ export class Hubs {
     return this.#options.isShared ? this.list({ isAdmin: true }) : null
   }
 
+  /** The hubs that have announced themselves, and the offset at which the kept snapshot of each stands. */
+  get snapshots(): readonly { name: string; snapshot: number }[] {
+    return allHubs(this.#options.state.db)
+  }
+
   /** Forgets a hub. Throws `not_found`, and `conflict` for one that is there. */
   async forget(name: string): Promise<void> {
     if (name === this.name) {

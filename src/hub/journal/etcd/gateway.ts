@@ -37,12 +37,14 @@ const nextNodeMs = 50
  */
 export class EtcdGateway {
   readonly #access: EtcdAccess
+  readonly #answerMs: number
   readonly #agents: { http: HttpAgent; https: HttpsAgent }
   #node = 0
   #token: Promise<string> | undefined
 
-  constructor(access: EtcdAccess) {
+  constructor(access: EtcdAccess, { answerMs: ms = answerMs } = {}) {
     this.#access = access
+    this.#answerMs = ms
     const keep = { keepAlive: true, maxSockets: 16 }
     this.#agents = {
       http: new HttpAgent(keep),
@@ -119,7 +121,7 @@ export class EtcdGateway {
   }
 
   async #askNode<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
-    const timeout = AbortSignal.timeout(answerMs)
+    const timeout = AbortSignal.timeout(this.#answerMs)
     const response = await this.#post(path, body, signal ? AbortSignal.any([signal, timeout]) : timeout)
     const text = await textOf(response)
     if (response.statusCode === 200) return answerIn(text) as T

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { EtcdLog } from '../src/hub/journal/etcd/etcd-log.ts'
+import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
+import { etcdInWords, isQuotaFull } from '../src/hub/journal/etcd/in-words.ts'
+import { EtcdRoom } from '../src/hub/journal/etcd/room.ts'
+import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+
+/** What an attempt says, in the words that an admin is told. */
+async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string> {
+  return attempt.then(
+    () => 'it was done',
+    error => {
+      const { code, message } = etcdInWords(error, name) as { code: string; message: string }
+      return `${code}: ${message}`
+    },
+  )
+}
+
+describe.skipIf(withoutEtcd)('an etcd with a quota, and with users', () => {
+  let cluster: EtcdCluster
+  beforeAll(async () => {
+    cluster = await EtcdCluster.start(1, { more: ['--quota-backend-bytes', '4000000'] })
+  })
+  afterAll(() => cluster[Symbol.asyncDispose]())
+
+  test('a full quota refuses records, and takes them again once the log was trimmed and room was made', async () => {
+    const history = await cluster.log()
+    await using log = await history.connect()
+    const room = new EtcdRoom({ endpoints: cluster.endpoints })
+    const bytes = Buffer.alloc(500_000, 'x')
+    let offset = 0
+    const fill = async () => {
+      for (; offset < 100; offset++) await log.append(offset, bytes)
+    }
+    const error = await fill().catch((error: unknown) => error)
+    expect(isQuotaFull(error)).toBe(true)
+    expect(await wordsOf(log.append(offset, bytes))).toBe('unavailable: etcd has no room left: its quota is full.')
+    expect(await room.isFull()).toBe(true)
+    await log.trim(offset)
+    await room.make()
+    expect(await room.isFull()).toBe(false)
+    expect(await log.append(offset, bytes)).toBe(true)
+  })
+
+  test('a user of etcd has the keys of its own log; each other way to fail is told in words', async () => {
+    const root = cluster.gateway()
+    const ask = (path: string, body: object) => root.ask(path, body)
+    const base64 = (text: string) => Buffer.from(text).toString('base64')
+    for (const name of ['root', 'hub']) await ask('/v3/auth/user/add', { name, password: `${name}-secret` })
+    for (const name of ['root', 'log-main']) await ask('/v3/auth/role/add', { name })
+    await ask('/v3/auth/role/grant', {
+      name: 'log-main',
+      perm: { permType: 'READWRITE', key: base64('/claude-net/main/'), range_end: base64('/claude-net/main0') },
+    })
+    await ask('/v3/auth/user/grant', { user: 'root', role: 'root' })
+    await ask('/v3/auth/user/grant', { user: 'hub', role: 'log-main' })
+    const early = new EtcdGateway({ endpoints: cluster.endpoints, user: { name: 'hub', password: 'hub-secret' } })
+    expect(await wordsOf(EtcdLog.find(early, 'main'))).toContain('its authentication is not enabled')
+    early.close()
+    await ask('/v3/auth/enable', {})
+    const as = (user?: { name: string; password: string }) =>
+      new EtcdGateway({ endpoints: cluster.endpoints, ...(user && { user }) })
+    const hub = { name: 'hub', password: 'hub-secret' }
+    {
+      await using log = await EtcdLog.create(as(hub), 'main', 'epoch')
+      expect(await log.append(0, Buffer.from('one'))).toBe(true)
+      expect(await log.secret()).toBe(await log.secret())
+      expect(await log.shown('peer')).toEqual(new Map())
+      await log.trim(1)
+      const lease = await as(hub).ask<{ ID: string }>('/v3/lease/grant', { TTL: '10' })
+      await as(hub).ask('/v3/lease/keepalive', { ID: lease.ID })
+    }
+    expect(await wordsOf(EtcdLog.find(as(hub), 'other'), 'other')).toBe(
+      "forbidden: etcd does not let this user read and write the history 'other'.",
+    )
+    expect(await wordsOf(EtcdLog.find(as({ name: 'hub', password: 'wrong' }), 'main'))).toContain(
+      'forbidden: etcd refuses this user',
+    )
+    expect(await wordsOf(EtcdLog.find(as(), 'main'))).toBe('forbidden: etcd wants a user.')
+    const access = { endpoints: cluster.endpoints }
+    await new EtcdRoom({ ...access, user: { name: 'root', password: 'root-secret' } }).make()
+    // Only to give room back to the disks needs root.
+    await new EtcdRoom({ ...access, user: hub }).make()
+    root.close()
+  })
+})
