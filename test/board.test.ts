@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
+import { HeldName } from '../src/hub/journal/etcd/held-name.ts'
 import { LeasedKeys } from '../src/hub/journal/etcd/leased-keys.ts'
 import { SharedBoard } from '../src/hub/sharing/board.ts'
 import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-describe.skipIf(withoutEtcd)('a board in etcd', () => {
+describe.skipIf(withoutEtcd)('what hubs show each other in etcd', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1)
@@ -51,4 +53,59 @@ describe.skipIf(withoutEtcd)('a board in etcd', () => {
     cluster.nodes[0]!.start()
     await until('the news is there', () => two.valueOf('h0') === 'second')
   })
+  /** Takes the name h0 of a history as a hub on `dataDir` does. */
+  async function take(name: string, dataDir: string, onLost: (error: Error) => void = () => {}) {
+    const gateway = new EtcdGateway({ endpoints: cluster.endpoints })
+    const held = await HeldName.take({ gateway, name, hub: 'h0', dataDir, onLost })
+    onTestFinished(() => held.close())
+    return held
+  }
+
+  test('a name is held by one hub: another that wants it is told where, and a restart on the same directory has it at once', async () => {
+    const [name, one, copy] = [randomUUID(), tempDir('one'), tempDir('copy')]
+    const killed = await take(name, one)
+    await expect(take(name, copy)).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/^A hub called 'h0' is running in the history .* with the store in .*one/),
+      hint: expect.stringMatching(/^Give this hub a name of its own: hubName in hub.json/),
+    })
+    // The process before has ended without giving the name back.
+    const again = await take(name, one)
+    await killed.close()
+    await expect(take(name, copy)).rejects.toThrow("A hub called 'h0' is running")
+    await again.close()
+    await take(name, copy)
+  })
+
+  test('of hubs that start at once under one name one has it; a store that was moved has it when the lease has ended', async () => {
+    const name = randomUUID()
+    const dirs = ['one', 'two', 'three'].map(each => tempDir(each))
+    const tries = await Promise.allSettled(dirs.map(dir => take(name, dir)))
+    expect(tries.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
+    const gateway = new EtcdGateway({ endpoints: cluster.endpoints })
+    onTestFinished(() => gateway.close())
+    const moved = randomUUID()
+    const { ID: lease } = await gateway.ask<{ ID: string }>('/v3/lease/grant', { TTL: '3' })
+    const value = { run: 'killed', place: 'another host', host: 'host-1', dataDir: '/var/lib/claude-net' }
+    await gateway.ask('/v3/kv/put', { ...held(moved, value), lease })
+    await take(moved, dirs[0]!)
+  })
+
+  test('a hub whose name was taken while it could not renew it is told once', async () => {
+    const name = randomUUID()
+    const lost = Promise.withResolvers<Error>()
+    await take(name, tempDir('one'), lost.resolve)
+    const gateway = new EtcdGateway({ endpoints: cluster.endpoints })
+    onTestFinished(() => gateway.close())
+    const { kvs } = await gateway.ask<{ kvs: { lease: string }[] }>('/v3/kv/range', held(name, {}))
+    await gateway.ask('/v3/lease/revoke', { ID: kvs[0]!.lease })
+    await take(name, tempDir('two'))
+    expect((await lost.promise).message).toMatch(/^A hub called 'h0' is running .*two/)
+  })
 })
+
+/** The key under which the hub h0 of a history has its name, with a value. */
+function held(name: string, value: object): { key: string; value: string } {
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  return { key: base64(`/claude-net/${name}/hubs/h0`), value: base64(JSON.stringify(value)) }
+}

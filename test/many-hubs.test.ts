@@ -1,11 +1,14 @@
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { startHub } from './support/hub.ts'
 import { ManyHubs } from './support/many-hubs.ts'
 import { run } from './support/program.ts'
+import { tempDir } from './support/temp.ts'
 
 describe.skipIf(withoutEtcd)('three hubs over one log', () => {
   let cluster: EtcdCluster
@@ -74,5 +77,20 @@ describe.skipIf(withoutEtcd)('three hubs over one log', () => {
     const { stdout } = await run(['status', '--data', one.dataDir])
     expect(stdout).toMatch(/Hubs +h0 \(this\).*, h1/)
     await send(two)
+  })
+
+  test('a second hub of the same name does not start, with a store of its own or a copy of one; a restart does at once', async () => {
+    const { hubs, history } = await ManyHubs.start(cluster, 1)
+    const [one] = hubs as [(typeof hubs)[0]]
+    const config = { journal: { endpoints: cluster.endpoints, name: history.name }, hubName: 'h0' }
+    const copy = join(tempDir('copy'), 'data')
+    cpSync(one.dataDir, copy, { recursive: true, filter: path => !path.endsWith('.sock') })
+    const refused =
+      /A hub called 'h0' is running in the history .*\nGive this hub a name of its own: hubName in hub.json/
+    const twins = [{ config }, { config, dataDir: copy }]
+    await Promise.all(twins.map(twin => expect(startHub(twin)).rejects.toThrow(refused)))
+    await one.crashAndRestart()
+    await one.client(one.adminToken).call(api.status)
+    await startHub({ config: { ...config, hubName: 'h1' } })
   })
 })

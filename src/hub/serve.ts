@@ -22,6 +22,7 @@ import { takeNeededSnapshot } from './join-log.ts'
 import type { Verdict } from './journal/agreement.ts'
 import { EtcdLog } from './journal/etcd/etcd-log.ts'
 import { EtcdGateway } from './journal/etcd/gateway.ts'
+import { HeldName } from './journal/etcd/held-name.ts'
 import { etcdInWords } from './journal/etcd/in-words.ts'
 import { LeasedKeys } from './journal/etcd/leased-keys.ts'
 import { EtcdRoom } from './journal/etcd/room.ts'
@@ -117,7 +118,16 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
     cleanup.push(() => tails?.close())
     metrics.tails = tails
     const claim = config.journal && new Claim({ hub: config.hubName })
-    const { log: sharedLog, ...opened } = await openHistory(config, log, claim)
+    const {
+      log: sharedLog,
+      held,
+      ...opened
+    } = await openHistory(config, log, claim, error => {
+      log.fatal({ err: error }, `${error.message} The hub stops. ${error.hint}`)
+      setTimeout(onFatal, farewellMs)
+    })
+    // After all else: the next hub of this name starts when this one has ended.
+    cleanup.push(() => held?.close())
     const hub = new Hub({
       ...opened,
       ...(claim && { duty: claim }),
@@ -321,12 +331,22 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
 }
 
 /** The history of this hub alone, or the one that it shares with others where hub.json names its log. */
-async function openHistory({ journal, data: dataDir, hubName }: HubConfig, logger: Logger, claim: Claim | undefined) {
-  if (!journal) return { ...openAlone({ dataDir }), log: undefined }
+async function openHistory(
+  { journal, data: dataDir, hubName }: HubConfig,
+  logger: Logger,
+  claim: Claim | undefined,
+  onLost: (error: ClaudeNetError) => void,
+) {
+  if (!journal) return { ...openAlone({ dataDir }), log: undefined, held: undefined }
   const access = etcdAccess(journal)
   const gateway = new EtcdGateway(access)
+  let held: HeldName | undefined
   try {
     const log = await EtcdLog.open(gateway, journal.name)
+    held = await HeldName.take({
+      ...{ gateway: new EtcdGateway(access), name: journal.name, hub: hubName, dataDir },
+      onLost,
+    })
     await takeNeededSnapshot(log, {
       ...{ dataDir, hub: hubName, name: journal.name, snapshots: journal.snapshots },
       ...{ program: findClientFile(), log: logger },
@@ -338,9 +358,10 @@ async function openHistory({ journal, data: dataDir, hubName }: HubConfig, logge
     // Not over the log's gateway: that is closed with the log.
     const keys = new EtcdGateway(access)
     const board = new SharedBoard(hubName, hear => new LeasedKeys(keys, `/claude-net/${journal.name}/board/`, hear))
-    return { ...opened, board, log }
+    return { ...opened, board, log, held }
   } catch (error) {
     gateway.close()
+    await held?.close()
     throw etcdInWords(error, journal.name)
   }
 }
