@@ -7,6 +7,7 @@ import { isStorageError } from './state/state.ts'
 import { inName, namesIn } from './state/store/backup-names.ts'
 import { damagedStore, restoreHint } from './state/store/damage.ts'
 import type { Database } from './state/store/database.ts'
+import { damageOfLog } from './state/store/log-check.ts'
 import { isDamage } from './state/store/sqlite-errors.ts'
 import { StoreLost } from './state/store/store-files.ts'
 
@@ -15,7 +16,8 @@ const maxCheckedBytes = 100 * 1024 * 1024
 
 /**
  * Looks at a store before it is opened. Answers whether it is small enough to be checked whole. Throws when a hub has run in `dataDir` and its messages are gone: an empty store would be a new one, and nobody would be told. That
- * of a hub that shares a log is made anew from it.
+ * of a hub that shares a log is made anew from it. Throws too when its write-ahead log is damaged: SQLite would pass over what was committed
+ * behind the damage, and write over it.
  */
 export function lookAtStore(dataDir: string, databaseFile: string, isShared = false): { shouldCheck: boolean } {
   const bytes = (name: string) => statSync(join(dataDir, name), { throwIfNoEntry: false })?.size ?? 0
@@ -33,6 +35,8 @@ export function lookAtStore(dataDir: string, databaseFile: string, isShared = fa
         : `${restoreHint} To begin anew with nothing, remove ${adminTokenFile} too.`,
     )
   }
+  const found = damageOfLog(join(dataDir, databaseFile))
+  if (found) throw damagedStore(found)
   return { shouldCheck: size <= maxCheckedBytes }
 }
 

@@ -395,7 +395,7 @@ export class Hub implements AsyncDisposable {
         if (newest === this.#indexedSeq && !db.get('select 1 from words_gone limit 1')) return
         const { more, gone } = await this.reader.ask('index', undefined, 'hub')
         if (this.#isClosed) return
-        if (gone !== undefined) db.run('delete from words_gone where id <= ?', gone)
+        if (gone !== undefined) db.transaction(() => db.run('delete from words_gone where id <= ?', gone))
         if (!more) this.#indexedSeq = newest
       }
     } catch {
