@@ -447,8 +447,8 @@ export class Model {
   }
 }
 
-/** What the id of a send binds. */
-function bound({ fromProject: _, ...content }: Send): string {
+/** What the id of a send binds: what its recipients get, and not how long the sender waits for answers. */
+function bound({ fromProject: _, withinS: __, ...content }: Send): string {
   return JSON.stringify(content)
 }
 
