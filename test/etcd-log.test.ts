@@ -6,6 +6,7 @@ import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
 import { HistoryError, type Log } from '../src/hub/journal/log.ts'
 import { carriedOut, inboxOf, invite, journalSuite, send } from './suites/journal-suite.ts'
 import { logSuite } from './suites/log-suite.ts'
+import { modelSuite } from './suites/model-suite.ts'
 import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
 import { OpenLogJournal } from './support/log-journal.ts'
 import { until } from './support/until.ts'
@@ -59,6 +60,11 @@ describe.skipIf(withoutEtcd)('over three nodes of etcd', () => {
   })
 
   journalSuite('etcd', async () => OpenLogJournal.open(await cluster.log()))
+
+  modelSuite('etcd', async (_, clocks) => OpenLogJournal.open(await cluster.log(), { ...clocks, patienceMs: 10_000 }), {
+    numRuns: 8,
+    atLeast: 2,
+  })
 
   test('what a watch does not tell of is read all the same', async () => {
     const history = await cluster.log()

@@ -19,6 +19,9 @@ export interface SharedLog {
 
 /** How patient it is, in ms, and what its hub is called. */
 export interface OpenLogOptions {
+  /** Clocks in ms: the wall clock, and one that never steps. */
+  now?: () => number
+  monotonic?: () => number
   patienceMs?: number
   hub?: string
 }
@@ -36,8 +39,14 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
   readonly #patienceMs: number
   readonly #hub: string | undefined
 
-  private constructor(log: L, { patienceMs = 300, hub }: OpenLogOptions = {}) {
+  readonly #clocks: Required<Pick<OpenLogOptions, 'now' | 'monotonic'>>
+
+  private constructor(
+    log: L,
+    { patienceMs = 300, hub, now = Date.now, monotonic = () => performance.now() }: OpenLogOptions = {},
+  ) {
     this.log = log
+    this.#clocks = { now, monotonic }
     this.#patienceMs = patienceMs
     this.#hub = hub
   }
@@ -82,7 +91,7 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
 
   async open(): Promise<void> {
     this.state = new State(this.file)
-    const clock = new SteadyClock({ last: this.state.position, now: Date.now, monotonic: () => performance.now() })
+    const clock = new SteadyClock({ last: this.state.position, ...this.#clocks })
     this.journal = await LogJournal.open(this.state, await this.log.connect(), {
       clock,
       patienceMs: this.#patienceMs,
