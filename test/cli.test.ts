@@ -14,6 +14,9 @@ const hubAlone = emptiedHub()
 
 const contract =
   'send inbox machines history watch join leave doctor update mcp hook hub status invite members demo install-service uninstall-service version help'
+/** The commands that a help lists. */
+const namesIn = (help: string) => [...help.matchAll(/^ {2}([a-z-]+)(?: .*)? {2,}\S/gm)].map(match => match[1]!)
+
 /** Commands that print no data. */
 const silent = ['mcp', 'hook', 'hub', 'demo']
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -26,13 +29,22 @@ describe('help and usage', () => {
   test('the help lists every command, and every command has its own', { timeout: 300_000 }, async () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
-    const commands = [...stdout.matchAll(/^ {2}([a-z-]+)(?: .*)? {2,}\S/gm)].map(match => match[1]!)
+    const commands = namesIn(stdout)
     expect(commands).toEqual(expect.arrayContaining(contract.split(' ')))
     for (const command of commands.filter(name => name !== 'help')) {
       const help = await run([command, '--help'], { node: hubNode })
       expect([help.code, help.stderr]).toEqual([0, ''])
       expect(help.stdout).toMatch(new RegExp(`^Usage: claude-net ${command}\\b`))
-      if (!silent.includes(command)) expect(help.stdout).toContain('--json')
+      if (silent.includes(command)) continue
+      // What only gathers others has the option with each of them.
+      const parts = help.stdout.includes('--json')
+        ? []
+        : namesIn(help.stdout.slice(help.stdout.indexOf('\nCommands:'))).filter(name => name !== 'help')
+      expect(parts.length > 0 || help.stdout.includes('--json')).toBe(true)
+      for (const part of parts) {
+        const own = await run([command, part, '--help'], { node: hubNode })
+        expect([own.code, own.stdout]).toEqual([0, expect.stringContaining('--json')])
+      }
     }
   })
 
