@@ -176,7 +176,7 @@ export const planted: readonly Planted[] = [
     name: 'new-pack-each-try',
     breaks: 'an append of which nothing is known is tried again with the same bytes',
     file: 'hub/journal/log-journal.ts',
-    changes: [['rules: entryVersion, id, after,', 'rules: entryVersion, id: randomUUID(), after,']],
+    changes: [['rules, id, by: this.#hub,', 'rules, id: randomUUID(), by: this.#hub,']],
   },
   {
     name: 'answered-before-applied',

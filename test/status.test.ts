@@ -16,7 +16,8 @@ import { until } from './support/until.ts'
 vi.setConfig({ testTimeout: 120_000 })
 
 test('status shows the hub, the store, who is online and behind, and what waits longest, on one screen', async () => {
-  const hub = await startHub()
+  // It says when its process was started.
+  const hub = await startHub({ cold: true })
   const status = (...options: string[]) => run(['status', '--data', hub.dataDir, ...options])
   expect((await status()).stdout).toMatch(
     /^Hub +\S+ at http:\S+, started just now\nReady +yes[\s\S]*\nUnread +nothing\n$/,
