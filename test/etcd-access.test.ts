@@ -1,9 +1,18 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EtcdLog } from '../src/hub/journal/etcd/etcd-log.ts'
 import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
 import { etcdInWords, isQuotaFull } from '../src/hub/journal/etcd/in-words.ts'
 import { EtcdRoom } from '../src/hub/journal/etcd/room.ts'
+import { beginHistory } from '../src/hub/journal-commands.ts'
+import { etcdAccess, type JournalSettings } from '../src/hub/journal-settings.ts'
+import { api } from '../src/protocol/api.ts'
 import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { makeTlsFiles } from './support/etcd-certificates.ts'
+import { startHub } from './support/hub.ts'
+import { hubNode, run } from './support/program.ts'
+import { tempDir } from './support/temp.ts'
 
 /** What an attempt says, in the words that an admin is told. */
 async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string> {
@@ -84,3 +93,52 @@ describe.skipIf(withoutEtcd)('an etcd with a quota, and with users', () => {
     root.close()
   })
 })
+
+test.skipIf(withoutEtcd)(
+  'over TLS both sides prove themselves; each other way is told with its field of hub.json',
+  async () => {
+    const dir = tempDir('tls')
+    const [own, other] = [await makeTlsFiles(join(dir, 'own')), await makeTlsFiles(join(dir, 'other'))]
+    await using cluster = await EtcdCluster.start(1, { tls: own.node })
+    const { client } = own
+    const journal = { endpoints: cluster.endpoints, name: 'main', tls: client }
+    const config = join(dir, 'hub.json')
+    writeFileSync(config, JSON.stringify({ journal: { ...journal, tls: { ...client, ca: 'own/ca.pem' } } }))
+    const begun = await run(['journal', 'init', '--config', config, '--json'], { node: hubNode })
+    expect(JSON.parse(begun.stdout)).toMatchObject({ name: 'main', wasThere: false })
+    const hub = await startHub({ config: { journal, hubName: 'h0' } })
+    expect((await hub.client(hub.adminToken).call(api.status)).ready).toBe(true)
+
+    const failure = async (change: Partial<Pick<JournalSettings, 'tls' | 'endpoints'>>) => {
+      const error = await beginHistory({ ...journal, ...change }).catch((error: unknown) => error)
+      const { code, message, hint } = error as { code: string; message: string; hint: string }
+      return `${code}: ${message} ${hint}`
+    }
+    const address = cluster.endpoints[0]!
+    const broken = join(dir, 'broken.pem')
+    writeFileSync(broken, readFileSync(client.key, 'utf8').slice(0, 60))
+    expect(await failure({ tls: { ...client, ca: other.client.ca } })).toMatch(
+      /^forbidden: The certificate of etcd at .* is not one that this hub trusts: .* Look at "ca" in "tls" of "journal"/,
+    )
+    expect(await failure({ tls: undefined })).toMatch(/^forbidden: The certificate of .* is not one .* "ca"/)
+    expect(await failure({ tls: { ca: client.ca } })).toMatch(
+      /^forbidden: etcd at .* takes only clients with a certificate, and this hub shows none. .*"tls": {"cert", "key"}/,
+    )
+    expect(await failure({ tls: { ...other.client, ca: client.ca } })).toMatch(
+      /^forbidden: etcd at .* does not take the certificate of this hub: unknown ca. Look at "cert"/,
+    )
+    expect(await failure({ endpoints: [address.replace('127.0.0.1', 'localhost')] })).toMatch(
+      /^forbidden: The certificate of etcd at localhost.* is not for that name: .*"endpoints" of "journal"/,
+    )
+    expect(await failure({ endpoints: [address.replace('https', 'http')] })).toMatch(/^forbidden: .* begin with https/)
+    for (const [tls, told] of [
+      [{ ...client, key: other.client.key }, /^journal.tls in hub.json: .* is not the key of the certificate in /],
+      [{ ...client, key: broken }, /^journal.tls.key in hub.json: .* has no private key in PEM/],
+      [{ ...client, cert: client.key }, /^journal.tls.cert in hub.json: .* has no certificate in PEM/],
+      [{ ca: broken }, /^journal.tls.ca in hub.json: .* has no certificate in PEM/],
+      [{ ca: join(dir, 'nowhere.pem') }, /^journal.tls.ca in hub.json: .* cannot be read: ENOENT/],
+      [{ ca: client.ca, cert: client.cert }, /^journal.tls in hub.json has cert and no key/],
+    ] as const)
+      expect(() => etcdAccess({ endpoints: [address], tls })).toThrow(told)
+  },
+)

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import * as z from 'zod'
@@ -75,26 +76,61 @@ export function expectSafeEndpoints({ endpoints }: JournalSettings, allowPlainEt
   )
 }
 
-/** What the gateway needs, with the files read. Throws `invalid` for one that cannot be read. */
+/** What the gateway needs, with the files read. Throws `invalid` for one that cannot be read, or is not what it has to be. */
 export function etcdAccess({ endpoints, tls, user }: Pick<JournalSettings, 'endpoints' | 'tls' | 'user'>): EtcdAccess {
-  const read = (path: string) => {
-    try {
-      return readFileSync(path)
-    } catch (error) {
-      throw new ClaudeNetError(
-        'invalid',
-        `${path} cannot be read: ${(error as Error).message}`,
-        'See journal in hub.json.',
-      )
-    }
-  }
   return {
     endpoints,
-    ...(tls && {
-      tls: Object.fromEntries(
-        Object.entries(tls).flatMap(([key, path]) => (path === undefined ? [] : [[key, read(path)]])),
-      ),
+    ...(tls && { tls: tlsOf(tls) }),
+    ...(user && {
+      user: { name: user.name, password: read('user.passwordFile', user.passwordFile).toString('utf8').trim() },
     }),
-    ...(user && { user: { name: user.name, password: read(user.passwordFile).toString('utf8').trim() } }),
+  }
+}
+
+function tlsOf({ ca, cert, key }: NonNullable<JournalSettings['tls']>): EtcdAccess['tls'] {
+  if ((cert === undefined) !== (key === undefined)) {
+    const [there, missing] = cert === undefined ? ['key', 'cert'] : ['cert', 'key']
+    throw new ClaudeNetError(
+      'invalid',
+      `journal.tls in hub.json has ${there} and no ${missing}.`,
+      'A hub proves itself to etcd with both: a certificate and the key of it.',
+    )
+  }
+  const authority = ca === undefined ? undefined : pem('tls.ca', ca, 'certificate', bytes => new X509Certificate(bytes))
+  if (cert === undefined || key === undefined) return authority && { ca: authority.bytes }
+  const own = pem('tls.cert', cert, 'certificate', bytes => new X509Certificate(bytes))
+  const secret = pem('tls.key', key, 'private key', bytes => createPrivateKey(bytes))
+  if (!own.read.checkPrivateKey(secret.read)) {
+    throw new ClaudeNetError(
+      'invalid',
+      `journal.tls in hub.json: ${key} is not the key of the certificate in ${cert}.`,
+      'Name a cert and the key of it.',
+    )
+  }
+  return { ...(authority && { ca: authority.bytes }), cert: own.bytes, key: secret.bytes }
+}
+
+function pem<T>(field: string, path: string, what: string, parse: (bytes: Buffer) => T): { bytes: Buffer; read: T } {
+  const bytes = read(field, path)
+  try {
+    return { bytes, read: parse(bytes) }
+  } catch (error) {
+    throw new ClaudeNetError(
+      'invalid',
+      `journal.${field} in hub.json: ${path} has no ${what} in PEM: ${(error as Error).message}`,
+      `Name a file that begins with -----BEGIN ${what.toUpperCase()}-----, and is not encrypted.`,
+    )
+  }
+}
+
+function read(field: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new ClaudeNetError(
+      'invalid',
+      `journal.${field} in hub.json: ${path} cannot be read: ${(error as Error).message}`,
+      'Paths are relative to hub.json. The user that runs the hub has to be allowed to read the file.',
+    )
   }
 }

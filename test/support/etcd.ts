@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EtcdLog } from '../../src/hub/journal/etcd/etcd-log.ts'
 import { EtcdGateway } from '../../src/hub/journal/etcd/gateway.ts'
+import type { TlsFiles } from './etcd-certificates.ts'
 import type { SharedLog } from './log-journal.ts'
 import { until } from './until.ts'
 
@@ -24,15 +25,19 @@ export class EtcdNode {
   readonly dataDir: string
   readonly #command: readonly string[]
   readonly #log: string
+  /** Where it says without TLS whether it is healthy. */
+  readonly #health: string
   child!: ChildProcess
 
   constructor({
     endpoint,
+    health = endpoint,
     dataDir,
     command,
     log,
-  }: { endpoint: string; dataDir: string; command: string[]; log: string }) {
+  }: { endpoint: string; health?: string; dataDir: string; command: string[]; log: string }) {
     this.endpoint = endpoint
+    this.#health = health
     this.dataDir = dataDir
     this.#command = command
     this.#log = log
@@ -64,7 +69,7 @@ export class EtcdNode {
 
   async isHealthy(): Promise<boolean> {
     const signal = AbortSignal.timeout(2000)
-    return (await fetch(`${this.endpoint}/health`, { signal }).catch(() => undefined))?.ok === true
+    return (await fetch(`${this.#health}/health`, { signal }).catch(() => undefined))?.ok === true
   }
 
   async isLeader(): Promise<boolean> {
@@ -82,6 +87,8 @@ export interface EtcdOptions {
   wrapper?: (node: number) => string[]
   /** The address of each node; loopback otherwise. */
   host?: (node: number) => string
+  /** What the nodes prove themselves with to clients, who have to prove themselves by the same authority. */
+  tls?: TlsFiles
 }
 
 /** A cluster of etcd, on loopback unless it is told otherwise. */
@@ -97,19 +104,24 @@ export class EtcdCluster implements AsyncDisposable {
   /** Starts `size` nodes and waits until they answer. */
   static async start(
     size: number,
-    { more = [], wrapper = () => [], host = () => '127.0.0.1' }: EtcdOptions = {},
+    { more = [], wrapper = () => [], host = () => '127.0.0.1', tls }: EtcdOptions = {},
   ): Promise<EtcdCluster> {
     const dir = mkdtempSync(join(tmpdir(), 'claude-net-etcd-'))
-    const ports = await freePorts(2 * size)
+    const ports = await freePorts(3 * size)
     const urlOf = (index: number) => `http://${host(index % size)}:${ports[index]}`
     const peers = Array.from({ length: size }, (_, index) => `n${index}=${urlOf(size + index)}`).join(',')
     const nodes = Array.from({ length: size }, (_, index) => {
-      const [client, peer, dataDir] = [urlOf(index), urlOf(size + index), join(dir, `n${index}`)]
+      const [plain, peer, dataDir] = [urlOf(index), urlOf(size + index), join(dir, `n${index}`)]
+      const client = tls ? plain.replace('http:', 'https:') : plain
+      const health = tls ? urlOf(2 * size + index) : client
       const urls = ['--listen-client-urls', client, '--advertise-client-urls', client]
       const peerUrls = ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer]
       const names = ['--name', `n${index}`, '--initial-cluster', peers, '--data-dir', dataDir]
-      const command = [...wrapper(index), program, ...names, ...urls, ...peerUrls, '--log-level', 'warn', ...more]
-      return new EtcdNode({ endpoint: client, dataDir, command, log: join(dir, `n${index}.log`) })
+      const proof = tls ? ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca] : []
+      const tlsArgs = tls ? [...proof, '--client-cert-auth', '--listen-metrics-urls', health] : []
+      const args = [...names, ...urls, ...peerUrls, ...tlsArgs, '--log-level', 'warn', ...more]
+      const command = [...wrapper(index), program, ...args]
+      return new EtcdNode({ endpoint: client, health, dataDir, command, log: join(dir, `n${index}.log`) })
     })
     const started = new EtcdCluster(nodes, dir)
     for (const node of nodes) node.start()

@@ -4,9 +4,6 @@ import { EtcdError } from './gateway.ts'
 /** gRPC's codes, from its documentation (`google.rpc.Code`). */
 const grpc = { invalid: 3, denied: 7, exhausted: 8, precondition: 9, unavailable: 14, unauthenticated: 16 } as const
 
-/** Why a TLS connection was not made, as Node says it: https://nodejs.org/api/tls.html#x509-certificate-error-codes. */
-const tlsTrouble = /certificate|self[- ]signed|altname|SSL|TLS|wrong version number|EPROTO|socket hang up/i
-
 /** Whether etcd has answered, and did nothing of what it was asked for. */
 export function isRefusal(error: unknown): boolean {
   return (
@@ -45,17 +42,47 @@ export function etcdInWords(error: unknown, name: string): unknown {
       `etcd refuses this user: ${message}.`,
       'Look at "user" of "journal" in hub.json, and at its passwordFile.',
     )
-  if (code === grpc.unavailable && tlsTrouble.test(message))
-    return refused(
-      `${message}.`,
-      'Look at "tls" of "journal" in hub.json: ca is who signs the nodes, cert and key are what this hub proves itself with. Endpoints of etcd with TLS begin with https.',
-    )
+  const tls = code === grpc.unavailable ? tlsInWords(message) : undefined
+  if (tls) return tls
   if (code === grpc.unavailable)
     return away(
       `No node of etcd answers: ${message}.`,
       'Is etcd running, and its majority there? etcdctl endpoint health --cluster',
     )
   return away(`etcd says: ${message}.`, 'Try again in a moment; etcdctl endpoint status shows how it is.')
+}
+
+/** Why there is no connection with TLS, with the field of hub.json to look at; undefined for any other reason. */
+function tlsInWords(message: string): ClaudeNetError | undefined {
+  const [, node, why] = /^(etcd at \S+): (.*)$/s.exec(message) ?? []
+  if (node === undefined || why === undefined) return undefined
+  if (/alert certificate required/.test(why))
+    return refused(
+      `${node} takes only clients with a certificate, and this hub shows none.`,
+      'Name one that etcd trusts, and its key, in hub.json: "journal": {"tls": {"cert", "key"}}.',
+    )
+  const [, alert] = /\balert ([a-z ]+)/.exec(why) ?? []
+  if (alert !== undefined)
+    return refused(
+      `${node} does not take the certificate of this hub: ${alert}.`,
+      'Look at "cert" in "tls" of "journal" in hub.json: who has signed it has to be in --trusted-ca-file of etcd, and it has to be valid for clients.',
+    )
+  if (/altnames/.test(why))
+    return refused(
+      `The certificate of ${node} is not for that name: ${why}.`,
+      'In "endpoints" of "journal" in hub.json each node has an address that is in its certificate.',
+    )
+  if (/socket hang up|wrong version number|ECONNRESET|EPROTO/.test(why))
+    return refused(
+      `${node} has cut the connection, as one with TLS does without it, and the other way round: ${why}.`,
+      'Look at "endpoints" of "journal" in hub.json: with TLS they begin with https.',
+    )
+  if (/certificate|self[- ]signed/i.test(why))
+    return refused(
+      `The certificate of ${node} is not one that this hub trusts: ${why.split(';')[0]}.`,
+      'Look at "ca" in "tls" of "journal" in hub.json: it is the certificate of whoever signs the nodes of etcd.',
+    )
+  return undefined
 }
 
 function is({ code }: EtcdError): (other: number) => boolean {
