@@ -1,13 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { HubClient } from '../src/client/hub-client.ts'
+import { DirectTransport } from '../src/client/transport/direct.ts'
 import { EtcdLog } from '../src/hub/journal/etcd/etcd-log.ts'
 import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
 import { etcdInWords, isQuotaFull } from '../src/hub/journal/etcd/in-words.ts'
 import { EtcdRoom } from '../src/hub/journal/etcd/room.ts'
 import { beginHistory } from '../src/hub/journal-commands.ts'
 import { etcdAccess, type JournalSettings } from '../src/hub/journal-settings.ts'
+import { readHubConfig, serve } from '../src/hub/serve.ts'
 import { api } from '../src/protocol/api.ts'
+import { newMessageId } from '../src/protocol/ids.ts'
+import { mintToken } from '../src/protocol/token.ts'
 import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
 import { makeTlsFiles } from './support/etcd-certificates.ts'
 import { startHub } from './support/hub.ts'
@@ -50,6 +56,44 @@ describe.skipIf(withoutEtcd)('an etcd with a quota, and with users', () => {
     expect(await room.isFull()).toBe(false)
     expect(await log.append(offset, bytes)).toBe(true)
   })
+
+  test('a hub whose etcd is full says so, refuses sends, and takes them again by itself', async () => {
+    const history = await cluster.log()
+    const dir = tempDir('full')
+    const file = join(dir, 'hub.json')
+    const journal = { endpoints: cluster.endpoints, name: history.name }
+    const more = { host: '127.0.0.1', port: 0, limits: null, backup: { everyHours: 168 } }
+    writeFileSync(file, JSON.stringify({ ...more, journal, hubName: 'h0' }))
+    const lines: string[] = []
+    const log = pino({ level: 'info' }, { write: line => void lines.push(line) })
+    const config = readHubConfig({ config: file, data: join(dir, 'data') })
+    const start = (trimEveryMs?: number) => serve(config, { log, onFatal: () => {}, trimEveryMs })
+    const of = (hub: { url: string }, token: string) =>
+      new HubClient({ transport: new DirectTransport(new URL(hub.url)), token })
+    const token = mintToken('machine')
+    const send = (client: HubClient, size: number) =>
+      client.call(api.sendMessage, { body: { id: newMessageId(), to: ['ana'], body: 'x'.repeat(size) } })
+    {
+      await using hub = await start()
+      using admin = closing(of(hub, readFileSync(join(config.data, 'admin.token'), 'utf8').trim()))
+      const { code } = await admin.client.call(api.invite, { body: { name: 'ana', kind: 'machine' } })
+      using ana = closing(of(hub, token))
+      await ana.client.call(api.join, { body: { code, machine: 'ana', token } })
+      let refusal: unknown
+      for (let round = 0; round < 40 && refusal === undefined; round++) {
+        const sends = await Promise.allSettled(Array.from({ length: 20 }, () => send(ana.client, 15_000)))
+        refusal = sends.flatMap(each => (each.status === 'rejected' ? [each.reason] : []))[0]
+      }
+      expect(refusal).toMatchObject({ code: 'unavailable', message: expect.stringContaining('etcd has no room left') })
+      const { ready, notReady } = await admin.client.call(api.status)
+      expect([ready, notReady]).toEqual([false, expect.stringContaining('etcd has no room left')])
+    }
+    await using hub = await start(1000)
+    await expect.poll(() => lines.join(''), { timeout: 30_000 }).toContain('etcd has room again')
+    expect(lines.join('')).toContain('etcd has no room left: its quota is full')
+    using ana = closing(of(hub, token))
+    await send(ana.client, 1)
+  }, 60_000)
 
   test('a user of etcd has the keys of its own log; each other way to fail is told in words', async () => {
     const root = cluster.gateway()
@@ -142,3 +186,7 @@ test.skipIf(withoutEtcd)(
       expect(() => etcdAccess({ endpoints: [address], tls })).toThrow(told)
   },
 )
+
+function closing(client: HubClient) {
+  return { client, [Symbol.dispose]: () => client.close() }
+}

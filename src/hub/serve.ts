@@ -89,10 +89,12 @@ export interface ServeOptions {
   log: Logger
   /** Called once when the store failed and the hub must be started anew. */
   onFatal: () => void
+  /** See `TrimmingOptions.everyMs`. */
+  trimEveryMs?: number
 }
 
 /** Wires a hub: lock → state and journal → admin token → identity → HTTP. The only file that knows all rooms. */
-export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): Promise<RunningHub> {
+export async function serve(config: HubConfig, { log, onFatal, trimEveryMs }: ServeOptions): Promise<RunningHub> {
   const lock = lockDataDirectory(config.data)
   const cleanup: (() => unknown)[] = [() => lock.release()]
   const close = async () => {
@@ -244,6 +246,7 @@ export async function serve(config: HubConfig, { log, onFatal }: ServeOptions): 
         log: sharedLog,
         room: new EtcdRoom(etcdAccess(config.journal)),
         duty: hub.duty,
+        everyMs: trimEveryMs,
         hubs: () => hubs.snapshots,
         isLive: name => name === config.hubName || hub.board.peers.has(name),
         makeBackup: () => backups.make(),

@@ -24,6 +24,8 @@ export interface TrimmingOptions {
   onError: (error: unknown) => void
   /** A clock that never steps, in ms. */
   monotonic?: () => number
+  /** How often it is looked what can go, in ms; `lookMs` where it is not said. */
+  everyMs?: number
 }
 
 /**
@@ -44,7 +46,7 @@ export class Trimming {
   constructor(options: TrimmingOptions) {
     this.#options = options
     this.#monotonic = options.monotonic ?? (() => performance.now())
-    this.#timer = setInterval(() => void this.look(), lookMs).unref()
+    this.#timer = setInterval(() => void this.look(), options.everyMs ?? lookMs).unref()
   }
 
   /** Looks now. Resolves when what could be done is done; never rejects. */

@@ -203,6 +203,9 @@ function noAnswer({ host }: URL, error: Error): EtcdError {
 function errorOf(text: string, status = 0): EtcdError {
   try {
     const { message, code: number } = JSON.parse(text) as { message?: string; code?: number }
+    // It is told to whoever sends, too.
+    if (message !== undefined && /space exceeded/.test(message))
+      return new EtcdError(`etcd has no room left, its quota is full (${message})`, number ?? 2)
     if (message !== undefined) return new EtcdError(message, number ?? 2)
   } catch {
     // No answer of etcd's own.
