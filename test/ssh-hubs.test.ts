@@ -56,6 +56,13 @@ test('a machine goes to the hub of another host while ssh to its own leads nowhe
   expect(await ask()).toBe('ovh6')
   // With both away both are named.
   await Promise.all([first.kill(), second.kill()])
-  const gone = await ask().catch(error => error)
-  expect(gone.message).toMatch(/ovh5 cannot be reached: .* Nor can another hub of this machine be reached: ovh6\./)
+  // What a connection had under way when its server ended may still be answered.
+  await expect
+    .poll(() =>
+      ask().then(
+        () => 'answered',
+        error => error.message,
+      ),
+    )
+    .toMatch(/ovh5 cannot be reached: .* Nor can another hub of this machine be reached: ovh6\./)
 })

@@ -1,13 +1,18 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { databaseFile } from './hub.ts'
 import type { EtcdLog } from './journal/etcd/etcd-log.ts'
 import { HistoryError } from './journal/log.ts'
 import { takeSnapshot } from './keeping/take-snapshot.ts'
-import { peerTopic, readPeers } from './sharing/peers.ts'
+import { type Peer, peerTopic, readPeers } from './sharing/peers.ts'
 import { ownLog } from './state/local/own-log.ts'
 import { State } from './state/state.ts'
+
+/** How long a hub that could give a snapshot is waited for, and how often it is looked for, in ms. */
+const patienceMs = 5000
+const lookMs = 250
 
 export interface JoinOptions {
   dataDir: string
@@ -36,7 +41,7 @@ export async function takeNeededSnapshot(log: EtcdLog, options: JoinOptions): Pr
   const failed: string[] = []
   const taken = await takeSnapshot({
     ...{ dataDir, epoch: log.epoch, first, offset, dir, program },
-    peers: readPeers(await log.shown(peerTopic), hub),
+    peers: await peersOf(log, hub),
     secret: await log.secret(),
     onProgress: what => options.log.info(what, 'a snapshot is taken'),
     onFailed: (from, err) => {
@@ -52,6 +57,14 @@ export async function takeNeededSnapshot(log: EtcdLog, options: JoinOptions): Pr
     `'${name}' in etcd begins at record ${first}, this hub has applied it up to ${offset}, and no hub of it gave a snapshot (${failed.join('; ') || 'none is there'}).`,
     'Start another hub of this history, or put one of its backups into the directory that "journal": {"snapshots"} names in hub.json.',
   )
+}
+
+/** The hubs that could give a snapshot; of one that has just begun to listen, the others know a moment later. */
+async function peersOf(log: EtcdLog, hub: string): Promise<Peer[]> {
+  for (const end = performance.now() + patienceMs; ; await delay(lookMs)) {
+    const peers = readPeers(await log.shown(peerTopic), hub)
+    if (peers.length > 0 || performance.now() > end) return peers
+  }
 }
 
 /** How far a store is, and the name of the hub whose it is. */

@@ -84,9 +84,23 @@ export class Versions {
       rmSync(unfinished, { recursive: true, force: true })
       throw error
     }
-    rmSync(join(this.dir, folder), { recursive: true, force: true })
-    renameSync(unfinished, join(this.dir, folder))
+    this.#replace(folder, unfinished)
     syncDirectory(this.dir)
+  }
+
+  /** Moves `unfinished` to where `folder` is, and that away. Where the first fails, what was there is back. */
+  #replace(folder: string, unfinished: string): void {
+    const [place, aside] = [join(this.dir, folder), join(this.dir, `${folder}.${process.pid}.old`)]
+    const wasThere = existsSync(place)
+    if (wasThere) renameSync(place, aside)
+    try {
+      renameSync(unfinished, place)
+    } catch (error) {
+      if (wasThere && !existsSync(place)) renameSync(aside, place)
+      throw error
+    } finally {
+      rmSync(aside, { recursive: true, force: true })
+    }
   }
 
   /** Makes `folder` the current version, and keeps `previous` for the way back. */
@@ -97,9 +111,11 @@ export class Versions {
 
   /** The folders of all other versions, and what a cut installation left. */
   others(kept: readonly (string | undefined)[]): string[] {
-    return this.#entries().filter(
-      name => folderPattern.test(name.replace(/(\.\d+)?\.new$/, '')) && !kept.includes(name),
-    )
+    return this.#entries().filter(name => {
+      const [, folder = name, pid] = /^(.*?)(?:\.(\d+))?\.(?:new|old)$/.exec(name) ?? []
+      // What another installation is at now is its own.
+      return folderPattern.test(folder) && !kept.includes(name) && !isRunning(Number(pid))
+    })
   }
 
   remove(folder: string): void {
@@ -116,6 +132,17 @@ export class Versions {
     symlinkSync(folder, unfinished)
     renameSync(unfinished, join(this.dir, name))
     syncDirectory(this.dir)
+  }
+}
+
+/** Whether this is the number of a process other than this one. */
+function isRunning(pid: number): boolean {
+  if (!(pid > 0) || pid === process.pid) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

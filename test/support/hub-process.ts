@@ -21,7 +21,9 @@ export interface ColdStart {
 /** The process in which a hub runs, and no other hub meanwhile. */
 export class HubProcess extends EventEmitter<{ end: [] }> {
   readonly #child: ChildProcess
+  readonly #onExit = (code: number | null, signal: string | null) => this.#end(code ?? signal!)
   #status: number | string | undefined
+  #hasTaken = true
 
   /** In a process that was started for it, as users start one. */
   static cold({ config, port, data, log }: WarmHubOrder, { wrapper = [], handed, env }: ColdStart): HubProcess {
@@ -35,20 +37,27 @@ export class HubProcess extends EventEmitter<{ end: [] }> {
 
   /** In a process in which other hubs have run and ended. A start costs a tenth of a cold one. */
   static warm(order: WarmHubOrder): HubProcess {
-    const child = idle.pop() ?? startWarm()
+    const child = takeIdle() ?? startWarm()
     const hub = new HubProcess(child)
-    child.once('message', () => hub.#end(0))
+    hub.#hasTaken = false
+    const onMessage = (message: unknown) => {
+      if (message === 'taken') hub.#hasTaken = true
+      else hub.#end(0)
+    }
+    child.on('message', onMessage)
     hub.once('end', () => {
-      if (child.connected) idle.push(child)
+      child.off('message', onMessage)
+      if (isThere(child)) idle.push(child)
     })
-    child.send(order)
+    // One that ends just now says so by its exit.
+    child.send(order, () => {})
     return hub
   }
 
   private constructor(child: ChildProcess) {
     super()
     this.#child = child
-    child.once('exit', (code, signal) => this.#end(code ?? signal!))
+    child.once('exit', this.#onExit)
   }
 
   get pid(): number {
@@ -58,6 +67,11 @@ export class HubProcess extends EventEmitter<{ end: [] }> {
   /** The exit status, or the signal that ended it; undefined while it runs. */
   get status(): number | string | undefined {
     return this.#status
+  }
+
+  /** Whether the process had ended before it could run this hub: another one can. */
+  get isVain(): boolean {
+    return this.#status !== undefined && !this.#hasTaken
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -73,13 +87,22 @@ export class HubProcess extends EventEmitter<{ end: [] }> {
   #end(status: number | string): void {
     if (this.#status !== undefined) return
     this.#status = status
-    this.#child.removeAllListeners()
+    this.#child.off('exit', this.#onExit)
     this.emit('end')
   }
 }
 
 /** The warm processes of this worker in which no hub runs. They end with the worker. */
 const idle: ChildProcess[] = []
+
+function takeIdle(): ChildProcess | undefined {
+  for (let child = idle.pop(); child; child = idle.pop()) if (isThere(child)) return child
+  return undefined
+}
+
+function isThere(child: ChildProcess): boolean {
+  return child.connected && child.exitCode === null && child.signalCode === null
+}
 
 function startWarm(): ChildProcess {
   const child = fork(join(import.meta.dirname, 'warm-hub.ts'), {

@@ -3,7 +3,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 
 /**
  * A process that has loaded the hub, and runs one after the other: for each message from its parent, until a signal ends it. It tells the
- * parent 'stopped' when the process of a hub alone would have ended, which is when nothing keeps the event loop alive. What ends a
+ * parent 'taken' when it has got the order, and 'stopped' when the process of a hub alone would have ended, which is when nothing keeps the event loop alive. What ends a
  * hub in any other way ends this process.
  */
 export interface WarmHubOrder {
@@ -18,6 +18,7 @@ const hubBundle: string = '../../dist/hub.mjs'
 const { runHub } = (await import(hubBundle)) as typeof import('../../src/hub/serve.ts')
 
 process.on('message', async ({ log, ...flags }: WarmHubOrder) => {
+  process.send!('taken')
   // The lowest free descriptor is the one that was just closed.
   for (const descriptor of [1, 2]) {
     closeSync(descriptor)
