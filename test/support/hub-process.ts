@@ -75,6 +75,8 @@ export class HubProcess extends EventEmitter<{ end: [] }> {
   }
 
   kill(signal: NodeJS.Signals): void {
+    // Whoever ends it wants no other one.
+    this.#hasTaken = true
     this.#child.kill(signal)
   }
 
