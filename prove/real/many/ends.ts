@@ -9,108 +9,76 @@ const restMs = { least: 300, most: 3000 }
 
 const rest = (round: Round) => delay(between(round.random, restMs.least, restMs.most))
 
-/** How long members wait for an answer before they go to another hub, in ms, as clients do for a connection. */
-const timeoutMs = 1000
-
-export const killOneOfThree: Fault = {
-  name: 'kill-one-hub',
-  title: 'kill -9 of one of three hubs, which starts again a moment later',
-  needs: ['etcd'],
-  async run(round) {
-    const cluster = await ManyHubs.start(round)
-    return await storm(
-      round,
-      cluster,
-      () =>
+/** A fault that strikes three hubs, or the nodes of their log, again and again, with a rest before each stroke. */
+function strokes(name: string, title: string, stroke: (round: Round, cluster: ManyHubs) => Promise<void>): Fault {
+  return {
+    name,
+    title,
+    needs: ['etcd'],
+    async run(round) {
+      const cluster = await ManyHubs.start(round)
+      return await storm(round, cluster, () =>
         forAWhile(round, async () => {
           await rest(round)
-          const hub = pick(round.random, cluster.hubs)
           round.strike()
-          await hub.kill()
-          await rest(round)
-          await hub.start()
+          await stroke(round, cluster)
         }),
-      { timeoutMs },
-    )
-  },
+      )
+    },
+  }
 }
 
-export const killLeader: Fault = {
-  name: 'kill-leader',
-  title: "kill -9 of the node that leads the log's cluster",
-  needs: ['etcd'],
-  async run(round) {
-    const cluster = await ManyHubs.start(round)
-    return await storm(
-      round,
-      cluster,
-      () =>
-        forAWhile(round, async () => {
-          await rest(round)
-          const leader = await cluster.leader()
-          round.strike()
-          await leader.kill()
-          await rest(round)
-          leader.start()
-          await cluster.etcd.healthy()
-        }),
-      { timeoutMs },
-    )
+export const killOneOfThree = strokes(
+  'kill-one-hub',
+  'kill -9 of one of three hubs, which starts again a moment later',
+  async (round, { hubs }) => {
+    const hub = pick(round.random, hubs)
+    await hub.kill()
+    await rest(round)
+    await hub.start()
   },
-}
+)
 
-export const killAllNodes: Fault = {
-  name: 'kill-all-nodes',
-  title: 'kill -9 of all nodes of the log at once, and now and then of all hubs too',
-  needs: ['etcd'],
-  async run(round) {
-    const cluster = await ManyHubs.start(round)
-    return await storm(
-      round,
-      cluster,
-      () =>
-        forAWhile(round, async () => {
-          await rest(round)
-          const isAll = round.random() < 0.5
-          round.strike()
-          await Promise.all([...cluster.etcd.nodes, ...(isAll ? cluster.hubs : [])].map(each => each.kill()))
-          await delay(round.random() * 1000)
-          for (const node of cluster.etcd.nodes) node.start()
-          await cluster.etcd.healthy()
-          await Promise.all(cluster.hubs.map(async hub => hub.isRunning || (await hub.start())))
-        }),
-      { timeoutMs },
-    )
+export const killLeader = strokes(
+  'kill-leader',
+  "kill -9 of the node that leads the log's cluster",
+  async (round, cluster) => {
+    const leader = await cluster.leader()
+    await leader.kill()
+    await rest(round)
+    leader.start()
+    await cluster.etcd.healthy()
   },
-}
+)
 
-export const pauseOne: Fault = {
-  name: 'pause-hub-or-node',
-  title: 'SIGSTOP of one hub, or of one node of the log, for up to 5 s',
-  needs: ['etcd'],
-  async run(round) {
-    const cluster = await ManyHubs.start(round)
-    return await storm(
-      round,
-      cluster,
-      () =>
-        forAWhile(round, async () => {
-          await rest(round)
-          const ms = between(round.random, 200, 5000)
-          round.strike()
-          if (round.random() < 0.5) {
-            const hub = pick(round.random, cluster.hubs)
-            hub.pause()
-            await delay(ms)
-            hub.resume()
-          } else {
-            const node = pick(round.random, cluster.etcd.nodes)
-            node.signal('SIGSTOP')
-            await delay(ms)
-            node.signal('SIGCONT')
-          }
-        }),
-      { timeoutMs },
-    )
+export const killAllNodes = strokes(
+  'kill-all-nodes',
+  'kill -9 of all nodes of the log at once, and now and then of all hubs too',
+  async (round, { etcd, hubs }) => {
+    const isAll = round.random() < 0.5
+    await Promise.all([...etcd.nodes, ...(isAll ? hubs : [])].map(each => each.kill()))
+    await delay(round.random() * 1000)
+    for (const node of etcd.nodes) node.start()
+    await etcd.healthy()
+    await Promise.all(hubs.map(async hub => hub.isRunning || (await hub.start())))
   },
-}
+)
+
+export const pauseOne = strokes(
+  'pause-hub-or-node',
+  'SIGSTOP of one hub, or of one node of the log, for up to 5 s',
+  async (round, { etcd, hubs }) => {
+    const ms = between(round.random, 200, 5000)
+    if (round.random() < 0.5) {
+      const hub = pick(round.random, hubs)
+      hub.pause()
+      await delay(ms)
+      hub.resume()
+    } else {
+      const node = pick(round.random, etcd.nodes)
+      node.signal('SIGSTOP')
+      await delay(ms)
+      node.signal('SIGCONT')
+    }
+  },
+)

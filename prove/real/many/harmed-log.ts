@@ -43,9 +43,9 @@ async function judgeStores(round: Round, load: Load, cluster: ManyHubs, found: B
   return { acknowledged: load.acknowledged, violations }
 }
 
-/** Members that use the cluster until `harm` has resolved. */
+/** Members that use the cluster. Resolves once they have been answered 30 sends. */
 async function loaded(round: Round, cluster: ManyHubs): Promise<Load> {
-  const load = new Load({ cluster, seed: round.seed, timeoutMs: 1000 })
+  const load = new Load({ cluster, seed: round.seed })
   round.defer(() => load.close())
   round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
   await load.start()
@@ -143,7 +143,7 @@ export const fullQuota: Fault = {
         await cluster.makeRoom()
         await load.answered(10)
       },
-      { timeoutMs: 1000, textLength: 200_000, paceMs: 20 },
+      { textLength: 200_000, paceMs: 20 },
     )
   },
 }
@@ -165,25 +165,20 @@ export const divergence: Fault = {
   async run(round) {
     const cluster = await ManyHubs.start(round)
     const wrong = pick(round.random, cluster.hubs)
-    return await storm(
-      round,
-      cluster,
-      async load => {
-        await load.answered(20)
-        await wrong.stop()
-        using db = new DatabaseSync(join(wrong.dataDir, 'hub.db'))
-        db.exec("update position set outcomes = 'ZZZZ' || substr(outcomes, 5)")
-        db.close()
-        round.strike()
-        await wrong.start().catch(() => {})
-        const left = await goOn([wrong])
-        if (left.length > 0) throw new Error('The hub whose store was changed goes on.')
-        await load.answered(20)
-        // As an operator does: without its store it begins again, from the log or from another hub's snapshot.
-        for (const name of ['hub.db', 'hub.db-wal', 'hub.db-shm']) rmSync(join(wrong.dataDir, name), { force: true })
-        await wrong.start()
-      },
-      {},
-    )
+    return await storm(round, cluster, async load => {
+      await load.answered(20)
+      await wrong.stop()
+      using db = new DatabaseSync(join(wrong.dataDir, 'hub.db'))
+      db.exec("update position set outcomes = 'ZZZZ' || substr(outcomes, 5)")
+      db.close()
+      round.strike()
+      await wrong.start().catch(() => {})
+      const left = await goOn([wrong])
+      if (left.length > 0) throw new Error('The hub whose store was changed goes on.')
+      await load.answered(20)
+      // As an operator does: without its store it begins again, from the log or from another hub's snapshot.
+      for (const name of ['hub.db', 'hub.db-wal', 'hub.db-shm']) rmSync(join(wrong.dataDir, name), { force: true })
+      await wrong.start()
+    })
   },
 }

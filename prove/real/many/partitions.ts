@@ -43,20 +43,15 @@ export const partitionOfThree: Fault = {
         islands.cut(site, without([...nodes, ...hubs], ...site))
       },
     ]
-    return await storm(
-      round,
-      cluster,
-      async () => {
-        await forAWhile(round, async () => {
-          await delay(between(round.random, 500, 2000))
-          round.strike()
-          await pick(round.random, ways)()
-          await delay(between(round.random, cutMs.least, cutMs.most))
-          islands.join()
-          await cluster.etcd.healthy()
-        })
-      },
-      {},
-    )
+    return await storm(round, cluster, async () => {
+      await forAWhile(round, async () => {
+        await delay(between(round.random, 500, 2000))
+        round.strike()
+        await pick(round.random, ways)()
+        await delay(between(round.random, cutMs.least, cutMs.most))
+        islands.join()
+        await cluster.etcd.healthy()
+      })
+    })
   },
 }
