@@ -1,0 +1,58 @@
+import { globSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+
+/** First words with which a doc comment has no subject and no verb that a reader finds: "What a session's wakes told…". */
+const headless = /^(?:What|Who|Whom|Whose|Which|How|Where|When|That|Such|Answers|Hears|Knows)\b/
+
+/** Rooms that are not written anew yet. */
+const notYet = [
+  'bench/',
+  'prove/',
+  'src/claude/',
+  'src/cli/',
+  'src/client/',
+  'src/console/',
+  'src/demo/',
+  'src/disk/',
+  'src/hub/auth/',
+  'src/hub/http/',
+  'src/hub/identity/',
+  'src/hub/journal/',
+  'src/hub/keeping/',
+  'src/hub/push/',
+  'src/hub/reading/',
+  'src/hub/seeing/',
+  'src/hub/sharing/',
+  'src/hub/state/',
+  'src/hub/telegram/',
+  'src/hub/webhooks/',
+  'src/mcp/',
+  'src/notice/',
+  'src/protocol/',
+  'src/service/',
+  'src/text/',
+  'test/',
+]
+
+describe('comments', () => {
+  it('open with a noun or a verb: "Returns the unread messages of `member`, oldest first."', () => {
+    const found = globSync('{src,bench,prove,test}/**/*.{ts,tsx}')
+      .filter(file => !(notYet.some(room => file.startsWith(room)) || /^src.hub.[^/]*$/.test(file)))
+      .flatMap(headlessComments)
+    expect(found).toEqual([])
+  })
+
+  it('are recognized when they have neither', () => {
+    const open = (text: string) => headless.test(text)
+    expect(['What a hub keeps.', 'How long, in ms.', 'Whose inbox it is.'].filter(open)).toHaveLength(3)
+    expect(['Returns what a hub keeps.', 'Time until it ends, in ms.', 'Whether it is open.'].filter(open)).toEqual([])
+  })
+})
+
+/** Returns `file:line: text` of each doc comment of `file` that opens so, in order. */
+function headlessComments(file: string): string[] {
+  const text = readFileSync(file, 'utf8')
+  return [...text.matchAll(/\/\*\*[\s*]*(?<opening>[^\n]*)/g)]
+    .filter(({ groups }) => headless.test(groups!.opening!))
+    .map(({ index, groups }) => `${file}:${text.slice(0, index).split('\n').length}: ${groups!.opening}`)
+}
