@@ -126,6 +126,7 @@ export class InboxRules implements Rules {
 
   /** What was kept is there, behind what was kept before it in its lane. */
   #inLane({ act, isKept, undecided, before }: Sent, name: string, rows: readonly Seen[]): void {
+    if (!isKept && before.length === 0) return
     const at = rows.findIndex(({ id }) => id === act.id)
     if (at < 0 && isKept && undecided > 0)
       this.#report('lost', `${act.id} of ${act.from} was kept to be sent, and is not in the inbox of ${name}`)

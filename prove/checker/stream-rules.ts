@@ -15,6 +15,8 @@ interface Stream {
 export class StreamRules implements Rules {
   readonly violations: Violation[] = []
   readonly #sent = new Map<string, { act: Acts['send']; seq?: number }>()
+  /** By inbox: the sends to it that were answered and may not expire, by seq. */
+  readonly #answered = new Map<string, { id: string; seq: number }[]>()
   /** By inbox: what somebody has begun to ack, of which a stream need not tell. */
   readonly #ackBegun = new Map<string, Set<string>>()
   readonly #streams = new Map<number, Stream>()
@@ -22,8 +24,7 @@ export class StreamRules implements Rules {
   take(line: Line, act: Act): void {
     if (line.type === 'event') this.#told(this.#streams.get(line.op)!, line.told)
     else if (line.type === 'invoke') this.#begins(line.op, act)
-    else if (line.type === 'ok' && act.kind === 'send')
-      this.#sent.get(act.id)!.seq ??= (line.result as Results['send']).seq
+    else if (line.type === 'ok' && act.kind === 'send') this.#sendAnswered(act, line.result as Results['send'])
   }
 
   #begins(op: number, act: Act): void {
@@ -32,6 +33,18 @@ export class StreamRules implements Rules {
     if (act.kind !== 'send') return
     if (!this.#sent.has(act.id)) this.#sent.set(act.id, { act })
     if (act.replyTo !== undefined) this.#acks(act.from).add(act.replyTo)
+  }
+
+  #sendAnswered(act: Acts['send'], { seq }: Results['send']): void {
+    const sent = this.#sent.get(act.id)!
+    if (sent.seq !== undefined) return
+    sent.seq = seq
+    if (act.mayExpire) return
+    for (const name of act.to) {
+      const answered = this.#answered.get(name) ?? []
+      this.#answered.set(name, answered)
+      answered.splice(firstBehind(answered, seq), 0, { id: act.id, seq })
+    }
   }
 
   #told(stream: Stream, told: Extract<Line, { type: 'event' }>['told']): void {
@@ -57,13 +70,11 @@ export class StreamRules implements Rules {
 
   #leavesOut({ inbox, after, told }: Stream, seq: number): void {
     const acks = this.#acks(inbox)
-    for (const { act, seq: at } of this.#sent.values()) {
-      if (at === undefined || at <= after || at >= seq || act.mayExpire || !act.to.includes(inbox)) continue
-      if (!told.has(act.id) && !acks.has(act.id))
-        this.#report(
-          'untold',
-          `a stream of ${inbox} goes on to ${seq} behind ${act.id} at ${at}, of which it has not told`,
-        )
+    const answered = this.#answered.get(inbox) ?? []
+    for (let place = firstBehind(answered, after); place < answered.length && answered[place]!.seq < seq; place++) {
+      const { id, seq: at } = answered[place]!
+      if (!told.has(id) && !acks.has(id))
+        this.#report('untold', `a stream of ${inbox} continues at ${seq} and left out ${id} at ${at}`)
     }
   }
 
@@ -79,4 +90,15 @@ export class StreamRules implements Rules {
   #report(kind: Kind, text: string): void {
     this.violations.push({ kind, text })
   }
+}
+
+/** Returns the place of the first of `answered`, which are in the order of their seqs, whose seq is greater than `seq`. */
+function firstBehind(answered: readonly { seq: number }[], seq: number): number {
+  let [low, high] = [0, answered.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (answered[middle]!.seq <= seq) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -34,7 +34,7 @@ const answeredThoughFailed: Planted = {
 export const bites: readonly Bite[] = [
   { bug: known('cursor-goes-back'), by: ['restart-streams'] },
   { bug: known('not-synced'), by: ['power-loss'] },
-  { bug: known('repeat-has-another-seq'), by: ['kill-hub', 'pause-hub', 'partition', 'half-open'] },
+  { bug: known('repeat-has-another-seq'), by: ['kill-hub', 'kill-under-load', 'pause-hub', 'partition', 'half-open'] },
   { bug: known('outbox-overtakes'), by: ['kill-clients'] },
   { bug: known('ack-on-read'), by: ['killed-before-shown'] },
   { bug: answeredThoughFailed, by: ['full-disk', 'read-only-disk', 'disk-error'] },

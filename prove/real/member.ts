@@ -26,8 +26,10 @@ export interface MemberOptions {
   random: Random
   /** How long an answer may take, in ms, before it counts as none. */
   timeoutMs: number
-  /** Most time between two operations of a lane, in ms. */
+  /** Longest pause between two sends of a lane, in ms. */
   paceMs: number
+  /** Longest pause between two reads, in ms; twice as long between two requests for receipts. */
+  readPaceMs: number
   /** How many sends may be under way at once. */
   lanes: number
   /** Most characters of a text. */
@@ -145,9 +147,9 @@ export class Member {
   }
 
   async #reads(): Promise<void> {
-    const { random, paceMs } = this.#options
+    const { random, readPaceMs } = this.#options
     while (!this.#isStopping) {
-      await this.#pause(paceMs * 2)
+      await this.#pause(readPaceMs)
       const { answer } = await this.#do({ kind: 'read', inbox: this.name, ...this.#least }, client =>
         client.call(api.readInbox, this.#headers).then(({ messages, more, unread }) => ({
           messages: messages.map(({ id, seq, from, body }) => ({ id, seq, from, body })),
@@ -188,9 +190,9 @@ export class Member {
 
   /** Asks for the receipts of what it sent. */
   async #asks(): Promise<void> {
-    const { random, paceMs } = this.#options
+    const { random, readPaceMs } = this.#options
     while (!this.#isStopping) {
-      await this.#pause(paceMs * 4)
+      await this.#pause(readPaceMs * 2)
       if (this.#sent.length === 0) continue
       const id = random() < 0.5 ? this.#sent.at(-1)! : pick(random, this.#sent)
       await this.#do({ kind: 'receipts', of: this.name, id, ...this.#least }, client =>

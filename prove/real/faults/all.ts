@@ -5,12 +5,13 @@ import { killClients, killedBeforeShown } from './clients.ts'
 import { clockJumps } from './clocks.ts'
 import { manyConnections, restartStreams, slowClients } from './crowds.ts'
 import { diskError, fullDisk, powerLoss, readOnlyDisk } from './disks.ts'
-import { killHub, pauseHub, twoHubs } from './kills.ts'
+import { killHub, killUnderLoad, pauseHub, twoHubs } from './kills.ts'
 import { halfOpen, partition } from './networks.ts'
 
 /** Every fault that real processes are put to, in the order of the table. */
 export const faults: readonly Fault[] = [
   killHub,
+  killUnderLoad,
   killClients,
   killedBeforeShown,
   powerLoss,

@@ -35,6 +35,29 @@ export const killHub: Fault = {
   },
 }
 
+export const killUnderLoad: Fault = {
+  name: 'kill-under-load',
+  title: 'kill -9 of the hub every second or so, while members send as fast as they are answered',
+  needs: [],
+  async run(round) {
+    const cluster = await oneHub(round)
+    const { hub } = cluster
+    return await storm(
+      round,
+      cluster,
+      load =>
+        forAWhile(round, async () => {
+          await load.answered(200)
+          await delay(between(round.random, 200, 2000))
+          round.strike()
+          await hub.kill()
+          await hub.start()
+        }),
+      { lanes: 12, paceMs: 0, readPaceMs: 30, textLength: 500, searches: false },
+    )
+  },
+}
+
 export const pauseHub: Fault = {
   name: 'pause-hub',
   title: 'SIGSTOP of the hub for up to 4 s: connections stay open and nothing is answered',
