@@ -1,17 +1,17 @@
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
+import { type Platform, thisPlatform } from '../disk/platform.ts'
 
-/** A running Claude Code of this user. `cwd` is undefined where the system does not tell. */
+/** A running Claude Code of this user. `cwd` is undefined where the system does not show it. */
 export interface RunningClaude {
   pid: number
   cwd: string | undefined
 }
 
-/** The Claude Code sessions that run now: they know of a new MCP server only after a restart. */
-export function runningSessions(): RunningClaude[] {
+/** Returns the Claude Code sessions that run now: they load a new MCP server only when they are restarted. */
+export function runningSessions(platform = thisPlatform): RunningClaude[] {
   try {
-    return process.platform === 'linux' ? fromProc() : fromPs()
+    return platform.name === 'linux' ? fromProc() : fromPs(platform)
   } catch {
     return [] // Only a courtesy: where processes cannot be listed, none are named.
   }
@@ -32,8 +32,8 @@ function fromProc(): RunningClaude[] {
     })
 }
 
-function fromPs(): RunningClaude[] {
-  return execFileSync('ps', ['-x', '-o', 'pid=,args='], { encoding: 'utf8' })
+function fromPs({ run }: Platform): RunningClaude[] {
+  return run('ps', '-x', '-ww', '-o', 'pid=,args=')
     .split('\n')
     .flatMap(line => {
       const match = /^\s*(\d+)\s+(.*)$/.exec(line)

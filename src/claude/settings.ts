@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isWsl, thisPlatform } from '../disk/platform.ts'
 import { userHome } from '../disk/user-home.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { isOurHook, userHookSettings } from './hooks.ts'
@@ -42,13 +43,16 @@ export interface Registered {
 }
 
 /** Where Claude Code keeps its files, or undefined where there is no sign of it. */
-export function findClaude(env: NodeJS.ProcessEnv = process.env): ClaudeFiles | undefined {
+export function findClaude(env: NodeJS.ProcessEnv = process.env, platform = thisPlatform): ClaudeFiles | undefined {
   const custom = env.CLAUDE_CONFIG_DIR
   const home = userHome()
   const dir = custom || (home && join(home, '.claude'))
   if (!dir) return undefined
   const files = { state: join(custom || home!, '.claude.json'), settings: join(dir, 'settings.json') }
-  const onPath = (env.PATH ?? '').split(':').some(dir => dir !== '' && existsSync(join(dir, 'claude')))
+  // WSL puts the PATH of Windows behind its own: a Claude Code from there reads the settings of the user on Windows.
+  const ofWindows = isWsl(platform) ? /^\/mnt\/[a-z]\// : undefined
+  const isHere = (dir: string) => dir !== '' && !ofWindows?.test(dir) && existsSync(join(dir, 'claude'))
+  const onPath = (env.PATH ?? '').split(':').some(isHere)
   const present = onPath || existsSync(files.state) || existsSync(dir)
   return present ? files : undefined
 }

@@ -14,7 +14,8 @@ const alone: Record<string, () => Promise<Command>> = {
 }
 
 /** Carries out the command line of this process. */
-export async function runCommandLine(): Promise<void> {
+export async function runCommandLine(platform = process.platform): Promise<void> {
+  if (platform === 'win32') return refuseWindows()
   const [command = '', ...args] = process.argv.slice(2)
   // Claude Code runs a hook at every step of every session: it must not wait for the rest of the program to be loaded. Sessions wait
   // for their MCP server, which does not need what reads a command line either.
@@ -23,6 +24,14 @@ export async function runCommandLine(): Promise<void> {
   else if (command === 'mcp' && args.length === 0) await serveSession()
   else if (Object.hasOwn(alone, command)) await runAlone(await alone[command]!())
   else await (await import('./main.ts')).runAny()
+}
+
+/** Nothing of the program runs on Windows: its files have owners and modes, its processes talk by unix sockets. */
+async function refuseWindows(): Promise<void> {
+  const [{ ClaudeNetError }, { fail }] = await Promise.all([import('../protocol/errors.ts'), import('./output.ts')])
+  const why = 'Claude Net does not run on Windows itself: run this inside WSL, where it runs as on Linux.'
+  const error = new ClaudeNetError('invalid', why, 'wsl --install sets WSL up; then type wsl, and run this again.')
+  process.exitCode = fail(error, process.argv.includes('--json'))
 }
 
 async function runAlone(only: Command): Promise<void> {

@@ -104,7 +104,7 @@ if ! [ -f "$home/claude-net.mjs" ]; then
   echo "claude-net: $home/claude-net.mjs is missing. Join again: ask the admin for claude-net invite NAME" >&2
   exit 1
 fi
-node=${shellQuote(process.execPath)}
+node=${shellQuote(lastingNode(process.execPath))}
 if ! [ -x "$node" ]; then
   node=node
   case $(node --version 2>/dev/null) in
@@ -117,6 +117,13 @@ if ! [ -x "$node" ]; then
 fi
 exec "$node" "$home/claude-net.mjs" "$@"
 `
+}
+
+/** Returns the path of `node` to keep. Homebrew has each version in a folder that an upgrade removes, and a link to the newest. */
+export function lastingNode(node: string): string {
+  const [, prefix, formula] = /^(.*)\/Cellar\/([^/]+)\/[^/]+\/bin\/node$/.exec(node) ?? []
+  const link = `${prefix}/opt/${formula}/bin/node`
+  return formula !== undefined && existsSync(link) ? link : node
 }
 
 function shellQuote(text: string): string {

@@ -1,27 +1,23 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { machineId, type Platform, thisPlatform } from '../disk/platform.ts'
 
 let known: { name: string; header: string } | undefined
 
 /**
- * This host for the header of `protocol/host-header.ts`: a hash over its name and machine id (machine-id(5): a secret that
- * should leave a host only hashed), so that a container that was cloned is another one, and its name. Asked anew for each
- * request, since a host may get another name while we run: then all its processes tell the same.
+ * Returns this host for the header of `protocol/host-header.ts`: a hash over its name and machine id (machine-id(5): a secret
+ * that should leave a host only hashed), so that a clone of a container counts as another host, and its name. The name is read
+ * for each request, since a host may be renamed while the program runs: all its processes then send the same.
  */
 export function hostLabel(): string {
-  const name = hostname()
-  if (known?.name !== name) {
-    const id = createHash('sha256').update(`claude-net host ${name} ${machineId()}`).digest('hex').slice(0, 16)
-    known = { name, header: `${id} ${name.replace(/[^\x21-\x7e]/g, '?').slice(0, 64)}`.trim() }
-  }
+  const name = thisPlatform.hostname()
+  if (known?.name !== name) known = { name, header: labelOn(thisPlatform) }
   return known.header
 }
 
-function machineId(): string {
-  try {
-    return readFileSync('/etc/machine-id', 'utf8').trim()
-  } catch {
-    return ''
-  }
+/** The same on another system. The id of a Mac is its hardware's, and its name changes with the network: the id is of it alone. */
+export function labelOn(platform: Platform): string {
+  const [name, machine] = [platform.hostname(), machineId(platform)]
+  const hashed = platform.name === 'darwin' && machine !== '' ? machine : `${name} ${machine}`
+  const id = createHash('sha256').update(`claude-net host ${hashed}`).digest('hex').slice(0, 16)
+  return `${id} ${name.replace(/[^\x21-\x7e]/g, '?').slice(0, 64)}`.trim()
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { bootId, type Platform, thisPlatform } from '../disk/platform.ts'
 
 let place: string | undefined
 
@@ -9,15 +8,12 @@ let place: string | undefined
  * may be shared between several. 12 hexadecimal digits.
  */
 export function processPlace(): string {
-  place ??= createHash('sha256').update(named()).digest('hex').slice(0, 12)
+  place ??= placeOn(thisPlatform)
   return place
 }
 
-function named(): string {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`
-  } catch {
-    return hostname()
-  }
+/** The same on another system. */
+export function placeOn(platform: Platform): string {
+  const named = `${bootId(platform)} ${platform.link('/proc/self/ns/pid')}`.trim() || platform.hostname()
+  return createHash('sha256').update(named).digest('hex').slice(0, 12)
 }

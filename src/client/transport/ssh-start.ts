@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
+import { argumentsOf, thisPlatform } from '../../disk/platform.ts'
 import { visibleLine } from '../../text/visible.ts'
 import type { SshFiles } from './ssh-files.ts'
 import { type SshFailure, whyNotConnected } from './ssh-words.ts'
@@ -172,9 +173,9 @@ function killStarted({ pid: pidFile, log }: SshFiles): void {
   const pid = Number(readFileSync(pidFile, 'utf8'))
   try {
     // The number may belong to somebody else by now.
-    if (pid > 1 && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(log)) process.kill(pid, 'SIGKILL')
+    if (pid > 1 && argumentsOf(pid, thisPlatform).includes(log)) process.kill(pid, 'SIGKILL')
   } catch {
-    // It has ended, or this system has no /proc.
+    // It has ended meanwhile.
   }
   rmSync(pidFile, { force: true })
 }
