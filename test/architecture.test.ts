@@ -39,15 +39,29 @@ const arrows: Record<string, string[]> = {
   'hub/outgoing-desk.ts': ['protocol'],
   'hub/outgoing.ts': ['hub/hub.ts', 'hub/journal', 'hub/outgoing-desk.ts', 'hub/state', 'protocol'],
   'hub/webhooks': ['hub/hub.ts', 'hub/journal', 'hub/outgoing-desk.ts', 'hub/state', 'protocol'],
-  'hub/telegram': [
-    'hub/sharing',
+  'hub/telegram': ['hub/hub.ts', 'hub/state', 'hub/telegram-desk.ts', 'hub/telegram-settings.ts', 'protocol'],
+  'hub/telegram/bridge.ts': [
     'hub/hub.ts',
     'hub/seeing',
+    'hub/sharing',
     'hub/state',
+    'hub/telegram',
     'hub/telegram-desk.ts',
     'hub/telegram-settings.ts',
+    'hub/telegram/out',
+    'hub/telegram/session.ts',
     'protocol',
   ],
+  'hub/telegram/session.ts': [
+    'hub/hub.ts',
+    'hub/seeing',
+    'hub/telegram',
+    'hub/telegram-settings.ts',
+    'hub/telegram/in',
+    'hub/telegram/out',
+  ],
+  'hub/telegram/in': ['hub/hub.ts', 'hub/seeing', 'hub/state', 'hub/telegram', 'hub/telegram-settings.ts', 'protocol'],
+  'hub/telegram/out': ['hub/hub.ts', 'hub/state', 'hub/telegram', 'hub/telegram-settings.ts', 'protocol'],
   'hub/telegram-desk.ts': ['protocol'],
   'hub/telegram-settings.ts': ['protocol'],
   'hub/keeping': ['hub/hub.ts', 'hub/journal', 'hub/lock.ts', 'hub/sharing', 'hub/state', 'protocol'],
@@ -102,12 +116,18 @@ const arrows: Record<string, string[]> = {
 const lazyArrows: Record<string, string[]> = {
   cli: ['hub/serve.ts', 'demo', 'service'],
   'hub/http': ['mcp', 'hub/webhooks'],
-  'hub/serve.ts': ['hub/telegram'],
+  'hub/serve.ts': ['hub/telegram/bridge.ts'],
   'hub/outgoing.ts': ['hub/webhooks'],
 }
 
+/** Rooms within a room: the arrows of the outer one are those of its other files. */
+const innerRooms = Object.keys(arrows).filter(room => room.startsWith('hub/telegram/'))
+
 const roomOf = (file: string) =>
-  file.startsWith('..') ? file : file.split('/', file.startsWith('hub/') ? 2 : 1).join('/')
+  file.startsWith('..')
+    ? file
+    : (innerRooms.find(room => file === room || file.startsWith(`${room}/`)) ??
+      file.split('/', file.startsWith('hub/') ? 2 : 1).join('/'))
 
 /** Every wrong import under `src`, as `file:line: the line (why)`. */
 function wrongImports(src: string): string[] {
@@ -160,7 +180,10 @@ test.for([
   ['hub/state/apply/apply.ts', `import '../../hub.ts'`, 'hub/state may import protocol'],
   ['hub/serve.ts', `import '../cli/output.ts'`, 'hub/serve.ts may import'],
   ['hub/serve.ts', `import './telegram/bridge.ts'`, 'hub/serve.ts may import'],
-  ['hub/telegram/mail.ts', `import '../journal/local.ts'`, 'hub/telegram may import'],
+  ['hub/telegram/quiet.ts', `import '../journal/local.ts'`, 'hub/telegram may import'],
+  ['hub/telegram/quiet.ts', `import './out/pace.ts'`, 'hub/telegram may import'],
+  ['hub/telegram/in/poll.ts', `import '../out/pace.ts'`, 'hub/telegram/in may import'],
+  ['hub/telegram/out/pace.ts', `import '../in/poll.ts'`, 'hub/telegram/out may import'],
   ['protocol/names.ts', `import '../../test/support/temp.ts'`, 'protocol may import ../package.json'],
   ['hub/telephone/ring.ts', `import '../hub.ts'`, 'hub/telephone is a new room'],
   ['mcp/result.ts', `import './index.ts'`, 'a room does not import its own index'],

@@ -8,8 +8,8 @@ import { memberByName } from '../src/hub/state/query/find-member.ts'
 import { unreadAfter, unreadCount } from '../src/hub/state/query/inbox.ts'
 import { TelegramBridge } from '../src/hub/telegram/bridge.ts'
 import { BridgeStatus } from '../src/hub/telegram/bridge-status.ts'
-import { Handler } from '../src/hub/telegram/handle.ts'
-import type { Reply } from '../src/hub/telegram/letters.ts'
+import { Handler } from '../src/hub/telegram/in/handler.ts'
+import type { Reply } from '../src/hub/telegram/in/send.ts'
 import { People } from '../src/hub/telegram/people.ts'
 import { TelegramSettings } from '../src/hub/telegram-settings.ts'
 import { api } from '../src/protocol/api.ts'
@@ -357,12 +357,12 @@ test('what an older hub wrote down and did not note as handled keeps its id; whe
   const people = new People(hub, settings)
   await people.enrol()
   const replies: [number, Reply][] = []
-  const desk = {
+  const context = {
     ...{ hub, people, settings, status: new BridgeStatus(() => {}), bot: { id: 7, username: 'chasombot' } },
     ...{ consoleUrl: () => undefined, audit: { add: () => {} } },
   }
   const handler = new Handler({
-    desk,
+    context,
     retryMs: 10,
     reply: ({ message }, reply) => replies.push([message, reply]),
     answerPress: () => {},

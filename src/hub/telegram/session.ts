@@ -2,36 +2,26 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Hub } from '../hub.ts'
 import type { Audit } from '../seeing/audit.ts'
-import { sentSince } from '../state/query/telegram.ts'
 import type { TelegramSettings } from '../telegram-settings.ts'
 import type { Bot } from './bot.ts'
 import type { BridgeStatus } from './bridge-status.ts'
-import { commands } from './commands.ts'
-import { type ChatLimits, Courier, type Errand } from './courier.ts'
-import type { Desk, Said } from './desk.ts'
-import type { Downtime } from './downtime.ts'
+import { destinationOf } from './destinations.ts'
 import { durably } from './durably.ts'
 import { failureOf, type TelegramFailure } from './failure.ts'
-import { Handler } from './handle.ts'
 import { html } from './html.ts'
-import type { Reply } from './letters.ts'
-import { Lookout } from './lookout.ts'
-import { Mail } from './mail.ts'
+import { commands } from './in/commands.ts'
+import type { Context, Received } from './in/context.ts'
+import { Handler } from './in/handler.ts'
+import { poll } from './in/poll.ts'
+import type { Reply } from './in/send.ts'
+import { UpdateFilter } from './in/update-filter.ts'
+import { Couriers } from './out/couriers.ts'
+import type { Downtime } from './out/downtime.ts'
+import { Reactions } from './out/reactions.ts'
+import type { OutgoingPost } from './outgoing-post.ts'
 import type { People, Person } from './people.ts'
-import { chatOf, nameIn, type Place, placeOf } from './places.ts'
-import { poll } from './poll.ts'
-import { Reactions } from './reactions.ts'
-import { Sieve } from './sieve.ts'
 
-/** A group takes 20 messages in a window (see `timing.windowMs`), a private chat about one a second and short bursts. */
-const groupLimits: ChatLimits = { urgent: 20, answer: 19, mail: 17, answersAlone: 10 }
-const privateLimits: ChatLimits = { urgent: 4, answer: 3, mail: 1, answersAlone: 3 }
-const privateWindowMs = 1_000
-
-/** How long it is told that a topic took nothing, in ms. */
-const topicTroubleMs = 3600 * 1000
-
-/** Telegram takes 4,096 UTF-16 units in one message; a longer answer goes as a file. */
+/** Most UTF-16 units of an answer sent as text; a longer one goes as a file. Telegram takes 4,096 in one message. */
 const maxAnswer = 4_000
 
 export interface SessionOptions {
@@ -46,16 +36,15 @@ export interface SessionOptions {
   consoleUrl: () => string | undefined
 }
 
-/** All that goes on between the hub and Telegram under one token, from the first answer of Telegram until `stop`, or until the token is refused. */
+/** The bridge under one bot token: runs from Telegram's first response until `stop`, or until Telegram refuses the token. */
 export class Session {
   readonly #options: SessionOptions
-  readonly #couriers = new Map<Place, Courier>()
   readonly #over = new AbortController()
   readonly #stop: AbortSignal
   readonly #cut: AbortSignal
   readonly #submit: Hub['submit']
 
-  /** At `stop` no new request begins; at `cut` those under way are given up. */
+  /** Starts no new request after `stop`, and aborts those in flight at `cut`. */
   constructor(options: SessionOptions, stop: AbortSignal, cut: AbortSignal) {
     this.#options = options
     this.#stop = AbortSignal.any([stop, this.#over.signal])
@@ -69,10 +58,8 @@ export class Session {
     const { retryMs } = settings.timing
     const me = await this.#introduce()
     if (!me) return
-    const desk: Desk = { hub, people, settings, status, bot: me, consoleUrl, audit }
-    for (const place of ['group' as const, ...people.all.map(({ member }) => member)]) {
-      this.#couriers.set(place, this.#courier(place))
-    }
+    const context: Context = { hub, people, settings, status, bot: me, consoleUrl, audit }
+    const couriers = this.#couriers()
     const reactions = new Reactions({
       hub,
       bot,
@@ -80,43 +67,43 @@ export class Session {
       retryMs,
       onRefused: ({ chat, message, sign }) => {
         if (sign === 'stored')
-          this.#courierAt(chat)?.answer({ post: { text: html`Stored.`, replyTo: message, isSilent: true } })
+          couriers.at(chat)?.answer({ post: { text: html`Stored.`, replyTo: message, isSilent: true } })
       },
     })
     const handler = new Handler({
-      desk,
+      context,
       retryMs,
-      reply: (said, reply) => this.#reply(said, reply, reactions),
-      // A spinner that goes on turning is all that is lost with it.
+      reply: (received, reply) => this.#reply(received, reply, reactions, couriers),
+      // If this fails, the button only keeps its progress bar.
       answerPress: (id, word) => void bot.answerPress(id, word, this.#cut).catch(() => {}),
-      onBug: err => this.#options.log.error({ err }, 'what somebody wrote on Telegram could not be dealt with'),
+      onBug: err => this.#options.log.error({ err }, 'a message from Telegram could not be handled'),
     })
-    const sieve = new Sieve({
+    const filter = new UpdateFilter({
       ...this.#options,
       me,
-      tell: (place, errand) => this.#couriers.get(place)?.answer(errand),
-      onMoved: (from, to) => this.#moved(from, to),
+      tell: (destination, outgoing) => couriers.of(destination)?.answer(outgoing),
+      onMoved: (from, to) => this.#moved(from, to, couriers),
     })
-    const down = downtime.errand()
-    if (down) this.#couriers.get('group')!.answer(down)
+    const down = downtime.notice()
+    if (down) couriers.of('group')!.answer(down)
     const loops: [name: string, loop: () => Promise<void>][] = [
-      ['poll', () => this.#poll(sieve, handler)],
+      ['poll', () => this.#poll(filter, handler, couriers)],
       ['handle', () => handler.run(this.#stop)],
       ['react', () => reactions.run(this.#stop)],
-      ...[...this.#couriers].map(([place, courier]): [string, () => Promise<void>] => [
-        `courier ${place}`,
+      ...couriers.all.map(([destination, courier]): [string, () => Promise<void>] => [
+        `courier ${destination}`,
         () => courier.run(this.#stop, this.#cut),
       ]),
       ...people.all.map((person): [string, () => Promise<void>] => [
         `follow ${person.name}`,
-        () => this.#follow(person, reactions),
+        () => this.#follow(person, reactions, couriers),
       ]),
     ]
     await Promise.all(loops.map(([name, loop]) => this.#guard(name, loop)))
   }
 
-  /** Learns who the bot is, however long Telegram takes to say so. Undefined when the session ends before. */
-  async #introduce(): Promise<Desk['bot'] | undefined> {
+  /** Asks Telegram for the bot's id and name until it responds. Returns undefined when the session ends before that. */
+  async #introduce(): Promise<Context['bot'] | undefined> {
     const { bot, status, settings } = this.#options
     for (let failures = 0; !this.#stop.aborted; failures++) {
       try {
@@ -124,7 +111,7 @@ export class Session {
         status.bot = { id, username, hearsAll }
         status.well('telegram')
         const menu = Object.entries(commands).map(([command, { description }]) => ({ command, description }))
-        // A menu of last time is no reason to wait.
+        // Not awaited: without it Telegram shows the menu that it was given last.
         void bot
           .setCommands(
             menu.filter(({ command }) => command !== 'start'),
@@ -144,7 +131,22 @@ export class Session {
     return undefined
   }
 
-  #poll(sieve: Sieve, handler: Handler): Promise<void> {
+  #couriers(): Couriers {
+    const { hub, settings, people, bot, status } = this.#options
+    const couriers: Couriers = new Couriers({
+      hub,
+      settings,
+      people,
+      bot,
+      status,
+      submit: this.#submit,
+      onMoved: (from, to) => this.#moved(from, to, couriers),
+      onFailure: failure => this.#failed(failure),
+    })
+    return couriers
+  }
+
+  #poll(filter: UpdateFilter, handler: Handler, couriers: Couriers): Promise<void> {
     const { hub, bot, status, settings } = this.#options
     return poll(
       {
@@ -152,10 +154,10 @@ export class Session {
         bot,
         status,
         retryMs: settings.timing.retryMs,
-        sift: updates => sieve.sift(updates),
-        onKept: () => handler.wake(),
+        filter: updates => filter.filter(updates),
+        onStored: () => handler.wake(),
         onBack: () => {
-          for (const courier of this.#couriers.values()) courier.nudge()
+          for (const [, courier] of couriers.all) courier.nudge()
         },
         onFailure: failure => this.#failed(failure),
       },
@@ -163,60 +165,13 @@ export class Session {
     )
   }
 
-  /** Wakes whoever has to do with news of a person: mail for them, or what became of theirs. */
-  async #follow(person: Person, reactions: Reactions): Promise<void> {
+  /** Wakes the courier when a message for the person is stored, and the reactions when one of theirs is acked. */
+  async #follow(person: Person, reactions: Reactions, couriers: Couriers): Promise<void> {
     const { hub, people } = this.#options
     for await (const change of hub.follow(person.member, undefined, this.#stop)) {
-      if (change.event === 'inbox') this.#couriers.get(placeOf(people, person))?.wake()
+      if (change.event === 'inbox') couriers.of(destinationOf(people, person))?.wake()
       else if (change.data.status === 'acked') reactions.acked()
     }
-  }
-
-  #courier(place: Place): Courier {
-    const { hub, settings, people, bot, status } = this.#options
-    const { windowMs, retryMs, lookMs } = settings.timing
-    const shared = { hub, people, settings, place, submit: this.#submit }
-    const mail = new Mail(shared)
-    const lookout = new Lookout(shared)
-    return new Courier({
-      bot,
-      chat: () => chatOf(people, place),
-      urgent: () => {
-        const chat = chatOf(people, place)
-        return chat === undefined ? undefined : mail.urgent(chat)
-      },
-      next: () => {
-        const chat = chatOf(people, place)
-        return chat === undefined ? undefined : (mail.next(chat) ?? lookout.next())
-      },
-      ...(place === 'group'
-        ? { limits: groupLimits, windowMs, earlier: this.#earlier(windowMs) }
-        : { limits: privateLimits, windowMs: Math.min(privateWindowMs, windowMs) }),
-      retryMs,
-      idleMs: lookMs,
-      onSent: () => {
-        status.well('send')
-        status.well(`chat ${place}`)
-      },
-      onFailure: async (failure, chat) => {
-        if (failure.kind === 'moved' && failure.movedTo !== undefined) await this.#moved(chat, failure.movedTo)
-        if (failure.kind === 'closed') this.#closed(place, failure)
-        if (failure.kind === 'topic') {
-          const text = `A topic of the group takes nothing; what belongs there is said in the general chat: ${failure.message}`
-          status.trouble(`topic ${place}`, text, topicTroubleMs)
-        }
-        if (failure.kind === 'unreachable') status.trouble('send', failure.message)
-        this.#failed(failure)
-      },
-    })
-  }
-
-  /** When mail went to the group before this start, on the clock of `performance.now()`: its pace outlives the hub. */
-  #earlier(windowMs: number): number[] {
-    const { hub, people } = this.#options
-    const now = Date.now()
-    const times = sentSince(hub.state.db, people.group, now - windowMs)
-    return times.filter(at => at <= now).map(at => performance.now() - (now - at))
   }
 
   #failed(failure: TelegramFailure): void {
@@ -227,22 +182,8 @@ export class Session {
     this.#over.abort()
   }
 
-  #closed(place: Place, failure: TelegramFailure): void {
-    const { status, people } = this.#options
-    const person = place === 'group' ? undefined : people.byMember(place)
-    const isNews = !status.troubles.some(trouble => trouble.includes(failure.message))
-    status.trouble(
-      `chat ${place}`,
-      `${person ? `${person.name} cannot be written to in private` : 'The group cannot be written to'}: ${failure.message}`,
-    )
-    if (!person || !isNews) return
-    // Their mail was meant for their eyes alone: it waits.
-    const text = html`${nameIn(people, 'group', person)}: I may not write to you in private. Open a chat with me and press Start, or write /here in the group. Your mail waits.`
-    this.#couriers.get('group')?.answer({ post: { text } })
-  }
-
-  /** The group became a supergroup. Only what was our group may say so. */
-  async #moved(from: number, to: number): Promise<void> {
+  /** Stores the group's new id when Telegram has made it a supergroup. Ignores moves of any other chat. */
+  async #moved(from: number, to: number, couriers: Couriers): Promise<void> {
     const { people, audit, log } = this.#options
     if (from !== people.group || from === to) return
     await this.#submit({ type: 'telegram.move', from, to })
@@ -256,33 +197,32 @@ export class Session {
       result: 'ok',
     })
     log.warn({ from, to }, 'the Telegram group became a supergroup; set telegram.chatId to its new id')
-    this.#couriers.get('group')?.nudge()
+    couriers.of('group')?.nudge()
   }
 
-  #reply(said: Said, { sign, text, buttons, shows = [] }: Reply, reactions: Reactions): void {
-    if (sign) reactions.show(said.chat, said.message, sign)
+  #reply(
+    { chat, message, isPrivate, person }: Received,
+    { sign, text, buttons, shows = [] }: Reply,
+    reactions: Reactions,
+    couriers: Couriers,
+  ): void {
+    if (sign) reactions.show(chat, message, sign)
     if (!text) return
     const isLong = text.plain.length > maxAnswer
-    const post: Errand['post'] = isLong
+    const post: OutgoingPost['post'] = isLong
       ? { text: html`That is long; here it is as a file.`, document: { name: 'answer.txt', content: text.plain } }
       : { text, buttons }
-    const errand: Errand = { post: { ...post, replyTo: said.message, isSilent: true } }
+    const outgoing: OutgoingPost = { post: { ...post, replyTo: message, isSilent: true } }
     if (shows.length > 0) {
-      errand.accepted = async (chat, message) => {
+      outgoing.accepted = async (chat, message) => {
         await this.#submit({ type: 'telegram.viewed', chat, message, ids: shows })
       }
     }
-    // Where many are not understood, each has its sign; the words are said once.
-    this.#couriers.get(said.isPrivate ? said.person.member : 'group')?.answer(errand, sign === 'unclear' && !buttons)
+    // Each message that was not understood gets its reaction; the same text is sent once for all of them.
+    couriers.of(isPrivate ? person.member : 'group')?.answer(outgoing, sign === 'unclear' && !buttons)
   }
 
-  #courierAt(chat: number): Courier | undefined {
-    const { people } = this.#options
-    const place = chat === people.group ? 'group' : people.byUser(chat)?.member
-    return place === undefined ? undefined : this.#couriers.get(place)
-  }
-
-  /** Runs one loop, again after a failure that nobody foresaw: the hub goes on, whatever happens here. */
+  /** Runs `loop`, and restarts it after an unexpected error: a bug in the bridge must not stop the hub. */
   async #guard(name: string, loop: () => Promise<void>): Promise<void> {
     const { log, settings } = this.#options
     while (!this.#stop.aborted) {
@@ -290,7 +230,7 @@ export class Session {
         await loop()
       } catch (err) {
         if (this.#stop.aborted) return
-        log.error({ err, loop: name }, 'the Telegram bridge stumbled')
+        log.error({ err, loop: name }, 'a loop of the Telegram bridge failed and is restarted')
         await delay(settings.timing.retryMs, undefined, { signal: this.#stop }).catch(() => {})
       }
     }

@@ -1,9 +1,9 @@
-import { linkLifeS } from '../../protocol/console.ts'
-import { linkFragment } from '../../protocol/console-header.ts'
-import { hashConsoleSecret, newConsoleSecret } from '../../protocol/console-secret.ts'
-import type { Desk, Said } from './desk.ts'
-import { html } from './html.ts'
-import type { Reply } from './letters.ts'
+import { linkLifeS } from '../../../protocol/console.ts'
+import { linkFragment } from '../../../protocol/console-header.ts'
+import { hashConsoleSecret, newConsoleSecret } from '../../../protocol/console-secret.ts'
+import { html } from '../html.ts'
+import type { Context, Received } from './context.ts'
+import type { Reply } from './send.ts'
 
 /** What stands where a token's id would: the link was asked for here. */
 const via = 'telegram'
@@ -12,7 +12,10 @@ const via = 'telegram'
  * `/console`: a link that opens the console once, as the person who asks. In a private chat alone: whoever sees it first gets in. Its secret is
  * told to Telegram and kept nowhere.
  */
-export async function openConsole({ hub, audit, consoleUrl }: Desk, { person, isPrivate }: Said): Promise<Reply> {
+export async function openConsole(
+  { hub, audit, consoleUrl }: Context,
+  { person, isPrivate }: Received,
+): Promise<Reply> {
   if (!isPrivate)
     return { sign: 'unclear', text: html`Ask me in a private chat: whoever sees the link first gets in as you.` }
   const url = consoleUrl()

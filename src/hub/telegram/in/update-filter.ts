@@ -1,36 +1,36 @@
 import type { Logger } from 'pino'
-import type { Hub } from '../hub.ts'
-import type { Audit } from '../seeing/audit.ts'
-import { personOf } from '../state/query/telegram.ts'
-import type { TelegramUpdate } from '../state/telegram-commands.ts'
-import type { Update } from './bot.ts'
-import type { BridgeStatus } from './bridge-status.ts'
-import type { Errand } from './courier.ts'
-import { html } from './html.ts'
-import type { People } from './people.ts'
-import type { Place } from './places.ts'
-import { type Verdict, verdictOn } from './who.ts'
+import type { Hub } from '../../hub.ts'
+import type { Audit } from '../../seeing/audit.ts'
+import { personOf } from '../../state/query/telegram.ts'
+import type { TelegramUpdate } from '../../state/telegram-commands.ts'
+import type { Update } from '../bot.ts'
+import type { BridgeStatus } from '../bridge-status.ts'
+import type { Destination } from '../destinations.ts'
+import { html } from '../html.ts'
+import type { OutgoingPost } from '../outgoing-post.ts'
+import type { People } from '../people.ts'
+import { type Verdict, verdictOn } from './verdict.ts'
 
-export interface SieveOptions {
+export interface UpdateFilterOptions {
   hub: Hub
   people: People
   status: BridgeStatus
   audit: Audit
   log: Logger
   me: { id: number; username: string }
-  tell: (place: Place, errand: Errand) => void
+  tell: (destination: Destination, outgoing: OutgoingPost) => void
   onMoved: (from: number, to: number) => Promise<void>
 }
 
 /** Keeps of what comes from Telegram only what somebody wrote who may. The rest is noted in the audit, and nobody is answered. */
-export class Sieve {
-  readonly #options: SieveOptions
+export class UpdateFilter {
+  readonly #options: UpdateFilterOptions
 
-  constructor(options: SieveOptions) {
+  constructor(options: UpdateFilterOptions) {
     this.#options = options
   }
 
-  async sift(updates: Update[]): Promise<TelegramUpdate[]> {
+  async filter(updates: Update[]): Promise<TelegramUpdate[]> {
     const { onMoved } = this.#options
     const kept: TelegramUpdate[] = []
     for (const update of updates) {

@@ -1,25 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Bot, Post } from './bot.ts'
-import { failureOf, type TelegramFailure } from './failure.ts'
+import type { Bot } from '../bot.ts'
+import { failureOf, type TelegramFailure } from '../failure.ts'
+import type { OutgoingPost } from '../outgoing-post.ts'
 import { Pace } from './pace.ts'
-
-/** Something to be said in a chat, and what follows from how that went. */
-export interface Errand {
-  post: Post
-  /** Telegram has it, as this message. Resolves once that is on disk. */
-  accepted?: (chat: number, message: number) => Promise<void>
-  /** Telegram will never take it. */
-  refused?: (why: string) => Promise<void>
-}
 
 export interface CourierOptions {
   bot: Bot
   /** The chat's id now; undefined while it is not known. */
   chat: () => number | undefined
   /** What is urgent and to be said next: asked again and again, until that was accepted or refused. */
-  urgent: () => Errand | undefined
+  urgent: () => OutgoingPost | undefined
   /** The same of all else that is no answer. */
-  next: () => Errand | undefined
+  next: () => OutgoingPost | undefined
   limits: ChatLimits
   windowMs: number
   /** When messages went to the chat before this start, by the clock of `performance.now()`. */
@@ -55,12 +47,12 @@ const maxAnswers = 50
  */
 export class Courier {
   readonly #options: CourierOptions
-  readonly #answers: Errand[] = []
-  readonly #plain = new WeakSet<Errand>()
-  readonly #loose = new WeakSet<Errand>()
+  readonly #answers: OutgoingPost[] = []
+  readonly #plain = new WeakSet<OutgoingPost>()
+  readonly #loose = new WeakSet<OutgoingPost>()
   readonly #pace: Pace
   readonly #answersPace: Pace
-  #again: Errand | undefined
+  #again: OutgoingPost | undefined
   #last: Kind = 'mail'
   #notBefore = 0
   #failures = 0
@@ -84,11 +76,11 @@ export class Courier {
   }
 
   /** Says something of the moment. It is forgotten when the hub ends; with `isOnce` also while the same words wait already. */
-  answer(errand: Errand, isOnce = false): void {
+  answer(outgoing: OutgoingPost, isOnce = false): void {
     if (this.#answers.length >= maxAnswers) return
-    const words = errand.post.text.source
+    const words = outgoing.post.text.source
     if (isOnce && this.#answers.some(({ post }) => post.text.source === words)) return
-    this.#answers.push(errand)
+    this.#answers.push(outgoing)
     this.wake()
   }
 
@@ -102,14 +94,14 @@ export class Courier {
         await this.#pause(this.#options.idleMs, stop, this.#wake.promise)
         continue
       }
-      const { errand, kind, waitMs } = choice
+      const { outgoing, kind, waitMs } = choice
       if (waitMs > 0) await this.#pause(Math.min(waitMs, this.#options.idleMs), stop, this.#wake.promise)
-      else await this.#say(errand, kind, chat, stop, cut)
+      else await this.#say(outgoing, kind, chat, stop, cut)
     }
   }
 
   /** What to say next, and how long that has to wait; undefined when there is nothing. */
-  #choose(): { errand: Errand; kind: Kind; waitMs: number } | undefined {
+  #choose(): { outgoing: OutgoingPost; kind: Kind; waitMs: number } | undefined {
     const [answer] = this.#answers
     if (this.#again) return this.#waiting(this.#again, this.#again === answer ? 'answer' : 'urgent')
     const urgent = this.#options.urgent()
@@ -122,44 +114,44 @@ export class Courier {
     return second.waitMs < first.waitMs ? second : first
   }
 
-  #waiting(errand: Errand, kind: Kind): { errand: Errand; kind: Kind; waitMs: number } {
+  #waiting(outgoing: OutgoingPost, kind: Kind): { outgoing: OutgoingPost; kind: Kind; waitMs: number } {
     const { limits } = this.#options
     const now = performance.now()
     const alone = kind === 'answer' ? this.#answersPace.waitMs(now, limits.answersAlone) : 0
-    return { errand, kind, waitMs: Math.max(this.#notBefore - now, alone, this.#pace.waitMs(now, limits[kind])) }
+    return { outgoing, kind, waitMs: Math.max(this.#notBefore - now, alone, this.#pace.waitMs(now, limits[kind])) }
   }
 
-  async #say(errand: Errand, kind: Kind, chat: number, stop: AbortSignal, cut: AbortSignal): Promise<void> {
+  async #say(outgoing: OutgoingPost, kind: Kind, chat: number, stop: AbortSignal, cut: AbortSignal): Promise<void> {
     const { bot, onFailure } = this.#options
     this.#last = kind
     this.#pace.count(performance.now())
     if (kind === 'answer') this.#answersPace.count(performance.now())
     let message: number
     try {
-      message = await bot.send(chat, errand.post, cut, {
-        isPlain: this.#plain.has(errand),
-        isLoose: this.#loose.has(errand),
+      message = await bot.send(chat, outgoing.post, cut, {
+        isPlain: this.#plain.has(outgoing),
+        isLoose: this.#loose.has(outgoing),
       })
     } catch (error) {
       if (cut.aborted) return
       const failure = failureOf(error, 'send')
       await onFailure(failure, chat)
-      await this.#failed(errand, failure, stop)
+      await this.#failed(outgoing, failure, stop)
       return
     }
     this.#options.onSent()
     try {
-      await errand.accepted?.(chat, message)
+      await outgoing.accepted?.(chat, message)
     } catch (error) {
       // It will be said again: not at once, whatever is wrong.
       await this.#backOff(stop)
       throw error
     }
     this.#failures = 0
-    this.#settle(errand)
+    this.#settle(outgoing)
   }
 
-  async #failed(errand: Errand, failure: TelegramFailure, stop: AbortSignal): Promise<void> {
+  async #failed(outgoing: OutgoingPost, failure: TelegramFailure, stop: AbortSignal): Promise<void> {
     const { retryMs } = this.#options
     switch (failure.kind) {
       case 'wait':
@@ -169,18 +161,18 @@ export class Courier {
         return
       case 'malformed':
       case 'refused':
-        if (failure.kind === 'malformed' && !this.#plain.has(errand)) {
-          this.#plain.add(errand)
-          this.#again = errand
+        if (failure.kind === 'malformed' && !this.#plain.has(outgoing)) {
+          this.#plain.add(outgoing)
+          this.#again = outgoing
           return
         }
-        await errand.refused?.(failure.message)
-        this.#settle(errand)
+        await outgoing.refused?.(failure.message)
+        this.#settle(outgoing)
         return
       case 'topic':
-        if (!this.#loose.has(errand)) {
-          this.#loose.add(errand)
-          this.#again = errand
+        if (!this.#loose.has(outgoing)) {
+          this.#loose.add(outgoing)
+          this.#again = outgoing
           return
         }
         await this.#shut(stop)
@@ -189,7 +181,7 @@ export class Courier {
         await this.#shut(stop)
         return
       default:
-        if (failure.mayHaveArrived) this.#again = errand
+        if (failure.mayHaveArrived) this.#again = outgoing
         await this.#backOff(stop)
         if (failure.mayHaveArrived) await this.#proveLine(stop)
     }
@@ -225,9 +217,9 @@ export class Courier {
     return retryMs * Math.min(100, 2 ** this.#failures++) * (1 + Math.random() / 5)
   }
 
-  #settle(errand: Errand): void {
-    if (this.#again === errand) this.#again = undefined
-    if (this.#answers[0] === errand) this.#answers.shift()
+  #settle(outgoing: OutgoingPost): void {
+    if (this.#again === outgoing) this.#again = undefined
+    if (this.#answers[0] === outgoing) this.#answers.shift()
   }
 
   async #pause(ms: number, stop: AbortSignal, woken: Promise<void>): Promise<void> {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import type { Errand } from './courier.ts'
-import { html } from './html.ts'
+import { html } from '../html.ts'
+import type { OutgoingPost } from '../outgoing-post.ts'
 
 /** How often a hub that runs says so, in ms. */
 const beatMs = 10_000
@@ -28,7 +28,7 @@ export class Downtime {
   }
 
   /** What to tell the people of it, if anything. */
-  errand(): Errand | undefined {
+  notice(): OutgoingPost | undefined {
     const owed = this.#owed
     if (!owed) return undefined
     const minutes = Math.max(1, Math.round((owed.to - owed.from) / 60_000))

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto'
-import { formatAddress } from '../../protocol/projects.ts'
-import { count } from '../../text/spans.ts'
-import { visible } from '../../text/visible.ts'
-import type { Waiting } from '../state/query/telegram.ts'
-import type { Post } from './bot.ts'
-import { formatted } from './code.ts'
-import { type Html, html, joined } from './html.ts'
-import { maskSecrets } from './mask.ts'
-import { beginningOf, splitText } from './split.ts'
+import { formatAddress } from '../../../protocol/projects.ts'
+import { count } from '../../../text/spans.ts'
+import type { Waiting } from '../../state/query/telegram.ts'
+import type { Post } from '../bot.ts'
+import { formatted } from '../code.ts'
+import { type Html, html, joined } from '../html.ts'
+import { quoted, quotedBeginning, safeText } from '../safe-text.ts'
+import { beginningOf, splitText } from '../split.ts'
 
 /** Most UTF-16 units of a text in one Telegram message. Telegram takes 4,096 with what stands around it. */
 const maxText = 3_500
@@ -29,7 +27,7 @@ const maxNamed = 5
 export const maxFileBytes = 1024 * 1024
 
 /** One message for those people of a chat whom it was sent to. */
-export interface Letter {
+export interface ChatDelivery {
   message: Waiting
   /** How each is called in this chat: with a mention in a group. */
   people: Html[]
@@ -37,67 +35,62 @@ export interface Letter {
   copies: Waiting[]
 }
 
-/** A text as people may see it: what hides made visible, what looks like a credential withheld. */
-export function safeText(body: string): string {
-  return visible(maskSecrets(body))
-}
-
-/** How many Telegram messages a letter takes, one after the other; a file is one. */
-export function partsOf({ message }: Letter): number {
+/** How many Telegram messages a delivery takes, one after the other; a file is one. */
+export function partsOf({ message }: ChatDelivery): number {
   const parts = splitText(safeText(message.body), maxText).length
   return parts > maxParts ? 1 : parts
 }
 
-/** Part `part` (from 1) of a letter. */
-export function letterPost(letter: Letter, part: number): Post {
-  const { message } = letter
+/** Part `part` (from 1) of a delivery. */
+export function messagePost(delivery: ChatDelivery, part: number): Post {
+  const { message } = delivery
   const text = safeText(message.body)
   const parts = splitText(text, maxText)
   const from = parts.slice(0, part - 1).reduce((sum, { length }) => sum + length, 0)
   const isSilent = message.intent === 'inform'
   if (parts.length > maxParts) {
-    const shown = html`${heading(letter)}\n${quotedBeginning(text, maxCaption)}`
+    const shown = html`${heading(delivery)}\n${quotedBeginning(text, maxCaption)}`
     return { text: shown, isSilent, document: { name: `message-${message.seq}.txt`, content: text } }
   }
-  const place = parts.length > 1 ? html` (${part}/${parts.length})` : html``
+  const destination = parts.length > 1 ? html` (${part}/${parts.length})` : html``
   return {
-    text: html`${heading(letter)}${place}\n${quoted(formatted(text, from, from + parts[part - 1]!.length))}`,
+    text: html`${heading(delivery)}${destination}\n${quoted(formatted(text, from, from + parts[part - 1]!.length))}`,
     isSilent: isSilent || part > 1,
   }
 }
 
-/** The beginnings of several letters in one message, and which of them it holds: as many as fit, ten at most. */
-export function digestPost(letters: Letter[]): { post: Post; letters: Letter[] } {
+/** The beginnings of several deliveries in one message, and which of them it holds: as many as fit, ten at most. */
+export function digestPost(deliveries: ChatDelivery[]): { post: Post; deliveries: ChatDelivery[] } {
   const entries: Html[] = []
-  const held: Letter[] = []
+  const held: ChatDelivery[] = []
   let room = maxText
-  for (const letter of letters.slice(0, maxDigest)) {
-    const entry = html`${heading(letter)}\n${quoted(beginningOf(safeText(letter.message.body).trim(), maxDigestText))}`
+  for (const delivery of deliveries.slice(0, maxDigest)) {
+    const entry = html`${heading(delivery)}\n${quoted(beginningOf(safeText(delivery.message.body).trim(), maxDigestText))}`
     room -= entry.plain.length + 2
     if (held.length > 0 && room < 0) break
     entries.push(entry)
-    held.push(letter)
+    held.push(delivery)
   }
-  const more = letters.length > held.length ? ` of ${letters.length}` : ''
+  const more = deliveries.length > held.length ? ` of ${deliveries.length}` : ''
   const foot = html`<i>Reply with the number in front, such as</i> <code>#${held[0]!.message.seq}</code> <i>on it. /inbox with a number shows one whole.</i>`
   const text = html`<b>${count(held.length, 'message')}${more}</b>\n${joined(entries, '\n')}\n${foot}`
-  return { post: { text }, letters: held }
+  return { post: { text }, deliveries: held }
 }
 
-/** Many letters as one file, whole, and which of them it holds. */
-export function bundlePost(letters: Letter[]): { post: Post; letters: Letter[] } {
-  const held: Letter[] = []
+/** Many deliveries as one file, whole, and which of them it holds. */
+export function bundlePost(deliveries: ChatDelivery[]): { post: Post; deliveries: ChatDelivery[] } {
+  const held: ChatDelivery[] = []
   const texts: string[] = []
   let bytes = 0
-  for (const letter of letters) {
-    const text = fileEntry(letter)
+  for (const delivery of deliveries) {
+    const text = fileEntry(delivery)
     bytes += Buffer.byteLength(text)
     if (held.length > 0 && bytes > maxFileBytes) break
-    held.push(letter)
+    held.push(delivery)
     texts.push(text)
   }
   const [first, last] = [held[0]!.message.seq, held.at(-1)!.message.seq]
-  const people = new Map(held.flatMap(letter => letter.people.map(person => [person.source, person])))
+  const people = new Map(held.flatMap(delivery => delivery.people.map(person => [person.source, person])))
   const senders = new Map<string, number>()
   for (const { message } of held) senders.set(message.from, (senders.get(message.from) ?? 0) + 1)
   const list = [...senders].slice(0, 10).map(([name, n]) => html`${name} (${n})`)
@@ -105,29 +98,11 @@ export function bundlePost(letters: Letter[]): { post: Post; letters: Letter[] }
   const text = html`<b>${count(held.length, 'message')}</b> for ${joined([...people.values()].slice(0, 10), ', ')} in this file, from ${from}.\n<i>Reply with the number in front, such as</i> <code>#${first}</code> <i>on it.</i>`
   return {
     post: { text, document: { name: `messages-${first}-${last}.txt`, content: texts.join('\n') } },
-    letters: held,
+    deliveries: held,
   }
 }
 
-/** `text` behind a bar, so that no text can end itself or pass for a heading of ours. */
-export function quoted(text: string | Html): Html {
-  return html`<blockquote>${text}</blockquote>`
-}
-
-/** The beginning of a text, at most `max` UTF-16 units, behind a bar, with code as code. */
-export function quotedBeginning(text: string, max: number): Html {
-  if (text.length <= max) return quoted(formatted(text))
-  const [shown] = splitText(text, max) as [string]
-  const end = shown.trimEnd().length
-  return quoted(html`${formatted(text, 0, end)}… (${text.length - shown.length} more characters)`)
-}
-
-/** The key of a button: short, and the same for the same question. */
-export function buttonKey(seed: string): string {
-  return createHash('sha256').update(`button:${seed}`).digest('base64url').slice(0, 12)
-}
-
-function heading({ message, people }: Letter): Html {
+function heading({ message, people }: ChatDelivery): Html {
   const urgent = message.intent === 'urgent' ? html` · <b>urgent</b>` : html``
   const shown =
     people.length > maxNamed ? [...people.slice(0, maxNamed), html`${people.length - maxNamed} more`] : people
@@ -135,11 +110,11 @@ function heading({ message, people }: Letter): Html {
 }
 
 /** With the project that its machine claims. */
-function senderOf({ from, fromProject }: Letter['message']): string {
+function senderOf({ from, fromProject }: ChatDelivery['message']): string {
   return formatAddress({ name: from, project: fromProject })
 }
 
-function fileEntry({ message, people }: Letter): string {
+function fileEntry({ message, people }: ChatDelivery): string {
   const { seq, intent, sentAt, body } = message
   const to = people.map(person => person.plain).join(', ')
   const lines = safeText(body)

@@ -1,18 +1,18 @@
-import { ClaudeNetError } from '../../protocol/errors.ts'
-import { messageIdFor } from '../../protocol/ids.ts'
-import { ago } from '../../text/spans.ts'
-import type { Hub } from '../hub.ts'
-import type { CommandOf, ResultOf } from '../state/commands.ts'
-import { nearestNames } from '../state/query/find-member.ts'
-import { machinesOf } from '../state/query/members.ts'
-import { choiceOf, type Route, routesOf, senderOf } from '../state/query/telegram.ts'
-import { type Addressed, addressed, isRecipient, mentionIn, whyNoRecipient } from './addressed.ts'
-import type { Desk, Said } from './desk.ts'
-import { buttonKey } from './format.ts'
-import { type Html, html } from './html.ts'
-import { projectSince } from './project-since.ts'
-import { whenInWords } from './quiet.ts'
-import type { Sign } from './reactions.ts'
+import { createHash } from 'node:crypto'
+import { ClaudeNetError } from '../../../protocol/errors.ts'
+import { messageIdFor } from '../../../protocol/ids.ts'
+import { ago } from '../../../text/spans.ts'
+import type { Hub } from '../../hub.ts'
+import type { CommandOf, ResultOf } from '../../state/commands.ts'
+import { nearestNames } from '../../state/query/find-member.ts'
+import { machinesOf } from '../../state/query/members.ts'
+import { choiceOf, type Route, routesOf, senderOf } from '../../state/query/telegram.ts'
+import { type Html, html } from '../html.ts'
+import { projectSince } from '../project-since.ts'
+import { whenInWords } from '../quiet.ts'
+import type { Sign } from '../signs.ts'
+import { type Addressed, isRecipient, mentionIn, parseAddressed, whyNoRecipient } from './addressed.ts'
+import type { Context, Received } from './context.ts'
 
 /** How long a question with buttons is good, in seconds. */
 const choiceLifeS = 24 * 3600
@@ -20,7 +20,7 @@ const choiceLifeS = 24 * 3600
 /** How long after it was written a message may be corrected by editing it, in ms. */
 const correctableMs = 10 * 60_000
 
-/** What came of what somebody said. */
+/** What came of what somebody received. */
 export interface Reply {
   /** Shown on the person's message. */
   sign?: Sign
@@ -52,25 +52,26 @@ interface Choice {
 }
 
 /** Stores a person's message under the id that was minted when it came in: however often it is handled, it is one message. */
-export async function sendLetter(desk: Desk, said: Said, draft: Draft, id = said.id): Promise<Reply> {
+export async function sendDraft(context: Context, received: Received, draft: Draft, id = received.id): Promise<Reply> {
   try {
-    const { hub } = desk
+    const { hub } = context
     const sent = await hub.submit({
       type: 'message.send',
       id,
-      by: said.person.member,
-      ...noted(said, draft),
+      by: received.person.member,
+      ...noted(received, draft),
       mustKnowReply: true,
       // Its time may be over by the time that it is handled, or that a button was pressed.
       ...(draft.at !== undefined && draft.at <= Date.now() && { wasKept: true as const }),
     })
-    const note = sent.at === undefined ? presenceNote(desk, sent) : laterNote(said, sent.at, sent.recipients)
+    const note = sent.at === undefined ? presenceNote(context, sent) : laterNote(received, sent.at, sent.recipients)
     return { sign: 'stored', sent: id, text: note, shows: [id] }
   } catch (error) {
     if (!(error instanceof ClaudeNetError) || error.code === 'unavailable') throw error
     if (error.code === 'conflict') {
       // What the person said was stored before, as another name or button had it then; but only if it is theirs.
-      if (senderOf(desk.hub.state.db, id) === said.person.member) return { sign: 'stored', sent: id, isOther: true }
+      if (senderOf(context.hub.state.db, id) === received.person.member)
+        return { sign: 'stored', sent: id, isOther: true }
       return { sign: 'failed', text: html`Another message has the id of this one. Nothing was sent: write it again.` }
     }
     if (error.code === 'internal') return { sign: 'failed', text: html`${error.message} ${error.hint}` }
@@ -80,84 +81,88 @@ export async function sendLetter(desk: Desk, said: Said, draft: Draft, id = said
 
 /** A text for names that somebody typed. A name that means nobody sends nothing; the nearest are offered as buttons. */
 export async function sendAddressed(
-  desk: Desk,
-  said: Said,
+  context: Context,
+  received: Received,
   { names, body, doubt }: Addressed,
   when: Pick<Draft, 'at'> = {},
 ): Promise<Reply> {
-  const { db } = desk.hub.state
+  const { db } = context.hub.state
   const unknown = names.find(name => !isRecipient(db, name))
   if (unknown === undefined && doubt !== undefined && nearestNames(db, doubt).length > 0) {
     const text = html`No member is called '${doubt.slice(0, 64)}'. Nothing was sent. If it is no name but text, send it:`
-    return ask(desk, said, text, [{ label: names.join(', ').slice(0, 60), draft: { to: names, body, ...when } }])
+    return ask(context, received, text, [{ label: names.join(', ').slice(0, 60), draft: { to: names, body, ...when } }])
   }
-  if (unknown === undefined) return sendLetter(desk, said, { to: names, body, ...when })
+  if (unknown === undefined) return sendDraft(context, received, { to: names, body, ...when })
   const { why, nearest: meant } = whyNoRecipient(db, unknown)
   const text = html`${why} Nothing was sent.`
   const nearest = names.length === 1 ? meant : []
   if (nearest.length === 0) return { sign: 'unclear', text: html`${text} /machines lists all.` }
   const drafts = nearest.map(name => ({ label: name, draft: { to: [name], body, ...when } }))
-  return ask(desk, said, html`${text} Did you mean:`, drafts)
+  return ask(context, received, html`${text} Did you mean:`, drafts)
 }
 
 /** What a person wrote on one of our messages, or on one of their own. */
-export async function sendReply(desk: Desk, said: Said, replyTo: number, text: string): Promise<Reply> {
-  const { db } = desk.hub.state
+export async function sendReply(context: Context, received: Received, replyTo: number, text: string): Promise<Reply> {
+  const { db } = context.hub.state
   const [, number, rest] = /^#?(\d{1,15})[\s:,]+([\s\S]+)$/.exec(text) ?? []
-  const routes = routesOf(db, said.chat, replyTo)
+  const routes = routesOf(db, received.chat, replyTo)
   if (routes.length === 0) {
     const why = html`I do not know any more which message this answers.`
     return { sign: 'unclear', text: html`${why} Nothing was sent: write /send NAME and your text.` }
   }
   const [only] = routes.length === 1 ? routes : routes.filter(({ seq }) => seq === Number(number))
-  if (only) return sendLetter(desk, said, draftFor(said, replyTo, only, routes.length > 1 ? rest! : text))
+  if (only) return sendDraft(context, received, draftFor(received, replyTo, only, routes.length > 1 ? rest! : text))
   const shown = routes.slice(0, 10)
   const drafts = shown.map(route => ({
     label: `#${route.seq} ${route.from}`,
-    draft: draftFor(said, replyTo, route, text),
+    draft: draftFor(received, replyTo, route, text),
   }))
-  return ask(desk, said, html`That was ${routes.length} messages. Which one do you answer?`, drafts)
+  return ask(context, received, html`That was ${routes.length} messages. Which one do you answer?`, drafts)
 }
 
 /** A pressed button. Answers the word for whoever pressed it; only whose question it was may press. */
-export async function pressButton(desk: Desk, said: Said, data: string): Promise<{ word: string; reply?: Reply }> {
+export async function pressButton(
+  context: Context,
+  received: Received,
+  data: string,
+): Promise<{ word: string; reply?: Reply }> {
   const [, key = '', index = ''] = /^([\w-]{12}):(\d{1,2})$/.exec(data) ?? []
-  const choice = choiceOf(desk.hub.state.db, key, Date.now())
+  const choice = choiceOf(context.hub.state.db, key, Date.now())
   if (!choice) return { word: 'This button is no longer good.' }
-  if (choice.person !== said.person.member) return { word: 'This question was somebody else’s.' }
+  if (choice.person !== received.person.member) return { word: 'This question was somebody else’s.' }
   const { id, options } = choiceIn(choice.content, key)
   const option = options[Number(index)]
   if (!option) return { word: 'This button is no longer good.' }
-  const reply = await sendLetter(desk, said, option.draft, id)
+  const reply = await sendDraft(context, received, option.draft, id)
   if (!reply.sent) return { word: reply.text?.plain ?? 'It was not sent.' }
   return { word: reply.isOther ? 'You chose another one before; that was sent.' : `Stored for ${option.label}.`, reply }
 }
 
 /** A correction of a message that was stored: a message of its own, for the same recipients. Undefined when there was none, or it is too long ago. */
-export async function sendCorrection(desk: Desk, said: Said, text: string): Promise<Reply | undefined> {
-  const [first] = routesOf(desk.hub.state.db, said.chat, said.message)
-  if (first?.kind !== 'in' || first.sender !== said.person.member || said.at - first.at > correctableMs)
+export async function sendCorrection(context: Context, received: Received, text: string): Promise<Reply | undefined> {
+  const [first] = routesOf(context.hub.state.db, received.chat, received.message)
+  if (first?.kind !== 'in' || first.sender !== received.person.member || received.at - first.at > correctableMs)
     return undefined
-  const body = `Correction of my message ${first.id}:\n${bodyOf(desk, text)}`
-  return sendLetter(desk, said, { to: JSON.parse(first.named), body })
+  const body = `Correction of my message ${first.id}:\n${bodyOf(context, text)}`
+  return sendDraft(context, received, { to: JSON.parse(first.named), body })
 }
 
 /** The text of a command or reply without what only addresses it. */
-function bodyOf({ hub, bot }: Desk, text: string): string {
+function bodyOf({ hub, bot }: Context, text: string): string {
   const [, command] = /^\/send(?:@\w+)?\s+([\s\S]+)$/i.exec(text) ?? []
   const mention = command === undefined ? mentionIn(text, bot.username) : undefined
   const rest = command ?? (mention && (mention.behind || mention.before))
-  return (rest && addressed(rest, name => isRecipient(hub.state.db, name))?.body) ?? text
+  return (rest && parseAddressed(rest, name => isRecipient(hub.state.db, name))?.body) ?? text
 }
 
 /** A draft with the note on what it was written with. */
-function noted({ note }: Said, draft: Draft): Draft {
+function noted({ note }: Received, draft: Draft): Draft {
   return note === undefined ? draft : { ...draft, body: `${draft.body}\n${note}` }
 }
 
 /** An answer to the message that our Telegram message `shown` stands for. More to one's own message goes where that went. */
 function draftFor(
-  { person, chat }: Said,
+  { person, chat }: Received,
   shown: number,
   { kind, id, sender, from, named }: Route,
   body: string,
@@ -166,13 +171,26 @@ function draftFor(
   return { to: [from], body, replyTo: id, shownAt: { chat, message: shown } }
 }
 
-async function ask(desk: Desk, said: Said, text: Html, options: { label: string; draft: Draft }[]): Promise<Reply> {
-  const key = buttonKey(said.id)
-  const choice: Choice = { id: said.id, options: options.map(each => ({ ...each, draft: noted(said, each.draft) })) }
-  await desk.hub.submit({
+/** The key of a button: short, and the same for the same question. */
+function buttonKey(seed: string): string {
+  return createHash('sha256').update(`button:${seed}`).digest('base64url').slice(0, 12)
+}
+
+async function ask(
+  context: Context,
+  received: Received,
+  text: Html,
+  options: { label: string; draft: Draft }[],
+): Promise<Reply> {
+  const key = buttonKey(received.id)
+  const choice: Choice = {
+    id: received.id,
+    options: options.map(each => ({ ...each, draft: noted(received, each.draft) })),
+  }
+  await context.hub.submit({
     type: 'telegram.ask',
     key,
-    person: said.person.member,
+    person: received.person.member,
     content: JSON.stringify(choice),
     lifeS: choiceLifeS,
   })
@@ -180,7 +198,11 @@ async function ask(desk: Desk, said: Said, text: Html, options: { label: string;
 }
 
 /** When later mail goes out, and to whom it does not. */
-function laterNote({ person }: Said, at: number, recipients: ResultOf<CommandOf<'message.send'>>['recipients']): Html {
+function laterNote(
+  { person }: Received,
+  at: number,
+  recipients: ResultOf<CommandOf<'message.send'>>['recipients'],
+): Html {
   const named = (status: string) => recipients.filter(each => each.status === status).map(({ name }) => name)
   const refusing = named('refused').slice(0, 10)
   const refused = refusing.length > 0 ? html` ${refusing.join(', ')}: takes no messages now.` : html``
@@ -189,8 +211,8 @@ function laterNote({ person }: Said, at: number, recipients: ResultOf<CommandOf<
   return html`Goes out to ${whom}${more} at ${whenInWords(at, person.settings.timezone)}.${refused} /later lists what waits.`
 }
 
-/** That nobody reads there now, so that the mail waits, or that no way leads to a person. Nothing is said while somebody reads. */
-function presenceNote({ hub }: Desk, { recipients }: ResultOf<CommandOf<'message.send'>>): Html | undefined {
+/** That nobody reads there now, so that the mail waits, or that no way leads to a person. Nothing is received while somebody reads. */
+function presenceNote({ hub }: Context, { recipients }: ResultOf<CommandOf<'message.send'>>): Html | undefined {
   const refused = recipients.filter(({ status }) => status === 'refused')
   const away = recipients.filter(({ member, kind, status, project }) => {
     return status === 'stored' && kind === 'machine' && !isThere(hub, member, project)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { addressed, mentionIn } from './addressed.ts'
+import { mentionIn, parseAddressed } from './addressed.ts'
 
 const isName = (typed: string) => ['a', 'b', 'c-1', 'all'].includes(typed.replace(/^@/, '').toLowerCase())
 
@@ -22,11 +22,11 @@ test.for([
   ['a, please: wait', ['a', 'please'], 'wait'],
   ['a, x y z', ['a'], 'x y z', 'x'],
 ] as const)('%j is addressed to %j', ([text, names, body, doubt]) => {
-  expect(addressed(text, isName)).toEqual({ names, body, ...(doubt && { doubt }) })
+  expect(parseAddressed(text, isName)).toEqual({ names, body, ...(doubt && { doubt }) })
 })
 
 test.for(['', 'a', 'a,', 'a, b', 'a:', ', text', ': text'])('%j has no text, or is for nobody', text => {
-  expect(addressed(text, isName)).toBe(undefined)
+  expect(parseAddressed(text, isName)).toBe(undefined)
 })
 
 test.for([

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ClaudeNetError } from '../../protocol/errors.ts'
-import type { Hub } from '../hub.ts'
-import type { TelegramUpdate } from '../state/telegram-commands.ts'
-import type { Bot, Update } from './bot.ts'
-import type { BridgeStatus } from './bridge-status.ts'
-import { failureOf, type TelegramFailure } from './failure.ts'
+import { ClaudeNetError } from '../../../protocol/errors.ts'
+import type { Hub } from '../../hub.ts'
+import type { TelegramUpdate } from '../../state/telegram-commands.ts'
+import type { Bot, Update } from '../bot.ts'
+import type { BridgeStatus } from '../bridge-status.ts'
+import { failureOf, type TelegramFailure } from '../failure.ts'
 
 /** So often in a row another poller got in the way before that is called a trouble: a hub that was restarted meets its old self once or twice. */
 const conflictsBeforeTrouble = 8
@@ -15,9 +15,9 @@ export interface PollOptions {
   status: BridgeStatus
   retryMs: number
   /** Says what of these updates is to be kept. What it does itself it may do twice. */
-  sift: (updates: Update[]) => Promise<TelegramUpdate[]>
+  filter: (updates: Update[]) => Promise<TelegramUpdate[]>
   /** Updates are on disk. */
-  onKept: () => void
+  onStored: () => void
   /** Telegram answered after it had not. */
   onBack: () => void
   onFailure: (failure: TelegramFailure) => void
@@ -29,7 +29,7 @@ export interface PollOptions {
  * second time is known, and after a week without updates their numbers begin anew, anywhere (core.telegram.org/bots/api#update).
  */
 export async function poll(options: PollOptions, stop: AbortSignal): Promise<void> {
-  const { hub, bot, status, retryMs, sift, onKept, onBack, onFailure } = options
+  const { hub, bot, status, retryMs, filter, onStored, onBack, onFailure } = options
   let confirm: number | undefined
   let failures = 0
   let conflicts = 0
@@ -43,10 +43,10 @@ export async function poll(options: PollOptions, stop: AbortSignal): Promise<voi
       conflicts = 0
       confirm = undefined
       if (updates.length === 0) continue
-      const kept = await sift(updates)
+      const kept = await filter(updates)
       if (kept.length > 0) await hub.submit({ type: 'telegram.receive', updates: kept })
       confirm = Math.max(...updates.map(({ update_id }) => update_id))
-      onKept()
+      onStored()
     } catch (error) {
       if (stop.aborted) return
       failures++

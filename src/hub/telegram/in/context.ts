@@ -1,11 +1,11 @@
-import type { Hub } from '../hub.ts'
-import type { Audit } from '../seeing/audit.ts'
-import type { TelegramSettings } from '../telegram-settings.ts'
-import type { BridgeStatus } from './bridge-status.ts'
-import type { People, Person } from './people.ts'
+import type { Hub } from '../../hub.ts'
+import type { Audit } from '../../seeing/audit.ts'
+import type { TelegramSettings } from '../../telegram-settings.ts'
+import type { BridgeStatus } from '../bridge-status.ts'
+import type { People, Person } from '../people.ts'
 
 /** What answering a person takes. */
-export interface Desk {
+export interface Context {
   hub: Hub
   people: People
   settings: TelegramSettings
@@ -18,7 +18,7 @@ export interface Desk {
 }
 
 /** A command or message in the hands of whoever deals with it. */
-export interface Said {
+export interface Received {
   person: Person
   isPrivate: boolean
   /** The id that a message of ours has which comes of it: random, so that nobody else can have bound it. */

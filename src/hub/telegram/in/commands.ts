@@ -1,13 +1,13 @@
-import { memberMeant, nearestNames } from '../state/query/find-member.ts'
-import { mutesOf, ownedMachines } from '../state/query/telegram.ts'
-import { addressed, isRecipient } from './addressed.ts'
+import { memberMeant, nearestNames } from '../../state/query/find-member.ts'
+import { mutesOf, ownedMachines } from '../../state/query/telegram.ts'
+import { type Html, html, joined } from '../html.ts'
+import { untilClock, wallClock } from '../quiet.ts'
+import { isRecipient, parseAddressed } from './addressed.ts'
 import { openConsole } from './console.ts'
-import type { Desk, Said } from './desk.ts'
-import { type Html, html, joined } from './html.ts'
+import type { Context, Received } from './context.ts'
 import { later, laterUsage } from './later.ts'
-import { type Reply, sendAddressed } from './letters.ts'
 import { inboxes, machines, oneMessage, status, whoami } from './overviews.ts'
-import { untilClock, wallClock } from './quiet.ts'
+import { type Reply, sendAddressed } from './send.ts'
 
 /** One command of the bot. `run` gets what stands behind its name. */
 export interface BotCommand {
@@ -15,7 +15,7 @@ export interface BotCommand {
   description: string
   /** How it is written. */
   usage: string
-  run: (desk: Desk, said: Said, rest: string) => Promise<Reply> | Reply
+  run: (context: Context, received: Received, rest: string) => Promise<Reply> | Reply
 }
 
 /** What people can tell the bot. Nothing here makes a member, ends a token, or approves anything. */
@@ -23,29 +23,29 @@ export const commands: Record<string, BotCommand> = {
   send: {
     description: 'write to a machine, a person, a group or all; to several as NAME, NAME: TEXT',
     usage: '/send NAME TEXT',
-    run: (desk, said, rest) => {
-      const letter = addressed(rest, name => isRecipient(desk.hub.state.db, name))
-      return letter ? sendAddressed(desk, said, letter) : usage('send')
+    run: (context, received, rest) => {
+      const parsed = parseAddressed(rest, name => isRecipient(context.hub.state.db, name))
+      return parsed ? sendAddressed(context, received, parsed) : usage('send')
     },
   },
   later: { description: 'write now what goes out at a time; list or cancel it', usage: laterUsage, run: later },
   machines: {
     description: 'who there is, and who is online',
     usage: '/machines',
-    run: (desk, said) => ({ text: machines(desk, said) }),
+    run: (context, received) => ({ text: machines(context, received) }),
   },
   inbox: {
     description: 'what waits for you and your machines',
     usage: '/inbox, or /inbox NUMBER for one message whole',
-    run: (desk, said, rest) => {
+    run: (context, received, rest) => {
       const [, seq] = /^#?(\d{1,15})$/.exec(rest) ?? []
-      return seq === undefined ? inboxes(desk, said, rest) : oneMessage(desk, said, Number(seq))
+      return seq === undefined ? inboxes(context, received, rest) : oneMessage(context, received, Number(seq))
     },
   },
   status: {
     description: 'how the bridge and the hub fare',
     usage: '/status',
-    run: desk => ({ text: status(desk) }),
+    run: context => ({ text: status(context) }),
   },
   mute: {
     description: 'hold mail back for a while',
@@ -55,7 +55,7 @@ export const commands: Record<string, BotCommand> = {
   unmute: {
     description: 'let it come again',
     usage: '/unmute NAME|all',
-    run: (desk, said, rest) => setMute(desk, said, rest || 'all', 0),
+    run: (context, received, rest) => setMute(context, received, rest || 'all', 0),
   },
   follow: {
     description: 'when to hear of mail that your machine leaves unread, and of its permission prompts',
@@ -80,20 +80,20 @@ export const commands: Record<string, BotCommand> = {
   whoami: {
     description: 'who you are here',
     usage: '/whoami',
-    run: (desk, said) => ({ text: whoami(desk, said) }),
+    run: (context, received) => ({ text: whoami(context, received) }),
   },
   help: { description: 'what you can do', usage: '/help', run: () => ({ text: help() }) },
   start: {
     description: 'what you can do',
     usage: '/start',
-    run: (desk, said) => ({ text: html`${whoami(desk, said)}\n\n${help()}` }),
+    run: (context, received) => ({ text: html`${whoami(context, received)}\n\n${help()}` }),
   },
 }
 
 /** Carries out `/name rest`. A command that does not exist is answered with those that do. */
-export async function runCommand(desk: Desk, said: Said, name: string, rest: string): Promise<Reply> {
+export async function runCommand(context: Context, received: Received, name: string, rest: string): Promise<Reply> {
   if (!isCommand(name)) return { text: html`There is no /${name.slice(0, 32)}.\n\n${help()}` }
-  return commands[name.toLowerCase()]!.run(desk, said, rest)
+  return commands[name.toLowerCase()]!.run(context, received, rest)
 }
 
 export function isCommand(name: string): boolean {
@@ -115,15 +115,15 @@ const unitS = { m: 60, h: 3600, d: 86_400 } as const
 const defaultMuteS = 3600
 const longestMuteS = 30 * 86_400
 
-async function mute(desk: Desk, said: Said, rest: string): Promise<Reply> {
+async function mute(context: Context, received: Received, rest: string): Promise<Reply> {
   const [name, forHowLong = '', ...more] = rest.split(/\s+/).filter(Boolean)
   if (name === undefined || more.length > 0) return usage('mute')
-  const spanS = spanOf(forHowLong, said)
+  const spanS = spanOf(forHowLong, received)
   if (spanS === undefined || spanS > longestMuteS) return usage('mute')
-  return setMute(desk, said, name, spanS)
+  return setMute(context, received, name, spanS)
 }
 
-function spanOf(text: string, { person }: Said): number | undefined {
+function spanOf(text: string, { person }: Received): number | undefined {
   if (text === '') return defaultMuteS
   const [, n, unit] = /^(\d{1,4})([mhd])$/.exec(text) ?? []
   if (n !== undefined) return Number(n) > 0 ? Number(n) * unitS[unit as keyof typeof unitS] : undefined
@@ -131,7 +131,7 @@ function spanOf(text: string, { person }: Said): number | undefined {
   return Math.round(untilClock(text, Date.now(), person.settings.timezone) / 1000)
 }
 
-async function setMute({ hub }: Desk, { person }: Said, name: string, spanS: number): Promise<Reply> {
+async function setMute({ hub }: Context, { person }: Received, name: string, spanS: number): Promise<Reply> {
   const isAll = name.toLowerCase() === 'all'
   const sender = isAll ? undefined : memberMeant(hub.state.db, name)
   if (!isAll && !sender) return unknownName(hub, name)
@@ -145,14 +145,14 @@ async function setMute({ hub }: Desk, { person }: Said, name: string, spanS: num
   return { text: html`Mail from ${whom} waits until ${time}; what is urgent still comes. /unmute ${name} ends it.` }
 }
 
-async function follow(desk: Desk, said: Said, rest: string): Promise<Reply> {
-  const { hub, settings } = desk
+async function follow(context: Context, received: Received, rest: string): Promise<Reply> {
+  const { hub, settings } = context
   const [name, when, ...more] = rest.split(/\s+/).filter(Boolean)
-  if (name === undefined) return { text: followed(desk, said) }
+  if (name === undefined) return { text: followed(context, received) }
   const machine = memberMeant(hub.state.db, name)
   if (!machine) return unknownName(hub, name)
   const owned = ownedMachines(hub.state.db).find(each => each.machine === machine.id)
-  if (owned?.owner !== said.person.member) {
+  if (owned?.owner !== received.person.member) {
     return { sign: 'unclear', text: html`${machine.name} is not yours: only its owner follows it.` }
   }
   if (when?.toLowerCase() === 'prompts') {
@@ -169,7 +169,7 @@ async function follow(desk: Desk, said: Said, rest: string): Promise<Reply> {
   return { text: html`${machine.name}: ${followInWords(afterS ?? settings.followAfterS ?? -1)}.` }
 }
 
-function followed({ hub, settings }: Desk, { person }: Said): Html {
+function followed({ hub, settings }: Context, { person }: Received): Html {
   const own = ownedMachines(hub.state.db).filter(({ owner }) => owner === person.member)
   if (own.length === 0)
     return html`No machine is yours. An admin says whose a machine is: claude-net owner MACHINE ${person.name}`
@@ -193,7 +193,7 @@ function promptsInWords(areTold: boolean): string {
     : 'you hear nothing of permission prompts'
 }
 
-function unknownName({ state }: Desk['hub'], name: string): Reply {
+function unknownName({ state }: Context['hub'], name: string): Reply {
   const nearest = nearestNames(state.db, name)
   const hint = nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}?` : '/machines lists all.'
   return { sign: 'unclear', text: html`No member is called '${name.slice(0, 64)}'. ${hint}` }

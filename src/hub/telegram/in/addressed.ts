@@ -1,8 +1,8 @@
-import { everyone } from '../../protocol/names.ts'
-import { addressOf, formatAddress } from '../../protocol/projects.ts'
-import { groupExists, memberMeant, nearestNames } from '../state/query/find-member.ts'
-import { isProject, nearestProjects } from '../state/query/projects.ts'
-import type { Database } from '../state/store/database.ts'
+import { everyone } from '../../../protocol/names.ts'
+import { addressOf, formatAddress } from '../../../protocol/projects.ts'
+import { groupExists, memberMeant, nearestNames } from '../../state/query/find-member.ts'
+import { isProject, nearestProjects } from '../../state/query/projects.ts'
+import type { Database } from '../../state/store/database.ts'
 
 /** A text and for whom it is, as somebody typed both. */
 export interface Addressed {
@@ -22,7 +22,7 @@ const firstName = new RegExp(`^(${word})(\\s*,\\s*|\\s+|$)`)
  * Reads `a text`, `a: text`, `a,b text`, `a, b: text` and `a, b text`. Without a colon the word behind a comma and a space is a name
  * only where somebody is called so. Undefined when there is no text.
  */
-export function addressed(text: string, isName: (typed: string) => boolean): Addressed | undefined {
+export function parseAddressed(text: string, isName: (typed: string) => boolean): Addressed | undefined {
   const [, list, rest] = withColon.exec(text) ?? []
   if (list !== undefined) return { names: list.split(',').map(name => name.trim()), body: rest!.trim() }
   const names: string[] = []

@@ -1,12 +1,12 @@
-import type { Hub } from '../hub.ts'
-import { mailFor, partsSent, urgentMailFor, type Waiting, writtenAs } from '../state/query/telegram.ts'
-import type { Carried } from '../state/telegram-commands.ts'
-import type { Post } from './bot.ts'
-import type { Errand } from './courier.ts'
-import { bundlePost, digestPost, type Letter, letterPost, partsOf } from './format.ts'
-import type { People } from './people.ts'
-import { nameIn, type Place, placeOf } from './places.ts'
-import { isQuiet } from './quiet.ts'
+import type { Hub } from '../../hub.ts'
+import { mailFor, partsSent, urgentMailFor, type Waiting, writtenAs } from '../../state/query/telegram.ts'
+import type { Carried } from '../../state/telegram-commands.ts'
+import type { Post } from '../bot.ts'
+import { type Destination, destinationOf, nameIn } from '../destinations.ts'
+import type { OutgoingPost } from '../outgoing-post.ts'
+import type { People } from '../people.ts'
+import { isQuiet } from '../quiet.ts'
+import { bundlePost, type ChatDelivery, digestPost, messagePost, partsOf } from './format.ts'
 
 /** More messages than this wait: they go together. More than the second: as a file. */
 const digestFrom = 6
@@ -22,17 +22,17 @@ const maxBundle = 200
 const maxUrgent = 3
 const hourMs = 3600 * 1000
 
-export interface MailOptions {
-  place: Place
+export interface InboxQueueOptions {
+  destination: Destination
   hub: Hub
   people: People
   /** Carries out a command, and waits with it while the disk is full. */
   submit: Hub['submit']
 }
 
-/** The unread mail of the people of one place, as the next thing to say there. An inbox is the queue: what Telegram accepted is acked. */
-export class Mail {
-  readonly #options: MailOptions
+/** The unread mail of the people of one destination, as the next thing to say there. An inbox is the queue: what Telegram accepted is acked. */
+export class InboxQueue {
+  readonly #options: InboxQueueOptions
   /** When urgent messages broke through, by person and sender, in ms since 1970. */
   readonly #urgent = new Map<string, number[]>()
   /** Up to which seq there is nothing urgent, by person. */
@@ -40,25 +40,25 @@ export class Mail {
   /** How many of the oldest go alone: they were in a message that Telegram refused. */
   #alone = 0
 
-  constructor(options: MailOptions) {
+  constructor(options: InboxQueueOptions) {
     this.#options = options
   }
 
   /** The first urgent message, alone, before whatever else waits; undefined when none may go out. */
-  urgent(chat: number): Errand | undefined {
+  urgent(chat: number): OutgoingPost | undefined {
     const now = Date.now()
-    const { hub, people, place } = this.#options
+    const { hub, people, destination } = this.#options
     const { seq } = hub.state.position
-    const found: Letter[] = []
+    const found: ChatDelivery[] = []
     for (const person of people.all) {
-      if (placeOf(people, person) !== place) continue
+      if (destinationOf(people, person) !== destination) continue
       const after = this.#looked.get(person.member) ?? 0
       const which = { after, now, isQuiet: isQuiet(person.settings, now), limit: maxUrgent * 10 }
       const messages = urgentMailFor(hub.state.db, person.member, which)
       // Nothing that is there becomes urgent later: what was looked through is not looked at again.
       if (messages.length === 0) this.#looked.set(person.member, seq)
       const message = messages.find(message => !message.breaksQuiet || this.#mayBreak(message, now))
-      if (message) found.push({ message, people: [nameIn(people, place, person)], copies: [message] })
+      if (message) found.push({ message, people: [nameIn(people, destination, person)], copies: [message] })
     }
     const seqs = found.map(({ message }) => message.seq)
     const same = found.filter(({ message }) => message.seq === Math.min(...seqs))
@@ -70,54 +70,54 @@ export class Mail {
     )
   }
 
-  /** What to say next, in the chat that the place is now; undefined when nothing may go out. */
-  next(chat: number): Errand | undefined {
+  /** What to say next, in the chat that the destination is now; undefined when nothing may go out. */
+  next(chat: number): OutgoingPost | undefined {
     const now = Date.now()
-    const letters = this.#letters(now, bundleFrom)
-    const [first] = letters
+    const deliveries = this.#deliveries(now, bundleFrom)
+    const [first] = deliveries
     if (!first) return undefined
-    const isOld = letters.length > 1 && now - first.message.sentAt > patienceMs
+    const isOld = deliveries.length > 1 && now - first.message.sentAt > patienceMs
     const hasBegun = (partsSent(this.#options.hub.state.db, chat, first.message.seq)?.part ?? 0) > 0
-    if (this.#alone > 0 || hasBegun || (letters.length < digestFrom && !isOld)) return this.#single(first, chat)
-    if (letters.length < bundleFrom) return this.#several(digestPost(letters))
-    return this.#several(bundlePost(this.#letters(now, maxBundle)))
+    if (this.#alone > 0 || hasBegun || (deliveries.length < digestFrom && !isOld)) return this.#single(first, chat)
+    if (deliveries.length < bundleFrom) return this.#several(digestPost(deliveries))
+    return this.#several(bundlePost(this.#deliveries(now, maxBundle)))
   }
 
-  #letters(now: number, limit: number): Letter[] {
-    const { hub, people, place } = this.#options
-    const bySeq = new Map<number, Letter>()
+  #deliveries(now: number, limit: number): ChatDelivery[] {
+    const { hub, people, destination } = this.#options
+    const bySeq = new Map<number, ChatDelivery>()
     for (const person of people.all) {
-      if (placeOf(people, person) !== place) continue
+      if (destinationOf(people, person) !== destination) continue
       for (const message of mailFor(hub.state.db, person.member, now, isQuiet(person.settings, now), limit)) {
         if (message.breaksQuiet && !this.#mayBreak(message, now)) continue
-        const letter = bySeq.get(message.seq) ?? { message, people: [], copies: [] }
-        letter.people.push(nameIn(people, place, person))
-        letter.copies.push(message)
-        bySeq.set(message.seq, letter)
+        const delivery = bySeq.get(message.seq) ?? { message, people: [], copies: [] }
+        delivery.people.push(nameIn(people, destination, person))
+        delivery.copies.push(message)
+        bySeq.set(message.seq, delivery)
       }
     }
     return [...bySeq.values()].sort((a, b) => a.message.seq - b.message.seq).slice(0, limit)
   }
 
-  #single(letter: Letter, chat: number): Errand {
+  #single(delivery: ChatDelivery, chat: number): OutgoingPost {
     const { db } = this.#options.hub.state
-    const parts = partsOf(letter)
-    const sent = partsSent(db, chat, letter.message.seq)
+    const parts = partsOf(delivery)
+    const sent = partsSent(db, chat, delivery.message.seq)
     // Parts that another version cut elsewhere are no beginning of these.
     const part = sent && sent.parts === parts ? Math.min(sent.part + 1, parts) : 1
-    const { replyTo } = letter.message
-    const post: Post = letterPost(letter, part)
+    const { replyTo } = delivery.message
+    const post: Post = messagePost(delivery, part)
     const thread = replyTo === null ? undefined : writtenAs(db, chat, replyTo)
-    return this.#errand(thread === undefined ? post : { ...post, replyTo: thread }, [letter], part, parts)
+    return this.#outgoing(thread === undefined ? post : { ...post, replyTo: thread }, [delivery], part, parts)
   }
 
-  #several({ post, letters }: { post: Post; letters: Letter[] }): Errand {
-    return this.#errand(post, letters, 1, 1)
+  #several({ post, deliveries }: { post: Post; deliveries: ChatDelivery[] }): OutgoingPost {
+    return this.#outgoing(post, deliveries, 1, 1)
   }
 
-  #errand(post: Post, letters: Letter[], part: number, parts: number): Errand {
+  #outgoing(post: Post, deliveries: ChatDelivery[], part: number, parts: number): OutgoingPost {
     const { submit } = this.#options
-    const waiting = letters.flatMap(({ copies }) => copies)
+    const waiting = deliveries.flatMap(({ copies }) => copies)
     return {
       post,
       accepted: async (chat, message) => {
@@ -127,7 +127,7 @@ export class Mail {
         await submit({ type: 'telegram.sent', chat, message, part, parts, to: carried(waiting) })
       },
       refused: async why => {
-        if (letters.length > 1) this.#alone = letters.length
+        if (deliveries.length > 1) this.#alone = deliveries.length
         else {
           if (this.#alone > 0) this.#alone--
           for (const { recipient, id } of waiting) {

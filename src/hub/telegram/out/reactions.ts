@@ -1,13 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Hub } from '../hub.ts'
-import { ackedUnshown } from '../state/query/telegram.ts'
-import type { Bot, Emoji } from './bot.ts'
-import { failureOf } from './failure.ts'
-
-/** What a reaction of ours on a person's message says. Telegram knows a fixed list; bots set one. */
-export const signs = { stored: '👀', acked: '👍', unclear: '🤔', failed: '😱' } as const satisfies Record<string, Emoji>
-
-export type Sign = keyof typeof signs
+import type { Hub } from '../../hub.ts'
+import { ackedUnshown } from '../../state/query/telegram.ts'
+import type { Bot } from '../bot.ts'
+import { failureOf } from '../failure.ts'
+import { type Sign, signs } from '../signs.ts'
 
 /** For how long after it was written a message may still show that it was acked, in ms. */
 const shownForMs = 48 * 3600 * 1000

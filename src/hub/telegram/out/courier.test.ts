@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import type { Bot, Post } from './bot.ts'
-import { Courier, type Errand } from './courier.ts'
-import { TelegramFailure } from './failure.ts'
-import { html } from './html.ts'
+import type { Bot, Post } from '../bot.ts'
+import { TelegramFailure } from '../failure.ts'
+import { html } from '../html.ts'
+import type { OutgoingPost } from '../outgoing-post.ts'
+import { Courier } from './courier.ts'
 
 const limits = { urgent: 20, answer: 19, mail: 17, answersAlone: 10 }
 
@@ -14,7 +15,7 @@ function courier(
   const said: string[] = []
   const failures: string[] = []
   const stop = new AbortController()
-  const errandOf = (list: string[] = []): Errand | undefined => {
+  const outgoingOf = (list: string[] = []): OutgoingPost | undefined => {
     const [text] = list
     if (text === undefined) return undefined
     return {
@@ -33,8 +34,8 @@ function courier(
   const made = new Courier({
     bot,
     chat: () => -1,
-    urgent: () => errandOf(waits.urgent),
-    next: () => errandOf(waits.mail),
+    urgent: () => outgoingOf(waits.urgent),
+    next: () => outgoingOf(waits.mail),
     limits,
     windowMs: 60_000,
     retryMs: 1,

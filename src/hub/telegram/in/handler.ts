@@ -1,20 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ClaudeNetError } from '../../protocol/errors.ts'
-import { messageIdFor } from '../../protocol/ids.ts'
-import { maxBodyBytes } from '../../protocol/messages.ts'
-import { type UpdateRow, updatesToHandle } from '../state/query/telegram.ts'
-import { type Addressed, addressed, isRecipient, mentionIn } from './addressed.ts'
+import { ClaudeNetError } from '../../../protocol/errors.ts'
+import { messageIdFor } from '../../../protocol/ids.ts'
+import { maxBodyBytes } from '../../../protocol/messages.ts'
+import { type UpdateRow, updatesToHandle } from '../../state/query/telegram.ts'
+import { html } from '../html.ts'
+import { type Addressed, isRecipient, mentionIn, parseAddressed } from './addressed.ts'
 import { isCommand, runCommand } from './commands.ts'
-import type { Desk, Said } from './desk.ts'
-import { html } from './html.ts'
-import { pressButton, type Reply, sendAddressed, sendCorrection, sendReply } from './letters.ts'
-import type { Incoming } from './who.ts'
+import type { Context, Received } from './context.ts'
+import { pressButton, type Reply, sendAddressed, sendCorrection, sendReply } from './send.ts'
+import type { Incoming } from './verdict.ts'
 
 export interface HandlerOptions {
-  desk: Desk
+  context: Context
   retryMs: number
   /** Tells the person what came of it. */
-  reply: (said: Said, reply: Reply) => void
+  reply: (received: Received, reply: Reply) => void
   answerPress: (id: string, word: string) => void
   /** Something that nobody foresaw; the update is left behind. */
   onBug: (error: unknown) => void
@@ -37,7 +37,7 @@ export class Handler {
     const stopped = new Promise(resolve => stop.addEventListener('abort', resolve, { once: true }))
     while (!stop.aborted) {
       this.#wake = Promise.withResolvers()
-      const rows = updatesToHandle(this.#options.desk.hub.state.db, 20)
+      const rows = updatesToHandle(this.#options.context.hub.state.db, 20)
       if (rows.length === 0) await Promise.race([this.#wake.promise, stopped])
       for (const row of rows) {
         if (stop.aborted) return
@@ -52,54 +52,54 @@ export class Handler {
 
   /** Answers false when it should be tried again. */
   async #handle(row: UpdateRow): Promise<boolean> {
-    const { desk, reply, answerPress, onBug } = this.#options
+    const { context, reply, answerPress, onBug } = this.#options
     const { update, chat, message, at } = row
     const incoming = JSON.parse(row.content) as Incoming
     // Somebody who was taken out of hub.json between then and now.
-    const person = desk.people.byMember(incoming.person)
-    const id = incoming.id ?? oldIdOf(desk, row)
+    const person = context.people.byMember(incoming.person)
+    const id = incoming.id ?? oldIdOf(context, row)
     const { isPrivate, attached } = incoming
     const note = attached && `[With this came a ${attached}, which is not passed on.]`
-    const said: Said | undefined = person && { person, isPrivate, id, chat, message, at, ...(note && { note }) }
+    const received: Received | undefined = person && { person, isPrivate, id, chat, message, at, ...(note && { note }) }
     let answer: Reply | undefined
     try {
-      if (said && incoming.press) {
-        const { word, reply } = await pressButton(desk, said, incoming.press.data)
+      if (received && incoming.press) {
+        const { word, reply } = await pressButton(context, received, incoming.press.data)
         answerPress(incoming.press.id, word)
         answer = reply?.text && { ...reply, sign: undefined }
-      } else if (said) answer = saysWhatIsLeft(await this.#answerTo(row, said, incoming), attached)
+      } else if (received) answer = saysWhatIsLeft(await this.#answerTo(row, received, incoming), attached)
     } catch (error) {
       if (error instanceof ClaudeNetError && error.code === 'unavailable') return false
       onBug(error)
       answer = { sign: 'failed', text: html`The hub failed on this; its log says why. Nothing was sent.` }
     }
     try {
-      await desk.hub.submit({ type: 'telegram.handled', update, sent: answer?.sent })
+      await context.hub.submit({ type: 'telegram.handled', update, sent: answer?.sent })
     } catch {
       return false
     }
-    if (said && answer) reply(said, answer)
+    if (received && answer) reply(received, answer)
     return true
   }
 
-  async #answerTo({ kind }: UpdateRow, said: Said, incoming: Incoming): Promise<Reply | undefined> {
-    const { desk } = this.#options
+  async #answerTo({ kind }: UpdateRow, received: Received, incoming: Incoming): Promise<Reply | undefined> {
+    const { context } = this.#options
     const text = incoming.text?.toWellFormed().trim()
     if (incoming.isForwarded) return kind === 'edit' ? undefined : forwarded
-    if (kind === 'edit') return text ? sendCorrection(desk, said, text) : undefined
+    if (kind === 'edit') return text ? sendCorrection(context, received, text) : undefined
     if (!text) return onlyText
     if (Buffer.byteLength(text) > maxBodyBytes)
       return { sign: 'unclear', text: html`That is too long. Nothing was sent.` }
     const [, command, to, rest = ''] = /^\/(\w+)(@\w+)?\s*([\s\S]*)$/.exec(text) ?? []
     if (command !== undefined) {
       // In a group it may be for another bot.
-      if (!said.isPrivate && to === undefined && !isCommand(command)) return undefined
-      return runCommand(desk, said, command, rest.trim())
+      if (!received.isPrivate && to === undefined && !isCommand(command)) return undefined
+      return runCommand(context, received, command, rest.trim())
     }
-    const letter = this.#mentioned(text, incoming)
-    if (letter) return sendAddressed(desk, said, letter)
-    if (incoming.replyTo !== undefined && (said.isPrivate || !incoming.repliesToOthers)) {
-      return sendReply(desk, said, incoming.replyTo, text)
+    const parsed = this.#mentioned(text, incoming)
+    if (parsed) return sendAddressed(context, received, parsed)
+    if (incoming.replyTo !== undefined && (received.isPrivate || !incoming.repliesToOthers)) {
+      return sendReply(context, received, incoming.replyTo, text)
     }
     if (incoming.attached) return onlyText
     return {
@@ -113,13 +113,13 @@ export class Handler {
    * or in a reply to the bot, it counts only where somebody is called so.
    */
   #mentioned(text: string, { replyTo, repliesToOthers }: Incoming): Addressed | undefined {
-    const { hub, bot } = this.#options.desk
+    const { hub, bot } = this.#options.context
     const mention = mentionIn(text, bot.username)
     if (!mention) return undefined
     const isName = (typed: string) => isRecipient(hub.state.db, typed)
-    const letter = addressed(mention.behind || mention.before, isName)
+    const parsed = parseAddressed(mention.behind || mention.before, isName)
     const isAtBeginning = mention.before === '' && (replyTo === undefined || repliesToOthers)
-    return letter && (isAtBeginning || letter.names.every(isName)) ? letter : undefined
+    return parsed && (isAtBeginning || parsed.names.every(isName)) ? parsed : undefined
   }
 }
 
@@ -138,6 +138,6 @@ function saysWhatIsLeft(reply: Reply | undefined, attached: string | undefined):
 }
 
 /** The id that hubs up to 0.1.0 gave: what they wrote down and stored, but did not note as handled, must keep it. */
-function oldIdOf({ bot }: Desk, { kind, update, chat, message }: UpdateRow): string {
+function oldIdOf({ bot }: Context, { kind, update, chat, message }: UpdateRow): string {
   return messageIdFor(`telegram ${bot.id} ${chat} ${message}${kind === 'edit' ? ` edit ${update}` : ''}`)
 }

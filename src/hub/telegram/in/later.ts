@@ -1,13 +1,13 @@
-import { type Clock, readMoment } from '../../text/moment.ts'
-import { count } from '../../text/spans.ts'
-import { ownZone } from '../../text/zone.ts'
-import { laterOf, type WaitingLater } from '../state/query/later.ts'
-import { addressed, isRecipient } from './addressed.ts'
-import type { Desk, Said } from './desk.ts'
-import { safeText } from './format.ts'
-import { type Html, html, joined } from './html.ts'
-import { type Reply, sendAddressed } from './letters.ts'
-import { whenInWords } from './quiet.ts'
+import { type Clock, readMoment } from '../../../text/moment.ts'
+import { count } from '../../../text/spans.ts'
+import { ownZone } from '../../../text/zone.ts'
+import { laterOf, type WaitingLater } from '../../state/query/later.ts'
+import { type Html, html, joined } from '../html.ts'
+import { whenInWords } from '../quiet.ts'
+import { safeText } from '../safe-text.ts'
+import { isRecipient, parseAddressed } from './addressed.ts'
+import type { Context, Received } from './context.ts'
+import { type Reply, sendAddressed } from './send.ts'
 
 export const laterUsage = '/later tomorrow 9:00 NAME TEXT, /later, or /later cancel NUMBER'
 
@@ -19,19 +19,19 @@ const maxListed = 20
 const maxBeginning = 60
 
 /** `/later`: a message that goes out at a time, what waits, or that something of it does not go out. */
-export function later(desk: Desk, said: Said, rest: string): Promise<Reply> | Reply {
-  if (rest === '') return waiting(desk, said)
+export function later(context: Context, received: Received, rest: string): Promise<Reply> | Reply {
+  if (rest === '') return waiting(context, received)
   const [, seq] = /^cancel\s+#?(\d{1,15})$/i.exec(rest) ?? []
-  if (seq !== undefined) return cancel(desk, said, Number(seq))
-  const found = splitTime(rest, clockOf(said))
+  if (seq !== undefined) return cancel(context, received, Number(seq))
+  const found = splitTime(rest, clockOf(received))
   if (typeof found === 'string') return { sign: 'unclear', text: html`${found}. Nothing was sent.` }
-  const letter = addressed(found.behind, name => isRecipient(desk.hub.state.db, name))
-  if (!letter) return { sign: 'unclear', text: html`Write it so: <code>${laterUsage}</code>. Nothing was sent.` }
-  return sendAddressed(desk, said, letter, { at: found.at })
+  const parsed = parseAddressed(found.behind, name => isRecipient(context.hub.state.db, name))
+  if (!parsed) return { sign: 'unclear', text: html`Write it so: <code>${laterUsage}</code>. Nothing was sent.` }
+  return sendAddressed(context, received, parsed, { at: found.at })
 }
 
 /** What was said counts from when it was written down, so that it means the same however often it is handled. */
-function clockOf({ at, person }: Said): Clock {
+function clockOf({ at, person }: Received): Clock {
   return { now: at, timeZone: person.settings.timezone ?? ownZone() }
 }
 
@@ -54,20 +54,20 @@ function splitTime(text: string, clock: Clock): { at: number; behind: string } |
   }
 }
 
-function waiting({ hub }: Desk, said: Said): Reply {
-  const all = laterOf(hub.state.db, said.person.member)
+function waiting({ hub }: Context, received: Received): Reply {
+  const all = laterOf(hub.state.db, received.person.member)
   if (all.length === 0) return { text: html`Nothing of yours waits for later.` }
-  const lines = all.slice(0, maxListed).map(message => line(message, said))
+  const lines = all.slice(0, maxListed).map(message => line(message, received))
   const more = all.length > maxListed ? html`\n${all.length - maxListed} more.` : html``
   return { text: html`<b>${count(all.length, 'message')}</b> for later:\n${joined(lines, '\n')}${more}` }
 }
 
-function line({ seq, to, at, body }: WaitingLater, said: Said): Html {
+function line({ seq, to, at, body }: WaitingLater, received: Received): Html {
   const beginning = [...safeText(body).trim().split('\n')[0]!].slice(0, maxBeginning).join('')
-  return html`<code>#${seq}</code> → <b>${to.join(', ').slice(0, 100)}</b>, ${whenInWords(at, said.person.settings.timezone)}: ${beginning}`
+  return html`<code>#${seq}</code> → <b>${to.join(', ').slice(0, 100)}</b>, ${whenInWords(at, received.person.settings.timezone)}: ${beginning}`
 }
 
-async function cancel({ hub }: Desk, { person }: Said, seq: number): Promise<Reply> {
+async function cancel({ hub }: Context, { person }: Received, seq: number): Promise<Reply> {
   const found = laterOf(hub.state.db, person.member).find(message => message.seq === seq)
   if (!found)
     return { sign: 'unclear', text: html`Nothing of yours with the number ${seq} waits. /later lists what does.` }

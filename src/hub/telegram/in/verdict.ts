@@ -1,9 +1,9 @@
 import type { Message } from 'grammy/types'
-import { newMessageId } from '../../protocol/ids.ts'
-import type { TelegramUpdate } from '../state/telegram-commands.ts'
+import { newMessageId } from '../../../protocol/ids.ts'
+import type { TelegramUpdate } from '../../state/telegram-commands.ts'
+import type { Update } from '../bot.ts'
+import type { People, Person } from '../people.ts'
 import { mentionIn } from './addressed.ts'
-import type { Update } from './bot.ts'
-import type { People, Person } from './people.ts'
 
 /** What somebody who may write has written; kept as JSON until it is dealt with. */
 export interface Incoming {
@@ -38,40 +38,40 @@ export type Verdict =
  * Stand-ins that many may speak through: anonymous admins of a group, the service account of linked channels, and the one of
  * channels that comment.
  */
-const nobodys = new Set([1087968824, 777000, 136817688])
+const standIns = new Set([1087968824, 777000, 136817688])
 
-export interface Room {
+export interface FilterContext {
   people: People
   /** The bot's user id and name. */
   bot: { id: number; username: string }
 }
 
 /** Says what becomes of `update`, by numeric ids alone. Whoever is not taken gets no answer, so that a stranger learns nothing. */
-export function verdictOn(update: Update, room: Room): Verdict {
-  if (update.callback_query) return pressed(update, room)
+export function verdictOn(update: Update, context: FilterContext): Verdict {
+  if (update.callback_query) return pressed(update, context)
   const message = update.message ?? update.edited_message
   if (!message) return { is: 'ignored' }
   if (message.migrate_to_chat_id !== undefined) {
-    return moved(room, message.chat.id, message.migrate_to_chat_id)
+    return moved(context, message.chat.id, message.migrate_to_chat_id)
   }
   if (message.migrate_from_chat_id !== undefined) {
-    return moved(room, message.migrate_from_chat_id, message.chat.id)
+    return moved(context, message.migrate_from_chat_id, message.chat.id)
   }
-  const isGroup = message.chat.id === room.people.group
+  const isGroup = message.chat.id === context.people.group
   const isPrivate = message.chat.type === 'private' && message.chat.id === message.from?.id
   if (isService(message)) return { is: 'ignored' }
   // In a topic whatever answers nothing answers the message that began the topic, which may have been the bot's.
   const replied = message.reply_to_message?.forum_topic_created ? undefined : message.reply_to_message
-  const isToUs = isPrivate || replied?.from?.id === room.bot.id || isAddressed(message, room.bot)
+  const isToUs = isPrivate || replied?.from?.id === context.bot.id || isAddressed(message, context.bot)
   const user = message.from?.id
   const refused = (why: string): Verdict => ({ is: 'refused', why, user })
   if (!isGroup && !isPrivate) return isToUs ? refused('other-chat') : { is: 'ignored' }
   // What members of the group say to each other is not for us, even where the bot is let to hear it.
   if (!isToUs) return { is: 'ignored' }
-  if (message.sender_chat !== undefined || user === undefined || nobodys.has(user)) return refused('not-a-person')
+  if (message.sender_chat !== undefined || user === undefined || standIns.has(user)) return refused('not-a-person')
   if (message.from!.is_bot || message.via_bot !== undefined) return refused('bot')
-  const person = room.people.byUser(user)
-  if (!person) return unknown(message, isGroup, room) ?? refused('unknown-user')
+  const person = context.people.byUser(user)
+  if (!person) return unknown(message, isGroup, context) ?? refused('unknown-user')
   // A server of the Bot API before 7.0 has the older field.
   const isForwarded = message.forward_origin !== undefined || 'forward_date' in message
   const text = textOf(message)
@@ -82,8 +82,8 @@ export function verdictOn(update: Update, room: Room): Verdict {
     ...(text !== undefined && { text }),
     ...(attached !== undefined && { attached }),
     ...(isForwarded && { isForwarded }),
-    ...(replied && replied.from?.id === room.bot.id && { replyTo: replied.message_id }),
-    ...(replied && replied.from?.id !== room.bot.id && { replyTo: replied.message_id, repliesToOthers: true }),
+    ...(replied && replied.from?.id === context.bot.id && { replyTo: replied.message_id }),
+    ...(replied && replied.from?.id !== context.bot.id && { replyTo: replied.message_id, repliesToOthers: true }),
     isPrivate,
   }
   return {
@@ -100,7 +100,7 @@ export function verdictOn(update: Update, room: Room): Verdict {
 }
 
 /** A user name of hub.json that no id is known for: an admin may confirm who carries it. Only in the group, where people know each other. */
-function unknown(message: Message, isGroup: boolean, { people }: Room): Verdict | undefined {
+function unknown(message: Message, isGroup: boolean, { people }: FilterContext): Verdict | undefined {
   const { id: user, username, first_name, last_name } = message.from!
   const person = isGroup ? people.byUserName(username) : undefined
   if (!person) return undefined
@@ -109,7 +109,7 @@ function unknown(message: Message, isGroup: boolean, { people }: Room): Verdict 
   return { is: 'candidate', person, user, name, chat: message.chat.id, message: message.message_id }
 }
 
-function pressed(update: Update, { people }: Room): Verdict {
+function pressed(update: Update, { people }: FilterContext): Verdict {
   const { id, from, data, message } = update.callback_query!
   const person = people.byUser(from.id)
   const isOurs = message !== undefined && (message.chat.id === people.group || message.chat.id === from.id)
@@ -133,7 +133,7 @@ function pressed(update: Update, { people }: Room): Verdict {
   }
 }
 
-function moved({ people }: Room, from: number, to: number): Verdict {
+function moved({ people }: FilterContext, from: number, to: number): Verdict {
   if (to === people.group) return { is: 'ignored' }
   return from === people.group
     ? { is: 'moved', from, to }
@@ -147,7 +147,7 @@ function textOf({ text, caption }: Message): string | undefined {
 }
 
 /** Whether a message is a command, for this bot or for any, or names the bot anywhere. */
-function isAddressed(message: Message, { id, username }: Room['bot']): boolean {
+function isAddressed(message: Message, { id, username }: FilterContext['bot']): boolean {
   const text = textOf(message) ?? ''
   const [, command, to] = /^\/(\w+)(?:@(\w+))?/.exec(text) ?? []
   if (command !== undefined) return to === undefined || to.toLowerCase() === username.toLowerCase()

@@ -1,16 +1,16 @@
-import { formatAddress } from '../../protocol/projects.ts'
-import { version } from '../../protocol/version.ts'
-import { presenceInWords } from '../../text/presence.ts'
-import { ago, count } from '../../text/spans.ts'
-import { visibleLine } from '../../text/visible.ts'
-import { memberMeant } from '../state/query/find-member.ts'
-import { allMembers, type MemberInfo } from '../state/query/members.ts'
-import { messageFor } from '../state/query/messages.ts'
-import { failedMail, mailCount, messageIdAt, mutesOf, newestUnread, ownedMachines } from '../state/query/telegram.ts'
-import type { Desk, Said } from './desk.ts'
-import { quotedBeginning, safeText } from './format.ts'
-import { type Html, html, joined } from './html.ts'
-import { isQuiet } from './quiet.ts'
+import { formatAddress } from '../../../protocol/projects.ts'
+import { version } from '../../../protocol/version.ts'
+import { presenceInWords } from '../../../text/presence.ts'
+import { ago, count } from '../../../text/spans.ts'
+import { visibleLine } from '../../../text/visible.ts'
+import { memberMeant } from '../../state/query/find-member.ts'
+import { allMembers, type MemberInfo } from '../../state/query/members.ts'
+import { messageFor } from '../../state/query/messages.ts'
+import { failedMail, mailCount, messageIdAt, mutesOf, newestUnread, ownedMachines } from '../../state/query/telegram.ts'
+import { type Html, html, joined } from '../html.ts'
+import { isQuiet } from '../quiet.ts'
+import { quotedBeginning, safeText } from '../safe-text.ts'
+import type { Context, Received } from './context.ts'
 
 /** Most lines of a list, so that it fits into one message. */
 const maxLines = 40
@@ -28,7 +28,7 @@ export interface View {
 }
 
 /** Every machine, with the unread of the person's own. */
-export function machines({ hub }: Desk, { person }: Said): Html {
+export function machines({ hub }: Context, { person }: Received): Html {
   const all = allMembers(hub.state.db).filter(({ kind }) => kind === 'machine')
   if (all.length === 0) return html`There are no machines yet.`
   const lines = all.slice(0, maxLines).map(machine => {
@@ -40,8 +40,8 @@ export function machines({ hub }: Desk, { person }: Said): Html {
 }
 
 /** What waits for the person and lies with their machines, newest three of each; or with the one named. Texts only in private. */
-export function inboxes({ hub }: Desk, said: Said, only: string): View {
-  const { person, isPrivate } = said
+export function inboxes({ hub }: Context, received: Received, only: string): View {
+  const { person, isPrivate } = received
   const { db } = hub.state
   const now = Date.now()
   const meant = only === '' ? undefined : memberMeant(db, only)
@@ -69,7 +69,7 @@ export function inboxes({ hub }: Desk, said: Said, only: string): View {
 }
 
 /** One message whole, or as much as fits: to or from the person, or, in private, lying with a machine of theirs. */
-export function oneMessage({ hub }: Desk, { person, isPrivate }: Said, seq: number): View {
+export function oneMessage({ hub }: Context, { person, isPrivate }: Received, seq: number): View {
   const { db } = hub.state
   const id = messageIdAt(db, seq)
   const readers = [
@@ -95,7 +95,7 @@ function wholeOf(body: string): Html {
   return quotedBeginning(safeText(body), maxWhole)
 }
 
-export function status({ hub, people, status: bridge }: Desk): Html {
+export function status({ hub, people, status: bridge }: Context): Html {
   const now = Date.now()
   const counts = people.all.map(({ member }) => mailCount(hub.state.db, member))
   const waiting = counts.reduce((sum, each) => sum + each.count, 0)
@@ -116,7 +116,7 @@ export function status({ hub, people, status: bridge }: Desk): Html {
   return joined(lines, '\n')
 }
 
-export function whoami({ hub, people }: Desk, { person, isPrivate }: Said): Html {
+export function whoami({ hub, people }: Context, { person, isPrivate }: Received): Html {
   const { name, member, settings } = person
   const own = ownedMachines(hub.state.db)
     .filter(({ owner }) => owner === member)
@@ -130,18 +130,18 @@ export function whoami({ hub, people }: Desk, { person, isPrivate }: Said): Html
   return html`You are <b>${name}</b> (Telegram user ${people.userOf(person) ?? 'unknown'}). ${machines} Your mail comes to ${place}.${where}${quiet}`
 }
 
-function mark({ presence }: Desk['hub'], { id }: MemberInfo): string {
+function mark({ presence }: Context['hub'], { id }: MemberInfo): string {
   return presence.of(id).online ? '🟢' : '⚪️'
 }
 
 /** The projects that its sessions work on, as it claims. */
-function projects({ presence }: Desk['hub'], { id }: MemberInfo): string {
+function projects({ presence }: Context['hub'], { id }: MemberInfo): string {
   const names = [...presence.sessionCounts(id).ofProjects.keys()].sort()
   const more = names.length > maxProjects ? ` and ${names.length - maxProjects} more` : ''
   return names.length === 0 ? '' : ` in ${names.slice(0, maxProjects).join(', ')}${more}`
 }
 
-function presence({ presence }: Desk['hub'], { id }: MemberInfo): string {
+function presence({ presence }: Context['hub'], { id }: MemberInfo): string {
   const { online, lastSeenAt } = presence.of(id)
   return presenceInWords(
     { online, lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString() },

@@ -1,8 +1,8 @@
-import { formatAddress } from '../../protocol/projects.ts'
-import { ago, largestUnit } from '../../text/spans.ts'
-import { visibleLine } from '../../text/visible.ts'
-import type { Hub } from '../hub.ts'
-import { limits } from '../state/apply/limits.ts'
+import { formatAddress } from '../../../protocol/projects.ts'
+import { ago, largestUnit } from '../../../text/spans.ts'
+import { visibleLine } from '../../../text/visible.ts'
+import type { Hub } from '../../hub.ts'
+import { limits } from '../../state/apply/limits.ts'
 import {
   isPromptTold,
   mutesOf,
@@ -13,15 +13,15 @@ import {
   unreadElsewhere,
   unreadOf,
   type Waiting,
-} from '../state/query/telegram.ts'
-import type { TelegramSettings } from '../telegram-settings.ts'
-import type { Errand } from './courier.ts'
-import { quotedBeginning, safeText } from './format.ts'
-import { type Html, html, joined } from './html.ts'
-import type { People, Person } from './people.ts'
-import { nameIn, type Place, placeOf } from './places.ts'
-import { projectSince } from './project-since.ts'
-import { isQuiet } from './quiet.ts'
+} from '../../state/query/telegram.ts'
+import type { TelegramSettings } from '../../telegram-settings.ts'
+import { type Destination, destinationOf, nameIn } from '../destinations.ts'
+import { type Html, html, joined } from '../html.ts'
+import type { OutgoingPost } from '../outgoing-post.ts'
+import type { People, Person } from '../people.ts'
+import { projectSince } from '../project-since.ts'
+import { isQuiet } from '../quiet.ts'
+import { quotedBeginning, safeText } from '../safe-text.ts'
 
 /** Most messages that one notice shows, and most UTF-16 units of one alone and of one among others. */
 const maxShown = 10
@@ -40,53 +40,53 @@ const hubNewsMs = 24 * 3600 * 1000
 /** Most prompts of one machine that its owner is told of in an hour: a session that gives each heartbeat a new one floods nobody. */
 const maxPrompts = 12
 
-export interface LookoutOptions {
+export interface OwnerNoticesOptions {
   hub: Hub
   people: People
   settings: TelegramSettings
-  place: Place
+  destination: Destination
   submit: Hub['submit']
 }
 
 /**
- * Tells the owners in one place of mail that their machines leave unread while no session is there to read it. Each message is told
+ * Tells the owners in one destination of mail that their machines leave unread while no session is there to read it. Each message is told
  * once: up to which seq it was is noted when Telegram has accepted the notice.
  */
-export class Lookout {
-  readonly #options: LookoutOptions
+export class OwnerNotices {
+  readonly #options: OwnerNoticesOptions
   readonly #startedAt = performance.now()
   #lookAt = 0
 
-  constructor(options: LookoutOptions) {
+  constructor(options: OwnerNoticesOptions) {
     this.#options = options
   }
 
   /** The next notice, or undefined. Looks at most every `timing.lookMs`. */
-  next(): Errand | undefined {
+  next(): OutgoingPost | undefined {
     const { timing } = this.#options.settings
     const now = performance.now()
     if (now < this.#lookAt || now - this.#startedAt < timing.graceMs) return undefined
-    const errand = this.#look(Date.now())
-    if (!errand) this.#lookAt = now + timing.lookMs
-    return errand
+    const outgoing = this.#look(Date.now())
+    if (!outgoing) this.#lookAt = now + timing.lookMs
+    return outgoing
   }
 
-  #look(now: number): Errand | undefined {
-    const { hub, people, place } = this.#options
+  #look(now: number): OutgoingPost | undefined {
+    const { hub, people, destination } = this.#options
     for (const machine of ownedMachines(hub.state.db)) {
       const owner = people.byMember(machine.owner)
-      if (!owner || placeOf(people, owner) !== place) continue
-      const errand =
+      if (!owner || destinationOf(people, owner) !== destination) continue
+      const outgoing =
         this.#promptNoticeOf(machine, owner, now) ??
         this.#hubNoticeOf(machine, owner, now) ??
         (machine.unread > 0 ? this.#noticeOf(machine, owner, now) : undefined) ??
         (machine.projectUnread > 0 ? this.#projectNoticeOf(machine, owner, now) : undefined)
-      if (errand) return errand
+      if (outgoing) return outgoing
     }
     return undefined
   }
 
-  #noticeOf(machine: OwnedMachine, owner: Person, now: number): Errand | undefined {
+  #noticeOf(machine: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
     const { hub, submit } = this.#options
     const upTo = hub.state.position.seq
     // What the owner wrote is no news to them, nor what they have in their own inbox or heard of for another machine of theirs.
@@ -119,7 +119,7 @@ export class Lookout {
    * Mail for a project of which no session lives, while others of its machine do. What was told of it is known by the Telegram messages
    * that showed it, as long as these are remembered; older mail is not told.
    */
-  #projectNoticeOf(machine: OwnedMachine, owner: Person, now: number): Errand | undefined {
+  #projectNoticeOf(machine: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
     const { hub, submit } = this.#options
     const { sessions, ofProjects } = hub.presence.sessionCounts(machine.machine)
     if (sessions === 0) return undefined
@@ -154,8 +154,8 @@ export class Lookout {
    * A session that waits at a permission prompt, which its owner is told of once: where, and of which tool. What the tool is to do the hub
    * does not know, and nothing that is answered here approves it.
    */
-  #promptNoticeOf({ machine, name, tellsPrompts }: OwnedMachine, owner: Person, now: number): Errand | undefined {
-    const { hub, people, place, settings, submit } = this.#options
+  #promptNoticeOf({ machine, name, tellsPrompts }: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
+    const { hub, people, destination, settings, submit } = this.#options
     const { db } = hub.state
     if (!tellsPrompts || isQuiet(owner.settings, now)) return undefined
     for (const { project, activity } of hub.presence.sessionsOf(machine)) {
@@ -163,7 +163,7 @@ export class Lookout {
       if (!prompt || now - prompt.since < settings.timing.promptMs || isPromptTold(db, machine, prompt.id)) continue
       if (isMuted(mutesOf(db, owner.member, now), name) || promptsTold(db, machine, now - 3600_000, now) >= maxPrompts)
         continue
-      const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
+      const to = destination === 'group' ? html`${nameIn(people, destination, owner)}: ` : html``
       const tool = prompt.tool === undefined ? html`` : html` of <code>${visibleLine(prompt.tool, 100)}</code>`
       const told = async () => {
         await submit({ type: 'telegram.prompted', machine, prompt: prompt.id })
@@ -180,13 +180,13 @@ export class Lookout {
   }
 
   /** What the hub itself told a machine, of a loop that it stopped: the owner hears of it at once, whether it was read or not. */
-  #hubNoticeOf({ machine, name, toldHub }: OwnedMachine, owner: Person, now: number): Errand | undefined {
-    const { hub, people, place, submit } = this.#options
+  #hubNoticeOf({ machine, name, toldHub }: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
+    const { hub, people, destination, submit } = this.#options
     if (isQuiet(owner.settings, now)) return undefined
     const news = saidByHub(hub.state.db, machine, toldHub, now - hubNewsMs)
     const last = news.at(-1)
     if (!last) return undefined
-    const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
+    const to = destination === 'group' ? html`${nameIn(people, destination, owner)}: ` : html``
     const max = news.length === 1 ? maxAlone : maxAmong
     const texts = news.map(({ body }) => quotedBeginning(safeText(body).trim(), max))
     const told = async (chat: number, message: number) => {
@@ -215,7 +215,7 @@ export class Lookout {
 
   /** With `project`, of mail for it alone: then it says whether that reads, not the machine. */
   #text({ name, machine, unread }: OwnedMachine, owner: Person, news: Waiting[], now: number, project?: string): Html {
-    const { hub, people, place } = this.#options
+    const { hub, people, destination } = this.#options
     const { online, lastSeenAt } = hub.presence.of(machine)
     const since =
       project !== undefined
@@ -235,7 +235,7 @@ export class Lookout {
     })
     const more = project === undefined && unread > news.length ? html`\n${unread} are unread there in all.` : html``
     const whom = news.length === 1 ? html`answer ${news[0]!.from}` : html`answer one, with its number in front`
-    const to = place === 'group' ? html`${nameIn(people, place, owner)}: ` : html``
+    const to = destination === 'group' ? html`${nameIn(people, destination, owner)}: ` : html``
     return html`${to}<b>${formatAddress({ name, project })}</b> has not read this; ${since}.\n${joined(entries, '\n')}${more}\n<i>Reply to ${whom}. Fewer of these: /follow ${name} off</i>`
   }
 }
