@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { picture, recording, transcript } from '../docs/recording/record.ts'
 import { cleanEnv, hubNode, program, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
@@ -26,6 +27,13 @@ test('the demo sends, reads, answers and acks over the real servers, and leaves 
   expect(stdout).toMatch(new RegExp(`from seanclaude \\(machine\\) · just now · inform · answers ${id}\n +> Found it`))
   expect(stdout).toMatch(/seanclaude calls claude_net_inbox \{\}\n +No unread messages\./)
   expect(readdirSync(tmp)).toEqual([])
+  // Whether a session is seen at once is a matter of milliseconds.
+  const drawn = (svg: string) =>
+    svg.replaceAll(/\((?:online|no session yet)\)/g, '(…)').replaceAll(/\d+\.\d+%?/g, 'time')
+  const shown = drawn(picture(transcript(stdout)))
+  expect(drawn(readFileSync(recording, 'utf8')), 'the recording of the README is another demo: npm run record').toBe(
+    shown,
+  )
 })
 
 test('the demo stays to be looked at until Ctrl-C, and then leaves nothing behind either', {

@@ -68,8 +68,10 @@ test('every route of the contract is in docs/protocol.md', () => {
 
 test('every link of the documents leads somewhere', () => {
   for (const path of ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')]) {
-    for (const [, target] of readFileSync(path, 'utf8').matchAll(/\]\((?!https?:)([^)\s]*)\)/g)) {
-      const [file, anchor] = target!.split('#') as [string, string?]
+    const links = /\]\((?!https?:)([^)\s]*)\)|\bsrc(?:set)?="([^"]*)"/g
+    for (const [, link, image] of readFileSync(path, 'utf8').matchAll(links)) {
+      const target = link ?? image!
+      const [file, anchor] = target.split('#') as [string, string?]
       const other = file === '' ? path : join(dirname(path), file)
       if (!other.endsWith('.md')) {
         expect(globSync(other), `${path}: ${target}`).not.toEqual([])
@@ -89,8 +91,7 @@ test('every link of the documents leads somewhere', () => {
 
 test('every promise of the README leads to its row in docs/proof.md, and each row to what shows it', () => {
   const promises = readFileSync('README.md', 'utf8')
-    .split('\n## ')[0]!
-    .match(/^- .*$/gm)!
+    .match(/^- \[\*\*.*$/gm)!
     .map(line => /^- \[\*\*(.+)\.\*\*\]\(docs\/proof\.md#([a-z-]+)\) /.exec(line)?.slice(1) ?? [line])
   const rows = [...readFileSync('docs/proof.md', 'utf8').matchAll(/^\| <a id="([a-z-]+)"><\/a>([^|]+) \| (.*) \|$/gm)]
   expect(rows.map(([, id, promise]) => [promise, id])).toEqual(promises)
