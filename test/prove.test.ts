@@ -7,6 +7,7 @@ import type { PartResult } from '../prove/part.ts'
 import { planted, withFault } from '../prove/plant.ts'
 import { bites } from '../prove/real/bites.ts'
 import { faults } from '../prove/real/faults/all.ts'
+import { newerRules } from '../prove/real/many/versions.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -70,7 +71,7 @@ test.for([
 })
 
 test('every planted fault fits the program as it is', () => {
-  for (const fault of [...planted, ...bites.map(({ bug }) => bug)])
+  for (const fault of [...planted, ...bites.flatMap(({ bug, with: more = [] }) => [bug, ...more]), ...newerRules])
     expect(() => withFault(fault, readFileSync(join(root, 'src', fault.file), 'utf8')), fault.name).not.toThrow()
   expect(planted.length).toBeGreaterThanOrEqual(12)
 })

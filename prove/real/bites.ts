@@ -1,14 +1,14 @@
-import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { PartResult } from '../part.ts'
-import { type Planted, planted, withFault } from '../plant.ts'
+import { type Planted, planted } from '../plant.ts'
+import { runNode, Variant } from './variant.ts'
 
 /** A bug of the program, and the faults with real processes each of which must find it. */
 export interface Bite {
   bug: Planted
+  /** Changes in other files that belong to the bug. */
+  with?: readonly Planted[]
   by: readonly string[]
 }
 
@@ -62,6 +62,39 @@ export const bites: readonly Bite[] = [
     by: ['clock-jumps'],
   },
   { bug: known('one-is-woken'), by: ['slow-clients'] },
+  {
+    bug: {
+      name: 'some-are-woken',
+      breaks: 'each follower is notified, however many there are',
+      file: 'hub/push/wakes.ts',
+      changes: [
+        ['for (const ear of ears) ear.hear(news)', 'for (const ear of [...ears].slice(0, 4096)) ear.hear(news)'],
+      ],
+    },
+    by: ['many-connections'],
+  },
+  {
+    bug: {
+      name: 'no-lock',
+      breaks: 'one hub at most runs on a data directory',
+      file: 'hub/lock.ts',
+      changes: [["lock.exec('pragma locking_mode = exclusive; begin exclusive')", 'void lock']],
+    },
+    with: [
+      {
+        name: 'no-lock',
+        breaks: 'one hub at most writes the index for searches',
+        file: 'hub/state/store/open-sqlite.ts',
+        changes: [
+          [
+            "function makeIndex(sqlite: DatabaseSync): void {\n  set(sqlite, 'locking_mode', 'exclusive')",
+            'function makeIndex(sqlite: DatabaseSync): void {',
+          ],
+        ],
+      },
+    ],
+    by: ['two-hubs'],
+  },
 ]
 
 export interface BiteOptions {
@@ -77,30 +110,21 @@ const root = resolve(import.meta.dirname, '../..')
 
 /** Builds the program with each bug in turn and plays the faults that must find it. One that does not is a failure. */
 export async function tryBites({ only, rounds, seed, say }: BiteOptions): Promise<PartResult> {
-  const copy = mkdtempSync(join(tmpdir(), 'claude-net-bites-'))
+  using variant = new Variant()
   const lines: string[] = []
   const failures: PartResult['failures'] = []
-  try {
-    copyCheckout(copy)
-    for (const { bug, by } of bites) {
-      const faults = by.filter(name => !only || only.includes(name))
-      if (faults.length === 0) continue
-      const path = join(copy, 'src', bug.file)
-      const sound = readFileSync(path, 'utf8')
-      writeFileSync(path, withFault(bug, sound))
-      await run(copy, ['build.ts'])
-      writeFileSync(path, sound)
-      for (const fault of faults) {
-        const found = await roundsToFind(fault, { rounds, seed, program: join(copy, 'dist/claude-net.mjs') })
-        const line = `${fault} with ${bug.name}: ${found ? `found in round ${found.round}: ${found.what}` : 'NOT FOUND'}`
-        say(line)
-        lines.push(line)
-        const repeat = `npm run prove -- --bites --fault ${fault} --seed ${seed} --rounds ${rounds}`
-        if (!found) failures.push({ what: `${fault} does not find ${bug.name} in ${rounds} rounds`, repeat })
-      }
+  for (const { bug, with: more = [], by } of bites) {
+    const faults = by.filter(name => !only || only.includes(name))
+    if (faults.length === 0) continue
+    await variant.build([bug, ...more])
+    for (const fault of faults) {
+      const found = await roundsToFind(fault, { rounds, seed, program: variant.program })
+      const line = `${fault} with ${bug.name}: ${found ? `found in round ${found.round}: ${found.what}` : 'NOT FOUND'}`
+      say(line)
+      lines.push(line)
+      const repeat = `npm run prove -- --bites --fault ${fault} --seed ${seed} --rounds ${rounds}`
+      if (!found) failures.push({ what: `${fault} does not find ${bug.name} in ${rounds} rounds`, repeat })
     }
-  } finally {
-    rmSync(copy, { recursive: true, force: true })
   }
   const found = lines.length - failures.length
   return {
@@ -118,7 +142,7 @@ async function roundsToFind(
 ): Promise<{ round: number; what: string } | undefined> {
   for (let round = 1; round <= rounds; round++) {
     const args = ['prove/main.ts', '--fault', fault, '--rounds', '1', '--seed', String(seed + round - 1), '--json']
-    const output = await run(root, args, { CLAUDE_NET_PROVE_PROGRAM: program })
+    const output = await runNode(root, args, { CLAUDE_NET_PROVE_PROGRAM: program })
     const { failures, skipped = [] } = JSON.parse(output) as PartResult
     if (skipped[0]) throw new Error(`${fault} cannot be played here: ${skipped[0].why}`)
     // One that could not be played to its end has found nothing.
@@ -131,25 +155,4 @@ async function roundsToFind(
     }
   }
   return undefined
-}
-
-/** What a build needs, with the packages of this checkout. */
-function copyCheckout(copy: string): void {
-  const names = ['src', 'plugin', 'deploy', 'build.ts', 'console-build.ts', 'vite.config.ts', 'tsconfig.json']
-  for (const name of [...names, 'package.json', 'package-lock.json', 'install.sh', 'LICENSE'])
-    cpSync(join(root, name), join(copy, name), { recursive: true })
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-}
-
-/** Runs Node to its end and returns what it wrote to standard output. Throws where it wrote nothing and failed. */
-async function run(cwd: string, args: string[], env: Record<string, string> = {}): Promise<string> {
-  const child = spawn(process.execPath, args, {
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  })
-  const ended = new Promise<number | null>(done => child.on('close', done))
-  const [output, said, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
-  if (code !== 0 && output === '') throw new Error(`${args[0]} failed: ${said.slice(-2000)}`)
-  return output
 }

@@ -33,6 +33,8 @@ export class NotStarted extends Error {
 export class HubProcess {
   readonly dataDir: string
   readonly logFile: string
+  /** The program that the next start runs. */
+  program = program
   /** How often it was started. */
   starts = 0
   readonly #options: HubOptions
@@ -81,7 +83,7 @@ export class HubProcess {
     if (isNew && !config?.tls) await openIdentity(this.dataDir)
     const configFile = `${this.dataDir}.hub.json`
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
-    const args = [program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
+    const args = [this.program, 'hub', '--config', configFile, '--port', String(this.#port), '--data', this.dataDir]
     const [command, ...rest] = [...wrapper, process.execPath, '--max-semi-space-size=4', ...args]
     const before = this.log.length
     const log = openSync(this.logFile, 'a')

@@ -119,7 +119,8 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
   }
   await load.answered(10)
   await cry()
-  await everyone('has heard all', all, ({ seqs }) => seqs.length >= sent.length)
+  // Whoever has not is in the list of those that saw something else than was sent.
+  await missing(all, ({ seqs }) => seqs.length >= sent.length)
   bounded(hub, load)
   const wrong = all.filter(({ seqs }) => seqs.join() !== sent.join())
   over.abort()
@@ -185,12 +186,18 @@ async function openAll(
   return opened
 }
 
+/** Resolves once `claim` holds for each. Throws where that takes too long. */
 async function everyone(what: string, all: readonly Listener[], claim: (one: Listener) => boolean): Promise<void> {
-  for (const began = performance.now(); !all.every(claim); await delay(50))
-    if (performance.now() - began > crowdLimitMs) {
-      const missing = all.filter(each => !claim(each)).length
-      throw new Error(`It was not so within ${crowdLimitMs} ms that everyone ${what}: ${missing} are missing`)
-    }
+  const count = await missing(all, claim)
+  if (count > 0) throw new Error(`It was not so within ${crowdLimitMs} ms that everyone ${what}: ${count} are missing`)
+}
+
+/** Waits until `claim` holds for each, or for `crowdLimitMs`. Returns for how many it does not hold. */
+async function missing(all: readonly Listener[], claim: (one: Listener) => boolean): Promise<number> {
+  for (const began = performance.now(); ; await delay(50)) {
+    const count = all.filter(each => !claim(each)).length
+    if (count === 0 || performance.now() - began > crowdLimitMs) return count
+  }
 }
 
 /** A hub that holds too much memory is a violation. */

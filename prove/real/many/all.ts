@@ -4,6 +4,7 @@ import { divergence, fullQuota, logMadeAnew, restoredNode } from './harmed-log.t
 import { oneWrongClock, powerLossOfHubs } from './machines.ts'
 import { partitionOfThree } from './partitions.ts'
 import { deafWatch, oneSlowDisk, slowDisks } from './slow.ts'
+import { mixedVersions } from './versions.ts'
 
 /** What three hubs over one log are put to, in the order of the table. */
 export const manyHubFaults: readonly Fault[] = [
@@ -21,4 +22,5 @@ export const manyHubFaults: readonly Fault[] = [
   restoredNode,
   fullQuota,
   divergence,
+  mixedVersions,
 ]
