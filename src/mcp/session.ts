@@ -98,7 +98,7 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
           void keepHubs(machine).catch(report)
         }
         tellProject()
-        keeper.heard(unread)
+        keeper.onUnreadCount(unread)
         if (hub && isOlder(version, hub)) newerHub ??= hub
       }
       const more = () => ({ ...(scope !== undefined && { project: scope }), ...keeper.activity() })
@@ -118,6 +118,7 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
     session,
     home: home.dir,
     env: process.env,
+    claude: parent,
     client: () => open().machine.client,
     scope: () => open().scope,
     pushChannel: (content, meta) => notify('notifications/claude/channel', { content, meta }),

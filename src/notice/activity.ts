@@ -3,22 +3,22 @@ import { join } from 'node:path'
 import type { Activity } from '../protocol/activity.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { checkedOut } from './branch.ts'
-import type { Reach } from './reach.ts'
 import type { SessionDir } from './session-dir.ts'
+import type { SessionWatch } from './session-watch.ts'
 import { readStatusLine } from './status-line.ts'
 
 interface ActivityParts {
   dir: SessionDir
   instance: string | undefined
-  reach: Pick<Reach, 'doing' | 'prompt'>
+  watch: Pick<SessionWatch, 'doing' | 'prompt'>
   /** How far the hub's clock is ahead of ours, in ms. */
   clockOffsetMs: number
 }
 
 /** What a session that works in `cwd` says of itself. What cannot be read is left out. */
-export function activityOf({ dir, instance, reach, clockOffsetMs }: ActivityParts, cwd: string): Activity {
+export function activityOf({ dir, instance, watch, clockOffsetMs }: ActivityParts, cwd: string): Activity {
   const at = (time: number) => timeOf(time + clockOffsetMs)
-  const { doing, prompt } = reach
+  const { doing, prompt } = watch
   const status = readStatusLine(dir, instance)
   // A time that a broken file has is none.
   const since = doing && orNothing(() => at(doing.since))

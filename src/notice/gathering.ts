@@ -5,28 +5,32 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import type { MessageWithReceipts } from '../protocol/messages.ts'
 import { messagesRoutes } from '../protocol/routes/messages.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
 import type { SessionDir } from './session-dir.ts'
 
 /**
- * The questions to several that a session has asked and that gather answers still: until one is over, its answers wake nobody. Whether it
- * is, the hub says. On disk beside `asked/`, an empty file each, for the same reasons.
+ * `gathering/`: a session's questions to several that still gather answers, an empty file each. Until a question is over, its answers
+ * do not wake the session. The hub decides when it is over. They are on disk for the same reasons as `asked/`.
  */
 
-/** How long after one look at a question the next comes at the earliest, and at the latest, in ms. */
+/** Shortest and longest time between two checks of one question, in ms. */
 const pauseMs = 250
 const longestMs = 20_000
 
-/** How long a question that the hub does not know is kept, and how often the hub is asked of it: it may wait in the outbox, or until it is due. In ms. */
+/**
+ * Time for which a question that the hub does not know is kept, and time between its checks, in ms. It may be in the outbox, or on
+ * the hub until it is due.
+ */
 const unknownMs = 30 * 24 * 3600_000
 const unknownPauseMs = 60_000
 
-/** Notes that this session has asked several by message `id`. */
+/** Records that this session sent question `id` to several. */
 export function noteGathering(dir: SessionDir, id: string): void {
   mkdirSync(dir.file('gathering'), { recursive: true, mode: 0o700 })
   writeFileSync(join(dir.file('gathering'), id), '', { mode: 0o600 })
 }
 
-/** Takes over what the session of `before` gathers: its conversation goes on here. */
+/** Takes over the open questions of the session of `before`, whose conversation continues here. */
 export function inheritGathering(dir: SessionDir, before: SessionDir): void {
   for (const id of gatheringIn(before)) {
     mkdirSync(dir.file('gathering'), { recursive: true, mode: 0o700 })
@@ -38,107 +42,110 @@ function gatheringIn(dir: SessionDir): string[] {
   return existsSync(dir.file('gathering')) ? readdirSync(dir.file('gathering')) : []
 }
 
-/** A question that is over. `found` is what the hub says of it; undefined where there is nothing to tell: an older hub has no such thing. */
-export interface Gathered {
+/** A question that is over. `found` is the hub's record of it; undefined where there is nothing to report, as with an older hub. */
+export interface FinishedQuestion {
   id: string
   found?: MessageWithReceipts
 }
 
-interface Open {
-  /** When it was first seen here, and when it is looked at next; ms on a clock that never steps. */
+interface OpenQuestion {
+  /** When this process first saw it; monotonic, in ms. */
   since: number
-  lookAt: number
-  lookedAt: number
-  /** An urgent answer has come: it is over, whatever the hub says. */
+  /** When it is checked next, and when it was checked last; monotonic, in ms. */
+  checkAt: number
+  checkedAt: number
+  /** An urgent answer has arrived: the question is over, whatever the hub reports. */
   isOver: boolean
 }
 
-/** Which questions of one session are open, as far as the hub has said. */
+/** The open questions to several of one session. */
 export class Gathering {
   readonly #dir: SessionDir
-  readonly #open = new Map<string, Open>()
+  readonly #open = new Map<string, OpenQuestion>()
   readonly #onDue: () => void
+  readonly #runtime: Runtime
 
-  /** `onDue` is called when `look` has something to ask. */
-  constructor(dir: SessionDir, onDue: () => void) {
+  /** Calls `onDue` when `check` has something to ask the hub. */
+  constructor(dir: SessionDir, onDue: () => void, runtime = systemRuntime) {
     this.#dir = dir
     this.#onDue = onDue
+    this.#runtime = runtime
   }
 
-  /** Whether answers to message `id` are gathered still. */
+  /** Reports whether question `id` still gathers answers. */
   has(id: string | undefined): boolean {
     return id !== undefined && (this.#open.has(id) || existsSync(join(this.#dir.file('gathering'), id)))
   }
 
-  /** An answer to `id` has come. An urgent one ends it. */
-  answered(id: string, isUrgent: boolean): void {
-    this.#read(performance.now())
-    const open = this.#open.get(id)
-    if (!open) return
-    open.isOver ||= isUrgent
-    this.#hurry(open)
+  /** Takes note of an answer to question `id`. An urgent one ends the question. */
+  onAnswer(id: string, isUrgent: boolean): void {
+    this.#load(this.#runtime.monotonic())
+    const question = this.#open.get(id)
+    if (!question) return
+    question.isOver ||= isUrgent
+    this.#checkSoon(question)
   }
 
-  /** Something has happened that may end a question. */
-  heard({ event, data }: StreamEvent): void {
-    if (event === 'receipt' && data.status === 'expired' && this.#open.has(data.id))
-      this.#hurry(this.#open.get(data.id)!)
-    if (event === 'presence' && !data.online) this.hurryAll()
+  /** Takes note of an event that may end a question: a receipt that expired, or a member that went offline. */
+  onEvent({ event, data }: StreamEvent): void {
+    const question = event === 'receipt' && data.status === 'expired' ? this.#open.get(data.id) : undefined
+    if (question) this.#checkSoon(question)
+    if (event === 'presence' && !data.online) this.checkAllSoon()
   }
 
-  /** The hub is to be asked of all: it was away. */
-  hurryAll(): void {
-    for (const open of this.#open.values()) this.#hurry(open)
+  /** Has every question checked soon: events may have been missed. */
+  checkAllSoon(): void {
+    for (const question of this.#open.values()) this.#checkSoon(question)
   }
 
-  /** Asks the hub of those for which it is time. Returns those that are over, once each. */
-  async look(client: () => HubClient): Promise<Gathered[]> {
-    const now = performance.now()
-    this.#read(now)
-    const over: Gathered[] = []
-    for (const [id, open] of this.#open) {
-      if (open.lookAt > now) continue
-      const found = await this.#ask(client, id, open)
-      if (!found) continue
+  /** Asks the hub about each question that is due. Returns those that are over; each is returned once. */
+  async check(client: () => HubClient): Promise<FinishedQuestion[]> {
+    const now = this.#runtime.monotonic()
+    this.#load(now)
+    const finished: FinishedQuestion[] = []
+    for (const [id, question] of this.#open) {
+      if (question.checkAt > now) continue
+      const result = await this.#ask(client, id, question)
+      if (!result) continue
       this.#open.delete(id)
       rmSync(join(this.#dir.file('gathering'), id), { force: true })
-      over.push(found)
+      finished.push(result)
     }
-    return over
+    return finished
   }
 
-  /** Returns the question where it is over. One of which nothing could be learnt stays open. */
-  async #ask(client: () => HubClient, id: string, open: Open): Promise<Gathered | undefined> {
-    open.lookedAt = performance.now()
-    open.lookAt = open.lookedAt + longestMs
+  /** Returns the question if it is over. It stays open while the hub cannot be asked. */
+  async #ask(client: () => HubClient, id: string, question: OpenQuestion): Promise<FinishedQuestion | undefined> {
+    question.checkedAt = this.#runtime.monotonic()
+    question.checkAt = question.checkedAt + longestMs
     try {
       const found = await client().call(messagesRoutes.getMessage, { params: { id } })
       if (!found.gather) return { id }
-      if (open.isOver || !found.gather.open) return { id, found }
-      open.lookAt = open.lookedAt + Math.min(longestMs, found.gather.leftMs + 1)
-      this.#callLater(found.gather.leftMs + 1)
+      if (question.isOver || !found.gather.open) return { id, found }
+      question.checkAt = question.checkedAt + Math.min(longestMs, found.gather.leftMs + 1)
+      this.#callBackIn(found.gather.leftMs + 1)
     } catch (error) {
       const isUnknown = error instanceof ClaudeNetError && error.code === 'not_found'
-      if (isUnknown) open.lookAt = open.lookedAt + unknownPauseMs
-      if (isUnknown && (open.isOver || open.lookedAt - open.since > unknownMs)) return { id }
+      if (isUnknown) question.checkAt = question.checkedAt + unknownPauseMs
+      if (isUnknown && (question.isOver || question.checkedAt - question.since > unknownMs)) return { id }
     }
     return undefined
   }
 
-  #hurry(open: Open): void {
-    const now = performance.now()
-    open.lookAt = open.isOver ? now : Math.min(open.lookAt, Math.max(now, open.lookedAt + pauseMs))
-    this.#callLater(open.lookAt - now)
+  #checkSoon(question: OpenQuestion): void {
+    const now = this.#runtime.monotonic()
+    question.checkAt = question.isOver ? now : Math.min(question.checkAt, Math.max(now, question.checkedAt + pauseMs))
+    this.#callBackIn(question.checkAt - now)
   }
 
-  #callLater(ms: number): void {
-    if (ms <= longestMs) setTimeout(this.#onDue, Math.max(0, ms) + 1).unref()
+  #callBackIn(ms: number): void {
+    if (ms <= longestMs) this.#runtime.after(Math.max(0, ms) + 1, this.#onDue)
   }
 
-  /** Takes up what was noted since, perhaps by another server of this session. */
-  #read(now: number): void {
+  /** Adds questions that were recorded since, perhaps by another server of this session. */
+  #load(now: number): void {
     for (const id of gatheringIn(this.#dir))
       if (!this.#open.has(id))
-        this.#open.set(id, { since: now, lookAt: now, lookedAt: Number.NEGATIVE_INFINITY, isOver: false })
+        this.#open.set(id, { since: now, checkAt: now, checkedAt: Number.NEGATIVE_INFINITY, isOver: false })
   }
 }

@@ -1,5 +1,5 @@
-import { processPlace } from './process-place.ts'
-import { isAlive, placedDir, SessionDir, sessionDirs } from './session-dir.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
+import { placedDir, SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
 
 /** The way by which a session was woken: its inbox socket, the waiting hook, a channel; or its hooks alone told it. */
@@ -51,34 +51,37 @@ export function reads({ project: scope }: Pick<SessionFile, 'project'>, project:
 /** How long a server that runs elsewhere, on the same home, may be silent before it counts as ended, in ms. */
 const silentMs = 30_000
 
-/** Whether the MCP server of a directory lives. One of another host, boot or container is not seen: it touches its file. */
-export function isKept(dir: SessionDir, file: SessionFile): boolean {
-  if (isHere(file)) return isAlive(file.pid)
-  return Math.abs(Date.now() - dir.touchedAt('session.json')) < silentMs
+/**
+ * Reports whether the MCP server that owns a directory runs. The processes of another host, boot or container cannot be seen: their
+ * servers touch the file.
+ */
+export function isOwned(dir: SessionDir, file: SessionFile, runtime = systemRuntime): boolean {
+  if (isHere(file, runtime)) return runtime.isRunning(file.pid)
+  return Math.abs(runtime.now() - dir.touchedAt('session.json')) < silentMs
 }
 
-/** Whether this very process keeps the directory. */
-export function isOwn(file: SessionFile | undefined): boolean {
-  return file !== undefined && file.pid === process.pid && isHere(file)
+/** Reports whether this very process owns the directory. */
+export function isOwn(file: SessionFile | undefined, runtime = systemRuntime): boolean {
+  return file !== undefined && file.pid === runtime.pid && isHere(file, runtime)
 }
 
-/** The directory for the session `key` of this place: another place that shares the home may have one of that key. */
-export function dirToKeep(key: string, home: string): SessionDir {
+/** Returns the directory for the session `key` of this place; another place that shares the home may have one for the same key. */
+export function dirToOwn(key: string, home: string, runtime = systemRuntime): SessionDir {
   const dir = new SessionDir(key, home)
   const file = dir.read<SessionFile>('session.json')
-  return file && !isHere(file) && isKept(dir, file) ? placedDir(key, home) : dir
+  return file && !isHere(file, runtime) && isOwned(dir, file, runtime) ? placedDir(key, home, runtime) : dir
 }
 
-function isHere({ place }: SessionFile): boolean {
-  return place === undefined || place === processPlace()
+function isHere({ place }: SessionFile, runtime: Runtime): boolean {
+  return place === undefined || place === runtime.place
 }
 
-/** The sessions of this machine whose MCP server lives, those where something happened last first. */
-export function liveSessions(home?: string): LiveSession[] {
+/** Returns the sessions of this machine whose MCP server runs, the most recently active first. */
+export function liveSessions(home?: string, runtime = systemRuntime): LiveSession[] {
   return sessionDirs(home)
     .flatMap(dir => {
       const file = dir.read<SessionFile>('session.json')
-      if (!file || !isKept(dir, file)) return []
+      if (!file || !isOwned(dir, file, runtime)) return []
       const activeAt = readState(dir, file.instance)?.at ?? file.startedAt
       return [{ ...file, dir, activeAt }]
     })

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { isKept, type SessionFile } from './live-sessions.ts'
+import { isOwned, type SessionFile } from './live-sessions.ts'
 import type { Remark } from './news.ts'
 import type { SessionDir } from './session-dir.ts'
 
@@ -23,5 +23,5 @@ export function serverRemark(dir: SessionDir, instance: string | undefined): Rem
 /** The process of this session's MCP server, if it died without saying so. */
 export function deadServer(dir: SessionDir, instance: string | undefined): number | undefined {
   const file = dir.read<SessionFile>('session.json')
-  return file && file.instance === instance && !isKept(dir, file) ? file.pid : undefined
+  return file && file.instance === instance && !isOwned(dir, file) ? file.pid : undefined
 }

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
-import { processPlace } from './process-place.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
 
 type Environment = Record<string, string | undefined>
 
@@ -65,10 +65,9 @@ export class SessionDir {
     return statSync(this.file(name), { throwIfNoEntry: false })?.mtimeMs ?? 0
   }
 
-  /** Says that who keeps the directory lives, to those who cannot see the process. */
-  touch(name: string): void {
-    const now = new Date()
-    utimesSync(this.file(name), now, now)
+  /** Sets the modification time of a file to `at`, ms since 1970: a sign of life for those who cannot see the process. */
+  touch(name: string, at: number): void {
+    utimesSync(this.file(name), at / 1000, at / 1000)
   }
 
   /** Replaces a file in one step. It is of the moment, so it is not forced to the disk. */
@@ -77,9 +76,13 @@ export class SessionDir {
   }
 }
 
-/** The directory of a session whose key another place that shares the home uses too. */
-export function placedDir(key: string, home = homeDir()): SessionDir {
-  return new SessionDir(`${key}.${processPlace()}`, home)
+/** Returns the directory for a session whose key is also used by another place that shares the home. */
+export function placedDir(
+  key: string,
+  home = homeDir(),
+  { place }: Pick<Runtime, 'place'> = systemRuntime,
+): SessionDir {
+  return new SessionDir(`${key}.${place}`, home)
 }
 
 /** The directory that a hook of the session `key` uses: that of this place, where its server has made one. */
@@ -131,17 +134,6 @@ export function headlessTakesPart(home = homeDir()): boolean {
     return (JSON.parse(readFileSync(join(home, 'config.json'), 'utf8')) as { headless?: unknown }).headless === true
   } catch {
     return false
-  }
-}
-
-/** Whether a process of this machine lives. */
-export function isAlive(pid: unknown): boolean {
-  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 1) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

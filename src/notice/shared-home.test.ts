@@ -4,8 +4,8 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { Keeper } from './keeper.ts'
-import { dirToKeep, isKept, liveSessions, type SessionFile } from './live-sessions.ts'
-import { processPlace } from './process-place.ts'
+import { dirToOwn, isOwned, liveSessions, type SessionFile } from './live-sessions.ts'
+import { systemRuntime } from './runtime.ts'
 import { placedDir, SessionDir } from './session-dir.ts'
 
 /** A process number that nobody has here. */
@@ -27,9 +27,9 @@ function startSession(home: string, key: string, file: Partial<SessionFile>) {
 test('a session of another container lives as long as its file is touched, whatever its number means here', () => {
   const home = tempDir('shared')
   const elsewhere = startSession(home, 'elsewhere', { place: 'another' })
-  startSession(home, 'ended', { place: processPlace() })
+  startSession(home, 'ended', { place: systemRuntime.place })
   startSession(home, 'before', {})
-  startSession(home, 'here', { pid: process.pid, place: processPlace() })
+  startSession(home, 'here', { pid: process.pid, place: systemRuntime.place })
   expect(
     liveSessions(home)
       .map(({ session }) => session)
@@ -37,13 +37,13 @@ test('a session of another container lives as long as its file is touched, whate
   ).toEqual(['elsewhere', 'here'])
   const longAgo = Date.now() / 1000 - 60
   utimesSync(elsewhere.file('session.json'), longAgo, longAgo)
-  expect(isKept(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(false)
-  elsewhere.touch('session.json')
-  expect(isKept(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(true)
+  expect(isOwned(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(false)
+  elsewhere.touch('session.json', Date.now())
+  expect(isOwned(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(true)
   // The same number in both places is not the same process.
   startSession(home, 'elsewhere', { place: 'another', pid: process.pid })
-  expect(dirToKeep('elsewhere', home).path).toBe(placedDir('elsewhere', home).path)
-  expect(dirToKeep('here', home).key).toBe('here')
+  expect(dirToOwn('elsewhere', home).path).toBe(placedDir('elsewhere', home).path)
+  expect(dirToOwn('here', home).key).toBe('here')
 })
 
 /** A keeper with a hub that has one unread request. */

@@ -2,6 +2,7 @@ import type { HubClient } from '../client/hub-client.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { maxPage, type ToldHow } from '../protocol/messages.ts'
 import { inboxRoutes } from '../protocol/routes/inbox.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
 
 /** How long after a report that failed the next is tried, in ms. */
 const pauseMs = 5000
@@ -13,11 +14,13 @@ export interface ToldReportsOptions {
   /** The session as the hub knows it. */
   session: string
   client: () => HubClient
+  runtime?: Runtime
 }
 
 /** Reports to the hub what one session was told of, so that receipts can say it. A report that gets lost only leaves a receipt without that. */
 export class ToldReports {
   readonly #options: ToldReportsOptions
+  readonly #runtime: Runtime
   /** What was reported, by the id of the message. */
   readonly #reported = new Map<string, ToldHow>()
   #isReporting = false
@@ -27,11 +30,12 @@ export class ToldReports {
 
   constructor(options: ToldReportsOptions) {
     this.#options = options
+    this.#runtime = options.runtime ?? systemRuntime
   }
 
   /** Reports those of `told` that are news, one request for each way. Never throws. */
   async report(told: ReadonlyMap<string, ToldHow>): Promise<void> {
-    if (this.#isReporting || this.#isRefused || performance.now() < this.#notBefore) return
+    if (this.#isReporting || this.#isRefused || this.#runtime.monotonic() < this.#notBefore) return
     this.#isReporting = true
     try {
       for (const how of new Set(told.values())) {
@@ -42,7 +46,7 @@ export class ToldReports {
       }
     } catch (error) {
       this.#isRefused = error instanceof ClaudeNetError && (error.code === 'not_found' || error.code === 'invalid')
-      this.#notBefore = performance.now() + pauseMs
+      this.#notBefore = this.#runtime.monotonic() + pauseMs
     } finally {
       this.#isReporting = false
     }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
 import type { Scope } from '../client/project/scope.ts'
 import { isReachable, liveSessions, reads } from './live-sessions.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
 import { type SessionDir, writeWhole } from './session-dir.ts'
 
 /** One session's turn to take a message. */
@@ -34,10 +35,12 @@ export class Turns {
   readonly #dir: string
   readonly #home: string
   readonly #session: string
+  readonly #runtime: Runtime
   /** Messages of which this session had its turn: it keeps what it was told, and has no other. */
   readonly #had = new Set<string>()
 
-  constructor(session: string, home = homeDir()) {
+  constructor(session: string, home = homeDir(), runtime = systemRuntime) {
+    this.#runtime = runtime
     this.#dir = join(home, 'run', 'turns')
     this.#home = home
     this.#session = session
@@ -54,7 +57,7 @@ export class Turns {
     if (open.length === 0) return []
     const turns = this.#turns()
     // Where a prompt is open, mail waits behind it: such a session comes after those that can take it now.
-    const live = liveSessions(this.#home)
+    const live = liveSessions(this.#home, this.#runtime)
       .filter(isReachable)
       .sort((a, b) => Number(a.waiting ?? false) - Number(b.waiting ?? false))
     return open.filter(id => {

@@ -5,6 +5,7 @@ import { tempDir } from '../../test/support/temp.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { Gathering } from './gathering.ts'
+import { followInbox } from './inbox-stream.ts'
 import { SessionDir } from './session-dir.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 
@@ -25,7 +26,14 @@ function mirrorOf(client: object, project?: string): UnreadMirror {
     predecessors: () => [],
     onDue: () => {},
   })
-  mirror.follow(ended.signal)
+  void followInbox({
+    client: () => client as HubClient,
+    scope: () => project,
+    signal: ended.signal,
+    onOpen: () => mirror.onStreamOpen(),
+    onLost: () => mirror.onStreamLost(),
+    onEvent: event => mirror.onEvent(event),
+  })
   return mirror
 }
 

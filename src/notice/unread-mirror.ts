@@ -1,78 +1,77 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { followEvents } from '../client/follow-events.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import type { Scope } from '../client/project/scope.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import type { InboxMessage } from '../protocol/messages.ts'
-import { hasAsked } from './asked.ts'
 import type { Gathering } from './gathering.ts'
 import { type LiveSession, liveSessions, reads } from './live-sessions.ts'
 import type { Fate, Mail } from './news.ts'
+import { hasAsked } from './own-questions.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
 import type { SessionDir } from './session-dir.ts'
 import { readUnread, toMail } from './unread.ts'
 
 /**
- * How long after one reading of the inbox the next begins at the earliest, in ms. The first event is read at once; those of a burst
- * are read together.
+ * Shortest time between two updates, in ms. The first event is processed at once; those of a burst are processed together.
  */
-const gatherMs = 100
-
-/** How long a hub that refuses the stream is left alone, in ms. */
-const refusedMs = 30_000
+const updatePauseMs = 100
 
 export interface UnreadMirrorOptions {
   dir: SessionDir
   home: string
-  /** The session as the hub knows it. */
+  /** Id of the session at the hub. */
   session: string
-  /** Speaks with the hub; throws while this machine has not joined. */
+  /** Returns the client of the hub; throws while this machine has not joined. */
   client: () => HubClient
-  /** Whose mail the session reads; throws as `client` does. */
+  /** Scope of the messages that the session reads; throws as `client` does. */
   scope: () => Scope
-  /** The sessions whose conversation went on in this one. */
+  /** Returns the sessions whose conversation continues in this one. */
   predecessors: () => LiveSession[]
   gathering: Gathering
-  /** Called when `read` may find something new. */
+  /** Called when `update` may find something new. */
   onDue: () => void
+  runtime?: Runtime
 }
 
-/** What is unread in this machine's inbox, as the hub said last, and what of it one session is to be told. */
+/**
+ * A copy of the unread messages of this machine, and the part of them that one session is to be notified of. Events of the stream
+ * keep it up to date while they tell the whole change; otherwise the inbox is read again.
+ */
 export class UnreadMirror {
-  readonly #options: UnreadMirrorOptions
-  /** What may be told to this session: not held, not muted, not given to another session. */
+  readonly #options: Required<UnreadMirrorOptions>
+  /** Messages for this session: not held, not muted, not fetched by another session. */
   readonly #mail = new Map<string, Mail>()
   /** Every unread message of the machine. */
   #allIds: ReadonlySet<string> = new Set()
+  /** Number of unread messages of the machine, as of the last update. */
   #count = 0
-  /** What this session was given, and is unread perhaps. */
+  /** Messages that this session has fetched; they may still be unread. */
   readonly #fetched = new Set<string>()
-  /** What became of messages that this session sent, not told yet. */
+  /** Outcomes of messages that this session sent, not announced yet. */
   readonly #fates: Fate[] = []
   #readAt = Number.NEGATIVE_INFINITY
   #isDue = false
-  /** Mail that has come since, with its events; void where `#mustRead`. */
+  /** Messages that arrived with their events since the last update; not used when `#mustRead`. */
   #arrived: InboxMessage[] = []
-  /** Something else may have changed: only the hub knows what is unread. */
+  /** The events do not tell the whole change: the inbox must be read. */
   #mustRead = true
-  #following: Promise<void> | undefined
-  /** The stream is broken: its events are missing. */
-  #isAway = false
+  /** The stream is broken: events are missed. */
+  #isStreamLost = false
 
   constructor(options: UnreadMirrorOptions) {
-    this.#options = options
+    this.#options = { runtime: systemRuntime, ...options }
   }
 
-  /** Something may have changed since the last `read`. */
+  /** Whether something may have changed since the last update. */
   get isDue(): boolean {
     return this.#isDue
   }
 
-  /** The ids of the mail that this session may be told of. */
+  /** The ids of the messages that this session may be notified of. */
   get ids(): ReadonlySet<string> {
     return new Set(this.#mail.keys())
   }
 
-  /** The ids of all that is unread on this machine, whomever it is for. */
+  /** The ids of all unread messages of this machine, whichever session they are for. */
   get allIds(): ReadonlySet<string> {
     return this.#allIds
   }
@@ -81,7 +80,7 @@ export class UnreadMirror {
     return this.#mail.get(id)
   }
 
-  /** Whether this session was given the message. */
+  /** Reports whether this session has fetched the message. */
   hasFetched(id: string): boolean {
     return this.#fetched.has(id)
   }
@@ -91,83 +90,103 @@ export class UnreadMirror {
   }
 
   /**
-   * The inbox is to be read soon; not where the hub counts as many `unread` as before, unless the stream is broken: as many may be
-   * others then.
+   * Schedules a read of the inbox. Does nothing when the hub counts as many `unread` messages as before, unless the stream is broken:
+   * then they may be different messages.
    */
   markDue(unread?: number): void {
-    if (unread === this.#count + this.#arrived.length && !this.#isAway) return
+    if (unread === this.#count + this.#arrived.length && !this.#isStreamLost) return
     this.#mustRead = true
-    this.#setDue()
+    this.#schedule()
   }
 
-  /** Takes a message that has come with its event, where it is all that has changed. */
-  #arrive({ delivery, unread }: Extract<StreamEvent, { event: 'inbox' }>['data']): void {
+  onStreamOpen(): void {
+    this.#isStreamLost = false
+    this.markDue()
+  }
+
+  onStreamLost(): void {
+    this.#isStreamLost = true
+  }
+
+  /** Processes an event of the machine's stream. */
+  onEvent({ event, data }: StreamEvent): void {
+    if (event === 'inbox') this.#onMessage(data)
+    // An expiry that the hub reports with a message is announced as that message.
+    if (event === 'receipt' && hasAsked(this.#options.dir, data.id) && data.status !== 'fetched' && !data.noticed) {
+      const { id, seq, recipient, status } = data
+      this.#fates.push({ kind: 'fate', id: `${id}-${recipient}`, message: id, seq, recipient, status })
+      this.#schedule()
+    }
+  }
+
+  /** Takes a message from its event when that is the whole change. */
+  #onMessage({ delivery, unread }: Extract<StreamEvent, { event: 'inbox' }>['data']): void {
     if (!delivery || this.#mustRead || unread !== this.#count + this.#arrived.length + 1) {
       this.markDue()
       return
     }
     this.#arrived.push(delivery)
-    this.#setDue()
+    this.#schedule()
   }
 
-  #setDue(): void {
+  #schedule(): void {
     if (this.#isDue) return
     this.#isDue = true
-    const sinceMs = performance.now() - this.#readAt
-    setTimeout(this.#options.onDue, Math.max(0, gatherMs - sinceMs))
+    const { runtime, onDue } = this.#options
+    runtime.after(Math.max(0, updatePauseMs - (runtime.monotonic() - this.#readAt)), onDue)
   }
 
-  /** Brings this to what is unread: by what has come with events, or, where that is not all, as `read` does. */
+  /** Applies the messages that arrived with events, or reads the inbox where they are not the whole change. Returns as `read` does. */
   async update(): Promise<boolean> {
     if (this.#mustRead) return this.read()
     this.#isDue = false
     const arrived = this.#arrived.splice(0)
     this.#count += arrived.length
     this.#allIds = new Set([...this.#allIds, ...arrived.map(({ id }) => id)])
-    this.#keep(arrived)
+    this.#add(arrived)
     return true
   }
 
-  /** Asks the hub what is unread. Returns false where it does not answer; what was known then stays. */
+  /** Reads the unread messages from the hub. Returns false when the hub cannot be reached; the copy then stays as it was. */
   async read(): Promise<boolean> {
     this.#isDue = false
-    this.#readAt = performance.now()
+    this.#readAt = this.#options.runtime.monotonic()
     this.#arrived = []
     this.#mustRead = false
-    let answer: Awaited<ReturnType<typeof readUnread>>
+    let inbox: Awaited<ReturnType<typeof readUnread>>
     try {
-      answer = await readUnread(this.#options.client(), this.#options.scope())
+      inbox = await readUnread(this.#options.client(), this.#options.scope())
     } catch {
       this.#mustRead = true
-      return false // The stream says when the hub is back.
+      return false // `onStreamOpen` schedules the next read.
     }
-    // Of what has come meanwhile nobody knows whether the answer has it.
+    // Messages that arrived during the read may be missing from its result.
     if (this.#arrived.length > 0) this.markDue()
-    this.#count = answer.unread
-    this.#allIds = new Set(answer.messages.map(({ id }) => id))
+    this.#count = inbox.unread
+    this.#allIds = new Set(inbox.messages.map(({ id }) => id))
     this.#mail.clear()
-    this.#keep(answer.messages)
+    this.#add(inbox.messages)
     return true
   }
 
-  /** Keeps of these what may be told to this session. */
-  #keep(messages: readonly InboxMessage[]): void {
-    const { session, home, dir, scope, predecessors, gathering } = this.#options
+  /** Adds those of `messages` that this session may be notified of. */
+  #add(messages: readonly InboxMessage[]): void {
+    const { session, home, dir, scope, predecessors, gathering, runtime } = this.#options
     const own = new Set([session, ...predecessors().map(({ session }) => session)])
-    const others = new Set(liveSessions(home).flatMap(({ session }) => (own.has(session) ? [] : [session])))
+    const others = new Set(liveSessions(home, runtime).flatMap(({ session }) => (own.has(session) ? [] : [session])))
     for (const message of messages) {
       const { id, held, muted, fetchedBy, replyTo, project } = message
-      // A stream of an older hub, or one that was not asked for this project alone, brings others' mail too.
+      // The stream of an older hub, or one that was opened without a project, brings messages for other projects too.
       if (held || muted || !reads({ project: scope() }, project)) continue
       if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
       if (fetchedBy && others.has(fetchedBy.session)) continue
       const [isAwaited, isGathered] = [hasAsked(dir, replyTo), gathering.has(replyTo)]
-      if (isGathered) gathering.answered(replyTo!, message.intent === 'urgent')
+      if (isGathered) gathering.onAnswer(replyTo!, message.intent === 'urgent')
       this.#mail.set(id, toMail(message, { isAwaited, isGathered }))
     }
   }
 
-  /** The answers to `question` wait for no others any more. Returns them as they are told from now on. */
+  /** Marks the answers to `question` as waiting for no others any more. Returns them as they are announced from now on. */
   release(question: string): Mail[] {
     const released = [...this.#mail.values()].filter(({ replyTo }) => replyTo === question)
     return released.map(({ isGathered: _, ...mail }) => {
@@ -176,43 +195,9 @@ export class UnreadMirror {
     })
   }
 
-  /** Takes what became of messages that this session sent. An answer tells by itself that its question was read. */
+  /** Removes and returns the outcomes to announce. Those of an answered message are left out: the answer shows that it was read. */
   takeFates(): Fate[] {
     const answered = new Set([...this.#mail.values()].map(({ replyTo }) => replyTo))
     return this.#fates.splice(0).filter(({ message }) => !answered.has(message))
-  }
-
-  /** Follows the hub until `signal` aborts. Does nothing where it follows already. */
-  follow(signal: AbortSignal): void {
-    this.#following ??= this.#followOn(signal)
-  }
-
-  async #followOn(signal: AbortSignal): Promise<void> {
-    const { client, scope, dir, gathering } = this.#options
-    const onOpen = () => {
-      this.#isAway = false
-      gathering.hurryAll()
-      this.markDue()
-    }
-    const onAway = () => (this.#isAway = true)
-    while (!signal.aborted) {
-      try {
-        const options = { withDelivery: true, project: scope(), signal, onOpen, onAway }
-        for await (const news of followEvents(client(), options)) {
-          const { event, data } = news
-          gathering.heard(news)
-          if (event === 'inbox') this.#arrive(data)
-          // What the hub tells in a message is told as that.
-          if (event === 'receipt' && hasAsked(dir, data.id) && data.status !== 'fetched' && !data.noticed) {
-            const { id, seq, recipient, status } = data
-            this.#fates.push({ kind: 'fate', id: `${id}-${recipient}`, message: id, seq, recipient, status })
-            this.#setDue()
-          }
-        }
-      } catch {
-        // Not joined, or refused for now: every tool call says so.
-        await delay(refusedMs, undefined, { signal }).catch(() => {})
-      }
-    }
   }
 }

@@ -1,7 +1,8 @@
 import { rmSync, watch, writeFileSync } from 'node:fs'
 import { noticeText } from './notice-text.ts'
+import { systemRuntime } from './runtime.ts'
 import { deadServer, serverRemark } from './server-remark.ts'
-import { instanceOf, isAlive, isHeadless, type SessionDir } from './session-dir.ts'
+import { instanceOf, isHeadless, type SessionDir } from './session-dir.ts'
 import type { HookInput } from './session-state.ts'
 
 /** How often the waiter looks for itself, in ms: not every file system tells of changes, and the session may have died. */
@@ -57,8 +58,8 @@ export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS
 }
 
 /** Whether a process waits to wake this session. */
-export function hasWaiter(dir: SessionDir): boolean {
-  return isAlive(dir.read<{ pid: number }>('waiter.json')?.pid)
+export function hasWaiter(dir: SessionDir, runtime = systemRuntime): boolean {
+  return runtime.isRunning(dir.read<{ pid: number }>('waiter.json')?.pid)
 }
 
 /** Has the waiter wake its session. */

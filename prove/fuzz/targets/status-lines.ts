@@ -5,8 +5,8 @@ import * as z from 'zod'
 import { activityOf } from '../../../src/notice/activity.ts'
 import type { ClientRecord } from '../../../src/notice/client-record.ts'
 import { openPrompt } from '../../../src/notice/open-prompt.ts'
-import type { Reach } from '../../../src/notice/reach.ts'
 import { SessionDir } from '../../../src/notice/session-dir.ts'
+import type { SessionWatch } from '../../../src/notice/session-watch.ts'
 import { readStatusLine, setStatusLine } from '../../../src/notice/status-line.ts'
 import { HeartbeatRequest } from '../../../src/protocol/members.ts'
 import { Broken, filledIn, jsonOf, objectOf, type Target } from '../target.ts'
@@ -76,8 +76,8 @@ function give(root: string, { text, file, head, git, doing, prompt }: Record<str
   if (head !== undefined) writeFileSync(join(place, 'HEAD'), String(head))
   if (prompt !== undefined) writeFileSync(dir.file('prompt.json'), JSON.stringify(prompt))
   const record = { activity: 'waiting', since: 0 } as ClientRecord
-  const reach = { doing, prompt: openPrompt(dir, 'i', record) } as Pick<Reach, 'doing' | 'prompt'>
-  const activity = activityOf({ dir, instance: 'i', reach, clockOffsetMs: 0 }, join(work, 'src'))
+  const watch = { doing, prompt: openPrompt(dir, 'i', record) } as Pick<SessionWatch, 'doing' | 'prompt'>
+  const activity = activityOf({ dir, instance: 'i', watch, clockOffsetMs: 0 }, join(work, 'src'))
   const beat = { session: 's1', client: 'claude-net/0.1.0', ...activity }
   // What a client says of a session is what the hub takes.
   const fits = HeartbeatRequest.safeParse(beat)

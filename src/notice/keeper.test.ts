@@ -1,0 +1,120 @@
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { FakeRuntime } from '../../test/support/fake-runtime.ts'
+import { tempDir } from '../../test/support/temp.ts'
+import type { followEvents } from '../client/follow-events.ts'
+import type { HubClient } from '../client/hub-client.ts'
+import { Keeper } from './keeper.ts'
+import { rungMs } from './ladder.ts'
+import { takeNews } from './news.ts'
+import { SessionDir } from './session-dir.ts'
+import { noteState } from './session-state.ts'
+
+/** A session of Claude Code, idle behind its prompt, with its keeper and a hub, on a clock of its own. */
+function startSession({ home = tempDir('keeper'), key = '77', runtime = new FakeRuntime(), takesWakes = true } = {}) {
+  writeFileSync(join(home, 'config.json'), '{}')
+  const dir = new SessionDir(key, home)
+  const env = { CLAUDE_CODE_MESSAGING_SOCKET: `/nowhere/${key}.sock`, CLAUDE_CONFIG_DIR: home }
+  const mode = { permission_mode: 'default' }
+  noteState(dir, { hook_event_name: 'Stop', ...mode }, undefined, { at: runtime.now() })
+  const inbox: object[] = []
+  const client = {
+    now: () => runtime.now(),
+    call: async (_: unknown, { query }: { query?: object }) =>
+      query ? { messages: inbox, unread: inbox.length, more: 0, cursor: '' } : {},
+  }
+  const wakes: string[] = []
+  const channel: string[] = []
+  const events: object[] = []
+  let more = Promise.withResolvers<void>()
+  const follow = async function* (_: HubClient, { onOpen }: { onOpen?: () => void }) {
+    onOpen?.()
+    for (;;) {
+      for (const event of events.splice(0)) yield event
+      await more.promise
+      more = Promise.withResolvers()
+    }
+  } as unknown as typeof followEvents
+  const keeper = new Keeper({
+    key,
+    session: `session-${key}`,
+    home,
+    env,
+    client: () => client as unknown as HubClient,
+    scope: () => undefined,
+    pushChannel: async text => void channel.push(text),
+    report: error => expect.fail(String(error)),
+    runtime,
+    follow,
+    writeToSocket: async (_, text) => takesWakes && wakes.push(text) > 0,
+  })
+  onTestFinished(() => keeper.close())
+  return {
+    ...{ home, dir, runtime, keeper, wakes, channel, inbox },
+    /** A request arrives, with an event that has its text. */
+    receive(id: string) {
+      const message = {
+        ...{ id, seq: inbox.length + 1, from: 'sean', fromKind: 'machine', to: ['chas'], body: `text of ${id}` },
+        ...{ intent: 'request', sentAt: new Date(runtime.now()).toISOString() },
+      }
+      inbox.push(message)
+      events.push({ event: 'inbox', data: { ...message, unread: inbox.length, delivery: message } })
+      more.resolve()
+    },
+    /** Returns the names of what the next hook announces. */
+    announced: () => takeNews(dir).map(({ id }) => id),
+  }
+}
+
+test('a request wakes an idle session once, then by the next rung after 30 s, and no more once it is fetched', async () => {
+  const { runtime, keeper, wakes, channel, receive } = startSession()
+  keeper.start()
+  await runtime.pass(20_000)
+  receive('one')
+  receive('two')
+  await runtime.pass(1500)
+  expect(wakes).toEqual([expect.stringMatching(/^2 unread messages from sean\./)])
+  // The session begins no turn: it holds or drops what the socket brings.
+  await runtime.pass(3000)
+  expect([wakes.length, channel.length]).toEqual([1, 1])
+  keeper.fetched(['one', 'two'])
+  await runtime.pass(4 * rungMs)
+  expect([wakes.length, channel.length]).toEqual([1, 1])
+})
+
+test('what every rung has announced in vain, the next hook announces once', async () => {
+  const { dir, runtime, keeper, channel, receive, announced } = startSession({ takesWakes: false })
+  keeper.start()
+  await runtime.pass(20_000)
+  receive('one')
+  await runtime.pass(1500)
+  // The socket refused it: it is for the hooks again at once.
+  expect(readdirSync(dir.file('news'))).toEqual([expect.stringContaining('mail-one')])
+  await runtime.pass(3 * rungMs)
+  expect(channel).toHaveLength(1)
+  expect(announced()).toEqual(['one'])
+  await runtime.pass(3 * rungMs)
+  expect(announced()).toEqual([])
+})
+
+test('of two sessions one is notified; when its process is gone, the other is', async () => {
+  const running = new Set([1000, 1001])
+  const first = startSession({ runtime: new FakeRuntime(1000, running) })
+  const second = startSession({ home: first.home, key: '78', runtime: new FakeRuntime(1001, running) })
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      await first.runtime.pass(100)
+      await second.runtime.pass(100)
+    }
+  }
+  for (const { keeper } of [first, second]) keeper.start()
+  await pass(20_000)
+  for (const { receive } of [first, second]) receive('one')
+  await pass(1500)
+  expect([first.wakes.length, second.wakes.length].sort()).toEqual([0, 1])
+  const [notified, other] = first.wakes.length === 1 ? [first, second] : [second, first]
+  running.delete(notified.runtime.pid)
+  await pass(3000)
+  expect(other.wakes).toHaveLength(1)
+})

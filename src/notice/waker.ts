@@ -1,0 +1,115 @@
+import type { ToldHow } from '../protocol/messages.ts'
+import { inboxSocket, writeToInbox } from './inbox-socket.ts'
+import type { View, WakeStep } from './ladder.ts'
+import type { Rung } from './live-sessions.ts'
+import { hasNews, putBack, takeNews } from './news.ts'
+import { wakeText } from './notice-text.ts'
+import { type Runtime, systemRuntime } from './runtime.ts'
+import { isHeadless, type SessionDir } from './session-dir.ts'
+import type { SessionWatch } from './session-watch.ts'
+import { hasWaiter, orderWake } from './waiter.ts'
+
+/** Names of the waking rungs in a receipt. */
+const receiptNames = { socket: 'wake', rewake: 'waiter', channel: 'channel' } as const satisfies Partial<
+  Record<Rung, ToldHow>
+>
+
+export interface WakerOptions {
+  dir: SessionDir
+  env: NodeJS.ProcessEnv
+  watch: SessionWatch
+  /** Sends a notification that Claude Code shows where channels are enabled. */
+  pushChannel: (text: string, meta: Record<string, string>) => Promise<void>
+  /** Writes into the session's inbox socket. */
+  writeToSocket?: typeof writeToInbox
+  runtime?: Runtime
+}
+
+/** Wakes one session by one rung of the ladder, and knows which rungs can be used now. */
+export class Waker {
+  readonly #options: Required<WakerOptions>
+  /** The last step: when it was taken, ms since 1970, and by which rung. */
+  #last: { at: number; by: Rung } | undefined
+  /** Rung of the wake that announced a message which no hook has announced, by the message's id. */
+  readonly #onlyByWake = new Map<string, Rung>()
+  /** How the session was woken for a message, by its id. */
+  readonly #wokenFor = new Map<string, ToldHow>()
+
+  constructor(options: WakerOptions) {
+    this.#options = { writeToSocket: writeToInbox, runtime: systemRuntime, ...options }
+  }
+
+  /** When the last step was taken, ms since 1970; 0 before the first. */
+  get wokenAt(): number {
+    return this.#last?.at ?? 0
+  }
+
+  /** Returns the rungs that can be used now, and whether the last step, which announced the messages `lastStep`, reached the session. */
+  view(lastStep: readonly string[]): View {
+    const rungs = this.#rungs
+    if (this.#last?.by !== 'hooks') return { rungs, isHeard: this.#options.watch.hasActedSince(this.wokenAt) }
+    const isTold = !lastStep.some(id => hasNews(this.#options.dir, id))
+    return { rungs, isHeard: isTold || undefined }
+  }
+
+  /** Takes a step at `hubNow`, by the hub's clock. Returns whether the rung accepted it, which does not mean that the session saw it. */
+  async take(step: WakeStep, hubNow: number): Promise<boolean> {
+    const { dir, runtime } = this.#options
+    const ids = step.mail.map(({ id }) => id)
+    // A wake that the session has not seen yet is superseded: it is busy again, and its hooks announce the messages.
+    if (step.rung === 'hooks') this.announceAgain(ids)
+    else
+      for (const { id } of takeNews(dir, { wanted: news => ids.includes(news.id) })) this.#onlyByWake.set(id, step.rung)
+    const isAccepted = await this.#wake(step, hubNow)
+    if (isAccepted && step.rung !== 'hooks') for (const id of ids) this.#wokenFor.set(id, receiptNames[step.rung])
+    this.#last = { at: runtime.now(), by: step.rung }
+    return isAccepted
+  }
+
+  /** Makes the hooks announce those of `ids` that only a wake has announced, once. */
+  announceAgain(ids: readonly string[]): void {
+    const again = ids.filter(id => this.#onlyByWake.delete(id))
+    if (again.length > 0) putBack(this.#options.dir, new Set(again))
+  }
+
+  /** Returns how this session was notified of message `id`, of which it was notified. */
+  howTold(id: string): ToldHow {
+    return this.#wokenFor.get(id) ?? 'hook'
+  }
+
+  /** Deletes what is recorded of messages that are not in `unread`. */
+  keepOnly(unread: ReadonlySet<string>): void {
+    for (const record of [this.#onlyByWake, this.#wokenFor])
+      for (const id of record.keys()) if (!unread.has(id)) record.delete(id)
+  }
+
+  /** The rungs that can be used now, in their order. */
+  get #rungs(): Rung[] {
+    const { env, dir, watch, runtime } = this.#options
+    if (isHeadless(env)) return ['hooks']
+    const { activity } = watch
+    // A session that bypasses permissions holds what arrives through its socket, and drops it.
+    const hasSocket = inboxSocket(env) !== undefined && watch.permissionMode !== 'bypassPermissions'
+    // The user in front of an open prompt sees the line at once, and the session sees it after the prompt. Nothing else is sooner.
+    if (activity === 'waiting') return [hasSocket ? 'socket' : 'hooks']
+    const rungs: Rung[] = []
+    if (activity === 'busy') rungs.push('hooks')
+    if (hasSocket) rungs.push('socket')
+    if (hasWaiter(dir, runtime)) rungs.push('rewake')
+    rungs.push('channel')
+    return rungs
+  }
+
+  async #wake({ rung, mail }: WakeStep, hubNow: number): Promise<boolean> {
+    if (rung === 'hooks') return true
+    const { env, dir, pushChannel, writeToSocket } = this.#options
+    const text = wakeText(mail, hubNow)
+    const last = mail.findLast(item => item.kind === 'mail')
+    if (rung === 'socket') return writeToSocket(inboxSocket(env)!, text)
+    // Unlike the socket, these do not show a sender.
+    const named = `Claude Net woke this session: ${text}`
+    if (rung === 'rewake') orderWake(dir, { text: named })
+    else await pushChannel(named, { from: last?.from ?? 'hub', intent: last?.intent ?? 'inform' })
+    return true
+  }
+}
