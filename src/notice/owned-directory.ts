@@ -77,8 +77,7 @@ export class OwnedDirectory {
     const { dir, home, session, instance, isUnreachable, runtime } = this.#options
     const project = this.#options.scope()
     const before = dir.read<SessionFile>('session.json')
-    if (before && !isOwn(before, runtime) && isOwned(dir, before, runtime) && before.instance === instance)
-      return false
+    if (before && !isOwn(before, runtime) && isOwned(dir, before, runtime) && before.instance === instance) return false
     if (before?.instance !== instance || !instance)
       for (const name of ofOneInstance) rmSync(dir.file(name), { recursive: true, force: true })
     dir.make()

@@ -16,7 +16,7 @@ export interface Runtime {
   isRunning(pid: unknown): boolean
 }
 
-/** The runtime that this process runs on. */
+/** The system that this process runs on. */
 export const systemRuntime: Runtime = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Runtime } from '../../src/notice/runtime.ts'
 
-/** A runtime whose time passes only by `pass`, and whose processes are those in `running`. */
+/** A `Runtime` whose time passes only by `pass`, and whose processes are those in `running`. */
 export class FakeRuntime implements Runtime {
   readonly place = 'fake'
   readonly pid: number
