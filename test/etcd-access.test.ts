@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HubClient } from '../src/client/hub-client.ts'
 import { DirectTransport } from '../src/client/transport/direct.ts'
 import { EtcdLog } from '../src/hub/journal/etcd/etcd-log.ts'
+import { EtcdRoom } from '../src/hub/journal/etcd/etcd-room.ts'
+import { explainEtcdError, isQuotaFull } from '../src/hub/journal/etcd/explain-etcd-error.ts'
 import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
-import { etcdInWords, isQuotaFull } from '../src/hub/journal/etcd/in-words.ts'
-import { EtcdRoom } from '../src/hub/journal/etcd/room.ts'
 import { beginHistory } from '../src/hub/journal-commands.ts'
 import { etcdAccess, type JournalSettings } from '../src/hub/journal-settings.ts'
 import { readHubConfig, serve } from '../src/hub/serve.ts'
@@ -25,7 +25,7 @@ async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string
   return attempt.then(
     () => 'it was done',
     error => {
-      const { code, message } = etcdInWords(error, name) as { code: string; message: string }
+      const { code, message } = explainEtcdError(error, name) as { code: string; message: string }
       return `${code}: ${message}`
     },
   )
@@ -129,7 +129,7 @@ describe.skipIf(withoutEtcd)('an etcd with a quota, and with users', () => {
     expect(await wordsOf(EtcdLog.find(as({ name: 'hub', password: 'wrong' }), 'main'))).toContain(
       'forbidden: etcd refuses this user',
     )
-    expect(await wordsOf(EtcdLog.find(as(), 'main'))).toBe('forbidden: etcd wants a user.')
+    expect(await wordsOf(EtcdLog.find(as(), 'main'))).toBe('forbidden: etcd requires a user.')
     const access = { endpoints: cluster.endpoints }
     await new EtcdRoom({ ...access, user: { name: 'root', password: 'root-secret' } }).make()
     // Only to give room back to the disks needs root.
@@ -162,14 +162,14 @@ test.skipIf(withoutEtcd)(
     const broken = join(dir, 'broken.pem')
     writeFileSync(broken, readFileSync(client.key, 'utf8').slice(0, 60))
     expect(await failure({ tls: { ...client, ca: other.client.ca } })).toMatch(
-      /^forbidden: The certificate of etcd at .* is not one that this hub trusts: .* Look at "ca" in "tls" of "journal"/,
+      /^forbidden: This hub does not trust the certificate of etcd at .*: .* Check "ca" in "tls" of "journal"/,
     )
-    expect(await failure({ tls: undefined })).toMatch(/^forbidden: The certificate of .* is not one .* "ca"/)
+    expect(await failure({ tls: undefined })).toMatch(/^forbidden: This hub does not trust the certificate of .* "ca"/)
     expect(await failure({ tls: { ca: client.ca } })).toMatch(
-      /^forbidden: etcd at .* takes only clients with a certificate, and this hub shows none. .*"tls": {"cert", "key"}/,
+      /^forbidden: etcd at .* accepts only clients with a certificate, and this hub has presented none. .*"tls": {"cert", "key"}/,
     )
     expect(await failure({ tls: { ...other.client, ca: client.ca } })).toMatch(
-      /^forbidden: etcd at .* does not take the certificate of this hub: unknown ca. Look at "cert"/,
+      /^forbidden: etcd at .* does not accept the certificate of this hub: unknown ca. Check "cert"/,
     )
     expect(await failure({ endpoints: [address.replace('127.0.0.1', 'localhost')] })).toMatch(
       /^forbidden: The certificate of etcd at localhost.* is not for that name: .*"endpoints" of "journal"/,

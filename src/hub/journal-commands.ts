@@ -5,9 +5,9 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { databaseFile } from './hub.ts'
 import { newEpoch } from './journal/epoch.ts'
 import { EtcdLog } from './journal/etcd/etcd-log.ts'
+import { explainEtcdError, isRefusal } from './journal/etcd/explain-etcd-error.ts'
 import { type EtcdAccess, EtcdGateway } from './journal/etcd/gateway.ts'
-import { etcdInWords, isRefusal } from './journal/etcd/in-words.ts'
-import { historyInWords } from './journal/in-words.ts'
+import { explainHistoryError } from './journal/explain-history-error.ts'
 import { baseBytes, chained, HistoryError, type LogRecord } from './journal/log.ts'
 import { etcdAccess, type JournalSettings } from './journal-settings.ts'
 import { checkBackup } from './keeping/check-backup.ts'
@@ -215,5 +215,5 @@ function isTaken(name: string): ClaudeNetError {
 }
 
 function inWords(error: unknown, name: string): unknown {
-  return etcdInWords(historyInWords(error), name)
+  return explainEtcdError(explainHistoryError(error), name)
 }

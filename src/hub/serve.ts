@@ -21,12 +21,12 @@ import { type HubIdentity, openIdentity } from './identity/identity.ts'
 import { takeNeededSnapshot } from './join-log.ts'
 import type { Verdict } from './journal/agreement.ts'
 import { EtcdLog } from './journal/etcd/etcd-log.ts'
+import { EtcdRoom } from './journal/etcd/etcd-room.ts'
+import { explainEtcdError } from './journal/etcd/explain-etcd-error.ts'
 import { EtcdGateway } from './journal/etcd/gateway.ts'
 import { HeldName } from './journal/etcd/held-name.ts'
-import { etcdInWords } from './journal/etcd/in-words.ts'
 import { LeasedKeys } from './journal/etcd/leased-keys.ts'
-import { EtcdRoom } from './journal/etcd/room.ts'
-import { historyInWords } from './journal/in-words.ts'
+import { explainHistoryError } from './journal/explain-history-error.ts'
 import { etcdAccess } from './journal-settings.ts'
 import { Backups } from './keeping/backups.ts'
 import { finishRestore } from './keeping/restore.ts'
@@ -329,7 +329,7 @@ export async function serve(config: HubConfig, { log, onFatal, trimEveryMs }: Se
     return { url, probe: () => hub.submit({ type: 'clock.tick' }), reload, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
-    throw historyInWords(inWords(error, config.data))
+    throw explainHistoryError(inWords(error, config.data))
   }
 }
 
@@ -365,7 +365,7 @@ async function openHistory(
   } catch (error) {
     gateway.close()
     await held?.close()
-    throw etcdInWords(error, journal.name)
+    throw explainEtcdError(error, journal.name)
   }
 }
 

@@ -1,39 +1,42 @@
-/** How long a hub waits for the others to say where they stand, in ms, before it decides by what it knows. */
+import type { Command } from '../state/commands.ts'
+
+/** Time a hub waits for the votes of the others before it decides by what it has read, in ms. */
 const patienceMs = 3000
 
 /**
- * `agrees`: no other hub is known to have come to other outcomes. `open`: one has, and it is not known yet with whom the others are.
- * `majority`: more hubs agree with this one than with any other. `tied`: as many agree with another. `apart`: more do.
+ * `agrees`: no other hub is known to have come to other outcomes. `open`: one has, and it is not known yet which side the others agree
+ * with. `majority`: more hubs agree with this one than with any other. `tied`: as many agree with another. `apart`: more agree with
+ * another.
  */
 export type Verdict = 'agrees' | 'open' | 'majority' | 'tied' | 'apart'
 
-/** What another hub has said by its newest record: whether it agrees with this one, and from whom it differs itself. */
+/** The position of another hub according to its newest record: whether it agrees with this one, and which hubs it differs from. */
 interface View {
   agrees: boolean
   differs: readonly string[]
 }
 
-/** What a hub has said in `hub.vote`. */
+/** The content of a `hub.vote`. */
 export interface Vote {
   differs: readonly string[]
-  /** The others are to say where they stand, too. */
+  /** Asks the other hubs for their votes. */
   asks?: boolean
 }
 
 export interface AgreementOptions {
-  /** What this hub is called. */
+  /** Name of this hub. */
   name: string
-  /** The names of the hubs that have announced themselves, in any order. */
+  /** Returns the names of the hubs that have announced themselves, in any order. */
   hubs: () => readonly string[]
-  /** Has the other hubs read in the log where this one stands. */
+  /** Writes this hub's vote to the log. */
   vote: (vote: Vote) => void
-  /** Called each time that the verdict has changed. */
+  /** Called each time the verdict has changed. */
   onVerdict: () => void
 }
 
 /**
- * Which hubs of a log have come to the same outcomes as this one, by the marks that all write into their records. What a hub has said once
- * it differs counts until a later record of its agrees. Nothing is kept while all agree.
+ * Tracks which hubs of a log have come to the same outcomes as this one, by the marks that all of them write into their records. What a hub
+ * has reported since it differs counts until a later record of its agrees. Nothing is stored while all agree.
  */
 export class Agreement {
   readonly #options: AgreementOptions
@@ -56,7 +59,7 @@ export class Agreement {
     return [...this.#views].flatMap(([name, { agrees }]) => (agrees ? [] : [name])).sort()
   }
 
-  /** A record of `by` was read; `vote` is what it says of this, if it does. */
+  /** Takes note of a record of `by`; `vote` is its vote, if it has one. */
   saw(by: string, agrees: boolean, vote?: Vote): void {
     if (by === this.#options.name) return
     const known = this.#views.get(by)
@@ -67,12 +70,12 @@ export class Agreement {
     if (this.#views.size > 0) this.#judge()
   }
 
-  /** A hub that does not come back counts no more. */
+  /** Stops counting a hub that does not come back. */
   forgot(name: string): void {
     if (this.#views.delete(name)) this.#judge()
   }
 
-  /** All that the log had was read: from here on this hub decides, and says where it stands. */
+  /** To be called once all of the log is read: from then on this hub decides, and votes. */
   caughtUp(): void {
     this.#isReading = false
     if (this.differing.length === 0) return
@@ -122,8 +125,13 @@ export class Agreement {
     return own > other ? 'majority' : own === other ? 'tied' : 'apart'
   }
 
-  /** Whether one of two hubs that differ from this one has said that it differs from the other, too. */
+  /** Reports whether one of two hubs that differ from this one differs from the other, too, by its own vote. */
   #differ(one: string, other: string): boolean {
     return this.#views.get(one)!.differs.includes(other) || this.#views.get(other)!.differs.includes(one)
   }
+}
+
+/** Reports whether a command is written even while the hubs disagree: by these commands they find out which of them is wrong. */
+export function isUrgent({ type }: Command): boolean {
+  return type === 'hub.vote' || type === 'hub.forget'
 }

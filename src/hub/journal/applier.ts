@@ -4,8 +4,8 @@ import type { Verdict } from './agreement.ts'
 import type { Commit, JournalListeners } from './journal.ts'
 
 /**
- * Turns packs into outcomes, for every journal: applies their entries in one transaction, and tells of them once that is on disk, in
- * this order: what was committed, then the effects of each entry; the journal answers the submitters after that.
+ * Turns packs into outcomes, for every journal: applies their entries in one transaction, and calls the listeners once that is on disk,
+ * first with the commit, then with the effects of each entry; the journal resolves the submitters after that.
  */
 export class Applier {
   readonly state: State
@@ -19,31 +19,34 @@ export class Applier {
     this.#listeners = listeners
   }
 
-  /** Entries that become durable by being applied: see `State.applyBatch`. Throws on a storage error. */
+  /** Applies entries that become durable by it: see `State.applyBatch`. Throws on a storage error. */
   applyFirst(entries: readonly Entry[]): Outcome[] {
     return this.state.applyBatch(entries, this.#onBug)
   }
 
-  /** The same, but they are durable once the state has settled: see `State.applyUnsettled`. Throws on a storage error. */
+  /** Applies entries that are durable once the state has settled: see `State.applyUnsettled`. Throws on a storage error. */
   applyUnsettled(entries: readonly Entry[]): Outcome[] {
     return this.state.applyUnsettled(entries, this.#onBug)
   }
 
-  /** Entries of packs that are durable in a log: see `State.replay`. `isOwn` where they were submitted here. Throws `CannotReplay`, or on a storage error. */
+  /**
+   * Applies entries that are durable in a log: see `State.replay`. `isOwn` is true where they were submitted here. Throws `CannotReplay`,
+   * and on a storage error.
+   */
   applyDurable(entries: readonly Entry[], mark: MarkAfter, isOwn: boolean): Outcome[] {
     const startedAt = performance.now()
     const outcomes = this.state.replay(entries, mark)
-    this.tell({ ms: performance.now() - startedAt, isOwn, entries, outcomes })
+    this.notify({ ms: performance.now() - startedAt, isOwn, entries, outcomes })
     return outcomes
   }
 
-  /** Tells of entries that are durable and applied. */
-  tell(commit: Commit): void {
+  /** Calls the listeners for entries that are durable and applied. */
+  notify(commit: Commit): void {
     this.#listeners?.onCommit?.(commit)
     for (const outcome of commit.outcomes) this.#listeners?.onEffects(effectsOf(outcome))
   }
 
-  /** The hubs of the log agree, or do not; see `Agreement`. */
+  /** Reports a changed verdict of `Agreement`. */
   agreed(verdict: Verdict, differing: readonly string[]): void {
     this.#listeners?.onVerdict?.(verdict, differing)
   }

@@ -4,61 +4,63 @@ import type { Verdict } from './agreement.ts'
 import type { SteadyClock } from './steady-clock.ts'
 
 /**
- * The order of all entries. Makes commands durable, gives them `seq` and `time`, and has them applied.
- * What is promised here is tested for every journal by `test/suites/journal-suite.ts`.
+ * The order of all entries. Makes commands durable, gives them `seq` and `time`, and has them applied. These promises are tested for every
+ * journal by `test/suites/journal-suite.ts`.
  */
 export interface Journal extends AsyncDisposable {
-  /** The clocks that its entries get their times from. */
+  /** The clock that dates its entries. */
   readonly clock: SteadyClock
 
-  /** Says who is told of what is committed. To be called once, before the first `submit`. */
+  /** Sets the listeners. To be called once, before the first `submit`. */
   start(listeners: JournalListeners): void
 
   /**
-   * Resolves once the command is durable and applied here, so that the caller's next read sees it. Submitting the same
-   * message id again returns the first outcome. Rejects with `unavailable` when the journal has stopped, or nothing is known: submit the
-   * same command again.
+   * Resolves once the command is durable and applied here, so that the caller's next read sees it. Submitting the same message id again
+   * returns the first outcome. Rejects with `unavailable` when the journal has stopped, or the result is not known: submit the same command
+   * again.
    */
   submit<C extends Command>(command: C): Promise<Outcome<C>>
 
   /**
-   * A reader has seen more of this history than there is. A log of this hub alone was set back, and begins another epoch; with a log
-   * of several hubs the reader may come from one that is further on, and nothing happens. Throws on a storage error.
+   * To be called when a reader has seen more of this history than this hub has. A log of this hub alone was set back, and begins a new
+   * epoch; with a log of several hubs the reader may come from one that has applied more, and nothing happens. Throws on a storage error.
    */
   readerIsAhead(): void
 
   /**
-   * Resolves when what is applied and not durable yet is durable; rejects with `unavailable` when that fails. Undefined when all is
-   * durable. Whoever reads by another connection than the state's waits for it before anyone sees what was read.
+   * Resolves when everything applied is durable; rejects with `unavailable` when that fails. Returns undefined when it is durable already.
+   * Whoever reads by a connection other than the state's waits for it before anyone sees what was read.
    */
   settling(): Promise<void> | undefined
 
-  /** Why nothing is taken until hubs of the log agree again, in a sentence; undefined where that is not so. */
+  /** The reason, in a sentence, why no command is taken until the hubs of the log agree again; undefined while they do. */
   readonly apart?: string | undefined
 
-  /** Refuses everything from now on with `why`: for a store that is found to be unfit for more. */
+  /** Rejects every later command with `why`: for a store that turned out to be unfit for writes. */
   stop(why: ClaudeNetError): void
 
-  /** Waits for what was submitted, then refuses everything else with `unavailable`. */
+  /** Waits for the commands that were submitted, then rejects all others with `unavailable`. */
   close(): Promise<void>
 }
 
 export interface JournalListeners {
-  /** Called with what each durable entry means for the world outside, before its submitter is answered. */
+  /** Called with the effects of each durable entry, before its submitter gets the outcome. */
   onEffects: (effects: Effects) => void
-  /** Called with each batch, once it is on disk and before its submitters are answered. */
+  /** Called with each batch once it is on disk, before its submitters get their outcomes. */
   onCommit?: (commit: Commit) => void
-  /** Called for a command that threw; it was answered `internal`. */
+  /** Called for a command that threw; its outcome is `internal`. */
   onBug: (entry: Entry, error: unknown) => void
-  /** Called when it has changed whether the hubs of the log have come to the same outcomes; `differing` are those that have not. */
+  /** Called when the verdict on the hubs of the log has changed; `differing` are the hubs with other outcomes than this one. */
   onVerdict?: (verdict: Verdict, differing: readonly string[]) => void
-  /** Called on an error of the storage or of the history. `fatal` means that the journal has stopped for good, and so must the hub. */
+  /**
+   * Called on an error of the storage or of the history. After a `fatal` one the journal has stopped for good, and the hub must stop too.
+   */
   onStorageError: (error: unknown, fatal: boolean) => void
 }
 
 /**
- * A batch that is on disk: how long applying and syncing it took in ms, and what came of each entry. `isOwn` where it was submitted here, as
- * all of them are at a hub that stands alone: of several hubs exactly one is told so.
+ * A batch that is on disk: the time it took to apply and sync it, in ms, and the outcome of each entry. `isOwn` is true where it was
+ * submitted here, as all are at a hub that stands alone: of several hubs exactly one has it true.
  */
 export interface Commit {
   ms: number

@@ -10,10 +10,12 @@ import type { Journal, JournalListeners } from './journal.ts'
 import { type Batch, rejectAll, stopping, takeBatch, type Waiting } from './queue.ts'
 import type { SteadyClock } from './steady-clock.ts'
 
-/** While commits take less than this, in ms, a lone one waits for the disk: to hand the sync over would take as long. */
+/**
+ * A lone command is synced in the main thread while commits take less than this, in ms: a hand-over to another thread would take as long.
+ */
 const quickMs = 2
 
-/** A batch that was applied, and when that began. */
+/** A batch that was applied, and the time at which that began. */
 interface Applied {
   batch: Batch
   entries: readonly Entry[]
@@ -22,10 +24,10 @@ interface Applied {
 }
 
 /**
- * The journal of a hub that stands alone: its log and its state are one SQLite file, so a pack is durable once it was applied and
- * synced, and nothing is ever replayed. Everything submitted while the last batch was on its way to disk shares one transaction and one
- * sync. The sync runs in another thread, so that requests are read and answered meanwhile; a lone command on a quick disk is synced at
- * once, which is sooner done. Each start begins an epoch, so that a copy of the file that is put back is noticed.
+ * The journal of a hub that stands alone. Its log and its state are one SQLite file, so a pack is durable once it is applied and synced,
+ * and nothing is ever replayed. All commands that are submitted while the last batch is on its way to disk share one transaction and one
+ * sync. The sync runs in another thread, so that requests are read and answered meanwhile; a lone command on a fast disk is synced in the
+ * main thread, which takes less time. Each start begins an epoch, so that a copy of the file that was put back is noticed.
  */
 export class LocalJournal implements Journal {
   readonly clock: SteadyClock
@@ -33,15 +35,15 @@ export class LocalJournal implements Journal {
   readonly #applier: Applier
   #queue: Waiting[] = []
   #scheduled = false
-  /** While a batch is on its way to disk. */
+  /** Set while a batch is on its way to disk. */
   #settling: Promise<void> | undefined
-  /** How long the last commit took, in ms. */
+  /** Duration of the last commit, in ms. */
   #lastMs = 0
   #stopped: ClaudeNetError | undefined
   #idle: (() => void) | undefined
   #closed: Promise<void> | undefined
 
-  /** Over a state that nobody else writes to. Throws on a storage error, but not on a full disk. */
+  /** Requires that nobody else writes to `state`. Throws on a storage error other than a full disk. */
   constructor(state: State, clock: SteadyClock) {
     this.clock = clock
     this.#state = state
@@ -90,7 +92,7 @@ export class LocalJournal implements Journal {
   #schedule(): void {
     if (this.#scheduled || this.#settling) return
     this.#scheduled = true
-    // After the poll phase: every request that has arrived by then is in the batch.
+    // setImmediate runs after the poll phase: every request that has arrived by then is in the batch.
     setImmediate(() => {
       this.#scheduled = false
       this.#commit(takeBatch(this.#queue))
@@ -125,7 +127,7 @@ export class LocalJournal implements Journal {
       return
     }
     this.#settling = this.#settle(applied)
-    // Whoever waits for it hears of a failure; the submitters are told.
+    // Callers of `settling` get the failure; the submitters were rejected.
     this.#settling.catch(() => {})
   }
 
@@ -148,18 +150,18 @@ export class LocalJournal implements Journal {
     else if (!this.#settling) this.#idle?.()
   }
 
-  /** Of a batch that is on disk. */
+  /** Reports a batch that is on disk, then resolves its submitters. */
   #answer({ batch, entries, outcomes, startedAt }: Applied): void {
     this.#lastMs = performance.now() - startedAt
-    this.#applier.tell({ ms: this.#lastMs, isOwn: true, entries, outcomes })
+    this.#applier.notify({ ms: this.#lastMs, isOwn: true, entries, outcomes })
     batch.forEach(({ resolve }, index) => {
       resolve(outcomes[index]!)
     })
   }
 
   /**
-   * A full disk passes. A damaged store takes no more, and is read as far as it can be. After any other storage error what is on disk is
-   * uncertain, and only a restart finds out.
+   * After a full disk the journal continues. A damaged store takes no more writes, but can still be read. After any other storage error it
+   * is not known what is on disk: only a restart can find out.
    */
   #storageFailed(batch: Batch, error: unknown): void {
     const refusal = refusalFor(error)

@@ -15,8 +15,8 @@ test.for<[string, unknown]>([
   ['no time', { ...pack, time: undefined }],
   ['a time that is none', { ...pack, steady: '1' }],
   ['rules that are no number', { ...pack, rules: 'new' }],
-  ['places of failures that are no list', { ...pack, failed: 1 }],
-  ['a place before it that is none', { ...pack, after: null }],
+  ['indexes of failures that are no list', { ...pack, failed: 1 }],
+  ['a mark that is none', { ...pack, after: null }],
 ])('a record that is no pack stops the hub before anything of it is applied: %s', ([, record]) => {
   expect(() => readPack(Buffer.from(JSON.stringify(record)))).toThrow('a record that is no pack')
 })

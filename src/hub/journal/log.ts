@@ -2,30 +2,30 @@ import { hash as digest } from 'node:crypto'
 import type { Command, Entry } from '../state/commands.ts'
 import type { Mark } from '../state/state.ts'
 
-/** The newest form of a pack that this program reads. A pack of a newer form stops the hub: see `readPack`. */
+/** The newest form of a pack that this program reads. A newer form stops the hub: see `readPack`. */
 export const packVersion = 1
 
 /**
- * Commands that became durable together, as one record of a log. The entries take the next numbers in their order; `time` and
- * `steady` are the clocks of the hub that appended it.
+ * Commands that became durable together, as one record of a log. The entries get the next numbers in their order; `time` and `steady` are
+ * read from the clocks of the hub that appended it.
  */
 export interface Pack {
   /** The form of the pack: see `packVersion`. */
   v: number
-  /** The rules by which its entries apply: see `entryVersion`. Packs without it have those of version 1. */
+  /** Version of the rules by which its entries are applied: see `entryVersion`. Packs without it are of version 1. */
   rules?: number
   time: number
   steady: number
-  /** Its writer had just joined, and did not know how much time had passed since the pack before: see `SteadyClock`. */
+  /** Set when the writer had just joined, and did not know how much time had passed since the pack before: see `SteadyClock`. */
   unsure?: true
   commands: Command[]
-  /** Places of commands that threw when they were first applied, in the local journal: they changed nothing, and never do. */
+  /** Indexes of commands that threw when they were first applied, in the local journal: they changed nothing, and are never applied. */
   failed?: number[]
-  /** Unique to this pack, so that its writer knows it again. */
+  /** Unique to this pack, so that its writer recognizes it. */
   id?: string
-  /** The hub that wrote it, where it has a name. */
+  /** Name of the hub that wrote it, if it has one. */
   by?: string
-  /** Where its writer stood before it: the chain of records, and what had come of them. Readers compare it with their own. */
+  /** The writer's mark before this pack: the chain of records and of their outcomes. Readers compare it with their own. */
   after?: Mark
 }
 
@@ -37,40 +37,40 @@ export interface LogRecord {
 
 /**
  * An ordered, durable list of packs: the port that a replicated log implements. `LogJournal` makes a journal of any.
- * `test/suites/log-suite.ts` holds what is promised here.
+ * `test/suites/log-suite.ts` tests these promises.
  */
 export interface Log extends AsyncDisposable {
-  /** Names this history. A log that was made anew, or set back on purpose, has another. */
+  /** Name of this history. A log that was created anew, or set back on purpose, has another. */
   readonly epoch: string
 
-  /** The offset of the oldest record that is there; 0 when there is none. */
+  /** Returns the offset of the oldest record that exists; 0 when there is none. */
   first(): Promise<number>
 
-  /** The offset of the newest record, as the log knew it after this was called; 0 when there is none. */
+  /** Returns the offset of the newest record; 0 when there is none. Every record that was durable before the call counts. */
   last(): Promise<number>
 
   /**
-   * Makes `bytes` the record after `after`. Resolves to true once it is durable there, also when an earlier try put it there, and to
-   * false when another record is in that place. Rejects when nothing is known: try again with the same bytes.
+   * Makes `bytes` the record after `after`. Resolves to true once it is durable there, also when an earlier try put it there, and to false
+   * when another record is in that place. Rejects when the result is not known: retry with the same bytes.
    */
   append(after: number, bytes: Uint8Array): Promise<boolean>
 
   /**
-   * Every durable record behind `after`, in order and without a gap, until `signal` aborts. Throws `HistoryError` when records behind
-   * `after` were trimmed, or `after` lies beyond the end.
+   * Yields every durable record behind `after`, in order and without a gap, until `signal` aborts. Throws `HistoryError` when records
+   * behind `after` were trimmed, or `after` lies beyond the end.
    */
   follow(after: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>
 
-  /** Forgets the records up to `upTo`, which every hub has in a snapshot. */
+  /** Deletes the records up to `upTo`, which every hub must have in a snapshot. */
   trim(upTo: number): Promise<void>
 
   close(): Promise<void>
 }
 
-/** The log and this hub's state are not of one history, or this program cannot read it: the hub must not go on. */
+/** The log and this hub's state belong to different histories, or this program cannot read the log: the hub must not continue. */
 export class HistoryError extends Error {
   override name = 'HistoryError'
-  /** What whoever runs the hub does about it. */
+  /** Advice to the admin. */
   readonly hint: string
   constructor(message: string, hint: string) {
     super(message)
@@ -82,12 +82,12 @@ export function packBytes(pack: Pack): Buffer {
   return Buffer.from(JSON.stringify(pack))
 }
 
-/** The first record of a log that begins with a store: where that stood. It is never applied. */
+/** Returns the first record of a log that begins with a store: the position of that store. It is never applied. */
 export function baseBytes(base: { epoch: string; seq: number; offset: number; outcomes: string }): Buffer {
   return Buffer.from(JSON.stringify({ v: packVersion, base }))
 }
 
-/** Throws `HistoryError` for a pack that only a newer program can read, and for what is no pack. */
+/** Throws `HistoryError` for a pack that only a newer program can read, and for anything that is no pack. */
 export function readPack(bytes: Uint8Array): Pack {
   const pack = parsed(bytes)
   if (typeof pack?.v === 'number' && pack.v > packVersion) {
@@ -106,7 +106,7 @@ export function readPack(bytes: Uint8Array): Pack {
   return pack
 }
 
-/** Whether this is a pack as far as it is read before its entries are applied. */
+/** Checks the fields that are read before the entries are applied. */
 function isPack(pack: Pack | undefined | null): pack is Pack {
   if (!pack || typeof pack.v !== 'number' || !Array.isArray(pack.commands) || pack.commands.length === 0) return false
   const { rules = 1, time, steady, commands, failed = [], after } = pack
@@ -118,7 +118,7 @@ function isPack(pack: Pack | undefined | null): pack is Pack {
   )
 }
 
-/** Undefined for what is no JSON. */
+/** Returns undefined for anything but JSON. */
 function parsed(bytes: Uint8Array): Pack | undefined {
   try {
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Pack
@@ -127,7 +127,7 @@ function parsed(bytes: Uint8Array): Pack | undefined {
   }
 }
 
-/** The entries of a pack, the first of them behind `seq`. */
+/** Returns the entries of a pack, numbered from `seq` + 1. */
 export function entriesOf({ rules = 1, time, steady, commands, failed }: Pack, seq: number): Entry[] {
   return commands.map((command, index) => ({
     v: rules,
@@ -139,7 +139,7 @@ export function entriesOf({ rules = 1, time, steady, commands, failed }: Pack, s
   }))
 }
 
-/** The chain of records after one more: SHA-256 over the chain before and the bytes, in base64. */
+/** Returns the chain of records after one more: SHA-256 over the chain before and the bytes, in base64. */
 export function chained(before: string, bytes: string | Uint8Array): string {
   return digest(
     'sha256',

@@ -1,20 +1,20 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Command, Outcome } from '../state/commands.ts'
 
-/** A submitted command with whoever waits for its outcome. */
+/** A submitted command, and the promise of its outcome. */
 export interface Waiting {
   command: Command
   resolve: (outcome: Outcome) => void
   reject: (error: Error) => void
 }
 
-/** What is committed together. */
+/** Commands that are committed together. */
 export type Batch = readonly Waiting[]
 
-/** Most commands in one pack, so that a submitter waits for a bounded number of others'. */
+/** Most commands in one pack, so that a submitter waits for a bounded number of others. */
 export const maxBatch = 500
 
-/** Takes the oldest from `queue`: as many as may go together, of about `maxBytes` in JSON at most, and one at least. */
+/** Removes the oldest commands from `queue` and returns them: at most `maxBatch`, of about `maxBytes` in JSON, and at least one. */
 export function takeBatch(queue: Waiting[], maxBytes = Infinity): Batch {
   if (maxBytes === Infinity) return queue.splice(0, maxBatch)
   let size = 0

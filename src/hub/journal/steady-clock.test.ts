@@ -39,7 +39,7 @@ test('a correction of some seconds is no step', () => {
   expect(clock.takeStep()).toBeUndefined()
 })
 
-test('after a pause of up to a week the steady clock goes on with the wall clock', () => {
+test('after a pause of up to a week the steady clock continues with the wall clock', () => {
   const steady = today - year
   const { clock } = start(today + 7 * day, { seq: 9, time: today, steady })
   expect(clock.read()).toEqual({ time: today + 7 * day, steady: steady + 7 * day })
@@ -47,7 +47,7 @@ test('after a pause of up to a week the steady clock goes on with the wall clock
 })
 
 test.for([7 * day + 1, 73 * year, -2 * minute, -56 * year])(
-  'a start %d ms after the end of the history is not believed, and told',
+  'a start %d ms after the end of the history is not trusted, and reported',
   by => {
     const { clock, pass } = start(today + by, { seq: 9, time: today, steady: today })
     expect(clock.read()).toEqual({ time: today + by, steady: today })
@@ -57,7 +57,7 @@ test.for([7 * day + 1, 73 * year, -2 * minute, -56 * year])(
   },
 )
 
-test('a start a moment before the end of the history neither goes back nor is told', () => {
+test('a start a moment before the end of the history neither sets the steady time back nor is reported', () => {
   const { clock } = start(today - 500, { seq: 9, time: today, steady: today })
   expect(clock.read().steady).toBe(today)
   expect(clock.wrongAtStart).toBeUndefined()
@@ -78,7 +78,7 @@ function join(wall: number, last: { seq: number; time: number; steady: number },
 const ended = { seq: 9, time: today, steady: today - year }
 
 test.for([day, -day, 0])(
-  'a hub whose wall clock is %d ms off joins a history that goes on: its entries fit the others',
+  'a hub whose wall clock is %d ms off joins a history that continues: its entries fit the others',
   by => {
     const { clock, pass } = join(today + by, ended)
     pass(2000)
@@ -97,10 +97,10 @@ test.for([day, -day, 0])(
   },
 )
 
-test('after a pause of all hubs each believes its wall clock once no hub that knows the time has written for 10 s', () => {
+test('after a pause of all hubs each trusts its wall clock once no hub that knows the time has written for 10 s', () => {
   const { clock, pass } = join(today + 3 * day, ended)
   expect(clock.read()).toEqual({ time: today + 3 * day, steady: ended.steady, unsure: true })
-  // Another that has just joined knows no more.
+  // Another hub that has just joined knows no more.
   clock.applied({ time: today + 3 * day, steady: ended.steady, unsure: true })
   pass(9999)
   expect(clock.read()).toEqual({ time: today + 3 * day + 9999, steady: ended.steady + 9999, unsure: true })
@@ -121,7 +121,7 @@ test('the steady time is never behind an entry that was applied, and an old one 
   expect(clock.read().steady).toBe(ended.steady + minute + 10)
 })
 
-test('of several wall clocks that of the hub that leads counts, also once it does no more', () => {
+test('of several wall clocks that of the leading hub counts, also after it has stopped leading', () => {
   const leader = join(today + day, ended, true)
   const other = join(today, ended)
   for (const { clock, pass } of [leader, other]) {

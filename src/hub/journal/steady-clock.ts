@@ -1,24 +1,24 @@
-/** A pause of the hub up to this long counts as time that passed, in ms; a longer one may be a clock that was wrong. */
+/** Longest time the hub may have been stopped for the wall clock to be trusted about it, in ms; a longer one may be a wrong clock. */
 const maxPauseMs = 7 * 24 * 3600 * 1000
 
-/** A wall clock that moved against the monotonic one by less than this was corrected, not set, in ms. */
+/** A change of the wall clock against the monotonic one by less than this counts as a correction, not as a step, in ms. */
 const toleranceMs = 60_000
 
-/** How long a hub that joins others waits for one that knows the time before it believes its own wall clock about a pause, in ms. */
+/** Time a hub that joins others waits for one that knows the time before it trusts its own wall clock about a pause, in ms. */
 const settleMs = 10_000
 
 export interface SteadyClockOptions {
-  /** Where the history ended, if it has begun: the last entry by both clocks, in ms since 1970. */
+  /** The last entry of the history by both clocks, in ms since 1970; `seq` is 0 when there is none. */
   last: { seq: number; time: number; steady: number }
-  /** Wall clock, ms since 1970. */
+  /** Wall clock, in ms since 1970. */
   now: () => number
   /** A clock that never steps, in ms from any origin. */
   monotonic: () => number
-  /** Of several hubs over one log: whether the wall clock of this one is that of the history. The others go by the entries. */
+  /** Of several hubs over one log: reports whether the history uses this hub's wall clock. The other hubs use the entries' times. */
   leads?: () => boolean
 }
 
-/** What an entry is dated with, both in whole ms since 1970. */
+/** The date of an entry by both clocks, in whole ms since 1970. */
 export interface Reading {
   time: number
   steady: number
@@ -26,32 +26,32 @@ export interface Reading {
   unsure?: true
 }
 
-/** What a clock goes by where the history is shared. */
+/** The state of a clock whose history is shared. */
 interface Shared {
-  /** How far the wall clock of the history is ahead of its steady time, in ms. */
+  /** Lead of the history's wall clock over its steady time, in ms. */
   lead: number
-  /** How long ago the history ended when this hub joined, by its own wall clock, and until when another hub may know better. */
+  /** Time between the end of the history and this hub's joining, by its own wall clock, and until when another hub may know better. */
   pause: { ms: number; until: number } | undefined
-  /** The history had not begun: its first entry says where the steady time starts. */
+  /** The history had no entry: its first one sets the start of the steady time. */
   isNew: boolean
 }
 
 /**
- * The hub's two clocks. The wall clock is what is shown, and may be wrong; the steady one goes on from the history's end with the
- * time that this process sees pass, so that a clock that was set neither ages nor renews anything. While the hub is not running,
- * the wall clock is believed for as long as a week.
+ * The hub's two clocks. The wall clock is shown to people, and may be wrong. The steady clock continues from the end of the history by the
+ * monotonic clock of this process, so that a wall clock that is set neither ages nor renews anything. For the time that the hub was not
+ * running, up to a week, the wall clock is trusted.
  *
- * Hubs that share a history share both: the steady time is never behind an entry that was applied, whoever wrote it, and of several wall
- * clocks that of one hub counts. A hub that joins believes its own about a pause only where no hub that knows the time writes meanwhile.
+ * Hubs that share a history share both: the steady time is never behind an applied entry, whichever hub wrote it, and the wall clock of one
+ * hub counts for all. A hub that joins trusts its own about a pause only when no hub that knows the time writes meanwhile.
  */
 export class SteadyClock {
   readonly #now: () => number
   readonly #monotonic: () => number
   readonly #leads: () => boolean
   #origin: number
-  /** The wall clock's lead over the monotonic one at the last look for steps. */
+  /** Lead of the wall clock over the monotonic one at the last check for steps, in ms. */
   #lead: number
-  /** How far the wall clock was from where the history ended when the hub started, in ms, if that is not believable. */
+  /** Distance of the wall clock from the end of the history at the start of the hub, in ms, if it is implausible. */
   #wrongAtStart: number | undefined
   #shared: Shared | undefined
 
@@ -88,7 +88,7 @@ export class SteadyClock {
     return Math.floor(this.#origin + monotonic)
   }
 
-  /** The hub has caught up with a log of several hubs; `last` is the newest entry of all. To be called once, before the first `applied`. */
+  /** To be called once when the hub has caught up with a log of several hubs, before the first `applied`; `last` is the newest entry. */
   joined(last: SteadyClockOptions['last']): void {
     if (last.seq === 0) {
       this.#shared = { lead: 0, pause: undefined, isNew: true }
@@ -101,7 +101,7 @@ export class SteadyClock {
     this.#shared = { lead: last.time - last.steady, pause, isNew: false }
   }
 
-  /** A pack of the shared log was applied, and had these times. Before `joined` nothing follows from it. */
+  /** Takes over the times of a pack of the shared log that was applied. Does nothing before `joined`. */
   applied({ time, steady, unsure }: Reading): void {
     if (!this.#shared) return
     const origin = steady - this.#monotonic()
@@ -109,7 +109,10 @@ export class SteadyClock {
     if (!unsure) this.#shared = { lead: time - steady, pause: undefined, isNew: false }
   }
 
-  /** How far the wall clock was set since the last look, in ms; undefined when it was not. The first look judges the start. */
+  /**
+   * Returns the step of the wall clock since the last call, in ms; undefined when there was none. The first call covers the time since the
+   * start.
+   */
   takeStep(): number | undefined {
     const lead = this.#now() - this.#monotonic()
     const step = lead - this.#lead
@@ -117,14 +120,14 @@ export class SteadyClock {
     return Math.abs(step) > toleranceMs ? Math.round(step) : undefined
   }
 
-  /** How long ago `time` is by a wall clock that says `wall`; undefined, and noted where it is odd, where that is not believable. */
+  /** Returns the time from `time` to `wall`, in ms; undefined when that is implausible, which `wrongAtStart` then keeps. */
   #pauseSince(time: number, wall: number): number | undefined {
     const ms = wall - time
     this.#wrongAtStart = ms < -toleranceMs || ms > maxPauseMs ? ms : undefined
     return ms >= 0 && ms <= maxPauseMs ? ms : undefined
   }
 
-  /** What is odd about the clock at this start: ms ahead (or, negative, behind) of the history's last entry. */
+  /** Lead of the wall clock over the history's last entry at this start (negative when behind), in ms; undefined when it was plausible. */
   get wrongAtStart(): number | undefined {
     return this.#wrongAtStart
   }

@@ -1,32 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import * as z from 'zod'
 import { HistoryError, type Log, type LogRecord } from '../log.ts'
+import { ask, type KeyValue, otherForm, RangeAnswer, TransactionAnswer, unknownCode } from './answers.ts'
 import { EtcdError, type EtcdGateway } from './gateway.ts'
+import { base64, keysUnder, text } from './keys.ts'
+import { WatchedRecords } from './watched-records.ts'
 
-/** How often the log is looked at though its watch tells of nothing, in ms: watches have lost events (etcd issues 17529 and 18089). */
+/** Interval at which the log is read although its watch is quiet, in ms: watches have lost events (etcd issues 17529 and 18089). */
 const lookMs = 1000
 
-/** A watch that is silent for so long, in ms, is opened anew. Each look asks it for a sign of life. */
+/** A watch without any message for this long, in ms, is opened anew: its connection may have broken unnoticed. */
 const silentMs = 20_000
 
-/** Pauses before a watch, or a look that failed, is tried again, in ms: the first, doubled each time up to the last. */
+/** Pauses before a watch or a read that failed is tried again, in ms: the first, doubled each time up to the last. */
 const retryMs = { first: 50, last: 1000 }
 
-/** Records in one answer: of 700 kB at most each, so that an answer has 16 MB of base64 at most. */
+/** Most records in one answer. Each has 700 kB at most, so an answer has at most 16 MB of base64. */
 const maxRecords = 16
 
 /** Digits of an offset in a key, so that keys sort as numbers do. */
 const digits = 12
-
-const KeyValue = z.object({ key: z.string(), value: z.string().optional(), create_revision: z.string().optional() })
-type KeyValue = z.output<typeof KeyValue>
-
-const RangeAnswer = z.object({ kvs: z.array(KeyValue).optional() })
-
-const TransactionAnswer = z.object({
-  succeeded: z.boolean().optional(),
-  responses: z.array(z.object({ response_range: RangeAnswer.optional() })).default([]),
-})
 
 interface WatchMessage {
   created?: boolean
@@ -36,15 +28,15 @@ interface WatchMessage {
 }
 
 /**
- * A log in etcd. Record `n` lies under a key that ends in `n`. It is made only where it is not there, record `n - 1` is, and the key
- * `epoch` is the one that this hub knows, in one transaction. A watch only wakes: what it brings is taken where it is the next number,
- * and read by key otherwise, so that an event that it loses is not missed.
+ * A log in etcd. Record `n` is stored under a key that ends in `n`. One transaction creates it, on the condition that it does not exist,
+ * that record `n - 1` does, and that the key `epoch` is the one this hub opened. A watch delivers new records; one that is not the next in
+ * order is read by its key instead, so that an event that the watch loses is not missed.
  */
 export class EtcdLog implements Log {
   readonly epoch: string
   readonly #gateway: EtcdGateway
   readonly #prefix: string
-  /** The revision at which the key `epoch` was made: another one is another log, whatever it is called. */
+  /** The revision at which the key `epoch` was created: with another one it is another log, even under the same name. */
   readonly #madeAt: string
 
   private constructor(gateway: EtcdGateway, prefix: string, epoch: string, madeAt: string) {
@@ -54,7 +46,7 @@ export class EtcdLog implements Log {
     this.#madeAt = madeAt
   }
 
-  /** The log called `name`. Throws `HistoryError` when there is none yet. */
+  /** Opens the log called `name`. Throws `HistoryError` when there is none yet. */
   static async open(gateway: EtcdGateway, name: string): Promise<EtcdLog> {
     const prefix = prefixOf(name)
     const { kvs } = await ask(gateway, RangeAnswer, '/v3/kv/range', { key: base64(`${prefix}epoch`) })
@@ -68,13 +60,13 @@ export class EtcdLog implements Log {
     return new EtcdLog(gateway, prefix, text(found.value), found.create_revision ?? '')
   }
 
-  /** The epoch of the history called `name`; undefined when there is none. */
+  /** Returns the epoch of the history called `name`; undefined when there is none. */
   static async find(gateway: EtcdGateway, name: string): Promise<string | undefined> {
     const { kvs } = await ask(gateway, RangeAnswer, '/v3/kv/range', { key: base64(`${prefixOf(name)}epoch`) })
     return kvs?.[0] && text(kvs[0].value)
   }
 
-  /** Begins a history called `name`: empty, or with one record. Throws `HistoryError` when there is another. */
+  /** Creates a history called `name`: empty, or with one record. Throws `HistoryError` when there is one of that name. */
   static async create(gateway: EtcdGateway, name: string, epoch: string, first?: LogRecord): Promise<EtcdLog> {
     const prefix = prefixOf(name)
     const key = base64(`${prefix}epoch`)
@@ -89,7 +81,7 @@ export class EtcdLog implements Log {
     })
     const found = responses.at(-1)?.response_range?.kvs?.[0]
     if (!found) throw otherForm()
-    // The same name again: an earlier try was carried out, and its answer lost.
+    // The same epoch: an earlier try was carried out, and its answer was lost.
     if (text(found.value) === epoch) return new EtcdLog(gateway, prefix, epoch, found.create_revision ?? '')
     throw new HistoryError(
       `etcd has a history called '${name}' already.`,
@@ -97,7 +89,7 @@ export class EtcdLog implements Log {
     )
   }
 
-  /** What hubs of this log show each other; made by the first that asks. */
+  /** Returns the secret by which hubs of this log recognize each other; the first call creates it. */
   async secret(): Promise<string> {
     const key = base64(`${this.#prefix}secret`)
     const made = base64(randomBytes(32).toString('hex'))
@@ -113,13 +105,10 @@ export class EtcdLog implements Log {
     return text(found.value)
   }
 
-  /** What the hubs that are there now show under `topic`, by their names; see `Board`. */
+  /** Returns what the running hubs publish under `topic`, by hub name; see `Board`. */
   async shown(topic: string): Promise<Map<string, string>> {
     const prefix = `${this.#prefix}board/`
-    const { kvs = [] } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', {
-      key: base64(prefix),
-      range_end: base64(`${prefix.slice(0, -1)}0`),
-    })
+    const { kvs = [] } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', keysUnder(prefix))
     return new Map(
       kvs.flatMap(({ key, value }) => {
         const [hub, ...rest] = text(key).slice(prefix.length).split('/')
@@ -169,21 +158,21 @@ export class EtcdLog implements Log {
   }
 
   async *follow(after: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]> {
-    const news = new News(signal)
-    const watching = this.#watch(news, signal)
+    const watched = new WatchedRecords(signal)
+    const watching = this.#watch(watched, signal)
     let at = after
     let isBehind = true
     try {
       let pauseMs = retryMs.first
       while (!signal.aborted) {
-        const brought = news.take(at)
-        if (brought.length > 0) {
-          at = brought.at(-1)!.offset
-          yield brought
+        const taken = watched.take(at)
+        if (taken.length > 0) {
+          at = taken.at(-1)!.offset
+          yield taken
           continue
         }
-        if (news.hasGap || isBehind) {
-          news.hasGap = false
+        if (watched.hasGap || isBehind) {
+          watched.hasGap = false
           try {
             const read = await this.#read(at, signal)
             isBehind = read.length > 0
@@ -195,20 +184,20 @@ export class EtcdLog implements Log {
             if (signal.aborted) return
             if (error instanceof HistoryError) throw error
             isBehind = true
-            await news.wait(pauseMs)
+            await watched.wait(pauseMs)
             pauseMs = Math.min(pauseMs * 2, retryMs.last)
           }
           continue
         }
-        isBehind = await news.wait(lookMs)
+        isBehind = await watched.wait(lookMs)
       }
     } finally {
-      news.end()
+      watched.end()
       await watching
     }
   }
 
-  /** The newest record stays, whatever is asked: whoever has applied all of them finds it there. */
+  /** Never deletes the newest record: a hub that has applied all of them still finds it there. */
   async trim(upTo: number): Promise<void> {
     const range = { key: this.#key(0), range_end: this.#key(Math.min(upTo + 1, await this.last())) }
     await this.#gateway.ask('/v3/kv/deleterange', range)
@@ -228,9 +217,9 @@ export class EtcdLog implements Log {
     return kvs?.[0] ? this.#offsetOf(kvs[0]) : 0
   }
 
-  /** The next records behind `at`; none at the end. Throws `HistoryError` when those are gone. */
+  /** Returns the next records behind `at`; none at the end. Throws `HistoryError` when they were trimmed. */
   async #read(at: number, signal: AbortSignal): Promise<LogRecord[]> {
-    // From the record at `at` on: where that is gone and nothing follows, the log was set back.
+    // The range begins with the record at `at`: where that is missing and nothing follows, the log was set back.
     const range = { ...this.#from(at), limit: maxRecords + 1 }
     const { kvs = [] } = await ask(this.#gateway, RangeAnswer, '/v3/kv/range', range, signal)
     const records = kvs.map(kv => this.#record(kv)).filter(({ offset }) => offset > at)
@@ -250,34 +239,34 @@ export class EtcdLog implements Log {
     return records
   }
 
-  /** Brings what comes to `news` until `signal` aborts, and says when something may have been missed. */
-  async #watch(news: News, signal: AbortSignal): Promise<void> {
+  /** Adds new records to `watched` until `signal` aborts, and marks a gap when some may have been missed. */
+  async #watch(watched: WatchedRecords, signal: AbortSignal): Promise<void> {
     const body = { create_request: { ...this.#from(0), progress_notify: true } }
-    for (let pauseMs = retryMs.first; !news.signal.aborted; pauseMs = Math.min(pauseMs * 2, retryMs.last)) {
+    for (let pauseMs = retryMs.first; !watched.signal.aborted; pauseMs = Math.min(pauseMs * 2, retryMs.last)) {
       try {
-        const until = AbortSignal.any([signal, news.signal])
+        const until = AbortSignal.any([signal, watched.signal])
         for await (const message of this.#gateway.stream<WatchMessage>('/v3/watch', body, {
           silentMs,
           signal: until,
         })) {
           if (message.canceled) break
           if (message.created) {
-            // What was written before the watch began is read.
-            news.missed()
+            // Records that were written before the watch began have to be read.
+            watched.missed()
             pauseMs = retryMs.first
           }
           const puts = (message.events ?? []).filter(({ type }) => type !== 'DELETE')
-          news.bring(puts.map(({ kv }) => this.#record(kv)))
+          watched.add(puts.map(({ kv }) => this.#record(kv)))
         }
       } catch {
-        // The looks go on meanwhile.
+        // The reads every `lookMs` continue meanwhile.
       }
-      if (!news.signal.aborted) await news.pause(pauseMs)
+      if (!watched.signal.aborted) await watched.pause(pauseMs)
     }
   }
 
   #from(offset: number): { key: string; range_end: string } {
-    // `:` comes right behind the digits.
+    // `:` is the character after `9`.
     return { key: this.#key(offset), range_end: base64(`${this.#prefix}records/:`) }
   }
 
@@ -285,7 +274,7 @@ export class EtcdLog implements Log {
     return recordKey(this.#prefix, offset)
   }
 
-  /** Throws `EtcdError` for the key of no record. */
+  /** Throws `EtcdError` for a key that is not a record's. */
   #offsetOf({ key }: KeyValue): number {
     const offset = text(key).slice(-digits)
     if (offset.length < digits || !/^\d+$/.test(offset)) throw otherForm()
@@ -295,95 +284,6 @@ export class EtcdLog implements Log {
   #record(kv: KeyValue): LogRecord {
     return { offset: this.#offsetOf(kv), bytes: Buffer.from(kv.value ?? '', 'base64') }
   }
-}
-
-/** What a watch has brought and its follower has not taken yet. */
-class News {
-  /** Aborts when the follower has ended. */
-  readonly signal: AbortSignal
-  /** Something may have come of which the watch did not tell. */
-  hasGap = false
-  readonly #end = new AbortController()
-  #records: LogRecord[] = []
-  #wake: () => void = () => {}
-
-  constructor(signal: AbortSignal) {
-    this.signal = this.#end.signal
-    signal.addEventListener('abort', () => this.end(), { once: true, signal: this.signal })
-    if (signal.aborted) this.end()
-  }
-
-  bring(records: LogRecord[]): void {
-    if (records.length === 0) return
-    this.#records.push(...records)
-    this.#wake()
-  }
-
-  missed(): void {
-    this.hasGap = true
-    this.#wake()
-  }
-
-  /** The records behind `at` without a gap; marks a gap where they begin later. Keeps nothing: what is left out is read by key. */
-  take(at: number): LogRecord[] {
-    const next = this.#records.filter(({ offset }) => offset > at)
-    this.#records = []
-    const taken = next.filter(({ offset }, index) => offset === at + 1 + index)
-    if (taken.length < next.length) this.hasGap = true
-    return taken
-  }
-
-  /** Resolves when there is something, after `ms` at the latest: to true then. */
-  wait(ms: number): Promise<boolean> {
-    return new Promise(resolve => {
-      if (this.signal.aborted || this.#records.length > 0 || this.hasGap) return resolve(false)
-      const timer = setTimeout(() => done(true), ms)
-      const done = (isLate: boolean) => {
-        clearTimeout(timer)
-        this.#wake = () => {}
-        resolve(isLate)
-      }
-      this.#wake = () => done(false)
-    })
-  }
-
-  /** Resolves after `ms`, or when the follower ends. */
-  async pause(ms: number): Promise<void> {
-    await new Promise<void>(resolve => {
-      const done = () => {
-        clearTimeout(timer)
-        this.signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const timer = setTimeout(done, ms)
-      this.signal.addEventListener('abort', done)
-    })
-  }
-
-  end(): void {
-    this.#end.abort()
-    this.#wake()
-  }
-}
-
-/** gRPC's code for an error of which nothing else is known. */
-const unknownCode = 2
-
-/** The answer to a request, in the form that etcd documents. Throws `EtcdError` as `EtcdGateway.ask` does, and for one of another form. */
-async function ask<Answer extends z.ZodType>(
-  gateway: EtcdGateway,
-  form: Answer,
-  path: string,
-  body: object,
-  signal?: AbortSignal,
-): Promise<z.output<Answer>> {
-  const answer = form.safeParse(await gateway.ask<unknown>(path, body, signal))
-  if (!answer.success) throw otherForm()
-  return answer.data
-}
-
-function otherForm(): EtcdError {
-  return new EtcdError('etcd answered in a form that this program does not know.', unknownCode)
 }
 
 function prefixOf(name: string): string {
@@ -396,12 +296,4 @@ function recordKey(prefix: string, offset: number): string {
 
 function isMissing(key: string) {
   return { key, target: 'CREATE', create_revision: '0' }
-}
-
-function base64(value: string | Uint8Array): string {
-  return Buffer.from(value as string).toString('base64')
-}
-
-function text(value = ''): string {
-  return Buffer.from(value, 'base64').toString()
 }

@@ -2,17 +2,17 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Where a cluster of etcd answers, and what this hub shows and expects there. */
+/** Addresses of an etcd cluster, and the credentials for it. */
 export interface EtcdAccess {
   /** `http://host:port` or `https://host:port`, at least one. */
   endpoints: readonly string[]
-  /** PEM: who signs the nodes, and what this hub proves itself with. */
+  /** PEM: the authority that signs the nodes' certificates, and this hub's own certificate with its key. */
   tls?: { ca?: Buffer; cert?: Buffer; key?: Buffer }
-  /** A user of etcd with rights to the keys of the log. */
+  /** A user of etcd who may read and write the keys of the log. */
   user?: { name: string; password: string }
 }
 
-/** An error that a node of etcd answered, or the lack of an answer (`code` is 14, UNAVAILABLE, then). Codes are gRPC's. */
+/** An error that a node of etcd returned, or the lack of an answer (`code` is 14, UNAVAILABLE, then). Codes are gRPC's. */
 export class EtcdError extends Error {
   override name = 'EtcdError'
   readonly code: number
@@ -25,15 +25,15 @@ export class EtcdError extends Error {
 /** gRPC's codes, from its documentation (`google.rpc.Code`). */
 const code = { unavailable: 14, unauthenticated: 16 } as const
 
-/** How long one node may take to answer, in ms, before the next is asked. An election takes 1 to 2 s; see docs/scaling.md. */
+/** Time one node may take to answer before the next is asked, in ms. An election takes 1 to 2 s; see docs/scaling.md. */
 const answerMs = 1000
 
 /** Pause before the next node is asked, in ms. */
 const nextNodeMs = 50
 
 /**
- * The JSON gateway of etcd's nodes (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway): one node is asked as long as it answers,
- * then the next.
+ * A client of the JSON gateway of etcd's nodes (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway). It asks one node as long as that
+ * answers, then the next.
  */
 export class EtcdGateway {
   readonly #access: EtcdAccess
@@ -53,8 +53,8 @@ export class EtcdGateway {
   }
 
   /**
-   * The answer of the first node that gives one, each being asked once and the first once more. Throws the last `EtcdError`: whether the
-   * request was carried out is not known then.
+   * Returns the answer of the first node that gives one; each is asked once, and the first once more. Throws the last `EtcdError`: it is
+   * not known then whether the request was carried out.
    */
   async ask<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
     for (let tries = this.#access.endpoints.length; ; tries--) {
@@ -70,8 +70,8 @@ export class EtcdGateway {
   }
 
   /**
-   * The messages of a stream of one node as they come. Ends when `signal` aborts. Throws `EtcdError` when the node ends it, or `silentMs`
-   * pass without a message; another node is asked the next time.
+   * Yields the messages of a stream of one node as they arrive. Ends when `signal` aborts. Throws `EtcdError` when the node ends the
+   * stream, or `silentMs` pass without a message; another node is asked the next time.
    */
   async *stream<T>(
     path: string,
@@ -83,7 +83,7 @@ export class EtcdGateway {
     const timer = setTimeout(() => silence.abort(), silentMs)
     try {
       const response = await this.#post(path, body, AbortSignal.any([signal, silence.signal]), {
-        // The node ends the stream when its cluster has no leader, instead of being silent.
+        // The node then ends the stream when its cluster has no leader, instead of staying silent.
         'grpc-metadata-hasleader': 'true',
       })
       if (response.statusCode !== 200) throw errorOf(await textOf(response), response.statusCode)
@@ -115,7 +115,7 @@ export class EtcdGateway {
     this.#agents.https.destroy()
   }
 
-  /** Has the next node asked from now on, unless somebody else has moved on from `node` already. */
+  /** Moves on to the next node, unless another request has moved on from `node` already. */
   #leave(node: number): void {
     if (this.#node === node) this.#node = (node + 1) % this.#access.endpoints.length
   }
@@ -126,7 +126,7 @@ export class EtcdGateway {
     const text = await textOf(response)
     if (response.statusCode === 200) return answerIn(text) as T
     const error = errorOf(text, response.statusCode)
-    // Tokens live 5 minutes by default, and end with the node that gave them.
+    // A token is valid for 5 minutes by default, and only as long as the node that issued it runs.
     if (error.code === code.unauthenticated) this.#token = undefined
     throw error
   }
@@ -184,13 +184,13 @@ async function textOf(response: IncomingMessage): Promise<string> {
   }
 }
 
-/** The object that a node answered. Throws `EtcdError` for anything else: something in between has answered in its place. */
+/** Parses the object in a node's answer. Throws `EtcdError` for anything else: a proxy in between has answered instead. */
 function answerIn(text: string): object {
   try {
     const answer: unknown = JSON.parse(text)
     if (typeof answer === 'object' && answer !== null) return answer
   } catch {
-    // No JSON.
+    // It is not JSON.
   }
   throw new EtcdError(`etcd answered with no JSON object: ${text.slice(0, 200)}`, 2)
 }
@@ -203,12 +203,12 @@ function noAnswer({ host }: URL, error: Error): EtcdError {
 function errorOf(text: string, status = 0): EtcdError {
   try {
     const { message, code: number } = JSON.parse(text) as { message?: string; code?: number }
-    // It is told to whoever sends, too.
+    // Senders see this sentence, too.
     if (message !== undefined && /space exceeded/.test(message))
       return new EtcdError(`etcd has no room left, its quota is full (${message})`, number ?? 2)
     if (message !== undefined) return new EtcdError(message, number ?? 2)
   } catch {
-    // No answer of etcd's own.
+    // The answer is not etcd's own.
   }
   return new EtcdError(`etcd answered ${status}: ${text.slice(0, 200)}`, 2)
 }

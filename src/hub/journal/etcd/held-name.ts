@@ -4,24 +4,25 @@ import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 import { ClaudeNetError } from '../../../protocol/errors.ts'
+import { isQuotaFull } from './explain-etcd-error.ts'
 import type { EtcdGateway } from './gateway.ts'
-import { isQuotaFull } from './in-words.ts'
+import { base64, text } from './keys.ts'
+import { grantLease, renewLease, renewMs, revokeLease } from './lease.ts'
 
-/** How long a name outlives its hub, in s, and how often its lease is renewed, in ms. */
-const leaseS = 10
-const renewMs = 3000
-
-/** How often a name that is taken is looked at, and how long it is waited for at most, in ms: etcd ends leases late. */
+/** Interval at which a name that is taken is checked again, and the longest wait for it, in ms: etcd ends leases late. */
 const lookMs = 500
 const waitMs = 20_000
 
-/** Pause before what failed is tried again, in ms. */
+/** Pause before a failed request is retried, in ms. */
 const retryMs = 1000
 
 const Holder = z.object({
-  /** The process. */
+  /** Identifies the process. */
   run: z.string(),
-  /** The directory, and the boot of the host: whoever has the lock of the same directory knows that the one before has ended. */
+  /**
+   * Identifies the directory and the boot of the host: the process that has the lock of the same directory knows that the previous one has
+   * ended.
+   */
   place: z.string(),
   host: z.string(),
   dataDir: z.string(),
@@ -39,19 +40,19 @@ interface RangeAnswer {
 }
 
 export interface HeldNameOptions {
-  /** Closed with the name. */
+  /** Closed together with the name. */
   gateway: EtcdGateway
-  /** What the history is called, and the hub in it. */
+  /** Names of the history and of the hub in it. */
   name: string
   hub: string
-  /** The data directory of the hub, of which it has the lock. */
+  /** The data directory of the hub, whose lock it holds. */
   dataDir: string
-  /** Called once when another hub has taken the name, while this one could not renew it. */
+  /** Called once when another hub has taken the name while this one could not renew it. */
   onLost: (error: ClaudeNetError) => void
 }
 
 /**
- * The name of a hub among those of its history, which one process holds at a time: a key in etcd under a lease that it renews. The next
+ * The name of a hub in its history, which one process holds at a time: a key in etcd under a lease that the process renews. The next
  * process on the same directory takes it over at once; on any other directory it waits until the lease has ended.
  */
 export class HeldName {
@@ -70,8 +71,8 @@ export class HeldName {
   }
 
   /**
-   * Takes the name. Throws `conflict` when another hub has it and renews it, 15 s after the call at the latest, and `EtcdError`. While the quota
-   * of etcd is full a name that is free is taken later: this hub is needed to make room.
+   * Takes the name. Throws `conflict` when another hub holds it and renews it, 15 s after the call at the latest, and `EtcdError`. While
+   * the quota of etcd is full, a free name is taken later, since this hub is needed to free space.
    */
   static async take(options: HeldNameOptions): Promise<HeldName> {
     const held = new HeldName(options)
@@ -85,12 +86,12 @@ export class HeldName {
     return held
   }
 
-  /** Gives the name back, as far as etcd answers. */
+  /** Releases the name, if etcd can be reached. */
   async close(): Promise<void> {
     this.#end.abort()
     await this.#renewing
     const { gateway } = this.#options
-    if (this.#lease !== undefined) await gateway.ask('/v3/lease/revoke', { ID: this.#lease }).catch(() => {})
+    if (this.#lease !== undefined) await revokeLease(gateway, this.#lease)
     gateway.close()
   }
 
@@ -113,7 +114,7 @@ export class HeldName {
     }
   }
 
-  /** Renews the lease until the end, and takes the name again where it has run out. */
+  /** Renews the lease until `close`, and takes the name again when the lease has expired. */
   async #renew(): Promise<void> {
     const { signal } = this.#end
     let pauseMs = this.#lease === undefined ? retryMs : renewMs
@@ -122,7 +123,7 @@ export class HeldName {
       if (signal.aborted) return
       pauseMs = retryMs
       try {
-        if (await this.#isRenewed(signal)) {
+        if (this.#lease !== undefined && (await renewLease(this.#options.gateway, this.#lease, signal))) {
           pauseMs = renewMs
           continue
         }
@@ -131,20 +132,9 @@ export class HeldName {
         if (found && found.holder?.place !== this.#own.place) return this.#options.onLost(this.#isTaken(found.holder))
         await this.#put(found?.revision ?? '0', signal)
       } catch {
-        // etcd does not answer, or has no room. Without it nothing is stored here either.
+        // etcd cannot be reached, or is full. Without it this hub stores nothing either.
       }
     }
-  }
-
-  async #isRenewed(signal: AbortSignal): Promise<boolean> {
-    if (this.#lease === undefined) return false
-    const body = { ID: this.#lease }
-    const { result } = await this.#options.gateway.ask<{ result?: { TTL?: string } }>(
-      '/v3/lease/keepalive',
-      body,
-      signal,
-    )
-    return Number(result?.TTL ?? 0) > 0
   }
 
   async #find(signal?: AbortSignal): Promise<Found | undefined> {
@@ -154,10 +144,10 @@ export class HeldName {
     return { holder: readHolder(kv.value), lease: kv.lease ?? '0', revision: kv.mod_revision }
   }
 
-  /** Puts this hub's own value where the key is as it was at `revision`, `0` for none. Returns whether it was. */
+  /** Writes this hub's value if the key is unchanged since `revision`, `0` for no key. Returns whether it was. */
   async #put(revision: string, signal?: AbortSignal): Promise<boolean> {
     const { gateway } = this.#options
-    const { ID: lease } = await gateway.ask<{ ID: string }>('/v3/lease/grant', { TTL: String(leaseS) }, signal)
+    const lease = await grantLease(gateway, signal)
     const value = base64(JSON.stringify(this.#own))
     const { succeeded } = await gateway.ask<{ succeeded?: boolean }>(
       '/v3/kv/txn',
@@ -168,11 +158,11 @@ export class HeldName {
       signal,
     )
     if (succeeded) this.#lease = lease
-    else await gateway.ask('/v3/lease/revoke', { ID: lease }).catch(() => {})
+    else await revokeLease(gateway, lease)
     return succeeded === true
   }
 
-  /** How long a lease lasts if nobody renews it, in s; less than 0 when it has ended. */
+  /** Returns the remaining time of a lease, in s; less than 0 when it has ended. */
   async #leftOf(lease: string): Promise<number> {
     const { TTL } = await this.#options.gateway.ask<{ TTL?: string }>('/v3/lease/timetolive', { ID: lease })
     return Number(TTL ?? 0)
@@ -184,31 +174,27 @@ export class HeldName {
     return new ClaudeNetError(
       'conflict',
       `A hub called '${hub}' is running in the history '${name}' already${where}. Two hubs of one history cannot have one name.`,
-      `Give this hub a name of its own: hubName in hub.json, or --hub-name. Where ${dataDir} has a copy of that hub's store, it needs an empty directory, too.`,
+      `Give this hub a name of its own: hubName in hub.json, or --hub-name. If ${dataDir} holds a copy of that hub's store, it needs an empty directory, too.`,
     )
   }
 }
 
-/** Which directory of which host, until that is started anew: a copy of a directory, on another disk or host, is another place. */
+/** Identifies a directory on a host until that reboots: a copy of the directory, on another disk or host, is another place. */
 function placeOf(dataDir: string): string {
   const { dev, ino } = statSync(dataDir, { bigint: true })
   let boot = hostname()
   try {
     boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   } catch {
-    // Only Linux has it.
+    // Only Linux has this file.
   }
   return `${boot}:${dev}:${ino}`
 }
 
-function readHolder(value = ''): Holder | undefined {
+function readHolder(value?: string): Holder | undefined {
   try {
-    return Holder.safeParse(JSON.parse(Buffer.from(value, 'base64').toString())).data
+    return Holder.safeParse(JSON.parse(text(value))).data
   } catch {
     return undefined
   }
-}
-
-function base64(value: string): string {
-  return Buffer.from(value).toString('base64')
 }

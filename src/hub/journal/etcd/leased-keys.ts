@@ -1,22 +1,20 @@
 import type { EtcdGateway } from './gateway.ts'
+import { base64, keysUnder, text } from './keys.ts'
+import { grantLease, leaseS, renewLease, renewMs, revokeLease } from './lease.ts'
 
-/** How long keys outlive their hub, in s, and how often their lease is renewed, in ms. */
-const leaseS = 10
-const renewMs = 3000
-
-/** The least time between two writes of what has changed meanwhile, in ms. */
+/** Shortest time between two writes of changed keys, in ms. */
 const writeMs = 1000
 
-/** Most bytes that are written in one request: etcd takes 1.5 MB. */
+/** Most bytes in one write request: etcd accepts 1.5 MB. */
 const maxWriteBytes = 1_000_000
 
-/** How often the keys are compared with what the watch has brought, in ms: watches have lost events. */
-const lookMs = 10_000
+/** Interval at which the keys are compared with what the watch has delivered, in ms: watches have lost events. */
+const compareMs = 10_000
 
-/** A watch that is silent for so long, in ms, is opened anew; etcd shows about every 10 minutes that it lives. */
+/** A watch without any message for this long, in ms, is opened anew; etcd sends a progress notification about every 10 minutes. */
 const silentMs = 900_000
 
-/** Pause before anything that failed is tried again, in ms. */
+/** Pause before a failed request is retried, in ms. */
 const retryMs = 500
 
 interface KeyValue {
@@ -37,30 +35,33 @@ interface WatchMessage {
 }
 
 /**
- * Keys under one prefix in etcd, for values that are true only now. What this client puts is bound to a lease that it renews, so that
- * it is gone 10 s after the client; each key is written once a second at most. All keys under the prefix are watched.
+ * Keys under one prefix in etcd, for values that hold only while their writer runs. Keys that this client puts are bound to a lease that it
+ * renews, so they are deleted 10 s after the client ends; each key is written at most once a second. All keys under the prefix are watched.
  */
 export class LeasedKeys {
   readonly #gateway: EtcdGateway
   readonly #prefix: string
-  readonly #hear: (key: string, value: string | undefined) => void
+  readonly #onChange: (key: string, value: string | undefined) => void
   readonly #end = new AbortController()
   readonly #own = new Map<string, string>()
   #unwritten = new Set<string>()
   #lease: { id: string; renewedAt: number } | undefined
   #wake: () => void = () => {}
-  /** The revision of each key that was told of. */
+  /** Newest revision of each key that was passed to `onChange`. */
   readonly #known = new Map<string, bigint>()
-  /** What is told by the watch up to this revision was read already. */
+  /** Events of the watch up to this revision were read already. */
   #readAt = 0n
   readonly #running: Promise<unknown>
 
-  /** The gateway is closed with this. `hear` is called with each key (without the prefix) that is new, changed, or (undefined) gone. */
-  constructor(gateway: EtcdGateway, prefix: string, hear: (key: string, value: string | undefined) => void) {
+  /**
+   * Takes over the gateway and closes it. `onChange` is called with each key (without the prefix) that is new, changed, or (undefined)
+   * deleted.
+   */
+  constructor(gateway: EtcdGateway, prefix: string, onChange: (key: string, value: string | undefined) => void) {
     this.#gateway = gateway
     this.#prefix = prefix
-    this.#hear = hear
-    this.#running = Promise.all([this.#write(), this.#watch(), this.#look()])
+    this.#onChange = onChange
+    this.#running = Promise.all([this.#write(), this.#watch(), this.#compare()])
   }
 
   put(key: string, value: string): void {
@@ -70,12 +71,12 @@ export class LeasedKeys {
     this.#wake()
   }
 
-  /** Takes down what was put, as far as etcd answers. */
+  /** Deletes the keys that were put, if etcd can be reached. */
   async close(): Promise<void> {
     this.#end.abort()
     this.#wake()
     await this.#running
-    if (this.#lease) await this.#gateway.ask('/v3/lease/revoke', { ID: this.#lease.id }).catch(() => {})
+    if (this.#lease) await revokeLease(this.#gateway, this.#lease.id)
     this.#gateway.close()
   }
 
@@ -90,7 +91,7 @@ export class LeasedKeys {
           await this.#writeSome(this.#lease.id)
         }
       } catch {
-        // Of a lease that etcd does not know any more a new one is made.
+        // A lease that may have expired in etcd is replaced by a new one.
         if (this.#lease && performance.now() - this.#lease.renewedAt > leaseS * 1000) this.#lease = undefined
         await this.#pause(retryMs)
         continue
@@ -105,23 +106,18 @@ export class LeasedKeys {
     const now = performance.now()
     if (this.#lease) {
       if (now - this.#lease.renewedAt < renewMs) return
-      const { result } = await this.#gateway.ask<{ result?: { TTL?: string } }>(
-        '/v3/lease/keepalive',
-        { ID: this.#lease.id },
-        signal,
-      )
-      if (Number(result?.TTL ?? 0) > 0) {
+      if (await renewLease(this.#gateway, this.#lease.id, signal)) {
         this.#lease.renewedAt = now
         return
       }
     }
     this.#lease = undefined
-    const { ID: id } = await this.#gateway.ask<{ ID: string }>('/v3/lease/grant', { TTL: String(leaseS) }, signal)
+    const id = await grantLease(this.#gateway, signal)
     this.#lease = { id, renewedAt: now }
     this.#unwritten = new Set(this.#own.keys())
   }
 
-  /** Writes of what has changed as much as goes into one request. */
+  /** Writes as many of the changed keys as fit into one request. */
   async #writeSome(lease: string): Promise<void> {
     const taken: string[] = []
     let bytes = 0
@@ -138,7 +134,7 @@ export class LeasedKeys {
       await this.#gateway.ask('/v3/kv/txn', { success }, this.#end.signal)
     } catch (error) {
       for (const key of taken) this.#unwritten.add(key)
-      // The next renewal tells whether the lease is still there.
+      // The next renewal finds whether the lease still exists.
       if (this.#lease) this.#lease.renewedAt = Math.min(this.#lease.renewedAt, performance.now() - renewMs)
       throw error
     }
@@ -146,75 +142,74 @@ export class LeasedKeys {
 
   async #watch(): Promise<void> {
     const { signal } = this.#end
-    const body = { create_request: { ...this.#range, progress_notify: true } }
+    const body = { create_request: { ...keysUnder(this.#prefix), progress_notify: true } }
     while (!signal.aborted) {
       try {
         for await (const message of this.#gateway.stream<WatchMessage>('/v3/watch', body, { silentMs, signal })) {
           if (message.canceled) break
-          // What was written before the watch began is read.
+          // Keys that were written before the watch began have to be read.
           if (message.created) await this.#read()
           for (const { type, kv } of message.events ?? []) {
             const revision = BigInt(kv.mod_revision)
-            if (revision > this.#readAt) this.#tell(kv, revision, type === 'DELETE')
+            if (revision > this.#readAt) this.#apply(kv, revision, type === 'DELETE')
           }
         }
       } catch {
-        // It is opened anew.
+        // The watch is opened anew.
       }
       await this.#pause(retryMs)
     }
   }
 
-  /** Compares the keys with what is known, and reads all values where they differ. */
-  async #look(): Promise<void> {
+  /** Compares the keys with the known ones, and reads all values where they differ. */
+  async #compare(): Promise<void> {
     const { signal } = this.#end
     for (;;) {
-      await this.#pause(lookMs)
+      await this.#pause(compareMs)
       if (signal.aborted) return
       try {
-        const range = { ...this.#range, keys_only: true }
+        const range = { ...keysUnder(this.#prefix), keys_only: true }
         const { kvs = [] } = await this.#gateway.ask<RangeAnswer>('/v3/kv/range', range, signal)
         const isSame = ({ key, mod_revision }: KeyValue) => this.#known.get(this.#nameOf(key)) === BigInt(mod_revision)
         if (kvs.length !== this.#known.size || !kvs.every(isSame)) await this.#read()
       } catch {
-        // The next look tells.
+        // The next comparison tries again.
       }
     }
   }
 
   async #read(): Promise<void> {
-    const { header, kvs = [] } = await this.#gateway.ask<RangeAnswer>('/v3/kv/range', this.#range, this.#end.signal)
+    const { header, kvs = [] } = await this.#gateway.ask<RangeAnswer>(
+      '/v3/kv/range',
+      keysUnder(this.#prefix),
+      this.#end.signal,
+    )
     const revision = BigInt(header.revision)
-    // An older answer that was overtaken says nothing.
+    // A newer answer has arrived before this one.
     if (revision < this.#readAt) return
     this.#readAt = revision
     const there = new Set(kvs.map(({ key }) => this.#nameOf(key)))
     for (const [key, known] of this.#known) {
       if (there.has(key) || known > revision) continue
       this.#known.delete(key)
-      this.#hear(key, undefined)
+      this.#onChange(key, undefined)
     }
-    for (const kv of kvs) this.#tell(kv, BigInt(kv.mod_revision), false)
+    for (const kv of kvs) this.#apply(kv, BigInt(kv.mod_revision), false)
   }
 
-  #tell(kv: KeyValue, revision: bigint, isGone: boolean): void {
+  #apply(kv: KeyValue, revision: bigint, isGone: boolean): void {
     const key = this.#nameOf(kv.key)
     if (revision <= (this.#known.get(key) ?? 0n)) return
     if (isGone) this.#known.delete(key)
     else this.#known.set(key, revision)
-    this.#hear(key, isGone ? undefined : Buffer.from(kv.value ?? '', 'base64').toString())
+    this.#onChange(key, isGone ? undefined : text(kv.value))
   }
 
   #nameOf(key: string): string {
-    return Buffer.from(key, 'base64').toString().slice(this.#prefix.length)
+    return text(key).slice(this.#prefix.length)
   }
 
-  get #range(): { key: string; range_end: string } {
-    // `0` comes right behind `/`, with which the prefix ends.
-    return { key: base64(this.#prefix), range_end: base64(`${this.#prefix.slice(0, -1)}0`) }
-  }
-
-  /** Resolves after `ms`, at the end, and, where `isWoken`, when something is put. */
+  /** Resolves after `ms`, on `close`, and, where `isWoken`, when a key is put. */
   #pause(ms: number, isWoken = false): Promise<void> {
     const { signal } = this.#end
     return new Promise(resolve => {
@@ -230,8 +225,4 @@ export class LeasedKeys {
       if (isWoken) this.#wake = done
     })
   }
-}
-
-function base64(value: string): string {
-  return Buffer.from(value).toString('base64')
 }

@@ -4,26 +4,26 @@ import { EtcdError } from './gateway.ts'
 /** gRPC's codes, from its documentation (`google.rpc.Code`). */
 const grpc = { invalid: 3, denied: 7, exhausted: 8, precondition: 9, unavailable: 14, unauthenticated: 16 } as const
 
-/** Whether etcd has answered, and did nothing of what it was asked for. */
+/** Reports whether etcd refused the request, so that it was not carried out. */
 export function isRefusal(error: unknown): boolean {
   return (
     error instanceof EtcdError && [grpc.invalid, grpc.denied, grpc.precondition, grpc.unauthenticated].some(is(error))
   )
 }
 
-/** Whether etcd has no room left: its quota is full, and it takes no more writes until its alarm is disarmed. */
+/** Reports whether the quota of etcd is full: it takes no more writes until its alarm is disarmed. */
 export function isQuotaFull(error: unknown): boolean {
   return error instanceof EtcdError && error.code === grpc.exhausted && /space exceeded/.test(error.message)
 }
 
-/** What kept a hub from its log called `name`, with what to do about it; any other error as it is. */
-export function etcdInWords(error: unknown, name: string): unknown {
+/** Returns an error of etcd about the log called `name` as one that says what to do; any other error unchanged. */
+export function explainEtcdError(error: unknown, name: string): unknown {
   if (!(error instanceof EtcdError)) return error
   const { code, message } = error
   if (isQuotaFull(error))
     return away(
       'etcd has no room left: its quota is full.',
-      'docs/operations.md, "When etcd is full", says how room is made.',
+      'docs/operations.md, "When etcd is full", says how to free space.',
     )
   if (code === grpc.denied)
     return refused(
@@ -31,56 +31,56 @@ export function etcdInWords(error: unknown, name: string): unknown {
       `Give its role the keys: etcdctl role grant-permission ROLE readwrite --prefix=true /claude-net/${name}/`,
     )
   if (/user name is empty/.test(message))
-    return refused('etcd wants a user.', 'Name one in hub.json: "journal": {"user": {"name", "passwordFile"}}.')
+    return refused('etcd requires a user.', 'Name one in hub.json: "journal": {"user": {"name", "passwordFile"}}.')
   if (/authentication is not enabled/.test(message))
     return refused(
-      'etcd knows no users: its authentication is not enabled.',
+      'etcd has no users: its authentication is not enabled.',
       'Enable it (etcdctl auth enable), or leave "user" out of "journal" in hub.json.',
     )
   if (code === grpc.unauthenticated || /authentication failed/.test(message))
     return refused(
       `etcd refuses this user: ${message}.`,
-      'Look at "user" of "journal" in hub.json, and at its passwordFile.',
+      'Check "user" of "journal" in hub.json, and its passwordFile.',
     )
   const tls = code === grpc.unavailable ? tlsInWords(message) : undefined
   if (tls) return tls
   if (code === grpc.unavailable)
     return away(
       `No node of etcd answers: ${message}.`,
-      'Is etcd running, and its majority there? etcdctl endpoint health --cluster',
+      'Check that etcd is running, with a majority of its nodes: etcdctl endpoint health --cluster',
     )
-  return away(`etcd says: ${message}.`, 'Try again in a moment; etcdctl endpoint status shows how it is.')
+  return away(`etcd reports an error: ${message}.`, 'Try again in a moment; etcdctl endpoint status shows its state.')
 }
 
-/** Why there is no connection with TLS, with the field of hub.json to look at; undefined for any other reason. */
+/** Returns the reason why there is no TLS connection, with the field of hub.json to check; undefined for any other reason. */
 function tlsInWords(message: string): ClaudeNetError | undefined {
   const [, node, why] = /^(etcd at \S+): (.*)$/s.exec(message) ?? []
   if (node === undefined || why === undefined) return undefined
   if (/alert certificate required/.test(why))
     return refused(
-      `${node} takes only clients with a certificate, and this hub shows none.`,
+      `${node} accepts only clients with a certificate, and this hub has presented none.`,
       'Name one that etcd trusts, and its key, in hub.json: "journal": {"tls": {"cert", "key"}}.',
     )
   const [, alert] = /\balert ([a-z ]+)/.exec(why) ?? []
   if (alert !== undefined)
     return refused(
-      `${node} does not take the certificate of this hub: ${alert}.`,
-      'Look at "cert" in "tls" of "journal" in hub.json: who has signed it has to be in --trusted-ca-file of etcd, and it has to be valid for clients.',
+      `${node} does not accept the certificate of this hub: ${alert}.`,
+      'Check "cert" in "tls" of "journal" in hub.json: its issuer must be in --trusted-ca-file of etcd, and it must be valid for clients.',
     )
   if (/altnames/.test(why))
     return refused(
       `The certificate of ${node} is not for that name: ${why}.`,
-      'In "endpoints" of "journal" in hub.json each node has an address that is in its certificate.',
+      'In "endpoints" of "journal" in hub.json, give each node by an address that is in its certificate.',
     )
   if (/socket hang up|wrong version number|ECONNRESET|EPROTO/.test(why))
     return refused(
-      `${node} has cut the connection, as one with TLS does without it, and the other way round: ${why}.`,
-      'Look at "endpoints" of "journal" in hub.json: with TLS they begin with https.',
+      `${node} has closed the connection, as a node with TLS does when it is addressed without, and vice versa: ${why}.`,
+      'Check "endpoints" of "journal" in hub.json: with TLS they begin with https.',
     )
   if (/certificate|self[- ]signed/i.test(why))
     return refused(
-      `The certificate of ${node} is not one that this hub trusts: ${why.split(';')[0]}.`,
-      'Look at "ca" in "tls" of "journal" in hub.json: it is the certificate of whoever signs the nodes of etcd.',
+      `This hub does not trust the certificate of ${node}: ${why.split(';')[0]}.`,
+      'Check "ca" in "tls" of "journal" in hub.json: it is the certificate of the authority that signs those of the etcd nodes.',
     )
   return undefined
 }

@@ -1,9 +1,9 @@
 import { type EtcdAccess, EtcdGateway } from './gateway.ts'
 
-/** How long a node may take to defragment, in ms: it rewrites all that it has, and answers nothing meanwhile. */
+/** Time a node may take to defragment, in ms: it rewrites its whole store, and answers nothing meanwhile. */
 const defragmentMs = 120_000
 
-/** A node with more free bytes than this, and more than it uses, is defragmented. */
+/** A node is defragmented when it has more free bytes than this, and more than it uses. */
 const leastFreeBytes = 64 * 1024 * 1024
 
 interface Alarm {
@@ -11,7 +11,7 @@ interface Alarm {
   alarm?: string
 }
 
-/** The room that etcd has: its quota is for all of its keys, and for what they were before, until that is compacted. */
+/** The disk space of etcd. Its quota covers all keys and their earlier values, until those are compacted. */
 export class EtcdRoom {
   readonly #access: EtcdAccess
 
@@ -19,14 +19,17 @@ export class EtcdRoom {
     this.#access = access
   }
 
-  /** Whether the quota is full: then etcd takes no writes until room was made and the alarm is disarmed. Rejects with `EtcdError`. */
+  /**
+   * Resolves to whether the quota is full: etcd then takes no writes until space is freed and the alarm is disarmed. Rejects with
+   * `EtcdError`.
+   */
   async isFull(): Promise<boolean> {
     return (await this.#with(this.#access.endpoints, gateway => alarmsOf(gateway))).length > 0
   }
 
   /**
-   * Has etcd forget what its keys were before, gives the room back to the disk of each node where that is worth it, one node after the
-   * other, and disarms the alarm of a full quota. Where etcd has users, to give room back needs the role root. Rejects with `EtcdError`.
+   * Compacts earlier values of the keys, defragments each node where that is worth it, one node after the other, and disarms the alarm of a
+   * full quota. Where etcd has users, defragmenting requires the role root. Rejects with `EtcdError`.
    */
   async make(): Promise<void> {
     const { endpoints } = this.#access
@@ -35,7 +38,7 @@ export class EtcdRoom {
       try {
         await gateway.ask('/v3/kv/compaction', { revision: header.revision, physical: true })
       } catch (error) {
-        // Another hub was faster.
+        // Another hub has compacted it.
         if (!/has been compacted/.test((error as Error).message)) throw error
       }
       return (await alarmsOf(gateway)).length > 0
