@@ -1,9 +1,10 @@
 // Builds what runs from dist/: the machine's side, one file for any Node from 20 on, and beside it, for a host of a hub,
 // the hub, the demo and the installer of the service, each loaded only when asked for, and the web console as files.
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { buildConsole } from './console-build.ts'
+import { thirdParty } from './third-party.ts'
 
 const outdir = resolve(import.meta.dirname, 'dist')
 const apart = {
@@ -47,6 +48,7 @@ const common = {
   minifySyntax: true,
   minifyIdentifiers: true,
   legalComments: 'none',
+  metafile: true,
   logLevel: 'warning',
   plugins: [separateBundles, requireBuiltins] as Plugin[],
   alias: { '@modelcontextprotocol/server/_shims': resolve(import.meta.dirname, 'src/mcp/sdk-shims.ts') },
@@ -57,7 +59,8 @@ const common = {
 } as const
 
 rmSync(outdir, { recursive: true, force: true })
-await Promise.all([
+const [consoleModules, ...bundles] = await Promise.all([
+  buildConsole(`${outdir}/console`),
   build({
     ...common,
     entryPoints: ['src/cli/start.ts'],
@@ -78,8 +81,9 @@ await Promise.all([
     // Names stay, for stack traces; a smaller source is 4 MB less in memory.
     minifyIdentifiers: false,
   }),
-  buildConsole(`${outdir}/console`),
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
   build({ ...common, entryPoints: ['src/service/service.ts'], outfile: `${outdir}/service.mjs`, target: 'node20' }),
 ])
 chmodSync(`${outdir}/${basename('claude-net.mjs')}`, 0o755)
+const bundled = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))
+writeFileSync(`${outdir}/THIRD-PARTY.txt`, thirdParty([...bundled, ...consoleModules]))

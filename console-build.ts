@@ -14,9 +14,13 @@ import {
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
+import type { build } from 'vite'
 
 const here = import.meta.dirname
 const cache = resolve(here, 'node_modules/.cache/claude-net-console')
+
+/** File of a built console in the cache that lists its modules. */
+const modulesFile = 'modules.json'
 
 /** All that the built console depends on. */
 const inputs = [
@@ -30,22 +34,29 @@ const inputs = [
 
 /**
  * Fills `outdir` with the console. What was built from the same sources before is copied: `npm test` and `npm run demo` build each time,
- * and Vite takes a second.
+ * and Vite takes a second. Returns the paths of the modules in it.
  */
-export async function buildConsole(outdir: string): Promise<void> {
+export async function buildConsole(outdir: string): Promise<string[]> {
   const built = join(cache, keyOfInputs())
   if (!existsSync(built)) {
     const making = `${built}.${process.pid}`
     const { build } = await import('vite')
     const { default: config } = await import('./vite.config.ts')
-    await build({ ...config, configFile: false, build: { ...config.build, outDir: making } })
+    const made = await build({ ...config, configFile: false, build: { ...config.build, outDir: making } })
     await compress(making)
+    writeFileSync(join(making, modulesFile), JSON.stringify(modulesOf(made)))
     for (const name of readdirSync(cache))
       if (!making.endsWith(name)) rmSync(join(cache, name), { recursive: true, force: true })
     renameSync(making, built)
   }
   rmSync(outdir, { recursive: true, force: true })
-  cpSync(built, outdir, { recursive: true })
+  cpSync(built, outdir, { recursive: true, filter: path => !path.endsWith(modulesFile) })
+  return JSON.parse(readFileSync(join(built, modulesFile), 'utf8')) as string[]
+}
+
+function modulesOf(made: Awaited<ReturnType<typeof build>>): string[] {
+  const outputs = [made].flat().flatMap(each => ('output' in each ? each.output : []))
+  return [...new Set(outputs.flatMap(each => (each.type === 'chunk' ? each.moduleIds : [])))]
 }
 
 function keyOfInputs(): string {

@@ -1,10 +1,21 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { thirdParty } from '../third-party.ts'
 import { findTool } from './support/newcomer.ts'
 import { cleanEnv, hubNode, machineNode } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
@@ -42,6 +53,7 @@ beforeAll(async () => {
     'examples',
     'build.ts',
     'console-build.ts',
+    'third-party.ts',
     'vite.config.ts',
     'package-lock.json',
     'pack.ts',
@@ -71,6 +83,19 @@ test('the package depends on nothing and runs nothing when it is installed', () 
   expect(manifest.engines).toEqual({ node: '>=20' })
   expect(readdirSync(dirname(installed))).toEqual(['claude-net'])
   expect(statSync(join(installed, 'install.sh')).mode & 0o111).not.toBe(0)
+})
+
+test('the package lists the libraries in it with their licences, and one whose licence is unknown is refused', () => {
+  const listed = readFileSync(join(installed, 'dist/THIRD-PARTY.txt'), 'utf8')
+  // Of the machine's side, the hub, what it loads lazily, and the console.
+  for (const name of ['commander', 'fastify', 'grammy', 'preact'])
+    expect(listed).toMatch(new RegExp(`^${name} \\d\\S* \\(MIT\\)\n\n[\\s\\S]*?Copyright`, 'm'))
+  expect(listed).not.toMatch(/^(?:vitest|typescript|esbuild) /m)
+
+  const other = join(tempDir('libraries'), 'node_modules/@acme/other')
+  mkdirSync(other, { recursive: true })
+  writeFileSync(join(other, 'package.json'), '{"name":"@acme/other","version":"1.0.0","license":"SSPL-1.0"}')
+  expect(() => thirdParty([join(other, 'lib/index.js')])).toThrow(/@acme\/other 1\.0\.0 has the licence "SSPL-1\.0"/)
 })
 
 test("installed into an empty prefix it is a machine on the system's Node, and a hub on Node 24", slow, async () => {

@@ -19,7 +19,15 @@ async function restarts(system: BootedSystem): Promise<number> {
 /** A package of a later version, whose schema has come one step further. */
 function newerPackage(dir: string): void {
   const source = tempDir('newer')
-  for (const name of ['src', 'build.ts', 'console-build.ts', 'vite.config.ts', 'package.json', 'package-lock.json'])
+  for (const name of [
+    'src',
+    'build.ts',
+    'console-build.ts',
+    'third-party.ts',
+    'vite.config.ts',
+    'package.json',
+    'package-lock.json',
+  ])
     cpSync(name, join(source, name), { recursive: true })
   symlinkSync(resolve('node_modules'), join(source, 'node_modules'))
   const edit = (name: string, pattern: RegExp, by: string) => {

@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../..')
 
 /** Files and directories of the checkout that a build reads, besides the packages. */
 const inputs = [
-  ...['src', 'plugin', 'deploy', 'build.ts', 'console-build.ts', 'vite.config.ts', 'tsconfig.json'],
+  ...['src', 'plugin', 'deploy', 'build.ts', 'console-build.ts', 'third-party.ts', 'vite.config.ts', 'tsconfig.json'],
   ...['package.json', 'package-lock.json', 'install.sh', 'LICENSE'],
 ]
 

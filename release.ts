@@ -1,0 +1,95 @@
+// Prepares a release from a clean checkout: version, notes, golden client, all checks, package, commit and tag. It publishes nothing.
+//   npm run release -- 0.2.0 [--dry-run]
+// A dry run does the same but for the commit and the tag, and puts the changed files back, as a failed run does.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+
+/** Files that a release changes, besides its golden client. */
+const changed = ['package.json', 'package-lock.json', 'plugin/.claude-plugin/plugin.json', 'CHANGELOG.md']
+
+/** Throws a sentence for whoever runs the script. */
+function release(version: string, isDryRun: boolean): void {
+  const [tag, golden, file] = [`v${version}`, `test/golden/client-${version}.mjs.gz`, `claude-net-${version}.tgz`]
+  const current = (readJson('package.json') as { version: string }).version
+  const dirty = git('status', '--porcelain')
+  if (dirty !== '') throw new Error(`The checkout has uncommitted changes:\n${dirty}`)
+  if (git('tag', '--list', tag) !== '') throw new Error(`The tag ${tag} exists.`)
+  if (existsSync(golden)) throw new Error(`${version} was released: ${golden} exists.`)
+  if (compare(version, current) < 0)
+    throw new Error(`${version} is older than ${current}, the version of package.json.`)
+  const notes = notesOf(readFileSync('CHANGELOG.md', 'utf8'))
+
+  let isDone = false
+  try {
+    run('npm', 'version', version, '--no-git-tag-version', '--allow-same-version')
+    const plugin = 'plugin/.claude-plugin/plugin.json'
+    writeFileSync(plugin, `${JSON.stringify({ ...readJson(plugin), version }, null, 2)}\n`)
+    const today = new Date().toISOString().slice(0, 10)
+    writeFileSync(
+      'CHANGELOG.md',
+      readFileSync('CHANGELOG.md', 'utf8').replace(/^## Unreleased$/m, `## ${version} (${today})`),
+    )
+    run('npm', 'run', 'build')
+    // The tests run it against this hub, as they run those of earlier releases.
+    writeFileSync(golden, gzipSync(readFileSync('dist/claude-net.mjs'), { level: 9 }))
+    run('npm', 'run', 'check')
+    run('npm', 'pack')
+    const packed = JSON.parse(execFileSync('tar', ['-xzOf', file, 'package/package.json'], { encoding: 'utf8' }))
+    if (packed.version !== version) throw new Error(`${file} has the version ${packed.version}.`)
+    if (!isDryRun) {
+      git('add', '--', ...changed, golden)
+      git('commit', '--quiet', '--message', `release: ${version}`)
+      git('tag', '--annotate', tag, '--message', `${version}\n\n${notes}`)
+    }
+    isDone = !isDryRun
+  } finally {
+    if (!isDone) {
+      git('checkout', '--quiet', 'HEAD', '--', ...changed)
+      for (const made of [golden, file]) rmSync(made, { force: true })
+    }
+  }
+  console.log(
+    isDryRun
+      ? `${version} can be released. Nothing was committed.`
+      : `${version} is committed and tagged as ${tag}. Nothing was published. To publish it:
+  git push --atomic origin HEAD ${tag}
+  npm publish ${file}`,
+  )
+}
+
+/** Returns what stands under "Unreleased". Throws if that is nothing. */
+function notesOf(changelog: string): string {
+  const notes = changelog.split(/^## /m).find(part => part.startsWith('Unreleased\n'))
+  const text = notes?.slice('Unreleased\n'.length).trim()
+  if (!text) throw new Error('CHANGELOG.md has nothing under the heading "## Unreleased".')
+  return text
+}
+
+function compare(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true })
+}
+
+function readJson(path: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path, 'utf8'))
+}
+
+function git(...args: string[]): string {
+  return execFileSync('git', args, { encoding: 'utf8' }).trim()
+}
+
+function run(command: string, ...args: string[]): void {
+  console.log(`$ ${command} ${args.join(' ')}`)
+  const { status } = spawnSync(command, args, { stdio: 'inherit' })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed; the checkout is as it was.`)
+}
+
+const [version = '', ...flags] = process.argv.slice(2)
+try {
+  if (!/^\d+\.\d+\.\d+$/.test(version) || flags.some(flag => flag !== '--dry-run'))
+    throw new Error('usage: npm run release -- VERSION [--dry-run]')
+  release(version, flags.includes('--dry-run'))
+} catch (error) {
+  console.error(`release: ${(error as Error).message}`)
+  process.exitCode = 1
+}
