@@ -53,7 +53,7 @@ export const killUnderLoad: Fault = {
           await hub.kill()
           await hub.start()
         }),
-      { lanes: 12, paceMs: 0, readPaceMs: 30, textLength: 500, searches: false },
+      { lanes: 24, paceMs: 0, readPaceMs: 50, textLength: 500, searches: false },
     )
   },
 }
