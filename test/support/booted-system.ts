@@ -12,9 +12,10 @@ import { until } from './until.ts'
 const tools = ['unshare', 'nsenter', 'ip', 'systemctl', 'systemd-notify']
 
 /**
- * Makes the root of the new system, an overlay over this one's that lives in memory, gives it devices, a network of its own and
- * nothing of an earlier hub, and becomes systemd. Its mounts are shared, as a container's are: what systemd mounts for the
- * credentials of a service, in a namespace of their own, would be seen nowhere else. $1 is an empty directory, $2 is seen there as /mnt/shared.
+ * Makes the root of the new system, an overlay in memory over this one's, gives it devices, a network of its own, an empty /tmp (systemd
+ * empties it at boot, and the files of this one's can be a million) and nothing of an earlier hub, and becomes systemd. Its mounts are
+ * shared, as a container's are: otherwise only systemd would see the credentials of a service, which it mounts in another namespace.
+ * $1 is an empty directory, $2 is mounted as /mnt/shared.
  */
 const bootScript = `set -e
 mount -t tmpfs -o mode=755 tmpfs "$1"
@@ -25,6 +26,7 @@ mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=1777 tmpfs tmp
 mount -t tmpfs -o mode=755 tmpfs dev
 for name in null zero full random urandom tty; do touch dev/$name; mount --bind /dev/$name dev/$name; done
 mkdir dev/pts dev/shm
