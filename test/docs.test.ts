@@ -89,6 +89,16 @@ test('every link of the documents leads somewhere', () => {
   }
 })
 
+test.for(['CONTRIBUTING.md', 'docs/architecture.md'])('every source file that %s names exists', path => {
+  const files = globSync('{*,{src,test,prove,bench,docs,plugin}/**/*}.{ts,tsx}')
+  const named = new Set(readFileSync(path, 'utf8').match(/(?<![\w*/.-])(?:[\w-]+\/)*[\w-]+(?:\.test)?\.tsx?\b/g))
+  expect(named.size).toBeGreaterThan(20)
+  for (const name of named) expect(files.filter(file => `/${file}`.endsWith(`/${name}`)), name).not.toEqual([])
+  // The folders of the sources.
+  for (const [, folder] of readFileSync(path, 'utf8').matchAll(/`((?:src|test|prove)(?:\/[\w-]+)+)\/?`/g))
+    expect(globSync(folder!), folder).not.toEqual([])
+})
+
 test('every promise of the README leads to its row in docs/proof.md, and each row to what shows it', () => {
   const promises = readFileSync('README.md', 'utf8')
     .match(/^- \[\*\*.*$/gm)!
