@@ -93,7 +93,11 @@ test.for(['CONTRIBUTING.md', 'docs/architecture.md'])('every source file that %s
   const files = globSync('{*,{src,test,prove,bench,docs,plugin}/**/*}.{ts,tsx}')
   const named = new Set(readFileSync(path, 'utf8').match(/(?<![\w*/.-])(?:[\w-]+\/)*[\w-]+(?:\.test)?\.tsx?\b/g))
   expect(named.size).toBeGreaterThan(20)
-  for (const name of named) expect(files.filter(file => `/${file}`.endsWith(`/${name}`)), name).not.toEqual([])
+  for (const name of named)
+    expect(
+      files.filter(file => `/${file}`.endsWith(`/${name}`)),
+      name,
+    ).not.toEqual([])
   // The folders of the sources.
   for (const [, folder] of readFileSync(path, 'utf8').matchAll(/`((?:src|test|prove)(?:\/[\w-]+)+)\/?`/g))
     expect(globSync(folder!), folder).not.toEqual([])
