@@ -223,7 +223,7 @@ test('T14 commands are taken as people type them; what is not understood sends n
 
   for (const text of ['/send', '/send ovh5', '/mute', '/mute ovh5 soon', '/follow ovh5 often x']) {
     const message = write(text)
-    expect((await answerTo(all, message)).text, text).toMatch(/^(Write it so: \/|ovh5 is not yours)/)
+    expect((await answerTo(all, message)).text, text).toMatch(/^(Usage: \/|ovh5 is not yours)/)
     await until('its sign', () => signsOf(all, message).includes('🤔'))
   }
   const forAnother = write('/dance')
@@ -259,7 +259,7 @@ test('T14 every overview answers', async () => {
   expect(await ask('/help')).toContain('/send NAME TEXT: write to a machine')
   expect(await ask('/start', sean.id)).toContain('/here moves it to this chat.')
   expect(await ask('/follow')).toBe(
-    'seanclaude: you hear of mail that lies unread for 10 min while it has no session; you hear of a session that has waited for 2 min at a permission prompt\n/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off changes it.',
+    'seanclaude: you are notified of mail that stays unread for 10 min while it has no session; you are notified when a session has waited for 2 min at a permission prompt\n/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off changes it.',
   )
 })
 

@@ -57,20 +57,20 @@ test('/follow says when: at once, never, after a while; only a machine’s owner
   }
   await tell(chasclaude, 'seanclaude', 'unheard')
   expect(await ask('/follow seanclaude 5m')).toBe(
-    'seanclaude: you hear of mail that lies unread for 5 min while it has no session.',
+    'seanclaude: you are notified of mail that stays unread for 5 min while it has no session.',
   )
   expect(telegram.sent.every(({ text }) => !text.includes('unheard'))).toBe(true)
   expect(await ask('/follow chasclaude always')).toBe('chasclaude is not yours: only its owner follows it.')
   // A session is there, and the owner hears all the same.
   await seanclaude.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
-  expect(await ask('/follow seanclaude always')).toBe('seanclaude: you hear of all its unread mail at once.')
+  expect(await ask('/follow seanclaude always')).toBe('seanclaude: you are notified of all its unread mail at once.')
   await until('the notice', () =>
     telegram.sent.find(({ text }) => text.includes('unheard') && text.includes('it is online')),
   )
-  expect(await ask('/follow seanclaude off')).toBe('seanclaude: you hear nothing of its mail.')
+  expect(await ask('/follow seanclaude off')).toBe('seanclaude: you get no notices of its mail.')
   await tell(chasclaude, 'seanclaude', 'silence')
   // A person's own mail to their machine is no news to them.
-  expect(await ask('/follow seanclaude default')).toBe('seanclaude: you hear nothing of its mail.')
+  expect(await ask('/follow seanclaude default')).toBe('seanclaude: you get no notices of its mail.')
   expect(telegram.sent.some(({ text }) => text.includes('silence'))).toBe(false)
 })
 
@@ -263,14 +263,14 @@ test('a session that waits at a permission prompt is told to its owner once: whe
   await until('the next', () => told().find(({ text }) => text.includes('mcp__shop__pay')))
   expect(told().filter(({ text }) => text.includes('Bash'))).toHaveLength(1)
 
-  expect(await ask('/follow seanclaude prompts maybe')).toMatch(/^Write it so: \/follow MACHINE/)
-  expect(await ask('/follow seanclaude prompts off')).toBe('seanclaude: you hear nothing of permission prompts.')
+  expect(await ask('/follow seanclaude prompts maybe')).toMatch(/^Usage: \/follow MACHINE/)
+  expect(await ask('/follow seanclaude prompts off')).toBe('seanclaude: you get no notices of permission prompts.')
   await beat(prompt('three', 2 * 60_000, 'Write'))
-  expect(await ask('/follow')).toMatch(/seanclaude: .*; you hear nothing of permission prompts\n/)
+  expect(await ask('/follow')).toMatch(/seanclaude: .*; you get no notices of permission prompts\n/)
   await tellThatLooks()
   expect(told().some(({ text }) => text.includes('Write'))).toBe(false)
   expect(await ask('/follow seanclaude prompts on')).toBe(
-    'seanclaude: you hear of a session that has waited for 2 min at a permission prompt.',
+    'seanclaude: you are notified when a session has waited for 2 min at a permission prompt.',
   )
   await until('the third', () => told().find(({ text }) => text.includes('Write')))
 

@@ -23,7 +23,6 @@ const notYet = [
   'src/hub/seeing/',
   'src/hub/sharing/',
   'src/hub/state/',
-  'src/hub/telegram/',
   'src/hub/webhooks/',
   'src/mcp/',
   'src/notice/',

@@ -4,42 +4,42 @@ import { Api, InputFile } from 'grammy/web'
 import { failureOf, TelegramFailure } from './failure.ts'
 import type { Html } from './html.ts'
 
-/** One Telegram message as we send it. */
+/** A Telegram message to send. */
 export interface Post {
   text: Html
-  /** Without sound. */
+  /** Delivered without a sound. */
   isSilent?: boolean
-  /** The message of the same chat that this answers. One that is gone does not matter. */
+  /** Id of the message of the same chat that this replies to. It is sent even if that one has been deleted. */
   replyTo?: number
-  /** Sent as a file, with the text as its caption. */
+  /** File to send, with the text as its caption. */
   document?: { name: string; content: string }
-  /** Rows of one button each; `data` has 64 bytes at most. */
+  /** Rows of one button each; `data` is 64 bytes at most. */
   buttons?: { label: string; data: string }[]
 }
 
 /**
- * How long an address of Telegram may take to answer, in ms, before the next is tried instead: `fetch` gives each up after Node's
- * default of 250, too soon for a line on which a first packet was lost (it is sent again after 1 and 3 s).
+ * Time that one address of Telegram may take to connect before the next one is tried, in ms. `fetch` gives each up after Node's default of
+ * 250 ms: too soon on a line that lost the first packet, which is retransmitted after 1 and 3 s.
  */
 const handshakeMs = 4000
 setDefaultAutoSelectFamilyAttemptTimeout(handshakeMs)
 
-/** What we want to hear of; Telegram remembers the list (core.telegram.org/bots/api#getupdates). */
+/** Kinds of updates that the bot receives; Telegram stores the list (core.telegram.org/bots/api#getupdates). */
 const allowedUpdates = ['message', 'edited_message', 'callback_query', 'my_chat_member'] as const
 
 export interface BotOptions {
   apiRoot: string
-  /** Most time of one request, in ms. */
+  /** Timeout of one request, in ms. */
   requestMs: number
-  /** How long Telegram may keep a request for updates open, in seconds. */
+  /** Time for which Telegram may hold a request for updates open, in seconds. */
   pollS: number
-  /** Whether the hub still acts for all of its history; otherwise nothing is asked of Telegram. Asked before each call. */
+  /** Reports whether this hub may call Telegram: false while another hub of the same history does. Checked before each call. */
   mayCall?: () => boolean
 }
 
-/** The bot's calls, each with a deadline, and every failure as a `TelegramFailure`. Nothing is tried again here: the queues do that. */
+/** Calls of the Bot API, each with a timeout; every failure is thrown as a `TelegramFailure`. Never retries: the queues do. */
 export class Bot {
-  /** The number before the colon: the bot's own user id. */
+  /** The bot's own user id: the number before the colon of its token. */
   readonly id: string
   readonly #api: Api
   readonly #polling: Api
@@ -66,7 +66,7 @@ export class Bot {
     return this.#call('getChat', signal, (api, stop) => api.getChat(chat, stop))
   }
 
-  /** Shows for some seconds that the bot is typing: what a chat refuses that the bot may not write to, without writing there. */
+  /** Shows for some seconds that the bot is typing. Fails where the bot may not write, so it tests that without writing. */
   typing(chat: number, signal?: AbortSignal) {
     return this.#call('sendChatAction', signal, (api, stop) => api.sendChatAction(chat, 'typing', {}, stop))
   }
@@ -79,13 +79,13 @@ export class Bot {
     return this.#call('setMyCommands', signal, (api, stop) => api.setMyCommands(commands, {}, stop))
   }
 
-  /** Updates from `offset` on, or the oldest that is not confirmed; waits for the first as long as `pollS` says. */
+  /** Returns the updates from `offset` on, or from the oldest unconfirmed one; waits for the first for `pollS` at most. */
   async updates(offset: number | undefined, signal: AbortSignal): Promise<Update[]> {
     const options = { offset, timeout: this.#pollS, limit: 100, allowed_updates: allowedUpdates }
     try {
       this.#expectDuty()
       const updates = await this.#polling.getUpdates(options, signal as never)
-      // What came for a hub that was stopped meanwhile is not confirmed: it is for the one that has the duty now.
+      // Another hub has taken over meanwhile: these stay unconfirmed, so it receives them.
       this.#expectDuty()
       return updates
     } catch (error) {
@@ -93,7 +93,10 @@ export class Bot {
     }
   }
 
-  /** Sends `post` and answers the id of the message. `isPlain` leaves its formatting out, `isLoose` what it answers, and so its topic. */
+  /**
+   * Sends `post` and returns the id of the message. `isPlain` omits its formatting, `isLoose` the message that it replies to and so its
+   * topic.
+   */
   async send(
     chat: number,
     post: Post,
@@ -127,7 +130,7 @@ export class Bot {
               { ...options, caption: text },
               stop,
             )
-          : // A preview would tell Telegram's servers, and through them the site, of every address that a machine writes.
+          : // No previews: Telegram's servers would fetch every link that a machine writes, and so disclose it to them and to the site.
             api.sendMessage(chat, text, { ...options, link_preview_options: { is_disabled: true } }, stop),
     )
     return sent.message_id
@@ -139,7 +142,7 @@ export class Bot {
     )
   }
 
-  /** Ends the waiting sign on a pressed button, with a word to whoever pressed it (200 characters at most). */
+  /** Ends the progress bar of a pressed button, and shows `text` (200 characters at most) to the person who pressed it. */
   answerPress(press: string, text: string, signal: AbortSignal): Promise<true> {
     return this.#call('answerCallbackQuery', signal, (api, stop) =>
       api.answerCallbackQuery(press, { text: text.slice(0, 200) }, stop),
@@ -151,7 +154,7 @@ export class Bot {
       throw new TelegramFailure('unreachable', 'another hub of this history carries mail to Telegram')
   }
 
-  // grammY's types name the AbortSignal of its polyfill; it takes Node's.
+  // grammY's types name the AbortSignal of its polyfill; it accepts Node's.
   async #call<T>(
     method: string,
     signal: AbortSignal | undefined,

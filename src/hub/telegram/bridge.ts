@@ -19,31 +19,31 @@ import { Downtime } from './out/downtime.ts'
 import { People } from './people.ts'
 import { Session } from './session.ts'
 
-/** How long requests that are under way when the hub stops may take to end, in ms. */
+/** Time that requests in flight get to finish when the hub stops, in ms. */
 const farewellMs = 1_500
 
-/** Where another hub has had the duty for so long, in ms, an absence of this one is no absence of the bridge. */
+/** Once another hub has run the bridge for this long, in ms, the absence of this hub is not reported as downtime. */
 const coveredMs = 15_000
 
-/** What a token looks like (core.telegram.org/bots/api#authorizing-your-bot); anything else would only be sent into the world. */
+/** Form of a bot token (core.telegram.org/bots/api#authorizing-your-bot). Nothing else is sent to Telegram as one. */
 const tokenPattern = /^\d{3,20}:[\w-]{20,}$/
 
 export interface BridgeOptions {
   hub: Hub
   settings: TelegramSettings
-  /** Undefined when neither hub.json nor systemd says where the token is. */
+  /** Undefined when neither hub.json nor systemd names a token file. */
   tokenFile: string | undefined
-  /** A file of the bridge's own in the data directory. */
+  /** File in the data directory whose modification time shows when the hub last ran. */
   aliveFile: string
   log: Logger
   audit: Audit
-  /** At which address people reach the hub with a browser, as hub.json says now. */
+  /** Returns the URL at which browsers reach the hub, as hub.json has it now. */
   consoleUrl: () => string | undefined
 }
 
 /**
- * The door to people on Telegram. It submits, reads and follows as any door does: what it sends lies in the inboxes of humans,
- * and what it hears is on disk before Telegram forgets it. Whatever happens to Telegram, the hub goes on.
+ * The door to people on Telegram. Submits, reads and follows as any door does: it sends the messages in the inboxes of humans, and stores
+ * each update before it confirms it to Telegram. No failure of Telegram's stops the hub.
  */
 export class TelegramBridge implements TelegramDesk {
   readonly #options: BridgeOptions
@@ -124,7 +124,7 @@ export class TelegramBridge implements TelegramDesk {
     return { name, userId }
   }
 
-  /** Ends what goes on; what Telegram has taken by then is noted. */
+  /** Stops the bridge; messages that Telegram accepts before the end are still recorded. */
   async close(): Promise<void> {
     this.#stop.abort()
     const timer = setTimeout(() => this.#cut.abort(), farewellMs)
@@ -134,12 +134,12 @@ export class TelegramBridge implements TelegramDesk {
     this.#downtime.close()
   }
 
-  /** One session after the other: a token that is refused is read again until the file holds another. */
+  /** Runs one session after the other. After Telegram refuses a token, waits until the token file has a different one. */
   async #run(): Promise<void> {
     const { hub, settings, log, audit, consoleUrl } = this.#options
     const { signal: stop } = this.#stop
     const refused = await durably(() => this.#people.enrol(), settings.timing.retryMs, stop)
-    for (const why of refused) this.#status.trouble(`member ${why}`, `A human of hub.json is no member: ${why}`)
+    for (const why of refused) this.#status.trouble(`member ${why}`, `A human of hub.json cannot be a member: ${why}`)
     let spent: string | undefined
     while (!stop.aborted) {
       if (!hub.duty.isMine) {
@@ -165,7 +165,7 @@ export class TelegramBridge implements TelegramDesk {
     }
   }
 
-  /** Of several hubs that share the history another carries the mail, and knows what is wrong with that. */
+  /** Waits until this hub runs the bridge; of several hubs that share the history one does. */
   async #awaitDuty(stop: AbortSignal): Promise<void> {
     this.#status.ended()
     const timer = setTimeout(() => this.#downtime.forget(), coveredMs).unref()

@@ -3,12 +3,12 @@ import type { Bot } from './bot.ts'
 import { failureOf } from './failure.ts'
 import type { People } from './people.ts'
 
-/** How long all questions together may take, in ms: less than the 10 s that the admin's command waits for the hub. */
+/** Time that all checks may take together, in ms: less than the 10 s that the admin's command waits for the hub. */
 const checkMs = 6_000
 
 /**
- * Asks Telegram about each link in turn: token, webhook, privacy mode, group, rights, people. After one that fails, those that need it
- * are left out. `trouble` says what is wrong with the private chat of a member, as far as mail has met it.
+ * Checks in turn token, webhook, privacy mode, group, rights and people with Telegram. After a failure, skips the checks that depend on it.
+ * `trouble` returns the problem of a member's private chat that sending has met, if any.
  */
 export async function checkTelegram(
   bot: Bot,
@@ -40,7 +40,7 @@ export async function checkTelegram(
   else if (webhook.url) {
     fail(
       'webhook',
-      'a webhook is set, so that the hub hears nothing',
+      'a webhook is set, so the hub receives no updates',
       'Take a new token from @BotFather (/revoke): that ends it.',
     )
   } else ok('webhook', 'none is set; the hub asks for updates itself')
@@ -51,7 +51,7 @@ export async function checkTelegram(
       'privacy mode is off: the hub is sent everything that is written in the group',
       '@BotFather: /setprivacy, Enable. Then take the bot out of the group and add it again.',
     )
-  } else ok('privacy', 'on: the hub hears commands, mentions and replies to the bot')
+  } else ok('privacy', 'on: the hub receives commands, mentions and replies to the bot')
 
   const { group } = people
   const chat = await bot.chat(group, stop).catch(error => failureOf(error, 'getChat'))
@@ -95,7 +95,7 @@ async function checkRights(bot: Bot, group: number, self: number, { ok, warn, fa
     )
 }
 
-/** Each person: whether they are known, and whether the bot may write to whom it writes in private. */
+/** Checks for each person whether a Telegram user is confirmed, and whether the bot may write to their private chat, if they use it. */
 async function checkPeople(
   bot: Bot,
   people: People,
@@ -107,7 +107,7 @@ async function checkPeople(
     if (user === undefined) {
       warn(
         name,
-        `nobody is confirmed as @${person.settings.username}; they are written to, and not listened to`,
+        `nobody is confirmed as @${person.settings.username}; the hub writes to them, but ignores what they write`,
         `They write /whoami in the group; then run: claude-net telegram confirm ${name}`,
       )
     } else if (!people.isPrivate(person)) ok(name, `Telegram user ${user}, mail to the group`)
@@ -122,7 +122,7 @@ async function checkPeople(
   }
 }
 
-/** Why the bot may not write to a user in private, by what Telegram refuses; undefined where it may, or does not say. */
+/** Returns why Telegram does not let the bot write to a user in private; undefined when it does, or does not say. */
 async function whyNotPrivate(bot: Bot, user: number, stop: AbortSignal): Promise<string | undefined> {
   for (const [ask, method] of [
     [() => bot.chat(user, stop), 'getChat'],

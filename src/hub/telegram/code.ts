@@ -1,10 +1,10 @@
 import { type Html, html, joined } from './html.ts'
 
-/** A block of code between fences (CommonMark, section 4.5), by where it stands in its text. */
+/** A fenced code block (CommonMark, section 4.5), by its offsets in the text. */
 interface Block {
   start: number
   end: number
-  /** Where its lines are. */
+  /** Offsets of its content, without the fences. */
   from: number
   to: number
   language: string
@@ -12,7 +12,10 @@ interface Block {
 
 const fence = /^ {0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]{0,30})[^\n`]*\n([\s\S]*?)(?:^ {0,3}\1[`~]*[ \t]*$)/gm
 
-/** `text` from `from` to `to` (UTF-16 units), with code between fences formatted as code, without its fences. One that does not end stays as it was written. */
+/**
+ * Returns `text` from `from` to `to` (UTF-16 units) with fenced code formatted as code, without its fences. A fence that is never closed
+ * stays as it is.
+ */
 export function formatted(text: string, from = 0, to = text.length): Html {
   const parts: Html[] = []
   let at = from

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 
 /**
- * Does `work`, a submit to the hub, again and again while the hub cannot write (a full disk): what Telegram has done must not be
- * forgotten for that. Throws whatever else goes wrong, and once `stop` aborts.
+ * Retries `work`, a submit to the hub, while the hub cannot write (a full disk), so that what Telegram has done is always recorded. Throws
+ * any other error, and any error once `stop` aborts.
  */
 export async function durably<T>(work: () => Promise<T>, retryMs: number, stop: AbortSignal): Promise<T> {
   for (;;) {

@@ -1,17 +1,17 @@
 import { GrammyError, HttpError } from 'grammy/web'
 
 /**
- * Why Telegram did not do what it was asked, and what follows from that.
+ * Reasons for which a call of the Bot API failed, and what the caller does.
  *
- *   wait          too much at once (429): again after `retryAfterMs`, the whole chat
- *   unreachable   no answer, or 5xx: again later; with `mayHaveArrived` it may have been done
- *   unauthorized  the token is wrong or was revoked (401; 404 for one that is none)
- *   conflict      somebody else asks for this bot's updates, or a webhook is set (409)
+ *   wait          rate limit (429): retry after `retryAfterMs`, the whole chat
+ *   unreachable   no response, or 5xx: retry later; with `mayHaveArrived` the call may have taken effect
+ *   unauthorized  the token is wrong or revoked (401; 404 for a malformed one)
+ *   conflict      another program polls this bot's updates, or a webhook is set (409)
  *   moved         the group became a supergroup, `movedTo`
- *   closed        the chat is not there, or the bot was thrown out or blocked (403)
- *   topic         the topic of the group that it was for is closed or gone
- *   malformed     the formatting was not understood
- *   refused       anything else: the same again will be refused again
+ *   closed        the chat does not exist, or the bot was removed or blocked (403)
+ *   topic         the topic of the group is closed or deleted
+ *   malformed     Telegram could not parse the formatting
+ *   refused       anything else: a retry would fail the same way
  */
 export type FailureKind =
   | 'wait'
@@ -24,7 +24,7 @@ export type FailureKind =
   | 'malformed'
   | 'refused'
 
-/** A failed call of the Bot API. Its text never holds the token; the errors it comes from do, in addresses. */
+/** A failed call of the Bot API. Its message never contains the token; the underlying errors do, in URLs. */
 export class TelegramFailure extends Error {
   override name = 'TelegramFailure'
   readonly kind: FailureKind
@@ -45,7 +45,7 @@ export class TelegramFailure extends Error {
   }
 }
 
-/** Errors of a connection that was never made. */
+/** Error codes of connections that were never made. */
 const neverSent = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -55,11 +55,14 @@ const neverSent = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
-/** Any error of a call of `method`, as a failure. By parameters first, then by code, then by description: that is how they are kept stable. */
+/**
+ * Converts an error of a call of `method`. Checks Telegram's parameters first, then its code, then its description, from the most to the
+ * least stable.
+ */
 export function failureOf(error: unknown, method: string): TelegramFailure {
   if (error instanceof TelegramFailure) return error
   if (error instanceof GrammyError) return answered(error, method)
-  // What fetch throws says in its cause what happened.
+  // The errors of `fetch` have the reason in their cause.
   const thrown = (error instanceof HttpError ? error.error : error) as { cause?: { code?: unknown } } | undefined
   const code = thrown?.cause?.code
   const why = typeof code === 'string' ? code : 'no answer'
@@ -68,7 +71,7 @@ export function failureOf(error: unknown, method: string): TelegramFailure {
   })
 }
 
-/** A chat that takes nothing from the bot: the same may be taken once that is mended. */
+/** Descriptions of a chat that the bot may not write to. The same message may be accepted once that is fixed. */
 const closed =
   /chat not found|user not found|CHAT_WRITE_FORBIDDEN|CHAT_ADMIN_REQUIRED|not enough rights|no rights to send|need administrator rights|bot was (blocked|kicked)|CHAT_RESTRICTED/i
 

@@ -1,4 +1,4 @@
-/** Text in Telegram's HTML (core.telegram.org/bots/api#html-style): made by `html` alone, so that every tag in it is ours. */
+/** Text in Telegram's HTML (core.telegram.org/bots/api#html-style). Made by `html` only, so every tag in it is ours. */
 export class Html {
   readonly source: string
 
@@ -6,7 +6,7 @@ export class Html {
     this.source = source
   }
 
-  /** What people see, without its formatting: what counts against Telegram's limits, in UTF-16 units. */
+  /** The visible text, without formatting: Telegram's limits count it, in UTF-16 units. */
   get plain(): string {
     return this.source
       .replace(/<[^>]*>/g, '')
@@ -17,7 +17,7 @@ export class Html {
 const named = { lt: '<', gt: '>', quot: '"', amp: '&' } as const
 const escapes = { '<': '&lt;', '>': '&gt;', '"': '&quot;', '&': '&amp;' } as const
 
-/** A template: what is put into it is escaped, unless it is Html itself. */
+/** Template tag that escapes its values, unless they are Html themselves. */
 export function html(strings: TemplateStringsArray, ...values: (string | number | Html)[]): Html {
   return new Html(strings.map((text, index) => text + (index < values.length ? sourceOf(values[index]!) : '')).join(''))
 }

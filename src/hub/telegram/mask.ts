@@ -1,4 +1,4 @@
-/** What credentials look like, and how the place of one is named. Telegram is not end-to-end encrypted, and a phone shows previews. */
+/** Patterns of credentials, with their names. Telegram is not end-to-end encrypted, and a phone shows previews. */
 const secrets: [name: string, pattern: RegExp][] = [
   ['Claude Net token', /clnt_[mhbar]_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}/g],
   ['bot token', /\b\d{6,12}:[\w-]{30,}/g],
@@ -10,7 +10,7 @@ const secrets: [name: string, pattern: RegExp][] = [
   ['bearer token', /(?<=\bBearer +)[\w.~+/-]{20,}=*/gi],
 ]
 
-/** `text` with what looks like a credential replaced by its kind. */
+/** Returns `text` with anything that looks like a credential replaced by its kind. */
 export function maskSecrets(text: string): string {
   return secrets.reduce((masked, [name, pattern]) => masked.replace(pattern, `[${name} withheld]`), text)
 }

@@ -4,7 +4,7 @@ import { memberByName } from '../state/query/find-member.ts'
 import { chatNow, personOf } from '../state/query/telegram.ts'
 import type { HumanSettings, TelegramSettings } from '../telegram-settings.ts'
 
-/** A human of hub.json, who is a member. */
+/** A human of hub.json who is a member. */
 export interface Person {
   /** Member id. */
   member: number
@@ -12,7 +12,10 @@ export interface Person {
   settings: HumanSettings
 }
 
-/** Who is who: the humans of hub.json, and what an admin confirmed. Telegram's user ids alone count; a user name can change hands. */
+/**
+ * The humans of hub.json with their Telegram users, from hub.json or confirmed by an admin. Identifies users by numeric id only: a user
+ * name can pass to another person.
+ */
 export class People {
   readonly #hub: Hub
   readonly #settings: TelegramSettings
@@ -23,7 +26,7 @@ export class People {
     this.#settings = settings
   }
 
-  /** Makes the humans of hub.json members. Answers why some of them cannot be; they are left out. */
+  /** Makes the humans of hub.json members. Returns the reasons for those who cannot be; they are left out. */
   async enrol(): Promise<string[]> {
     const refused: string[] = []
     const all: Person[] = []
@@ -46,7 +49,7 @@ export class People {
     return this.#all
   }
 
-  /** The group's id, wherever it moved. */
+  /** The current id of the group, also after it became a supergroup. */
   get group(): number {
     return chatNow(this.#hub.state.db, this.#settings.chatId)
   }
@@ -63,18 +66,18 @@ export class People {
     return this.#all.find(person => person.name === name)
   }
 
-  /** The person with this user name in hub.json, whoever carries it on Telegram now. */
+  /** Returns the person to whom hub.json gives this user name, whoever has it on Telegram now. */
   byUserName(username: string | undefined): Person | undefined {
     if (username === undefined) return undefined
     return this.#all.find(({ settings }) => settings.username?.toLowerCase() === username.toLowerCase())
   }
 
-  /** The user id of a person: what hub.json says, else what an admin confirmed; undefined while neither has. */
+  /** Returns a person's user id: from hub.json, else as an admin confirmed it; undefined without either. */
   userOf({ member, settings }: Person): number | undefined {
     return settings.id ?? personOf(this.#hub.state.db, member)?.user ?? undefined
   }
 
-  /** Whether a person's mail goes to a private chat: what they said last, else what hub.json says. */
+  /** Reports whether a person's messages go to a private chat: by their last /here, else by hub.json. */
   isPrivate(person: Person): boolean {
     if (this.userOf(person) === undefined) return false
     const said = personOf(this.#hub.state.db, person.member)?.isPrivate ?? null

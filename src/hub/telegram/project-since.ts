@@ -1,7 +1,7 @@
 import { presenceInWords } from '../../text/presence.ts'
 import type { Hub } from '../hub.ts'
 
-/** Since when no session of a project lives, and whether others of its machine do. `now` in ms since 1970. */
+/** Describes how long a project has had no session, and whether its machine has others. `now` in ms since 1970. */
 export function projectSince(
   hub: Hub,
   machine: number,

@@ -1,11 +1,11 @@
-/** Where a text is cut best, best first: after a paragraph, a line, a sentence, a word. */
+/** Places to cut a text, best first: after a paragraph, a line, a sentence, a word. */
 const seams = [/\n\n+/g, /\n/g, /[.!?…。！？]["')\]]*\s+/g, /\s+/g]
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /**
- * Cuts `text` into parts of at most `max` UTF-16 units, each as late as makes a good seam in its second half, and never inside
- * what people see as one character. The parts, joined, are the text.
+ * Cuts `text` into parts of at most `max` UTF-16 units, each at the last good seam in its second half, and never inside a grapheme. Joined,
+ * the parts are the text.
  */
 export function splitText(text: string, max: number): string[] {
   const parts: string[] = []
@@ -18,7 +18,7 @@ export function splitText(text: string, max: number): string[] {
   return [...parts, rest]
 }
 
-/** The beginning of `text`, at most `max` UTF-16 units, with how much was left out. */
+/** Returns the beginning of `text`, at most `max` UTF-16 units, and how much was left out. */
 export function beginningOf(text: string, max: number): string {
   if (text.length <= max) return text
   const [shown] = splitText(text, max) as [string]
@@ -35,7 +35,7 @@ function seamIn(window: string): number | undefined {
 }
 
 function graphemeEnd(text: string, max: number): number {
-  // A few units more than fit, so that the last character that fits is seen whole.
+  // A few units more than fit, so that the last grapheme that fits is complete.
   const window = text.slice(0, max + 64)
   let end = 0
   for (const { index } of graphemes.segment(window)) {
@@ -43,6 +43,6 @@ function graphemeEnd(text: string, max: number): number {
     end = index
   }
   if (end > max / 2) return end
-  // One character longer than that is a flood of combining marks: cut between two of its code points.
+  // A single grapheme that long is a flood of combining marks: cut between two of its code points.
   return text.slice(0, max).isWellFormed() ? max : max - 1
 }

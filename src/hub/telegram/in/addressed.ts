@@ -4,23 +4,23 @@ import { groupExists, memberMeant, nearestNames } from '../../state/query/find-m
 import { isProject, nearestProjects } from '../../state/query/projects.ts'
 import type { Database } from '../../state/store/database.ts'
 
-/** A text and for whom it is, as somebody typed both. */
+/** A text and the recipients that somebody typed in front of it. */
 export interface Addressed {
   names: string[]
   body: string
-  /** The word behind the last comma, which nobody is called: a name mistyped, or the beginning of the text. */
+  /** The word after the last comma if it is nobody's name: a mistyped name, or the beginning of the text. */
   doubt?: string
 }
 
 const word = '@?[^\\s,:]+'
 
-/** `a: text`, `a, b: text`: what stands before the colon is names. An address such as `https://…` has no such colon. */
+/** Matches `a: text` and `a, b: text`, with names before the colon. The colon of a URL such as `https://…` does not count. */
 const withColon = new RegExp(`^(${word}(?:\\s*,\\s*${word})*)\\s*:(?!//)\\s*([\\s\\S]+)$`)
 const firstName = new RegExp(`^(${word})(\\s*,\\s*|\\s+|$)`)
 
 /**
- * Reads `a text`, `a: text`, `a,b text`, `a, b: text` and `a, b text`. Without a colon the word behind a comma and a space is a name
- * only where somebody is called so. Undefined when there is no text.
+ * Parses `a text`, `a: text`, `a,b text`, `a, b: text` and `a, b text`. Without a colon, the word after a comma and a space is a name only
+ * if somebody has it. Returns undefined when there is no text.
  */
 export function parseAddressed(text: string, isName: (typed: string) => boolean): Addressed | undefined {
   const [, list, rest] = withColon.exec(text) ?? []
@@ -40,7 +40,7 @@ export function parseAddressed(text: string, isName: (typed: string) => boolean)
   return names.length === 0 || left === '' ? undefined : { names, body: left }
 }
 
-/** Whether mail can go to what somebody typed: a member, an alias, a group, `all`, or a machine with a project of it. */
+/** Reports whether `typed` can be a recipient: a member, an alias, a group, `all`, or a machine with one of its projects. */
 export function isRecipient(db: Database, typed: string): boolean {
   const { name, project } = addressOf(typed)
   const member = memberMeant(db, name)
@@ -48,7 +48,7 @@ export function isRecipient(db: Database, typed: string): boolean {
   return name === everyone || member !== undefined || groupExists(db, name)
 }
 
-/** Why mail cannot go to what somebody typed, and what they may have meant instead. */
+/** Returns why `typed` cannot be a recipient, and the nearest names. */
 export function whyNoRecipient(db: Database, typed: string): { why: string; nearest: string[] } {
   const { name, project } = addressOf(typed)
   const shown = typed.slice(0, 129)
@@ -67,13 +67,13 @@ export function whyNoRecipient(db: Database, typed: string): { why: string; near
   return { why: `No member is called '${name.slice(0, 64)}'.`, nearest: nearestNames(db, name) }
 }
 
-/** A text that names the bot: what stands before and behind its name, without the signs between. */
+/** The text before and after the bot's name, without the separators. */
 export interface Mention {
   before: string
   behind: string
 }
 
-/** Where `text` names the bot, as a mention or by a command that is addressed to it; undefined when it does not. */
+/** Finds where `text` names the bot, by a mention or by a command addressed to it. Returns undefined when it does not. */
 export function mentionIn(text: string, bot: string): Mention | undefined {
   const found = new RegExp(`(^|[^\\w@/]|(?<=^|\\s)/\\w+)@${bot}(?!\\w)[\\s,:]*`, 'i').exec(text)
   if (!found) return undefined

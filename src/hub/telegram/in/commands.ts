@@ -9,16 +9,16 @@ import { later, laterUsage } from './later.ts'
 import { inboxes, machines, oneMessage, status, whoami } from './overviews.ts'
 import { type Reply, sendAddressed } from './send.ts'
 
-/** One command of the bot. `run` gets what stands behind its name. */
+/** A command of the bot. `run` gets the text after its name. */
 export interface BotCommand {
-  /** As it stands in the menu that Telegram shows. */
+  /** Shown in the menu of Telegram. */
   description: string
-  /** How it is written. */
+  /** Syntax, as help shows it. */
   usage: string
   run: (context: Context, received: Received, rest: string) => Promise<Reply> | Reply
 }
 
-/** What people can tell the bot. Nothing here makes a member, ends a token, or approves anything. */
+/** Commands of the bot. None of them creates a member, ends a token, or approves anything. */
 export const commands: Record<string, BotCommand> = {
   send: {
     description: 'write to a machine, a person, a group or all; to several as NAME, NAME: TEXT',
@@ -28,9 +28,13 @@ export const commands: Record<string, BotCommand> = {
       return parsed ? sendAddressed(context, received, parsed) : usage('send')
     },
   },
-  later: { description: 'write now what goes out at a time; list or cancel it', usage: laterUsage, run: later },
+  later: {
+    description: 'write a message that goes out at a given time; list or cancel those',
+    usage: laterUsage,
+    run: later,
+  },
   machines: {
-    description: 'who there is, and who is online',
+    description: 'all machines, and which are online',
     usage: '/machines',
     run: (context, received) => ({ text: machines(context, received) }),
   },
@@ -43,7 +47,7 @@ export const commands: Record<string, BotCommand> = {
     },
   },
   status: {
-    description: 'how the bridge and the hub fare',
+    description: 'the state of the bridge and the hub',
     usage: '/status',
     run: context => ({ text: status(context) }),
   },
@@ -58,7 +62,7 @@ export const commands: Record<string, BotCommand> = {
     run: (context, received, rest) => setMute(context, received, rest || 'all', 0),
   },
   follow: {
-    description: 'when to hear of mail that your machine leaves unread, and of its permission prompts',
+    description: 'when to notify you of mail that your machine leaves unread, and of its permission prompts',
     usage: '/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off',
     run: follow,
   },
@@ -90,7 +94,7 @@ export const commands: Record<string, BotCommand> = {
   },
 }
 
-/** Carries out `/name rest`. A command that does not exist is answered with those that do. */
+/** Runs `/name rest`. Returns the list of commands for an unknown one. */
 export async function runCommand(context: Context, received: Received, name: string, rest: string): Promise<Reply> {
   if (!isCommand(name)) return { text: html`There is no /${name.slice(0, 32)}.\n\n${help()}` }
   return commands[name.toLowerCase()]!.run(context, received, rest)
@@ -108,7 +112,7 @@ function help(): Html {
 }
 
 function usage(name: string): Reply {
-  return { sign: 'unclear', text: html`Write it so: <code>${commands[name]!.usage}</code>` }
+  return { sign: 'unclear', text: html`Usage: <code>${commands[name]!.usage}</code>` }
 }
 
 const unitS = { m: 60, h: 3600, d: 86_400 } as const
@@ -181,16 +185,16 @@ function followed({ hub, settings }: Context, { person }: Received): Html {
 }
 
 function followInWords(afterS: number): string {
-  if (afterS < 0) return 'you hear nothing of its mail'
-  if (afterS === 0) return 'you hear of all its unread mail at once'
+  if (afterS < 0) return 'you get no notices of its mail'
+  if (afterS === 0) return 'you are notified of all its unread mail at once'
   const span = afterS % 3600 === 0 ? `${afterS / 3600} h` : `${Math.round(afterS / 60)} min`
-  return `you hear of mail that lies unread for ${span} while it has no session`
+  return `you are notified of mail that stays unread for ${span} while it has no session`
 }
 
 function promptsInWords(areTold: boolean): string {
   return areTold
-    ? 'you hear of a session that has waited for 2 min at a permission prompt'
-    : 'you hear nothing of permission prompts'
+    ? 'you are notified when a session has waited for 2 min at a permission prompt'
+    : 'you get no notices of permission prompts'
 }
 
 function unknownName({ state }: Context['hub'], name: string): Reply {

@@ -5,12 +5,12 @@ import { html } from '../html.ts'
 import type { Context, Received } from './context.ts'
 import type { Reply } from './send.ts'
 
-/** What stands where a token's id would: the link was asked for here. */
+/** Recorded in place of a token's id: the link was requested on Telegram. */
 const via = 'telegram'
 
 /**
- * `/console`: a link that opens the console once, as the person who asks. In a private chat alone: whoever sees it first gets in. Its secret is
- * told to Telegram and kept nowhere.
+ * Runs `/console`: sends a link that opens the console once, as the person who asks. Only in a private chat, because anyone who sees it can
+ * use it first. The hub stores only the hash of its secret.
  */
 export async function openConsole(
   { hub, audit, consoleUrl }: Context,

@@ -4,30 +4,30 @@ import type { TelegramSettings } from '../../telegram-settings.ts'
 import type { BridgeStatus } from '../bridge-status.ts'
 import type { People, Person } from '../people.ts'
 
-/** What answering a person takes. */
+/** Dependencies of the bot's commands and replies. */
 export interface Context {
   hub: Hub
   people: People
   settings: TelegramSettings
   status: BridgeStatus
-  /** At which address people reach the hub with a browser, as hub.json says. */
+  /** Returns the URL at which browsers reach the hub, as hub.json has it. */
   consoleUrl: () => string | undefined
   audit: Pick<Audit, 'add'>
   /** The bot's user id and name. */
   bot: { id: number; username: string }
 }
 
-/** A command or message in the hands of whoever deals with it. */
+/** A person's command or message while it is handled. */
 export interface Received {
   person: Person
   isPrivate: boolean
-  /** The id that a message of ours has which comes of it: random, so that nobody else can have bound it. */
+  /** Id of the message that it becomes: random, so nobody else can have taken it. */
   id: string
-  /** What stands behind the text of a message that comes of it: that there was more than text. */
+  /** Appended to the text of that message: says that it had an attachment. */
   note?: string
   /** Telegram's ids of the person's message. */
   chat: number
   message: number
-  /** Ms since 1970, of when it was written down. */
+  /** Time at which it was stored, in ms since 1970. */
   at: number
 }

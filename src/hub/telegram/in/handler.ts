@@ -13,14 +13,14 @@ import type { Incoming } from './verdict.ts'
 export interface HandlerOptions {
   context: Context
   retryMs: number
-  /** Tells the person what came of it. */
+  /** Sends the person the outcome. */
   reply: (received: Received, reply: Reply) => void
   answerPress: (id: string, word: string) => void
-  /** Something that nobody foresaw; the update is left behind. */
+  /** Called with an unexpected error; the update is skipped. */
   onBug: (error: unknown) => void
 }
 
-/** Deals with what people wrote, in the order it came, from where it is kept: once each, as far as inboxes are concerned. */
+/** Handles stored updates in order. A crash may handle one twice, which still stores its message once. */
 export class Handler {
   readonly #options: HandlerOptions
   #wake = Promise.withResolvers<void>()
@@ -42,7 +42,7 @@ export class Handler {
       for (const row of rows) {
         if (stop.aborted) return
         if (!(await this.#handle(row))) {
-          // The disk is full, or the hub is stopping: the same one again.
+          // The disk is full, or the hub is stopping: retry the same update.
           await delay(this.#options.retryMs, undefined, { signal: stop }).catch(() => {})
           break
         }
@@ -50,12 +50,12 @@ export class Handler {
     }
   }
 
-  /** Answers false when it should be tried again. */
+  /** Returns false when it has to be retried. */
   async #handle(row: UpdateRow): Promise<boolean> {
     const { context, reply, answerPress, onBug } = this.#options
     const { update, chat, message, at } = row
     const incoming = JSON.parse(row.content) as Incoming
-    // Somebody who was taken out of hub.json between then and now.
+    // Undefined for a person who was removed from hub.json meanwhile.
     const person = context.people.byMember(incoming.person)
     const id = incoming.id ?? oldIdOf(context, row)
     const { isPrivate, attached } = incoming
@@ -67,7 +67,7 @@ export class Handler {
         const { word, reply } = await pressButton(context, received, incoming.press.data)
         answerPress(incoming.press.id, word)
         answer = reply?.text && { ...reply, sign: undefined }
-      } else if (received) answer = saysWhatIsLeft(await this.#answerTo(row, received, incoming), attached)
+      } else if (received) answer = withAttachmentNote(await this.#answerTo(row, received, incoming), attached)
     } catch (error) {
       if (error instanceof ClaudeNetError && error.code === 'unavailable') return false
       onBug(error)
@@ -109,8 +109,8 @@ export class Handler {
   }
 
   /**
-   * What somebody wrote behind the bot's name, or before it where nothing is behind. At the beginning a name may be mistyped; elsewhere,
-   * or in a reply to the bot, it counts only where somebody is called so.
+   * Parses the text after the bot's name, or before it where none follows. At the beginning of a message a name may be mistyped; elsewhere,
+   * or in a reply to the bot, all names have to exist.
    */
   #mentioned(text: string, { replyTo, repliesToOthers }: Incoming): Addressed | undefined {
     const { hub, bot } = this.#options.context
@@ -130,14 +130,14 @@ const forwarded: Reply = {
   text: html`What is forwarded is not passed on: copy it into <code>/send NAME TEXT</code>. Nothing was sent.`,
 }
 
-/** An answer that also says what was not passed on of a message that was stored. */
-function saysWhatIsLeft(reply: Reply | undefined, attached: string | undefined): Reply | undefined {
+/** Adds to the reply to a stored message that its attachment was not passed on. */
+function withAttachmentNote(reply: Reply | undefined, attached: string | undefined): Reply | undefined {
   if (reply?.sign !== 'stored' || !attached) return reply
   const left = html`Your text was passed on, the ${attached} was not.`
   return { ...reply, text: reply.text ? html`${left} ${reply.text}` : left }
 }
 
-/** The id that hubs up to 0.1.0 gave: what they wrote down and stored, but did not note as handled, must keep it. */
+/** Returns the id that hubs up to 0.1.0 gave: an update that one stored, but did not mark as handled, must keep it. */
 function oldIdOf({ bot }: Context, { kind, update, chat, message }: UpdateRow): string {
   return messageIdFor(`telegram ${bot.id} ${chat} ${message}${kind === 'edit' ? ` edit ${update}` : ''}`)
 }

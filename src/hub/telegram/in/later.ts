@@ -11,14 +11,14 @@ import { type Reply, sendAddressed } from './send.ts'
 
 export const laterUsage = '/later tomorrow 9:00 NAME TEXT, /later, or /later cancel NUMBER'
 
-/** Most words that a time has: `in 1 h 30 min`. */
+/** Most words of a time: `in 1 h 30 min`. */
 const maxTimeWords = 5
 
-/** Most messages in the list, and most characters of each. */
+/** Most messages in the list, and most characters shown of each. */
 const maxListed = 20
 const maxBeginning = 60
 
-/** `/later`: a message that goes out at a time, what waits, or that something of it does not go out. */
+/** Runs `/later`: stores a message for a later time, lists those that wait, or cancels one. */
 export function later(context: Context, received: Received, rest: string): Promise<Reply> | Reply {
   if (rest === '') return waiting(context, received)
   const [, seq] = /^cancel\s+#?(\d{1,15})$/i.exec(rest) ?? []
@@ -26,16 +26,16 @@ export function later(context: Context, received: Received, rest: string): Promi
   const found = splitTime(rest, clockOf(received))
   if (typeof found === 'string') return { sign: 'unclear', text: html`${found}. Nothing was sent.` }
   const parsed = parseAddressed(found.behind, name => isRecipient(context.hub.state.db, name))
-  if (!parsed) return { sign: 'unclear', text: html`Write it so: <code>${laterUsage}</code>. Nothing was sent.` }
+  if (!parsed) return { sign: 'unclear', text: html`Usage: <code>${laterUsage}</code>. Nothing was sent.` }
   return sendAddressed(context, received, parsed, { at: found.at })
 }
 
-/** What was said counts from when it was written down, so that it means the same however often it is handled. */
+/** Resolves times against the moment of storing, so handling an update twice gives the same time. */
 function clockOf({ at, person }: Received): Clock {
   return { now: at, timeZone: person.settings.timezone ?? ownZone() }
 }
 
-/** The time at the beginning of a text, as many words of it as there are, and what stands behind it; or what is wrong. */
+/** Splits a text into the time at its beginning, of as many words as possible, and the rest. Returns an error sentence without one. */
 function splitTime(text: string, clock: Clock): { at: number; behind: string } | string {
   const ends = [...text.matchAll(/\S+/g)].slice(0, maxTimeWords).map(({ 0: word, index }) => index + word.length)
   for (const end of ends.toReversed()) {

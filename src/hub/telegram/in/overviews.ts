@@ -15,10 +15,10 @@ import type { Context, Received } from './context.ts'
 /** Most lines of a list, so that it fits into one message. */
 const maxLines = 40
 
-/** Most projects of one machine in a list. */
+/** Most projects listed for one machine. */
 const maxProjects = 5
 
-/** Most UTF-16 units of a message shown whole. */
+/** Most UTF-16 units shown of one message. */
 const maxWhole = 3_300
 
 /** A text that shows messages, and their ids: a reply to it may answer them. */
@@ -27,7 +27,7 @@ export interface View {
   shows: string[]
 }
 
-/** Every machine, with the unread of the person's own. */
+/** Lists every machine, with the unread count of the person's own. */
 export function machines({ hub }: Context, { person }: Received): Html {
   const all = allMembers(hub.state.db).filter(({ kind }) => kind === 'machine')
   if (all.length === 0) return html`There are no machines yet.`
@@ -39,7 +39,10 @@ export function machines({ hub }: Context, { person }: Received): Html {
   return joined([...lines, ...more], '\n')
 }
 
-/** What waits for the person and lies with their machines, newest three of each; or with the one named. Texts only in private. */
+/**
+ * Lists the messages waiting for the person, and the newest three unread ones of each of their machines, or of `only`. Shows texts in
+ * private only.
+ */
 export function inboxes({ hub }: Context, received: Received, only: string): View {
   const { person, isPrivate } = received
   const { db } = hub.state
@@ -68,7 +71,7 @@ export function inboxes({ hub }: Context, received: Received, only: string): Vie
   return { text, shows }
 }
 
-/** One message whole, or as much as fits: to or from the person, or, in private, lying with a machine of theirs. */
+/** Shows one message, as much as fits: one to or from the person or, in private, one in an inbox of their machines. */
 export function oneMessage({ hub }: Context, { person, isPrivate }: Received, seq: number): View {
   const { db } = hub.state
   const id = messageIdAt(db, seq)
@@ -134,7 +137,7 @@ function mark({ presence }: Context['hub'], { id }: MemberInfo): string {
   return presence.of(id).online ? '🟢' : '⚪️'
 }
 
-/** The projects that its sessions work on, as it claims. */
+/** Names the projects that its sessions work on, as it claims. */
 function projects({ presence }: Context['hub'], { id }: MemberInfo): string {
   const names = [...presence.sessionCounts(id).ofProjects.keys()].sort()
   const more = names.length > maxProjects ? ` and ${names.length - maxProjects} more` : ''

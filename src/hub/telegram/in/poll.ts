@@ -6,7 +6,7 @@ import type { Bot, Update } from '../bot.ts'
 import type { BridgeStatus } from '../bridge-status.ts'
 import { failureOf, type TelegramFailure } from '../failure.ts'
 
-/** So often in a row another poller got in the way before that is called a trouble: a hub that was restarted meets its old self once or twice. */
+/** Conflicts with another poller in a row before they are reported: a hub that was restarted meets its previous process once or twice. */
 const conflictsBeforeTrouble = 8
 
 export interface PollOptions {
@@ -14,19 +14,19 @@ export interface PollOptions {
   bot: Bot
   status: BridgeStatus
   retryMs: number
-  /** Says what of these updates is to be kept. What it does itself it may do twice. */
+  /** Returns the updates to store. Its side effects may happen twice. */
   filter: (updates: Update[]) => Promise<TelegramUpdate[]>
-  /** Updates are on disk. */
+  /** Called once updates are on disk. */
   onStored: () => void
-  /** Telegram answered after it had not. */
+  /** Called when Telegram responds again after a failure. */
   onBack: () => void
   onFailure: (failure: TelegramFailure) => void
 }
 
 /**
- * Asks for updates until `stop`. What came is on disk before Telegram hears that it may forget it; when the disk refuses, the same
- * updates are asked for again. At the start, and once Telegram has forgotten, nothing is said of where to begin: what comes a
- * second time is known, and after a week without updates their numbers begin anew, anywhere (core.telegram.org/bots/api#update).
+ * Polls for updates until `stop`. Stores each batch before confirming it to Telegram; if that fails, polls the same batch again. At the
+ * start, and after a batch was confirmed, polls without an offset: a repeated update is recognized, and after a week without updates their
+ * numbers restart anywhere (core.telegram.org/bots/api#update).
  */
 export async function poll(options: PollOptions, stop: AbortSignal): Promise<void> {
   const { hub, bot, status, retryMs, filter, onStored, onBack, onFailure } = options

@@ -14,44 +14,44 @@ import type { Sign } from '../signs.ts'
 import { type Addressed, isRecipient, mentionIn, parseAddressed, whyNoRecipient } from './addressed.ts'
 import type { Context, Received } from './context.ts'
 
-/** How long a question with buttons is good, in seconds. */
+/** Time for which a question with buttons can be answered, in seconds. */
 const choiceLifeS = 24 * 3600
 
-/** How long after it was written a message may be corrected by editing it, in ms. */
+/** Time for which a message may be corrected by editing it, in ms. */
 const correctableMs = 10 * 60_000
 
-/** What came of what somebody received. */
+/** The outcome of a command or message. */
 export interface Reply {
-  /** Shown on the person's message. */
+  /** Reaction to the person's message. */
   sign?: Sign
   text?: Html
   buttons?: { label: string; data: string }[]
-  /** The id of the message that was stored. */
+  /** Id of the stored message. */
   sent?: string
   /** Ids of the messages that the text shows: a reply to it may answer them. */
   shows?: string[]
-  /** Something else was stored under this id before; that stands. */
+  /** A different message was stored under this id before, and stays. */
   isOther?: boolean
 }
 
-/** What a message of a person is made of, whoever it turns out to be for. */
+/** A person's message, before it is sent. */
 export interface Draft {
   to: string[]
   body: string
   replyTo?: string
-  /** When it is to be delivered, in ms since 1970. */
+  /** Time to deliver it at, in ms since 1970. */
   at?: number
-  /** Our Telegram message that showed them what they answer. */
+  /** The bot's Telegram message that it replies to. */
   shownAt?: { chat: number; message: number }
 }
 
-/** A question with buttons as it is kept: whichever is pressed, one message comes of it, `id`. */
+/** A stored question with buttons. Any button sends a message with the same `id`, so there is only one. */
 interface Choice {
   id: string
   options: { label: string; draft: Draft }[]
 }
 
-/** Stores a person's message under the id that was minted when it came in: however often it is handled, it is one message. */
+/** Stores a person's message under the id that it got when it arrived, so handling it again stores nothing new. */
 export async function sendDraft(context: Context, received: Received, draft: Draft, id = received.id): Promise<Reply> {
   try {
     const { hub } = context
@@ -61,7 +61,7 @@ export async function sendDraft(context: Context, received: Received, draft: Dra
       by: received.person.member,
       ...noted(received, draft),
       mustKnowReply: true,
-      // Its time may be over by the time that it is handled, or that a button was pressed.
+      // Its time may have passed before it was handled, or before a button was pressed.
       ...(draft.at !== undefined && draft.at <= Date.now() && { wasKept: true as const }),
     })
     const note = sent.at === undefined ? presenceNote(context, sent) : laterNote(received, sent.at, sent.recipients)
@@ -69,7 +69,7 @@ export async function sendDraft(context: Context, received: Received, draft: Dra
   } catch (error) {
     if (!(error instanceof ClaudeNetError) || error.code === 'unavailable') throw error
     if (error.code === 'conflict') {
-      // What the person said was stored before, as another name or button had it then; but only if it is theirs.
+      // It was stored before, perhaps with another name or button; report that as stored only if it is theirs.
       if (senderOf(context.hub.state.db, id) === received.person.member)
         return { sign: 'stored', sent: id, isOther: true }
       return { sign: 'failed', text: html`Another message has the id of this one. Nothing was sent: write it again.` }
@@ -79,7 +79,7 @@ export async function sendDraft(context: Context, received: Received, draft: Dra
   }
 }
 
-/** A text for names that somebody typed. A name that means nobody sends nothing; the nearest are offered as buttons. */
+/** Sends a text to names that somebody typed. If one of them is unknown, sends nothing and offers the nearest as buttons. */
 export async function sendAddressed(
   context: Context,
   received: Received,
@@ -101,7 +101,7 @@ export async function sendAddressed(
   return ask(context, received, html`${text} Did you mean:`, drafts)
 }
 
-/** What a person wrote on one of our messages, or on one of their own. */
+/** Sends a person's reply to one of the bot's messages, or to one of their own. */
 export async function sendReply(context: Context, received: Received, replyTo: number, text: string): Promise<Reply> {
   const { db } = context.hub.state
   const [, number, rest] = /^#?(\d{1,15})[\s:,]+([\s\S]+)$/.exec(text) ?? []
@@ -120,7 +120,7 @@ export async function sendReply(context: Context, received: Received, replyTo: n
   return ask(context, received, html`That was ${routes.length} messages. Which one do you answer?`, drafts)
 }
 
-/** A pressed button. Answers the word for whoever pressed it; only whose question it was may press. */
+/** Handles a pressed button: only the person who was asked may press it. Returns the text to show to whoever pressed it. */
 export async function pressButton(
   context: Context,
   received: Received,
@@ -138,7 +138,9 @@ export async function pressButton(
   return { word: reply.isOther ? 'You chose another one before; that was sent.' : `Stored for ${option.label}.`, reply }
 }
 
-/** A correction of a message that was stored: a message of its own, for the same recipients. Undefined when there was none, or it is too long ago. */
+/**
+ * Sends a correction of a stored message, as a new message to the same recipients. Returns undefined if there is none, or it is too old.
+ */
 export async function sendCorrection(context: Context, received: Received, text: string): Promise<Reply | undefined> {
   const [first] = routesOf(context.hub.state.db, received.chat, received.message)
   if (first?.kind !== 'in' || first.sender !== received.person.member || received.at - first.at > correctableMs)
@@ -147,7 +149,7 @@ export async function sendCorrection(context: Context, received: Received, text:
   return sendDraft(context, received, { to: JSON.parse(first.named), body })
 }
 
-/** The text of a command or reply without what only addresses it. */
+/** Returns the text of a command or reply without its recipients. */
 function bodyOf({ hub, bot }: Context, text: string): string {
   const [, command] = /^\/send(?:@\w+)?\s+([\s\S]+)$/i.exec(text) ?? []
   const mention = command === undefined ? mentionIn(text, bot.username) : undefined
@@ -155,12 +157,12 @@ function bodyOf({ hub, bot }: Context, text: string): string {
   return (rest && parseAddressed(rest, name => isRecipient(hub.state.db, name))?.body) ?? text
 }
 
-/** A draft with the note on what it was written with. */
+/** Appends the note on its attachment to a draft. */
 function noted({ note }: Received, draft: Draft): Draft {
   return note === undefined ? draft : { ...draft, body: `${draft.body}\n${note}` }
 }
 
-/** An answer to the message that our Telegram message `shown` stands for. More to one's own message goes where that went. */
+/** Drafts a reply to the message that the Telegram message `shown` shows. A reply to one's own message goes to its recipients. */
 function draftFor(
   { person, chat }: Received,
   shown: number,
@@ -171,7 +173,7 @@ function draftFor(
   return { to: [from], body, replyTo: id, shownAt: { chat, message: shown } }
 }
 
-/** The key of a button: short, and the same for the same question. */
+/** Returns the key of a button: short, and the same for the same seed. */
 function buttonKey(seed: string): string {
   return createHash('sha256').update(`button:${seed}`).digest('base64url').slice(0, 12)
 }
@@ -197,7 +199,7 @@ async function ask(
   return { sign: 'unclear', text, buttons: options.map(({ label }, index) => ({ label, data: `${key}:${index}` })) }
 }
 
-/** When later mail goes out, and to whom it does not. */
+/** Says when a later message goes out, and which recipients refuse it. */
 function laterNote(
   { person }: Received,
   at: number,
@@ -211,21 +213,23 @@ function laterNote(
   return html`Goes out to ${whom}${more} at ${whenInWords(at, person.settings.timezone)}.${refused} /later lists what waits.`
 }
 
-/** That nobody reads there now, so that the mail waits, or that no way leads to a person. Nothing is received while somebody reads. */
+/**
+ * Says that all recipients are offline, so that the message waits, or that somebody cannot be reached. Undefined while somebody reads it.
+ */
 function presenceNote({ hub }: Context, { recipients }: ResultOf<CommandOf<'message.send'>>): Html | undefined {
   const refused = recipients.filter(({ status }) => status === 'refused')
   const away = recipients.filter(({ member, kind, status, project }) => {
-    return status === 'stored' && kind === 'machine' && !isThere(hub, member, project)
+    return status === 'stored' && kind === 'machine' && !isOnline(hub, member, project)
   })
-  const unheard = recipients.filter(({ member, kind, status }) => {
+  const unreachable = recipients.filter(({ member, kind, status }) => {
     const { online, lastSeenAt } = hub.presence.of(member)
     return status === 'stored' && kind === 'human' && !hub.onTelegram.has(member) && !online && lastSeenAt === null
   })
-  const areAllAway = away.length + unheard.length === recipients.length
-  if (refused.length + unheard.length === 0 && !areAllAway) return undefined
+  const areAllAway = away.length + unreachable.length === recipients.length
+  if (refused.length + unreachable.length === 0 && !areAllAway) return undefined
   const notes = [
     ...refused.slice(0, 10).map(({ reason }) => reason ?? ''),
-    ...unheard.slice(0, 3).map(({ member, name }) => {
+    ...unreachable.slice(0, 3).map(({ member, name }) => {
       const machines = machinesOf(hub.state.db, member, 3)
       const whose =
         machines.length > 1 ? `their machines are ${machines.join(', ')}` : `their machine is ${machines[0]}`
@@ -242,12 +246,12 @@ function presenceNote({ hub }: Context, { recipients }: ResultOf<CommandOf<'mess
   return html`${notes.join(' ')}`
 }
 
-/** Whether a session lives that reads mail for a machine, or for this project of it. */
-function isThere({ presence }: Hub, member: number, project: string | undefined): boolean {
+/** Reports whether the machine, or this project of it, has a session that reads its messages. */
+function isOnline({ presence }: Hub, member: number, project: string | undefined): boolean {
   return project === undefined ? presence.of(member).online : presence.sessionCounts(member).ofProjects.has(project)
 }
 
-/** A kept question. Hubs up to 0.1.0 kept the options alone, and made the id of the key. */
+/** Parses a stored question. Hubs up to 0.1.0 stored the options alone, and derived the id from the key. */
 function choiceIn(content: string, key: string): Choice {
   const kept = JSON.parse(content) as Choice | Choice['options']
   return Array.isArray(kept) ? { id: messageIdFor(`telegram choice ${key}`), options: kept } : kept

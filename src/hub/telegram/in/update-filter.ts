@@ -22,7 +22,7 @@ export interface UpdateFilterOptions {
   onMoved: (from: number, to: number) => Promise<void>
 }
 
-/** Keeps of what comes from Telegram only what somebody wrote who may. The rest is noted in the audit, and nobody is answered. */
+/** Passes on the updates that people of hub.json wrote. Records the others in the audit log and replies to nobody. */
 export class UpdateFilter {
   readonly #options: UpdateFilterOptions
 
@@ -45,16 +45,16 @@ export class UpdateFilter {
     return kept
   }
 
-  /** An update in a form that nobody foresaw is noted and left behind: asked for again, it would hold up all that come after it. */
+  /** Skips an update that cannot be parsed, with a log line: polled again and again, it would hold up all later ones. */
   #verdictOn(update: Update): Verdict {
     const { people, me, log } = this.#options
     try {
       this.#noteMembership(update)
       const verdict = verdictOn(update, { people, bot: me })
-      if (verdict.is === 'taken' && !hasNumbers(verdict.update)) throw new TypeError('its numbers are none')
+      if (verdict.is === 'taken' && !hasNumbers(verdict.update)) throw new TypeError('its ids are not integers')
       return verdict
     } catch (err) {
-      log.warn({ err, update: update.update_id }, 'an update of Telegram cannot be read and is left behind')
+      log.warn({ err, update: update.update_id }, 'an update from Telegram cannot be parsed and is skipped')
       return { is: 'ignored' }
     }
   }
@@ -65,7 +65,7 @@ export class UpdateFilter {
     this.#options.audit.add({ ...note, result: 'forbidden' })
   }
 
-  /** Notes who carries a user name of hub.json, and says once what has to happen. */
+  /** Records the Telegram user who has a user name of hub.json, and says once that an admin must confirm them. */
   async #candidate({
     person,
     user,
@@ -89,7 +89,7 @@ export class UpdateFilter {
   }
 }
 
-/** Whether what is to be written down has the numbers that tell it from all else. */
+/** Reports whether an update has the numbers that identify it. */
 function hasNumbers({ update, chat, message }: TelegramUpdate): boolean {
   return [update, chat, message].every(Number.isSafeInteger)
 }

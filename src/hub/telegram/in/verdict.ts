@@ -5,28 +5,28 @@ import type { Update } from '../bot.ts'
 import type { People, Person } from '../people.ts'
 import { mentionIn } from './addressed.ts'
 
-/** What somebody who may write has written; kept as JSON until it is dealt with. */
+/** An accepted update; stored as JSON until it is handled. */
 export interface Incoming {
-  /** The id of the message that may come of it. Absent in what hubs up to 0.1.0 wrote down. */
+  /** Id of the message that it may become. Absent in updates stored by hubs up to 0.1.0. */
   id?: string
   /** Member id. */
   person: number
-  /** What was typed, also below a picture. Undefined for a picture alone, a voice message or whatever else is no text. */
+  /** Typed text, also the caption of an attachment. Undefined for a picture alone, a voice message or anything else without text. */
   text?: string
-  /** Set when there is more than text, in a word: `photo`, `voice message`. */
+  /** Kind of the attachment, if there is one: `photo`, `voice message`. */
   attached?: string
-  /** Not their own words. */
+  /** Set for a forwarded message. */
   isForwarded?: true
-  /** Our message that this replies to. */
+  /** Id of the Telegram message that it replies to. */
   replyTo?: number
-  /** Whether it replies to a message of somebody else's. */
+  /** Set when that message is not the bot's. */
   repliesToOthers?: boolean
   isPrivate: boolean
-  /** A pressed button: what to answer it by, and what stands behind it. */
+  /** The pressed button: Telegram's id of the press, and the button's data. */
   press?: { id: string; data: string }
 }
 
-/** What becomes of an update: it is taken, it is no business of ours, its sender may not write, or it tells of a chat. */
+/** Decision on an update: accept it, ignore it, refuse its sender, note a candidate for a person, or follow the group to a new id. */
 export type Verdict =
   | { is: 'taken'; update: TelegramUpdate; note?: { user: number; why: string } }
   | { is: 'ignored' }
@@ -35,8 +35,8 @@ export type Verdict =
   | { is: 'moved'; from: number; to: number }
 
 /**
- * Stand-ins that many may speak through: anonymous admins of a group, the service account of linked channels, and the one of
- * channels that comment.
+ * Users that several people may write as: the anonymous admins of a group, the service account of linked channels, and that of channels
+ * that comment.
  */
 const standIns = new Set([1087968824, 777000, 136817688])
 
@@ -46,7 +46,7 @@ export interface FilterContext {
   bot: { id: number; username: string }
 }
 
-/** Says what becomes of `update`, by numeric ids alone. Whoever is not taken gets no answer, so that a stranger learns nothing. */
+/** Decides on `update`, by numeric ids only. A refused sender gets no reply, so strangers learn nothing. */
 export function verdictOn(update: Update, context: FilterContext): Verdict {
   if (update.callback_query) return pressed(update, context)
   const message = update.message ?? update.edited_message
@@ -60,19 +60,19 @@ export function verdictOn(update: Update, context: FilterContext): Verdict {
   const isGroup = message.chat.id === context.people.group
   const isPrivate = message.chat.type === 'private' && message.chat.id === message.from?.id
   if (isService(message)) return { is: 'ignored' }
-  // In a topic whatever answers nothing answers the message that began the topic, which may have been the bot's.
+  // In a topic, a message that replies to nothing counts as a reply to the one that opened the topic, possibly the bot's.
   const replied = message.reply_to_message?.forum_topic_created ? undefined : message.reply_to_message
   const isToUs = isPrivate || replied?.from?.id === context.bot.id || isAddressed(message, context.bot)
   const user = message.from?.id
   const refused = (why: string): Verdict => ({ is: 'refused', why, user })
   if (!isGroup && !isPrivate) return isToUs ? refused('other-chat') : { is: 'ignored' }
-  // What members of the group say to each other is not for us, even where the bot is let to hear it.
+  // Messages between members of the group are ignored, even where the bot receives them.
   if (!isToUs) return { is: 'ignored' }
   if (message.sender_chat !== undefined || user === undefined || standIns.has(user)) return refused('not-a-person')
   if (message.from!.is_bot || message.via_bot !== undefined) return refused('bot')
   const person = context.people.byUser(user)
   if (!person) return unknown(message, isGroup, context) ?? refused('unknown-user')
-  // A server of the Bot API before 7.0 has the older field.
+  // Servers of the Bot API before 7.0 send the older field.
   const isForwarded = message.forward_origin !== undefined || 'forward_date' in message
   const text = textOf(message)
   const attached = attachedTo(message)
@@ -99,7 +99,10 @@ export function verdictOn(update: Update, context: FilterContext): Verdict {
   }
 }
 
-/** A user name of hub.json that no id is known for: an admin may confirm who carries it. Only in the group, where people know each other. */
+/**
+ * Returns the person with this user name if no id is known for them: an admin may confirm it. Only in the group, where people know each
+ * other.
+ */
 function unknown(message: Message, isGroup: boolean, { people }: FilterContext): Verdict | undefined {
   const { id: user, username, first_name, last_name } = message.from!
   const person = isGroup ? people.byUserName(username) : undefined
@@ -140,13 +143,13 @@ function moved({ people }: FilterContext, from: number, to: number): Verdict {
     : { is: 'refused', why: 'move-of-another-chat', user: undefined }
 }
 
-/** What was typed, in a message of its own or below what is attached. */
+/** Returns the text of a message, or the caption of its attachment. */
 function textOf({ text, caption }: Message): string | undefined {
   const typed: unknown = text ?? caption
   return typeof typed === 'string' ? typed : undefined
 }
 
-/** Whether a message is a command, for this bot or for any, or names the bot anywhere. */
+/** Reports whether a message is a command, for this bot or for any, or mentions the bot. */
 function isAddressed(message: Message, { id, username }: FilterContext['bot']): boolean {
   const text = textOf(message) ?? ''
   const [, command, to] = /^\/(\w+)(?:@(\w+))?/.exec(text) ?? []
@@ -158,7 +161,7 @@ function isAddressed(message: Message, { id, username }: FilterContext['bot']): 
   )
 }
 
-/** Kinds of messages beside text (core.telegram.org/bots/api#message), each in a word. An animation is a document too: the first counts. */
+/** Names of the kinds of attachments (core.telegram.org/bots/api#message). An animation is a document too: the first match counts. */
 const kinds: Record<string, string> = {
   photo: 'photo',
   animation: 'animation',
@@ -178,7 +181,7 @@ function attachedTo(message: Message): string | undefined {
   return kind && kinds[kind]
 }
 
-/** What Telegram itself says in a chat: that somebody came, a message was pinned, a topic was closed. Nobody wrote it. */
+/** Fields of service messages, which nobody wrote: somebody joined, a message was pinned, a topic was closed. */
 const service =
   /^(new_chat_|left_chat_|delete_chat_|group_chat_created|supergroup_chat_created|channel_chat_created|message_auto_delete|pinned_message|(general_)?forum_topic_|video_chat_|boost_added|chat_background|giveaway_c|users_shared|chat_shared|write_access|proximity_alert|connected_website|successful_payment|refunded_payment|web_app_data|passport_data)/
 

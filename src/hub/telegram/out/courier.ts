@@ -6,44 +6,46 @@ import { Pace } from './pace.ts'
 
 export interface CourierOptions {
   bot: Bot
-  /** The chat's id now; undefined while it is not known. */
+  /** Returns the current id of the chat; undefined while it is not known. */
   chat: () => number | undefined
-  /** What is urgent and to be said next: asked again and again, until that was accepted or refused. */
+  /** Returns the next urgent message. Called again until that is accepted or refused. */
   urgent: () => OutgoingPost | undefined
-  /** The same of all else that is no answer. */
+  /** The same for all other messages except answers. */
   next: () => OutgoingPost | undefined
   limits: ChatLimits
   windowMs: number
-  /** When messages went to the chat before this start, by the clock of `performance.now()`. */
+  /** Times of messages sent to the chat before this start, by `performance.now()`. */
   earlier?: number[]
-  /** The first wait after a failure, in ms; it doubles up to a hundred times that. */
+  /** First wait after a failure, in ms; it doubles up to a hundred times that. */
   retryMs: number
-  /** How often `next` is asked when nobody wakes the courier, in ms: some mail waits for an hour of the day. */
+  /** Interval at which `next` is called without a wake, in ms: some messages wait for a time of day. */
   idleMs: number
-  /** Telegram took something in this chat. */
+  /** Called when Telegram has accepted a message in this chat. */
   onSent: () => void
-  /** Hears of every failure, before the courier does something about it. Resolves when that is dealt with. */
+  /** Called with every failure, before the courier handles it. The courier waits until it resolves. */
   onFailure: (failure: TelegramFailure, chat: number) => Promise<void>
 }
 
-/** How many messages of a window may be gone before the next of each kind waits: what is urgent finds room when nothing else does. */
+/**
+ * Most messages per window after which a message of each kind still goes out: the highest is for urgent ones, which so always find room.
+ */
 export interface ChatLimits {
   urgent: number
   mail: number
   answer: number
-  /** Most answers of a window, whatever else goes. */
+  /** Most answers per window, whatever else is sent. */
   answersAlone: number
 }
 
 type Kind = 'urgent' | 'answer' | 'mail'
 
-/** Most answers that wait; newer ones are left unsaid. Only a chat that cannot be reached has so many. */
+/** Most answers that wait; newer ones are dropped. Only an unreachable chat has that many. */
 const maxAnswers = 50
 
 /**
- * Says in one chat what is to be said there, one thing after the other, as fast as the chat takes it: first what is urgent, then
- * answers and other mail in turn. What Telegram may or may not
- * have got is said again, as it was, once the line is proven: whoever reads it twice reads the same number.
+ * Sends the messages for one chat, one after the other within its rate limit: urgent ones first, then answers and others in turn. After a
+ * failure that leaves open whether Telegram has a message, waits until Telegram responds and sends it again, unchanged: people recognize a
+ * repeat by its number.
  */
 export class Courier {
   readonly #options: CourierOptions
@@ -65,17 +67,17 @@ export class Courier {
     this.#answersPace = new Pace(options.windowMs)
   }
 
-  /** There may be something new to say. */
+  /** Signals that there may be a new message. */
   wake(): void {
     this.#wake.resolve()
   }
 
-  /** Telegram is there again: what waits after a failure need not wait any longer. */
+  /** Ends the wait after a failure: Telegram responds again. */
   nudge(): void {
     this.#nudge.resolve()
   }
 
-  /** Says something of the moment. It is forgotten when the hub ends; with `isOnce` also while the same words wait already. */
+  /** Queues an answer, which is lost when the hub ends. With `isOnce` drops it while an answer with the same text waits. */
   answer(outgoing: OutgoingPost, isOnce = false): void {
     if (this.#answers.length >= maxAnswers) return
     const words = outgoing.post.text.source
@@ -84,7 +86,7 @@ export class Courier {
     this.wake()
   }
 
-  /** Runs until `stop`; a request that is under way then may go on until `cut`. */
+  /** Runs until `stop`; a request in flight then may finish until `cut`. */
   async run(stop: AbortSignal, cut: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       this.#wake = Promise.withResolvers()
@@ -96,11 +98,11 @@ export class Courier {
       }
       const { outgoing, kind, waitMs } = choice
       if (waitMs > 0) await this.#pause(Math.min(waitMs, this.#options.idleMs), stop, this.#wake.promise)
-      else await this.#say(outgoing, kind, chat, stop, cut)
+      else await this.#send(outgoing, kind, chat, stop, cut)
     }
   }
 
-  /** What to say next, and how long that has to wait; undefined when there is nothing. */
+  /** Returns the next message and the time that it still has to wait; undefined when there is none. */
   #choose(): { outgoing: OutgoingPost; kind: Kind; waitMs: number } | undefined {
     const [answer] = this.#answers
     if (this.#again) return this.#waiting(this.#again, this.#again === answer ? 'answer' : 'urgent')
@@ -121,7 +123,7 @@ export class Courier {
     return { outgoing, kind, waitMs: Math.max(this.#notBefore - now, alone, this.#pace.waitMs(now, limits[kind])) }
   }
 
-  async #say(outgoing: OutgoingPost, kind: Kind, chat: number, stop: AbortSignal, cut: AbortSignal): Promise<void> {
+  async #send(outgoing: OutgoingPost, kind: Kind, chat: number, stop: AbortSignal, cut: AbortSignal): Promise<void> {
     const { bot, onFailure } = this.#options
     this.#last = kind
     this.#pace.count(performance.now())
@@ -143,7 +145,7 @@ export class Courier {
     try {
       await outgoing.accepted?.(chat, message)
     } catch (error) {
-      // It will be said again: not at once, whatever is wrong.
+      // It will be sent again, but not at once.
       await this.#backOff(stop)
       throw error
     }
@@ -187,15 +189,15 @@ export class Courier {
     }
   }
 
-  /** The chat takes nothing now. */
+  /** Backs off for long: the chat accepts nothing. */
   async #shut(stop: AbortSignal): Promise<void> {
-    // What was an answer to somebody is pointless by the time that the chat is open again.
+    // Answers are out of date by the time that the chat is open again.
     this.#answers.length = 0
     this.#again = undefined
     await this.#backOff(stop, this.#options.retryMs * 100)
   }
 
-  /** Waits until Telegram answers something: what was lost with a line should not be sent into the next hole. */
+  /** Waits until Telegram responds, so that a retry is not lost in the same outage. */
   async #proveLine(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       try {

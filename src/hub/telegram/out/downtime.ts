@@ -2,54 +2,54 @@ import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { html } from '../html.ts'
 import type { OutgoingPost } from '../outgoing-post.ts'
 
-/** How often a hub that runs says so, in ms. */
+/** Interval at which a running hub updates its file, in ms. */
 const beatMs = 10_000
 
-/** How long Telegram keeps what it could not hand over, in ms (core.telegram.org/bots/api#getting-updates). */
+/** Time for which Telegram stores undelivered updates, in ms (core.telegram.org/bots/api#getting-updates). */
 const keptMs = 24 * 3600 * 1000
 
 /**
- * Knows how long the hub was away: by a small file whose time is renewed while it runs. What was not told of an absence stands in
- * it, so that it is told after another restart, once.
+ * Measures how long the hub was down, by the modification time of a small file that a running hub updates. The file holds a downtime that
+ * has not been announced yet, so it is announced after another restart, once.
  */
 export class Downtime {
   readonly #file: string
   readonly #timer: NodeJS.Timeout
-  #owed: { from: number; to: number } | undefined
+  #pending: { from: number; to: number } | undefined
 
-  /** An absence of less than `leastMs` is not worth a word. */
+  /** Ignores downtimes of less than `leastMs`. */
   constructor(file: string, leastMs: number, now = Date.now()) {
     this.#file = file
     const last = readBefore(file)
-    this.#owed = last?.owed
-    if (last && now - last.at > leastMs) this.#owed = { from: last.owed?.from ?? last.at, to: now }
+    this.#pending = last?.pending
+    if (last && now - last.at > leastMs) this.#pending = { from: last.pending?.from ?? last.at, to: now }
     this.#write()
     this.#timer = setInterval(() => this.#beat(), beatMs).unref()
   }
 
-  /** What to tell the people of it, if anything. */
+  /** Returns the notice of the downtime for the group, if there is one. */
   notice(): OutgoingPost | undefined {
-    const owed = this.#owed
-    if (!owed) return undefined
-    const minutes = Math.max(1, Math.round((owed.to - owed.from) / 60_000))
+    const pending = this.#pending
+    if (!pending) return undefined
+    const minutes = Math.max(1, Math.round((pending.to - pending.from) / 60_000))
     const span = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
     const lost =
-      owed.to - owed.from > keptMs
+      pending.to - pending.from > keptMs
         ? html` Telegram keeps what is written to me for 24 hours: older messages of that time did not reach anybody.`
         : html``
-    const from = new Date(owed.from).toISOString().slice(0, 16).replace('T', ' ')
+    const from = new Date(pending.from).toISOString().slice(0, 16).replace('T', ' ')
     return {
       post: {
         text: html`The hub is back. It was down for ${span}, from ${from} UTC. What it had confirmed is all there; machines send now what they kept.${lost}`,
       },
-      accepted: async () => this.#told(),
-      refused: async () => this.#told(),
+      accepted: async () => this.#announced(),
+      refused: async () => this.#announced(),
     }
   }
 
-  /** The bridge was carried on by another hub meanwhile: there is nothing to tell. */
+  /** Drops the notice: another hub ran the bridge meanwhile. */
   forget(): void {
-    if (this.#owed) this.#told()
+    if (this.#pending) this.#announced()
   }
 
   close(): void {
@@ -57,16 +57,16 @@ export class Downtime {
     this.#beat()
   }
 
-  #told(): void {
-    this.#owed = undefined
+  #announced(): void {
+    this.#pending = undefined
     this.#write()
   }
 
   #write(): void {
     try {
-      writeFileSync(this.#file, this.#owed ? JSON.stringify(this.#owed) : '', { mode: 0o600 })
+      writeFileSync(this.#file, this.#pending ? JSON.stringify(this.#pending) : '', { mode: 0o600 })
     } catch {
-      // A full disk: at worst an absence is told a second time, or shorter than it was.
+      // A full disk: at worst a downtime is announced twice, or shorter than it was.
     }
   }
 
@@ -79,10 +79,10 @@ export class Downtime {
   }
 }
 
-function readBefore(file: string): { at: number; owed: { from: number; to: number } | undefined } | undefined {
+function readBefore(file: string): { at: number; pending: { from: number; to: number } | undefined } | undefined {
   try {
     const text = readFileSync(file, 'utf8')
-    return { at: statSync(file).mtimeMs, owed: text === '' ? undefined : JSON.parse(text) }
+    return { at: statSync(file).mtimeMs, pending: text === '' ? undefined : JSON.parse(text) }
   } catch {
     return undefined
   }

@@ -7,41 +7,41 @@ import { type Html, html, joined } from '../html.ts'
 import { quoted, quotedBeginning, safeText } from '../safe-text.ts'
 import { beginningOf, splitText } from '../split.ts'
 
-/** Most UTF-16 units of a text in one Telegram message. Telegram takes 4,096 with what stands around it. */
+/** Most UTF-16 units of a text in one Telegram message. Telegram takes 4,096 together with the heading. */
 const maxText = 3_500
 
-/** Most parts of one text; a longer one goes as a file. */
+/** Most parts of one text; a longer one is sent as a file. */
 const maxParts = 4
 
-/** Most units of a caption are 1,024 (core.telegram.org/bots/api#senddocument); this much of a text stands in it. */
+/** Most UTF-16 units of a text in a caption, which takes 1,024 in all (core.telegram.org/bots/api#senddocument). */
 const maxCaption = 700
 
-/** Most messages in a digest, and most units of each. */
+/** Most messages in a digest, and most UTF-16 units of each. */
 export const maxDigest = 10
 const maxDigestText = 200
 
 /** Most people named above a message. */
 const maxNamed = 5
 
-/** Most bytes of texts in one file. Telegram takes 50 MB; this is what people may scroll through. */
+/** Most bytes of texts in one file. Telegram takes 50 MB; this is as much as people may scroll through. */
 export const maxFileBytes = 1024 * 1024
 
-/** One message for those people of a chat whom it was sent to. */
+/** A message, for all of its recipients in one chat. */
 export interface ChatDelivery {
   message: Waiting
-  /** How each is called in this chat: with a mention in a group. */
+  /** Name of each recipient: a mention in the group. */
   people: Html[]
-  /** The message as it lies in the inbox of each. */
+  /** The message in the inbox of each recipient. */
   copies: Waiting[]
 }
 
-/** How many Telegram messages a delivery takes, one after the other; a file is one. */
+/** Returns the number of Telegram messages that a message takes; a file is one. */
 export function partsOf({ message }: ChatDelivery): number {
   const parts = splitText(safeText(message.body), maxText).length
   return parts > maxParts ? 1 : parts
 }
 
-/** Part `part` (from 1) of a delivery. */
+/** Returns part `part` (from 1) of a message. */
 export function messagePost(delivery: ChatDelivery, part: number): Post {
   const { message } = delivery
   const text = safeText(message.body)
@@ -59,7 +59,7 @@ export function messagePost(delivery: ChatDelivery, part: number): Post {
   }
 }
 
-/** The beginnings of several deliveries in one message, and which of them it holds: as many as fit, ten at most. */
+/** Returns the beginnings of several messages in one Telegram message, and those that it holds: as many as fit, ten at most. */
 export function digestPost(deliveries: ChatDelivery[]): { post: Post; deliveries: ChatDelivery[] } {
   const entries: Html[] = []
   const held: ChatDelivery[] = []
@@ -77,7 +77,7 @@ export function digestPost(deliveries: ChatDelivery[]): { post: Post; deliveries
   return { post: { text }, deliveries: held }
 }
 
-/** Many deliveries as one file, whole, and which of them it holds. */
+/** Returns many messages, in full, as one file, and those that it holds. */
 export function bundlePost(deliveries: ChatDelivery[]): { post: Post; deliveries: ChatDelivery[] } {
   const held: ChatDelivery[] = []
   const texts: string[] = []
@@ -109,7 +109,7 @@ function heading({ message, people }: ChatDelivery): Html {
   return html`<b>${senderOf(message)}</b> → ${joined(shown, ', ')} <code>#${message.seq}</code>${urgent}`
 }
 
-/** With the project that its machine claims. */
+/** The sender with the project that its machine claims. */
 function senderOf({ from, fromProject }: ChatDelivery['message']): string {
   return formatAddress({ name: from, project: fromProject })
 }

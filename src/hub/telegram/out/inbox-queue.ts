@@ -8,17 +8,17 @@ import type { People } from '../people.ts'
 import { isQuiet } from '../quiet.ts'
 import { bundlePost, type ChatDelivery, digestPost, messagePost, partsOf } from './format.ts'
 
-/** More messages than this wait: they go together. More than the second: as a file. */
+/** Number of waiting messages from which they are sent as a digest, and from which as a file. */
 const digestFrom = 6
 const bundleFrom = 101
 
-/** Two messages go together too, once the first has waited for so long, in ms. */
+/** Time after which two waiting messages are sent together too, in ms. */
 const patienceMs = 10_000
 
 /** Most messages read for one file. */
 const maxBundle = 200
 
-/** How many urgent messages of one sender break through somebody's quiet in an hour. */
+/** Most urgent messages of one sender that ignore a person's quiet hours or mute, per hour. */
 const maxUrgent = 3
 const hourMs = 3600 * 1000
 
@@ -26,25 +26,25 @@ export interface InboxQueueOptions {
   destination: Destination
   hub: Hub
   people: People
-  /** Carries out a command, and waits with it while the disk is full. */
+  /** Submits a command; retries while the disk is full. */
   submit: Hub['submit']
 }
 
-/** The unread mail of the people of one destination, as the next thing to say there. An inbox is the queue: what Telegram accepted is acked. */
+/** The unread messages of the people of one chat. The inboxes are the queue: a message that Telegram accepted is acked. */
 export class InboxQueue {
   readonly #options: InboxQueueOptions
-  /** When urgent messages broke through, by person and sender, in ms since 1970. */
+  /** Times of the urgent messages that ignored quiet hours, by person and sender, in ms since 1970. */
   readonly #urgent = new Map<string, number[]>()
-  /** Up to which seq there is nothing urgent, by person. */
+  /** Last seq below which there is nothing urgent, by person. */
   readonly #looked = new Map<number, number>()
-  /** How many of the oldest go alone: they were in a message that Telegram refused. */
+  /** Number of the oldest messages to send singly: Telegram refused a digest or file with them. */
   #alone = 0
 
   constructor(options: InboxQueueOptions) {
     this.#options = options
   }
 
-  /** The first urgent message, alone, before whatever else waits; undefined when none may go out. */
+  /** Returns the first urgent message, alone and before all others; undefined when none may go out. */
   urgent(chat: number): OutgoingPost | undefined {
     const now = Date.now()
     const { hub, people, destination } = this.#options
@@ -55,7 +55,7 @@ export class InboxQueue {
       const after = this.#looked.get(person.member) ?? 0
       const which = { after, now, isQuiet: isQuiet(person.settings, now), limit: maxUrgent * 10 }
       const messages = urgentMailFor(hub.state.db, person.member, which)
-      // Nothing that is there becomes urgent later: what was looked through is not looked at again.
+      // A stored message never becomes urgent later: skip those that were searched.
       if (messages.length === 0) this.#looked.set(person.member, seq)
       const message = messages.find(message => !message.breaksQuiet || this.#mayBreak(message, now))
       if (message) found.push({ message, people: [nameIn(people, destination, person)], copies: [message] })
@@ -70,7 +70,7 @@ export class InboxQueue {
     )
   }
 
-  /** What to say next, in the chat that the destination is now; undefined when nothing may go out. */
+  /** Returns the next Telegram message for `chat`, the destination's current chat; undefined when nothing may go out. */
   next(chat: number): OutgoingPost | undefined {
     const now = Date.now()
     const deliveries = this.#deliveries(now, bundleFrom)
@@ -103,7 +103,7 @@ export class InboxQueue {
     const { db } = this.#options.hub.state
     const parts = partsOf(delivery)
     const sent = partsSent(db, chat, delivery.message.seq)
-    // Parts that another version cut elsewhere are no beginning of these.
+    // Parts that another version cut elsewhere do not count.
     const part = sent && sent.parts === parts ? Math.min(sent.part + 1, parts) : 1
     const { replyTo } = delivery.message
     const post: Post = messagePost(delivery, part)
@@ -140,7 +140,7 @@ export class InboxQueue {
 
   #mayBreak(message: Waiting, now: number): boolean {
     const times = this.#breaks(message)
-    // A time from the future is one of before the clock was put back.
+    // A time in the future is from before the clock was set back.
     return times.filter(time => time <= now && now - time < hourMs).length < maxUrgent
   }
 

@@ -23,21 +23,21 @@ import { projectSince } from '../project-since.ts'
 import { isQuiet } from '../quiet.ts'
 import { quotedBeginning, safeText } from '../safe-text.ts'
 
-/** Most messages that one notice shows, and most UTF-16 units of one alone and of one among others. */
+/** Most messages in one notice, and most UTF-16 units of a single one and of one among others. */
 const maxShown = 10
 const maxAlone = 1_000
 const maxAmong = 200
 
-/** Most messages for projects without a session that are looked at together. */
+/** Most messages for projects without a session that are examined together. */
 const maxLooked = 100
 
-/** How long a Telegram message is known for what it showed, in ms. */
+/** Time for which the messages shown by a Telegram message are recorded, in ms. */
 const { routeLifeMs } = limits
 
-/** What the hub said longer ago is no news, in ms. */
+/** Age at which the hub's own messages are no longer announced, in ms. */
 const hubNewsMs = 24 * 3600 * 1000
 
-/** Most prompts of one machine that its owner is told of in an hour: a session that gives each heartbeat a new one floods nobody. */
+/** Most prompts of one machine announced per hour, in case a session reports a new one with each heartbeat. */
 const maxPrompts = 12
 
 export interface OwnerNoticesOptions {
@@ -49,8 +49,8 @@ export interface OwnerNoticesOptions {
 }
 
 /**
- * Tells the owners in one destination of mail that their machines leave unread while no session is there to read it. Each message is told
- * once: up to which seq it was is noted when Telegram has accepted the notice.
+ * Notifies the owners in one chat of messages that their machines leave unread while they have no session, of permission prompts that wait,
+ * and of messages from the hub. Notifies of each message once: the last seq is recorded when Telegram has accepted the notice.
  */
 export class OwnerNotices {
   readonly #options: OwnerNoticesOptions
@@ -61,7 +61,7 @@ export class OwnerNotices {
     this.#options = options
   }
 
-  /** The next notice, or undefined. Looks at most every `timing.lookMs`. */
+  /** Returns the next notice, if there is one. Looks at most every `timing.lookMs`. */
   next(): OutgoingPost | undefined {
     const { timing } = this.#options.settings
     const now = performance.now()
@@ -89,7 +89,7 @@ export class OwnerNotices {
   #noticeOf(machine: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
     const { hub, submit } = this.#options
     const upTo = hub.state.position.seq
-    // What the owner wrote is no news to them, nor what they have in their own inbox or heard of for another machine of theirs.
+    // Skips messages that the owner wrote, has in their own inbox, or was notified of for another machine.
     const which = { after: machine.toldSeq, owner: owner.member, limit: maxShown }
     const news = unreadOf(hub.state.db, machine.machine, which)
     const [oldest] = news
@@ -116,8 +116,8 @@ export class OwnerNotices {
   }
 
   /**
-   * Mail for a project of which no session lives, while others of its machine do. What was told of it is known by the Telegram messages
-   * that showed it, as long as these are remembered; older mail is not told.
+   * Notice of messages for a project without a session, while others of its machine have one. The Telegram messages that showed them record
+   * what was announced, for `routeLifeMs`; older messages are not announced.
    */
   #projectNoticeOf(machine: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
     const { hub, submit } = this.#options
@@ -133,13 +133,13 @@ export class OwnerNotices {
       const news = all.slice(0, maxShown)
       if (!this.#isProjectDue(machine, project, news[0]!, now) || !this.#mayTell(machine, owner, news, now)) continue
       const ids = news.map(({ id }) => id)
-      const told = async (chat: number, message: number) => {
+      const record = async (chat: number, message: number) => {
         await submit({ type: 'telegram.told', of: 'mail', chat, message, machine: machine.machine, ids, upTo: 0 })
       }
       return {
         post: { text: this.#text(machine, owner, news, now, project) },
-        accepted: told,
-        refused: () => told(0, 0),
+        accepted: record,
+        refused: () => record(0, 0),
       }
     }
     return undefined
@@ -151,8 +151,8 @@ export class OwnerNotices {
   }
 
   /**
-   * A session that waits at a permission prompt, which its owner is told of once: where, and of which tool. What the tool is to do the hub
-   * does not know, and nothing that is answered here approves it.
+   * Notice of a session that waits at a permission prompt, once per prompt: names the project and the tool. The hub does not know what the
+   * tool would do, and a reply approves nothing.
    */
   #promptNoticeOf({ machine, name, tellsPrompts }: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
     const { hub, people, destination, settings, submit } = this.#options
@@ -165,21 +165,21 @@ export class OwnerNotices {
         continue
       const to = destination === 'group' ? html`${nameIn(people, destination, owner)}: ` : html``
       const tool = prompt.tool === undefined ? html`` : html` of <code>${visibleLine(prompt.tool, 100)}</code>`
-      const told = async () => {
+      const record = async () => {
         await submit({ type: 'telegram.prompted', machine, prompt: prompt.id })
       }
       return {
         post: {
           text: html`${to}<b>${formatAddress({ name, project })}</b> waits for you at a permission prompt${tool}, for ${largestUnit(now - prompt.since)} now.\n<i>Answer it there; it cannot be answered from here. No more of these: /follow ${name} prompts off</i>`,
         },
-        accepted: told,
-        refused: told,
+        accepted: record,
+        refused: record,
       }
     }
     return undefined
   }
 
-  /** What the hub itself told a machine, of a loop that it stopped: the owner hears of it at once, whether it was read or not. */
+  /** Notice of the hub's own message to a machine (it stopped a loop): sent at once, whether or not that was read. */
   #hubNoticeOf({ machine, name, toldHub }: OwnedMachine, owner: Person, now: number): OutgoingPost | undefined {
     const { hub, people, destination, submit } = this.#options
     if (isQuiet(owner.settings, now)) return undefined
@@ -189,13 +189,13 @@ export class OwnerNotices {
     const to = destination === 'group' ? html`${nameIn(people, destination, owner)}: ` : html``
     const max = news.length === 1 ? maxAlone : maxAmong
     const texts = news.map(({ body }) => quotedBeginning(safeText(body).trim(), max))
-    const told = async (chat: number, message: number) => {
+    const record = async (chat: number, message: number) => {
       await submit({ type: 'telegram.told', of: 'hub', chat, message, machine, ids: [], upTo: last.seq })
     }
     return {
       post: { text: html`${to}the hub wrote to <b>${name}</b>:\n${joined(texts, '\n')}` },
-      accepted: told,
-      refused: () => told(0, 0),
+      accepted: record,
+      refused: () => record(0, 0),
     }
   }
 
@@ -213,7 +213,7 @@ export class OwnerNotices {
     return afterS >= 0 && now - Math.max(sentAt, lastSeenAt) >= afterS * 1000
   }
 
-  /** With `project`, of mail for it alone: then it says whether that reads, not the machine. */
+  /** Text of a notice; with `project` of messages for that project alone, whose sessions count instead of the machine's. */
   #text({ name, machine, unread }: OwnedMachine, owner: Person, news: Waiting[], now: number, project?: string): Html {
     const { hub, people, destination } = this.#options
     const { online, lastSeenAt } = hub.presence.of(machine)

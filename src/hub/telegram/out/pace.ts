@@ -1,25 +1,22 @@
-/**
- * How many messages a chat takes in a span of time, counted over a window that slides: no span of that length ever has more.
- * Times are in ms by a clock that never steps.
- */
+/** Rate limit over a sliding window: no span of that length has more messages than allowed. Times are in ms, by a monotonic clock. */
 export class Pace {
   readonly #windowMs: number
   #times: number[]
 
-  /** `earlier` are the times of messages that went before. */
+  /** `earlier` has the times of messages sent before. */
   constructor(windowMs: number, earlier: number[] = []) {
     this.#windowMs = windowMs
     this.#times = earlier
   }
 
-  /** How long a message has to wait that may be one of `most` in a window. */
+  /** Returns the time until another message may be sent with at most `most` per window, in ms. */
   waitMs(now: number, most: number): number {
     this.#times = this.#times.filter(time => now - time < this.#windowMs)
     const before = this.#times.at(-most)
     return before === undefined ? 0 : before + this.#windowMs - now
   }
 
-  /** A message goes out now, whether or not it will be heard that it arrived. */
+  /** Counts a message sent now, whether or not its arrival is confirmed. */
   count(now: number): void {
     this.#times.push(now)
   }

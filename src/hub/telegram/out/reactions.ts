@@ -5,10 +5,10 @@ import type { Bot } from '../bot.ts'
 import { failureOf } from '../failure.ts'
 import { type Sign, signs } from '../signs.ts'
 
-/** For how long after it was written a message may still show that it was acked, in ms. */
+/** Age up to which a message still shows that it was acked, in ms. */
 const shownForMs = 48 * 3600 * 1000
 
-/** Most signs that wait; the oldest give way. */
+/** Most reactions that wait; the oldest are dropped. */
 const maxWaiting = 200
 
 interface Waiting {
@@ -22,11 +22,11 @@ export interface ReactionsOptions {
   bot: Bot
   submit: Hub['submit']
   retryMs: number
-  /** A chat does not take the sign: reactions are off there. */
+  /** Called when a chat does not allow the reaction. */
   onRefused: (waiting: Waiting) => void
 }
 
-/** Shows on what people wrote how far it has come. A sign that is lost with a crash is shown when the next one is due. */
+/** Shows the state of people's messages as reactions to them. A reaction lost in a crash is set together with the next. */
 export class Reactions {
   readonly #options: ReactionsOptions
   #waiting: Waiting[] = []
@@ -43,7 +43,7 @@ export class Reactions {
     this.#wake.resolve()
   }
 
-  /** Something that people sent was acked. */
+  /** Signals that a message of a person was acked. */
   acked(): void {
     this.#mayBeAcked = true
     this.#wake.resolve()
