@@ -39,8 +39,6 @@ export interface KeeperOptions {
   scope: () => Scope
   /** Sends a notification that Claude Code shows where channels are enabled. */
   pushChannel: WakerOptions['pushChannel']
-  /** Called when the session becomes hidden, or visible again. */
-  onHidden?: (isHidden: boolean) => void
   /** Receives errors after which the keeper tries again. */
   report: (error: unknown) => void
   runtime?: Runtime
@@ -67,6 +65,7 @@ export class Keeper {
   readonly #notifier: Notifier
   readonly #reports: ToldReports
   readonly #task: SerialTask
+  #onHidden: ((isHidden: boolean) => void) | undefined
   #isHidden: boolean
   #following: Promise<void> | undefined
 
@@ -109,8 +108,9 @@ export class Keeper {
     return this.#directory.isOwned && !this.#isUnreachable && readState(this.#dir, this.#instance) !== undefined
   }
 
-  /** Runs until `close`. */
-  start(): void {
+  /** Runs until `close`. `onHidden` is called when the session becomes hidden, or visible again. */
+  start({ onHidden }: { onHidden?: (isHidden: boolean) => void } = {}): void {
+    this.#onHidden = onHidden
     let cancel = () => {}
     const tick = () => {
       this.#task.request()
@@ -198,7 +198,7 @@ export class Keeper {
     const { isHidden, record, activity } = this.#watch
     if (isHidden !== this.#isHidden) {
       this.#isHidden = isHidden
-      this.#options.onHidden?.(isHidden)
+      this.#onHidden?.(isHidden)
       if (isHidden) this.#notifier.withdrawAll()
       else this.#unread.markDue()
     }

@@ -7,7 +7,7 @@ import { registerTools } from '../sdk-tools.ts'
 import { toolList } from '../tool-list.ts'
 import { toolRuns } from '../tools.ts'
 import { initializedRevisions } from './revisions.ts'
-import { StdioServer, type StdioServerOptions } from './stdio-server.ts'
+import { type StdioHandlers, StdioServer } from './stdio-server.ts'
 
 const info = { name: 'claude-net', version: '1.2.3' }
 const instructions = 'Use it well.'
@@ -47,19 +47,14 @@ function conversation() {
   }
 }
 
-function start(more: Partial<StdioServerOptions> = {}) {
+function start(handlers: Partial<StdioHandlers> = {}) {
   const talk = conversation()
-  const server = new StdioServer({
-    info,
-    instructions,
-    capabilities: {},
-    tools: toolList,
+  const server = new StdioServer({ info, instructions, capabilities: {}, tools: toolList, ...talk })
+  server.start({
     callTool: (name, given, { id, signal }) =>
       runs[name as keyof typeof runs](given, { id, signal, toolUseId: undefined }),
-    ...talk,
-    ...more,
+    ...handlers,
   })
-  server.start()
   return { ...talk, server }
 }
 
@@ -225,7 +220,7 @@ test('a call that is given up is aborted and not answered; one that fails is', a
       aborted.push(id)
       return {}
     },
-    onHeard: cancelled => heard.push(cancelled),
+    onMessage: cancelled => heard.push(cancelled),
   })
   say(request('c', 'tools/call', tool('claude_net_inbox', {})))
   say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'c' } })

@@ -46,14 +46,17 @@ export interface StdioServerOptions {
   /** Beside the tools. */
   capabilities: object
   tools: readonly { name: string }[]
-  /** Runs one of `tools`. What it throws is answered as an internal error. */
-  callTool: (name: string, given: object, call: CalledTool) => Promise<object>
-  /** Called with every message of the client before it is looked at; `cancelled` is the request that it gives up. */
-  onHeard?: (cancelled: RequestId | undefined) => void
-  /** Called after a result has been written to the client whole. */
-  onAnswered?: (id: RequestId, method: string) => void
   stdin?: Readable
   stdout?: Writable
+}
+
+export interface StdioHandlers {
+  /** Runs one of the tools. An error that it throws becomes an internal error. */
+  callTool: (name: string, given: object, call: CalledTool) => Promise<object>
+  /** Called with every message of the client before it is processed; `cancelled` is the request that it cancels. */
+  onMessage?: (cancelled: RequestId | undefined) => void
+  /** Called after a result has been written to the client in full. */
+  onAnswered?: (id: RequestId, method: string) => void
 }
 
 /**
@@ -74,6 +77,7 @@ export class StdioServer {
   readonly #options: StdioServerOptions
   readonly #stdin: Readable
   readonly #stdout: Writable
+  #handlers: StdioHandlers | undefined
   readonly #underWay = new Map<RequestId, AbortController>()
   /** What `initialize` agreed on. */
   #revision: string | undefined
@@ -90,7 +94,9 @@ export class StdioServer {
     this.closed = new Promise(resolve => (this.#close = resolve))
   }
 
-  start(): void {
+  /** Begins to read stdin. Called once. */
+  start(handlers: StdioHandlers): void {
+    this.#handlers = handlers
     const reader = new LineReader(maxLineBytes, {
       onLine: line => void this.#take(line),
       onTooLong: tail => void this.#refuse(idAtEnd(tail), codes.invalidRequest, tooLong),
@@ -142,14 +148,14 @@ export class StdioServer {
     } catch {
       return // The client is gone, and `closed` says so.
     }
-    for (const [id, method] of answered) this.#options.onAnswered?.(id, method)
+    for (const [id, method] of answered) this.#handlers?.onAnswered?.(id, method)
   }
 
   async #handle(message: unknown, answered: [RequestId, string][]): Promise<Outgoing | undefined> {
     const incoming = classify(message)
     if (incoming.kind === 'invalid') return failure(incoming.id, incoming.error)
     const cancelled = incoming.kind === 'notification' ? cancelledBy(incoming) : undefined
-    this.#options.onHeard?.(cancelled)
+    this.#handlers?.onMessage?.(cancelled)
     if (cancelled !== undefined) this.#underWay.get(cancelled)?.abort()
     if (incoming.kind !== 'request') return undefined
 
@@ -206,7 +212,7 @@ export class StdioServer {
       throw new RpcError(codes.invalidParams, `Tool ${name} not found`)
     if (!isObject(given ?? {})) throw new RpcError(codes.invalidParams, 'arguments is an object.')
     const meta = isObject(_meta) ? _meta : {}
-    return this.#options.callTool(name, (given as object | null | undefined) ?? {}, { id, meta, signal })
+    return this.#handlers!.callTool(name, (given as object | null | undefined) ?? {}, { id, meta, signal })
   }
 
   /** Accepts a subscription to changes, of which there are none, and leaves it open until the client gives it up. */

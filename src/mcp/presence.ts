@@ -1,0 +1,127 @@
+import { Heartbeat } from '../client/heartbeat.ts'
+import type { Machine } from '../client/machine.ts'
+import { tellPolicy } from '../client/policy.ts'
+import { reportWrongHub } from '../client/wrong-hub.ts'
+import type { Keeper } from '../notice/keeper.ts'
+import { ClaudeNetError } from '../protocol/errors.ts'
+import type { HeartbeatAnswer } from '../protocol/members.ts'
+import { isOlder, version } from '../protocol/version.ts'
+import type { Remarks } from './remarks.ts'
+import type { OpenedMachine } from './session-machine.ts'
+import { refusedText } from './tools.ts'
+
+/** How often a session without a heartbeat sends what waits in the outbox, in ms. */
+const drainMs = 5000
+
+/** How often a session asks for the list of hubs, in ms. */
+const hubsMs = 3_600_000
+
+export interface PresenceOptions {
+  /** Id of the session at the hub. */
+  session: string
+  /** Whether the session counts as present: a headless one does not, unless its machine says so. */
+  isPresent: boolean
+  keeper: Keeper
+  remarks: Remarks
+  report: (error: unknown) => void
+}
+
+/** Sends the heartbeats of one session, and does what follows from each one that the hub accepted: above all, drains the outbox. */
+export class Presence {
+  readonly #options: PresenceOptions
+  #machine: OpenedMachine | undefined
+  #heartbeat: Heartbeat | undefined
+  #isPolicySent = false
+  #isAgeReported = false
+  #hubsDueAt = 0
+
+  constructor(options: PresenceOptions) {
+    this.#options = options
+  }
+
+  /** Starts for a machine that was opened. */
+  start(machine: OpenedMachine): void {
+    const { isPresent, keeper } = this.#options
+    this.#machine = machine
+    setInterval(() => this.#heartbeat ?? this.#drain(), drainMs).unref()
+    if (isPresent) this.setHidden(keeper.isHidden)
+  }
+
+  /** Stops the heartbeat of a session that became hidden; starts it for one that is visible. */
+  setHidden(isHidden: boolean): void {
+    if (!this.#machine || !this.#options.isPresent) return
+    if (isHidden) void this.#heartbeat?.stop()
+    this.#heartbeat = isHidden ? undefined : this.#newHeartbeat(this.#machine)
+  }
+
+  /** Sends a heartbeat at once, with the session's current activity. */
+  async update(): Promise<void> {
+    await this.#heartbeat?.tellNow()
+  }
+
+  /** Tells the hub that the session ends. */
+  async stop(): Promise<void> {
+    await this.#heartbeat?.stop()
+  }
+
+  #newHeartbeat({ machine, scope }: OpenedMachine): Heartbeat {
+    const { session, keeper } = this.#options
+    return new Heartbeat(machine.client, {
+      session,
+      client: `claude-net/${version}`,
+      more: () => ({ ...(scope !== undefined && { project: scope }), ...keeper.activity() }),
+      onAlive: answer => this.#onAccepted(machine, answer),
+    })
+  }
+
+  #onAccepted(machine: Machine, { unread, version: hub }: HeartbeatAnswer): void {
+    const { keeper, remarks, report } = this.#options
+    this.#sendPolicy(machine)
+    this.#drain()
+    void reportWrongHub(machine.home, machine.client)
+    if (performance.now() >= this.#hubsDueAt) {
+      this.#hubsDueAt = performance.now() + hubsMs
+      void updateHubs(machine).catch(report)
+    }
+    remarks.passToHooks(keeper)
+    keeper.onUnreadCount(unread)
+    if (!this.#isAgeReported && hub && isOlder(version, hub)) {
+      this.#isAgeReported = true
+      remarks.add(tooOld(hub))
+    }
+  }
+
+  #sendPolicy(machine: Machine): void {
+    if (this.#isPolicySent) return
+    this.#isPolicySent = true
+    tellPolicy(machine.client, machine.config).catch((error: unknown) => {
+      // A refusal is final; a hub that was out of reach is told with the next heartbeat.
+      this.#isPolicySent = error instanceof ClaudeNetError && error.settled
+      this.#options.report(error)
+    })
+  }
+
+  #drain(): void {
+    void this.#sendWaiting().catch(this.#options.report)
+  }
+
+  /** Sends what waits in the outbox. Refusals are left to the tool results where the session has no hooks. */
+  async #sendWaiting(): Promise<void> {
+    const { keeper, remarks } = this.#options
+    const outbox = this.#machine!.machine.outbox
+    await outbox.drain()
+    if (!keeper.hasHooks) return
+    for (const refused of outbox.takeRefused()) remarks.add(refusedText(refused), refused.id)
+    remarks.passToHooks(keeper)
+  }
+}
+
+/** Updates the list of hubs of this machine. When no hub can be reached, the next try is an hour later. */
+async function updateHubs({ home, client, transport }: Machine): Promise<void> {
+  const { refreshHubs } = await import('../client/refresh-hubs.ts')
+  await refreshHubs(home, client, () => transport.way)
+}
+
+function tooOld(hub: string): string {
+  return `This session runs claude-net ${version}, the hub has ${hub}. Tell your user: update with claude-net doctor's line if the file is old too, then reconnect claude-net under /mcp.`
+}
