@@ -11,7 +11,6 @@ const notYet = [
   'src/claude/',
   'src/cli/',
   'src/client/',
-  'src/console/',
   'src/demo/',
   'src/disk/',
   'src/hub/auth/',

@@ -6,15 +6,15 @@ import type { AnswerOf, RequestOf } from '../protocol/routes/route.ts'
 import { staleHeader } from '../protocol/seq-header.ts'
 
 /**
- * What the hub refused, or that no hub answered (`unavailable`, `isOffline`). `message` says what happened, `hint` what to do next; both may
- * name what others wrote, so show them with `<Text>` or `<Failed>`.
+ * A refusal by the hub, or no response (`unavailable`, `isOffline`). `message` states what happened, `hint` what to do next; both may
+ * contain text of others, so show them with `<Text>` or `<Failed>`.
  */
 export class HubError extends Error {
   override name = 'HubError'
   readonly code: ErrorCode
   readonly hint: string
   readonly retryAfterMs: number | undefined
-  /** No answer came: the hub is down, or the way to it is. */
+  /** No response came: the hub or the network is down. */
   readonly isOffline: boolean
 
   constructor({ code, message, hint, retryAfterMs }: ErrorBody['error'], isOffline = false) {
@@ -29,17 +29,17 @@ export class HubError extends Error {
 /** Whether the last request reached the hub. */
 export const isOffline = signal(false)
 
-/** Whether the last answer was marked as stale: the hub is cut off from the others, and others may have written what it does not show. */
+/** Whether the last response was marked as stale: the hub is cut off from the other hubs and may lack what they have stored. */
 export const isStale = signal(false)
 
-/** Called once the hub says that the session is over or unknown. session.ts sets it. */
+/** Called when the hub reports that the session has ended or is unknown. Set by session.ts. */
 export const onUnauthorized: { call: () => void } = { call: () => {} }
 
 export const tabKey = 'claude-net-tab'
 
 /**
- * The secret of this page, which every call carries beside the cookie. It lies in localStorage, which belongs to scheme, host and port:
- * a cookie goes to every port of a host, this to one.
+ * The secret of this page, sent with every call beside the cookie. localStorage belongs to scheme, host and port, whereas a
+ * cookie is sent to every port of a host.
  */
 export const tabSecret = {
   get: (): string | null => localStorage.getItem(tabKey),
@@ -50,7 +50,7 @@ export const tabSecret = {
 type Options<Name extends RouteName> = RequestOf<(typeof api)[Name]> & { signal?: AbortSignal }
 
 /**
- * Calls a route of the table by its name: `await call('sendMessage', { body: { to, body } })`. Answers the JSON of a 2xx, typed by the
+ * Calls a route of the table by its name: `await call('sendMessage', { body: { to, body } })`. Returns the JSON of a 2xx, typed by the
  * route's schema (not parsed: the page and its hub are one version). Throws `HubError`, or the signal's reason when it aborts.
  */
 export function call<Name extends RouteName>(
@@ -135,7 +135,7 @@ export async function reach(
   }
 }
 
-/** What an answer that is not 2xx says. One that is not the hub's own (a proxy's page) is told by its status. */
+/** The error in a response that is not 2xx. One that the hub did not make (a proxy's page) is described by its status. */
 export function refusalOf(response: Response, answer: unknown): HubError {
   if (response.status === 401) onUnauthorized.call()
   const error = (answer as ErrorBody | undefined)?.error

@@ -7,7 +7,7 @@ import { type PageName, place } from './router.ts'
 import { session } from './session.ts'
 import { Toasts } from './ui/toast.tsx'
 
-/** Each page is a file of its own with a default export, loaded when somebody goes there. */
+/** Pages by name. Each is a file with a default export, loaded on its first visit. */
 const pages: Record<PageName, ComponentType<PageProps>> = {
   now: lazyPage(() => import('./pages/now.tsx')),
   conversations: lazyPage(() => import('./pages/conversations.tsx')),
@@ -20,7 +20,7 @@ const pages: Record<PageName, ComponentType<PageProps>> = {
   sessions: lazyPage(() => import('./pages/sessions.tsx')),
 }
 
-/** All of the page: the frame with the page of the address in it, or how to get in. */
+/** The whole document: the frame around the current page, or the entrance without a session. */
 export function App() {
   return (
     <>

@@ -4,7 +4,7 @@ import { Name } from './ui/name.tsx'
 import { Failed, Loading } from './ui/states.tsx'
 import { Text } from './ui/text.tsx'
 
-/** What is seen without a session: how to get in, why a link did not work, or that the hub does not answer. */
+/** The page without a session: how to log in, why a link failed, or that the hub does not respond. */
 export function Entrance() {
   const now = session.value
   if (now.state === 'entering') return <Loading what="The console" />
@@ -55,7 +55,7 @@ export function Entrance() {
   )
 }
 
-/** A link was opened where somebody is in already. It is not used up before they say so. */
+/** Asks before a link is used in a browser that has a session. The link stays unused until the reader confirms. */
 function Choice({ name, secret }: { name: string; secret: string }) {
   return (
     <section class="entrance">

@@ -2,12 +2,12 @@ import type { PageName } from './router.ts'
 import { who } from './session.ts'
 import type { IconName } from './ui/icon.tsx'
 
-/** A page as it stands in the navigation. */
+/** A page in the navigation. */
 export interface Entry {
   page: PageName
   words: string
   icon: IconName
-  /** Typed after `g`, it leads there. */
+  /** The key that opens it after `g`. */
   key: string
   /** Only an admin may see it. */
   admin?: true

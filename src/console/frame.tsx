@@ -9,7 +9,7 @@ import { href, place } from './router.ts'
 import { who } from './session.ts'
 import { Icon } from './ui/icon.tsx'
 
-/** What stands around every page: the bar at the top, the way to the other pages, and what is wrong with the line to the hub. */
+/** The frame of every page: the top bar, the navigation, and a notice while the connection to the hub has a problem. */
 export function Frame({ children }: { children: ComponentChildren }) {
   const me = who.value
   return (
@@ -57,7 +57,7 @@ function Nav() {
   )
 }
 
-/** Whether what is shown is live. */
+/** Shows whether the page is live. */
 function LiveSign() {
   const { state } = live.value
   const words = state === 'open' ? 'live' : state === 'waiting' ? 'not live' : 'connecting'
@@ -68,7 +68,7 @@ function LiveSign() {
   )
 }
 
-/** The hub does not answer, or is cut off from the others that share its log: what is shown may be old. */
+/** Warns that the hub does not respond, or is cut off from the hubs that share its log: the page may be out of date. */
 function LineTrouble() {
   if (isStale.value) {
     return (

@@ -7,7 +7,7 @@ import { Dialog } from './ui/dialog.tsx'
 /** Whether the list of keys is shown. */
 export const keysShown = signal(false)
 
-/** How long after `g` its second key counts, in ms. */
+/** Time after `g` within which its second key counts, in ms. */
 const secondKeyMs = 1500
 
 /** The keys of every page, and their list. Keys of what has the focus, and of dialogs, come first. */
@@ -38,7 +38,7 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
-/** Puts the cursor into the page's own search, or goes to the page Search. */
+/** Focuses the page's own search field, or opens the page Search. */
 function search(): void {
   const field = document.querySelector<HTMLInputElement>('main input[type=search]')
   if (field) {

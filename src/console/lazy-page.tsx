@@ -5,10 +5,10 @@ import type { Place } from './router.ts'
 import { Button } from './ui/button.tsx'
 import { Loading } from './ui/states.tsx'
 
-/** What a page gets of its address: `#/members/sean?tab=keys` is `parts: ['sean'], query: { tab: 'keys' }`. Untrusted. */
+/** The address of a page: `#/members/sean?tab=keys` is `parts: ['sean'], query: { tab: 'keys' }`. Untrusted. */
 export type PageProps = Pick<Place, 'parts' | 'query'>
 
-/** A page whose file is loaded when it is first drawn. A hub of another version may not have the file any more: then the page is loaded again. */
+/** A page whose file is loaded when it is first drawn. If a hub of another version no longer has the file, the document is reloaded. */
 export function lazyPage(load: () => Promise<{ default: ComponentType<PageProps> }>): ComponentType<PageProps> {
   const loaded = signal<ComponentType<PageProps> | 'failed' | undefined>(undefined)
   const start = () =>

@@ -9,7 +9,7 @@ import { session } from './session.ts'
 /** A message was stored that the reader may see. Untrusted text. */
 export type Traffic = z.infer<typeof TrafficEvent>
 
-/** What became of a delivery that the reader may see. */
+/** A change of a delivery that the reader may see. */
 export type Change = z.infer<typeof ChangeEvent>
 
 /** The events of the stream by their names. `members`: members, owners, names, groups, policies or brakes changed. */
@@ -18,14 +18,14 @@ export interface LiveEvents {
   change: Change
   members: Record<string, never>
   presence: z.infer<typeof PresenceEvent>
-  /** The stream goes on elsewhere in the history than it stopped, or was away for long: load again what you show. */
+  /** The stream resumed at another position of the history, or after a long time: reload what is shown. */
   reset: Record<string, never>
 }
 
 /** `open`: what is shown is live. `waiting`: the stream broke, and is opened again at `retryAt` (ms since 1970). */
 export type LiveState = { state: 'off' | 'connecting' | 'open' } | { state: 'waiting'; retryAt: number }
 
-/** How the one stream of this page fares. */
+/** State of the one stream of this page. */
 export const live = signal<LiveState>({ state: 'off' })
 
 type Listener = (event: LiveEvents[keyof LiveEvents]) => void
@@ -38,7 +38,7 @@ export function onLive<Name extends keyof LiveEvents>(name: Name, then: (event: 
   return () => void all.delete(then as Listener)
 }
 
-/** In a component: calls `then` for each event of this name while the component is there. `deps` as for `useEffect`. */
+/** In a component: calls `then` for each event of this name while the component is mounted. `deps` as for `useEffect`. */
 export function useLive<Name extends keyof LiveEvents>(
   name: Name,
   then: (event: LiveEvents[Name]) => void,
@@ -54,7 +54,7 @@ function tell<Name extends keyof LiveEvents>(name: Name, event: LiveEvents[Name]
 /** Pauses between tries, in ms: doubled from the first to the last, each shortened at random by up to half. */
 const pauses = { first: 500, last: 30_000 }
 
-/** No comment for so long (they come every 15 s) means that the line is dead, in ms. */
+/** Time without a comment (one comes every 15 s) after which the connection counts as broken, in ms. */
 const silenceMs = 40_000
 
 let cursor: string | undefined
@@ -71,7 +71,7 @@ effect(() => {
 addEventListener('online', () => wake())
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake())
 
-/** Has a stream that waits for its next try opened now. */
+/** Opens a stream that waits for its next try at once. */
 export function retryNow(): void {
   wake()
 }
@@ -84,7 +84,7 @@ async function follow(signal: AbortSignal): Promise<void> {
     try {
       await readStream(signal, () => (pause = pauses.first))
     } catch (error) {
-      // A cursor that the hub does not know any more: begin at now.
+      // The hub no longer has this cursor: start with new events.
       if (error instanceof HubError && error.code === 'invalid') cursor = undefined
     }
     if (signal.aborted) break

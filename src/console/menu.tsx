@@ -15,7 +15,7 @@ const themes = [
   ['dark', 'Dark'],
 ] as const
 
-/** Who is at the browser, and what belongs to them alone: theme, notifications, keys, the way out. */
+/** The menu of the logged-in member: theme, notifications, keys, logout. */
 export function Menu() {
   const isOpen = useSignal(false)
   const me = who.value!

@@ -8,17 +8,17 @@ import { startWorker } from './worker-start.ts'
 
 const key = 'claude-net-notify'
 
-/** Whether the reader wants to be told of their mail while the tab is hidden. */
+/** Whether the reader wants notifications while the tab is hidden. */
 export const notifications = signal(localStorage.getItem(key) === 'on')
 
-/** Why the browser cannot do that, where it cannot. */
+/** The reason why the browser cannot show notifications, if it cannot. */
 export const whyNoNotifications = signal<string | undefined>(whyNot())
 
 function whyNot(): string | undefined {
   if (!isSecureContext)
-    return 'The browser allows them, and installing this page, only over https or on localhost. The title of the tab counts new mail.'
+    return 'The browser allows notifications and installation only over https or on localhost. The tab’s title counts new messages.'
   if (!('Notification' in globalThis) || !('serviceWorker' in navigator)) return 'This browser has none.'
-  if (Notification.permission === 'denied') return 'This browser was told to allow none from here.'
+  if (Notification.permission === 'denied') return 'This browser blocks notifications from this page.'
   return undefined
 }
 
@@ -31,7 +31,7 @@ export async function allowNotifications(on: boolean): Promise<void> {
   else localStorage.removeItem(key)
 }
 
-/** How many messages came for the reader since they last looked. */
+/** Number of messages for the reader since they last looked at the tab. */
 const unseen = signal(0)
 
 onLive('traffic', message => {
@@ -61,7 +61,7 @@ async function show({ id, from, intent, beginning }: Traffic): Promise<void> {
 
 const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
 
-// The title says where one is and how much is new; the icon has a dot then.
+// The title shows the page and the number of new messages; the icon then has a dot.
 effect(() => {
   const where =
     session.value.state === 'in' ? entries().find(({ page }) => page === place.value?.page)?.words : undefined

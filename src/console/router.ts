@@ -14,7 +14,7 @@ export const pages = [
 ] as const
 export type PageName = (typeof pages)[number]
 
-/** Where the reader is. `parts` and `query` are decoded, and as untrusted as any address. */
+/** A place in the console. `parts` and `query` are decoded and untrusted. */
 export interface Place {
   page: PageName
   parts: readonly string[]
@@ -55,11 +55,11 @@ export function href(
   return `#/${path}${search && `?${search}`}`
 }
 
-/** Where the reader is, live. Undefined for an address that names no page. */
+/** The current place, live. Undefined for an address that names no page. */
 export const place = signal<Place | undefined>(readPlace(location.hash))
 
 addEventListener('hashchange', () => {
-  // A link into the console is no place: session.ts uses it up.
+  // A login link is no place: session.ts uses it.
   if (location.hash.startsWith('#in=')) return
   place.value = readPlace(location.hash)
 })

@@ -3,26 +3,26 @@ import type { ConsoleAnswer } from '../protocol/console.ts'
 import { call, type HubError, onUnauthorized, tabKey, tabSecret } from './api.ts'
 import { place, readPlace } from './router.ts'
 
-/** Who is at the browser, as `GET /v1/console` says. */
+/** The logged-in member, as returned by `GET /v1/console`. */
 export type Who = ConsoleAnswer
 
 export type Session =
   | { state: 'entering' }
   | { state: 'in'; who: Who }
-  /** A link was opened while `who` is in: whoever sent it decides not whom this browser speaks for. */
+  /** A link was opened while `who` is logged in. It must not change the member without their consent. */
   | { state: 'choosing'; who: Who; secret: string }
-  /** `why`: what to say above how to get in; `over` where there was a session before. */
+  /** `why`: the sentence above the instructions; `over` if there was a session before. */
   | { state: 'out'; over: boolean; why?: HubError }
-  /** Nobody answers, so nobody knows. */
+  /** The hub does not respond, so the session is unknown. */
   | { state: 'offline'; why: HubError }
 
 /** The session of this page. */
 export const session = signal<Session>({ state: 'entering' })
 
-/** Who is at the browser; undefined before and after. Pages are drawn only with somebody, so they use `who.value!`. */
+/** The logged-in member; undefined without a session. Pages are drawn only with a session, so they use `who.value!`. */
 export const who = computed(() => (session.value.state === 'in' ? session.value.who : undefined))
 
-/** Whether the reader may look at texts of `of`: their own and those of machines they own, and an admin's where the hub lets it. */
+/** Whether the reader may read texts of `of`: their own and those of machines they own; for an admin all, if the hub permits that. */
 export function mayRead(of: string): boolean {
   const me = who.value
   if (!me) return false
@@ -30,8 +30,8 @@ export function mayRead(of: string): boolean {
 }
 
 /**
- * Finds out who is at the browser, by the link that this page was opened with, if it was. Where somebody is in already, the link is used
- * only once they have said so.
+ * Determines the logged-in member, by the link that this page was opened with, if any. With an existing session, the link is used
+ * only after consent.
  */
 export async function enter(): Promise<void> {
   session.value = { state: 'entering' }
@@ -55,7 +55,7 @@ function takeSecret(): string | undefined {
   return secret
 }
 
-/** Uses a link up, and is who it is for from then on. */
+/** Uses a link and starts its session. */
 export async function useLink(secret: string): Promise<void> {
   session.value = { state: 'entering' }
   try {
@@ -69,7 +69,7 @@ export async function useLink(secret: string): Promise<void> {
   await goOn()
 }
 
-/** Goes on with the session whose secret this browser has. */
+/** Continues the session whose secret this browser has. */
 export async function goOn(): Promise<void> {
   const hadSecret = tabSecret.get() !== null
   try {
@@ -80,7 +80,7 @@ export async function goOn(): Promise<void> {
   }
 }
 
-/** Ends this session on the hub, and forgets it here. Throws `HubError`. */
+/** Ends this session on the hub and deletes its secret here. Throws `HubError`. */
 export async function leave(): Promise<void> {
   await call('consoleLogout')
   tabSecret.clear()

@@ -6,7 +6,7 @@ export type Theme = 'system' | 'light' | 'dark'
 const key = 'claude-net-theme'
 const kept = localStorage.getItem(key)
 
-/** Which of them this browser shows. Setting it is enough: it is kept, and drawn. */
+/** The theme of this browser. Setting it stores and applies it. */
 export const theme = signal<Theme>(kept === 'light' || kept === 'dark' ? kept : 'system')
 
 effect(() => {

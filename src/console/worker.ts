@@ -1,7 +1,7 @@
 // The service worker: keeps the files of the page, so that an installed console opens while no hub answers and can say so, and brings the
 // reader to a message when its notification is clicked. It keeps no answer of the hub's API.
 
-/** What of a service worker is used here. The library of types for workers and the one for pages exclude each other. */
+/** The part of a service worker's API used here. The library of types for workers and the one for pages exclude each other. */
 interface WorkerScope {
   addEventListener(name: 'install', then: () => void): void
   addEventListener(name: 'activate', then: (event: { waitUntil(done: Promise<unknown>): void }) => void): void

@@ -94,7 +94,7 @@ describe('an invitation', () => {
 
   test('of another admin shows in the list by itself', async () => {
     const { page } = await browser.open(hub, { at: '#/members?q=lateclaude' })
-    await page.locator('.state.empty', { hasText: 'Nobody is like that' }).waitFor()
+    await page.locator('.state.empty', { hasText: 'No matching members' }).waitFor()
     await admin().call(api.invite, { body: { name: 'lateclaude' } })
     await row(page, 'lateclaude').getByText('no access').waitFor()
   })
@@ -266,7 +266,7 @@ describe('the audit', () => {
     await expect.poll(setSize).toBe('131')
     await page.getByLabel('What was done').fill('login')
     await page.getByLabel('Who did it').fill('nobody')
-    await page.getByText('Nothing is like that').waitFor()
+    await page.getByText('No matching lines').waitFor()
     await button(page, 'Show everything').click()
     await list.locator('.audit-line').first().waitFor()
   })

@@ -108,7 +108,7 @@ test('keys lead to every page, to the search and to their own list; Escape close
     await page.keyboard.press('g')
     await page.keyboard.press(key)
     await expect.poll(() => page.evaluate('location.hash')).toContain(hash)
-    expect(await page.locator('.nav [aria-current=page]').getAttribute('href')).toBe(hash)
+    await page.locator(`.nav [aria-current=page][href="${hash}"]`).waitFor()
   }
   await page.locator('main input[type=search]').waitFor()
   await page.keyboard.press('/')

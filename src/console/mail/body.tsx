@@ -4,7 +4,7 @@ import { firstCharacters } from '../../text/visible.ts'
 import { Text } from '../ui/text.tsx'
 import type { Shown } from './conversation.ts'
 
-/** From which length or number of lines on a text is folded, and how much of it is shown then. */
+/** Length and number of lines from which a text is folded, and the part shown then. */
 const long = { characters: 1600, lines: 24 }
 
 type Told = Pick<Shown, 'body' | 'bytes' | 'withheld' | 'damaged' | 'textDeletedAt' | 'held'>
@@ -27,7 +27,7 @@ export function Body({ of, whole = false }: { of: Told; whole?: boolean }) {
   )
 }
 
-/** Why a message has no text to show: a sentence, or undefined where it has one. */
+/** Returns a sentence that explains why a message has no text to show, or undefined if it has one. */
 export function missing({ withheld, damaged, textDeletedAt, bytes }: Told): string | undefined {
   if (withheld) return `The text (${bytesInWords(bytes ?? 0)}) is not shown to an admin.`
   if (textDeletedAt)

@@ -1,4 +1,4 @@
-/** Who can be written to, as `GET /v1/machines` lists them. */
+/** Possible recipients, as listed by `GET /v1/machines`. */
 export interface Directory {
   members: readonly {
     name: string
@@ -11,16 +11,16 @@ export interface Directory {
   groups?: readonly { name: string; members: readonly string[] }[] | undefined
 }
 
-/** One way to go on with what was typed. */
+/** One completion of the typed text. */
 export interface Suggestion {
-  /** What takes the place of the word that is typed: an address. */
+  /** The address that replaces the typed word. */
   address: string
-  /** What stands behind the name: `alias of seanclaude`, `3 members`, `every machine`. */
+  /** Description shown after the name: `alias of seanclaude`, `3 members`, `every machine`. */
   note: string
   online: boolean
 }
 
-/** The word of a list of recipients in which the caret stands: from `start` up to `end`. */
+/** The word of a list of recipients at the caret, from `start` up to `end`. */
 export interface Word {
   start: number
   end: number
@@ -36,7 +36,7 @@ export function wordAt(text: string, caret: number): Word {
   return { start, end, text: text.slice(start, end) }
 }
 
-/** The text with the address in the place of the word, ready for another one, and where the caret goes. */
+/** Returns the text with the word replaced by the address, ready for another one, and the new position of the caret. */
 export function completed(text: string, { start, end }: Word, address: string): { text: string; caret: number } {
   const head = `${text.slice(0, start)}${address}, `
   return { text: head + text.slice(end).replace(/^[\s,;]+/, ''), caret: head.length }
@@ -48,9 +48,9 @@ export function addressesIn(text: string): string[] {
 }
 
 /**
- * Who may be meant, the likeliest first, at most `max`: names that begin so, then names of which a part does, then those that only contain it;
- * among these who is online first. Behind a slash it is the projects of that machine. `you` is not suggested, nor who is listed already, nor who
- * cannot be written to.
+ * Returns at most `max` completions, best first: names that start with the word, then names with a part that does, then names that contain it;
+ * online members first within each. After a slash, the projects of that machine. Excludes `you`, recipients already listed, and members that
+ * cannot receive messages.
  */
 export function suggestions(
   directory: Directory,

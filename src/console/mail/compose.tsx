@@ -18,9 +18,9 @@ import type { KeptDraft } from './use-draft.ts'
 
 interface ComposeProps {
   kept: KeptDraft
-  /** The recipients stand fast: those of a conversation. Without it they are typed. */
+  /** Fixed recipients, those of a conversation. Without it they are typed. */
   to?: string
-  /** The first words of what is answered, where something is. */
+  /** The first words of the message being answered, if any. */
   answers?: string | undefined
   inputRef?: Ref<HTMLInputElement & HTMLTextAreaElement>
 }
@@ -38,7 +38,7 @@ const answerIntents = [
   ['urgent', 'Answer, urgent'],
 ] as const
 
-/** Where a message is written: text, what it wants, when it is delivered and how long it lives. What is typed is kept in the browser. */
+/** Form for a message: text, intent, delivery time and expiry. The draft is stored in the browser. */
 export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
   const draft = kept.draft.value
   const wrong = useSignal<Wrong>({})

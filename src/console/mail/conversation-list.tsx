@@ -15,7 +15,7 @@ import { VirtualList } from '../ui/virtual-list.tsx'
 import { draftAt, draftsVersion, outgoing, placeOf } from './desk.ts'
 import { memberCalled, useDirectory } from './directory.ts'
 
-/** How long after one look at the list the next is taken, in ms, however much comes meanwhile. */
+/** Least time between two requests of the list, in ms. */
 const restMs = 1000
 
 /** All conversations that the reader may see, the newest first; `chosen` is the one that is open. */
@@ -111,7 +111,7 @@ function ListRow({ item, me, isChosen }: { item: Listed; me: string; isChosen: b
   )
 }
 
-/** The list as far as it was loaded, kept as the hub has it: what comes is asked for at most once a second. */
+/** The loaded part of the list, kept up to date by at most one request per second. */
 function useList(of: string) {
   const items = useSignal<readonly Listed[] | undefined>(undefined)
   const error = useSignal<unknown>(undefined)
@@ -175,7 +175,7 @@ function useList(of: string) {
       onLive('traffic', again),
       onLive('change', ({ status }) => status === 'acked' && again()),
       onLive('reset', again),
-      // What could not be loaded is loaded once the hub is there again.
+      // Retry what failed once the hub is reachable again.
       effect(() => {
         if (live.value.state === 'open' && error.peek() !== undefined) again()
       }),

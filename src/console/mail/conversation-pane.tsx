@@ -30,7 +30,7 @@ type Item = { kind: 'top' } | { kind: 'message'; row: Row<Shown> } | { kind: 'ou
 const keyOf = (item: Item) =>
   item.kind === 'top' ? 'top' : item.kind === 'message' ? item.row.message.id : `out-${item.item.request.id}`
 
-/** What passed between `of` and `other`, with what is being sent and where to write. Draw it with a key: one conversation each. */
+/** The messages between `of` and `other`, with sends in progress and the form. Requires a key: one instance per conversation. */
 export function ConversationPane({ of, other }: { of: string; other: string }) {
   const me = who.value!
   const isOwn = me.name === of && me.role !== 'admin'
@@ -143,7 +143,7 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
   )
 }
 
-/** What is taken back comes before what was begun meanwhile. */
+/** A send that is taken back replaces the draft begun meanwhile. */
 function joined<T extends { body?: string; to?: string }>(taken: T, begun: string): T {
   return { ...taken, body: begun.trim() === '' ? taken.body : `${taken.body}\n\n${begun}` }
 }
@@ -153,7 +153,7 @@ function quotedIn(conversation: Conversation, { quotes }: Row<Shown>): string | 
   return message && beginningLine(message.body)
 }
 
-/** With whom, whether they are there, and whose conversation it is where it is not the reader's own. */
+/** The heading: the other member, its presence, and the owner of the conversation if that is not the reader. */
 function Partner({ of, other, isOwn }: { of: string; other: string; isOwn: boolean }) {
   const member = memberCalled(other)
   return (
@@ -178,7 +178,7 @@ function Partner({ of, other, isOwn }: { of: string; other: string; isOwn: boole
   )
 }
 
-/** The place to write, or why there is none. */
+/** The form, or the reason why there is none. */
 function Foot({
   isOwn,
   isOwned,
@@ -216,17 +216,17 @@ function Foot({
   )
 }
 
-/** What stands above the first message: the next page could not be loaded, or there is none. */
+/** The line above the first message: the next page could not be loaded, or there is none. */
 function Top({ conversation }: { conversation: Conversation }) {
   if (conversation.error.value !== undefined)
     return <Failed error={conversation.error.value} retry={() => conversation.older()} />
   return <p class="top hint">Here it begins.</p>
 }
 
-/** How long after one look for new messages the next is taken, in ms, however many come meanwhile. */
+/** Least time between two requests of new messages, in ms. */
 const restMs = 250
 
-/** The conversation of two members, loaded and kept as the hub has it while the component is there. */
+/** The conversation of two members, loaded and kept up to date while the component is mounted. */
 function useConversation(of: string, other: string): Conversation {
   const conversation = useMemo(
     () =>
@@ -259,7 +259,7 @@ function useConversation(of: string, other: string): Conversation {
       onLive('change', event => conversation.change(event)),
       onLive('reset', look),
       onStored(place => place === placeOf(of, other) && look()),
-      // What could not be loaded is loaded once the hub is there again.
+      // Retry what failed once the hub is reachable again.
       effect(() => {
         if (live.value.state === 'open' && conversation.error.peek() !== undefined) look()
       }),

@@ -2,10 +2,10 @@ import { signal } from '@preact/signals'
 import type { HistoryAnswer, MessageWithReceipts, Receipt } from '../../protocol/messages.ts'
 import { type Row, threadRows } from './threads.ts'
 
-/** A message with what became of it, as a conversation shows it. */
+/** A message with its receipts, as a conversation shows it. */
 export type Shown = MessageWithReceipts['message'] & Pick<MessageWithReceipts, 'receipts' | 'gather'>
 
-/** What became of one delivery, as the stream tells it: `change` in live.ts. */
+/** The change of one delivery, as the stream reports it: `change` in live.ts. */
 export interface Change {
   id: string
   recipient: string
@@ -13,7 +13,7 @@ export interface Change {
   at: string
 }
 
-/** Most messages that are asked for at once. */
+/** Most messages requested at once. */
 const pageSize = 100
 
 /** Most answers of one question that are loaded one by one. */
@@ -23,8 +23,8 @@ const maxAnswers = 20
 const maxGap = 5
 
 /**
- * What passed between two members, as far as it was loaded: the newest messages first, older ones page by page, and what comes meanwhile. `load`
- * answers messages before a seq, newest first, and rejects as the API does. `loadOne`
+ * The loaded messages between two members: the newest first, older ones page by page, and new ones as they are stored. `load`
+ * returns messages before a seq, newest first, and rejects as the API does. `loadOne`
  * loads answers that are in no page, since they are part of other conversations: all those to a question to a group that is none of `between`,
  * else those in the place of one of them.
  */
@@ -44,7 +44,7 @@ export class Conversation {
   #messages = new Map<string, Shown>()
   /** The newest seq that `load` has brought. */
   #newest = 0
-  /** Answers that were asked for, also in vain: they may not be the reader's to see. */
+  /** Requested answers, including those that the reader may not see. */
   readonly #asked = new Set<string>()
   #isClosed = false
   #loadingOlder: Promise<void> | undefined
@@ -72,7 +72,7 @@ export class Conversation {
       this.isLoadingOlder.value = true
       const page = await this.#load(this.#oldest(), pageSize).finally(() => {
         this.isLoadingOlder.value = false
-        // Whoever draws the page may ask for the next one at once.
+        // Drawing the page may request the next one at once.
         this.#loadingOlder = undefined
       })
       this.hasOlder.value = page.more && page.messages.length > 0
@@ -95,7 +95,7 @@ export class Conversation {
     await this.#refreshing
   }
 
-  /** Notes what became of a delivery. */
+  /** Records the change of a delivery. */
   change({ id, recipient, status, at }: Change): void {
     const message = this.#messages.get(id)
     if (!message) return
@@ -106,7 +106,7 @@ export class Conversation {
     this.#arrange()
   }
 
-  /** Nothing that is still under way changes anything after this. */
+  /** Discards the results of requests in progress. */
   close(): void {
     this.#isClosed = true
   }
@@ -172,7 +172,7 @@ export class Conversation {
   }
 }
 
-/** A receipt after one more step. Steps that were taken stay: a late word of an earlier one takes nothing back. */
+/** Returns a receipt after one more step. Steps only add up: a late report of an earlier one undoes nothing. */
 function advanced(receipt: Receipt, status: string, at: string): Receipt {
   const isOver = receipt.status === 'acked' || receipt.status === 'expired'
   switch (status) {

@@ -9,15 +9,15 @@ import type { Draft } from './draft.ts'
 import { Kept } from './kept.ts'
 import { Outbox, type Outgoing } from './outgoing.ts'
 
-/** Where a draft and its sends belong: a conversation, or `new`. */
+/** Key of a draft and its sends: a conversation, or `new`. */
 export function placeOf(of: string, other: string): string {
   return `${of}/${other}`
 }
 
-/** Sends of whoever is logged in that the hub has not stored, the oldest first. */
+/** Sends of the current member that the hub has not stored, oldest first. */
 export const outgoing = signal<readonly Outgoing[]>([])
 
-/** Counts up with each change of a draft, for lists that say where there is one. */
+/** Counter of changes of drafts, for lists that mark conversations with one. */
 export const draftsVersion = signal(0)
 
 const storage = (() => {
@@ -60,7 +60,7 @@ effect(() => {
   outbox = mine
   const reload = (event: StorageEvent) => event.key?.startsWith('claude-net/out/') && mine.reload()
   addEventListener('storage', reload)
-  // A stream that opens shows that the hub is there again.
+  // An open stream shows that the hub is reachable again.
   const stop = effect(() => {
     if (live.value.state === 'open') mine.wake()
   })
@@ -73,7 +73,7 @@ effect(() => {
   }
 })
 
-/** Whether the hub has a message of this id, delivered or waiting for its time. Throws `HubError` where nobody can say. */
+/** Whether the hub has a message of this id, delivered or waiting for its time. Throws `HubError` if the hub cannot be asked. */
 async function isStored(id: string): Promise<boolean> {
   try {
     await call('getMessage', { params: { id } })
@@ -104,8 +104,8 @@ export function retrySend(id: string): void {
 }
 
 /**
- * Takes a send back, to be changed or dropped. Resolves to undefined where the hub has stored it already. Throws `HubError` where the hub cannot be
- * asked about it.
+ * Takes a send back, to be changed or dropped. Resolves to undefined if the hub has stored it already. Throws `HubError` if the hub cannot be
+ * asked.
  */
 export async function takeBackSend(id: string): Promise<Outgoing['request'] | undefined> {
   const taken = await outbox?.takeBack(id)
@@ -116,7 +116,7 @@ export function draftAt(place: string): Draft | undefined {
   return drafts.value.get(place)
 }
 
-/** Keeps a draft, or forgets it where nothing is written. */
+/** Stores a draft, or deletes it if it is empty. */
 export function keepDraft(place: string, draft: Draft): void {
   const isEmpty = draft.body.trim() === '' && draft.at === '' && (place !== 'new' || draft.to.trim() === '')
   if (isEmpty && draft.replyTo === undefined) drafts.value.delete(place)
@@ -124,7 +124,7 @@ export function keepDraft(place: string, draft: Draft): void {
   draftsVersion.value++
 }
 
-/** Whether what is written now outlives this page. */
+/** Whether drafts and sends survive this page. */
 export function draftsLast(): boolean {
   return drafts.value.isLasting
 }
@@ -136,10 +136,10 @@ export async function ack(ids: readonly string[]): Promise<void> {
   }
 }
 
-/** Ids of own mail that was shown and is not reported yet. */
+/** Ids of own messages that were shown and not yet reported. */
 const seen = new Set<string>()
 
-/** Notes that a person was shown this message of theirs, so that its sender can see that. Reported in one request after a moment. */
+/** Records that a person was shown this message, for its receipt. Reported in one request after a moment. */
 export function noteSeen(id: string): void {
   if (who.peek()?.role !== 'human' || document.visibilityState !== 'visible') return
   if (seen.size === 0) setTimeout(reportSeen, 400)
@@ -149,6 +149,6 @@ export function noteSeen(id: string): void {
 async function reportSeen(): Promise<void> {
   const ids = [...seen].slice(0, 100)
   seen.clear()
-  // A report that is lost is made again with the next look.
+  // A lost report is repeated when the message is next shown.
   await ask('POST', '/v1/inbox/fetched', { body: { ids, session: 'console' } }).catch(() => undefined)
 }

@@ -7,7 +7,7 @@ import { onLive } from '../live.ts'
 
 export type Everybody = AnswerOf<(typeof api)['listMachines']>
 
-/** Every member and group, as it was asked for last. Undefined until then. */
+/** All members and groups of the last response. Undefined before the first. */
 export const everybody = signal<Everybody | undefined>(undefined)
 
 let users = 0
@@ -19,14 +19,14 @@ async function load(): Promise<void> {
     try {
       everybody.value = await call('listMachines')
     } catch {
-      // The pages that need more than this ask the hub for it, and say why they cannot.
+      // Pages that need more request it themselves, and show why it failed.
     }
     asking = undefined
   })()
   await asking
 }
 
-/** Has `everybody` loaded, and kept as the hub has it, while the component is there. */
+/** Loads `everybody` and keeps it up to date while the component is mounted. */
 export function useDirectory(): Everybody | undefined {
   useEffect(() => {
     if (users++ === 0) {

@@ -3,16 +3,16 @@ import { bytesInWords } from '../../text/bytes.ts'
 import { type Clock, readMoment, readSpanText } from '../../text/moment.ts'
 import { addressesIn } from './completion.ts'
 
-/** What somebody has begun to write: all that the form holds, as it was typed. */
+/** A message in progress: the fields of the form as typed. */
 export interface Draft {
   to: string
   body: string
   intent: '' | 'request' | 'inform' | 'urgent'
-  /** When it is to be delivered, and how long it lives, in words. */
+  /** Delivery time and expiry, as typed. */
   at: string
   expires: string
   replyTo?: string
-  /** A machine of the writer's, in whose place they answer. */
+  /** The writer's machine in whose place they answer. */
   answersFor?: string
 }
 
@@ -22,10 +22,10 @@ export const emptyDraft: Draft = { to: '', body: '', intent: '', at: '', expires
 export const maxBytes = 32 * 1024
 export const maxExpiresS = 31_536_000
 
-/** What is wrong with a draft, by field: a sentence that says what to do. */
+/** Errors of a draft by field, each a sentence that says what to do. */
 export type Wrong = Partial<Record<'to' | 'body' | 'at' | 'expires', string>>
 
-/** The send that a draft asks for, or what is wrong with it. What only the hub knows (names, rights) is not asked here. */
+/** Returns the request for a draft, or its errors. Names and permissions are checked by the hub. */
 export function requestOf(draft: Draft, id: string, clock: Clock): (SendRequest & { id: string }) | { wrong: Wrong } {
   const wrong: Wrong = {}
   const to = addressesIn(draft.to)

@@ -1,4 +1,4 @@
-/** What is needed of `localStorage`. */
+/** The part of `localStorage` used here. */
 export type Shelf = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>
 
 /**
@@ -46,7 +46,7 @@ export class Kept<Value> {
     try {
       this.#shelf?.removeItem(this.#prefix + key)
     } catch {
-      // Storage that forbids this has nothing to forget.
+      // Storage that forbids this contains nothing to delete.
     }
   }
 

@@ -1,4 +1,4 @@
-/** A piece of a text; `isHit` where it is what was searched for. Together the pieces are the text. */
+/** A piece of a text; `isHit` if it matches the search. Together the pieces are the text. */
 export interface Piece {
   text: string
   isHit: boolean
@@ -54,7 +54,7 @@ function hitsIn(text: string, terms: readonly string[]): [number, number][] {
   return hits
 }
 
-/** Where a word begins, also one inside a name of code; in scripts without spaces anywhere. */
+/** Matches the start of a word, also inside an identifier; in scripts without spaces, anywhere. */
 function isBeginning(text: string, at: number): boolean {
   const [last, first] = [text.slice(0, at).at(-1) ?? '', text[at] ?? '']
   if (!/[\p{L}\p{N}]/u.test(last)) return true
@@ -62,7 +62,7 @@ function isBeginning(text: string, at: number): boolean {
   return (/\p{Ll}|\p{N}/u.test(last) && /\p{Lu}/u.test(first)) || (/\p{L}/u.test(last) && /\p{N}/u.test(first))
 }
 
-/** A text in small letters without accents, and for each of its units where it stands in the original, with the end behind the last. */
+/** Returns a text in lower case without accents, and for each of its units the position in the original, with the end after the last. */
 function folded(text: string): { text: string; places: number[] } {
   const places: number[] = []
   let plain = ''

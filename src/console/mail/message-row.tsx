@@ -16,7 +16,7 @@ import { isUnreadBy, standing } from './words.ts'
 
 interface MessageRowProps {
   row: Row<Shown>
-  /** Whose conversation this is, and with whom. */
+  /** The two members of the conversation: its owner, and the other. */
   of: string
   other: string
   /** Whether `of` is the reader. */
@@ -95,7 +95,7 @@ export function MessageRow({ row, of, other, isOwn, quoted, onReply, onAck }: Me
   )
 }
 
-/** To whom it went, where that is not plain: a group, several, a project. */
+/** The recipients, if they are not evident: a group, several, a project. */
 function Recipients({ of: { from, to }, me, other }: { of: Shown; me: string; other: string }) {
   const plain = to.length === 1 && (to[0] === me || to[0] === other)
   if (plain || to.length === 0) return null

@@ -8,7 +8,7 @@ import { memberCalled, useDirectory } from './directory.ts'
 import { OutgoingRow } from './outgoing-row.tsx'
 import { useDraft } from './use-draft.ts'
 
-/** Where a message is written to anybody. Once it is stored, its conversation is shown, or the message itself where it went to several. */
+/** Form for a message to anybody. Once it is stored, its conversation is shown, or the message itself if it has several recipients. */
 export function NewMessage({ to }: { to?: string | undefined }) {
   const kept = useDraft('new', to)
   useDirectory()

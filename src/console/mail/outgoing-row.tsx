@@ -8,7 +8,7 @@ import { retrySend, takeBackSend } from './desk.ts'
 import type { Draft } from './draft.ts'
 import type { Outgoing } from './outgoing.ts'
 
-/** A send that the hub has not stored: what it waits for, or why it was refused, and what can be done. `onTaken` gets what is taken back to be changed. */
+/** A send that the hub has not stored: why it waits or was refused, and what can be done. `onTaken` receives a send that is taken back for changes. */
 export function OutgoingRow({ item, onTaken }: { item: Outgoing; onTaken: (part: Partial<Draft>) => void }) {
   const { request, state, why, since } = item
   const takeBack = async (then: (taken: Outgoing['request']) => void) => {
@@ -43,7 +43,7 @@ export function OutgoingRow({ item, onTaken }: { item: Outgoing; onTaken: (part:
   )
 }
 
-/** What was sent as a draft again. The time of later mail is typed anew. */
+/** Returns a send as a draft. The time of a later message must be typed again. */
 function draftOf({ to, body, intent, replyTo, answersFor }: Outgoing['request']): Partial<Draft> {
   return {
     to: [to].flat().join(', '),

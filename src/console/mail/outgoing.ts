@@ -1,27 +1,27 @@
 import type { SendAnswer, SendRequest } from '../../protocol/messages.ts'
 import type { Kept } from './kept.ts'
 
-/** A send that no hub has answered yet, or that was refused. It is kept until it is stored or its writer takes it away. */
+/** A send that got no response yet, or was refused. It is kept until it is stored or its writer removes it. */
 export interface Outgoing {
   request: SendRequest & { id: string }
-  /** Where it is shown: the key of a conversation. */
+  /** Key of the conversation that shows it. */
   place: string
-  /** When it was first sent, in ms since 1970. */
+  /** Time of the first try, in ms since 1970. */
   since: number
   /** `waiting` is tried again by itself; `refused` is not, since the hub has decided it. */
   state: 'sending' | 'waiting' | 'refused'
-  /** What went wrong the last time, and what to do. */
+  /** Error of the last try, and what to do. */
   why?: { message: string; hint: string }
 }
 
-/** How the hub is asked. All three reject with an error of the API: see `Failure`. */
+/** Requests to the hub. All three reject with an error of the API: see `Failure`. */
 export interface Post {
   send(request: Outgoing['request']): Promise<SendAnswer>
   /** Whether the hub has stored the message of this id, also as later mail. */
   isStored(id: string): Promise<boolean>
 }
 
-/** What an error of the API tells: `settled` where the same request would be refused again. */
+/** The meaning of an API error: `settled` if the same request would be refused again. */
 interface Failure {
   code?: string
   message: string
@@ -48,7 +48,7 @@ export class Outbox {
   #failures = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** `onChange` is given all items at once and after each change; `onStored` what the hub answered. */
+  /** `onChange` receives all items at once and after each change; `onStored` the hub's response. */
   constructor(
     kept: Kept<Outgoing>,
     post: Post,
@@ -63,7 +63,7 @@ export class Outbox {
     this.reload()
   }
 
-  /** Reads what is kept anew, since another page of this member may have changed it, and goes on sending. */
+  /** Reads the stored sends again, since another page of this member may have changed them, and continues sending. */
   reload(): void {
     const own = new Map(this.#items.map(item => [item.request.id, item]))
     this.#items = this.#kept
@@ -85,14 +85,14 @@ export class Outbox {
     this.wake()
   }
 
-  /** Tries what waits at once: the line is back, or somebody has logged in. */
+  /** Retries waiting sends at once: the connection is back, or somebody has logged in. */
   wake(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (!this.#isRunning && !this.#isClosed) void this.#run()
   }
 
-  /** Tries one again that was refused: what stood in its way may be mended. */
+  /** Retries a refused send: its cause may be fixed. */
   retry(id: string): void {
     const item = this.#find(id)
     if (!item || item.state === 'sending') return
@@ -101,7 +101,7 @@ export class Outbox {
   }
 
   /**
-   * Takes one out, so that it can be changed: resolves to its request, or to `stored` where the hub has it already. Rejects where the hub has to be
+   * Removes one, so that it can be changed: resolves to its request, or to `stored` if the hub has it already. Rejects if the hub has to be
    * asked and cannot be.
    */
   async takeBack(id: string): Promise<Outgoing['request'] | 'stored'> {
@@ -112,7 +112,7 @@ export class Outbox {
     return isStored ? 'stored' : item.request
   }
 
-  /** Ends all tries. What is kept goes on with the next outbox of this member. */
+  /** Ends all tries. The next outbox of this member continues with the stored sends. */
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -137,7 +137,7 @@ export class Outbox {
             continue
           }
           this.#put({ ...fresh, state: 'waiting', why })
-          // Who is not logged in is not let in by waiting: the next login wakes this.
+          // Waiting does not log anybody in: the next login calls retry.
           if (failure.code !== 'unauthorized') this.#later(failure.retryAfterMs)
           return
         }
@@ -174,7 +174,7 @@ export class Outbox {
   }
 }
 
-/** Whether the answer was about the message itself, and no later try is answered otherwise unless somebody changes something. */
+/** Whether the error is about the message itself, so that retries would fail the same way. */
 function isDecided({ code, settled }: Failure): boolean {
   return settled === true || (code !== undefined && decided.has(code))
 }

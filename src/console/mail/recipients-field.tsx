@@ -9,7 +9,7 @@ interface RecipientsProps {
   label: string
   value: string
   onInput: (value: string) => void
-  /** Who is not suggested: oneself. */
+  /** The member that is not suggested: the reader. */
   you: string
   /** One name only, as of a filter. */
   single?: boolean

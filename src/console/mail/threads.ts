@@ -1,4 +1,4 @@
-/** What the order of a conversation depends on. */
+/** Fields that determine the order of a conversation. */
 export interface Placed {
   id: string
   seq: number
@@ -10,7 +10,7 @@ export interface Row<M extends Placed> {
   message: M
   /** Whether it stands under another message of its thread. */
   isAnswer: boolean
-  /** The id of the message that it answers, where its place does not say so: that one is neither right above nor what the rows above answer. */
+  /** The id of the message that it answers, if its position does not show that: the message is neither directly above nor the one the rows above answer. */
   quotes?: string
   /** Whether a thread starts with this row. */
   startsThread: boolean

@@ -6,7 +6,7 @@ export interface LifeStep {
   /** In ms since 1970. */
   at: number
   kind: Step['kind'] | 'written' | 'sent'
-  /** At which recipient, as an address; undefined of what the sender did. */
+  /** The recipient's address; undefined for steps of the sender. */
   who?: string
   what: string
   /** The message that is the answer. */

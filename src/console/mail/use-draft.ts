@@ -6,9 +6,9 @@ import { type Draft, emptyDraft } from './draft.ts'
 export interface KeptDraft {
   place: string
   draft: Signal<Draft>
-  /** Changes some of it, and keeps all. */
+  /** Changes some fields, and stores the draft. */
   change: (part: Partial<Draft>) => void
-  /** Begins anew, with the same recipients where `to` is given. */
+  /** Clears the draft, except for the recipients in `to`. */
   clear: (to?: string) => void
 }
 

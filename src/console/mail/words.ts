@@ -5,7 +5,7 @@ import { visibleLine } from '../../text/visible.ts'
 import type { Tone } from '../ui/badge.tsx'
 import type { Shown } from './conversation.ts'
 
-/** Where a message stands, in one line and a tone: with its one recipient, or how many of several have got how far. */
+/** Returns the state of a message in one line and a tone: that of its one recipient, or the count of recipients in each state. */
 export function standing({ receipts, intent }: Shown, now: number): { words: string; tone: Tone } | undefined {
   if (receipts.length === 0) return undefined
   const wantsAnswer = intent !== 'inform'

@@ -6,5 +6,5 @@ export interface ChartLine {
   look: 'bars' | 'line' | 'area'
 }
 
-/** What the values of a chart count. */
+/** Unit of a chart's values. */
 export type ChartUnit = 'count' | 'ms' | 's'

@@ -7,7 +7,7 @@ import type { ChartLine, ChartUnit } from './chart-line.ts'
 interface Props {
   unit: ChartUnit
   title: string
-  /** What the chart comes to, in words: for who does not see it, and at a glance. */
+  /** The chart summarized in words, also for screen readers. */
   summary: string
   /** In s since 1970, as many as each line has values. */
   times: readonly number[]

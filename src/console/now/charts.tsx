@@ -9,7 +9,7 @@ import { Loaded } from '../ui/states.tsx'
 import { useAsk } from '../ui/use-ask.ts'
 import { Chart } from './chart.tsx'
 
-/** How often the charts are asked for, in ms. The hub counts anew every 15 s. */
+/** Interval of requests for the charts, in ms. The hub updates them every 15 s. */
 const everyMs = 60_000
 
 const spans = [
@@ -17,7 +17,7 @@ const spans = [
   ['168', 'Week'],
 ] as const
 
-/** How much was sent, how fast it was noticed, and how old the oldest unread was, over the day or the week. */
+/** Charts of messages sent, time until noticed, and age of the oldest unread message, over a day or a week. */
 export function Charts() {
   const hours = useSignal<'24' | '168'>('24')
   const asked = useAsk<ChartsAnswer>(signal => call('charts', { query: { hours: hours.value }, signal }), [hours.value])

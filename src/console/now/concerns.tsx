@@ -4,7 +4,7 @@ import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import type { MembersNow } from './members-now.ts'
 
-/** What a person should look at: a damaged store, brakes, tokens that two hosts use. Nothing where all is well. */
+/** Problems that need a person: a damaged store, brakes, tokens used from two hosts. Empty without problems. */
 export function Concerns({ of: { damaged, brakes, sharedTokens } }: { of: MembersNow }) {
   if (!damaged && brakes.length === 0 && sharedTokens.length === 0) return null
   return (
@@ -12,7 +12,7 @@ export function Concerns({ of: { damaged, brakes, sharedTokens } }: { of: Member
       {damaged && (
         <li class="bad">
           <Icon name="warning" />
-          <span>The hub’s store is damaged: it takes no mail, and what cannot be read is missing here.</span>
+          <span>The hub’s store is damaged: it accepts no messages, and unreadable data is missing here.</span>
         </li>
       )}
       {brakes.map(({ between: [one, other], until, why }) => (

@@ -15,7 +15,7 @@ import { Time } from '../ui/time.tsx'
 import { useAsk } from '../ui/use-ask.ts'
 import { ownMail } from './mail-of.ts'
 
-/** One message of the feed, and the last thing that became of it. */
+/** One message of the feed, and its last change. */
 interface Item
   extends Pick<Traffic, 'id' | 'seq' | 'from' | 'to' | 'intent' | 'bytes' | 'sentAt' | 'replyTo' | 'beginning'> {
   became?: { status: Change['status']; recipient: string }
@@ -38,7 +38,7 @@ function itemOf({ message, receipts }: History['messages'][number]): Item {
   }
 }
 
-/** What is sent, as it happens, the newest first. */
+/** Messages as they are sent, newest first. */
 export function Feed() {
   const asked = useAsk(signal => call('listMessages', { query: { ...ownMail(), limit: 20 }, signal }), [])
   const items = useSignal<readonly Item[]>([])

@@ -31,7 +31,7 @@ const choices = [
 ] as const
 type Which = (typeof choices)[number][0]
 
-/** Everybody: who is there, what each works on, what lies unread. */
+/** All members with presence, work and unread messages. */
 export function MemberList({ asked }: { asked: Asked<MembersNow> }) {
   const members = asked.value.value?.members ?? []
   const typed = useSignal('')
@@ -142,7 +142,7 @@ function MemberRow({ member }: { member: MemberNow }) {
   )
 }
 
-/** What one session works on: `billing` `main` busy for 3 min, and the line that it says of itself. */
+/** The work of one session: `billing` `main` busy for 3 min, and the line that it says of itself. */
 function SessionLine({ session }: { session: Session }) {
   const checkout = checkoutInWords(session)
   const doing = doingInWords(session, now.value)

@@ -7,13 +7,13 @@ import { type Asked, useAsk } from '../ui/use-ask.ts'
 /** A member with its mail, as far as the reader may see that. */
 export type MemberNow = Member & { unread?: number; oldestUnreadAt?: string | null }
 
-/** What `GET /v1/machines?with=mail` answers. */
+/** The response of `GET /v1/machines?with=mail`. */
 export type MembersNow = Omit<MembersAnswer, 'members' | 'openRequests'> & {
   members: MemberNow[]
   openRequests: (OpenRequest & { of?: string })[]
 }
 
-/** How soon after something happened the list is asked for again, and how often where nothing does, in ms. */
+/** Delay of a new request after an event, and interval without events, in ms. */
 const soonMs = 3000
 const everyMs = 20_000
 
@@ -68,7 +68,7 @@ export function inOrder(members: readonly MemberNow[]): MemberNow[] {
   )
 }
 
-/** Whether a member is what the reader typed: its name, an alias, its owner, a project or a branch has it. */
+/** Whether a member matches the typed text: in its name, an alias, its owner, a project or a branch. */
 export function matches(member: MemberNow, typed: string): boolean {
   const word = typed.trim().toLowerCase()
   if (word === '') return true

@@ -3,7 +3,7 @@ import 'uplot/dist/uPlot.min.css'
 import { clockTime, largestUnit } from '../../text/spans.ts'
 import type { ChartLine, ChartUnit } from './chart-line.ts'
 
-/** Between two lines of the grid, in s: what a clock has. */
+/** Intervals between grid lines, in s. */
 const clockSteps = [
   ...[1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600],
 ]
@@ -64,7 +64,7 @@ export function makePlot(
     into,
   )
 
-  /** Where no two neighbours have values a line shows nothing, so there the points are drawn. */
+  /** Draws points where no two neighbours have values, since a line would show nothing. */
   function isLonely(values: ArrayLike<number | null | undefined>): boolean {
     return !Array.from(values).some((value, at) => value != null && values[at + 1] != null)
   }

@@ -40,7 +40,7 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
   }
   const first = useAsk(
     async signal => {
-      // A name that is typed is asked for once the typing stops.
+      // Request a typed name once typing stops.
       await new Promise(resolve => setTimeout(resolve, 250))
       signal.throwIfAborted()
       return call('listAudit', { query: { ...filters, since: sinceOf(since, Date.now()) }, signal })
@@ -86,7 +86,7 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
         <Loaded asked={first} rows={10} what="The audit">
           {({ lines, more }) =>
             lines.length === 0 ? (
-              <Empty icon="audit" title={isNarrowed ? 'Nothing is like that' : 'Nothing has been done yet'}>
+              <Empty icon="audit" title={isNarrowed ? 'No matching lines' : 'Nothing has been done yet'}>
                 {isNarrowed && (
                   <Button onClick={() => narrow({ actor: '', action: '', target: '', since: '' })}>
                     Show everything
@@ -174,7 +174,7 @@ function Entry({ line }: { line: AuditLine }) {
   )
 }
 
-/** A member has a page; the admin, and a name that was only claimed, has none that is sure to exist. */
+/** Links to a member's page. The admin, and a name that was only claimed, may have none. */
 function Who({ name }: { name: string | null }) {
   if (name === null) return <span class="hint">somebody</span>
   if (name === 'admin') return <span class="name">admin</span>

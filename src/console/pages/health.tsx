@@ -25,7 +25,7 @@ import { now, Time } from '../ui/time.tsx'
 import { toast } from '../ui/toast.tsx'
 import { useAsk } from '../ui/use-ask.ts'
 
-/** How often the figures are asked for while the page is looked at, in ms. */
+/** Interval of requests while the page is visible, in ms. */
 const everyMs = 10_000
 
 /** `#/health` */
@@ -330,7 +330,7 @@ function InboxesPanel({ inboxes, moreInboxes, unread }: StatusAnswer) {
         />
       )}
       {moreInboxes > 0 && (
-        <p class="inset hint">and {count(moreInboxes, 'more inbox', 'more inboxes')} with unread mail</p>
+        <p class="inset hint">and {count(moreInboxes, 'more inbox', 'more inboxes')} with unread messages</p>
       )}
     </Panel>
   )

@@ -27,7 +27,7 @@ interface Directory {
   version: string | undefined
 }
 
-/** What the reader may know of everyone: an admin more than others. */
+/** Data of all members that the reader may see: more for an admin. */
 async function ask(signal: AbortSignal): Promise<Directory> {
   if (who.peek()!.role !== 'admin') {
     const { members, groups = [], version } = await call('listMachines', { signal })
@@ -124,7 +124,7 @@ function Everyone({ known, query, reload }: { known: Directory; query: PageProps
           {shown.length > 0 ? (
             <MembersList members={shown} mine={mine} />
           ) : (
-            <Empty icon="members" title={isNarrowed ? 'Nobody is like that' : 'No members yet'}>
+            <Empty icon="members" title={isNarrowed ? 'No matching members' : 'No members yet'}>
               {isNarrowed ? (
                 <Button onClick={() => narrow({ q: '', kind: '', state: '' })}>Show everyone</Button>
               ) : isAdmin ? (

@@ -161,7 +161,7 @@ function placeOfMessage(
   return recipient && [recipient.name, from]
 }
 
-/** What this message answers: its first words, where the reader may see them. */
+/** The message that this one answers: its first words, if the reader may see them. */
 function Question({ id }: { id: string }) {
   const asked = useAsk(signal => call('getMessage', { params: { id }, signal }), [id])
   const message = asked.value.value?.message
@@ -219,7 +219,7 @@ function Answers({ receipts }: { receipts: readonly Receipt[] }) {
   )
 }
 
-/** Where an answer is written, also by the owner of the machine that was asked. */
+/** The form for an answer, also for the owner of the machine that was asked. */
 function Reply({ message, receipts }: { message: MessageWithReceipts['message']; receipts: readonly Receipt[] }) {
   const me = who.value!
   const isOpen = useSignal(false)

@@ -9,7 +9,7 @@ import { Questions } from '../now/questions.tsx'
 import { PageHead } from '../ui/panel.tsx'
 import { now } from '../ui/time.tsx'
 
-/** `#/now`: who is there and works on what, what lies unread, what is asked, and what is sent, as it happens. */
+/** `#/now`: who is online and on what, unread messages, open questions, and messages as they are sent. */
 export default function NowPage() {
   const asked = useMembersNow()
   const members = asked.value.value

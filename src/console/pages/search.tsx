@@ -19,7 +19,7 @@ import '../mail/mail.css'
 
 const pageSize = 30
 
-/** How long nothing is typed before it is searched for, in ms. */
+/** Pause in typing after which the search starts, in ms. */
 const pauseMs = 250
 
 /** `#/search?q=WORDS&with=NAME&of=NAME` */

@@ -108,7 +108,7 @@ export default function SessionsPage(_: PageProps) {
   )
 }
 
-/** Where a link for another browser comes from: a session cannot make one, so that one which was stolen opens no other. */
+/** Explains how to get a link for another browser. A session cannot make one, so that a stolen session cannot open others. */
 function HowToGetIn({ role }: { role: string }) {
   return (
     <Panel title="Another browser, or a phone">

@@ -2,7 +2,7 @@ import { who } from '../session.ts'
 import { Empty } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 
-/** In the place of what only an admin may see: that there is such a thing, why it is not shown, and how to get it. `what` begins a sentence. */
+/** Placeholder for content that only an admin may see: why it is hidden and how to get access. `what` begins a sentence. */
 export function AdminsOnly({ what }: { what: string }) {
   const me = who.value
   return (

@@ -1,7 +1,7 @@
 import type { AuditLine } from '../../protocol/audit.ts'
 import type { Tone } from '../ui/badge.tsx'
 
-/** How far back the audit can be looked at. */
+/** Choices for how far back the audit is shown. */
 export const spansOf = [
   ['', 'All time'],
   ['1h', 'Last hour'],
@@ -18,12 +18,12 @@ export function sinceOf(span: string, now: number): string | undefined {
   return unit === undefined ? undefined : new Date(now - Number(number) * unitMs[unit as 'h' | 'd']).toISOString()
 }
 
-/** What a line was made with; for the line that stands for a flood, how many it stands for. */
+/** The details of a line; for a line that summarizes many, their number. */
 export function detailOf({ detail, count }: Pick<AuditLine, 'detail' | 'count'>): string {
   return detail ?? (count > 1 ? `${count} refusals that are not listed` : '')
 }
 
-/** What was not let in is bad; what merely failed is a warning. */
+/** Refused access is bad; a failed request is a warning. */
 export function toneOf(result: AuditLine['result']): Tone {
   if (result === 'ok') return 'good'
   return result === 'unauthorized' || result === 'forbidden' ? 'bad' : 'warn'

@@ -8,7 +8,7 @@ export const states = [
   ['', 'Any state'],
   ['online', 'Online'],
   ['offline', 'Offline'],
-  ['unread', 'With unread mail'],
+  ['unread', 'With unread messages'],
   ['out', 'Without access'],
 ] as const
 
@@ -20,7 +20,7 @@ export const kinds = [
   ['service', 'Services'],
 ] as const
 
-/** What is asked for. Each word of `words` must stand in a name, an alias, the owner, a project or a group of the member. */
+/** The filter. Each word of `words` must stand in a name, an alias, the owner, a project or a group of the member. */
 export interface Wanted {
   words: string
   kind: string
@@ -68,7 +68,7 @@ function isInState(member: Listed, state: string): boolean {
   return true
 }
 
-/** Whether a member cannot read: it has not joined, was revoked, or its token has ended. False where that is not the reader's to know. */
+/** Whether a member cannot connect: it has not joined, was revoked, or its token has ended. False if the reader may not know that. */
 export function hasNoAccess({ tokenId, telegram, kind }: Listed): boolean {
   return tokenId === null && telegram !== true && kind !== 'service'
 }

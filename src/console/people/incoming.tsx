@@ -6,8 +6,6 @@ import { Button } from '../ui/button.tsx'
 import { Confirm, Dialog } from '../ui/dialog.tsx'
 import { Check, Field, Select } from '../ui/field.tsx'
 import { Name } from '../ui/name.tsx'
-import { Panel } from '../ui/panel.tsx'
-import { Empty, Loaded } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import { toast } from '../ui/toast.tsx'
@@ -15,6 +13,7 @@ import { useAsk } from '../ui/use-ask.ts'
 import { NameField, namesIn } from './names.tsx'
 import { useReloadEvery } from './use-reload.ts'
 import { WebhookSecret } from './webhook-secret.tsx'
+import { WebhooksPanel } from './webhooks-panel.tsx'
 
 const sources = [
   ['github', 'GitHub'],
@@ -46,33 +45,18 @@ export function IncomingPanel({ known }: { known: readonly string[] }) {
   }
   const show = (made: WebhookSecrets) => (open.value = { what: 'secret', made })
   return (
-    <Panel
+    <WebhooksPanel
       title="Events from outside"
-      flush
-      actions={
-        <Button icon="plus" onClick={() => (open.value = { what: 'add' })}>
-          Add
-        </Button>
-      }
+      hooks={hooks}
+      emptyTitle="No webhooks yet"
+      empty="A webhook is a secret URL. Whatever GitHub, GitLab, Alertmanager or another service posts there is sent as a message to the members that you choose."
+      onAdd={() => (open.value = { what: 'add' })}
+      item={hook => (
+        <Item key={hook.name} hook={hook} open={what => (open.value = { what, hook })} reload={hooks.reload} />
+      )}
     >
-      <Loaded asked={hooks} rows={3} what="The list of webhooks">
-        {({ webhooks }) =>
-          webhooks.length === 0 ? (
-            <Empty icon="webhooks" title="No webhooks yet">
-              A webhook is a secret URL. What GitHub, GitLab, Alertmanager or anything else posts there is written to
-              the members that you choose.
-            </Empty>
-          ) : (
-            <ul class="hooks">
-              {webhooks.map(hook => (
-                <Item key={hook.name} hook={hook} open={what => (open.value = { what, hook })} reload={hooks.reload} />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
       <Dialogs open={open.value} {...{ known, show, close }} />
-    </Panel>
+    </WebhooksPanel>
   )
 }
 
@@ -156,22 +140,15 @@ function Dialogs({
         onClose={close}
         onDo={async () => {
           await call('deleteWebhook', { params: { name } })
-          toast(`${name} is gone; what it wrote stays.`)
+          toast(`${name} is deleted; its messages stay.`)
         }}
       >
-        <p>Its URL is answered no more, and its secret is gone for good. What it wrote stays with those who got it.</p>
+        <p>Its URL and secret stop working for good. The messages that it wrote stay.</p>
       </Confirm>
     )
   }
   const { made } = open
-  return (
-    <Dialog title={`What calls ${made.name}`} wide keep onClose={close}>
-      <WebhookSecret {...made} hint={whereItGoes[made.source]} />
-      <div class="actions">
-        <Button onClick={close}>Done</Button>
-      </div>
-    </Dialog>
-  )
+  return <WebhookSecret title={`URL of ${made.name}`} {...made} hint={whereItGoes[made.source]} onClose={close} />
 }
 
 function AddDialog({
@@ -268,7 +245,7 @@ function TemplateField({ value, onInput }: { value: string; onInput: (value: str
   return (
     <Field
       label="Template"
-      hint="What stands in a message: text with {{line}}, {{link}}, {{actor}}, {{event}} or {{payload.PATH}}."
+      hint="Text of a message, with {{line}}, {{link}}, {{actor}}, {{event}} or {{payload.PATH}}."
       rows={2}
       value={value}
       onInput={onInput}
@@ -334,12 +311,12 @@ function RotateDialog({
   return (
     <Dialog title={`A new secret for ${name}`} onClose={close}>
       <p>
-        You get another URL and another signing secret. The ones that it has now go on for 10 minutes, so that whoever
-        calls it can be changed.
+        You get a new URL and a new signing secret. The current ones stay valid for 10 minutes, so that the caller can
+        be changed.
       </p>
       <Check
         label="End the old ones at once"
-        hint="If somebody else may have them. What is called meanwhile with the old ones is refused."
+        hint="If somebody else may have them. Calls with the old ones are then refused."
         checked={atOnce.value}
         onInput={value => (atOnce.value = value)}
       />

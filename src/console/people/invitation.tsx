@@ -15,17 +15,17 @@ import { Qr } from './qr.tsx'
 /** Stands in the choice of addresses for one that is typed. */
 const another = 'another'
 
-/** What came of an invitation or a rotation: the line to run on the machine, to copy or to scan. Its code is nowhere but here. */
+/** The result of an invitation or a rotation: the line to run on the machine, to copy or to scan. Its code is shown nowhere else. */
 export function Invitation({ made, isRotation = false }: { made: InviteAnswer; isRotation?: boolean }) {
   const known = useAsk(signal => call('addresses', { signal }), [])
   return (
     <div class="stack">
       <p>
         {isRotation
-          ? `Run this on ${made.name}, once. The token that it has now goes on for 10 minutes after.`
+          ? `Run this on ${made.name}, once. Its current token stays valid for 10 minutes after that.`
           : made.renewed
             ? `${made.name} is a member already: its inbox stays, and its old token ends when this line is run.`
-            : `${made.name} is a member now, and mail can wait for it. Run this there, once.`}
+            : `${made.name} is a member now and can receive messages. Run this there, once.`}
       </p>
       <Loaded asked={known} what="The address of the hub">
         {addresses => <Line made={made} known={addresses} />}

@@ -2,14 +2,14 @@ import { defaultHubBehindSsh, hostNameOf, isLoopback } from '../../protocol/hub-
 import { invitationLine } from '../../protocol/join-line.ts'
 import { sshHostPattern } from '../../protocol/ssh-host-pattern.ts'
 
-/** What is known of where a new machine finds the hub. */
+/** Known addresses of the hub for a new machine. */
 export interface KnownAddresses {
   /** As `GET /v1/admin/addresses` answers. */
   port: number | null
   addresses: readonly { origin: string; isTrusted: boolean }[]
-  /** What hub.json says. */
+  /** The `url` of hub.json. */
   url: string | undefined
-  /** Where this page came from. */
+  /** The origin of this page. */
   here: string
 }
 
@@ -48,11 +48,11 @@ export function joinAddresses({ port, addresses, url, here }: KnownAddresses): J
   return found.filter(({ origin }, at) => found.findIndex(other => other.origin === origin) === at)
 }
 
-/** What the reader chose. */
+/** The choices in the form. */
 export interface JoinChoice {
   /** One of `joinAddresses`, or as typed: `http://10.0.3.1:3500`. Empty with `via`: the usual address there. */
   address: string
-  /** Where the new machine goes by ssh; empty for none. */
+  /** The ssh host of the new machine; empty for none. */
   via: string
   plain: boolean
 }

@@ -3,7 +3,7 @@ import { bytesInWords } from '../../text/bytes.ts'
 import { count } from '../../text/spans.ts'
 import { Facts, Panel } from '../ui/panel.tsx'
 
-/** How the hub fares with what it has to do. */
+/** Panel with the load of the hub. */
 export function LoadPanel({ load }: { load: NonNullable<StatusAnswer['load']> }) {
   const { commitMs, loopMs, streams, connections, unreadAnswerBytes } = load
   return (

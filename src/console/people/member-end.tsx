@@ -54,7 +54,7 @@ export function DeleteMember({
               {count(owned.length, 'machine')} will belong to nobody: {owned.slice(0, 10).join(', ')}.
             </p>
           )}
-          {kind === 'machine' && <p>A Claude Code that runs there goes on, and is refused by the hub.</p>}
+          {kind === 'machine' && <p>A Claude Code there keeps running; the hub refuses it.</p>}
         </Confirm>
       )}
     </Panel>

@@ -119,12 +119,12 @@ export function RenameDialog({ name, kind, onClose }: { name: string; kind: stri
     const answer = await call('renameMember', { params: { name }, body: { to: to.value.trim().toLowerCase() } })
     onClose()
     go('members', [answer.name])
-    toast(`${name} is now ${answer.name}. The old name means nobody; add it as an alias to keep it.`)
+    toast(`${name} is now ${answer.name}. The old name is free; add it as an alias to keep it.`)
   }
   return (
     <Dialog title={`Rename ${name}`} onClose={onClose}>
       <form onSubmit={event => event.preventDefault()}>
-        <p>Its inbox, token and groups stay. The old name means nobody from then on, and is free for others.</p>
+        <p>Its inbox, token and groups stay. The old name is then free for others.</p>
         <Field label="New name" value={to.value} onInput={value => (to.value = value)} placeholder={name} autoFocus />
         <p class="hint">
           {kind === 'machine' ? (

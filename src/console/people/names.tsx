@@ -27,7 +27,7 @@ export function NameField({
   )
 }
 
-/** What the field may hold next: what is typed before the last name, with each known name that has the letters of the last. */
+/** Returns the values offered for the field: the text before the last name, with each known name that contains the last. */
 export function offered(typed: string, known: readonly string[]): string[] {
   const [, before = '', last = ''] = /^(.*[\s,])?([^\s,]*)$/s.exec(typed) ?? []
   const there = new Set(namesIn(before))

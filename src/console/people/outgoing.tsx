@@ -6,8 +6,6 @@ import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Confirm, Dialog } from '../ui/dialog.tsx'
 import { Check, Field } from '../ui/field.tsx'
-import { Panel } from '../ui/panel.tsx'
-import { Empty, Loaded } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import { toast } from '../ui/toast.tsx'
@@ -15,13 +13,14 @@ import { useAsk } from '../ui/use-ask.ts'
 import { DeadLettersDialog } from './dead-letters.tsx'
 import { useReloadEvery } from './use-reload.ts'
 import { WebhookSecret } from './webhook-secret.tsx'
+import { WebhooksPanel } from './webhooks-panel.tsx'
 
 type Open =
   | { what: 'add' }
   | { what: 'dead' | 'rotate' | 'delete'; hook: OutgoingWebhook }
   | { what: 'secret'; name: string; signingSecret: string; isNew: boolean }
 
-/** Webhooks that post events of the hub to a URL, and how their receivers fare. */
+/** Webhooks that post events of the hub to a URL, with the state of their receivers. */
 export function OutgoingPanel() {
   const hooks = useAsk(signal => call('listOutgoing', { signal }), [])
   useReloadEvery(10_000, hooks.reload)
@@ -31,33 +30,18 @@ export function OutgoingPanel() {
     hooks.reload()
   }
   return (
-    <Panel
+    <WebhooksPanel
       title="Events to outside"
-      flush
-      actions={
-        <Button icon="plus" onClick={() => (open.value = { what: 'add' })}>
-          Add
-        </Button>
-      }
+      hooks={hooks}
+      emptyTitle="Nothing is posted"
+      empty="The events that you choose are posted to a URL, such as that of Slack, e-mail or a pager: signed, and retried until they are accepted."
+      onAdd={() => (open.value = { what: 'add' })}
+      item={hook => (
+        <Item key={hook.name} hook={hook} open={what => (open.value = { what, hook })} reload={hooks.reload} />
+      )}
     >
-      <Loaded asked={hooks} rows={3} what="The list of webhooks">
-        {({ webhooks }) =>
-          webhooks.length === 0 ? (
-            <Empty icon="webhooks" title="Nothing is posted">
-              Slack, e-mail or a pager are reached by a URL: the events that you choose are posted there, signed, and
-              tried again until they are taken.
-            </Empty>
-          ) : (
-            <ul class="hooks">
-              {webhooks.map(hook => (
-                <Item key={hook.name} hook={hook} open={what => (open.value = { what, hook })} reload={hooks.reload} />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
       <Dialogs open={open.value} set={next => (open.value = next)} close={close} reload={hooks.reload} />
-    </Panel>
+    </WebhooksPanel>
   )
 }
 
@@ -143,19 +127,16 @@ function Dialogs({
   if (open.what === 'dead') return <DeadLettersDialog name={open.hook.name} reload={reload} onClose={close} />
   if (open.what === 'secret') {
     return (
-      <Dialog title={`What signs ${open.name}`} wide keep onClose={close}>
-        <WebhookSecret
-          signingSecret={open.signingSecret}
-          hint={
-            open.isNew
-              ? 'Its receiver verifies by this secret that a post is the hub’s (Standard Webhooks); one that verifies nothing, such as Slack, needs it not.'
-              : 'Posts carry a signature by the old secret too for 24 hours: give the receiver the new one until then.'
-          }
-        />
-        <div class="actions">
-          <Button onClick={close}>Done</Button>
-        </div>
-      </Dialog>
+      <WebhookSecret
+        title={`Signing secret of ${open.name}`}
+        signingSecret={open.signingSecret}
+        hint={
+          open.isNew
+            ? 'The receiver verifies posts of the hub with this secret (Standard Webhooks). A receiver that verifies nothing, such as Slack, does not need it.'
+            : 'For 24 hours posts are signed with the old secret too: give the receiver the new one by then.'
+        }
+        onClose={close}
+      />
     )
   }
   const { name, waiting, dead } = open.hook
@@ -170,15 +151,13 @@ function Dialogs({
       onClose={close}
       onDo={async () => {
         const { undelivered } = await call('deleteOutgoing', { params: { name } })
-        toast(
-          `${name} is gone${undelivered > 0 ? `, with ${count(undelivered, 'event')} that it had not delivered` : ''}.`,
-        )
+        toast(`${name} is deleted${undelivered > 0 ? `, with ${count(undelivered, 'undelivered event')}` : ''}.`)
       }}
     >
       <p>
-        Nothing more is posted, and its URL and secret are gone for good.
+        Posting ends, and its URL and secret are deleted for good.
         {waiting + dead > 0 &&
-          ` ${count(waiting + dead, 'event')} that it has not delivered ${waiting + dead === 1 ? 'goes' : 'go'} with it.`}
+          ` So ${waiting + dead === 1 ? 'is' : 'are'} ${count(waiting + dead, 'undelivered event')}.`}
       </p>
     </Confirm>
   )
@@ -187,7 +166,7 @@ function Dialogs({
 function RotateDialog({ name, set, close }: { name: string; set: (next: Open) => void; close: () => void }) {
   return (
     <Dialog title={`A new signing secret for ${name}`} onClose={close}>
-      <p>For 24 hours each post is signed by both secrets, so that the receiver can be changed.</p>
+      <p>For 24 hours each post is signed with both secrets, so that the receiver can be changed.</p>
       <div class="actions">
         <Button onClick={close}>Cancel</Button>
         <Button
@@ -231,7 +210,7 @@ function AddDialog({ set, close }: { set: (next: Open) => void; close: () => voi
         <Field
           label="URL"
           type="url"
-          hint="The hub posts there. Its host alone is shown afterwards: the rest of such a URL is often a secret."
+          hint="The hub posts there. Afterwards only its host is shown: the rest of such a URL is often secret."
           value={url.value}
           onInput={value => (url.value = value)}
           placeholder="https://hooks.slack.com/services/…"
@@ -241,7 +220,7 @@ function AddDialog({ set, close }: { set: (next: Open) => void; close: () => voi
           label="Events"
           hint={
             <>
-              One filter a line; an event that meets any of them is posted. <code>to seanclaude</code>,{' '}
+              One filter a line; an event that matches any of them is posted. <code>to seanclaude</code>,{' '}
               <code>from ovh5</code>, <code>intent urgent</code>, <code>expired</code>, <code>held</code>,{' '}
               <code>refused</code>, joined by <code>and</code>.
             </>
@@ -253,7 +232,7 @@ function AddDialog({ set, close }: { set: (next: Open) => void; close: () => voi
         />
         <Field
           label="Name"
-          hint="Made from the host of the URL where it is left out."
+          hint="Optional; made from the host of the URL."
           value={name.value}
           onInput={value => (name.value = value)}
           placeholder="slack"

@@ -12,10 +12,10 @@ import { useReloadOn } from './use-reload.ts'
 const meanings = [
   ['accept', 'Accept it: Claude reads it'],
   ['hold', 'Hold it: Claude sees who wrote, its user reads it'],
-  ['refuse', 'Refuse it: senders are told'],
+  ['refuse', 'Refuse: senders get an error'],
 ] as const
 
-/** What a member does with mail, to see and to change. Only for itself, its owner and an admin. */
+/** The policy of a member, to show and change. Only for itself, its owner and an admin. */
 export function PolicyPanel({ name, kind, known }: { name: string; kind: string; known: readonly string[] }) {
   const policy = useAsk(signal => call('getMemberPolicy', { params: { name }, signal }), [name])
   useReloadOn(['members'], policy.reload)
@@ -87,7 +87,7 @@ function Form({
         )}
       </div>
       <div class="field">
-        <span class="label">Muted: their mail is stored, and nobody is told</span>
+        <span class="label">Muted: their messages are stored without a notice</span>
         <ul class="chips">
           {mute.map(sender => (
             <li key={sender} class="chip">
@@ -99,7 +99,7 @@ function Form({
                 onClick={() =>
                   save(
                     { mute: mute.filter(other => other !== sender) },
-                    `${name} is told of mail from ${sender} again.`,
+                    `${name} is notified of messages from ${sender} again.`,
                   )
                 }
               >

@@ -1,4 +1,4 @@
-/** What comes through ssh to the hub's own host, and whatever else runs there. */
+/** Connections from the hub's own host, including those through ssh. */
 const loopback = ['127.0.0.0/8', '::1/128']
 
 /** The ranges of addresses that a person typed, as `claude-net bind --from` takes them; the hub checks each. `anywhere` and nothing are none. */

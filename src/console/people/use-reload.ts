@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { type LiveEvents, onLive } from '../live.ts'
 
-/** How long after a change it is asked again at the earliest, in ms: many changes become one question. */
+/** Least time between a change and the next request, in ms, so that many changes cause one. */
 const quietMs = 1500
 
 /** Calls `reload` soon after any of these events, and no more often than every `everyMs`. */

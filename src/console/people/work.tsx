@@ -8,7 +8,7 @@ import { Line } from '../ui/text.tsx'
 import { now, Time } from '../ui/time.tsx'
 import type { Listed } from './directory.ts'
 
-/** The Claude Codes that run on a machine, and what each says that it works on. All of it is the machine's claim. */
+/** The sessions of a machine and their work. All of it is the machine's claim. */
 export function SessionsPanel({ member, hubVersion }: { member: Listed; hubVersion: string | undefined }) {
   const { sessions, sessionCount = sessions.length } = member
   return (

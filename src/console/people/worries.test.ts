@@ -68,7 +68,7 @@ test.each<[string, Partial<StatusAnswer>, string]>([
   [
     'a store that refuses',
     { ready: false, notReady: 'The disk is full.' },
-    'The store takes no mail: The disk is full.',
+    'The store accepts no messages: The disk is full.',
   ],
   ['little room', { store: { ...well.store, freeBytes: 900e6 } }, 'Only 900 MB are left on the disk of the store.'],
   ['no backup', { lastBackup: null }, 'There is no backup.'],

@@ -10,19 +10,19 @@ export interface Worry {
   mend: string
 }
 
-/** From when on a last backup is old, in ms: the hub makes one a day unless hub.json says otherwise. */
+/** Age from which the last backup counts as old, in ms: the hub makes one a day unless hub.json differs. */
 const oldBackupMs = 36 * 3_600_000
 
 /** Less room than this on the disk of the store is little, in bytes. */
 const littleRoom = 1_000_000_000
 
-/** How long mail may wait in an inbox that nobody reads before it is told, in ms. */
+/** Time messages may wait in an unread inbox before a warning, in ms. */
 const longWaitMs = 86_400_000
 
-/** A tail that is this far behind is told, in ms. */
+/** Lag of the tail from which there is a warning, in ms. */
 const tailBehindMs = 30_000
 
-/** What is wrong with the hub, the worst first; empty where nothing is. `now` in ms since 1970. */
+/** Returns the hub's problems, worst first. `now` in ms since 1970. */
 export function worriesOf(status: StatusAnswer, now: number): Worry[] {
   return [
     ...storeWorries(status, now),
@@ -46,7 +46,7 @@ function storeWorries(
   if (!ready)
     worries.push({
       tone: 'bad',
-      found: `The store takes no mail: ${notReady ?? 'it refuses writes.'}`,
+      found: `The store accepts no messages: ${notReady ?? 'it refuses writes.'}`,
       mend: 'claude-net doctor on the hub’s host says more.',
     })
   if (store.freeBytes < littleRoom)
@@ -85,7 +85,7 @@ function storeWorries(
   return worries
 }
 
-/** From when on the store is slow, and the hub late, in ms at the 99th percentile. */
+/** Thresholds of a slow store and a busy hub, in ms at the 99th percentile. */
 const slowDiskMs = 250
 const lateLoopMs = 250
 

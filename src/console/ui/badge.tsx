@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 
-/** What a badge means: `good` (stored, online), `warn` (waits long), `bad` (refused, expired, urgent), `info` (a question), `quiet` (the rest). */
+/** Meaning of a badge: `good` (stored, online), `warn` (waits long), `bad` (refused, expired, urgent), `info` (a question), `quiet` (the rest). */
 export type Tone = 'good' | 'warn' | 'bad' | 'info' | 'quiet'
 
 /** A small word in a frame. Its words carry the meaning, its colour only repeats it. */
@@ -8,7 +8,7 @@ export function Badge({ tone = 'quiet', children }: { tone?: Tone; children: Com
   return <span class={`badge ${tone}`}>{children}</span>
 }
 
-/** How many, where it is not none: `<Count of={unread} noun="unread" />`. */
+/** A count, hidden at 0: `<Count of={unread} noun="unread" />`. */
 export function Count({ of, noun }: { of: number; noun: string }) {
   if (of === 0) return null
   return (
@@ -19,7 +19,7 @@ export function Count({ of, noun }: { of: number; noun: string }) {
   )
 }
 
-/** Whether a member is there: a dot, and words for who does not see it. */
+/** Presence of a member: a dot, with text for screen readers. */
 export function Presence({ online }: { online: boolean }) {
   const words = online ? 'online' : 'offline'
   return (

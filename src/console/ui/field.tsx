@@ -3,9 +3,9 @@ import { useId } from 'preact/hooks'
 
 interface Common {
   label: string
-  /** What it is for, or what may stand there. */
+  /** Explanation of the field. */
   hint?: ComponentChildren
-  /** What is wrong with it. */
+  /** Error of its value. */
   error?: string | undefined
   /** The label is for screen readers only. */
   bare?: boolean

@@ -5,7 +5,7 @@ import { Icon, type IconName } from './icon.tsx'
 import { Text } from './text.tsx'
 import type { Asked } from './use-ask.ts'
 
-/** Nothing is there: `title` says so, `children` say how something comes there. */
+/** An empty state: `title` names it, `children` explain how to fill it. */
 export function Empty({
   icon = 'check',
   title,
@@ -24,7 +24,7 @@ export function Empty({
   )
 }
 
-/** Something is on its way: grey lines in the place of `rows` rows. They are drawn after 150 ms, so that what comes at once does not flash. */
+/** A loading state: grey lines in place of `rows` rows, drawn after 150 ms so that a fast response does not flash. */
 export function Loading({ rows = 4, what = 'It' }: { rows?: number; what?: string }) {
   return (
     <div class="state loading" role="status" aria-label={`${what} is loading`}>
@@ -35,7 +35,7 @@ export function Loading({ rows = 4, what = 'It' }: { rows?: number; what?: strin
   )
 }
 
-/** The hub refused, or does not answer: what happened and what to do next, with a button to try again. */
+/** An error: what happened and what to do next, with a button to retry. */
 export function Failed({ error, retry }: { error: unknown; retry?: (() => unknown) | undefined }) {
   const { message, hint, isOffline } =
     error instanceof HubError
@@ -56,7 +56,7 @@ export function Failed({ error, retry }: { error: unknown; retry?: (() => unknow
 }
 
 /**
- * What `useAsk` asked for: Loading, Failed, or what `children` draw of it. What was shown stays while it is asked again, also when that
+ * The result of `useAsk`: Loading, Failed, or `children`. The previous result stays while a new request runs, also when that
  * fails.
  */
 export function Loaded<T>({

@@ -13,15 +13,15 @@ interface Toast {
 const toasts = signal<readonly Toast[]>([])
 let lastId = 0
 
-/** How long a toast stays, in ms; one that says what went wrong stays until it is closed. */
+/** Time a toast stays, in ms; an error stays until it is closed. */
 const stayMs = 4000
 
-/** Says briefly that something was done: `toast('The message is stored.')`. A sentence of ours; names of others are made visible. */
+/** Shows briefly that something was done: `toast('The message is stored.')`. A sentence of ours; names of others are made visible. */
 export function toast(text: string): void {
   add({ tone: 'good', text })
 }
 
-/** Says what went wrong and what to do next, until it is closed. */
+/** Shows an error and what to do next, until it is closed. */
 export function toastError(error: unknown): void {
   if (error instanceof HubError) add({ tone: 'bad', text: error.message, hint: error.hint })
   else {
@@ -40,10 +40,10 @@ function close(id: number): void {
   toasts.value = toasts.value.filter(toast => toast.id !== id)
 }
 
-/** How many dialogs are open. Beside an open one the page is neither seen well nor can it be clicked. */
+/** Number of open dialogs. Behind an open one the page cannot be clicked. */
 export const openDialogs = signal(0)
 
-/** Where toasts are drawn: in the frame of the page, or in the dialog that is open. */
+/** The place for toasts: in the frame of the page, or in the open dialog. */
 export function Toasts({ inDialog = false }: { inDialog?: boolean }) {
   if (openDialogs.value > 0 !== inDialog) return null
   return (

@@ -3,24 +3,24 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { HubError } from '../api.ts'
 import { live } from '../live.ts'
 
-/** What was asked of the hub, as it stands. */
+/** A request to the hub, with its result. */
 export interface Asked<T> {
-  /** The last answer. Set it to show at once what is known to come. */
+  /** The last response. Set it to show a known change at once. */
   value: Signal<T | undefined>
-  /** Why the last try gave none; undefined after one that did. */
+  /** Error of the last try; undefined after a success. */
   error: ReadonlySignal<unknown>
   loading: ReadonlySignal<boolean>
-  /** Asks again, and keeps the last answer until then. Several calls while one is under way become one more. */
+  /** Repeats the request, and keeps the last response until then. Several calls during a request cause one more. */
   reload: () => void
 }
 
 /**
- * Asks the hub when the component comes, and anew when `deps` change:
+ * Makes a request when the component is mounted, and again when `deps` change:
  *
  *     const members = useAsk(signal => call('listMachines', { signal }), [])
  *     return <Loaded asked={members}>{({ members }) => …}</Loaded>
  *
- * What is asked again because `deps` changed drops the last answer first. After an offline time it is asked again by itself once the live
+ * A request because of changed `deps` drops the last response first. After an offline period it is repeated once the live
  * stream is back.
  */
 export function useAsk<T>(ask: (signal: AbortSignal) => Promise<T>, deps: readonly unknown[]): Asked<T> {

@@ -7,18 +7,18 @@ export interface VirtualListProps<Item> {
   /** One key for each item, which stays with it. */
   keyOf: (item: Item) => string | number
   children: (item: Item, index: number) => ComponentChildren
-  /** How high an item is as long as it was not drawn, in px. The nearer to the truth, the steadier the scroll bar. */
+  /** Estimated height of an item that was not drawn yet, in px. The more exact, the steadier the scroll bar. */
   estimate: number
   label: string
-  /** Begins at the end, and stays there when items come while the reader is there: a conversation. */
+  /** Starts at the end, and stays there when items are added while the reader is there: a conversation. */
   stickToEnd?: boolean
-  /** The reader is near the beginning or the end of `items`: there may be more to load. Called once for each length of `items`. */
+  /** Called when the reader is near the start or the end of `items`, once for each length of `items`, to load more. */
   onNearStart?: () => void
   onNearEnd?: () => void
   class?: string
 }
 
-/** How far beyond what is seen items are drawn, in px; and how near to an end more is loaded. */
+/** Distance beyond the visible part at which items are drawn, and from an end at which more is loaded, in px. */
 const overscan = 400
 const nearPx = 800
 
@@ -36,7 +36,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
   const anchor = useRef<{ key: string | number; offset: number } | undefined>(undefined)
   const told = useRef({ start: -1, end: -1 })
 
-  // Where each item begins; one more entry for the end of the last.
+  // Start of each item; one more entry for the end of the last.
   const tops = useMemo(() => {
     const tops = new Float64Array(items.length + 1)
     for (let at = 0; at < items.length; at++) tops[at + 1] = tops[at]! + (heights.get(keyOf(items[at]!)) ?? estimate)
@@ -51,7 +51,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
   latest.current = { items, tops, keyOf }
   const { remember, measureRow } = useMemo(
     () => ({
-      /** Notes which item is the first one seen, and where it stands. */
+      /** Records the first visible item and its position. */
       remember() {
         const { items, tops, keyOf } = latest.current
         const { scrollTop } = box.current!
@@ -59,7 +59,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
         const item = items[seen]
         anchor.current = item === undefined ? undefined : { key: keyOf(item), offset: tops[seen]! - scrollTop }
       },
-      /** Notes how high a drawn item is. Answers whether that was not known. */
+      /** Records the height of a drawn item. Returns whether it was unknown. */
       measureRow(row: HTMLElement): boolean {
         const { items, keyOf } = latest.current
         const item = items[Number(row.dataset.index)]
