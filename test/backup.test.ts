@@ -337,7 +337,7 @@ describe('a backup that was damaged is not called good', () => {
     damage(file)
     expect(() => checkBackup(file)).toThrow(expect.objectContaining({ code: 'invalid' }))
     const shown = await run(['backup', '--verify', file], { node: hubNode })
-    expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining('is no good backup') })
+    expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining('is not a good backup') })
   })
 
   test('a raw copy of a store with its log beside it is none', () => {

@@ -48,7 +48,7 @@ test('a backup whose last change has a time that no clock shows is no good one',
     using db = new DatabaseSync(file)
     db.exec('update position set time = 9000000000000000')
   }
-  expect(() => checkBackup(file)).toThrow(/no good backup: its last change has no time/)
+  expect(() => checkBackup(file)).toThrow(/not a good backup: its last change has no time/)
 })
 
 test.each(['hub-v1.db', 'hub-v2.db'])('the store of an earlier version, %s, is as that version made it', name => {

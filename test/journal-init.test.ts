@@ -115,7 +115,7 @@ describe.skipIf(withoutEtcd)('the commands of the journal', () => {
     const create = vi.spyOn(EtcdLog, 'create').mockRejectedValueOnce(new Error('killed'))
     await expect(beginHistory(log, dataDir)).rejects.toThrow('killed')
     create.mockRestore()
-    expect(() => openAlone({ dataDir })).toThrow('does not go on without it')
+    expect(() => openAlone({ dataDir })).toThrow('cannot be used without it')
     await expect(open(dataDir, log)).rejects.toThrow('etcd has no history')
     expect(await beginHistory(log, dataDir)).toMatchObject({ seq: 3, wasThere: false })
     await using hub = await open(dataDir, log)

@@ -52,7 +52,7 @@ test('a hub that is killed between the answer of a receiver and its note posts t
   receiver.answer = status(500)
   expect(await run(['webhook', 'test', 'out', ...webhook])).toMatchObject({
     code: 1,
-    stdout: 'The receiver of out did not take a test event: it answered 500.\n',
+    stdout: 'The receiver of out did not take a test event: it returned 500.\n',
   })
   const list = await run(['webhook', 'list', ...webhook])
   expect(list.stdout).toMatch(/^out +to ana +http:\/\/127\.0\.0\.1:\d+ /m)

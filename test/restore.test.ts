@@ -166,8 +166,8 @@ test('while a hub runs nothing is restored, and what is no backup is refused wit
   await hub.stop()
   const before = readdirSync(hub.dataDir).sort()
   for (const [bad, why] of [
-    ['admin.token', /is no good backup/],
-    ['audit.db', /it is no store of a hub/],
+    ['admin.token', /is not a good backup/],
+    ['audit.db', /it is not the store of a hub/],
     ['nothing.db', /There is no file/],
   ] as const) {
     expect(() => restore(join(hub.dataDir, bad), hub.dataDir)).toThrow(why)

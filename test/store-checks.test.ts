@@ -62,7 +62,7 @@ test('a hub finds out by a backup that is not good, and a check at once, that it
     onMade: () => {},
     onBadCopy: () => checks.checkSoon(),
   })
-  await expect(backups.make()).rejects.toMatchObject({ message: expect.stringContaining('is no good backup') })
+  await expect(backups.make()).rejects.toMatchObject({ message: expect.stringContaining('is not a good backup') })
   await until('the store is checked', () => Promise.resolve(told.length > 0))
   expect(told).toEqual([expect.stringContaining('The store is damaged')])
   await expect(send('more')).rejects.toMatchObject({ code: 'unavailable' })

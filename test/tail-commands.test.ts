@@ -113,8 +113,8 @@ test('backup --verify, restore --to and the drill say what they found, applied a
   const store = readFileSync(join(hub.dataDir, 'hub.db'))
   for (const [args, what] of [
     [['--to', 'yesterday'], "'yesterday' is no place in the history."],
-    [['--to', String(second.seq + 9)], `goes to entry ${second.seq} only`],
-    [['--to', String(first.seq - 1)], 'that is later'],
+    [['--to', String(second.seq + 9)], `ends at entry ${second.seq}`],
+    [['--to', String(first.seq - 1)], 'which is later'],
     [[], 'How far shall the tail be applied?'],
   ] as const) {
     const { code, stderr } = await restore(first.file, ...args)

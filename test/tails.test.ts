@@ -112,9 +112,9 @@ test('a tail goes up to a time, all of it, or an entry; what lies elsewhere is r
   expect(to({ time: at[2]! - 1 })).toMatchObject({ seq: end - 3, entries: 2 })
   expect(to({ time: at[4]! + day })).toMatchObject({ seq: end })
   expect(to({ seq: backup.seq })).toMatchObject({ seq: backup.seq, entries: 0, fingerprint: backup.fingerprint })
-  expect(() => to({ seq: end + 1 })).toThrow(`goes to entry ${end} only`)
-  expect(() => to({ seq: backup.seq - 1 })).toThrow('that is later')
-  expect(() => to({ time: at[0]! - 60_001 })).toThrow('that is later')
+  expect(() => to({ seq: end + 1 })).toThrow(`ends at entry ${end}`)
+  expect(() => to({ seq: backup.seq - 1 })).toThrow('which is later')
+  expect(() => to({ time: at[0]! - 60_001 })).toThrow('which is later')
   expect(() => restoredTo(backup, tempDir('empty'), { to: 'end' })).toThrow('There is no tail')
 })
 

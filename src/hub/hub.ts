@@ -17,7 +17,7 @@ import { type Board, noBoard } from './sharing/board.ts'
 import { alone, type Duty } from './sharing/duty.ts'
 import type { Level } from './sharing/level.ts'
 import { SharedPresence } from './sharing/shared-presence.ts'
-import { hearTokenUses, putTokenUses } from './sharing/shared-token-uses.ts'
+import { putTokenUses, receiveTokenUses } from './sharing/shared-token-uses.ts'
 import { nextForgotten } from './state/apply/projects.ts'
 import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
@@ -161,7 +161,7 @@ export class Hub implements AsyncDisposable {
     this.tokenUses = new TokenUses(options.now)
     if (this.level) {
       this.#sharedPresence = new SharedPresence(this)
-      hearTokenUses(this.board, this.tokenUses, options.now)
+      receiveTokenUses(this.board, this.tokenUses, options.now)
     }
     this.#journal.start({
       onCommit: commit => {

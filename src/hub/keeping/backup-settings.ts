@@ -1,27 +1,27 @@
 import * as z from 'zod'
 
-/** The field `backup` of hub.json. Null: no backups by the clock; one that is asked for goes by the defaults. */
+/** The field `backup` of hub.json. Null disables scheduled backups; one made on request uses the defaults. */
 export const BackupField = z
   .strictObject({
     /** Hours between two backups. */
     everyHours: z.number().positive().max(168).default(1),
-    /** How many of the newest stay. */
+    /** Number of the newest backups to keep. */
     keepNewest: z.number().int().min(1).default(24),
-    /** Of how many days the last one stays. */
+    /** Number of days of which the last backup is kept. */
     keepDays: z.number().int().min(0).default(7),
-    /** How many GiB all of them may have together; the newest two stay whatever they have. Null: as many as there are. */
+    /** Total size of all backups, in GiB; the newest two are kept whatever their size. Null: unlimited. */
     keepGiB: z.number().positive().nullable().default(20),
-    /** Where they are; `backups` in the data directory unless it is said. */
+    /** Directory of the backups; by default `backups` in the data directory. */
     dir: z.string().min(1).optional(),
-    /** Where the tail of the newest backup is written: on another disk than the store. Without it there are no tails. */
+    /** Directory for the tail of the newest backup, on another disk than the store. Without it there are no tails. */
     logTo: z.string().min(1).optional(),
-    /** How many GiB one tail may have; at half of that a new backup is made, whose tail is empty. */
+    /** Maximum size of one tail, in GiB; at half of it a new backup is made, whose tail is empty. */
     logGiB: z.number().positive().max(1024).default(4),
   })
   .nullable()
   .prefault({})
 
-/** As a hub goes by it: `everyHours` is null for never by itself, `dir` and `logTo` are absolute. */
+/** The resolved settings: `everyHours` is null for no schedule, `dir` and `logTo` are absolute. */
 export interface BackupSettings {
   everyHours: number | null
   keepNewest: number

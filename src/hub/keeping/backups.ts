@@ -14,13 +14,13 @@ import type { BackupSettings } from './backup-settings.ts'
 import { backupsIn, newestOf, rotate } from './rotation.ts'
 import type { Tails } from './tails.ts'
 
-/** The shortest time between the start of a hub and a backup by the clock, and between a failure and the next try, in ms. */
+/** Least time between the start of a hub and a scheduled backup, and between a failure and the next attempt, in ms. */
 const restMs = 60_000
 
-/** How long copying may take, in ms: so long the write-ahead log grows. Checking what was copied may take as long as it takes. */
+/** Time that copying may take, in ms: the write-ahead log grows meanwhile. Checking the copy has no limit. */
 const copyLimitMs = 600_000
 
-/** What came of one backup, good or not. */
+/** Outcome of a backup. */
 export type Made = { ms: number } & ({ report: BackupReport; error?: undefined } | { report?: undefined; error: Error })
 
 export interface BackupsOptions {
@@ -28,19 +28,19 @@ export interface BackupsOptions {
   /** The database of `hub`. */
   source: string
   settings: BackupSettings
-  /** The program whose `copy-store` does the work, in a process of its own. */
+  /** Program whose `copy-store` command does the work in a process of its own. */
   program: string
-  /** Keeps what is committed since each backup beside it; see `Tails`. */
+  /** Writes what is committed after each backup beside it; see `Tails`. */
   tails?: Pick<Tails, 'begin' | 'adopt' | 'drop'>
-  /** Hears of each backup, also of those that failed. */
+  /** Called after each backup, also one that failed. */
   onMade: (made: Made) => void
-  /** Called when a copy was whole and is not good, before `onMade`: then the store may be damaged. */
+  /** Called before `onMade` when a complete copy is not good: the store may be damaged. */
   onBadCopy?: () => void
 }
 
 /**
- * Backups of a running hub: by the clock, and when somebody asks. The hub itself only holds its checkpoints while another process
- * copies its files, then reads and checks all of the copy; it stores and answers as ever meanwhile.
+ * Backups of a running hub, on schedule and on request. The hub only holds its checkpoints while another process copies its files, then
+ * reads and checks the whole copy; requests are served meanwhile.
  */
 export class Backups implements AsyncDisposable {
   readonly #options: BackupsOptions
@@ -56,24 +56,24 @@ export class Backups implements AsyncDisposable {
     const newest = newestOf(backupsIn(dir), Date.now())
     const age = newest ? Date.now() - newest.time : Infinity
     const everyMs = everyHours * 3_600_000
-    // A newest one that is from the future says nothing: the clock was set back.
+    // A newest backup from the future says nothing: the clock was set back.
     this.#schedule(age < 0 ? everyMs : Math.max(everyMs - age, Math.min(restMs, everyMs)))
   }
 
-  /** The newest backup there is: when it was made (ms since 1970), and its bytes. */
+  /** The newest backup: its time (ms since 1970) and bytes. */
   get newest(): { time: number; bytes: number } | undefined {
     const { dir } = this.#options.settings
     const newest = newestOf(backupsIn(dir), Date.now())
     return newest && { time: newest.time, bytes: statSync(join(dir, newest.name)).size }
   }
 
-  /** Makes a backup, or joins the one that is under way. Throws when the copy could not be made or is not good. */
+  /** Makes a backup, or waits for the one in progress. Throws when the copy could not be made or is not good. */
   make(): Promise<BackupReport> {
     this.#underWay ??= this.#make().finally(() => (this.#underWay = undefined))
     return this.#underWay
   }
 
-  /** Breaks off what is under way. */
+  /** Aborts a backup in progress. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#closing.abort()
@@ -100,7 +100,7 @@ export class Backups implements AsyncDisposable {
     const startedAt = performance.now()
     const ms = () => performance.now() - startedAt
     try {
-      const report = await this.#makeUnheard()
+      const report = await this.#copyAndCheck()
       onMade({ ms: ms(), report })
       tails?.adopt(report)
       rotate(settings.dir, settings)
@@ -108,13 +108,13 @@ export class Backups implements AsyncDisposable {
     } catch (error) {
       tails?.drop()
       if (error instanceof ClaudeNetError && error.code === 'invalid') this.#options.onBadCopy?.()
-      const told = this.#closing.signal.aborted ? stopping() : failed(error as Error)
-      onMade({ ms: ms(), error: told })
-      throw told
+      const shown = this.#closing.signal.aborted ? stopping() : failed(error as Error)
+      onMade({ ms: ms(), error: shown })
+      throw shown
     }
   }
 
-  async #makeUnheard(): Promise<BackupReport> {
+  async #copyAndCheck(): Promise<BackupReport> {
     const { hub, settings, tails } = this.#options
     this.#closing.signal.throwIfAborted()
     mkdirSync(settings.dir, { recursive: true, mode: 0o700 })
@@ -137,7 +137,7 @@ export class Backups implements AsyncDisposable {
 
   async #copy(part: string): Promise<BackupReport> {
     const { hub, source, program } = this.#options
-    // Made here, so that it is nobody else's to read from the start.
+    // Created here, so that it is private from the start.
     closeSync(openSync(part, 'w', 0o600))
     const resume = await hub.reader.whileIdle(() => hub.state.db.holdCheckpoints())
     try {
@@ -157,7 +157,7 @@ export class Backups implements AsyncDisposable {
   }
 }
 
-/** What the copying process reports. Its output: a line when the files are copied, then one with the report, or an error. */
+/** Returns the report of the copying process. It prints one line once the files are copied, then one with the report, or an error. */
 async function outcomeOf(child: ChildProcess, onCopied: () => void): Promise<BackupReport> {
   const ended = once(child, 'close')
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
@@ -182,9 +182,9 @@ function errorIn(text: string): Error | undefined {
 }
 
 function failed(error: Error): ClaudeNetError {
-  return new ClaudeNetError('internal', `The backup failed: ${error.message}`, 'Earlier backups are as they were.')
+  return new ClaudeNetError('internal', `The backup failed: ${error.message}`, 'Earlier backups are unchanged.')
 }
 
 function stopping(): ClaudeNetError {
-  return new ClaudeNetError('unavailable', 'The backup was broken off: the hub is stopping.', 'Try again in a moment.')
+  return new ClaudeNetError('unavailable', 'The backup was aborted: the hub is stopping.', 'Try again in a moment.')
 }

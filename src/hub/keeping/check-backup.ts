@@ -12,15 +12,15 @@ import { isTime, timestamp } from '../state/timestamp.ts'
 import { foreignPart } from './expected-schema.ts'
 import { fingerprintOf, type Shape, shapeOf } from './fingerprint.ts'
 
-/** The schema since which texts are deleted after some time. */
+/** The first schema that deletes texts after some time. */
 const deletingSchema = 7
 
 /** The first schema with later mail. */
 const laterSchema = 18
 
 /**
- * Reads all of a backup: whether SQLite finds it sound, every text has the content hash that was stored with it, and the counts
- * agree. Writes nothing. Throws `invalid`, saying what is wrong with the file, which it calls `file`.
+ * Checks all of a backup: SQLite's own check, the content hash stored with every text, and the counts. Writes nothing. Throws `invalid`
+ * with the problem of the file, under the name `file`.
  */
 export function checkBackup(path: string, file = path): BackupReport {
   return withBackup(path, file, db => {
@@ -29,7 +29,7 @@ export function checkBackup(path: string, file = path): BackupReport {
       db,
       `select count(*) as n from sqlite_schema where name in ('position', 'delivery')`,
     )
-    if (isHub.n !== 2) throw notGood(file, 'it is no store of a hub')
+    if (isHub.n !== 2) throw notGood(file, 'it is not the store of a hub')
     if (schema > newestSchema)
       throw notGood(
         file,
@@ -59,7 +59,7 @@ export function checkBackup(path: string, file = path): BackupReport {
   })
 }
 
-/** The place in the history at which a backup ends; `offset` is that in a log, 0 before schema 14. */
+/** Returns the place in the history at which a backup ends; `offset` is that in a log, 0 before schema 14. */
 export function placeOfBackup(file: string): { epoch: string; seq: number; offset: number } {
   return withBackup(file, file, db => {
     const { epoch, seq, log_offset: offset = 0 } = get<PositionRow>(db, 'select * from position')
@@ -67,29 +67,29 @@ export function placeOfBackup(file: string): { epoch: string; seq: number; offse
   })
 }
 
-/** The tables and columns that a backup has. */
+/** Returns the tables and columns of a backup. */
 export function shapeOfBackup(file: string): Shape {
   return withBackup(file, file, shapeOf)
 }
 
-/** The fingerprint of a closed store, as far as another one's shape goes. */
+/** Returns the fingerprint of a closed store, over the tables and columns of `shape`. */
 export function fingerprintAs(file: string, shape: Shape): string {
   return withBackup(file, file, db => fingerprintOf(db, shape))
 }
 
-/** Throws unless `file` exists and is whole by itself: the store of a running or killed hub has a log beside it. */
+/** Throws unless `file` exists and is complete: the store of a running or killed hub has a log beside it. */
 export function expectOneFile(file: string): void {
   if (!existsSync(file))
-    throw new ClaudeNetError('not_found', `There is no file ${file}.`, 'Name a backup: DIR/backups has them.')
-  if (!statSync(file).isFile()) throw notGood(file, 'it is no file')
+    throw new ClaudeNetError('not_found', `There is no file ${file}.`, 'Name a backup: they are in DIR/backups.')
+  if (!statSync(file).isFile()) throw notGood(file, 'it is not a file')
   if (existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0)
     throw notGood(file, `${file}-wal is beside it: it is the store of a hub, or a raw copy of one`)
 }
 
-/** Opens one file that nobody writes to. Errors of SQLite are told as what is wrong with the file. */
+/** Opens a file that is not written to. Reports errors of SQLite as problems of the file. */
 function withBackup<T>(path: string, file: string, read: (db: DatabaseSync) => T): T {
   expectOneFile(path)
-  // Immutable: nothing is locked, and no file is made beside it.
+  // Immutable: SQLite takes no lock and creates no file beside it.
   const url = pathToFileURL(resolve(path))
   url.search = 'immutable=1'
   try {
@@ -126,7 +126,7 @@ function expectTexts(db: DatabaseSync, file: string, schema: number): void {
   if (schema >= laterSchema) expectLater(db, file)
 }
 
-/** Later mail that waits is what was sent, too. */
+/** Checks the content hash of waiting later mail, too. */
 function expectLater(db: DatabaseSync, file: string): void {
   const waiting = db.prepare('select id, content, hash, due_at from later where ended is null')
   for (const row of waiting.iterate() as Iterable<unknown> as Iterable<WaitingRow>) {
@@ -142,9 +142,9 @@ function expectCounts(db: DatabaseSync, file: string): void {
        where d.recipient = member.id and d.acked_at is null and d.expired_at is null)`,
     )
     .get() as { name: string } | undefined
-  if (miscounted) throw notGood(file, `the inbox of ${miscounted.name} does not have as many messages as it should`)
+  if (miscounted) throw notGood(file, `the inbox of ${miscounted.name} has a wrong count of unread messages`)
   const orphans = count(db, 'delivery where seq not in (select seq from message)')
-  if (orphans > 0) throw notGood(file, `${orphans} deliveries are without their message`)
+  if (orphans > 0) throw notGood(file, `${orphans} deliveries have no message`)
   const beyond = count(db, 'message where seq > (select seq from position)')
   if (beyond > 0) throw notGood(file, `${beyond} messages are newer than its history`)
 }
@@ -157,7 +157,7 @@ function get<Row>(db: DatabaseSync, sql: string): Row {
   return db.prepare(sql).get() as Row
 }
 
-/** What is wrong with a backup, for whoever would use it. */
+/** Returns the error for a backup that cannot be used. */
 export function notGood(file: string, what: string): ClaudeNetError {
-  return new ClaudeNetError('invalid', `${file} is no good backup: ${what}.`, 'Use another one.')
+  return new ClaudeNetError('invalid', `${file} is not a good backup: ${what}.`, 'Use another one.')
 }

@@ -5,31 +5,31 @@ import { backupOfTail } from '../state/store/backup-names.ts'
 import { timestamp } from '../state/timestamp.ts'
 import { readTail, TailDamage, type TailMatch, type TailStart } from './tail-format.ts'
 
-/** What a tail holds, found out by reading all of it. */
+/** Contents of a tail, after reading all of it. */
 export interface TailReport {
   file: string
   bytes: number
-  /** The place in the history behind which it begins. */
+  /** The place in the history after which it begins. */
   epoch: string
   after: number
-  /** The last entry in it, and when that was; null when it has none. */
+  /** Its last entry, and that entry's time; null when it has none. */
   seq: number
   lastAt: string | null
   entries: number
-  /** Bytes at the end of a line that a kill or a power cut left unfinished: they count for nothing. */
+  /** Bytes of a last line that a kill or a power cut left unfinished: they are ignored. */
   tornBytes: number
-  /** Whether the next backup ended it; else it was still written, or its hub was killed. */
+  /** Whether the next backup ended it; otherwise it is still written, or its hub was killed. */
   isEnded: boolean
 }
 
 export interface TailScan extends Omit<TailReport, 'file'> {
   start: TailStart
   matches: TailMatch[]
-  /** What is wrong behind `seq`. */
+  /** The damage after `seq`, if there is any. */
   damage: string | undefined
 }
 
-/** Reads all of an open tail. What is damaged ends it, and is said in `damage`. Throws `invalid` for what is no tail. */
+/** Reads all of an open tail, up to the first damage, which `damage` describes. Throws `invalid` for a file that is not a tail. */
 export function scanTail(handle: number, file: string): TailScan {
   const records = readTail(handle)
   const start = firstOf(records)
@@ -60,7 +60,7 @@ export function scanTail(handle: number, file: string): TailScan {
   }
 }
 
-/** The same for a file that must be good. Throws `invalid`, saying what is damaged and how far it can be used. */
+/** Checks a whole tail. Throws `invalid` with the damage and how far it can be used. */
 export function checkTail(file: string): TailReport {
   const handle = openTail(file)
   try {
@@ -76,16 +76,16 @@ export function damaged(file: string, damage: string, seq: number): ClaudeNetErr
   return new ClaudeNetError(
     'invalid',
     `The tail ${file} is damaged: ${damage}.`,
-    `What stands before that is good: claude-net restore BACKUP --to ${seq} goes that far.`,
+    `All before that is good: claude-net restore BACKUP --to ${seq} goes that far.`,
   )
 }
 
-/** Whether a file is named as a tail is. */
+/** Reports whether a file has the name of a tail. */
 export function isTail(file: string): boolean {
   return file.endsWith('.log')
 }
 
-/** Where a tail begins; undefined for what is none. */
+/** Returns where a tail begins; undefined for a file that is not a tail. */
 export function startOfTail(file: string): TailStart | undefined {
   const handle = openTail(file)
   try {
@@ -95,13 +95,13 @@ export function startOfTail(file: string): TailStart | undefined {
   }
 }
 
-/** The tail in `dir` of the backup that ends at this place of the history; undefined when it has none there. */
+/** Returns the tail in `dir` of the backup that ends at this place of the history; undefined when there is none. */
 export function findTail(dir: string, { epoch, seq }: { epoch: string; seq: number }): string | undefined {
   const found = readdirSync(dir)
     .filter(name => backupOfTail(name) !== undefined)
     .flatMap(name => {
       const start = startOfTail(join(dir, name))
-      // It begins when its backup does, and entries may come until that has copied the store. So the tail before it may reach here too.
+      // A tail begins when its backup does, and entries are added until the store is copied. So the previous tail may reach this place too.
       return start && start.epoch === epoch && start.seq <= seq ? [{ name, after: start.seq }] : []
     })
     .sort((a, b) => b.after - a.after || (a.name < b.name ? 1 : -1))
@@ -115,12 +115,12 @@ export function openTail(file: string): number {
     throw new ClaudeNetError(
       'not_found',
       `The tail ${file} cannot be read: ${(error as Error).message}`,
-      'Name another.',
+      'Name a different one.',
     )
   }
 }
 
-/** The first record, when a tail begins with it. */
+/** Returns the first record, if it is the start of a tail. */
 function firstOf(records: ReturnType<typeof readTail>): TailStart | undefined {
   try {
     const { value, done } = records.next()
@@ -134,7 +134,7 @@ function firstOf(records: ReturnType<typeof readTail>): TailStart | undefined {
 function noTail(file: string): ClaudeNetError {
   return new ClaudeNetError(
     'invalid',
-    `${file} is no tail of a backup.`,
+    `${file} is not the tail of a backup.`,
     'Tails are the files hub-….log in backup.logTo.',
   )
 }

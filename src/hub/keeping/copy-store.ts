@@ -6,10 +6,9 @@ import { isDamage } from '../state/store/sqlite-errors.ts'
 import { checkBackup, notGood } from './check-backup.ts'
 
 /**
- * Copies the store of a running hub, in a process other than the hub's: closing the file there would give back the hub's own
- * locks on it. The hub holds its checkpoints until `onCopied`, so the database is as it was and the log only grows; what the log
- * has at its end, if it is cut in the middle of a commit, SQLite leaves out. Then it makes one file of the two, reads all of
- * it, and syncs it.
+ * Copies the store of a running hub, in another process: closing the file in the hub's own would release its locks. The hub holds its
+ * checkpoints until `onCopied`, so the database does not change and the log only grows; SQLite ignores a commit that is cut off at the
+ * log's end. Then merges both into one file, checks all of it, and syncs it.
  */
 export function copyStore(from: string, to: string, onCopied: () => void): BackupReport {
   copyFileSync(from, to)

@@ -8,12 +8,12 @@ interface Part {
   sql: string | null
 }
 
-/** What SQLite itself keeps in a schema, and we neither make nor miss. */
+/** Tables that SQLite itself adds to a schema; neither required nor forbidden. */
 const ownTables = ['sqlite_sequence', 'sqlite_stat1', 'sqlite_stat4']
 
 /**
- * What in the schema of a store is not as the steps up to `schema` make it, in words; undefined when all is. A trigger or a view that
- * somebody has added would act with every later commit, and an index or a default value may call functions.
+ * Returns, in words, the first difference between the schema of a store and that of the migration steps up to `schema`. A foreign trigger
+ * or view would run with every later commit, and an index or a default value may call functions.
  */
 export function foreignPart(db: DatabaseSync, schema: number): string | undefined {
   const expected = new Map(partsAfter(schema).map(part => [keyOf(part), plain(part.sql)]))
@@ -22,8 +22,8 @@ export function foreignPart(db: DatabaseSync, schema: number): string | undefine
     const sql = expected.get(key)
     expected.delete(key)
     if (part.type === 'table' && ownTables.includes(part.name)) continue
-    if (sql === undefined) return `it has the ${part.type} ${part.name}, which no version of this program makes`
-    if (sql !== plain(part.sql)) return `its ${part.type} ${part.name} is not as this program makes it`
+    if (sql === undefined) return `it has the ${part.type} ${part.name}, which no version of this program creates`
+    if (sql !== plain(part.sql)) return `its ${part.type} ${part.name} is not as this program creates it`
   }
   for (const key of expected.keys()) {
     if (!ownTables.some(name => key.startsWith(`table ${name} `))) return `its ${key.split(' on ')[0]} is missing`
@@ -31,7 +31,7 @@ export function foreignPart(db: DatabaseSync, schema: number): string | undefine
   return undefined
 }
 
-/** The schema of a new store of that version. */
+/** Returns the schema of a new store of that version. */
 function partsAfter(schema: number): Part[] {
   using db = new DatabaseSync(':memory:')
   for (const step of schemaSteps.slice(0, schema)) db.exec(step)
@@ -46,7 +46,7 @@ function keyOf({ type, name, tbl_name: table }: Part): string {
   return `${type} ${name} on ${table}`
 }
 
-/** Without what versions of SQLite write differently after `alter table`: space and quotes. */
+/** Removes whitespace and quotes, which versions of SQLite write differently after `alter table`. */
 function plain(sql: string | null): string {
   return (sql ?? '').replace(/[\s"]+/g, '')
 }

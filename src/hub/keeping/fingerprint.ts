@@ -2,23 +2,23 @@ import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { hubLocalTables, isHubLocal } from '../state/local/tables.ts'
 
-/** A table, the columns that count, and an order that is the same wherever the same rows are. */
+/** A table, its compared columns, and an order that is the same for the same rows. */
 interface Table {
   name: string
   columns: string[]
   order: string[]
 }
 
-/** The tables and columns of one schema that belong to the history: what a later schema adds is not among them. */
+/** The tables and columns of one schema that belong to the history; those that a later schema adds are not among them. */
 export type Shape = Table[]
 
-/** Left out besides what is each hub's own: join codes and what opens the console, which a restore makes void. */
+/** Excluded beside each hub's own tables: join codes and console links and sessions, which a restore voids. */
 const isLeftOut = (table: string) => hubLocalTables.has(table) || madeVoid.includes(table)
 
-/** Tables that a restore empties: what is in them may have been used or ended since the backup. */
+/** Tables that a restore empties: their rows may have been used or ended since the backup. */
 export const madeVoid: readonly string[] = ['invite', 'console_link', 'console_session']
 
-/** The shape of an open database. */
+/** Returns the shape of an open database. */
 export function shapeOf(db: DatabaseSync): Shape {
   const names = rows<{ name: string }>(
     db,
@@ -38,7 +38,7 @@ export function shapeOf(db: DatabaseSync): Shape {
     })
 }
 
-/** SHA-256 in hex over all rows of a shape: two databases with the same history have the same, whatever their epoch. */
+/** Returns the SHA-256, in hex, of all rows of a shape: the same for databases with the same history, whatever their epoch. */
 export function fingerprintOf(db: DatabaseSync, shape: Shape): string {
   const hash = createHash('sha256')
   for (const { name, columns, order } of shape) {

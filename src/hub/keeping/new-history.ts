@@ -3,20 +3,23 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { newEpoch } from '../journal/epoch.ts'
 import { madeVoid } from './fingerprint.ts'
 
-/** What a restore takes over from the store that it replaces. */
+/** State that a restore carries over from the store that it replaces. */
 export interface Carried {
-  /** `replaced`: tokens are as they were at last, revoked ones stay revoked, bound ones bound. `backup`: all that counted then count again. */
+  /**
+   * `replaced`: tokens as last in the replaced store; revoked ones stay revoked, bound ones bound. `backup`: all tokens valid at the backup
+   * are valid again.
+   */
   tokens: 'replaced' | 'backup'
-  /** Members of the replaced store whom the backup does not know. */
+  /** Members of the replaced store that the backup does not have. */
   gone: string[]
-  /** Members who had been deleted since the backup, and are there again, without a token. */
+  /** Members deleted since the backup, which exist again, without a token. */
   back: string[]
 }
 
 /**
- * Makes a restored store ready to go on from: with an epoch of its own, so that cursors of the history that went another way start
- * anew; without join codes and whatever opens the console, which may have been used or ended since; and with the tokens of the store that it replaces, where that can
- * be read and is of the same hub.
+ * Prepares a restored store for use: gives it a new epoch, so cursors of the abandoned history start over; removes join codes, console
+ * links and sessions, which may have been used or ended since; and takes the tokens of the store that it replaces, if that can be read and
+ * is of the same hub.
  */
 export function startNewHistory(path: string, replacedPath: string): Carried {
   const replaced = readReplaced(replacedPath)
@@ -24,7 +27,7 @@ export function startNewHistory(path: string, replacedPath: string): Carried {
   db.exec('pragma journal_mode = delete; pragma synchronous = full; begin immediate')
   db.prepare('update position set epoch = ?').run(newEpoch())
   if (rows(db, `select 1 from sqlite_schema where name = 'past_epoch'`).length > 0) db.exec('delete from past_epoch')
-  // It is no history of a log any more, and this hub stands alone.
+  // It no longer belongs to a log: this hub is standalone.
   if (hasTable(db, 'own_log')) db.exec('delete from own_log')
   for (const table of madeVoid) if (hasTable(db, table)) db.exec(`delete from ${table}`)
   const carried = replaced && carryOver(db, replaced)
@@ -33,7 +36,7 @@ export function startNewHistory(path: string, replacedPath: string): Carried {
   return carried ?? { tokens: 'backup', gone: [], back: [] }
 }
 
-/** Whoever restores has the one data directory: every admin token that counts is of its file, and a new one there ends it. */
+/** After a restore there is one data directory: it owns every valid admin token, and a new one in its file ends them. */
 function ownAllAdminTokens(db: DatabaseSync): void {
   if (rows(db, `select 1 from sqlite_schema where name = 'own_admin_token'`).length === 0) return
   db.exec(`delete from own_admin_token; insert into own_admin_token (id) select id from token where role = 'admin'`)
@@ -47,7 +50,7 @@ interface Replaced {
   ended: Row[]
 }
 
-/** Members and tokens of the store in place; undefined when there is none that can be read. */
+/** Returns members and tokens of the replaced store; undefined when there is none that can be read. */
 function readReplaced(path: string): Replaced | undefined {
   if (!existsSync(path)) return undefined
   try {
@@ -58,14 +61,14 @@ function readReplaced(path: string): Replaced | undefined {
       ended: hasTable(db, 'ended_token') ? rows(db, 'select * from ended_token order by id') : [],
     }
   } catch {
-    // Damaged, it may be: that is what backups are for.
+    // It may be damaged, which is what backups are for.
     return undefined
   }
 }
 
 function carryOver(db: DatabaseSync, replaced: Replaced): Carried | undefined {
   const restored = new Map(rows(db, 'select * from member').map(row => [row.id, row]))
-  /** The same row of the same hub's history, and not another that got its number after an earlier restore. */
+  /** Returns the same member of the same hub; not another that got its number after an earlier restore. */
   const same = (row: Row) => {
     const here = restored.get(row.id!)
     return here?.created_at === row.created_at && here?.kind === row.kind ? here : undefined
@@ -95,7 +98,7 @@ function carryOver(db: DatabaseSync, replaced: Replaced): Carried | undefined {
   }
 }
 
-/** Inserts rows of another store, as far as this one has their columns. */
+/** Inserts rows of another store; columns that this one does not have are dropped. */
 function insertAll(db: DatabaseSync, table: string, all: Row[]): void {
   const columns = rows(db, `select name from pragma_table_info('${table}')`).map(({ name }) => String(name))
   const insert = db.prepare(

@@ -9,18 +9,18 @@ import { damaged, scanTail } from './check-tail.ts'
 import { fingerprintOf, shapeOf } from './fingerprint.ts'
 import { readTail, TailDamage, type TailMatch } from './tail-format.ts'
 
-/** Up to where entries are applied: the last one to be, or the wall clock's time (ms since 1970) of the last one to be, or all. */
+/** The last entry to apply: by its seq, by the wall clock's time (ms since 1970), or the last there is. */
 export type Target = { seq: number } | { time: number } | 'end'
 
-/** What was applied to a backup. */
+/** Entries applied to a backup. */
 export interface Replayed {
   /** The tail. */
   file: string
   entries: number
-  /** The last entry that counts, of the tail or of the backup, and when it was. */
+  /** The last entry in effect, of the tail or of the backup, and its time. */
   seq: number
   at: string
-  /** Places at which the fingerprint and the chain of outcomes were compared with those of the live store, and were the same. */
+  /** Places at which the fingerprint and the chain of outcomes were compared with the live store's, and matched. */
   compared: number[]
 }
 
@@ -28,9 +28,9 @@ export interface Replayed {
 const maxBatch = 500
 
 /**
- * Applies the entries of an open tail to the store at `path`, the copy of a backup, up to `target`: by the code with which the hub
- * applied them. Compares fingerprints and chains of outcomes on the way where `compare`. Throws `invalid` where the tail does not go that far, belongs to
- * another backup, is damaged before `target`, or where an entry has another outcome than it had.
+ * Applies the entries of an open tail, up to `target`, to the store at `path`, the copy of a backup, with the hub's own code. With
+ * `compare` compares fingerprints and chains of outcomes on the way. Throws `invalid` when the tail does not reach that far, belongs to
+ * another backup, is damaged before `target`, or when an entry has a different outcome than before.
  */
 export function replayTail(
   { handle, file }: { handle: number; file: string },
@@ -40,7 +40,7 @@ export function replayTail(
 ): Replayed {
   const scan = scanTail(handle, file)
   using state = new State(path)
-  // The store is a copy until all is done, and is synced then.
+  // The store is a copy, synced at the end.
   state.db.execute('pragma synchronous = off')
   const base = state.position
   if (scan.start.epoch !== base.epoch || scan.start.seq > base.seq) {
@@ -63,7 +63,7 @@ export function replayTail(
   for (const { entry, refused } of goodEntries(handle)) {
     if (entry.seq > scan.seq) break
     const isBeyond = target !== 'end' && ('seq' in target ? entry.seq > target.seq : entry.time > target.time)
-    // The clock may have gone on while the backup was made, and been set back since: what the backup holds is there in any case.
+    // Entries in the backup always stay, even if the clock was set back since they were written.
     if (entry.seq > base.seq && isBeyond) return stop()
     if (entry.seq > base.seq) batch.push({ entry, refused })
     const match = matches.find(({ seq }) => seq === entry.seq)
@@ -83,7 +83,7 @@ interface Recorded {
   refused?: string
 }
 
-/** The entries of a tail, up to where it ends or is damaged. */
+/** Yields the entries of a tail, up to its end or its damage. */
 function* goodEntries(handle: number): Generator<Recorded> {
   try {
     for (const record of readTail(handle)) if ('entry' in record) yield record
@@ -103,8 +103,8 @@ function applyAll(state: State, batch: readonly Recorded[]): void {
     const now = outcome.ok ? undefined : outcome.refusal.code
     if (now === refused) return
     throw wrong(
-      `Entry ${entry.seq} (${entry.command.type}) was ${refused ?? 'carried out'} then, and is ${now ?? 'carried out'} now.`,
-      `claude-net restore BACKUP --to ${entry.seq - 1} goes as far as before it. Report this.`,
+      `Entry ${entry.seq} (${entry.command.type}) was ${refused ?? 'carried out'} by the hub, and is ${now ?? 'carried out'} now.`,
+      `claude-net restore BACKUP --to ${entry.seq - 1} stops before it. Report this.`,
     )
   })
 }
@@ -118,7 +118,7 @@ function replayed(state: State, entries: readonly Entry[]): Outcome[] {
   }
 }
 
-/** Only the program that has computed a fingerprint surely computes the same one from the same rows. */
+/** Only the same version surely computes the same fingerprint from the same rows. */
 function isComparable(match: TailMatch): boolean {
   return match.version === version && match.schema === newestSchema
 }
@@ -134,7 +134,7 @@ function expectMatch(
   if (isSame && chain === outcomes) return
   const what = isSame ? 'its entries had other results' : 'the fingerprints of its rows differ'
   throw wrong(
-    `With the tail ${file} the backup is at entry ${seq} not what the hub then had: ${what}.`,
+    `With the tail ${file} the backup differs from the hub at entry ${seq}: ${what}.`,
     'Do not rely on this tail. Use the next backup, and report this.',
   )
 }
@@ -148,12 +148,12 @@ function expectReachable(
   if (target === 'end') return
   if ('seq' in target ? target.seq < base.seq : target.time < base.time) {
     const end = 'seq' in target ? `entry ${base.seq}` : timestamp(base.time)
-    throw wrong(`The backup goes to ${end} itself: that is later.`, 'Restore an earlier backup up to there.')
+    throw wrong(`The backup itself ends at ${end}, which is later.`, 'Restore an earlier backup up to there.')
   }
   if (!('seq' in target) || target.seq <= Math.max(seq, base.seq)) return
   if (damage !== undefined) throw damaged(file, damage, seq)
   throw wrong(
-    `The tail ${file} goes to entry ${seq} only.`,
+    `The tail ${file} ends at entry ${seq}.`,
     'A later backup may have a later tail; --to end takes all of this one.',
   )
 }

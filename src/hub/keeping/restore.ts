@@ -25,11 +25,11 @@ import { findTail, openTail } from './check-tail.ts'
 import { type Carried, startNewHistory } from './new-history.ts'
 import { type Replayed, replayTail, type Target } from './replay-tail.ts'
 
-/** A store while it is being prepared, and once it is whole and only has to take its place. */
+/** The store while it is prepared, and once it is complete and only has to be moved into place. */
 export const preparing = 'hub.db.restoring'
 export const prepared = 'hub.db.restored'
 
-/** How far beyond a backup its tail is applied, and the directory of the tail: that of the backup unless it is said. */
+/** The last entry of the tail to apply, and the directory of the tail: by default that of the backup. */
 export interface Beyond {
   to?: Target
   log?: string
@@ -37,22 +37,21 @@ export interface Beyond {
 
 export interface Restored extends Carried {
   backup: BackupReport
-  /** What was applied to it; null without a tail. */
+  /** Entries applied to it; null without a tail. */
   tail: Replayed | null
-  /** Where the store of before is now; null when there was none. */
+  /** Path of the replaced store; null when there was none. */
   replaced: string | null
 }
 
 /**
- * Makes the backup `file` the store of `dataDir`, with a history of its own from there on. A kill leaves the old store or the
- * new one: what is still to be done once the new one is whole is done by the next start of the hub, or the next restore.
- * Root does it as whoever owns
- * the directory. Throws `conflict` while a hub owns the directory, `invalid` for a file that is no good backup, or whose tail does not
- * go as far as `to`; nothing was changed then.
+ * Makes the backup `file` the store of `dataDir`, with a history of its own from there on. A kill leaves the old store or the new one: once
+ * the new one is complete, the next start of the hub or the next restore finishes. As root runs as the owner of the directory. Throws
+ * `conflict` while a hub owns the directory, `invalid` for a file that is not a good backup, or whose tail does not reach `to`; changes
+ * nothing then.
  */
 export function restore(file: string, dataDir: string, { to, log }: Beyond = {}): Restored {
   expectOneFile(file)
-  // Before rights are given up: the backup may be for root alone to read.
+  // Before privileges are dropped: the backup may be readable by root only.
   const source = openSync(file, 'r')
   const tail = to && openTailOf(file, log)
   try {
@@ -63,7 +62,7 @@ export function restore(file: string, dataDir: string, { to, log }: Beyond = {})
   }
 }
 
-/** Opens the tail of a backup. Throws `not_found` where there is none. */
+/** Opens the tail of a backup. Throws `not_found` when there is none. */
 function openTailOf(backup: string, log = dirname(backup)): { handle: number; file: string } {
   const file = existsSync(log) ? findTail(log, placeOfBackup(backup)) : undefined
   if (file !== undefined) return { handle: openTail(file), file }
@@ -107,15 +106,15 @@ export function removePart(part: string): void {
 }
 
 /**
- * Puts a prepared store in its place, the store of before aside. To be called by whoever owns the directory, before the store is
- * opened; where nothing was prepared it removes what a killed restore had begun. Answers where the store of before is.
+ * Moves a prepared store into place, and the previous one aside. The caller must own the directory, and must not have opened the store.
+ * Removes what a killed restore had begun if nothing is prepared. Returns where the previous store is.
  */
 export function finishRestore(dataDir: string): string | null {
   removePart(join(dataDir, preparing))
   const ready = join(dataDir, prepared)
   if (!existsSync(ready)) return null
   const store = join(dataDir, databaseFile)
-  // Named by the new store, so that one who goes on where another was killed puts things into the same place.
+  // Named after the new store, so that a restore that continues a killed one uses the same directory.
   const aside = join(dataDir, `replaced-${inName(Math.floor(statSync(ready).mtimeMs))}`)
   for (const suffix of ['', '-wal', '-shm']) {
     if (!existsSync(store + suffix)) continue
@@ -124,7 +123,7 @@ export function finishRestore(dataDir: string): string | null {
   }
   const hadStore = existsSync(aside)
   if (hadStore) syncDirectory(aside)
-  // Not before the old log is gone: SQLite would take it for the new store's.
+  // Only after the old log is gone: SQLite would apply it to the new store.
   syncDirectory(dataDir)
   renameSync(ready, store)
   syncDirectory(dataDir)
@@ -132,10 +131,10 @@ export function finishRestore(dataDir: string): string | null {
 }
 
 /**
- * Tries a backup out: restores it into a temporary directory and compares every row with the backup's, then opens and upgrades it
- * as a hub would and checks it again. An upgrade may add rows, so after it what counts is that all mail is there. Throws
- * `invalid` when anything differs. With `to` its tail is tried out as well: its entries are applied to a copy of the backup, every
- * outcome is compared with that of then, and the fingerprint with that of the next backup, where the tail has it.
+ * Tests a backup: restores it into a temporary directory and compares every row with the backup's, then opens and upgrades it as a hub
+ * would and checks it again. An upgrade may add rows, so then only the counts of messages have to match. Throws `invalid` for any
+ * difference. With `to` tests its tail too: applies its entries to a copy of the backup and compares every outcome with the recorded one,
+ * and the fingerprint with that of the next backup, if the tail has it.
  */
 export function drill(file: string, { to, log }: Beyond = {}): { backup: BackupReport; tail: Replayed | null } {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-drill-'))
@@ -155,7 +154,7 @@ export function drill(file: string, { to, log }: Beyond = {}): { backup: BackupR
   }
 }
 
-/** Not on the store of the drill, which has begun a history of its own. */
+/** Uses a copy, because the drill's store has begun a history of its own. */
 function drillTail(file: string, copy: string, to: Target, log: string | undefined): Replayed {
   const tail = openTailOf(file, log)
   try {
@@ -171,8 +170,8 @@ function drillTail(file: string, copy: string, to: Target, log: string | undefin
 function differs(file: string, what: string): ClaudeNetError {
   return new ClaudeNetError(
     'invalid',
-    `${file}, restored, is not what it was: ${what}.`,
-    'Do not rely on it. Make another backup and try that one.',
+    `${file} differs after a restore: ${what}.`,
+    'Do not rely on it. Make another backup and test that one.',
   )
 }
 

@@ -2,24 +2,24 @@ import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { namesIn, timeOfBackup } from '../state/store/backup-names.ts'
 
-/** How many backups stay: the newest ones, and of earlier days the last of each, as far as they fit into `keepGiB`. */
+/** Backups to keep: the newest ones, and the last of each earlier day, as far as they fit into `keepGiB`. */
 export interface Rotation {
   keepNewest: number
   keepDays: number
   keepGiB?: number | null
 }
 
-/** The newest backups that stay, however large they are. */
+/** Number of the newest backups that are kept whatever their size. */
 const alwaysKept = 2
 
 export interface BackupFile {
   name: string
-  /** When it was made, in ms since 1970. */
+  /** Time it was made at, in ms since 1970. */
   time: number
   bytes: number
 }
 
-/** The backups in a directory, newest first. What is named otherwise is none of them. */
+/** Returns the backups in a directory, newest first. Ignores files with other names. */
 export function backupsIn(dir: string): BackupFile[] {
   return namesIn(dir)
     .flatMap(name => {
@@ -30,17 +30,16 @@ export function backupsIn(dir: string): BackupFile[] {
 }
 
 /**
- * The newest of `backups` (newest first) by a clock that says `now`. One with a date in the future was made while the clock was
- * wrong: it counts only where there is no other.
+ * Returns the newest of `backups` (newest first) at `now`. One with a date in the future was made while the clock was wrong: it counts only
+ * if there is no other.
  */
 export function newestOf(backups: readonly BackupFile[], now: number): BackupFile | undefined {
   return backups.find(({ time }) => time <= now) ?? backups[0]
 }
 
 /**
- * Those of `backups` (newest first) that may go: neither among the newest nor the last of one of the newest days, in UTC, or
- * beyond `keepGiB`. Those with
- * a date in the future stay, and take nobody's place: which of them are new, only a clock that is right will tell.
+ * Returns those of `backups` (newest first) to remove: neither among the newest, nor the last of one of the newest days (in UTC), or beyond
+ * `keepGiB`. Backups with a date in the future are kept and do not count: only a correct clock can tell which are new.
  */
 export function superfluous(
   all: readonly BackupFile[],
@@ -62,12 +61,12 @@ export function superfluous(
   })
 }
 
-/** 0 for a file that was removed meanwhile. */
+/** Returns 0 for a file that was removed meanwhile. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** Removes what is superfluous in `dir`. */
+/** Removes the superfluous backups in `dir`. */
 export function rotate(dir: string, rotation: Rotation, now = Date.now()): void {
   for (const { name } of superfluous(backupsIn(dir), rotation, now)) rmSync(join(dir, name))
 }

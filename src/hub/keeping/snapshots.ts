@@ -8,41 +8,43 @@ import { placeOfBackup } from './check-backup.ts'
 import { backupsIn, newestOf } from './rotation.ts'
 
 export interface SnapshotsOptions {
-  /** Where this hub's backups are. */
+  /** Directory of this hub's backups. */
   dir: string
-  /** Where its store is. */
+  /** Returns the position of its store. */
   position: () => Position
-  /** What hubs of this log show each other: whoever reads etcd knows it. */
+  /** Secret that hubs of this log show each other, stored in etcd. */
   secret: string
-  /** The offset of the oldest record of the log; 0 where it has none. */
+  /** Returns the offset of the log's oldest record; 0 if it has none. */
   first: () => Promise<number>
-  /** Makes a backup, where none is good. */
+  /** Makes a backup if none is usable. */
   makeBackup: () => Promise<{ file: string }>
 }
 
-/** The backups of this hub, for hubs of the same log that begin with one: each is a checked copy of the store at some place of the log. */
+/** The backups of this hub, from which other hubs of the same log start: each is a checked copy of the store at some offset of the log. */
 export class Snapshots {
   readonly #options: SnapshotsOptions
-  /** The backup that was looked at last, and the offset at which it stands. */
+  /** The backup that was read last, and its offset. */
   #known: { file: string; offset: number } | undefined
 
   constructor(options: SnapshotsOptions) {
     this.#options = options
   }
 
-  /** The offset at which the newest backup of this history stands; 0 where there is none. */
+  /** The offset of the newest backup of this history; 0 without one. */
   get offset(): number {
     const file = this.#newest()
     return file === undefined ? 0 : this.#offsetOf(file)
   }
 
-  /** The newest backup that the log can continue, open, with its bytes; a new one where there is none. Throws `unauthorized` for a wrong secret. */
+  /**
+   * Opens the newest backup that the log can continue, or a new one, and returns its size too. Throws `unauthorized` for a wrong secret.
+   */
   async open(secret: string): Promise<{ handle: FileHandle; bytes: number }> {
     if (!isSame(secret, this.#options.secret)) {
       throw new ClaudeNetError(
         'unauthorized',
         'Snapshots are for the hubs of this history.',
-        'They show the secret that etcd has for them.',
+        'They authenticate with the secret that is stored in etcd.',
       )
     }
     const first = await this.#options.first()
@@ -58,7 +60,7 @@ export class Snapshots {
     return newest && join(this.#options.dir, newest.name)
   }
 
-  /** 0 for a backup of another history, or one that cannot be read. */
+  /** Returns 0 for a backup of another history, or an unreadable one. */
   #offsetOf(file: string): number {
     if (this.#known?.file === file) return this.#known.offset
     let found = 0
@@ -67,7 +69,7 @@ export class Snapshots {
       const now = this.#options.position()
       if (epoch === now.epoch && offset <= now.offset) found = offset
     } catch {
-      // It counts as none.
+      // An unreadable backup does not count.
     }
     this.#known = { file, offset: found }
     return found

@@ -10,16 +10,16 @@ import type { Hub } from '../hub.ts'
 /** Time between two checks, in ms. */
 const everyMs = 24 * 3_600_000
 
-/** Time until the next try where a check could not be made, in ms. */
+/** Wait before a failed check is retried, in ms. */
 const retryMs = 60_000
 
-/** How long a check may take, in ms: so long the write-ahead log grows. */
+/** Time that a check may take, in ms: the write-ahead log grows meanwhile. */
 const limitMs = 600_000
 
-/** What SQLite finds wrong in a database that nobody writes to, without its log: `ok`, or the first thing in words. */
+/** Checks a database that is not written to, without its log. Returns `ok`, or SQLite's first finding. */
 export function checkFile(path: string): string {
   const url = pathToFileURL(resolve(path))
-  // Immutable: nothing is locked, and no file is made beside it.
+  // Immutable: SQLite takes no lock and creates no file beside it.
   url.search = 'immutable=1'
   try {
     using db = new DatabaseSync(url, { readOnly: true })
@@ -33,17 +33,17 @@ export interface StoreChecksOptions {
   hub: Hub
   /** The database of `hub`. */
   source: string
-  /** The program whose `check-store` does the work, in a process of its own. */
+  /** Program whose `check-store` command does the work in a process of its own. */
   program: string
-  /** Whether the first check begins at once, because the store was not checked at the start. */
+  /** Whether to check at once, because the store was not checked at the start. */
   atOnce: boolean
-  /** Called when a check could not be made; it is tried again. */
+  /** Called when a check could not be made; it is retried. */
   onError: (error: unknown) => void
 }
 
 /**
- * Checks all of a running hub's store once a day, beside it: another process reads the database while the hub holds its checkpoints. A
- * store that is found damaged takes no more from then on.
+ * Checks the whole store of a running hub once a day: another process reads the database while the hub holds its checkpoints. A damaged
+ * store accepts no more writes.
  */
 export class StoreChecks implements AsyncDisposable {
   readonly #options: StoreChecksOptions
@@ -57,7 +57,7 @@ export class StoreChecks implements AsyncDisposable {
     this.#schedule(options.atOnce ? 0 : everyMs)
   }
 
-  /** Checks as soon as it can be done, and not only when a day has passed: something has shown that the store may be damaged. */
+  /** Checks as soon as possible: something indicates that the store may be damaged. */
   checkSoon(): void {
     if (this.#closing.signal.aborted || this.#isUnderWay) return
     clearTimeout(this.#timer)
@@ -91,7 +91,7 @@ export class StoreChecks implements AsyncDisposable {
     }, ms).unref()
   }
 
-  /** Checks now. Answers whether that could be done: not while the log could not be emptied into the database. */
+  /** Checks now. Returns false if it could not, because the log could not be emptied into the database. */
   async check(): Promise<boolean> {
     const { hub, source, program } = this.#options
     const { signal } = this.#closing

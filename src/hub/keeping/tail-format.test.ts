@@ -39,7 +39,7 @@ test('any bit that is another, and any line that is missing, doubled or moved, i
   const whole = readFileSync(file)
   const expectFound = (bytes: Buffer | string, what: string) => {
     writeFileSync(file, bytes)
-    expect(() => checkTail(file), what).toThrow(/is damaged|is no tail/)
+    expect(() => checkTail(file), what).toThrow(/is damaged|is not the tail/)
   }
   for (let bit = 0; bit < whole.length * 8; bit++) {
     const changed = Buffer.from(whole)

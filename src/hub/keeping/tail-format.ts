@@ -21,7 +21,7 @@ export type TailRecord =
   | { matches: TailMatch }
   | { end: number }
 
-/** `tail` is the version of the format. The backup to which the tail belongs was begun here. */
+/** Start of a tail: the store's place when its backup was begun. `tail` is the version of the format. */
 export interface TailStart {
   tail: 1
   epoch: string
@@ -29,7 +29,7 @@ export interface TailStart {
   schema: number
 }
 
-/** The fingerprint and the chain of outcomes that the live store had at `seq`, as the program of this version computes them. */
+/** The fingerprint and the chain of outcomes of the live store at `seq`, computed by the program of this version. */
 export interface TailMatch {
   seq: number
   schema: number
@@ -38,17 +38,17 @@ export interface TailMatch {
   outcomes?: string
 }
 
-/** The longest JSON of a line, in bytes; a longer LENGTH is damage. */
+/** Longest JSON of a line, in bytes; a larger LENGTH is damage. */
 const maxLineBytes = 256 * 1024 * 1024
 
-/** How much is read at a time, in bytes. */
+/** Bytes read at a time. */
 const chunkBytes = 256 * 1024
 
-/** `LENGTH CRC `, before JSON. */
+/** The `LENGTH CRC ` in front of JSON. */
 const headPattern = /^(\d{1,9}) ([0-9a-f]{8}) /
 const maxHeadBytes = 19
 
-/** One line, and the CRC from which the next one goes on. */
+/** Encodes one line; returns it with the CRC that the next one continues. */
 export function encodeRecord(record: TailRecord, crc: number): { line: Buffer; crc: number } {
   const json = Buffer.from(JSON.stringify(record))
   const next = crc32(json, crc)
@@ -58,7 +58,7 @@ export function encodeRecord(record: TailRecord, crc: number): { line: Buffer; c
 
 const newline = Buffer.from('\n')
 
-/** A line that is not what was written. What stands before `at` (in bytes) is good. */
+/** Thrown for a line that differs from what was written. All before byte `at` is good. */
 export class TailDamage extends Error {
   override name = 'TailDamage'
   readonly at: number
@@ -69,7 +69,7 @@ export class TailDamage extends Error {
   }
 }
 
-/** Where the good lines of a tail end, and how many bytes of an unfinished one stand behind them. */
+/** End of the good lines of a tail, and the bytes of an unfinished line after it. */
 export interface TailEnd {
   bytes: number
   crc: number
@@ -77,14 +77,14 @@ export interface TailEnd {
 }
 
 /**
- * Every record of an open tail, in order, and at last where they end. A line that a kill or a power cut left unfinished at the end of the
- * file is counted, and no error. Throws `TailDamage` at any other line that is not as it was written.
+ * Yields every record of an open tail, in order, and returns its end. Counts a line that a kill or a power cut left unfinished at the end
+ * of the file, without an error. Throws `TailDamage` at any other damaged line.
  */
 export function* readTail(handle: number): Generator<TailRecord, TailEnd> {
   let [at, crc] = [0, 0]
   let rest: Buffer = Buffer.alloc(0)
   let readTo = 0
-  /** Reads on until `rest` has so many bytes or the file ends. */
+  /** Reads until `rest` has this many bytes or the file ends. */
   const fill = (bytes: number) => {
     const parts = [rest]
     for (let have = rest.length; have < bytes; ) {
@@ -123,7 +123,7 @@ export function* readTail(handle: number): Generator<TailRecord, TailEnd> {
   }
 }
 
-/** The record that a line holds; undefined where it is none, whoever wrote it with the sum that belongs to it. */
+/** Parses the record of a line; returns undefined for an invalid one, even if its checksum is right. */
 function recordIn(json: Buffer): TailRecord | undefined {
   let record: Partial<{ entry: Partial<Entry>; matches: Partial<TailMatch>; end: number }> | null
   try {
@@ -146,8 +146,8 @@ function recordIn(json: Buffer): TailRecord | undefined {
 }
 
 /**
- * Whether these bytes, up to the end of the file, may be the beginning of one line, behind which a file system may leave zeros after a
- * power cut. JSON has no line feed, so one with a line feed was written whole.
+ * Reports whether these bytes, up to the end of the file, may be the beginning of one line, followed by zeros that a file system may leave
+ * after a power cut. JSON has no line feed, so a line with one was complete.
  */
 function isTorn(bytes: Buffer): boolean {
   let end = bytes.length

@@ -3,40 +3,41 @@ import { diskTrouble } from '../../disk/replace-file.ts'
 import type { Entry, Outcome } from '../state/commands.ts'
 import { encodeRecord, type TailEnd, type TailRecord } from './tail-format.ts'
 
-/** Entries that are on the store's disk, in the epoch in which they were committed. */
+/** Entries on the store's disk, with the epoch in which they were committed. */
 export interface Committed {
   epoch: string
   entries: readonly Entry[]
   outcomes: readonly Outcome[]
 }
 
-/** Where a file goes on: behind its good lines, at this place of the history. */
+/** Place at which a file is continued: after its good lines, at this place of the history. */
 export type TailPlace = Pick<TailEnd, 'bytes' | 'crc'> & { epoch: string; seq: number }
 
 export interface TailWriterOptions {
-  /** Opens the file and finds where it goes on. What is pushed meanwhile waits. */
+  /** Opens the file and finds where to continue it. Entries pushed meanwhile wait. */
   open: () => Promise<{ handle: FileHandle; place: TailPlace }>
-  /** The names that the file may have now. One that has none of them is lost: it was removed, or its disk was taken away. */
+  /** Returns the possible names of the file. Under none of them it is lost: it was removed, or its disk was taken away. */
   names: () => string[]
-  /** How long entries may wait for others before they are written and synced, in ms. */
+  /** Time that entries may wait for others before they are written and synced, in ms. */
   flushMs: number
-  /** How many bytes of entries may wait in memory, about. */
+  /** Bytes of entries that may wait in memory, approximately. */
   maxWaitingBytes: number
-  /** How large the file may get. */
+  /** Maximum size of the file, in bytes. */
   maxBytes: number
-  /** Something was synced, or could not be written. */
+  /** Called when something was synced, or could not be written. */
   onChange: () => void
 }
 
-/** About how many bytes are encoded and written at a time: some ms of the main thread. */
+/** Approximate number of bytes encoded and written at a time: some ms of the main thread. */
 const chunkBytes = 256 * 1024
 
-/** About what an entry without a text takes, in bytes. */
+/** Approximate size of an entry without a text, in bytes. */
 const entryBytes = 400
 
 /**
- * Appends entries to one file, behind the commits: `push` only keeps them, a timer writes and syncs them off the main thread. A full disk
- * is tried again at the same place of the file; after any other error, or when too much waits, the file takes no more and has a gap.
+ * Appends entries to one file after they were committed: `push` only queues them, a timer writes and syncs them off the main thread. On a
+ * full disk retries at the same place of the file; after any other error, or when too much waits, the file accepts nothing more and has a
+ * gap.
  */
 export class TailWriter {
   readonly #options: TailWriterOptions
@@ -44,14 +45,14 @@ export class TailWriter {
   #place: TailPlace | undefined
   #queue: { item: Committed | TailRecord; at: number; bytes: number }[] = []
   #waitingBytes = 0
-  /** Encoded, and not known to be in the file. */
+  /** Encoded, and not yet known to be in the file. */
   #chunk: { bytes: Buffer; crc: number; epoch: string; seq: number } | undefined
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> = Promise.resolve()
   #isClosed = false
-  /** Why the file takes no more. */
+  /** Reason for which the file accepts nothing more. */
   #failure: Error | undefined
-  /** Why the last try failed that is made again. */
+  /** Error of the last attempt, which is retried. */
   #obstacle: Error | undefined
   #syncedSeq = -1
   #unsyncedSince: number | undefined
@@ -61,12 +62,12 @@ export class TailWriter {
     this.#schedule(0)
   }
 
-  /** The last entry that is on disk here; -1 before the file is open. */
+  /** The last entry that is synced here; -1 before the file is open. */
   get syncedSeq(): number {
     return this.#syncedSeq
   }
 
-  /** Since when an entry waits that is not on disk here, by `performance.now()`; undefined when none does. */
+  /** Time since which an entry waits to be synced here, by `performance.now()`; undefined when none does. */
   get unsyncedSince(): number | undefined {
     return this.#unsyncedSince
   }
@@ -75,7 +76,7 @@ export class TailWriter {
     return this.#place?.bytes ?? 0
   }
 
-  /** Why nothing is written: for good when `failed`, else until a next try succeeds. */
+  /** Reason for which nothing is written: permanent if `failed`, otherwise until an attempt succeeds. */
   get trouble(): Error | undefined {
     return this.#failure ?? this.#obstacle
   }
@@ -84,7 +85,7 @@ export class TailWriter {
     return this.#failure !== undefined
   }
 
-  /** Takes entries, or a record of another kind, to be written soon. */
+  /** Queues entries, or a record of another kind, to be written soon. */
   push(item: Committed | TailRecord): void {
     if (this.#failure || this.#isClosed) return
     const at = performance.now()
@@ -93,20 +94,20 @@ export class TailWriter {
     this.#queue.push({ item, at, bytes })
     this.#waitingBytes += bytes
     if (this.#waitingBytes > this.#options.maxWaitingBytes) {
-      this.fail(new Error(`more waits to be written than may: ${this.#obstacle?.message ?? 'the disk is too slow'}`))
+      this.fail(new Error(`too much waits to be written: ${this.#obstacle?.message ?? 'the disk is too slow'}`))
     } else this.#schedule(this.#options.flushMs)
   }
 
-  /** Writes and syncs what was pushed. Resolves once that was tried; see `trouble`. */
+  /** Writes and syncs what was pushed. Resolves after the attempt; see `trouble`. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    // One after the other: two at once would write to the same place.
+    // One at a time: two would write to the same place.
     this.#flushing = this.#flushing.then(() => this.#write())
     await this.#flushing
   }
 
-  /** Writes what was pushed, and takes no more. */
+  /** Writes what was pushed, and accepts nothing more. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.flush()
@@ -132,14 +133,14 @@ export class TailWriter {
       try {
         await handle.datasync()
       } catch (error) {
-        // What was written before may be lost, and a next sync would not say so.
+        // Earlier writes may be lost, and the next sync would not report it.
         throw new NotSynced(error as Error)
       }
       await this.#expectNamed(handle)
       this.#obstacle = undefined
       this.#unsyncedSince = oldest
       this.#syncedSeq = this.#place!.seq
-      if (this.#place!.bytes > this.#options.maxBytes) throw new Error('the tail is as large as it may get')
+      if (this.#place!.bytes > this.#options.maxBytes) throw new Error('the tail has reached its maximum size')
     } catch (error) {
       this.#caught(error as NodeJS.ErrnoException)
     }
@@ -162,7 +163,7 @@ export class TailWriter {
     this.#place = place
   }
 
-  /** Has the next chunk encoded; answers whether there is one. */
+  /** Encodes the next chunk; returns whether there is one. */
   #takeChunk(): boolean {
     if (this.#chunk) return true
     if (this.#queue.length === 0 || this.#failure) return false
@@ -184,7 +185,7 @@ export class TailWriter {
       if (item.epoch !== epoch) add({ epoch: item.epoch })
       epoch = item.epoch
       item.entries.forEach((entry, index) => {
-        // What was pushed while the place was looked for may be in the file already.
+        // Entries pushed while the file was read may be in it already.
         if (entry.seq <= seq) return
         const outcome = item.outcomes[index]!
         add(outcome.ok ? { entry } : { entry, refused: outcome.refusal.code })
@@ -209,12 +210,12 @@ export class TailWriter {
   }
 
   #caught(error: NodeJS.ErrnoException): void {
-    const told = error.code === undefined ? error : new Error(diskTrouble(error), { cause: error })
-    if (!(error instanceof NotSynced) && ['ENOSPC', 'EDQUOT'].includes(error.code ?? '')) this.#obstacle = told
-    else this.fail(told)
+    const shown = error.code === undefined ? error : new Error(diskTrouble(error), { cause: error })
+    if (!(error instanceof NotSynced) && ['ENOSPC', 'EDQUOT'].includes(error.code ?? '')) this.#obstacle = shown
+    else this.fail(shown)
   }
 
-  /** Takes no more: what comes now is in no file. */
+  /** Accepts nothing more: later entries are in no file. */
   fail(error: Error): void {
     if (this.#failure) return
     this.#failure = error
@@ -232,7 +233,7 @@ class NotSynced extends Error {
   }
 }
 
-/** A new file at `path`, for its owner alone, whose first line is `start`. Throws where one is. */
+/** Creates a file at `path`, private to its owner, whose first line is `start`. Throws if it exists. */
 export async function createTail(path: string, start: TailRecord & { epoch: string; seq: number }) {
   const handle = await open(path, 'wx', 0o600)
   try {

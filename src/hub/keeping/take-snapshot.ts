@@ -19,11 +19,11 @@ import { placeOfBackup } from './check-backup.ts'
 import { finishRestore, prepared, preparing, removePart } from './restore.ts'
 import { backupsIn } from './rotation.ts'
 
-/** How long a hub may take to accept a connection, and to send the next bytes, in ms: it may have to make a backup first. */
+/** Time that a hub may take to accept a connection, and to send the next bytes, in ms: it may have to make a backup first. */
 const connectMs = 5000
 const silentMs = 900_000
 
-/** How often it is told how far a snapshot has come, in ms. */
+/** Interval at which progress is reported, in ms. */
 const progressMs = 10_000
 
 export interface TakeSnapshotOptions {
@@ -31,32 +31,32 @@ export interface TakeSnapshotOptions {
   /** The history of the log, and the offset of its oldest record. */
   epoch: string
   first: number
-  /** How far the store in `dataDir` is: only what is further on is taken. */
+  /** Offset of the store in `dataDir`: only a later snapshot is used. */
   offset: number
-  /** A directory with backups of hubs of this log, which is looked at first. */
+  /** A directory with backups of hubs of this log, which is searched first. */
   dir?: string
   peers: readonly Peer[]
   secret: string
-  /** The program whose `backup --verify` reads all of a snapshot, in a process of its own. */
+  /** Program whose `backup --verify` reads the whole snapshot, in a process of its own. */
   program: string
   onProgress: (what: { from: string; bytes: number; of?: number }) => void
-  /** Called with each source that could give none, and why. */
+  /** Called with each source that had no usable snapshot, and why. */
   onFailed: (from: string, error: Error) => void
 }
 
-/** Where a snapshot came from, and the place of the log at which it stands. */
+/** Source of a snapshot, and its place in the log. */
 export interface TakenSnapshot {
   from: string
   offset: number
   seq: number
-  /** Where the store of before is now; null when there was none. */
+  /** Path of the replaced store; null when there was none. */
   replaced: string | null
 }
 
 /**
- * Puts a snapshot in the place of the store in `dataDir`, which nobody has open: the newest of `dir`, or one of a peer, read whole and found
- * good, of this history, and such that the log goes on behind it. A kill leaves the old store or the new one. Undefined where nobody has one;
- * nothing was changed then.
+ * Replaces the store in `dataDir`, which must not be open, with a snapshot: the newest of `dir`, or one of a peer. It must pass the check,
+ * be of this history, and be one that the log continues. A kill leaves the old store or the new one. Returns undefined when there is no
+ * snapshot; changes nothing then.
  */
 export async function takeSnapshot(options: TakeSnapshotOptions): Promise<TakenSnapshot | undefined> {
   const { dataDir, dir, peers } = options
@@ -90,7 +90,7 @@ export async function takeSnapshot(options: TakeSnapshotOptions): Promise<TakenS
   return undefined
 }
 
-/** The backups in a directory that the log can continue, the newest first. */
+/** Returns the backups in a directory that the log can continue, newest first. */
 function filesIn(dir: string, options: TakeSnapshotOptions): string[] {
   return backupsIn(dir)
     .map(({ name }) => join(dir, name))
@@ -123,7 +123,7 @@ function copyFile(from: string, to: string): void {
   }
 }
 
-/** What is the other hub's own stays with that one. */
+/** Deletes what belongs to the other hub alone. */
 function makeOwn(path: string): void {
   using db = new DatabaseSync(path)
   db.exec('pragma journal_mode = delete; pragma synchronous = full; begin immediate')
@@ -134,7 +134,7 @@ function makeOwn(path: string): void {
   db.exec('commit')
 }
 
-/** Asks each address of a peer for its snapshot, until one gives it. */
+/** Downloads the snapshot of a peer from the first of its addresses that has it. */
 async function download(peer: Peer, path: string, options: TakeSnapshotOptions): Promise<void> {
   const errors: string[] = []
   for (const url of peer.urls) {
@@ -146,7 +146,7 @@ async function download(peer: Peer, path: string, options: TakeSnapshotOptions):
       errors.push(`${url}: ${(error as Error).message}`)
     }
   }
-  throw new Error(errors.join('; ') || 'it has said no address')
+  throw new Error(errors.join('; ') || 'it has published no address')
 }
 
 async function downloadFrom(
@@ -160,12 +160,12 @@ async function downloadFrom(
     const response = await ask(url, socket, options.secret)
     const of = Number(response.headers['content-length'])
     let bytes = 0
-    let toldAt = performance.now()
+    let reportedAt = performance.now()
     const counting = new Transform({
       transform(chunk: Buffer, _, done) {
         bytes += chunk.length
-        if (performance.now() - toldAt > progressMs) {
-          toldAt = performance.now()
+        if (performance.now() - reportedAt > progressMs) {
+          reportedAt = performance.now()
           options.onProgress({ from: name, bytes, of })
         }
         done(null, chunk)
@@ -179,7 +179,7 @@ async function downloadFrom(
   }
 }
 
-/** A connection to whoever has shown this key; nothing was sent yet. */
+/** Connects to a hub and checks its key, before anything is sent. */
 function proven(url: URL, hubKey: string): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -204,11 +204,11 @@ async function ask(url: URL, socket: TLSSocket, secret: string): Promise<Incomin
     const headers = { host: url.host, [logSecretHeader]: secret, connection: 'close' }
     const asked = request({ createConnection: () => socket, path: hubSnapshot.path, headers }, resolve)
     asked.once('error', reject)
-    asked.setTimeout(silentMs, () => asked.destroy(new Error('it was silent for too long')))
+    asked.setTimeout(silentMs, () => asked.destroy(new Error('it sent nothing for too long')))
     asked.end()
   })
   if (response.statusCode === 200) return response
   let text = ''
   for await (const chunk of response.setEncoding('utf8')) if (text.length < 1000) text += chunk
-  throw new Error(`it answered ${response.statusCode}: ${text.slice(0, 300)}`)
+  throw new Error(`it returned ${response.statusCode}: ${text.slice(0, 300)}`)
 }

@@ -1,7 +1,7 @@
-/** Most bytes of one value on the board, in UTF-8. A larger one is not put, and one of a peer is not read. */
+/** Most bytes of one value, in UTF-8. Larger values are neither put nor read. */
 export const maxValueBytes = 200_000
 
-/** Most hubs, and topics of one hub, that are read: whoever reaches etcd can write there. */
+/** Most hubs, and topics of one hub, that are read: anyone who reaches etcd can write there. */
 const maxHubs = 64
 const maxTopics = 64
 
@@ -9,30 +9,33 @@ const hubPattern = /^[a-z0-9][a-z0-9-]{0,62}$/
 const topicPattern = /^[a-z0-9-]{1,32}(\/[0-9]{1,3})?$/
 
 /**
- * What the hubs of one log tell each other that is only true now: under each topic the newest value of each hub, for as long as that
- * hub is there. Nothing of it is durable, and a value comes late, or not at all where etcd does not answer: it never decides an outcome.
+ * Ephemeral state that the hubs of one log share: under each topic the newest value of each hub, for as long as that hub is online. Not
+ * durable; a value may be late, or missing while etcd is unreachable, so it never decides an outcome.
  */
 export interface Board {
-  /** Shows `value` (JSON) under `topic` (`presence`, or `presence/7` where it is divided) to the others, in about a second. */
+  /** Puts `value` (JSON) under `topic` (`presence`, or `presence/7` for one part of several) for the other hubs, within about a second. */
   put(topic: string, value: string): void
-  /** Calls `listener` with each value of another hub that has changed; undefined when it, or its hub, is gone. Returns a function that ends this. */
+  /**
+   * Calls `listener` with each changed value of another hub; undefined when it was removed or its hub went offline. Returns a function that
+   * unsubscribes.
+   */
   onChange(listener: (hub: string, topic: string, value: string | undefined) => void): () => void
-  /** The values of the other hubs: by hub, then by topic. A hub without any value is not among them. */
+  /** Values of the other hubs, by hub, then by topic. Hubs without values are omitted. */
   readonly peers: ReadonlyMap<string, ReadonlyMap<string, string>>
-  /** Takes down what this hub has put, and tells of no more changes. */
+  /** Removes this hub's values, and calls listeners no more. */
   close(): Promise<void>
 }
 
-/** The board of a hub that stands alone: what is put there goes nowhere. */
+/** The board of a standalone hub: discards what is put. */
 export const noBoard: Board = { put: () => {}, onChange: () => () => {}, peers: new Map(), close: async () => {} }
 
-/** Keeps what one hub puts where others see it, as `HUB/TOPIC`, and tells of all that is kept. */
+/** Storage of a board: stores one hub's values under `HUB/TOPIC`, and reports all hubs' values. */
 export interface Carrier {
   put(key: string, value: string): void
   close(): Promise<void>
 }
 
-/** A board over a carrier: reads of the others what has the right form and is within bounds. */
+/** A board over a carrier. Ignores values of other hubs that are malformed or exceed the limits. */
 export class SharedBoard implements Board {
   readonly #own: string
   readonly #carrier: Carrier
@@ -40,10 +43,10 @@ export class SharedBoard implements Board {
   readonly #peers = new Map<string, Map<string, string>>()
   readonly #listeners = new Set<(hub: string, topic: string, value: string | undefined) => void>()
 
-  /** `open` begins with what is kept now, and calls its argument with each key that is new, changed, or (undefined) gone. */
-  constructor(hub: string, open: (hear: (key: string, value: string | undefined) => void) => Carrier) {
+  /** `open` calls its argument with each stored key, then with each that is added, changed or (undefined) removed. */
+  constructor(hub: string, open: (received: (key: string, value: string | undefined) => void) => Carrier) {
     this.#own = hub
-    this.#carrier = open((key, value) => this.#hear(key, value))
+    this.#carrier = open((key, value) => this.#received(key, value))
   }
 
   get peers(): ReadonlyMap<string, ReadonlyMap<string, string>> {
@@ -65,7 +68,7 @@ export class SharedBoard implements Board {
     await this.#carrier.close()
   }
 
-  #hear(key: string, value: string | undefined): void {
+  #received(key: string, value: string | undefined): void {
     const [hub, ...rest] = key.split('/') as [string, ...string[]]
     const topic = rest.join('/')
     if (hub === this.#own || !hubPattern.test(hub) || !topicPattern.test(topic)) return

@@ -8,39 +8,41 @@ import type { Duty } from './duty.ts'
 
 type ClaimCommand = CommandOf<'door.claim'>
 
-/** A holder renews its claim so often, in ms. */
+/** Interval at which the holder renews its claim, in ms. */
 const renewMs = 3000
 
-/** A holder acts for so long after it asked for the renewal that counted, in ms: the others see that renewal later than it was asked for. */
+/**
+ * Time for which a holder acts after it requested its last effective renewal, in ms. The other hubs count from when they apply that
+ * renewal, which is later.
+ */
 const actMs = 8000
 
-/** Another hub may take a claim over when it has seen no renewal for so long, in ms. */
+/** Time without a renewal after which another hub may take over the claim, in ms. */
 const endMs = 10_000
 
-/** How long a hub that stops waits for the log to take the end of its claim, in ms. */
+/** Time that a stopping hub waits for the log to accept the end of its claim, in ms. */
 const farewellMs = 2000
 
-/** What a claim is carried out with. */
+/** The store to read claims from, and the way to submit them. */
 export interface ClaimParts {
   db: Database
   submit(command: Command): Promise<unknown>
 }
 
 export interface ClaimOptions {
-  /** What this hub is called among the others. */
+  /** Name of this hub among those of its history. */
   hub: string
-  /** A clock that never steps and also counts the time that this host is suspended, in ms from any origin. */
+  /** Monotonic clock that also counts suspended time, in ms from any origin. */
   now?: () => number
-  /** How often the claim is looked at, in ms. */
+  /** Interval at which the claim is checked, in ms. */
   lookMs?: number
 }
 
 /**
- * The duty of a hub that shares its history: it is this hub's while its own claim, an entry of the history, is in force. Every hub judges
- * by its own clock how old the newest renewal is that it has applied, never by the time of an entry. What a claim replaces is compared in
- * `apply/claims.ts`, so there is one claim at a time, and the margin between `actMs` and `endMs` keeps a holder that cannot renew from acting
- * beside its successor. What
- * it has asked of Telegram, or of a receiver of webhooks, before that moment may still be carried out.
+ * The duty of a hub that shares its history: held while its own claim, an entry of the history, is in force. Each hub measures the age of
+ * the newest renewal by its own clock, from when it applied it, never by the time of an entry. `apply/claims.ts` compares what a claim
+ * replaces, so there is one claim at a time; the margin between `actMs` and `endMs` stops a holder that cannot renew before its successor
+ * starts. A request that it sent to Telegram or to a webhook's receiver before that may still take effect.
  */
 export class Claim implements Duty {
   readonly #hub: string
@@ -50,11 +52,11 @@ export class Claim implements Duty {
   readonly #listeners = new Set<() => void>()
   #parts: ClaimParts | undefined
   #timer: NodeJS.Timeout | undefined
-  /** The newest claim that counts, and when this hub has applied it. */
+  /** The newest effective claim, and when this hub applied it. */
   #newest: (ClaimRow & { seenAt: number }) | undefined
-  /** The process of this hub that held the claim when this one began: it has ended. */
+  /** The previous process of this hub, if it held the claim at the start: it has ended. */
   #before: string | undefined
-  /** What was asked for last, and when for the first time: each try may have reached the log. */
+  /** The last claim submitted, and when first: each attempt may have reached the log. */
   #asked: { replaces: number; at: number } | undefined
   #asking: Promise<void> | undefined
   #mineUntil = Number.NEGATIVE_INFINITY
@@ -76,7 +78,7 @@ export class Claim implements Duty {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Begins to claim. To be called once the hub takes commands; `committed` may have been called before. */
+  /** Starts claiming. Call it once the hub accepts commands; `committed` may have been called before. */
   start(parts: ClaimParts): void {
     this.#parts = parts
     const row = claimOf(parts.db)
@@ -86,7 +88,7 @@ export class Claim implements Duty {
     this.look()
   }
 
-  /** A batch is applied here: it may have a claim in it. */
+  /** Looks for claims in an applied batch. */
   committed({ entries, outcomes }: Commit): void {
     entries.forEach(({ seq, command }, index) => {
       if (command.type !== 'door.claim') return
@@ -95,20 +97,20 @@ export class Claim implements Duty {
     })
   }
 
-  /** Tells whoever listens when the claim has run out, and claims or renews when it is time to. */
+  /** Notifies the listeners if the claim has expired, and submits a claim or renewal if one is due. */
   look(): void {
-    this.#tell()
+    this.#notify()
     if (!this.#parts || this.#isClosed || this.#asking || !this.#isTime()) return
     this.#asking = this.#ask(this.#parts).finally(() => {
       this.#asking = undefined
     })
   }
 
-  /** Ends the claim, so that another hub takes it over at once. This hub has ended to act by then. */
+  /** Ends the claim, so that another hub takes it over at once. This hub has stopped acting by then. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
     this.#isClosed = true
-    this.#tell()
+    this.#notify()
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, farewellMs)
     await Promise.race([this.#release(), late.promise])
@@ -122,18 +124,18 @@ export class Claim implements Duty {
     try {
       await this.#parts?.submit({ ...this.#command(newest.seq), ends: true })
     } catch {
-      // The others wait until it has run out.
+      // The others wait until it expires.
     }
   }
 
   #counts(seq: number, { hub, run, replaces, ends }: ClaimCommand): void {
-    // Where it has run out in between, whoever acts ends that and begins anew.
-    this.#tell()
+    // If it expired meanwhile, the listeners have to stop before they start again.
+    this.#notify()
     this.#newest = { hub, run, seq, ended: ends ? 1 : 0, seenAt: this.#now() }
     const isOwn = run === this.#run && !ends && this.#asked?.replaces === replaces
     this.#mineUntil = isOwn ? this.#asked!.at + actMs : Number.NEGATIVE_INFINITY
-    this.#tell()
-    // After the batch was told to everyone.
+    this.#notify()
+    // After all listeners have received the batch.
     if (ends) setImmediate(() => this.look())
   }
 
@@ -151,7 +153,7 @@ export class Claim implements Duty {
     try {
       await submit(this.#command(replaces))
     } catch {
-      // It may have reached the log all the same, and counts when it is applied; the next look tries again.
+      // It may have reached the log, and counts once it is applied; otherwise the next check retries.
     }
   }
 
@@ -159,7 +161,7 @@ export class Claim implements Duty {
     return { type: 'door.claim', hub: this.#hub, run: this.#run, replaces }
   }
 
-  #tell(): void {
+  #notify(): void {
     const { isMine } = this
     if (isMine === this.#wasMine) return
     this.#wasMine = isMine

@@ -1,14 +1,14 @@
 /**
- * Whether this hub does what must be done once for its whole history: the clock's ticks, later mail, the bridge to Telegram, posts to
- * webhooks, notices to owners. Of several hubs that share a log one has the duty; a hub that stands alone always has it.
+ * Whether this hub does what must be done once for the whole history: clock ticks, later mail, the Telegram bridge, posts to webhooks,
+ * notices to owners. Of several hubs that share a log one has the duty; a standalone hub always does.
  */
 export interface Duty {
   readonly isMine: boolean
-  /** Calls `listener` each time that `isMine` has changed. Returns a function that ends this. */
+  /** Calls `listener` each time that `isMine` has changed. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void
 }
 
-/** The duty of a hub that stands alone. */
+/** The duty of a standalone hub. */
 export const alone: Duty = { isMine: true, onChange: () => () => {} }
 
 /** Resolves once `duty` is this hub's, or `stop` aborts. */
@@ -25,17 +25,17 @@ export async function untilMine(duty: Duty, stop: AbortSignal): Promise<void> {
   stop.removeEventListener('abort', look)
 }
 
-/** What may go on while a hub has the duty. */
+/** Signals for work that runs while a hub has the duty. */
 export interface Term {
-  /** Aborts when the hub no longer has the duty: nothing new begins. */
+  /** Aborts when the hub loses the duty: start nothing new. */
   over: AbortSignal
-  /** Aborts some time later: what is under way is given up. */
+  /** Aborts `farewellMs` later: give up what is in flight. */
   cut: AbortSignal
-  /** Ends the watch for that. */
+  /** Stops watching the duty. */
   done(): void
 }
 
-/** For a hub that has the duty now. Between the two signals there are `farewellMs`. */
+/** Returns the signals of the current term. The second aborts `farewellMs` after the first. */
 export function termOf(duty: Duty, farewellMs: number): Term {
   const [over, cut] = [new AbortController(), new AbortController()]
   let timer: NodeJS.Timeout | undefined

@@ -10,13 +10,13 @@ import type { Board } from './board.ts'
 import type { Duty } from './duty.ts'
 import { type HubState, hubStateTopic, readHubState } from './hub-news.ts'
 
-/** How often this hub shows on the board how far it is, in ms, where that has changed. */
+/** Interval at which this hub puts its state on the board if that has changed, in ms. */
 const showMs = 2000
 
-/** Pauses before an announcement that failed is tried again, in ms: the first, doubled each time up to the last. */
+/** Waits before an announcement is retried, in ms: the first, doubled each time up to the last. */
 const retryMs = { first: 1000, last: 30_000 }
 
-/** How this hub is reached, and which part of the log it can do without. */
+/** Addresses of this hub, its key, and the part of the log that it no longer needs. */
 export interface Ways {
   url?: string
   ssh?: string
@@ -26,17 +26,17 @@ export interface Ways {
 }
 
 export interface HubsOptions {
-  /** What this hub is called among those of its history. */
+  /** Name of this hub among those of its history. */
   name: string
-  /** Whether it shares its history; where not, nothing is written or shown. */
+  /** Whether it shares its history; otherwise nothing is written or put on the board. */
   isShared: boolean
   state: State
   board: Board
   duty: Duty
-  /** Why this hub takes nothing: see `Journal.apart`. */
+  /** Returns why this hub accepts nothing: see `Journal.apart`. */
   apart: () => string | undefined
   submit: <C extends Command>(command: C) => Promise<ResultOf<C>>
-  /** How it is reached now. */
+  /** Returns how it is reached now. */
   ways: () => Ways
   /** Wall clock, ms since 1970. */
   now?: () => number
@@ -45,15 +45,15 @@ export interface HubsOptions {
 type Listed = HubsAnswer['hubs'][number]
 
 /**
- * The hubs of one history: announces this one, shows the others how far it is, knows how far they are, and has the rules raised once all
- * of them know newer ones. What `hub.announce` says is durable; what the board says is only true now.
+ * The hubs of one history. Announces this one, shares its state, records the state of the others, and raises the rules once all hubs know
+ * newer ones. `hub.announce` is durable; the board is ephemeral.
  */
 export class Hubs {
   readonly name: string
   readonly #options: HubsOptions
   readonly #now: () => number
-  /** What was heard last of each other hub, and when. */
-  readonly #heard = new Map<string, { state: HubState; at: number }>()
+  /** Last state received from each other hub, and when. */
+  readonly #states = new Map<string, { state: HubState; at: number }>()
   readonly #end: (() => void)[] = []
   #shown = ''
   #announcing: Promise<void> | undefined
@@ -67,14 +67,17 @@ export class Hubs {
     this.#now = options.now ?? Date.now
     if (!options.isShared) return
     const { board } = options
-    this.#end.push(board.onChange((hub, topic, value) => topic === hubStateTopic && this.#hear(hub, value)))
-    for (const [hub, topics] of board.peers) this.#hear(hub, topics.get(hubStateTopic))
-    const timer = setInterval(() => this.#everyLook(), showMs).unref()
+    this.#end.push(board.onChange((hub, topic, value) => topic === hubStateTopic && this.#received(hub, value)))
+    for (const [hub, topics] of board.peers) this.#received(hub, topics.get(hubStateTopic))
+    const timer = setInterval(() => this.#everyRound(), showMs).unref()
     this.#end.push(() => clearInterval(timer))
     this.#show()
   }
 
-  /** Announces this hub where it has not said so yet, until that is durable. Resolves after the first try, which may have failed. */
+  /**
+   * Announces this hub unless its announcement is up to date, and retries until that is durable. Resolves after the first attempt, which
+   * may have failed.
+   */
   announce(): Promise<void> {
     if (!this.#options.isShared || this.#isClosed) return Promise.resolve()
     this.#announcing ??= this.#announce(retryMs.first).finally(() => {
@@ -83,38 +86,38 @@ export class Hubs {
     return this.#announcing
   }
 
-  /** The hubs of this history, or some of them, are others: this one announces itself again where it was forgotten. */
+  /** Called when the hubs of this history have changed. Announces this one again if it was removed. */
   changed(): void {
     if (!allHubs(this.#options.state.db).some(({ name }) => name === this.name)) void this.announce()
     void this.#raise()
   }
 
-  /** Each hub, by name; of this one alone where it shares nothing. */
+  /** Lists the hubs by name; this one alone if it shares nothing. */
   list({ isAdmin }: { isAdmin: boolean }): HubsAnswer {
     const { isShared, state } = this.#options
     const rows = new Map<string, HubRow | undefined>(allHubs(state.db).map(row => [row.name, row]))
     if (!isShared) rows.clear()
     rows.set(this.name, rows.get(this.name))
-    // A hub that is there and has not announced itself is no place for members to go to.
+    // A hub that is online but has not announced itself is not shown to members.
     if (isAdmin) for (const name of this.#options.board.peers.keys()) rows.set(name, rows.get(name))
-    const furthest = Math.max(state.position.offset, ...[...this.#heard.values()].map(each => each.state.offset))
+    const furthest = Math.max(state.position.offset, ...[...this.#states.values()].map(each => each.state.offset))
     const hubs = [...rows]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, row]) => ({ ...this.#known(name, row), ...(isAdmin && this.#seen(name, row, furthest)) }))
     return isAdmin ? { hubs, rules: isShared ? rulesInForce(state.db) : null } : { hubs }
   }
 
-  /** The same for the admin, where this hub has others beside it, or may have; null for one that stands alone. */
+  /** Lists the hubs for the admin if this one shares its history; null for a standalone hub. */
   status(): HubsAnswer | null {
     return this.#options.isShared ? this.list({ isAdmin: true }) : null
   }
 
-  /** The hubs that have announced themselves, and the offset at which the kept snapshot of each stands. */
+  /** The announced hubs, with the offset of each one's stored snapshot. */
   get snapshots(): readonly { name: string; snapshot: number }[] {
     return allHubs(this.#options.state.db)
   }
 
-  /** Forgets a hub. Throws `not_found`, and `conflict` for one that is there. */
+  /** Removes a hub. Throws `not_found`, and `conflict` for one that is online. */
   async forget(name: string): Promise<void> {
     if (name === this.name) {
       throw new ClaudeNetError(
@@ -127,7 +130,7 @@ export class Hubs {
       throw new ClaudeNetError('conflict', `The hub ${name} is running.`, 'Stop it first, and try again 10 s later.')
     }
     await this.#options.submit({ type: 'hub.forget', name })
-    this.#heard.delete(name)
+    this.#states.delete(name)
   }
 
   close(): void {
@@ -147,7 +150,7 @@ export class Hubs {
   }
 
   #seen(name: string, row: HubRow | undefined, furthest: number): Partial<Listed> {
-    const heard = name === this.name ? { state: this.#ownState(), at: this.#now() } : this.#heard.get(name)
+    const heard = name === this.name ? { state: this.#ownState(), at: this.#now() } : this.#states.get(name)
     const { state } = heard ?? {}
     return {
       version: state?.version ?? row?.version ?? 'unknown',
@@ -180,12 +183,12 @@ export class Hubs {
     }
   }
 
-  #hear(hub: string, value: string | undefined): void {
+  #received(hub: string, value: string | undefined): void {
     const state = readHubState(value)
-    if (state) this.#heard.set(hub, { state, at: this.#now() })
+    if (state) this.#states.set(hub, { state, at: this.#now() })
   }
 
-  #everyLook(): void {
+  #everyRound(): void {
     this.#show()
     void this.#raise()
   }
@@ -214,14 +217,14 @@ export class Hubs {
     try {
       await submit({ type: 'hub.announce', name: this.name, version, entryVersion, url, ssh, hubKey, snapshot })
     } catch {
-      // The log does not answer, as the journal tells; what this hub has to say waits.
+      // The log is unreachable, which the journal reports; the announcement waits.
       if (this.#isClosed) return
       const next = Math.min(pauseMs * 2, retryMs.last)
       this.#retry = setTimeout(() => void this.#announce(next), pauseMs).unref()
     }
   }
 
-  /** Has new entries written by newer rules, once every hub that has announced itself knows them. */
+  /** Raises the rules for new entries, once every announced hub knows them. */
   async #raise(): Promise<void> {
     const { state, duty, submit } = this.#options
     if (!duty.isMine || this.#isRaising || this.#isClosed) return
@@ -232,7 +235,7 @@ export class Hubs {
     try {
       await submit({ type: 'rules.raise', to })
     } catch {
-      // Another hub was announced meanwhile, or the log does not answer; the next look tries again.
+      // Another hub was announced meanwhile, or the log is unreachable: the next round retries.
     } finally {
       this.#isRaising = false
     }

@@ -1,58 +1,58 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 
-/** How often the log is asked how far it goes, in ms, and how soon again when it did not answer. */
+/** Interval at which the log is asked for its end, in ms, and the wait after a failure. */
 const askMs = 1000
 const retryMs = 250
 
-/** A hub that knows of all that was in the log so lately, in ms, counts as level with it. */
+/** A hub counts as level with the log if it had applied all of it this recently, in ms. */
 const levelMs = 2000
 
-/** A hub that has not been level for so long, in ms, takes no commands: by then the journal would have given them up. */
+/** Time without being level after which a hub accepts no commands, in ms: by then the journal would give them up. */
 const writableMs = 5000
 
-/** How long a reader waits for what it knows of, in ms. */
+/** Time that a reader waits for an entry that it knows of, in ms. */
 const patienceMs = 2000
 
-/** The least time between two times that the log is asked on behalf of requests, in ms: any stranger can have it asked. */
+/** Least time between two requests to the log made for readers, in ms: any stranger can cause one. */
 const catchUpMs = 50
 
-/** Most answers of the log that wait for this hub to get so far. */
+/** Most ends of the log remembered until this hub has applied them. */
 const maxPending = 64
 
 export interface LevelOptions {
-  /** See `Log.last`: it tells of every record that was durable when it is called. */
+  /** See `Log.last`: covers every record that was durable when it was called. */
   last: () => Promise<number>
-  /** How far this hub has applied the log. */
+  /** Returns how far this hub has applied the log. */
   position: () => { offset: number; seq: number }
-  /** How long reads are answered by a hub that is cut off from the log, in s: 10 where it is not said. */
+  /** Time for which a hub that is cut off from the log still serves reads, in s. Default: 10. */
   staleReadsS?: number
-  /** A clock that never steps, in ms. */
+  /** Monotonic clock, in ms. */
   monotonic?: () => number
 }
 
 /**
- * How far this hub may be behind the log that it shares: asks the log once a second for its end, and knows when it has applied all up to
- * there. A hub that is cut off from the log does not know what others have written, such as that a token was revoked: after a while it
- * answers nothing more, until it is level again.
+ * Tracks how far this hub may be behind the log that it shares: asks the log once a second for its end, and records when everything up to
+ * there is applied. A hub that is cut off from the log misses what others write, such as the revocation of a token: after a while it
+ * refuses reads too, until it is level again.
  */
 export class Level {
   readonly #options: LevelOptions
   readonly #monotonic: () => number
   readonly #end = new AbortController()
   readonly #lost = new Set<() => void>()
-  readonly #waiting = new Set<{ isThere: () => boolean; resolve: (isThere: boolean) => void }>()
-  /** Ends of the log that this hub has not come to yet, with the time before which each was asked for. */
+  readonly #waiting = new Set<{ isReached: () => boolean; resolve: (isReached: boolean) => void }>()
+  /** Ends of the log that this hub has not applied yet, with a lower bound of the time of each. */
   #pending: { offset: number; askedAt: number }[] = []
   #levelAt: number
   #isLost = false
   #asking: Promise<void> | undefined
-  /** The last question on behalf of requests, when it began, and the one that is to come. */
+  /** The last request made for readers, when it started, and the next one. */
   #last: Promise<unknown> = Promise.resolve()
   #lastAt = -Infinity
   #next: Promise<number> | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** Of a hub that is level now. */
+  /** Assumes that the hub is level now. */
   constructor(options: LevelOptions) {
     this.#options = options
     this.#monotonic = options.monotonic ?? (() => performance.now())
@@ -60,7 +60,7 @@ export class Level {
     this.#askIn(askMs)
   }
 
-  /** How long ago this hub had applied all that was in the log, in ms, at most. */
+  /** Upper bound of the time since this hub had applied all of the log, in ms. */
   get ageMs(): number {
     const { offset } = this.#options.position()
     const reached = this.#pending.findLastIndex(each => each.offset <= offset)
@@ -71,39 +71,39 @@ export class Level {
     return this.#monotonic() - this.#levelAt
   }
 
-  /** How old what is read here may be, in whole s; undefined where this hub is level with the log. */
+  /** Possible age of what is read here, in whole s; undefined while this hub is level with the log. */
   get staleS(): number | undefined {
     const { ageMs } = this
     return ageMs > levelMs ? Math.floor(ageMs / 1000) : undefined
   }
 
-  /** Whether reads are refused, since this hub has been cut off for too long. */
+  /** Whether reads are refused because this hub has been cut off for too long. */
   get isCutOff(): boolean {
     return this.ageMs > Math.max(levelMs, (this.#options.staleReadsS ?? 10) * 1000)
   }
 
-  /** Throws `unavailable` where nobody can know whether what is read here is still true. */
+  /** Throws `unavailable` when what is read here may be too old. */
   expectReadable(): void {
     if (this.isCutOff) throw this.#cutOff()
   }
 
-  /** Throws `unavailable` where the log has not answered for so long that it would not take a command. */
+  /** Throws `unavailable` when the log has been unreachable for so long that it would not accept a command. */
   expectWritable(): void {
     if (this.ageMs > writableMs) throw this.#cutOff()
   }
 
-  /** Calls `listener` each time that this hub is found to be cut off. Returns a function that ends this. */
+  /** Calls `listener` each time that this hub becomes cut off. Returns a function that unsubscribes. */
   onCutOff(listener: () => void): () => void {
     this.#lost.add(listener)
     return () => this.#lost.delete(listener)
   }
 
-  /** Resolves once the entry `seq` is applied here: to false where it is not within 2 s. */
+  /** Resolves to true once the entry `seq` is applied here, to false after 2 s. */
   reach(seq: number): Promise<boolean> {
     return this.#until(() => this.#options.position().seq >= seq)
   }
 
-  /** Resolves once all that was in the log when this was called is applied here: to false where it is not within 2 s. */
+  /** Resolves to true once everything in the log at the time of the call is applied here, to false after 2 s. */
   catchUp(): Promise<boolean> {
     this.#next ??= this.#askForRequests()
     let end: number | undefined
@@ -117,7 +117,7 @@ export class Level {
     return this.#until(() => end !== undefined && this.#options.position().offset >= end)
   }
 
-  /** The end of the log, asked for from now on: after the question before was answered, once for all who call meanwhile. */
+  /** Asks the log for its end, after the previous request, once for all callers that wait meanwhile. */
   async #askForRequests(): Promise<number> {
     await this.#last
     await new Promise(resolve => setTimeout(resolve, this.#lastAt + catchUpMs - this.#monotonic()).unref())
@@ -128,26 +128,26 @@ export class Level {
     return asked
   }
 
-  #until(isThere: () => boolean): Promise<boolean> {
-    if (isThere()) return Promise.resolve(true)
+  #until(isReached: () => boolean): Promise<boolean> {
+    if (isReached()) return Promise.resolve(true)
     if (this.#end.signal.aborted) return Promise.resolve(false)
     return new Promise(resolve => {
       const timer = setTimeout(() => waiter.resolve(false), patienceMs).unref()
       const waiter = {
-        isThere,
-        resolve: (isThere: boolean) => {
+        isReached,
+        resolve: (isReached: boolean) => {
           clearTimeout(timer)
           this.#waiting.delete(waiter)
-          resolve(isThere)
+          resolve(isReached)
         },
       }
       this.#waiting.add(waiter)
     })
   }
 
-  /** Something was applied. */
+  /** Called after entries were applied. */
   applied(): void {
-    for (const waiter of this.#waiting) if (waiter.isThere()) waiter.resolve(true)
+    for (const waiter of this.#waiting) if (waiter.isReached()) waiter.resolve(true)
   }
 
   close(): void {
@@ -156,7 +156,7 @@ export class Level {
     for (const { resolve } of this.#waiting) resolve(false)
   }
 
-  /** What a reader is told that has seen more than this hub has. */
+  /** The error for a reader that has seen more than this hub has. */
   behind(): ClaudeNetError {
     return new ClaudeNetError(
       'unavailable',
@@ -185,14 +185,14 @@ export class Level {
   async #ask(): Promise<void> {
     const askedAt = this.#monotonic()
     let isAnswered = false
-    // An answer may take seconds when no node can be reached.
+    // A response may take seconds when no node can be reached.
     const look = setInterval(() => this.#look(), askMs).unref()
     try {
       const offset = await this.#options.last()
       if (this.#pending.length < maxPending) this.#pending.push({ offset, askedAt })
       isAnswered = true
     } catch {
-      // It shows by the age.
+      // The age grows.
     } finally {
       clearInterval(look)
     }

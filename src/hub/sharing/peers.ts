@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { HubKey } from '../../protocol/hub-key.ts'
 import { HubName } from '../../protocol/hubs.ts'
 
-/** Where on the board a hub says how other hubs reach it: one with an empty store has no list of them. */
+/** Topic under which a hub publishes how other hubs reach it: a hub with an empty store has no list of them. */
 export const peerTopic = 'peer'
 
 const PeerWays = z.object({
@@ -10,14 +10,14 @@ const PeerWays = z.object({
   hubKey: HubKey,
 })
 
-/** A hub of the same log, as it says where it is reached: addresses with TLS, and the key that it proves there. */
+/** Another hub of the same log, with its TLS URLs and its key. */
 export type Peer = z.output<typeof PeerWays> & { name: string }
 
 export function peerValue(ways: z.input<typeof PeerWays>): string {
   return JSON.stringify(ways)
 }
 
-/** The other hubs among those that show themselves; what is not of the right form is left out. */
+/** Parses the published URLs of the other hubs; skips malformed ones. */
 export function readPeers(shown: ReadonlyMap<string, string>, own: string): Peer[] {
   return [...shown].flatMap(([name, value]) => {
     const ways = PeerWays.safeParse(parsed(value))

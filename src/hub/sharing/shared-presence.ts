@@ -10,28 +10,28 @@ import type { RemoteSession } from '../push/remote-sessions.ts'
 import type { SessionActivity } from '../push/session-info.ts'
 import { type Board, maxValueBytes } from './board.ts'
 
-/** Under `presence/0` to `presence/15`, each session under one of them: a change of one has a sixteenth of all put again. */
+/** Number of topics, `presence/0` to `presence/15`, over which sessions are spread: a change puts a sixteenth of them again. */
 const parts = 16
 
-/** Sessions that were ended at a hub that does not hear of them: under `presence-ended`, for so long, in ms. */
+/** Sessions that were ended at a hub other than their own: under `presence-ended`, for this long, in ms. */
 const endedTopic = 'presence-ended'
 const endedForMs = 20_000
 
-/** How soon what people wait for is put, and how soon the rest, in ms. A session's turns begin and end all day long. */
+/** Delay before urgent changes are put, and before others, in ms. A session's turns begin and end all day. */
 const soonMs = 100
 const laterMs = 10_000
 
-/** How long the sessions of a hub that is gone count on, in ms: by then they beat at another, or are silent. */
+/** Time for which the sessions of an offline hub still count, in ms: by then they beat at another, or are silent. */
 const goneForMs = 10_000
 
-/** Most members, or projects of one, that are told of in one part as seen lately. */
+/** Most members or projects with a last-seen time in one part. */
 const maxSeen = 100
 
 const Member = z.int().min(1)
 const Time = z.int().min(0)
 const Word = z.string().regex(/^[A-Za-z0-9_.:-]{1,100}$/)
 
-/** A session as it is put. What a newer hub adds is left out, and all of what it says of itself where that has another form. */
+/** A session on the board. Unknown fields of newer hubs are dropped, and its `activity` entirely if that is malformed. */
 const Put = z.object({
   member: Member,
   session: SessionId,
@@ -57,11 +57,11 @@ const Ended = z.array(z.object({ id: z.string().max(64), member: Member, session
 
 type Ended = z.output<typeof Ended>
 
-/** One part of what this hub tells. */
+/** One part of this hub's values. */
 interface Own {
-  /** The sessions of which this hub hears: `MEMBER SESSION`. */
+  /** Sessions that beat at this hub: `MEMBER SESSION`. */
   sessions: Map<string, { member: number; session: string }>
-  /** Who was last heard of by a session that is gone. */
+  /** Last-seen times of sessions that have ended. */
   seen: Map<string, z.output<typeof Seen>>
   timer: NodeJS.Timeout | undefined
   dueAt: number
@@ -76,17 +76,17 @@ export interface SharedPresenceOptions {
 }
 
 /**
- * Tells the other hubs of this history of the sessions that this hub hears of, and this hub of theirs. A heartbeat that says nothing new
- * is not told: a session that another hub tells of lives until that hub takes it back, or is gone itself.
+ * Shares the sessions of this hub with the other hubs of its history, and receives theirs. Unchanged heartbeats are not shared: another
+ * hub's session lasts until that hub removes it or goes offline.
  */
 export class SharedPresence implements PresenceTeller {
   readonly #options: SharedPresenceOptions
   readonly #now: () => number
   readonly #own: Own[]
   readonly #ended: (Ended[number] & { until: number })[] = []
-  /** Ends of which this hub knows already. */
+  /** Ends that were processed already. */
   readonly #known = new Set<string>()
-  /** The parts of hubs that are gone, whose sessions count on for a while. */
+  /** Parts of offline hubs, whose sessions still count for a while. */
   readonly #leaving = new Map<string, NodeJS.Timeout>()
   readonly #stop: () => void
 
@@ -100,8 +100,9 @@ export class SharedPresence implements PresenceTeller {
       dueAt: Infinity,
     }))
     options.presence.teller = this
-    this.#stop = options.board.onChange((hub, topic, value) => this.#hear(hub, topic, value))
-    for (const [hub, topics] of options.board.peers) for (const [topic, value] of topics) this.#hear(hub, topic, value)
+    this.#stop = options.board.onChange((hub, topic, value) => this.#received(hub, topic, value))
+    for (const [hub, topics] of options.board.peers)
+      for (const [topic, value] of topics) this.#received(hub, topic, value)
   }
 
   changed(member: number, session: string, now: boolean): void {
@@ -150,7 +151,7 @@ export class SharedPresence implements PresenceTeller {
     }, ms).unref()
   }
 
-  /** With too many sessions what they say of themselves is left out first, and then the last of them. */
+  /** Drops the sessions' activity first if they do not fit, then the last sessions. */
   #textOf({ sessions, seen }: Own): string {
     const lives = [...sessions.values()].flatMap(({ member, session }) => {
       const live = this.#options.presence.localSession(member, session)
@@ -170,25 +171,25 @@ export class SharedPresence implements PresenceTeller {
     return `{"sessions":[${fitting.join(',')}],"seen":[]}`
   }
 
-  #hear(hub: string, topic: string, value: string | undefined): void {
-    if (topic === endedTopic && value !== undefined) this.#hearEnded(value)
+  #received(hub: string, topic: string, value: string | undefined): void {
+    if (topic === endedTopic && value !== undefined) this.#receivedEnded(value)
     if (!/^presence\/\d+$/.test(topic)) return
     const source = `${hub} ${topic}`
     clearTimeout(this.#leaving.get(source))
     this.#leaving.delete(source)
     if (value !== undefined) {
-      this.#hearPart(source, value)
+      this.#receivedPart(source, value)
       return
     }
     const seenAt = this.#now()
-    const forget = () => {
+    const remove = () => {
       this.#leaving.delete(source)
       this.#options.presence.setRemote(source, [], seenAt)
     }
-    this.#leaving.set(source, setTimeout(forget, goneForMs).unref())
+    this.#leaving.set(source, setTimeout(remove, goneForMs).unref())
   }
 
-  #hearPart(source: string, value: string): void {
+  #receivedPart(source: string, value: string): void {
     const { presence, projects } = this.#options
     const part = parsed(Part, value)
     if (!part) return
@@ -196,7 +197,7 @@ export class SharedPresence implements PresenceTeller {
     for (const each of part.seen.slice(0, 2 * maxSeen)) {
       const { data } = Seen.safeParse(each)
       if (!data) continue
-      // A clock that goes ahead must not have anybody seen in the future.
+      // A hub whose clock is ahead must not set times in the future.
       const at = Math.min(data.at, now)
       if (data.project === undefined) presence.seenElsewhere(data.member, at)
       else projects.seenElsewhere(data.member, data.project, at)
@@ -208,7 +209,7 @@ export class SharedPresence implements PresenceTeller {
     presence.setRemote(source, sessions)
   }
 
-  #hearEnded(value: string): void {
+  #receivedEnded(value: string): void {
     for (const { id, member, session } of parsed(Ended, value) ?? []) {
       if (this.#known.has(id)) continue
       this.#known.add(id)
@@ -223,7 +224,7 @@ function put({ member, live }: { member: number; live: Live }): z.input<typeof P
   return { member, session, client, since, project, activity }
 }
 
-/** A clock of another hub that goes ahead must not make anything begin in the future. */
+/** Limits times to `now`: another hub's clock may be ahead. */
 function remoteOf({ since, project, activity, ...rest }: z.output<typeof Put>, now: number): RemoteSession {
   const shown = activity && { ...activity }
   for (const key of ['busySince', 'idleSince', 'statusSetAt'] as const)
@@ -243,7 +244,7 @@ function partOf(session: string): number {
   return sum % parts
 }
 
-/** Undefined for what is no such JSON. */
+/** Returns undefined for malformed JSON. */
 function parsed<T extends z.ZodType>(schema: T, value: string): z.output<T> | undefined {
   try {
     return schema.safeParse(JSON.parse(value)).data

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { MemoryBoard } from '../../../test/support/memory-board.ts'
 import { TokenUses } from '../push/token-uses.ts'
-import { hearTokenUses, putTokenUses } from './shared-token-uses.ts'
+import { putTokenUses, receiveTokenUses } from './shared-token-uses.ts'
 
 test('the last use of a token is known at each hub, is not told back, and is never in the future', () => {
   const shared = new MemoryBoard()
   let now = 1000
   const [one, two] = ['one', 'two'].map(name => {
     const [board, uses] = [shared.connect(name), new TokenUses(() => now)]
-    hearTokenUses(board, uses, () => now)
+    receiveTokenUses(board, uses, () => now)
     return { uses, put: () => putTokenUses(board, uses, uses.takeUnsaved()) }
   }) as [{ uses: TokenUses; put: () => void }, { uses: TokenUses; put: () => void }]
   one.uses.saw('abc')

@@ -4,14 +4,14 @@ import type { Board } from './board.ts'
 
 const topic = 'token-uses'
 
-/** Most tokens whose last use is told at once. */
+/** Most tokens in one value. */
 const maxUses = 4000
 
 const Uses = z.array(z.unknown())
 const Use = z.tuple([z.string().regex(/^[\x21-\x7e]{1,64}$/), z.int().min(0)])
 
-/** Takes what other hubs tell of the last use of tokens, from now on. */
-export function hearTokenUses(board: Board, uses: TokenUses, now: () => number = Date.now): void {
+/** Receives the last uses of tokens at other hubs, from now on. */
+export function receiveTokenUses(board: Board, uses: TokenUses, now: () => number = Date.now): void {
   board.onChange((_hub, changed, value) => {
     if (changed !== topic || value === undefined) return
     for (const each of parsed(value)) {
@@ -21,7 +21,7 @@ export function hearTokenUses(board: Board, uses: TokenUses, now: () => number =
   })
 }
 
-/** Tells the others of tokens that were used at this hub, with the time of the last use, ms since 1970; the latest where they are too many. */
+/** Shares the last uses of tokens at this hub, in ms since 1970; the latest if there are too many. */
 export function putTokenUses(board: Board, uses: TokenUses, changed: ReadonlyMap<string, number>): void {
   const here = [...changed].filter(([id, at]) => uses.wasHere(id, at))
   if (here.length === 0) return

@@ -1,19 +1,19 @@
 import type { Log } from '../journal/log.ts'
 import type { Duty } from './duty.ts'
 
-/** How often it is looked what can go, in ms, and how often the room of what has gone is given back. */
+/** Interval at which the log is trimmed, in ms, and at which the room of trimmed records is reclaimed. */
 const lookMs = 60_000
 const compactMs = 300_000
 
-/** How long a hub that is away may come back to a log that goes on behind its snapshot, in ms. */
+/** Time for which an offline hub can come back to a log that still continues its snapshot, in ms. */
 const awayMs = 3_600_000
 
 export interface TrimmingOptions {
   log: Pick<Log, 'first' | 'trim'>
-  /** The room of whatever holds the log; see `EtcdRoom`. */
+  /** Storage room of the log; see `EtcdRoom`. */
   room: { isFull(): Promise<boolean>; make(): Promise<void> }
   duty: Pick<Duty, 'isMine'>
-  /** The hubs of the history, and the offset at which the kept snapshot of each stands, 0 without one. */
+  /** Returns the hubs of the history, with the offset of each one's stored snapshot, 0 without one. */
   hubs: () => readonly { name: string; snapshot: number }[]
   isLive: (name: string) => boolean
   /** Makes a snapshot of this hub. */
@@ -22,15 +22,15 @@ export interface TrimmingOptions {
   onFull: (isFull: boolean) => void
   onTrimmed: (upTo: number) => void
   onError: (error: unknown) => void
-  /** A clock that never steps, in ms. */
+  /** Monotonic clock, in ms. */
   monotonic?: () => number
-  /** How often it is looked what can go, in ms; `lookMs` where it is not said. */
+  /** Overrides `lookMs`. */
   everyMs?: number
 }
 
 /**
- * Keeps the log short: the hub with the duty forgets the records below the oldest snapshot of all hubs that are there, or were an hour ago.
- * When there is no room left nobody can hold the duty; each hub then makes a snapshot and room.
+ * Trims the log: the hub with the duty deletes the records below the oldest snapshot of all hubs that are online, or were within an hour.
+ * Without room left no hub can hold the duty; each hub then makes a snapshot and reclaims room.
  */
 export class Trimming {
   readonly #options: TrimmingOptions
@@ -39,8 +39,8 @@ export class Trimming {
   readonly #timer: NodeJS.Timeout
   #compactedAt = -Infinity
   #isFull = false
-  /** The error that was told last. */
-  #told: string | undefined
+  /** The error reported last. */
+  #reported: string | undefined
   #looking: Promise<void> | undefined
 
   constructor(options: TrimmingOptions) {
@@ -49,16 +49,16 @@ export class Trimming {
     this.#timer = setInterval(() => void this.look(), options.everyMs ?? lookMs).unref()
   }
 
-  /** Looks now. Resolves when what could be done is done; never rejects. */
+  /** Trims now what can be. Never rejects. */
   look(): Promise<void> {
     this.#looking ??= this.#look()
       .then(
         () => {
-          this.#told = undefined
+          this.#reported = undefined
         },
         error => {
-          if (error.message !== this.#told) this.#options.onError(error)
-          this.#told = error.message
+          if (error.message !== this.#reported) this.#options.onError(error)
+          this.#reported = error.message
         },
       )
       .finally(() => {
@@ -91,13 +91,13 @@ export class Trimming {
       await room.make()
     }
     if (!isFull) return
-    // The next look trims up to there, once the others have heard of it.
+    // The next round trims up to there, once the others know of this snapshot.
     await makeBackup()
     this.#isFull = await room.isFull()
     if (!this.#isFull) onFull(false)
   }
 
-  /** The offset up to which every hub that may come back has a snapshot. */
+  /** Returns the offset up to which every hub that may come back has a snapshot. */
   #unneeded(): number {
     const now = this.#monotonic()
     let upTo = Infinity

@@ -7,16 +7,16 @@ import { at, join, link, title, word } from './words.ts'
 const maxNamed = 3
 
 /**
- * Alertmanager's notifications, version 4 (prometheus.io/docs/alerting/latest/configuration, webhook_config). They are not signed: the secret
- * in the URL proves them. Nor do they have a name: a notification that says the same as one before counts once, so what `repeat_interval` sends
- * again is no second message.
+ * Alertmanager's notifications, version 4 (prometheus.io/docs/alerting/latest/configuration, webhook_config). They are not signed: the
+ * secret in the URL proves them. They have no delivery id either: identical notifications count once, so repeats by `repeat_interval` are
+ * not stored again.
  */
 export const alertmanager: Source = {
   prove: call => ({
     ok: true,
     deliveryId: deliveryIdIn(call, ['idempotency-key']) ?? sha256(call.raw).toString('hex'),
   }),
-  formHint: 'Alertmanager sends JSON; something in between has changed that.',
+  formHint: 'Alertmanager sends JSON; a proxy in between has changed the content type.',
   read: readAlerts,
   example: {
     event: 'firing',
@@ -32,7 +32,7 @@ function readAlerts(payload: unknown): Reading {
   if (at(payload, 'version') !== '4' || !Array.isArray(alerts) || (status !== 'firing' && status !== 'resolved')) {
     throw new ClaudeNetError(
       'invalid',
-      'body: it is no notification of Alertmanager, version 4.',
+      'body: it is not an Alertmanager notification, version 4.',
       'For other senders: claude-net webhook add generic --to NAME',
     )
   }
@@ -59,7 +59,7 @@ function readAlerts(payload: unknown): Reading {
   }
 }
 
-/** The values of a label: the one that all have, or the first of those of each. */
+/** Returns the value of a label that all alerts have in common, or else the first of their values. */
 function named(payload: unknown, alerts: readonly unknown[], label: string): string {
   const common = word(payload, `commonLabels.${label}`)
   if (common !== '') return common

@@ -1,20 +1,20 @@
-/** What an event says, made of parts that are safe to show: each in one line, cut, with whatever draws nothing made visible. */
+/** An event, in parts that are safe to show: each in one line, truncated, with invisible characters made visible. */
 export interface WebhookEvent {
-  /** What its source calls it: `push`, `workflow_run completed`. */
+  /** Name that its source gives it: `push`, `workflow_run completed`. */
   event: string
-  /** What happened, in one line. */
+  /** Summary of the event, in one line. */
   line: string
-  /** What its sender wrote, where that is a text of its own: it may have several lines. */
+  /** Text written by its sender, if there is one. May have several lines. */
   text?: string
-  /** Where there is more: an http or https URL. */
+  /** An http or https URL with more about it. */
   link?: string | undefined
-  /** Who did it, as the source calls them. */
+  /** The user who caused it, as the source names them. */
   actor?: string | undefined
-  /** Whether it reports that something failed. */
+  /** Whether it reports a failure. */
   failed: boolean
 }
 
-/** An event that becomes no message, and why. */
+/** An event that is not stored as a message, and why. */
 export interface Ignored {
   event: string
   ignored: string
@@ -22,35 +22,37 @@ export interface Ignored {
 
 export type Reading = WebhookEvent | Ignored
 
-/** A call of a webhook, once its body was read. */
+/** A call of a webhook, with its body. */
 export interface WebhookCall {
-  /** Names in lower case. A header that came more than once is a list, or joined by commas. */
+  /** By name in lower case. A repeated header is a list, or joined by commas. */
   headers: Readonly<Record<string, string | string[] | undefined>>
-  /** The body, byte by byte: what is signed. */
+  /** The body as received: the signature covers these bytes. */
   raw: Buffer
 }
 
-/** Whether a call comes from who knows the secret, and by what it is known again when it comes again. */
+/** Result of authenticating a call, with the ids by which a repeated delivery is recognized. */
 export type Proof =
   | {
       ok: true
-      /** The source's own name for the delivery. Without one each call is another. */
+      /** The source's id of the delivery. Calls without one are always new. */
       deliveryId?: string | undefined
-      /** SHA-256 of the body, where that is signed and the delivery's name is not: what was signed counts once, whatever name comes with it. */
+      /**
+       * SHA-256 of the body, if the signature covers that but not the delivery id: a signed body counts once, whatever id comes with it.
+       */
       seal?: Buffer
     }
   | { ok: false; why: string; hint: string }
 
-/** One source of events. */
+/** A source of events. */
 export interface Source {
-  /** `secrets` are those that count now; `now` is the wall clock in ms since 1970. */
+  /** Authenticates a call. `secrets` are the valid ones; `now` is the wall clock in ms since 1970. */
   prove: (call: WebhookCall, secrets: readonly string[], now: number) => Proof
-  /** The media types that it sends, beside JSON. */
+  /** Set if plain text is accepted beside JSON. */
   takesText?: true
-  /** What to say to who sends a form. */
+  /** Hint for a sender that posts a form. */
   formHint: string
-  /** Reads an event. Throws `invalid` for what is none of this source. */
+  /** Parses an event. Throws `invalid` for anything that the source does not send. */
   read: (payload: unknown, call: WebhookCall) => Reading
-  /** An event as an example. */
+  /** An example event. */
   example: WebhookEvent
 }

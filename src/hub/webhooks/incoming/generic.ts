@@ -6,8 +6,8 @@ const texts = ['text', 'message', 'title', 'summary', 'description', 'data.text'
 const failures: ReadonlySet<string> = new Set(['failed', 'failure', 'error', 'firing', 'down', 'critical'])
 
 /**
- * Anything that can post JSON or plain text. Where the webhook has a signing secret, calls are signed as Standard Webhooks has it
- * (standardwebhooks.com); else the secret in the URL proves them. Without a name of the delivery each call is a message.
+ * Any sender of JSON or plain text. With a signing secret, calls are signed as in Standard Webhooks (standardwebhooks.com); otherwise the
+ * secret in the URL proves them. Without a delivery id each call is a new message.
  */
 export const generic: Source = {
   prove: (call, secrets, now) =>

@@ -5,8 +5,8 @@ import { at, join, lengthOf, link, title, word } from './words.ts'
 const failures: ReadonlySet<string> = new Set(['failure', 'timed_out', 'startup_failure', 'error'])
 
 /**
- * GitHub's webhooks (docs.github.com/webhooks): `X-Hub-Signature-256` signs the body alone, so the name of the delivery may be forged where
- * the body may not.
+ * GitHub's webhooks (docs.github.com/webhooks). `X-Hub-Signature-256` covers the body only, so the delivery id can be forged while the body
+ * cannot.
  */
 export const github: Source = {
   prove: (call, secrets) => {
@@ -101,7 +101,8 @@ function saidOf(name: string, action: string, payload: unknown): Said {
     }
     case 'deployment_status': {
       const state = word(payload, 'deployment_status.state')
-      if (!['success', 'failure', 'error', 'inactive'].includes(state)) return { ignored: 'a deployment that goes on' }
+      if (!['success', 'failure', 'error', 'inactive'].includes(state))
+        return { ignored: 'a deployment that is still running' }
       return {
         line: join('deployment to', title(payload, 'deployment_status.environment'), state),
         link: link(payload, ['deployment_status.log_url', 'deployment_status.target_url', 'deployment.url']),
@@ -156,10 +157,10 @@ function commented(action: string, payload: unknown): Said {
   }
 }
 
-/** A run that is over; one that goes on becomes no message. */
+/** Describes a finished run; one still in progress is ignored. */
 function ended(what: string, key: string, payload: unknown): Said {
   const conclusion = word(payload, `${key}.conclusion`)
-  if (conclusion === '') return { ignored: `a ${what} that goes on` }
+  if (conclusion === '') return { ignored: `a ${what} that is still running` }
   const name = title(payload, [`${key}.name`, `${key}.app.name`, 'workflow.name'])
   const says =
     conclusion === 'failure' ? 'failed' : conclusion === 'success' ? 'succeeded' : conclusion.replaceAll('_', ' ')

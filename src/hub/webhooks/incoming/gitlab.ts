@@ -2,8 +2,8 @@ import type { Reading, Source, WebhookCall } from './event.ts'
 import { deliveryIdIn, header, isOneOf, proveStandard, sha256, unproven } from './proofs.ts'
 import { at, join, lengthOf, link, title, word } from './words.ts'
 
-/** What a pipeline or job is while it is not over. */
-const goesOn: ReadonlySet<string> = new Set([
+/** Statuses of a pipeline or job that has not finished. */
+const unfinished: ReadonlySet<string> = new Set([
   ...[
     'created',
     'waiting_for_resource',
@@ -18,8 +18,9 @@ const goesOn: ReadonlySet<string> = new Set([
 ])
 
 /**
- * GitLab's webhooks (docs.gitlab.com/user/project/integrations/webhooks): signed as Standard Webhooks has it, where the signing secret was
- * given as the signing token; else with the secret in `X-Gitlab-Token`. Before 17.4 deliveries have no `Idempotency-Key`: there the body is.
+ * GitLab's webhooks (docs.gitlab.com/user/project/integrations/webhooks): signed as in Standard Webhooks if the signing secret was set as
+ * the signing token, otherwise with the secret in `X-Gitlab-Token`. Before 17.4 deliveries have no `Idempotency-Key`; the hash of the body
+ * stands in for it.
  */
 export const gitlab: Source = {
   prove: (call, secrets, now) => {
@@ -33,7 +34,7 @@ export const gitlab: Source = {
     }
     return { ok: true, deliveryId: deliveryIdIn(call, ['idempotency-key']) ?? sha256(call.raw).toString('hex') }
   },
-  formHint: 'GitLab sends JSON; something in between has changed that.',
+  formHint: 'GitLab sends JSON; a proxy in between has changed the content type.',
   read: readGitlab,
   example: {
     event: 'pipeline',
@@ -146,7 +147,7 @@ function numbered(what: string, sign: string, action: string, payload: unknown):
   }
 }
 
-/** GitLab names what was done by the infinitive. */
+/** Past tense of GitLab's actions. */
 const doneBy: Record<string, string> = {
   open: 'opened',
   close: 'closed',
@@ -157,13 +158,13 @@ const doneBy: Record<string, string> = {
 
 function ended(what: string, statusPath: string, refPath: string, url: string | undefined, payload: unknown): Said {
   const status = word(payload, statusPath)
-  if (status === '' || goesOn.has(status)) return { ignored: `${what.trim()}: it goes on` }
+  if (status === '' || unfinished.has(status)) return { ignored: `${what.trim()}: still running` }
   const ref = word(payload, refPath, 140)
   const says = status === 'success' ? 'succeeded' : status
   return { line: join(what.trim(), says, ref && `on ${ref}`), link: url, failed: status === 'failed' }
 }
 
-/** A page of the project. */
+/** Returns the URL of a page of the project. */
 function under(payload: unknown, page: string): string | undefined {
   const project = link(payload, ['project.web_url', 'repository.homepage'])
   return project === undefined ? undefined : `${project}/-/${page}`

@@ -1,16 +1,16 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Proof, WebhookCall } from './event.ts'
 
-/** How far the time of a signed call may be from the hub's clock, in ms: what Standard Webhooks suggests. */
+/** Largest allowed difference between the timestamp of a signed call and the hub's clock, in ms: as Standard Webhooks suggests. */
 const toleranceMs = 300_000
 
-/** A header that came once; undefined where it is missing or came more than once. */
+/** Returns a header; undefined if it is missing or repeated. */
 export function header({ headers }: WebhookCall, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** The source's name for a delivery, in a header: what no sender would choose is none. */
+/** Returns the delivery id from the first of these headers; undefined if it has characters or a length that no source uses. */
 export function deliveryIdIn(call: WebhookCall, names: readonly string[]): string | undefined {
   const found = names.map(name => header(call, name)).find(value => value !== undefined)
   return found !== undefined && /^[\x21-\x7e]{1,200}$/.test(found) ? found : undefined
@@ -20,7 +20,7 @@ export function sha256(bytes: Uint8Array | string): Buffer {
   return createHash('sha256').update(bytes).digest()
 }
 
-/** Whether a header has the HMAC-SHA256 of the body in hex, by one of the secrets, behind `prefix`. Takes as long whatever differs. */
+/** Reports whether a header has the HMAC-SHA256 of the body by one of the secrets, in hex after `prefix`. Runs in constant time. */
 export function isSignedInHex(said: string, prefix: string, raw: Buffer, secrets: readonly string[]): boolean {
   const hex = new RegExp(`^${prefix}([0-9a-f]{64})$`, 'i').exec(said)?.[1]
   if (hex === undefined) return false
@@ -31,21 +31,21 @@ export function isSignedInHex(said: string, prefix: string, raw: Buffer, secrets
   )
 }
 
-/** Whether a text is one of the secrets. Takes as long whatever differs. */
+/** Reports whether `said` is one of the secrets. Runs in constant time. */
 export function isOneOf(said: string, secrets: readonly string[]): boolean {
   return isAnyOf(secrets.map(sha256), sha256(said))
 }
 
-/** Standard Webhooks: an HMAC-SHA256 of id, time and body, each of which is proven by it. */
+/** Verifies a call by Standard Webhooks: an HMAC-SHA256 over id, time and body. */
 export function proveStandard(call: WebhookCall, secrets: readonly string[], now: number): Proof {
   const [id, time, said] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(name => header(call, name))
   if (id === undefined || time === undefined || said === undefined) {
     return unproven(
-      'it is not signed: webhook-id, webhook-timestamp and webhook-signature must each be there once',
-      'Give the signing secret of this webhook to what sends, which signs as Standard Webhooks has it.',
+      'it is not signed: webhook-id, webhook-timestamp and webhook-signature must each be present once',
+      'Give the signing secret of this webhook to the sender, which signs as in Standard Webhooks.',
     )
   }
-  // A dot in the id would leave open where it ends in what is signed.
+  // With a dot in the id, the signed text could be read as another id, time and body.
   const isFormed = /^[\x21-\x2d\x2f-\x7e]{1,200}$/.test(id) && /^[0-9]{1,12}$/.test(time)
   const signed = Buffer.concat([Buffer.from(`${id}.${time}.`), call.raw])
   const expected = secrets.map(secret => createHmac('sha256', keyOf(secret)).update(signed).digest())
@@ -54,8 +54,8 @@ export function proveStandard(call: WebhookCall, secrets: readonly string[], now
   if (!isFormed || !matches.includes(true)) return wrongSignature
   if (Math.abs(Number(time) * 1000 - now) > toleranceMs) {
     return unproven(
-      'its time is more than 5 minutes from the clock of the hub',
-      'Set the clocks. A call that is sent again must be signed again, with the time of then.',
+      'its timestamp is more than 5 minutes off the hub’s clock',
+      'Set the clocks. A retry must be signed again, with its own time.',
     )
   }
   return { ok: true, deliveryId: id }
@@ -66,11 +66,11 @@ export function unproven(why: string, hint: string): Proof {
 }
 
 export const wrongSignature: Proof = unproven(
-  'its signature is not by the secret of this webhook',
-  'Give the signing secret of this webhook to what sends. claude-net webhook rotate NAME makes another.',
+  'its signature was not made with the secret of this webhook',
+  'Give the signing secret of this webhook to the sender. claude-net webhook rotate NAME makes a new one.',
 )
 
-/** The bytes of `whsec_…`. */
+/** Decodes the secret in `whsec_…`. */
 function keyOf(secret: string): Buffer {
   return Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
 }
@@ -81,6 +81,6 @@ function versioned(signature: string): Buffer[] {
 }
 
 function isAnyOf(expected: readonly Buffer[], claimed: Buffer): boolean {
-  // Each is compared, so that the time does not tell which was close.
+  // Compare each, so that the time does not reveal which was close.
   return expected.map(each => each.length === claimed.length && timingSafeEqual(each, claimed)).includes(true)
 }

@@ -72,12 +72,16 @@ describe('what GitHub says', () => {
     [
       'workflow_run',
       { ...run, workflow_run: { ...run.workflow_run, conclusion: null } },
-      'ignored: a workflow that goes on',
+      'ignored: a workflow that is still running',
     ],
     ['check_run', { check_run: { name: 'lint', conclusion: 'failure' } }, 'FAILED check "lint" failed'],
     ['status', { state: 'pending', context: 'ci' }, 'ignored: a status that is still pending'],
     ['status', { state: 'error', context: 'ci', branches: [{ name: 'main' }] }, 'FAILED status "ci" error on main'],
-    ['deployment_status', { deployment_status: { state: 'in_progress' } }, 'ignored: a deployment that goes on'],
+    [
+      'deployment_status',
+      { deployment_status: { state: 'in_progress' } },
+      'ignored: a deployment that is still running',
+    ],
     [
       'deployment_status',
       { deployment_status: { state: 'failure', environment: 'live' } },
@@ -119,7 +123,7 @@ describe('what GitLab says', () => {
     [
       'Pipeline Hook',
       { ...pipeline, object_attributes: { ...pipeline.object_attributes, status: 'running' } },
-      'ignored: pipeline #31: it goes on',
+      'ignored: pipeline #31: still running',
     ],
     ['Job Hook', job, 'acme/web: job "test" failed on main'],
     ['Job Hook', { ...job, build_allow_failure: false }, 'FAILED acme/web: job "test" failed on main'],

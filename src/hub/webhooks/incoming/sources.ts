@@ -5,5 +5,5 @@ import { generic } from './generic.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 
-/** How each source proves itself, and how its events are read. */
+/** The supported sources. */
 export const sources: Record<WebhookSource, Source> = { github, gitlab, alertmanager, generic }

@@ -12,21 +12,19 @@ const maxBody = 10_000
 const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g
 const parts = ['line', 'text', 'link', 'actor', 'event'] as const
 
-/** Throws `invalid` for a template that names what there is not, or that says the same of every event. */
+/** Throws `invalid` for a template with an unknown placeholder, or with none. */
 export function checkTemplate(template: string): void {
   const names = [...template.matchAll(placeholder)].map(([, name]) => name!)
   const unknown = names.find(name => !isPart(name) && !/^payload(?:\.[\w-]+)+$/.test(name))
   if (unknown === undefined && names.length > 0) return
   throw new ClaudeNetError(
     'invalid',
-    unknown === undefined
-      ? 'body.template: it names nothing of an event.'
-      : `body.template: there is no {{${unknown}}}.`,
+    unknown === undefined ? 'body.template: it has no placeholder.' : `body.template: there is no {{${unknown}}}.`,
     `There are ${parts.map(name => `{{${name}}}`).join(', ')} and {{payload.PATH}}, such as {{payload.repository.full_name}}.`,
   )
 }
 
-/** The message that an event becomes: by the template, or in one line with its link. */
+/** Returns the message for an event: from the template, or one line with its link. */
 export function messageOf(
   event: WebhookEvent,
   payload: unknown,
@@ -41,7 +39,7 @@ function defaultText({ line, text, link, actor }: WebhookEvent): string {
   return [`${text ?? line}${actor ? `, by ${actor}` : ''}`, ...(link ? [link] : [])].join('\n')
 }
 
-/** In one pass: what stands in a value is not looked at again. */
+/** Fills the placeholders in one pass: those inside of values stay as they are. */
 function fill(template: string, event: WebhookEvent, payload: unknown): string {
   return visible(template).replace(placeholder, (_, name: string) => {
     if (name === 'text') return event.text ?? event.line

@@ -5,7 +5,7 @@ const maxTitle = 160
 const maxName = 80
 const maxText = 8000
 
-/** The value at a path such as `alerts.0.labels.alertname`; undefined where there is none. Only what the payload itself has. */
+/** Returns the value at a path such as `alerts.0.labels.alertname`, by own properties only; undefined if there is none. */
 export function at(value: unknown, path: string): unknown {
   let found = value
   for (const key of path.split('.')) {
@@ -15,7 +15,7 @@ export function at(value: unknown, path: string): unknown {
   return found
 }
 
-/** The first of several paths that has a text or a number, in one line of at most `max` characters; '' where none has. */
+/** Returns the text or number at the first path that has one, in one line of at most `max` characters; '' if none has. */
 export function word(payload: unknown, paths: string | readonly string[], max = maxName): string {
   for (const path of [paths].flat()) {
     const shown = lineOf(at(payload, path), max)
@@ -24,7 +24,7 @@ export function word(payload: unknown, paths: string | readonly string[], max = 
   return ''
 }
 
-/** The same in quotation marks, only the first line of it; '' where there is nothing. */
+/** Like `word`, in quotation marks and the first line only. */
 export function title(payload: unknown, paths: string | readonly string[], max = maxTitle): string {
   for (const path of [paths].flat()) {
     const value = at(payload, path)
@@ -35,7 +35,7 @@ export function title(payload: unknown, paths: string | readonly string[], max =
   return ''
 }
 
-/** A text of several lines, cut; undefined for what is none. */
+/** Returns a text, of several lines perhaps, truncated; undefined for anything else. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined
   const shown = visible(cutTo(value, maxText)).trim()
@@ -43,7 +43,7 @@ export function textOf(value: unknown): string | undefined {
   return value.length > maxText ? `${shown}…` : shown
 }
 
-/** A URL of http or https without a password in it, at the first path that has one. */
+/** Returns the http or https URL, without a password, at the first path that has one. */
 export function link(payload: unknown, paths: string | readonly string[]): string | undefined {
   for (const path of [paths].flat()) {
     const value = at(payload, path)
@@ -54,12 +54,12 @@ export function link(payload: unknown, paths: string | readonly string[]): strin
   return undefined
 }
 
-/** Parts of a line with a space between them; those that are empty are left out. */
+/** Joins the parts that are not empty with spaces. */
 export function join(...parts: string[]): string {
   return parts.filter(part => part !== '').join(' ')
 }
 
-/** Any value in one line: texts and numbers as they are, objects as JSON. */
+/** Formats any value in one line: texts and numbers as they are, objects as JSON. */
 export function lineOf(value: unknown, max: number): string {
   if (typeof value === 'string') return visibleLine(cutTo(value, 2 * max), max).trim()
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
@@ -67,7 +67,7 @@ export function lineOf(value: unknown, max: number): string {
   return visibleLine(cutTo(visibleJson(value), 2 * max), max)
 }
 
-/** How many: the length of a list; 0 for what is none. */
+/** Returns the length of a list; 0 for anything else. */
 export function lengthOf(value: unknown): number {
   return Array.isArray(value) ? value.length : 0
 }
@@ -76,7 +76,7 @@ function firstLine(text: string): string {
   return cutTo(text.trimStart(), 10 * maxTitle).split(/[\r\n]/)[0]!
 }
 
-/** The beginning of a text that may be very long, well-formed. */
+/** Returns the beginning of a text that may be very long, well-formed. */
 function cutTo(text: string, max: number): string {
   return text.slice(0, max).toWellFormed()
 }

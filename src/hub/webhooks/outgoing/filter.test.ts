@@ -20,23 +20,23 @@ describe('a filter as it is typed', () => {
   })
 
   test.each([
-    ['for sean', /does not know 'for'/],
+    ['for sean', /'for' is unknown/],
     ['to', /'to' takes one word/],
     ['to sean ana', /'to' takes one word/],
     ['expired sean', /'expired' takes no word/],
-    ['to sean and to ana', /says 'to' where that was said before/],
-    ['expired and refused', /says 'refused' where that was said before/],
-    ['intent maybe', /'maybe' is no intent/],
-    ['to sean/', /'sean\/' is no name/],
-    ['to sean/a/b', /is no name/],
-    ['from jaz/web', /is no name/],
-    ['to ../etc', /is no name/],
+    ['to sean and to ana', /'to' is repeated/],
+    ['expired and refused', /'refused' is repeated/],
+    ['intent maybe', /'maybe' is not an intent/],
+    ['to sean/', /'sean\/' is not a name/],
+    ['to sean/a/b', /is not a name/],
+    ['from jaz/web', /is not a name/],
+    ['to ../etc', /is not a name/],
     ['any and to sean', /'any' stands alone/],
-    ['held and expired', /what is held has not expired/],
-    ['to sean and', /takes one word|does not know/],
-    ['and', /does not know/],
+    ['held and expired', /a held message is never expired/],
+    ['to sean and', /takes one word|is unknown/],
+    ['and', /is unknown/],
     ['to sean or to ana', /'to' takes one word/],
-    ['__proto__ x', /does not know/],
+    ['__proto__ x', /is unknown/],
   ])('%s is refused with what there is', (typed, why) => {
     expect(() => parseFilter(typed)).toThrow(why)
     try {

@@ -10,7 +10,7 @@ import type { Database } from '../../state/store/database.ts'
 const grammar =
   'There are: to NAME[/PROJECT], from NAME, intent inform|request|urgent, held, expired, refused, and any for every message; joined with "and".'
 
-/** A filter as a person typed it: `to seanclaude/web and intent urgent`. Throws `invalid`. */
+/** Parses a filter as typed: `to seanclaude/web and intent urgent`. Throws `invalid`. */
 export function parseFilter(typed: string): OutgoingFilter {
   const filter: OutgoingFilter = { event: 'message' }
   const seen = new Set<string>()
@@ -19,39 +19,39 @@ export function parseFilter(typed: string): OutgoingFilter {
     const key = word.toLowerCase()
     const isEvent = key === 'expired' || key === 'refused'
     const takesOne = key === 'to' || key === 'from' || key === 'intent'
-    if (!takesOne && !isEvent && key !== 'held' && key !== 'any') throw wrong(typed, `it does not know '${word}'`)
+    if (!takesOne && !isEvent && key !== 'held' && key !== 'any') throw wrong(typed, `'${word}' is unknown`)
     if (takesOne !== (argument !== undefined) || rest.length > 0)
       throw wrong(typed, takesOne ? `'${word}' takes one word` : `'${word}' takes no word`)
-    if (seen.has(isEvent ? 'event' : key)) throw wrong(typed, `it says '${word}' where that was said before`)
+    if (seen.has(isEvent ? 'event' : key)) throw wrong(typed, `'${word}' is repeated`)
     seen.add(isEvent ? 'event' : key)
     if (isEvent) filter.event = key
     else if (key === 'held') filter.held = true
     else if (takesOne) addWord(filter, typed, key, argument!)
   }
   if (seen.has('any') && seen.size > 1) throw wrong(typed, "'any' stands alone")
-  if (filter.held && filter.event !== 'message') throw wrong(typed, `what is held has not ${filter.event}`)
+  if (filter.held && filter.event !== 'message') throw wrong(typed, `a held message is never ${filter.event}`)
   return filter
 }
 
 function addWord(filter: OutgoingFilter, typed: string, key: 'to' | 'from' | 'intent', word: string): void {
   if (key === 'intent') {
     const intent = Intent.safeParse(word.toLowerCase())
-    if (!intent.success) throw wrong(typed, `'${word}' is no intent`)
+    if (!intent.success) throw wrong(typed, `'${word}' is not an intent`)
     filter.intent = intent.data
     return
   }
   const [name = '', project, ...rest] = lookupForm(word).split('/')
   const isProjectOk = project === undefined || (key === 'to' && rest.length === 0 && namePattern.test(project))
-  if (!namePattern.test(name) || !isProjectOk) throw wrong(typed, `'${word}' is no name`)
+  if (!namePattern.test(name) || !isProjectOk) throw wrong(typed, `'${word}' is not a name`)
   filter[key] = name
   if (project !== undefined) filter.project = project
 }
 
 function wrong(typed: string, why: string): ClaudeNetError {
-  return new ClaudeNetError('invalid', `'${typed}' is no filter: ${why}.`, grammar)
+  return new ClaudeNetError('invalid', `'${typed}' is not a valid filter: ${why}.`, grammar)
 }
 
-/** Whether an event meets a filter. */
+/** Reports whether an event matches a filter. */
 export function meets(db: Database, filter: StoredFilter, happening: Happening): boolean {
   const { event, intent, held, from, to, project } = filter
   const { kind, seq, message } = happening
@@ -76,7 +76,7 @@ function isMeant(db: Database, whom: Whom, member: number): boolean {
   return db.get('select 1 from group_member where group_name = ? and member = ?', whom.group, member) !== undefined
 }
 
-/** A filter as it is typed, with the names of now. */
+/** Formats a filter as it is typed, with current names. */
 export function formatFilter(db: Database, { event, intent, held, from, to, project }: StoredFilter): string {
   const words = [
     event === 'message' ? '' : event,

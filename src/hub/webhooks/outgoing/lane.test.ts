@@ -131,7 +131,7 @@ test('an event that the receiver does not take holds up none behind it, and is a
   expect(tries.at(-1)!.at - tries[0]!.at).toBeGreaterThan(24 * hour - second)
   expect(new Set(tries.map(({ body }) => body)).size).toBe(1)
   expect(webhooks.dead('w')).toMatchObject({
-    dead: [{ id: poison, why: 'it answered 500', line: 'jaz → ana (request)' }],
+    dead: [{ id: poison, why: 'it returned 500', line: 'jaz → ana (request)' }],
     more: 0,
   })
 

@@ -9,17 +9,17 @@ import { meets } from './filter.ts'
 import { bodyOf } from './payload.ts'
 import { failureInWords, isOutage, type Post, type PostResult } from './post.ts'
 
-/** When what failed is tried again, and what time it is. Spans are in ms. */
+/** Retry schedule. Spans are in ms. */
 export interface LaneTiming {
-  /** Most time of one post. */
+  /** Timeout of one post. */
   timeoutMs: number
-  /** Between the tries of one event; the last goes on. */
+  /** Waits between the attempts for one event; the last repeats. */
   retriesMs: readonly number[]
-  /** How long after its first failure an event is tried for the last time. */
+  /** Time after its first failure at which an event is tried for the last time. */
   lifeMs: number
-  /** Between two posts after a failure: the first, doubled by each further one up to the second. */
+  /** Waits between two posts after a failure: the first, doubled by each further failure up to the second. */
   pauseMs: readonly [least: number, most: number]
-  /** Most that a receiver may put off the next post. */
+  /** Longest time for which a receiver may defer the next post. */
   mostRetryAfterMs: number
 }
 
@@ -33,19 +33,19 @@ export const defaultTiming: LaneTiming = {
   mostRetryAfterMs: hour,
 }
 
-/** With so many events waiting for another try nothing new is tried: the history itself is the queue. */
+/** Number of events waiting for a retry at which no new one is tried: the history itself is the queue. */
 const mostWaiting = 100
 
-/** How many messages are read at a time. */
+/** Number of messages read at a time. */
 const page = 200
 
-/** How far a lane may be ahead of what is noted down of it, in entries, where nothing had to be posted. */
+/** Number of entries without a post after which a lane stores its position. */
 const unnoted = 1000
 
-/** How long a lane waits for a store that takes nothing, in ms. */
+/** Wait before a lane retries a store that accepts nothing, in ms. */
 const storeRetryMs = 5 * second
 
-/** Failures running after which a success means that the receiver is back. */
+/** Number of consecutive failures after which a success means that the receiver is back. */
 const outageFrom = 3
 
 export interface LaneParts {
@@ -60,40 +60,40 @@ export interface LaneParts {
 }
 
 /**
- * Posts the events of one webhook, one at a time, in the order of the history. What fails is noted down to be tried again later, and what
- * comes behind it goes on. What is not noted as delivered when the hub ends is posted again, under the same id.
+ * Posts the events of one webhook, one at a time, in the order of the history. A failed event is recorded for a retry, and does not block
+ * later ones. An event not recorded as delivered when the hub ends is posted again, under the same id.
  */
 export class Lane {
   readonly #parts: LaneParts
   readonly #id: number
   #wake = Promise.withResolvers<void>()
-  /** How far the history was looked through, and what is to be posted of that. */
+  /** The place up to which the history was searched, and the events found there that are still to be posted. */
   #at: OutgoingPlace | undefined
   #found: { happening: Happening; place: OutgoingPlace }[] = []
   #notBefore = 0
   #failures = 0
   #why: string | undefined
-  /** Since when nothing was delivered though it was tried, and when the receiver was last found to be back, in steady time. */
+  /** Time of the first of the current failures, and of the receiver's last recovery, in steady time. */
   #failingSince: number | undefined
   #backAt = Number.NEGATIVE_INFINITY
 
-  /** For the webhook with this id. */
+  /** Creates the lane of the webhook with this id. */
   constructor(id: number, parts: LaneParts) {
     this.#id = id
     this.#parts = parts
   }
 
-  /** What is wrong with the receiver since its last success, in words. */
+  /** The receiver's last failure since its last success, in words. */
   get trouble(): string | undefined {
     return this.#why === undefined ? undefined : failureInWords(this.#why)
   }
 
-  /** There may be something new to post. */
+  /** Signals that there may be a new event. */
   wake(): void {
     this.#wake.resolve()
   }
 
-  /** The receiver has taken something that was posted apart: what waits need not wait any longer. */
+  /** Ends the wait after failures: the receiver accepted a test. */
   nudge(): void {
     this.#notBefore = 0
     this.#succeeded()
@@ -108,7 +108,7 @@ export class Lane {
         if (waitMs > 0) await this.#parts.pause(waitMs, stop, this.#wake.promise)
       } catch (err) {
         if (stop.aborted) return
-        this.#parts.log.error({ err }, 'a webhook cannot go on')
+        this.#parts.log.error({ err }, 'a webhook failed and is retried')
         this.#at = undefined
         this.#found = []
         await this.#parts.pause(storeRetryMs, stop, new Promise(() => {}))
@@ -116,7 +116,7 @@ export class Lane {
     }
   }
 
-  /** Does the next thing, and returns how long there is nothing else to do, in ms. */
+  /** Takes the next step, and returns how long there is nothing else to do, in ms. */
   async #step(stop: AbortSignal): Promise<number> {
     const { hub, steady, timing } = this.#parts
     const { db } = hub.state
@@ -132,7 +132,7 @@ export class Lane {
     const due = waiting.find(event => event.due! <= now || (event.tried < this.#backAt && isOutage(event.why)))
     if (due) {
       const happening = happeningOf(db, due)
-      // Its message is not kept any more.
+      // Its message is no longer stored.
       if (!happening)
         await this.#note(
           { type: 'outgoing.failed', webhook: row.id, event: eventOf(due), why: 'kept', tried: now, due: null },
@@ -150,7 +150,7 @@ export class Lane {
     const next = await this.#next(row, stop)
     if (next === 'more') return 0
     if (!next) return nextDue
-    // Of a receiver that was down for the life of an event, what comes after that is tried once.
+    // While a receiver has been down for the life of an event, later events are tried once.
     const isDown = this.#failingSince !== undefined && now - this.#failingSince >= timing.lifeMs
     const since = isDown ? this.#failingSince! : now
     await this.#deliver(row, next.happening, stop, { since, attempts: 0, upTo: next.place })
@@ -158,7 +158,7 @@ export class Lane {
     return 0
   }
 
-  /** The next new event, which stays the next until it is dealt with; `more` where the history goes on and nothing was found yet. */
+  /** Returns the next new event until it is dealt with; `more` when the history continues but no event was found yet. */
   async #next(
     row: OutgoingRow,
     stop: AbortSignal,
@@ -167,7 +167,7 @@ export class Lane {
     if (next) return next
     const { state } = this.#parts.hub
     const noted = { seq: row.seq, part: row.part }
-    // Another place than where this lane has come to: it was made to go on from elsewhere.
+    // The stored place is ahead: the webhook was made to continue from there.
     if (!this.#at || compare(this.#at, noted) < 0) this.#at = noted
     const filters = JSON.parse(row.filters) as StoredFilter[]
     const withExpired = filters.some(({ event }) => event === 'expired')
@@ -183,7 +183,7 @@ export class Lane {
     return 'more'
   }
 
-  /** Posts one event, and notes what came of it. */
+  /** Posts one event and records the outcome. */
   async #deliver(
     row: OutgoingRow,
     happening: Happening,
@@ -220,7 +220,7 @@ export class Lane {
     this.#notBefore = tried + Math.max(this.#pauseMs(), Math.min(result.retryAfterMs ?? 0, timing.mostRetryAfterMs))
   }
 
-  /** When an event is tried again, in steady time; the last time at the end of its life. */
+  /** Returns when an event is tried again, in steady time; the last time at the end of its life. */
   #nextTry(now: number, { since, attempts }: { since: number; attempts: number }): number | null {
     const { retriesMs, lifeMs } = this.#parts.timing
     const end = since + lifeMs
@@ -236,12 +236,12 @@ export class Lane {
   #failed({ why }: { why: string }, now: number): void {
     this.#failingSince ??= now
     this.#why = why
-    if (this.#failures++ === 0) this.#log('warn', `the receiver of a webhook fails: ${failureInWords(why)}`)
+    if (this.#failures++ === 0) this.#log('warn', `posting to a webhook failed: ${failureInWords(why)}`)
   }
 
   #succeeded(): void {
     if (this.#failures >= outageFrom) this.#backAt = this.#parts.steady()
-    if (this.#failures > 0) this.#log('info', 'the receiver of a webhook takes events again')
+    if (this.#failures > 0) this.#log('info', 'a webhook accepts events again')
     this.#failures = 0
     this.#failingSince = undefined
     this.#why = undefined
@@ -252,7 +252,7 @@ export class Lane {
     this.#parts.log[level]({ webhook: name }, text)
   }
 
-  /** Notes something down, as soon as the store takes it: what was posted is not posted again for that. */
+  /** Submits a command, and retries while the store accepts nothing: repeating the post instead would send it twice. */
   async #note(command: OutgoingCommand, stop: AbortSignal): Promise<void> {
     for (;;) {
       try {
@@ -266,7 +266,7 @@ export class Lane {
   }
 }
 
-/** The secrets by which a post is signed now, the newest first. */
+/** Returns the secrets that sign a post now, newest first. */
 export function secretsOf({ secret, secretBefore, beforeUntil }: OutgoingRow, steady: number): string[] {
   return secretBefore !== null && (beforeUntil ?? 0) > steady ? [secret, secretBefore] : [secret]
 }
@@ -284,7 +284,7 @@ type OutgoingEventLike = Pick<Happening, 'id' | 'kind' | 'seq' | 'at'> & {
   detail?: string | null
 }
 
-/** So that what failed together is not tried again together. */
+/** Spreads the retries of events that failed together. */
 function jitter(): number {
   return 1 + Math.random() / 10
 }

@@ -35,10 +35,10 @@ import { refusedSends, type Wanted } from './refused-sends.ts'
 import { newSecret } from './sign.ts'
 import { checkTemplate, fill } from './template.ts'
 
-/** How long a post that is under way when the hub stops may take to end, in ms. */
+/** Time that a post in flight gets to finish when the hub stops, in ms. */
 const farewellMs = 1500
 
-/** Most dead letters that are listed. */
+/** Most dead letters listed. */
 const listed = 100
 
 export interface OutgoingOptions extends Pick<LaneParts, 'hub' | 'log'>, Partial<Omit<LaneParts, 'hub' | 'log'>> {
@@ -46,14 +46,14 @@ export interface OutgoingOptions extends Pick<LaneParts, 'hub' | 'log'>, Partial
   log: Logger
 }
 
-/** All webhooks that post events: a lane for each, so that a slow receiver holds up nobody else, and what the admin asks of them. */
+/** All webhooks that post events, with a lane for each so that a slow receiver delays no other, and the admin's commands for them. */
 export class OutgoingWebhooks implements OutgoingDesk {
   readonly #parts: LaneParts
   readonly #lanes = new Map<number, { lane: Lane; stop: AbortController; running: Promise<void> }>()
   readonly #stop = new AbortController()
-  /** Ends posts that are under way. */
+  /** Aborts posts in flight. */
   readonly #cut = new AbortController()
-  /** The webhooks that are told of refused messages. */
+  /** Webhooks that post refused messages. */
   #wanted: Wanted[] = []
 
   constructor({ hub, log, ...parts }: OutgoingOptions) {
@@ -71,10 +71,10 @@ export class OutgoingWebhooks implements OutgoingDesk {
     this.#refresh()
   }
 
-  /** A batch is on disk: there may be something to post. */
+  /** Called when a batch is on disk. */
   committed(commit: Commit): void {
     for (const { lane } of this.#lanes.values()) lane.wake()
-    // Of several hubs the one that was sent a message notes that it was refused.
+    // Of several hubs, the one that received the message records its refusal.
     if (this.#wanted.length === 0 || !commit.isOwn) return
     for (const command of refusedSends(this.#parts.hub.state.db, commit, this.#wanted))
       void this.#parts.hub.submit(command).catch(() => {})
@@ -162,7 +162,7 @@ export class OutgoingWebhooks implements OutgoingDesk {
     throw refused(this.#db, { code: 'not_found', why: { code: 'no_outgoing', name } })
   }
 
-  /** A lane for each webhook that there is, and for no other; none while another hub of this history posts. */
+  /** Runs a lane for each existing webhook; none while another hub of this history posts. */
   #refresh(): void {
     if (this.#stop.signal.aborted) return
     const rows = outgoingWebhooks(this.#db)
@@ -187,11 +187,11 @@ export class OutgoingWebhooks implements OutgoingDesk {
     const stop = new AbortController()
     const send: LaneParts['send'] = async (each, signal) => {
       if (!this.#parts.hub.duty.isMine) {
-        // Another hub may have begun to post before this one was told; nothing is noted of this.
+        // Another hub may be posting before this one is notified: record nothing.
         stop.abort()
         return { ok: false, why: 'ABORT_ERR' }
       }
-      // The hub's end lets a post finish; that of its webhook does not.
+      // A stopping hub lets a post finish; a removed webhook does not.
       const ends = AbortSignal.any([this.#cut.signal, stop.signal])
       return this.#parts.send(each, this.#stop.signal.aborted ? signal : ends)
     }
@@ -216,7 +216,7 @@ export class OutgoingWebhooks implements OutgoingDesk {
     }
   }
 
-  /** Where another hub posts, what it noted down of the event that it tries again next. */
+  /** Returns the receiver's trouble; from the stored failure of the next retry while another hub posts. */
   #troubleOf({ id }: OutgoingRow): string | null {
     const lane = this.#lanes.get(id)?.lane
     if (lane) return lane.trouble ?? null
@@ -224,7 +224,7 @@ export class OutgoingWebhooks implements OutgoingDesk {
     return next ? failureInWords(next.why) : null
   }
 
-  /** After the host; where that is taken, with a number. */
+  /** Names a webhook after its host, with a number if that is taken. */
   #freeName({ hostname }: URL): string {
     const label = hostname
       .replaceAll(/[^a-z0-9]+/g, '-')
@@ -242,7 +242,7 @@ function checkUrl(typed: string): URL {
   const url = URL.parse(typed)
   const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
   if (!url || !isHttp || url.hostname === '')
-    throw new ClaudeNetError('invalid', 'This is no URL that can be posted to.', 'It starts with https:// or http://.')
+    throw new ClaudeNetError('invalid', 'This URL cannot be posted to.', 'It starts with https:// or http://.')
   if (url.username !== '' || url.password !== '')
     throw new ClaudeNetError(
       'invalid',
@@ -269,7 +269,7 @@ function testBody({ template }: OutgoingRow, id: string): string {
 async function pause(ms: number, stop: AbortSignal, woken: Promise<void>): Promise<void> {
   const end = new AbortController()
   const signal = AbortSignal.any([stop, end.signal])
-  // A minute at most: the steady time does not go by timers.
+  // A minute at most: timers do not follow the steady time.
   await Promise.race([delay(Math.min(ms, 60_000), undefined, { signal }).catch(() => {}), woken])
   end.abort()
 }

@@ -7,13 +7,13 @@ import type { Database } from '../../state/store/database.ts'
 import { timestamp } from '../../state/timestamp.ts'
 import { fill } from './template.ts'
 
-/** How many recipients a line names. */
+/** Most recipients that a line names. */
 const namedInLine = 5
 
-/** How many characters of a text a line has. */
+/** Most characters of a text in a line. */
 const textInLine = 200
 
-/** The body of a post: the template filled in, or the event itself as `{type, timestamp, data}`. */
+/** Returns the body of a post: the filled template, or the event as `{type, timestamp, data}`. */
 export function bodyOf(
   db: Database,
   { template, withText }: Pick<OutgoingRow, 'template' | 'withText'>,
@@ -49,7 +49,7 @@ export function bodyOf(
   return JSON.stringify({ type: kind, timestamp: timestamp(at), data })
 }
 
-/** The event in one line: `jaz → seanclaude/web (urgent): The build …`. The text is left out where it is not given. */
+/** Returns the event in one line: `jaz → seanclaude/web (urgent): The build …`, without the text if that is not given. */
 export function lineOf(db: Database, { kind, message, recipients }: Happening, text?: string): string {
   const named = recipients
     .slice(0, namedInLine)
@@ -66,7 +66,7 @@ export function lineOf(db: Database, { kind, message, recipients }: Happening, t
   return who + what + (text === undefined ? '' : `: ${visibleLine(firstCharacters(text, 2 * textInLine), textInLine)}`)
 }
 
-/** A member's name now; of one that was deleted, the name that it had. */
+/** Returns a member's current name; for a deleted one, its last. */
 function nameOf(db: Database, member: number, before?: string): string {
   const name = memberById(db, member)?.name ?? before ?? '?'
   return name.split('#')[0]!

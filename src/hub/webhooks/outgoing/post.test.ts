@@ -153,6 +153,6 @@ test('a receiver that is not there, has no such name, or a certificate that nobo
 test('failures that say nothing of the event itself are told from those that do', () => {
   expect(['timeout', 'ECONNREFUSED', 'status 429', 'status 503'].map(isOutage)).toEqual([true, true, true, true])
   expect(['status 400', 'status 404', 'status 500', 'status 301'].map(isOutage)).toEqual([false, false, false, false])
-  expect(failureInWords('status 302')).toBe('it answered 302, a redirect, which is not followed')
+  expect(failureInWords('status 302')).toBe('it returned 302, a redirect, which is not followed')
   expect(failureInWords('EWEIRD')).toBe('it could not be reached (EWEIRD)')
 })

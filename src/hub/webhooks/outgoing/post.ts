@@ -5,7 +5,7 @@ import type { LookupFunction } from 'node:net'
 import { version } from '../../../protocol/version.ts'
 import { signedHeaders } from './sign.ts'
 
-/** What is posted, and how it is signed. */
+/** A post, and the secrets that sign it. */
 export interface Post {
   url: string
   /** Its `webhook-id`. */
@@ -15,35 +15,31 @@ export interface Post {
   secrets: readonly string[]
 }
 
-/** What a receiver made of it. `why` is a code: `failureInWords` has the sentence. `retryAfterMs` is what the receiver asked for. */
+/** Outcome of a post. `why` is a code, which `failureInWords` explains; `retryAfterMs` is what the receiver asked for. */
 export type PostResult =
   | { ok: true; status: number }
   | { ok: false; why: string; status?: number; retryAfterMs?: number; isGone?: true }
 
-/** Most bytes of an answer that are taken off the line before it is cut: its status alone counts. */
+/** Most bytes of a response that are read before the connection is cut: only its status matters. */
 const maxAnswerBytes = 64 * 1024
 
-/** How long an answer may go on behind its status, in ms. */
+/** Time that a response may continue after its status, in ms. */
 const answerMs = 1000
 
-/** Most bytes of the headers of an answer. */
+/** Most bytes of a response's headers. */
 const maxHeaderSize = 16 * 1024
 
 /**
- * Most names that are looked up at once. A lookup takes a thread of the few that the store is synced by as well, for as long as a name
- * server is silent.
+ * Most names looked up at once. A lookup occupies one of the few threads that also sync the store, for as long as a name server is silent.
  */
 const maxLookups = 2
 let lookups = 0
 const waiting: (() => void)[] = []
 
-/** No connection is kept: one that the receiver has closed meanwhile would lose a post that may have arrived. */
+/** Connections are not reused: if the receiver has closed one meanwhile, it would be open whether a post arrived. */
 const agents = { http: new HttpAgent({ keepAlive: false }), https: new HttpsAgent({ keepAlive: false }) }
 
-/**
- * Posts once, within `timeoutMs` from the lookup of the name to the status of the answer. A redirect is not followed, and of an answer the
- * status counts. Never rejects.
- */
+/** Posts once, within `timeoutMs` from the name lookup to the status of the response. Does not follow redirects. Never rejects. */
 export function post(
   { url, id, body, secrets }: Post,
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
@@ -80,7 +76,7 @@ export function post(
       settle(resultOf(response))
       drain(response)
     })
-    // What asks for another protocol is no answer.
+    // A request to switch protocols is not a valid response.
     request.on('upgrade', (_, socket) => {
       settle({ ok: false, why: 'upgrade' })
       socket.destroy()
@@ -101,7 +97,7 @@ function resultOf({ statusCode: status = 0, headers }: IncomingMessage): PostRes
   }
 }
 
-/** Lets a receiver finish its answer, in bounds: some take a connection that is cut for a failure of theirs. */
+/** Lets a receiver finish its response, within limits: some treat a cut connection as their failure. */
 function drain(response: IncomingMessage): void {
   let bytes = 0
   const cut = () => response.destroy()
@@ -114,7 +110,7 @@ function drain(response: IncomingMessage): void {
   response.on('error', () => {})
 }
 
-/** The `Retry-After` of an answer, in ms from now; undefined where it says nothing that can be understood (RFC 9110, section 10.2.3). */
+/** Returns `Retry-After` in ms from now; undefined if it cannot be parsed (RFC 9110, section 10.2.3). */
 function retryAfter(value: string | undefined): number | undefined {
   if (value === undefined) return undefined
   if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1000
@@ -127,7 +123,7 @@ function codeOf(error: unknown): string {
   return /^[A-Z][A-Z0-9_]{2,60}$/.test(code ?? '') ? code! : `error ${message}`.slice(0, 120)
 }
 
-/** `dns.lookup`, a few at a time. */
+/** `dns.lookup` with limited concurrency. */
 const gatedLookup: LookupFunction = (hostname, options, callback) => {
   const run = () => {
     lookups++
@@ -141,38 +137,38 @@ const gatedLookup: LookupFunction = (hostname, options, callback) => {
   else waiting.push(run)
 }
 
-/** What stands for a failure that has a code, as a sentence. */
+/** Sentences for failure codes. */
 const sentences: Record<string, string> = {
-  timeout: 'it did not answer in time',
+  timeout: 'it did not respond in time',
   upgrade: 'it asked for another protocol than HTTP',
   ECONNREFUSED: 'it refused the connection',
-  ECONNRESET: 'it closed the connection without an answer',
-  EPIPE: 'it closed the connection without an answer',
+  ECONNRESET: 'it closed the connection without a response',
+  EPIPE: 'it closed the connection without a response',
   ENOTFOUND: 'its name is unknown',
   EAI_AGAIN: 'its name cannot be looked up now',
-  EHOSTUNREACH: 'there is no way to its host',
-  ENETUNREACH: 'there is no way to its network',
-  ETIMEDOUT: 'its host does not answer',
-  HPE_HEADER_OVERFLOW: 'the headers of its answer are too long',
+  EHOSTUNREACH: 'its host is unreachable',
+  ENETUNREACH: 'its network is unreachable',
+  ETIMEDOUT: 'its host does not respond',
+  HPE_HEADER_OVERFLOW: 'the headers of its response are too long',
   CERT_HAS_EXPIRED: 'its certificate has expired',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by an authority that this host does not know',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is signed by an authority that this host does not know',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is signed by an authority that this host does not know',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  gone: 'it answered 410: it is gone',
-  kept: 'its message is not kept any more',
+  gone: 'it returned 410: it is gone',
+  kept: 'its message is no longer stored',
 }
 
-/** A failure as it is shown: a clause, most often with the receiver as its subject. */
+/** Describes a failure in a clause, most often with the receiver as its subject. */
 export function failureInWords(why: string): string {
   const [, status] = /^status (\d+)$/.exec(why) ?? []
   if (status === undefined) return sentences[why] ?? `it could not be reached (${why})`
-  if (status.startsWith('3')) return `it answered ${status}, a redirect, which is not followed`
-  return `it answered ${status}`
+  if (status.startsWith('3')) return `it returned ${status}, a redirect, which is not followed`
+  return `it returned ${status}`
 }
 
-/** Whether a failure says that the receiver cannot be reached or take anything now, rather than that it will not take this. */
+/** Reports whether a failure means that the receiver is unreachable or overloaded, rather than that it rejects this event. */
 export function isOutage(why: string): boolean {
   const [, status] = /^status (\d+)$/.exec(why) ?? []
   return status === undefined || ['408', '425', '429', '502', '503', '504'].includes(status)

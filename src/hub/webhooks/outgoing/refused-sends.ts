@@ -8,18 +8,18 @@ import type { Refusal } from '../../state/refusals.ts'
 import type { Database } from '../../state/store/database.ts'
 import { meets } from './filter.ts'
 
-/** A webhook that is told of refused messages, and of which. */
+/** A webhook that posts refused messages, with its filters for them. */
 export interface Wanted {
   webhook: number
   filters: StoredFilter[]
 }
 
-/** Most recipients of a refused message that are noted. */
+/** Most recipients recorded of a refused message. */
 const noted = 100
 
 /**
- * Sends of a batch that every recipient refused, as notes for the webhooks that are told of them: a refusal changes nothing, so that the
- * store holds nothing from which a lane could read it later.
+ * Returns notes of a batch's sends that all recipients refused, for the webhooks that post them: a refusal changes nothing in the store, so
+ * a lane could not read it later.
  */
 export function refusedSends(
   db: Database,
@@ -62,7 +62,7 @@ function refusedOf(
   } as const
   const recipients = members.slice(0, noted).map(({ id: member, name }) => ({
     ...{ member, name, project: projects.get(name) },
-    // Of several that all refused, the first one's reason is what is known.
+    // The reason is known for the first recipient only.
     ...(name === why.name && { reason: why.reason }),
   }))
   return { id: `refused_${id}`, kind: 'refused', seq: 0, at, message, recipients }

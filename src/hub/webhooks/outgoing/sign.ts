@@ -1,11 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto'
 
-/** A new signing secret, as Standard Webhooks writes one: 256 random bits in base64 behind `whsec_`. */
+/** Returns a new signing secret, as in Standard Webhooks: 256 random bits in base64 after `whsec_`. */
 export function newSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`
 }
 
-/** The headers of Standard Webhooks (github.com/standard-webhooks): a signature by each secret, `atS` in seconds since 1970. */
+/**
+ * Returns the headers of Standard Webhooks (github.com/standard-webhooks), with a signature by each secret; `atS` in seconds since 1970.
+ */
 export function signedHeaders(
   secrets: readonly string[],
   { id, atS, body }: { id: string; atS: number; body: string },

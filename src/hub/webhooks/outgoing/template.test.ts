@@ -29,9 +29,9 @@ test('what would end the string, fill in another placeholder or call everybody i
 })
 
 test.each([
-  ['{"text": {{line}}}', /no JSON/],
-  ['{"text": "{{line}}"', /no JSON/],
-  ['hello {{line}}', /no JSON/],
+  ['{"text": {{line}}}', /not JSON/],
+  ['{"text": "{{line}}"', /not JSON/],
+  ['hello {{line}}', /not JSON/],
   ['{"text": "{{body}}"}', /\{\{body\}\}, which is unknown/],
   ['{"text": "{{__proto__}}"}', /unknown/],
   ['{"text": "{{text}}"}', /posts no texts/],
