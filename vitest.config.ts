@@ -4,12 +4,12 @@ import { LongestFirst } from './test/support/longest-first.ts'
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/closing-line.ts'],
-    // A worker goes on with the next file: starting one for each, and loading all modules again, took a second of each file.
+    // A worker runs one file after another: a worker for each, which loads all modules again, costs a second per file.
     isolate: false,
-    // Twice the cores of a small machine: with three, a third of the time both waited for what files have started.
-    maxWorkers: 4,
+    // Three times the cores of a small machine: files wait for the processes they start. With four, a fifth of the time was idle.
+    maxWorkers: 6,
     sequence: { sequencer: LongestFirst },
-    // For what hangs: several times what a busy machine takes.
+    // Deadlines for tests that hang: several times what a busy machine needs.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 25_000 } },

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
 import { HeldName } from '../src/hub/journal/etcd/held-name.ts'
 import { LeasedKeys } from '../src/hub/journal/etcd/leased-keys.ts'
 import { SharedBoard } from '../src/hub/sharing/board.ts'
-import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster } from './support/etcd.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
-describe.skipIf(withoutEtcd)('what hubs show each other in etcd', () => {
+describeWithEtcd('what hubs show each other in etcd', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1)

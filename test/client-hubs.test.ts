@@ -3,15 +3,16 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
-import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster } from './support/etcd.ts'
 import type { TestHub } from './support/hub.ts'
 import { TestMachine } from './support/machine.ts'
 import { ManyHubs } from './support/many-hubs.ts'
 import { cleanEnv, machineNode, program } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
 const configOf = (machine: TestMachine) => JSON.parse(readFileSync(join(machine.home, 'config.json'), 'utf8'))
 
@@ -31,7 +32,7 @@ async function bodiesAt(hub: TestHub, token: string): Promise<string[]> {
   return messages.map(({ body }) => body)
 }
 
-describe.skipIf(withoutEtcd)('a machine of three hubs', () => {
+describeWithEtcd('a machine of three hubs', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(3)

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HubClient } from '../src/client/hub-client.ts'
 import { DirectTransport } from '../src/client/transport/direct.ts'
 import { EtcdLog } from '../src/hub/journal/etcd/etcd-log.ts'
@@ -14,11 +14,12 @@ import { readHubConfig, serve } from '../src/hub/serve.ts'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { mintToken } from '../src/protocol/token.ts'
-import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster } from './support/etcd.ts'
 import { makeTlsFiles } from './support/etcd-certificates.ts'
 import { startHub } from './support/hub.ts'
 import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
 /** What an attempt says, in the words that an admin is told. */
 async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string> {
@@ -31,7 +32,7 @@ async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string
   )
 }
 
-describe.skipIf(withoutEtcd)('an etcd with a quota, and with users', () => {
+describeWithEtcd('an etcd with a quota, and with users', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1, { more: ['--quota-backend-bytes', '4000000'] })
@@ -138,9 +139,8 @@ describe.skipIf(withoutEtcd)('an etcd with a quota, and with users', () => {
   })
 })
 
-test.skipIf(withoutEtcd)(
-  'over TLS both sides prove themselves; each other way is told with its field of hub.json',
-  async () => {
+describeWithEtcd('an etcd with TLS', () => {
+  test('over TLS both sides prove themselves; each other way is told with its field of hub.json', async () => {
     const dir = tempDir('tls')
     const [own, other] = [await makeTlsFiles(join(dir, 'own')), await makeTlsFiles(join(dir, 'other'))]
     await using cluster = await EtcdCluster.start(1, { tls: own.node })
@@ -184,8 +184,8 @@ test.skipIf(withoutEtcd)(
       [{ ca: client.ca, cert: client.cert }, /^journal.tls in hub.json has cert and no key/],
     ] as const)
       expect(() => etcdAccess({ endpoints: [address], tls })).toThrow(told)
-  },
-)
+  })
+})
 
 function closing(client: HubClient) {
   return { client, [Symbol.dispose]: () => client.close() }

@@ -1,15 +1,16 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { EtcdLog } from '../src/hub/journal/etcd/etcd-log.ts'
 import { EtcdGateway } from '../src/hub/journal/etcd/gateway.ts'
 import { HistoryError, type Log } from '../src/hub/journal/log.ts'
 import { carriedOut, inboxOf, invite, journalSuite, send } from './suites/journal-suite.ts'
 import { logSuite } from './suites/log-suite.ts'
 import { modelSuite } from './suites/model-suite.ts'
-import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster } from './support/etcd.ts'
 import { OpenLogJournal } from './support/log-journal.ts'
 import { until } from './support/until.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
 /** Follows `log` from its beginning for the rest of the test; the texts of its records as they come. */
 function followed(log: Log): string[] {
@@ -47,7 +48,7 @@ async function silentWatches(endpoint: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-describe.skipIf(withoutEtcd)('over three nodes of etcd', () => {
+describeWithEtcd('over three nodes of etcd', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(3)
@@ -134,7 +135,7 @@ describe.skipIf(withoutEtcd)('over three nodes of etcd', () => {
   })
 })
 
-describe.skipIf(withoutEtcd)('over one node of etcd', () => {
+describeWithEtcd('over one node of etcd', () => {
   test('a full quota is told as unavailable, and heals', async () => {
     await using small = await EtcdCluster.start(1, { more: ['--quota-backend-bytes', `${2 * 1024 * 1024}`] })
     const opened = await OpenLogJournal.open(await small.log())

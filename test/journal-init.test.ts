@@ -1,16 +1,17 @@
 import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { EtcdLog } from '../src/hub/journal/etcd/etcd-log.ts'
 import { beginHistory, leaveHistory } from '../src/hub/journal-commands.ts'
 import { openAlone, openShared } from '../src/hub/open-hub.ts'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { inboxOf, invite, send } from './suites/journal-suite.ts'
-import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster } from './support/etcd.ts'
 import { startHub } from './support/hub.ts'
 import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
 /** Which log a command is given. */
 type Log = Parameters<typeof beginHistory>[0]
@@ -27,7 +28,7 @@ async function aloneHub(): Promise<string> {
   return dataDir
 }
 
-describe.skipIf(withoutEtcd)('the commands of the journal', () => {
+describeWithEtcd('the commands of the journal', () => {
   let cluster: EtcdCluster
   let count = 0
   beforeAll(async () => {

@@ -1,16 +1,17 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
-import { EtcdCluster, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster } from './support/etcd.ts'
 import { startHub } from './support/hub.ts'
 import { ManyHubs } from './support/many-hubs.ts'
 import { run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
-describe.skipIf(withoutEtcd)('three hubs over one log', () => {
+describeWithEtcd('three hubs over one log', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(3)

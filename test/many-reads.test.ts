@@ -1,16 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { seqHeader, staleHeader } from '../src/protocol/seq-header.ts'
 import { mintToken } from '../src/protocol/token.ts'
-import { EtcdCluster, type EtcdHistory, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster, type EtcdHistory } from './support/etcd.ts'
 import { EventStream } from './support/event-stream.ts'
 import { TestHub } from './support/hub.ts'
 import { HubProxy } from './support/proxy.ts'
 import { until } from './support/until.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
 /** Few sends for a member that sends much, and few wrong tokens; nobody else comes near. */
 const limits = {
@@ -25,7 +26,7 @@ const limits = {
 /** How long the second hub answers reads while it is cut off, in s. */
 const staleReadsS = 4
 
-describe.skipIf(withoutEtcd)('reads at any of several hubs', () => {
+describeWithEtcd('reads at any of several hubs', () => {
   let cluster: EtcdCluster
   let history: EtcdHistory
   let line: HubProxy

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { beginHistory } from '../src/hub/journal-commands.ts'
 import { placeOfBackup } from '../src/hub/keeping/check-backup.ts'
 import { takeSnapshot } from '../src/hub/keeping/take-snapshot.ts'
@@ -9,10 +9,11 @@ import { openAlone } from '../src/hub/open-hub.ts'
 import { api } from '../src/protocol/api.ts'
 import { newMessageId } from '../src/protocol/ids.ts'
 import { inboxOf, invite, send } from './suites/journal-suite.ts'
-import { EtcdCluster, EtcdHistory, withoutEtcd } from './support/etcd.ts'
+import { EtcdCluster, EtcdHistory } from './support/etcd.ts'
 import { startHub, type TestHub } from './support/hub.ts'
 import { program } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
+import { describeWithEtcd } from './support/with-etcd.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 
@@ -68,7 +69,7 @@ test('of a directory the newest backup is taken that is whole, of this history, 
   state.close()
 })
 
-describe.skipIf(withoutEtcd)('hubs of a log that begins further on than their store', () => {
+describeWithEtcd('hubs of a log that begins further on than their store', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1)

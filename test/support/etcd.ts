@@ -19,7 +19,7 @@ export const withoutEtcd = existsSync(program)
   ? undefined
   : 'there is no etcd: sh test/support/get-etcd.sh node_modules/.cache/claude-net-etcd'
 
-/** One process of etcd, which keeps its data over its deaths. */
+/** One process of etcd, which keeps its data when it is killed and started again. */
 export class EtcdNode {
   readonly endpoint: string
   readonly dataDir: string
