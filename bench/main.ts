@@ -7,6 +7,7 @@ import { Command } from 'commander'
 import { Bench } from './bench.ts'
 import { describeMachine, watchOthers } from './machine.ts'
 import { killAll, program } from './processes.ts'
+import { profile, profileTable } from './profile.ts'
 import { type Row, verdict } from './row.ts'
 import { broadcast } from './rows/broadcast.ts'
 import { emptyInbox } from './rows/empty-inbox.ts'
@@ -50,6 +51,7 @@ interface Options {
   full?: boolean
   json?: boolean
   write?: boolean
+  profile?: boolean
   dir: string
 }
 
@@ -61,6 +63,7 @@ const options = new Command('npm run bench --')
   .option('--full', 'a million stored messages instead of 100,000 in empty-inbox and stored')
   .option('--json', 'print JSON, with every round')
   .option('--write', 'put the table into bench/README.md as well')
+  .option('--profile', 'instead: what the processor time of a send, a read and a start goes to')
   .option('--dir <dir>', 'where stores are made; put it on the disk that is to be measured', tmpdir())
   .addHelpText('after', '\nNothing here fails for being slow: a missed budget is printed, and the exit status stays 0.')
   .parse()
@@ -79,6 +82,13 @@ let current = ''
 const say = (text: string) => process.stderr.write(`bench: ${current}: ${text}\n`)
 using bench = new Bench({ dir, quick, full, say })
 process.on('exit', () => bench[Symbol.dispose]())
+
+if (options.profile) {
+  current = 'profile'
+  const shares = await profile(bench)
+  console.log(options.json ? JSON.stringify(shares, null, 2) : profileTable(shares))
+  process.exit(0)
+}
 
 const machine = describeMachine(dir)
 const othersSince = watchOthers()

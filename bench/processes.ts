@@ -83,10 +83,20 @@ export function start(
   return child
 }
 
-/** Starts `claude-net hub` on any free port; `config` is more of hub.json. */
+export interface HubStart {
+  env?: Record<string, string>
+  /** More of hub.json. */
+  config?: object
+  /** The program, unless it is the one in dist/. */
+  entry?: string
+  /** Flags of Node. */
+  flags?: readonly string[]
+}
+
+/** Starts `claude-net hub` on any free port. */
 export async function startHub(
   dataDir: string,
-  { env, config }: { env?: Record<string, string>; config?: object } = {},
+  { env, config, entry = program, flags: nodeFlags = [] }: HubStart = {},
 ): Promise<Process> {
   const urlFile = join(dataDir, 'hub.url')
   rmSync(urlFile, { force: true })
@@ -94,7 +104,10 @@ export async function startHub(
   // What is measured is the hub, not how much it lets one sender have.
   writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', port: 0, logLevel: 'error', limits: null, ...config }))
   const flags = ['--config', configFile, '--data', dataDir]
-  const child = start(process.execPath, ['--max-semi-space-size=2', program, 'hub', ...flags], { env, stdout: 2 })
+  const child = start(process.execPath, ['--max-semi-space-size=2', ...nodeFlags, entry, 'hub', ...flags], {
+    env,
+    stdout: 2,
+  })
   while (!existsSync(urlFile)) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error('The hub ended instead of starting.')
     await delay(5)
