@@ -1,9 +1,12 @@
 // Builds what runs from dist/: the machine's side, one file for any Node from 20 on, and beside it, for a host of a hub,
-// the hub, the demo and the installer of the service, each loaded only when asked for, and the web console as files.
+// the hub, the demo and the installer of the service, each loaded only when asked for; the web console as files, and the manual
+// page.
 import { chmodSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { buildConsole } from './console-build.ts'
+import { wholeProgram } from './src/cli/main.ts'
+import { manPage } from './src/cli/man-page.ts'
 import { thirdParty } from './third-party.ts'
 
 const outdir = resolve(import.meta.dirname, 'dist')
@@ -84,6 +87,7 @@ const [consoleModules, ...bundles] = await Promise.all([
   build({ ...common, entryPoints: ['src/demo/demo.ts'], outfile: `${outdir}/demo.mjs`, target: 'node20' }),
   build({ ...common, entryPoints: ['src/service/service.ts'], outfile: `${outdir}/service.mjs`, target: 'node20' }),
 ])
-chmodSync(`${outdir}/${basename('claude-net.mjs')}`, 0o755)
+chmodSync(`${outdir}/claude-net.mjs`, 0o755)
+writeFileSync(`${outdir}/claude-net.1`, manPage(wholeProgram()))
 const bundled = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))
 writeFileSync(`${outdir}/THIRD-PARTY.txt`, thirdParty([...bundled, ...consoleModules]))

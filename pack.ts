@@ -8,7 +8,7 @@ import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } fro
 const [manifest, kept] = ['package.json', 'package.json.checkout']
 
 /** What of the checkout's manifest is true of the package too. */
-const shared = ['name', 'version', 'description', 'license', 'type', 'engines', 'bin', 'files']
+const shared = ['name', 'version', 'description', 'license', 'type', 'engines', 'bin', 'man', 'files']
 
 if (process.argv[2] === 'restore') {
   if (existsSync(kept)) renameSync(kept, manifest)

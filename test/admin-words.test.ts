@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -71,28 +70,4 @@ test('hub --check says that a file is good, or all that is wrong with it', async
   const wrong = await check()
   expect(wrong.code).toBe(1)
   expect(wrong.stderr).toMatch(/2 errors:\n {2}line 1: prot: no such field; did you mean port\?\n {2}line 2: hosts: /)
-})
-
-test('the completion of bash completes commands and options; the one of every shell names all of them', async () => {
-  const { stdout: script } = await run(['completion', 'bash'])
-  const complete = (...words: string[]) => {
-    const line = `COMP_WORDS=(claude-net ${words.join(' ')}); COMP_CWORD=${words.length}; _claude_net; echo "\${COMPREPLY[*]}"`
-    const names = 'claude-net() { [ "$*" = names ] && echo jaz sean sean/shop || echo "$*" shop; }'
-    return spawnSync('bash', ['-c', `${names}\n${script}\n${line}`], { encoding: 'utf8' }).stdout.trim()
-  }
-  expect(complete('mach')).toBe('machines')
-  expect(complete('send', '--re')).toBe('--reply-to')
-  expect(complete('send', 'x')).toBe('')
-  expect(complete('send', 'se')).toBe('sean sean/shop')
-  expect(complete('send', 'sean/')).toBe('sean/shop')
-  expect(complete('send', 'jaz', 'sean/')).toBe('')
-  expect(complete('history', '--with', 'j')).toBe('jaz')
-  expect(complete('inbox', '--project', 's')).toBe('shop')
-  for (const shell of ['zsh', 'fish']) {
-    const { stdout } = await run(['completion', shell])
-    for (const name of ['send', 'inbox', 'install-service', 'brake', 'names --projects']) expect(stdout).toContain(name)
-    expect(stdout).not.toContain('copy-store')
-    if (shell === 'zsh')
-      expect(spawnSync('zsh', ['-n'], { input: stdout, encoding: 'utf8' })).toMatchObject({ stderr: '' })
-  }
 })

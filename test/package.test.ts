@@ -14,6 +14,8 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { Client } from '@modelcontextprotocol/client'
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { thirdParty } from '../third-party.ts'
 import { findTool } from './support/newcomer.ts'
@@ -24,9 +26,10 @@ import { until } from './support/until.ts'
 const exec = promisify(execFile)
 const slow = { timeout: 300_000 }
 
-/** Where `npm pack` ran, a copy of this checkout, and where its package was installed, an empty prefix. */
+/** A copy of this checkout, where `npm pack` ran, and the empty prefixes that its package was installed into: by Node 24, and by Node 20. */
 const checkout = mkdtempSync(join(tmpdir(), 'claude-net-pack-'))
 const prefix = mkdtempSync(join(tmpdir(), 'claude-net-prefix-'))
+const olderPrefix = mkdtempSync(join(tmpdir(), 'claude-net-prefix-'))
 const installed = join(prefix, 'lib/node_modules/claude-net')
 
 /** npm without a network, and with `node` in front: packing needs the Node of the checkout. */
@@ -69,11 +72,15 @@ beforeAll(async () => {
   await npm(hubNode, 'pack')
   expect(readFileSync(join(checkout, 'package.json'), 'utf8')).toBe(before)
   const [tarball] = readdirSync(checkout).filter(name => name.endsWith('.tgz'))
-  await npm(hubNode, 'install', '--global', '--prefix', prefix, join(checkout, tarball!))
+  for (const [node, into] of [
+    [hubNode, prefix],
+    [machineNode, olderPrefix],
+  ] as const)
+    await npm(node, 'install', '--global', '--ignore-scripts', '--prefix', into, join(checkout, tarball!))
 }, 300_000)
 
 afterAll(() => {
-  for (const dir of [checkout, prefix]) rmSync(dir, { recursive: true, force: true })
+  for (const dir of [checkout, prefix, olderPrefix]) rmSync(dir, { recursive: true, force: true })
 })
 
 test('the package depends on nothing and runs nothing when it is installed', () => {
@@ -81,6 +88,8 @@ test('the package depends on nothing and runs nothing when it is installed', () 
   for (const key of ['dependencies', 'optionalDependencies', 'devDependencies', 'scripts', 'private'])
     expect(manifest).not.toHaveProperty(key)
   expect(manifest.engines).toEqual({ node: '>=20' })
+  for (const into of [prefix, olderPrefix])
+    expect(readFileSync(join(into, 'share/man/man1/claude-net.1'), 'utf8')).toMatch(/^\.TH CLAUDE/)
   expect(readdirSync(dirname(installed))).toEqual(['claude-net'])
   expect(statSync(join(installed, 'install.sh')).mode & 0o111).not.toBe(0)
 })
@@ -96,6 +105,27 @@ test('the package lists the libraries in it with their licences, and one whose l
   mkdirSync(other, { recursive: true })
   writeFileSync(join(other, 'package.json'), '{"name":"@acme/other","version":"1.0.0","license":"SSPL-1.0"}')
   expect(() => thirdParty([join(other, 'lib/index.js')])).toThrow(/@acme\/other 1\.0\.0 has the licence "SSPL-1\.0"/)
+})
+
+test.each([
+  ['20', machineNode, olderPrefix],
+  ['24', hubNode, prefix],
+])('installed without scripts on Node %s it shows its help and serves a session', slow, async (_, node, into) => {
+  const bin = tempDir('bin')
+  symlinkSync(node, join(bin, 'node'))
+  const env = cleanEnv({ PATH: `${bin}:${process.env.PATH}`, HOME: tempDir('home') })
+  const command = join(into, 'bin/claude-net')
+  const { stdout } = await exec(command, ['--help'], { env })
+  expect(stdout).toMatch(/^Usage: claude-net \[options\] \[command\]\n/)
+  for (const word of ['send', 'join', 'install-service', 'completion']) expect(stdout).toContain(`  ${word} `)
+
+  const client = new Client({ name: 'package-test', version: '1' })
+  const transport = new StdioClientTransport({ command, args: ['mcp'], env, stderr: 'ignore' })
+  onTestFinished(() => client.close())
+  await client.connect(transport)
+  expect(client.getServerVersion()?.name).toBe('claude-net')
+  const { tools } = await client.listTools()
+  expect(tools.map(({ name }) => name).sort()).toEqual(['claude_net_inbox', 'claude_net_machines', 'claude_net_send'])
 })
 
 test("installed into an empty prefix it is a machine on the system's Node, and a hub on Node 24", slow, async () => {

@@ -58,7 +58,7 @@ export function joinCommand(): Command {
       'print how Claude Code speaks to the hub itself, instead of registering a process of this machine',
     )
     .option('--yes', "change Claude Code's settings without asking")
-    .option('--bin <dir>', `where to link the command (default ${defaultBinDir()})`)
+    .option('--bin <dir>', 'where to link the command (default ~/.local/bin, for root /usr/local/bin)')
     .option('--json', 'print JSON')
     .action(async (address: string, options: JoinOptions) => {
       const say = options.json ? () => {} : (words: string) => process.stdout.write(`${words}\n`)

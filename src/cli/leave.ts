@@ -22,7 +22,7 @@ export function leaveCommand(): Command {
   return new Command('leave')
     .description('undo join: remove the token, the client, and what join wrote into Claude Code')
     .option('--force', 'even if messages wait in the outbox; they are deleted')
-    .option('--bin <dir>', `where the command was linked (default ${defaultBinDir()})`)
+    .option('--bin <dir>', 'where the command was linked (default ~/.local/bin, for root /usr/local/bin)')
     .option('--json', 'print JSON')
     .action(async (options: LeaveOptions) => {
       const home = new Home()

@@ -53,6 +53,11 @@ import { webhookCommand } from './webhook.ts'
 
 /** Carries out the command line with all commands loaded. */
 export async function runAny(): Promise<void> {
+  await run(wholeProgram())
+}
+
+/** Returns the program with all its commands. */
+export function wholeProgram(): Command {
   const program = newProgram()
 
   /** The commands under the headings of the help, in the order in which it shows them. */
@@ -109,5 +114,5 @@ export async function runAny(): Promise<void> {
   program.helpCommand('help [command]', 'show how a command is used')
   for (const command of [copyStoreCommand(), checkStoreCommand(), drainCommand(), namesCommand()])
     program.addCommand(command, { hidden: true })
-  await run(program)
+  return program
 }
