@@ -5,24 +5,24 @@ import type { Member } from './store.ts'
 import { Store } from './store.ts'
 
 export interface BenchOptions {
-  /** Where stores are made: a directory on the disk that is to be measured. */
+  /** Directory for the stores, on the disk that is to be measured. */
   dir: string
-  /** Shorter and fewer rounds, smaller crowds: to see that everything works. */
+  /** Runs fewer, shorter rounds with fewer sessions, to check that everything works. */
   quick: boolean
-  /** A million stored messages where a hundred thousand are the rule. */
+  /** Uses a million stored messages instead of a hundred thousand. */
   full: boolean
-  /** Where progress goes. */
+  /** Reports progress. */
   say: (text: string) => void
 }
 
-/** A hub and the plain server beside it, with members who know both. */
+/** A hub and the plain server, with members that can use both. */
 export interface Pairing extends AsyncDisposable {
   hub: Process
   plain: Process
   members: Member[]
 }
 
-/** What every row works with. Its directory goes with it. */
+/** Stores and processes of one run. Disposing it removes its directory. */
 export class Bench implements Disposable {
   readonly quick: boolean
   readonly full: boolean
@@ -38,12 +38,12 @@ export class Bench implements Disposable {
     this.say = say
   }
 
-  /** A path that nothing has, for a store or a home. */
+  /** Returns an unused path for a store or a home. */
   freshPath(purpose: string): string {
     return join(this.#dir, `${purpose}-${++this.#stores}`)
   }
 
-  /** A hub with `count` joined members, called m0, m1, …, and a plain server. */
+  /** Starts a hub with `count` joined members, called m0, m1, …, and a plain server. */
   async startPairing(count: number): Promise<Pairing> {
     const dataDir = this.freshPath('hub')
     const members = this.makeStore(dataDir, count)

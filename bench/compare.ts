@@ -1,18 +1,18 @@
 import { quantile } from './load.ts'
 
-/** One figure of what is measured and of its yardstick, taken one right after the other. */
+/** One figure of the subject and one of its yardstick, measured one right after the other. */
 export interface Pair {
   subject: number
   yardstick: number
 }
 
 export interface Comparison extends Pair {
-  /** The median of the rounds' own ratios, so that a slow minute, which slows both, leaves it alone. */
+  /** Median of the rounds' own ratios: a slow minute, which slows both, does not change it. */
   ratio: number
   rounds: Pair[]
 }
 
-/** The medians of several rounds. */
+/** Medians of several rounds. */
 export function comparison(rounds: Pair[]): Comparison {
   return {
     subject: median(rounds.map(({ subject }) => subject)),
@@ -22,7 +22,7 @@ export function comparison(rounds: Pair[]): Comparison {
   }
 }
 
-/** Measures both, one after the other; which goes first changes from round to round, so that neither has the better place. */
+/** Measures both, one after the other. The order alternates from round to round, so that neither has an advantage. */
 export async function measureInTurn(
   round: number,
   subject: () => Promise<number>,
@@ -33,7 +33,7 @@ export async function measureInTurn(
   return { subject: await subject(), yardstick: first }
 }
 
-/** Sorted times of `count` measurements of each, taken in turn. */
+/** Returns the sorted times of `count` measurements of each, taken in turn. */
 export async function timeInTurn(
   count: number,
   subject: () => Promise<number>,
@@ -50,7 +50,7 @@ export async function timeInTurn(
   return times
 }
 
-/** How long `work` takes, in ms. */
+/** Returns the time that `work` takes, in ms. */
 export async function elapsedMs(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now()
   await work()

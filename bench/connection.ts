@@ -3,20 +3,20 @@ import { type Dial, dialPlain } from './dial.ts'
 
 export interface Answer {
   status: number
-  /** The body as it came, one character for each byte. */
+  /** The body as received, one character per byte. */
   body: string
 }
 
 /**
- * One kept HTTP/1.1 connection on a socket of its own, one request at a time. It knows just what the servers measured here say:
- * every answer has a `Content-Length`. Small, so that it takes as little as possible of the cores that the server needs.
+ * One persistent HTTP/1.1 connection, one request at a time. It implements only what the measured servers use:
+ * each response has a `Content-Length`. It is small to leave the cores to the server.
  */
 export class Connection {
   readonly #socket: Socket
   #onAnswer: ((answer: Answer) => void) | undefined
   #onFailure: ((error: Error) => void) | undefined
   #received = ''
-  /** Characters of the answer that is under way; 0 until its head is there. */
+  /** Length of the response being received, in characters; 0 until its head is complete. */
   #expected = 0
   #bodyStart = 0
 
@@ -38,7 +38,7 @@ export class Connection {
     })
   }
 
-  /** Writes `request`; `onAnswer` is called when the answer is complete, and may send the next. */
+  /** Writes `request`. Calls `onAnswer` when the response is complete, which may send the next request. */
   send(request: string, onAnswer: (answer: Answer) => void, onFailure: (error: Error) => void): void {
     this.#onAnswer = onAnswer
     this.#onFailure = onFailure
@@ -73,12 +73,12 @@ export class Connection {
   }
 }
 
-/** Throws unless the answer is a 2xx: a refusal is quick, and must not pass for speed. */
+/** Throws unless the status is 2xx: refusals are fast, and must not count as speed. */
 export function expectSuccess(answer: Answer): void {
   if (answer.status < 200 || answer.status > 299) throw unexpected(answer)
 }
 
-/** Throws unless a send was stored as a new message, for every one it was sent to. */
+/** Throws unless a send was stored as a new message for every recipient. */
 export function expectStored(answer: Answer): void {
   if (answer.status !== 201 || answer.body.includes('"refused"')) throw unexpected(answer)
 }

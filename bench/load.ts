@@ -1,4 +1,4 @@
-// A closed-loop load generator: each connection sends its next request when the answer to the last one is complete.
+// A closed-loop load generator: each connection sends its next request when the previous response is complete.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Answer, Connection, expectStored } from './connection.ts'
 
@@ -7,24 +7,24 @@ export interface LoadResult {
   perSecond: number
   p50Ms: number
   p99Ms: number
-  /** How much of one core this process took while measuring: near 1, and the generator is the limit, not the server. */
+  /** Share of one core that this process used while measuring. Near 1, the generator is the limit and not the server. */
   generatorCores: number
 }
 
 export interface Load {
   port: number
   connections: number
-  /** How long to measure. */
+  /** Duration of the measurement. */
   seconds: number
-  /** Seconds of the same load before measuring starts. */
+  /** Duration of the same load before the measurement starts. */
   warmUpSeconds?: number
-  /** The next request of connection 0, 1, …, whole, as bytes on the wire. */
+  /** Returns the next request of connection 0, 1, …, as bytes on the wire. */
   next: (connection: number) => string
-  /** Throws when an answer is not the right one. Unless given, requests are sends that are stored. */
+  /** Throws on a wrong response. By default requests must be sends that are stored. */
   expect?: (answer: Answer) => void
 }
 
-/** Throws when a server answers with anything but what is expected. */
+/** Measures the load. Throws when a response is not as expected. */
 export async function runLoad({
   port,
   connections,
@@ -56,7 +56,7 @@ export async function runLoad({
     const { user, system } = process.cpuUsage(cpuBefore)
     return { elapsed, generatorCores: (user + system) / 1e6 / elapsed }
   })()
-  // A failing connection must end the round at once, so both are awaited together.
+  // Both are awaited together, so that a failing connection ends the round at once.
   const { elapsed, generatorCores } = await Promise.race([measured, driven.then(() => measured)])
   stopped = true
   await driven
@@ -70,7 +70,7 @@ export async function runLoad({
   }
 }
 
-/** Sends `count` messages over `connections` connections, as fast as they are answered. */
+/** Sends `count` messages over `connections` connections, each as soon as the previous one is answered. */
 export async function sendAll(
   port: number,
   connections: number,
@@ -87,7 +87,7 @@ export async function sendAll(
   )
 }
 
-/** One HTTP/1.1 request as bytes on the wire. */
+/** Returns an HTTP/1.1 request as bytes on the wire. */
 export function request(method: string, path: string, token: string | undefined, body?: unknown): string {
   const json = body === undefined ? '' : JSON.stringify(body)
   const authorization = token === undefined ? '' : `authorization: Bearer ${token}\r\n`
@@ -95,7 +95,7 @@ export function request(method: string, path: string, token: string | undefined,
   return `${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${authorization}${content}\r\n${json}`
 }
 
-/** The value below which `share` of the sorted `values` lie. NaN when there are none. */
+/** Returns the value below which `share` of the sorted `values` lie; NaN for no values. */
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import { median } from './compare.ts'
 import { machineNode } from './processes.ts'
 
-/** CPU time in clock ticks since the machine started: of everybody, of this process with the children it has outlived. */
+/** CPU time in clock ticks since boot: of all processes, and of this one with its exited children. */
 interface Ticks {
   all: number
-  /** Spent by anybody, and by the host of a virtual machine in our place. */
+  /** Time of all processes, and time stolen by the host of a virtual machine. */
   busy: number
   ours: number
 }
 
-/** File systems by the number that `statfs` gives them; only those that people put stores on. */
+/** Names of common file systems by their `statfs` number. */
 const fileSystems: Record<number, string> = {
   61267: 'ext4',
   1481003842: 'xfs',
@@ -23,7 +23,7 @@ const fileSystems: Record<number, string> = {
   16914836: 'tmpfs, on which fsync costs nothing',
 }
 
-/** Where figures were taken, in two lines. */
+/** Describes this machine in two lines. */
 export function describeMachine(dir: string): string {
   const all = cpus()
   const isVirtual = /^flags.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'))
@@ -35,7 +35,7 @@ Node ${process.version} (the machine's side: ${systemNode}), store on ${fileSyst
 (fdatasync of 4 KiB: ${syncMs(dir).toFixed(2)} ms), load before: ${loadavg()[0]!.toFixed(2)}.`
 }
 
-/** How long it takes to append 4 KiB to a file and sync it: what every batch of a durable hub must wait for. */
+/** Returns the median time to append 4 KiB to a file and sync it, in ms: each batch of a durable hub waits for that. */
 function syncMs(dir: string): number {
   const path = join(dir, `claude-net-bench-sync-${process.pid}`)
   const file = openSync(path, 'w')
@@ -54,7 +54,7 @@ function syncMs(dir: string): number {
   }
 }
 
-/** Watches who uses the cores. The answer says which share of them others had since then, 0 to 1. */
+/** Starts to measure CPU use. The returned function returns the share of all cores that other processes have used since, 0 to 1. */
 export function watchOthers(): () => number {
   const before = readTicks()
   return () => {

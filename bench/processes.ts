@@ -6,26 +6,26 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { transformSync } from 'esbuild'
 
-/** The built program, as it is installed. */
+/** The built program. */
 export const program = resolve(import.meta.dirname, '../dist/claude-net.mjs')
 
-/** Node for the machine's side: the system's, which npm tells; else the one that runs this. */
+/** Node for the machine's side: the system's, as npm reports it, else the one that runs this. */
 export const machineNode = process.env.npm_node_execpath ?? process.execPath
 
-/** Clock ticks in a second, in which /proc counts CPU time: 100 on every Linux that Node runs on. */
+/** Clock ticks per second, the unit of CPU time in /proc: 100 on every Linux that Node supports. */
 const ticksPerSecond = 100
 
 const running = new Set<ChildProcess>()
 
-/** Ends every process that still runs, at once: for a run that was broken off. */
+/** Kills every process that still runs, for an interrupted run. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL')
 }
 
-/** A process under measurement. Ends with its scope. */
+/** A process under measurement. Disposing it ends it. */
 export class Process implements AsyncDisposable {
   readonly child: ChildProcess
-  /** Where it listens on loopback; 0 for one that does not. */
+  /** Its port on loopback; 0 if it does not listen. */
   readonly port: number
 
   constructor(child: ChildProcess, port = 0) {
@@ -38,10 +38,10 @@ export class Process implements AsyncDisposable {
     return residentMB(this.child.pid!)
   }
 
-  /** CPU time it has used since it started, all its threads, in seconds. */
+  /** CPU time of all its threads since its start, in seconds. */
   get cpuSeconds(): number {
     const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8')
-    // The name in parentheses may hold anything; the fields after it are counted from the third.
+    // The name in parentheses may contain anything; the fields behind it are counted from the third.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
   }
@@ -64,11 +64,11 @@ export function residentMB(pid: number): number {
 export interface StartOptions {
   env?: Record<string, string>
   stdin?: 'ignore' | 'pipe'
-  /** 2 is our own stderr. */
+  /** 2 is this process's stderr. */
   stdout?: 'pipe' | 2
 }
 
-/** Starts a child that is ended with this process. Its stderr is ours. */
+/** Starts a child that ends with this process and shares its stderr. */
 export function start(
   command: string,
   args: readonly string[],
@@ -101,7 +101,7 @@ export async function startHub(
   const urlFile = join(dataDir, 'hub.url')
   rmSync(urlFile, { force: true })
   const configFile = `${dataDir}.hub.json`
-  // What is measured is the hub, not how much it lets one sender have.
+  // Limits per sender are off: they would be measured in place of the hub.
   writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', port: 0, logLevel: 'error', limits: null, ...config }))
   const flags = ['--config', configFile, '--data', dataDir]
   const child = start(process.execPath, ['--max-semi-space-size=2', ...nodeFlags, entry, 'hub', ...flags], {
@@ -116,8 +116,8 @@ export async function startHub(
 }
 
 /**
- * Starts one of `bench/yardsticks/`, which prints its port as its first line. It gets plain CommonJS, the lightest that Node
- * runs: reading TypeScript would weigh 35 MB, and importing `node:http` 13.
+ * Starts one of `bench/yardsticks/`, which prints its port as its first line. It runs as CommonJS, the lightest form for
+ * Node: stripping types would take 35 MB, and importing `node:http` 13.
  */
 export async function startYardstick(
   file: string,

@@ -13,7 +13,7 @@ export interface ProfileRow {
   shares: Record<string, number>
 }
 
-/** The part of V8's CPU profile that is read. Times are in microseconds. */
+/** The fields of V8's CPU profile that are used. Times are in microseconds. */
 interface CpuProfile {
   nodes: { id: number; callFrame: { functionName: string; url: string }; children?: number[] }[]
   samples: number[]
@@ -81,7 +81,7 @@ export async function profile(bench: Bench): Promise<ProfileRow[]> {
   }))
 }
 
-/** The profile as a table in Markdown, shares in whole percent. */
+/** Returns the profile as a Markdown table, with shares in whole percent. */
 export function profileTable(rows: readonly ProfileRow[]): string {
   const names = Object.keys(rows[0]!.shares)
   const shown = rows.filter(({ shares }) => Object.values(shares).some(share => share >= 0.5))
@@ -93,7 +93,7 @@ export function profileTable(rows: readonly ProfileRow[]): string {
   ].join('\n')
 }
 
-/** Time by group, in microseconds, without the time in which nothing ran. With `isWarm`, without the start of the program too. */
+/** Returns the time by group in microseconds, without idle time; with `isWarm`, also without the start of the program. */
 function timeByGroup({ nodes, samples, timeDeltas }: CpuProfile, isWarm: boolean): Map<string, number> {
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map(child => [child, id] as const)))
   const frames = new Map(
@@ -108,7 +108,7 @@ function timeByGroup({ nodes, samples, timeDeltas }: CpuProfile, isWarm: boolean
     for (let id: number | undefined = leaf; id !== undefined; id = parents.get(id)) stack.push(frames.get(id)!)
     if (stack[0] === '(idle)') return undefined
     if (isWarm && stack.some(frame => groups[1]![1].test(frame))) return undefined
-    // `events` and the like are part of every stack, far outside: the innermost frame decides.
+    // The outer frames of every stack are Node's: the innermost match decides.
     for (const frame of stack) {
       const found = groups.slice(0, -1).find(([, pattern]) => pattern.test(frame))
       if (found) return found[0]

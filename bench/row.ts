@@ -2,22 +2,22 @@ import type { Comparison } from './compare.ts'
 
 export type Unit = 'sends/s' | 'reads/s' | 'ms' | 's' | 'MB' | '% of a core' | 'tokens'
 
-/** What the design promises. `of` says which of the two figures is bound. */
+/** A promised limit. `of` names the figure that it applies to. */
 export interface Budget {
   of: 'ratio' | 'measured'
   atLeast?: number
   atMost?: number
-  /** What we would like, beyond what we promise. */
+  /** A stricter limit that is wished for and not promised. */
   wish?: number
 }
 
-/** One line of the table: figures, or why there are none. */
+/** One line of the table: figures, or the reason why there are none. */
 export interface Row {
   what: string
   budget: Budget
   unit: Unit
   figures?: Figures
-  /** Why this machine could not measure it. */
+  /** Reason why this machine could not measure it. */
   skipped?: string
 }
 
@@ -25,7 +25,7 @@ export interface Figures {
   measured: number
   yardstick?: number
   ratio?: number
-  /** What the medians were taken from. */
+  /** All rounds from which the medians were taken. */
   rounds?: Comparison['rounds']
 }
 
@@ -33,7 +33,7 @@ export function toFigures({ subject, yardstick, ratio, rounds }: Comparison): Fi
   return { measured: subject, yardstick, ratio, rounds }
 }
 
-/** Whether the budget is kept, going by the figures as measured, not as printed. */
+/** Returns whether the figures as measured, not as printed, keep the budget. */
 export function verdict({ budget, figures }: Row): 'met' | 'met, not the wish' | 'MISSED' | 'not measured' {
   const value = budget.of === 'ratio' ? figures?.ratio : figures?.measured
   if (value === undefined || Number.isNaN(value)) return 'not measured'

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Process, start } from './processes.ts'
 
-/** Where the server is, which is not on everybody's PATH. */
+/** Path of the server, which is not on every user's PATH. */
 const server = '/usr/sbin/sshd'
 
-/** Why nothing can be measured through ssh here, or undefined. */
+/** Reason why ssh cannot be measured here, or undefined. */
 export function whyNoSshd(): string | undefined {
   if (!existsSync(server)) return 'sshd is missing here'
   if (spawnSync('ssh', ['-V']).error) return 'ssh is missing here'
@@ -21,7 +21,7 @@ export function whyNoSshd(): string | undefined {
   return undefined
 }
 
-/** Starts an sshd on loopback with throw-away keys in `dir`. `dir/tools/ssh` knows it as `bench`. */
+/** Starts an sshd on loopback with throw-away keys in `dir`. `dir/tools/ssh bench` connects to it. */
 export async function startSshd(dir: string): Promise<Process> {
   mkdirSync(join(dir, 'tools'), { recursive: true, mode: 0o700 })
   for (const key of ['host_key', 'key']) {

@@ -16,10 +16,10 @@ export interface Member {
   token: string
 }
 
-/** Most commands in one transaction while a store is made. */
+/** Largest number of commands in one transaction while a store is filled. */
 const batch = 500
 
-/** A hub's data directory, filled before a hub runs on it, by the same commands that a hub would apply. */
+/** A hub's data directory, filled before a hub runs on it, by the commands that a hub would apply. */
 export class Store implements Disposable {
   readonly #dataDir: string
   readonly #state: State
@@ -32,7 +32,7 @@ export class Store implements Disposable {
     if (this.#state.position.epoch === '') this.#state.enterEpoch('made')
   }
 
-  /** Makes joined machines called m0, m1, … */
+  /** Adds joined machines called m0, m1, … */
   addMembers(count: number): Member[] {
     const members = Array.from({ length: count }, (_, index) => ({ name: `m${index}`, token: mintToken('machine') }))
     const commands = members.flatMap(({ name, token }): Command[] => {
@@ -51,7 +51,7 @@ export class Store implements Disposable {
     return members
   }
 
-  /** Stores `count` messages from one to another; `acked` says that the recipient has read them. */
+  /** Stores `count` messages from one member to another; with `acked` the recipient has read them. */
   addMessages(from: Member, to: Member, count: number, acked: boolean, body = text): void {
     const sender = this.#ids.get(from.name)!
     const recipient = this.#ids.get(to.name)!
@@ -64,7 +64,7 @@ export class Store implements Disposable {
     }
   }
 
-  /** Stores `count` messages from one to another who acks each for itself: a receipt for every one, each at its own seq. */
+  /** Stores `count` messages from one member to another, who acks each separately: one receipt each, at its own seq. */
   addReceipts(from: Member, to: Member, count: number): void {
     const sender = this.#ids.get(from.name)!
     const recipient = this.#ids.get(to.name)!
@@ -75,14 +75,14 @@ export class Store implements Disposable {
     this.#apply(commands)
   }
 
-  /** Brings history and search to the newest message, as a hub does when it is quiet. */
+  /** Indexes history and words up to the newest message, as an idle hub does. */
   index(): void {
     while (indexSome(this.#state.db));
     using words = new WordIndex(join(this.#dataDir, wordIndexFile), this.#state.db)
     while (words.step().more);
   }
 
-  /** The cursor before everything that happened here. */
+  /** Returns the cursor before everything that was stored here. */
   get start(): string {
     return formatCursor({ epoch: this.#state.position.epoch, seq: 0 })
   }

@@ -14,7 +14,7 @@ export class Stream {
     socket.on('data', (chunk: string) => this.#take(chunk))
   }
 
-  /** Opens the stream of `member` under its own name as session; the plain server knows it by that. */
+  /** Opens the stream of `member`, with its name as the session, by which the plain server finds it. */
   static open(port: number, { name, token }: Member, dial: Dial = dialPlain): Promise<Stream> {
     return new Promise((resolve, reject) => {
       const socket = dial(port, () => socket.write(request('GET', `/v1/events?session=${name}`, token)))
@@ -28,7 +28,7 @@ export class Stream {
     })
   }
 
-  /** Resolves when `text` comes, which must not have come yet. One at a time. */
+  /** Resolves when `text` arrives, which must not have arrived yet. One call at a time. */
   next(text: string): Promise<void> {
     return new Promise(resolve => {
       this.#awaited = { text, resolve }

@@ -2,7 +2,7 @@ import { type Budget, type Row, type Unit, verdict } from './row.ts'
 
 const columns = ['what', 'measured', 'yardstick', 'ratio', 'budget', 'verdict'] as const
 
-/** The rows as a table that reads well in a terminal and in Markdown. */
+/** Returns the rows as a table that is readable in a terminal and valid Markdown. */
 export function table(rows: readonly Row[]): string {
   const lines = [[...columns], ...rows.map(cells)]
   const widths = columns.map((_, column) => Math.max(...lines.map(line => line[column]!.length)))
@@ -29,7 +29,7 @@ function cells(row: Row): string[] {
 
 type Rounding = (value: number) => number
 
-/** Rounded to three digits, in the direction that is given: to our disadvantage for what is ours. */
+/** Rounds to three digits in the given direction: figures of the subject are rounded to its disadvantage. */
 function withUnit(value: number, unit: Unit, round: Rounding): string {
   const step = 10 ** (Math.floor(Math.log10(Math.max(value, 0.001))) - 2)
   const rounded = round(value / step + (round === Math.round ? 0 : round === Math.ceil ? -1e-9 : 1e-9)) * step
@@ -37,7 +37,7 @@ function withUnit(value: number, unit: Unit, round: Rounding): string {
   return `${rounded.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`
 }
 
-/** A share in percent where more is better, a multiple where less is. */
+/** Returns a percentage where more is better, and a multiple where less is. */
 function ratioText(ratio: number, { atLeast }: Budget, round: Rounding): string {
   return atLeast === undefined ? `${(round(ratio * 100) / 100).toFixed(2)} ×` : `${round(ratio * 100)} %`
 }

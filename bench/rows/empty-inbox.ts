@@ -6,10 +6,10 @@ import { startHub } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 
-/** Among how many the unread messages are spread: one inbox takes no more than 10,000. */
+/** Number of members among whom the unread messages are spread: one inbox takes at most 10,000. */
 const others = 100
 
-/** Reading an inbox in which nothing is unread, on a hub with much history against one with little. */
+/** Reads an empty inbox on a hub with much history, against one with little. */
 export async function emptyInbox(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 100 } : { rounds: 7, count: 400 }
   const many = bench.full ? 1_000_000 : bench.quick ? 20_000 : 100_000
@@ -35,7 +35,7 @@ export async function emptyInbox(bench: Bench): Promise<Row[]> {
   ]
 }
 
-/** How many empty reads are answered in a second, against the plain server, which has nothing to look at. */
+/** Empty reads per second, against the plain server, which looks nothing up. */
 async function readsAtOnce(bench: Bench): Promise<Row> {
   const { rounds, seconds } = bench.quick ? { rounds: 3, seconds: 0.3 } : { rounds: 7, seconds: 0.8 }
   await using pairing = await bench.startPairing(32)
@@ -62,7 +62,7 @@ async function readsAtOnce(bench: Bench): Promise<Row> {
   }
 }
 
-/** A hub that holds `stored` messages: half were the reader's and are read, half lie unread with others. */
+/** Starts a hub with `stored` messages: half were the reader's and are acked, half are unread in other inboxes. */
 async function startWith(bench: Bench, stored: number) {
   bench.say(`storing ${inWords(stored)} messages`)
   const dataDir = bench.freshPath('hub')

@@ -9,10 +9,10 @@ import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 import { Stream } from '../stream.ts'
 
-/** Rest between two sends, in ms: this is about one message, not about many. */
+/** Pause between two sends, in ms: the latency of a single message is measured. */
 const paceMs = 5
 
-/** From the first byte of a send to its event on the recipient's stream, against the same hop through the plain server. */
+/** Time from the first byte of a send to its event on the recipient's stream, against the same hop through the plain server. */
 export async function eventLatency(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 100 } : { rounds: 5, count: 250 }
   await using pairing = await bench.startPairing(2)

@@ -7,10 +7,10 @@ import type { Row } from '../row.ts'
 import type { Member } from '../store.ts'
 import { Stream } from '../stream.ts'
 
-/** How often a session says that it lives, in ms. */
+/** Interval of a session's heartbeats, in ms. */
 const heartbeatMs = 5000
 
-/** CPU of a hub on which a thousand sessions do nothing: each has a stream open and sends its heartbeats. */
+/** CPU time of a hub with a thousand idle sessions: each has a stream open and sends heartbeats. */
 export async function idleCpu(bench: Bench): Promise<Row[]> {
   const count = bench.quick ? 200 : 1000
   const seconds = bench.quick ? 5 : 15
@@ -30,16 +30,16 @@ export async function idleCpu(bench: Bench): Promise<Row[]> {
   ]
 }
 
-/** Opens a session for each of `all`, one after the other. */
+/** Opens a session for each member of `all`, one after the other. */
 export async function openSessions(all: { port: number; member: Member; dial?: Dial }[]): Promise<Session[]> {
   const sessions: Session[] = []
   for (const { port, member, dial } of all) sessions.push(await Session.open(port, member, dial))
-  // Streams open once everybody is online, or each would first be told of all who come.
+  // Streams are opened once all are online: otherwise each would first receive the presence of all who follow.
   for (const session of sessions) await session.listen()
   return sessions
 }
 
-/** How much of a core each of `servers` takes while `sessions` do nothing but live, in %. */
+/** Returns the share of a core that each of `servers` uses while `sessions` are idle, in %. */
 export async function watchCpu(
   bench: Bench,
   servers: readonly { readonly cpuSeconds: number }[],
@@ -60,7 +60,7 @@ export async function watchCpu(
   return Promise.race([watched, failed])
 }
 
-/** What one Claude Code session keeps open, on one of the servers. */
+/** The connections of one Claude Code session to one of the servers. */
 export class Session {
   readonly #port: number
   readonly #dial: Dial | undefined
@@ -89,7 +89,7 @@ export class Session {
     this.#stream = await Stream.open(this.#port, this.#member, this.#dial)
   }
 
-  /** Beats every 5 s, `offsetMs` from now on, until closed. Rejects when a heartbeat fails; never resolves. */
+  /** Sends a heartbeat every 5 s, first after `offsetMs`, until closed. Rejects when one fails; never resolves. */
   beatFrom(offsetMs: number): Promise<never> {
     return new Promise((_, reject) => {
       const beat = () => this.#beat().catch(reject)

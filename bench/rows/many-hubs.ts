@@ -16,21 +16,21 @@ import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 import { compareSends, sendsAround } from './sends.ts'
 
-/** Members, each of whom has a connection in the widest load. */
+/** Number of members, each with a connection of its own in the widest load. */
 const crowd = 128
 
-/** What the spread of a log over three nodes may cost, as a share of what a hub that stands alone takes. */
+/** Budgets for a log over three nodes, as a share of the rate of a single hub. */
 const budgets = { 1: 0.15, 32: 0.25, 128: 0.25 } as const
 
 interface Hubs {
   alone: Process
   three: Process[]
-  /** How each of the three is started again. */
+  /** Restarts each of the three. */
   restart: (index: number) => Promise<Process>
   members: Member[]
 }
 
-/** Three hubs over a log of three nodes of etcd, all on this machine, beside one hub that stands alone. */
+/** Three hubs over a log in three nodes of etcd, all on this machine, beside a single hub. */
 export async function manyHubs(bench: Bench): Promise<Row[]> {
   if (withoutEtcd)
     return [{ what: 'three hubs over etcd', budget: { of: 'ratio' }, unit: 'sends/s', skipped: withoutEtcd }]
@@ -69,7 +69,7 @@ async function sendsAtOne(bench: Bench, { alone, three, members }: Hubs): Promis
   return rows
 }
 
-/** The same load spread over all three, who then write into one log at once. */
+/** Measures the same load spread over all three hubs, which write to one log at the same time. */
 async function sendsAtAll(bench: Bench, { alone, three, members }: Hubs): Promise<Row> {
   const { rounds, seconds } = bench.quick ? { rounds: 2, seconds: 0.4 } : { rounds: 5, seconds: 1.5 }
   const load = { seconds, warmUpSeconds: 0.3 }
@@ -106,7 +106,7 @@ async function latency(bench: Bench, { alone, three, members }: Hubs): Promise<R
   }
 }
 
-/** How long a hub that was away takes to apply what it has missed, for 100,000 entries. */
+/** Time that a restarted hub takes to apply the entries it missed, for 100,000 entries. */
 async function catchUp(bench: Bench, hubs: Hubs): Promise<Row> {
   const { three, members } = hubs
   const missed = bench.quick ? 5000 : 20_000
@@ -134,7 +134,7 @@ async function startMs({ three, restart }: Hubs, index: number): Promise<number>
   return performance.now() - startedAt
 }
 
-/** The longest time between two answered sends of a client that sends one after the other, while a hub, or the log's leader, is killed. */
+/** Longest time between two answered sends of a client that sends one after the other, while a hub or the log's leader is killed. */
 async function failOver(bench: Bench, hubs: Hubs, etcd: EtcdCluster): Promise<Row[]> {
   const rounds = bench.quick ? 1 : 5
   const gaps = { hub: [] as number[], leader: [] as number[] }

@@ -9,17 +9,17 @@ import { machineNode, Process, program, residentMB, start } from '../processes.t
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 
-/** How long a server has after its tools were listed before it is weighed, in ms: it opens its line to the hub only then. */
+/** Time between the listing of the tools and the measurement of memory, in ms: the server connects to the hub only then. */
 const settleMs = 1000
 
-/** How a session's MCP server starts, and what it weighs, on the system's Node. */
+/** Start time and memory of a session's MCP server on the system's Node. */
 export async function mcpServer(bench: Bench): Promise<Row[]> {
   const rounds = bench.quick ? 3 : 11
   await using pairing = await bench.startPairing(1)
   const env = joinedHome(bench, pairing.members[0]!, pairing.hub.port)
   const starts: Pair[] = []
   const weights: Pair[] = []
-  // The first start of either reads its files from the disk; it does not count.
+  // The first start of each reads its files from disk, and is not counted.
   for (let round = -1; round < rounds; round++) {
     let weight = Number.NaN
     const pair = await measureInTurn(
@@ -54,7 +54,7 @@ export async function mcpServer(bench: Bench): Promise<Row[]> {
   ]
 }
 
-/** A machine's files as `join` leaves them. */
+/** Writes a machine's files as `join` does. */
 function joinedHome(bench: Bench, { name, token }: Member, port: number): Record<string, string> {
   const home = bench.freshPath('home')
   const dir = join(home, '.claude-net')
@@ -67,7 +67,7 @@ function joinedHome(bench: Bench, { name, token }: Member, port: number): Record
   return { HOME: home, CLAUDE_NET_HOME: dir }
 }
 
-/** Greets the server as Claude Code does and asks for its tools. */
+/** Initializes the server as Claude Code does and requests its tools. */
 async function listTools({ child }: Process): Promise<void> {
   const answers = createInterface(child.stdout!)[Symbol.asyncIterator]()
   const say = (message: object) => child.stdin!.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)

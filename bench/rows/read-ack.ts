@@ -9,7 +9,7 @@ import type { Member } from '../store.ts'
 
 const unread = 100
 
-/** A hundred unread messages read in one answer and acked in one request, against the plain server's 100 texts and a POST. */
+/** Reads a hundred unread messages in one response and acks them in one request, against 100 texts and a POST of the plain server. */
 export async function readAndAck(bench: Bench): Promise<Row[]> {
   const { rounds, count } = bench.quick ? { rounds: 3, count: 5 } : { rounds: 7, count: 20 }
   await using pairing = await bench.startPairing(2)

@@ -6,10 +6,10 @@ import { startYardstick } from '../processes.ts'
 import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 
-/** To how many others each member writes. */
+/** Number of members that each member writes to. */
 const correspondents = 16
 
-/** Sends that the hub has synced to disk, at 1, 32 and 128 connections, against the plain server. */
+/** Measures sends that the hub syncs to disk, at 1, 32 and 128 connections, against the plain server. */
 export async function sends(bench: Bench): Promise<Row[]> {
   const rows: Row[] = []
   for (const connections of [1, 32, 128]) {
@@ -32,7 +32,7 @@ export async function sends(bench: Bench): Promise<Row[]> {
   return rows
 }
 
-/** Rounds of the same load on both, after one that warms both up. */
+/** Measures rounds of the same load on both, after a warm-up of each. */
 export async function compareSends(
   bench: Bench,
   connections: number,
@@ -60,8 +60,8 @@ export async function compareSends(
 }
 
 /**
- * Connection n speaks for member n, who writes to others in turn. They lie evenly around the circle of members, so that all
- * inboxes fill alike: one takes no more than 10,000 unread messages.
+ * Connection n sends as member n, to others in turn. They are spread evenly around the circle of members, so that all
+ * inboxes fill equally: one takes at most 10,000 unread messages.
  */
 export function sendsAround(members: readonly Member[]): (connection: number) => string {
   const count = Math.min(correspondents, members.length - 1)

@@ -10,15 +10,15 @@ import { type Row, toFigures } from '../row.ts'
 import type { Member } from '../store.ts'
 import { compareSends, sendsAround } from './sends.ts'
 
-/** How much longer every fsync takes, in µs. */
+/** Delay added to each fsync, in µs. */
 const delayUs = 2000
 
 const connections = 32
 
-/** How many send while somebody reads. */
+/** Number of senders beside the reader. */
 const senders = 16
 
-/** The same sends on a disk whose every sync takes 2 ms longer, as real disks do, against an append log with shared fdatasync. */
+/** Sends on a disk whose syncs take 2 ms longer, as those of many real disks, against an append log with a shared fdatasync. */
 export async function slowFsync(bench: Bench): Promise<Row[]> {
   const row: Row = {
     what: `the same with every fsync 2 ms slower, ${connections} connections`,
@@ -33,7 +33,7 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
 
   const env = { LD_PRELOAD: shim, SLOW_FSYNC_US: String(delayUs) }
   const dataDir = bench.freshPath('hub')
-  // Nobody writes to the first, who reads.
+  // The first member reads, and receives nothing.
   const [reader, ...members] = bench.makeStore(dataDir, 1 + connections) as [Member, ...Member[]]
   await using hub = await startHub(dataDir, { env })
   await using plain = await startYardstick('append-log.ts', [bench.freshPath('append-log')], env)
@@ -48,7 +48,7 @@ export async function slowFsync(bench: Bench): Promise<Row[]> {
   ]
 }
 
-/** How long an inbox read takes beside senders, against the same beside nobody. */
+/** Time of an inbox read beside senders, against the same without senders. */
 async function readsBesideSenders(
   bench: Bench,
   hub: Process,
@@ -91,7 +91,7 @@ async function readsBesideSenders(
   }
 }
 
-/** Whether a lone send takes as long as the delay at least: a shim that does nothing must not pass for a fast hub. */
+/** Returns whether a lone send takes at least as long as the delay: a shim that does nothing must not look like a fast hub. */
 async function isSlowed(port: number, next: () => string): Promise<boolean> {
   const connection = await Connection.open(port)
   const ms = await elapsedMs(async () => expectStored(await connection.ask(next())))

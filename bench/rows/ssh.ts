@@ -23,7 +23,7 @@ const rows: Record<'first' | 'warm', Row> = {
   },
 }
 
-/** An empty inbox read by a machine beyond an sshd: with the connection still to be made, and over the one that stands. */
+/** Reads an empty inbox through an sshd: first with a new connection, then over the open one. */
 export async function throughSsh(bench: Bench): Promise<Row[]> {
   const skipped = whyNoSshd()
   if (skipped) return Object.values(rows).map(row => ({ ...row, skipped }))

@@ -5,7 +5,7 @@ import { text } from '../messages.ts'
 
 const letters = 'abcdefghijklmnopqrstuvwxyz'
 
-/** Searches and pages that find most of what is stored, or have most to look up, each as a path. */
+/** Paths of the searches and pages that match, or look up, most of what is stored. */
 function worstPaths(): string[] {
   const words = [...new Set(text.toLowerCase().match(/[a-z]{2,}/g))]
   const beginnings = [...new Set(words.map(word => word.slice(0, 2)))].slice(0, 16)
@@ -26,8 +26,8 @@ function worstPaths(): string[] {
 }
 
 /**
- * The longest time in ms that another connection waits for an empty inbox, asked for all the time, while `reader` asks the worst
- * questions three times each, several at once. Answers must be good.
+ * Returns the longest time in ms that another connection waits for an empty inbox, requested continuously, while `reader` requests the worst
+ * queries three times each, several at once. Throws when a response is not a success.
  */
 export async function longestStop(port: number, reader: string, admin: string): Promise<number> {
   const paths = [...worstPaths(), '/v1/machines', '/v1/inbox']

@@ -1,40 +1,40 @@
 import type { Random } from '../../test/support/random.ts'
 import type { Habits, Terms } from './terms.ts'
 
-/** An organization lives on one cluster, and nothing passes between two of them. */
+/** An organization on one cluster. Nothing passes between two organizations. */
 export interface Organization {
   machines: number
-  /** Hours by which its working day begins after UTC's. */
+  /** Hours by which its working day starts after UTC's. */
   zone: number
-  /** What it asks in its busiest hour, per second. */
+  /** Its demand per second in its busiest hour. */
   peak: Load
 }
 
-/** What is asked in one second: entries for the log, work of all hubs of the cluster together in ms, and who is there. */
+/** Demand in one second: entries for the log, work of all hubs of the cluster in ms, and sessions online. */
 export interface Load {
   entries: number
-  /** For messages, which come in bursts. */
+  /** Work for messages, which arrive in bursts. */
   mailMs: number
-  /** For sessions that are open, which is the same in each second. */
+  /** Work for open sessions, which is the same in each second. */
   idleMs: number
   sessions: number
 }
 
-/** The smallest and the largest organization, in machines. */
+/** Smallest and largest organization, in machines. */
 const smallest = 3
 const largest = 20_000
 
 /** Exponent of the sizes: most are small, and a few have a large part of all machines, as with firms (Axtell, Science 293, 2001: 1.06). */
 const exponent = 1.06
 
-/** Share of the day's mail in each hour from the begin of a working day on; the rest of the day has a quarter of the mean. */
+/** Share of the day's messages in each hour of a working day; the other hours have a quarter of the mean. */
 const workingHours = [1.6, 2.4, 2.6, 2.2, 1.4, 2.2, 2.6, 2.4, 2.0, 1.2]
 const rest = 0.25
 
-/** Most of the machines are in three places of the world. */
+/** Most machines are in three regions. */
 const zones = [-8, 1, 8]
 
-/** Organizations with `habits.machines` machines in all, of sizes by chance. */
+/** Returns organizations of random sizes with `habits.machines` machines in total. */
 export function drawOrganizations(random: Random, habits: Habits, terms: Terms): Organization[] {
   const organizations: Organization[] = []
   for (let left = habits.machines; left > 0; ) {
@@ -46,7 +46,7 @@ export function drawOrganizations(random: Random, habits: Habits, terms: Terms):
   return organizations
 }
 
-/** What an organization asks for in a second of `hour` (UTC), on average. */
+/** Returns the mean demand of an organization per second of `hour` (UTC). */
 export function loadAt({ machines, zone }: Organization, hour: number, habits: Habits, terms: Terms): Load {
   const since = (((hour - 9 + zone) % 24) + 24) % 24
   return loadOf(machines, workingHours[Math.floor(since)] ?? rest, habits, terms)
@@ -60,12 +60,12 @@ function loadOf(machines: number, factor: number, habits: Habits, terms: Terms):
   const delivered = sends * recipients + toAll * machines
   const { sendMs, applyMs, deliveryMs, readMs, sessionShare } = terms
   const sessions = machines * sessionsPerMachine
-  // Each delivery is applied by all three hubs; it is read, and acked, at one. An ack is an entry as well.
+  // All three hubs apply each delivery; one serves the read and the ack. An ack is an entry too.
   const mailMs = (sends + toAll) * (sendMs + 2 * applyMs) + delivered * (3 * deliveryMs + readMs + 2 * applyMs)
   return { entries: sends + toAll + delivered, mailMs, idleMs: sessions * sessionShare * 1000, sessions }
 }
 
-/** All of it together. */
+/** Returns the sum. */
 export function sumOf(loads: readonly Load[]): Load {
   const sum = { entries: 0, mailMs: 0, idleMs: 0, sessions: 0 }
   for (const load of loads)

@@ -1,5 +1,5 @@
-// The least that a durable hub must do: append every message to a file and answer after an fdatasync, which all that arrived
-// during the last one share. It parses the JSON and keeps nothing else. Prints its port. Argument: the file.
+// The minimum that a durable hub must do: append each message to a file and respond after an fdatasync, shared by all that arrived
+// during the previous one. It parses the JSON and stores nothing else. Prints its port. Argument: the file.
 import { closeSync, fdatasync, openSync, write } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

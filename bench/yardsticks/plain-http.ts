@@ -1,12 +1,12 @@
-// What a hub can at most be: Node's own HTTP server, which parses the JSON, keeps the text in memory, and answers. It answers
-// the very requests that the hub gets, and checks nothing. Prints its port.
+// The upper bound of a hub on Node: Node's HTTP server, which parses the JSON, keeps the text in memory, and responds. It gets
+// the requests that the hub gets, and checks nothing. Prints its port.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Most texts kept; each further one takes the place of the oldest, so that a long run does not fill the memory. */
+/** Largest number of texts kept. Each further one replaces the oldest, so that a long run does not fill the memory. */
 const maxKept = 100_000
 
-/** What the requests carry, all of them together. */
+/** Fields of all requests. */
 interface Posted {
   id: string
   to: string
@@ -15,7 +15,7 @@ interface Posted {
 }
 
 const texts: { id: string; from: string; body: string }[] = []
-/** Open event streams by the name that they were opened with. */
+/** Open event streams by the name they were opened with. */
 const streams = new Map<string, ServerResponse>()
 let count = 0
 
