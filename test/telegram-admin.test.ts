@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readHubConfig } from '../src/hub/config.ts'
+import { readHubConfig } from '../src/hub/config/hub-config.ts'
 import { api } from '../src/protocol/api.ts'
 import { startTelegram } from './support/bot-api.ts'
 import { TestHub } from './support/hub.ts'

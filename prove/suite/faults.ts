@@ -324,18 +324,18 @@ export const faults: readonly Fault[] = [
   {
     name: 'the watchdog is fed without a write',
     promise: 'systemd restarts a hub that does not store any more.',
-    file: 'hub/supervisor.ts',
+    file: 'hub/start/supervisor.ts',
     find: `      await probe()
       await this.#tell('WATCHDOG=1',`,
     put: `      void probe
       await this.#tell('WATCHDOG=1',`,
-    tests: ['src/hub/supervisor.test.ts'],
-    quick: 'src/hub/supervisor.test.ts',
+    tests: ['src/hub/start/supervisor.test.ts'],
+    quick: 'src/hub/start/supervisor.test.ts',
   },
   {
     name: 'the store is not checked at the start',
     promise: 'A damaged store is found at the start.',
-    file: 'hub/serve.ts',
+    file: 'hub/start/serve.ts',
     find: '    if (shouldCheck) checkStore(hub.state.db)\n',
     put: '    void checkStore\n',
     tests: ['test/disk.test.ts'],

@@ -3,7 +3,6 @@ import type { ClaudeNetError } from '../protocol/errors.ts'
 import type { Cursor } from '../protocol/events.ts'
 import type { Journal, JournalListeners } from './journal/journal.ts'
 import type { SteadyClock } from './journal/steady-clock.ts'
-import { deliverDue } from './push/due-later.ts'
 import { type Followed, type FollowOptions, follow, type InboxNews } from './push/follow.ts'
 import { newsOf } from './push/news-of.ts'
 import { Presence } from './push/presence.ts'
@@ -18,19 +17,16 @@ import { alone, type Duty } from './sharing/duty.ts'
 import type { Level } from './sharing/level.ts'
 import { SharedPresence } from './sharing/shared-presence.ts'
 import { putTokenUses, receiveTokenUses } from './sharing/shared-token-uses.ts'
-import { nextForgotten } from './state/apply/projects.ts'
-import { nextDeletion } from './state/apply/retention.ts'
 import type { Command, Effects, ResultOf } from './state/commands.ts'
-import { indexSome } from './state/local/history-index.ts'
 import { lastSeenTimes, projectLastSeen, saveLastSeen, saveProjectsSeen, saveTokenUses } from './state/local/seen.ts'
-import { nextDue } from './state/query/members.ts'
 import { projectSeenSteady } from './state/query/projects.ts'
 import { unlessUnreadable } from './state/query/read-round.ts'
 import { refused } from './state/refusal-words.ts'
 import type { State } from './state/state.ts'
 import { damagedStore } from './state/store/damage.ts'
 import { isDamage } from './state/store/sqlite-errors.ts'
-import { commandsToTell } from './state/tell-senders.ts'
+import { Indexing } from './upkeep/indexing.ts'
+import { Ticks } from './upkeep/ticks.ts'
 
 /** The name of the one file that holds a hub's state, in its data directory. */
 export const databaseFile = 'hub.db'
@@ -40,10 +36,6 @@ export const wordIndexFile = 'search.db'
 
 /** How often last-seen times are written down, in ms. */
 const saveIntervalMs = 60_000
-
-/** With more entries than this in a second, and more than a burst, the indexes of history wait. */
-const busyPerSecond = 500
-const burst = 50
 
 /** The least time between two notes that readers are ahead of the store, in ms: any reader can claim that. */
 const putBackPauseMs = 60_000
@@ -108,6 +100,8 @@ export class Hub implements AsyncDisposable {
   readonly #onClockStep: HubOptions['onClockStep']
   readonly #onPutBack: HubOptions['onPutBack']
   readonly #timers: NodeJS.Timeout[]
+  readonly #indexing: Indexing
+  readonly #ticks: Ticks
   readonly #sharedPresence: SharedPresence | undefined
   readonly #revoked = new Set<(tokenId: string) => void>()
   readonly #tokensChanged = new Set<() => void>()
@@ -116,15 +110,9 @@ export class Hub implements AsyncDisposable {
   /** How often this process has seen the wall clock set, and the last time. */
   readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
   readonly #onDamage: HubOptions['onDamage']
-  #ticking = false
   #damage: ClaudeNetError | undefined
   #isClosed = false
-  #seqASecondAgo = 0
-  #aSecondAgo = performance.now()
   #putBackAt = -Infinity
-  #isIndexingWords = false
-  /** The newest message whose words are indexed, as far as is known. */
-  #indexedSeq = 0
 
   constructor(options: HubOptions) {
     this.state = options.state
@@ -179,6 +167,17 @@ export class Hub implements AsyncDisposable {
     })
     this.#onDamage = options.onDamage
     this.state.db.onUnreadable = error => this.foundDamage((error as Error).message)
+    this.#indexing = new Indexing({
+      state: this.state,
+      reader: this.reader,
+      isDamaged: () => this.#damage !== undefined,
+    })
+    this.#ticks = new Ticks({
+      db: this.state.db,
+      duty: this.duty,
+      steadyNow: () => this.steadyNow,
+      submit: command => this.submit(command),
+    })
     this.#timers = [
       setInterval(() => this.#everySecond(), 1000).unref(),
       setInterval(() => this.#saveLastSeen(), saveIntervalMs).unref(),
@@ -266,6 +265,7 @@ export class Hub implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#indexing.close()
     for (const timer of this.#timers) clearInterval(timer)
     this.level?.close()
     this.#sharedPresence?.close()
@@ -296,9 +296,9 @@ export class Hub implements AsyncDisposable {
     this.#lookAtFiles()
     const step = this.#clock.takeStep()
     if (step !== undefined) this.#noteClockStep(step, false)
-    this.#indexWhenQuiet()
+    this.#indexing.run()
     this.presence.sweep()
-    void this.#tick()
+    void this.#ticks.run()
   }
 
   /** Other readers may come with cursors between the end of this history and what they have seen: for them it is another epoch. */
@@ -328,80 +328,6 @@ export class Hub implements AsyncDisposable {
       this.state.db.expectOwnFiles()
     } catch {
       void this.submit({ type: 'clock.tick' }).catch(() => {})
-    }
-  }
-
-  /** Submits a tick when something is due: an idle hub writes nothing. Deletions go on in the next second, to leave time for senders. */
-  async #tick(): Promise<void> {
-    if (this.#ticking || !this.duty.isMine) return
-    this.#ticking = true
-    try {
-      await deliverDue(
-        this.state.db,
-        () => this.steadyNow,
-        command => this.submit(command),
-      )
-      for (let more = true; more; ) {
-        const due = Math.min(
-          nextDue(this.state.db) ?? Infinity,
-          nextDeletion(this.state.db) ?? Infinity,
-          nextForgotten(this.state.db) ?? Infinity,
-        )
-        if (due > this.steadyNow) break
-        more = (await this.submit({ type: 'clock.tick' })).more
-      }
-      await Promise.all(commandsToTell(this.state.db).map(command => this.submit(command)))
-    } catch {
-      // The journal has told `onStorageError`; the next second tries again.
-    } finally {
-      this.#ticking = false
-    }
-  }
-
-  /** Brings the inboxes into order, and history and search nearer to the newest message, but not while senders need the disk and the processor. */
-  #indexWhenQuiet(): void {
-    const isBusy = this.#isBusy
-    this.#seqASecondAgo = this.state.position.seq
-    this.#aSecondAgo = performance.now()
-    if (isBusy) return
-    this.#index()
-    void this.#indexWords()
-  }
-
-  /** Whether senders need the disk and the processor, as far as the current second tells. */
-  get #isBusy(): boolean {
-    const seconds = (performance.now() - this.#aSecondAgo) / 1000
-    return this.state.position.seq - this.#seqASecondAgo > Math.max(burst, busyPerSecond * seconds)
-  }
-
-  #index(): void {
-    if (this.#isClosed || this.#damage || this.#isBusy) return
-    try {
-      this.state.tidy()
-      if (indexSome(this.state.db)) setImmediate(() => this.#index())
-    } catch {
-      // As with last-seen times: the next command tells.
-    }
-  }
-
-  /** The same for the words, in the reading thread. */
-  async #indexWords(): Promise<void> {
-    if (this.#isIndexingWords || this.#damage) return
-    this.#isIndexingWords = true
-    const { db } = this.state
-    try {
-      while (!this.#isClosed && !this.#isBusy) {
-        const newest = db.get<{ seq: number | null }>('select max(seq) as seq from message')?.seq ?? 0
-        if (newest === this.#indexedSeq && !db.get('select 1 from words_gone limit 1')) return
-        const { more, gone } = await this.reader.ask('index', undefined, 'hub')
-        if (this.#isClosed) return
-        if (gone !== undefined) db.transaction(() => db.run('delete from words_gone where id <= ?', gone))
-        if (!more) this.#indexedSeq = newest
-      }
-    } catch {
-      // A search looks through what is not indexed; the next second tries again.
-    } finally {
-      this.#isIndexingWords = false
     }
   }
 

@@ -1,7 +1,7 @@
 import { hash as digest } from 'node:crypto'
 import { newMessageId } from '../protocol/ids.ts'
 import type { MemberKind } from '../protocol/messages.ts'
-import type { LoopSettings } from './door-settings.ts'
+import type { LoopSettings } from './config/door.ts'
 import type { Hub } from './hub.ts'
 import type { Commit } from './journal/journal.ts'
 import type { CommandOf, ResultOf } from './state/commands.ts'

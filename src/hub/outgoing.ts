@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { Hub } from './hub.ts'
 import type { Commit } from './journal/journal.ts'
-import type { OutgoingDesk } from './outgoing-desk.ts'
+import type { OutgoingAdmin } from './outgoing-admin.ts'
 import { hasOutgoing } from './state/query/outgoing.ts'
 
 /** What is loaded: see `webhooks/outgoing/`. */
-interface Loaded extends OutgoingDesk {
+interface Loaded extends OutgoingAdmin {
   committed(commit: Commit): void
   close(): Promise<void>
 }
@@ -19,12 +19,13 @@ export class Outgoing {
 
   constructor(parts: { hub: Hub; log: Logger }) {
     this.#parts = parts
-    parts.hub.onOutgoingChanged(() => void this.desk().catch(() => {}))
-    if (hasOutgoing(parts.hub.state.db)) void this.desk().catch(err => parts.log.error({ err }, 'webhooks cannot post'))
+    parts.hub.onOutgoingChanged(() => void this.admin().catch(() => {}))
+    if (hasOutgoing(parts.hub.state.db))
+      void this.admin().catch(err => parts.log.error({ err }, 'webhooks cannot post'))
   }
 
-  /** What the admin asks of them. */
-  desk(): Promise<OutgoingDesk> {
+  /** Loads what the admin asks of them. */
+  admin(): Promise<OutgoingAdmin> {
     this.#loading ??= import('./webhooks/outgoing/outgoing-webhooks.ts').then(({ OutgoingWebhooks }) => {
       this.#loaded = new OutgoingWebhooks(this.#parts)
       if (this.#isClosed) void this.#loaded.close()

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { type HubConfig, readHubConfig } from '../hub/config.ts'
+import { type HubConfig, readHubConfig } from '../hub/config/hub-config.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
 import { launcherInHome, paths, type Root, socketName, unitName } from './layout.ts'

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
-import { TelegramSettings } from '../../../src/hub/telegram-settings.ts'
+import { TelegramSettings } from '../../../src/hub/config/telegram.ts'
 import { bearer, HubWorld } from '../hub-world.ts'
 import { Broken, filledIn, holdsNoSecret, jsonOf, objectOf, type Target } from '../target.ts'
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ClaudeNetError } from '../../protocol/errors.ts'
-import { readHubConfig } from '../config.ts'
+import { readHubConfig } from '../config/hub-config.ts'
 import { Connections } from './connections.ts'
 import { Network } from './network.ts'
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import type { LimitSettings } from '../door-settings.ts'
+import type { LimitSettings } from '../config/door.ts'
 import { tooMany } from './limits.ts'
 import { clientGroup, type Network } from './network.ts'
 

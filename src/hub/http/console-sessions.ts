@@ -6,7 +6,7 @@ import { hashConsoleSecret, newConsoleSecret } from '../../protocol/console-secr
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { version } from '../../protocol/version.ts'
 import { checkPlace, type Identity } from '../auth/identify.ts'
-import type { ConsoleSettings } from '../door-settings.ts'
+import type { ConsoleSettings } from '../config/door.ts'
 import type { Hub } from '../hub.ts'
 import { sessionToken } from '../state/apply/console.ts'
 import {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { readHubConfig } from '../config.ts'
+import { readHubConfig } from '../config/hub-config.ts'
 import { clientGroup, Network } from './network.ts'
 
 const defaults = readHubConfig({})

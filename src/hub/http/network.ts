@@ -4,7 +4,7 @@ import { AddressRanges, plainAddress } from '../../protocol/address-range.ts'
 import { adminSocketFile } from '../../protocol/admin-socket.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostNameOf } from '../../protocol/hub-address.ts'
-import type { DoorSettings } from '../door-settings.ts'
+import type { DoorSettings } from '../config/door.ts'
 import { checkOrigin, checkSameOrigin } from './browser.ts'
 import { isByTls } from './tls-sockets.ts'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { readHubConfig } from '../config.ts'
+import { readHubConfig } from '../config/hub-config.ts'
 import { maxRequestBytes } from './json-body.ts'
 import { OpenBodies } from './open-bodies.ts'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ClaudeNetError } from '../../protocol/errors.ts'
-import type { LimitSettings } from '../door-settings.ts'
+import type { LimitSettings } from '../config/door.ts'
 import { maxRequestBytes } from './json-body.ts'
 import { tooMany } from './limits.ts'
 

@@ -1,4 +1,4 @@
-import type { OutgoingDesk } from '../outgoing-desk.ts'
+import type { OutgoingAdmin } from '../outgoing-admin.ts'
 import type { Handlers } from './handler.ts'
 
 type Names =
@@ -13,7 +13,7 @@ type Names =
   | 'dropDead'
 
 /** What the admin asks of the webhooks that post events; `desk` loads them when they are first asked for. */
-export function outgoingRoutes(desk: () => Promise<OutgoingDesk>): Pick<Handlers, Names> {
+export function outgoingRoutes(desk: () => Promise<OutgoingAdmin>): Pick<Handlers, Names> {
   return {
     addOutgoing: async ({ body, request, reply }) => {
       const added = await (await desk()).add(body)

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Identity } from '../auth/identify.ts'
-import type { DoorSettings } from '../door-settings.ts'
+import type { DoorSettings } from '../config/door.ts'
 import type { Network } from './network.ts'
 import { isByTls } from './tls-sockets.ts'
 

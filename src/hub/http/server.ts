@@ -14,16 +14,16 @@ import type { Route } from '../../protocol/routes/route.ts'
 import { bearerToken, parseToken } from '../../protocol/token.ts'
 import { BrowserIdentities } from '../auth/browser.ts'
 import { checkPlace, Identities, type Identity, isOfEndedToken, socketAdmin } from '../auth/identify.ts'
-import type { ConsoleSettings, DoorSettings } from '../door-settings.ts'
+import type { ConsoleSettings, DoorSettings } from '../config/door.ts'
 import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
 import type { Backups } from '../keeping/backups.ts'
 import type { Snapshots } from '../keeping/snapshots.ts'
 import type { Tails } from '../keeping/tails.ts'
-import type { OutgoingDesk } from '../outgoing-desk.ts'
+import type { OutgoingAdmin } from '../outgoing-admin.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { Hubs } from '../sharing/hubs.ts'
-import type { TelegramDesk } from '../telegram-desk.ts'
+import type { TelegramAdmin } from '../telegram-admin.ts'
 import { addresses } from './addresses.ts'
 import {
   bindMember,
@@ -127,9 +127,9 @@ export interface ServerOptions {
   snapshots?: Snapshots
   tails?: Tails
   /** The bridge to Telegram, where hub.json has one. */
-  telegram?: TelegramDesk
+  telegram?: TelegramAdmin
   /** The webhooks that post events. */
-  outgoing: () => Promise<OutgoingDesk>
+  outgoing: () => Promise<OutgoingAdmin>
 }
 
 /** The HTTP door: a server that takes no connections yet, and how it goes by other settings later. */

@@ -14,7 +14,7 @@ import { memberById } from '../state/query/find-member.ts'
 import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 import { timestamp } from '../state/timestamp.ts'
-import type { TelegramDesk } from '../telegram-desk.ts'
+import type { TelegramAdmin } from '../telegram-admin.ts'
 import type { Handlers } from './handler.ts'
 import type { WriteProbe } from './health.ts'
 import type { Limits } from './limits.ts'
@@ -31,7 +31,7 @@ interface StatusSources {
   backups: Backups
   tails?: Pick<Tails, 'status'>
   probe: WriteProbe
-  telegram?: TelegramDesk
+  telegram?: TelegramAdmin
   limits: Limits
   plain: PlainRequests
   hubKey: () => HubKey | undefined

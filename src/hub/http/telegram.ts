@@ -1,6 +1,6 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { TelegramStatus } from '../../protocol/telegram.ts'
-import type { TelegramDesk } from '../telegram-desk.ts'
+import type { TelegramAdmin } from '../telegram-admin.ts'
 import type { Handlers } from './handler.ts'
 
 const none: TelegramStatus = {
@@ -16,7 +16,7 @@ const none: TelegramStatus = {
 
 /** What the admin asks of the bridge to Telegram; of a hub without one too. */
 export function telegramRoutes(
-  desk: TelegramDesk | undefined,
+  desk: TelegramAdmin | undefined,
 ): Pick<Handlers, 'telegramStatus' | 'telegramCheck' | 'telegramConfirm'> {
   return {
     telegramStatus: () => desk?.status() ?? none,

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { readHubConfig } from '../config.ts'
+import { readHubConfig } from '../config/hub-config.ts'
 import { measured, UnreadAnswers } from './unread-answers.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { DoorSettings } from '../door-settings.ts'
+import type { DoorSettings } from '../config/door.ts'
 import { tooMany } from './limits.ts'
 import { reset } from './tls-sockets.ts'
 

@@ -3,14 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { TelegramCheck, TelegramStatus } from '../../protocol/telegram.ts'
+import type { TelegramSettings } from '../config/telegram.ts'
 import type { Hub } from '../hub.ts'
 import type { Audit } from '../seeing/audit.ts'
 import { termOf, untilMine } from '../sharing/duty.ts'
 import { claimOf } from '../state/query/claims.ts'
 import { failedMail, mailCount, personOf } from '../state/query/telegram.ts'
 import { timestamp } from '../state/timestamp.ts'
-import type { TelegramDesk } from '../telegram-desk.ts'
-import type { TelegramSettings } from '../telegram-settings.ts'
+import type { TelegramAdmin } from '../telegram-admin.ts'
 import { Bot } from './bot.ts'
 import { BridgeStatus } from './bridge-status.ts'
 import { checkTelegram } from './check.ts'
@@ -45,7 +45,7 @@ export interface BridgeOptions {
  * The door to people on Telegram. Submits, reads and follows as any door does: it sends the messages in the inboxes of humans, and stores
  * each update before it confirms it to Telegram. No failure of Telegram's stops the hub.
  */
-export class TelegramBridge implements TelegramDesk {
+export class TelegramBridge implements TelegramAdmin {
   readonly #options: BridgeOptions
   readonly #people: People
   readonly #status: BridgeStatus

@@ -1,8 +1,8 @@
 import { ClaudeNetError } from '../../protocol/errors.ts'
+import type { HumanSettings, TelegramSettings } from '../config/telegram.ts'
 import type { Hub } from '../hub.ts'
 import { memberByName } from '../state/query/find-member.ts'
 import { chatNow, personOf } from '../state/query/telegram.ts'
-import type { HumanSettings, TelegramSettings } from '../telegram-settings.ts'
 
 /** A human of hub.json who is a member. */
 export interface Person {

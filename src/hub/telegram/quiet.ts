@@ -1,5 +1,5 @@
 import { momentInWords, ownZone } from '../../text/zone.ts'
-import type { HumanSettings } from '../telegram-settings.ts'
+import type { HumanSettings } from '../config/telegram.ts'
 
 /**
  * Reports whether `now` (ms since 1970) is in somebody's quiet hours. Uses the wall clock of their time zone, so an hour that occurs twice

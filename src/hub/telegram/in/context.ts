@@ -1,6 +1,6 @@
+import type { TelegramSettings } from '../../config/telegram.ts'
 import type { Hub } from '../../hub.ts'
 import type { Audit } from '../../seeing/audit.ts'
-import type { TelegramSettings } from '../../telegram-settings.ts'
 import type { BridgeStatus } from '../bridge-status.ts'
 import type { People, Person } from '../people.ts'
 

@@ -1,6 +1,6 @@
+import type { TelegramSettings } from '../../config/telegram.ts'
 import type { Hub } from '../../hub.ts'
 import { sentSince } from '../../state/query/telegram.ts'
-import type { TelegramSettings } from '../../telegram-settings.ts'
 import type { Bot } from '../bot.ts'
 import type { BridgeStatus } from '../bridge-status.ts'
 import { chatOf, type Destination, nameIn } from '../destinations.ts'

@@ -1,6 +1,7 @@
 import { formatAddress } from '../../../protocol/projects.ts'
 import { ago, largestUnit } from '../../../text/spans.ts'
 import { visibleLine } from '../../../text/visible.ts'
+import type { TelegramSettings } from '../../config/telegram.ts'
 import type { Hub } from '../../hub.ts'
 import { limits } from '../../state/apply/limits.ts'
 import {
@@ -14,7 +15,6 @@ import {
   unreadOf,
   type Waiting,
 } from '../../state/query/telegram.ts'
-import type { TelegramSettings } from '../../telegram-settings.ts'
 import { type Destination, destinationOf, nameIn } from '../destinations.ts'
 import { type Html, html, joined } from '../html.ts'
 import type { OutgoingPost } from '../outgoing-post.ts'

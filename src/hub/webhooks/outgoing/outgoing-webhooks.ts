@@ -13,7 +13,7 @@ import type {
 } from '../../../protocol/outgoing.ts'
 import type { Hub } from '../../hub.ts'
 import type { Commit } from '../../journal/journal.ts'
-import type { OutgoingDesk } from '../../outgoing-desk.ts'
+import type { OutgoingAdmin } from '../../outgoing-admin.ts'
 import { nameTaken } from '../../state/query/find-member.ts'
 import { happeningOf } from '../../state/query/happenings.ts'
 import {
@@ -47,7 +47,7 @@ export interface OutgoingOptions extends Pick<LaneParts, 'hub' | 'log'>, Partial
 }
 
 /** All webhooks that post events, with a lane for each so that a slow receiver delays no other, and the admin's commands for them. */
-export class OutgoingWebhooks implements OutgoingDesk {
+export class OutgoingWebhooks implements OutgoingAdmin {
   readonly #parts: LaneParts
   readonly #lanes = new Map<number, { lane: Lane; stop: AbortController; running: Promise<void> }>()
   readonly #stop = new AbortController()

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { Cidr } from '../protocol/address-range.ts'
-import { hostNameOf } from '../protocol/hub-address.ts'
+import { Cidr } from '../../protocol/address-range.ts'
+import { hostNameOf } from '../../protocol/hub-address.ts'
 
 /** Loopback, private networks (RFC 1918), shared address space of VPNs (RFC 6598), link-local, unique local (RFC 4193). */
 const privateNetworks = [

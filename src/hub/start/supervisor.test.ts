@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { ClaudeNetError } from '../protocol/errors.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
 import { Supervisor } from './supervisor.ts'
 
 /** A hub that systemd watches, with a deadline of 30 ms; `probe` is what it stores. */

@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path'
 import * as z from 'zod'
-import { MemberName } from '../protocol/names.ts'
+import { MemberName } from '../../protocol/names.ts'
 
 const UserName = z
   .string()

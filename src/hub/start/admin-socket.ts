@@ -1,9 +1,9 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { type SocketPath, socketPathIn } from '../disk/socket-path.ts'
-import { adminSocketFile } from '../protocol/admin-socket.ts'
-import type { Listeners } from './http/listeners.ts'
+import { type SocketPath, socketPathIn } from '../../disk/socket-path.ts'
+import { adminSocketFile } from '../../protocol/admin-socket.ts'
+import type { Listeners } from '../http/listeners.ts'
 
 /**
  * Listens on `DIR/admin.sock` (0600): whoever may connect, the hub's user and root, is the admin, as is whoever can read

@@ -2,7 +2,7 @@ import type * as z from 'zod'
 import type { DeadLetters, OutgoingAdded, OutgoingList, OutgoingRequest, OutgoingTested } from '../protocol/outgoing.ts'
 
 /** What the admin asks of the webhooks that post events. All throw `not_found` for a name that none of them has. */
-export interface OutgoingDesk {
+export interface OutgoingAdmin {
   /** Throws `invalid` for a URL, filter or body that cannot work. */
   add(request: OutgoingRequest): Promise<z.output<typeof OutgoingAdded>>
   list(): z.output<typeof OutgoingList>

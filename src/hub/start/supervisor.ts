@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { ClaudeNetError } from '../protocol/errors.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
 
 export interface SupervisorOptions {
   /** The environment of the process: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` as in sd_notify(3). */

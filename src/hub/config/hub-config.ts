@@ -1,21 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
-import { ClaudeNetError } from '../protocol/errors.ts'
-import { bareName, hostNameOf } from '../protocol/hub-address.ts'
-import { HubName, HubSsh } from '../protocol/hubs.ts'
-import { configErrors } from './config-errors.ts'
-import { doorFields } from './door-settings.ts'
-import {
-  defaultHubName,
-  expectSafeEndpoints,
-  JournalField,
-  type JournalSettings,
-  journalOfUrl,
-} from './journal-settings.ts'
-import { BackupField, type BackupSettings } from './keeping/backup-settings.ts'
-import { backupFolder } from './state/store/backup-names.ts'
-import { TelegramSettings, tokenFileOf } from './telegram-settings.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { bareName, hostNameOf } from '../../protocol/hub-address.ts'
+import { HubName, HubSsh } from '../../protocol/hubs.ts'
+import { backupFolder } from '../state/store/backup-names.ts'
+import { BackupField, type BackupSettings } from './backup.ts'
+import { doorFields } from './door.ts'
+import { configErrors } from './field-errors.ts'
+import { defaultHubName, expectSafeEndpoints, JournalField, type JournalSettings, journalOfUrl } from './journal.ts'
+import { TelegramSettings, tokenFileOf } from './telegram.ts'
 
 /** What a hub can be told, in hub.json or by flags. Every field has a default. */
 const HubFile = z.strictObject({

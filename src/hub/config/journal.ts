@@ -2,9 +2,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import * as z from 'zod'
-import { ClaudeNetError } from '../protocol/errors.ts'
-import { isLoopback } from '../protocol/hub-address.ts'
-import type { EtcdAccess } from './journal/etcd/gateway.ts'
+import { ClaudeNetError } from '../../protocol/errors.ts'
+import { isLoopback } from '../../protocol/hub-address.ts'
+import type { EtcdAccess } from '../journal/etcd/gateway.ts'
 
 /** Port of etcd's clients, where an endpoint names none (https://etcd.io/docs/v3.5/op-guide/configuration). */
 const etcdPort = 2379

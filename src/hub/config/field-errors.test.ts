@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { tempDir } from '../../test/support/temp.ts'
-import { readHubConfig } from './config.ts'
+import { tempDir } from '../../../test/support/temp.ts'
+import { readHubConfig } from './hub-config.ts'
 
 /** What is said of a hub.json with this text. */
 function said(text: string): string {

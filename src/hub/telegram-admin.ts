@@ -1,7 +1,7 @@
 import type { TelegramCheck, TelegramStatus } from '../protocol/telegram.ts'
 
 /** What the admin may ask of the Telegram bridge, whichever door they come through. */
-export interface TelegramDesk {
+export interface TelegramAdmin {
   status(): TelegramStatus
   /** Asks Telegram about the bot and its group. Takes as long as Telegram does. */
   check(): Promise<TelegramCheck[]>
