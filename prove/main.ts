@@ -7,6 +7,7 @@ import { inParallel } from './parallel.ts'
 import type { PartResult } from './part.ts'
 import { table } from './part.ts'
 import { plant, planted } from './plant.ts'
+import { progressOf } from './progress.ts'
 
 interface Options {
   quick?: boolean
@@ -18,7 +19,8 @@ interface Options {
   seed?: string
   rounds?: string
   plan?: string
-  jobs: string
+  jobs?: string
+  step: string
   plant?: string
   plants?: boolean
   bites?: boolean
@@ -45,7 +47,7 @@ const options = new Command('npm run prove --')
   )
   .option('--quick', 'a few of the faults and few histories, in less than a minute')
   .option('--long', 'everything, for a night')
-  .option('--minutes <n>', 'so many minutes for the real processes instead')
+  .option('--minutes <n>', 'so many minutes for the real processes instead, or with --sim for the histories')
   .option('--real', 'real processes alone')
   .option(
     '--fault <name...>',
@@ -59,7 +61,8 @@ const options = new Command('npm run prove --')
   .option('--seed <n>', 'the first seed; each round has the next one. By default by chance, and printed')
   .option('--rounds <n>', 'how many histories, and rounds of each fault')
   .option('--plan <file>', 'play one plan of the simulation, as a failure has left it, twice')
-  .option('--jobs <n>', 'how many processes share the histories', '1')
+  .option('--jobs <n>', 'how many processes share the histories; by default one for each processor')
+  .option('--step <n>', 'each round of the simulation adds this to the seed', '1')
   .option('--no-shrink', 'do not look for less that fails as well')
   .option('--plant <name>', `simulate with this fault in the program: ${names.join(', ')}`)
   .option('--plants', 'each of these faults in turn, up to the rounds; one that is not found is an exit status of 1')
@@ -83,7 +86,7 @@ const options = new Command('npm run prove --')
   .parse()
   .opts<Options>()
 
-const jobs = Math.min(numberOf('jobs', options.jobs, 1), availableParallelism())
+const jobs = options.jobs === undefined ? availableParallelism() : numberOf('jobs', options.jobs, 1)
 const seed = options.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : numberOf('seed', options.seed, 0)
 const rounds = options.rounds === undefined ? undefined : numberOf('rounds', options.rounds, 1)
 const mode: Mode = modes[options.quick ? 'quick' : options.long ? 'long' : 'usual']
@@ -176,13 +179,20 @@ async function real(): Promise<PartResult> {
 
 async function simulate(): Promise<PartResult> {
   const plan = options.plan === undefined ? undefined : JSON.parse(readFileSync(options.plan, 'utf8'))
-  const histories = rounds ?? (isSimAlone ? 500 : mode.histories)
-  if (!plan) say(`--sim --seed ${seed} --rounds ${histories}`)
-  if (jobs > 1 && !plan && histories > jobs)
-    return await inParallel({ jobs, seed, rounds: histories, plant: options.plant, shrink: options.shrink })
+  const minutes = options.minutes === undefined || !isSimAlone ? undefined : numberOf('minutes', options.minutes, 1)
+  const simMs = minutes === undefined ? (isSimAlone && options.long ? mode.realMs : undefined) : minutes * 60_000
+  const histories = rounds ?? (simMs === undefined ? (isSimAlone ? 500 : mode.histories) : Number.POSITIVE_INFINITY)
+  if (!plan && !process.send) say(`--sim --seed ${seed}${Number.isFinite(histories) ? ` --rounds ${histories}` : ''}`)
+  const { signal, onRound } = progressOf(simMs, say)
+  // Fewer are not worth a second process.
+  if (jobs > 1 && !plan && histories >= 50) {
+    const { plant, shrink } = options
+    return await inParallel({ jobs, seed, rounds: histories, plant, shrink, signal, onRound })
+  }
   // Loaded only now: a planted fault is put into the modules as they are loaded.
   const { runSimulations } = await import('./sim/part.ts')
-  return await runSimulations({ seed, rounds: histories, plan, say, shrinks: options.shrink })
+  const step = numberOf('step', options.step, 1)
+  return await runSimulations({ seed, step, rounds: histories, plan, signal, say, onRound, shrinks: options.shrink })
 }
 
 /** Some of the planted faults, others each day. */

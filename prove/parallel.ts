@@ -1,77 +1,80 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import type { PartResult, Row } from './part.ts'
+import type { PartResult } from './part.ts'
+import { type Progress, summed } from './summary.ts'
 
 export interface ParallelOptions {
   jobs: number
   seed: number
+  /** Infinity for a run that ends by `signal`. */
   rounds: number
   plant?: string
   shrink: boolean
+  /** Ends every process after the round that it plays. */
+  signal: AbortSignal
+  onRound: (progress: Progress) => void
 }
 
-/** Shares the rounds among processes like this one, and sums up what they came to. */
-export async function inParallel({ jobs, seed, rounds, plant, shrink }: ParallelOptions): Promise<PartResult> {
+/** Shares the rounds among processes like this one, which take the seeds in turn, and sums up their results. */
+export async function inParallel(options: ParallelOptions): Promise<PartResult> {
+  const { jobs, seed, rounds, plant, shrink, signal, onRound } = options
   const began = performance.now()
-  const share = Math.ceil(rounds / jobs)
-  const results = await Promise.all(
-    Array.from({ length: Math.ceil(rounds / share) }, (_, job) => {
-      const first = job * share
-      const more = [...(plant === undefined ? [] : ['--plant', plant]), ...(shrink ? [] : ['--no-shrink'])]
-      return runAlone(['--seed', String(seed + first), '--rounds', String(Math.min(share, rounds - first)), ...more])
+  const progress: Progress[] = []
+  const shares = await Promise.all(
+    Array.from({ length: Math.min(jobs, rounds) }, async (_, job): Promise<PartResult> => {
+      const own = Number.isFinite(rounds) ? Math.ceil((rounds - job) / jobs) : Number.MAX_SAFE_INTEGER
+      const args = ['--jobs', '1', '--step', String(jobs), '--seed', String(seed + job), '--rounds', String(own)]
+      args.push(...(plant === undefined ? [] : ['--plant', plant]), ...(shrink ? [] : ['--no-shrink']))
+      const onMessage = (message: Progress) => {
+        progress[job] = message
+        const sum = (name: keyof Progress) => progress.reduce((total, each) => total + (each?.[name] ?? 0), 0)
+        onRound({ histories: sum('histories'), failures: sum('failures') })
+      }
+      try {
+        return await runAlone(args, { signal, onMessage })
+      } catch (error) {
+        return lostShare(error as Error, seed + job, progress[job])
+      }
     }),
   )
-  const seconds = Number(((performance.now() - began) / 1000).toFixed(1))
-  const figures = results.map(each => each.figures)
-  const sum = (name: string) => figures.reduce((total, each) => total + Number(each[name]), 0)
-  const perMinute = Math.round((sum('histories') / seconds) * 60)
+  return { name: 'sim', ...summed(shares, (performance.now() - began) / 1000) }
+}
+
+/** What is known of a process that ended without a result: the others' results must not be lost with it. */
+function lostShare(error: Error, firstSeed: number, { histories, failures }: Progress = { histories: 0, failures: 0 }) {
+  const names = ['acknowledged', 'operations', 'steps', 'simulatedMs', 'kills', 'repeated', 'undecided']
   return {
     name: 'sim',
-    summary: `${sum('histories')} histories of ${sum('operations')} operations in ${seconds} s (${perMinute} a minute; ${sum('processorSeconds').toFixed(1)} s of processor time in ${results.length} processes, ${sum('kills')} crashes of hubs); ${sum('repeated')} were played twice`,
-    rows: sumRows(results.flatMap(each => each.rows)),
-    failures: results.flatMap(each => each.failures),
+    summary: '',
+    rows: [],
+    failures: [{ what: error.message, repeat: `npm run prove -- --sim --jobs 1 --seed ${firstSeed}` }],
     figures: {
-      ...Object.fromEntries(
-        [
-          'histories',
-          'acknowledged',
-          'operations',
-          'steps',
-          'simulatedMs',
-          'kills',
-          'repeated',
-          'processorSeconds',
-        ].map(name => [name, sum(name)]),
-      ),
-      ...{ seconds, perMinute, firstSeed: seed },
+      ...Object.fromEntries(names.map(name => [name, 0])),
+      ...{ histories, failed: failures + 1, processorSeconds: 0, firstSeed },
     },
   }
 }
 
+export interface AloneOptions {
+  /** Ends the process after its round; it prints its result all the same. */
+  signal?: AbortSignal
+  onMessage?: (progress: Progress) => void
+}
+
 /** Runs a process like this one, and returns its result, whatever it found. */
-export async function runAlone(args: string[]): Promise<PartResult> {
-  const child = spawn(process.execPath, [`${import.meta.dirname}/main.ts`, '--sim', '--json', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+export async function runAlone(args: string[], { signal, onMessage }: AloneOptions = {}): Promise<PartResult> {
+  const child: ChildProcess = spawn(process.execPath, [`${import.meta.dirname}/main.ts`, '--sim', '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
-  const output = await text(child.stdout)
+  const end = () => child.kill('SIGTERM')
+  signal?.addEventListener('abort', end, { once: true })
+  if (signal?.aborted) end()
+  child.on('message', message => onMessage?.(message as Progress))
+  const output = await text(child.stdout!)
+  signal?.removeEventListener('abort', end)
   try {
     return JSON.parse(output) as PartResult
   } catch {
     throw new Error(`A process of the simulation ended without a result: ${output.slice(0, 500)}`)
   }
-}
-
-function sumRows(rows: readonly Row[]): Row[] {
-  const sums = new Map<string, Row>()
-  for (const row of rows) {
-    const sum = sums.get(row.fault)
-    if (!sum) sums.set(row.fault, { ...row })
-    else {
-      for (const name of ['rounds', 'strikes', 'acknowledged', 'lost', 'twice', 'reordered', 'lied'] as const)
-        sum[name] += row[name]
-      sum.worstMs = Math.max(sum.worstMs ?? 0, row.worstMs ?? 0)
-    }
-  }
-  const all = [...sums.values()]
-  return [...all.filter(({ fault }) => fault !== 'all'), ...all.filter(({ fault }) => fault === 'all')]
 }

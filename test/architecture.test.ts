@@ -227,12 +227,13 @@ test('a line to a hub is opened in these places alone, each of which says which 
 /** What the rooms of `prove/` may import, from the root of the project: nothing of tests or benches, and the checker nothing of the hub. */
 const proveArrows: Record<string, string[]> = {
   'prove/checker': ['src/protocol'],
-  'prove/sim': ['prove/checker', 'prove/part.ts', 'src/client', 'src/hub', 'src/protocol'],
+  'prove/sim': ['prove/checker', 'prove/part.ts', 'prove/summary.ts', 'src/client', 'src/hub', 'src/protocol'],
   'prove/fuzz': ['prove/sim/random.ts', 'src/client', 'src/hub', 'src/notice', 'src/protocol'],
   'prove/main.ts': ['prove/'],
-  'prove/parallel.ts': ['prove/part.ts'],
+  'prove/parallel.ts': ['prove/part.ts', 'prove/summary.ts'],
   'prove/part.ts': ['prove/checker'],
   'prove/plant.ts': [],
+  'prove/progress.ts': ['prove/summary.ts'],
   'prove/real': [
     'test/support/etcd.ts',
     'prove/checker',
@@ -243,6 +244,7 @@ const proveArrows: Record<string, string[]> = {
     'src/hub',
     'src/protocol',
   ],
+  'prove/summary.ts': ['prove/part.ts', 'prove/sim/faults.ts'],
   'prove/try-planted.ts': ['prove/parallel.ts', 'prove/part.ts', 'prove/plant.ts'],
 }
 

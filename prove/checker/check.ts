@@ -42,6 +42,8 @@ export interface CheckOptions {
   mayLag?: boolean
   /** Whether to search for an order that explains all answers of an inbox, default true; every other rule holds without. */
   searches?: boolean
+  /** Called with each inbox for which the search for an order was given up: nothing is said about that order. */
+  onUndecided?: (inbox: string) => void
 }
 
 /** Takes the lines of a history in their order, and then the inboxes that it ended in. */
@@ -74,7 +76,7 @@ export interface Rules {
 export function check(
   lines: readonly Line[],
   dumps: readonly InboxDump[],
-  { mayLag = false, searches = true }: CheckOptions = {},
+  { mayLag = false, searches = true, onUndecided }: CheckOptions = {},
 ): Violation[] {
   const rules: Rules[] = [new InboxRules(mayLag), new ReceiptRules(mayLag), new StreamRules()]
   const acts = new Map<number, Act>()
@@ -85,7 +87,7 @@ export function check(
   for (const dump of dumps) for (const rule of rules) rule.takeDump?.(dump)
   const violations = rules.flatMap(rule => rule.violations)
   for (const dump of searches ? dumps : []) {
-    const why = explainInbox(dump, lines, mayLag)
+    const why = explainInbox(dump, lines, mayLag, onUndecided)
     if (why !== undefined) violations.push({ kind: 'not linearizable', text: why })
   }
   return violations

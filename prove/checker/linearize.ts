@@ -27,8 +27,16 @@ interface Operation {
  * The seqs leave one order of the sends, and a read that fits where it may stand is taken there at once, since it changes nothing: the
  * search decides about acks alone.
  */
-export function explainInbox(dump: InboxDump, lines: readonly Line[], mayLag: boolean): string | undefined {
-  return new Search(dump.inbox, operationsOn(dump, lines), mayLag).run()
+export function explainInbox(
+  dump: InboxDump,
+  lines: readonly Line[],
+  mayLag: boolean,
+  onUndecided: (inbox: string) => void = () => {},
+): string | undefined {
+  const search = new Search(dump.inbox, operationsOn(dump, lines), mayLag)
+  const why = search.run()
+  if (search.isGivenUp) onUndecided(dump.inbox)
+  return why
 }
 
 interface OnInbox {
@@ -141,6 +149,12 @@ class Search {
   readonly #placeOf: ReadonlyMap<string, number>
   readonly #deadEnds = new Set<string>()
   #steps = 0
+
+  /** Whether the search took more steps than it may: then `run` returns undefined. */
+  get isGivenUp(): boolean {
+    return this.#steps > maxSteps
+  }
+
   /** The place from which the search came no further, with the fewest operations left. */
   #furthest = { left: Infinity, stuck: '' }
 

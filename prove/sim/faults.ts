@@ -1,4 +1,4 @@
-import { between, chanceOf, type Random } from './random.ts'
+import { between, chanceOf, pick, type Random } from './random.ts'
 
 /** What may go wrong, and how often at each opportunity when a plan has it: see `drawPlan`. */
 export const faultNames = [
@@ -25,6 +25,10 @@ export const faultNames = [
 ] as const
 export type FaultName = (typeof faultNames)[number]
 
+/** `send` repeats a send until it is answered, `outbox` sends through the program's own outbox, `receipts` asks for receipts. */
+export const activities = ['send', 'outbox', 'receipts'] as const
+export type Activity = (typeof activities)[number]
+
 /**
  * All that a simulation is made of. The same plan leads to the same schedule. `only` lets some of the faults that would strike do so, by
  * their numbers: a failure is shrunk by leaving others out.
@@ -38,6 +42,8 @@ export interface Plan {
   /** For how long clients begin something new, and things go wrong, in simulated seconds. */
   seconds: number
   faults: Partial<Record<FaultName, number>>
+  /** What clients do besides reading, following and heartbeats; everything by default. */
+  does?: readonly Activity[]
   only?: readonly number[]
 }
 
@@ -65,15 +71,43 @@ const most: Record<FaultName, number> = {
   'log request repeated': 0.1,
 }
 
-/** The plan of a seed: each has some of the faults, as often as chance says, and one in eight has none. */
+/** One history in so many is a long one; the others are short, with few faults each. */
+const longEvery = 50
+
+/** Returns the plan of a seed. */
 export function drawPlan(seed: number): Plan {
   const random = chanceOf(seed, 'plan')
+  return random() < 1 / longEvery ? drawLong(seed, random) : drawShort(seed, random)
+}
+
+/** Draws a plan with few clients, about a second of simulated time and one to three kinds of fault, each at up to three times its usual rate. */
+function drawShort(seed: number, random: Random): Plan {
+  const overLog = random() < 0.5
+  const faults: Plan['faults'] = {}
+  const kinds = random() < 0.05 ? 0 : 1 + Math.floor(random() * 3)
+  for (let count = 0; count < kinds; count++) {
+    const name = pick(random, faultNames)
+    faults[name] = rate(most[name] * between(random, 0.3, 3))
+  }
+  return {
+    seed,
+    hubs: overLog && random() < 0.4 ? 2 : 1,
+    overLog,
+    clients: random() < 0.7 ? 2 : 3,
+    seconds: Number(between(random, 0.2, 0.9).toFixed(2)),
+    faults,
+    does: drawActivities(random),
+  }
+}
+
+/** Draws a plan with up to 22 simulated seconds and some of all faults, as often as chance says; one in eight has none. */
+function drawLong(seed: number, random: Random): Plan {
   const overLog = random() < 0.5
   const isCalm = random() < 0.125
   const share = between(random, 0.15, 0.7)
   const faults: Plan['faults'] = {}
   for (const name of faultNames)
-    if (random() < share && !isCalm) faults[name] = Number((most[name] * between(random, 0.2, 1)).toFixed(4))
+    if (random() < share && !isCalm) faults[name] = rate(most[name] * between(random, 0.2, 1))
   return {
     seed,
     hubs: overLog ? 1 + Math.floor(random() * 3) : 1,
@@ -82,6 +116,15 @@ export function drawPlan(seed: number): Plan {
     seconds: Number((0.5 + 1.5 * random() + 20 * random() ** 10).toFixed(1)),
     faults,
   }
+}
+
+function drawActivities(random: Random): Activity[] {
+  const does = activities.filter(() => random() < 0.6)
+  return does.includes('send') || does.includes('outbox') ? does : [...does, random() < 0.5 ? 'send' : 'outbox']
+}
+
+function rate(chance: number): number {
+  return Number(Math.min(chance, 0.9).toFixed(4))
 }
 
 /** Decides what goes wrong, by the plan. */

@@ -4,6 +4,7 @@ import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
 import type { Act, History, Results } from '../checker/history.ts'
 import type { Answers, Request } from './door.ts'
+import type { Activity } from './faults.ts'
 import { HomeDisk } from './home-disk.ts'
 import type { HubNode } from './hub-node.ts'
 import type { Network } from './network.ts'
@@ -31,6 +32,7 @@ export interface MachineOptions {
   /** Whether an answer may come from a hub that is behind: the machine then asks for what it knows at least. */
   mayLag: boolean
   mintId: () => string
+  does: readonly Activity[]
   /** Where its home is. */
   dir: string
 }
@@ -47,7 +49,7 @@ export class Machine {
   /** What its other sender, which repeats until it is answered, has under way; it survives the machine. */
   readonly #kept: (Kept | undefined)[] = [undefined]
   readonly disk: HomeDisk
-  #outbox!: Outbox
+  #outbox: Outbox | undefined
   /** The operations of sends that went through the outbox and are not decided, by id. */
   readonly #open = new Map<string, number>()
   readonly #sent: string[] = []
@@ -80,8 +82,14 @@ export class Machine {
     this.#lives = world.as(this.process, () => {
       void this.#follows()
       void this.#beats()
-      this.#outbox = this.#openOutbox()
-      return Promise.all([this.#sends(0), this.#sendsByOutbox(), this.#drains(), this.#reads(), this.#asks()])
+      const { does } = this.#options
+      const lives: Promise<void>[] = []
+      if (does.includes('outbox')) this.#outbox = this.#openOutbox()
+      if (does.includes('send')) lives.push(this.#sends(0))
+      if (does.includes('outbox')) lives.push(this.#sendsByOutbox(), this.#drains())
+      lives.push(this.#reads())
+      if (does.includes('receipts')) lives.push(this.#asks())
+      return Promise.all(lives)
     })
     this.#lives.catch(error => world.fail(error))
   }
@@ -97,16 +105,20 @@ export class Machine {
 
   /** Whether nothing waits for an answer. */
   get isIdle(): boolean {
-    return this.#kept.every(kept => kept === undefined) && this.#outbox.waiting().length === 0
+    return this.#kept.every(kept => kept === undefined) && (this.#outbox?.waiting().length ?? 0) === 0
   }
 
   get isAlive(): boolean {
     return this.process.isAlive
   }
 
-  /** Begins nothing new; resolves when all that it kept was answered. */
-  async finish(): Promise<void> {
+  /** Begins nothing new from now on. */
+  stop(): void {
     this.#isStopping = true
+  }
+
+  /** Resolves when all that was begun before `stop` was answered. */
+  async finished(): Promise<void> {
     const { world } = this.#options
     // A machine that was just killed comes back first.
     while (!this.isAlive) await world.sleep(100)
@@ -157,7 +169,7 @@ export class Machine {
       const op = history.begin({ ...act, lane: `${this.name}'s outbox` })
       this.#open.set(act.id, op)
       try {
-        const sent = await this.#outbox.send(request.body)
+        const sent = await this.#outbox!.send(request.body)
         if (sent.kept) history.keep(op)
         else this.#decided(act.id, sent.answer)
       } catch (error) {
@@ -170,9 +182,9 @@ export class Machine {
   /** Sends what waits, until nothing does in the end. */
   async #drains(): Promise<void> {
     const { world, random } = this.#options
-    while (!this.#isStopping || this.#outbox.waiting().length > 0) {
+    while (!this.#isStopping || this.#outbox!.waiting().length > 0) {
       await world.sleep(between(random, 100, 800), 'drain')
-      const { decided, waiting } = await this.#outbox.drain()
+      const { decided, waiting } = await this.#outbox!.drain()
       for (const [id, { outcome }] of decided) this.#decided(id, outcome)
       if (waiting > 0 && random() < 0.5) this.#moveOn()
     }

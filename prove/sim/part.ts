@@ -2,7 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Failure, type PartResult, type Row, violationColumn } from '../part.ts'
-import { drawPlan, faultNames, type Plan } from './faults.ts'
+import { emptyRow, maxListed, type Progress, summed } from '../summary.ts'
+import { drawPlan, type Plan } from './faults.ts'
 import { memoryDir } from './memory-dir.ts'
 import { shrink } from './shrink.ts'
 import { type Report, Simulator } from './simulate.ts'
@@ -10,95 +11,126 @@ import { type Report, Simulator } from './simulate.ts'
 /** One in so many rounds is played twice: both must have the same schedule. */
 const repeatEvery = 25
 
-/** Most failures that are shrunk; what else fails is counted. */
+/** Most failures that are shrunk. */
 const maxShrunk = 3
 
-/** How often the progress is told, in ms. */
-const sayEveryMs = 5000
-
 export interface SimOptions {
-  /** The first seed; the next rounds have the next ones. */
+  /** The first seed; each round adds `step` to it. */
   seed: number
+  step: number
+  /** Most rounds; Infinity for a run that ends by `signal`. */
   rounds: number
   /** One plan instead of seeds. */
   plan?: Plan
-  /** Says how far it is. */
+  /** Ends the run after the round that is being played. */
+  signal: AbortSignal
   say: (text: string) => void
-  /** Whether to look for a shorter plan that fails too. */
+  /** Receives the figures so far after each round. */
+  onRound: (progress: Progress) => void
+  /** Whether to look for a shorter plan that fails too, and to write failures to disk. */
   shrinks: boolean
 }
 
+interface Total {
+  histories: number
+  acknowledged: number
+  operations: number
+  steps: number
+  simulatedMs: number
+  kills: number
+  repeated: number
+  /** Inboxes whose search for an order was given up. */
+  undecided: number
+  failed: number
+}
+
 /** Plays simulations, and counts what they came to. */
-export async function runSimulations({ seed, rounds, plan, say, shrinks }: SimOptions): Promise<PartResult> {
+export async function runSimulations(options: SimOptions): Promise<PartResult> {
+  const { seed, plan, signal, onRound } = options
   const simulator = new Simulator(memoryDir())
   const rows = new Map<string, Row>()
   const failures: Failure[] = []
   const began = performance.now()
-  let saidAt = began
   const usedBefore = process.cpuUsage()
-  const total = { histories: 0, acknowledged: 0, operations: 0, steps: 0, simulatedMs: 0, kills: 0, repeated: 0 }
-  const names: readonly string[] = ['none', ...faultNames, 'all']
+  const total: Total = {
+    histories: 0,
+    acknowledged: 0,
+    operations: 0,
+    steps: 0,
+    simulatedMs: 0,
+    kills: 0,
+    repeated: 0,
+    undecided: 0,
+    failed: 0,
+  }
   try {
-    const plans = plan ? [plan] : seeds(seed, rounds)
-    for (const each of plans) {
+    for (const each of plan ? [plan] : seeds(options)) {
+      if (signal.aborted) break
       const report = await simulator.run(each)
       count(report, rows, total)
-      if (report.violations.length > 0) {
-        const isShrunk = shrinks && failures.length < maxShrunk
-        if (isShrunk) say(`seed ${each.seed} fails; looking for less that fails as well`)
-        const least = isShrunk ? await shrink(simulator, report, say) : report
-        failures.push(failureOf(least, each, shrinks))
-      } else if (plan || total.histories % repeatEvery === 1) {
-        total.repeated++
-        const again = await simulator.run(each)
-        if (again.digest !== report.digest) {
-          const what = `seed ${each.seed} had the schedule ${report.digest}, and then ${again.digest}: it cannot be repeated`
-          failures.push({ what, repeat: repeatOf(each) })
-        }
+      const failure = await judged(simulator, report, total, options)
+      if (failure) {
+        total.failed++
+        if (failures.length < maxListed) failures.push(failure)
       }
-      if (performance.now() - saidAt > sayEveryMs) {
-        saidAt = performance.now()
-        const perMinute = Math.round((total.histories / (saidAt - began)) * 60_000)
-        say(`${total.histories} histories, ${perMinute} a minute, ${failures.length} failures`)
-      }
+      onRound({ histories: total.histories, failures: total.failed })
     }
   } finally {
     simulator.close()
   }
   const seconds = (performance.now() - began) / 1000
-  const perMinute = Math.round((total.histories / seconds) * 60)
   const used = process.cpuUsage(usedBefore)
-  const processorSeconds = Number(((used.user + used.system) / 1e6).toFixed(1))
+  const figures = {
+    ...total,
+    simulatedMs: Math.round(total.simulatedMs),
+    seconds: Number(seconds.toFixed(1)),
+    processorSeconds: Number(((used.user + used.system) / 1e6).toFixed(1)),
+    firstSeed: plan?.seed ?? seed,
+  }
   return {
     name: 'sim',
-    summary:
-      `${total.histories} histories of ${total.operations} operations in ${seconds.toFixed(1)} s (${perMinute} a minute; ${processorSeconds} s of processor time, ` +
-      `${Math.round(total.simulatedMs / 60_000)} simulated minutes, ${total.kills} crashes of hubs); ` +
-      `${total.repeated} were played twice and had the same schedule`,
-    rows: names.flatMap(name => rows.get(name) ?? []),
-    failures,
-    figures: {
-      ...total,
-      seconds: Number(seconds.toFixed(1)),
-      processorSeconds,
-      perMinute,
-      firstSeed: plan?.seed ?? seed,
-    },
+    ...summed([{ name: 'sim', summary: '', rows: [...rows.values()], failures, figures }], seconds),
   }
 }
 
-function* seeds(first: number, rounds: number): Generator<Plan> {
-  for (let seed = first; seed < first + rounds; seed++) yield drawPlan(seed)
+function* seeds({ seed, step, rounds }: SimOptions): Generator<Plan> {
+  for (let round = 0; round < rounds; round++) yield drawPlan(seed + round * step)
 }
 
-function count(report: Report, rows: Map<string, Row>, total: Record<string, number>): void {
+/** The failure of a round, if it failed. Some of those that passed are played again. */
+async function judged(
+  simulator: Simulator,
+  report: Report,
+  total: Total,
+  { plan, shrinks, say }: SimOptions,
+): Promise<Failure | undefined> {
+  const drawn = report.plan
+  if (report.violations.length > 0) {
+    const failure = failureOf(report, drawn, shrinks)
+    if (!shrinks) return failure
+    // Said at once: a long run may be ended before it prints its result.
+    say(`FAILED ${failure.what}\n  ${failure.repeat}`)
+    if (total.failed >= maxShrunk) return failure
+    say(`looking for less that fails as seed ${drawn.seed} does`)
+    return failureOf(await shrink(simulator, report, say), drawn, shrinks)
+  }
+  if (!plan && total.histories % repeatEvery !== 1) return undefined
+  total.repeated++
+  const again = await simulator.run(drawn)
+  if (again.digest === report.digest) return undefined
+  const what = `seed ${drawn.seed} had the schedule ${report.digest}, and then ${again.digest}: it cannot be repeated`
+  return { what, repeat: repeatOf(drawn) }
+}
+
+function count(report: Report, rows: Map<string, Row>, total: Total): void {
   const { counts, struck, violations } = report
-  total.histories!++
-  total.acknowledged! += counts.acknowledged
-  total.operations! += counts.operations
-  total.steps! += counts.steps
-  total.simulatedMs! += counts.simulatedMs
-  total.kills! += counts.starts - report.plan.hubs
+  total.histories++
+  total.acknowledged += counts.acknowledged
+  total.operations += counts.operations
+  total.steps += counts.steps
+  total.simulatedMs += counts.simulatedMs
+  total.undecided += counts.undecided
+  total.kills += counts.starts - report.plan.hubs
   const strikes = new Map<string, number>([['all', struck.length]])
   for (const { name } of struck) strikes.set(name, (strikes.get(name) ?? 0) + 1)
   if (struck.length === 0) strikes.set('none', 0)
@@ -113,11 +145,7 @@ function count(report: Report, rows: Map<string, Row>, total: Record<string, num
   }
 }
 
-function emptyRow(fault: string): Row {
-  return { fault, rounds: 0, strikes: 0, acknowledged: 0, lost: 0, twice: 0, reordered: 0, lied: 0 }
-}
-
-/** Says what failed and how to see it again; with `keeps` its plan and history are written down. */
+/** Returns what failed and how to see it again; with `keeps` its plan and history are written to disk. */
 function failureOf(report: Report, drawn: Plan, keeps: boolean): Failure {
   const kinds = report.violations.map(({ kind, text }) => `  ${kind}: ${text}`)
   const shown = kinds.slice(0, 5).concat(kinds.length > 5 ? [`  and ${kinds.length - 5} more`] : [])

@@ -5,7 +5,7 @@ import { check, type InboxDump, type Violation } from '../checker/check.ts'
 import { History } from '../checker/history.ts'
 import { enter } from './ambient.ts'
 import { isMember, shownTo } from './door.ts'
-import { Faults, type Plan } from './faults.ts'
+import { activities, Faults, type Plan } from './faults.ts'
 import { HubNode } from './hub-node.ts'
 import { Machine } from './machine.ts'
 import { Network } from './network.ts'
@@ -45,6 +45,8 @@ export interface Counts {
   worstAwayMs: number
   worstSendMs: number
   simulatedMs: number
+  /** Inboxes for which the search for an order was given up. */
+  undecided: number
 }
 
 /** Runs simulations one after the other, in `root`, a directory of memory. */
@@ -110,6 +112,7 @@ class Simulation {
           ...{ world, network, names, mintId, history: this.#history, nodes: this.#nodes },
           random: chanceOf(plan.seed, name),
           mayLag: plan.hubs > 1,
+          does: plan.does ?? activities,
           dir: join(root, name),
         }),
     )
@@ -153,7 +156,9 @@ class Simulation {
         this.#broken.push({ kind: 'stuck', text: [error.message, ...waits].join('; ') })
       } else this.#broken.push({ kind: 'broken', text: (error as Error).stack ?? String(error) })
     }
-    const violations = check(this.#history.lines, dumps, { mayLag: this.#plan.hubs > 1 })
+    let undecided = 0
+    const onUndecided = () => undecided++
+    const violations = check(this.#history.lines, dumps, { mayLag: this.#plan.hubs > 1, onUndecided })
     return {
       plan: this.#plan,
       // Without an end nothing can be said of what should be there.
@@ -169,6 +174,7 @@ class Simulation {
         worstAwayMs: Math.max(...this.#nodes.map(({ worstAwayMs }) => worstAwayMs)),
         worstSendMs: Math.max(...this.#machines.map(({ worstSendMs }) => worstSendMs)),
         simulatedMs: world.now,
+        undecided,
       },
     }
   }
@@ -199,12 +205,12 @@ class Simulation {
     this.#isStorm = false
   }
 
-  /** What goes wrong at any time, once a second. */
+  /** Lets things go wrong that may do so at any time, every half a second, in short plans five times. */
   async #trouble(): Promise<void> {
     const [world, faults] = [this.#world, this.#faults]
     const { random } = faults
     while (this.#isStorm) {
-      await world.sleep(500, 'trouble')
+      await world.sleep(Math.min(500, this.#plan.seconds * 200), 'trouble')
       const node = pick(random, this.#nodes)
       const machine = pick(random, this.#machines)
       if (faults.strikes('restart')) void node.restart().catch(error => world.fail(error))
@@ -223,7 +229,8 @@ class Simulation {
 
   /** Nothing goes wrong any more: everything must come to its end. */
   async #calm(): Promise<void> {
-    for (const machine of this.#machines) await machine.finish()
+    for (const machine of this.#machines) machine.stop()
+    for (const machine of this.#machines) await machine.finished()
     await this.#level()
     while (this.#machines.some(machine => this.#untold(machine).length > 0)) await this.#world.sleep(200, 'untold')
     await this.#world.sleep(quietMs, 'quiet')

@@ -5,6 +5,9 @@ import { chanceOf, type Random } from './random.ts'
 /** When the simulated time begins, in ms since 1970. */
 const beginning = Date.UTC(2030, 0, 1)
 
+/** Characters of notes that are kept before they are added to the digest. */
+const maxNotes = 100_000
+
 /** The event loop of this process itself: between two steps of a simulation it runs what is ready, and nothing else is. */
 const realImmediate = globalThis.setImmediate
 
@@ -51,6 +54,7 @@ export class World {
   onStep: (process: SimProcess, label: string) => void = () => {}
   readonly #heap: Step[] = []
   readonly #digest = createHash('sha256')
+  #notes = ''
   #order = 0
   #failure: { error: unknown } | undefined
 
@@ -120,11 +124,13 @@ export class World {
 
   /** Adds to the digest what was observed. */
   note(text: string): void {
-    this.#digest.update(`${this.now.toFixed(3)} ${text}\n`)
+    this.#notes += `${this.now} ${text}\n`
+    if (this.#notes.length > maxNotes) this.#digestNotes()
   }
 
   /** Ends the digest. */
   digest(): string {
+    this.#digestNotes()
     return this.#digest.digest('hex').slice(0, 16)
   }
 
@@ -146,6 +152,11 @@ export class World {
     }
     if ('error' in result) throw result.error
     return result.value
+  }
+
+  #digestNotes(): void {
+    this.#digest.update(this.#notes)
+    this.#notes = ''
   }
 
   async #take(step: Step): Promise<void> {

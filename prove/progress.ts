@@ -1,0 +1,37 @@
+import type { Progress } from './summary.ts'
+
+/** How often the progress of a run is printed: in its first minute, and later, in ms. */
+const sayEveryMs = { first: 5000, later: 30_000 }
+
+/** How often a process that has a share of the rounds reports its progress, in ms. */
+const reportEveryMs = 1000
+
+/**
+ * Returns what ends a run of the simulation, and what takes its progress. It ends after `limitMs`, on the first SIGINT or SIGTERM (a
+ * second one kills), and in a process that has a share of the rounds also when the process that started it is gone.
+ */
+export function progressOf(
+  limitMs: number | undefined,
+  say: (text: string) => void,
+): { signal: AbortSignal; onRound: (progress: Progress) => void } {
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  if (limitMs !== undefined) setTimeout(end, limitMs).unref()
+  // A terminal sends its SIGINT to every process of the run: in one with a share, another signal follows.
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    if (process.send) process.on(name, end)
+    else process.once(name, end)
+  process.once('disconnect', end)
+  const began = performance.now()
+  let saidAt = began
+  const onRound = ({ histories, failures }: Progress) => {
+    const now = performance.now()
+    const every = process.send ? reportEveryMs : now - began < 60_000 ? sayEveryMs.first : sayEveryMs.later
+    if (now - saidAt < every) return
+    saidAt = now
+    const perMinute = Math.round((histories / (now - began)) * 60_000)
+    if (process.send) process.send({ histories, failures } satisfies Progress)
+    else say(`${histories} histories, ${perMinute} a minute, ${failures} failures`)
+  }
+  return { signal: ending.signal, onRound }
+}
