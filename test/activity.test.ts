@@ -20,7 +20,7 @@ async function start() {
   return { hub, chas, sean, project, claude, mcp: await claude.mcp() }
 }
 
-/** What `reader` sees of the sessions of a machine, once it is what `test` wants. */
+/** Returns what `reader` sees of a machine's sessions, once `test` accepts it. */
 function seen(
   reader: TestMember,
   machine: string,

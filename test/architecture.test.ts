@@ -224,7 +224,7 @@ test('a line to a hub is opened in these places alone, each of which says which 
   ])
 })
 
-/** What the rooms of `prove/` may import, from the root of the project: nothing of tests or benches, and the checker nothing of the hub. */
+/** Allowed imports of the rooms of `prove/`, from the root of the project: nothing of tests or benches; the checker imports nothing of the hub. */
 const proveArrows: Record<string, string[]> = {
   'prove/checker': ['src/protocol'],
   'prove/sim': ['prove/checker', 'prove/part.ts', 'prove/summary.ts', 'src/client', 'src/hub', 'src/protocol'],

@@ -6,10 +6,10 @@ import { emptiedHub } from './support/shared-hub.ts'
 
 const hubAlone = emptiedHub()
 
-/** What Claude pays in every session, before anything is said: 1,000 tokens of some four characters each. */
+/** Characters that each session of Claude spends before the first prompt: 1,000 tokens of about four characters. */
 const toolsCharacters = 4_000
 
-/** What Claude Code is documented to pass on whole. */
+/** Largest output that Claude Code is documented to pass on whole. */
 const instructionsCharacters = 2_048
 
 test('what a session costs before the first message stays within its budget', async () => {

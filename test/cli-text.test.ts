@@ -21,7 +21,7 @@ beforeAll(async () => {
   writeFileSync(join(sean.home, 'token'), token, { mode: 0o600 })
 })
 
-/** What the last message that seanclaude has sent says. */
+/** Returns the text of the last message that seanclaude has sent. */
 async function lastSent(): Promise<[body: string, intent: string]> {
   const { messages } = await hub.client(token).call(api.listMessages, { query: { limit: 1 } })
   return [messages[0]!.message.body, messages[0]!.message.intent]

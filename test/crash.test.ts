@@ -10,7 +10,7 @@ import { tempDir } from './support/temp.ts'
 import { readAlong, sendAlong } from './support/traffic.ts'
 
 /**
- * How often the hub is killed. For a long run: CLAUDE_NET_CRASH_ROUNDS=1000 npx vitest run test/crash.test.ts
+ * Number of kills of the hub. For a long run: CLAUDE_NET_CRASH_ROUNDS=1000 npx vitest run test/crash.test.ts
  * CLAUDE_NET_SEED repeats the choices of an earlier run; what the machine does between them is its own.
  */
 const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)

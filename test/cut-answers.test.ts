@@ -20,7 +20,7 @@ interface Setting {
   proxy: HubProxy
   ada: TestMember
   bob: TestMachine
-  /** What the hub itself says of bob's mail. */
+  /** Returns the hub's own view of bob's messages. */
   unread: () => Promise<string[]>
   receipt: (id: string) => Promise<{ status: string; fetchedBySession?: string }>
   /** Sends bob a message and answers its id. */

@@ -21,7 +21,7 @@ import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { describeWithEtcd } from './support/with-etcd.ts'
 
-/** What an attempt says, in the words that an admin is told. */
+/** Returns the message that an attempt prints for the admin. */
 async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string> {
   return attempt.then(
     () => 'it was done',

@@ -17,7 +17,7 @@ beforeAll(async () => {
   Object.assign(tokens, { member: sean!.token, admin: hub.adminToken })
 })
 
-/** What an answer says, without what is another for each request. */
+/** Returns a response without the headers that differ for each request. */
 function comparable({ status, headers, text }: RawAnswer) {
   const { date: _, 'keep-alive': __, ...rest } = headers
   const plain = text

@@ -131,7 +131,7 @@ test.for([['zsh'], ['bash'], ['busybox', 'sh']])(
 describe('A08: whatever is refused, the line says why and fails', () => {
   const hub = sharedHub()
 
-  /** What a shell makes of the answer to curl at an address. */
+  /** Returns the output of a shell that runs the join script of an address. */
   const pasted = (hub: TestHub, url: string, curl = ''): Promise<Ran> =>
     new Newcomer(hub).sh(`curl -fsSL ${curl} '${url}' | sh`)
 

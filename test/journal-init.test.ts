@@ -13,7 +13,7 @@ import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { describeWithEtcd } from './support/with-etcd.ts'
 
-/** Which log a command is given. */
+/** Options that name the log. */
 type Log = Parameters<typeof beginHistory>[0]
 
 vi.setConfig({ testTimeout: 60_000 })

@@ -233,7 +233,7 @@ function fillDisk({ state }: OpenLocalJournal): { make: () => void } {
   return { make: () => state.db.execute('pragma max_page_count = 1000000') }
 }
 
-/** How many transactions a write-ahead log holds: frames that end one name the database's size (sqlite.org/fileformat2.html#walformat). */
+/** Returns the number of transactions in a write-ahead log: frames that end one name the database's size (sqlite.org/fileformat2.html#walformat). */
 function commitsIn(walFile: string): number {
   const wal = readFileSync(walFile)
   const frameBytes = 24 + wal.readUInt32BE(8)

@@ -23,7 +23,7 @@ const limits = {
   failures: { perMinute: 1, burst: 8 },
 }
 
-/** How long the second hub answers reads while it is cut off, in s. */
+/** Time for which the second hub serves reads while it is cut off, in s. */
 const staleReadsS = 4
 
 describeWithEtcd('reads at any of several hubs', () => {

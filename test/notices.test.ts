@@ -46,7 +46,7 @@ async function idleSession() {
   return busy
 }
 
-/** What is told in a notice or a wake, without the advice around it. */
+/** Returns the messages named in a notice or a wake, without the advice around them. */
 const mailIn = (text: string) => [...text.matchAll(/^- .*: > (.*)$/gm)].map(match => match[1])
 
 describe('a busy session', () => {
@@ -673,7 +673,7 @@ function newsOf(claude: ClaudeSession): string[] {
   return existsSync(dir) ? readdirSync(dir).filter(name => name.endsWith('.json')) : []
 }
 
-/** Whose turn the unread mail of a machine is, and until when. */
+/** Session whose turn it is to be notified of a machine's unread messages, and the end of its turn. */
 function turnsOf({ machine }: ClaudeSession): { session: string; until: number }[] {
   const dir = join(machine.home, 'run', 'turns')
   if (!existsSync(dir)) return []

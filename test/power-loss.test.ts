@@ -10,10 +10,10 @@ import { printedSeed, seededRandom } from './support/random.ts'
 import { tempDir } from './support/temp.ts'
 import { readAlong, sendAlong } from './support/traffic.ts'
 
-/** How much longer a sync takes, in ms, so that the power often goes before one is done. */
+/** Delay added to each sync, in ms, so that power losses often precede its end. */
 const syncMs = 3
 
-/** How often the power goes. For a long run: CLAUDE_NET_POWER_LOSSES=100 npx vitest run test/power-loss.test.ts */
+/** Number of power losses. For a long run: CLAUDE_NET_POWER_LOSSES=100 npx vitest run test/power-loss.test.ts */
 const losses = Number(process.env.CLAUDE_NET_POWER_LOSSES ?? 6)
 
 test('when the power goes, all that was acknowledged is there and nothing half, whatever became of the sectors that were not synced', {

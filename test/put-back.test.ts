@@ -41,7 +41,7 @@ async function start() {
       }
       return seqs
     },
-    /** What a stream of ben's is told from `cursor` until all that waits was told, and its cursor then. */
+    /** Returns the events of a stream of ben's from `cursor` to the end of its backlog, and the cursor there. */
     follow: async (cursor?: string) => {
       const end = new AbortController()
       const seqs: number[] = []

@@ -84,7 +84,7 @@ async function damagedAt(pages: (file: Buffer, rootOf: (table: string) => number
         after = page.cursor
       }
     },
-    /** What a stream is told until all that waits was told. */
+    /** Returns the events of a stream up to the end of its backlog. */
     follow: async (name: string) => {
       const end = new AbortController()
       let count = 0

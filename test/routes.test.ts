@@ -32,7 +32,7 @@ type Statuses = Record<Caller, number>
 /** Open to everyone, with a token, without and with a wrong one. */
 const open: Statuses = { none: 200, machine: 200, human: 200, admin: 200, garbage: 200 }
 
-/** What every route answers to each kind of caller, written out by hand: a route that is new in the table must be thought of here. */
+/** Status of every route for each kind of caller, written by hand: a new route must be added here. */
 const expected: Record<RouteName, Statuses> = {
   health: open,
   ready: open,

@@ -36,7 +36,7 @@ function listing(...dirs: string[]): string[] {
   )
 }
 
-/** Where a service of this system would be. */
+/** Path of a service of this system. */
 const outside = ['/etc', '/opt', '/usr/local/bin', '/usr/lib/sysusers.d', '/run/systemd', '/var/lib/claude-net']
 
 const installService = (root: string, ...options: string[]): Promise<Ran> =>

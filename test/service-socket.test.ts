@@ -60,7 +60,7 @@ const mainPid = (system: BootedSystem) => system.out('systemctl show -P MainPID 
 const ready = (system: BootedSystem, port = 3500) =>
   until('the hub is ready', async () => (await system.sh(`curl -fsS localhost:${port}/readyz`)).code === 0, 60_000)
 
-/** What another user is told who wants the port. */
+/** Returns the error of another user who binds the port. */
 const squat = (system: BootedSystem, port = 3500) =>
   system.out(
     `setpriv --reuid=65534 --regid=65534 --clear-groups node -e "require('net').createServer().on('error', e => console.log(e.code)).listen(${port}, '0.0.0.0', () => { console.log('taken'); process.exit() })"`,

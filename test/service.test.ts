@@ -11,7 +11,7 @@ import { until } from './support/until.ts'
 /** A busy machine takes several times what a quiet one does. */
 const minutes = 60_000
 
-/** How often the service was started, by systemd's own count of restarts. */
+/** Returns the number of starts of the service, from systemd's count of restarts. */
 async function restarts(system: BootedSystem): Promise<number> {
   return Number(await system.out('systemctl show -P NRestarts claude-net'))
 }

@@ -23,7 +23,7 @@ async function start(off: readonly [number, number, number]) {
 const send = (hub: ClaimingHub, more: object = {}) =>
   hub.hub.submit({ type: 'message.send', id: newMessageId(), by: 1, to: ['ben'], body: 'hello', ...more })
 
-/** How many messages have expired after a tick of this hub, which may come at any time: a probe is one. */
+/** Returns the number of messages that have expired after a tick of this hub. A tick may come at any time; a probe is one. */
 async function expired({ hub }: ClaimingHub): Promise<number> {
   await hub.submit({ type: 'clock.tick' })
   return hub.state.db.get<{ n: number }>('select count(*) as n from message where expired = 1')!.n

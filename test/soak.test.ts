@@ -11,7 +11,7 @@ import { cleanEnv, hubNode } from './support/program.ts'
 import { printedSeed, type Random, seededRandom } from './support/random.ts'
 import { tempDir } from './support/temp.ts'
 
-/** How often the hub is killed. For a long run: CLAUDE_NET_SOAK_ROUNDS=100 npx vitest run test/soak.test.ts */
+/** Number of kills of the hub. For a long run: CLAUDE_NET_SOAK_ROUNDS=100 npx vitest run test/soak.test.ts */
 const rounds = Number(process.env.CLAUDE_NET_SOAK_ROUNDS ?? 5)
 
 test('after a soak with kills, the entries replayed into an empty store make the rows and the outcomes of the live hub', {

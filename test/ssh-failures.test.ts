@@ -21,7 +21,7 @@ interface Broken {
   laptop: Laptop
 }
 
-/** What can be broken, the link that doctor must name, and what a user must be told. */
+/** Each breakage, the link that doctor must name, and the message that the user must get. */
 const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
   [
     'sshd is down',

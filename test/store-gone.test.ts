@@ -26,7 +26,7 @@ async function start() {
 
 type Started = Awaited<ReturnType<typeof start>>
 
-/** What somebody does to the files of a running hub, and what is left of its mail. */
+/** Each harm to the files of a running hub, and what remains of its messages. */
 const deeds: [string, (started: Started) => void, says: RegExp, left: 'rescued' | 'all' | 'unknown'][] = [
   ['hub.db is removed', ({ file }) => rmSync(file('hub.db')), /hub\.db was removed/, 'rescued'],
   [

@@ -20,7 +20,7 @@ import { until } from './support/until.ts'
 // Each backup starts a process.
 vi.setConfig({ testTimeout: 120_000 })
 
-/** How often the hub is killed. For a long run: CLAUDE_NET_TAIL_KILLS=100 npx vitest run test/tail-disks.test.ts */
+/** Number of kills of the hub. For a long run: CLAUDE_NET_TAIL_KILLS=100 npx vitest run test/tail-disks.test.ts */
 const kills = Number(process.env.CLAUDE_NET_TAIL_KILLS ?? 4)
 
 function send(body: string): Command {

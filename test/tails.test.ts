@@ -336,7 +336,7 @@ test('a command that threw is in the tail, and is passed over when that is appli
   expect(restoredTo(first, hub.logTo, { to: 'end' }).fingerprint).toBe(hub.fingerprint())
 })
 
-/** What a generator returns. */
+/** Returns the result of a generator. */
 function lastOf<T>(all: Generator<unknown, T>): T {
   for (;;) {
     const { value, done } = all.next()

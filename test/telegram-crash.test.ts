@@ -6,7 +6,7 @@ import { chas, group, sean, startTelegramHub, tell } from './support/telegram-hu
 import { until } from './support/until.ts'
 
 /**
- * How often the hub is killed. For a long run: CLAUDE_NET_CRASH_ROUNDS=200 npx vitest run test/telegram-crash.test.ts
+ * Number of kills of the hub. For a long run: CLAUDE_NET_CRASH_ROUNDS=200 npx vitest run test/telegram-crash.test.ts
  * CLAUDE_NET_SEED repeats the choices of an earlier run.
  */
 const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)

@@ -34,7 +34,7 @@ import { until } from './support/until.ts'
 const signsOf = ({ telegram }: TelegramHub, message: number) =>
   telegram.reactions.filter(each => each.message === message).map(({ emoji }) => emoji)
 
-/** What the bot said in answer to `message`. */
+/** Returns the bot's replies to `message`. */
 const answerTo = ({ telegram }: TelegramHub, message: number) =>
   until(`an answer to ${message}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))
 

@@ -6,7 +6,7 @@ import { until } from './support/until.ts'
 test('a person writes now what goes out later, sees what waits, and cancels it', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
-  /** What the bot answers to a command. */
+  /** Returns the bot's reply to a command. */
   const ask = async (text: string) => {
     const message = telegram.write(group, sean, text)
     return (await until(`an answer to ${text}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))).text

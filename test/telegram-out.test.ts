@@ -291,7 +291,7 @@ test('T21 after hours without Telegram thousands of messages are said, in order,
   expect((await rss()) - before).toBeLessThan(60 * 1024 * 1024)
 })
 
-/** How much mail is on its way to people. */
+/** Returns the number of messages being delivered to people. */
 async function waiting(hub: { client: (token: string) => TestMember['client']; adminToken: string }): Promise<number> {
   const { people } = await hub.client(hub.adminToken).call(api.telegramStatus)
   return people.reduce((sum, person) => sum + person.waiting, 0)

@@ -20,7 +20,7 @@ const signsOf = ({ telegram }: TelegramHub, message: number) =>
     return signs.length > 0 && signs
   })
 
-/** What the bot said in answer to `message`. */
+/** Returns the bot's replies to `message`. */
 const answerTo = ({ telegram }: TelegramHub, message: number) =>
   until(`an answer to ${message}`, () => telegram.sent.find(({ replyTo }) => replyTo === message))
 

@@ -100,7 +100,7 @@ function withoutTimes(lines: string[]): string[] {
 }
 
 interface Watching {
-  /** What it has printed so far. */
+  /** Its output so far. */
   lines: string[]
   stderr: () => string
   stop: (signal: NodeJS.Signals) => Promise<number | null>

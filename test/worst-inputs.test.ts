@@ -55,7 +55,7 @@ const names = (letter: string, from: number, count: number) =>
 /** Every character of it but the last has six as JSON. */
 const longest = `${'\u0001'.repeat(32 * 1024 - 1)}x`
 
-/** What a route may cost at most. */
+/** Largest allowed cost of a route. */
 interface Cost {
   /** Statements and rows that the main thread asks of SQLite before it looks after others. */
   atOnce: number
@@ -70,9 +70,9 @@ const renewed = mintToken('machine')
 
 const kib = 1024
 const page = 1024 * kib
-/** What does not grow with the store. The hub's own work on its indexes, 500 rows at a time, may come between. */
+/** Bound for requests whose cost does not grow with the store. The hub's own indexing, 500 rows at a time, may interleave. */
 const little: Cost = { atOnce: 1000, bytes: 4 * kib }
-/** What each of 2,000 members takes part in. */
+/** Bound for requests that look up something of each of 2,000 members. */
 const ofMembers: Cost = { atOnce: 8000, bytes: page }
 
 /**
@@ -398,7 +398,7 @@ test('an import of more names than the hub carries out in one go is refused, wit
   expect([status, text]).toEqual([400, expect.stringContaining(`more than ${maxImportNames} names`)])
 })
 
-/** What a stream tells until it has told all that was there. */
+/** Returns the events of a stream up to the end of its backlog. */
 async function upToReady({ path, token, headers }: RawRequest): Promise<RawAnswer> {
   const response = await fetch(new URL(path, hub.url), { headers: { ...headers, authorization: `Bearer ${token}` } })
   let text = ''

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 /**
- * What the hub must refuse, by the number that the names of the tests begin with. Each has the legal request that it
- * resembles beside it, which succeeds.
+ * Requests that the hub must refuse, by the number at the start of the tests' names. Each is tested beside the legal request that it
+ * resembles, which succeeds.
  */
 const cases: Record<string, string> = {
   A01: 'no token, an empty, malformed or foreign one, on every route',

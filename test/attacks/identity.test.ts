@@ -26,7 +26,7 @@ async function sent(from: TestMember, to: TestMember, body = 'hello'): Promise<s
   return (await from.client.call(api.sendMessage, { body: { to: to.name, body } })).id
 }
 
-/** What lies unread with `member`. */
+/** Returns the unread messages of `member`. */
 async function unread(member: TestMember): Promise<string[]> {
   return (await member.client.call(api.readInbox)).messages.map(({ id }) => id)
 }

@@ -8,7 +8,7 @@ import { TestHub } from '../support/hub.ts'
 import { makeLongConversation } from '../support/long-conversation.ts'
 import { sharedHub } from '../support/shared-hub.ts'
 
-/** How long the long conversation is, and how much of it a test loads at least. */
+/** Messages of the long conversation, and how many of them a test loads at least. */
 const longConversation = 10_000
 const loadedMessages = 400
 const hub = sharedHub(dataDir => {
@@ -46,7 +46,7 @@ async function liveBackend(): Promise<void> {
 const send = async (from: TestMember, to: string, body: string, more: object = {}) =>
   (await from.client.call(api.sendMessage, { body: { to, body, ...more } })).id
 
-/** What lies unread with a member, the newest last. */
+/** Returns the unread messages of a member, newest last. */
 const inboxOf = async ({ client }: TestMember) => (await client.call(api.readInbox)).messages
 
 const messagesIn = (page: Page) => page.locator('.conversation .message')

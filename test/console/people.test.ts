@@ -34,9 +34,9 @@ const row = (page: Page, name: string) =>
 const button = (page: Page, name: string | RegExp) =>
   page.getByRole('button', { name, exact: typeof name === 'string' })
 const panel = (page: Page, title: string) => page.locator('.panel', { has: page.locator('h2', { hasText: title }) })
-/** What the browser says of a request that the hub refuses, as the test means it to. */
+/** Message of the browser for a request that the hub refuses, as the test intends. */
 const refusals = /the server responded with a status of 40[04]/
-/** What a toast said. */
+/** Returns the text of a toast. */
 const told = (page: Page, words: string) => page.locator('.toast', { hasText: words }).waitFor()
 
 /** Everything that the browser keeps of the page, as one text. */

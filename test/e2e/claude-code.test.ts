@@ -10,7 +10,7 @@ import { startMachine } from '../support/machine.ts'
 import { findTool } from '../support/newcomer.ts'
 import { until } from '../support/until.ts'
 
-/** How long a start of Claude Code and a few turns may take on a busy machine, in ms. */
+/** Time limit for a start of Claude Code and a few turns on a busy machine, in ms. */
 const timeout = 150_000
 
 /** A machine whose user has the real Claude Code, set up by join, and another member that writes to it. */

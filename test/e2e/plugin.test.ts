@@ -9,7 +9,7 @@ import { startHub } from '../support/hub.ts'
 import { startMachine } from '../support/machine.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** How long a few starts of Claude Code may take on a busy machine, in ms. */
+/** Time limit for a few starts of Claude Code on a busy machine, in ms. */
 const timeout = 180_000
 
 const repository = resolve(import.meta.dirname, '../..')

@@ -960,7 +960,7 @@ function capitalized(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1)
 }
 
-/** What a call that must fail was refused with. */
+/** Returns the error of a call that must fail. */
 async function failure(call: Promise<unknown>): Promise<ClaudeNetError> {
   const outcome = await call.then(
     answer => ({ answer }),

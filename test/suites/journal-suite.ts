@@ -32,7 +32,7 @@ export function invite(name: string): CommandOf<'member.invite'> {
   return { type: 'member.invite', name, kind: 'machine', codeHash, lifeS: 600 }
 }
 
-/** What was carried out. Fails the test when it was refused. */
+/** Returns the result of a command. Fails the test if it was refused. */
 export function carriedOut<C extends { type: keyof Results }>(outcome: {
   ok: boolean
   result?: Results[C['type']]

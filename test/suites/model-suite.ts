@@ -13,7 +13,7 @@ import { expectSame } from '../support/model-check.ts'
 import { tempDir } from '../support/temp.ts'
 import type { OpenJournal } from './journal-suite.ts'
 
-/** How long the search for a counter-example, and for the shortest one, may take, in ms. A busy machine tries fewer. */
+/** Time limit of the search for a counter-example, and for the shortest one, in ms. A busy machine tries fewer. */
 const limitMs = 60_000
 
 /** A journal that has committed `commits` since its history began. */
@@ -289,7 +289,7 @@ function whatBecame(outcome: Outcome<Send>): string {
   return outcome.result.at === undefined ? 'stored' : 'later'
 }
 
-/** What a hub does each second: sends what is due. */
+/** Does what a hub does each second: sends what is due. */
 async function expectDelivered(model: Model, real: Modelled): Promise<void> {
   const { db, applied } = real.state
   const due = dueLater(db, Math.max(applied.steady, model.steady), 100)

@@ -18,7 +18,7 @@ export interface TransportKind {
   source: (url: URL) => string
 }
 
-/** What a transport must keep, whatever it goes over. */
+/** Promises of every transport. */
 export function transportSuite(name: string, kind: TransportKind): void {
   describe(`a transport over ${name}`, () => {
     const open = (url: URL) => {

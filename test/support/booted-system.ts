@@ -8,7 +8,7 @@ import { hubNode, type Ran, ranOf } from './program.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
-/** What such a system needs of this one. */
+/** Programs that the host must have. */
 const tools = ['unshare', 'nsenter', 'ip', 'systemctl', 'systemd-notify']
 
 /**

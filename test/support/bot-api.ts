@@ -21,7 +21,7 @@ export interface Seen {
 }
 
 /**
- * What happens to one call.
+ * Outcome of one call.
  *
  *   lose      it is done, and its answer is never heard: the connection is cut
  *   swallow   it is done, and its answer never comes; the connection stays open
@@ -182,12 +182,12 @@ export class FakeTelegram {
     return press
   }
 
-  /** What was said in `chat`, in order. */
+  /** Returns the messages in `chat`, in order. */
   said(chat: number): Seen[] {
     return this.sent.filter(each => each.chat === chat)
   }
 
-  /** How many updates Telegram still keeps. */
+  /** Number of updates that Telegram still keeps. */
   get pending(): number {
     return this.#updates.length
   }

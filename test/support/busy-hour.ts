@@ -5,15 +5,15 @@ import type { Random } from './random.ts'
 
 const hash = (text: string) => hashJoinCode(text).toString('base64')
 
-/** What makes the members ana (1), ben (2), cat (3) and the human sean (4). */
+/** Commands that add the members ana (1), ben (2), cat (3) and the human sean (4). */
 export const busyMembers: Command[] = [
   ...['ana', 'ben', 'cat'].map((name): Command => ({ type: 'member.add', name, kind: 'machine' })),
   { type: 'member.add', name: 'sean', kind: 'human' },
 ]
 
 /**
- * What members, admins, the bridge and the clock do, by chance: every kind of command, again and again about the same few things, some
- * of it refused. Ids of messages that are made anew do not depend on `random`.
+ * Yields random commands of members, admins, the bridge and the clock: every kind, repeatedly on the same few objects, some of them
+ * refused. The ids of new messages do not depend on `random`.
  */
 export function* busyHour(random: Random): Generator<Command> {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!

@@ -16,7 +16,7 @@ interface OpenOptions {
   monotonic?: () => number
 }
 
-/** What a turn of a hub takes at most, in ms, also on a busy machine. A claim that is held up for longer stays under way. */
+/** Longest duration of a turn of a hub, in ms, also on a busy machine. A claim that is delayed for longer stays pending. */
 const longestTurnMs = 500
 
 /** A test looks at claims by itself. */
@@ -85,7 +85,7 @@ export class ClaimingHubs {
     await this.settled(awake)
   }
 
-  /** What was asked for is in the log, and applied by all. */
+  /** Resolves once all requests are in the log and applied by all hubs. */
   async settled(awake: ClaimingHub[]): Promise<void> {
     await Promise.race([Promise.allSettled([...this.#asked]), delay(longestTurnMs)])
     for (let quiet = 0, end = this.log.end; quiet < 5; quiet = end === this.log.end ? quiet + 1 : 0) {

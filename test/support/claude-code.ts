@@ -22,7 +22,7 @@ export function findClaudeCode(): string | undefined {
   }
 }
 
-/** What the model says next: a text that ends its turn, or a call of a tool of ours. */
+/** Next output of the model: a text that ends its turn, or a call of one of the product's tools. */
 export type Step = { text: string } | { tool: string; input?: Record<string, unknown> }
 
 /** A model that says what a test tells it to, over Anthropic's Messages API, and keeps what it was asked. */

@@ -47,7 +47,7 @@ export class ClaudeSession {
     }
   }
 
-  /** What came through the inbox socket as text for the session, without the envelope that Claude Code shows as one line. */
+  /** Texts that the session received through the inbox socket, without the envelope that Claude Code shows as one line. */
   get wakes(): string[] {
     return this.lines
       .filter(({ type }) => type === 'user')
@@ -60,7 +60,7 @@ export class ClaudeSession {
       })
   }
 
-  /** What Claude Code says of this session in its own record: nothing unless a test does. Its status begins now. */
+  /** Sets Claude Code's record of this session: there is none unless a test sets it. Its status starts now. */
   says(record: Record<string, unknown>): void {
     const dir = join(this.machine.userHome, '.claude', 'sessions')
     mkdirSync(dir, { recursive: true })

@@ -5,7 +5,7 @@ import { tempDir } from './temp.ts'
 
 /** The clocks of a process under test, which may be set while it runs. */
 export interface SteppedClock {
-  /** What the process must be started with. */
+  /** Environment with which the process must be started. */
   env: Record<string, string>
   /** Sets it to so many seconds before (negative) or after the real time. */
   step: (seconds: number) => void

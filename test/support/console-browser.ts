@@ -13,9 +13,9 @@ const chromiumPath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].f
 export const sizes = { phone: { width: 390, height: 844 }, laptop: { width: 1280, height: 800 } } as const
 
 export interface OpenOptions {
-  /** Whose token makes the link; the admin's unless it says otherwise. */
+  /** Token that makes the link; the admin's by default. */
   token?: string
-  /** Where to go once logged in: `#/members`. */
+  /** Page to open after the login: `#/members`. */
   at?: string
   size?: keyof typeof sizes
   theme?: 'light' | 'dark'

@@ -20,7 +20,7 @@ export class ConsoleBrowser {
     this.cookie = login.headers['set-cookie']![0]!.split(';')[0]!
   }
 
-  /** What a page of the console sends with every call. */
+  /** Headers that a page of the console sends with every call. */
   get headers(): Record<string, string> {
     return { cookie: this.cookie, [tabHeader]: this.tab, 'sec-fetch-site': 'same-origin' }
   }

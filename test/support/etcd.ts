@@ -11,7 +11,7 @@ import type { TlsFiles } from './etcd-certificates.ts'
 import type { SharedLog } from './log-journal.ts'
 import { until } from './until.ts'
 
-/** Where `get-etcd.sh` puts etcd for the tests, unless `ETCD` names another. */
+/** Directory into which `get-etcd.sh` puts etcd for the tests, unless `ETCD` names another. */
 const program = process.env.ETCD ?? join(import.meta.dirname, '../../node_modules/.cache/claude-net-etcd/usr/bin/etcd')
 
 /** Why no cluster can be started here, for tests that need one; undefined where it can. */
@@ -25,7 +25,7 @@ export class EtcdNode {
   readonly dataDir: string
   readonly #command: readonly string[]
   readonly #log: string
-  /** Where it says without TLS whether it is healthy. */
+  /** URL of its health check, without TLS. */
   readonly #health: string
   child!: ChildProcess
 
@@ -83,11 +83,11 @@ export class EtcdNode {
 export interface EtcdOptions {
   /** Further arguments of each node. */
   more?: string[]
-  /** What each node is started behind, such as `['ip', 'netns', 'exec', …]`. */
+  /** Command prefix of each node, such as `['ip', 'netns', 'exec', …]`. */
   wrapper?: (node: number) => string[]
   /** The address of each node; loopback otherwise. */
   host?: (node: number) => string
-  /** What the nodes prove themselves with to clients, who have to prove themselves by the same authority. */
+  /** Certificates of the nodes; clients need one of the same authority. */
   tls?: TlsFiles
 }
 
@@ -129,7 +129,7 @@ export class EtcdCluster implements AsyncDisposable {
     return started
   }
 
-  /** What the nodes keep, and their logs. */
+  /** Directory with the data and the logs of the nodes. */
   get dir(): string {
     return this.#dir
   }

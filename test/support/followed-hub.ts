@@ -117,7 +117,7 @@ export class FollowedHub {
     return this.hub.submit(command)
   }
 
-  /** What the live store holds now. */
+  /** Returns the content of the live store. */
   fingerprint(): string {
     using db = new DatabaseSync(this.store, { readOnly: true })
     return fingerprintOf(db, shapeOf(db))

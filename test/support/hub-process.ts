@@ -8,10 +8,10 @@ import type { WarmHubOrder } from './warm-hub.ts'
 /** A young generation that a start does not fill saves a tenth of it. */
 const fewCollections = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
-/** What runs a program in its own process, with the socket at descriptor 3. */
+/** Command that runs a program in its own process, with the socket at descriptor 3. */
 const asBySystemd = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh']
 
-/** What makes a hub need a process that was started for it. */
+/** Options for which a hub needs a process started for it. */
 export interface ColdStart {
   wrapper?: string[]
   handed?: number

@@ -87,7 +87,7 @@ export class TestHub {
     return JSON.parse(readFileSync(join(this.dataDir, 'identity.json'), 'utf8'))
   }
 
-  /** What it proves itself by. */
+  /** Key by which it proves its identity. */
   get hubKey(): HubKey {
     return hubKeyOf(new X509Certificate(this.identity.certificate).publicKey)
   }

@@ -9,8 +9,8 @@ import { commandsToTell } from '../../src/hub/state/tell-senders.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 
 /**
- * What a hub does with later mail, without its doors, so that it starts quickly: in the directory of its first argument, until it is killed. Writes
- * the id of every send that was acknowledged, and for how many it is, to standard output, a line each. The second of them takes no mail.
+ * Delivers scheduled messages as a hub does, without listeners, so that it starts quickly: in the directory of its first argument, until it is
+ * killed. Writes the id of each acknowledged send and its number of recipients to standard output, a line each. The second recipient refuses messages.
  */
 const state = new State(join(process.argv[2]!, 'hub.db'))
 const clock = new SteadyClock({ last: state.position, now: Date.now, monotonic: () => performance.now() })

@@ -13,7 +13,7 @@ export class Listener {
   readonly #stop = new AbortController()
   #isOpen = false
   #isOver = false
-  /** Where a stream goes on that has told all that waited, and nothing since. */
+  /** Cursor of a stream at the end of its backlog. */
   readyAt: string | undefined
 
   constructor(client: HubClient, options: { cursor?: string; session?: string; project?: string } = {}) {

@@ -17,7 +17,7 @@ export class OpenLocalJournal implements OpenJournal {
   monotonic = () => performance.now()
   journal!: Journal
   state!: State
-  /** What is in this history: not what a journal that a crash left behind went on to commit. */
+  /** Content of this history, without what the journal of before a crash committed afterwards. */
   readonly commits: Commit[] = []
   readonly effects: Effects[] = []
   readonly bugs: { entry: Entry; error: unknown }[] = []
@@ -42,7 +42,7 @@ export class OpenLocalJournal implements OpenJournal {
     this.#open()
   }
 
-  /** What a kill would leave is in the two files now: a copy of them is opened, and the original forgotten. */
+  /** Reopens the store as a kill would leave it: a copy of its two files is opened, and the original is abandoned. */
   async crash(): Promise<void> {
     const left = this.file
     const { journal, state } = this

@@ -17,7 +17,7 @@ export interface SharedLog {
   fork(): this | Promise<this>
 }
 
-/** How patient it is, in ms, and what its hub is called. */
+/** Its timeouts in ms, and the name of its hub. */
 export interface OpenLogOptions {
   /** Clocks in ms: the wall clock, and one that never steps. */
   now?: () => number

@@ -1,6 +1,6 @@
 import { HistoryError, type Log, type LogRecord } from '../../src/hub/journal/log.ts'
 
-/** What an append that fails has done before it rejects. */
+/** Effect of a failing append before it rejects. */
 export type Failure = 'nothing' | 'stored'
 
 /** A log in memory, for one history. Any number of hubs share it through `connect`. */
@@ -9,7 +9,7 @@ export class MemoryLog {
   /** The records, the oldest first; those up to `base` are trimmed. */
   readonly records: Uint8Array[]
   base = 0
-  /** What the next appends do instead of succeeding, in their order. */
+  /** Failures of the next appends, in order. */
   readonly failures: Failure[] = []
   readonly #waiting = new Set<() => void>()
 

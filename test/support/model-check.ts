@@ -126,7 +126,7 @@ function byId(one: { id: string }, other: { id: string }): number {
   return one.id < other.id ? -1 : 1
 }
 
-/** What `expect` would say, but without its cost where there is nothing to say: this is asked a million times. */
+/** Compares as `expect` does, without its cost when both are equal: it is called a million times. */
 function same(actual: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected)
 }
@@ -188,7 +188,7 @@ function asReceipt(model: Model, message: ModelMessage, recipient: number, deliv
   }
 }
 
-/** What a follower of `member` who missed everything is told of its own messages: the newest state of each, once. */
+/** Returns the events that a follower of `member` who missed everything gets for its own messages: the newest state of each, once. */
 function expectedReceipts(model: Model, member: number): string[] {
   return model.messages
     .filter(({ command }) => command.by === member)

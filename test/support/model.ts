@@ -17,19 +17,19 @@ export interface ModelDelivery {
   project?: string
   fetchedBy?: { session: string; at: number; project?: string }
   told?: { how: string; at: number }
-  /** When it was acked or expired. */
+  /** Time at which it was acked or expired. */
   endedAt?: number
 }
 
 export interface ModelMessage {
   command: Send
   sentAt: number
-  /** When it was sent, in the time that has passed: its end goes by it. */
+  /** Time of the send on the steady clock, from which its expiry is counted. */
   steadyAt: number
   intent: Intent
   /** By recipient, in the order in which they were named. */
   deliveries: Map<number, ModelDelivery>
-  /** When its text was deleted. */
+  /** Time at which its text was deleted. */
   textDeletedAt?: number
   /** Of later mail: when it was written. */
   writtenAt?: number
@@ -39,7 +39,7 @@ export interface ModelMessage {
 interface ModelLater {
   command: Send
   writtenAt: number
-  /** When it is due, in the time that has passed. */
+  /** Time at which it is due, on the steady clock. */
   dueAt: number
   /** The members whom names meant when it was written. */
   meant: (number | undefined)[]
@@ -54,10 +54,10 @@ interface Code {
   usedBy?: string
 }
 
-/** What a hub answers, or the code with which it refuses. */
+/** Result of a command, or the code of its refusal. */
 type Answer<T extends Command['type']> = ErrorCode | Model['answers'][T & keyof Model['answers']]
 
-/** What a hub promises of inboxes, receipts, names and tokens, in as few lines as it takes. No storage, no seq: a list in order is enough. */
+/** Model of a hub's promises about inboxes, receipts, names and tokens, as short as possible. It has no storage and no seqs: ordered lists are enough. */
 export class Model {
   /** Wall clock, ms since 1970. */
   now = Date.parse('2026-01-01T00:00:00.000Z')
@@ -72,11 +72,11 @@ export class Model {
   readonly muted: number[][] = this.names.map(() => [])
   /** By its id, whose each token is. */
   readonly tokens = new Map<string, number>()
-  /** When a machine was last seen with a project, in the time that has passed; by `MEMBER/PROJECT`. */
+  /** Time at which a machine was last seen with a project, on the steady clock; by `MEMBER/PROJECT`. */
   readonly projects = new Map<string, number>()
   /** In the order in which it was written. */
   readonly later: ModelLater[] = []
-  /** What senders are to be told: which member, of what, of which message. */
+  /** Notices due to senders: member, kind and message. */
   readonly untold: string[] = []
   #codes: Code[] = []
 
@@ -262,7 +262,7 @@ export class Model {
     }
   }
 
-  /** What `member` has not read, oldest first; with `scope`, without what is for other projects. */
+  /** Returns the unread messages of `member`, oldest first; with `scope`, without those for other projects. */
   inbox(member: number, scope?: string): ModelMessage[] {
     return this.messages.filter(({ deliveries }) => {
       const delivery = deliveries.get(member)
@@ -447,7 +447,7 @@ export class Model {
   }
 }
 
-/** What the id of a send binds: what its recipients get, and not how long the sender waits for answers. */
+/** Returns the fields that the id of a send binds: those that its recipients get, and not how long the sender waits for answers. */
 function bound({ fromProject: _, withinS: __, ...content }: Send): string {
   return JSON.stringify(content)
 }

@@ -11,7 +11,7 @@ import { tempDir } from './temp.ts'
 /** All that the join line may use beside Node: curl, a shell, and what every system has. */
 const basics = ['curl', 'sh', 'mkdir', 'chmod', 'mv', 'rm', 'cat', 'head', 'sleep']
 
-/** Where a program is on this machine's PATH, or where root's programs are. */
+/** Returns the path of a program on this machine's PATH, or among root's programs. */
 export function findTool(name: string): string | undefined {
   const places = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].map(dir => join(dir, name))
   return places.find(path => existsSync(path))
@@ -24,9 +24,9 @@ export function findTool(name: string): string | undefined {
 export class Newcomer {
   /** `HOME`. */
   readonly userHome = tempDir('newcomer')
-  /** Where its own commands are. `tools/node` and `tools/claude` may be replaced. */
+  /** Directory of its own commands. `tools/node` and `tools/claude` may be replaced. */
   readonly tools = join(this.userHome, 'tools')
-  /** Where join is told to link the command. */
+  /** Directory in which join links the command. */
   readonly bin = join(this.userHome, 'bin')
   readonly home = join(this.userHome, '.claude-net')
   /** The link that join makes. */

@@ -49,7 +49,7 @@ export interface RunOptions {
   cwd?: string
 }
 
-/** Where Node keeps what it has compiled, as the service does it: each start of the hub or of a command takes a tenth less. */
+/** Node's compile cache, as the service has it: each start of the hub or of a command takes a tenth less. */
 const compileCache = join(import.meta.dirname, '../../node_modules/.cache/claude-net-compiled')
 
 /**
@@ -70,7 +70,7 @@ export async function run(args: string[], { env, input = '', node, before = [], 
   return ranOf(child, input)
 }
 
-/** What a process that was just started leaves when it has ended; `input` is all that it can read. */
+/** Returns the output and status of a process that was just started, once it ends; `input` is its whole standard input. */
 export async function ranOf(child: ChildProcessWithoutNullStreams, input = ''): Promise<Ran> {
   // Not `end('')`, which writes: a process that ends at once would make that an EPIPE.
   child.stdin.end(input || undefined)

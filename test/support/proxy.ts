@@ -6,7 +6,7 @@ import type { TestHub } from './hub.ts'
 import type { TestMachine } from './machine.ts'
 
 /**
- * What happens to one answer of the hub. The request has been forwarded whole in every case, so the hub has done it.
+ * Fault of one response of the hub. The request has been forwarded completely in every case, so the hub has executed it.
  *
  *   cut      all but the last byte of it passes, then the connection is closed
  *   reset    nothing of it passes, the connection is reset
@@ -17,9 +17,9 @@ export type Fault = 'cut' | 'reset' | 'swallow' | 'hold'
 
 interface Plan {
   fault: Fault
-  /** How the request line begins: `POST /v1/inbox/ack`. */
+  /** Start of the request line: `POST /v1/inbox/ack`. */
   request: string
-  /** How many such requests are to be answered first. */
+  /** Number of such requests that are passed on first. */
   after: number
   happened: () => void
 }

@@ -13,7 +13,7 @@ export interface Received {
 
 type Answer = (response: ServerResponse, request: IncomingMessage, received: Received) => void
 
-/** Answers with a status. */
+/** Responds with a status. */
 export const status =
   (code: number, headers: Record<string, string> = {}): Answer =>
   response =>

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 
 /** Whoever is on the way: passes every byte on, and keeps them all. */
 export class Recorder {
-  /** What each connection said to the hub, in the order in which they came. */
+  /** Bytes that each connection sent to the hub, in the order of the connections. */
   readonly asked: Buffer[] = []
   /** Both directions together, in no order. */
   readonly all: Buffer[] = []

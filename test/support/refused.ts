@@ -28,7 +28,7 @@ export async function expectRefused(
   return answer
 }
 
-/** What a request could have changed: every member with its number of unread messages. That it was made with a token is no change. */
+/** Returns what a request could have changed: each member with its number of unread messages. The use of a token is no change. */
 export async function traces(hub: TestHub): Promise<unknown> {
   const { text } = await raw(hub, { path: '/v1/admin/members', token: hub.adminToken })
   return JSON.parse(text, (key, value) => (key === 'lastUsedAt' ? undefined : value))

@@ -9,7 +9,7 @@ import { seededRandom } from './random.ts'
 
 const [dataDir, entriesFile, seed, startedAt] = process.argv.slice(2) as [string, string, string, string]
 
-/** How much faster the clocks go, so that messages expire and texts are deleted within seconds. */
+/** Factor by which the clocks run faster, so that messages expire and texts are deleted within seconds. */
 const haste = 100_000
 
 const clock = () => Number(startedAt) + (Date.now() - Number(startedAt)) * haste

@@ -9,7 +9,7 @@ import { findTool } from './newcomer.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
 
-/** What stands before the key of the machines in authorized_keys, as docs/operations.md tells admins to write it. */
+/** Options before the machines' key in authorized_keys, as docs/operations.md tells admins to write them. */
 export const restricted = (port: number) => `restrict,port-forwarding,permitopen="localhost:${port}"`
 
 /** Why there can be no ssh server here, or undefined. */
@@ -29,7 +29,7 @@ export interface SshdPlace {
   port: number
   /** Default: loopback. */
   address?: string
-  /** What stands in front of its command line, such as `['/sbin/ip', 'netns', 'exec', …]`. */
+  /** Prefix of its command line, such as `['/sbin/ip', 'netns', 'exec', …]`. */
   wrapper?: string[]
 }
 
@@ -39,7 +39,7 @@ export class Sshd {
   readonly port: number
   /** A directory for the PATH: `ssh` with this server's configuration in place of the user's. */
   readonly tools: string
-  /** What the client believes, for tests to change. */
+  /** Files that the client reads, for tests to change. */
   readonly clientConfig: string
   readonly knownHosts: string
   readonly authorizedKeys: string
@@ -145,12 +145,12 @@ LogLevel VERBOSE
     await this.start()
   }
 
-  /** What sshd has said, of all starts. */
+  /** Log of sshd, over all starts. */
   get log(): string {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, 'utf8') : ''
   }
 
-  /** How many logins there were. */
+  /** Number of logins. */
   get logins(): number {
     return this.log.split('Accepted publickey').length - 1
   }

@@ -7,7 +7,7 @@ import { restore } from '../../src/hub/keeping/restore.ts'
 import type { BackupReport } from '../../src/protocol/backup.ts'
 import { tempDir } from './temp.ts'
 
-/** What a store holds, without what belongs to one hub alone. */
+/** Returns the content of a store, without the tables local to one hub. */
 export function fingerprintOfStore(file: string): string {
   return fingerprintAs(file, shapeOfBackup(file))
 }

@@ -85,7 +85,7 @@ export async function tell(from: TestMember, to: string | string[], body: string
   return (await from.client.call(api.sendMessage, { body: { to, body, ...more } })).seq
 }
 
-/** What was said in `chat`, once that is `count` messages. */
+/** Returns the messages in `chat` once there are `count`. */
 export async function said(telegram: FakeTelegram, chat: number, count: number, deadlineMs?: number) {
   return until(
     `${count} messages in ${chat}`,

@@ -20,7 +20,7 @@ export class TestState {
   /** The time of the next entry, ms since 1970. */
   time = Date.parse('2026-01-01T00:00:00.000Z')
 
-  /** How far the wall clock is ahead of the steady one, in ms. */
+  /** Lead of the wall clock over the steady one, in ms. */
   clockOffset = 0
 
   /** In `dir`, or in a directory of the running test. */

@@ -5,7 +5,7 @@ import { newMessageId } from '../../src/protocol/ids.ts'
 import type { TestMember } from './hub.ts'
 import type { Random } from './random.ts'
 
-/** How long to wait before an operation whose end is unknown is repeated, in ms. */
+/** Delay before an operation with an unknown outcome is repeated, in ms. */
 const pauseMs = 10
 
 export interface TrafficOptions {

@@ -1,6 +1,6 @@
 import { StatementSync } from 'node:sqlite'
 
-/** What the main thread has asked of SQLite. */
+/** Calls of SQLite by the main thread. */
 export interface Work {
   /** Statements that were run, and rows that they returned. */
   statements: number

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** Where the built files are. */
+/** Directory of the built files. */
 export const dist = join(root, 'dist')
 
 /** The machine's side, loaded already (build.ts). */

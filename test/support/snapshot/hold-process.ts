@@ -1,5 +1,5 @@
 /**
- * What modules ask of the process while they are loaded into a snapshot, which cannot keep it: `require` of a built-in module that
+ * Listeners that modules register while they are loaded into a snapshot, which cannot contain them: `require` of a built-in module that
  * `builtins` in build.ts makes lazy throws until then, and listeners for signals wait.
  */
 const waiting: [name: string, listener: () => void][] = []
