@@ -220,7 +220,7 @@ export const planted: readonly Planted[] = [
   {
     name: 'outbox-gives-up',
     breaks: 'a send without an answer is kept until there is one',
-    file: 'client/outbox.ts',
+    file: 'client/outbox-drain.ts',
     changes: [
       [
         'if (!isGivenUp && (!error.settled || error.retryAfterMs !== undefined)) {',

@@ -92,9 +92,9 @@ export const faults: readonly Fault[] = [
   {
     name: 'a kept message goes out before it has an answer',
     promise: 'What waits is never lost.',
-    file: 'client/outbox.ts',
-    find: "      const answer = await this.#post(request, { [keptHeader]: '1' })",
-    put: "      this.#forget(file, id)\n      const answer = await this.#post(request, { [keptHeader]: '1' })",
+    file: 'client/outbox-drain.ts',
+    find: "      const answer = await postMessage(this.#client, request, { [keptHeader]: '1' })",
+    put: "      this.#store.remove(file, id)\n      const answer = await postMessage(this.#client, request, { [keptHeader]: '1' })",
     tests: ['src/client', 'test/outbox.test.ts', 'test/drainer.test.ts'],
     quick: 'src/client/outbox.test.ts',
   },

@@ -5,7 +5,7 @@ import { isHeld, takeLock } from '../disk/process-lock.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Home } from './home.ts'
 import { type Machine, openMachine } from './machine.ts'
-import { waitingIn } from './outbox.ts'
+import { waitingIn } from './outbox-store.ts'
 import { pauseAfter } from './transport/retry-pause.ts'
 
 /** How long a drainer that was stopped keeps others from starting, in ms; one that has ended does not. */
