@@ -4,7 +4,7 @@ import type { PartResult } from '../part.ts'
 import { type Planted, planted } from '../plant.ts'
 import { runNode, Variant } from './variant.ts'
 
-/** A bug of the program, and the faults with real processes each of which must find it. */
+/** A bug of the program, and the faults with real processes that must each find it. */
 export interface Bite {
   bug: Planted
   /** Changes in other files that belong to the bug. */
@@ -100,7 +100,7 @@ export const bites: readonly Bite[] = [
 export interface BiteOptions {
   /** Only these faults; undefined for all. */
   only?: readonly string[]
-  /** Most rounds in which a bug may be found. */
+  /** Most rounds within which a bug must be found. */
   rounds: number
   seed: number
   say: (text: string) => void
@@ -108,7 +108,7 @@ export interface BiteOptions {
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** Builds the program with each bug in turn and plays the faults that must find it. One that does not is a failure. */
+/** Builds the program with each bug in turn and plays the faults that must find it. A bug that is not found is a failure. */
 export async function tryBites({ only, rounds, seed, say }: BiteOptions): Promise<PartResult> {
   using variant = new Variant()
   const lines: string[] = []
@@ -145,11 +145,11 @@ async function roundsToFind(
     const output = await runNode(root, args, { CLAUDE_NET_PROVE_PROGRAM: program })
     const { failures, skipped = [] } = JSON.parse(output) as PartResult
     if (skipped[0]) throw new Error(`${fault} cannot be played here: ${skipped[0].why}`)
-    // One that could not be played to its end has found nothing.
+    // A round that went wrong itself has found nothing.
     const failure = failures.find(({ what }) => !what.includes('the round itself went wrong'))
     if (failure) {
       const [, first = '', dir] = /\n {2}(.*)[\s\S]* are in (\S+)/.exec(failure.what) ?? []
-      // It was to fail: nobody looks into it.
+      // The failure was expected: its files are not needed.
       if (dir) rmSync(dir, { recursive: true, force: true })
       return { round, what: first.slice(0, 120) }
     }

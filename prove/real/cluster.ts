@@ -8,35 +8,35 @@ import { mintToken } from '../../src/protocol/token.ts'
 import type { CheckOptions, InboxDump } from '../checker/check.ts'
 import { type HubOptions, HubProcess } from './hub-process.ts'
 
-/** Who may speak for an inbox. */
+/** A member and its token. */
 export interface Credential {
   name: string
   token: string
 }
 
-/** The hubs that one round harms: one, or several over a log that they share. */
+/** The hubs of one round: one, or several over a log that they share. */
 export interface Cluster {
   readonly hubs: readonly HubProcess[]
-  /** Where members reach it: they go on to the next one when one gives no answer. */
+  /** Addresses for members, who try the next one when one does not respond. */
   readonly urls: readonly URL[]
   readonly adminToken: string
-  /** How strictly the checker reads: hubs that share a log may be behind one another. */
+  /** Options of the checker: hubs that share a log may be behind one another. */
   readonly checks: CheckOptions
-  /** Starts every hub and resolves once all of them answer. */
+  /** Starts every hub and resolves once all of them respond. */
   start(): Promise<void>
-  /** Undoes whatever still goes wrong: every hub runs, and has come as far as the others, when this resolves. */
+  /** Undoes all harm: resolves when every hub runs and has caught up with the others. */
   heal(): Promise<void>
   /** Adds a machine over the public routes. */
   join(name: string): Promise<Credential>
   /** Reads each inbox as its reader would, then stops the hubs and reads the same inboxes from the store. */
   dump(members: readonly Credential[]): Promise<InboxDump[]>
-  /** Copies the stores into `dir`, for whoever looks into a failure. */
+  /** Copies the stores into `dir`, to analyse a failure. */
   keepStores(dir: string): void
-  /** Ends every process, whatever state it is in. */
+  /** Kills every process, whatever its state. */
   close(): Promise<void>
 }
 
-/** A hub that stands alone. */
+/** A standalone hub. */
 export class OneHub implements Cluster {
   readonly hub: HubProcess
   readonly checks: CheckOptions = {}
@@ -102,7 +102,7 @@ export async function joinAt(url: URL, adminToken: string, name: string): Promis
   return { name, token }
 }
 
-/** All that a reader is shown as unread, over all pages, and how many the hub says there are. */
+/** Returns all messages shown as unread, over all pages, and the hub's count of them. */
 export async function readAll(url: URL, { token }: Credential): Promise<{ unread: string[]; count: number }> {
   const client = new HubClient({ transport: new DirectTransport(url), token, timeoutMs: 60_000 })
   try {
@@ -118,7 +118,7 @@ export async function readAll(url: URL, { token }: Credential): Promise<{ unread
   }
 }
 
-/** The inboxes as the store in `dataDir` has them, beside what their readers were shown. No hub may run on it. */
+/** Returns the inboxes from the store in `dataDir`, with what their readers were shown. No hub may run on it. */
 export function dumpStore(
   dataDir: string,
   reads: ReadonlyMap<string, { unread: string[]; count: number }>,

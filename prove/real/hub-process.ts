@@ -5,37 +5,37 @@ import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openIdentity } from '../../src/hub/identity/identity.ts'
 
-/** The built program. Another build of it is named by the environment: one with a fault planted in it. */
+/** The built program. The environment may name another build, with a bug planted in it. */
 export const program = process.env.CLAUDE_NET_PROVE_PROGRAM ?? resolve(import.meta.dirname, '../../dist/claude-net.mjs')
 
-/** How long a hub may take to start or to end, in ms. */
+/** Time that a hub may take to start or to end, in ms. */
 const patienceMs = 60_000
 
 export interface HubOptions {
   dataDir: string
   /** Default: beside the directory. */
   logFile?: string
-  /** Default: any free port, which is kept over restarts. */
+  /** Default: any free port, the same after restarts. */
   port?: number
-  /** More of hub.json. Limits are off unless it says otherwise. */
+  /** More fields of hub.json. Limits are off by default. */
   config?: Record<string, unknown>
-  /** What the hub's command line is put behind, such as `['ip', 'netns', 'exec', …]`. */
+  /** Command in front of the hub's command line, such as `['ip', 'netns', 'exec', …]`. */
   wrapper?: string[]
   env?: Record<string, string>
 }
 
-/** A hub that ended instead of starting. The message holds what it said. */
+/** Thrown when a hub ended instead of starting. The message has its output. */
 export class NotStarted extends Error {
   override name = 'NotStarted'
 }
 
-/** A real hub in a process of its own, over TCP on loopback. Whoever makes one ends it with `kill` or `stop`. */
+/** A real hub in a process of its own, over TCP on loopback. Its creator ends it with `kill` or `stop`. */
 export class HubProcess {
   readonly dataDir: string
   readonly logFile: string
-  /** The program that the next start runs. */
+  /** Program of the next start. */
   program = program
-  /** How often it was started. */
+  /** Number of starts. */
   starts = 0
   readonly #options: HubOptions
   #port: number
@@ -54,7 +54,7 @@ export class HubProcess {
 
   get url(): URL {
     const { host = '127.0.0.1' } = this.#options.config ?? {}
-    // One that listens at every address is reached at loopback's.
+    // A hub that listens on all addresses is reached on loopback.
     return new URL(`http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${this.#port}`)
   }
 
@@ -70,7 +70,7 @@ export class HubProcess {
     return readFileSync(join(this.dataDir, 'admin.token'), 'utf8').trim()
   }
 
-  /** What all its starts have written to standard output and standard error. */
+  /** Output of all its starts, standard output and standard error. */
   get log(): string {
     return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : ''
   }
@@ -79,7 +79,7 @@ export class HubProcess {
   async start(): Promise<void> {
     const { config, wrapper = [], env } = this.#options
     const isNew = mkdirSync(this.dataDir, { recursive: true, mode: 0o700 }) !== undefined
-    // What makes a certificate takes a new hub longer to load than all else; here it is loaded once.
+    // The code that makes a certificate takes a new hub longest to load; here it is loaded once.
     if (isNew && !config?.tls) await openIdentity(this.dataDir)
     const configFile = `${this.dataDir}.hub.json`
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
@@ -111,14 +111,14 @@ export class HubProcess {
     await this.#end('SIGKILL')
   }
 
-  /** Asks it to end. Resolves with its exit status, or the signal that ended it. */
+  /** Sends SIGTERM. Resolves with its exit status, or the signal that ended it. */
   async stop(): Promise<number | string> {
-    // One that is stopped by SIGSTOP would not hear of it.
+    // SIGSTOP would block SIGTERM.
     this.resume()
     return await this.#end('SIGTERM')
   }
 
-  /** SIGSTOP: it is there, and does nothing until `resume`. */
+  /** SIGSTOP: it exists, but does nothing until `resume`. */
   pause(): void {
     if (this.isRunning) this.#child!.kill('SIGSTOP')
   }
@@ -146,8 +146,8 @@ export class HubProcess {
   }
 }
 
-/** The line of its log that says where it listens: of two hubs that are started on one directory each has its own. */
+/** The log line with its address: each of two hubs on one directory has its own. */
 const listening = /"url":"([^"]+)"[^\n]*"msg":"the hub listens"/
 
-/** Where Node keeps what it has compiled: each start of the hub takes a tenth less. */
+/** Node's compile cache: each start of the hub takes a tenth less. */
 const compileCache = resolve(import.meta.dirname, '../../node_modules/.cache/claude-net-compiled')

@@ -4,12 +4,12 @@ import type { PartResult } from '../part.ts'
 import { isolatedBy } from './needs.ts'
 import type { RealOptions } from './part.ts'
 
-/** Loopback is down in a network namespace that was just made. */
+/** Loopback is down in a new network namespace. */
 const withLoopback = ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
 
 /**
- * Runs the real part in a process with mounts, network and processes of its own, so that nothing it does reaches the machine and nothing is
- * left of it, whatever ends it. Where there can be no namespaces it runs without, and the faults that need them say why.
+ * Runs the real part in a process with its own mount, network and process namespaces, so that it cannot affect the machine and leaves
+ * nothing behind, however it ends. Without namespaces it runs anyway, and faults that need them are skipped with the reason.
  */
 export async function runIsolated(options: Omit<RealOptions, 'say'>): Promise<PartResult> {
   const way = waysIn.find(each => spawnSync(each[0]!, [...each.slice(1), ...withLoopback, 'true']).status === 0)

@@ -6,34 +6,34 @@ import { type Cluster, type Credential, readAll } from './cluster.ts'
 import type { Broken } from './fault.ts'
 import { Member, type MemberOptions } from './member.ts'
 
-/** How long it may take, once nothing goes wrong any more, until all that was begun has been answered, in ms. */
+/** Time in which everything started must complete once the harm has ended, in ms. */
 const calmLimitMs = 90_000
 
 export interface LoadOptions {
   cluster: Cluster
   seed: number
-  /** How many members there are. */
+  /** Number of members. */
   members?: number
   timeoutMs?: number
   paceMs?: number
   /** Default: twice `paceMs`. */
   readPaceMs?: number
-  /** Whether the checker searches for an order that explains each inbox, default true: too long for inboxes of thousands of messages. */
+  /** Whether the checker searches for an order that explains each inbox (default: true): too slow for inboxes of thousands of messages. */
   searches?: boolean
   lanes?: number
   textLength?: number
-  /** Whether members send to `all`, default true. False where the hub has more machines than these. */
+  /** Whether members send to `all` (default: true). False when the hub has other machines too. */
   broadcasts?: boolean
   headers?: MemberOptions['headers']
-  /** Where each member goes, counted from 0, in place of the addresses of the hubs themselves. */
+  /** Addresses for each member, counted from 0, in place of the hubs' own. */
   urls?: (member: number) => readonly URL[]
 }
 
-/** Members that use a cluster all at once, and the history of what they asked and were told. */
+/** Members that use a cluster concurrently, and the history of their requests and the responses. */
 export class Load {
   readonly history = new History()
   readonly credentials: Credential[] = []
-  /** What the program says or shows by itself to be wrong; the checker does not see it. */
+  /** Violations that the program itself shows, not the checker. */
   readonly violations: Broken[] = []
   /** Set by `end`. */
   dumps: InboxDump[] = []
@@ -50,7 +50,7 @@ export class Load {
     for (let n = 1; n <= members; n++) this.credentials.push(await cluster.join(`m${n}`))
   }
 
-  /** Joins the members where that is not done, and lets them begin. */
+  /** Joins the members if they have not joined, and starts them. */
   async start(): Promise<void> {
     if (this.credentials.length === 0) await this.join()
     const { cluster, seed, timeoutMs = 3000, paceMs = 60, lanes = 2, textLength = 2000 } = this.#options
@@ -76,26 +76,26 @@ export class Load {
     for (const member of this.#members) member.start()
   }
 
-  /** How many sends have been answered as stored, so far. */
+  /** Number of sends acknowledged as stored so far. */
   get acknowledged(): number {
     return this.#members.reduce((sum, member) => sum + member.acknowledged, 0)
   }
 
-  /** The longest time in ms that a send took, over all its tries. */
+  /** Longest time that a send took, over all its attempts, in ms. */
   get worstSendMs(): number {
     return Math.max(0, ...this.#members.map(({ worstSendMs }) => worstSendMs))
   }
 
-  /** Resolves once so many more sends have been answered; throws when that takes longer than `limitMs`. */
+  /** Resolves once `count` more sends were acknowledged; throws after `limitMs`. */
   async answered(count: number, limitMs = calmLimitMs): Promise<void> {
     const goal = this.acknowledged + count
     for (const began = performance.now(); this.acknowledged < goal; await delay(10))
       if (performance.now() - began > limitMs)
-        throw new Error(`The members were not answered ${count} sends within ${limitMs} ms`)
+        throw new Error(`${count} sends were not acknowledged within ${limitMs} ms`)
   }
 
-  /** Resolves once an operation has ended without an answer, or refused, for a reason that fits; throws after `limitMs`. */
-  async heard(why: RegExp, limitMs = calmLimitMs): Promise<void> {
+  /** Resolves once an operation has failed, or ended without a response, for a matching reason; throws after `limitMs`. */
+  async failedWith(why: RegExp, limitMs = calmLimitMs): Promise<void> {
     const { lines } = this.history
     let at = lines.length
     for (const began = performance.now(); performance.now() - began < limitMs; await delay(10))
@@ -103,24 +103,24 @@ export class Load {
         const line = lines[at]!
         if ((line.type === 'unknown' || line.type === 'fail') && why.test(line.why)) return
       }
-    throw new Error(`No member was told ${why} within ${limitMs} ms`)
+    throw new Error(`No operation failed with ${why} within ${limitMs} ms`)
   }
 
-  /** Resolves when all that was begun has been answered and told by streams; the members are gone then. */
+  /** Resolves when everything started has completed and streams have shown all unread messages; closes the members. */
   async rest(): Promise<void> {
     await Promise.all(this.#members.map(member => member.finish()))
-    await this.#untilTold()
+    await this.#untilShown()
     await this.close()
   }
 
-  /** Ends the streams of all members; they open new ones from their last cursors on. */
+  /** Closes the streams of all members, which reopen them from their last cursors. */
   breakStreams(): void {
     for (const member of this.#members) member.breakStream()
   }
 
   /**
-   * Heals the cluster, lets everything come to its end, reads all inboxes, stops the hubs, and returns what breaks a promise. What is not
-   * answered, or not told by a stream, within 90 s counts as lost.
+   * Heals the cluster, waits for everything started to complete, reads all inboxes, stops the hubs, and returns the violations. An
+   * operation not completed, or a message not shown by a stream, within 90 s counts as lost.
    */
   async end(): Promise<Broken[]> {
     const { cluster, searches } = this.#options
@@ -129,42 +129,42 @@ export class Load {
       const open = this.history.underWay
       this.violations.push({
         kind: 'stuck',
-        text: `${open} operations had no answer ${calmLimitMs / 1000} s after the end`,
+        text: `${open} operations had no response ${calmLimitMs / 1000} s after the end`,
       })
-    } else if (this.#members.length > 0) await this.#untilTold()
+    } else if (this.#members.length > 0) await this.#untilShown()
     await Promise.all(this.#members.map(member => member.close()))
     this.dumps = await cluster.dump(this.credentials)
     this.violations.push(
       ...check(this.history.lines, this.dumps, { ...cluster.checks, searches }),
-      ...this.#toldOfNothing(),
+      ...this.#shownButNotStored(),
     )
     return this.violations
   }
 
-  /** Ends all members at once, for a round that failed. */
+  /** Closes all members at once, for a round that failed. */
   async close(): Promise<void> {
     await Promise.all(this.#members.map(member => member.close().catch(() => {})))
   }
 
-  /** What a stream told of and no inbox has: a hub tells only of what it cannot lose any more. */
-  #toldOfNothing(): Broken[] {
-    return this.#members.flatMap(({ name, told }) => {
+  /** Returns messages that a stream showed but no inbox has: a hub may show only what it cannot lose. */
+  #shownButNotStored(): Broken[] {
+    return this.#members.flatMap(({ name, shown }) => {
       const stored = new Set(this.dumps.find(({ inbox }) => inbox === name)?.rows.map(({ id }) => id))
-      const missing = [...told].filter(id => !stored.has(id))
+      const missing = [...shown].filter(id => !stored.has(id))
       return missing.map(
-        id => ({ kind: 'phantom', text: `a stream told ${name} of ${id}, which is in no inbox` }) as const,
+        id => ({ kind: 'phantom', text: `a stream showed ${name} the message ${id}, which is in no inbox` }) as const,
       )
     })
   }
 
-  async #untilTold(): Promise<void> {
+  async #untilShown(): Promise<void> {
     const url = this.#options.cluster.urls[0]!
     for (const [at, member] of this.#members.entries()) {
       const { unread } = await readAll(url, this.credentials[at]!)
-      const untold = () => unread.filter(id => !member.told.has(id))
-      for (const began = performance.now(); untold().length > 0; await delay(20)) {
+      const missing = () => unread.filter(id => !member.shown.has(id))
+      for (const began = performance.now(); missing().length > 0; await delay(20)) {
         if (performance.now() - began < calmLimitMs) continue
-        const text = `no stream told ${member.name} of ${untold().slice(0, 3).join(', ')}, which are unread`
+        const text = `no stream showed ${member.name} ${missing().slice(0, 3).join(', ')}, which are unread`
         this.violations.push({ kind: 'untold', text })
         break
       }
@@ -172,7 +172,7 @@ export class Load {
   }
 }
 
-/** Whether it resolves in time. */
+/** Reports whether `what` resolves in time. */
 async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
   const timer = new AbortController()
   const isLate = delay(ms, true, { signal: timer.signal }).catch(() => true)

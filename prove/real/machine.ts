@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Credential } from './cluster.ts'
 import { program } from './hub-process.ts'
 
-/** A process of the program that has ended. */
+/** Outcome of a process of the program. */
 export interface Ran {
   /** Null after a signal. */
   code: number | null
@@ -16,7 +16,7 @@ export class Machine {
   readonly name: string
   readonly home: string
 
-  /** As `claude-net join` leaves it below `dir`. */
+  /** Creates its home below `dir`, as `claude-net join` does. */
   constructor(dir: string, { name, token }: Credential, hub: URL) {
     this.name = name
     this.home = join(dir, name, '.claude-net')
@@ -32,7 +32,7 @@ export class Machine {
       LANG: 'C.UTF-8',
       HOME: userHome,
       CLAUDE_NET_HOME: this.home,
-      // What waits stays where it is until the next command: no process outlives the one that kept it.
+      // The outbox waits for the next command: no process outlives the one that kept a message.
       CLAUDE_NET_DRAINER: 'off',
     }
     return spawn(process.execPath, [program, ...args], { cwd: userHome, env, stdio: 'pipe' })
@@ -51,7 +51,7 @@ export class Machine {
     return { code, stdout }
   }
 
-  /** The ids of what waits in the outbox, in its order. */
+  /** Returns the ids of the messages in the outbox, in order. */
   kept(): string[] {
     try {
       const files = readdirSync(join(this.home, 'outbox')).sort()

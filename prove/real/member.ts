@@ -16,38 +16,38 @@ import type { Credential } from './cluster.ts'
 
 export interface MemberOptions {
   credential: Credential
-  /** The hubs; a member goes on to the next one when one gives no answer. */
+  /** The hubs; a member tries the next one when one does not respond. */
   urls: readonly URL[]
-  /** Every member that may be written to, this one too. */
+  /** All members to write to, including this one. */
   names: readonly string[]
   /** Whether it sends to `all`: there are no other machines than those in `names`. */
   broadcasts: boolean
   history: History
   random: Random
-  /** How long an answer may take, in ms, before it counts as none. */
+  /** Time after which a missing response counts as unknown, in ms. */
   timeoutMs: number
   /** Longest pause between two sends of a lane, in ms. */
   paceMs: number
   /** Longest pause between two reads, in ms; twice as long between two requests for receipts. */
   readPaceMs: number
-  /** How many sends may be under way at once. */
+  /** Number of concurrent sends. */
   lanes: number
   /** Most characters of a text. */
   textLength: number
-  /** Whether answers may come from a hub that is behind: then an act says what its reader knows. */
+  /** Whether hubs may be behind one another: then an operation records what its reader knows. */
   mayLag: boolean
-  /** Headers of each request, by the highest seq that this member knows. */
+  /** Returns the headers of each request, given the highest seq that this member knows. */
   headers?: (known: number) => Record<string, string>
 }
 
-/** A machine with an inbox over real TCP: sends, reads, acks, asks for receipts and follows, and notes each in the history. */
+/** A machine with an inbox over real TCP: sends, reads, acks, asks for receipts and follows, and records each operation in the history. */
 export class Member {
   readonly name: string
-  /** Every message of which its streams have told. */
-  readonly told = new Set<string>()
-  /** The longest time from the first try of a send to its answer, in ms. */
+  /** All messages that its streams have shown. */
+  readonly shown = new Set<string>()
+  /** Longest time from the first attempt of a send to its response, in ms. */
   worstSendMs = 0
-  /** How many sends have been answered as stored. */
+  /** Number of sends acknowledged as stored. */
   acknowledged = 0
   readonly #options: MemberOptions
   readonly #clients: HubClient[]
@@ -77,28 +77,28 @@ export class Member {
     this.#home = Math.floor(random() * this.#clients.length)
   }
 
-  /** Begins to send, read, ack, ask and follow, all at once. */
+  /** Starts to send, read, ack, ask and follow, all concurrently. */
   start(): void {
     const lanes = Array.from({ length: this.#options.lanes }, () => this.#sends())
     this.#lives = Promise.all([...lanes, this.#reads(), this.#asks()])
     this.#follows = this.#follow()
-    // Whoever waits for it is told; until then it is nobody's unhandled rejection.
+    // Callers that await them get the error; until then it must not be an unhandled rejection.
     this.#lives.catch(() => {})
     this.#follows.catch(() => {})
   }
 
-  /** Begins nothing new; resolves when all that was under way has been answered. */
+  /** Starts nothing new; resolves when everything in flight has completed. */
   async finish(): Promise<void> {
     this.#isStopping = true
     await this.#lives
   }
 
-  /** Ends its stream; it opens another one from its cursor on. */
+  /** Closes its stream, which reopens from its cursor. */
   breakStream(): void {
     this.#stream.abort()
   }
 
-  /** Ends its streams and lines. */
+  /** Closes its streams and connections. */
   async close(): Promise<void> {
     this.#isStopping = true
     this.#closing.abort()
@@ -175,7 +175,7 @@ export class Member {
     )
   }
 
-  /** Once, and after an unknown end mostly again; now and then again after an answer. */
+  /** Acks once; repeats mostly after an unknown outcome, and at times after a response. */
   async #acks(ids: string[]): Promise<void> {
     const { random } = this.#options
     for (let tries = 0; tries < 5; tries++) {
@@ -188,7 +188,7 @@ export class Member {
     }
   }
 
-  /** Asks for the receipts of what it sent. */
+  /** Asks for the receipts of its sends. */
   async #asks(): Promise<void> {
     const { random, readPaceMs } = this.#options
     while (!this.#isStopping) {
@@ -207,7 +207,7 @@ export class Member {
     }
   }
 
-  /** Follows its inbox over every break, from its last cursor on. */
+  /** Follows its inbox across every break, from its last cursor. */
   async #follow(): Promise<void> {
     const { history } = this.#options
     const { signal } = this.#closing
@@ -223,7 +223,7 @@ export class Member {
           if (event.event === 'presence') continue
           const { id, seq } = event.data
           if (event.event === 'inbox') {
-            this.told.add(id)
+            this.shown.add(id)
             history.tell(op, { kind: 'inbox', id, seq, from: event.data.from })
           } else {
             const { recipient, status } = event.data
@@ -231,7 +231,7 @@ export class Member {
           }
           if (event.cursor === undefined) continue
           cursor = event.cursor
-          // Of several events with one seq the last alone has a cursor: only then all of it is known.
+          // Of several events with one seq only the last has a cursor: only then all of it is known.
           this.#known = Math.max(this.#known, seq)
         }
       } catch (error) {
@@ -243,7 +243,7 @@ export class Member {
     }
   }
 
-  /** Does one operation, and notes what was asked and how it ended. */
+  /** Runs one operation, and records the request and its outcome. */
   async #do<Kind extends keyof Results>(
     act: Act & { kind: Kind },
     call: (client: HubClient) => Promise<Results[Kind]>,
@@ -288,16 +288,16 @@ export class Member {
     this.#home = (this.#home + 1) % this.#clients.length
   }
 
-  /** Waits for a while by chance; ends early with the member. */
+  /** Waits for a random time; ends early when the member closes. */
   async #pause(mostMs: number): Promise<void> {
     const { signal } = this.#closing
     await delay(this.#options.random() * mostMs, undefined, { signal }).catch(() => {})
   }
 }
 
-/** The hubs as a machine has them in its configuration, one of them by chance its own. */
+/** The hubs as in a machine's configuration, with a random one as its own. */
 class HubsAsOne implements Transport {
-  /** The furthest that the log had come in any answer. */
+  /** The highest seq of the log in any response. */
   seq = 0
   readonly #several: SeveralHubs
 

@@ -3,23 +3,23 @@ import { globSync } from 'node:fs'
 import { withoutEtcd } from '../../test/support/etcd.ts'
 
 /**
- * What a fault takes of the machine:
+ * Requirements of a fault:
  *
- *   namespace  mounts, network and processes of the run's own (unshare of util-linux and ip of iproute2, as root or with user namespaces)
+ *   namespace  mount, network and process namespaces (unshare of util-linux and ip of iproute2, as root or with user namespaces)
  *   nft        rules that drop packets (nftables)
- *   gcc        a library that keeps what was synced
- *   strace     system calls that fail
- *   faketime   a wall clock that is set
+ *   gcc        a library that records what was synced
+ *   strace     failing system calls
+ *   faketime   a settable wall clock
  *   etcd       the log that several hubs share
  */
 export type Need = 'namespace' | 'nft' | 'gcc' | 'strace' | 'faketime' | 'etcd'
 
-/** Set in the process that runs in namespaces of its own. */
+/** Set in the process that runs in its own namespaces. */
 export const isolatedBy = 'CLAUDE_NET_PROVE_ISOLATED'
 
 const reasons = new Map<Need, string | undefined>()
 
-/** Why this machine does not have what `need` says; undefined where it has it. */
+/** Returns why this machine does not meet `need`; undefined if it does. */
 export function whyNot(need: Need): string | undefined {
   if (!reasons.has(need)) reasons.set(need, looks[need]())
   return reasons.get(need)

@@ -8,21 +8,21 @@ import { faults } from './faults/all.ts'
 import { whyNot } from './needs.ts'
 
 export interface RealOptions {
-  /** The first round of each fault has this seed, the next ones those after it. */
+  /** Seed of the first round of each fault; later rounds count up from it. */
   seed: number
-  /** How many rounds of each fault; undefined for as many as fit into `budgetMs`, in turns, at least one each. */
+  /** Rounds of each fault; undefined for as many as fit into `budgetMs`, in turn, at least one each. */
   rounds?: number
   budgetMs: number
   /** Names of faults; undefined for all. */
   only?: string[]
-  /** Only those that are quick. */
+  /** Only the quick ones. */
   isQuick?: boolean
-  /** How long one round's harm goes on, in ms. */
+  /** Time that the harm of one round lasts, in ms. */
   harmMs: number
   say: (text: string) => void
 }
 
-/** Puts real hubs and clients to each fault, and counts what they came to. */
+/** Plays the faults against real hubs and clients, and counts the outcomes. */
 export async function runReal(options: RealOptions): Promise<PartResult> {
   const { seed, rounds, budgetMs, only, isQuick, harmMs, say } = options
   const began = performance.now()
@@ -44,8 +44,8 @@ export async function runReal(options: RealOptions): Promise<PartResult> {
       const { row, failure, ms } = await play(fault, at)
       add(rows.get(fault.name)!, row)
       if (failure) failures.push(failure)
-      const told = `${row.strikes} strikes, ${row.acknowledged} acknowledged, ${(ms / 1000).toFixed(1)} s`
-      say(`${fault.name} seed ${seed + round}: ${failure ? 'FAILED' : 'ok'} (${told})`)
+      const counts = `${row.strikes} strikes, ${row.acknowledged} acknowledged, ${(ms / 1000).toFixed(1)} s`
+      say(`${fault.name} seed ${seed + round}: ${failure ? 'FAILED' : 'ok'} (${counts})`)
     }
   }
   const all = [...rows.values()]

@@ -4,7 +4,7 @@ import type { Round, RoundResult } from './fault.ts'
 import type { HubOptions } from './hub-process.ts'
 import { Load, type LoadOptions } from './load.ts'
 
-/** A hub that stands alone, with its store in the round's directory unless `options` names another; it has started, and ends with the round. */
+/** Starts a standalone hub, with its store in the directory of the round unless `options` names another; it ends with the round. */
 export async function oneHub(round: Round, options: Partial<HubOptions> = {}): Promise<OneHub> {
   const cluster = new OneHub({ dataDir: join(round.dir, 'hub'), ...options })
   round.defer(() => cluster.close())
@@ -12,33 +12,38 @@ export async function oneHub(round: Round, options: Partial<HubOptions> = {}): P
   return cluster
 }
 
+/** Starts `load`, and resolves once `sends` of its sends are acknowledged. It is closed, and its history saved, at the end of the round. */
+export async function startLoad(round: Round, load: Load, sends: number): Promise<Load> {
+  round.defer(() => load.close())
+  round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
+  await load.start()
+  await load.answered(sends)
+  return load
+}
+
 /**
- * Lets members use a cluster that has started, does the harm, and then has everything come to its end: the cluster is healed, all that was
- * begun is answered, every inbox is read and the history checked. `harm` resolves when nothing more is to go wrong.
+ * Plays a round: members use a started cluster, `harm` does the harm, and `ended` judges the outcome. `harm` resolves when there is no more
+ * harm to come.
  */
 export async function storm(
   round: Round,
   cluster: Cluster,
   harm: (load: Load) => Promise<void>,
-  { load = undefined as Load | undefined, ...options }: Partial<LoadOptions> & { load?: Load } = {},
+  { load, ...options }: Partial<LoadOptions> & { load?: Load } = {},
 ): Promise<RoundResult> {
-  load ??= new Load({ cluster, seed: round.seed, ...options })
-  round.defer(() => load.close())
-  round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
-  await load.start()
-  await load.answered(10)
-  await harm(load)
-  return await ended(round, load, cluster)
+  const started = await startLoad(round, load ?? new Load({ cluster, seed: round.seed, ...options }), 10)
+  await harm(started)
+  return await ended(round, started, cluster)
 }
 
-/** The end of a load: what it came to, as the checker judges it. */
+/** Heals the cluster, waits for all operations to complete, and has the checker judge the inboxes and the history. */
 export async function ended(round: Round, load: Load, cluster: Cluster): Promise<RoundResult> {
   const violations = await load.end()
   if (violations.length > 0) cluster.keepStores(round.dir)
   return { acknowledged: load.acknowledged, violations, worstMs: load.worstSendMs }
 }
 
-/** Repeats `stroke` for as long as the round's harm may go on, at least once. */
+/** Repeats `stroke` for as long as the harm of the round may last, at least once. */
 export async function forAWhile(round: Round, stroke: () => Promise<void>): Promise<void> {
   const began = performance.now()
   do await stroke()

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Random } from '../sim/random.ts'
 
-/** What a disk writes whole or not at all, in bytes. */
+/** Unit that a disk writes atomically, in bytes. */
 const sectorBytes = 512
 
-/** How many sectors a process had written and not synced, by what became of them, and of how many of these files. */
+/** Number of sectors written but not synced, by outcome, and the files that they are in. */
 export interface Fate {
   kept: number
   dropped: number
@@ -17,10 +17,10 @@ export interface Fate {
 /** A directory in which the library of `power-loss.c` keeps what a hub has synced. */
 export class SyncedFiles {
   readonly #dir: string
-  /** What a hub is started with so that its syncs are known. */
+  /** Environment of a hub whose syncs are to be recorded. */
   readonly env: Record<string, string>
 
-  /** In `dir`, an empty one. Throws `ENOENT` where there is no gcc. `syncMs` is how much longer each sync takes. */
+  /** Uses `dir`, which must be empty. Throws `ENOENT` without gcc. `syncMs` is the extra time of each sync. */
   constructor(dir: string, syncMs: number) {
     this.#dir = dir
     const library = join(this.#dir, 'power-loss.so')
@@ -36,8 +36,8 @@ export class SyncedFiles {
   }
 
   /**
-   * Makes the store of a killed hub what the loss of power leaves: all that was synced, and of each sector that was written since either
-   * what was written or what was there before. All of them are dropped, or all kept, or each by chance.
+   * Changes the store of a killed hub to what a loss of power leaves: everything synced, and of each sector written since either the new or
+   * the old content. Drops all of those, keeps all, or decides for each at random.
    */
   losePower(dataDir: string, random: Random): Fate {
     const fate: Fate = { kept: 0, dropped: 0, files: new Set() }
@@ -52,15 +52,15 @@ export class SyncedFiles {
       const [before, after] = [synced ?? Buffer.alloc(0), written ?? Buffer.alloc(0)]
       if (!before.equals(after)) fate.files.add(name)
       writeFileSync(file, torn(before, after, isKept, fate), { mode: 0o600 })
-      // What is on the disk now stays.
+      // The current content is now on disk.
       writeFileSync(this.#path('synced', name), readFileSync(file))
     }
-    // It is in memory alone.
+    // It is in memory only.
     rmSync(join(dataDir, 'hub.db-shm'), { force: true })
     return fate
   }
 
-  /** What SQLite finds wrong with a copy of a store and its log: `ok`, or the first thing in words. */
+  /** Checks a copy of a store and its log. Returns `ok`, or SQLite's first finding. */
   check(dataDir: string): unknown {
     const dir = this.#path('checked')
     rmSync(dir, { recursive: true, force: true })
@@ -78,7 +78,7 @@ export class SyncedFiles {
   }
 }
 
-/** The bytes of a file of which `synced` is certain and `written` was there at last; a sector that neither has is zeros. */
+/** Returns the bytes of a file with `synced` on disk and `written` as its last content; a sector in neither is zeros. */
 function torn(synced: Buffer, written: Buffer, isKept: () => boolean, fate: Fate): Buffer {
   const bytes = Buffer.alloc(isKept() ? written.length : synced.length)
   for (let at = 0; at < bytes.length; at += sectorBytes) {

@@ -8,7 +8,7 @@ import { diskError, fullDisk, powerLoss, readOnlyDisk } from './disks.ts'
 import { killHub, killUnderLoad, pauseHub, twoHubs } from './kills.ts'
 import { halfOpen, partition } from './networks.ts'
 
-/** Every fault that real processes are put to, in the order of the table. */
+/** All faults for real processes, in the order of the table. */
 export const faults: readonly Fault[] = [
   killHub,
   killUnderLoad,

@@ -14,7 +14,7 @@ import { NotStarted } from '../hub-process.ts'
 import { Load } from '../load.ts'
 import { ended, oneHub } from '../storm.ts'
 
-/** How many damaged copies of one store are tried at most. */
+/** Most damaged copies of one store. */
 const copies = 8
 
 export const bitFlips: Fault = {
@@ -31,7 +31,7 @@ export const bitFlips: Fault = {
     await load.start()
     await load.answered(60)
     await load.rest()
-    // With what is only in the log of writes, or with all of it in the database.
+    // With everything still in the write-ahead log, or all of it in the database.
     if (round.random() < 0.5) await hub.kill()
     else await hub.stop()
     const good = join(round.dir, 'good')
@@ -63,22 +63,22 @@ export const bitFlips: Fault = {
 }
 
 /**
- * A bit among the last commits of the log of writes, turned over between a kill and the next start, looks to the hub as what a loss of power
- * leaves: the store is then what it was a few commits ago, and the hub does not say so. That is known, and docs/proof.md says it. What is shown
- * must still be true of that moment.
+ * A bit flipped in the last commits of the write-ahead log, between a kill and the next start, looks to the hub like a loss of power: the
+ * store is a few commits older, and the hub does not report it. This is known, and docs/proof.md says so. What is shown must still be true
+ * of that moment.
  */
 function isOfACutLog({ kind }: Broken): boolean {
   return kind === 'lost' || kind === 'receipt'
 }
 
 interface Flips {
-  /** Where, in words. */
+  /** The places, in words. */
   text: string
-  /** Whether they are in the log, with too few commits behind and between them for the hub to tell them from a loss of power. */
+  /** Whether they are in the log, with too few commits after and between them to distinguish them from a loss of power. */
   looksTorn: boolean
 }
 
-/** Turns over a few bits of the store or its log. */
+/** Flips a few bits of the store or its log. */
 function flip(dataDir: string, random: Random): Flips {
   const names = ['hub.db', 'hub.db-wal'].filter(
     name => existsSync(join(dataDir, name)) && size(join(dataDir, name)) > 0,
@@ -97,8 +97,8 @@ function flip(dataDir: string, random: Random): Flips {
 }
 
 /**
- * How many commits of a whole log lie in a row behind the first of `places` without another of them between. The frame behind one is not
- * counted: where the checksum of a frame is damaged, that of the next cannot be verified.
+ * Returns the number of consecutive commits of a log after the first of `places`, without another of them in between. The frame after a
+ * flip is not counted: if the checksum of a frame is damaged, that of the next cannot be verified.
  */
 function longestRow(log: Buffer, places: readonly number[]): number {
   const headerBytes = 32
@@ -120,8 +120,8 @@ function size(file: string): number {
 }
 
 /**
- * Reads every inbox, and receipts, of a hub that runs on a damaged store, and returns what it shows that is not true without saying so: a text
- * that is not as it was sent, mail that is missing, a receipt of what nobody did. Answers of an error are no lies.
+ * Reads all inboxes, and receipts, of a hub that runs on a damaged store, and returns what it shows wrongly without an error: a changed
+ * text, a missing message, a receipt that nobody caused.
  */
 async function judge({ hub }: OneHub, load: Load): Promise<Broken[]> {
   const found: Broken[] = []
@@ -171,7 +171,7 @@ async function judge({ hub }: OneHub, load: Load): Promise<Broken[]> {
   return [...found, ...receipts]
 }
 
-/** What each inbox must show, since it was stored and nobody began to ack it, and every send. */
+/** Returns what each inbox must show, because it was stored and no ack was started, and all sends. */
 function whatIsKnown(lines: readonly Line[]): { owed: Map<string, Set<string>>; sent: Map<string, Acts['send']> } {
   const sent = new Map<string, Acts['send']>()
   const owed = new Map<string, Set<string>>()

@@ -15,7 +15,8 @@ import { ended, forAWhile, oneHub } from '../storm.ts'
 
 export const killClients: Fault = {
   name: 'kill-clients',
-  title: 'kill -9 of the client program while it sends or keeps, with the hub there or away; its outbox goes on',
+  title:
+    'kill -9 of the client program while it sends or keeps, with the hub online or offline; its outbox must continue',
   needs: [],
   isQuick: true,
   async run(round) {
@@ -41,7 +42,7 @@ export const killClients: Fault = {
     await forAWhile(round, async () => {
       await cluster.hub.kill()
       await sendSome()
-      // What is sent now must not overtake what waits.
+      // Later sends must not overtake those in the outbox.
       await cluster.hub.start()
       await sendSome()
     })
@@ -52,13 +53,13 @@ export const killClients: Fault = {
   },
 }
 
-/** Sends by commands of one machine, one after the other, and notes what became of each. */
+/** Sends by commands of one machine, one after the other, and records the outcome of each. */
 class Sender {
   readonly #machine: Machine
   readonly #names: string[]
   readonly #history: History
   readonly #random: Random
-  /** The operations that are kept and have no answer yet, by id. */
+  /** Operations in the outbox without a response yet, by message id. */
   readonly #waiting = new Map<string, number>()
 
   constructor(machine: Machine, names: string[], history: History, random: Random) {
@@ -81,13 +82,13 @@ class Sender {
     const { code, stdout } = await this.#machine.run(args, killAfterMs)
     this.#waiting.set(id, op)
     if (code === 0) this.#decided(id, JSON.parse(stdout) as { seq?: number; answer?: { seq: number } })
-    // Killed or not: what lies in the outbox is kept, and has to be delivered.
+    // Killed or not, messages in the outbox have to be delivered.
     else if (this.#machine.kept().includes(id)) this.#history.keep(op)
     else if (code !== null && code !== 75)
       this.#history.end(op, { type: 'unknown', why: `status ${code}: ${stdout.slice(0, 200)}` })
   }
 
-  /** Runs commands until nothing waits. Throws where that does not come to an end. */
+  /** Runs commands until the outbox is empty. Throws if that does not happen. */
   async drain(): Promise<void> {
     for (let tries = 0; this.#machine.kept().length > 0; tries++) {
       if (tries === 20)
@@ -141,8 +142,8 @@ export const killedBeforeShown: Fault = {
 }
 
 /**
- * Starts a session's server and asks it for the inbox with acks. Kills it so many ms after the request, or once it has answered. Returns all
- * that it wrote, as far as it is whole lines.
+ * Starts a session's MCP server and reads the inbox with acks. Kills it `killAfterMs` after the request, or once it has responded. Returns
+ * the whole lines that it wrote.
  */
 async function showAndKill(machine: Machine, killAfterMs: number | undefined, random: Random): Promise<string> {
   const child = machine.start('mcp')
@@ -164,7 +165,7 @@ async function showAndKill(machine: Machine, killAfterMs: number | undefined, ra
   const clientInfo = { name: 'claude-code', version: '2.1.330' }
   await ask(1, 'initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo })
   child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`)
-  // Some of them know the inbox already, since they follow it.
+  // Some servers have the inbox already, since they follow it.
   await delay(random() * 200)
   const asked = ask(2, 'tools/call', { name: 'claude_net_inbox', arguments: { ack: true } })
   await (killAfterMs === undefined ? asked : delay(killAfterMs))

@@ -13,10 +13,10 @@ import type { HubProcess } from '../hub-process.ts'
 import { Load } from '../load.ts'
 import { ended, forAWhile, oneHub, storm } from '../storm.ts'
 
-/** How long a crowd may take to be told of everything, in ms: the machine may be busy. */
+/** Time in which all streams must have received everything, in ms: the machine may be busy. */
 const crowdLimitMs = 120_000
 
-/** How much memory a hub may hold, in MB: with 10,000 streams too. */
+/** Most memory that a hub may use, in MB: with 10,000 streams too. */
 const maxMemoryMB = 512
 
 export const slowClients: Fault = {
@@ -45,7 +45,7 @@ export const slowClients: Fault = {
   },
 }
 
-/** One slow client. Whatever the hub does to it is right, as long as the others do not suffer. */
+/** One slow client. The hub may treat it in any way, as long as the others are not affected. */
 function slow(hub: HubProcess, token: string, how: 'bytes' | 'deaf' | 'silent'): Socket {
   const socket = connect(hub.port, '127.0.0.1')
   socket.on('error', () => {})
@@ -64,14 +64,14 @@ function slow(hub: HubProcess, token: string, how: 'bytes' | 'deaf' | 'silent'):
 
 export const restartStreams: Fault = {
   name: 'restart-streams',
-  title: 'the hub is killed and restarted under 1,000 streams: each hears everything once, in order',
+  title: 'the hub is killed and restarted under 1,000 streams: each must receive everything once, in order',
   needs: [],
   run: round => crowd(round, { streams: 1000, kills: true }),
 }
 
 export const manyConnections: Fault = {
   name: 'many-connections',
-  title: '10,000 connections with a stream each; the others go on, and each stream hears everything',
+  title: '10,000 connections with a stream each: other clients are served, and each stream must receive everything',
   needs: [],
   run: round => crowd(round, { streams: 10_000, kills: false }),
 }
@@ -100,7 +100,7 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
         sent.push((await crier.call(api.sendMessage, { body })).seq)
         return
       } catch (error) {
-        // A hub that was just started, or has thousands of streams to tell, may take long.
+        // A hub that was just started, or serves thousands of streams, may be slow.
         if (tries === 10) throw error
       }
     }
@@ -115,11 +115,11 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
     await hub.kill()
     await hub.start()
     await cry()
-    await everyone('listens again', all, ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
+    await everyone('received everything', all, ({ isOpen, seqs }) => isOpen && seqs.length >= sent.length)
   }
   await load.answered(10)
   await cry()
-  // Whoever has not is in the list of those that saw something else than was sent.
+  // Streams that have not are among those that received something else than was sent.
   await missing(all, ({ seqs }) => seqs.length >= sent.length)
   bounded(hub, load)
   const wrong = all.filter(({ seqs }) => seqs.join() !== sent.join())
@@ -128,7 +128,7 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
   const result = await ended(round, load, cluster)
   const violations: Broken[] = wrong.slice(0, 5).map(({ seqs }) => ({
     kind: seqs.length > sent.length ? 'told twice' : 'untold',
-    text: `a stream was told of [${seqs.join(' ')}] where [${sent.join(' ')}] were sent`,
+    text: `a stream showed [${seqs.join(' ')}] where [${sent.join(' ')}] were sent`,
   }))
   return {
     ...result,
@@ -137,7 +137,7 @@ async function crowd(round: Round, { streams, kills }: { streams: number; kills:
   }
 }
 
-/** A stream that comes back with its cursor whenever its line breaks. It is read by hand: thousands of clients would cost too much. */
+/** A stream that reopens with its cursor whenever its connection breaks. Parsed by hand: thousands of clients would cost too much. */
 class Listener {
   readonly seqs: number[] = []
   isOpen = false
@@ -169,7 +169,7 @@ class Listener {
   }
 }
 
-/** Opens the streams, a few hundred at a time. Returns what ends with each of them. */
+/** Opens the streams, a few hundred at a time. Returns a function for each that closes it. */
 async function openAll(
   all: readonly Listener[],
   url: URL,
@@ -181,18 +181,18 @@ async function openAll(
   for (let at = 0; at < all.length; at += 200) {
     const some = all.slice(at, at + 200)
     opened.push(...some.map(listener => listener.listen(url, token, signal)))
-    await everyone('listens', some, ({ isOpen }) => isOpen)
+    await everyone('opened', some, ({ isOpen }) => isOpen)
   }
   return opened
 }
 
-/** Resolves once `claim` holds for each. Throws where that takes too long. */
+/** Resolves once `claim` holds for each. Throws after `crowdLimitMs`. */
 async function everyone(what: string, all: readonly Listener[], claim: (one: Listener) => boolean): Promise<void> {
   const count = await missing(all, claim)
-  if (count > 0) throw new Error(`It was not so within ${crowdLimitMs} ms that everyone ${what}: ${count} are missing`)
+  if (count > 0) throw new Error(`${count} streams had not ${what} after ${crowdLimitMs} ms`)
 }
 
-/** Waits until `claim` holds for each, or for `crowdLimitMs`. Returns for how many it does not hold. */
+/** Waits until `claim` holds for each, or for `crowdLimitMs`. Returns the number for which it does not hold. */
 async function missing(all: readonly Listener[], claim: (one: Listener) => boolean): Promise<number> {
   for (const began = performance.now(); ; await delay(50)) {
     const count = all.filter(each => !claim(each)).length
@@ -200,10 +200,10 @@ async function missing(all: readonly Listener[], claim: (one: Listener) => boole
   }
 }
 
-/** A hub that holds too much memory is a violation. */
+/** Records a violation if a hub uses too much memory. */
 function bounded(hub: HubProcess, load: Load): void {
   const status = readFileSync(`/proc/${hub.pid}/status`, 'utf8')
   const megabytes = (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6
   if (megabytes > maxMemoryMB)
-    load.violations.push({ kind: 'broken', text: `the hub holds ${Math.round(megabytes)} MB of memory` })
+    load.violations.push({ kind: 'broken', text: `the hub uses ${Math.round(megabytes)} MB of memory` })
 }

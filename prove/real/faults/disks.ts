@@ -11,7 +11,7 @@ import { type HubProcess, NotStarted } from '../hub-process.ts'
 import { forAWhile, oneHub, storm } from '../storm.ts'
 import { SyncedFiles } from '../synced-files.ts'
 
-/** How much longer a sync takes, in ms, so that the power often goes before one is done. */
+/** Extra time of a sync, in ms, so that the power often fails before one is done. */
 const syncMs = 3
 
 export const powerLoss: Fault = {
@@ -26,13 +26,13 @@ export const powerLoss: Fault = {
     const cluster = await oneHub(round, { env: files.env })
     const { hub } = cluster
     return await storm(round, cluster, async load => {
-      // The members are in the database itself then: what is lost after that is mail, and the checker names it.
+      // The members are in the database itself then: only messages can be lost after that, which the checker names.
       await hub.stop()
       await hub.start()
       await forAWhile(round, async () => {
         await load.answered(5)
         await delay(round.random() * 300)
-        // A backup has the log of writes copied into the database first: then that is written too.
+        // A backup makes a checkpoint first, so the database file is written too.
         if (round.random() < 0.5) void backUp(hub)
         await delay(round.random() * 100)
         round.strike()
@@ -71,12 +71,12 @@ export const fullDisk: Fault = {
       cluster,
       async load => {
         await forAWhile(round, async () => {
-          await load.heard(/disk is full/)
+          await load.failedWith(/disk is full/)
           round.strike()
           await delay(between(round.random, 50, 500))
           if (round.random() < 0.4) {
             await hub.kill()
-            // One that does not start on a full disk says so, and does once there is room.
+            // A hub that does not start on a full disk says so, and starts once there is room.
             await hub.start().catch(error => {
               if (!(error instanceof NotStarted)) throw error
             })
@@ -154,10 +154,7 @@ export const diskError: Fault = {
   },
 }
 
-/**
- * Lets calls of the kernel fail in the hub: all of them from now on, or one in some. A hub that goes on without them, since it did not need
- * any, is killed after a while.
- */
+/** Makes system calls of the hub fail: all of them from now on, or one in some. A hub that needed none of them is killed after a while. */
 async function spoilUntilItEnds(round: Round, hub: HubProcess, calls: string, error: string): Promise<void> {
   const when = pick(round.random, ['1+', '3+', '2+3'])
   const inject = ['-f', '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${when}`, '-o', '/dev/null']
@@ -174,12 +171,12 @@ async function spoilUntilItEnds(round: Round, hub: HubProcess, calls: string, er
   tracer.kill()
 }
 
-/** A directory in a file system of `size` in memory; it goes with the round, and is seen by this run alone. */
+/** Creates a directory in a memory file system of `size`, for this run only; it is removed with the round. */
 function smallDisk(round: Round, size: string): string {
   const dir = join(round.dir, 'disk')
   mkdirSync(dir)
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', dir])
-  // What is in it is looked into by nobody any more.
+  // Its content is no longer needed.
   round.defer(() => execFileSync('umount', ['--lazy', dir]))
   return dir
 }

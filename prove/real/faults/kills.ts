@@ -4,7 +4,7 @@ import type { Fault } from '../fault.ts'
 import { HubProcess, NotStarted } from '../hub-process.ts'
 import { forAWhile, oneHub, storm } from '../storm.ts'
 
-/** Most time between a start of the hub and its next end, in ms. */
+/** Most time between a start of the hub and its next kill, in ms. */
 const longestLifeMs = 700
 
 export const killHub: Fault = {
@@ -17,7 +17,7 @@ export const killHub: Fault = {
     const { hub } = cluster
     return await storm(round, cluster, load =>
       forAWhile(round, async () => {
-        // Most lives are long enough for some mail, also where the machine is slow.
+        // Most runs are long enough for some messages, also on a slow machine.
         if (round.random() < 0.8) await load.answered(5)
         await delay(round.random() * longestLifeMs)
         round.strike()

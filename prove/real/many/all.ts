@@ -6,7 +6,7 @@ import { partitionOfThree } from './partitions.ts'
 import { deafWatch, oneSlowDisk, slowDisks } from './slow.ts'
 import { mixedVersions } from './versions.ts'
 
-/** What three hubs over one log are put to, in the order of the table. */
+/** All faults for three hubs over one log, in the order of the table. */
 export const manyHubFaults: readonly Fault[] = [
   killOneOfThree,
   killLeader,

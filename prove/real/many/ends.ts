@@ -4,12 +4,12 @@ import type { Fault, Round } from '../fault.ts'
 import { forAWhile, storm } from '../storm.ts'
 import { ManyHubs } from './many-hubs.ts'
 
-/** Time between two strokes, in ms: an election takes 1 to 2 s. */
+/** Time between two strikes, in ms: an election takes 1 to 2 s. */
 const restMs = { least: 300, most: 3000 }
 
 const rest = (round: Round) => delay(between(round.random, restMs.least, restMs.most))
 
-/** A fault that strikes three hubs, or the nodes of their log, again and again, with a rest before each stroke. */
+/** Creates a fault that strikes three hubs, or the nodes of their log, repeatedly, with a pause before each strike. */
 function strokes(name: string, title: string, stroke: (round: Round, cluster: ManyHubs) => Promise<void>): Fault {
   return {
     name,

@@ -3,23 +3,23 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import type { Random } from '../../sim/random.ts'
 
-/** A proxy before one node of etcd that keeps some of what a watch tells to itself, as watches of etcd have done. */
+/** A proxy for one node of etcd that drops some events of watches, as a bug of etcd once did. */
 export class WatchFilter {
-  /** How many events were left out. */
+  /** Number of dropped events. */
   dropped = 0
   readonly #random: Random
   readonly #share: number
   readonly #server = createServer((incoming, outgoing) => this.#pass(incoming, outgoing))
   readonly #target: URL
 
-  /** Leaves out each message of a watch with the chance `share`. */
+  /** Drops each message of a watch with the probability `share`. */
   constructor(target: string, share: number, random: Random) {
     this.#target = new URL(target)
     this.#share = share
     this.#random = random
   }
 
-  /** Resolves with the address to ask in place of the node's. */
+  /** Resolves with the address to use in place of the node's. */
   async listen(): Promise<string> {
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')
@@ -45,7 +45,7 @@ export class WatchFilter {
     incoming.pipe(asked)
   }
 
-  /** The messages of a watch are lines. The first of them says that the watch was made, and passes. */
+  /** The messages of a watch are lines. The first confirms the watch, and passes. */
   #filter(answer: IncomingMessage, outgoing: ServerResponse): void {
     let rest = ''
     answer.setEncoding('utf8')

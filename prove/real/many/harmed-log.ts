@@ -9,23 +9,20 @@ import { dumpStore } from '../cluster.ts'
 import type { Broken, Fault, Round, RoundResult } from '../fault.ts'
 import type { HubProcess } from '../hub-process.ts'
 import { Load } from '../load.ts'
-import { storm } from '../storm.ts'
+import { ended, startLoad, storm } from '../storm.ts'
 import { ManyHubs } from './many-hubs.ts'
 
-/** How long hubs may take to notice that their log is another, in ms: they look at it every 2 s at least. */
+/** Time in which hubs must notice that their log was replaced, in ms: they check it every 2 s at least. */
 const noticeMs = 20_000
 
-/** Waits until each of `hubs` has ended by itself; returns those that have not. */
-async function goOn(hubs: readonly HubProcess[]): Promise<HubProcess[]> {
+/** Waits until each of `hubs` has ended by itself; returns those still running. */
+async function stillRunning(hubs: readonly HubProcess[]): Promise<HubProcess[]> {
   for (const began = performance.now(); performance.now() - began < noticeMs; await delay(50))
     if (hubs.every(hub => !hub.isRunning)) return []
   return hubs.filter(hub => hub.isRunning)
 }
 
-/**
- * Judges hubs that have stopped for good by what lies in their stores: every send that was acknowledged is in the store of the hub that has
- * come furthest.
- */
+/** Checks the stores of hubs that have stopped for good: every acknowledged send must be in the store of the hub that is furthest ahead. */
 async function judgeStores(round: Round, load: Load, cluster: ManyHubs, found: Broken[]): Promise<RoundResult> {
   await load.close()
   await cluster.close()
@@ -33,7 +30,7 @@ async function judgeStores(round: Round, load: Load, cluster: ManyHubs, found: B
   const dumps = cluster.hubs.map(({ dataDir }) => dumpStore(dataDir, none))
   const rowsOf = (dump: (typeof dumps)[0]) => dump.reduce((sum, { rows }) => sum + rows.length, 0)
   const [furthest] = dumps.sort((a, b) => rowsOf(b) - rowsOf(a))
-  // Nobody reads any more: what is unread is what the store says.
+  // There are no reads any more: the store says what is unread.
   const inboxes = furthest!.map(dump => {
     const unread = dump.rows.filter(({ acked }) => !acked).map(({ id }) => id)
     return { ...dump, unread, count: unread.length }
@@ -43,24 +40,13 @@ async function judgeStores(round: Round, load: Load, cluster: ManyHubs, found: B
   return { acknowledged: load.acknowledged, violations }
 }
 
-/** Members that use the cluster. Resolves once they have been answered 30 sends. */
-async function loaded(round: Round, cluster: ManyHubs): Promise<Load> {
-  const load = new Load({ cluster, seed: round.seed })
-  round.defer(() => load.close())
-  round.defer(() => load.history.save(join(round.dir, 'history.jsonl')))
-  await load.start()
-  await load.answered(30)
-  return load
-}
-
 export const logMadeAnew: Fault = {
   name: 'log-made-anew',
-  title:
-    'the log is deleted while hubs use it, and at times made anew under the same name: every hub stops, none goes on',
+  title: 'the log is deleted while hubs use it, and at times recreated under the same name: every hub must stop',
   needs: ['etcd'],
   async run(round) {
     const cluster = await ManyHubs.start(round)
-    const load = await loaded(round, cluster)
+    const load = await startLoad(round, new Load({ cluster, seed: round.seed }), 30)
     const gateway = cluster.etcd.gateway()
     round.defer(() => gateway.close())
     const [from, to] = [`/claude-net/${cluster.history.name}/`, `/claude-net/${cluster.history.name}0`].map(key =>
@@ -72,9 +58,9 @@ export const logMadeAnew: Fault = {
       const epoch = round.random() < 0.5 ? cluster.history.name.slice(0, 8) : 'another'
       await EtcdLog.create(gateway, cluster.history.name, epoch)
     }
-    const found: Broken[] = (await goOn(cluster.hubs)).map(hub => ({
+    const found: Broken[] = (await stillRunning(cluster.hubs)).map(hub => ({
       kind: 'broken',
-      text: `a hub goes on with a log that was deleted: ${hub.dataDir}`,
+      text: `a hub still uses a log that was deleted: ${hub.dataDir}`,
     }))
     return await judgeStores(round, load, cluster, found)
   },
@@ -82,11 +68,11 @@ export const logMadeAnew: Fault = {
 
 export const restoredNode: Fault = {
   name: 'restored-node',
-  title: 'one node of the log comes back with its data of before, and then the leader dies',
+  title: 'one node of the log returns with old data, then the leader is killed',
   needs: ['etcd'],
   async run(round) {
     const cluster = await ManyHubs.start(round)
-    const load = await loaded(round, cluster)
+    const load = await startLoad(round, new Load({ cluster, seed: round.seed }), 30)
     const leader = await cluster.leader()
     const node = pick(
       round.random,
@@ -107,7 +93,7 @@ export const restoredNode: Fault = {
     await delay(5000)
     leader.start()
     await delay(5000)
-    // Either the log is what it was, or the hubs have noticed that it is not.
+    // Either the log is intact, or the hubs have noticed that it is not.
     const running = cluster.hubs.filter(hub => hub.isRunning)
     const isWhole =
       running.length === cluster.hubs.length &&
@@ -116,14 +102,13 @@ export const restoredNode: Fault = {
         () => false,
       ))
     if (!isWhole) return await judgeStores(round, load, cluster, [])
-    const violations = await load.end()
-    return { acknowledged: load.acknowledged, violations, worstMs: load.worstSendMs }
+    return await ended(round, load, cluster)
   },
 }
 
 export const fullQuota: Fault = {
   name: 'full-log',
-  title: "the log's quota is full: nothing is stored, and it goes on once there is room",
+  title: "the log's quota is full: nothing is stored until there is room again",
   needs: ['etcd'],
   async run(round) {
     const quota = ['--quota-backend-bytes', String(4 * 1024 * 1024)]
@@ -160,7 +145,7 @@ async function alarms(cluster: ManyHubs): Promise<number> {
 
 export const divergence: Fault = {
   name: 'planted-divergence',
-  title: 'the store of one hub is changed by hand: that hub stops, the others go on',
+  title: 'the store of one hub is changed by hand: that hub must stop, the others continue',
   needs: ['etcd'],
   async run(round) {
     const cluster = await ManyHubs.start(round)
@@ -173,10 +158,10 @@ export const divergence: Fault = {
       db.close()
       round.strike()
       await wrong.start().catch(() => {})
-      const left = await goOn([wrong])
-      if (left.length > 0) throw new Error('The hub whose store was changed goes on.')
+      const left = await stillRunning([wrong])
+      if (left.length > 0) throw new Error('The hub whose store was changed still runs.')
       await load.answered(20)
-      // As an operator does: without its store it begins again, from the log or from another hub's snapshot.
+      // As an operator would: without its store it starts over, from the log or from another hub's snapshot.
       for (const name of ['hub.db', 'hub.db-wal', 'hub.db-shm']) rmSync(join(wrong.dataDir, name), { force: true })
       await wrong.start()
     })

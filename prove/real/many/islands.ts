@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import type { Round } from '../fault.ts'
 
-/** Where the members are: outside of all islands. */
+/** Address of the members, which are on no island. */
 const bridgeAddress = '10.77.0.1'
 
-/** Network namespaces that reach each other over one bridge, until they are cut from one another. */
+/** Network namespaces connected by one bridge, which can be cut from one another. */
 export class Islands {
   readonly #addresses: ReadonlyMap<string, string>
 
-  /** Makes an island for each name; the process is in namespaces of its own (see isolate.ts), and they go with it. */
+  /** Creates an island for each name. The process has its own namespaces (see isolate.ts), so they end with it. */
   constructor(round: Round, names: readonly string[]) {
     this.#addresses = new Map(names.map((name, index) => [name, `10.77.0.${10 + index}`]))
     mkdirSync('/run/netns', { recursive: true })
@@ -35,18 +35,18 @@ export class Islands {
     return this.#addresses.get(name)!
   }
 
-  /** What a command line is put behind to run on this island. */
+  /** Returns the command prefix that runs a command on this island. */
   on(name: string): string[] {
     return ['ip', 'netns', 'exec', name]
   }
 
-  /** Drops every packet between each of `some` and each of `others`, without a word to either. */
+  /** Silently drops every packet between each of `some` and each of `others`, in both directions. */
   cut(some: readonly string[], others: readonly string[]): void {
     for (const one of some) for (const other of others) this.#drop(one, other)
     for (const other of others) for (const one of some) this.#drop(other, one)
   }
 
-  /** Lets everything through again. */
+  /** Removes all cuts. */
   join(): void {
     for (const name of this.#addresses.keys()) this.#nft(name, 'flush chain inet cut input')
   }

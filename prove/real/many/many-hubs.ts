@@ -8,18 +8,18 @@ import { type Cluster, type Credential, dumpStore, joinAt, readAll } from '../cl
 import type { Round } from '../fault.ts'
 import { type HubOptions, HubProcess } from '../hub-process.ts'
 
-/** How long the hubs may take to come to the end of their log once nothing goes wrong any more, in ms. */
+/** Time in which the hubs must reach the end of their log once the harm has ended, in ms. */
 const levelLimitMs = 60_000
 
 export interface ManyHubsOptions {
   etcd?: EtcdOptions
-  /** What each hub is started with, besides its log and its name. */
+  /** Options of each hub, besides its log and its name. */
   hub?: (index: number) => Partial<HubOptions>
-  /** Where hubs find etcd, in place of its nodes: proxies before them. */
+  /** Returns the endpoints of etcd for the hubs, in place of its nodes: proxies. */
   endpoints?: (cluster: EtcdCluster) => string[] | Promise<string[]>
 }
 
-/** Three hubs, each with a store of its own, over one log in three nodes of etcd. */
+/** Three hubs, each with its own store, over one log in three nodes of etcd. */
 export class ManyHubs implements Cluster {
   readonly checks: CheckOptions = { mayLag: true }
   readonly hubs: HubProcess[]
@@ -32,7 +32,7 @@ export class ManyHubs implements Cluster {
     this.history = history
   }
 
-  /** Three nodes and three hubs that have started. They end with the round. */
+  /** Starts three nodes and three hubs. They end with the round. */
   static async start(round: Round, { etcd: etcdOptions, hub, endpoints }: ManyHubsOptions = {}): Promise<ManyHubs> {
     const etcd = await EtcdCluster.start(3, etcdOptions)
     round.defer(() => etcd[Symbol.asyncDispose]())
@@ -85,7 +85,7 @@ export class ManyHubs implements Cluster {
     return credential
   }
 
-  /** All hubs are asked; they must say the same. */
+  /** Reads from all hubs, which must agree. */
   async dump(members: readonly Credential[]): Promise<InboxDump[]> {
     await this.#level()
     const reads = await Promise.all(
@@ -114,7 +114,7 @@ export class ManyHubs implements Cluster {
     await Promise.all(this.hubs.map(hub => hub.kill()))
   }
 
-  /** Forgets what every hub has applied, on each node, and has the log take records again. */
+  /** Deletes the records that every hub has applied, on each node, so that the log accepts records again. */
   async makeRoom(): Promise<void> {
     const last = Math.min(...this.hubs.map(offsetOf))
     for (const endpoint of this.etcd.endpoints) await this.history.makeRoom(last, endpoint)
@@ -124,7 +124,7 @@ export class ManyHubs implements Cluster {
     return this.etcd.leader()
   }
 
-  /** Resolves once every hub has applied all that the log had when this was called. */
+  /** Resolves once every hub has applied everything in the log at the time of the call. */
   async #level(): Promise<void> {
     const log = await this.history.connect()
     const last = await log.last()
@@ -138,7 +138,7 @@ export class ManyHubs implements Cluster {
   }
 }
 
-/** The last record of the log that a hub has applied, as its store says. */
+/** Returns the offset that a hub has applied, from its store. */
 function offsetOf({ dataDir }: HubProcess): number {
   using db = new DatabaseSync(join(dataDir, 'hub.db'), { readOnly: true })
   return Number(db.prepare('select log_offset from position').get()!.log_offset)

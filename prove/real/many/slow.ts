@@ -4,14 +4,14 @@ import { storm } from '../storm.ts'
 import { WatchFilter } from './filter.ts'
 import { ManyHubs } from './many-hubs.ts'
 
-/** Puts a process behind strace, which makes each of its syncs take longer, in ms. */
+/** Returns the command prefix that runs a process under strace, which delays each of its syncs by `ms`. */
 function slowed(ms: number): string[] {
   const syncs = 'fsync,fdatasync'
   const inject = `inject=${syncs}:delay_exit=${ms * 1000}`
   return ['strace', '-f', '-qq', '--seccomp-bpf', '-o', '/dev/null', '-e', `trace=${syncs}`, '-e', inject]
 }
 
-/** Three nodes of the log, of which some have a slow disk. */
+/** Creates a fault with three nodes of the log, some of which have a slow disk. */
 function slowDisk(name: string, title: string, ms: (node: number) => number): Fault {
   return {
     name,
@@ -37,7 +37,7 @@ export const oneSlowDisk = slowDisk('slow-log-200ms', 'every sync of one node of
 
 export const deafWatch: Fault = {
   name: 'deaf-watch',
-  title: 'proxies between hubs and log leave out every other event of the watches',
+  title: 'proxies between hubs and log drop every other event of the watches',
   needs: ['etcd'],
   async run(round) {
     const filters: WatchFilter[] = []
@@ -56,7 +56,7 @@ export const deafWatch: Fault = {
       await delay(round.harmMs)
       await load.answered(20)
       for (const { dropped } of filters) for (let n = 0; n < dropped; n++) round.strike()
-      if (filters.every(({ dropped }) => dropped === 0)) throw new Error('The proxies have left out no event.')
+      if (filters.every(({ dropped }) => dropped === 0)) throw new Error('The proxies dropped no event.')
     })
   },
 }

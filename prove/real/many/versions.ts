@@ -13,10 +13,10 @@ import { ManyHubs } from './many-hubs.ts'
 
 const newer = entryVersion + 1
 
-/** Time in ms after which the hubs must have raised the rules, once all of them know newer ones. */
+/** Time in which the hubs must raise the rules once all of them know newer ones, in ms. */
 const raiseLimitMs = 30_000
 
-/** Changes that make a program of the next version of the rules, by which an ack has another outcome. */
+/** Changes that make a program with the next version of the rules, in which an ack has another outcome. */
 export const newerRules: readonly Omit<Planted, 'breaks'>[] = [
   {
     name: 'newer-rules',
@@ -86,14 +86,17 @@ async function rulesInForce(cluster: ManyHubs): Promise<number | null | undefine
   }
 }
 
-/** Returns whether the newer rules come into force in time. */
+/** Reports whether the newer rules come into force in time. */
 async function raised(rules: () => Promise<number | null | undefined>): Promise<boolean> {
   for (const began = performance.now(); performance.now() - began < raiseLimitMs; await delay(100))
     if ((await rules()) === newer) return true
   return false
 }
 
-/** An older program must not start on a history whose rules it does not know, and must say so; the newer one starts again behind it. */
+/**
+ * Checks that an older program refuses to start on a history with rules that it does not know, and says so; then starts the newer one
+ * again.
+ */
 async function refuses(
   round: Round,
   hub: HubProcess,
