@@ -6,7 +6,11 @@ const headless = /^(?:What|Who|Whom|Whose|Which|How|Where|When|That|Such|Answers
 
 /** Rooms that are not written anew yet. */
 const notYet = [
-  'prove/',
+  'prove/checker/',
+  'prove/modes.ts',
+  'prove/part.ts',
+  'prove/sim/',
+  'prove/try-planted.ts',
   'src/claude/',
   'src/cli/',
   'src/client/',

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 const maxBytes = 100_000
 const maxFiles = 60
 
-/** The files of inputs with this name before their hash have failed once: they stay. */
+/** Prefix in the name of inputs that have failed once: they are never removed. */
 const failedOnce = 'failed-'
 
 export interface Kept {
@@ -24,7 +24,7 @@ export class Corpus {
     this.#maxFiles = most
   }
 
-  /** All of them in the order of their names; none where there is no corpus yet. */
+  /** Returns all inputs, ordered by name; none without a corpus. */
   read(): Kept[] {
     try {
       const names = readdirSync(this.dir).sort()
@@ -34,7 +34,7 @@ export class Corpus {
     }
   }
 
-  /** Keeps `inputs`, the first ones first, as far as there is room, and of what was there before only what has failed once. */
+  /** Replaces the corpus by `inputs`, as many of the first as fit, and keeps those that have failed once. */
   replace(inputs: readonly Buffer[]): void {
     const stay = this.read().filter(({ name }) => name.startsWith(failedOnce))
     let bytes = stay.reduce((sum, { input }) => sum + input.byteLength, 0)

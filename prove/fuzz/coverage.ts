@@ -1,16 +1,16 @@
 import { type Profiler, Session } from 'node:inspector'
 
-/** What ran: for each file the places of its text that did, as pairs of begin and end. */
+/** Code that ran: for each file the positions in its text that did, as pairs of start and end. */
 export type Covered = Map<string, number[]>
 
-/** Which parts of the program's text this process has run, as V8 counts blocks. */
+/** Records which parts of the program's text this process has run, by V8's block coverage. */
 export class Coverage {
   readonly #session = new Session()
   readonly #prefix: string
-  /** For each file 1 where its text has run. */
+  /** For each file 1 at each character that has run. */
   readonly #seen = new Map<string, Uint8Array>()
 
-  /** Of the files whose URL begins with `prefix`. */
+  /** Covers the files whose URL begins with `prefix`. */
   constructor(prefix: string) {
     this.#prefix = prefix
     this.#session.connect()
@@ -18,14 +18,14 @@ export class Coverage {
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
   }
 
-  /** How many characters of the program have run. */
+  /** Number of characters of the program that have run. */
   get size(): number {
     let sum = 0
     for (const bytes of this.#seen.values()) for (const byte of bytes) sum += byte
     return sum
   }
 
-  /** What ran since this was called last. */
+  /** Returns what ran since the last call. */
   take(): Covered {
     const covered: Covered = new Map()
     for (const { url, functions } of this.#counted())
@@ -33,7 +33,7 @@ export class Coverage {
     return covered
   }
 
-  /** The part of `covered` that has not been noted yet. */
+  /** Returns the part of `covered` that is not recorded yet. */
   newIn(covered: Covered): Covered {
     const found: Covered = new Map()
     for (const [file, intervals] of covered) {
@@ -53,7 +53,7 @@ export class Coverage {
     return found
   }
 
-  /** Notes that this has run. */
+  /** Records `covered` as run. */
   note(covered: Covered): void {
     for (const [file, intervals] of covered) {
       const end = intervals.at(-1) ?? 0
@@ -74,7 +74,7 @@ export class Coverage {
 
   #counted(): Profiler.ScriptCoverage[] {
     let counted: Profiler.ScriptCoverage[] = []
-    // In the same process it is answered before the call returns.
+    // In the same process the callback runs before the call returns.
     this.#session.post('Profiler.takePreciseCoverage', (error, answer) => {
       if (error) throw error
       counted = answer.result
@@ -83,7 +83,7 @@ export class Coverage {
   }
 }
 
-/** Whether `all` holds every place of `some`. */
+/** Reports whether `all` contains every position of `some`. */
 export function holds(all: Covered, some: Covered): boolean {
   for (const [file, intervals] of some) {
     const there = all.get(file)
@@ -99,7 +99,7 @@ export function holds(all: Covered, some: Covered): boolean {
   return true
 }
 
-/** The places that ran, from ranges of which an inner one speaks for its part of an outer one; V8 gives the outer ones first. */
+/** Returns the positions that ran, from V8's ranges: outer ones come first, and an inner one overrides its part. */
 function intervalsOf(functions: readonly Profiler.FunctionCoverage[]): number[] {
   const ranges = functions.flatMap(each => each.ranges)
   const end = Math.max(0, ...ranges.map(({ endOffset }) => endOffset))

@@ -1,6 +1,6 @@
 import { pick, type Random } from '../sim/random.ts'
 
-/** As `z.toJSONSchema` makes it. */
+/** Output of `z.toJSONSchema`. */
 export interface JsonSchema {
   type?: string
   properties?: Record<string, JsonSchema>
@@ -19,10 +19,10 @@ export interface JsonSchema {
   additionalProperties?: JsonSchema | boolean
 }
 
-/** What a string of this schema may be, by the name of its field. */
+/** Returns example strings by the name of a field. */
 export type Strings = (field: string, schema: JsonSchema, random: Random) => string
 
-/** A value that fits a schema, mostly: with all its fields, or some of those that can be left out. */
+/** Returns a value that mostly fits a schema: with all its fields, or without some optional ones. */
 export function fitting(schema: JsonSchema, random: Random, strings: Strings, field = ''): unknown {
   if (schema.const !== undefined) return schema.const
   if (schema.enum) return pick(random, schema.enum)
@@ -55,7 +55,7 @@ export function fitting(schema: JsonSchema, random: Random, strings: Strings, fi
   }
 }
 
-/** The names of all fields of a schema, and the words that its values may be. */
+/** Returns the names of all fields of a schema, and the words that its values may be. */
 export function wordsOf(schema: JsonSchema): string[] {
   const inner = [
     ...Object.values(schema.properties ?? {}),

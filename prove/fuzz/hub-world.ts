@@ -23,23 +23,23 @@ export interface Answer {
   text: string
 }
 
-/** Most bytes of an answer that are read. */
+/** Most bytes of a response that are read. */
 const maxAnswerBytes = 8_000_000
 
-/** A browser that is logged in, as far as HTTP shows one. */
+/** Headers of a logged-in browser. */
 type Browser = Record<string, string>
 
-/** A hub of this process, with two machines, a person and an admin; it is reached over TCP as any hub is. */
+/** A hub in this process, with two machines, a person and an admin, reached over TCP. */
 export class HubWorld {
   readonly dir = mkdtempSync(join(tmpdir(), 'claude-net-fuzz-hub-'))
   readonly tokens = { machine: '', other: '', human: '', admin: '' }
   browser: Browser = {}
-  /** What none of its answers and no line of its log may show. */
+  /** Secrets that no response and no log line may contain. */
   readonly secrets = new Set<string>()
   url!: URL
   #running!: RunningHub
   #fatal = false
-  /** Lines of the log from `error` on. */
+  /** Log lines of level `error` and above. */
   readonly errors: string[] = []
 
   static async start(config: Partial<HubConfig> = {}): Promise<HubWorld> {
@@ -57,7 +57,7 @@ export class HubWorld {
     return world
   }
 
-  /** Makes the members where they are gone, or their tokens end. */
+  /** Creates the members again if they were removed or their tokens have ended. */
   async people(): Promise<void> {
     for (const [role, name, owner] of [
       ['human', 'sean', undefined],
@@ -108,7 +108,7 @@ export class HubWorld {
         response.on('data', (chunk: Buffer) => {
           chunks.push(chunk)
           bytes += chunk.byteLength
-          // A stream goes on for as long as it is read.
+          // A stream lasts as long as it is read.
           if (bytes > maxAnswerBytes || response.headers['content-type']?.startsWith('text/event-stream')) end()
         })
         const end = () => {
@@ -123,7 +123,7 @@ export class HubWorld {
     })
   }
 
-  /** Throws `Broken` where the hub is not as it should be: not ready, stopped, or with a failure in its log. */
+  /** Throws `Broken` if the hub is not ready, has stopped, or has logged a failure. */
   async check(): Promise<void> {
     if (this.#fatal) throw new Broken('the store of the hub has failed')
     const { status, text } = await this.ask({ path: '/readyz' })

@@ -6,7 +6,7 @@ import { fuzz } from './loop.ts'
 import { mutated } from './mutate.ts'
 import { Broken, filledIn, holdsNoSecret, jsonOf, objectOf, type Target } from './target.ts'
 
-/** A target that fails for a list behind the key `b`. */
+/** A target that fails for an array under the key `b`. */
 const faulty: Target = {
   name: 'none-such',
   what: 'a program with a fault',

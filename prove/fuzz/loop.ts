@@ -15,49 +15,49 @@ import { Watchdog } from './watchdog.ts'
 
 export interface FuzzOptions {
   seed: number
-  /** When it ends, whichever comes first; 0 rounds are a replay of the corpus. */
+  /** Limits, whichever is reached first; 0 rounds replay the corpus only. */
   rounds: number
   seconds: number
-  /** Whether inputs that reach more of the program are kept as files. */
+  /** Whether inputs that reach new code are saved as files. */
   keeps: boolean
   say: (text: string) => void
 }
 
 export interface FuzzFailure {
   what: string
-  /** The file with the input. */
+  /** File with the input. */
   file: string
 }
 
 export interface FuzzResult {
   target: string
-  /** Inputs that were given to the program, those of the corpus and of the search for smaller ones too. */
+  /** Number of inputs run, including those of the corpus and of shrinking. */
   inputs: number
   /** Characters of the program's text that ran. */
   covered: number
   corpus: number
-  /** New inputs that reached what none before had. */
+  /** Number of new inputs that reached new code. */
   found: number
   slowestMs: number
-  /** Of memory in use after a collection, in MiB, from the first look to the last. */
+  /** Growth of the memory in use after a collection, from the first measurement to the last, in MiB. */
   grownMiB: number
   seconds: number
-  /** Of all inputs in their order: the same for the same seed, corpus and coverage. */
+  /** Hash of all inputs in order: the same for the same seed, corpus and coverage. */
   digest: string
   failures: FuzzFailure[]
 }
 
-/** How long one input may take, in ms: of a replay, which tests do on machines that are busy, longer. */
+/** Time that one input may take, in ms; longer in a replay, which tests run on busy machines. */
 const maxInputMs = { fuzz: 10_000, replay: 40_000 }
-/** Inputs between two looks at what ran: a look takes as long as many inputs. */
+/** Inputs between two measurements of coverage: one takes as long as many inputs. */
 const batchSize = 16
-/** Inputs between two looks at the memory in use. */
+/** Inputs between two measurements of the memory in use. */
 const memoryEvery = 1000
-/** Memory in use may grow by so much from the first look on, in MiB. */
+/** Largest allowed growth of the memory in use since the first measurement, in MiB. */
 const maxGrowthMiB = 64
 const maxFailures = 20
 
-/** Gives a target the inputs of its corpus, then mutations of what has reached more of the program than was reached before. */
+/** Runs a target with the inputs of its corpus, then with mutations of those that reached new code. */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
   const run = await Run.open(target, options)
   try {
@@ -67,7 +67,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   }
 }
 
-/** Gives a target one input. Returns what went wrong. */
+/** Runs a target with one input. Returns its failures. */
 export async function tryInput(target: Target, input: Buffer, say: (text: string) => void): Promise<FuzzFailure[]> {
   const run = await Run.open(target, { seed: 0, rounds: 0, seconds: 0, keeps: false, say })
   try {
@@ -86,7 +86,7 @@ class Run {
   readonly #watchdog: Watchdog
   readonly #maxMs: number
   readonly #coverage: Coverage | undefined
-  /** What nobody has caught. */
+  /** Uncaught errors. */
   readonly #uncaught: unknown[] = []
   readonly #noteUncaught = (error: unknown) => void this.#uncaught.push(error)
   readonly #failures = new Map<string, FuzzFailure>()
@@ -133,7 +133,7 @@ class Run {
       const others = pool.map(({ input }) => input)
       const batch: Buffer[] = []
       for (; batch.length < batchSize && round < rounds; round++) {
-        // Later ones have reached what earlier ones have not.
+        // Newer inputs have reached code that older ones have not.
         const parent = others[Math.floor(Math.sqrt(random()) * others.length)] ?? Buffer.from('')
         batch.push(mutated(random, random() < 0.3 ? pick(random, others) : parent, { ...this.#target, others }))
       }
@@ -178,7 +178,7 @@ class Run {
     return this.#coverage!.newIn(covered).size > 0
   }
 
-  /** The input, as small as it can be with what it is the first to reach; undefined where it reaches nothing new alone. */
+  /** Returns the input shrunk as far as it still reaches its new code; undefined if it reaches nothing new alone. */
   async #smallest(input: Buffer): Promise<{ input: Buffer; covered: Covered } | undefined> {
     const coverage = this.#coverage!
     const all = await this.#runAlone(input)
@@ -197,7 +197,7 @@ class Run {
     return this.#coverage?.take() ?? new Map()
   }
 
-  /** Gives one input, and notes what goes wrong. */
+  /** Runs one input and records its failures. */
   async #give(input: Buffer): Promise<void> {
     this.#inputs++
     const why = await this.#wrong(input)
@@ -216,7 +216,7 @@ class Run {
     this.#watchdog.begins(input)
     try {
       await this.#inTime(this.#open.run(input))
-      // What nobody awaits rejects in a turn of its own.
+      // A promise that is not awaited rejects in a later turn of the event loop.
       await new Promise(resolve => setImmediate(resolve))
       const [uncaught] = this.#uncaught.splice(0)
       return uncaught === undefined ? undefined : `uncaught: ${inWords(uncaught)}`
@@ -236,7 +236,7 @@ class Run {
     }
   }
 
-  /** Throws `Broken` where it has no end within the time of an input. */
+  /** Throws `Broken` if it does not end within the time of an input. */
   async #inTime(running: Promise<void> | undefined): Promise<void> {
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new Broken(`no end within ${this.#maxMs} ms`)), this.#maxMs)
@@ -256,7 +256,7 @@ class Run {
     this.#options.say(`${this.#target.name}: ${what.slice(0, 500)}`)
   }
 
-  /** Keeps what reaches everything that was reached, the smallest first. */
+  /** Saves the smallest inputs that together reach all code reached. */
   #keep(pool: readonly { input: Buffer; covered: Covered }[]): void {
     const needed = new Coverage('none:')
     const kept: Buffer[] = []
@@ -277,7 +277,7 @@ function inWords(error: unknown): string {
   return `${error.name}: ${error.message}${place ? ` (${place})` : ''}`
 }
 
-/** What makes two failures one: the words, without numbers, ids and names. */
+/** Returns the kind of a failure: its words, without numbers, ids and names. */
 function kindOf(what: string): string {
   return what.replaceAll(/[0-9a-f]{6,}|\d+|'[^']*'|"[^"]*"/g, '#').slice(0, 120)
 }

@@ -1,19 +1,19 @@
 import { pick, type Random } from '../sim/random.ts'
 import { deepValue, longText } from './target.ts'
 
-/** What mutations draw from, beside chance. */
+/** Sources of mutations, beside random numbers. */
 export interface Material {
   /** Whether inputs are JSON. */
   json: boolean
   dictionary: readonly string[]
-  /** Other inputs, of which parts are put in. */
+  /** Other inputs, parts of which are inserted. */
   others: readonly Buffer[]
 }
 
 /** Most bytes of an input. */
 const maxBytes = 4096
 
-/** An input that differs from `input` in one to four places. */
+/** Returns `input` with one to four mutations. */
 export function mutated(random: Random, input: Buffer, material: Material): Buffer {
   const value = material.json && random() < 0.9 ? parsed(input) : undefined
   const times = 1 + Math.floor(random() * 4)
@@ -28,7 +28,7 @@ export function mutated(random: Random, input: Buffer, material: Material): Buff
   return bytes.byteLength <= maxBytes ? bytes : mutatedBytes(random, input, material)
 }
 
-/** Values at which programs go wrong. */
+/** Values that programs often handle wrongly. */
 const odd: readonly unknown[] = [
   ...[null, true, false, 0, -0, -1, 1, 1.5, 2 ** 31, 2 ** 53, -(2 ** 53), 1e308, 5e-324],
   ...[
@@ -111,7 +111,7 @@ function mutateValue(random: Random, box: { value: unknown }, { dictionary, othe
   }
 }
 
-/** Every place of a value that can be changed, that of the whole first. */
+/** Returns every mutable position of a value, the whole value first. */
 export function placesOf(box: Record<string, unknown> | unknown[]): Place[] {
   const places: Place[] = []
   const visit = (of: Record<string, unknown> | unknown[]) => {

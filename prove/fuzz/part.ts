@@ -5,13 +5,13 @@ import { type FuzzResult, fuzz, tryInput } from './loop.ts'
 import { targets } from './targets/all.ts'
 
 export interface FuzzPartOptions {
-  /** One target; all of them in turn without. */
+  /** A single target; by default all of them in turn. */
   target?: string
   seed: number
-  /** For each target, whichever ends first; 0 rounds give it the corpus alone. */
+  /** Limits of each target, whichever is reached first; 0 rounds replay the corpus only. */
   rounds: number
   seconds: number
-  /** A file with one input, to be tried alone. */
+  /** A file with a single input to run. */
   input?: string
   keeps: boolean
   json: boolean
@@ -21,7 +21,7 @@ export interface FuzzPartOptions {
 /** The names of all targets. */
 export const targetNames = targets.map(({ name }) => name)
 
-/** Fuzzes, and prints what came of it. Resolves to whether no promise was broken. */
+/** Fuzzes and prints the results. Resolves to whether no promise was broken. */
 export async function runFuzz(options: FuzzPartOptions): Promise<boolean> {
   const { input, json, say, seed } = options
   const chosen = targets.filter(({ name }) => options.target === undefined || name === options.target)
@@ -38,7 +38,7 @@ export async function runFuzz(options: FuzzPartOptions): Promise<boolean> {
   }
   const results: FuzzResult[] = []
   for (const target of chosen) {
-    // A replay is short; otherwise each target has a process of its own, which an input may end.
+    // A replay is short; otherwise each target has a process of its own, which an input may crash.
     const isAlone = chosen.length === 1 || options.rounds === 0
     const result = isAlone ? await fuzz(target, options) : await inProcess(target.name, options)
     say(
@@ -57,7 +57,7 @@ export async function runFuzz(options: FuzzPartOptions): Promise<boolean> {
   return failures.length === 0
 }
 
-/** Runs one target in a process like this one. */
+/** Runs one target in a process of its own. */
 async function inProcess(target: string, { seed, rounds, seconds, keeps, say }: FuzzPartOptions): Promise<FuzzResult> {
   const main = `${import.meta.dirname}/../main.ts`
   const args = ['--fuzz', target, '--json', '--seed', String(seed), '--seconds', String(seconds)]

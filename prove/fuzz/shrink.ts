@@ -1,9 +1,9 @@
 import { placesOf } from './mutate.ts'
 
-/** Most tries to make one input smaller. */
+/** Most attempts to shrink one input. */
 const maxTries = 40
 
-/** A smaller input of which `isStill` is true, as `input` is; `input` itself where none was found. */
+/** Returns a smaller input for which `isStill` holds; `input` itself if none was found. */
 export async function smaller(
   input: Buffer,
   isJson: boolean,
@@ -33,11 +33,11 @@ export async function smaller(
   return best
 }
 
-/** The JSON without the part at the place with this number; undefined behind the last, or where it is no JSON. */
+/** Returns the JSON without its part number `index`; undefined past the last, or for anything but JSON. */
 function withoutPlace(input: Buffer, at: number): Buffer | undefined {
   try {
     const box = { value: JSON.parse(input.toString('utf8')) as unknown }
-    // The first is the whole.
+    // The first position is the whole value.
     const place = placesOf(box)[at + 1]
     if (!place) return undefined
     if (Array.isArray(place.of)) place.of.splice(Number(place.key), 1)

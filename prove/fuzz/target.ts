@@ -1,44 +1,44 @@
-/** What the program reads from outside, in one form, and how one input of it is given to it. */
+/** One kind of external input that the program reads, and how to run the program with it. */
 export interface Target {
   name: string
-  /** What is given what, in one line. */
+  /** Description in one line. */
   what: string
-  /** Inputs are JSON texts: they are mutated as values, and now and then as bytes. */
+  /** Whether inputs are JSON: then they are mutated as values, and sometimes as bytes. */
   json: boolean
-  /** Words that mean something to what reads the inputs. */
+  /** Words that have a meaning in the inputs. */
   dictionary: readonly string[]
-  /** Inputs to begin with, beside the corpus. */
+  /** Initial inputs, beside the corpus. */
   seeds: readonly string[]
-  /** Most files that the corpus keeps; default 60. */
+  /** Most files in the corpus; default 60. */
   maxFiles?: number
   open(): Promise<OpenTarget>
 }
 
 export interface OpenTarget {
-  /** Gives one input to the program. Throws `Broken` where a promise is broken; any other error is the program's own, and counts as well. */
+  /** Runs the program with one input. Throws `Broken` for a broken promise; any other error is the program's own, and counts too. */
   run(input: Buffer): Promise<void>
-  /** Whether it still serves, asked after every few inputs. Throws where it does not. */
+  /** Called after every few inputs. Throws if the program no longer works. */
   check?(): Promise<void>
   close(): Promise<void>
 }
 
-/** A promise that an input has broken. */
+/** Thrown for a promise that an input has broken. */
 export class Broken extends Error {
   override name = 'Broken'
 }
 
-/** Throws `Broken` where `text`, which `where` names, has one of these secrets. */
+/** Throws `Broken` if `text`, named by `where`, contains one of these secrets. */
 export function holdsNoSecret(where: string, text: string, secrets: Iterable<string>): void {
   for (const secret of secrets)
     if (text.includes(secret)) throw new Broken(`${where} shows a secret: ${secret.slice(0, 6)}…`)
 }
 
-/** Stands for a text of 40,000 characters in an input, so that the files of the corpus are small. */
+/** Placeholder for a text of 40,000 characters, which keeps the files of the corpus small. */
 export const longText = '$long'
-/** Stands for 2,000 arrays in one another. */
+/** Placeholder for 2,000 nested arrays. */
 export const deepValue = '$deep'
 
-/** The value of a JSON input, with what its placeholders stand for: `words` has those of the target. */
+/** Parses a JSON input and expands its placeholders: `words` has those of the target. */
 export function filledIn(value: unknown, words: Readonly<Record<string, () => string>> = {}): unknown {
   if (typeof value === 'string') {
     if (value === deepValue) return deep()
@@ -52,7 +52,7 @@ export function filledIn(value: unknown, words: Readonly<Record<string, () => st
   return value
 }
 
-/** The JSON of an input; undefined for what is none. */
+/** Parses an input as JSON; returns undefined if it is not. */
 export function jsonOf(input: Buffer): unknown {
   try {
     return JSON.parse(input.toString('utf8'))
@@ -61,7 +61,7 @@ export function jsonOf(input: Buffer): unknown {
   }
 }
 
-/** An object, whatever was given. */
+/** Returns `value` if it is an object, else an empty one. */
 export function objectOf(value: unknown): Record<string, unknown> {
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }

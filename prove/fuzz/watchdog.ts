@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 
-/** Most bytes of an input that the watchdog can write down. */
+/** Most bytes of an input that the watchdog can save. */
 const room = 1 << 20
 
 const source = `
@@ -18,7 +18,7 @@ setInterval(() => {
 }, 500)
 `
 
-/** Ends this process where an input holds it up without a pause, and leaves the input in a file: a thread of its own sees it. */
+/** Ends this process if an input blocks it, and saves the input to a file; runs on a thread of its own. */
 export class Watchdog {
   readonly #counters = new Int32Array(new SharedArrayBuffer(8))
   readonly #bytes = new Uint8Array(new SharedArrayBuffer(room))

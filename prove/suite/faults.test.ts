@@ -11,7 +11,7 @@ test('there are at least forty faults, each with a name of its own', () => {
   expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length)
 })
 
-test.for(faults)('$name: the text that it replaces stands there once, and its tests exist', fault => {
+test.for(faults)('$name: the text that it replaces occurs once, and its tests exist', fault => {
   expect(placeOf(fault, readFileSync(join(root, 'src', fault.file), 'utf8'))).toBeGreaterThanOrEqual(0)
   expect(fault.put).not.toBe(fault.find)
   for (const path of fault.tests) expect(existsSync(join(root, path)), path).toBe(true)
@@ -21,7 +21,7 @@ test.for([
   ['once', 'a place b', 2],
   ['twice', 'place place', -1],
   ['nowhere', 'a b', -1],
-] as const)('a text that is there %s has a place or none', ([, text, at]) => {
+] as const)('a text that occurs %s has a place or none', ([, text, at]) => {
   expect(placeOf({ ...faults[0]!, find: 'place' }, text)).toBe(at)
 })
 
@@ -38,5 +38,5 @@ test('each day has two faults that unit tests find, and every one of them has it
   expect(new Set(days.flatMap(day => faultsOfDay(day)))).toEqual(new Set(quick))
   expect(faultsOfDay('2026-11-27')).toEqual(faultsOfDay('2026-11-27'))
   expect(faultsOfDay('2026-11-27')).toHaveLength(2)
-  expect(() => faultsOfDay('2026-13-01')).toThrow('is no day')
+  expect(() => faultsOfDay('2026-13-01')).toThrow('is not a date')
 })

@@ -1,20 +1,20 @@
-/** A small fault, put into a copy of the source: a promise is broken by it, and some test has to say so. */
+/** A small fault to plant in a copy of the source: it breaks a promise, and some test must fail. */
 export interface Fault {
   name: string
-  /** What it breaks, as a user would say it. */
+  /** The broken promise, in a user's words. */
   promise: string
-  /** Below `src/`. */
+  /** Path below `src/`. */
   file: string
-  /** Text of that file, which stands there once, and what is put in its place. */
+  /** Text that occurs once in that file, and its replacement. */
   find: string
   put: string
-  /** The files of tests, one of which has to turn red. */
+  /** Test files, one of which must fail. */
   tests: string[]
-  /** The one file of unit tests that finds it in a few seconds, every time. What has none is not tried in CI. */
+  /** The unit test file that reliably finds it in a few seconds. CI does not try faults without one. */
   quick?: string
 }
 
-/** One for each promise; the numbers of the README and of docs/protocol.md stand in none of them, only behaviour. */
+/** One fault for each promise of the README and docs/protocol.md; they cover behaviour, not limits and other numbers. */
 export const faults: readonly Fault[] = [
   {
     name: 'no sync of the log',
@@ -35,7 +35,7 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/state/sync.test.ts',
   },
   {
-    name: 'answered before it is on disk',
+    name: 'acknowledged before it is on disk',
     promise: 'A confirmed message is on disk.',
     file: 'hub/journal/local.ts',
     find: `    try {
@@ -90,7 +90,7 @@ export const faults: readonly Fault[] = [
     quick: 'src/client/kept.test.ts',
   },
   {
-    name: 'a kept message goes out before it has an answer',
+    name: 'a message leaves the outbox before the hub responds',
     promise: 'What waits is never lost.',
     file: 'client/outbox-drain.ts',
     find: "      const answer = await postMessage(this.#client, request, { [keptHeader]: '1' })",
@@ -107,7 +107,7 @@ export const faults: readonly Fault[] = [
     tests: ['test/hub-api.test.ts', 'test/model.test.ts', 'test/mcp-stdio.test.ts'],
   },
   {
-    name: 'an ack is taken again',
+    name: 'an ack counts twice',
     promise: 'An ack is idempotent.',
     file: 'hub/state/apply/inbox.ts',
     find: `  const open = found.filter(({ settled }) => !settled)
@@ -117,8 +117,8 @@ export const faults: readonly Fault[] = [
     tests: ['test/hub-api.test.ts', 'test/model.test.ts', 'test/journal.test.ts'],
   },
   {
-    name: 'a session is told after the ack, not before',
-    promise: 'A reply that is lost on its way to Claude never eats a message.',
+    name: 'a message is acked before the session has it',
+    promise: 'A response that is lost on its way to Claude loses no message.',
     file: 'mcp/read-state.ts',
     find: `    const timer = setTimeout(() => this.#confirm(), settleMs)
     this.#unconfirmed.set(request, { ids: answer.shown, timer })`,
@@ -139,7 +139,7 @@ export const faults: readonly Fault[] = [
     tests: ['test/cli.test.ts', 'test/cli-text.test.ts', 'test/cut-answers.test.ts'],
   },
   {
-    name: 'a page of an inbox has no order',
+    name: 'an inbox is in the wrong order',
     promise: 'An inbox is read in the order of the journal.',
     file: 'hub/state/query/inbox.ts',
     find: 'join message m on m.seq = u.seq join member s on s.id = d.sender order by u.seq`,',
@@ -147,7 +147,7 @@ export const faults: readonly Fault[] = [
     tests: ['test/journal.test.ts', 'test/hub-api.test.ts'],
   },
   {
-    name: 'an unknown name is left out',
+    name: 'an unknown name is ignored',
     promise: 'A typo is an error, never a phantom inbox, and nothing is sent.',
     file: 'hub/state/apply/messages.ts',
     find: "  if (unknown.length > 0) return refuse('not_found', { code: 'no_recipients', names: unknown })\n",
@@ -155,7 +155,7 @@ export const faults: readonly Fault[] = [
     tests: ['test/hub-api.test.ts', 'test/members.test.ts'],
   },
   {
-    name: 'any token is good',
+    name: 'any token is valid',
     promise: 'The sender is the owner of the token.',
     file: 'hub/auth/identify.ts',
     find: 'const matches = sameHash(hashToken(token), (stored ?? before)?.hash ?? nobody)',
@@ -164,8 +164,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/auth/identify.test.ts',
   },
   {
-    name: 'a revoked token goes on',
-    promise: 'A token that was revoked stops counting at once.',
+    name: 'a revoked token stays valid',
+    promise: 'A revoked token is invalid at once.',
     file: 'hub/auth/identify.ts',
     find: `    hub.onRevoked(tokenId => {
       this.#proven.clear()`,
@@ -175,22 +175,22 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a held text is shown to the agent',
-    promise: 'What is held is for the user alone.',
+    promise: 'A held message is for the user only.',
     file: 'cli/withheld.ts',
     find: "return message.held && isAgent ? { ...message, body: '' } : message",
     put: 'return message.held && isAgent ? { ...message } : message',
     tests: ['test/policy.test.ts', 'test/cli.test.ts', 'test/untrusted-text.test.ts'],
   },
   {
-    name: 'refuse takes mail',
-    promise: 'Who refuses mail gets none.',
+    name: 'the policy refuse accepts messages',
+    promise: 'A machine that refuses messages gets none.',
     file: 'hub/state/apply/admission.ts',
     find: "  if (inbound === 'refuse' && id !== sender) return { code: 'takes_none' }\n",
     put: '',
     tests: ['test/policy.test.ts'],
   },
   {
-    name: 'a brake stops nobody',
+    name: 'the loop brake has no effect',
     promise: 'Two machines that only keep each other busy are stopped for a while.',
     file: 'hub/state/apply/admission.ts',
     find: "  if (brake) return { code: 'braked', ...brake }\n",
@@ -198,7 +198,7 @@ export const faults: readonly Fault[] = [
     tests: ['test/loop-brake.test.ts', 'src/hub'],
   },
   {
-    name: 'bytes of an inbox have no bound',
+    name: 'an inbox has no size limit',
     promise: 'An inbox holds 64 MiB at most.',
     file: 'hub/state/apply/room.ts',
     find: 'return Math.max((unread * 100) / inboxMessages, (bytes * 100) / inboxBytes)',
@@ -207,8 +207,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/state/apply/room.test.ts',
   },
   {
-    name: 'an ack gives no bytes back',
-    promise: 'An inbox that was read has room again.',
+    name: 'an ack frees no room',
+    promise: 'Acking messages makes room in an inbox.',
     file: 'hub/state/apply/room.ts',
     find: `       (select sum(octet_length(body)) from message where seq in (select value from json_each(?3)))
      where id = ?1\`,`,
@@ -218,8 +218,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/state/apply/room.test.ts',
   },
   {
-    name: 'an answered question does not ack',
-    promise: 'A reply acks what it answers.',
+    name: 'a reply does not ack',
+    promise: 'A reply acks the message that it answers.',
     file: 'hub/state/apply/messages.ts',
     find: '    const { senders } = ackDeliveries(db, { seq, time }, command.by, [command.replyTo], command.fromProject)\n',
     put: '    const senders: number[] = []\n',
@@ -227,15 +227,15 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'any message can be answered',
-    promise: 'Only who wrote or was sent a message can answer it.',
+    promise: 'Only the sender and the recipients of a message can answer it.',
     file: 'hub/state/apply/messages.ts',
     find: 'if (command.replyTo !== undefined && command.mustKnowReply && !answered)',
     put: 'if (command.replyTo !== undefined && command.mustKnowReply && !answered && command.body.length < 0)',
     tests: ['test/hub-api.test.ts', 'src/hub/state/apply'],
   },
   {
-    name: 'what has expired stays unread',
-    promise: 'Mail that has an end expires.',
+    name: 'expired messages stay unread',
+    promise: 'A message with an expiry expires.',
     file: 'hub/state/apply/clock.ts',
     find: '      settleUnread(db, member, [{ seq: message.seq, project }])\n',
     put: '',
@@ -244,7 +244,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'unread texts are deleted',
-    promise: 'Unread mail never goes.',
+    promise: 'Unread messages are never deleted.',
     file: 'hub/state/apply/retention.ts',
     find: 'max(case when acked_at is null and expired_at is null then ?',
     put: 'max(case when acked_at is null and expired_at is null then 0 * ?',
@@ -270,8 +270,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/state/apply/later.test.ts',
   },
   {
-    name: 'an event comes twice',
-    promise: 'A stream tells of each message once.',
+    name: 'an event is delivered twice',
+    promise: 'A stream delivers each message once.',
     file: 'hub/push/follow.ts',
     find: '      if (news.seq <= after) continue\n',
     put: '',
@@ -288,8 +288,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/push/wakes.test.ts',
   },
   {
-    name: 'cursors of another history count',
-    promise: 'After a restore no reader skips what is unread.',
+    name: 'cursors of another history are accepted',
+    promise: 'After a restore no reader skips unread messages.',
     file: 'hub/state/local/epochs.ts',
     find: `    const end = epoch === this.#current ? newest : this.#past.get(epoch)
     return end !== undefined && seq <= end ? seq : undefined`,
@@ -299,7 +299,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a restore keeps the epoch',
-    promise: 'After a restore no reader skips what is unread.',
+    promise: 'After a restore no reader skips unread messages.',
     file: 'hub/keeping/new-history.ts',
     find: "  db.prepare('update position set epoch = ?').run(newEpoch())\n",
     put: '  newEpoch()\n',
@@ -323,7 +323,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'the watchdog is fed without a write',
-    promise: 'systemd restarts a hub that does not store any more.',
+    promise: 'systemd restarts a hub that can no longer store.',
     file: 'hub/start/supervisor.ts',
     find: `      await probe()
       await this.#tell('WATCHDOG=1',`,
@@ -342,7 +342,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a control character reaches the terminal',
-    promise: 'Text of others cannot act in a terminal, nor pass for ours.',
+    promise: 'Text of others cannot control a terminal, nor pass for ours.',
     file: 'text/visible.ts',
     find: '.replace(hidden(), char => `',
     put: '.replace(/\\u202e/g, char => `',
@@ -350,8 +350,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/text/activity.test.ts',
   },
   {
-    name: 'another key is as good',
-    promise: 'A machine writes nothing to whoever cannot prove the key of its hub.',
+    name: 'any hub key is accepted',
+    promise: 'A machine sends nothing to a server that cannot prove the key of its hub.',
     file: 'client/transport/pin.ts',
     find: "if (found === undefined || (pin !== 'any' && found !== pin)) return end(new WrongHub(pin, found))",
     put: 'if (found === undefined) return end(new WrongHub(pin, found))',
@@ -359,8 +359,8 @@ export const faults: readonly Fault[] = [
     quick: 'src/client/transport/pin.test.ts',
   },
   {
-    name: 'a session has another turn',
-    promise: 'One session at a time is told of a message.',
+    name: 'two sessions have a turn at once',
+    promise: 'One session at a time is notified of a message.',
     file: 'notice/turns.ts',
     find: '      if (last && last.until > now && live.some(({ session }) => session === last.session)) return false\n',
     put: '',
@@ -369,7 +369,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "another project's mail is acked",
-    promise: 'A session acks the mail of its own project alone.',
+    promise: 'A session acks only messages of its own project.',
     file: 'hub/state/apply/inbox.ts',
     find: '  return scope === undefined ? found : found.filter(({ project }) => isInScope(project, scope))\n',
     put: '  void [scope, isInScope]\n  return found\n',
@@ -395,7 +395,7 @@ export const faults: readonly Fault[] = [
     quick: 'src/hub/auth/identify.test.ts',
   },
   {
-    name: 'sends have no rate',
+    name: 'sends have no rate limit',
     promise: 'One token cannot flood the hub.',
     file: 'hub/http/limits.ts',
     find: '    const waitMs = (isSend ? this.#sends : this.#reads)?.take(tokenId)\n',
@@ -404,14 +404,14 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'wrong tokens are not counted',
-    promise: 'Who tries tokens is slowed down.',
+    promise: 'Guessing tokens is rate limited.',
     file: 'hub/http/limits.ts',
     find: 'const waitMs = isGuess ? this.#wrongTokens?.take(client) : this.#wrongTokens?.waitMs(client)',
     put: 'const waitMs = isGuess ? 0 : this.#wrongTokens?.waitMs(client)',
     tests: ['test/limits.test.ts', 'test/door.test.ts'],
   },
   {
-    name: 'answers that nobody reads have no bound',
+    name: 'unread responses have no limit',
     promise: 'A client that does not read cannot fill the memory of the hub.',
     file: 'hub/http/unread-answers.ts',
     find: '    if (bytes < this.#maxPerClient) return\n',
@@ -421,7 +421,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a muted sender wakes the session',
-    promise: 'Mail of a muted sender makes no event.',
+    promise: 'A message of a muted sender causes no event.',
     file: 'hub/state/apply/messages.ts',
     find: "    if (handling === 'mute') notTo.push(member)\n",
     put: '',

@@ -1,11 +1,11 @@
 import { type Planted, type PlantOptions, plantAll, plantOfDay } from './run.ts'
 
-/** Most time that the faults of a day may take, in ms. */
+/** Most time for the faults of a day, in ms. */
 const dayMs = 60_000
 
 /**
- * Puts the faults of one day into a copy and prints what turned red. Resolves to whether none survived: one of which the time is over before
- * its test has ended is told, and counts for nothing.
+ * Plants the faults of one day in a copy and prints which tests failed. Resolves to whether none survived: a fault whose time ran out
+ * before its test ended is reported, and does not count.
  */
 export async function tryTheDay(day: string, say: (line: string) => void): Promise<boolean> {
   const planted = await plantOfDay(day, dayMs, say)
@@ -19,7 +19,7 @@ function inWords({ fault, result, by, ms }: Planted): string {
   return `planted fault '${fault.name}': ${result}${by ? `, by '${by}'` : ''}, ${Math.round(ms / 1000)} s`
 }
 
-/** Puts faults into a copy and prints which test of the suite turns red for each. Resolves to whether every fault was found. */
+/** Plants faults in a copy and prints which test of the suite fails for each. Resolves to whether every fault was found. */
 export async function tryTheSuite({ json, ...options }: PlantOptions & { json: boolean }): Promise<boolean> {
   const planted = await plantAll(options)
   const missed = planted.filter(({ result }) => result !== 'red')

@@ -5,36 +5,36 @@ import { join, resolve } from 'node:path'
 import { type Fault, faults } from './faults.ts'
 
 /**
- * What became of one fault: a test turned red (which), none did, the text that it replaces is not there once, or the time was over before
- * the tests were.
+ * Outcome of one fault: a test failed, none did, the text to replace does not occur exactly once, or the time ran out before the tests
+ * ended.
  */
 export interface Planted {
   fault: Fault
   result: 'red' | 'survived' | 'misplaced' | 'undecided'
-  /** The first test that turned red. */
+  /** The first test that failed. */
   by?: string
   ms: number
 }
 
 export interface PlantOptions {
-  /** Only faults whose name has this text. */
+  /** Only faults whose name contains this text. */
   only?: string
-  /** Only the faults of one part of so many: `2/7`. */
+  /** Only the faults of one part: `2/7`. */
   part?: { index: number; of: number }
   say: (line: string) => void
 }
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** Where in `text` a fault is to be put; -1 where its place is not there, or more than once. */
+/** Returns the offset in `text` at which to plant a fault; -1 unless its text occurs exactly once. */
 export function placeOf({ find }: Fault, text: string): number {
   const at = text.indexOf(find)
   return text.indexOf(find, at + 1) < 0 ? at : -1
 }
 
 /**
- * Puts each fault into a copy of this checkout and runs its tests there, one fault at a time. The tests run without any fault first: one
- * that is red by itself proves nothing. Throws when that is so.
+ * Plants each fault in a copy of this checkout and runs its tests there, one fault at a time. First runs the tests without a fault: a test
+ * that fails anyway proves nothing. Throws when one does.
  */
 export async function plantAll({ only, part, say }: PlantOptions): Promise<Planted[]> {
   const chosen = faults.filter(
@@ -46,7 +46,7 @@ export async function plantAll({ only, part, say }: PlantOptions): Promise<Plant
     const tests = [...new Set(chosen.flatMap(fault => fault.tests))].sort()
     say(`without a fault: ${tests.join(' ')}`)
     const sound = await runTests(copy, tests)
-    if (sound.red.length > 0) throw new Error(`Red without any fault: ${sound.red.join('; ')}`)
+    if (sound.red.length > 0) throw new Error(`Tests that fail without a fault: ${sound.red.join('; ')}`)
     const planted: Planted[] = []
     for (const fault of chosen) {
       planted.push(await plant(copy, fault))
@@ -59,21 +59,21 @@ export async function plantAll({ only, part, say }: PlantOptions): Promise<Plant
   }
 }
 
-/** How many faults are tried on one day. */
+/** Number of faults per day. */
 const perDay = 2
 
-/** The faults of a day, written as 2026-12-24: those that unit tests find quickly take turns. Throws for what is no day. */
+/** Returns the faults of a day, such as 2026-12-24: those that unit tests find quickly take turns. Throws for an invalid date. */
 export function faultsOfDay(day: string, all: readonly Fault[] = faults): Fault[] {
   const number = Date.parse(`${day}T00:00:00Z`) / 86_400_000
   if (!/^\d{4}-\d\d-\d\d$/.test(day) || !Number.isInteger(number))
-    throw new Error(`${day} is no day such as 2026-12-24.`)
+    throw new Error(`${day} is not a date such as 2026-12-24.`)
   const quick = all.filter(fault => fault.quick !== undefined)
   return Array.from({ length: Math.min(perDay, quick.length) }, (_, n) => quick[(number * perDay + n) % quick.length]!)
 }
 
 /**
- * Puts each fault of a day into a copy of this checkout, and runs the one file of tests that finds it. What is not decided within `budgetMs`
- * in all is given up: that is no failure.
+ * Plants each fault of a day in a copy of this checkout, and runs the one test file that finds it. A fault not decided within `budgetMs` in
+ * total is given up, which is not a failure.
  */
 export async function plantOfDay(day: string, budgetMs: number, say: (line: string) => void): Promise<Planted[]> {
   const chosen = faultsOfDay(day)
@@ -87,7 +87,7 @@ export async function plantOfDay(day: string, budgetMs: number, say: (line: stri
       try {
         planted.push(await plant(copy, { ...fault, tests: [fault.quick!] }, isOver))
       } catch (error) {
-        // The time is over, or this machine could not run the tests at all: neither says anything of the program.
+        // The time ran out, or the tests could not run here: neither says anything about the program.
         say(`${fault.name}: ${(error as Error).message}`)
         planted.push({ fault, result: 'undecided', ms: budgetMs })
       }
@@ -116,7 +116,7 @@ async function plant(copy: string, fault: Fault, signal?: AbortSignal): Promise<
   }
 }
 
-/** What git has of this checkout, with the packages of this one. */
+/** Copies this checkout, and links its packages. */
 function copyCheckout(copy: string): void {
   for (const name of globSync('*', { cwd: root })) {
     if (!['node_modules', 'dist', 'data'].includes(name))
@@ -125,7 +125,7 @@ function copyCheckout(copy: string): void {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
 }
 
-/** Runs tests over a build of what is in `copy`. Returns the names of those that were red; a build that fails is one. */
+/** Runs tests on a build of `copy`. Returns the names of failed tests; a failed build counts as one. */
 async function runTests(copy: string, tests: string[], signal?: AbortSignal): Promise<{ red: string[] }> {
   const needsBuild = tests.some(name => name.startsWith('test/'))
   if (needsBuild && (await run(copy, ['build.ts'])).code !== 0) return { red: ['the build'] }

@@ -11,7 +11,7 @@ import { statusLines } from './status-lines.ts'
 import { telegram } from './telegram.ts'
 import { webhooks } from './webhooks.ts'
 
-/** Everything that is fuzzed, in the order in which it is. */
+/** All targets, in the order in which they run. */
 export const targets: readonly Target[] = [
   ...[door, requests, events, webhooks, telegram],
   ...[hooks, statusLines, config],

@@ -24,7 +24,7 @@ const tail = [
   { end: 17 },
 ]
 
-/** Backups and their tails, whatever has become of their bytes or rows: they are good and can be restored, or refused with a reason. */
+/** Backups and tails with mutated bytes or rows: each is either good and can be restored, or refused with a reason. */
 export const backups: Target = {
   name: 'backups',
   what: 'backups and their tails: checked, restored, opened',
@@ -137,17 +137,17 @@ function give(store: SmallStore, { edits, cut, sql, tail, torn }: Record<string,
 }
 
 function change(file: string, statement: string): void {
-  // What attaches other files, or makes some, is not about this one.
+  // Statements that attach or create other files are out of scope.
   if (/attach|vacuum\s+into|journal_mode|load_extension|temp_store/i.test(statement)) return
   using db = new DatabaseSync(file)
   try {
     db.exec(statement)
   } catch {
-    // SQLite takes no such statement.
+    // SQLite rejects the statement.
   }
 }
 
-/** Whether it succeeds; false where it is refused with a reason. Throws anything else. */
+/** Returns true on success, false for a refusal with a reason. Throws anything else. */
 function refusedOr(run: () => unknown): boolean {
   try {
     run()
@@ -163,7 +163,7 @@ function placeIn(bytes: number, at: unknown): number {
   return Math.floor(place < 1 ? place * bytes : place % bytes)
 }
 
-/** The lines of a tail, each with the length and sum that belong to it; a text is a line as it stands. */
+/** Returns the lines of a tail with valid lengths and checksums; a string is a raw line. */
 function tailOf(records: readonly unknown[]): Buffer {
   const lines: Buffer[] = []
   let crc = 0

@@ -9,10 +9,10 @@ import { MemberName } from '../../../src/protocol/names.ts'
 import { Organization } from '../../../src/protocol/organization.ts'
 import { Broken, filledIn, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** What a file is for. */
+/** Purpose of a file. */
 const files = ['hub.json', 'config.json', '.claude-net.json', 'projects.json', 'organization.json'] as const
 
-/** The files that users write, or that a repository brings: what they say is taken, or refused with a reason. */
+/** Files that users write, or that come with a repository: each is accepted, or refused with a reason. */
 export const config: Target = {
   name: 'config',
   what: 'hub.json, config.json, .claude-net.json, projects.json, the file of an organization',

@@ -2,14 +2,14 @@ import { connect } from 'node:net'
 import { bearer, HubWorld } from '../hub-world.ts'
 import { Broken, holdsNoSecret, type Target } from '../target.ts'
 
-/** How long an answer may be silent before the connection is closed from here, in ms. */
+/** Time without data after which the client closes the connection, in ms. */
 const silentMs = 30
-/** How long one connection may last: a stream goes on for as long as it is read. */
+/** Time that one connection may last, in ms: a stream lasts as long as it is read. */
 const mostMs = 1000
 
 const head = 'host: localhost\r\nauthorization: Bearer $token\r\n'
 
-/** Bytes on a connection to the hub. `$token` stands for a good token. */
+/** Bytes on a connection to the hub. `$token` stands for a valid token. */
 export const door: Target = {
   name: 'door',
   what: 'bytes on a connection to a hub',
@@ -115,7 +115,7 @@ async function give(world: HubWorld, input: Buffer): Promise<void> {
     if (['500', '503'].includes(status!)) throw new Broken(`the hub answers ${line.trim()}: ${answer.slice(0, 600)}`)
   if (answer !== '' && !/^(HTTP\/1\.1 \d{3} |[\x15\x16]\x03)/.test(answer))
     throw new Broken(`the hub answers no HTTP: ${answer.slice(0, 200)}`)
-  // A token that an input has ended is made anew.
+  // Replaces a token that an input has ended.
   if (
     /^HTTP\/1\.1 401/m.test(answer) &&
     (await world.ask({ path: '/v1/inbox', headers: bearer(tokens.machine) })).status !== 200
@@ -123,7 +123,7 @@ async function give(world: HubWorld, input: Buffer): Promise<void> {
     await world.people()
 }
 
-/** All that comes back until the hub closes the connection, or says nothing more. */
+/** Returns everything received until the hub closes the connection, or sends nothing more. */
 function exchange({ hostname, port }: URL, bytes: Buffer): Promise<string> {
   return new Promise(resolve => {
     let received = ''

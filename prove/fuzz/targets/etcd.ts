@@ -5,7 +5,7 @@ import { EtcdError, EtcdGateway } from '../../../src/hub/journal/etcd/gateway.ts
 import { HistoryError } from '../../../src/hub/journal/log.ts'
 import { Broken, filledIn, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** How long the log is followed, in ms. */
+/** Time that the log is followed, in ms. */
 const followMs = 60
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -13,7 +13,7 @@ const record = (offset: number) => base64(`/claude-net/main/records/${String(off
 const kv = (offset: number, more = {}) => ({ key: record(offset), value: base64('{}'), create_revision: '7', ...more })
 const epoch = { key: base64('/claude-net/main/epoch'), value: base64('history'), create_revision: '5' }
 
-/** What the nodes of etcd answer over their JSON gateway: the log goes on, or says what is wrong. */
+/** Responses of etcd's JSON gateway: the log works, or says what is wrong. */
 export const etcd: Target = {
   name: 'etcd',
   what: "the answers of etcd's gateway",
@@ -139,7 +139,7 @@ async function useLog(gateway: EtcdGateway): Promise<void> {
   await log.append(last, Buffer.from('{}'))
 }
 
-/** The next answer for a path; the last one stays. */
+/** Returns the next response for a path; the last one repeats. */
 function answer(answers: Record<string, unknown[]>, request: IncomingMessage, response: ServerResponse): void {
   request.resume()
   const name = request.url?.split('/').at(-1) ?? ''

@@ -3,13 +3,13 @@ import { eventSchemas, parseCursor, ReadyEvent, trafficSchemas } from '../../../
 import { bearer, HubWorld } from '../hub-world.ts'
 import { Broken, filledIn, holdsNoSecret, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** How long a stream may be silent, once it has told all that waited, before it is left, in ms. */
+/** Time without events after which a stream that has sent its backlog is closed, in ms. */
 const silentMs = 15
 const mostMs = 2000
 
 const schemas: Record<string, z.ZodType> = { ...eventSchemas, ...trafficSchemas, ready: ReadyEvent }
 
-/** Streams of events that are resumed: with a cursor, of whom, and what happens meanwhile. */
+/** Resumption of event streams: with a cursor, as a member, with concurrent changes. */
 export const events: Target = {
   name: 'events',
   what: 'the resumption of streams of events',
@@ -99,7 +99,7 @@ class Streams {
     this.#judge(stream, lastId)
   }
 
-  /** What the stream tells; undefined where it is refused as it should be. */
+  /** Returns the events of the stream; undefined if it is properly refused. */
   async #read(path: string, headers: Record<string, string>, steps: string[]): Promise<string | undefined> {
     const stop = new AbortController()
     const timer = setTimeout(() => stop.abort(), mostMs)

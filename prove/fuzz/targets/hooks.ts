@@ -6,7 +6,7 @@ import { runHook } from '../../../src/notice/hook.ts'
 import { SessionDir } from '../../../src/notice/session-dir.ts'
 import { Broken, filledIn, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** Most characters that a hook may put before a session. */
+/** Most characters that a hook may add to a session. */
 const mostCharacters = 20_000
 
 const mail = {
@@ -21,7 +21,7 @@ const mail = {
 }
 const stop = { hook_event_name: 'Stop', stop_hook_active: false, session_id: 's', cwd: '/' }
 
-/** The hooks of Claude Code: what is on their standard input, and what is in the files that they read. */
+/** The hooks of Claude Code: their standard input, and the files that they read. */
 export const hooks: Target = {
   name: 'hooks',
   what: 'the standard input of hooks, and the files that they read',
@@ -157,7 +157,7 @@ async function give(root: string, home: string, given: Record<string, unknown>):
       throw new Broken(`a hook has left a broken ${file}`)
 }
 
-/** What a hook printed: nothing, or one JSON that says something to the session. */
+/** Checks what a hook printed: nothing, or one JSON object for the session. */
 function judge(output: string): void {
   if (output === '') return
   const { hookSpecificOutput } = objectOf(jsonOf(Buffer.from(output)))
@@ -176,7 +176,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
-/** What `run` writes to standard output, given this on standard input. */
+/** Returns what `run` writes to standard output, with this on standard input. */
 async function outputOf(run: () => Promise<void>, input: string): Promise<string> {
   const { stdin } = process
   const write = process.stdout.write

@@ -7,17 +7,17 @@ import { copyStore } from '../../../src/hub/keeping/copy-store.ts'
 import { type Command, entryVersion } from '../../../src/hub/state/commands.ts'
 import { State } from '../../../src/hub/state/state.ts'
 
-/** The time of the first entry, ms since 1970. */
+/** Time of the first entry, in ms since 1970. */
 export const beginning = Date.parse('2026-01-01T00:00:00.000Z')
 
 const digest = (text: string) => hash('sha256', text, 'base64')
 
-/** The id of the message with this number in the store of `SmallStore`. */
+/** Returns the id of the message with this number in the store of `SmallStore`. */
 export function idOf(number: number): string {
   return `019b7000-0000-7000-8000-${String(number).padStart(12, '0')}`
 }
 
-/** What has happened in it. The members are 1 sean, 2 seanclaude and 3 chasclaude. */
+/** The entries of its history. The members are 1 sean, 2 seanclaude and 3 chasclaude. */
 export const history: readonly Command[] = [
   { type: 'member.add', name: 'sean', kind: 'human' },
   { type: 'member.add', name: 'seanclaude', kind: 'machine', owner: 'sean' },
@@ -45,11 +45,11 @@ export const history: readonly Command[] = [
   { type: 'settings.set' },
 ]
 
-/** A small store, as one file, of which each input has a copy. */
+/** A small store, as one file, which each input gets a copy of. */
 export class SmallStore {
   readonly dir = mkdtempSync(join(tmpdir(), 'claude-net-fuzz-store-'))
   readonly file = join(this.dir, 'small.db')
-  /** Where it stands: its newest entry. */
+  /** Position of its newest entry. */
   readonly seq = history.length
 
   constructor() {
@@ -66,7 +66,7 @@ export class SmallStore {
     copyStore(store, this.file, () => {})
   }
 
-  /** A copy of it called `name`. */
+  /** Copies it to `name`. */
   copy(name: string): string {
     const copy = join(this.dir, name)
     for (const suffix of ['-wal', '-shm', '-journal']) rmSync(copy + suffix, { force: true })

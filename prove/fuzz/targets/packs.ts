@@ -13,7 +13,7 @@ const pack = (...commands: object[]) => ({
   commands,
 })
 
-/** Records of a log that several hubs share: each is applied as it is, or stops the hub with a reason; on all hubs the same. */
+/** Records of a shared log: each is applied unchanged, or stops the hub with a reason; the same on all hubs. */
 export const packs: Target = {
   name: 'packs',
   what: 'records of a replicated log, applied by two hubs',
@@ -164,7 +164,7 @@ export const packs: Target = {
   },
 }
 
-/** Has a hub with the store `file` read the records. Throws what is no reason to stop a hub. */
+/** Opens a hub on the store `file` and applies the records. Throws anything that is not a reason to stop a hub. */
 async function replayed(
   file: string,
   records: readonly Buffer[],
@@ -189,7 +189,7 @@ async function replayed(
   return { base, mark: { offset, hash, outcomes }, ...(failed instanceof Error && { error: failed.message }) }
 }
 
-/** A log with these records behind `base`, to which nobody appends. */
+/** A read-only log with these records after `base`. */
 class FixedLog implements Log {
   readonly epoch: string
   readonly #base: number

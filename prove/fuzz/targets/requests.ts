@@ -7,10 +7,10 @@ import { fitting, type JsonSchema, type Strings, wordsOf } from '../from-schema.
 import { type Answer, bearer, HubWorld } from '../hub-world.ts'
 import { Broken, filledIn, holdsNoSecret, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** Routes that are left out: one starts a process, the other ends the admin's own key. */
+/** Excluded routes: one starts a process, the other ends the admin's own key. */
 const left: ReadonlySet<string> = new Set(['makeBackup', 'rotateKey'] satisfies RouteName[])
 const names = Object.keys(api).filter(name => !left.has(name)) as RouteName[]
-/** Routes that answer `unavailable` by themselves: there is no bot here, nobody at the URL of an outgoing webhook, and no TLS. */
+/** Routes that return `unavailable` here: there is no bot, no receiver at the URL of an outgoing webhook, and no TLS. */
 const away: ReadonlySet<string> = new Set([
   'telegramStatus',
   'telegramCheck',
@@ -21,7 +21,7 @@ const away: ReadonlySet<string> = new Set([
 const callers = ['machine', 'other', 'human', 'admin', 'none', 'browser'] as const
 const words = ['$message', '$later', '$code', '$token', '$cursor', '$secret', '$nonce', '$dead']
 
-/** A call: a route, who calls it, and what goes in. */
+/** A call: a route, its caller and its input. */
 interface Call {
   route?: unknown
   as?: unknown
@@ -45,7 +45,7 @@ const strings: Strings = (field, { format, pattern }, random) => {
   return pick(random, ['seanclaude', 'chasclaude', 'sean', 'all', 'seanclaude/web', 's1', 'new', 'hook', 'out'])
 }
 
-/** Calls that fit the schemas of every route. */
+/** Valid calls of every route. */
 function seeds(): string[] {
   const random = chanceOf(1, 'requests')
   const made = (schema: z.ZodType) => fitting(schemaOf(schema), random, strings)
@@ -63,7 +63,7 @@ function schemaOf(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema
 }
 
-/** Every route of the hub with what its schemas allow, and what they do not. */
+/** Every route of the hub with valid and invalid input. */
 export const requests: Target = {
   name: 'requests',
   what: 'JSON, queries and paths to every route of a hub',
@@ -128,7 +128,7 @@ class Calls {
     const pairs = Object.entries(objectOf(query)).map(([key, value]) => `${encoded(key)}=${encoded(value)}`)
     if (pairs.length > 0) path += `?${pairs.join('&')}`
     const text = body === undefined ? undefined : JSON.stringify(body)
-    // A name that nobody has is told back, also where it is a token that its owner took for a name.
+    // An unknown name is echoed, even if it is a token that its owner mistook for a name.
     const typed =
       decodeURIComponent(path) + (JSON.stringify(body, (key, value) => (key === 'token' ? undefined : value)) ?? '')
     const answer = await this.world.ask({
@@ -212,7 +212,7 @@ function encoded(value: unknown): string {
   return encodeURIComponent(text.toWellFormed())
 }
 
-/** Header values that a client can send at all. */
+/** Header values that a client is able to send. */
 function headersOf(value: unknown): Record<string, string> {
   const entries = Object.entries(objectOf(value)).filter(
     ([name, text]) =>

@@ -11,7 +11,7 @@ import { readStatusLine, setStatusLine } from '../../../src/notice/status-line.t
 import { HeartbeatRequest } from '../../../src/protocol/members.ts'
 import { Broken, filledIn, jsonOf, objectOf, type Target } from '../target.ts'
 
-/** What a session says it works on, from its user's words, its own file, and the files of git. */
+/** The activity of a session, from its user's words, its own file, and the files of git. */
 export const statusLines: Target = {
   name: 'status-lines',
   what: 'the line of a session, its file, and the HEAD of its repository',
@@ -79,7 +79,7 @@ function give(root: string, { text, file, head, git, doing, prompt }: Record<str
   const watch = { doing, prompt: openPrompt(dir, 'i', record) } as Pick<SessionWatch, 'doing' | 'prompt'>
   const activity = activityOf({ dir, instance: 'i', watch, clockOffsetMs: 0 }, join(work, 'src'))
   const beat = { session: 's1', client: 'claude-net/0.1.0', ...activity }
-  // What a client says of a session is what the hub takes.
+  // The hub must accept what the client says of a session.
   const fits = HeartbeatRequest.safeParse(beat)
   if (!fits.success)
     throw new Broken(

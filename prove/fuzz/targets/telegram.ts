@@ -20,7 +20,7 @@ const message = (more: object) => ({
   message: { message_id: 7, date: 1_767_225_600, chat: inPrivate, from: sean, text: 'hello', ...more },
 })
 
-/** What people write, press and do on Telegram, as its Bot API tells of it. */
+/** Updates of the Bot API: messages, pressed buttons and changes of chats. */
 export const telegram: Target = {
   name: 'telegram',
   what: 'updates of Telegram to the bridge',
@@ -159,7 +159,7 @@ export const telegram: Target = {
       },
       async check() {
         await world.check()
-        // The bridge goes on: what is said properly arrives.
+        // The bridge still works: a valid message arrives.
         const text = `still there ${Date.now()}`
         await api.bring([message({ text: `/send seanclaude ${text}` })])
         for (;;) {
@@ -186,10 +186,10 @@ export const telegram: Target = {
   },
 }
 
-/** As much of the Bot API as the bridge calls (core.telegram.org/bots/api). */
+/** The part of the Bot API that the bridge calls (core.telegram.org/bots/api). */
 class BotApi {
   readonly sent: string[] = []
-  /** What a bot may not send. */
+  /** Problems of what the bot sent. */
   readonly wrong: string[] = []
   lastSent = 0
   readonly #server = createServer((request, response) => {
@@ -200,7 +200,7 @@ class BotApi {
   #updates: Record<string, unknown>[] = []
   #next = 1000
   #message = 100
-  /** The first update that is not confirmed. */
+  /** The first unconfirmed update. */
   #confirmed = 0
   #wake = () => {}
   #isOver = false
@@ -215,7 +215,7 @@ class BotApi {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** Resolves once the bridge has confirmed these updates. Their numbers are Telegram's, not those of an input, and so are those of messages. */
+  /** Resolves once the bridge has confirmed these updates. Replaces the ids of updates and messages in an input by valid ones. */
   async bring(contents: readonly Record<string, unknown>[]): Promise<void> {
     for (const content of contents) {
       for (const kind of ['message', 'edited_message'])

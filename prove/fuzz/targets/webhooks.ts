@@ -23,7 +23,7 @@ const gitlab = (kind: string, payload: object) => ({
   },
 })
 
-/** Calls of webhooks, proven by their secrets. */
+/** Authenticated calls of webhooks. */
 export const webhooks: Target = {
   name: 'webhooks',
   what: 'deliveries to webhooks, signed as their sources sign',
@@ -183,7 +183,7 @@ export const webhooks: Target = {
       run: async input => judge(world, await call(world, made, objectOf(filledIn(jsonOf(input))))),
       async check() {
         await world.check()
-        // What came is shown to those who read it.
+        // Messages must be safe to show to readers.
         const inbox = await world.ask({ path: '/v1/inbox', headers: bearer(world.tokens.machine) })
         if (inbox.status !== 200) throw new Broken(`the inbox answers ${inbox.status}: ${inbox.text.slice(0, 300)}`)
         const ids = (JSON.parse(inbox.text) as { messages: { id: string }[] }).messages.map(({ id }) => id)
