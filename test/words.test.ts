@@ -26,7 +26,6 @@ const notYet = [
   'src/hub/start/',
   'src/hub/state/',
   'src/mcp/',
-  'src/notice/',
   'src/protocol/',
   'src/service/',
   'src/text/',

@@ -11,40 +11,40 @@ interface ActivityParts {
   dir: SessionDir
   instance: string | undefined
   watch: Pick<SessionWatch, 'doing' | 'prompt'>
-  /** How far the hub's clock is ahead of ours, in ms. */
+  /** Time by which the hub's clock is ahead of ours, in ms. */
   clockOffsetMs: number
 }
 
-/** What a session that works in `cwd` says of itself. What cannot be read is left out. */
+/** Returns the activity that a session working in `cwd` shares. What cannot be read is left out. */
 export function activityOf({ dir, instance, watch, clockOffsetMs }: ActivityParts, cwd: string): Activity {
   const at = (time: number) => timeOf(time + clockOffsetMs)
   const { doing, prompt } = watch
   const status = readStatusLine(dir, instance)
-  // A time that a broken file has is none.
+  // A damaged file may hold an invalid time.
   const since = doing && orNothing(() => at(doing.since))
   return {
     ...orNothing(() => checkedOut(cwd)),
-    // Whoever waits behind an open prompt or a question does nothing either.
+    // A session behind an open prompt or a question counts as idle.
     ...(since && (doing.activity === 'busy' ? { busySince: since } : { idleSince: since })),
     ...(status && orNothing(() => ({ status: status.text, statusSetAt: at(status.at) }))),
     ...(prompt && orNothing(() => ({ prompt: { ...prompt, since: at(prompt.since) } }))),
   }
 }
 
-/** Throws for a time of which the hub takes none: the years from 10,000 on have another form (ECMA-262, "Expanded Years"). */
+/** Throws for a time that the hub does not accept: the years from 10,000 on have another form (ECMA-262, "Expanded Years"). */
 function timeOf(ms: number): string {
   const text = new Date(ms).toISOString()
   if (text.length > '2026-01-01T00:00:00.000Z'.length) throw new RangeError(`${text} is no time of these days.`)
   return text
 }
 
-/** Whether config.json lets others see what sessions here work on: anything but `true` in `shareActivity` is a no. Read each time. */
+/** Reports whether config.json lets others see the activity of sessions here: any `shareActivity` but `true` forbids it. Read each time. */
 export function sharesActivity(home: string): boolean {
   const config = orNothing(() => JSON.parse(readFileSync(join(home, 'config.json'), 'utf8')) as Record<string, unknown>)
   return config !== undefined && (config.shareActivity === undefined || config.shareActivity === true)
 }
 
-/** The refusal of a line that nobody would see. */
+/** Returns the refusal of a status line that nobody would see. */
 export function notShared(): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',

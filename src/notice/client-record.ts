@@ -4,23 +4,23 @@ import { basename, join } from 'node:path'
 
 type Environment = Record<string, string | undefined>
 
-/** What a session does. `waiting`: a permission prompt, a question or a dialog is open, and what comes queues up behind it. */
+/** Activity of a session. `waiting`: a permission prompt, a question or a dialog is open, and input queues up behind it. */
 export type Activity = 'idle' | 'busy' | 'waiting'
 
-/** What Claude Code itself says of one of its sessions. */
+/** Claude Code's own record of one of its sessions. */
 export interface ClientRecord {
   /**
-   * Nobody sees this session: a spare worker, started ahead of need, or a session that is parked because its conversation went
-   * on in the background.
+   * No user sees this session: it is a spare worker, started ahead of need, or it is parked because its conversation continued in
+   * the background.
    */
   isHidden: boolean
   /** The background job that this process runs. */
   job?: string
   /** The background job that this session's conversation moved to. */
   parkedJob?: string
-  /** Undefined for a status that is not known here. */
+  /** Undefined for an unknown status. */
   activity?: Activity
-  /** When `activity` began, ms since 1970. */
+  /** Time at which `activity` began, ms since 1970. */
   since: number
 }
 
@@ -35,7 +35,7 @@ interface RecordFile {
 }
 
 /**
- * Reads what Claude Code says of the session that `env` belongs to: `sessions/PID.json` in its configuration directory, as 2.1.332
+ * Reads Claude Code's record of the session that `env` belongs to: `sessions/PID.json` in its configuration directory, as 2.1.332
  * writes it. `claude` is its process as far as the caller knows it. Undefined where there is no such file, as in older versions.
  */
 export function readClientRecord(env: Environment, claude?: number): ClientRecord | undefined {
@@ -54,7 +54,7 @@ function readFile(path: string): RecordFile | undefined {
     const value = JSON.parse(readFileSync(path, 'utf8')) as unknown
     return typeof value === 'object' && value !== null ? value : undefined
   } catch {
-    return undefined // Not there, or being written: the next look reads it.
+    return undefined // Missing, or being written: the next run reads it.
   }
 }
 

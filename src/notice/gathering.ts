@@ -49,9 +49,9 @@ export interface FinishedQuestion {
 }
 
 interface OpenQuestion {
-  /** When this process first saw it; monotonic, in ms. */
+  /** Time at which this process first saw it; monotonic, in ms. */
   since: number
-  /** When it is checked next, and when it was checked last; monotonic, in ms. */
+  /** Times of the next check and of the last one; monotonic, in ms. */
   checkAt: number
   checkedAt: number
   /** An urgent answer has arrived: the question is over, whatever the hub reports. */

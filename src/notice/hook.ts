@@ -11,8 +11,9 @@ import { type HookInput, noteState, readState } from './session-state.ts'
 import { waitForWake } from './waiter.ts'
 
 /**
- * Runs one hook of Claude Code: reads its JSON from stdin and prints what the session should be told, or nothing. With `--note`
- * it prints nothing and only notes what the session does. With `--wait` it stays until the session should wake. Touches only local files, and never fails: a hook that does would disturb the user.
+ * Runs one hook of Claude Code: reads its JSON from stdin and prints a notice for the session, or nothing. With `--note` it prints
+ * nothing and only records what the session does. With `--wait` it runs until the session should wake. It touches only local files and
+ * never fails, since a failing hook would disturb the user.
  */
 export async function runHook(args: readonly string[], env = process.env): Promise<void> {
   try {
@@ -25,21 +26,22 @@ export async function runHook(args: readonly string[], env = process.env): Promi
     const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
     if (text) process.stdout.write(JSON.stringify(answerOf(input.hook_event_name, text)))
   } catch {
-    // Silence: what was not told stays unread.
+    // No output: what was not announced stays unread.
   }
 }
 
-/** The hooks that are about a permission prompt. */
+/** Events about a permission prompt. */
 const promptEvents = new Set(['PermissionRequest', 'Notification'])
 
-/** What to tell now. Notes on the way whether the session is busy. */
+/** Returns what to announce now, and records whether the session is busy. */
 function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined): News[] {
-  // What a subagent is told, the session does not hear.
+  // The session does not see what is announced to a subagent.
   if (input.agent_id !== undefined) return []
   switch (input.hook_event_name) {
     case 'SessionStart': {
       noteState(dir, input, instance)
-      // A fresh session is told at its first prompt: its server has read nothing yet. Any other has forgotten what it was told.
+      // A new session is notified at its first prompt, since its server has read nothing yet. Any other no longer has earlier notices
+      // in its context.
       return input.source === 'startup' ? [] : told(dir, { again: true })
     }
     case 'UserPromptSubmit':
@@ -48,7 +50,7 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
     case 'PostToolUse':
       return [...told(dir), ...serverRemark(dir, instance)]
     case 'Stop': {
-      // Told here, a session goes on instead of ending its turn: only for what may wake it, and only once.
+      // A notice here makes the session continue instead of ending its turn: only for what may wake it, and only once.
       const news = input.stop_hook_active ? [] : [...told(dir, { wanted: mayWake }), ...serverRemark(dir, instance)]
       noteState(dir, input, instance, { goesOn: news.length > 0 })
       return news
@@ -58,11 +60,11 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
   }
 }
 
-/** Notes what the session did when this hook began. Other hooks may have run to their end since then: what they saw is newer. */
+/** Records what the session did when this hook began. Other hooks may have finished since then: their state is newer. */
 function noteLate(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): void {
   const at = Math.round(performance.timeOrigin)
   const instance = instanceOf(env)
-  // A prompt of a subagent waits for the same user.
+  // A subagent's prompt waits for the same user.
   if (promptEvents.has(input.hook_event_name)) {
     notePrompt(dir, input, { instance, record: readClientRecord(env), at })
     return
@@ -73,7 +75,7 @@ function noteLate(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): vo
 
 function told(dir: SessionDir, options?: Parameters<typeof takeNews>[1]): News[] {
   const news = takeNews(dir, options)
-  // Mail is told again after a /clear while it is unread; the rest is told once.
+  // Messages are announced again after /clear while they are unread; everything else is announced once.
   forgetTold(
     dir,
     news.filter(({ kind }) => kind !== 'mail'),

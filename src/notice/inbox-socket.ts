@@ -1,26 +1,26 @@
 import { connect } from 'node:net'
 
-/** How long Claude Code may take to accept the lines, in ms. */
+/** Time for Claude Code to accept the lines, in ms. */
 const timeoutMs = 2000
 
-/** What a message from another session begins with. Claude Code shows it as `Message from @Claude-Net`. */
+/** Opening tag of a message from another session. Claude Code shows it as `Message from @Claude-Net`. */
 const envelope = '<cross-session-message from-name="Claude Net">'
 
-/** A session's own inbox, as Claude Code hands it to the processes it starts. */
+/** A session's own inbox socket, as Claude Code passes it to the processes it starts. */
 export interface InboxSocket {
   path: string
   token: string | undefined
 }
 
-/** The inbox of the session that started this process; undefined in versions and places that have none. */
+/** Returns the inbox socket of the session that started this process; undefined in versions and places that have none. */
 export function inboxSocket(env: NodeJS.ProcessEnv): InboxSocket | undefined {
   const path = env.CLAUDE_CODE_MESSAGING_SOCKET
   return path ? { path, token: env.CLAUDE_CODE_MESSAGING_TOKEN } : undefined
 }
 
 /**
- * Puts `text` into a session's inbox: an idle session wakes by it, a busy one sees it between two steps. Returns whether the
- * lines were taken, which does not mean that the session saw them: it may hold them.
+ * Puts `text` into a session's inbox: it wakes an idle session, and a busy one sees it between two steps. Returns whether
+ * the lines were accepted, which does not mean that the session saw them: it may hold them.
  *
  * The first line is documented (code.claude.com/docs/en/cross-session-messaging), the second is what Claude Code 2.1.330 prints
  * in its debug log. The envelope is Claude Code's own: its user sees one line with the sender, not the text as if it were typed.
@@ -28,7 +28,7 @@ export function inboxSocket(env: NodeJS.ProcessEnv): InboxSocket | undefined {
  */
 export function writeToInbox({ path, token }: InboxSocket, text: string): Promise<boolean> {
   const lines = [
-    // Optional on Unix, except where Claude Code cannot see whose child we are: as first process of a container.
+    // Optional on Unix, except where Claude Code cannot identify our parent: as the first process of a container.
     ...(token ? [{ type: 'auth', token }] : []),
     { type: 'user', message: { role: 'user', content: `${envelope}\n${text}\n</cross-session-message>` } },
   ]

@@ -2,27 +2,27 @@ import { type Runtime, systemRuntime } from './runtime.ts'
 import { placedDir, SessionDir, sessionDirs } from './session-dir.ts'
 import { readState } from './session-state.ts'
 
-/** The way by which a session was woken: its inbox socket, the waiting hook, a channel; or its hooks alone told it. */
+/** Way by which a session is notified: its inbox socket, the waiting hook, a channel; or its hooks alone. */
 export type Rung = 'socket' | 'rewake' | 'channel' | 'hooks'
 
-/** `session.json`: who keeps the directory. */
+/** `session.json`: the owner of the directory. */
 export interface SessionFile {
-  /** The session as the hub knows it. */
+  /** Id of the session at the hub. */
   session: string
-  /** The MCP server that keeps it. */
+  /** Process id of the MCP server that owns it. */
   pid: number
-  /** Where that number counts; see `processPlace`. Versions before this one do not say. */
+  /** Scope in which that id is valid; see `processPlace`. Older versions do not write it. */
   place?: string
   /** Tells this Claude Code from an earlier one with the same key. */
   instance?: string
   startedAt: number
   /** The client's version. */
   version: string
-  /** Whose mail it reads; see `Scope`. Absent where it reads all of the machine's, as every version before this one does. */
+  /** Scope of the messages that it reads; see `Scope`. Absent if it reads all of the machine's, as older versions do. */
   project?: string
-  /** Nobody can tell this session anything: headless, or no Claude Code. */
+  /** The session cannot be notified: it is headless, or no Claude Code. */
   deaf?: true
-  /** Nobody sees this session now: it is not told, and is no presence. */
+  /** No user sees this session now: it is not notified, and does not count as present. */
   hidden?: true
   /** A permission prompt, a question or a dialog is open in it. */
   waiting?: true
@@ -34,21 +34,21 @@ export interface SessionFile {
 
 export interface LiveSession extends SessionFile {
   dir: SessionDir
-  /** When a hook or the session's start was seen last, ms since 1970. */
+  /** Time of the last hook, or of the session's start, ms since 1970. */
   activeAt: number
 }
 
-/** Whether a session can be told anything. */
+/** Reports whether a session can be notified. */
 export function isReachable({ deaf, hidden }: SessionFile): boolean {
   return !deaf && !hidden
 }
 
-/** Whether mail for `project`, or for no project, is this session's to read. */
+/** Reports whether this session reads messages for `project`, or for no project. */
 export function reads({ project: scope }: Pick<SessionFile, 'project'>, project: string | undefined): boolean {
   return scope === undefined || project === undefined || project === scope
 }
 
-/** How long a server that runs elsewhere, on the same home, may be silent before it counts as ended, in ms. */
+/** Time without a sign of life after which a server elsewhere, on the same home, counts as ended, in ms. */
 const silentMs = 30_000
 
 /**

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { InboxMessage, Intent } from '../protocol/messages.ts'
 import { type SessionDir, writeWhole } from './session-dir.ts'
 
-/** A message in this machine's inbox, as far as it is told before it is read. */
+/** A message in this machine's inbox, as it is announced before it is read. */
 export interface Mail {
   kind: 'mail'
   id: string
@@ -11,36 +11,36 @@ export interface Mail {
   from: string
   fromKind: InboxMessage['fromKind']
   intent: Intent
-  /** When it was sent, ms since 1970 by the hub's clock. */
+  /** Time at which it was sent, ms since 1970 by the hub's clock. */
   sentAt: number
   /** Set when it answers a message. */
   replyTo?: string
   /** Set when what it answers is a request of this very session. */
   isAwaited?: true
-  /** Set while that gathers answers still: this one waits for the others. */
+  /** Set while that request still gathers answers: this one waits for the others. */
   isGathered?: true
-  /** The project of this machine that it is for. */
+  /** Project of this machine that it is for. */
   project?: string
   /** The beginning of its text, as its sender wrote it: untrusted. */
   beginning: string
 }
 
-/** A question to several of this session is over: all have answered, or nobody need be waited for any more. */
+/** A question of this session to several is over: all have answered, or no further answer is awaited. */
 export interface Gathered {
   kind: 'gathered'
-  /** Of the question. */
+  /** Id of the question. */
   id: string
   seq: number
   /** The beginning of the question. */
   beginning: string
-  /** Who has answered, and where it stands with the others: one line. */
+  /** One line: the members that have answered, and the state of the others. */
   summary: string
 }
 
-/** What became of a message that this session sent. */
+/** Outcome of a message that this session sent. */
 export interface Fate {
   kind: 'fate'
-  /** Of the message and its recipient. */
+  /** Id of the message, and its recipient. */
   id: string
   message: string
   seq: number
@@ -48,7 +48,7 @@ export interface Fate {
   status: 'acked' | 'expired'
 }
 
-/** What the user of this session should hear of the client itself. */
+/** A fact about the client itself for the user of this session. */
 export interface Remark {
   kind: 'remark'
   id: string
@@ -58,18 +58,18 @@ export interface Remark {
 
 export type News = Mail | Gathered | Fate | Remark
 
-/** Whether this may wake an idle session, or keep one from ending its turn: it wants an answer, or is one. */
+/** Reports whether this may wake an idle session, or keep one from ending its turn: it requests an answer, or is one. */
 export function mayWake(news: News): boolean {
   if (news.kind === 'mail') return news.intent !== 'inform' || (news.isAwaited === true && !news.isGathered)
   return news.kind === 'gathered'
 }
 
 /**
- * What a session should be told, a file for each. Whoever renames a file from `news/` to `told/` tells it, so that of several
- * hooks, wakes and MCP servers of one session one does, once.
+ * Notices for a session, one file each. The process that renames a file from `news/` to `told/` announces it, so that of several
+ * hooks, wakes and MCP servers of one session exactly one does.
  */
 
-/** Puts `news` there, unless the session has it or was told. Answers whether it is new. */
+/** Adds `news`, unless it was added or announced before. Returns whether it is new. */
 export function putNews(dir: SessionDir, news: News): boolean {
   const name = fileOf(news)
   if (existsSync(join(dir.file('told'), name)) || existsSync(join(dir.file('news'), name))) return false
@@ -77,13 +77,13 @@ export function putNews(dir: SessionDir, news: News): boolean {
   return true
 }
 
-/** Puts `news` in the place of what was there of it and is not told yet. */
+/** Replaces the notice of the same id, if it is not announced yet. */
 export function replaceNews(dir: SessionDir, news: News): void {
   const file = join(dir.file('news'), fileOf(news))
   if (existsSync(file)) writeWhole(file, JSON.stringify(news))
 }
 
-/** Takes what is to be told, oldest first; with `again` also what was told before. `wanted` picks. */
+/** Takes the notices to announce, oldest first; with `again` also those announced before. `wanted` filters. */
 export function takeNews(dir: SessionDir, { again = false, wanted = everything } = {}): News[] {
   const before = again ? list(dir, 'told').flatMap(name => readNews(dir, 'told', name)) : []
   const taken = list(dir, 'news').flatMap(name => {
@@ -94,17 +94,17 @@ export function takeNews(dir: SessionDir, { again = false, wanted = everything }
   return [...before.filter(wanted), ...taken].sort((a, b) => a.seq - b.seq)
 }
 
-/** The session knows of these: nobody need tell it any more. */
+/** Marks these as announced: the session knows of them. */
 export function markKnown(dir: SessionDir, ids: readonly string[]): void {
   for (const name of list(dir, 'news')) if (ids.some(id => name.includes(id))) markTold(dir, name)
 }
 
-/** What was told by a wake that nobody heard is news again. */
+/** Makes notices that were announced by an unseen wake pending again. */
 export function putBack(dir: SessionDir, ids: ReadonlySet<string>): void {
   for (const name of list(dir, 'told')) if (ids.has(idIn(name))) move(dir, name, 'told', 'news')
 }
 
-/** Forgets what is told or to be told and is in none of `ids`; `which` narrows that to one kind. */
+/** Removes the notices of kind `which`, announced or not, whose ids are not in `ids`. */
 export function keepOnly(dir: SessionDir, ids: ReadonlySet<string>, which: News['kind']): void {
   for (const place of ['news', 'told'] as const) {
     for (const name of list(dir, place)) {
@@ -113,29 +113,29 @@ export function keepOnly(dir: SessionDir, ids: ReadonlySet<string>, which: News[
   }
 }
 
-/** Forgets what was told and will never be told again. */
+/** Removes notices that were announced and will not be announced again. */
 export function forgetTold(dir: SessionDir, news: readonly News[]): void {
   for (const item of news) rmSync(join(dir.file('told'), fileOf(item)), { force: true })
 }
 
-/** The ids of the mail that this session was told of, and that may be unread still. */
+/** Returns the ids of the messages that were announced to this session and may still be unread. */
 export function toldMail(dir: SessionDir): string[] {
   return list(dir, 'told').flatMap(name => (name.split('-')[1] === 'mail' ? [idIn(name)] : []))
 }
 
-/** Whether mail `id` is still to be told. */
+/** Reports whether notice `id` is still to be announced. */
 export function hasNews(dir: SessionDir, id: string): boolean {
   return list(dir, 'news').some(name => idIn(name) === id)
 }
 
-/** Takes back what is not told yet: it is another session's turn. */
+/** Removes notices that are not announced yet: it is another session's turn. */
 export function takeBack(dir: SessionDir, ids: readonly string[]): void {
   if (ids.length === 0) return
   for (const name of list(dir, 'news'))
     if (ids.includes(idIn(name))) rmSync(join(dir.file('news'), name), { force: true })
 }
 
-/** Another session of this machine has taken these messages: this one need not hear of them. */
+/** Removes the notices of messages that another session of this machine has fetched. */
 export function dropNews(dir: SessionDir, ids: readonly string[]): void {
   for (const place of ['news', 'told'] as const)
     for (const name of list(dir, place))
@@ -155,7 +155,7 @@ function move(dir: SessionDir, name: string, from: Place, to: Place): boolean {
     renameSync(join(dir.file(from), name), join(dir.file(to), name))
     return true
   } catch {
-    return false // Another was first.
+    return false // Another process was first.
   }
 }
 
@@ -163,7 +163,7 @@ function fileOf({ seq, kind, id }: News): string {
   return `${String(seq).padStart(15, '0')}-${kind}-${id}.json`
 }
 
-/** The id in a name that `fileOf` made. */
+/** Returns the id in a name that `fileOf` made. */
 function idIn(name: string): string {
   return name
     .split('-')

@@ -44,7 +44,7 @@ export class Notifier {
   readonly #options: NotifierOptions
   readonly #ladder = new Ladder()
   readonly #questions: FinishedQuestions
-  /** When the turn for an answer that waits for others was last extended, by its id; ms since 1970. */
+  /** Time at which the turn for an answer that waits for others was last extended, by its id; ms since 1970. */
   readonly #extendedAt = new Map<string, number>()
   readonly #startedAt: number
 

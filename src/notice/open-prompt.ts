@@ -4,21 +4,21 @@ import type { ClientRecord } from './client-record.ts'
 import type { SessionDir } from './session-dir.ts'
 import type { HookInput } from './session-state.ts'
 
-/** `prompt.json`: the permission prompt that the hooks saw last. Of what the tool is to do nothing is kept. */
+/** `prompt.json`: the permission prompt that the hooks saw last. The tool's input is not stored. */
 interface PromptFile {
-  /** Tells this Claude Code from an earlier one with the same key. */
+  /** Distinguishes this Claude Code from an earlier one with the same key. */
   instance?: string
   id: string
   tool?: string
-  /** When it was opened, ms since 1970. */
+  /** Time at which it was opened, ms since 1970. */
   since: number
-  /** Claude Code notified its user of it: some 6 s later, unless it was answered before. */
+  /** Claude Code has notified its user of it: about 6 s later, unless it was answered before. */
   isNotified?: true
   /** The tool of a prompt that stands behind it; empty for several. */
   nextTool?: string
 }
 
-/** By how much Claude Code's record of a prompt may be younger than what the hook notes of it, in ms. */
+/** Time by which Claude Code's record of a prompt may be later than the hook's note of it, in ms. */
 const slackMs = 1000
 
 const name = 'prompt.json'
@@ -33,8 +33,8 @@ export interface OpenPrompt {
 }
 
 /**
- * Notes what a hook's input says of a permission prompt at `at`, ms since 1970: PermissionRequest that there is one, and of which
- * tool; Notification that its user has not answered the one that is shown.
+ * Records a permission prompt from a hook's input at `at`, ms since 1970: PermissionRequest reports a prompt and its tool;
+ * Notification reports that the user has not answered the one that is shown.
  */
 export function notePrompt(
   dir: SessionDir,
@@ -56,8 +56,8 @@ export function notePrompt(
 }
 
 /**
- * The prompt that waits for its user now: one that Claude Code notified them of, and that its own record says is open still. Undefined
- * where there is no such record: whether it was answered cannot be known there.
+ * Returns the prompt that waits for its user now: Claude Code has notified them of it, and its own record shows that it is still open.
+ * Undefined without such a record, since it may have been answered.
  */
 export function openPrompt(
   dir: SessionDir,
@@ -69,12 +69,12 @@ export function openPrompt(
   return { id: prompt.id, ...(prompt.tool && { tool: prompt.tool }), since: prompt.since }
 }
 
-/** Whether the session has waited ever since this prompt was opened: each answer begins another status, and each next prompt. */
+/** Reports whether the session has waited ever since this prompt was opened: each answer, and each next prompt, begins a new status. */
 function isShown({ since }: PromptFile, record: ClientRecord | undefined): boolean {
   return record?.activity === 'waiting' && record.since <= since + slackMs
 }
 
-/** Undefined also for a file that is broken: the hub would take no heartbeat with what it says. */
+/** Returns undefined also for a damaged file, since the hub would refuse a heartbeat with its content. */
 function read(dir: SessionDir, instance: string | undefined): PromptFile | undefined {
   const file = dir.read<Partial<PromptFile>>(name)
   return isPromptFile(file) && (!instance || !file.instance || file.instance === instance) ? file : undefined

@@ -6,7 +6,7 @@ import { isOwn, isOwned, type SessionFile } from './live-sessions.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { type SessionDir, sessionDirs } from './session-dir.ts'
 
-/** How often the file that names the owner is touched, in ms. */
+/** Interval at which the file that names the owner is touched, in ms. */
 const touchMs = 5000
 
 /** Age at which a directory that hooks made, and no server claimed, is removed, in ms. */

@@ -4,8 +4,8 @@ import type { Remark } from './news.ts'
 import type { SessionDir } from './session-dir.ts'
 
 /**
- * That this session's MCP server has died, once for each server: nothing else tells of it, and without it mail is not noticed. A
- * server that ends in order takes the session's directory with it, and is no remark.
+ * Returns the remark that this session's MCP server has died, once for each server: nothing else reports it, and without the server
+ * messages are not noticed. A server that ends in order removes the session's directory, and causes no remark.
  */
 export function serverRemark(dir: SessionDir, instance: string | undefined): Remark[] {
   const pid = deadServer(dir, instance)
@@ -13,14 +13,14 @@ export function serverRemark(dir: SessionDir, instance: string | undefined): Rem
   try {
     writeFileSync(dir.file(`died-${pid}`), '', { flag: 'wx', mode: 0o600 })
   } catch {
-    return [] // It was told already.
+    return [] // It was announced already.
   }
   const text =
     "This session's MCP server of claude-net has died: its tools fail, and new mail is not noticed here. Tell your user to reconnect it: /mcp, claude-net, Reconnect."
   return [{ kind: 'remark', id: 'server', seq: 0, text }]
 }
 
-/** The process of this session's MCP server, if it died without saying so. */
+/** Returns the process id of this session's MCP server if it ended without removing its directory. */
 export function deadServer(dir: SessionDir, instance: string | undefined): number | undefined {
   const file = dir.read<SessionFile>('session.json')
   return file && file.instance === instance && !isOwned(dir, file) ? file.pid : undefined

@@ -17,19 +17,19 @@ import { type Runtime, systemRuntime } from './runtime.ts'
 type Environment = Record<string, string | undefined>
 
 /**
- * What one Claude Code session has on this machine: the place where its MCP server and its hooks meet. Both know it by the
- * session's messaging socket, which stays the same over `/clear`; where there is none, by the process of Claude Code.
+ * Directory of one Claude Code session on this machine, shared by its MCP server and its hooks. Both derive its key from the session's
+ * messaging socket, which stays the same across `/clear`; without one, from the process id of Claude Code.
  *
- *   session.json  who keeps this directory, and for which session; written by the MCP server
- *   news/         what the session should be told, one file each; put there by the MCP server, taken by whoever tells it
- *   told/         what it was told and is still unread
- *   asked/        what this session has sent that wants an answer, one empty file each; put there by its MCP servers
- *   gathering/    those of them that were asked of several and gather answers still
+ *   session.json  the owner of this directory, and its session; written by the MCP server
+ *   news/         notices to announce, one file each; written by the MCP server, moved to told/ by the process that announces
+ *   told/         notices of messages that were announced and are still unread
+ *   asked/        questions that this session has sent, one empty file each; written by its MCP servers
+ *   gathering/    those of them that went to several and still gather answers
  *   state.json    what the hooks saw last: busy or idle, permission mode
  *   prompt.json   the permission prompt that the hooks saw last
- *   status.json   what the session works on, as its Claude or its user said
+ *   status.json   status line that its Claude or its user set
  *   waiter.json   the hook process that waits to wake the session
- *   wake.json     what that process is to say, once it should
+ *   wake.json     the text with which that process should wake it
  */
 export class SessionDir {
   readonly path: string
@@ -56,11 +56,11 @@ export class SessionDir {
     try {
       return JSON.parse(readFileSync(this.file(name), 'utf8')) as T
     } catch {
-      return undefined // Not there, or half of it from a machine that crashed: as good as not there.
+      return undefined // Missing, or damaged by a crash of the machine, which counts as missing.
     }
   }
 
-  /** When a file was written or touched last, ms since 1970; 0 where there is none. */
+  /** Returns the time at which a file was last written or touched, ms since 1970; 0 where there is none. */
   touchedAt(name: string): number {
     return statSync(this.file(name), { throwIfNoEntry: false })?.mtimeMs ?? 0
   }
@@ -70,7 +70,7 @@ export class SessionDir {
     utimesSync(this.file(name), at / 1000, at / 1000)
   }
 
-  /** Replaces a file in one step. It is of the moment, so it is not forced to the disk. */
+  /** Replaces a file in one step. It is not synced to the disk, since it describes the moment. */
   write(name: string, value: unknown): void {
     writeWhole(this.file(name), JSON.stringify(value))
   }
@@ -85,18 +85,18 @@ export function placedDir(
   return new SessionDir(`${key}.${place}`, home)
 }
 
-/** The directory that a hook of the session `key` uses: that of this place, where its server has made one. */
+/** Returns the directory that a hook of session `key` uses: that of this place, if its server has made one. */
 export function sessionDirOf(key: string): SessionDir {
   const placed = placedDir(key)
   return existsSync(placed.path) ? placed : new SessionDir(key)
 }
 
-/** Where every session of this machine has its directory. */
+/** Returns the parent of all session directories of this machine. */
 function sessionsDir(home = homeDir()): string {
   return join(home, 'run', 'sessions')
 }
 
-/** The directories of all sessions of this machine, also of those that ended without cleaning up. */
+/** Returns the directories of all sessions of this machine, also of those that ended without cleaning up. */
 export function sessionDirs(home = homeDir()): SessionDir[] {
   try {
     return readdirSync(sessionsDir(home)).map(key => new SessionDir(key, home))
@@ -106,8 +106,8 @@ export function sessionDirs(home = homeDir()): SessionDir[] {
 }
 
 /**
- * The key of the session that this process was started by, or undefined when no Claude Code started it. `claude` is the process
- * of Claude Code as far as the caller knows it. The launcher makes the same key of the same variables.
+ * Returns the key of the session that started this process; undefined when no Claude Code did. `claude` is the process id of Claude
+ * Code, if the caller knows it. The launcher derives the same key from the same variables.
  */
 export function sessionKey(env: Environment, claude?: number): string | undefined {
   const socket = env.CLAUDE_CODE_MESSAGING_SOCKET
@@ -115,20 +115,20 @@ export function sessionKey(env: Environment, claude?: number): string | undefine
   return key && /^[A-Za-z0-9._-]{1,64}$/.test(key) && !key.startsWith('.') ? key : undefined
 }
 
-/** Tells one Claude Code process from another that had its number before. Undefined where both sides cannot know. */
+/** Returns an id that distinguishes a Claude Code process from an earlier one with the same process id; undefined without a token. */
 export function instanceOf({ CLAUDE_CODE_MESSAGING_TOKEN: token }: Environment): string | undefined {
   return token && createHash('sha256').update(token).digest('hex').slice(0, 16)
 }
 
 /**
- * Whether nobody sits before this session: `claude -p`, or a program that uses the SDK. A background session is none of these:
- * Claude Code calls it unattended, also while its user looks at it.
+ * Reports whether the session is headless: `claude -p`, or a program that uses the SDK. A background session is not, although Claude
+ * Code calls it unattended, also while its user looks at it.
  */
 export function isHeadless(env: Environment): boolean {
   return /^sdk-/.test(env.CLAUDE_CODE_ENTRYPOINT ?? '')
 }
 
-/** Whether config.json says that headless runs are sessions like others. Read without its schema: hooks must be quick. */
+/** Reports whether config.json makes headless runs sessions like others. Read without its schema: hooks must be quick. */
 export function headlessTakesPart(home = homeDir()): boolean {
   try {
     return (JSON.parse(readFileSync(join(home, 'config.json'), 'utf8')) as { headless?: unknown }).headless === true

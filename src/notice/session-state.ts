@@ -1,12 +1,12 @@
 import type { SessionDir } from './session-dir.ts'
 
-/** What Claude Code writes to a hook's stdin, as far as we look at it. */
+/** The part of a hook's stdin that is used here. */
 export interface HookInput {
   hook_event_name: string
   /** SessionStart: startup, resume, clear, compact or fork. */
   source?: string
   permission_mode?: string
-  /** Stop: this turn goes on already because a Stop hook said so. */
+  /** Stop: this turn already continues because of a Stop hook. */
   stop_hook_active?: boolean
   /** Set inside a subagent. */
   agent_id?: string
@@ -16,20 +16,20 @@ export interface HookInput {
   tool_name?: string
 }
 
-/** What the hooks saw last of their session. */
+/** State of the session, as the hooks saw it last. */
 export interface SessionState {
-  /** Tells this Claude Code from an earlier one with the same key. */
+  /** Distinguishes this Claude Code from an earlier one with the same key. */
   instance?: string
   busy: boolean
-  /** Claude Code's permission mode; undefined until a hook was told. */
+  /** Claude Code's permission mode; undefined until a hook has received it. */
   mode?: string
-  /** When, ms since 1970. */
+  /** Time of this state, ms since 1970. */
   at: number
 }
 
 /**
- * Notes what a hook's input says of its session at `at`, ms since 1970. `goesOn`: a Stop that is none, because the session is told
- * something.
+ * Records the state of a session from a hook's input at `at`, ms since 1970. `goesOn`: the turn continues after this Stop, because of a
+ * notice.
  */
 export function noteState(
   dir: SessionDir,
@@ -48,7 +48,7 @@ export function noteState(
   dir.write('state.json', { ...(instance && { instance }), busy, ...(mode && { mode }), at })
 }
 
-/** What the hooks of this very Claude Code saw last; undefined when none has run. */
+/** Returns the state that the hooks of this very Claude Code saw last; undefined when none has run. */
 export function readState(dir: SessionDir, instance: string | undefined): SessionState | undefined {
   const state = dir.read<SessionState>('state.json')
   return state && (!instance || !state.instance || state.instance === instance) ? state : undefined

@@ -3,18 +3,18 @@ import { isStatusLine, maxLine } from '../protocol/activity.ts'
 import { visibleLine } from '../text/visible.ts'
 import type { SessionDir } from './session-dir.ts'
 
-/** `status.json`: what a session works on, in the words of its Claude or its user. */
+/** `status.json`: the status line of a session, set by its Claude or its user. */
 interface StatusFile {
-  /** Tells this Claude Code from an earlier one with the same key. */
+  /** Distinguishes this Claude Code from an earlier one with the same key. */
   instance?: string
   text: string
-  /** When it was set, ms since 1970. */
+  /** Time at which it was set, ms since 1970. */
   at: number
 }
 
 const name = 'status.json'
 
-/** Sets the line of a session, cut to what fits and with what hides made visible; an empty one takes it away. Returns what it is now. */
+/** Sets the line of a session, cut to what fits and with what hides made visible; an empty one removes it. Returns the line as it was stored. */
 export function setStatusLine(dir: SessionDir, instance: string | undefined, text: string): string {
   const line = visibleLine(text.trim(), maxLine)
   if (line === '') rmSync(dir.file(name), { force: true })
@@ -22,7 +22,7 @@ export function setStatusLine(dir: SessionDir, instance: string | undefined, tex
   return line
 }
 
-/** The line of this very Claude Code; undefined while there is none. */
+/** Returns the line of this very Claude Code; undefined while there is none. */
 export function readStatusLine(dir: SessionDir, instance: string | undefined): StatusFile | undefined {
   const file = dir.read<Partial<StatusFile>>(name)
   if (typeof file?.text !== 'string' || typeof file.at !== 'number' || !isStatusLine(file.text)) return undefined

@@ -4,24 +4,24 @@ import { maxPage, type ToldHow } from '../protocol/messages.ts'
 import { inboxRoutes } from '../protocol/routes/inbox.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 
-/** How long after a report that failed the next is tried, in ms. */
+/** Pause after a failed report, in ms. */
 const pauseMs = 5000
 
-/** Most messages of which is kept what was reported. Of older ones the hub knows it, and a second report changes nothing. */
+/** Most messages whose reports are remembered. Reporting older ones again changes nothing at the hub. */
 const maxKept = 1000
 
 export interface ToldReportsOptions {
-  /** The session as the hub knows it. */
+  /** Id of the session at the hub. */
   session: string
   client: () => HubClient
   runtime?: Runtime
 }
 
-/** Reports to the hub what one session was told of, so that receipts can say it. A report that gets lost only leaves a receipt without that. */
+/** Reports to the hub of which messages one session was notified, for their receipts. A lost report only leaves a receipt without that. */
 export class ToldReports {
   readonly #options: ToldReportsOptions
   readonly #runtime: Runtime
-  /** What was reported, by the id of the message. */
+  /** Reports so far, by the id of the message. */
   readonly #reported = new Map<string, ToldHow>()
   #isReporting = false
   #notBefore = Number.NEGATIVE_INFINITY
@@ -33,7 +33,7 @@ export class ToldReports {
     this.#runtime = options.runtime ?? systemRuntime
   }
 
-  /** Reports those of `told` that are news, one request for each way. Never throws. */
+  /** Reports those of `told` that are new, one request for each way. Never throws. */
   async report(told: ReadonlyMap<string, ToldHow>): Promise<void> {
     if (this.#isReporting || this.#isRefused || this.#runtime.monotonic() < this.#notBefore) return
     this.#isReporting = true
@@ -52,7 +52,7 @@ export class ToldReports {
     }
   }
 
-  /** The first report counts, and that the session was woken for what a hook had told. */
+  /** The first report is new, and so is a wake for what a hook had announced. */
   #isNews(id: string, how: ToldHow): boolean {
     const before = this.#reported.get(id)
     return before === undefined || (before === 'hook' && how !== 'hook')

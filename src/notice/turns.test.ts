@@ -25,7 +25,7 @@ function startInProjects(scopes: Record<string, Scope>) {
     return dir
   })
   const turns = Object.fromEntries(names.map(name => [name, new Turns(name, home)])) as Record<string, Turns>
-  /** Who gets the turn when all ask at `now`, in this order. */
+  /** Returns the sessions that get the turn when all ask at `now`, in this order. */
   const ask = (now: number, until: number) => names.filter(name => turns[name]!.take(['m'], now, until).length > 0)
   return { home, dirs, turns, ask }
 }

@@ -11,23 +11,24 @@ interface Turn {
   n: number
   /** The project that the message is for. */
   project?: string
-  /** The session, as the hub knows it. */
+  /** Id of the session at the hub. */
   session: string
-  /** When the next session may have its turn, ms since 1970. */
+  /** Time from which the next session may have its turn, ms since 1970. */
   until: number
 }
 
-/** What decides, beside when something happened last, whose turn a message is. */
+/** Rules that decide, besides recent activity, which session's turn it is. */
 export interface Precedence {
-  /** The project that a message is for: no session that does not read it has its turn. */
+  /** Returns the project that a message is for: only sessions that read it have a turn. */
   projectOf?: (id: string) => string | undefined
-  /** Whether that session's turn is before all others. */
+  /** Reports whether that session's turn is before all others. */
   comesFirst?: (id: string, dir: SessionDir) => boolean
 }
 
 /**
- * Which session of this machine is told of a message: one at a time, the one where something happened last first, so that two do
- * not both act; an answer goes before all others to the one that asked. The next has its turn when the first has not fetched it in time, or has ended.
+ * Decides which session of this machine is notified of a message: one at a time, the most recently active first, so that two do not
+ * both act; an answer goes first to the session that asked. The next session has its turn when the one before has not fetched the
+ * message in time, or has ended.
  *
  * A turn is a file `MESSAGE.N`. Making the N-th succeeds for one process only, so the servers of the sessions need no leader.
  */
@@ -36,7 +37,7 @@ export class Turns {
   readonly #home: string
   readonly #session: string
   readonly #runtime: Runtime
-  /** Messages of which this session had its turn: it keeps what it was told, and has no other. */
+  /** Messages for which this session has had its turn: it has no other. */
   readonly #had = new Set<string>()
 
   constructor(session: string, home = homeDir(), runtime = systemRuntime) {
@@ -46,7 +47,7 @@ export class Turns {
     this.#session = session
   }
 
-  /** Those of `ids` of which it becomes this session's turn to be told. It lasts until `until`. Both in ms since 1970. */
+  /** Returns those of `ids` for which this session's turn begins at `now`; it lasts until `until`. Both in ms since 1970. */
   take(
     ids: readonly string[],
     now: number,
@@ -56,7 +57,7 @@ export class Turns {
     const open = ids.filter(id => !this.#had.has(id))
     if (open.length === 0) return []
     const turns = this.#turns()
-    // Where a prompt is open, mail waits behind it: such a session comes after those that can take it now.
+    // Behind an open prompt messages wait, so such a session comes after those that can take them now.
     const live = liveSessions(this.#home, this.#runtime)
       .filter(isReachable)
       .sort((a, b) => Number(a.waiting ?? false) - Number(b.waiting ?? false))
@@ -75,7 +76,7 @@ export class Turns {
     })
   }
 
-  /** Those of `ids` of which this session had its turn, and another has its own by now. */
+  /** Returns those of `ids` for which this session had its turn, and another session has its own by now. */
   lost(ids: readonly string[]): string[] {
     if (ids.length === 0) return []
     const turns = this.#turns()
@@ -85,13 +86,13 @@ export class Turns {
     })
   }
 
-  /** Those of `ids` of which this session has its turn, perhaps since before its server was started anew. */
+  /** Returns those of `ids` for which it is this session's turn, perhaps since before its server was restarted. */
   mine(ids: readonly string[]): string[] {
     const turns = ids.length === 0 ? undefined : this.#turns()
     return ids.filter(id => turns?.get(id)?.at(-1)?.session === this.#session)
   }
 
-  /** This session tries on: the next waits until `until`. */
+  /** Extends this session's turn: the next session waits until `until`. */
   extend(id: string, until: number): void {
     const mine = this.#turns()
       .get(id)
@@ -99,14 +100,14 @@ export class Turns {
     if (mine) writeWhole(this.#file(id, mine.n), JSON.stringify({ ...mine, until }))
   }
 
-  /** Forgets the turns of every message that is not in `unread`, all that is for a session which reads `scope`. */
+  /** Removes the turns of messages that are not in `unread`, all that a session with `scope` reads. */
   keepOnly(unread: ReadonlySet<string>, scope: Scope): void {
     for (const id of this.#had) if (!unread.has(id)) this.#had.delete(id)
     const over = this.#list().filter(({ id }) => !unread.has(id))
     if (over.length === 0) return
     const turns = this.#turns()
     for (const { name, id } of over) {
-      // Of another project's mail this session knows nothing.
+      // This session does not know the messages of other projects.
       const isOthers = turns.get(id)?.some(({ project }) => !reads({ project: scope }, project))
       if (!isOthers) rmSync(join(this.#dir, name), { force: true })
     }
@@ -120,11 +121,11 @@ export class Turns {
       this.#had.add(id)
       return true
     } catch {
-      return false // Another was first.
+      return false // Another session was first.
     }
   }
 
-  /** Every turn so far, by message, in their order. */
+  /** Returns every turn so far, by message, in order. */
   #turns(): Map<string, Turn[]> {
     const turns = new Map<string, Turn[]>()
     for (const { name, id, n } of this.#list()) {
@@ -135,7 +136,7 @@ export class Turns {
           [...(turns.get(id) ?? []), { ...turn, n }].sort((a, b) => a.n - b.n),
         )
       } catch {
-        // Gone meanwhile, or being written: the next look sees it.
+        // Removed meanwhile, or being written: the next run reads it.
       }
     }
     return turns
@@ -150,7 +151,7 @@ export class Turns {
     try {
       names = readdirSync(this.#dir)
     } catch {
-      // Nobody had a turn yet.
+      // No session has had a turn yet.
     }
     return names.flatMap(name => {
       const [, id, n] = /^([^.]+)\.(\d+)$/.exec(name) ?? []

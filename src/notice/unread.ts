@@ -4,13 +4,13 @@ import type { InboxMessage } from '../protocol/messages.ts'
 import { inboxRoutes } from '../protocol/routes/inbox.ts'
 import type { Mail } from './news.ts'
 
-/** Most pages of 100 that are read to know what is unread. Beyond, the inbox itself says how much there is. */
+/** Most pages of 100 that are read. The inbox itself counts what is beyond them. */
 const maxPages = 10
 
 /** Most characters of a text that are fetched for a notice. */
 const previewCharacters = 200
 
-/** Reads the beginnings of what is unread in this machine's inbox for `scope`, oldest first, and how many messages that is. */
+/** Returns the beginnings of this machine's unread messages for `scope`, oldest first, and their number. */
 export async function readUnread(
   client: HubClient,
   scope: Scope,
@@ -28,8 +28,8 @@ export async function readUnread(
 }
 
 /**
- * What is told of a message before it is read. `isAwaited`: it answers what this session asked; `isGathered`: that gathers answers still. An
- * answer that wants an answer, or is urgent, does not wait for others.
+ * Returns what is announced of a message before it is read. `isAwaited`: it answers a question of this session; `isGathered`: that
+ * question still gathers answers. An answer that requests an answer, or is urgent, does not wait for others.
  */
 export function toMail(
   { id, seq, from, fromKind, intent, sentAt, replyTo, body, project }: InboxMessage,

@@ -5,20 +5,20 @@ import { deadServer, serverRemark } from './server-remark.ts'
 import { instanceOf, isHeadless, type SessionDir } from './session-dir.ts'
 import type { HookInput } from './session-state.ts'
 
-/** How often the waiter looks for itself, in ms: not every file system tells of changes, and the session may have died. */
+/** Polling interval of the waiter, in ms: not every file system reports changes, and the session may have ended. */
 const lookMs = 2000
 
-/** How long the session's MCP server must have been dead before the session is woken to say so, in ms. */
+/** Time after the end of the session's MCP server before the session is woken for that, in ms. */
 const deadMs = 3000
 
-/** What the waiter is to say, as `wake.json` holds it. */
+/** Content of `wake.json`: the text with which the waiter wakes the session. */
 export interface WakeOrder {
   text: string
 }
 
 /**
- * Waits, one process for each session, until the session's MCP server orders a wake; then writes its text to stderr and exits
- * with 2, by which Claude Code wakes (`asyncRewake`). Returns at once when another waits already.
+ * Waits, one process for each session, until the session's MCP server orders a wake; then writes its text to stderr and exits with 2,
+ * which makes Claude Code wake the session (`asyncRewake`). Returns at once when another process waits already.
  */
 export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): Promise<void> {
   // Claude Code waits for such a hook before a `claude -p` may end.
@@ -47,7 +47,7 @@ export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS
     try {
       watch(dir.path, look).on('error', () => {})
     } catch {
-      // Without it the timer does.
+      // The timer polls without it.
     }
     ended.signal.addEventListener('abort', () => resolve(undefined))
     look()
@@ -57,12 +57,12 @@ export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS
   process.exit(order ? 2 : 0)
 }
 
-/** Whether a process waits to wake this session. */
+/** Reports whether a process waits to wake this session. */
 export function hasWaiter(dir: SessionDir, runtime = systemRuntime): boolean {
   return runtime.isRunning(dir.read<{ pid: number }>('waiter.json')?.pid)
 }
 
-/** Has the waiter wake its session. */
+/** Makes the waiter wake its session. */
 export function orderWake(dir: SessionDir, order: WakeOrder): void {
   dir.write('wake.json', order)
 }
@@ -71,7 +71,7 @@ function takePlace(dir: SessionDir): boolean {
   for (const _ of [1, 2]) {
     try {
       writeFileSync(dir.file('waiter.json'), JSON.stringify({ pid: process.pid }), { flag: 'wx', mode: 0o600 })
-      // Of an earlier waiter that died before it could say it.
+      // Left by an earlier waiter that ended before it could read it.
       rmSync(dir.file('wake.json'), { force: true })
       return true
     } catch {

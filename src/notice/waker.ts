@@ -32,14 +32,14 @@ export class Waker {
   #last: { at: number; by: Rung } | undefined
   /** Rung of the wake that announced a message which no hook has announced, by the message's id. */
   readonly #onlyByWake = new Map<string, Rung>()
-  /** How the session was woken for a message, by its id. */
+  /** Way by which the session was woken for a message, by its id. */
   readonly #wokenFor = new Map<string, ToldHow>()
 
   constructor(options: WakerOptions) {
     this.#options = { writeToSocket: writeToInbox, runtime: systemRuntime, ...options }
   }
 
-  /** When the last step was taken, ms since 1970; 0 before the first. */
+  /** Time of the last step, ms since 1970; 0 before the first. */
   get wokenAt(): number {
     return this.#last?.at ?? 0
   }
