@@ -64,7 +64,7 @@ describe('A51: what proves a session', () => {
       expect(
         await raw(hub, { path: '/v1/console', headers: { [tabHeader]: one.tab, cookie: `${name}=${tossed}` } }),
       ).toMatchObject({ status: 401 })
-      // What another port has set under the same name locks nobody out, and lets nobody in.
+      // A cookie of the same name that another port set neither prevents nor permits access.
       const both = `${name}=${tossed}; other=1; ${one.cookie}`
       expect(await one.ask({ path: '/v1/console', headers: { cookie: both } })).toMatchObject({
         status: 200,
@@ -340,7 +340,7 @@ describe('A51: how a session ends', () => {
     await own.stop()
     rmSync(join(own.dataDir, 'admin.token'))
     await own.start()
-    // Whoever had the token may have opened these.
+    // A thief of the token may have opened these.
     for (const browser of [kept, mine]) expect(await consoleOf(browser)).toMatchObject({ status: 401 })
     expect(await login(own, made.secret)).toMatchObject({ status: 401 })
   })

@@ -7,7 +7,7 @@ import { startMachine } from '../support/machine.ts'
 import { raw } from '../support/raw.ts'
 import { tempDir } from '../support/temp.ts'
 
-/** Text that would begin a log line of its own, or act in the terminal of whoever reads the log. */
+/** Text that would begin a log line of its own, or act in the terminal of a reader of the log. */
 const forged = '\r\n{"level":30,"time":1,"msg":"admin logged in"}\n\u001b[2J\u009b31m\u202e'
 
 test('A25: nothing that is sent makes a line of its own in the log or the audit, or acts in a terminal that shows them', async () => {

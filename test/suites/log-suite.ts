@@ -14,7 +14,7 @@ async function firstOf(log: Log, after: number, count: number): Promise<string[]
   return found.map(record => `${record.offset} ${Buffer.from(record.bytes)}`)
 }
 
-/** The promises of `hub/journal/log.ts`, for any log. `open` answers two connections to one new history. */
+/** The promises of `hub/journal/log.ts`, for any log. `open` returns two connections to one new history. */
 export function logSuite(name: string, open: () => Promise<[Log, Log]>): void {
   describe(`the ${name} log`, () => {
     test('takes a record behind the newest, once, whoever tries it again', async () => {

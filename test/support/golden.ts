@@ -6,7 +6,7 @@ import { hubLocalTables, isHubLocal } from '../../src/hub/state/local/tables.ts'
 import type { State } from '../../src/hub/state/state.ts'
 import type { Database } from '../../src/hub/state/store/database.ts'
 
-/** One line of a golden journal: an entry, and what came of it when it was written down. */
+/** One line of a golden journal: an entry, and its outcome when it was recorded. */
 export interface GoldenEntry extends Entry {
   /** `ok`, or the code of the refusal. Its sentences may improve, so they are not kept. */
   outcome: string
@@ -21,7 +21,7 @@ export function readGoldenJournal(name: string): GoldenEntry[] {
   return lines.map(line => JSON.parse(line) as GoldenEntry)
 }
 
-/** Applies every entry, each as a batch of its own. Answers what came of each. */
+/** Applies every entry, each as a batch of its own. Returns the outcome of each. */
 export function replay(state: State, entries: readonly Entry[]): string[] {
   return entries.map(({ seq, time, command }) => {
     const [outcome] = state.applyBatch([{ seq, time, command }], (_, error) => {

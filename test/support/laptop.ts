@@ -16,7 +16,7 @@ export class Laptop {
   constructor(machine: TestMachine, sshd: Sshd) {
     this.machine = machine
     this.#sshd = sshd
-    // What is not tested here is not left behind: unless its idle time is short, a connection outlives its test.
+    // Unless its idle time is short, a connection outlives its test.
     onTestFinished(() => {
       for (const { pid } of this.ssh) process.kill(pid, 'SIGKILL')
     })
@@ -40,7 +40,7 @@ export class Laptop {
     return this.machine.mcp(this.env)
   }
 
-  /** Starts a command that goes on until the test ends. */
+  /** Starts a command that runs until the test ends. */
   start(...args: string[]): { stdout: string } {
     const [command, ...before] = programCommand()
     const child = spawn(command, [...before, ...args], {
@@ -57,14 +57,14 @@ export class Laptop {
     return this.machine.run(args, { env: this.env })
   }
 
-  /** Writes these keys of config.json over what is there. */
+  /** Sets these keys of config.json. */
   configure(changes: Record<string, unknown>): void {
     const file = join(this.machine.home, 'config.json')
     writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }))
   }
 }
 
-/** A joined machine that is told to go to its hub through `sshd`, with these changes in its config.json. */
+/** A joined machine that connects to its hub through `sshd`, with these changes in its config.json. */
 export async function makeLaptop(
   hub: TestHub,
   sshd: Sshd,
@@ -76,7 +76,7 @@ export async function makeLaptop(
   return laptop
 }
 
-/** A hub, which `start` returns, an sshd from which it can be reached, and laptopclaude, who knows the hub only through that. */
+/** A hub, which `start` returns, an sshd from which it can be reached, and laptopclaude, which reaches the hub only through that. */
 export async function startLaptop(
   context: TestContext,
   changes: Record<string, unknown> = {},

@@ -13,7 +13,7 @@ import { tempDir } from './temp.ts'
 /** A log that hubs share, wherever it lies. */
 export interface SharedLog {
   connect(): Log | Promise<Log>
-  /** The same log as it is now, going its own way: what is left of it after a death. */
+  /** Returns a copy of the log as it is now, which diverges from then on: the log after a crash. */
   fork(): this | Promise<this>
 }
 
@@ -70,7 +70,7 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
     await this.open()
   }
 
-  /** The log is what it was, and so are the files of the store: both go on apart from the original. */
+  /** Simulates a crash: continues on copies of the log and of the store's files as they are now. */
   async crash(): Promise<void> {
     const { journal, state } = this
     const left = this.file

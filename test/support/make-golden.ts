@@ -46,7 +46,7 @@ const script: [seconds: number, command: Command][] = [
   [1, { type: 'group.set', group: 'x', members: ['nobody'] }],
   [1, { type: 'group.remove', group: 'gone' }],
   [1, { type: 'group.remove', group: 'gone' }],
-  // A token that is rotated goes on for a while; one that is revoked does not.
+  // A token that is rotated stays valid for a while; one that is revoked does not.
   [1, join('laptop', 1)],
   [1, { type: 'member.invite', name: 'laptop', kind: 'machine', codeHash: codeHash(2), lifeS: 600, overlapS: 60 }],
   [1, join('laptop', 2, 'laptop2')],

@@ -5,7 +5,7 @@ export class MemoryBoard {
   readonly values = new Map<string, string>()
   readonly #hearers = new Set<(key: string, value: string | undefined) => void>()
 
-  /** The board of hub `name`. What it puts is gone when it closes. */
+  /** The board of hub `name`. Its keys are deleted when it closes. */
   connect(name: string): SharedBoard {
     return new SharedBoard(name, hear => {
       this.#hearers.add(hear)

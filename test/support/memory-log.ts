@@ -22,7 +22,7 @@ export class MemoryLog {
     return this.base + this.records.length
   }
 
-  /** The same log as it is now, going its own way: what is left of it after a death. */
+  /** Returns a copy of the log as it is now, which diverges from then on: the log after a crash. */
   fork(): MemoryLog {
     const fork = new MemoryLog(this.epoch, [...this.records])
     fork.base = this.base

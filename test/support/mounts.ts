@@ -22,7 +22,7 @@ export function mount(context: TestContext, args: string[]): void {
   }
 }
 
-/** Takes a file system away from whoever goes on to look for it; who has files of it open goes on writing to them. */
+/** Unmounts a file system lazily: it is no longer found, but open files of it can still be written. */
 export function unmount(dir: string): void {
   execFileSync('umount', ['--lazy', dir], { stdio: 'pipe' })
 }

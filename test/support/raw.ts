@@ -62,14 +62,14 @@ export function raw(
   })
 }
 
-/** Writes bytes to a connection, and answers all that comes back until the hub closes it. */
+/** Writes bytes to a connection, and returns everything received until the hub closes it. */
 export function rawBytes({ url }: { url: URL }, bytes: string | Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     let received = ''
     const socket = connect(Number(url.port), url.hostname, () => socket.write(bytes, 'latin1'))
     socket.on('data', chunk => (received += chunk.toString('latin1')))
     socket.on('close', () => resolve(received))
-    // Cut under the writer: what came before counts.
+    // The connection may be cut during the write: the bytes received before count.
     socket.on('error', error => (received === '' ? reject(error) : resolve(received)))
   })
 }

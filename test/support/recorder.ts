@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** Whoever is on the way: passes every byte on, and keeps them all. */
+/** An eavesdropper: forwards every byte, and records all of them. */
 export class Recorder {
   /** Bytes that each connection sent to the hub, in the order of the connections. */
   readonly asked: Buffer[] = []

@@ -7,7 +7,7 @@ import { TestHub } from './hub.ts'
 
 /**
  * One hub for all tests of the enclosing block, started before the first of them; its directory is kept and named when one
- * fails. `make` answers a hub that is not started yet and keeps its data in `dataDir`.
+ * fails. `make` returns a hub that is not started yet and keeps its data in `dataDir`.
  */
 export function sharedHub(make = (dataDir: string) => new TestHub({ dataDir })): TestHub {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-shared-hub-'))
@@ -27,7 +27,7 @@ export function sharedHub(make = (dataDir: string) => new TestHub({ dataDir })):
 
 /**
  * A shared hub (`sharedHub`) for tests that each want it to themselves: every call returns it with no members and groups, running, also where
- * an earlier test has deleted none of its own or has stopped it. What earlier tests did stays in its log and its audit.
+ * an earlier test left its own or stopped the hub. The log and the audit keep the traces of earlier tests.
  */
 export function emptiedHub(make?: (dataDir: string) => TestHub): () => Promise<TestHub> {
   const hub = sharedHub(make)

@@ -11,7 +11,7 @@ const file = (name: string) => join(import.meta.dirname, 'tls', name)
 /** The authority that vouches for the proxy's certificate. Its key was thrown away; the certificates end in a hundred years. */
 export const testAuthority = file('ca.pem')
 
-/** A reverse proxy with TLS, as Caddy or nginx stand before a hub. Answers its address. */
+/** A reverse proxy with TLS, as Caddy or nginx stand before a hub. Returns its address. */
 export async function startTlsProxy(hub: { url: URL }): Promise<URL> {
   const server = createServer({ cert: readFileSync(file('hub.pem')), key: readFileSync(file('hub.key')) }, (from, to) =>
     forward(hub.url, from, to),

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * Asks again and again until `claim` answers something true, and answers that. For what has no event to wait for.
- * Throws, naming `what`, when it does not come within `deadlineMs`.
+ * Polls `claim` until it returns a truthy value, and returns that. For conditions that have no event.
+ * Throws, naming `what`, when that takes longer than `deadlineMs`.
  */
 export async function until<T>(
   what: string,
@@ -15,7 +15,7 @@ export async function until<T>(
     if (answer) return answer as Exclude<T, false | 0 | '' | null | undefined>
     const waitedMs = performance.now() - startedAt
     if (waitedMs > deadlineMs) throw new Error(`Waited ${deadlineMs} ms in vain for: ${what}`)
-    // A claim that asks a hub costs both processes time, which what is waited for needs too.
+    // A claim that sends a request costs both processes time, which the awaited work needs too.
     await delay(waitedMs < 200 ? 10 : 40)
   }
 }
