@@ -84,6 +84,9 @@ function run(command: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed; the checkout is as it was.`)
 }
 
+// Ctrl-C ends the command that runs, whose failure then puts the files back.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+
 const [version = '', ...flags] = process.argv.slice(2)
 try {
   if (!/^\d+\.\d+\.\d+$/.test(version) || flags.some(flag => flag !== '--dry-run'))
