@@ -8,7 +8,7 @@ import { State } from '../../src/hub/state/state.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
 import type { SimDisk } from './ambient.ts'
-import { answer, memberOf, type Request } from './door.ts'
+import { answer, isMember, memberOf, type Request } from './door.ts'
 import type { Faults } from './faults.ts'
 import type { SharedLog } from './shared-log.ts'
 import { StoreDisk } from './store-disk.ts'
@@ -24,8 +24,8 @@ export interface StreamEnd {
 /** How long a hub that is behind is waited for by a request that knows more, in ms. */
 const lagPatienceMs = 1000
 
-/** How long a session may be silent, in ms: see `PresenceOptions`. */
-const silenceMs = 15_000
+/** Time a session may stay silent before it counts as offline, in ms: see `PresenceOptions`. */
+export const silenceMs = 15_000
 
 /** How long a hub that has ended is down, in ms. */
 const downMs = { least: 20, most: 1500 }
@@ -52,8 +52,8 @@ export class HubNode {
   worstAwayMs = 0
   readonly #options: HubNodeOptions
   readonly #streams = new Set<AbortController>()
-  /** When each session was last heard of by this process. */
-  readonly #beats = new Map<string, number>()
+  /** The last heartbeat of each session that this process has taken. */
+  readonly #beats = new Map<string, { by: string; at: number }>()
   #awaySince: number | undefined
   #skewMs = 0
   #isFull = false
@@ -241,18 +241,32 @@ export class HubNode {
     const { hub } = this
     if (!hub) throw unavailable()
     if ('atLeast' in request) await this.#caughtUp(hub, request.atLeast)
-    if (request.kind === 'beat') this.#isThere(hub, request)
-    return { answer: await answer(hub, request), at: hub.state.position.seq }
+    this.#checkPresence(hub, request.by)
+    const result = await answer(hub, request)
+    if (request.kind === 'beat' && this.hub === hub)
+      this.#beats.set(request.session, { by: request.by, at: this.#options.world.now })
+    return { answer: result, at: hub.state.position.seq }
   }
 
-  /** A session that was heard of lately is there, whatever the wall clock says. */
-  #isThere(hub: Hub, { by, session }: Extract<Request, { kind: 'beat' }>): void {
-    const { now } = this.#options.world
-    const heardAt = this.#beats.get(session)
-    const isThere = hub.presence.sessionsOf(memberOf(hub, by)).some(each => each.session === session)
-    if (heardAt !== undefined && now - heardAt < silenceMs - 2000 && !isThere)
-      this.#options.onBroken(`${session} is gone ${Math.round(now - heardAt)} ms after it was heard of`)
-    this.#beats.set(session, now)
+  /** Reports sessions of `by` that are offline although their last heartbeat was lately by the simulated time, whatever the wall clock says. */
+  #checkPresence(hub: Hub, by: string): void {
+    const { world, onBroken } = this.#options
+    let online: Set<string> | undefined
+    for (const [session, beat] of this.#beats) {
+      const silentMs = world.now - beat.at
+      if (beat.by !== by || silentMs >= silenceMs - 2000) continue
+      online ??= new Set(hub.presence.sessionsOf(memberOf(hub, by)).map(each => each.session))
+      if (!online.has(session)) onBroken(`${session} is offline ${Math.round(silentMs)} ms after its heartbeat`)
+    }
+  }
+
+  /** Returns the sessions of `by` that this hub counts as online. */
+  sessionsOf(by: string): string[] {
+    const { hub, process } = this
+    if (!hub || !process || !isMember(hub, by)) return []
+    return this.#options.world
+      .as(process, () => hub.presence.sessionsOf(memberOf(hub, by)))
+      .flatMap(({ session }) => session ?? [])
   }
 
   /** Opens a stream for `by` from `cursor` on. Returns how to close it. */

@@ -6,7 +6,7 @@ import { History } from '../checker/history.ts'
 import { enter } from './ambient.ts'
 import { isMember, shownTo } from './door.ts'
 import { activities, Faults, type Plan } from './faults.ts'
-import { HubNode } from './hub-node.ts'
+import { HubNode, silenceMs } from './hub-node.ts'
 import { Machine } from './machine.ts'
 import { Network } from './network.ts'
 import { between, chanceOf, pick } from './random.ts'
@@ -18,6 +18,9 @@ const calmLimitMs = 120_000
 
 /** How long it stays quiet in the end, in simulated ms: for what should not come any more. */
 const quietMs = 800
+
+/** Time within which a hub that is awake notices that a session has been silent for too long, in ms. */
+const graceMs = 5000
 
 /** More messages than a simulation has. */
 const everything = 100_000
@@ -236,6 +239,21 @@ class Simulation {
     await this.#world.sleep(quietMs, 'quiet')
     for (const machine of this.#machines) machine.close()
     await this.#level()
+    if (this.#faults.struck.some(({ name }) => name === 'clock step')) await this.#silence()
+  }
+
+  /** Waits until every session has been silent for too long, and reports those that still count as online. */
+  async #silence(): Promise<void> {
+    const world = this.#world
+    const awakeAt = Math.max(world.now, ...this.#nodes.map(({ process }) => process?.busyUntil ?? 0))
+    await world.sleep(awakeAt - world.now + silenceMs + graceMs, 'silence')
+    for (const node of this.#nodes)
+      for (const { name } of this.#machines)
+        for (const session of node.sessionsOf(name))
+          this.#broken.push({
+            kind: 'broken',
+            text: `${session} is online at ${node.name}, more than ${silenceMs} ms after its last heartbeat`,
+          })
   }
 
   #whyWaits(machine: Machine): string[] {
