@@ -95,7 +95,7 @@ const say = (text: string) => process.stderr.write(`prove: ${text}\n`)
 if (options.plants) {
   const { tryPlanted } = await import('./try-planted.ts')
   const isAllFound = await tryPlanted({
-    rounds: rounds ?? 500,
+    rounds: rounds ?? 5000,
     seed: options.seed === undefined ? 1 : seed,
     json: options.json === true,
     say,

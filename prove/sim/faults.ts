@@ -74,6 +74,9 @@ const most: Record<FaultName, number> = {
 /** One history in so many is a long one; the others are short, with few faults each. */
 const longEvery = 50
 
+/** Faults that show what is on disk, and most of it in pairs: a short history often has these alone. */
+const diskFaults = ['kill', 'power', 'kill at sync', 'power at sync', 'sync fails', 'slow disk', 'checkpoint'] as const
+
 /** Returns the plan of a seed. */
 export function drawPlan(seed: number): Plan {
   const random = chanceOf(seed, 'plan')
@@ -85,8 +88,10 @@ function drawShort(seed: number, random: Random): Plan {
   const overLog = random() < 0.5
   const faults: Plan['faults'] = {}
   const kinds = random() < 0.05 ? 0 : 1 + Math.floor(random() * 3)
+  const possible = faultNames.filter(name => overLog || !name.startsWith('log '))
+  const chosen = random() < 0.4 ? diskFaults : possible
   for (let count = 0; count < kinds; count++) {
-    const name = pick(random, faultNames)
+    const name = pick(random, chosen)
     faults[name] = rate(most[name] * between(random, 0.3, 3))
   }
   return {
