@@ -36,12 +36,12 @@ async function simulate(...args: string[]): Promise<PartResult & { status: numbe
 }
 
 test('simulated histories keep every promise, and a seed has the same schedule each time', async () => {
-  const { status, failures, figures, rows } = await simulate('--seed', '1', '--rounds', '8')
+  const { status, failures, figures, rows } = await simulate('--seed', '1', '--rounds', '20')
   expect(failures).toEqual([])
   expect(status).toBe(0)
-  expect(figures).toMatchObject({ histories: 8, repeated: 1 })
+  expect(figures).toMatchObject({ histories: 20, repeated: 1 })
   expect(Number(figures.acknowledged)).toBeGreaterThan(50)
-  expect(rows.at(-1)).toMatchObject({ fault: 'all', rounds: 8, lost: 0, twice: 0, reordered: 0, lied: 0 })
+  expect(rows.at(-1)).toMatchObject({ fault: 'all', rounds: 20, lost: 0, twice: 0, reordered: 0, lied: 0 })
 })
 
 test('plans that have failed before do not fail any more', async () => {
