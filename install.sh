@@ -33,6 +33,11 @@ isNewEnough() {
   [ -x "$1" ] && "$1" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 24 ? 0 : 1)' 2>/dev/null
 }
 
+# WSL puts the programs of Windows on the PATH: their npm installs for Windows.
+case $(command -v npm || true) in
+  /mnt/[a-z]/*) fail 'The npm on the PATH is that of Windows: install Node 24 inside WSL, and run this again.' ;;
+esac
+
 if [ -e build.ts ]; then
   command -v npm >/dev/null 2>&1 ||
     fail 'npm is needed to build a checkout; it was not found. If it is yours alone: sudo env PATH="$PATH" ./install.sh'

@@ -1,16 +1,16 @@
 import { basename } from 'node:path'
 import { userHome } from '../disk/user-home.ts'
 
-/** What the launcher is called. */
+/** Name of the launcher. */
 const commandName = 'claude-net'
 
 /** One hook that we register with Claude Code. */
 export interface Hook {
-  /** When it runs: the `hook_event_name` that it reads on stdin. */
+  /** The event that it runs at: the `hook_event_name` that it reads on stdin. */
   event: 'SessionStart' | 'UserPromptSubmit' | 'PostToolUse' | 'Stop' | 'PermissionRequest' | 'Notification'
-  /** What its event must be about for it to run. */
+  /** Matcher of the event; the hook runs only for what it matches. */
   matcher?: string
-  /** What the client is started with. */
+  /** Arguments of the client. */
   args: readonly string[]
   /** Seconds after which Claude Code ends it. */
   timeout: number
@@ -20,10 +20,10 @@ export interface Hook {
   asyncRewake?: true
 }
 
-/** How long a hook that answers at once may take, in s: it reads local files only. */
+/** Timeout of a hook that reads local files only, in s. */
 const promptS = 10
 
-/** How long a waiter waits, in s: a week. The default of 600 would leave a session that is idle for longer without one. */
+/** Timeout of a waiter, in s: a week. The default of 600 would leave a session that is idle for longer without one. */
 const waiterS = 7 * 24 * 3600
 
 /**

@@ -5,7 +5,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 
 export type Json = Record<string, unknown>
 
-/** What editors of Windows put in front of a text, and Claude Code reads over. */
+/** The byte order mark, which editors on Windows write and Claude Code ignores. */
 const byteOrderMark = '\ufeff'
 
 /** The longest text that is searched for a key that stands twice, in characters. State that Claude Code writes itself is longer. */

@@ -6,13 +6,13 @@ import { isObject, type Json } from './json-file.ts'
 export interface SettingsFile {
   file: string
   json: Json
-  /** Who can change it: the administrator of the machine or of the organization, the user, or whoever works on a project. */
+  /** The one who can change it: an administrator (of the machine or the organization), the user, or anyone who works on the project. */
   of: 'managed' | 'user' | 'project'
   /** The directory in which it counts; undefined where it counts in all. */
   project?: string
 }
 
-/** Where an administrator puts settings for every user of a machine. */
+/** Returns the directory of an administrator's settings for every user of a machine. */
 export function managedDir(platform = process.platform): string {
   return platform === 'darwin' ? '/Library/Application Support/ClaudeCode' : '/etc/claude-code'
 }

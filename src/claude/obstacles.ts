@@ -8,14 +8,14 @@ export interface Obstacle {
   file: string
   /** The key in the file, its parts separated by dots. */
   key: string
-  /** What comes of it. */
+  /** The consequence. */
   effect: string
   /** True where Claude Code has no tools of ours at all; else they are there with less. */
   isOff: boolean
   of: SettingsFile['of']
 }
 
-/** What the settings speak of: our server as Claude Code knows it. */
+/** Names that the settings use: our server as Claude Code knows it. */
 interface Subject {
   name: string
   rule: string
@@ -26,7 +26,7 @@ interface Subject {
 const tools = ['claude_net_send', 'claude_net_inbox', 'claude_net_machines']
 
 /**
- * What stands in the way of what `join` has registered, as Claude Code 2.1.332 reads its settings: managed ones, those of the user,
+ * Returns the settings that undo what `join` has registered, as Claude Code 2.1.332 reads its settings: managed ones, those of the user,
  * and those of the project in `cwd` and of others that it knows. Throws `invalid` where a file of the user is broken.
  */
 export function obstacles({ state, settings }: ClaudeFiles, cwd: string, managed = managedDir()): Obstacle[] {
@@ -47,7 +47,7 @@ export function obstacles({ state, settings }: ClaudeFiles, cwd: string, managed
   ]
 }
 
-/** What keeps Claude Code from starting the server. */
+/** Returns the settings that keep Claude Code from starting the server. */
 function serverObstacles(files: SettingsFile[], subject: Subject, managed: string): Obstacle[] {
   const found: Obstacle[] = []
   const effect = (file: SettingsFile) => `Claude Code does not load the server ${subject.name}${inProject(file)}`
@@ -85,7 +85,7 @@ function projectObstacles(file: string, projects: Json, { name }: Subject): Obst
   })
 }
 
-/** What forbids the tools, or has Claude Code ask before each use. */
+/** Returns the settings that forbid the tools, or make Claude Code ask before each use. */
 function ruleObstacles(files: SettingsFile[], { rule }: Subject): Obstacle[] {
   const found: Obstacle[] = []
   for (const file of files) {
@@ -113,7 +113,7 @@ function ruleObstacles(files: SettingsFile[], { rule }: Subject): Obstacle[] {
   return found
 }
 
-/** What keeps the hooks from running. */
+/** Returns the settings that keep the hooks from running. */
 function hookObstacles(files: SettingsFile[], { hasPlugin }: Subject): Obstacle[] {
   const found: Obstacle[] = []
   const without = 'our hooks do not run: a session at work hears of mail only when it looks'
@@ -133,7 +133,7 @@ function hookObstacles(files: SettingsFile[], { hasPlugin }: Subject): Obstacle[
   return found
 }
 
-/** What keeps a message on the session's own socket from waking it. */
+/** Returns the settings that keep a message on the session's own socket from waking it. */
 function inboundObstacles(files: SettingsFile[]): Obstacle[] {
   const file = files.find(({ json, project }) => project === undefined && typeof json.crossSessionInbound === 'string')
   const inbound = file?.json.crossSessionInbound

@@ -27,14 +27,14 @@ export interface ClaudeFiles {
 /** One change to Claude Code's files, for people to read before it is made. */
 export interface Change {
   file: string
-  /** What comes, or what goes. */
+  /** The entry that is added or removed. */
   text: string
   goes?: true
   /** Why the file cannot be written, as the system's error code. */
   why?: string
 }
 
-/** What came of changing Claude Code's files. */
+/** Result of changing Claude Code's files. */
 export interface Registered {
   /** Copies of what was there. */
   backups: string[]
@@ -42,7 +42,7 @@ export interface Registered {
   byHand: { file: string; why: string; add: Json }[]
 }
 
-/** Where Claude Code keeps its files, or undefined where there is no sign of it. */
+/** Returns the paths of Claude Code's files; undefined where Claude Code is not installed for this user. */
 export function findClaude(env: NodeJS.ProcessEnv = process.env, platform = thisPlatform): ClaudeFiles | undefined {
   const custom = env.CLAUDE_CONFIG_DIR
   const home = userHome()
@@ -63,7 +63,7 @@ interface Edit extends Change {
 }
 
 /**
- * What `register` would change; empty when everything is in place. Throws `invalid` where a file is broken, or has something else
+ * Returns what `register` would change; empty when everything is in place. Throws `invalid` where a file is broken, or has something else
  * in the place of what we would write.
  */
 export function plannedChanges(files: ClaudeFiles, launcher: string): Change[] {
@@ -73,7 +73,7 @@ export function plannedChanges(files: ClaudeFiles, launcher: string): Change[] {
   })
 }
 
-/** Where Claude Code has what it needs, once nothing is missing. */
+/** Returns the file in which Claude Code has what it needs, once nothing is missing. */
 export function placesOf({ state, settings }: ClaudeFiles): string {
   const server = isPluginEnabled(readJson(settings)) ? `the plugin ${pluginName} is enabled` : `registered in ${state}`
   return `${server}, allowed in ${settings}`

@@ -1,7 +1,7 @@
 import { hooks } from './hooks.ts'
 import { isObject, type Json, leftAlone } from './json-file.ts'
 
-/** What may stand at a key, whose parts are separated by dots: an object, or a list. */
+/** The type allowed at a key, whose parts are separated by dots: an object, or a list. */
 type Shape = Record<string, 'object' | 'list'>
 
 /** In `~/.claude.json`, as far as we write it. */

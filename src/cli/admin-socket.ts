@@ -10,11 +10,11 @@ import { adminSocketFile } from '../protocol/admin-socket.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { visibleLine } from '../text/visible.ts'
 
-/** Who a request over the socket is addressed to: a hub answers to this name always. */
+/** Host header of a request over the socket: every hub accepts this name. */
 const hub = new URL('http://localhost')
 
 export interface AdminSocketOptions {
-  /** What to do where there is no socket. */
+  /** Hint for an error where there is no socket. */
   missingHint: string
   /** The file in which a running hub says where it listens. */
   urlFile: string

@@ -11,10 +11,10 @@ import { AdminSocket } from './admin-socket.ts'
 import { hubAddress } from './hub-address.ts'
 import { UsageError } from './usage-error.ts'
 
-/** Where a running hub says that it listens, in its data directory. */
+/** File in the data directory in which a running hub writes its address. */
 const hubUrlFile = 'hub.url'
 
-/** Where the service keeps its store. */
+/** Data directory of the service. */
 export const serviceData = '/var/lib/claude-net'
 
 export interface AdminOptions {
@@ -25,7 +25,7 @@ export interface AdminOptions {
   json?: boolean
 }
 
-/** The options of every command for an admin. */
+/** Adds the options of every command for an admin. */
 export function withAdminOptions(command: Command): Command {
   return command
     .option('--data <dir>', `data directory of a hub on this host (default ${serviceData}, then ./data)`)
@@ -36,7 +36,7 @@ export function withAdminOptions(command: Command): Command {
 }
 
 /**
- * A client that speaks as the admin: over the socket of the hub running on `--data`, or with `--token-file` to `--hub`. `url` is
+ * Returns a client that acts as the admin: over the socket of the hub running on `--data`, or with `--token-file` to `--hub`. `url` is
  * where that hub listens, undefined where it could not write that down.
  */
 export function adminClient(options: AdminOptions, timeoutMs?: number): { client: HubClient; url: URL | undefined } {
@@ -110,7 +110,7 @@ function read(path: string, hint: string): string {
   }
 }
 
-/** Where a hub listens, by the file in its directory. What is no file of the directory's owner says nothing. */
+/** Returns a hub's address from the file in its directory. A file that the directory's owner does not own is ignored. */
 function urlIn(path: string): URL | undefined {
   try {
     return new URL(readOwnFile(path).trim())

@@ -54,7 +54,7 @@ export function tellDrained(machine: Pick<Machine, 'outbox'>, drained: Drained, 
   for (const line of drainedLines(drained, machine.outbox.refusals.takeToPrint())) out.write(`${line}\n`)
 }
 
-/** What came of an attempt to send what waited, with `others` that were refused earlier, a line each. */
+/** Describes the result of an attempt to send what waited, with `others` that were refused earlier, a line each. */
 export function drainedLines({ decided, waiting, why }: Drained, others: Refused[] = []): string[] {
   const refused = new Map(others.map(each => [each.id, each]))
   const sent: Decided['to'][] = []

@@ -110,10 +110,10 @@ async function ask(names: string[], body: string, options: AskOptions): Promise<
   }
 }
 
-/** How long after one look at the question the next comes at the latest, in ms, should an event get lost. */
+/** Longest time between two requests for the state of the question, in ms, should an event get lost. */
 const pauseMs = 5000
 
-/** How long after an event the hub is asked, in ms: answers that come together are read together. */
+/** Delay between an event and the request that follows it, in ms: answers that arrive together are read together. */
 const burstMs = 100
 
 /**

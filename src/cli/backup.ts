@@ -14,7 +14,7 @@ import { UsageError } from './usage-error.ts'
 
 type TailReport = ReturnType<Awaited<ReturnType<typeof loadHub>>['checkTail']>
 
-/** How long a backup may take, in ms: all of it is read again before it is called good. */
+/** Timeout of a backup, in ms: it is read back whole before it counts as good. */
 const timeoutMs = 3_600_000
 
 export function backupCommand(): Command {
@@ -74,7 +74,7 @@ function tailInWords({ file, entries, seq, lastAt, tornBytes, isEnded }: TailRep
   return `The tail ${file} is good: it has ${count(entries, 'entry', 'entries')}${end}.${open}${torn}`
 }
 
-/** What a backup holds, in a sentence. */
+/** Describes the content of a backup in a sentence. */
 export function inWords({ members, messages, unread, bytes, lastChangeAt, schema }: BackupReport): string {
   const mail = `${count(messages, 'message')}, ${unread} unread`
   return `It holds ${count(members, 'member')} and ${mail}, as of its last change at ${lastChangeAt}; ${bytesInWords(bytes)}, schema ${schema}.`

@@ -6,7 +6,7 @@ import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print } from './output.ts'
 import { UsageError } from './usage-error.ts'
 
-/** What comes through ssh to the hub's own host, and whatever else runs there. */
+/** Connections through ssh to the hub's own host, and from programs on it. */
 const loopback = ['127.0.0.0/8', '::1/128']
 
 export const fromHelp =

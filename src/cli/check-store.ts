@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { loadHub } from './hub.ts'
 
-/** What a running hub starts to check its store; nobody else has a use for it. Prints what was found as JSON. */
+/** The command that a running hub starts to check its store; for internal use. Prints the findings as JSON. */
 export function checkStoreCommand(): Command {
   return new Command('check-store').argument('<file>').action(async (file: string) => {
     const { checkFile } = await loadHub()

@@ -30,7 +30,7 @@ export function clientsCommand(): Command {
     })
 }
 
-/** What a machine that knows its hub's key gives up with a client that does not compare it. */
+/** Warns of what a machine that knows its hub's key gives up with a client that does not compare it. */
 const unproven =
   '\n\nThey compare no key: the token goes in the clear, to whoever answers at that address. A process of this machine speaks TLS.'
 

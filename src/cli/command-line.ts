@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-/** What is run most, and needs none of the other commands in its memory: each is loaded without them. */
+/** Commands that run most often: each is loaded without the others, to save memory and time. */
 const alone: Record<string, () => Promise<Command>> = {
   send: async () => (await import('./send.ts')).sendCommand(),
   inbox: async () => (await import('./inbox.ts')).inboxCommand(),

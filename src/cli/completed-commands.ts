@@ -1,7 +1,7 @@
 import type { Argument, Command, Option } from 'commander'
 
 /**
- * What a shell offers for a value: the output of a command of ours, file names, a list of words, or of words with a description
+ * Values that a shell offers: the output of a command of ours, file names, a list of words, or of words with a description
  * each.
  */
 export type Values = 'names' | 'names --projects' | 'files' | string[] | [name: string, what: string][]

@@ -113,7 +113,7 @@ async function openAsAdmin(options: ConsoleOptions): Promise<void> {
   }
 }
 
-/** Where the browser finds the hub: as somebody says, as hub.json says, or at an address of this host. */
+/** Returns the hub's address for the browser: the one given, the one in hub.json, or an address of this host. */
 async function originOf(
   { url }: ConsoleLink,
   named: URL | undefined,

@@ -3,7 +3,7 @@ import { visibleJson } from '../text/visible.ts'
 import { loadHub } from './hub.ts'
 import { exit, fail } from './output.ts'
 
-/** What a running hub starts for a backup; nobody else has a use for it. Prints `copied`, then the report as JSON. */
+/** The command that a running hub starts for a backup; for internal use. Prints `copied`, then the report as JSON. */
 export function copyStoreCommand(): Command {
   return new Command('copy-store')
     .argument('<from>')

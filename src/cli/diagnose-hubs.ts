@@ -7,7 +7,7 @@ import { api } from '../protocol/api.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Check } from './check.ts'
 
-/** How long each hub may take to answer, in ms: longer than it would be waited for while another answers. */
+/** Timeout of each hub, in ms: longer than a request waits for one hub while another responds. */
 const answerMs = 5000
 
 /** Goes to each hub of `ways` but the one in use. What fails is no failure of the machine, which has that one. */

@@ -44,7 +44,7 @@ function whyNotWritable(directory: string): Check[] {
   }
 }
 
-/** What waits, what went just now (`drained`, where the hub was reached), and what was refused. */
+/** Reports what waits, what was sent just now (`drained`, where the hub was reached), and what was refused. */
 export function outboxChecks({ outboxDir }: Home, outbox: Outbox, drained?: Drained): Check[] {
   const waiting = outbox.waiting().length
   const [sent] = drained ? drainedLines({ ...drained, waiting: 0 }).filter(line => line.startsWith('Sent')) : []

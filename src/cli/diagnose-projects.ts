@@ -9,7 +9,7 @@ import { hereOrRoot } from './scope-here.ts'
 /** Most projects and pairs of one name that are named. */
 const maxNamed = 10
 
-/** Which project this directory and the running sessions belong to, and which directories want the same name. */
+/** Reports the project of this directory and of each running session, and directories that compete for one name. */
 export function projectChecks(home: Home, config: Config): Check[] {
   const link = 'project'
   if (config.shareProjects === false)

@@ -4,7 +4,7 @@ import { sshVersion } from '../client/transport/ssh-start.ts'
 import { inWords, type SshFailure, sshLinks } from '../client/transport/ssh-words.ts'
 import type { Check } from './check.ts'
 
-/** How long whatever answers on the far side may take, in ms. */
+/** Timeout of the far side, in ms. */
 const answerMs = 5000
 
 /** Goes over the links of the way through ssh, up to the first that fails. The hub itself is looked at elsewhere, if all hold. */

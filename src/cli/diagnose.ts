@@ -23,7 +23,7 @@ import { diskChecks, outboxChecks } from './diagnose-outbox.ts'
 import { projectChecks } from './diagnose-projects.ts'
 import { hintText } from './output.ts'
 
-/** How far the clocks may be apart before ages look wrong, in ms. */
+/** Difference between the clocks from which ages look wrong, in ms. */
 const tolerableClockMs = 60_000
 
 /** For a hub that did not answer, and for something else that did. */
@@ -145,7 +145,7 @@ function asNote(check: Check): Check {
   return check.state === 'failed' ? { ...check, state: 'warning' } : check
 }
 
-/** What can be looked at without the hub. */
+/** Checks what needs no hub. */
 function localChecks(home: Home, outbox: Outbox, drained?: Drained): Check[] {
   return [...diskChecks(home), ...outboxChecks(home, outbox, drained), ...claudeChecks(home)]
 }
@@ -209,7 +209,7 @@ function claudeChecks(home: Home): Check[] {
   return [...missing.map(change => missingCheck(home, change)), ...inTheWay.map(obstacleCheck)]
 }
 
-/** What Claude Code's settings undo, though all that join writes is there. */
+/** Checks for settings of Claude Code that undo what join wrote. */
 function obstacleCheck({ file, key, effect, isOff, of }: Obstacle): Check {
   return {
     link: 'claude',

@@ -7,7 +7,7 @@ export interface HeldPlace {
   port: number
 }
 
-/** Where systemd listens for the hub (`claude-net.socket`, with what was edited in); undefined where it does not, or is not there. */
+/** Returns the addresses at which systemd listens for the hub (`claude-net.socket`, with what was edited in); undefined where it does not, or is not there. */
 export async function heldPlaces(): Promise<HeldPlace[] | undefined> {
   try {
     const show = [

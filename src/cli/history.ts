@@ -83,7 +83,7 @@ function inWords({ message, receipts }: MessageWithReceipts, now: number): strin
   return `${headInWords(message, now)}\n${standing.join('\n')}\n${message.id}`
 }
 
-/** Who wrote to whom, when and what for, and the text. */
+/** Formats a message: sender, recipients, time, intent and text. */
 function headInWords(message: MessageWithReceipts['message'], now: number): string {
   const { from, fromProject, to, sentAt, intent, replyTo, body, held, textDeletedAt } = message
   const head = [

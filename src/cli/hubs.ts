@@ -5,7 +5,7 @@ import { hubStateInWords, hubTroubles } from '../text/hubs.ts'
 import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
 
-/** How much of a chain is shown: enough to see whether two are the same. */
+/** Characters of a chain that are shown: enough to compare two. */
 const shownOfChain = 8
 
 export function hubsCommand(): Command {

@@ -68,7 +68,7 @@ function relayFiles(target: RelayTarget, hostKeys: string): RelayFile[] {
   ]
 }
 
-/** What is run after the files are written, in order. */
+/** Returns the programs that are run after the files are written, in order. */
 function stepsFor(root: string): string[][] {
   if (root !== '/') return []
   return [
@@ -147,7 +147,7 @@ function isTaken(port: number): Promise<boolean> {
   })
 }
 
-/** Where ssh is: a unit wants the whole path. */
+/** Returns the absolute path of ssh, which a unit requires. */
 function findSsh(): string {
   const places = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)].map(dir => join(dir, 'ssh'))
   return places.find(path => existsSync(path)) ?? '/usr/bin/ssh'

@@ -25,7 +25,7 @@ import { hubAddress } from './hub-address.ts'
 import { defaultBinDir, installClient, linkLauncher } from './launcher.ts'
 import { UsageError } from './usage-error.ts'
 
-/** How long a join waits for another process that changes the token, in ms. */
+/** Time that a join waits for another process that changes the token, in ms. */
 const joinWaitMs = 10_000
 
 interface JoinOptions {
@@ -122,7 +122,7 @@ async function takeHubs(home: Home): Promise<string | undefined> {
   }
 }
 
-/** Where the hub is, how to get there, and the key that it has to prove. */
+/** Address of the hub, the way to it, and the key that it has to prove. */
 interface Way extends WayToHub {
   pin: HubKey | undefined
 }
@@ -230,7 +230,7 @@ async function joinedName(home: Home, way: WayToHub, { machine }: JoinOptions): 
   }
 }
 
-/** Where Claude Code finds `POST /mcp`. It cannot pin a key, so a hub with one is asked in the clear. */
+/** Returns the address of `POST /mcp` for Claude Code. It cannot pin a key, so a hub with one is asked in the clear. */
 function addressForClaude({ hub, pin }: Way): string {
   return new URL('/mcp', pin === undefined ? hub : plainAddress(hub)).href
 }

@@ -56,7 +56,7 @@ async function cancel(options: LaterOptions, ids: string[]): Promise<void> {
   })
 }
 
-/** What has waited here for a hub perhaps reached it before: it is taken away here, and there. */
+/** Cancels a message that waits in the outbox here and on the hub, which it may have reached. */
 async function cancelOne({ client, outbox }: Machine, id: string): Promise<void> {
   const wasKept = outbox.waitingLater().includes(id)
   try {

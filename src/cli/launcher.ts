@@ -18,7 +18,7 @@ import { userHome } from '../disk/user-home.ts'
 /** The command that install-service puts onto a hub's host (service/layout.ts). */
 const hubCommand = '/opt/claude-net/bin/claude-net'
 
-/** Where the command is linked so that people can type it. */
+/** Returns the directory on the PATH in which the command is linked. */
 export function defaultBinDir(): string {
   const home = process.getuid?.() === 0 ? undefined : userHome()
   return home === undefined ? '/usr/local/bin' : join(home, '.local', 'bin')
@@ -38,7 +38,7 @@ export function installClient(home: Home): void {
 
 /**
  * Links the launcher as `binDir/claude-net`. The command of a hub on this host stays: it has all that a machine's has, and more.
- * Answers what a person should know, or undefined when all is well.
+ * Returns a remark for the user, or undefined when all is well.
  */
 export function linkLauncher(home: Home, binDir: string): string | undefined {
   const link = join(binDir, 'claude-net')

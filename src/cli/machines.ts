@@ -45,7 +45,7 @@ export function machinesCommand(): Command {
     )
 }
 
-/** What the sessions say of themselves, one line each; nothing where none does. */
+/** Returns the status of each session, one line each; empty where none has one. */
 function sessionsTable(members: readonly Member[], now: number): string[] {
   const rows = members.flatMap(({ name, sessions }) =>
     sessions

@@ -2,11 +2,11 @@ import { Command } from 'commander'
 import { openMachine } from '../client/machine.ts'
 import { api } from '../protocol/api.ts'
 
-/** How long the hub may take, in ms: somebody has pressed Tab and waits. */
+/** Timeout of the hub, in ms: the user has pressed Tab and waits. */
 const timeoutMs = 1500
 
 /**
- * What a shell completes names with: who can be written to, or the projects of this machine, one a line. Prints nothing where it
+ * Prints the names that a shell completes: possible recipients, or the projects of this machine, one a line. Prints nothing where it
  * cannot be known.
  */
 export function namesCommand(): Command {

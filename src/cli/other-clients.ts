@@ -3,7 +3,7 @@ import { tokenVariable } from '../claude/http-server.ts'
 /** MCP clients, beside Claude Code, whose configuration we know. */
 export const clientNames = ['codex', 'opencode', 'gemini', 'cursor'] as const
 
-/** What one client must be told, and in which of its files. */
+/** Configuration of one client, and the file that it belongs into. */
 export interface ClientConfiguration {
   name: (typeof clientNames)[number]
   /** As people write its name. */

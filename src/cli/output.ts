@@ -38,7 +38,7 @@ export function fail(error: unknown, json: boolean): number {
   return error.code === 'unavailable' ? exit.unreachable : exit.refused
 }
 
-/** What people call the fields of a request, where it is not their name on the wire. */
+/** Words for the fields of a request, where they differ from the names on the wire. */
 const words: Record<string, string> = {
   body: 'text',
   to: 'recipient',

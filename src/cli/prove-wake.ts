@@ -7,7 +7,7 @@ import type { Receipt } from '../protocol/messages.ts'
 import { count } from '../text/spans.ts'
 import type { Check } from './check.ts'
 
-/** How long sessions have to read the test, in ms: three rungs of 30 s, and some time to think. */
+/** Time that sessions have to read the test message, in ms: three rungs of 30 s, and some time to think. */
 const patienceMs = 120_000
 
 const lookMs = 500

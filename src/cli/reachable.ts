@@ -6,10 +6,10 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { isLoopback, likelyOrigins } from '../protocol/hub-address.ts'
 import type { HubKey } from '../protocol/hub-key.ts'
 
-/** How long an answer may take, in ms. */
+/** Timeout of a request, in ms. */
 const probeTimeoutMs = 1000
 
-/** Where a new machine finds a hub. */
+/** Address at which a new machine reaches a hub. */
 export interface Reachable {
   origin: string
   /** Other addresses at which the hub answers. */

@@ -7,13 +7,13 @@ import { visibleLine } from '../text/visible.ts'
 import type { RelayTarget } from './relay-unit.ts'
 import { UsageError } from './usage-error.ts'
 
-/** Where `name` leads by the configuration of whoever installs the relay, and what its known_hosts have of it, or ''. */
+/** Target of `name` by the ssh configuration of the user who installs the relay, and its lines in known_hosts, or ''. */
 export interface Resolved {
   target: RelayTarget
   knownHosts: string
 }
 
-/** Asks ssh itself. Throws for a name that is none, and for a host that is reached only by way of another. */
+/** Resolves `name` by ssh itself. Throws for an invalid name, and for a host that is reached only through another. */
 export function resolveTarget(name: string): Resolved {
   const checked = SshHost.safeParse(name)
   if (!checked.success) {
@@ -53,7 +53,7 @@ function hostPattern({ host, port }: RelayTarget): string {
   return port === 22 ? host : `[${host}]:${port}`
 }
 
-/** What `ssh -G` says of a host: keys in lower case. */
+/** Returns the settings that `ssh -G` prints for a host; keys in lower case. */
 function settingsOf(name: string): Map<string, string> {
   const text = runOrFail('ssh', ['-G', '--', name])
   return new Map(text.split('\n').map(line => [line.split(' ', 1)[0]!, line.slice(line.indexOf(' ') + 1)]))
@@ -73,7 +73,7 @@ function entriesFor(host: string, path: string): string {
   }
 }
 
-/** Runs a program and answers its stdout. Throws what it said on stderr. */
+/** Runs a program and returns its stdout. Throws an error with its stderr. */
 export function runOrFail(program: string, args: string[]): string {
   try {
     return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })

@@ -1,7 +1,7 @@
-/** Where the hub answers on its host, and the relay on this one: on loopback. */
+/** Port of the hub on its host, and of the relay on this one, both on loopback. */
 export const relayPort = 3500
 
-/** What is made, below the root. */
+/** Paths of the files, below the root. */
 export const relayPaths = {
   unit: '/etc/systemd/system/claude-net-relay.service',
   sysusers: '/etc/sysusers.d/claude-net-relay.conf',

@@ -39,7 +39,7 @@ export function restoreCommand(): Command {
       }
       const { drill, restore, diskInWords } = await loadHub()
       const beyond = { to: options.to === undefined ? undefined : toTarget(options.to), log: options.log }
-      /** What a full disk says, in a sentence. */
+      /** Describes a full disk in a sentence. */
       const on = <T>(dir: string, act: () => T): T => {
         try {
           return act()

@@ -1,7 +1,7 @@
 import type { Config, Home } from '../client/home.ts'
 import { type Scope, scopeOf } from '../client/project/scope.ts'
 
-/** Whose mail a command reads that runs here. */
+/** Returns the scope of a command that runs here. */
 export function scopeHere(home: Home, config: Config): Scope {
   return scopeOf(hereOrRoot(), home.dir, config).scope
 }

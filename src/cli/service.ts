@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { isWsl, type Platform, thisPlatform } from '../disk/platform.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { noHubHere, toPort } from './hub.ts'
 import { print } from './output.ts'
@@ -80,11 +81,23 @@ function requireSystem(isLive: boolean, { dryRun }: ServiceOptions): void {
     )
   }
   if (existsSync('/run/systemd/system')) return
-  throw new ClaudeNetError(
-    'invalid',
-    'systemd does not run here.',
-    'claude-net hub runs a hub in the foreground; --root DIR prepares the tree of another system.',
-  )
+  throw withoutSystemd(thisPlatform)
+}
+
+/** Returns the error for a system on which systemd does not run, with the way to get it there, or to do without. */
+export function withoutSystemd(platform: Platform): ClaudeNetError {
+  const foreground = 'claude-net hub runs a hub in the foreground'
+  if (isWsl(platform)) {
+    const enable =
+      'Put the lines [boot] and systemd=true into /etc/wsl.conf, run wsl.exe --shutdown, and open WSL again.'
+    return new ClaudeNetError('invalid', 'systemd is off in this WSL.', `${enable} Until then, ${foreground}.`)
+  }
+  if (platform.name === 'darwin') {
+    const hint = `${foreground}; "On macOS and in WSL" of docs/operations.md has a file for launchd that starts it at boot.`
+    return new ClaudeNetError('invalid', 'macOS has no systemd.', hint)
+  }
+  const hint = `${foreground}; --root DIR prepares the tree of another system.`
+  return new ClaudeNetError('invalid', 'systemd does not run here.', hint)
 }
 
 async function carryOut(steps: Plan['steps'], { dryRun, json }: ServiceOptions): Promise<void> {
@@ -100,7 +113,7 @@ async function carryOut(steps: Plan['steps'], { dryRun, json }: ServiceOptions):
   }
 }
 
-/** What the system refused, a full disk say, in words; any other error as it is. */
+/** Returns an error of the system, such as a full disk, in words; any other error as it is. */
 function inWords(error: unknown, what: string): unknown {
   const { syscall, message } = error as NodeJS.ErrnoException
   if (syscall === undefined) return error

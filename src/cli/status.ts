@@ -92,7 +92,7 @@ function telegramInWords(telegram: StatusAnswer['telegram'], now: number): strin
   ].join('; ')
 }
 
-/** Which of several hubs carries mail to Telegram, where that is not the one that was asked. */
+/** Names the hub that delivers to Telegram, where that is not the one that was asked. */
 export function carrierInWords(hub: string | null): string {
   return hub === null ? 'no hub carries it yet' : `carried by the hub ${hub}`
 }

@@ -37,7 +37,7 @@ function looksLikeOption(word: string): boolean {
 }
 
 /**
- * What `words`, of which the first looks like an option, are as options of `command`: their values, or the problem with them, and
+ * Parses `words`, of which the first looks like an option, as options of `command`: returns their values, or the problem with them, and
  * how many words are left over.
  */
 function optionsIn(command: Command, words: string[]): { values: object; problem?: string; others: number } {

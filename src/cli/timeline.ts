@@ -4,7 +4,7 @@ import { gatherInWords } from '../text/gather.ts'
 import { receiptInWords, stepsOf } from '../text/receipts.ts'
 import { largestUnit } from '../text/spans.ts'
 
-/** What became of one message, step by step in the order of time, and where it stands with each recipient now. */
+/** Returns the steps of one message in order of time, and its present state for each recipient. */
 export function timelineInWords({ message, receipts, gather }: MessageWithReceipts, now: number): string {
   const sentAt = Date.parse(message.sentAt)
   const steps = receipts

@@ -14,7 +14,7 @@ import { version } from '../protocol/version.ts'
 import { adminClient } from './admin.ts'
 import { print } from './output.ts'
 
-/** How long the client, about half a megabyte, may take to come, in ms. */
+/** Timeout of the download of the client, about half a megabyte, in ms. */
 const downloadMs = 60_000
 
 interface UpdateOptions {

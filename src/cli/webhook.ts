@@ -164,7 +164,7 @@ function deleteCommand(): Command {
   )
 }
 
-/** What is to be called, and with which secret. It is shown once. */
+/** Describes the URL to call and its secret, which is shown once. */
 function made(said: string, { source, path, url, signingSecret }: WebhookSecrets, hub: URL | undefined): string {
   const whole = url ?? `${hub?.origin ?? 'http://HUB'}${path}`
   return [

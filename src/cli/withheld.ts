@@ -1,10 +1,10 @@
-/** What both an inbox and a history have of a message, as far as this file is concerned. */
+/** The fields of a message that this file needs, in an inbox and in a history. */
 interface Shown {
   held?: true
   body: string
 }
 
-/** What stands in the place of a text that is held, where an agent would read it. */
+/** Placeholder for the text of a held message, where an agent would read it. */
 export const withheldText =
   'held for your user: the text is shown by the same command in a terminal, not inside Claude Code'
 

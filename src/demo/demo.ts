@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 
-/** What the demo starts is the very file that machines get. */
+/** The program that the demo starts: the same file that machines get. */
 const program = join(import.meta.dirname, 'claude-net.mjs')
 
 /**
@@ -177,7 +177,7 @@ async function tellPerson(
   say(`  ${process.execPath} ${program} telegram confirm ${person.name} --data ${data}`)
 }
 
-/** Where the hub listens, once it does. */
+/** Returns the address at which the hub listens, once it does. */
 async function hubUrl(data: string, hub: ChildProcess, signal: AbortSignal): Promise<string> {
   const file = join(data, 'hub.url')
   while (!existsSync(file)) {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 
-/** How long a lock is waited for, in ms. */
+/** Time to wait for a lock, in ms. */
 const waitMs = 1000
 
-/** How long a holder may take, in ms. A lock that is older was left by a process that was killed. */
+/** Longest time that a holder may take, in ms. A lock that is older was left by a process that was killed. */
 const longestMs = 5000
 
 const pauseMs = 5

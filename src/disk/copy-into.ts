@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 
-/** How much is copied at a time, in bytes. */
+/** Size of the chunks that are copied, in bytes. */
 const chunkBytes = 1024 * 1024
 
 /** Copies all of an open file into a new one. Throws `EEXIST` when anything stands at `path`, a link too. */

@@ -65,7 +65,7 @@ export function processSpace(platform: Platform): string {
 export interface ListedProcess {
   /** First letter of its state, such as `S` for one that sleeps and `Z` for a zombie. */
   state: string
-  /** When it started: ticks since boot from /proc, a date (to the second) from ps. */
+  /** Time of its start: ticks since boot from /proc, a date (to the second) from ps. */
   startedAt: string
 }
 

@@ -5,7 +5,7 @@ export interface ProcessIdentity {
   pid: number
   /** The host, its boot and its process namespace. An id of another place means nothing here. */
   place: string
-  /** When it started, as `listedProcess` has it; '' where the system does not say. */
+  /** Time of its start, as `listedProcess` has it; '' where the system does not say. */
   startedAt: string
 }
 

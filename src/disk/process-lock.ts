@@ -4,14 +4,14 @@ import lockfile from 'proper-lockfile'
 import { hasEnded, type ProcessIdentity, thisProcess } from './process-identity.ts'
 
 export interface LockOptions {
-  /** How long a holder that stopped, or that cannot be looked at from here, stands in the way, in ms. */
+  /** Time after which the lock of a suspended holder, or of one that cannot be seen from here, is stale, in ms. */
   staleMs: number
-  /** How often a live holder says that it lives, in ms; half of `staleMs` by default. */
+  /** Interval at which a holder renews the lock, in ms; half of `staleMs` by default. */
   updateMs?: number
 }
 
 /**
- * Takes the lock at `path`, a directory whose time its holder renews, and answers how to release it; undefined while another
+ * Takes the lock at `path`, a directory whose time its holder renews, and returns a function that releases it; undefined while another
  * process has it. The lock of a process that has ended is taken at once: `path.owner` names the holder. Throws when the
  * directory cannot be written, and when its parent has gone: a lock brings back no home that was removed.
  */

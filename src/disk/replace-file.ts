@@ -100,7 +100,7 @@ export function removeUnfinished(directory: string): void {
   }
 }
 
-/** What went wrong with a file, in words. */
+/** Describes an error of the file system in words. */
 export function diskTrouble({ code, message }: NodeJS.ErrnoException): string {
   return troubles[code ?? ''] ?? code ?? message
 }

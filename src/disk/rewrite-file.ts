@@ -17,7 +17,7 @@ import { replaceFile } from './replace-file.ts'
 /** As many links as Linux follows. */
 const maxLinks = 40
 
-/** What `path` leads to through links, whether or not anything is there. Throws ELOOP where links lead in a circle. */
+/** Returns what `path` leads to through links, whether or not anything is there. Throws ELOOP where links lead in a circle. */
 export function linkTarget(path: string): string {
   let target = path
   for (let links = 0; links < maxLinks; links++) {

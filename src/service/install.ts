@@ -32,14 +32,14 @@ export interface InstallOptions {
   socket?: boolean
 }
 
-/** What an installation, or going back, will do. */
+/** Steps of an installation, or of going back. */
 export interface Plan {
   /** The version's folder. */
   folder: string
   /** The version that is kept for the way back; undefined the first time. */
   previous: string | undefined
   steps: Step[]
-  /** What stands in the way; without `replace` it must be empty. */
+  /** Things in the way; empty unless `replace` is given. */
   obstacles: Obstacle[]
   port: number
   /** Whether systemd holds the port while the hub is away. */

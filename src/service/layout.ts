@@ -11,19 +11,19 @@ export const socketName = 'claude-net.socket'
 /** The system user that the hub runs as, and its group. */
 export const serviceUser = 'claude-net'
 
-/** Where things are on a system that runs the service. */
+/** Paths on a system that runs the service. */
 export const paths = {
   /** One folder per version, `current` and `previous` (links to two of them), owned by root. */
   program: '/opt/claude-net',
   /** The store: the service's own, 0700. */
   data: '/var/lib/claude-net',
-  /** What the admin decides: hub.json, and secrets that systemd hands to the service. */
+  /** Files of the admin: hub.json, and secrets that systemd hands to the service. */
   settings: '/etc/claude-net',
   hubJson: '/etc/claude-net/hub.json',
   unit: `/etc/systemd/system/${unitName}`,
   socketUnit: `/etc/systemd/system/${socketName}`,
   sysusers: '/etc/sysusers.d/claude-net.conf',
-  /** What people type. */
+  /** The command that people type. */
   command: '/usr/local/bin/claude-net',
 } as const
 
@@ -53,7 +53,7 @@ export class Root {
   }
 
   /**
-   * Where a path of that system is on this one. Links in the tree lead where they would on that system, so an absolute one, or one
+   * Returns where a path of that system is on this one. Links in the tree lead where they would on that system, so an absolute one, or one
    * with more `..` than there are directories, stays below `dir`. Throws `invalid` for links in a circle.
    */
   at(path: string): string {

@@ -19,7 +19,7 @@ export interface Listener {
 const listening = '0A'
 
 /**
- * Who listens on `port`, on whatever address: undefined when nobody does. Only reads /proc, so that nobody notices. Without the
+ * Returns the process that listens on `port`, on any address; undefined when none does. Reads /proc only, without connecting. Without the
  * right to look at the process, its pid is 0.
  */
 export function listenerOn(port: number): Listener | undefined {

@@ -8,11 +8,11 @@ import { isOurs } from './socket.ts'
 import { runProgram, type Step } from './step.ts'
 import { socketMark, unitMark } from './unit.ts'
 
-/** Something of others where the service wants to be. */
+/** Something of another program in a place that the service needs. */
 export interface Obstacle {
-  /** What is there, in a sentence. */
+  /** The thing in the way, in a sentence. */
   what: string
-  /** How it is moved aside; undefined where that is not for us to do. */
+  /** The step that moves it aside; undefined where the installer must not do that. */
   aside: Step | undefined
   /** The commands that bring it back. */
   wayBack: string[]
@@ -21,13 +21,13 @@ export interface Obstacle {
 /** In a program directory of ours. */
 export const programMark = '.claude-net'
 
-/** What a hub's data directory has had in it from its first second on. */
+/** Files that a hub makes in its data directory when it first starts; one of them marks it as a hub's. */
 const storeFiles = ['hub.lock', 'hub.db', 'admin.token']
 
-/** How long a process may take to end after SIGTERM, in ms. */
+/** Time that a process may take to end after SIGTERM, in ms. */
 const endMs = 10_000
 
-/** Everything of others that stands in the way: units of our name, our directories, a listener on `port`. Changes nothing. */
+/** Returns everything of other programs that is in the way: units of our name, our directories, a listener on `port`. Changes nothing. */
 export function findObstacles(root: Root, port: number): Obstacle[] {
   const units = [...foreignUnits(root, socketName, socketMark), ...foreignUnits(root, unitName, unitMark)]
   const directories = [

@@ -5,7 +5,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { type Root, serviceUser } from './layout.ts'
 import type { Step } from './step.ts'
 
-/** Whose something is: root's alone, root's and for the service to read, or the service's. */
+/** Owner of a file: root alone, root with the service as a reader, or the service. */
 type Owner = 'root' | 'group' | 'service'
 
 /** A step that writes a file whole, or not at all. */

@@ -3,7 +3,7 @@ import { socketName, unitName } from './layout.ts'
 import { command, runProgram, type Step } from './step.ts'
 
 /**
- * The units are known, start at boot, and run now. `before` is the version to name as the way back, if it does not start; `socket`
+ * Returns the steps after which systemd has loaded the units, starts them at boot, and runs them now. `before` is the version to name as the way back, if it does not start; `socket`
  * says whether systemd is to hold the port, and whether by a unit that is new.
  */
 export function started(before: string | undefined, socket: { isNew: boolean } | undefined): Step[] {
@@ -20,7 +20,7 @@ export async function isRunning(): Promise<boolean> {
   return isActive(unitName)
 }
 
-/** A hub that listens by itself, or on another address, makes room first. One that is held already is not let go. */
+/** Stops a hub that listens by itself, or on another address, before systemd takes the port. A port that systemd holds already stays held. */
 async function holdPort(isNew: boolean): Promise<void> {
   if (!isNew && (await isActive(socketName))) return
   await runProgram('systemctl', 'stop', unitName)
@@ -48,7 +48,7 @@ async function restart(before: string | undefined): Promise<void> {
   }
 }
 
-/** What the service itself has said last; what systemd says of it, a restart that it tries meanwhile too, is left out. Empty where there is no log. */
+/** Returns the last log lines of the service itself, without those of systemd about it. Empty where there is no log. */
 async function lastWords(): Promise<string> {
   // What was written just before is in the journal then, also on a busy host.
   await runProgram('journalctl', '--sync').catch(() => '')

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { ClaudeNetError } from '../protocol/errors.ts'
 
-/** One thing that installing does: what it is, in words, and how. `text` is what a file will hold. */
+/** One step of an installation, with a description. `text` is the content of a file that it writes. */
 export interface Step {
   what: string
   text?: string
@@ -28,7 +28,7 @@ export function linkStep(link: string, target: string): Step {
   }
 }
 
-/** Runs a program of the system, and answers what it printed. Throws `internal` with what it said when it fails. */
+/** Runs a program of the system and returns its stdout. Throws `internal` with its stderr when it fails. */
 export async function runProgram(program: string, ...args: string[]): Promise<string> {
   try {
     return (await promisify(execFile)(program, args)).stdout

@@ -5,8 +5,8 @@ import { paths, serviceUser, socketName } from './layout.ts'
 export const unitMark = '# The hub of Claude Net, written by claude-net install-service.'
 
 /**
- * The service. All that systemd.exec(5) can take away from a program is taken away, except MemoryDenyWriteExecute, which kills
- * Node's compiler, and IPAddressDeny: who may come is the hub's own `trustedNetworks`.
+ * The service. It is confined by everything in systemd.exec(5), except MemoryDenyWriteExecute, which kills
+ * Node's compiler, and IPAddressDeny: the hub filters addresses by its own `trustedNetworks`.
  */
 export const unit = `${unitMark} An upgrade writes it anew:
 # put changes of your own into: systemctl edit claude-net

@@ -23,7 +23,7 @@ import { syncDirectory } from '../disk/replace-file.ts'
 /** A folder of `/opt/claude-net`: the version, and the beginning of the SHA-256 of all that is in it. */
 const folderPattern = /^\d+\.\d+\.\d+[0-9A-Za-z.-]*-[0-9a-f]{8}$/
 
-/** What a version consists of: files by their name in the folder. */
+/** The files of a version, by their name in its folder. */
 export type Files = ReadonlyMap<string, { source: string; mode: number }>
 
 /** The program as it lies in `dist`, with its own copy of `node`. */
