@@ -40,7 +40,7 @@ export async function inParallel(options: ParallelOptions): Promise<PartResult> 
   return { name: 'sim', ...summed(shares, (performance.now() - began) / 1000) }
 }
 
-/** What is known of a process that ended without a result: the others' results must not be lost with it. */
+/** Result of a process that ended without one: the results of the others must not be lost with it. */
 function lostShare(error: Error, firstSeed: number, { histories, failures }: Progress = { histories: 0, failures: 0 }) {
   const names = ['acknowledged', 'operations', 'steps', 'simulatedMs', 'kills', 'repeated', 'undecided']
   return {

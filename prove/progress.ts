@@ -1,9 +1,9 @@
 import type { Progress } from './summary.ts'
 
-/** How often the progress of a run is printed: in its first minute, and later, in ms. */
+/** Interval at which the progress of a run is printed: in its first minute, and later, in ms. */
 const sayEveryMs = { first: 5000, later: 30_000 }
 
-/** How often a process that has a share of the rounds reports its progress, in ms. */
+/** Interval at which a process that runs a share of the rounds reports its progress, in ms. */
 const reportEveryMs = 1000
 
 /**
