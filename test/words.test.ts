@@ -8,13 +8,11 @@ const headless = /^(?:What|Who|Whom|Whose|Which|How|Where|When|That|Such|Answers
 const notYet = [
   'src/client/',
   'src/hub/auth/',
-  'src/hub/config/',
   'src/hub/http/',
   'src/hub/identity/',
   'src/hub/push/',
   'src/hub/reading/',
   'src/hub/seeing/',
-  'src/hub/start/',
   'src/hub/state/',
   'src/mcp/',
   'src/protocol/',

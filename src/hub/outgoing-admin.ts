@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import type { DeadLetters, OutgoingAdded, OutgoingList, OutgoingRequest, OutgoingTested } from '../protocol/outgoing.ts'
 
-/** What the admin asks of the webhooks that post events. All throw `not_found` for a name that none of them has. */
+/** The admin's commands for the webhooks that post events. All throw `not_found` for an unknown name. */
 export interface OutgoingAdmin {
   /** Throws `invalid` for a URL, filter or body that cannot work. */
   add(request: OutgoingRequest): Promise<z.output<typeof OutgoingAdded>>
@@ -11,7 +11,7 @@ export interface OutgoingAdmin {
   test(name: string): Promise<OutgoingTested>
   rotate(name: string): Promise<z.output<typeof OutgoingAdded>>
   dead(name: string): z.output<typeof DeadLetters>
-  /** Tries a dead letter again, or all of them. */
+  /** Retries one dead letter, or all of them. */
   retry(name: string, id?: string): Promise<{ name: string; retried: number }>
   drop(name: string): Promise<{ name: string; dropped: number }>
 }

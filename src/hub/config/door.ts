@@ -15,7 +15,7 @@ const privateNetworks = [
   'fc00::/7',
 ]
 
-/** A rate that may be changed in part, or switched off with null. */
+/** Schema of a rate whose parts may be overridden one by one; null disables it. */
 function rate(perMinute: number, burst: number) {
   return z
     .strictObject({
@@ -40,16 +40,16 @@ function isOrigin(text: string): boolean {
 
 const mebibyte = 1024 * 1024
 
-/** What one client may ask of the hub before it is told to wait. Null switches one off, or all of them. */
+/** Limits on the requests of one client. Null disables one limit, or all of them. */
 const Limits = z
   .strictObject({
     /** Sends of one token. */
     sends: rate(600, 120),
-    /** Sends of one member to one other, named by itself. */
+    /** Sends of one member to another that is the only recipient. */
     pair: rate(120, 120),
     /** Sends of one token to `all` or a group. */
     broadcasts: rate(12, 6),
-    /** What one member may send in a day, to whomever: its budget fills up again steadily. */
+    /** Budget of one member's sends for a day, whoever the recipients are; it refills steadily. */
     daily: z
       .strictObject({
         messages: z.number().int().min(1).default(20_000),
@@ -62,15 +62,15 @@ const Limits = z
       })
       .nullable()
       .prefault({}),
-    /** Mail between two machines, after which a person should look: see hub/loop-brake.ts. */
+    /** Traffic between two machines above which they are paused and a person should look: see hub/loop-brake.ts. */
     loop: z
       .strictObject({
         /** Most messages between the two, both directions together, in `windowS` seconds. */
         messages: z.number().int().min(1).default(30),
         windowS: z.number().int().min(1).default(300),
-        /** How often running the same text may go from one to the other. */
+        /** Most consecutive copies of one text from one to the other. */
         repeats: z.number().int().min(2).default(5),
-        /** How long the two are kept apart, in seconds. */
+        /** Length of the pause between the two, in seconds. */
         pauseS: z.number().int().min(1).default(600),
       })
       .nullable()
@@ -79,7 +79,7 @@ const Limits = z
     reads: rate(6000, 1000),
     /** Requests of one address with a wrong token; and, counted apart, with a wrong join code. */
     failures: rate(10, 10),
-    /** How often one address may ask the hub to prove itself. */
+    /** Proofs of the hub's identity that one address may request. */
     proofs: rate(60, 60),
     /** Event streams that one token may have open at once. */
     streamsPerToken: z.number().int().min(1).nullable().default(16),
@@ -116,16 +116,16 @@ const Limits = z
   .nullable()
   .prefault({})
 
-/** How long a client may take, in ms. */
+/** Time limits for clients, in ms. */
 const Timeouts = z
   .strictObject({
     /** For the head of a request. */
     headersMs: z.number().int().min(100).default(10_000),
     /** For a whole request. Node's own defaults (60 s, 300 s) leave room for clients that send a byte now and then. */
     requestMs: z.number().int().min(100).default(15_000),
-    /** For reading a whole answer, or, of a stream, the next event. 1 MiB in this time is a line of 17 KiB/s. */
+    /** For reading a whole response, or the next event of a stream. 1 MiB in 60 s is 17 KiB/s. */
     answerMs: z.number().int().min(100).default(60_000),
-    /** For reading on, once a stream's buffer is full. */
+    /** For draining a stream whose buffer is full. */
     streamDrainMs: z.number().int().min(100).default(30_000),
   })
   .refine(({ headersMs, requestMs }) => headersMs <= requestMs, {
@@ -134,26 +134,26 @@ const Timeouts = z
   })
   .prefault({})
 
-/** What the console shows, and to whom. */
+/** Settings of the console. */
 const Console = z
   .strictObject({
-    /** Whether the admin is shown texts. Each look is audited. */
+    /** Whether the admin may read message texts. Each such read is audited. */
     adminReads: z.boolean().default(false),
-    /** Whether a machine may open the console as its owner. Every agent that can read its token can then, too. */
+    /** Whether a machine may open the console as its owner. Every agent that can read its token then can, too. */
     machinesSpeakForOwners: z.boolean().default(false),
   })
   .prefault({})
 
-/** The fields of hub.json that the HTTP door goes by. */
+/** Fields of hub.json for the HTTP door. */
 export const doorFields = {
-  /** At which address people reach the hub with a browser: links into the console begin with it. */
+  /** Address of the hub for browsers, with which links to the console begin. */
   url: HubUrl.optional(),
   console: Console,
-  /** From where requests that come without TLS are taken: from everywhere, from this host alone, or from nowhere. */
+  /** Requests accepted without TLS: all, those from this host, or none. */
   plain: z.enum(['allow', 'loopback', 'refuse']).default('allow'),
-  /** Where clients may come from without a proxy. From anywhere else only `/healthz` answers. */
+  /** Networks of clients that use no trusted proxy. Others get only `/healthz`. */
   trustedNetworks: z.array(Cidr).default(privateNetworks),
-  /** Reverse proxies, whose X-Forwarded-For is believed and whose clients may come from anywhere. */
+  /** Reverse proxies whose X-Forwarded-For is trusted and whose clients may have any address. */
   trustedProxies: z.array(Cidr).default([]),
   limits: Limits,
   timeouts: Timeouts,
@@ -162,7 +162,7 @@ export const doorFields = {
 const DoorSettings = z.object(doorFields)
 
 export type DoorSettings = z.output<typeof DoorSettings>
-/** How people reach the console, and what it shows. */
+/** Address and settings of the console. */
 export type ConsoleSettings = Pick<DoorSettings, 'url' | 'console'>
 export type LimitSettings = DoorSettings['limits']
 export type LoopSettings = NonNullable<NonNullable<LimitSettings>['loop']>

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { tempDir } from '../../../test/support/temp.ts'
 import { readHubConfig } from './hub-config.ts'
 
-/** What is said of a hub.json with this text. */
+/** Returns the error message for a hub.json with this text. */
 function said(text: string): string {
   const config = join(tempDir('config'), 'hub.json')
   writeFileSync(config, text)
@@ -16,7 +16,7 @@ function said(text: string): string {
   return 'nothing'
 }
 
-test('every error is named at once, in the order of the lines, with the nearest field', () => {
+test('all errors are reported at once, in the order of the lines, with the nearest known field', () => {
   const text = `{
   "hosts": ["a", 3],
   "limits": {
@@ -36,7 +36,7 @@ test('every error is named at once, in the order of the lines, with the nearest 
   )
 })
 
-test('a field is found on its own line, whatever stands in texts, lists and fields of the same name', () => {
+test('a field is reported with its own line despite strings, lists and fields of the same name', () => {
   const text = `{
   "hosts": ["\\"limits\\": {", "b,[{"],
   "trustedProxies": [
@@ -52,7 +52,7 @@ test('a field is found on its own line, whatever stands in texts, lists and fiel
   )
 })
 
-test('a field that is like no other comes with all there are; one error stands alone', () => {
+test('an unknown field that resembles none is reported with the list of fields; a single error takes one line', () => {
   expect(said('{ "timeouts": { "zzzzzzzzzz": 1 } }')).toMatch(
     /^hub\.json: line 1: timeouts\.zzzzzzzzzz: no such field; there are headersMs, .*streamDrainMs/,
   )

@@ -1,16 +1,16 @@
 import { closest, distance } from 'fastest-levenshtein'
 import * as z from 'zod'
 
-/** What is wrong with one field of hub.json. */
+/** An error in one field of hub.json. */
 export interface ConfigError {
-  /** 1 is the first; undefined for what was given by a flag. */
+  /** Counted from 1; undefined for a value from a flag. */
   line: number | undefined
   /** `limits.sends.burst`; empty for the whole file. */
   field: string
   message: string
 }
 
-/** All that `schema` finds wrong, in the order of the lines of `text`, the JSON that was checked. */
+/** Returns the errors that `schema` found, in the order of the lines of `text`, the JSON that was checked. */
 export function configErrors(schema: z.ZodType, error: z.ZodError, text: string | undefined): ConfigError[] {
   const lines = text === undefined ? new Map<string, number>() : linesOf(text)
   const lineOf = (path: PropertyKey[]): number | undefined => {
@@ -31,7 +31,7 @@ export function configErrors(schema: z.ZodType, error: z.ZodError, text: string 
     .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
 }
 
-/** Where a field may have several forms: what is wrong with the form that came closest. */
+/** For a field with several forms, returns the issue of the form that matched furthest. */
 function innermost(
   issue: z.core.$ZodIssue,
   before: PropertyKey[] = [],
@@ -58,7 +58,7 @@ interface JsonSchema {
   additionalProperties?: JsonSchema | boolean
 }
 
-/** The names of the fields that an object at `path` may have. */
+/** Returns the names of the fields that an object at `path` may have. */
 function fieldsAt(schema: z.ZodType, path: PropertyKey[]): string[] {
   let forms = [z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema]
   const flat = (all: JsonSchema[]): JsonSchema[] =>
@@ -73,11 +73,11 @@ function fieldsAt(schema: z.ZodType, path: PropertyKey[]): string[] {
   return flat(forms).flatMap(({ properties }) => Object.keys(properties ?? {}))
 }
 
-/** The line on which each field of a JSON text begins, by its path joined with dots. `text` is valid. */
+/** Maps the path of each field, joined with dots, to the line on which it begins. `text` is valid JSON. */
 function linesOf(text: string): Map<string, number> {
   const lines = new Map([['', 1]])
   const stack: { isArray: boolean; key: string }[] = []
-  /** Whether the next token begins an element or a key of the innermost array or object. */
+  /** Whether the next token begins an element of the innermost array, or a key of the innermost object. */
   let begins = false
   let line = 1
   for (const [token] of text.matchAll(/\n|"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g)) {

@@ -11,7 +11,7 @@ import { configErrors } from './field-errors.ts'
 import { defaultHubName, expectSafeEndpoints, JournalField, type JournalSettings, journalOfUrl } from './journal.ts'
 import { TelegramSettings, tokenFileOf } from './telegram.ts'
 
-/** What a hub can be told, in hub.json or by flags. Every field has a default. */
+/** Schema of hub.json, whose fields flags may replace. Every field has a default. */
 const HubFile = z.strictObject({
   /** Address to listen on. */
   host: z.string().default('0.0.0.0'),
@@ -19,20 +19,20 @@ const HubFile = z.strictObject({
   port: z.number().int().min(0).max(65535).default(3500),
   /** Directory of the store, made with mode 0700. */
   data: z.string().default('./data'),
-  /** Names under which the hub is asked for, beside IP literals and localhost. */
+  /** Host names that requests may name, besides IP literals and localhost. */
   hosts: z.array(z.string().transform(bareName)).default([]),
   ...doorFields,
-  /** A certificate of one's own, and its key, in PEM; relative to hub.json. Without it the hub makes a key and signs itself. */
+  /** A certificate and its key, in PEM; paths relative to hub.json. Without it the hub uses a self-signed certificate. */
   tls: z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
   /** The log in etcd that this hub shares with others; without it the hub stands alone. */
   journal: JournalField,
-  /** What this hub is called among those that share its log: unique there. */
+  /** Name of this hub, unique among those that share its log. */
   hubName: HubName.default(defaultHubName),
-  /** Where its host is reached by ssh, for machines that go that way: `USER@HOST:PORT`. */
+  /** Address for machines that connect through ssh: `USER@HOST:PORT`. */
   ssh: HubSsh.optional(),
   /** Allows etcd without TLS beyond this host. */
   allowPlainEtcd: z.boolean().default(false),
-  /** How often the store is backed up by the clock, where to, and how many backups stay. */
+  /** Interval, directory and retention of scheduled backups. */
   backup: BackupField,
   /** The bot through which people are reached; without it there is none. */
   telegram: TelegramSettings.optional(),
@@ -40,7 +40,7 @@ const HubFile = z.strictObject({
 })
 
 export type HubConfig = z.output<typeof HubFile> & {
-  /** Where the bot's token is. */
+  /** Path of the file with the bot's token. */
   telegramTokenFile?: string
 }
 export type HubFlags = Partial<Pick<HubConfig, 'host' | 'port' | 'data' | 'logLevel' | 'hubName'>> & {
@@ -49,7 +49,7 @@ export type HubFlags = Partial<Pick<HubConfig, 'host' | 'port' | 'data' | 'logLe
   journal?: string
 }
 
-/** Defaults, then the file, then flags. Throws `invalid`, naming every field that is wrong with its line. */
+/** Returns the defaults, overridden by the file, overridden by flags. Throws `invalid`, which names every wrong field with its line. */
 export function readHubConfig({ config: path, journal: journalUrl, ...flags }: HubFlags): HubConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
   const file = path === undefined ? undefined : readJson(path)
@@ -77,7 +77,7 @@ export function readHubConfig({ config: path, journal: journalUrl, ...flags }: H
   )
 }
 
-/** The log that hub.json or a flag names, its files found from `near`. Throws `invalid`. */
+/** Returns the log that hub.json or a flag names, with paths resolved by `near`. Throws `invalid`. */
 function journalFrom(
   inFile: JournalSettings | undefined,
   url: string | undefined,
@@ -100,13 +100,13 @@ function mapValues<T extends Record<string, string | undefined>>(object: T, chan
   ) as T
 }
 
-/** The name in an address that people are told: the hub answers to it. */
+/** Returns the host name in `url`, which requests may name too. */
 function namesIn(url: string | undefined): string[] {
   const name = url === undefined ? undefined : hostNameOf(new URL(url).host)
   return name === undefined ? [] : [name]
 }
 
-/** What a hub's backups go by. A relative `dir` or `logTo` is in the data directory. */
+/** Returns the backup settings. A relative `dir` or `logTo` is relative to the data directory. */
 export function backupSettings({ backup, data }: HubConfig): BackupSettings {
   const { dir = backupFolder, ...rest } = backup ?? { ...BackupField.parse({})!, everyHours: null }
   return { ...rest, dir: resolve(data, dir), logTo: rest.logTo && resolve(data, rest.logTo) }

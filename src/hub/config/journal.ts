@@ -9,7 +9,7 @@ import type { EtcdAccess } from '../journal/etcd/gateway.ts'
 /** Port of etcd's clients, where an endpoint names none (https://etcd.io/docs/v3.5/op-guide/configuration). */
 const etcdPort = 2379
 
-/** The part of hub.json that has this hub share its history with others, over a log in etcd. */
+/** The field `journal` of hub.json: the log in etcd over which this hub shares its history with others. */
 export const JournalField = z
   .strictObject({
     /** `https://host:port` of each node of etcd, or `http://` where that is allowed. */
@@ -19,9 +19,9 @@ export const JournalField = z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
       .default('main'),
-    /** How long this hub answers reads while it is cut off from the log, in seconds; 0 is not at all. It marks them as stale. */
+    /** Time this hub serves reads, marked as stale, while it is cut off from the log, in seconds; 0 disables them. */
     staleReadsS: z.number().int().min(0).max(3600).default(10),
-    /** PEM files, relative to hub.json: who signs the nodes, and what this hub proves itself with. */
+    /** PEM files, relative to hub.json: the authority of the nodes' certificates, and this hub's own certificate and key. */
     tls: z
       .strictObject({ ca: z.string().optional(), cert: z.string().optional(), key: z.string().optional() })
       .optional(),
@@ -34,7 +34,7 @@ export const JournalField = z
 
 export type JournalSettings = NonNullable<z.output<typeof JournalField>>
 
-/** What a hub is called among the others of its history, where hub.json does not say: this host's name, as far as it fits. */
+/** Returns the name of a hub for which hub.json gives none: this host's name, reduced to the allowed characters. */
 export function defaultHubName(host = hostname()): string {
   const fitting = host
     .split('.')[0]!
@@ -45,7 +45,7 @@ export function defaultHubName(host = hostname()): string {
   return fitting === '' ? 'hub' : fitting
 }
 
-/** `etcd://h1:2379,h2` as settings: `https` where TLS files are given, `http` otherwise. Throws `invalid`. */
+/** Parses `etcd://h1:2379,h2` into settings: `https` with TLS files, `http` without. Throws `invalid`. */
 export function journalOfUrl(url: string, tls?: JournalSettings['tls']): JournalSettings {
   const [, hosts, , name] = /^etcd:\/\/([^/]+)(\/([^/]+))?$/.exec(url) ?? []
   const scheme = tls ? 'https' : 'http'
@@ -62,7 +62,7 @@ export function journalOfUrl(url: string, tls?: JournalSettings['tls']): Journal
   )
 }
 
-/** Throws `invalid` where mail would go over the network in the clear: whoever reaches etcd writes mail as anyone. */
+/** Throws `invalid` for an endpoint without TLS beyond this host: whoever reaches etcd can write messages as anyone. */
 export function expectSafeEndpoints({ endpoints }: JournalSettings, allowPlainEtcd: boolean): void {
   const plain = endpoints.find(endpoint => {
     const url = new URL(endpoint)
@@ -76,7 +76,7 @@ export function expectSafeEndpoints({ endpoints }: JournalSettings, allowPlainEt
   )
 }
 
-/** What the gateway needs, with the files read. Throws `invalid` for one that cannot be read, or is not what it has to be. */
+/** Reads the files that the gateway needs. Throws `invalid` for one that is unreadable or malformed. */
 export function etcdAccess({ endpoints, tls, user }: Pick<JournalSettings, 'endpoints' | 'tls' | 'user'>): EtcdAccess {
   return {
     endpoints,

@@ -11,15 +11,15 @@ const ClockTime = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'write a t
 
 const Zone = z.string().refine(isZone, 'this is no time zone; write one as Europe/London')
 
-/** One human as Telegram knows them. The name is the member's. */
+/** Telegram settings of one human, keyed by the member's name. */
 const Human = z
   .strictObject({
     /** Telegram's numeric user id. Without it the user name is pinned to one, once, with an admin's confirmation. */
     id: z.number().int().positive().optional(),
     username: UserName.optional(),
-    /** Mail goes to a private chat with the bot until the person says otherwise (/here). */
+    /** Whether messages go to a private chat with the bot until the person chooses otherwise (/here). */
     private: z.boolean().default(false),
-    /** From when to when only urgent mail goes out, in `timezone`. */
+    /** Start and end of the time in which only urgent messages go out, in `timezone`. */
     quiet: z.tuple([ClockTime, ClockTime]).optional(),
     /** An IANA name; default is the hub's own. */
     timezone: Zone.optional(),
@@ -46,24 +46,24 @@ const Humans = z
   })
   .refine(people => people.size > 0, 'it names nobody')
 
-/** How often and how patiently the bridge does things. The defaults are what Telegram asks for; tests are in a hurry. */
+/** Intervals and time limits of the bridge. The defaults follow Telegram's limits; tests shorten them. */
 const Timing = z
   .strictObject({
-    /** How long Telegram may keep a request for updates open, in seconds. */
+    /** Time Telegram may hold a request for updates open, in seconds. */
     pollS: z.number().int().min(0).max(50).default(30),
-    /** How long any other request may take, and a poll beyond `pollS`, in ms. */
+    /** Time limit of any other request, and of a poll beyond `pollS`, in ms. */
     requestMs: z.number().int().min(100).default(15_000),
     /** A group takes 20 messages a minute (core.telegram.org/bots/faq): 18 of mail and 2 for answers, in such a window. */
     windowMs: z.number().int().min(100).default(60_000),
     /** The first wait after a failure, in ms; it doubles up to a hundred times that. */
     retryMs: z.number().int().min(10).default(3_000),
-    /** How often owned machines are looked at for unread mail, in ms. */
+    /** Interval between checks of owned machines for unread messages, in ms. */
     lookMs: z.number().int().min(10).default(10_000),
-    /** How long after its start the hub does not believe that a session is gone, in ms: sessions come back within 5 s. */
+    /** Time after the hub's start in which no session counts as gone, in ms: sessions reconnect within 5 s. */
     graceMs: z.number().int().min(0).default(20_000),
-    /** How long a permission prompt has waited for its user when its owner is told, in ms. */
+    /** Time a permission prompt waits for its user before the machine's owner is notified, in ms. */
     promptMs: z.number().int().min(0).default(120_000),
-    /** A hub that was down for longer says so when it is back, in ms. */
+    /** Downtime above which the hub announces its return, in ms. */
     downMs: z.number().int().min(0).default(120_000),
   })
   .prefault({})
@@ -75,7 +75,7 @@ export const TelegramSettings = z.strictObject({
   /** The group, as BotFather's bot sees it: negative. */
   chatId: z.number().int().max(-1, 'a group has a negative id'),
   humans: Humans,
-  /** After how long an owner hears of mail that a machine without a session leaves unread, in seconds; null for never. */
+  /** Time after which an owner is notified of messages that a machine without a session leaves unread, in seconds; null for never. */
   followAfterS: z.number().int().min(0).nullable().default(600),
   apiRoot: z
     .url()
@@ -87,7 +87,7 @@ export const TelegramSettings = z.strictObject({
 export type TelegramSettings = z.output<typeof TelegramSettings>
 export type HumanSettings = z.output<typeof Human>
 
-/** Where the bot's token is: the file named (from where hub.json is), or systemd's credential. Undefined when neither is said. */
+/** Returns the path of the bot's token: the named file, relative to hub.json, or systemd's credential; undefined when there is neither. */
 export function tokenFileOf({ tokenFile }: TelegramSettings, configFile: string | undefined): string | undefined {
   if (tokenFile !== undefined) return resolve(configFile === undefined ? '.' : dirname(configFile), tokenFile)
   const credentials = process.env.CREDENTIALS_DIRECTORY

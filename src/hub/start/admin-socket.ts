@@ -6,9 +6,9 @@ import { adminSocketFile } from '../../protocol/admin-socket.ts'
 import type { Listeners } from '../http/listeners.ts'
 
 /**
- * Listens on `DIR/admin.sock` (0600): whoever may connect, the hub's user and root, is the admin, as is whoever can read
- * `admin.token` beside it. Replaces a socket that a hub left there when it was killed: `dataDir` is locked. Returns a function that
- * removes it. Throws the system's error, and where something else than a socket has the name.
+ * Listens on `DIR/admin.sock` (0600). Those who may connect, the hub's user and root, are the admin, like those who can read `admin.token`
+ * beside it. Replaces a socket left by a killed hub, which is safe since `dataDir` is locked. Returns a function that removes the
+ * socket. Throws the system's error, and for a file of that name that is no socket.
  */
 export async function listenForAdmin(
   listeners: Listeners,

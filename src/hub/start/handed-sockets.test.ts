@@ -13,7 +13,7 @@ test.for([
   [{ LISTEN_PID: '7', LISTEN_FDS: 'x' }, []],
   [{}, []],
 ] as [NodeJS.ProcessEnv, number[]][])(
-  'of %j the descriptors are %j, and nobody is told of them again',
+  'with %j the descriptors are %j, and the environment no longer names them',
   ([env, fds]) => {
     const mine = { ...env, PATH: '/bin' }
     expect(takeHandedSockets(mine, 7)).toEqual(fds)

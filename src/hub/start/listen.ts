@@ -9,13 +9,13 @@ import type { HubConfig } from '../config/hub-config.ts'
 import type { Listeners } from '../http/listeners.ts'
 import { isSamePlace, placeInWords } from './handed-sockets.ts'
 
-/** Listens where the configuration says; `localhost` is each address of that name. Returns the address for clients on this host. */
+/** Listens on the configured host and port; `localhost` means each address of that name. Returns the address for clients on this host. */
 export async function listen(listeners: Listeners, { host, port }: HubConfig): Promise<string> {
   try {
     const first = (await listeners.listen({ host, port })) as AddressInfo
     if (host === 'localhost') {
       for (const { address } of await lookup(host, { all: true })) {
-        // Where this host has no such address, or no such family, the first is enough.
+        // This host may lack the address or its family; the first is enough.
         if (address !== first.address) await listeners.listen({ host: address, port: first.port }).catch(() => {})
       }
     }
@@ -26,8 +26,8 @@ export async function listen(listeners: Listeners, { host, port }: HubConfig): P
 }
 
 /**
- * Listens on the sockets that systemd has handed over, whatever hub.json says: nobody else could have that port meanwhile. Returns the
- * address for clients on this host.
+ * Listens on the sockets that systemd passed, whatever hub.json names, since systemd holds their ports. Returns the address for clients
+ * on this host.
  */
 export async function listenHanded(
   listeners: Listeners,
@@ -61,7 +61,7 @@ export async function listenHanded(
   )
 }
 
-/** The ways in which an address is not to be had, in words; anything else as it is. */
+/** Explains why an address cannot be used; returns any other error unchanged. */
 function cannotListen(error: NodeJS.ErrnoException, { host, port }: Pick<HubConfig, 'host' | 'port'>): Error {
   const anotherHost = 'Choose another with --host; 0.0.0.0 is all of them.'
   const whys: Record<string, [why: string, hint: string]> = {
@@ -80,13 +80,13 @@ function localUrl({ address, family, port }: AddressInfo): string {
   return family === 'IPv6' ? `http://[${address}]:${port}` : `http://${address}:${port}`
 }
 
-/** Writes down where the hub listens. A full disk does not keep it from serving: an address of before that is no longer right is removed. */
+/** Writes the hub's address to `file`. On a full disk it removes an outdated address instead, and the hub still serves. */
 export function writeUrl(file: string, url: string, log: Logger): void {
   const text = `${url}\n`
   try {
     if (readOwnFile(file) === text) return
   } catch {
-    // There is none yet, or something else stands there, which is replaced.
+    // The file is missing, or is something else, which is replaced.
   }
   try {
     replaceFile(file, text, 0o600)

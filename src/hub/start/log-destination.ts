@@ -3,18 +3,18 @@ import { writeSync } from 'node:fs'
 export interface LogDestinationOptions {
   /** The file descriptor to write to. */
   fd?: number
-  /** Whether systemd's journal reads it: each line then begins with its priority, as sd-daemon(3) has it. */
+  /** Whether the output goes to systemd's journal: each line then begins with its priority (sd-daemon(3)). */
   isJournal?: boolean
   /** As `writeSync` of node:fs. */
   write?: (fd: number, bytes: Uint8Array) => number
 }
 
-/** Most tries of one line at a pipe that takes nothing at the moment (EAGAIN), a millisecond apart; one while lines are dropped. */
+/** Most attempts to write one line to a full pipe (EAGAIN), a millisecond apart; one while lines are dropped. */
 const maxTries = 20
 
 /**
- * Where the log goes: standard output, synchronously, line by line. What cannot be written (a full disk, a closed pipe) is dropped
- * and counted, and the count is logged with the next line that can: a log that fails never ends or holds up the hub.
+ * Writes the log to standard output, synchronously, line by line. Lines that cannot be written (full disk, closed pipe) are dropped and
+ * counted, and the count is logged before the next line that can be: a failing log never ends or blocks the hub.
  */
 export class LogDestination {
   readonly #fd: number
@@ -32,7 +32,7 @@ export class LogDestination {
   /** Writes a line with its newline, or drops it. Never throws. */
   write(line: string): void {
     if (this.#dropped > 0 || this.#isCut) {
-      // A line of which only a part was written ends here.
+      // Ends a line of which only a part was written.
       const gap = `${this.#isCut ? '\n' : ''}${this.#dropped > 0 ? this.#droppedLine() : ''}`
       if (!this.#tryWrite(gap)) {
         this.#dropped++
@@ -47,7 +47,7 @@ export class LogDestination {
     return `${JSON.stringify({ level: 40, time: Date.now(), lines: this.#dropped, msg: 'lines of this log could not be written' })}\n`
   }
 
-  /** Whether all of `text` was written. Remembers whether a part of a line was. */
+  /** Reports whether all of `text` was written. Records whether it ended within a line. */
   #tryWrite(text: string): boolean {
     let bytes: Uint8Array = Buffer.from(text)
     const tries = this.#dropped > 0 ? 1 : maxTries
@@ -70,13 +70,13 @@ const newline = 10
 /** Syslog's priority (syslog(3)) of each of pino's levels: trace, debug, info, warn, error, fatal. */
 const priorities: Record<string, number> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 }
 
-/** A line of pino's with its priority in front; pino writes the level first. */
+/** Returns a line of pino's with its priority in front; pino writes the level first. */
 function withPriority(line: string): string {
   const [, level = ''] = /^\{"level":(\d+)/.exec(line) ?? []
   return `<${priorities[level] ?? 6}>${line}`
 }
 
-/** Blocks for `ms`: a log that is written synchronously cannot wait otherwise. */
+/** Blocks the thread for `ms`, since the log is written synchronously. */
 function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }

@@ -10,13 +10,13 @@ import { type Peer, peerTopic, readPeers } from '../sharing/peers.ts'
 import { ownLog } from '../state/local/own-log.ts'
 import { State } from '../state/state.ts'
 
-/** How long a hub that could give a snapshot is waited for, and how often it is looked for, in ms. */
+/** Time to wait for a hub that can provide a snapshot, and the interval between attempts, in ms. */
 const patienceMs = 5000
 const lookMs = 250
 
 export interface JoinOptions {
   dataDir: string
-  /** What this hub is called, and its log in etcd. */
+  /** Name of this hub, and of its log in etcd. */
   hub: string
   name: string
   /** See `journal.snapshots` of hub.json. */
@@ -26,9 +26,8 @@ export interface JoinOptions {
 }
 
 /**
- * Sees to it that the store in `dataDir` is far enough for the log to go on behind it: an empty one, and one from before the log begins,
- * is replaced by a snapshot. A store of another history or of another hub is left as it is; whoever opens it says so. Throws
- * `HistoryError` where a snapshot is needed and nobody has one.
+ * Replaces the store in `dataDir` by a snapshot where it ends before the log begins, as an empty one does. A store of another history or
+ * another hub is left alone; opening it reports that. Throws `HistoryError` where a snapshot is needed and no hub provides one.
  */
 export async function takeNeededSnapshot(log: EtcdLog, options: JoinOptions): Promise<void> {
   const { dataDir, hub, name, snapshots: dir, program } = options
@@ -59,7 +58,7 @@ export async function takeNeededSnapshot(log: EtcdLog, options: JoinOptions): Pr
   )
 }
 
-/** The hubs that could give a snapshot; of one that has just begun to listen, the others know a moment later. */
+/** Returns the hubs that can provide a snapshot. Retries, since a hub that has just started listening appears a moment later. */
 async function peersOf(log: EtcdLog, hub: string): Promise<Peer[]> {
   for (const end = performance.now() + patienceMs; ; await delay(lookMs)) {
     const peers = readPeers(await log.shown(peerTopic), hub)
@@ -67,7 +66,7 @@ async function peersOf(log: EtcdLog, hub: string): Promise<Peer[]> {
   }
 }
 
-/** How far a store is, and the name of the hub whose it is. */
+/** Returns the position of a store, and the name of the hub that owns it. */
 function placeOfStore(dataDir: string): { epoch: string; offset: number; own?: string | null } {
   const file = join(dataDir, databaseFile)
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return { epoch: '', offset: 0 }

@@ -1,15 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
-/** Addresses of no interface in particular: none of them leads anybody to this host. */
+/** Wildcard addresses, which lead no client to this host. */
 const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
-/** Most addresses that peers are told. */
+/** Most addresses that are published to peers. */
 const maxAddresses = 32
 
 /**
- * At which address clients are told to reach this hub: the one that hub.json has as `url`, else where it listens, if that is an address;
- * undefined for a hub that listens on all of them. A hub that proves a key is reached by TLS.
+ * Returns the address published to clients: `url` of hub.json, or else the address the hub listens on; undefined for a hub that listens on
+ * all addresses. A hub with a key is reached over TLS.
  */
 export function ownAddress(
   url: string | undefined,
@@ -22,7 +22,7 @@ export function ownAddress(
   return `${hasKey ? 'https' : 'http'}://${host}:${place.port}`
 }
 
-/** The addresses with TLS at which other hubs may reach this one: where it listens, each address of this host where that is all of them, and `url`. */
+/** Returns the https addresses of this hub for other hubs: those it listens on (each address of this host for a wildcard), and `url`. */
 export function addressesForPeers(url: string | undefined, places: readonly AddressInfo[]): string[] {
   const all = places.flatMap(({ address, family, port }) =>
     (wildcards.has(address) ? addressesOfHost(address === '::') : [{ address, family }]).map(each =>
@@ -32,7 +32,7 @@ export function addressesForPeers(url: string | undefined, places: readonly Addr
   return [...new Set([...all, ...(url?.startsWith('https:') ? [url] : [])])].slice(0, maxAddresses)
 }
 
-/** Addresses of this host's interfaces, but for loopback and those of one link. */
+/** Returns the addresses of this host's interfaces, except loopback and link-local ones. */
 function addressesOfHost(withIpv6: boolean): { address: string; family: string }[] {
   return Object.values(networkInterfaces())
     .flatMap(each => each ?? [])

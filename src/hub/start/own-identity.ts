@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { HubConfig } from '../config/hub-config.ts'
 import { type HubIdentity, openIdentity } from '../identity/identity.ts'
 
-/** What the hub proves itself with. On a full disk, where the first start cannot keep a key, it speaks no TLS rather than not at all. */
+/** Opens the hub's key and certificate. Returns undefined on a full disk, where the first start cannot save a key: the hub then runs without TLS. */
 export async function openOwnIdentity({ data, tls }: HubConfig, log: Logger): Promise<HubIdentity | undefined> {
   try {
     return await openIdentity(data, tls)

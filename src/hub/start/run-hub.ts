@@ -4,12 +4,12 @@ import { LogDestination } from './log-destination.ts'
 import { serve } from './serve.ts'
 import { Supervisor } from './supervisor.ts'
 
-/** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor starts the hub anew, from what is on disk. */
+/** Exit status after a storage error (EX_SOFTWARE of sysexits.h): the supervisor restarts the hub from what is on disk. */
 const storageExit = 70
 
 /** Runs a hub until SIGTERM or SIGINT, as `claude-net hub` does. Resolves when it has closed; exits 70 on a storage error. */
 export async function runHub(flags: HubFlags): Promise<void> {
-  // Whatever this process makes, SQLite's files too, is for its user alone.
+  // Only the user of this process may access the files it creates, SQLite's included.
   process.umask(0o077)
   const config = readHubConfig(flags)
   const log = pino(

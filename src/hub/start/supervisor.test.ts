@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { Supervisor } from './supervisor.ts'
 
-/** A hub that systemd watches, with a deadline of 30 ms; `probe` is what it stores. */
+/** Starts a supervisor with a watchdog deadline of 30 ms; `probe` stands for the durable write. */
 async function watched(probe: () => Promise<unknown>) {
   const told: string[][] = []
   let probes = 0
@@ -28,7 +28,7 @@ async function watched(probe: () => Promise<unknown>) {
   }
   return {
     told,
-    /** Resolves after so many probes, or as soon as the watchdog was fed. */
+    /** Resolves after `times` probes, or as soon as the watchdog was reset. */
     probed: (times: number) => until(() => probes >= times || told.length > 1),
     toldOf: (count: number) => until(() => told.length >= count),
   }

@@ -5,15 +5,15 @@ import { ClaudeNetError } from '../../protocol/errors.ts'
 export interface SupervisorOptions {
   /** The environment of the process: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` as in sd_notify(3). */
   env?: NodeJS.ProcessEnv
-  /** Called once when systemd could not be told. */
+  /** Called for the first notification that fails. */
   onError: (error: unknown) => void
-  /** How systemd is told; default is `systemd-notify`. */
+  /** Sends a notification to systemd; default is `systemd-notify`. */
   notify?: (assignments: string[]) => Promise<unknown>
 }
 
 /**
- * Tells systemd how the hub is, where systemd has started it; otherwise does nothing. Node cannot send datagrams to a Unix
- * socket, so `systemd-notify` does: the unit says NotifyAccess=all.
+ * Reports the state of the hub to systemd, if systemd started it. Node cannot send datagrams to a Unix socket, so `systemd-notify`
+ * sends them: the unit has NotifyAccess=all.
  */
 export class Supervisor {
   readonly #env: NodeJS.ProcessEnv
@@ -28,25 +28,25 @@ export class Supervisor {
     this.#notify = notify
   }
 
-  /** The hub takes requests. From now on `probe`, a durable write, is what keeps the watchdog quiet. */
+  /** Reports that the hub accepts requests. From then on each success of `probe`, a durable write, resets the watchdog. */
   async ready(status: string, probe: () => Promise<unknown>): Promise<void> {
     await this.#tell('READY=1', `STATUS=${status}`)
     const { WATCHDOG_USEC: deadline, WATCHDOG_PID: pid } = this.#env
     if (!deadline || (pid && Number(pid) !== process.pid)) return
-    // Three chances before the deadline, given in microseconds.
+    // Three attempts before the deadline, which is given in microseconds.
     this.#timer = setInterval(() => void this.#feed(status, probe), Number(deadline) / 1000 / 3)
     this.#timer.unref()
   }
 
-  /** The hub has begun to end, and is no longer watched. */
+  /** Reports that the hub is stopping, and stops resetting the watchdog. */
   async stopping(): Promise<void> {
     clearInterval(this.#timer)
     await this.#tell('STOPPING=1')
   }
 
   /**
-   * A disk that hangs blocks the probe, and a store that has failed ends the process: both are for systemd to restart. A disk that is
-   * full answers, and says so: a restart would make no room, and would take reading away.
+   * Resets the watchdog after a successful probe. A hanging disk blocks the probe, and systemd then restarts the hub. A full disk resets it
+   * too: a restart would free no space, and would interrupt reads.
    */
   async #feed(status: string, probe: () => Promise<unknown>): Promise<void> {
     try {
