@@ -19,7 +19,6 @@ const notYet = [
   'src/hub/reading/',
   'src/hub/seeing/',
   'src/hub/state/',
-  'src/mcp/',
   'src/protocol/',
   'src/text/',
 ]

@@ -109,7 +109,7 @@ function limitOf(value: unknown): number | undefined {
   throw new Error(`wanted: a whole number from 1 on; this is ${shown(value)}`)
 }
 
-/** The line to set; an empty one takes it away. Undefined: it stays. */
+/** The line to set; an empty one removes it. Undefined: it stays. */
 function statusOf(value: unknown): string | undefined {
   if (isAbsent(value)) return undefined
   if (typeof value !== 'string') throw new Error(`wanted: one line of text; this is ${shown(value)}`)
@@ -155,7 +155,7 @@ function parsed(value: string): unknown {
   }
 }
 
-/** What models write for an argument that they leave out. */
+/** Values that models write for an argument that they leave out. */
 function isAbsent(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0
   return (

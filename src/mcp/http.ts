@@ -7,10 +7,10 @@ import { instructions } from './instructions.ts'
 import type { Line } from './line.ts'
 import { registerTools } from './sdk-tools.ts'
 
-/** Fewest characters of a call's name that is taken for one that no other call ever has. Shorter ones may be counters. */
+/** Fewest characters of a call's name that counts as unique among all calls. Shorter ones may be counters. */
 const minUniqueLength = 20
 
-/** How the server of a request is made. */
+/** Creates the server of a request. */
 const servers = new WeakMap<Request, () => McpServer>()
 
 let made: ReturnType<typeof createMcpHandler> | undefined
@@ -27,15 +27,15 @@ function handler(): ReturnType<typeof createMcpHandler> {
 /** One `POST /mcp`. */
 export interface McpExchange {
   request: IncomingMessage
-  /** The JSON that came. */
+  /** The parsed body. */
   body: unknown
   /** The caller's own. */
   line: Line
-  /** Names the caller among all that ever were, and is known to nobody else. */
+  /** Unique among all callers ever, and known to nobody else. */
   seed: string
-  /** Aborted when the caller does not wait for the answer any more. */
+  /** Aborted when the caller no longer waits for the response. */
   signal: AbortSignal
-  /** What the first answer of a tool says before anything else. */
+  /** Texts at the beginning of the first tool result. */
   remarks: string[]
 }
 
@@ -49,7 +49,7 @@ export interface McpAnswer {
 }
 
 /**
- * Answers one request of Streamable HTTP, of the 2026-07-28 revision and of those from 2025, with the same tools that a
+ * Responds to one request of Streamable HTTP, of the 2026-07-28 revision and of those from 2025, with the same tools that a
  * session's own server has. Nothing is kept between requests, and no stream stays open: there is nothing to push.
  */
 export async function answerMcp({ request, body, line, seed, signal, remarks }: McpExchange): Promise<McpAnswer> {

@@ -6,7 +6,7 @@ import type { Line } from './line.ts'
 import { questionsOf } from './questions.ts'
 import { pages } from './read-state.ts'
 
-/** How many messages an answer shows where nobody asks for another number: about what a model takes in at once. */
+/** Default number of messages in one result: about as many as a model takes in at once. */
 const defaultLimit = 20
 
 /** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
@@ -21,7 +21,7 @@ type ScopedLine = Pick<Line, 'client' | 'scope'>
 /** Most unknown ids that an answer names. */
 const maxUnknown = 20
 
-/** Acks `ids` now: the caller names what it was given before. Answers a sentence. */
+/** Acks `ids` now: the caller names what it was given before. Returns a sentence. */
 export async function ackByIds({ client, scope }: ScopedLine, ids: string[]): Promise<string> {
   let acked = 0
   let unread = 0

@@ -1,5 +1,5 @@
 /**
- * What Claude is told once per session about using the tools. Claude Code cuts instructions; 2,048 characters are documented to
+ * Instructions for Claude, given once per session, about using the tools. Claude Code cuts instructions; 2,048 characters are documented to
  * arrive whole, and a test holds us to that.
  */
 export const instructions = `\

@@ -10,10 +10,10 @@ import type { Remarks } from './remarks.ts'
 import type { OpenedMachine } from './session-machine.ts'
 import { refusedText } from './tools.ts'
 
-/** How often a session without a heartbeat sends what waits in the outbox, in ms. */
+/** Interval at which a session without a heartbeat sends what waits in the outbox, in ms. */
 const drainMs = 5000
 
-/** How often a session asks for the list of hubs, in ms. */
+/** Interval at which a session asks for the list of hubs, in ms. */
 const hubsMs = 3_600_000
 
 export interface PresenceOptions {

@@ -2,29 +2,29 @@ import { maxPage } from '../protocol/messages.ts'
 import { inboxRoutes } from '../protocol/routes/inbox.ts'
 import type { Line } from './line.ts'
 
-/** Who wants to know what this session was shown: `shown` before an answer is written, `fetched` after. */
+/** Receives the ids of messages that this session was shown: `shown` before an answer is written, `fetched` after. */
 export interface ShownListener {
   shown: (ids: readonly string[]) => void
   fetched: (ids: readonly string[]) => void
 }
 
-/** How long an answer may have been on its way before what it showed counts as seen, in ms. */
+/** Time after a result was written until what it showed counts as seen, in ms. */
 const settleMs = 5000
 
 type RequestId = string | number
 
 /**
- * What this session was shown and has acked, on its way to the hub.
+ * Reports to the hub which messages this session was shown and has acked.
  *
  * A message that an answer shows is `fetched` when that answer has been written to the client, and, if the call asked for it,
  * acked when the client shows that it lives on: with its next request, or 5 s later with stdin open and the call not
- * cancelled. A client that dies in between never told its model, so the hub hears nothing and shows the messages again.
+ * cancelled. If the client ends in between, its model has not seen them: nothing is reported, and the hub shows the messages again.
  */
 export class ReadState {
   readonly #line: () => Pick<Line, 'client' | 'scope'>
   readonly #session: string
   readonly #listener: ShownListener | undefined
-  /** What answers show that have not been written yet, by their request. */
+  /** Messages in results that have not been written yet, by their request. */
   readonly #answering = new Map<RequestId, { shown: string[]; ack: boolean }>()
   /** Written, to be acked once the client shows that it lives. */
   readonly #unconfirmed = new Map<RequestId, { ids: string[]; timer: NodeJS.Timeout }>()
@@ -57,7 +57,7 @@ export class ReadState {
     this.#unconfirmed.set(request, { ids: answer.shown, timer })
   }
 
-  /** What the listener writes down, for hooks and other sessions, is no condition of an answer: the disk may be full. */
+  /** Calls the listener. Its error does not fail the result: the disk may be full. */
   #inform(tell: (listener: ShownListener) => void): void {
     try {
       if (this.#listener) tell(this.#listener)

@@ -1,7 +1,7 @@
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { visible } from '../text/visible.ts'
 
-/** A tool's answer, as the protocol has it. */
+/** A tool result, as the protocol defines it. */
 export type ToolResult = {
   content: { type: 'text'; text: string }[]
   isError?: true
@@ -12,7 +12,7 @@ export function textResult(...paragraphs: string[]): ToolResult {
   return { content: [{ type: 'text', text: paragraphs.filter(text => text !== '').join('\n\n') }] }
 }
 
-/** What went wrong and what to do next, marked as an error. */
+/** Returns an error with what to do next, marked as an error. */
 export function errorResult(error: unknown, ...before: string[]): ToolResult {
   return { ...textResult(...before, errorText(error)), isError: true }
 }

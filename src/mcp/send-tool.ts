@@ -6,7 +6,7 @@ import { count } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import { momentInWords } from '../text/zone.ts'
 
-/** What came of a send, in words that promise no more than is known. */
+/** Returns the outcome of a send, in words that promise no more than is known. */
 export function sentText(sent: Sent, now: number): string {
   return sent.kept ? keptText(sent) : storedText(sent.answer, now)
 }
@@ -36,7 +36,7 @@ function laterText(id: string, recipients: SentTo[]): string {
   ].join('\n')
 }
 
-/** When a message is to be delivered and to expire, exactly: a line each. */
+/** Returns the exact times of delivery and expiry, a line each. */
 export function timingLines(
   sent: Sent,
   { at, expiresInS, timeZone, now }: Pick<SendRequest, 'at' | 'expiresInS'> & { timeZone: string; now: number },
@@ -79,7 +79,7 @@ function unheardText(name: string, machines: readonly string[]): string {
   return `Nobody tells ${name} of it.${whose}`
 }
 
-/** Who is online, who was seen when: one line for all who are alike, so that a broadcast stays short. */
+/** Lists who is online and who was seen when: one line for all who are alike, so that a broadcast stays short. */
 function grouped(recipients: SentTo[], now: number): string[] {
   const byState = new Map<string, string[]>()
   for (const recipient of recipients) {

@@ -6,7 +6,7 @@ import type { Session, SessionOptions } from './session.ts'
 import { StdioServer } from './stdio/stdio-server.ts'
 import { type ToolName, toolList } from './tool-list.ts'
 
-/** How often the parent process is checked, in ms. */
+/** Interval at which the parent process is checked, in ms. */
 const parentCheckMs = 2000
 
 /** Time after which the session is opened when the client has not listed the tools, in ms. */

@@ -26,26 +26,26 @@ export interface ToolContext {
   messageIdOf: (toolUseId: unknown) => string
   /** Called with the id of every message that this session has sent and that wants an answer; `ofSeveral` where several may answer it. */
   onAsked: (id: string, ofSeveral: boolean) => void
-  /** What the user of this session should be told once, at the next answer. */
+  /** Removes and returns texts to show once, in the next result. */
   takeRemarks: () => string[]
 }
 
-/** What the answer of every send ends with: Claude Code shows its user a call as one line, without the recipient. */
+/** Last line of the result of every send: Claude Code shows its user a call as one line, without the recipient. */
 const tellUser = 'Tell your user to whom it went and what came of it.'
 
 /** One `tools/call`. */
 export interface ToolCall {
   id: string | number
-  /** What Claude Code calls this call, if it does. */
+  /** Claude Code's id of this call, if it sends one. */
   toolUseId: unknown
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the client no longer waits for the result. */
   signal: AbortSignal
 }
 
-/** Runs one tool with what was given as its arguments. Never throws: what is wrong is the answer. */
+/** Runs one tool with what was given as its arguments. Never throws: errors are results. */
 export type RunTool = (given: object, call: ToolCall) => Promise<ToolResult>
 
-/** What runs each tool. Every answer first tells what became of sends that had to wait and were refused. */
+/** Returns the function of each tool. Every result first lists sends that waited and were refused. */
 export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
   const { readState, messageIdOf, onAsked } = context
   return {
@@ -97,7 +97,7 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
   }
 }
 
-/** What came of a line that was given. */
+/** Returns the outcome of setting a status line. */
 function statusSet(given: string, line: string): string {
   if (line === '') return 'This session says nothing of itself now.'
   const cut = line.endsWith('…') && !given.endsWith('…') ? `, cut to ${maxLine} characters` : ''
@@ -178,7 +178,7 @@ async function answer(
   }
 }
 
-/** What to say of a send that waited and was refused. */
+/** Returns the notice of a send that waited and was refused. */
 export function refusedText({ id, to, error }: Refused): string {
   const whom = visibleLine([to].flat().join(', '), 100)
   return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`

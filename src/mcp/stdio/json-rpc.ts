@@ -3,7 +3,7 @@ export type RequestId = string | number
 
 export type Params = Record<string, unknown>
 
-/** What a client sent. */
+/** A message from a client. */
 export type Incoming =
   | { kind: 'request'; id: RequestId; method: string; params: Params }
   | { kind: 'notification'; method: string; params: Params }
@@ -26,7 +26,7 @@ export const codes = {
   unsupportedVersion: -32022,
 } as const
 
-/** What a request is refused with. */
+/** The error with which a request is refused. */
 export class RpcError extends Error {
   readonly code: number
   readonly data: object | undefined

@@ -74,7 +74,7 @@ const modern = (clientName = 'test', protocolVersion: unknown = '2026-07-28') =>
   },
 })
 
-/** What a server of the SDK with the same tools answers to one request. */
+/** Returns the response of an SDK server with the same tools to one request. */
 async function sdkAnswer(isModern: boolean, message: object): Promise<unknown> {
   const { stdin, stdout, say, next } = conversation()
   const build = () => {

@@ -79,7 +79,7 @@ export class StdioServer {
   readonly #stdout: Writable
   #handlers: StdioHandlers | undefined
   readonly #underWay = new Map<RequestId, AbortController>()
-  /** What `initialize` agreed on. */
+  /** Revision that `initialize` agreed on. */
   #revision: string | undefined
   #isClosed = false
   #close!: () => void
