@@ -1,12 +1,12 @@
-/** How much one run tries. */
+/** Extent of one run. */
 export interface Mode {
-  /** How long rounds with real processes are begun, in ms. */
+  /** Time in which rounds with real processes are begun, in ms. */
   realMs: number
-  /** How long the harm of one such round goes on, in ms. */
+  /** Duration of the faults of one such round, in ms. */
   harmMs: number
-  /** How many histories are simulated. */
+  /** Number of simulated histories. */
   histories: number
-  /** How many planted faults the simulation has to find. */
+  /** Number of planted faults that the simulation has to find. */
   plants: number
 }
 
@@ -16,7 +16,7 @@ export const modes = {
   long: { realMs: 8 * 3_600_000, harmMs: 20_000, histories: 20_000, plants: 100 },
 } satisfies Record<string, Mode>
 
-/** So many of `names`, others each day: whoever runs it daily has tried all of them in turn. */
+/** Returns `count` of `names`, others each day, so that daily runs try all of them in turn. */
 export function ofTheDay(names: readonly string[], count: number, date: Date): string[] {
   const day = Math.floor(date.getTime() / 86_400_000)
   const first = (day * count) % names.length

@@ -1,10 +1,10 @@
 import type { Kind } from './checker/check.ts'
 
-/** One line of the final table: what came of all rounds in which a fault struck. */
+/** One line of the final table: the results of all rounds in which a fault struck. */
 export interface Row {
   fault: string
   rounds: number
-  /** How often it struck. */
+  /** Number of times that it struck. */
   strikes: number
   /** Sends that were answered as stored. */
   acknowledged: number
@@ -12,7 +12,7 @@ export interface Row {
   lost: number
   twice: number
   reordered: number
-  /** What was forged, changed or wrongly receipted, and all else that breaks a promise. */
+  /** Messages that were forged, changed or wrongly receipted, and everything else that breaks a promise. */
   lied: number
   /** The longest time in ms from a fault until what it had stopped went on; undefined where that was not measured. */
   worstMs?: number
@@ -32,7 +32,7 @@ export interface Skipped {
 }
 
 /**
- * In which column of the table a violation counts: `stuck` is what never came to its end, `broken` what the program or a round itself showed to
+ * The column of the table in which a violation counts: `stuck` is what never came to its end, `broken` what the program or a round itself showed to
  * be wrong, `diverged` hubs that should be alike.
  */
 export const violationColumn: Record<Kind | 'broken' | 'stuck' | 'diverged', 'lost' | 'twice' | 'reordered' | 'lied'> =
@@ -54,7 +54,7 @@ export const violationColumn: Record<Kind | 'broken' | 'stuck' | 'diverged', 'lo
     diverged: 'lied',
   }
 
-/** What a part of the proof comes to. */
+/** Result of one part of the proof. */
 export interface PartResult {
   name: string
   /** One sentence: how much was tried, in what time. */

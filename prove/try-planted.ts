@@ -3,15 +3,15 @@ import type { PartResult } from './part.ts'
 import { planted } from './plant.ts'
 
 export interface TryOptions {
-  /** Most histories that are played to find one. */
+  /** Most histories that are played to find one fault. */
   rounds: number
   seed: number
-  /** Which faults; undefined for all. */
+  /** Names of the faults to try; undefined for all. */
   only?: readonly string[]
   say: (text: string) => void
 }
 
-/** How many histories are played before it is looked whether one has failed. */
+/** Number of histories that are played before their failures are looked at. */
 const atOnce = 25
 
 interface Found {
