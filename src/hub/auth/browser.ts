@@ -8,7 +8,7 @@ import { sessionToken } from '../state/apply/console.ts'
 import { sessionOfTab } from '../state/query/console.ts'
 import type { Identity } from './identify.ts'
 
-/** Most sessions kept: more than there mostly are. */
+/** Most cached sessions: more than usually exist. */
 const maxKept = 10_000
 
 interface Known {
@@ -17,12 +17,12 @@ interface Known {
 }
 
 /**
- * Tells who is at a browser, by the cookie and the secret of the tab: the cookie alone is shown to every port of a host, and what a page
- * keeps could be read by a script. A session that was found is remembered until any session or token stops counting.
+ * Identifies the user of a browser by the cookie and the secret of the tab together: browsers send a cookie to every port of a host, and a
+ * script could read what a page stores. Sessions are cached until any session or token becomes invalid.
  */
 export class BrowserIdentities {
   readonly #hub: Hub
-  /** By the secret of their tab. */
+  /** Sessions by the secret of their tab. */
   readonly #known = new Map<string, Known>()
 
   constructor(hub: Hub) {
@@ -32,7 +32,7 @@ export class BrowserIdentities {
   }
 
   /**
-   * The identity of a session. `cookies` are all that have its cookie's name: another port of the host may have set some. Throws
+   * Returns the identity of a session. `cookies` are all with its cookie's name: another port of the host may have set some. Throws
    * `unauthorized` without saying which part was wrong.
    */
   of(cookies: readonly string[], tab: string | undefined): Identity {

@@ -5,7 +5,7 @@ import { hashToken, mintToken, parseToken } from '../../protocol/token.ts'
 import type { Command } from '../state/commands.ts'
 import { Identities } from './identify.ts'
 
-/** A hub with the machine ana, whose token `authorization` carries. */
+/** Starts a hub with the machine ana; `authorization` has its token. */
 async function start() {
   const followed = new FollowedHub()
   const { hub } = followed
@@ -43,7 +43,7 @@ test.for<{ command: Command; name?: string }>([
     }
   }
   expect(ask()).toBe('ana')
-  // A request that comes when the entry is committed, and one that comes when listeners are told of it.
+  // One request arrives when the entry is committed, another when listeners are notified of it.
   hub.onRevoked(() => asked.push(ask()))
   const submitted = hub.submit(command)
   expect(ask()).toBe('ana')
@@ -64,7 +64,7 @@ test('the secret of a token proves it, not its id, which logs name', async () =>
   expect(() => identities.of(`Bearer ${forged}`)).toThrow('not, or no longer, valid')
 })
 
-/** A token with the checksum that belongs to what is before it, as anybody can make one. */
+/** Returns a token with a correct checksum, as anyone can make one. */
 function withChecksum(head: string): string {
   const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
   let value = hashToken(head).readUInt32BE()

@@ -6,35 +6,35 @@ import type { Hub } from '../hub.ts'
 import { type EndedToken, endedTokenById, tokenById } from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 
-/** Who sent a request, by their token alone. `member` is 0 and `name` 'admin' for an admin, who has no inbox. */
+/** The sender of a request, derived from its token alone. For an admin, who has no inbox, `member` is 0 and `name` 'admin'. */
 export interface Identity {
   member: number
   name: string
   role: Role
   /** The public part of the token; of a session of the console `console-ID`. */
   tokenId: string
-  /** From when on its machine is to renew the token, in steady time; absent where there is nothing to renew. */
+  /** Time from which its machine should renew the token, in steady time; absent for a token that is not renewed. */
   renewFrom?: number
-  /** When the token ends by its age, in steady time; absent where it has no limit. */
+  /** Time at which the token expires, in steady time; absent for one that does not. */
   limit?: number
-  /** The public id of the session of the console that it was proven by, instead of a token. */
+  /** Public id of the console session that was used instead of a token. */
   session?: string
-  /** From where the token may be used; absent where it may be used from anywhere. */
+  /** Addresses from which the token may be used; absent where it may be used from any. */
   boundTo?: AddressRanges
 }
 
-/** Who asks over the admin's own socket without a token: being able to connect there is the proof. Its name stands where a token's id would. */
+/** Identity of a request over the admin's socket without a token: access to the socket is the proof. Its name replaces a token's id. */
 export const socketAdmin: Identity = { member: 0, name: 'admin', role: 'admin', tokenId: adminSocketFile }
 
 /** Compared with when no token has the id, so that an unknown id takes as long as a wrong secret. */
 const nobody = Buffer.alloc(32)
 
-/** Most identities kept: far more than live tokens, so that only a flood of members could fill it. */
+/** Most cached identities: far more than valid tokens, so that only a flood of members could fill the cache. */
 const maxKept = 10_000
 
 /**
- * Tells who sent a request. A header that proved good is remembered until any token stops counting, so that a busy sender
- * is looked up and hashed once.
+ * Identifies the sender of a request. A valid header is cached until any token becomes invalid, so that a busy sender is looked up
+ * and hashed once.
  */
 export class Identities {
   readonly #hub: Hub
@@ -49,7 +49,7 @@ export class Identities {
     hub.onTokensChanged(() => this.#proven.clear())
   }
 
-  /** The identity behind an `Authorization` header. Throws `unauthorized` without saying which part was wrong. */
+  /** Returns the identity for an `Authorization` header. Throws `unauthorized` without saying which part was wrong. */
   of(authorization: string | undefined): Identity {
     const known = authorization === undefined ? undefined : this.#proven.get(authorization)
     const identity = known ?? prove(this.#hub, authorization)
@@ -89,15 +89,15 @@ function unauthorized(message: string, name = 'NAME'): ClaudeNetError {
   return new ClaudeNetError('unauthorized', message, `Ask the admin of the hub for: claude-net invite ${name}`)
 }
 
-/** Errors for whoever has shown a whole token that has ended: they are no guesses. */
+/** Errors for complete tokens that are no longer valid: such requests are no guesses. */
 const ended = new WeakSet<object>()
 
-/** Whether an error of `Identities` is about a token that was good once. */
+/** Reports whether an error of `Identities` is about a token that once was valid. */
 export function isOfEndedToken(error: unknown): boolean {
   return typeof error === 'object' && error !== null && ended.has(error)
 }
 
-/** To whoever has the whole token, and so is, or was, this member. */
+/** Returns the error for a request with the complete token, whose sender is or was this member. */
 function hasEnded({ why, at, name }: Pick<EndedToken, 'why' | 'at' | 'name'>): ClaudeNetError {
   const when = timestamp(at).slice(0, 10)
   const error = unauthorized(
@@ -110,7 +110,7 @@ function hasEnded({ why, at, name }: Pick<EndedToken, 'why' | 'at' | 'name'>): C
   return error
 }
 
-/** Throws `forbidden` where a token may not be used from `address`. Says nothing of where it may be. */
+/** Throws `forbidden` where a token may not be used from `address`. Does not reveal where it may be used. */
 export function checkPlace({ boundTo, name }: Pick<Identity, 'boundTo' | 'name'>, address: string): void {
   if (!boundTo || boundTo.has(address)) return
   throw new ClaudeNetError(

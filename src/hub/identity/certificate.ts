@@ -7,7 +7,7 @@ const [notBefore, notAfter] = [new Date('2000-01-01T00:00:00Z'), new Date('9999-
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
 
-/** A new key (EC P-256, PKCS #8) and a certificate that it signs for itself, both in PEM. */
+/** Returns a new key (EC P-256, PKCS #8) and a self-signed certificate, both in PEM. */
 export async function makeCertificate(): Promise<{ key: string; certificate: string }> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const certificate = await X509CertificateGenerator.createSelfSigned({

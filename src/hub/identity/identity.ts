@@ -9,33 +9,33 @@ import { type HubKey, hubKeyOf } from '../../protocol/hub-key.ts'
 import { KeyLink } from '../../protocol/key-chain.ts'
 import { Timestamp } from '../../protocol/messages.ts'
 
-/** The file of a hub's own key, in its data directory. */
+/** Name of the file with a hub's own key, in its data directory. */
 export const identityFile = 'identity.json'
 
-/** What a hub proves itself with over TLS. */
+/** Key and certificate with which a hub proves its identity over TLS. */
 export interface HubIdentity {
   privateKey: KeyObject
-  /** In PEM; the hub's own certificate is the first, those of its authorities may follow. */
+  /** Certificates in PEM: the hub's own, then optionally those of its authorities. */
   certificate: string
-  /** The fingerprint of the public key: what machines pin. */
+  /** Fingerprint of the public key, which machines pin. */
   hubKey: HubKey
-  /** How the hub came to this key from earlier ones, the oldest link first. */
+  /** Links from earlier keys to this one, oldest first. */
   links: readonly KeyLink[]
-  /** When the key was made; null where that is not known. */
+  /** Time at which the key was made; null if unknown. */
   madeAt: string | null
-  /** Whether it is of files of the admin's own. */
+  /** Whether it comes from the admin's own files. */
   isOwn: boolean
 }
 
-/** A certificate of the admin's own, by the paths of two files in PEM. */
+/** Paths of the admin's own certificate and key, in PEM. */
 export interface CertificateFiles {
   certFile: string
   keyFile: string
 }
 
 /**
- * `identity.json`: the key that the hub made, and its certificate, in PEM, in one file so that both change at once. What another
- * version adds to it is kept. `links` is the signed chain from earlier keys to this one.
+ * Schema of `identity.json`: the hub's key and certificate in PEM, in one file so that both change at once. Fields of other versions
+ * are kept. `links` is the signed chain from earlier keys to this one.
  */
 const IdentityFile = z.looseObject({
   key: z.string(),
@@ -46,8 +46,8 @@ const IdentityFile = z.looseObject({
 type IdentityFile = z.output<typeof IdentityFile>
 
 /**
- * The identity of the hub of `dataDir`: its own, which the first start makes, or that of the files `tls`. Throws `invalid` for what
- * is there and cannot be used: a hub never replaces its key by itself, since every machine that pinned it would be locked out.
+ * Opens the identity of the hub of `dataDir`: its own, created at the first start, or that of the files `tls`. Throws `invalid` for one
+ * that is unusable: a hub never replaces its key by itself, since every machine that pinned it would be locked out.
  */
 export async function openIdentity(dataDir: string, tls?: CertificateFiles): Promise<HubIdentity> {
   if (tls) return readCertificateFiles(tls)
@@ -60,7 +60,7 @@ export async function openIdentity(dataDir: string, tls?: CertificateFiles): Pro
   return identityOf(made, path)
 }
 
-/** What `identity.json` holds. Undefined when there is none; throws `forbidden` or `invalid` when it cannot be trusted or used. */
+/** Reads `identity.json`. Returns undefined if it does not exist; throws `forbidden` or `invalid` if it cannot be trusted or used. */
 export function readIdentityFile(path: string): IdentityFile | undefined {
   let text: string
   try {
@@ -75,7 +75,7 @@ export function readIdentityFile(path: string): IdentityFile | undefined {
   throw unusable(path, 'holds no key of a hub')
 }
 
-/** The identity that `identity.json` holds, at `path`. Throws `invalid` for a key and a certificate that are no pair. */
+/** Returns the identity in the `identity.json` at `path`. Throws `invalid` if key and certificate are no pair. */
 export function identityOf({ key, certificate, madeAt, links }: IdentityFile, path: string): HubIdentity {
   return {
     ...pair(key, certificate, why => unusable(path, why)),
@@ -104,7 +104,7 @@ function readCertificateFiles({ certFile, keyFile }: CertificateFiles): HubIdent
   return { ...own, links: [], madeAt: null, isOwn: true }
 }
 
-/** A key and its certificate as one. Throws what `wrong` makes of the reason when they are not. */
+/** Combines a key and its certificate. If they are no pair, throws the error that `wrong` makes of the reason. */
 function pair(
   key: string,
   certificate: string,

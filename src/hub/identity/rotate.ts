@@ -5,8 +5,8 @@ import { maxKeyLinks, signKeyLink } from '../../protocol/key-chain.ts'
 import { type HubIdentity, identityFile, identityOf, readIdentityFile } from './identity.ts'
 
 /**
- * Gives the hub of `dataDir` a new key, which is on disk when this resolves. The key of before signs the link to it, and is gone; with
- * `compromised` it signs nothing, and the links of before are dropped: nobody who has that key leads a machine anywhere.
+ * Replaces the key of the hub of `dataDir`; the new one is on disk when this resolves. The old key signs the link to it and is deleted. With
+ * `compromised` it signs nothing, and the earlier links are dropped: a holder of the old key cannot redirect any machine.
  */
 export async function rotateIdentity(dataDir: string, { compromised }: { compromised: boolean }): Promise<HubIdentity> {
   const path = join(dataDir, identityFile)
