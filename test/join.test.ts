@@ -163,7 +163,7 @@ describe('A08: a code that is no good', () => {
       code: 1,
       stdout: '',
       stderr:
-        'claude-net: This join code was used already.\nAsk the admin for a new one: claude-net invite seanclaude\n',
+        'claude-net: This join code has been used already.\nAsk the admin for a new one: claude-net invite seanclaude\n',
     })
     expect(sean.token).toBe(token)
     expect(await sean.run('inbox')).toMatchObject({ code: 0 })

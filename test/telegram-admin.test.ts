@@ -40,7 +40,7 @@ test('a user name is pinned once, with the admin’s word for the very user who 
   expect(await cli('confirm', 'chas', '--user', 'chas')).toMatchObject({ code: 2 })
   expect(await cli('confirm', 'chas', '--user', '77')).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('is not who was seen last'),
+    stderr: expect.stringContaining('is not the one that was seen last'),
   })
   expect(await cli('confirm', 'chas', '--user', String(chas.id))).toMatchObject({
     code: 0,

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
 
 /**
- * Runs `work` with the rights of whoever `dir` belongs to, where root does it in another user's directory: what root makes there is
- * that user's, and a link that stands there leads no further than that user could go. `work` must not wait for anything. For
- * others, and where there is no such directory yet, it just runs.
+ * Runs `work` with the rights of the owner of `dir` when root runs it in another user's directory: files that it makes belong to that user,
+ * and a link there leads no further than that user could go. `work` must be synchronous. For other users, and when `dir` does not exist
+ * yet, it just runs.
  */
 export function asOwnerOf<T>(dir: string, work: () => T): T {
   const [gid, groups] = [process.getegid?.() ?? 0, process.getgroups?.() ?? []]
@@ -17,7 +17,7 @@ export function asOwnerOf<T>(dir: string, work: () => T): T {
   }
 }
 
-/** The same for all that this process does from now on, also where it waits. Returns whether anything has changed. */
+/** Gives this process the rights of the owner of `dir` from now on. Returns whether anything has changed. */
 export function becomeOwnerOf(dir: string): boolean {
   const stats = statSync(dir, { throwIfNoEntry: false })
   if (process.geteuid?.() !== 0 || !stats || stats.uid === 0) return false

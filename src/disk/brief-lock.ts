@@ -10,9 +10,9 @@ const longestMs = 5000
 const pauseMs = 5
 
 /**
- * Runs `work` while no other process runs its own under the lock file `path`, for work of a few milliseconds: it blocks this
- * process. `work` is given a function that says whether the lock is still held. Returns undefined, without running it, where the
- * lock could not be had. Throws what `work` throws, and the system's error where the file cannot be made.
+ * Runs `work` under the lock file `path`, for work of a few milliseconds: it blocks this process. `work` gets a function that reports
+ * whether the lock is still held. Returns undefined, without running it, when the lock could not be taken. Throws what `work` throws, and
+ * the system's error when the file cannot be made.
  */
 export function withBriefLock<T>(path: string, work: (isHeld: () => boolean) => T): T | undefined {
   const owner = randomUUID()
@@ -41,7 +41,10 @@ function take(path: string, owner: string): boolean {
   return false
 }
 
-/** Moves the lock away first: of several that find it abandoned, one takes it off, and none the next holder's. */
+/**
+ * Moves an abandoned lock away before removing it: of several processes that find it, only one removes it, and none removes the next
+ * holder's.
+ */
 function breakOpen(path: string, owner: string): void {
   const abandoned = ownerOf(path)
   const aside = `${path}.${owner}.new`
@@ -49,7 +52,7 @@ function breakOpen(path: string, owner: string): void {
     if (abandoned === ownerOf(path)) renameSync(path, aside)
     rmSync(aside, { force: true })
   } catch {
-    // Another was first.
+    // Another process was faster.
   }
 }
 

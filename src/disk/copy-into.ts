@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 /** Size of the chunks that are copied, in bytes. */
 const chunkBytes = 1024 * 1024
 
-/** Copies all of an open file into a new one. Throws `EEXIST` when anything stands at `path`, a link too. */
+/** Copies all of an open file into a new one. Throws `EEXIST` when anything exists at `path`, even a link. */
 export function copyInto(source: number, path: string, mode: number): void {
   const target = openSync(path, 'wx', mode)
   try {

@@ -2,9 +2,9 @@ import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, st
 import { dirname } from 'node:path'
 
 /**
- * The text of a file in a directory that another user may own: root reads what that user could read as well, and nothing else. Throws
- * the system's error when there is none, `ENOTOWN` with words for a link, for what is no file, for a file that has a second name,
- * and for one that belongs neither to the directory's owner, nor to this user, nor to root. Gives it `mode`, if there is one.
+ * Returns the text of a file in a directory that another user may own: root reads only what that user could read, too. Throws the system's
+ * error when there is none, and `ENOTOWN` with a sentence for a link, for anything but a file, for a file with a second name, and for one
+ * that belongs neither to the directory's owner, nor to this user, nor to root. Sets its mode to `mode`, if given.
  */
 export function readOwnFile(path: string, mode?: number): string {
   const handle = openNoLink(path)
@@ -21,7 +21,7 @@ export function readOwnFile(path: string, mode?: number): string {
   }
 }
 
-/** Opens for reading, never by way of a link in the last place, and without waiting for the other end of a pipe. */
+/** Opens a file for reading, but no link, and without waiting for the other end of a pipe. */
 function openNoLink(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)

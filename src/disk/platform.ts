@@ -63,7 +63,7 @@ export function processSpace(platform: Platform): string {
 
 /** A process as the system lists it. */
 export interface ListedProcess {
-  /** First letter of its state, such as `S` for one that sleeps and `Z` for a zombie. */
+  /** First letter of its state, such as `S` for sleeping and `Z` for a zombie. */
   state: string
   /** Time of its start: ticks since boot from /proc, a date (to the second) from ps. */
   startedAt: string

@@ -1,6 +1,6 @@
 import { hasProc, listedProcess, type Platform, processSpace, thisPlatform } from './platform.ts'
 
-/** Names one process among those of every host, container and boot that may share a home: process ids are used again. */
+/** Identifies one process among those of every host, container and boot that may share a home: process ids are reused. */
 export interface ProcessIdentity {
   pid: number
   /** The host, its boot and its process namespace. An id of another place means nothing here. */

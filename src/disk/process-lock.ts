@@ -26,7 +26,7 @@ export async function takeLock(path: string, options: LockOptions): Promise<(() 
       realpath: false,
       stale: staleMs,
       ...(updateMs !== undefined && { update: updateMs }),
-      // Another process may have taken over after a long suspension. Whoever uses this lock can bear two holders.
+      // Another process may have taken over after a long suspension. Users of this lock tolerate two holders.
       onCompromised: () => {},
     })
     writeOwner(path)
@@ -40,7 +40,7 @@ export async function takeLock(path: string, options: LockOptions): Promise<(() 
   }
 }
 
-/** Makes the directory of a lock unless it is there. */
+/** Makes the directory of a lock unless it exists. */
 function makeOneDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 })
@@ -49,7 +49,7 @@ function makeOneDirectory(directory: string): void {
   }
 }
 
-/** Whether a live process holds the lock at `path`, as far as can be seen from here. */
+/** Reports whether a running process holds the lock at `path`, as far as can be seen from here. */
 export function isHeld(path: string, { staleMs }: LockOptions): boolean {
   const touchedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs
   return touchedAt !== undefined && Date.now() - touchedAt < staleMs && !isOfDead(path)
@@ -59,7 +59,7 @@ function ownerFile(path: string): string {
   return `${path}.owner`
 }
 
-/** On a full disk the owner stays unnamed: its lock then grows stale like any other. */
+/** Names the owner of a lock. On a full disk it stays unnamed: its lock then becomes stale like any other. */
 function writeOwner(path: string): void {
   try {
     writeFileSync(ownerFile(path), JSON.stringify(thisProcess()), { mode: 0o600 })
@@ -72,13 +72,13 @@ function isOfDead(path: string): boolean {
   try {
     return hasEnded(JSON.parse(readFileSync(ownerFile(path), 'utf8')) as ProcessIdentity)
   } catch {
-    return false // Nobody is named.
+    return false // It names no holder.
   }
 }
 
 /**
- * Gives a lock from the future today's date, so that it can grow stale: a holder that was killed before the clock was set back
- * would stand in the way until the clock has caught up. One that lives touches it again.
+ * Sets the date of a lock from the future to now, so that it can become stale: otherwise a holder that was killed before the clock was set
+ * back would block it until the clock has caught up. A running holder renews it.
  */
 function letAge(lock: string, staleMs: number): void {
   const now = Date.now()
@@ -87,6 +87,6 @@ function letAge(lock: string, staleMs: number): void {
   try {
     utimesSync(lock, now / 1000, now / 1000)
   } catch {
-    // Its owner has just released it.
+    // Its holder has just released it.
   }
 }

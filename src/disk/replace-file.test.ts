@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
 import { makeDirectory, replaceFile } from './replace-file.ts'
 
-/** The paths that are synced from now on, in their order. */
+/** Returns a list that collects the paths that are synced from now on, in order. */
 function syncedPaths(): string[] {
   const { fsyncSync } = fs
   const paths: string[] = []

@@ -12,10 +12,10 @@ import {
 import { dirname, join } from 'node:path'
 import { isRunning } from './process-identity.ts'
 
-/** Writing one file takes no longer, in ms: an unfinished file that is older was left by a process that was killed. */
+/** Longest time to write one file, in ms: an older unfinished file was left by a killed process. */
 const longestWriteMs = 60_000
 
-/** An unfinished file that is younger, in ms, is left alone even if no process of its number is seen here: homes are shared. */
+/** An unfinished file younger than this, in ms, is left alone even if its process is not seen here: homes are shared. */
 const shortestLifeMs = 1000
 
 /**
@@ -26,10 +26,10 @@ export function replaceFile(path: string, text: string, mode: number): void {
   const temporary = `${path}.${process.pid}.new`
   try {
     rmSync(temporary, { force: true })
-    // Exclusively: a link that somebody puts there is not followed.
+    // Exclusive, so that a link that somebody puts there is not followed.
     const handle = openSync(temporary, 'wx', mode)
     try {
-      // Not writeSync: that may write a part of the text, and says so only in its result.
+      // Not writeSync, which may write only part of the text, and reports that only in its result.
       writeFileSync(handle, text)
       fsyncSync(handle)
     } finally {
@@ -43,7 +43,7 @@ export function replaceFile(path: string, text: string, mode: number): void {
   syncDirectory(dirname(path))
 }
 
-/** Makes what was written to `path` survive a power cut. */
+/** Makes the content of `path` survive a loss of power. */
 export function syncFile(path: string): void {
   const handle = openSync(path, 'r')
   try {
@@ -53,7 +53,7 @@ export function syncFile(path: string): void {
   }
 }
 
-/** Makes a created, renamed or removed entry of `directory` survive a power cut. */
+/** Makes a created, renamed or removed entry of `directory` survive a loss of power. */
 export function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r')
   try {
@@ -64,8 +64,8 @@ export function syncDirectory(directory: string): void {
 }
 
 /**
- * Makes `directory` (0700) and what is above it, unless it is there; what was made survives a power cut. Throws EROFS on a read-only disk,
- * where `recursive` says ENOENT.
+ * Makes `directory` (0700) and its parents, unless it exists; they survive a loss of power. Throws EROFS on a read-only disk, where
+ * `recursive` throws ENOENT.
  */
 export function makeDirectory(directory: string): void {
   try {
@@ -84,7 +84,7 @@ export function makeDirectory(directory: string): void {
   syncDirectory(dirname(directory))
 }
 
-/** Removes from `directory` what `replaceFile` has left unfinished in processes that were killed: it may hold texts or tokens. */
+/** Removes unfinished files of `replaceFile` in `directory` that killed processes left: they may contain texts or tokens. */
 export function removeUnfinished(directory: string): void {
   for (const name of namesIn(directory)) {
     const [, pid] = /\.(\d+)\.new$/.exec(name) ?? []
@@ -95,7 +95,7 @@ export function removeUnfinished(directory: string): void {
     try {
       rmSync(path, { force: true })
     } catch {
-      // A disk that cannot be written: the next process tries again.
+      // The disk cannot be written; the next process tries again.
     }
   }
 }

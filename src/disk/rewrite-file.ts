@@ -14,7 +14,7 @@ import {
 import { dirname, resolve } from 'node:path'
 import { replaceFile } from './replace-file.ts'
 
-/** As many links as Linux follows. */
+/** Most links that Linux follows. */
 const maxLinks = 40
 
 /** Returns what `path` leads to through links, whether or not anything is there. Throws ELOOP where links lead in a circle. */
@@ -27,21 +27,20 @@ export function linkTarget(path: string): string {
   throw Object.assign(new Error(`ELOOP: too many links, '${path}'`), { code: 'ELOOP' })
 }
 
-/** Why `path` cannot be rewritten or made, as the system's error code; undefined when it can, as far as can be told before. */
+/** Returns the system's error code for which `path` cannot be rewritten or made; undefined when it probably can. */
 export function whyNotWritable(path: string): string | undefined {
   const denied = codeOf(() => accessSync(path, constants.W_OK))
   if (denied === undefined) return undefined
   if (denied !== 'EACCES' && denied !== 'ENOENT') return denied
-  // Without the right to write the file it can be replaced all the same, where its directory can be written.
+  // A file without write permission can still be replaced when its directory is writable.
   let dir = dirname(path)
   while (!lstatSync(dir, { throwIfNoEntry: false }) && dir !== dirname(dir)) dir = dirname(dir)
   return codeOf(() => accessSync(dir, constants.W_OK | constants.X_OK))
 }
 
 /**
- * Rewrites a file that others share: replaces it whole where that is possible, else writes into it. A file that is mounted
- * alone, stands in a directory that cannot be written, has other names or another owner keeps its place by that. Throws, with the
- * old text in place, when the disk is full.
+ * Rewrites a file that others share: replaces it as a whole where that is possible, otherwise writes into it, so that a mounted file, one
+ * in a read-only directory, or one with other names or another owner is kept. Throws, with the old text in place, when the disk is full.
  */
 export function rewriteFile(path: string, text: string, mode: number): void {
   const present = lstatSync(path, { throwIfNoEntry: false })
@@ -61,7 +60,7 @@ function writeInto(path: string, text: string): void {
   try {
     fillWith(handle, Buffer.from(text))
   } catch (error) {
-    // The old text needs no more room than it had.
+    // The old text needs no more space than it had.
     codeOf(() => fillWith(handle, before))
     throw error
   } finally {
@@ -75,7 +74,7 @@ function fillWith(handle: number, bytes: Buffer): void {
   fsyncSync(handle)
 }
 
-/** Runs `work` and answers the code of the system's error that it threw, if it did. Another error goes on. */
+/** Runs `work` and returns the code of a system error that it threw, if any. Throws any other error. */
 function codeOf(work: () => void): string | undefined {
   try {
     work()

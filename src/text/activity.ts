@@ -1,7 +1,7 @@
 import { ago, largestUnit } from './spans.ts'
 import { visibleLine } from './visible.ts'
 
-/** What a session said of itself (protocol/activity.ts), and the project that it belongs to. Times are RFC 3339. */
+/** The activity that a session reported (protocol/activity.ts), and its project. Times are RFC 3339. */
 export interface SaidOfSession {
   project?: string
   branch?: string
@@ -13,17 +13,17 @@ export interface SaidOfSession {
   prompt?: { tool?: string; since: string }
 }
 
-/** Most characters shown of a branch or a tool, and of the line that a session says of itself. */
+/** Most characters shown of a branch or a tool, and of a session's status line. */
 const maxName = 60
 const maxStatus = 100
 
-/** What is checked out there: `main`, `detached at 1a2b3c4`, or nothing. */
+/** Returns the checkout: `main`, `detached at 1a2b3c4`, or nothing. */
 export function checkoutInWords({ branch, commit }: SaidOfSession): string {
   if (branch !== undefined) return visibleLine(branch, maxName)
   return commit === undefined ? '' : `detached at ${visibleLine(commit, 12)}`
 }
 
-/** What the session does: `busy for 3 min`, `idle for 2 h`, `waits at a permission prompt (Bash) for 5 min`, or nothing. */
+/** Returns the session's activity: `busy for 3 min`, `idle for 2 h`, `waits at a permission prompt (Bash) for 5 min`, or nothing. */
 export function doingInWords({ busySince, idleSince, prompt }: SaidOfSession, now: number): string {
   const since = (time: string) => largestUnit(Math.max(0, now - Date.parse(time)))
   if (prompt) {
@@ -34,14 +34,14 @@ export function doingInWords({ busySince, idleSince, prompt }: SaidOfSession, no
   return idleSince === undefined ? '' : `idle for ${since(idleSince)}`
 }
 
-/** What the session says of itself, with its age: `20 min ago: > the invoices`. It is untrusted text, and the last in its line. */
+/** Returns the session's status line with its age: `20 min ago: > the invoices`. It is untrusted text, and comes last in its line. */
 export function statusInWords({ status, statusSetAt }: SaidOfSession, now: number): string {
   if (status === undefined) return ''
   const at = statusSetAt === undefined ? '' : `${ago(Date.parse(statusSetAt), now)}: `
   return `${at}> ${visibleLine(status, maxStatus)}`
 }
 
-/** One session in one line: `billing on main: busy for 3 min; said 20 min ago: > the invoices`. Empty where nothing is known of it. */
+/** Returns one line about a session: `billing on main: busy for 3 min; said 20 min ago: > the invoices`. Empty when nothing is known. */
 export function sessionInWords(session: SaidOfSession, now: number): string {
   const checkout = checkoutInWords(session)
   const on = checkout && (session.branch === undefined ? checkout : `on ${checkout}`)

@@ -1,4 +1,4 @@
-/** An amount of bytes in the unit that suits it, in powers of 1000: `812 bytes`, `1.2 MB`, `80 GB`. */
+/** Formats a number of bytes in a fitting unit, in powers of 1000: `812 bytes`, `1.2 MB`, `80 GB`. */
 export function bytesInWords(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
   let [amount, unit] = [bytes, 0]

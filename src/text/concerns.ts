@@ -1,26 +1,26 @@
 import { ago } from './spans.ts'
 import { visibleLine } from './visible.ts'
 
-/** What a person should look at, as the hub tells it (`Concerns` in protocol/members.ts). */
+/** Concerns for a person, as the hub reports them (`Concerns` in protocol/members.ts). */
 interface Concerns {
   brakes: { between: readonly [string, string]; until: string; why: string }[]
   sharedTokens: { member: string; hosts: string[]; at: string }[]
   damaged?: boolean
 }
 
-/** One concern in words: what was found, and what to do about it. */
+/** One concern as text: what was found, and what to do about it. */
 export interface ConcernInWords {
   found: string
   mend: string
 }
 
-/** What is said beside whatever a hub with a damaged store answers. */
+/** Shown beside every answer of a hub with a damaged store. */
 export const damagedHub: ConcernInWords = {
   found: 'the store of the hub is damaged: it takes no mail, and what cannot be read is missing here',
   mend: 'An admin restores a backup: docs/operations.md says how.',
 }
 
-/** Each concern, a damaged store and brakes first, in the order of the hub. `now` in ms since 1970. */
+/** Returns the concerns as texts, a damaged store and brakes first, in the order of the hub. `now` is in ms since 1970. */
 export function concernsInWords({ brakes, sharedTokens, damaged }: Concerns, now: number): ConcernInWords[] {
   return [
     ...(damaged ? [damagedHub] : []),
@@ -35,7 +35,7 @@ export function concernsInWords({ brakes, sharedTokens, damaged }: Concerns, now
   ]
 }
 
-/** The same as lines to stand under a list; empty without any. */
+/** Returns the same as lines below a list; empty without any. */
 export function concernLines(concerns: Concerns, now: number): string[] {
   return concernsInWords(concerns, now).map(concernLine)
 }

@@ -7,7 +7,7 @@ const at = (hoursAgo: number) => new Date(now - hoursAgo * 3_600_000).toISOStrin
 
 type State = Parameters<typeof gatherInWords>[0][number]
 
-/** A recipient who is online and has read nothing, but for what `more` says. */
+/** Returns a recipient who is online and has read nothing, changed by `more`. */
 const state = (name: string, more: Partial<State> = {}): State => ({
   ...{ name, status: 'stored', online: true, lastSeenAt: at(0), ...more },
 })

@@ -1,6 +1,6 @@
 import { moment } from './spans.ts'
 
-/** What a summary needs of each recipient: see `Receipt` in protocol/messages.ts. */
+/** The fields of each recipient that a summary uses: see `Receipt` in protocol/messages.ts. */
 interface State {
   name: string
   project?: string
@@ -14,12 +14,12 @@ interface State {
 /** Most names after one count. */
 const maxNames = 10
 
-/** Most spans since which recipients are offline; those who left longest ago are counted together. */
+/** Most groups of recipients by the time since which they are offline; those offline longest are counted together. */
 const maxSpans = 3
 
 /**
- * How far a question to several has come, in one line: `4 of 6 answered: ana, ben, cat, dan; shown to 1: eve; offline since Monday: jaz`.
- * `now` is in ms since 1970.
+ * Returns the progress of a question to several in one line: `4 of 6 answered: ana, ben, cat, dan; shown to 1: eve; offline since Monday:
+ * jaz`. `now` is in ms since 1970.
  */
 export function gatherInWords(receipts: readonly State[], now: number): string {
   const of = new Map<string, string[]>()
@@ -34,7 +34,7 @@ export function gatherInWords(receipts: readonly State[], now: number): string {
   return [head, ...counted, ...offline(receipts.filter(isOffline), now)].join('; ')
 }
 
-/** Whether it has read nothing and nobody is there who could. */
+/** Reports whether a recipient has read nothing and is offline. */
 function isOffline({ status, answeredAt, heldSince, online }: State): boolean {
   return status === 'stored' && answeredAt === undefined && !heldSince && !online
 }

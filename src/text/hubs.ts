@@ -12,7 +12,7 @@ interface SeenHub {
   apart?: string | null
 }
 
-/** What an admin should do something about, a sentence or two each; none where all is well. `rules` are those in force. */
+/** Returns the problems that require an admin, a sentence or two each. `rules` are those in force. */
 export function hubTroubles({ hubs, rules }: { hubs: readonly SeenHub[]; rules?: number | null }): string[] {
   const apart = hubs.filter(hub => hub.apart != null).map(({ name, apart }) => `${name}: ${apart}`)
   const away = hubs
@@ -29,7 +29,7 @@ export function hubTroubles({ hubs, rules }: { hubs: readonly SeenHub[]; rules?:
   return [...apart, ...differing(hubs), ...away, ...waits]
 }
 
-/** How a hub fares, in a few words: `here, acts for all`. */
+/** Returns the state of a hub in a few words: `here, acts for all`. */
 export function hubStateInWords({ self, isLive = true, duty, apart }: SeenHub): string {
   return [
     ...(self ? ['here'] : [isLive ? 'running' : 'NOT HEARD OF']),
@@ -38,7 +38,7 @@ export function hubStateInWords({ self, isLive = true, duty, apart }: SeenHub): 
   ].join(', ')
 }
 
-/** Hubs at one offset that have come to different outcomes. */
+/** Returns the hubs at one offset that have come to different outcomes. */
 function differing(hubs: readonly SeenHub[]): string[] {
   const live = hubs.filter(({ isLive, offset, outcomes }) => isLive && offset != null && outcomes != null)
   return live.flatMap((one, index) =>

@@ -1,16 +1,18 @@
 import { presenceInWords, type Reach, serviceState } from './presence.ts'
 import { ago, largestUnit } from './spans.ts'
 
-/** From when on the end of a token is told, in ms. */
+/** Time before the end of a token from which on it is shown, in ms. */
 const nearMs = 7 * 86_400_000
 
-/** What an admin sees of a member's credentials (`MemberDetails` in protocol/members.ts). */
+/** The data of a member's credentials that an admin sees (`MemberDetails` in protocol/members.ts). */
 interface WithTokens {
   /** The newest last. */
   tokens: readonly { createdAt: string; lastUsedAt: string | null; endsAt: string | null }[]
 }
 
-/** How old the token of a member is, when it ends if that is near, and how many older ones go on; empty without a token. */
+/**
+ * Returns the age of a member's token, its end if that is near, and the number of older ones that are still valid; empty without a token.
+ */
 export function tokenAge({ tokens }: WithTokens, now: number): string {
   const newest = tokens.at(-1)
   if (!newest) return ''
@@ -22,7 +24,7 @@ export function tokenAge({ tokens }: WithTokens, now: number): string {
   ].join(', ')
 }
 
-/** When any token of a member was used last: `5 min ago`, `never`; empty without a token. */
+/** Returns the last use of any token of a member: `5 min ago`, `never`; empty without a token. */
 export function lastUse({ tokens }: WithTokens, now: number): string {
   if (tokens.length === 0) return ''
   const uses = tokens.flatMap(({ lastUsedAt }) => (lastUsedAt === null ? [] : [Date.parse(lastUsedAt)]))
@@ -30,8 +32,8 @@ export function lastUse({ tokens }: WithTokens, now: number): string {
 }
 
 /**
- * Whether a member can read, and does: its presence, and whether it has joined, was revoked, or has lost its token by age. Without a token
- * a member reads nothing, but for a person on Telegram. One that has joined can only have lost it by `revoke`.
+ * Returns a member's presence, or why it cannot read: it has not joined, was revoked, or its token ended by age. Without a token a member
+ * reads nothing, except a person on Telegram. One that has joined can only have lost its token by `revoke`.
  */
 export function memberState(
   member: Reach & {

@@ -1,28 +1,28 @@
 import { exactTime, momentsOf, utcOf, type WallTime, wallTimeAt, weekdayAt } from './zone.ts'
 
-/** Where and when somebody names a time. */
+/** The time and zone in which a time is named. */
 export interface Clock {
-  /** Ms since 1970. */
+  /** In ms since 1970. */
   now: number
-  /** The IANA name of the zone whose wall clock is meant. */
+  /** IANA name of the zone whose wall clock is meant. */
   timeZone: string
 }
 
-/** A time that somebody named. */
+/** A time that was named. */
 export interface Moment {
-  /** Ms since 1970. */
+  /** In ms since 1970. */
   at: number
-  /** How far it is from now, where that is how it was named: `in 10m`. */
+  /** Distance from now, if it was named by that: `in 10m`. */
   spanMs?: number
 }
 
-/** What can be written, for help and errors. */
+/** The accepted forms, for help and errors. */
 export const momentForms =
   'in 10m, in 1h 30m, today 18:00, tomorrow 9:00, friday 14:30, 2027-02-01 9:00, or RFC 3339 such as 2027-02-01T09:00:00+01:00'
 
 const dayMs = 86_400_000
 
-/** Two years: longer ones are mistyped, and a date that far off is nobody's. */
+/** Two years: a longer span is a typo. */
 const maxSpanMs = 2 * 366 * dayMs
 
 const unitMs: Readonly<Record<string, number>> = {
@@ -35,8 +35,8 @@ const unitMs: Readonly<Record<string, number>> = {
 const weekdays = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
 
 /**
- * The moment that `text` names. What has one meaning is taken: a span from now, a day with a time of day on the clock of the zone, or RFC 3339.
- * Throws an error that says what is wrong with anything else: with what is past, what may mean two times, what the clock never shows.
+ * Parses the time that `text` names. Accepts forms with one meaning: a span from now, a day with a time of day in the zone, or RFC 3339.
+ * Throws an error with the reason for anything else: a time that has passed, is ambiguous, or does not exist on the clock.
  */
 export function readMoment(text: string, clock: Clock): Moment {
   const words = text.trim().toLowerCase().replace(/,/g, ' ').replace(/\s+/g, ' ')
@@ -54,14 +54,14 @@ function laterHint(words: string): string {
   return /^(today |at )?\d/.test(words) && !/^\d{4}-/.test(words) ? '. Write tomorrow and the time, or a date' : ''
 }
 
-/** A span as people write it, `30m`, `1h 30m`, in ms. Throws an error that says what is wrong with anything else. */
+/** Parses a span as people write it, `30m`, `1h 30m`, into ms. Throws an error with the reason for anything else. */
 export function readSpanText(text: string): number {
   const spanMs = readSpan(text.trim().toLowerCase().replace(/\s+/g, ' '))
   if (spanMs === undefined) throw new Error('that is no span of time. Write 90s, 30m, 2h or 1h 30m')
   return spanMs
 }
 
-/** `in 10m`, `1h 30m`, `in an hour`: in ms. Undefined for what is no span. */
+/** Parses `in 10m`, `1h 30m`, `in an hour` into ms. Returns undefined for anything else. */
 function readSpan(words: string): number | undefined {
   const [, inside = ''] = /^(?:in )?((?:(?:\d+(?:\.\d+)?|an?) ?[a-z]+(?: and)? ?)+)$/.exec(words) ?? []
   if (inside === '' || /\d ?[ap]m\b/.test(inside)) return undefined
@@ -79,7 +79,7 @@ function readSpan(words: string): number | undefined {
   return Math.round(ms)
 }
 
-/** RFC 3339 (section 5.6), also with a space for the T. Undefined for what has no offset. */
+/** Parses RFC 3339 (section 5.6), also with a space instead of the T. Returns undefined for a time without an offset. */
 function readExact(words: string): number | undefined {
   const found = /^(\d{4})-(\d\d)-(\d\d)[t ](\d\d):(\d\d):(\d\d)(\.\d+)?(z|[+-]\d\d:\d\d)$/.exec(words)
   if (!found) {
@@ -97,7 +97,7 @@ function readExact(words: string): number | undefined {
   return utcOf(wall) + ms - aheadMs
 }
 
-/** A day with a time of day, on the clock of the zone, or of UTC where that is said. */
+/** Parses a day with a time of day in the zone, or in UTC when the text says so. */
 function readWall(typed: string, { now, timeZone: own }: Clock): number {
   const [, words, utc] = /^(.*?)( utc| gmt)?$/.exec(typed)!
   const timeZone = utc === undefined ? own : 'UTC'
@@ -134,7 +134,7 @@ function isDay(words: string, clock: Clock): boolean {
   }
 }
 
-/** `9:00`, `09:00:30`, `9am`, `9:30 pm`, `noon`. */
+/** Parses `9:00`, `09:00:30`, `9am`, `9:30 pm`, `noon`. */
 function readTime(words: string): Pick<WallTime, 'hour' | 'minute' | 'second'> {
   if (words === 'noon') return { hour: 12, minute: 0, second: 0 }
   if (words === 'midnight') throw new Error('midnight belongs to two days. Write the day that begins, and 0:00')
@@ -150,7 +150,7 @@ function readTime(words: string): Pick<WallTime, 'hour' | 'minute' | 'second'> {
   return wall
 }
 
-/** Today where nothing is said, `tomorrow`, a day of the coming week, `2027-02-01`. */
+/** Parses `tomorrow`, a day of the coming week, or `2027-02-01`; nothing is today. */
 function readDay(words: string, { now, timeZone }: Clock): Pick<WallTime, 'year' | 'month' | 'day'> {
   const today = wallTimeAt(now, timeZone)
   if (words === '' || words === 'today') return today
@@ -175,7 +175,7 @@ function daysOn({ year, month, day }: WallTime, days: number): Pick<WallTime, 'y
   return { year: then.getUTCFullYear(), month: then.getUTCMonth() + 1, day: then.getUTCDate() }
 }
 
-/** Throws for a date or a time of day that no calendar has. */
+/** Returns `wall`. Throws for a date or a time of day that does not exist. */
 function checkedWall(wall: WallTime): WallTime {
   const { year, month, day, hour, minute, second } = wall
   const then = new Date(utcOf(wall))

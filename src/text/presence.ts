@@ -1,14 +1,14 @@
 import { ago, count } from './spans.ts'
 
-/** Whether a member reads, and by which way a person does (`Reach` in protocol/messages.ts). */
+/** The presence of a member, and the ways to reach a person (`Reach` in protocol/messages.ts). */
 export interface Reach {
   online: boolean
   lastSeenAt: string | null
-  /** Of a person: whether the hub's Telegram carries their mail. */
+  /** Of a person: whether the hub's Telegram bridge delivers their messages. */
   telegram?: boolean
   /** Of a person: the machines they own. */
   machines?: readonly string[]
-  /** Of what is for a project of a machine (`projectReach`): the machine, the project, and how many sessions of both live. */
+  /** For a project of a machine (`projectReach`): the machine, the project, and the numbers of running sessions of both. */
   name?: string
   project?: string
   projectSessions?: number
@@ -17,7 +17,7 @@ export interface Reach {
 }
 
 /**
- * Whether somebody reads there: `online`, `no session since 3 h ago`, `no session yet`; of a person by which way, and whose machine
+ * Returns whether somebody reads there: `online`, `no session since 3 h ago`, `no session yet`; of a person by which way, and whose machine
  * would read instead: `on Telegram; their machine is seanclaude`, `no Telegram here; …`; of a project that has no session, whether others
  * of its machine run: `no session of billing since 3 days ago; 1 other session of seanclaude runs`.
  */
@@ -34,7 +34,7 @@ export function presenceInWords(of: Reach, now: number): string {
   return lastSeenAt === null ? `no Telegram here${also}` : `no Telegram here, ${session}${also}`
 }
 
-/** What is said in the place of presence of a service. */
+/** Shown instead of presence for a service. */
 export const serviceState = 'reports events; nobody reads there'
 
 function projectInWords(

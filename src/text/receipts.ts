@@ -2,7 +2,7 @@ import { presenceInWords } from './presence.ts'
 import { ago, moment } from './spans.ts'
 import { visibleLine } from './visible.ts'
 
-/** What a receipt says: see `Receipt` in protocol/messages.ts. */
+/** A receipt: see `Receipt` in protocol/messages.ts. */
 type Receipt = Parameters<typeof presenceInWords>[0] & {
   name: string
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
@@ -19,8 +19,8 @@ type Receipt = Parameters<typeof presenceInWords>[0] & {
 }
 
 /**
- * The furthest step of one delivery, and when: `held for its user since 14:02`, `stored, told at 14:03 by a hook, says the client; online`, `shown to
- * session 4f2a in billing 3 min ago, says the client`. `now` is in ms since 1970.
+ * Returns the furthest step of one delivery and its time: `held for its user since 14:02`, `stored, told at 14:03 by a hook, says the
+ * client; online`, `shown to session 4f2a in billing 3 min ago, says the client`. `now` is in ms since 1970.
  */
 export function receiptInWords(receipt: Receipt, wantsAnswer: boolean, now: number): string {
   const { status, reason, fetchedAt, ackedAt, answeredAt, expiredAt, heldSince } = receipt
@@ -56,7 +56,7 @@ function wayOf(how: string | undefined): string {
   return how === 'channel' ? ' by a channel' : ''
 }
 
-/** One step of a delivery: when it was taken, in ms since 1970, at which recipient, and which of them it is, also in words. */
+/** One step of a delivery: its time in ms since 1970, the recipient, and its kind, also as text. */
 export interface Step {
   at: number
   who: string
@@ -64,7 +64,7 @@ export interface Step {
   what: string
 }
 
-/** All that is known of one delivery, in the order in which it happened. The message was stored at `sentAt`, ms since 1970. */
+/** Returns all known steps of one delivery, in order. The message was stored at `sentAt`, in ms since 1970. */
 export function stepsOf(receipt: Receipt, sentAt: number): Step[] {
   const { name, status, reason, fetchedAt, ackedAt, answeredAt, answerId, expiredAt, heldSince, toldAt, toldHow } =
     receipt

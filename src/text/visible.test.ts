@@ -37,7 +37,7 @@ test('in any text nothing hidden survives, and only what was hidden has changed'
     fc.property(anyBody, body => {
       const shown = visible(body)
       expect(hiddenIn(shown)).toEqual([])
-      // A body may hold what an escape looks like: revealed on both sides, only that ambiguity is left out.
+      // A body may contain text that looks like an escape: reveal is applied to both sides, so that only this ambiguity is ignored.
       expect(reveal(shown)).toBe(reveal(body.replace(/\r\n?/g, '\n')))
     }),
     { numRuns: 3000 },

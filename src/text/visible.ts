@@ -1,7 +1,7 @@
 /**
- * Makes text of unknown origin safe to show to a model or in a terminal: whatever could move the cursor, reorder the line,
- * hide itself or pass for something else becomes visible as `\u{202e}`. What people write stays as it is: line feeds, tabs,
- * letters of every script, emoji with their joiners.
+ * Makes text of unknown origin safe to show to a model or in a terminal: characters that could move the cursor, reorder the line, hide, or
+ * pass for others become visible, as `\u{202e}`. Ordinary text stays unchanged: line feeds, tabs, letters of every script, emoji with their
+ * joiners.
  */
 export function visible(text: string): string {
   return text
@@ -9,11 +9,11 @@ export function visible(text: string): string {
     .replace(hidden(), char => `\\u{${char.codePointAt(0)!.toString(16).padStart(4, '0')}}`)
 }
 
-/** As `visible`, in one line and at most `max` characters: for a first line, a name, an address in a sentence. */
+/** Does the same, in one line of at most `max` characters: for a first line, a name, an address in a sentence. */
 export function visibleLine(text: string, max: number): string {
   const line = visible(text).replace(/[\n\t]+/g, ' ')
   if ([...line].length <= max) return line
-  // Cut within what is drawn as one, a joiner or a selector would be left that joins or selects nothing.
+  // A cut within a grapheme would leave a joiner or a selector that joins or selects nothing.
   let [end, left] = [0, max - 1]
   for (const { segment, index } of graphemes().segment(line)) {
     left -= [...segment].length
@@ -23,12 +23,12 @@ export function visibleLine(text: string, max: number): string {
   return `${line.slice(0, end)}…`
 }
 
-/** The first `max` characters of a text, none of them cut in half. */
+/** Returns the first `max` characters of a text, none of them cut in half. */
 export function firstCharacters(text: string, max: number): string {
   return [...text.slice(0, 2 * max)].slice(0, max).join('')
 }
 
-/** Made when a line is cut first: it takes Unicode's tables into memory, as `hidden` does. */
+/** Made at the first cut, since it loads Unicode's tables into memory, as `hidden` does. */
 const graphemes = once(() => new Intl.Segmenter())
 
 function once<T>(make: () => T): () => T {
@@ -36,7 +36,9 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= make())
 }
 
-/** `value` as JSON in one line. What `visible` would show by its number is escaped, so that nothing acts in a terminal. */
+/**
+ * Returns `value` as JSON in one line. Characters that `visible` would make visible are escaped, so that none has an effect in a terminal.
+ */
 export function visibleJson(value: unknown): string {
   return JSON.stringify(value).replace(hidden(), char =>
     char.replace(/./gs, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),

@@ -10,12 +10,12 @@ export interface WallTime {
 
 const dayMs = 86_400_000
 
-/** The time zone of this process: of `TZ`, or of the system. */
+/** Returns the time zone of this process: that of `TZ`, or of the system. */
 export function ownZone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 
-/** What a clock in the zone shows at `at`, in ms since 1970. */
+/** Returns the wall time of the zone at `at`, in ms since 1970. */
 export function wallTimeAt(at: number, timeZone: string): WallTime {
   const parts = new Intl.DateTimeFormat('en-US', {
     ...{ timeZone, hourCycle: 'h23', era: 'short' },
@@ -27,8 +27,8 @@ export function wallTimeAt(at: number, timeZone: string): WallTime {
 }
 
 /**
- * When a clock in the zone shows `wall`, in ms since 1970, the earliest first: once, twice where it is set back over that time, never where
- * it is set forward over it.
+ * Returns the times at which a clock in the zone shows `wall`, in ms since 1970, earliest first: one, two when it is set back over that
+ * time, none when it is set forward over it.
  */
 export function momentsOf(wall: WallTime, timeZone: string): number[] {
   const asUtc = utcOf(wall)
@@ -39,17 +39,17 @@ export function momentsOf(wall: WallTime, timeZone: string): number[] {
   return moments.sort((a, b) => a - b)
 }
 
-/** By how much the clock of the zone is ahead of UTC at `at`, in ms. */
+/** Returns the lead of the zone's clock over UTC at `at`, in ms. */
 export function offsetAt(at: number, timeZone: string): number {
   return utcOf(wallTimeAt(at, timeZone)) - Math.floor(at / 1000) * 1000
 }
 
-/** The moment at which a clock that shows UTC shows `wall`, in ms since 1970. */
+/** Returns the time at which a UTC clock shows `wall`, in ms since 1970. */
 export function utcOf({ year, month, day, hour, minute, second }: WallTime): number {
   return Date.UTC(year, month - 1, day, hour, minute, second)
 }
 
-/** A moment exactly: `2026-11-28T09:00:00+01:00`. */
+/** Returns the exact time: `2026-11-28T09:00:00+01:00`. */
 export function exactTime(at: number, timeZone: string): string {
   const offset = offsetAt(at, timeZone)
   const minutes = Math.abs(offset) / 60_000
@@ -59,12 +59,15 @@ export function exactTime(at: number, timeZone: string): string {
   return `${new Date(at + offset).toISOString().slice(0, 19)}${zone}`
 }
 
-/** The day of the week of a moment: `Saturday`. */
+/** Returns the day of the week: `Saturday`. */
 export function weekdayAt(at: number, timeZone: string): string {
   return new Intl.DateTimeFormat('en-US', { weekday: 'long', timeZone }).format(at)
 }
 
-/** A moment exactly, with its day and zone, and how far off it is: `2026-11-28T09:00:00+01:00 (Saturday, Europe/Berlin, in 14 h)`. */
+/**
+ * Returns the exact time with its day and zone, and its distance from `now`: `2026-11-28T09:00:00+01:00 (Saturday, Europe/Berlin, in 14
+ * h)`.
+ */
 export function momentInWords(at: number, timeZone: string, now: number): string {
   return `${exactTime(at, timeZone)} (${weekdayAt(at, timeZone)}, ${timeZone}, ${ahead(at - now)})`
 }

@@ -8,10 +8,10 @@ import type { NotTaken, Refused } from './refusals.ts'
 import type { TelegramCommand, TelegramResults } from './telegram-commands.ts'
 
 /**
- * Every wish to change the state. What an old hub wrote must apply on a new one, so these shapes are apart from the wire's:
- * a new meaning is a new command, and a field is only ever added, optional.
+ * All commands, which change the state. Entries of an old hub must apply on a new one, so these shapes are separate from the wire's: a new
+ * meaning is a new command, and fields are only added, as optional ones.
  *
- * `by` is the id of the member who asks. Hashes are SHA-256 in base64. Spans are in seconds and start at the entry's time.
+ * `by` is the id of the member who submits it. Hashes are SHA-256 in base64. Spans are in seconds and start at the entry's time.
  */
 export type Command =
   | {
@@ -21,45 +21,47 @@ export type Command =
       to: string[]
       body: string
       replyTo?: string
-      /** Refuses a `replyTo` that the sender neither wrote nor was sent nor, by `shownAt`, was shown. Hubs up to 0.1.0 took any. */
+      /**
+       * Refuses a `replyTo` that the sender has neither written nor received nor, by `shownAt`, been shown. Hubs up to 0.1.0 accepted any.
+       */
       mustKnowReply?: true
       intent?: Intent
       expiresInS?: number
-      /** Of a question to several: for how long its asker waits with being woken by an answer. */
+      /** Of a question to several: time during which answers are gathered before one wakes its asker. */
       withinS?: number
-      /** When it is to be delivered, in ms since 1970: until then it waits as later mail, and `later.deliver` sends it. */
+      /** Time of delivery, in ms since 1970: until then it waits as later mail, and `later.deliver` sends it. */
       at?: number
-      /** The project of the session that sends; empty for none. The machine's own claim. */
+      /** Project of the sending session, as its machine claims; empty for none. */
       fromProject?: string
       /**
-       * Of an event that a webhook received: whatever is sent again, under `id` or with the same `seal`, counts as what was sent first. `seal`
-       * is the SHA-256 of what its source has signed, where that does not cover the name of the delivery.
+       * Set for an event that a webhook received: a repetition under the same `id` or `seal` counts as the first one. `seal` is the SHA-256
+       * of what its source has signed, where that does not cover the name of the delivery.
        */
       received?: { seal?: string }
-      /** It waited in an outbox for a hub to answer. */
+      /** It has waited in an outbox while no hub could be reached. */
       wasKept?: true
-      /** A machine in whose place its owner answers `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */
+      /** A machine in whose place its owner replies to `replyTo`. It counts only where `by` owns that machine; `shownAt` says more. */
       answersFor?: number
       /**
-       * The Telegram message that showed `replyTo` to the sender, who may answer it for that, though it was not sent to them. The copies
-       * of it that lie with machines of theirs then say by whom it was answered.
+       * The Telegram message that showed `replyTo` to the sender, who may therefore reply to it although it was not sent to them. Its
+       * copies in the inboxes of their machines then name them as the one who answered.
        */
       shownAt?: { chat: number; message: number }
     }
-  /** Sends later mail that is due. Of what is not due, or was cancelled or sent before, it does nothing. */
+  /** Sends later mail that is due. Does nothing when it is not due, or was cancelled or sent before. */
   | { type: 'later.deliver'; id: string }
   | { type: 'later.cancel'; by: number; id: string }
   /**
-   * Tells a sender what is to be told up to place `upTo` of `untold`, in a message of the hub: of what they sent from `project`, or from none.
-   * Done once: another time there is nothing.
+   * Stores the hub's message to a sender about the rows of `untold` up to `upTo`, for what they sent from `project`, or from none, and
+   * removes these rows. A repetition does nothing.
    */
   | { type: 'sender.tell'; to: number; project?: string; upTo: number; notice: { id: string; body: string } }
-  /** With `project`, what is for another project stays as it is; empty leaves all alone that is for one. */
+  /** With `project`, messages for other projects are left alone; when it is empty, messages for any project are. */
   | { type: 'inbox.fetched'; by: number; ids: string[]; session: string; project?: string }
-  /** A session of `by` was told that there are these messages, and how (see `ToldHow`). */
+  /** A session of `by` was notified of these messages; `how` is a `ToldHow`. */
   | { type: 'inbox.told'; by: number; ids: string[]; session: string; how: string }
   | { type: 'inbox.ack'; by: number; ids: string[]; project?: string }
-  /** A session of machine `by` works on this project. The doors submit it at the first sight and at most once a day after that. */
+  /** A session of machine `by` works on this project. The doors submit it when they first see it, and at most once a day after that. */
   | { type: 'project.see'; by: number; project: string }
   | {
       type: 'member.invite'
@@ -68,14 +70,14 @@ export type Command =
       owner?: string
       codeHash: string
       lifeS: number
-      /** How long the member's earlier token goes on once the code was used. */
+      /** Time the member's earlier token stays valid once the code is used. */
       overlapS?: number
     }
   | {
       type: 'member.add'
       name: string
       kind: JoinableKind
-      /** The human to whom the machine belongs; null for nobody. Without it, what was said before stays. */
+      /** The human to whom the machine belongs; null for nobody. When left out, the owner stays. */
       owner?: string | null
     }
   | { type: 'member.own'; name: string; owner: string | null }
@@ -85,14 +87,14 @@ export type Command =
   | { type: 'member.policy'; by: number; inbound?: string; mute?: string[] }
   | {
       type: 'pair.brake'
-      /** Whose message was the last straw, and to whom. */
+      /** Sender and recipient of the message that triggered it. */
       from: number
       to: number
-      /** When the brake ends, in ms since 1970. */
+      /** End of the brake, in ms since 1970. */
       until: number
-      /** What looked like a loop: see `loopCode`. Of hubs up to schema 13 as senders read it: `31 messages within 5 min`. */
+      /** The loop as a code: see `loopCode`. Hubs up to schema 13 wrote the text that senders read: `31 messages within 5 min`. */
       why: string
-      /** What `to` is told, in the name of the hub. */
+      /** The hub's message to `to`. */
       notice: { id: string; body: string }
     }
   /** Ends a brake early. */
@@ -112,27 +114,27 @@ export type Command =
       type: 'admin.token'
       tokenId: string
       tokenHash: string
-      /** Public ids of the admin tokens that end. Without it all of them do: entries of hubs that stood alone lack it. */
+      /** Public ids of the admin tokens that end. When left out, as in entries of hubs that stood alone, all of them end. */
       replaces?: string[]
     }
   | ({ type: 'settings.set' } & Partial<InboxSettings>)
-  /** How many days a member's token lives, from now on and of those that there are; 0 for no limit. */
+  /** Sets the life of members' tokens in days, of new and of existing ones; 0 for no limit. */
   | { type: 'token.limit'; days: number }
-  /** Gives `by` another token in place of the one that asks, which goes on for `overlapS`. Repeated, it answers the same. */
+  /** Gives `by` another token in place of the submitting one, which stays valid for `overlapS`. A repetition has the same outcome. */
   | {
       type: 'token.renew'
       by: number
-      /** The public id of the token that asks. */
+      /** Public id of the submitting token. */
       tokenId: string
       newId: string
       newHash: string
       overlapS: number
-      /** Most tokens of `by` that may be in their overlap, this one not counted. */
+      /** Most tokens of `by` that may be in their overlap, not counting this one. */
       atMost: number
     }
   /**
-   * Makes a service, and the webhook through which events of a `source` come to `to`. `secretHash` is of the secret in its URL; `template` makes
-   * the texts, and what failed becomes a message with the intent `failedAs`.
+   * Makes a service, and the webhook through which events of a `source` reach `to`. `secretHash` is of the secret in its URL; `template`
+   * makes the texts, and an event about a failure becomes a message with the intent `failedAs`.
    */
   | {
       type: 'webhook.add'
@@ -145,15 +147,15 @@ export type Command =
       failedAs?: 'request'
     }
   | { type: 'webhook.change'; name: string; to?: string[]; template?: string | null; failedAs?: 'request' | null }
-  /** The URL and the signing secret of before go on for `overlapS`. */
+  /** The previous URL and signing secret stay valid for `overlapS`. */
   | { type: 'webhook.rotate'; name: string; secretHash: string; signingSecret?: string; overlapS: number }
   | { type: 'webhook.remove'; name: string }
-  /** From which ranges of addresses the member's tokens may be used; none is anywhere. */
+  /** Restricts the member's tokens to ranges of addresses; none means anywhere. */
   | { type: 'member.bind'; name: string; ranges: string[] }
   | { type: 'clock.tick' }
   /**
    * Of several hubs over one log, `hub` acts for all: see `sharing/claim.ts`. `run` names its process, `replaces` the claim that this one
-   * takes the place of, by the seq of its newest entry, 0 where there is none. With `ends` it gives up its own.
+   * replaces, by the seq of its newest entry, 0 for none. With `ends` the hub gives up its own claim.
    */
   | { type: 'door.claim'; hub: string; run: string; replaces: number; ends?: true }
   | ConsoleCommand
@@ -161,37 +163,37 @@ export type Command =
   | OutgoingCommand
   | HubCommand
 
-/** The settings that `settings.set` changes and answers. */
+/** The settings that `settings.set` changes and returns. */
 export type InboxSettings = Omit<Settings, 'tokenDays'>
 
 export type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>
 
 /**
- * A command in its place in the history. `time` is the wall clock's, in ms since 1970, and may step either way; only `seq`
- * orders. `steady` counts the time that the hub has seen pass, on the same scale, and never steps: deadlines and ages go by it.
- * Entries of before there was a steady clock lack it; theirs is `time`.
+ * A command at its place in the history. `time` is the wall clock's, in ms since 1970, and may step either way; only `seq` orders. `steady`
+ * counts the time that has passed while the hub was running, on the same scale, and never steps: deadlines and ages use it. Entries older
+ * than the steady clock lack it; theirs is `time`.
  */
 export interface Entry<C extends Command = Command> {
-  /** The rules by which it applies: see `entryVersion`. Entries of before there were versions lack it; theirs is 1. */
+  /** Version of the rules by which it applies: see `entryVersion`. Entries older than versions lack it; theirs is 1. */
   v?: number
   seq: number
   time: number
   steady?: number
   command: C
-  /** It threw when it was first applied, and was answered `internal`: it changed nothing and changes nothing when it is replayed. */
+  /** It threw when it was first applied, with the outcome `internal`: it changed nothing, and changes nothing in a replay. */
   failed?: true
 }
 
 /**
- * The version of entries that this program writes, and the newest that it applies. Whatever makes an entry come to another outcome, or to
- * other rows, than before is another version: the entries of earlier ones go on as they did.
+ * The version of entries that this program writes, and the newest that it applies. Any change by which an entry gets another outcome, or
+ * writes other rows, requires a new version; entries of earlier versions apply as before.
  *
- *   3   a question to several gathers answers, a send may be for later, orders that expire are told to their senders, and `to` may name
+ *   3   a question to several gathers answers, a send may be for later, senders are notified of requests that expire, and `to` may name
  *       a project: `seanclaude/billing`
  */
 export const entryVersion = 3
 
-/** The history holds what this program does not know: it was written by a newer one. */
+/** The history has an entry that this program does not know: a newer one wrote it. */
 export class NewerEntry extends Error {
   override name = 'NewerEntry'
 }
@@ -199,13 +201,13 @@ export class NewerEntry extends Error {
 /** An entry whose steady time is known. */
 export type DatedEntry<C extends Command = Command> = Entry<C> & { steady: number }
 
-/** What the world outside the state must hear once the entry is durable. */
+/** Events for the rest of the hub once the entry is durable. */
 export interface Effects {
-  /** Members whose followers have something new to read. */
+  /** Ids of members whose followers have something new to read. */
   wake?: number[]
   /**
-   * The message that all of `wake` were sent, except those in `notTo`: they have something else to read, or nothing. `projects` has
-   * those who were sent it for one of theirs.
+   * The message that all of `wake` received, except those in `notTo`, who have something else to read, or nothing. `projects` has the
+   * recipients who received it for one of their projects.
    */
   delivery?: {
     seq: number
@@ -215,31 +217,34 @@ export interface Effects {
     notTo: number[]
     projects?: ReadonlyMap<number, string>
   }
-  /** Public ids of tokens, and of sessions of the console (`console-ID`), that no longer count, or that count for another name or from elsewhere. */
+  /**
+   * Public ids of tokens, and of console sessions (`console-ID`), that are no longer valid, or are valid for another name or other
+   * addresses.
+   */
   revoked?: string[]
-  /** What is known of tokens has changed: they go on to count, and are looked up anew. */
+  /** Data of tokens has changed: they stay valid, but have to be looked up anew. */
   tokensChanged?: true
-  /** Webhooks that post events were made, changed or taken away, or have something to try again. */
+  /** Webhooks that post events were made, changed or deleted, or have something to retry. */
   outgoingChanged?: true
-  /** The hubs of this history, what they have announced, or the rules in force, are others. */
+  /** The hubs of this history, their announcements, or the rules in force have changed. */
   hubsChanged?: true
 }
 
-/** What became of a message at one recipient. `reason` says why it was refused; in outcomes of hubs up to schema 13 it is a sentence. */
+/** The outcome of a message for one recipient. `reason` says why it was refused; hubs up to schema 13 stored a sentence. */
 export interface RecipientOutcome {
   member: number
   name: string
   kind: MemberKind
-  /** `later` is of what a sender of later mail is answered; nothing has come of it yet. */
+  /** `later` only in the result of sending later mail, before it is due. */
   status: 'stored' | 'refused' | 'later'
-  /** For which of its projects it is. */
+  /** Project of the recipient that it is for. */
   project?: string
   reason?: NotTaken | string
 }
 
-/** What a carried-out command answers, by its type. */
+/** Results of commands that were carried out, by type. */
 export interface Results extends ConsoleResults, HubResults, OutgoingResults, TelegramResults {
-  /** `at` of later mail that waits. */
+  /** `at` is set for later mail that waits. */
   'message.send': {
     id: string
     seq: number
@@ -248,7 +253,7 @@ export interface Results extends ConsoleResults, HubResults, OutgoingResults, Te
     repeated: boolean
     at?: number
   }
-  /** Nothing where nothing was due. `by` is who wrote it. */
+  /** `nothing` where nothing was due. `by` is the sender. */
   'later.deliver':
     | { became: 'nothing' | 'refused' }
     | { became: 'sent'; seq: number; by: number; recipients: RecipientOutcome[] }
@@ -263,7 +268,7 @@ export interface Results extends ConsoleResults, HubResults, OutgoingResults, Te
   'member.add': { name: string; added: boolean }
   'member.own': { name: string; owner: string | null }
   'member.rename': { name: string }
-  /** `later` is how much later mail it cancelled, `sessions` how many of the console it ended, each where that is any. */
+  /** `later` is the number of later messages it cancelled, `sessions` that of console sessions it ended; each is left out when 0. */
   'member.revoke': { name: string; revoked: number; later?: number; sessions?: number }
   'member.delete': { name: string; expired: number }
   'member.policy': { inbound: string; mute: string[] }
@@ -287,13 +292,13 @@ export interface Results extends ConsoleResults, HubResults, OutgoingResults, Te
   'door.claim': { counts: boolean }
 }
 
-/** What this command answers when it is carried out. */
+/** The result of a command when it is carried out. */
 export type ResultOf<C extends Command> = Results[C['type']]
 
-/** What came of an entry. A refusal has changed nothing. */
+/** The outcome of an entry. A refusal has changed nothing. */
 export type Outcome<C extends Command = Command> = { ok: true; result: ResultOf<C>; effects?: Effects } | Refused
 
-/** A shorthand, so that apply reads as prose. */
+/** Returns a success. */
 export function done<C extends Command>(result: ResultOf<C>, effects?: Effects): Outcome<C> {
   return { ok: true, result, effects }
 }

@@ -1,8 +1,11 @@
-/** What the console submits. `member` is 0 for the admin; hashes are SHA-256 in base64, spans in seconds from the entry's time. */
+/**
+ * Commands about links into the console and its sessions. `member` is 0 for the admin; hashes are SHA-256 in base64, spans in seconds from
+ * the entry's time.
+ */
 export type ConsoleCommand =
-  /** Makes a link that opens one session. `via` is the public id of the token, or the name of the door, that it was asked by. */
+  /** Makes a link that opens one session. `via` is the public id of the token, or the name of the door, that requested it. */
   | { type: 'console.link'; member: number; via: string; hash: string; lifeS: number }
-  /** Opens a session with a link, in place of the sessions that had the browser's cookie before. */
+  /** Opens a session with a link; it replaces earlier sessions of the same browser. */
   | {
       type: 'console.open'
       linkHash: string
@@ -12,10 +15,10 @@ export type ConsoleCommand =
       lifeS: number
       address: string
       browser: string
-      /** Public ids of sessions that end with it. */
+      /** Public ids of the sessions that it ends. */
       replaces: string[]
     }
-  /** Ends sessions. Those that have ended are passed over. */
+  /** Ends sessions. Ignores those that have ended. */
   | { type: 'console.close'; ids: string[] }
 
 export interface ConsoleResults {

@@ -1,6 +1,6 @@
 import { hash as digest } from 'node:crypto'
 
-/** A message as it lies in its table, as far as its hash covers it. `named` is the recipients' names as sent, in JSON. */
+/** The columns of a stored message that its hash covers. `named` has the recipients' names as sent, in JSON. */
 export interface StoredContent {
   named: string
   body: string
@@ -12,7 +12,7 @@ export interface StoredContent {
   hash: Uint8Array
 }
 
-/** What a sender chose, as sent; null for what was left out. */
+/** The fields that a sender chose, as sent; null for those that were left out. */
 export interface Content {
   /** The recipients' names in JSON. */
   named: string
@@ -20,16 +20,16 @@ export interface Content {
   replyTo: string | null
   intent: string | null
   expiresInS: number | null
-  /** When it is to be delivered, in ms since 1970. Of what is no later mail it is left out of the hash, as before there was any. */
+  /** Time of delivery of later mail, in ms since 1970. The hash of any other message leaves it out, as before later mail existed. */
   at?: number | null
 }
 
-/** What makes two sends the same message: SHA-256 of everything that the sender chose. */
+/** Returns the SHA-256 of everything that the sender chose. Two sends with the same one are the same message. */
 export function contentHash(content: Content): Buffer {
   return Buffer.from(hashOf(content), 'latin1')
 }
 
-/** The hash with a character for each byte: Node makes and compares that three times as fast as a Buffer. */
+/** Returns the hash with a character for each byte: Node makes and compares such a string three times as fast as a Buffer. */
 function hashOf({ named, body, replyTo, intent, expiresInS, at = null }: Content): string {
   const rest = JSON.stringify(
     at === null ? [body, replyTo, intent, expiresInS] : [body, replyTo, intent, expiresInS, at],
@@ -37,7 +37,10 @@ function hashOf({ named, body, replyTo, intent, expiresInS, at = null }: Content
   return digest('sha256', `[${named},${rest.slice(1)}`, 'binary')
 }
 
-/** Whether a message is still what was sent. A disk may give back other bytes than it was given, and SQLite would not know. */
+/**
+ * Reports whether a stored message is still the one that was sent. A disk may return other bytes than were written, and SQLite does not
+ * notice.
+ */
 export function isIntact({
   named,
   body,
@@ -51,6 +54,6 @@ export function isIntact({
   const expiresInS = expires_at === null ? null : (expires_at - sent_at) / 1000
   const sent = { named, body, replyTo, expiresInS, at }
   const stored = Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
-  // Whether the intent was chosen or left to the hub, the table does not say.
+  // The table does not record whether the sender or the hub chose the intent, so both are tried.
   return hashOf({ ...sent, intent: null }) === stored || hashOf({ ...sent, intent }) === stored
 }

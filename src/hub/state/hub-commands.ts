@@ -1,24 +1,30 @@
-/** What hubs that share one history tell each other by it. */
+/** Commands by which hubs that share one history inform each other. */
 export type HubCommand =
-  /** How hub `name` is reached, what its program knows, and which part of the log it can do without. All of it replaces what was said before. */
+  /**
+   * Announces the addresses of hub `name`, the version of its program, and the part of the log that it no longer needs. Replaces its
+   * earlier announcement.
+   */
   | {
       type: 'hub.announce'
       name: string
-      /** Of its program. */
+      /** Version of its program. */
       version: string
-      /** The newest rules that its program knows: see `entryVersion`. */
+      /** Newest version of the rules that its program supports: see `entryVersion`. */
       entryVersion: number
       url?: string
       ssh?: string
       hubKey?: string
-      /** The offset of the log from which its oldest kept snapshot goes on; without it, it keeps none. */
+      /** Log offset of the oldest snapshot that it keeps; left out when it has none. */
       snapshot?: number
     }
-  /** A hub that does not come back. If it does, it announces itself again. */
+  /** Removes a hub that does not come back. If it does, it announces itself again. */
   | { type: 'hub.forget'; name: string }
-  /** Where hub `hub` stands once some have come to other outcomes: it `differs` from these. It changes nothing; see `hub/journal/agreement.ts`. */
+  /**
+   * The vote of `hub` once some hubs have come to other outcomes: it `differs` from these. It changes nothing in the tables; see
+   * `hub/journal/agreement.ts`.
+   */
   | { type: 'hub.vote'; hub: string; differs: readonly string[]; asks?: boolean }
-  /** From the next pack on, entries are written by these rules. Refused while a hub that has announced itself does not know them. */
+  /** From the next pack on, entries are written by these rules. Refused while a hub that has announced itself does not support them. */
   | { type: 'rules.raise'; to: number }
 
 export interface HubResults {

@@ -1,44 +1,46 @@
 import type { Intent } from '../../protocol/messages.ts'
 
-/** What kind of event a webhook posts: a message was stored, expired unread, or a recipient did not take it. */
+/** Kind of an event that a webhook posts: a message was stored, expired unread, or was refused by a recipient. */
 export type OutgoingKind = 'message' | 'expired' | 'refused'
 
-/** What an event has to meet, all of it. `Whom` is a typed name in a command, and who is meant by it in the store. */
+/**
+ * Conditions of an event, all of which must hold. `Whom` is a typed name in a command, and the member or group that it means in the store.
+ */
 export interface OutgoingFilter<Whom = string> {
   event: OutgoingKind
   intent?: Intent
-  /** Of a message: a recipient's machine holds it. */
+  /** Of a message: it is held at a recipient. */
   held?: true
   from?: Whom
   to?: Whom
-  /** Of the recipient's projects. */
+  /** A project of the recipient. */
   project?: string
 }
 
-/** An event that a webhook is to be told of. */
+/** An event that a webhook is to post. */
 export interface OutgoingEvent {
-  /** Its `webhook-id`: the same each time that it is posted. */
+  /** Its `webhook-id`, the same each time it is posted. */
   id: string
   kind: OutgoingKind
   /** The message; 0 where none was stored. */
   seq: number
-  /** Of what expired: the entry by which it did. */
+  /** Of an expired message: the seq of the entry that expired it. */
   changed?: number
-  /** When it happened, by the wall clock, in ms since 1970. */
+  /** Wall-clock time of the event, in ms since 1970. */
   at: number
-  /** Of a message that nobody took: what is known of it, as the dispatcher's own JSON. */
+  /** Of a message that every recipient refused: its data, as the dispatcher's own JSON. */
   detail?: string
 }
 
-/** A place in the history: an entry, and how far in it. */
+/** A place in the history: an entry, and a part of it. */
 export interface OutgoingPlace {
   seq: number
   part: number
 }
 
 /**
- * What the webhooks that post events write down. `webhook` is the id of one. `due` and `tried` are in steady time, by the clock of the
- * hub that posts.
+ * Commands about webhooks that post events. `webhook` is the id of one. `due` and `tried` are in steady time, by the clock of the hub that
+ * posts.
  */
 export type OutgoingCommand =
   | {
@@ -51,13 +53,13 @@ export type OutgoingCommand =
       secret: string
     }
   | { type: 'outgoing.remove'; name: string }
-  /** The secret of before signs too, for a while. */
+  /** The previous secret keeps signing, too, for a while. */
   | { type: 'outgoing.rotate'; name: string; secret: string }
-  /** The receiver has taken an event. With `upTo` everything up to there is dealt with. */
+  /** The receiver accepted an event. With `upTo` everything up to there is done. */
   | { type: 'outgoing.delivered'; webhook: number; event: string; upTo?: OutgoingPlace }
-  /** Up to there nothing is to be posted that is not dealt with. */
+  /** Nothing up to `upTo` is left to be posted. */
   | { type: 'outgoing.passed'; webhook: number; upTo: OutgoingPlace }
-  /** An event was not taken. It is tried again when it is `due`; null makes it a dead letter. */
+  /** An event was not accepted. It is retried when it is `due`; null makes it a dead letter. */
   | {
       type: 'outgoing.failed'
       webhook: number
@@ -67,13 +69,13 @@ export type OutgoingCommand =
       due: number | null
       upTo?: OutgoingPlace
     }
-  /** The receiver says that it is gone: nothing more is posted, and what waits is dead. */
+  /** The receiver answered that it is gone: nothing more is posted, and waiting events become dead letters. */
   | { type: 'outgoing.gone'; webhook: number }
-  /** The receiver is there again; events go on from here. */
+  /** The receiver is available again; events are posted from here on. */
   | { type: 'outgoing.resume'; webhook: number }
-  /** A message was refused by every recipient, so that the store holds nothing of it: these webhooks are to be told. */
+  /** A message was refused by every recipient, so the store has nothing of it: these webhooks are to post that. */
   | { type: 'outgoing.note'; webhooks: number[]; event: OutgoingEvent }
-  /** Dead letters are tried again: this one, or all. */
+  /** Retries one dead letter, or all. */
   | { type: 'outgoing.retry'; name: string; event?: string }
   | { type: 'outgoing.drop'; name: string }
 

@@ -109,7 +109,7 @@ test.for<[Why, string, string]>([
   [{ code: 'code_used', name: 'ben' }, 'used already', 'claude-net invite ben'],
   [{ code: 'token_of_another_kind', name: 'sue', kind: 'human' }, "needs a human's token", 'claude-net join'],
   [{ code: 'token_id_taken' }, 'with this id exists', 'claude-net join again'],
-  [{ code: 'not_seen_last', user: 7 }, 'User 7 is not who', '/whoami'],
+  [{ code: 'not_seen_last', user: 7 }, 'User 7 is not the one', '/whoami'],
   [{ code: 'user_taken', user: 7 }, 'User 7 is confirmed', 'frees it'],
   [
     { code: 'not_imported', step: { code: 'no_member', name: 'benn' } },

@@ -8,22 +8,22 @@ import type { NotTaken, Refusal, Taken, Why } from './refusals.ts'
 import type { Database } from './store/database.ts'
 import { timestamp } from './timestamp.ts'
 
-/** What happened, and what to do next. */
+/** The message says what happened, the hint what to do next. */
 interface Words {
   message: string
   hint: string
 }
 
-/** A refusal as the doors throw it. `db` is asked for names that are near to one that means nobody. */
+/** Returns a refusal as the error that the doors throw. `db` is searched for names similar to one that means nobody. */
 export function refused(db: Database, { code, why, retryAfterMs, settled }: Refusal): ClaudeNetError {
   const { message, hint } = whyInWords(db, why)
-  // Unless it says when to try again, what apply has refused once it refuses again.
+  // Without a time for a retry, apply would refuse the command again.
   return new ClaudeNetError(code, message, hint, retryAfterMs, settled ?? retryAfterMs === undefined)
 }
 
-/** Why a command was refused, in words. */
+/** Returns the sentences for a refusal. */
 export function whyInWords(db: Database, why: Why): Words {
-  /** A question that names the nearest to `name`, with a space behind it; empty when there is none. */
+  /** Returns a question that suggests the names nearest to `name`, followed by a space; empty when there are none. */
   const didYouMean = (name: string) => {
     const nearest = unlessUnreadable(() => nearestNames(db, name)) ?? []
     return nearest.length > 0 ? `Did you mean ${nearest.join(' or ')}? ` : ''
@@ -63,8 +63,8 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'at_past':
       return {
-        message: `${timestamp(why.at)} is past: the clock of the hub says ${timestamp(why.now)}. Nothing was sent.`,
-        hint: 'Name a time that is to come, or leave it out to send now.',
+        message: `${timestamp(why.at)} has passed: the clock of the hub says ${timestamp(why.now)}. Nothing was sent.`,
+        hint: 'Name a time in the future, or leave it out to send now.',
       }
     case 'at_too_far':
       return {
@@ -103,7 +103,7 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'recipients_gone':
       return {
-        message: `${why.names.join(', ')}: no member or group is called so any more.`,
+        message: `${why.names.join(', ')}: no member or group has this name any more.`,
         hint: 'claude_net_machines lists all members.',
       }
     case 'no_member':
@@ -171,7 +171,7 @@ export function whyInWords(db: Database, why: Why): Words {
     case 'code_of_another':
       return { message: 'This join code was made for another name.', hint: askAdmin(why.name) }
     case 'code_used':
-      return { message: 'This join code was used already.', hint: askAdmin(why.name) }
+      return { message: 'This join code has been used already.', hint: askAdmin(why.name) }
     case 'link_unknown':
       return { message: 'This link is unknown or its 10 minutes are over.', hint: newLink }
     case 'link_used':
@@ -197,12 +197,12 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'tokens_overlap':
       return {
-        message: `${count(why.tokens, 'earlier token')} of this member go on still, so no other is made.`,
+        message: `${count(why.tokens, 'earlier token')} of this member are still valid, so no other is made.`,
         hint: 'Wait until they have ended.',
       }
     case 'not_seen_last':
       return {
-        message: `User ${why.user} is not who was seen last under the configured name.`,
+        message: `User ${why.user} is not the one that was seen last under the configured name.`,
         hint: 'claude-net telegram shows who was. They write /whoami in the group; then confirm them.',
       }
     case 'user_taken':
@@ -218,12 +218,12 @@ export function whyInWords(db: Database, why: Why): Words {
     case 'outgoing_gone':
       return {
         message: `The receiver of ${why.name} answered that it is gone (410), so nothing is posted there.`,
-        hint: `Once it is there again: claude-net webhook test ${why.name} turns it on.`,
+        hint: `Once it is back: claude-net webhook test ${why.name} turns it on.`,
       }
     case 'outgoing_full':
       return {
         message: `There are ${why.most} webhooks that post events, the most that a hub has.`,
-        hint: 'claude-net webhook delete NAME takes one away.',
+        hint: 'claude-net webhook delete NAME deletes one.',
       }
     case 'no_dead_letter':
       return {
@@ -234,7 +234,7 @@ export function whyInWords(db: Database, why: Why): Words {
       return { message: `No hub of this history is called '${why.name}'.`, hint: 'claude-net hubs lists them.' }
     case 'hub_too_old':
       return {
-        message: `The hub ${why.name} does not know the rules of version ${why.rules}.`,
+        message: `The hub ${why.name} does not support the rules of version ${why.rules}.`,
         hint: `Upgrade it; or, if it does not come back: claude-net hubs forget ${why.name}`,
       }
     case 'not_imported': {
@@ -254,7 +254,7 @@ const newLink = 'Get another: claude-net console, or /console in a private chat 
 
 const humanFirst = 'Make the human first: claude-net invite NAME --human'
 
-/** Addresses of projects of a machine that are near to one that it has not. */
+/** Returns addresses of a machine's projects with names similar to `project`. */
 function nearestAddresses(db: Database, name: string, project: string): string[] {
   const member = memberMeant(db, name)
   return member ? nearestProjects(db, member.id, project).map(near => formatAddress({ name, project: near })) : []
@@ -272,12 +272,12 @@ function nameTakenInWords({ name, taken, wanted }: Extract<Why, { code: 'name_ta
   }
 }
 
-/** With its article: `a machine`, `an alias of seanclaude`. */
+/** Returns the holder of a name with an article: `a machine`, `an alias of seanclaude`. */
 function takenInWords(taken: Taken): string {
   return taken.kind === 'alias' ? `an alias of ${taken.member}` : `a ${taken.kind}`
 }
 
-/** Why `name` did not take a message, in words. They are made when they are shown: what is stored is the code and its numbers. */
+/** Returns the sentences that say why `name` refused a message. The store has only the code and its numbers. */
 export function notTakenInWords(name: string, why: NotTaken): Words {
   switch (why.code) {
     case 'takes_none':
@@ -300,25 +300,25 @@ export function notTakenInWords(name: string, why: NotTaken): Words {
     case 'reserved':
       return {
         message: `The inbox of ${name} is nearly full: ${why.unread} messages are unread.`,
-        hint: `Nothing was stored there. The rest is kept for urgent messages and for those who have less than your ${why.own} there. Try again when some have been read, or tell its owner.`,
+        hint: `Nothing was stored there. The rest is reserved for urgent messages and for senders who have less than your ${why.own} there. Try again when some have been read, or tell its owner.`,
       }
   }
 }
 
-/** The same of what lies in a store: hubs up to schema 13 stored the sentence itself, and it is shown as it is. */
+/** Returns the sentence for a stored reason. Hubs up to schema 13 stored the sentence itself, which is returned unchanged. */
 export function storedReasonInWords(name: string, stored: NotTaken | string | undefined): string | undefined {
   return typeof stored === 'object' ? notTakenInWords(name, stored).message : stored
 }
 
-/** What looked like a loop: so many messages within so many seconds, or the same text so many times. */
+/** A suspected loop: too many messages within a number of seconds, or the same text too many times. */
 export type Loop = { messages: number; windowS: number } | { repeats: number }
 
-/** As `pair.brake` and the table of brakes have it. */
+/** Encodes a loop for `pair.brake` and the table of brakes. */
 export function loopCode(loop: Loop): string {
   return 'repeats' in loop ? `repeats:${loop.repeats}` : `messages:${loop.messages}:${loop.windowS}`
 }
 
-/** As senders read it: `31 messages within 5 min`. Hubs up to schema 13 stored these words themselves. */
+/** Returns a stored loop as senders read it: `31 messages within 5 min`. Hubs up to schema 13 stored these words themselves. */
 export function loopInWords(stored: string): string {
   const [, what, number, windowS] = /^(repeats|messages):(\d+)(?::(\d+))?$/.exec(stored) ?? []
   if (what === 'repeats') return `the same text ${number} times running`

@@ -1,11 +1,11 @@
 import type { Command } from './commands.ts'
 
-/** The rules that each program knows which can share a history: those of the first that could. */
+/** Version of the rules that every program supports that can share a history: that of the first one that could. */
 export const sharedRules = 3
 
 /**
- * The rules that a command needs. Hubs that share a history refuse it until those are in force: some of them may have a program that
- * comes to another outcome. Whoever raises `entryVersion` says here which commands, and which fields of them, are new.
+ * Returns the version of the rules that a command requires. Hubs that share a history refuse it until that is in force, since some of them
+ * may run a program with another outcome. A change that raises `entryVersion` lists the new commands and fields here.
  */
 export function rulesNeeded(_command: Command): number {
   return sharedRules

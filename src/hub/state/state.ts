@@ -17,16 +17,19 @@ import { sqliteCode } from './store/sqlite-errors.ts'
 import { StoreLost } from './store/store-files.ts'
 import { NotSynced } from './store/write-ahead-log.ts'
 
-/** Where a state stands in its log: how many packs it has applied, the chain of their bytes, and of what came of each entry. */
+/**
+ * The position of a state in its log: the number of packs it has applied, the chain of their bytes, and the chain of the outcomes of their
+ * entries.
+ */
 export interface Mark {
   offset: number
   hash: string
   outcomes: string
 }
 
-/** How far the state has come in its history. Written in the transaction that applies; the epoch also when another one is entered. */
+/** The position of a state in its history. Written in the transaction that applies; the epoch also when another one is entered. */
 export interface Position extends Mark {
-  /** Names the history; the journal's. Empty in a store that no journal has written to. */
+  /** Name of the history, given by the journal. Empty in a store that no journal has written to. */
   epoch: string
   seq: number
   /** The wall clock of the last entry, in ms since 1970; 0 before the first. */
@@ -35,21 +38,21 @@ export interface Position extends Mark {
   steady: number
 }
 
-/** Called once all entries of a pack were applied, before the commit: the log's offset and chain behind them. */
+/** Called once all entries of a pack are applied, before the commit; returns the log's offset and chain after them. */
 export type MarkAfter = () => Pick<Mark, 'offset' | 'hash'>
 
 /** Called for an entry that threw. */
 type OnBug = (entry: Entry, error: unknown) => void
 
 interface CommitOptions {
-  /** Whether it is on disk when the call returns. */
+  /** Whether the entries are on disk when the call returns. */
   isSettled: boolean
   mark: MarkAfter | undefined
 }
 
 /**
- * The tables of one hub: what every applied entry made of them. Those of the history are written by `applyBatch`, `applyUnsettled` and
- * `replay` alone, those that are this hub's own (`local/tables.ts`) also behind them; queries read `db`.
+ * The tables of one hub, the result of all applied entries. Tables of the history are written only by `applyBatch`, `applyUnsettled` and
+ * `replay`; this hub's own tables (`local/tables.ts`) also between them. Queries read `db`.
  */
 export class State implements Disposable {
   readonly db: Database
@@ -57,13 +60,13 @@ export class State implements Disposable {
   readonly #epochs: Epochs
   #position: Position
   #applied: Position
-  /** How far the wall clock is ahead of the steady one, in ms. */
+  /** Lead of the wall clock over the steady one, in ms. */
   #clockOffset: number
 
-  /** Called when a reader has a cursor from further on than this history goes: the store is older than what it had told. */
+  /** Called when a reader's cursor is beyond the end of this history: the store is older than what the hub had sent. */
   onPutBack: (cursor: Cursor) => void = () => {}
 
-  /** Opens `path`, making it as needed, or upgrading it after a backup beside it. */
+  /** Opens `path`. Creates it if needed; upgrades an older schema after making a backup beside it. */
   constructor(path: string) {
     this.db = new Database(path)
     try {
@@ -86,17 +89,17 @@ export class State implements Disposable {
     }
   }
 
-  /** How far the state has come on disk: what queries read. */
+  /** The position that is on disk, which queries read. */
   get position(): Position {
     return this.#position
   }
 
-  /** How far it has come with what `applyUnsettled` did. */
+  /** The position including entries of `applyUnsettled` that are not on disk yet. */
   get applied(): Position {
     return this.#applied
   }
 
-  /** From here on the history is called `epoch`; see `local/epochs.ts`. Throws on a storage error, but not on a full disk. */
+  /** Names the history `epoch` from here on; see `local/epochs.ts`. Throws on a storage error other than a full disk. */
   enterEpoch(epoch: string): void {
     this.#epochs.enter(epoch, this.#applied.seq)
     const { known } = this.#epochs
@@ -105,8 +108,8 @@ export class State implements Disposable {
   }
 
   /**
-   * This store's history goes on as the one of the log `own.name`, which calls it `epoch`; at `mark` where the log begins with it. On disk
-   * when it returns. Throws on a storage error, also on a full disk: the state must not be used any more then.
+   * Continues this store's history in the log `own.name`, under the name `epoch`; at `mark` where the log begins with this store. On disk
+   * when it returns. Throws on any storage error, even a full disk: the state must not be used after that.
    */
   joinLog(epoch: string, own: OwnLog, mark: Pick<Mark, 'offset' | 'hash'> = this.#applied): void {
     const { offset, hash } = mark
@@ -121,7 +124,10 @@ export class State implements Disposable {
     this.#position = this.#applied
   }
 
-  /** The seq behind which a reader with `cursor` goes on; undefined when it is of another history, and the reader starts anew. */
+  /**
+   * Returns the seq after which a reader with `cursor` continues; undefined for a cursor of another history, with which the reader starts
+   * anew.
+   */
   seqOf(cursor: Cursor): number | undefined {
     const { seq } = this.#position
     if (this.#epochs.isAhead(cursor, seq)) this.onPutBack(cursor)
@@ -129,34 +135,34 @@ export class State implements Disposable {
   }
 
   /**
-   * Applies entries that were just submitted here, in one transaction; when it returns, all of them are on disk. An entry that throws
-   * answers `internal`, is marked as failed and leaves its neighbours alone (`onBug` is told why). Throws on a storage error: then none
-   * of them happened.
+   * Applies entries that were just submitted here, in one transaction; all are on disk when it returns. An entry that throws has the
+   * outcome `internal`, is marked as failed, passed to `onBug`, and does not affect the others. Throws on a storage error: none of them is
+   * applied then.
    */
   applyBatch(entries: readonly Entry[], onBug: OnBug, mark?: MarkAfter): Outcome[] {
     return this.#applyFirst(entries, onBug, { isSettled: true, mark })
   }
 
-  /** The same, but nothing of it is on disk, or read by a query, until `settle` is done. */
+  /** Does the same, but the entries are neither on disk nor visible to queries until `settle` resolves. */
   applyUnsettled(entries: readonly Entry[], onBug: OnBug, mark?: MarkAfter): Outcome[] {
     return this.#applyFirst(entries, onBug, { isSettled: false, mark })
   }
 
-  /** Brings what was applied to disk without holding up this thread. Rejects on a storage error. */
+  /** Syncs the applied entries without blocking this thread. Rejects on a storage error. */
   async settle(): Promise<void> {
     await this.db.settle()
     this.#position = this.#applied
   }
 
   /**
-   * Applies entries that are durable elsewhere, in one transaction. They have come to their outcomes before, so one that this program
-   * does not know, or that throws here, is not skipped: this throws `CannotReplay`, and none of them happened.
+   * Applies entries that are durable elsewhere, in one transaction. Their outcomes are settled, so one that is unknown to this program, or
+   * throws here, is not skipped: this throws `CannotReplay`, and none of them is applied.
    */
   replay(entries: readonly Entry[], mark?: MarkAfter): Outcome[] {
     return this.#commit(entries, entry => this.#applyAgain(entry), { isSettled: true, mark })
   }
 
-  /** Work on the indexes of the inboxes that can wait for a quiet moment. Throws on a storage error. */
+  /** Does the work on the inbox indexes that can wait until the hub is idle. Throws on a storage error. */
   tidy(): void {
     this.#inboxes.tidy()
   }
@@ -174,7 +180,7 @@ export class State implements Disposable {
       return this.#commit(entries, entry => apply(this.db, entry), options)
     } catch (error) {
       if (isStorageError(error)) throw error
-      // Some entry threw, and all were undone. Again, each for itself: the price of a savepoint is paid only here.
+      // An entry threw, and all were undone. They are applied again, each in a savepoint, whose price is paid only here.
       return this.#commit(entries, entry => this.#applyApart(entry, onBug), options)
     }
   }
@@ -216,7 +222,7 @@ export class State implements Disposable {
         hash,
         next.outcomes,
       )
-      // Whoever gets a delivery is woken.
+      // Each recipient of a delivery is in `wake`.
       this.#inboxes.grow(outcomes.reduce((sum, outcome) => sum + (effectsOf(outcome).wake?.length ?? 0), 0))
       return outcomes
     })
@@ -236,7 +242,7 @@ export class State implements Disposable {
     }
   }
 
-  /** Without a log: the packs are counted. */
+  /** The mark without a log: it counts the packs. */
   readonly #ownMark = () => ({ offset: this.#applied.offset + 1, hash: this.#applied.hash })
 
   #applyAgain(entry: Entry): Outcome {
@@ -264,10 +270,10 @@ export class State implements Disposable {
 
 const failedHere = refuse('internal', { code: 'failed' })
 
-/** An entry of the history cannot be applied as it was before; this hub must not go on without it. */
+/** An entry of the history cannot be applied as it was before; this hub must not continue without it. */
 export class CannotReplay extends Error {
   override name = 'CannotReplay'
-  /** What whoever runs the hub does about it. */
+  /** Advice to the admin. */
   readonly hint: string
   constructor({ seq, command }: Entry, cause: unknown) {
     const isNewer = cause instanceof NewerEntry
@@ -282,8 +288,8 @@ export class CannotReplay extends Error {
 }
 
 /**
- * The chain of what came of entries after some more: SHA-256 of the chain before and each outcome, one after the other, in base64. Of a
- * refusal only its code counts.
+ * Returns the chain of outcomes after some more: SHA-256 of the chain before and each outcome in turn, in base64. Of a refusal only the
+ * code counts.
  */
 function chainOutcomes(before: string, outcomes: readonly Outcome[]): string {
   let chain = before
@@ -300,7 +306,10 @@ export function effectsOf(outcome: Outcome): Effects {
   return (outcome.ok && outcome.effects) || none
 }
 
-/** Whether the file could not be read, written or synced. A broken constraint (19) or a wrong type (20, 25) is a bug, not the disk. */
+/**
+ * Reports whether the file could not be read, written or synced. A broken constraint (19) or a wrong type (20, 25) is a bug, not a disk
+ * error.
+ */
 export function isStorageError(error: unknown): boolean {
   if (error instanceof StoreLost || error instanceof NotSynced) return true
   const code = sqliteCode(error)

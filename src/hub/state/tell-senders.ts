@@ -7,14 +7,14 @@ import { type UntoldOf, untoldBySender } from './query/untold.ts'
 import { notTakenInWords, whyInWords } from './refusal-words.ts'
 import type { Database } from './store/database.ts'
 
-/** Most messages that one notice names, and most senders who are told at a time. */
+/** Most messages that one notice names, and most senders who are notified at a time. */
 const maxNamed = 10
 const maxSenders = 20
 
 /** Most characters of recipients in one line. */
 const maxNames = 200
 
-/** A command for each sender who is to be told what has become of messages of theirs. */
+/** Returns a command for each sender who is to be notified of the fate of their messages. */
 export function commandsToTell(db: Database): CommandOf<'sender.tell'>[] {
   return untoldBySender(db, maxSenders, maxNamed).map(untold => ({
     type: 'sender.tell',
@@ -31,7 +31,7 @@ function noticeText(db: Database, { count: all, newest }: UntoldOf): string {
   return [`What became of ${count(all, 'message')} that you sent:`, ...lines, ...more].join('\n')
 }
 
-/** What became of one message: in one line that names it, and how it began. */
+/** Returns one line on the fate of a message, with its id and its beginning. */
 function lineOf(db: Database, untold: Untold): string {
   const { id, beginning } = untold
   return `- ${fateOf(db, untold)} Message ${id}, which begins: ${visibleLine(beginning.trimStart().split('\n')[0]!, 80)}`

@@ -6,23 +6,23 @@ import type { Database } from '../store/database.ts'
 import { limits } from './limits.ts'
 import { whyNoRoom } from './room.ts'
 
-/** How a delivery is treated: `hold` shows it to the member's user only, `mute` tells nobody of it, null as usual. */
+/** Treatment of a delivery: `hold` shows it to the member's user only, `mute` notifies nobody, null is the usual one. */
 export type Handling = 'hold' | 'mute' | null
 
-/** What one recipient does with a message: takes it, and how, or refuses it. */
+/** The decision of one recipient on a message: its outcome, its handling, and the refusal if it was refused. */
 export type Admission = { outcome: RecipientOutcome; handling: Handling; refusal?: Refusal }
 
-/** What a recipient decides by: from whom, how many bytes of text, whether it is urgent, and when (ms since 1970). */
+/** The data a recipient decides by: sender, bytes of text, urgency, and time (ms since 1970). */
 interface Arriving {
   sender: number
   bytes: number
   isUrgent: boolean
   time: number
-  /** For which of the recipient's projects it is. */
+  /** Project of the recipient that it is for. */
   project?: string
 }
 
-/** Asks the policy and the room of `recipient`, and any brake between the two, for a message. */
+/** Checks a message against the policy and the room of `recipient`, and against a brake between the two. */
 export function admit(db: Database, recipient: MemberRow, arriving: Arriving): Admission {
   const { id, name, kind, inbound } = recipient
   const { sender, project } = arriving
@@ -33,7 +33,7 @@ export function admit(db: Database, recipient: MemberRow, arriving: Arriving): A
     return { outcome: { member: id, name, kind, status: 'refused', ...place, reason }, handling: null, refusal }
   }
   const isMuted = recipient.mutes === 1 && db.get('select 1 from mute where member = ? and sender = ?', id, sender)
-  // A policy that this program does not know must not let in more than it says: it counts as hold.
+  // A policy that this program does not know counts as hold, so that it never lets in too much.
   const handling = inbound !== 'accept' && id !== sender ? 'hold' : isMuted ? 'mute' : null
   return { outcome: { member: id, name, kind, status: 'stored', ...place }, handling }
 }
@@ -47,7 +47,7 @@ function whyNot(db: Database, recipient: MemberRow, arriving: Arriving): NotTake
   return whyNoRoom(db, recipient, arriving)
 }
 
-/** What the sender is answered when nobody takes the message. */
+/** Returns the refusal for the sender of a message that every recipient refused. */
 export function refusalOf(name: string, reason: NotTaken, time: number): Refusal {
   const why = { code: 'not_taken', name, reason } as const
   switch (reason.code) {

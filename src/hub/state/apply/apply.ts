@@ -24,9 +24,9 @@ import { applyTell } from './untold.ts'
 import { applyWebhookAdd, applyWebhookChange, applyWebhookRemove, applyWebhookRotate } from './webhooks.ts'
 
 /**
- * Carries one entry into the tables, inside the caller's transaction. Reads its entry and the tables, nothing else: no
- * clock, chance, network or await, so that every hub that applies the same entries has the same state.
- * Throws only on what nobody foresaw; a storage error is the caller's to tell apart.
+ * Applies one entry to the tables, inside the caller's transaction. Reads its entry and the tables and nothing else: no clock, random
+ * number, network or await, so that all hubs that apply the same entries have the same state. Throws only on bugs and storage errors, which
+ * the caller distinguishes.
  */
 export function apply(db: Database, entry: Entry): Outcome {
   const { v = 1, command } = entry
@@ -36,7 +36,7 @@ export function apply(db: Database, entry: Entry): Outcome {
   return outcome
 }
 
-/** Commands that forget themselves whichever members they have changed: the frequent ones. */
+/** The frequent commands, which themselves evict the members that they change from the cache; see `known-members.ts`. */
 const keepsMembers: ReadonlySet<string> = new Set<Command['type']>([
   'message.send',
   'inbox.fetched',

@@ -9,8 +9,8 @@ type BrakeCommand = CommandOf<'pair.brake'>
 type Release = CommandOf<'pair.release'>
 
 /**
- * Stops the mail between two members until the command's end, and puts one notice of it into the inbox of `to`. On a pair that
- * is braked already nothing changes: every hub of several may have seen the same loop.
+ * Stops messages between two members until the command's end, and puts one notice of it into the inbox of `to`. Does nothing for a pair
+ * that is braked already: several hubs may have noticed the same loop.
  */
 export function applyBrake(db: Database, { seq, time, command }: Entry<BrakeCommand>): Outcome<BrakeCommand> {
   const { from, to, until, why, notice } = command

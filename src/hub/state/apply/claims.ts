@@ -5,8 +5,8 @@ import type { Database } from '../store/database.ts'
 type Claim = CommandOf<'door.claim'>
 
 /**
- * Makes, renews or ends the claim of a hub to act for all. It counts only where it names the claim in force as the one that it replaces, so
- * that of several that were made at once the first counts. No clock decides here: each hub judges by its own when a claim has run out.
+ * Makes, renews or ends the claim of a hub to act for all. A claim counts only if it names the one in force as the one that it replaces, so
+ * that of several concurrent ones the first counts. No clock decides here: each hub judges by its own when a claim has expired.
  */
 export function applyClaim(db: Database, { seq, command }: DatedEntry<Claim>): Outcome<Claim> {
   const { hub, run, replaces, ends = false } = command

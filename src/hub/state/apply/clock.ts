@@ -12,7 +12,7 @@ import { beginningOf, noteUntold } from './untold.ts'
 
 type Tick = CommandOf<'clock.tick'>
 
-/** Entries of this version on have senders told of requests that expired unread. */
+/** From this version of entries on, senders are notified of requests that expired unread. */
 const ordersToldFrom = 3
 
 interface DueRow {
@@ -23,8 +23,9 @@ interface DueRow {
 }
 
 /**
- * Ends what is due by the entry's steady time: unread deliveries whose sender set an end, tokens that were replaced or are too old, sessions of the console, projects that
- * were not seen for long, and what is kept of messages that are over. Answers how many deliveries expired, and whether messages may be left whose end is due too.
+ * Ends everything that is due by the entry's steady time: unread deliveries past their sender's limit, tokens that were replaced or are too
+ * old, console sessions, projects that were not seen for long, and texts and records of messages that are over. Returns how many deliveries
+ * expired, and whether more may be due.
  */
 export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry<Tick>): Outcome<Tick> {
   const due = db.all<DueRow>(
@@ -63,7 +64,7 @@ export function applyTick(db: Database, { v = 1, seq, time, steady }: DatedEntry
   )
 }
 
-/** Has the sender told of an order that `members` have not acked before its end. */
+/** Notes for the sender that a request expired before `members` had acked it. */
 function noteExpired(db: Database, { seq, sender }: DueRow, members: readonly number[]): void {
   const { id, named, body, project } = db.get<{ id: string; named: string; body: string; project: string | null }>(
     'select id, named, body, from_project as project from message where seq = ?',

@@ -13,7 +13,7 @@ const hash = (secret: string) => hashConsoleSecret(secret).toString('base64')
 const link = (made: TestState, member: number, secret: string) =>
   made.apply({ type: 'console.link', member, via: 'here', hash: hash(secret), lifeS: 600 })
 
-/** What comes of a login with a link: `ok`, or why it was refused. */
+/** Logs in with a link; returns `ok`, or the code of the refusal. */
 function open(made: TestState, secret: string, id: string, replaces: string[] = []): string {
   const outcome = made.apply({
     ...{

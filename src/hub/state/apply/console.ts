@@ -9,10 +9,10 @@ type Link = CommandOf<'console.link'>
 type Open = CommandOf<'console.open'>
 type Close = CommandOf<'console.close'>
 
-/** Whom sessions of the admin belong to: the row that stands for the hub itself. */
+/** Owner of the admin's sessions: the row that stands for the hub itself. */
 const admin = 0
 
-/** What a session's public id is preceded by where the ids of tokens stand: in effects, limits and the audit. */
+/** Returns a session's public id in the form used among token ids: in effects, limits and the audit. */
 export const sessionToken = (id: string) => `console-${id}`
 
 export function isConsole(command: { type: string }): command is ConsoleCommand {
@@ -31,7 +31,7 @@ export function applyConsole(db: Database, entry: DatedEntry<ConsoleCommand>): O
   }
 }
 
-/** Makes a link. The oldest of too many that wait for one member, and what is over, is forgotten. */
+/** Makes a link. Deletes expired ones, and the oldest when too many wait for one member. */
 function applyLink(db: Database, { time, steady, command }: DatedEntry<Link>): Outcome<Link> {
   const { member, via, hash, lifeS } = command
   const refused = notToBeOpened(db, member)
@@ -49,7 +49,7 @@ function applyLink(db: Database, { time, steady, command }: DatedEntry<Link>): O
   return done<Link>({ expiresAt: time + lifeS * 1000 })
 }
 
-/** Uses a link up for a session. */
+/** Opens a session, which uses up its link. */
 function applyOpen(db: Database, { time, steady, command }: DatedEntry<Open>): Outcome<Open> {
   const { id, cookieHash, tabHash, lifeS, address, browser } = command
   const hash = Buffer.from(command.linkHash, 'base64')
@@ -90,7 +90,7 @@ function applyClose(db: Database, { command }: Entry<Close>): Outcome<Close> {
   return done<Close>({ closed: ended.map(token => token.slice(sessionToken('').length)) }, { revoked: ended })
 }
 
-/** Why nobody may look at the console as this member; undefined when they may. */
+/** Returns the reason why nobody may open the console as this member; undefined when they may. */
 function notToBeOpened(db: Database, member: number): Refused | undefined {
   if (member === admin) return undefined
   const row = memberById(db, member)
@@ -98,20 +98,20 @@ function notToBeOpened(db: Database, member: number): Refused | undefined {
   return isGone ? refuse('not_found', { code: 'member_gone' }) : undefined
 }
 
-/** The token ids of a member's sessions. */
+/** Returns the token ids of a member's sessions. */
 export function sessionsOf(db: Database, member: number): string[] {
   return db
     .all<{ id: string }>('select id from console_session where member = ? order by id', member)
     .map(({ id }) => sessionToken(id))
 }
 
-/** Ends every session of a member, and the links that would open another. Answers their token ids. */
+/** Ends every session of a member, and deletes the links that would open another. Returns their token ids. */
 export function endSessionsOf(db: Database, member: number): string[] {
   db.run('delete from console_link where member = ?', member)
   return endSessions(db, 'member = ?', member)
 }
 
-/** The same of what was opened by a link that one of these tokens asked for. */
+/** Ends the sessions that were opened by links of these tokens, and deletes their links. Returns their token ids. */
 export function endSessionsVia(db: Database, tokenIds: readonly string[]): string[] {
   if (tokenIds.length === 0) return []
   const ids = JSON.stringify(tokenIds)
@@ -119,7 +119,7 @@ export function endSessionsVia(db: Database, tokenIds: readonly string[]): strin
   return endSessions(db, 'via in (select value from json_each(?))', ids)
 }
 
-/** Ends the sessions whose time is over, and forgets such links. */
+/** Ends expired sessions, and deletes expired links. */
 export function endSessionsDue(db: Database, steady: number): string[] {
   db.run('delete from console_link where expires_steady <= ?', steady)
   return endSessions(db, 'expires_steady <= ?', steady)

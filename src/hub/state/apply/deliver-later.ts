@@ -15,8 +15,8 @@ import { beginningOf, noteUntold } from './untold.ts'
 type Deliver = CommandOf<'later.deliver'>
 
 /**
- * Sends later mail that is due, as if its sender had sent it now: with this entry's seq and time. Who is in a group, who takes mail and
- * who has room is as it is now. What was refused of it, or meant a member who is gone, is noted down to be told to its sender.
+ * Sends later mail that is due, as if its sender had sent it now: with this entry's seq and time, and with the groups, policies and room of
+ * now. Recipients that refuse it, or are gone, are noted for its sender.
  */
 export function applyDeliver(db: Database, { v, seq, time, steady, command }: DatedEntry<Deliver>): Outcome<Deliver> {
   const due = db.get('select 1 from later where id = ? and ended is null and due_steady <= ?', command.id, steady)
@@ -58,7 +58,7 @@ function refuseDamaged(db: Database, { id, sender }: LaterRow, steady: number): 
   return done<Deliver>({ became: 'refused' })
 }
 
-/** The names as they are now of whom a sender meant, and those of them that mean nobody any more, as they were typed. */
+/** Returns the current names of the members that a sender meant, and, as they were typed, the names of those who are gone. */
 function namesNow(
   db: Database,
   typed: readonly string[],

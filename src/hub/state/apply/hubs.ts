@@ -10,7 +10,7 @@ export function isOfHubs(command: Command): command is HubCommand {
   return command.type.startsWith('hub.') || command.type.startsWith('rules.')
 }
 
-/** Carries out what hubs tell each other. */
+/** Carries out commands between hubs. */
 export function applyHubs(db: Database, { time, command }: Entry<HubCommand>): Outcome {
   switch (command.type) {
     case 'hub.announce':
@@ -42,7 +42,7 @@ function forget(db: Database, { name }: Of<'hub.forget'>): Outcome {
   return done<Of<'hub.forget'>>({ name }, { hubsChanged: true })
 }
 
-/** The refusal comes first: it is the same on a hub whose program does not know these rules. */
+/** Checks for a refusal first: it is the same on a hub whose program does not support these rules. */
 function raise(db: Database, { to }: Of<'rules.raise'>): Outcome {
   const behind = db.get<{ name: string }>('select name from hub where entry_version < ? order by name', to)
   if (behind) return refuse('conflict', { code: 'hub_too_old', name: behind.name, rules: to })

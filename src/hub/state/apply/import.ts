@@ -6,7 +6,7 @@ import { applyAdd } from './people.ts'
 
 type Import = CommandOf<'organization.import'>
 
-/** Undoes what the steps before the refused one have written. */
+/** Thrown to undo the steps before the refused one. */
 class StepRefused extends Error {
   readonly refusal: Refusal
   constructor(refusal: Refusal) {
@@ -15,7 +15,7 @@ class StepRefused extends Error {
   }
 }
 
-/** Makes members, then aliases, then groups, as each would be made alone: all of them, or, when one is refused, none. */
+/** Makes members, then aliases, then groups, each as its own command would: all of them, or none when one is refused. */
 export function applyImport(db: Database, { seq, time, command }: Entry<Import>): Outcome<Import> {
   const { members, aliases, groups } = command
   const added: string[] = []

@@ -14,11 +14,11 @@ interface DeliveryRow {
   seq: number
   sender: number
   project: string | null
-  /** 1 once it was acked or has expired. */
+  /** 1 once it is acked or has expired. */
   settled: 0 | 1
 }
 
-/** Notes which session was given these messages. The last one to be given a message has it. */
+/** Notes the session that fetched these messages. The last one to fetch a message is kept. */
 export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched>): Outcome<Fetched> {
   const found = deliveriesOf(db, command.by, command.ids, command.project)
   const open = found.filter(({ settled }) => !settled)
@@ -37,8 +37,8 @@ export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched
 }
 
 /**
- * Notes of unread messages that a session was told of them: the first time, and once more when that session is woken for what a hook had
- * told. Answers how many it noted.
+ * Notes that a session was notified of unread messages: the first time, and once more when a session is woken for messages that a hook had
+ * announced. Returns how many it noted.
  */
 export function applyTold(db: Database, { time, command }: Entry<Told>): Outcome<Told> {
   const told = db.run(
@@ -53,7 +53,7 @@ export function applyTold(db: Database, { time, command }: Entry<Told>): Outcome
   return done<Told>({ told })
 }
 
-/** Marks messages as read. What is read already or has expired stays as it is; ids that were never here are named. */
+/** Marks messages as read. Messages that are read or have expired stay unchanged; unknown ids are returned. */
 export function applyAck(db: Database, { seq, time, command }: Entry<Ack>): Outcome<Ack> {
   const { found, senders } = ackDeliveries(db, { seq, time }, command.by, command.ids, command.project)
   const { known: acked, unknown } = split(command.ids, found)
@@ -61,7 +61,10 @@ export function applyAck(db: Database, { seq, time, command }: Entry<Ack>): Outc
   return done<Ack>({ acked, unknown, unread }, { wake: senders })
 }
 
-/** Acks messages in `recipient`'s inbox, as far as they are of `scope`. Answers those that are, or were, in it, and whose messages are read only now. */
+/**
+ * Acks messages in `recipient`'s inbox, if they are in `scope`. Returns the ids that are, or were, in the inbox, and the senders of
+ * messages that became read only now.
+ */
 export function ackDeliveries(
   db: Database,
   at: { seq: number; time: number },
@@ -85,7 +88,7 @@ export function ackDeliveries(
   return { found, senders: sendersOf(open) }
 }
 
-/** Each once, without those that are not of `scope`. */
+/** Returns each delivery once, without those outside of `scope`. */
 function deliveriesOf(
   db: Database,
   recipient: number,

@@ -41,7 +41,7 @@ function start() {
       if (outcome.ok) throw new Error('It was taken.')
       return { code: outcome.refusal.why.code, message: whyInWords(db, outcome.refusal.why).message }
     },
-    /** What the hub does each second, after `ms` more. */
+    /** Does the hub's work of each second, `ms` later. */
     pass: (ms: number) => {
       made.time += ms
       const ids = dueLater(db, made.time - made.clockOffset, 100)
@@ -101,7 +101,8 @@ test('a time that is past is refused, unless the send was on its way or waited i
   const { made, ben, send, refusal, bodies } = start()
   expect(refusal({ at: made.time - 5001 })).toEqual({
     code: 'at_past',
-    message: '2025-12-31T23:59:54.999Z is past: the clock of the hub says 2026-01-01T00:00:00.000Z. Nothing was sent.',
+    message:
+      '2025-12-31T23:59:54.999Z has passed: the clock of the hub says 2026-01-01T00:00:00.000Z. Nothing was sent.',
   })
   expect(refusal({ at: made.time + 367 * day }).code).toBe('at_too_far')
   expect(send({ at: made.time - 5000, body: 'on its way' })).not.toHaveProperty('at')
@@ -202,7 +203,7 @@ test('members and groups that are gone when it is due are told of; the others ha
   expect(bodies(newBen)).toEqual([])
   expect(bodies(cat)).toEqual(['to some'])
   const [told] = bodies(ana)
-  expect(told).toContain('- Later mail to ben was due, and was stored nowhere: ben: no member or group is called so')
+  expect(told).toContain('- Later mail to ben was due, and was stored nowhere: ben: no member or group has this name')
   expect(told).toContain('some did not take it: team, ben are no members, groups or projects any more.')
 })
 

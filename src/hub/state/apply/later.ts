@@ -13,17 +13,17 @@ type Send = CommandOf<'message.send'>
 type Cancel = CommandOf<'later.cancel'>
 
 /**
- * Later mail until it is due. Names of members, and aliases, are bound to whom they mean when it is written: a member who is renamed
- * gets it under any name. Groups and `all` are looked up when it is due.
+ * Later mail until it is due. Names and aliases are resolved to members when it is written, so a member who is renamed still gets it.
+ * Groups and `all` are resolved when it is due.
  */
 export interface LaterContent {
-  /** What is sent then. */
+  /** The send to carry out when it is due. */
   send: Omit<Send, 'at' | 'wasKept' | 'mustKnowReply'>
-  /** The members whom names meant, by the name as it was typed. */
+  /** Ids of the members that names meant, by the name as it was typed. */
   meant: Record<string, number>
 }
 
-/** Later mail whose id is bound. */
+/** Later mail whose id is in use. */
 export interface LaterRow {
   id: string
   seq: number
@@ -43,7 +43,10 @@ export function boundLater(db: Database, id: string): LaterRow | undefined {
   )
 }
 
-/** Stores mail that is to be delivered later. Whoever takes no mail now is asked now already; the room of an inbox is that of then. */
+/**
+ * Stores mail that is to be delivered later. The recipients' policies are checked now as well as when it is due, the room of their inboxes
+ * only then.
+ */
 export function storeLater(
   db: Database,
   { seq, time, steady, command }: DatedEntry<Send>,
@@ -72,7 +75,7 @@ export function storeLater(
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false, at })
 }
 
-/** The same later mail again gets the first answer while it waits; what it came to, once it has ended. */
+/** Returns the first outcome for a repetition while the mail waits; a refusal with its fate once it has ended. */
 export function repeatLater(command: Send, hash: Buffer, earlier: LaterRow): Outcome<Send> {
   const { id, seq, sender, written_at: sentAt, due_at: at, outcome, ended } = earlier
   if (sender !== command.by || !hash.equals(earlier.hash)) return refuse('conflict', { code: 'message_id_taken', id })
@@ -81,7 +84,7 @@ export function repeatLater(command: Send, hash: Buffer, earlier: LaterRow): Out
   return done<Send>({ id, seq, sentAt, recipients, repeated: true, at })
 }
 
-/** Cancels later mail of `by` that waits. Again it answers the same. */
+/** Cancels later mail of `by` that waits. A repetition has the same outcome. */
 export function applyCancel(db: Database, { steady, command: { by, id } }: DatedEntry<Cancel>): Outcome<Cancel> {
   const row = boundLater(db, id)
   if (row?.sender === by) {
@@ -98,7 +101,7 @@ export function applyCancel(db: Database, { steady, command: { by, id } }: Dated
   return refuse('not_found', { code: 'no_later', id })
 }
 
-/** Cancels all later mail of a member who may not speak any more, and has it told. Returns how much it was. */
+/** Cancels all later mail of a member whose tokens ended, and notes that for the member. Returns how many messages it was. */
 export function cancelAllOf(db: Database, steady: number, sender: number): number {
   const waiting = db.all<{ id: string; content: string }>(
     'select id, content from later where sender = ? and ended is null order by due_at, seq',
@@ -117,7 +120,7 @@ export function endLater(db: Database, id: string, how: 'cancelled' | 'refused',
   db.run('update later set ended = ?, ended_steady = ?, content = null where id = ?', how, steady, id)
 }
 
-/** Takes away all that a member who is deleted has written for later. */
+/** Deletes all later mail of a member that is deleted. */
 export function forgetLater(db: Database, sender: number): void {
   db.run('delete from later where sender = ?', sender)
   db.run('delete from untold where sender = ?', sender)

@@ -10,8 +10,8 @@ type Join = CommandOf<'member.join'>
 type AdminToken = CommandOf<'admin.token'>
 
 /**
- * Makes the member, so that mail can wait for it, and a code to join as it. For a member that exists the inbox stays; the
- * code replaces any earlier one.
+ * Makes the member, so that messages can wait for it, and a code to join as it. A member that exists keeps its inbox; the code replaces any
+ * earlier one.
  */
 export function applyInvite(db: Database, { time, steady, command }: DatedEntry<Invite>): Outcome<Invite> {
   const { name, codeHash, lifeS, overlapS = 0 } = command
@@ -37,8 +37,8 @@ export function applyInvite(db: Database, { time, steady, command }: DatedEntry<
 }
 
 /**
- * Exchanges a code for a token. The same exchange (code, name, token) may be repeated until the code's time is over: an
- * answer lost on its way costs nothing. The member's earlier token dies.
+ * Exchanges a code for a token, and ends the member's earlier token. The same exchange (code, name, token) may be repeated until the code
+ * expires, so that a lost answer does no harm.
  */
 export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Join>): Outcome<Join> {
   const tokenHash = Buffer.from(command.tokenHash, 'base64')
@@ -81,7 +81,7 @@ export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Jo
   return done<Join>({ name: invite.name, kind: invite.kind }, { revoked })
 }
 
-/** Makes this an admin's token, in place of those that it replaces. */
+/** Stores an admin token in place of those that it replaces. */
 export function applyAdminToken(db: Database, { time, command }: Entry<AdminToken>): Outcome<AdminToken> {
   const ending = command.replaces && new Set([...command.replaces, command.tokenId])
   const revoked = db
@@ -95,12 +95,12 @@ export function applyAdminToken(db: Database, { time, command }: Entry<AdminToke
     time,
   )
   const ended = revoked.map(token => token.id)
-  // Whoever had the token may have opened more with it.
+  // Sessions may have been opened with the ended tokens.
   const sessions = ended.length > 0 ? [...endSessionsOf(db, 0), ...endSessionsVia(db, ended)] : []
   return done<AdminToken>({}, { revoked: [...ended, ...sessions] })
 }
 
-/** Ends the member's tokens, now or when the overlap of a rotation is over. Answers the ids of those that end now. */
+/** Ends the member's tokens, now or when the overlap of a rotation is over. Returns the ids of those that end now. */
 function endEarlierTokens(
   db: Database,
   { member, overlap_s }: InviteRow,

@@ -18,10 +18,10 @@ import { noteSeal, sealedBefore } from './webhook-rows.ts'
 
 type Send = CommandOf<'message.send'>
 
-/** The version of entries from which on a question to several gathers its answers. */
+/** From this version of entries on, a question to several gathers its answers. */
 const gatherVersion = 3
 
-/** Stores a message and one delivery per recipient. A message id that is bound already answers as it did the first time. */
+/** Stores a message and one delivery per recipient. A message id that is in use has its first outcome. */
 export function applySend(db: Database, { v = 1, seq, time, steady, command }: DatedEntry<Send>): Outcome<Send> {
   const named = JSON.stringify(command.to)
   const { body, replyTo = null, intent: chosen = null, expiresInS = null, at = null } = command
@@ -45,7 +45,7 @@ export function applySend(db: Database, { v = 1, seq, time, steady, command }: D
   return storeSend(db, { v, seq, time, steady, command }, { ...arrived, later: { dueAt: command.at } })
 }
 
-/** Why a send is refused before its recipients are asked. */
+/** Returns the reason to refuse a send before its recipients are checked; undefined for none. */
 function whyNotSent(
   command: Send,
   { members, unknown }: Addressees,
@@ -60,18 +60,18 @@ function whyNotSent(
   return members.length === 0 ? refuse('not_found', { code: 'reaches_nobody' }) : undefined
 }
 
-/** A send whose id is free and whose recipients are known. */
+/** A send whose id is free and whose recipients are resolved. */
 export interface Arrived {
-  /** What its sender wrote as `to`, in JSON. */
+  /** The sender's `to`, in JSON. */
   named: string
   hash: Buffer
   resolved: Addressees
   answered: Answered | undefined
-  /** Of later mail: for when it was, and, where it has waited here, when it was written. */
+  /** Of later mail: the time it was due, and, if it has waited here, the time it was written. */
   later?: { dueAt: number; writtenAt?: number }
 }
 
-/** Asks each recipient, and stores the message with a delivery for each who takes it. */
+/** Checks each recipient, and stores the message with a delivery for each who accepts it. */
 export function storeSend(
   db: Database,
   { v = 1, seq, time, steady, command }: DatedEntry<Send>,
@@ -144,15 +144,15 @@ export function storeSend(
   return done<Send>({ id: command.id, seq, sentAt: time, recipients, repeated: false }, { wake, delivery })
 }
 
-/** A message that is answered: whose it is, and the project from which it was sent. */
+/** A message that is answered: its sender, and the project from which it was sent. */
 interface Answered {
   sender: number
   project: string | null
 }
 
 /**
- * The message that `replyTo` names, if it is one that the sender of the answer wrote, was sent, or was shown on Telegram; entries that do
- * not ask for that may answer any.
+ * Returns the message that `replyTo` names, if the sender of the answer wrote it, received it, or was shown it on Telegram; without
+ * `mustKnowReply`, any message.
  */
 export function answeredBy(
   db: Database,
@@ -171,8 +171,8 @@ export function answeredBy(
 }
 
 /**
- * The projects for which a message is: an answer goes back to the project that asked, while that is known, unless it names another or
- * is for a crowd.
+ * Returns the projects that a message is for: an answer goes to the project that asked, while that is known, unless it names another or is
+ * for a crowd.
  */
 function withAsker(db: Database, { members, projects, isCrowd }: Addressees, answered: Answered | undefined) {
   if (!answered?.project || isCrowd || projects.has(answered.sender)) return projects
@@ -181,12 +181,14 @@ function withAsker(db: Database, { members, projects, isCrowd }: Addressees, ans
   return new Map([...projects, [sender, project]])
 }
 
-/** Whether this may be an answer in the place of a machine: only a person's own doors, Telegram and the console, set these fields. */
+/**
+ * Reports whether this may be an answer in the place of a machine: only a person's own doors, Telegram and the console, set these fields.
+ */
 function isOfDoor({ answersFor, shownAt }: Send): boolean {
   return answersFor !== undefined || shownAt !== undefined
 }
 
-/** Lets the copies of `id` that lie with machines of `by` say who answered it. They stay unread. */
+/** Marks the copies of `id` in the inboxes of `by`'s machines as answered by `by`. They stay unread. */
 function noteAnswer(db: Database, id: string, by: number): void {
   db.run(
     `update delivery set answered_by = ?1 where seq = (select seq from message where id = ?2)
@@ -204,7 +206,7 @@ interface StoredSend {
   outcome: string
 }
 
-/** The same message again gets the first answer; another message under its id is a conflict, whoever sends it. */
+/** Returns the first outcome for the same message; a conflict for another message under its id, whoever sends it. */
 function repeatSend(db: Database, command: Send, hash: Buffer, earlier: StoredSend): Outcome<Send> {
   const isSame = command.received !== undefined || hash.equals(earlier.hash)
   if (earlier.sender !== command.by || !isSame) {
@@ -214,7 +216,7 @@ function repeatSend(db: Database, command: Send, hash: Buffer, earlier: StoredSe
   return done<Send>({ id, seq, sentAt, recipients: recipientsOf(db, earlier), repeated: true })
 }
 
-/** One recipient is asked for something, a crowd is told something, unless the sender says otherwise. */
+/** The intent when the sender gives none: `request` for single recipients, `inform` for a crowd. */
 function defaultIntent(isCrowd: boolean): Intent {
   return isCrowd ? 'inform' : 'request'
 }

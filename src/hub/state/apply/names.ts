@@ -3,7 +3,7 @@ import { groupExists, type MemberRow, memberMeant, nameTaken } from '../query/fi
 import { refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 
-/** Gives a member another name to be reached by; an alias that exists is pointed anew. */
+/** Makes an alias for a member; an alias that exists is redirected. */
 export function applyAliasSet(
   db: Database,
   { command }: Entry<CommandOf<'alias.set'>>,
@@ -36,7 +36,7 @@ export function applyAliasRemove(
   return done<CommandOf<'alias.remove'>>({ alias, member: row.name })
 }
 
-/** Makes a group, or gives one other members. */
+/** Makes a group, or replaces its members. */
 export function applyGroupSet(
   db: Database,
   { command }: Entry<CommandOf<'group.set'>>,

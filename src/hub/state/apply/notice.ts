@@ -7,8 +7,8 @@ import { countForProject } from './projects.ts'
 import { takeRoom } from './room.ts'
 
 /**
- * Stores a message of the hub, which as an `inform` wakes no agent. An inbox that is full goes without, and one that takes no mail, unless
- * what it says is about that member's own: `isOwn`. With `project` it is for the sessions of one.
+ * Stores a message of the hub, an `inform`, which wakes no agent. It is dropped when the inbox is full, or refuses messages, unless it is
+ * about the member's own messages (`isOwn`). With `project` it is for the sessions of that one.
  */
 export function storeNotice(
   db: Database,

@@ -12,7 +12,7 @@ export function isOutgoing(command: Command): command is OutgoingCommand {
   return command.type.startsWith('outgoing.')
 }
 
-/** Carries out one command about the webhooks that post events. What it says of a webhook that was taken away does nothing. */
+/** Carries out one command about the webhooks that post events. Does nothing for a webhook that was deleted. */
 export function applyOutgoing(db: Database, entry: DatedEntry<OutgoingCommand>): Outcome {
   const { seq, time, steady, command } = entry
   switch (command.type) {
@@ -48,7 +48,7 @@ export function applyOutgoing(db: Database, entry: DatedEntry<OutgoingCommand>):
   }
 }
 
-/** What happens behind its own entry is posted. */
+/** Makes a webhook; events after this entry are posted. */
 function add(db: Database, { seq, time, command }: Of<'outgoing.add'>): Outcome {
   const { name, url, on, template = null, withText, secret } = command
   const taken = nameTaken(db, name)
@@ -68,7 +68,7 @@ function add(db: Database, { seq, time, command }: Of<'outgoing.add'>): Outcome 
   return done<Extract<OutgoingCommand, { type: 'outgoing.add' }>>({ name }, { outgoingChanged: true })
 }
 
-/** Members are kept by their ids, so that another name changes nothing; groups by their names. */
+/** Resolves members to their ids, so that a rename changes nothing; groups are stored by name. */
 function resolve(db: Database, { from, to, ...filter }: OutgoingFilter): StoredFilter | Refused {
   const found: StoredFilter = { ...filter }
   if (from !== undefined) {
@@ -132,7 +132,7 @@ function gone(db: Database, { seq, time, command: { webhook } }: Of<'outgoing.go
   return done({}, { outgoingChanged: true })
 }
 
-/** What is noted already, or was given up, stays as it is. A webhook with too much undelivered goes without. */
+/** Notes an event for webhooks, unless it is noted or was given up already, or the webhook has too many undelivered ones. */
 function note(db: Database, { seq, time, steady, command: { webhooks, event } }: Of<'outgoing.note'>): Outcome {
   for (const webhook of webhooks) {
     if (!exists(db, webhook)) continue
@@ -194,7 +194,7 @@ function insert(
   )
 }
 
-/** The oldest dead letters go. */
+/** Deletes the oldest dead letters above the limit. */
 function boundDead(db: Database, webhook: number): void {
   db.run(
     `delete from outgoing_event where webhook = ?1 and due is null and id in (

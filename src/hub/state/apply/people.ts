@@ -14,13 +14,17 @@ type Rename = CommandOf<'member.rename'>
 type Revoke = CommandOf<'member.revoke'>
 type Delete = CommandOf<'member.delete'>
 
-/** Makes a member without a code: mail can wait for it. Of one that exists with this name and kind only the owner may change. */
+/**
+ * Makes a member without a code, so that messages can wait for it. For one that exists with this name and kind, only the owner may change.
+ */
 export function applyAdd(db: Database, { time, command }: Entry<Add>): Outcome<Add> {
   const added = addMember(db, time, command)
   return added.ok ? done<Add>({ name: command.name, added: added.isNew }) : added
 }
 
-/** The member of this name and kind, made if the name is free, with its owner. A refusal comes before the first write. */
+/**
+ * Returns the member of this name and kind, which is made if the name is free, and sets its owner. A refusal comes before the first write.
+ */
 export function addMember(
   db: Database,
   time: number,
@@ -37,7 +41,7 @@ export function addMember(
   return { ok: true, isNew: !taken, member }
 }
 
-/** Says to which human a machine belongs, or to nobody. */
+/** Sets the human to whom a machine belongs, or nobody. */
 export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)
@@ -57,7 +61,7 @@ function refuseOwnerOfHuman(name: string): Refused {
   return refuse('invalid', { code: 'human_has_no_owner', name })
 }
 
-/** The human whom a typed name means; a refusal when there is none. */
+/** Returns the human that a typed name means; a refusal when there is none. */
 export function humanMeant(db: Database, typed: string): { ok: true; human: MemberRow } | Refused {
   const human = memberMeant(db, typed)
   if (human?.kind === 'human') return { ok: true, human }
@@ -73,7 +77,7 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
   if (!member) return refuseUnknown(command.name)
   const taken = nameTaken(db, to)
   if (to === member.name) return done<Rename>({ name: to })
-  // Its own alias may become its name.
+  // A member's own alias may become its name.
   const own = db.get('select 1 from alias where name = ? and member = ?', to, member.id)
   if (taken && !own) return refuse('conflict', { code: 'name_taken', name: to, taken, wanted: 'name' })
   db.run('delete from alias where name = ?', to)
@@ -83,8 +87,8 @@ export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<R
 }
 
 /**
- * Ends every token, session of the console, open code and webhook URL of a member, and cancels what it wrote for later. Its inbox stays; it
- * may be invited again.
+ * Ends every token, console session, open code and webhook URL of a member, and cancels its later mail. Its inbox stays; it may be invited
+ * again.
  */
 export function applyRevoke(db: Database, { steady, command }: DatedEntry<Revoke>): Outcome<Revoke> {
   const member = memberMeant(db, command.name)
@@ -104,7 +108,7 @@ export function applyRevoke(db: Database, { steady, command }: DatedEntry<Revoke
   )
 }
 
-/** Takes a member away: it cannot speak or be reached, what it had not read expires, and its name is free. */
+/** Deletes a member: it can neither send nor be reached, its unread messages expire, and its name becomes free. */
 export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>): Outcome<Delete> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)
@@ -147,7 +151,7 @@ function endTokens(db: Database, member: MemberRow): string[] {
   return ended
 }
 
-/** The public ids of a member's tokens. */
+/** Returns the public ids of a member's tokens. */
 export function tokensOf(db: Database, member: MemberRow): string[] {
   return db.all<{ id: string }>('select id from token where member = ? order by id', member.id).map(({ id }) => id)
 }

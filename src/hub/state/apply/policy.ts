@@ -6,7 +6,7 @@ import type { Database } from '../store/database.ts'
 
 type Policy = CommandOf<'member.policy'>
 
-/** Sets what a member does with mail. What the command leaves out stays; `mute` is the whole list. */
+/** Sets a member's policy. Fields that the command leaves out stay; `mute` is the whole list. */
 export function applyPolicy(db: Database, { command }: Entry<Policy>): Outcome<Policy> {
   const { by, inbound, mute } = command
   const muted: number[] = []

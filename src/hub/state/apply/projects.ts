@@ -10,7 +10,7 @@ type See = CommandOf<'project.see'>
 
 const { maxProjects, projectLifeMs } = limits
 
-/** Notes that a session of a machine works on a project. Of too many, the one that was not seen for longest goes. */
+/** Notes that a session of a machine works on a project. Above the limit, the project that was not seen for longest is deleted. */
 export function applySee(db: Database, { time, steady, command }: DatedEntry<See>): Outcome<See> {
   const { by, project } = command
   const member = memberById(db, by)
@@ -43,18 +43,18 @@ function makeRoom(db: Database, member: number): void {
   )
 }
 
-/** Forgets projects that were not seen for long. Mail that is unread for one stays in the inbox. */
+/** Deletes projects that were not seen for long. Unread messages for them stay in the inbox. */
 export function forgetProjects(db: Database, steady: number): void {
   db.run('delete from project where seen_steady <= ?', steady - projectLifeMs)
 }
 
-/** When a tick would next forget a project, in steady time; undefined when there is none. */
+/** Returns the steady time at which a tick would next delete a project; undefined when there is none. */
 export function nextForgotten(db: Database): number | undefined {
   const { at } = db.get<{ at: number | null }>('select min(seen_steady) as at from project')!
   return at === null ? undefined : at + projectLifeMs
 }
 
-/** Counts a delivery that was stored for a project of `recipient` (1), or that is unread no more (-1). */
+/** Counts a delivery that was stored for a project of `recipient` (1), or is no longer unread (-1). */
 export function countForProject(db: Database, recipient: number, project: string, by: 1 | -1): void {
   db.run('update member set project_unread = project_unread + ? where id = ?', by, recipient)
   db.run(

@@ -5,31 +5,30 @@ import { asSteady } from './steady-time.ts'
 
 const dayMs = 86_400_000
 
-/** How long what is due may wait for more, in ms, so that a hub with little to do writes seldom. */
+/** Time that a due deletion may wait for more, in ms, so that an idle hub writes rarely. */
 const patienceMs = 600_000
 
-/** When the tick happens: by the wall clock, for what is shown, and in steady time, for how old things are. */
+/** The time of the tick: by the wall clock, for times that are shown, and in steady time, for ages. */
 interface Now {
   time: number
   steady: number
 }
 
-/** Moments in steady time: what was over by then may go. */
+/** Limits in steady time: data of messages that were over by then may be deleted. */
 interface Limits {
   text: number
   record: number
 }
 
-/** What is left of a tick's work. */
+/** The work that a tick may still do. */
 interface Budget {
   looks: number
   bytes: number
 }
 
 /**
- * Deletes the texts of messages that have been over (acked or expired at every recipient) for the days that are set, and what is
- * left of them after a year. A message that somebody has not read is never touched. What is more than one tick may do is left
- * to the next ones.
+ * Deletes the texts of messages that have been over (acked or expired at every recipient) for the configured days, and their records after
+ * a year. A message that is unread anywhere is never touched. Work beyond the limit of one tick is left to the next ones.
  */
 export function deleteWhatIsOver(db: Database, now: Now): void {
   const limits = limitsAt(db, now.steady)
@@ -40,7 +39,7 @@ export function deleteWhatIsOver(db: Database, now: Now): void {
   lookAtNew(db, now, limits, budget)
 }
 
-/** When a tick would next find something to delete, in steady time, or undefined when there is no message. */
+/** Returns the steady time at which a tick would next find something to delete; undefined when there is no message. */
 export function nextDeletion(db: Database): number | undefined {
   const { text, record } = periods(db)
   const at = db.get<{ at: number | null }>(
@@ -65,7 +64,7 @@ function limitsAt(db: Database, steady: number): Limits {
   return { text: steady - text, record: steady - record }
 }
 
-/** Messages come in the order of the journal, so that nothing need be noted down for them while they are young. */
+/** Examines messages that became old enough. They are in the order of the journal, so nothing has to be noted for younger ones. */
 function lookAtNew(db: Database, now: Now, limits: Limits, budget: Budget): void {
   const next = db.all<{ seq: number; sentAt: number }>(
     `select seq, ${asSteady('sent_at', 'message.seq')} as sentAt from message where seq > (select seq from retention_position) order by seq limit ?`,
@@ -73,7 +72,7 @@ function lookAtNew(db: Database, now: Now, limits: Limits, budget: Budget): void
   )
   let last: number | undefined
   for (const { seq, sentAt } of next) {
-    // Only a store from before there was a steady time can hold such a message.
+    // Only a store older than the steady time can have such a message.
     const wasClockAhead = sentAt > now.steady
     if (!hasRoom(budget) || (sentAt > limits.text && !wasClockAhead)) break
     if (wasClockAhead) keep(db, 'text', sentAt, seq)
@@ -91,9 +90,9 @@ function lookAgain(db: Database, now: Now, limits: Limits, budget: Budget): void
   }
 }
 
-/** Deletes the text of a message that is over for long enough, and notes when to look again at any other. */
+/** Deletes the text of a message that has been over for long enough, and notes when to examine any other again. */
 function look(db: Database, seq: number, now: Now, limits: Limits, budget: Budget): void {
-  // What is unread was not over before now, whatever becomes of it.
+  // An unread message cannot have been over before now.
   const { deliveries, over } = db.get<{ deliveries: number; over: number }>(
     `select count(*) as deliveries,
        max(case when acked_at is null and expired_at is null then ?
@@ -108,7 +107,7 @@ function look(db: Database, seq: number, now: Now, limits: Limits, budget: Budge
   keep(db, mayGo ? 'record' : 'text', over, seq)
 }
 
-/** Its words go from the search as soon as the index gets to it; from now on nothing that is found shows them. */
+/** Deletes the text. Its words are removed from the search index later; until then no search result shows them. */
 function deleteText(db: Database, seq: number, time: number, budget: Budget): void {
   const { bytes } = db.get<{ bytes: number }>('select octet_length(body) as bytes from message where seq = ?', seq)!
   budget.bytes -= bytes
@@ -132,7 +131,7 @@ function deleteRecords(db: Database, limits: Limits, budget: Budget): void {
   }
 }
 
-/** Lets go of the ids of later mail that was not delivered. */
+/** Frees the ids of later mail that was not delivered. */
 function unbindLater(db: Database, { record }: Limits, budget: Budget): void {
   budget.looks -= db.run(
     `delete from later where id in (select id from later where ended is not null and ended_steady <= ?

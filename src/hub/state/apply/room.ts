@@ -7,14 +7,14 @@ import type { Database } from '../store/database.ts'
 import { limits } from './limits.ts'
 
 /**
- * The room of one inbox, and who may take how much of it. Nothing that was stored is ever dropped to make room.
+ * The room of one inbox, and the part of it that each sender may take. Stored messages are never dropped to make room.
  *
  *   up to `inboxMessages`, `inboxBytes`   all of it
  *   `senderPercent` of that               one sender
- *   the last `reservePercent`             senders who have little there; its first two thirds urgent messages too
+ *   the last `reservePercent`             senders who have little there; the first two thirds of it also urgent messages
  *
- * What each sender has in an inbox is counted only from a tenth of its room on (`inbox_share`): most inboxes never get there, and
- * their senders pay nothing for it.
+ * The messages of each sender in an inbox are counted (`inbox_share`) only once a tenth of its room is taken: most inboxes never get there,
+ * and their senders do not pay for it.
  */
 
 const { alwaysMessages, alwaysBytes, countedFromPercent, countedDownToPercent, smallPart, urgentDivisor } = limits
@@ -24,7 +24,7 @@ interface Amount {
   bytes: number
 }
 
-/** Why `recipient` has no room for `bytes` more of `sender`; undefined when it has. */
+/** Returns the reason why `recipient` has no room for `bytes` more of `sender`; undefined when it has. */
 export function whyNoRoom(
   db: Database,
   recipient: MemberRow,
@@ -44,7 +44,7 @@ export function whyNoRoom(
   return left >= reserve || isForThem ? undefined : { code: 'reserved', unread, own: own.unread }
 }
 
-/** How much of an inbox this is in percent, by messages or by bytes, whichever is more. */
+/** Returns the percentage of an inbox that this is, by messages or by bytes, whichever is more. */
 function percentOf({ inboxMessages, inboxBytes }: InboxSettings, { unread, bytes }: Amount): number {
   return Math.max((unread * 100) / inboxMessages, (bytes * 100) / inboxBytes)
 }
@@ -58,7 +58,7 @@ function shareOf(db: Database, recipient: number, sender: number): Amount {
   return share ?? { unread: 0, bytes: 0 }
 }
 
-/** Counts a delivery of `bytes` that was just stored for `recipient`, as it was before. */
+/** Counts a delivery of `bytes` that was just stored; `recipient` is the row from before. */
 export function takeRoom(db: Database, recipient: MemberRow, sender: number, bytes: number): void {
   const { id, isShared } = recipient
   const now = { unread: recipient.unread + 1, bytes: recipient.unreadBytes + bytes }
@@ -87,7 +87,7 @@ export function takeRoom(db: Database, recipient: MemberRow, sender: number, byt
   forgetMember(db, id)
 }
 
-/** Gives back the room of deliveries that were acked or have expired. */
+/** Frees the room of deliveries that were acked or have expired. */
 export function giveRoom(db: Database, recipient: number, seqs: readonly number[]): void {
   const list = JSON.stringify(seqs)
   forgetMember(db, recipient)
@@ -115,7 +115,7 @@ export function giveRoom(db: Database, recipient: number, seqs: readonly number[
   if (percentOf(knownSettings(db), left) < countedDownToPercent) forgetShares(db, recipient)
 }
 
-/** Stops counting what each sender has unread at `recipient`. */
+/** Stops counting the unread messages of each sender at `recipient`. */
 export function forgetShares(db: Database, recipient: number): void {
   db.run('delete from inbox_share where recipient = ?', recipient)
   db.run('update member set is_shared = 0 where id = ?', recipient)

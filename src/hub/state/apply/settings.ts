@@ -4,7 +4,7 @@ import type { Database } from '../store/database.ts'
 
 type Set = CommandOf<'settings.set'>
 
-/** Where each setting stands. */
+/** The column of each setting. */
 const columns = [
   ['keepTextDays', 'keep_text_days'],
   ['inboxMessages', 'inbox_messages'],
@@ -13,7 +13,7 @@ const columns = [
   ['reservePercent', 'reserve_percent'],
 ] as const
 
-/** Changes what the command names; the rest stays. Answers all settings. */
+/** Changes the settings that the command names; returns all settings. */
 export function applySettings(db: Database, { command }: Entry<Set>): Outcome<Set> {
   for (const [field, column] of columns) {
     const value = command[field]

@@ -11,7 +11,7 @@ export function isTelegram(command: Command): command is TelegramCommand {
   return command.type.startsWith('telegram.')
 }
 
-/** Carries out one command of the bridge. What it answers is in its effects and its own queries; most answer nothing. */
+/** Carries out one command of the bridge. Most have no result: the bridge reads by its own queries. */
 export function applyTelegram(db: Database, entry: DatedEntry<TelegramCommand>): Outcome {
   const { seq, time, steady, command } = entry
   switch (command.type) {
@@ -87,7 +87,10 @@ export function applyTelegram(db: Database, entry: DatedEntry<TelegramCommand>):
   }
 }
 
-/** What is no later than this is over by both clocks: neither a step of the wall clock nor its return deletes anything early. */
+/**
+ * Returns the earlier of the two clocks' times. Data older than that is over by both, so that neither a step of the wall clock nor its
+ * return deletes anything early.
+ */
 function past({ time, steady }: { time: number; steady: number }): number {
   return Math.min(time, steady)
 }
@@ -111,7 +114,7 @@ function handled(db: Database, { time, command }: Of<'telegram.handled'>): Outco
   if (!row) return done({})
   db.run('update telegram_update set content = null where update_id = ?', command.update)
   const seq = command.sent === undefined ? undefined : seqOf(db, command.sent)
-  // The message of a press is the question, not what the person wrote.
+  // The message of a button press is the question, not a message of the person.
   if (seq !== undefined && row.kind === 'message') {
     addRoute(db, { ...row, seq, kind: 'in', machine: null, part: 1, parts: 1, at: time })
   }
@@ -147,7 +150,7 @@ function told(db: Database, { time, command }: Of<'telegram.told'>): Outcome {
   return done({})
 }
 
-/** As a notice without a machine: nobody was told by it of mail that lies somewhere. */
+/** Stored as a notice without a machine: it does not notify anyone of unread messages. */
 function viewed(db: Database, { time, command }: Of<'telegram.viewed'>): Outcome {
   const { chat, message, ids } = command
   for (const id of ids) {

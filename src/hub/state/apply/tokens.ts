@@ -14,8 +14,8 @@ type Bind = CommandOf<'member.bind'>
 const dayMs = 86_400_000
 
 /**
- * Sets how long tokens live. Those that there are may be older already: each has all the days from now on, and is to be renewed at once if
- * half of them are over since it was made. The same number again changes nothing.
+ * Sets the life of tokens. Existing tokens may be older: each gets the full time from now on, and is to be renewed at once if half of it
+ * has passed since it was made. The same number again changes nothing.
  */
 export function applyTokenLimit(db: Database, { time, steady, command }: DatedEntry<Limit>): Outcome<Limit> {
   const { days } = command
@@ -36,7 +36,7 @@ export function applyTokenLimit(db: Database, { time, steady, command }: DatedEn
   return done<Limit>({ days }, { tokensChanged: true })
 }
 
-/** Gives a token that was just made its end, and the time from which on its machine renews it, as the setting says. */
+/** Sets the end of a new token, and the time at which its machine renews it, by the setting. */
 export function limitLife(db: Database, id: string, steady: number): void {
   const days = tokenDays(db)
   db.run(
@@ -47,7 +47,7 @@ export function limitLife(db: Database, id: string, steady: number): void {
   )
 }
 
-/** Makes the token that a machine has minted its own, in place of the one that it has. */
+/** Replaces a machine's token by the one it has minted. */
 export function applyTokenRenew(db: Database, { time, steady, command }: DatedEntry<Renew>): Outcome<Renew> {
   const { by, tokenId, newId, newHash, overlapS, atMost } = command
   const hash = Buffer.from(newHash, 'base64')
@@ -87,7 +87,10 @@ export function applyTokenRenew(db: Database, { time, steady, command }: DatedEn
   return done<Renew>({ tokenId: newId, goesOnUntil: time + leftMs }, { tokensChanged: true })
 }
 
-/** Says from where a member's tokens may be used. Streams that are open are cut, so that whoever reads them shows where they are. */
+/**
+ * Sets the addresses from which a member's tokens may be used. Open streams are closed, so that their readers reconnect from an address
+ * that is checked.
+ */
 export function applyBind(db: Database, { command }: Entry<Bind>): Outcome<Bind> {
   const member = memberMeant(db, command.name)
   if (!member) return refuseUnknown(command.name)
@@ -96,7 +99,7 @@ export function applyBind(db: Database, { command }: Entry<Bind>): Outcome<Bind>
   return done<Bind>({ name: member.name, ranges }, { revoked: [...tokensOf(db, member), ...sessionsOf(db, member.id)] })
 }
 
-/** Ends the tokens whose time is over, and remembers why where their machine did not see it coming. Answers their ids. */
+/** Ends expired tokens, and records why where their machine could not expect it. Returns their ids. */
 export function endTokensDue(
   db: Database,
   { seq, time, steady }: Pick<DatedEntry, 'seq' | 'time' | 'steady'>,

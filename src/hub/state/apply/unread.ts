@@ -3,13 +3,13 @@ import type { Database } from '../store/database.ts'
 import { countForProject } from './projects.ts'
 import { giveRoom } from './room.ts'
 
-/** A delivery that is unread no more, and for which of its recipient's projects it is. */
+/** A delivery that is no longer unread, and the project of its recipient that it is for. */
 export interface Settled {
   seq: number
   project?: string | null
 }
 
-/** Takes deliveries out of what is unread at `recipient`: they were acked or have expired. */
+/** Removes deliveries from the unread ones of `recipient`: they were acked or have expired. */
 export function settleUnread(db: Database, recipient: number, settled: readonly Settled[]): void {
   const seqs = settled.map(({ seq }) => seq)
   dropUnread(db, recipient, seqs)

@@ -9,20 +9,20 @@ import { storeNotice } from './notice.ts'
 
 type Tell = CommandOf<'sender.tell'>
 
-/** What a sender is to be told of a message: which it was, by whom it was to be read, how it began. */
+/** The message that a sender is to be notified about: its id, recipients and beginning. */
 interface Of {
   id: string
-  /** As the sender wrote it. */
+  /** The recipients as the sender wrote them. */
   to: string[]
   beginning: string
-  /** From which project it was sent: its sessions are to hear of it. */
+  /** The project from which it was sent, whose sessions are notified. */
   project?: string | undefined
 }
 
 /**
- *   expired    nobody has acked it before its end: so many `members`, `at` the first of them
- *   refused    it was later mail, and nobody took it when it was due
- *   partly     the same of some of its recipients
+ *   expired    `members` recipients have not acked it before its end; `at` has the first of them
+ *   refused    it was later mail, and every recipient refused it when it was due
+ *   partly     it was later mail, and some recipients refused it
  *   cancelled  it was later mail of a member whose tokens were revoked
  */
 export type Untold =
@@ -31,20 +31,20 @@ export type Untold =
   | (Of & { what: 'partly'; refused: { name: string; reason: NotTaken }[]; gone: string[] })
   | (Of & { what: 'cancelled' })
 
-/** The project in a row of `untold`, in SQL; empty for none. */
+/** SQL of the project in a row of `untold`; empty for none. */
 export const projectOfUntold = `coalesce(detail ->> 'project', '')`
 
-/** Notes down what `sender` is to be told. The hub makes a message of it, which takes it away here: `sender.tell`. */
+/** Notes an event for `sender`. The hub makes a message of it and then removes it: `sender.tell`. */
 export function noteUntold(db: Database, sender: number, { what, ...detail }: Untold): void {
   db.run('insert into untold (sender, what, detail) values (?, ?, ?)', sender, what, JSON.stringify(detail))
 }
 
-/** As much of a text as tells which message it was. */
+/** Returns the beginning of a text, enough to recognize the message. */
 export function beginningOf(body: string): string {
   return firstCharacters(body, limits.toldCharacters)
 }
 
-/** Stores the message with what a sender is told. Of several hubs the first one does; what was told is told no more. */
+/** Stores the hub's message to a sender, and removes the rows it covers. Of several hubs only the first one's counts. */
 export function applyTell(db: Database, { seq, time, command }: Entry<Tell>): Outcome<Tell> {
   const { to, project = '', upTo, notice } = command
   const gone = db.run(

@@ -5,10 +5,10 @@ import { limits } from './limits.ts'
 
 type Received = Pick<CommandOf<'message.send'>, 'by' | 'id' | 'received'>
 
-/** Most seals that are forgotten with each that is noted. */
+/** Most expired seals that are deleted with each that is noted. */
 const forgottenAtOnce = 10
 
-/** Lets the webhooks that name `from`, or a project of it, name `to`. */
+/** Renames `from`, or a project of it, to `to` in webhooks. */
 export function renameInWebhooks(db: Database, from: string, to: string): void {
   for (const { member, named } of db.all<{ member: number; named: string }>(
     'select member, named from webhook order by member',
@@ -21,7 +21,7 @@ export function renameInWebhooks(db: Database, from: string, to: string): void {
   }
 }
 
-/** Ends the URLs of a member's webhook, where it has one. Returns whether one ended. What is signed stays so. */
+/** Revokes the URLs of a member's webhook, if it has one. Returns whether one was revoked. Signing secrets stay. */
 export function endWebhookUrls(db: Database, member: number): boolean {
   return (
     db.run(
@@ -37,12 +37,12 @@ export function forgetWebhook(db: Database, member: number): void {
   db.run('delete from webhook_seal where member = ?', member)
 }
 
-/** The id of the message that the same call became before; undefined for one that is new. */
+/** Returns the id of the message that the same call became before; undefined for a new call. */
 export function sealedBefore(db: Database, { by, received }: Received): string | undefined {
   return db.get<{ id: string }>('select id from webhook_seal where member = ? and seal = ?', by, sealOf(received))?.id
 }
 
-/** Notes what a webhook was called with, and forgets what is long past. */
+/** Notes the seal of a call, and deletes expired ones. */
 export function noteSeal(db: Database, steady: number, { by, id, received }: Received): void {
   db.run(
     'insert or replace into webhook_seal (member, seal, id, steady) values (?, ?, ?, ?)',

@@ -36,7 +36,7 @@ export function applyWebhookAdd(db: Database, { time, command }: Entry<Add>): Ou
   return done<Add>({ name })
 }
 
-/** What is said is set, what is left out stays. */
+/** Changes the fields that the command names; the others stay. */
 export function applyWebhookChange(db: Database, { steady, command }: DatedEntry<Change>): Outcome<Change> {
   const found = webhookNamed(db, command.name, steady)
   if ('ok' in found) return found
@@ -53,7 +53,7 @@ export function applyWebhookChange(db: Database, { steady, command }: DatedEntry
   return done<Change>({ name: found.name })
 }
 
-/** Gives a webhook another URL and signing secret. Those that it had go on for the overlap. */
+/** Gives a webhook another URL and signing secret. The previous ones stay valid for the overlap. */
 export function applyWebhookRotate(db: Database, { time, steady, command }: DatedEntry<Rotate>): Outcome<Rotate> {
   const found = webhookNamed(db, command.name, steady)
   if ('ok' in found) return found
@@ -72,7 +72,7 @@ export function applyWebhookRotate(db: Database, { time, steady, command }: Date
   return done<Rotate>({ name: found.name, goesOnUntil: before ? time + overlapS * 1000 : null })
 }
 
-/** Takes a webhook and its service away. What it wrote stays. */
+/** Deletes a webhook and its service. Messages that it wrote stay. */
 export function applyWebhookRemove(db: Database, { seq, time, steady, command }: DatedEntry<Remove>): Outcome<Remove> {
   const found = webhookNamed(db, command.name, steady)
   if ('ok' in found) return found
@@ -85,7 +85,10 @@ function webhookNamed(db: Database, typed: string, steady: number): WebhookRow |
   return webhookByName(db, name, steady) ?? refuse('not_found', { code: 'no_webhook', name })
 }
 
-/** Why events cannot go to these names. Whether they are taken there is asked with each event. */
+/**
+ * Returns the reason why events cannot go to these names; undefined when they can. Whether the recipients accept them is decided with each
+ * event.
+ */
 function whyNotTo(db: Database, to: string[]): Refused | undefined {
   const resolved = addresseesOf(db, 0, to, entryVersion)
   if ('ok' in resolved) return resolved

@@ -2,20 +2,20 @@ import type { Cursor } from '../../../protocol/events.ts'
 import type { Database } from '../store/database.ts'
 import { isDiskFull } from '../store/sqlite-errors.ts'
 
-/** Most past epochs that are kept, one for each start of a hub that stands alone; a cursor of an older one starts anew. */
+/** Most past epochs that are kept, one for each start of a hub that stands alone; a reader with a cursor of an older one starts anew. */
 const maxPast = 1000
 
 /**
- * The epochs of one store: the current one, and where each past one ended. A hub that stands alone begins one at each start, so a store that was put
- * back by hand (a copy, a snapshot of its disk) shares with the history that it replaces only what both have: a cursor of what
- * came after the copy names an epoch that is unknown here, or a place beyond that epoch's end.
+ * The epochs of one store: the current one, and the end of each past one. A hub that stands alone begins one at each start. A cursor from
+ * before a store was replaced by an older copy (or a snapshot of its disk) is thus recognized: if it is of something that the copy lacks,
+ * it names an unknown epoch, or a place beyond that epoch's end.
  */
 export class Epochs {
   readonly #db: Database
   readonly #past: Map<string, number>
-  /** Past epochs that are not in the table yet. */
+  /** Past epochs that are not saved in the table yet. */
   #unsaved: [epoch: string, lastSeq: number][] = []
-  /** Whether the current one is in `position`. */
+  /** Whether the current epoch is saved in `position`. */
   #isSaved = true
   #current: string
 
@@ -31,14 +31,17 @@ export class Epochs {
   }
 
   /**
-   * By which epoch a cursor is to be named now. A current one that is not saved yet would be unknown to the next start; until it is saved, with
-   * the next commit, all that there is belongs to the one before as well.
+   * The epoch for new cursors. A current one that is not saved would be unknown after a restart; until it is saved, by the next commit,
+   * everything belongs to the one before as well.
    */
   get known(): string {
     return this.#isSaved ? this.#current : (this.#unsaved.at(0)?.[0] ?? this.#current)
   }
 
-  /** Ends the current epoch at `seq` and begins `epoch`. On a full disk it is saved later, by the next commit. Throws on another storage error. */
+  /**
+   * Ends the current epoch at `seq` and begins `epoch`. On a full disk that is saved later, by the next commit. Throws on any other storage
+   * error.
+   */
   enter(epoch: string, seq: number): void {
     this.begin(epoch, seq)
     try {
@@ -49,7 +52,7 @@ export class Epochs {
     }
   }
 
-  /** The same, but it is not on disk until `save`. */
+  /** Does the same, without saving it. */
   begin(epoch: string, seq: number): void {
     if (this.#current) {
       this.#unsaved.push([this.#current, seq])
@@ -59,7 +62,7 @@ export class Epochs {
     this.#isSaved = false
   }
 
-  /** Writes what is not on disk yet, inside a transaction; once that is committed, call `saved`. */
+  /** Saves all changes, inside a transaction; `saved` is to be called once that is committed. */
   save(): void {
     if (this.#isSaved) return
     for (const [epoch, lastSeq] of this.#unsaved) {
@@ -74,20 +77,20 @@ export class Epochs {
     this.#isSaved = true
   }
 
-  /** The seq that `cursor` stands for in this history, which goes up to `newest`; undefined when it is a cursor of another one. */
+  /** Returns the seq that `cursor` stands for in this history, which ends at `newest`; undefined for a cursor of another history. */
   seqOf({ epoch, seq }: Cursor, newest: number): number | undefined {
     const end = epoch === this.#current ? newest : this.#past.get(epoch)
     return end !== undefined && seq <= end ? seq : undefined
   }
 
-  /** Whether `cursor` is of this history, but further than it goes: the store is older than what its readers have seen. */
+  /** Reports whether `cursor` is of this history, but beyond its end: the store is older than what its readers have seen. */
   isAhead({ epoch, seq }: Cursor, newest: number): boolean {
     const end = epoch === this.#current ? newest : this.#past.get(epoch)
     return end !== undefined && seq > end
   }
 }
 
-/** Whether a store's history has come by this place, in this epoch. */
+/** Reports whether a store's history has passed through this place in this epoch. */
 export function isPast(db: Database, { epoch, seq }: Cursor): boolean {
   return (
     db.get(

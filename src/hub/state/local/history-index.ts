@@ -1,14 +1,14 @@
 import { newestOfConversations } from '../query/crowds.ts'
 import type { Database } from '../store/database.ts'
 
-/** Most messages and, but for one message, deliveries indexed in one transaction: the journal waits for one, so it is kept short. */
+/** Most messages and deliveries indexed in one transaction (at least one message): the journal waits for it, so it is kept short. */
 const maxMessages = 200
 const maxDeliveries = 2000
 
 /**
- * Brings the indexes of history one step nearer to the newest message. Not part of the history itself: every hub keeps its own,
- * behind the commits, so that senders do not wait for it. Whoever reads by them looks through the messages after
- * `history_position` as well. Returns whether there may be more to do.
+ * Indexes the next messages of the history. The indexes are not part of the history itself: every hub fills its own after the commits, so
+ * that senders do not wait for it. A query that uses them must read the messages after `history_position` as well. Returns whether there
+ * may be more to do.
  */
 export function indexSome(db: Database): boolean {
   const { seq: done } = db.get<{ seq: number }>('select seq from history_position')!

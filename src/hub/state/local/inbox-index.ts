@@ -1,17 +1,17 @@
 import type { Database } from '../store/database.ts'
 
 /**
- * Most deliveries that wait to be sorted into the inboxes. More, and a reader walks past too many that are not its own; fewer,
- * and a batch writes to a page of every inbox again: sorted a thousand at a time, those of one inbox share a page.
+ * Most deliveries that wait to be sorted into the inboxes. With more, a reader skips too many that are not its own; with fewer, each batch
+ * writes a page of every inbox: of a thousand sorted together, those of one inbox share a page.
  */
 const maxUnsorted = 1000
 
-/** More than this, and they are sorted as soon as nobody waits for the disk: to look through fewer costs next to nothing. */
+/** Number of unsorted deliveries above which they are sorted as soon as nobody waits for the disk: scanning fewer costs next to nothing. */
 const fewUnsorted = 100
 
 /**
- * Which deliveries are unread, inbox by inbox. They are stored in the order of the journal; `unread` has them in the order of
- * the inboxes, up to `unread_position`. What came after it is found by looking through it: see `unreadSeqs`.
+ * Index of unread deliveries by inbox. Deliveries are stored in the order of the journal; the table `unread` has them in the order of the
+ * inboxes, up to `unread_position`. Later ones are found by a scan: see `unreadSeqs`.
  */
 export class InboxIndex {
   readonly #db: Database
@@ -24,13 +24,13 @@ export class InboxIndex {
     )!.n
   }
 
-  /** Counts the deliveries of entries that were applied, inside their transaction; `deliveries` is how many these have stored at most. */
+  /** Counts the deliveries of applied entries, inside their transaction; `deliveries` is an upper bound of those that they have stored. */
   grow(deliveries: number): void {
     this.#unsorted += deliveries
     if (this.#unsorted > maxUnsorted) this.#sort()
   }
 
-  /** For a quiet moment, in a transaction of its own. Throws on a storage error. */
+  /** Sorts deliveries while the hub is idle, in a transaction of its own. Throws on a storage error. */
   tidy(): void {
     if (this.#unsorted > fewUnsorted) this.#db.transaction(() => this.#sort())
   }
@@ -48,12 +48,12 @@ export class InboxIndex {
 }
 
 /**
- * The `seq`, `handling` and `project` of what is unread at member ?1 after seq ?2, as a query that others are made of. Both arms are in
- * order, so that with `order by seq limit` behind it no more is read than asked for.
+ * SQL of the `seq`, `handling` and `project` of unread deliveries of member ?1 after seq ?2, for use in other queries. Both arms are in
+ * order, so that with `order by seq limit` after it no more rows are read than requested.
  */
 export const unreadSeqs = seqsWhere('')
 
-/** The same of one scope: what is for no project, or for the one that parameter ?`parameter` names. */
+/** Returns the same for one scope: deliveries for no project, or for the one that parameter ?`parameter` names. */
 export function unreadSeqsOf(parameter: number): string {
   return seqsWhere(`and (project is null or project = ?${parameter})`)
 }
@@ -67,7 +67,7 @@ function seqsWhere(also: string): string {
     ${also}`
 }
 
-/** Takes deliveries out of the index, once they were acked or have expired. */
+/** Removes deliveries from the index that were acked or have expired. */
 export function dropUnread(db: Database, recipient: number, seqs: readonly number[]): void {
   db.run(
     'delete from unread where recipient = ? and seq in (select value from json_each(?))',

@@ -2,27 +2,27 @@ import type { Database } from '../store/database.ts'
 
 /** The log that a store belongs to. */
 export interface OwnLog {
-  /** What the log is called in etcd. */
+  /** Name of the log in etcd. */
   name: string
-  /** What this hub is called among those that share it; null until it has started once. */
+  /** Name of this hub in the log; null until it has started once. */
   hub: string | null
-  /** The offset at which the log begins with this store; null where it began otherwise. */
+  /** Offset at which the log begins with this store; null when it was not made from this store. */
   begunAt: number | null
 }
 
-/** Undefined for the store of a hub that stands alone. */
+/** Returns undefined for the store of a hub that stands alone. */
 export function ownLog(db: Database): OwnLog | undefined {
   return db.get<{ name: string; hub: string | null; begunAt: number | null }>(
     'select name, hub, begun_at as begunAt from own_log',
   )
 }
 
-/** Inside a transaction. */
+/** Saves the log of this store. To be called inside a transaction. */
 export function saveOwnLog(db: Database, { name, hub, begunAt }: OwnLog): void {
   db.run('insert or replace into own_log (only_row, name, hub, begun_at) values (1, ?, ?, ?)', name, hub, begunAt)
 }
 
-/** From now on the store stands alone. On disk when it returns; throws on a storage error. */
+/** Removes the store from its log. On disk when it returns; throws on a storage error. */
 export function leaveLog(db: Database): void {
   db.transaction(() => db.run('delete from own_log'))
 }

@@ -1,13 +1,13 @@
 import type { Database } from '../store/database.ts'
 
-/** When each member was last seen before this start of the hub, in ms since 1970. */
+/** Returns the time at which each member was last seen before this start of the hub, in ms since 1970. */
 export function lastSeenTimes(db: Database): Map<number, number> {
   return new Map(
     db.all<{ member: number; at: number }>('select member, at from last_seen').map(row => [row.member, row.at]),
   )
 }
 
-/** Notes when members were last seen. Each hub writes what it saw. Throws on a storage error. */
+/** Saves the times at which this hub last saw members. Throws on a storage error. */
 export function saveLastSeen(db: Database, times: ReadonlyMap<number, number>): void {
   if (times.size === 0) return
   db.transaction(() => {
@@ -21,7 +21,7 @@ export function saveLastSeen(db: Database, times: ReadonlyMap<number, number>): 
   })
 }
 
-/** When a session of a project was last heard of before this start of the hub, in ms since 1970. */
+/** Returns the time of the last heartbeat of a session of a project before this start of the hub, in ms since 1970. */
 export function projectLastSeen(db: Database, member: number, project: string): number | undefined {
   return (
     db.get<{ at: number | null }>(
@@ -33,7 +33,7 @@ export function projectLastSeen(db: Database, member: number, project: string): 
   )
 }
 
-/** Notes when sessions of projects were last heard of, and removes what is noted of projects that are gone. Throws on a storage error. */
+/** Saves the times of the last heartbeats of projects' sessions, and removes those of deleted projects. Throws on a storage error. */
 export function saveProjectsSeen(
   db: Database,
   sights: readonly { member: number; project: string; at: number }[],
@@ -51,7 +51,10 @@ export function saveProjectsSeen(
   })
 }
 
-/** Notes when tokens were last used, in ms since 1970 by their public id, and removes those that are gone. Throws on a storage error. */
+/**
+ * Saves the times at which tokens were last used, in ms since 1970 by public id, and removes those of deleted tokens. Throws on a storage
+ * error.
+ */
 export function saveTokenUses(db: Database, times: ReadonlyMap<string, number>): void {
   if (times.size === 0) return
   db.transaction(() => {

@@ -1,7 +1,7 @@
 /**
- * What each hub keeps for itself in its store: indexes that are filled behind the commits, what it has seen, and its own place in the
- * log. Hubs that have applied the same entries differ in these and in nothing else. This is the one list that says so: a table that
- * is not in it belongs to the history, and only `apply` writes to it. From the indexes apply removes what is over.
+ * Tables that are local to each hub: indexes that are filled after the commits, times at which it has seen members, and its position in the
+ * log. Hubs that have applied the same entries differ in these and in nothing else. Every table that is not in this list belongs to the
+ * history, and only `apply` writes to it. `apply` also removes messages that are over from the indexes.
  */
 export const hubLocalTables: ReadonlySet<string> = new Set([
   'answer',
@@ -20,7 +20,7 @@ export const hubLocalTables: ReadonlySet<string> = new Set([
   'words_gone',
 ])
 
-/** The same of columns, by their table. */
+/** Columns that are local to each hub, by table. */
 const hubLocalColumns: Readonly<Record<string, readonly string[]>> = {
   position: ['epoch', 'log_offset', 'log_hash', 'outcomes'],
 }

@@ -6,26 +6,27 @@ import { groupExists, type MemberRow, resolveNames } from './find-member.ts'
 import { knownMember } from './known-members.ts'
 import { isProject } from './projects.ts'
 
-/** Whom a message is for. */
+/** The recipients of a message. */
 export interface Addressees {
   /** Each member once, in the order named. */
   members: MemberRow[]
   /** Names that mean nobody. */
   unknown: string[]
-  /** Whether a group or `all` was named. */
+  /** Whether the names include a group or `all`. */
   isCrowd: boolean
-  /** For which of their projects it is, of those who were addressed with one. */
+  /** Projects that it is for, by member id, of recipients that were addressed with one. */
   projects: ReadonlyMap<number, string>
 }
 
-/** The version of entries from which on an address may have a project. */
+/** From this version of entries on, an address may have a project. */
 const projectVersion = 3
 
 const none: ReadonlyMap<number, string> = new Map()
 
 /**
- * The members and projects that `sender` typed, or a refusal where an address with a project means none. Most messages are for one
- * member. In entries of before there were projects an address with a slash is a name that means nobody.
+ * Resolves the addresses that `sender` typed to members and projects; returns a refusal when an address with a project means none. A single
+ * name without a project, the most common case, is resolved without a query. In entries older than projects an address with a slash is a
+ * name that means nobody.
  */
 export function addresseesOf(db: Database, sender: number, typed: string[], v: number): Addressees | Refused {
   const [first] = typed

@@ -1,14 +1,14 @@
 import { loopInWords } from '../refusal-words.ts'
 import type { Database } from '../store/database.ts'
 
-/** No mail passes between two members until then (ms since 1970), because of what `why` names in words. */
+/** A brake on messages between two members: its end (ms since 1970), and its reason as a text. */
 export interface Brake {
   between: [string, string]
   until: number
   why: string
 }
 
-/** The brake on mail between two members at `time`, whichever of them sends; `why` as it is stored. */
+/** Returns the brake on messages between two members at `time`, in either direction; `why` as it is stored. */
 export function activeBrake(
   db: Database,
   one: number,
@@ -25,7 +25,7 @@ export function activeBrake(
   )
 }
 
-/** Every brake at `time`, the first to end first; with `member`, its own only. */
+/** Returns every brake at `time`, the first to end first; with `member`, only its own. */
 export function activeBrakes(db: Database, time: number, member?: number): Brake[] {
   return db
     .all<{ low: string; high: string; until: number; why: string }>(

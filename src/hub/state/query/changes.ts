@@ -7,7 +7,7 @@ import { isInScope } from './projects.ts'
 import { unlessUnreadable } from './read-round.ts'
 import { unreadSeqsRound } from './unread-round.ts'
 
-/** Something that a member's follower wants to hear, in the order of the journal. */
+/** A change that a member's followers are sent, in the order of the journal. */
 export type Change =
   | { kind: 'delivery'; seq: number; id: string; from: string; intent: Intent; project?: string }
   | {
@@ -21,9 +21,9 @@ export type Change =
     }
 
 /**
- * What happened to `member` after a seq (one for each kind of change): unread deliveries to it and receipts of what it sent,
- * oldest first. Several changes may share a seq (one ack of many messages); a page never ends between them, so it may be
- * longer than `atLeast`. With `scope`, deliveries for other projects are left out.
+ * Returns changes for `member` after a seq (one for each kind of change): unread deliveries to it and receipts of its messages, oldest
+ * first. Several changes may share a seq (one ack of many messages); a page never ends between them, so it may be longer than `atLeast`.
+ * With `scope`, deliveries for other projects are left out.
  */
 export function changesAfter(
   db: Database,
@@ -35,9 +35,9 @@ export function changesAfter(
   const deliveries =
     unlessUnreadable(() => deliveriesAfter(db, member, after.deliveries, atLeast, scope)) ??
     deliveriesAround(db, member, after.deliveries, atLeast, scope)
-  // Receipts are told by the messages themselves as well: a damaged store leaves them out.
+  // Receipts are shown with the messages themselves, too, so a damaged store leaves them out.
   const receipts = unlessUnreadable(() => receiptsAfter(db, member, after.receipts, atLeast)) ?? []
-  // A full list may go on behind its last seq, so nothing later than that can be told yet.
+  // A full list may continue after its last seq, so nothing later can be returned yet.
   const end = Math.min(endOf(deliveries, atLeast), endOf(receipts, atLeast))
   return [...deliveries, ...receipts].filter(change => change.seq <= end).sort((a, b) => a.seq - b.seq)
 }
@@ -61,7 +61,7 @@ function deliveriesAfter(
     .map(({ name, project, ...row }) => ({ kind: 'delivery', ...row, from: name, ...(project && { project }) }))
 }
 
-/** The same in a damaged store, without what cannot be read. */
+/** Returns the deliveries of a damaged store, without those that cannot be read. */
 function deliveriesAround(
   db: Database,
   member: number,

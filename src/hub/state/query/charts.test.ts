@@ -20,7 +20,7 @@ interface Told {
   ackedAt?: number
 }
 
-/** What the charts say, by looking at every message for every column. */
+/** Returns the expected charts, from every message for every column. */
 function expected(all: readonly Told[], eyes: Eyes, { hours, now }: { hours: number; now: number }) {
   const columnMs = (hours * hour) / chartColumns
   const from = (Math.floor(now / columnMs) + 1 - chartColumns) * columnMs

@@ -4,10 +4,10 @@ import { newestSeq } from './read-round.ts'
 import { allUnread } from './unread.ts'
 import { type Eyes, sees } from './viewer.ts'
 
-/** Most deliveries of one column that are looked at for how fast they were noticed. */
+/** Most deliveries of one column that are read for the time until they were noticed. */
 const maxNoticed = 1000
 
-/** How many of the newest deliveries are looked at for how long they lay unread; what is unread still counts however old it is. */
+/** Number of the newest deliveries that are read for the time they were unread; those still unread count however old they are. */
 const maxUnread = 100_000
 
 /** `from` and `columnMs` in ms; the lists have a value for each column. See `ChartsAnswer`. */
@@ -19,7 +19,10 @@ export interface Charts {
   oldestUnreadS: (number | null)[]
 }
 
-/** The last `hours` before `now`, ms since 1970, of the mail of `eyes`. `check` is called often. Uses `in_time()`. */
+/**
+ * Returns the charts of the messages of `eyes` in the last `hours` before `now`, in ms since 1970. `check` is called often. Uses
+ * `in_time()`.
+ */
 export function chartsOf(
   db: Database,
   eyes: Eyes,
@@ -56,16 +59,16 @@ export function chartsOf(
   return { from, columnMs, sends, noticeMs: { p50, p95 }, oldestUnreadS }
 }
 
-/** Members up to this number are looked up one by one; of more, all deliveries are gone through. */
+/** Up to this number, members are looked up one by one; for more, all deliveries are scanned. */
 const fewMembers = 20
 
-/** `passed`: the messages with a seq from ?1 on and before ?2, each once; `received`: the deliveries with such a seq. */
+/** `passed` has the messages with a seq from ?1 on and before ?2, each once; `received` the deliveries with such a seq. */
 const ofAll = {
   passed: 'select distinct seq from delivery where seq >= ?1 and seq < ?2 and in_time()',
   received: 'select x.seq, x.recipient from delivery x where x.seq >= ?1 and x.seq < ?2',
 }
 
-/** The same of what passed to or from the members ?3, and of what came to them. */
+/** The same for messages to or from the members ?3, and for deliveries to them. */
 const isOne = 'in (select value from json_each(?3))'
 const ofMany = {
   passed: `${ofAll.passed} and (sender ${isOne} or recipient ${isOne})`,
@@ -82,7 +85,7 @@ const ofFew = {
     union all select x.seq, x.recipient from delivery x where ${late} and x.recipient ${isOne}`,
 }
 
-/** How long each of these took until somebody was told of it, was given it or read it, in ms. */
+/** Returns SQL of the time until each of these deliveries was first notified, fetched or acked, in ms. */
 function noticedIn(received: string): string {
   const never = Number.MAX_SAFE_INTEGER
   return `
@@ -91,7 +94,7 @@ function noticedIn(received: string): string {
     where in_time() and coalesce(d.told_at, d.fetched_at, d.acked_at) is not null limit ${maxNoticed}`
 }
 
-/** How old the oldest unread message was at the end of each column, in s. */
+/** Returns the age of the oldest unread message at the end of each column, in s. */
 function oldestUnread(
   db: Database,
   eyes: Eyes,
@@ -126,7 +129,7 @@ function oldestUnread(
   )
 }
 
-/** The seq of the first message that was sent at or after `time`, from the seq `low` on, as far as their times are in order. */
+/** Returns the seq of the first message from `low` on that was sent at or after `time`, if their times are in order. */
 function firstSince(db: Database, time: number, low: number): number {
   let [from, to] = [low, newestSeq(db) + 1]
   while (from < to) {

@@ -3,7 +3,7 @@ import type { Database } from '../store/database.ts'
 
 /** A session of the console. Times in ms since 1970, `limit` in steady time. */
 export interface ConsoleSession {
-  /** Public. */
+  /** Public id. */
   id: string
   /** 0 for the admin. */
   member: number
@@ -13,10 +13,10 @@ export interface ConsoleSession {
   since: number
   expiresAt: number
   limit: number
-  /** Where its login came from, and from what, as that says itself. */
+  /** Address of its login, and the browser as it names itself. */
   address: string
   browser: string
-  /** The ranges of addresses that its member's tokens are bound to, as JSON; null is anywhere. */
+  /** Ranges of addresses that its member's tokens are bound to, as JSON; null for anywhere. */
   boundTo: string | null
 }
 
@@ -26,7 +26,7 @@ const select = `select s.id, s.member, case when s.member = 0 then 'admin' else 
   case when s.member = 0 then null else m.bound_to end as boundTo
   from console_session s left join member m on m.id = s.member`
 
-/** The session whose tab has this secret; undefined when there is none. */
+/** Returns the session whose tab has this secret; undefined when there is none. */
 export function sessionOfTab(db: Database, tabHash: Buffer): ConsoleSession | undefined {
   return db.get<ConsoleSession>(`${select} where s.tab_hash = ?`, tabHash)
 }
@@ -35,7 +35,7 @@ export function consoleSessionById(db: Database, id: string): ConsoleSession | u
   return db.get<ConsoleSession>(`${select} where s.id = ?`, id)
 }
 
-/** The sessions of a member, or with undefined of everybody, the newest first. */
+/** Returns the sessions of a member, or of all when it is undefined, newest first. */
 export function consoleSessions(db: Database, member?: number): ConsoleSession[] {
   const order = 'order by s.since desc, s.id'
   return member === undefined
@@ -43,14 +43,17 @@ export function consoleSessions(db: Database, member?: number): ConsoleSession[]
     : db.all<ConsoleSession>(`${select} where s.member = ? ${order}`, member)
 }
 
-/** The public ids of sessions that have one of these cookies. */
+/** Returns the public ids of sessions that have one of these cookies. */
 export function sessionsWithCookie(db: Database, cookieHashes: readonly Buffer[]): string[] {
   return cookieHashes.flatMap(hash =>
     db.all<{ id: string }>('select id from console_session where cookie_hash = ?', hash).map(({ id }) => id),
   )
 }
 
-/** Whose a link is that waits to be used at `steady`, and the ranges that its member's tokens are bound to, as JSON. */
+/**
+ * Returns the member of a link that can be used at `steady`, and the ranges that its tokens are bound to, as JSON; undefined for any other
+ * link.
+ */
 export function openConsoleLink(
   db: Database,
   hash: Buffer,
@@ -65,12 +68,12 @@ export function openConsoleLink(
   )
 }
 
-/** Whether a link was given out, used or not, and is still remembered. */
+/** Reports whether a link is stored, used or not. */
 export function isConsoleLink(db: Database, hash: Buffer): boolean {
   return db.get('select 1 from console_link where hash = ?', hash) !== undefined
 }
 
-/** When a session was noted last to have been used, by its token id, in ms since 1970. */
+/** Returns the last recorded use of a session, by its token id, in ms since 1970. */
 export function sessionUsedAt(db: Database, tokenId: string): number | undefined {
   return db.get<{ at: number }>('select at from token_use where id = ?', tokenId)?.at
 }

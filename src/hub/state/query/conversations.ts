@@ -9,10 +9,10 @@ import { unlessUnreadable } from './read-round.ts'
 import { lateAnswers } from './requests.ts'
 import type { Eyes } from './viewer.ts'
 
-/** Members up to this number are looked up one by one; of more, the newest conversations of all are gone through. */
+/** Up to this number, members are looked up one by one; for more, the newest conversations of all are scanned. */
 const fewMembers = 20
 
-/** A conversation by its place in the order: the newest first, then by `member`, `other` and `crowd`. */
+/** The place of a conversation in the order: newest first, then by `member`, `other` and `crowd`. */
 export interface ConversationPlace {
   seq: number
   member: number
@@ -21,14 +21,14 @@ export interface ConversationPlace {
 }
 
 export interface ConversationInfo extends ConversationPlace {
-  /** Names; `with` is a member's, `hub`, or a crowd's. */
+  /** Both are names; `with` is a member's, `hub`, or a crowd's. */
   of: string
   with: string
   kind: MemberKind | 'hub' | 'group'
   at: number
   from: string
   intent: Intent
-  /** Undefined where the text is not for whoever asks. */
+  /** Undefined when the viewer may not read the text. */
   beginning: string | undefined
   /** The newest message is held for the user of `member`. */
   isHeld: boolean
@@ -36,20 +36,20 @@ export interface ConversationInfo extends ConversationPlace {
   openQuestions: number
 }
 
-/** How a page begins behind `place`, as `before` of the wire. */
+/** Returns `place` in the form of `before` on the wire. */
 export function formatPlace({ seq, member, other, crowd }: ConversationPlace): string {
   return `${seq}:${member}:${other}:${crowd}`
 }
 
-/** Reads what `formatPlace` wrote; a seq alone is the place before all that have a smaller one. */
+/** Parses the output of `formatPlace`; a seq alone is the place before all with a smaller one. */
 export function parsePlace(text: string): ConversationPlace {
   const [seq, member = Number.MAX_SAFE_INTEGER, other = 0, crowd = ''] = text.split(':')
   return { seq: Number(seq), member: Number(member), other: Number(other), crowd }
 }
 
 /**
- * The conversations of `eyes` behind a place, the newest first, at most `limit`. Of all members each is there once, as that of the one with the
- * smaller id. `now` in ms since 1970 says which requests are too old to be open. `check` is called often. Uses `in_time()`.
+ * Returns the conversations of `eyes` after a place, newest first, at most `limit`. For all members, each is listed once, under the one
+ * with the smaller id. Requests too old at `now`, in ms since 1970, do not count as open. `check` is called often. Uses `in_time()`.
  */
 export function conversationsOf(
   db: Database,
@@ -117,7 +117,7 @@ function placesOf(db: Database, eyes: Eyes, before: ConversationPlace | undefine
       : ofFew(db, eyes, before, limit + late.size).sort(order)
   let count = 0
   for (const place of indexed) {
-    // One that has gone on since is in its new place, and only there.
+    // A conversation with a newer message is listed in its new place only.
     if (late.has(keyOf(place)) || !isBehind(place, before)) continue
     found.push(place)
     if (++count === limit) break
@@ -125,7 +125,7 @@ function placesOf(db: Database, eyes: Eyes, before: ConversationPlace | undefine
   return found.sort(order).slice(0, limit)
 }
 
-/** The newest conversations of all members, in order. */
+/** Yields the newest conversations of all members, in order. */
 function* ofMany(
   db: Database,
   before: ConversationPlace | undefined,
@@ -147,7 +147,7 @@ function* ofMany(
     yield* rows.filter(isSeen)
     const last = rows.at(-1)
     if (!last || rows.length < atOnce) return
-    // Behind those with the last seq that were read already.
+    // Skips those with the last seq that were read already.
     offset = (last.seq === from ? offset : 0) + rows.filter(({ seq }) => seq === last.seq).length
     from = last.seq
   }
@@ -173,7 +173,7 @@ function ofFew(
   )
 }
 
-/** How many messages of each sender lie unread with `member`. */
+/** Returns the number of unread messages at `member` by sender. */
 function unreadBySender(db: Database, member: number): ReadonlyMap<number, number> {
   const rows =
     unlessUnreadable(() =>

@@ -1,15 +1,15 @@
-/** Stands as `other` where a conversation is with a crowd. */
+/** Value of `other` for a conversation with a crowd. */
 export const crowds = -1
 
-/** The group, or `all`, that message `m` was sent to by that name alone, where several took it; else empty. */
+/** SQL of the group, or `all`, that message `m` was sent to as its only address, if several recipients accepted it; else empty. */
 export const crowdOf = `case
   when not json_valid(m.named) or json_array_length(m.named) <> 1 then ''
   when (select count(*) from (select 1 from delivery o where o.seq = m.seq limit 2)) < 2 then ''
   else lower(ltrim(trim(json_extract(m.named, '$[0]')), '@')) end`
 
 /**
- * The newest seq of each conversation that the messages after ?1 and up to ?2 belong to; `also` is one more condition. What `member` sent to a crowd
- * is its conversation with that, and a conversation of each who got it with `member`.
+ * Returns SQL of the newest seq of each conversation among the messages after ?1 and up to ?2; `also` is one more condition. A message of
+ * `member` to a crowd belongs to its conversation with that, and to those of each recipient with `member`.
  */
 export function newestOfConversations(also = ''): string {
   return `

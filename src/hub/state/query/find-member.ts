@@ -11,22 +11,22 @@ export interface MemberRow {
   inbound: string
   unread: number
   unreadBytes: number
-  /** 1 when this member has muted anybody. */
+  /** 1 if this member has muted anybody. */
   mutes: 0 | 1
-  /** The end of this member's last brake, in ms since 1970; 0 when there was none. */
+  /** End of this member's last brake, in ms since 1970; 0 for none. */
   brakedUntil: number
-  /** 1 while what each sender has unread there is counted. */
+  /** 1 while the unread messages of each sender are counted in this inbox. */
   isShared: 0 | 1
 }
 
-/** The row that stands for the hub itself, as the sender of its notices. It is nobody's to name, find or write to. */
+/** Id of the row that stands for the hub itself, the sender of its notices. No name means it, and nobody can write to it. */
 export const hubItself = 0
 
 /** The columns of a `MemberRow`, of `member m`. */
 const columns =
   'm.id, m.name, m.kind, m.inbound, m.unread, m.unread_bytes as unreadBytes, m.mutes, m.braked_until as brakedUntil, m.is_shared as isShared'
 
-/** The member of this very name; no alias. */
+/** Returns the member with exactly this name; aliases do not count. */
 export function memberByName(db: Database, name: string): MemberRow | undefined {
   return db.get<MemberRow>(`select ${columns} from member m where m.name = ? and m.id <> ${hubItself}`, name)
 }
@@ -35,18 +35,18 @@ export function memberById(db: Database, id: number): MemberRow | undefined {
   return db.get<MemberRow>(`select ${columns} from member m where m.id = ?`, id)
 }
 
-/** The member whom one typed name means, by name or alias. */
+/** Returns the member that a typed name means, by name or alias. */
 export function memberMeant(db: Database, typed: string): MemberRow | undefined {
   const name = lookupForm(typed)
   return memberByName(db, name) ?? memberByAlias(db, name)
 }
 
-/** The id of whoever may have written a message: a member, or the hub itself. */
+/** Returns the id of a possible sender: a member, or the hub itself. */
 export function senderMeant(db: Database, typed: string): Pick<MemberRow, 'id'> | undefined {
   return lookupForm(typed) === 'hub' ? { id: hubItself } : memberMeant(db, typed)
 }
 
-/** Every machine but `except`, by name. */
+/** Returns every machine but `except`, by name. */
 export function otherMachines(db: Database, except: number): MemberRow[] {
   return db.all<MemberRow>(
     `select ${columns} from member m where m.kind = 'machine' and m.id <> ? and m.deleted_at is null order by m.name`,
@@ -54,7 +54,7 @@ export function otherMachines(db: Database, except: number): MemberRow[] {
   )
 }
 
-/** What this name stands for, or undefined when it is free: members, aliases, groups and webhooks that post share one namespace. */
+/** Returns the holder of a name, or undefined when it is free: members, aliases, groups and webhooks that post share one namespace. */
 export function nameTaken(db: Database, name: string): Taken | undefined {
   const member = memberByName(db, name)
   if (member) return { kind: member.kind }
@@ -64,24 +64,24 @@ export function nameTaken(db: Database, name: string): Taken | undefined {
   return db.get('select 1 from outgoing where name = ?', name) ? { kind: 'webhook' } : undefined
 }
 
-/** Whether a group is called so. `name` in lookup form. */
+/** Reports whether a group has this name, given in lookup form. */
 export function groupExists(db: Database, name: string): boolean {
   return db.get('select 1 from member_group where name = ?', name) !== undefined
 }
 
-/** Who is meant by the names that `sender` wrote. */
+/** The members that the names in a message mean. */
 export interface Resolved {
   /** Each member once, in the order named. */
   members: MemberRow[]
   /** Names that mean nobody. */
   unknown: string[]
-  /** Whether a group or `all` was named. */
+  /** Whether the names include a group or `all`. */
   isCrowd: boolean
 }
 
-/** Members, aliases, groups and `all`, as `sender` typed them. Throws nothing: what means nobody is in `unknown`. */
+/** Resolves members, aliases, groups and `all`, as `sender` typed them. Does not throw: names that mean nobody are in `unknown`. */
 export function resolveNames(db: Database, sender: number, typed: string[]): Resolved {
-  // Each name once: `all` a hundred times would be a hundred times as many rows.
+  // Duplicate names are dropped: `all` a hundred times would read a hundred times as many rows.
   const named = [...new Map(typed.map(each => [lookupForm(each), each]))].map(([name, asTyped]) => {
     const one = memberMeant(db, name)
     return { name, asTyped, one, isCrowd: !one && (name === everyone || groupExists(db, name)) }
@@ -99,7 +99,7 @@ export function resolveNames(db: Database, sender: number, typed: string[]): Res
   return { members: [...members.values()], unknown, isCrowd }
 }
 
-/** Names that the typed one may have been meant to be, nearest first, three at most. */
+/** Returns names similar to the typed one, nearest first, at most three. */
 export function nearestNames(db: Database, typed: string): string[] {
   const wanted = lookupForm(typed).slice(0, 64)
   const names = db
@@ -121,8 +121,8 @@ function memberByAlias(db: Database, name: string): MemberRow | undefined {
 }
 
 /**
- * The members of `all` and of groups, but not the sender, each with the place of the first of `names` that holds it, by place and
- * name. All groups at once: a hundred of them may have the same members.
+ * Returns the members of `all` and of groups, without the sender, each with the index of the first of `names` that contains it, by index
+ * and name. All groups are read at once: a hundred of them may have the same members.
  */
 function inCrowds(db: Database, sender: number, names: string[]): { member: MemberRow; rank: number }[] {
   const ofGroups = names.every(name => name === '' || name === everyone)
@@ -142,7 +142,7 @@ function inCrowds(db: Database, sender: number, names: string[]): { member: Memb
   ]
 }
 
-/** A slip of the finger (up to a third of the letters), or a person's name for the machine that starts with it. */
+/** Reports whether `wanted` may be a typo of `name` (up to a third of the letters), or a person's name with which a machine's begins. */
 function isLikely(wanted: string, name: string): boolean {
   if (wanted.length >= 3 && (name.startsWith(wanted) || wanted.startsWith(name))) return true
   return distance(wanted, name) <= Math.max(1, Math.floor(Math.max(wanted.length, name.length) / 3))

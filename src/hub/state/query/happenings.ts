@@ -4,22 +4,22 @@ import type { NotTaken } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { recipientsOf } from './recipients.ts'
 
-/** An event of the history, with what a filter looks at. */
+/** An event of the history, with the fields that filters use. */
 export interface Happening extends Omit<OutgoingEvent, 'detail'> {
   message: {
     id: string
-    /** The sender's member id. */
+    /** Member id of the sender. */
     from: number
     fromProject?: string
     intent: Intent
     replyTo?: string
     bytes: number
   }
-  /** Those of whom the event tells, with the names of when the message was sent; `reason` is of who refused it. */
+  /** Recipients that the event is about, with their names at the time of the message; `reason` if they refused it. */
   recipients: { member: number; name: string; project?: string; reason?: NotTaken | string }[]
 }
 
-/** A stretch of the history: its events in order, and the place up to which it goes. */
+/** A stretch of the history: its events in order, and the place at which it ends. */
 export interface Stretch {
   found: { happening: Happening; place: OutgoingPlace }[]
   upTo: OutgoingPlace
@@ -41,8 +41,8 @@ const columns = `seq, id, sender, sent_at as sentAt, intent, reply_to as replyTo
   octet_length(body) as bytes, outcome`
 
 /**
- * The events behind `after`, of about `limit` messages at most, in order. `newest` is the last entry that the store has: where less is
- * found than was asked for, there is nothing more up to there. What has expired is looked for only `withExpired`.
+ * Returns the events after `after`, of about `limit` messages at most, in order. `newest` is the last entry of the store, up to which there
+ * are no more events when fewer are found. Expired messages are included only `withExpired`.
  */
 export function happeningsAfter(
   db: Database,
@@ -73,7 +73,7 @@ export function happeningsAfter(
   return { found, upTo }
 }
 
-/** The happening that a failed event stands for; undefined where its message is not kept any more. */
+/** Returns the happening of a failed event; undefined when its message was deleted. */
 export function happeningOf(
   db: Database,
   {
@@ -89,7 +89,7 @@ export function happeningOf(
   return row && ofMessage(db, row).find(({ happening }) => happening.kind === kind)?.happening
 }
 
-/** At which of these members the message is held. */
+/** Returns the members among these at which the message is held. */
 export function heldAt(db: Database, seq: number, members: readonly number[]): Set<number> {
   const rows = db.all<{ recipient: number }>(
     `select d.recipient from json_each(?) m join delivery d on d.recipient = m.value and d.seq = ? where d.handling = 'hold'`,
@@ -99,12 +99,12 @@ export function heldAt(db: Database, seq: number, members: readonly number[]): S
   return new Set(rows.map(({ recipient }) => recipient))
 }
 
-/** The text of a message; undefined where it is not kept any more. */
+/** Returns the text of a message; undefined when it was deleted. */
 export function textOf(db: Database, seq: number): string | undefined {
   return db.get<{ body: string }>('select body from message where seq = ? and text_deleted_at is null', seq)?.body
 }
 
-/** Whether `one` is before `other` (less than 0), the same, or behind it. */
+/** Compares two places: less than 0 when `one` is before `other`, 0 when they are equal. */
 export function compare(one: OutgoingPlace, other: OutgoingPlace): number {
   return one.seq - other.seq || one.part - other.part
 }
@@ -113,7 +113,7 @@ function messageRow(db: Database, seq: number): MessageRow | undefined {
   return db.get<MessageRow>(`select ${columns} from message where seq = ?`, seq)
 }
 
-/** That it was stored, and that some have refused it. */
+/** Returns the events of a message: that it was stored, and that recipients refused it. */
 function ofMessage(db: Database, row: MessageRow): Stretch['found'] {
   const { seq, id, sentAt: at } = row
   const all = recipientsOf(db, row)

@@ -2,14 +2,14 @@ import type { Database } from '../store/database.ts'
 import { crowdOf } from './crowds.ts'
 import { newestSeq, readRound } from './read-round.ts'
 
-/** With whom a message has passed: a member, or one of its projects; or to which crowd. */
+/** A filter of messages by the other side: a member, or one of its projects, or a crowd. */
 interface Passed {
   other?: number
   crowd?: string
   project?: string
 }
 
-/** What else is asked of what the reader sent (`x`), and of what it was sent; ?5 and ?6 are of `parametersOf`. */
+/** Returns further SQL conditions for messages that the reader sent (`x`) or received; ?5 and ?6 are from `parametersOf`. */
 export function conditionsOf({ other, crowd, project }: Passed): { sentTo: string; sentBy: string } {
   if (crowd !== undefined) {
     const isToIt = `exists (select 1 from message m where m.seq = x.seq and ${crowdOf} = ?5)`
@@ -26,7 +26,7 @@ export function conditionsOf({ other, crowd, project }: Passed): { sentTo: strin
   }
 }
 
-/** The parameters of these conditions, from ?5 on. */
+/** Returns the parameters of these conditions, from ?5 on. */
 export function parametersOf({ other, crowd, project }: Passed): (string | number)[] {
   if (crowd !== undefined) return [crowd]
   if (other === undefined) return []
@@ -34,9 +34,8 @@ export function parametersOf({ other, crowd, project }: Passed): (string | numbe
 }
 
 /**
- * Seqs of the messages in a damaged store that `reader` sent or was sent, after `after` and before `before`, newest first: by
- * the indexes of history, and where one of them cannot be read, by what it was made from, row by row. Uses `in_time()`: see
- * `Database.addCheck`.
+ * Returns the seqs of messages in a damaged store that `reader` sent or received, after `after` and before `before`, newest first. Uses the
+ * history indexes, and, if one cannot be read, the rows that it was made from, one by one. Uses `in_time()`: see `Database.addCheck`.
  */
 export function seqsAround(
   db: Database,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { indexSome } from '../local/history-index.ts'
 
-/** What was sent before any index, between two halves of it, and after it. */
+/** Returns a store with messages from before indexing, between two steps of it, and after it. */
 function start() {
   const made = new TestState()
   const [ana, ben] = [made.member('ana'), made.member('ben')]

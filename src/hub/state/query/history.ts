@@ -7,32 +7,32 @@ import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
 import type { Eyes } from './viewer.ts'
 
 export interface HistoryFilter {
-  /** Only what passed between the reader and this member. */
+  /** Only messages between the reader and this member. */
   with?: number
-  /** Only what the reader sent to this group, or to `all`, by that name. */
+  /** Only messages that the reader sent to this group, or to `all`, by that name. */
   crowd?: string
-  /** With `with`: only what was for this project there, or came from it. */
+  /** With `with`: only messages for this project there, or from it. */
   project?: string
   /** Only messages with all of these words, or beginnings of words. */
   q?: string
-  /** Only what is older than this seq. */
+  /** Only messages before this seq. */
   before: number
   limit: number
 }
 
-/** What a search needs beside the store. */
+/** Further dependencies of a search. */
 export interface SearchTools {
   words: Words
-  /** Called often; what it throws ends the search. As `in_time()` it is a condition of SQL too: see `Database.addCheck`. */
+  /** Called often; what it throws ends the search. It is also an SQL condition, `in_time()`: see `Database.addCheck`. */
   check: () => void
 }
 
-/** Most messages taken from the history at once while their texts are looked through. */
+/** Most messages read from the history at once while their texts are searched. */
 const textsAtOnce = 100
 
 /**
- * Seqs of the messages that any of `eyes` sent or was sent, newest first: as those of each, together. `with` and `project` are asked of each;
- * of all, `with` alone is whose history it is.
+ * Returns the seqs of messages that any of `eyes` sent or received, newest first. `with` and `project` apply to each of them; for all
+ * members, `with` alone selects the member whose history it is.
  */
 export function historySeen(db: Database, eyes: Eyes, filter: HistoryFilter, tools: SearchTools): number[] {
   if (eyes === 'all') {
@@ -44,9 +44,8 @@ export function historySeen(db: Database, eyes: Eyes, filter: HistoryFilter, too
 }
 
 /**
- * Seqs of the messages that `reader` sent or was sent, or of all where it is undefined, newest first. Nothing that is stored is missing, however far the indexes lag
- * behind: what came after their end is looked through. Of a damaged store, what can be read. Throws `invalid` when `q` has too many
- * words.
+ * Returns the seqs of messages that `reader` sent or received, or of all when it is undefined, newest first. Messages that are not indexed
+ * yet are scanned, so that none is missing. Of a damaged store, those that can be read. Throws `invalid` when `q` has too many words.
  */
 export function historyOf(
   db: Database,
@@ -92,15 +91,15 @@ function* matches(
 }
 
 /**
- * Each arm walks its own index downwards and stops at the limit, however long the history is. What was sent after the end of the
- * index is found by looking through the messages after it.
+ * Each arm reads its own index backwards and stops at the limit, however long the history is. Messages after the end of the index are
+ * scanned.
  */
 function seqsBefore(db: Database, reader: number | undefined, filter: HistoryFilter, after: number): number[] {
   if (reader === undefined) return allBefore(db, filter, after)
   return unlessUnreadable(() => indexedSeqsBefore(db, reader, filter, after)) ?? seqsAround(db, reader, filter, after)
 }
 
-/** The messages of everybody. Of a damaged store, those that can be read. */
+/** Returns the messages of all members. Of a damaged store, those that can be read. */
 function allBefore(db: Database, { before, limit, crowd }: HistoryFilter, after: number): number[] {
   const { rows } = readRound(
     (after, upTo, most) =>
@@ -164,7 +163,7 @@ function isToCrowd(db: Database, seq: number, reader: number | undefined, crowd:
   return found !== undefined
 }
 
-/** Whether the text is still there; the index may not have come to know yet that it is not. */
+/** Reports whether the text still exists; the index may still have the words of a deleted one. */
 function isThere(db: Database, seq: number): boolean {
   return (
     unlessUnreadable(() => db.get('select 1 from message where seq = ? and text_deleted_at is null', seq)) !== undefined

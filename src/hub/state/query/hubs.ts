@@ -4,18 +4,18 @@ import type { Database } from '../store/database.ts'
 export interface HubRow {
   name: string
   version: string
-  /** The newest rules that its program knows. */
+  /** Newest version of the rules that its program supports. */
   entryVersion: number
   url: string | null
   ssh: string | null
   hubKey: string | null
-  /** The offset of the log from which its oldest kept snapshot goes on; 0 where it keeps none. */
+  /** Log offset of the oldest snapshot that it keeps; 0 for none. */
   snapshot: number
-  /** By the wall clock, in ms since 1970. */
+  /** Wall-clock time, in ms since 1970. */
   announcedAt: number
 }
 
-/** The hubs that share this history, by name; none in that of a hub that stands alone. */
+/** Returns the hubs that share this history, by name; none for a hub that stands alone. */
 export function allHubs(db: Database): HubRow[] {
   return db.all<HubRow>(
     `select name, version, entry_version as entryVersion, url, ssh, hub_key as hubKey, snapshot,
@@ -23,12 +23,12 @@ export function allHubs(db: Database): HubRow[] {
   )
 }
 
-/** Whether a hub has announced itself under this name. */
+/** Reports whether a hub has announced itself under this name. */
 export function isHub(db: Database, name: string): boolean {
   return db.get('select 1 from hub where name = ?', name) !== undefined
 }
 
-/** The version of the rules by which the hubs of one log write new entries. */
+/** Returns the version of the rules by which the hubs of one log write new entries. */
 export function rulesInForce(db: Database): number {
   return db.get<{ version: number }>('select version from rules')!.version
 }

@@ -26,7 +26,7 @@ export interface MessageRow extends StoredContent {
   from_project: string | null
 }
 
-/** What is shown instead of a text that is not what was sent. */
+/** Shown instead of a text that differs from the one that was sent. */
 export const damagedText =
   '[The disk of the hub has damaged this text, so it is not shown. Ask its sender to send it again.]'
 
@@ -38,8 +38,8 @@ export interface PageOptions {
 }
 
 /**
- * Unread messages of `member` after `afterSeq`, oldest first, at most `limit`, and fewer when they are long. With `preview` every
- * text is cut to its first so many characters; with `scope`, what is for other projects is left out.
+ * Returns the unread messages of `member` after `afterSeq`, oldest first, at most `limit`, fewer when they are long. With `preview` every
+ * text is cut to that many characters; with `scope`, messages for other projects are left out.
  */
 export function unreadAfter(
   db: Database,
@@ -60,8 +60,8 @@ export function unreadAfter(
 }
 
 /**
- * A page of an inbox of a damaged store: messages that cannot be read are left out, and the page goes on behind them. `upTo` is the
- * seq up to which all was looked at, `isEnd` whether nothing comes after it.
+ * Returns a page of an inbox in a damaged store, without messages that cannot be read. `upTo` is the seq up to which all were tried,
+ * `isEnd` whether nothing comes after it.
  */
 export function unreadAround(
   db: Database,
@@ -100,7 +100,7 @@ function unreadRow(db: Database, member: number, seq: number): UnreadRow | undef
   )
 }
 
-/** A message whose delivery cannot be read: who has fetched it is not known any more. */
+/** Returns a message whose delivery cannot be read, so that it is not known whether it was fetched. */
 function bareRow(db: Database, { seq, handling, project }: UnreadSeq): UnreadRow | undefined {
   return db.get<UnreadRow>(
     `select ${messageColumns}, null as fetched_by, null as fetched_at, ? as handling, ? as project, null as answered_by
@@ -129,7 +129,7 @@ function toUnread(db: Database, row: UnreadRow, preview: number | undefined): In
   return preview === undefined ? message : cut(message, preview)
 }
 
-/** After it was compared with what was sent: that takes the whole text. */
+/** Cuts the text. To be called after it was verified, for which the whole text is needed. */
 function cut(message: InboxMessage, characters: number): InboxMessage {
   const [...beginning] = message.body.slice(0, 2 * characters)
   return { ...message, body: beginning.slice(0, characters).join('') }
@@ -139,19 +139,21 @@ function nameOf(db: Database, member: number): string {
   return db.get<{ name: string }>('select name from member where id = ?', member)!.name
 }
 
-/** Most bytes of the rows of one answer, as JSON: an answer has 1 MiB at most, and 1 KiB of it is for what stands beside them. */
+/** Most bytes of the rows of one answer, as JSON: an answer has at most 1 MiB, of which 1 KiB is for its other fields. */
 const maxPageBytes = 1024 * 1024 - 1024
 
-/** Most bytes of the JSON of one message beside its text and its recipients. */
+/** Most bytes of the JSON of one message without its text and recipients. */
 const frameBytes = 1024
 
-/** Whether rows fit into one answer in any case, so that they need not be measured: a character has six bytes in JSON at most. */
+/** Reports whether rows fit into one answer in any case, without measuring them: a character has at most six bytes in JSON. */
 function fitsSurely(rows: readonly MessageRow[]): boolean {
   const characters = rows.reduce((sum, { body, named }) => sum + body.length + named.length, 0)
   return characters * 6 + rows.length * frameBytes <= maxPageBytes
 }
 
-/** The first rows, at least one, that fit into one answer. They are measured as JSON, where a text may have six times its size. */
+/**
+ * Returns the first rows, at least one, that fit into one answer. They are measured as JSON, in which a text may have six times its size.
+ */
 export function firstOf<Row>(rows: Row[]): Row[] {
   let bytes = 0
   const end = rows.findIndex(row => {
@@ -161,7 +163,7 @@ export function firstOf<Row>(rows: Row[]): Row[] {
   return end < 0 ? rows : rows.slice(0, Math.max(end, 1))
 }
 
-/** How many messages `member` has neither acked nor let expire; with `scope`, without those that are for other projects. */
+/** Returns the number of unread messages of `member`; with `scope`, without those for other projects. */
 export function unreadCount(db: Database, member: number, scope?: ProjectScope): number {
   const row = db.get<{ unread: number; ofProjects: number }>(
     'select unread, project_unread as ofProjects from member where id = ?',
@@ -172,7 +174,7 @@ export function unreadCount(db: Database, member: number, scope?: ProjectScope):
   return row.unread - row.ofProjects + projectShare(db, member, scope)
 }
 
-/** Those of `ids` of which a receipt does not say yet that a session of `member` was told of them, or only that a hook did. See `applyTold`. */
+/** Returns those of `ids` for which no notification of a session of `member` is recorded yet, or only one by a hook. See `applyTold`. */
 export function untold(db: Database, member: number, ids: readonly string[], how: string): string[] {
   return db
     .all<{ id: string }>(
@@ -185,18 +187,21 @@ export function untold(db: Database, member: number, ids: readonly string[], how
     .map(({ id }) => id)
 }
 
-/** The condition for a row of `delivery` to take a note that a session was told by `how`, a placeholder. What is muted is told to nobody. */
+/**
+ * Returns the SQL condition for recording in a row of `delivery` that a session was notified by `how`, a placeholder. Nobody is notified of
+ * muted messages.
+ */
 export function isUntold(how: string): string {
   return `acked_at is null and expired_at is null and handling is not 'mute'
     and (told_at is null or (told_how = 'hook' and ${how} <> 'hook'))`
 }
 
-/** How many unread messages of `member` come after `seq`. */
+/** Returns the number of unread messages of `member` after `seq`. */
 export function unreadCountAfter(db: Database, member: number, seq: number, scope?: ProjectScope): number {
   return countAfter(db, member, seq, '', scope)
 }
 
-/** How many unread messages of `member` after `seq` are held for its user. */
+/** Returns the number of unread messages of `member` after `seq` that are held for its user. */
 export function heldCountAfter(db: Database, member: number, seq: number, scope?: ProjectScope): number {
   return countAfter(db, member, seq, `where handling = 'hold'`, scope)
 }
@@ -207,7 +212,7 @@ function countAfter(db: Database, member: number, seq: number, where: string, sc
   return db.get<{ n: number }>(`select count(*) as n from (${seqs}) ${where}`, member, seq, ...more)!.n
 }
 
-/** A message as it was sent; one that the disk has damaged says so instead of its text. */
+/** Returns a message as it was sent; for one that the disk has damaged, the text is replaced by `damagedText`. */
 export function toMessage(
   row: MessageRow,
 ): Omit<InboxMessage, 'fetchedBy' | 'held' | 'muted' | 'project' | 'answeredBy'> {

@@ -4,11 +4,11 @@ import type { Database } from '../store/database.ts'
 import { type MemberRow, memberMeant } from './find-member.ts'
 import { readSettings } from './settings.ts'
 
-/** Most members that are kept: far more than a hub has, so that only a flood of them fills it. */
+/** Most members in the cache: far more than a hub has, so that only a flood of them fills it. */
 const maxKept = 10_000
 
 interface Known {
-  /** By name in lookup form: a member's own, or an alias. */
+  /** Ids by name in lookup form, a member's own or an alias. */
   ids: Map<string, number>
   rows: Map<number, MemberRow>
   settings?: InboxSettings
@@ -18,8 +18,8 @@ interface Known {
 const kept = new WeakMap<Database, Known>()
 
 /**
- * The member whom one typed name means, for a send that is being applied: kept from one send to the next, because nearly all that a
- * hub reads for sends is the same few members. Whatever changes a member is to forget it, once that is in the tables.
+ * Returns the member that a typed name means, for a send that is being applied. Cached from one send to the next, since nearly everything a
+ * hub reads for sends is the same few members. Code that changes a member must call `forgetMember` once the change is in the tables.
  */
 export function knownMember(db: Database, typed: string): MemberRow | undefined {
   const { ids, rows } = knownIn(db)
@@ -35,37 +35,37 @@ export function knownMember(db: Database, typed: string): MemberRow | undefined 
   return found
 }
 
-/** What the admin has set, for a send that is being applied. */
+/** Returns the admin's settings, for a send that is being applied; cached. */
 export function knownSettings(db: Database): InboxSettings {
   const known = knownIn(db)
   known.settings ??= readSettings(db)
   return known.settings
 }
 
-/** Whether there is any later mail, waiting or ended, whose ids are bound. Whatever writes there is to forget it. */
+/** Reports whether any id is in use by later mail, waiting or ended; cached. Code that writes to `later` must call `forgetMembers`. */
 export function knowsLater(db: Database): boolean {
   const known = knownIn(db)
   known.hasLater ??= db.get('select 1 from later limit 1') !== undefined
   return known.hasLater
 }
 
-/** The id that a name had for the last send to it; undefined when that is not known any more. */
+/** Returns the cached id of a name; undefined when it is not in the cache. */
 export function knownId(db: Database, typed: string): number | undefined {
   return kept.get(db)?.ids.get(lookupForm(typed))
 }
 
-/** The room that `row`, which a send has found, has taken in the tables. */
+/** Updates the cached room of `row`, which a send has written to the tables. */
 export function tookRoom(db: Database, row: MemberRow, { unread, bytes }: { unread: number; bytes: number }): void {
   if (kept.get(db)?.rows.get(row.id) === row) Object.assign(row, { unread, unreadBytes: bytes })
   else forgetMember(db, row.id)
 }
 
-/** What one member holds has changed, but not its names. */
+/** Evicts a member whose row has changed, but not its names. */
 export function forgetMember(db: Database, id: number): void {
   kept.get(db)?.rows.delete(id)
 }
 
-/** Anything may have changed, or what was applied was undone. */
+/** Empties the cache: anything may have changed, or a transaction was undone. */
 export function forgetMembers(db: Database): void {
   kept.delete(db)
 }

@@ -6,7 +6,7 @@ import type { Database } from '../store/database.ts'
 /** Later mail that waits. Times in ms since 1970. */
 export interface WaitingLater {
   id: string
-  /** Of the entry that stored it. */
+  /** Seq of the entry that stored it. */
   seq: number
   to: string[]
   at: number
@@ -17,7 +17,7 @@ export interface WaitingLater {
   body: string
 }
 
-/** What `sender` has waiting for later, by when it is due. */
+/** Returns the waiting later mail of `sender`, by the time it is due. */
 export function laterOf(db: Database, sender: number): WaitingLater[] {
   const rows = db.all<{ id: string; seq: number; at: number; writtenAt: number; content: string }>(
     `select id, seq, due_at as at, written_at as writtenAt, content from later
@@ -37,7 +37,7 @@ export function laterOf(db: Database, sender: number): WaitingLater[] {
   })
 }
 
-/** What is sent when it is due; undefined where the disk has damaged it. */
+/** Returns the send to carry out when it is due; undefined when the disk has damaged it. */
 export function contentOf(json: string): LaterContent | undefined {
   try {
     return JSON.parse(json) as LaterContent
@@ -46,13 +46,13 @@ export function contentOf(json: string): LaterContent | undefined {
   }
 }
 
-/** Whether it is what was sent: as `isIntact` says it of messages. */
+/** Reports whether it is still what was sent, like `isIntact` for messages. */
 export function isWhole({ send }: LaterContent, { hash, due_at: at }: { hash: Uint8Array; due_at: number }): boolean {
   const { to, body, replyTo = null, intent = null, expiresInS = null } = send
   return contentHash({ named: JSON.stringify(to), body, replyTo, intent, expiresInS, at }).equals(hash)
 }
 
-/** When later mail `id` of `sender` is due, in ms since 1970; undefined unless it waits. */
+/** Returns the time at which later mail `id` of `sender` is due, in ms since 1970; undefined unless it waits. */
 export function laterDueAt(db: Database, sender: number, id: string): number | undefined {
   return db.get<{ at: number }>(
     'select due_at as at from later where id = ? and sender = ? and ended is null',
@@ -61,7 +61,7 @@ export function laterDueAt(db: Database, sender: number, id: string): number | u
   )?.at
 }
 
-/** The ids of later mail that is due at `steady`, in the order in which it is to be delivered, at most `limit`. */
+/** Returns the ids of later mail that is due at `steady`, in the order of delivery, at most `limit`. */
 export function dueLater(db: Database, steady: number, limit: number): string[] {
   return db
     .all<{ id: string }>(
@@ -72,7 +72,7 @@ export function dueLater(db: Database, steady: number, limit: number): string[] 
     .map(({ id }) => id)
 }
 
-/** How much later mail waits, of all senders. */
+/** Returns the number of waiting later messages of all senders. */
 export function laterCount(db: Database): number {
   return db.get<{ n: number }>('select count(*) as n from later where ended is null')!.n
 }

@@ -8,14 +8,14 @@ export interface MemberInfo {
   kind: MemberKind
   owner: string | null
   aliases: string[]
-  /** The ranges of addresses from which its tokens may be used; none is anywhere. */
+  /** Ranges of addresses from which its tokens may be used; none for anywhere. */
   boundTo: string[]
   unread: number
   createdAt: number
   joinedAt: number | null
 }
 
-/** Every member, by name. */
+/** Returns every member, by name. */
 export function allMembers(db: Database): MemberInfo[] {
   const aliases = new Map<number, string[]>()
   for (const { member, name } of db.all<{ member: number; name: string }>(
@@ -42,15 +42,15 @@ export interface TokenLife {
   id: string
   member: number
   createdAt: number
-  /** When it was noted last that it was used. */
+  /** Time of its last recorded use. */
   usedAt: number | null
-  /** When the overlap after a rotation or a renewal is over. */
+  /** End of the overlap after a rotation or a renewal. */
   endsAt: number | null
   renewFrom: number | null
   limit: number | null
 }
 
-/** The tokens of every member that has any, the newest last: the one that its machine has. */
+/** Returns the tokens of every member that has any, the newest last, which is the one its machine uses. */
 export function tokensByMember(db: Database): Map<number, TokenLife[]> {
   const rows = db.all<TokenLife>(
     `select t.id, t.member, t.created_at as createdAt, u.at as usedAt, t.ends_at as endsAt, t.renew_steady as renewFrom,
@@ -67,7 +67,7 @@ export function tokensByMember(db: Database): Map<number, TokenLife[]> {
   return tokens
 }
 
-/** The names of the machines that have a token, by name. */
+/** Returns the names of the machines that have a token, sorted. */
 export function machinesWithToken(db: Database): string[] {
   return db
     .all<{ name: string }>(
@@ -77,7 +77,7 @@ export function machinesWithToken(db: Database): string[] {
     .map(({ name }) => name)
 }
 
-/** When the last token of each member without one ended because of its age, in ms since 1970. */
+/** Returns, for each member without a token, the time at which its last one ended because of its age, in ms since 1970. */
 export function endedByAge(db: Database): Map<number, number> {
   const rows = db.all<{ member: number; at: number }>(
     `select member, max(at) as at from ended_token e where why = 'age'
@@ -86,7 +86,7 @@ export function endedByAge(db: Database): Map<number, number> {
   return new Map(rows.map(({ member, at }) => [member, at]))
 }
 
-/** The names of the first machines that `human` owns, by name, `limit` at most. */
+/** Returns the names of machines that `human` owns, sorted, at most `limit`. */
 export function machinesOf(db: Database, human: number, limit: number): string[] {
   return db
     .all<{ name: string }>(
@@ -97,7 +97,7 @@ export function machinesOf(db: Database, human: number, limit: number): string[]
     .map(({ name }) => name)
 }
 
-/** The human to whom a machine belongs; undefined where it is nobody's. */
+/** Returns the owner of a machine; undefined when it has none. */
 export function ownerOf(db: Database, machine: number): { id: number; name: string } | undefined {
   return db.get(
     'select o.id, o.name from member m join member o on o.id = m.owner where m.id = ? and o.deleted_at is null',
@@ -105,7 +105,7 @@ export function ownerOf(db: Database, machine: number): { id: number; name: stri
   )
 }
 
-/** The names of the machines of each human who owns any, by name. */
+/** Returns the sorted names of the machines of each human who owns any. */
 export function machinesByOwner(db: Database): Map<number, string[]> {
   const rows = db.all<{ owner: number; name: string }>(
     `select owner, name from member where owner is not null and kind = 'machine' and deleted_at is null order by name`,
@@ -115,7 +115,7 @@ export function machinesByOwner(db: Database): Map<number, string[]> {
   return owned
 }
 
-/** Every group with the names of its members, both by name. `all` are all members by name: each is looked up once, not for every group. */
+/** Returns every group with the names of its members, both sorted. `all` has all members, so that each is looked up once, not per group. */
 export function allGroups(
   db: Database,
   all: readonly Pick<MemberInfo, 'id' | 'name'>[] = allMembers(db),
@@ -130,8 +130,7 @@ export function allGroups(
   })
 }
 
-/** The names of the senders whom `member` has muted. */
-/** Whether a machine belongs to this person. */
+/** Reports whether a machine belongs to this human. */
 export function isOwnedBy(db: Database, machine: number, human: number): boolean {
   return db.get('select 1 from member where id = ? and owner = ? and deleted_at is null', machine, human) !== undefined
 }
@@ -152,14 +151,14 @@ export interface TokenRow {
   role: Role
   member: number | null
   name: string | null
-  /** From when on its machine is to renew it, and when it ends, in steady time. */
+  /** Time from which its machine renews it, and its end, in steady time. */
   renewFrom: number | null
   limit: number | null
-  /** The ranges of addresses from which it may be used, as JSON; null is anywhere. */
+  /** Ranges of addresses from which it may be used, as JSON; null for anywhere. */
   boundTo: string | null
 }
 
-/** The token with this public id, with the name of its member; undefined when there is none. */
+/** Returns the token with this public id, with the name of its member; undefined when there is none. */
 export function tokenById(db: Database, id: string): TokenRow | undefined {
   return db.get<TokenRow>(
     `select t.id, t.hash, t.role, t.member, m.name, m.bound_to as boundTo, t.limit_steady as "limit",
@@ -184,7 +183,7 @@ export function endedTokenById(db: Database, id: string): EndedToken | undefined
   )
 }
 
-/** For whom an unused code is waiting at `steady`, or undefined. */
+/** Returns the member that an unused code is for at `steady`; undefined for any other code. */
 export function openInvite(
   db: Database,
   codeHash: Buffer,
@@ -198,12 +197,12 @@ export function openInvite(
   )
 }
 
-/** Whether a code was given out, used or not, and is still remembered. */
+/** Reports whether a code is stored, used or not. */
 export function isInvite(db: Database, codeHash: Buffer): boolean {
   return db.get('select 1 from invite where code_hash = ?', codeHash) !== undefined
 }
 
-/** When the next message, token or session of the console ends, in steady time, or undefined when none will. */
+/** Returns the steady time at which the next message, token or console session ends; undefined when none will. */
 export function nextDue(db: Database): number | undefined {
   const row = db.get<{ at: number | null }>(
     `select min(at) as at from (

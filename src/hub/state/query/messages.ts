@@ -9,7 +9,7 @@ import { recipientsOf } from './recipients.ts'
 import type { LateAnswers } from './requests.ts'
 import { type Eyes, sees } from './viewer.ts'
 
-/** What became of a message at one recipient. */
+/** The state of a message at one recipient. */
 export interface DeliveryState {
   member: number
   name: string
@@ -29,17 +29,17 @@ export interface DeliveryState {
   shownTo?: { session: string; project?: string }
 }
 
-/** A message as it was sent, and what became of it. */
+/** A message as it was sent, and the state of its deliveries. */
 export interface Sent {
   message: Omit<InboxMessage, 'fetchedBy' | 'muted' | 'answeredBy'> & { bytes: number; withheld?: true }
   deliveries: DeliveryState[]
-  /** For its sender, of a question to several: the steady time up to which it gathers answers. */
+  /** For the sender of a question to several: the steady time up to which it gathers answers. */
   gathersUntil?: number
 }
 
 /**
- * A message with its deliveries, as `reader` may see it: its sender all of them, a recipient its own, and whoever sees several members what
- * each of these may. Undefined for a message that does not exist and for one that is none of the reader's business, alike.
+ * Returns a message with the deliveries that `reader` may see: its sender sees all, a recipient its own, and `Eyes` on several members
+ * everything that each of them may see. Returns undefined both for a message that does not exist and for one that the reader may not see.
  */
 export function messageFor(db: Database, reader: number | Eyes, id: string): Sent | undefined {
   const seq = db.get<{ seq: number }>('select seq from message where id = ?', id)?.seq
@@ -47,8 +47,8 @@ export function messageFor(db: Database, reader: number | Eyes, id: string): Sen
 }
 
 /**
- * The same by `seq`. `late` has the answers that the index of answers has not come to yet; without it they are missing. Where the store
- * is damaged, answers and then deliveries are missing, and undefined is returned when the message itself cannot be read.
+ * Returns the same by `seq`. `late` has the answers that are not indexed yet; without it they are missing. In a damaged store, answers and
+ * then deliveries may be missing; undefined when the message itself cannot be read.
  */
 export function messageAt(
   db: Database,
@@ -74,11 +74,11 @@ export function messageAt(
   const deliveries =
     unlessUnreadable(() => deliveriesOf(db, row, only, firstAnswer)) ??
     unlessUnreadable(() => deliveriesOf(db, row, only, noAnswer))
-  // Whether it was held is not known any more.
+  // It is not known any more whether the message was held.
   const message = { ...toMessage(row), bytes: row.bytes }
   if (!deliveries) return { message: { ...message, ...(!isWhole && { held: true }) }, deliveries: [] }
   const rows = new Map(deliveries.map(delivery => [delivery.member, delivery]))
-  // What a member wrote itself is no secret to it.
+  // A member may always read its own messages.
   const own = only?.length === 1 ? rows.get(only[0]!) : undefined
   const held = own?.handling === 'hold' && { held: true as const }
   const project = own?.project && { project: own.project }
@@ -89,12 +89,15 @@ export function messageAt(
   }
 }
 
-/** The same without its text, for an admin who may not read it. */
+/** Returns the message without its text, for an admin who may not read it. */
 export function withoutText({ message, ...sent }: Sent): Sent {
   return { ...sent, message: { ...message, body: '', withheld: true } }
 }
 
-/** The seq of the first answer to a delivery of the message with the id `?2`, by the index of answers; or null, whatever that has. */
+/**
+ * SQL of the seq of the first answer to a delivery of the message with the id `?2`, by the index of answers. `noAnswer` takes its place
+ * when the index is not to be read.
+ */
 const firstAnswer = `(select a.seq from answer a
   where a.reply_to = ?2 and a.sender in (d.recipient, d.answered_by) order by a.seq limit 1)`
 const noAnswer = 'nullif(?2, ?2)'

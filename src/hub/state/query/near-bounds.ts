@@ -1,13 +1,13 @@
 import type { Database } from '../store/database.ts'
 
-/** An inbox, and how much of its room is taken: 1 is all of it. */
+/** An inbox, and the part of its room that is taken, up to 1. */
 export interface FilledInbox {
   name: string
   unread: number
   used: number
 }
 
-/** The inboxes of which at least `least` (from 0 to 1) is taken, by messages or by bytes, the fullest first. */
+/** Returns the inboxes of which at least `least` (from 0 to 1) is taken, by messages or by bytes, the fullest first. */
 export function fullestInboxes(db: Database, least: number): FilledInbox[] {
   return db.all<FilledInbox>(
     `select name, unread, max(unread * 1.0 / inbox_messages, unread_bytes * 1.0 / inbox_bytes) as used

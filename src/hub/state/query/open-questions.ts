@@ -3,22 +3,22 @@ import { crowdOf, crowds } from './crowds.ts'
 import { unlessUnreadable } from './read-round.ts'
 import { type LateAnswers, maxLooked, openForMs } from './requests.ts'
 
-/** Most deliveries of what a member has asked that are looked at. */
+/** Most deliveries of a member's questions that are read. */
 const maxDeliveries = 2000
 
 interface QuestionRow {
   id: string
-  /** Who has been asked, or has asked. */
+  /** The member that was asked, or has asked. */
   other: number
-  /** Who owes the answer, and who has given one in the place of that. */
+  /** The member that owes the answer, and the one that has answered in its place. */
   owes: number
   answeredBy: number | null
   crowd: string
 }
 
 /**
- * How many questions between `member` and others have no answer, either way, by the other's id and the crowd as in `conversation`. An ack is no
- * answer; what has expired waits for none. Of a damaged store, those that can be read. Uses `in_time()`.
+ * Returns the numbers of questions between `member` and others without an answer, in both directions, by the other's id and the crowd as in
+ * `conversation`. An ack is no answer; an expired question waits for none. Of a damaged store, those that can be read. Uses `in_time()`.
  */
 export function openQuestions(
   db: Database,
@@ -56,7 +56,7 @@ const wasAsked = `
   join message m on m.seq = x.seq join delivery d on d.seq = x.seq and d.recipient = ?1
   where ${unanswered} and m.sender <> ?1`
 
-/** The seqs of the newest messages: those that are indexed, and those that are not yet. */
+/** Returns SQL of the seqs of the newest messages, indexed or not. */
 function newestOf(indexed: string, rows: string): string {
   return `
     select seq from (select x.seq from ${indexed} = ?1 order by x.seq desc limit ${maxLooked})

@@ -1,7 +1,7 @@
 import type { OutgoingEvent, OutgoingFilter } from '../outgoing-commands.ts'
 import type { Database } from '../store/database.ts'
 
-/** Who is meant by a name in a filter: a member, or whoever is in a group by then. */
+/** The meaning of a name in a filter: a member, or the members of a group at the time of the event. */
 export type Whom = { member: number } | { group: string }
 
 export type StoredFilter = OutgoingFilter<Whom>
@@ -28,7 +28,7 @@ export interface OutgoingRow {
 const columns = `id, name, url, filters, template, with_text as withText, secret, secret_before as secretBefore,
   before_until as beforeUntil, created_at as createdAt, seq, part, gone_at as goneAt, delivered, delivered_at as deliveredAt`
 
-/** All webhooks that post events, by name. */
+/** Returns all webhooks that post events, by name. */
 export function outgoingWebhooks(db: Database): OutgoingRow[] {
   return db.all<OutgoingRow>(`select ${columns} from outgoing order by name`)
 }
@@ -45,7 +45,10 @@ export function hasOutgoing(db: Database): boolean {
   return db.get('select 1 from outgoing limit 1') !== undefined
 }
 
-/** An event that failed. `due`, `since` and `tried` in steady time; `writtenAt`, ms since 1970, is when it was last tried or given up. */
+/**
+ * An event that failed. `due`, `since` and `tried` are in steady time; `writtenAt`, in ms since 1970, is the time of the last try, or of
+ * giving up.
+ */
 export interface FailedEvent extends Omit<OutgoingEvent, 'changed' | 'detail'> {
   changed: number | null
   detail: string | null
@@ -59,7 +62,7 @@ export interface FailedEvent extends Omit<OutgoingEvent, 'changed' | 'detail'> {
 
 const eventColumns = 'id, kind, seq, changed, at, detail, since, tried, due, attempts, why, written as writtenAt'
 
-/** The events of a webhook that wait for another try, by when they are due. */
+/** Returns the events of a webhook that wait for a retry, by the time they are due. */
 export function waitingEvents(db: Database, webhook: number): FailedEvent[] {
   return db.all<FailedEvent>(
     `select ${eventColumns} from outgoing_event where webhook = ? and due is not null order by due, id`,
@@ -67,7 +70,7 @@ export function waitingEvents(db: Database, webhook: number): FailedEvent[] {
   )
 }
 
-/** How many events of a webhook are tried again, and how many were given up. */
+/** Returns the numbers of events of a webhook that wait for a retry, and that were given up. */
 export function undelivered(db: Database, webhook: number): { waiting: number; dead: number } {
   return db.get<{ waiting: number; dead: number }>(
     'select count(due) as waiting, count(*) - count(due) as dead from outgoing_event where webhook = ?',
@@ -75,7 +78,7 @@ export function undelivered(db: Database, webhook: number): { waiting: number; d
   )!
 }
 
-/** Events of a webhook that were given up, newest first. */
+/** Returns the events of a webhook that were given up, newest first. */
 export function deadEvents(db: Database, webhook: number, limit: number): FailedEvent[] {
   return db.all<FailedEvent>(
     `select ${eventColumns} from outgoing_event where webhook = ? and due is null order by entry desc, id limit ?`,

@@ -3,12 +3,12 @@ import type { ProjectScope } from '../../../protocol/projects.ts'
 import { unreadSeqs, unreadSeqsOf } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
 
-/** How many messages behind a page are looked at for newer ones. */
+/** Most messages after a page that are read to count newer ones. */
 const maxLooked = 1000
 
 /**
- * Says of each message of a page how many newer unread ones of the same sender follow, where any do: for the same project, and held where it
- * is held itself. Behind the page, which ends at `lastSeq`, those are counted among the next 1,000; where nothing `follows`, none are read.
+ * Sets, for each message of a page, the number of newer unread ones of the same sender, if any: for the same project, and held if it is
+ * held itself. After the page, which ends at `lastSeq`, they are counted among the next 1,000; when nothing `follows`, none are read.
  */
 export function markOvertaken(
   db: Database,

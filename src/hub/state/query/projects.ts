@@ -3,24 +3,24 @@ import type { ProjectScope } from '../../../protocol/projects.ts'
 import type { Database } from '../store/database.ts'
 import { unlessUnreadable } from './read-round.ts'
 
-/** Whether machine `member` was seen with this project lately. */
+/** Reports whether this project of machine `member` is known. */
 export function isProject(db: Database, member: number, project: string): boolean {
   return db.get('select 1 from project where member = ? and name = ?', member, project) !== undefined
 }
 
-/** When machine `member` was last noted to be seen with this project, in steady time; undefined when it is not known. */
+/** Returns the last recorded time at which machine `member` was seen with this project, in steady time; undefined when it is not known. */
 export function projectSeenSteady(db: Database, member: number, project: string): number | undefined {
   return unlessUnreadable(() =>
     db.get<{ at: number }>('select seen_steady as at from project where member = ? and name = ?', member, project),
   )?.at
 }
 
-/** Whether mail that is for `project`, or for none, is of this scope. Without a scope all is. */
+/** Reports whether messages for `project`, or for none, are in this scope. Without a scope all are. */
 export function isInScope(project: string | null | undefined, scope: ProjectScope | undefined): boolean {
   return scope === undefined || !project || project === scope
 }
 
-/** How many messages are unread at `member` for one project; 0 for the empty scope, and where a damaged store does not say. */
+/** Returns the number of unread messages at `member` for one project; 0 for the empty scope, and when a damaged store cannot be read. */
 export function projectShare(db: Database, member: number, project: ProjectScope): number {
   if (project === '') return 0
   const read = () =>
@@ -28,7 +28,7 @@ export function projectShare(db: Database, member: number, project: ProjectScope
   return unlessUnreadable(read)?.unread ?? 0
 }
 
-/** For which other projects than that of `scope` mail is unread at `member`, the most first, `limit` at most. */
+/** Returns the projects other than that of `scope` with unread messages at `member`, the most first, at most `limit`. */
 export function unreadElsewhere(
   db: Database,
   member: number,
@@ -45,11 +45,11 @@ export function unreadElsewhere(
 
 export interface SeenProject {
   name: string
-  /** When one of its sessions was last heard of, as far as that is written down, in ms since 1970. */
+  /** Last recorded time of a heartbeat of its sessions, in ms since 1970. */
   seenAt: number
 }
 
-/** The members who have any project. */
+/** Returns the members that have any project. */
 export function membersWithProjects(db: Database): Set<number> {
   const rows = db.all<{ id: number }>(
     'select id from member m where exists (select 1 from project p where p.member = m.id)',
@@ -57,7 +57,9 @@ export function membersWithProjects(db: Database): Set<number> {
   return new Set(rows.map(({ id }) => id))
 }
 
-/** Projects of `member`, those in `first` before the others and then the last seen first, `limit` at most; and how many it has. */
+/**
+ * Returns projects of `member`, those in `first` before the others and then the last seen first, at most `limit`; and the number of all.
+ */
 export function someProjects(
   db: Database,
   member: number,
@@ -74,7 +76,7 @@ export function someProjects(
   return { projects, count }
 }
 
-/** Names of projects of `member` that the typed one may have been meant to be, the nearest first, three at most. */
+/** Returns names of projects of `member` similar to the typed one, nearest first, at most three. */
 export function nearestProjects(db: Database, member: number, typed: string): string[] {
   const rows = unlessUnreadable(() =>
     db.all<{ name: string }>('select name from project where member = ? order by name', member),

@@ -1,15 +1,15 @@
 import type { Database } from '../store/database.ts'
 import { isUnreadable } from '../store/sqlite-errors.ts'
 
-/** Most reads that may fail on the way through one page: a store with more damage than that is not readable. */
+/** Most reads that may fail for one page: a store with more damage counts as unreadable. */
 const maxFailures = 20_000
 
-/** Rows in an order of their seq: those after `after`, up to and with `upTo`, at most `limit`, the first by that order. */
+/** Reads rows ordered by their seq: those after `after`, up to and including `upTo`, the first `limit` of them. */
 export type ReadRange<Row> = (after: number, upTo: number, limit: number) => Row[]
 
 /**
- * Reads a range of a damaged store by halves, so that rows that cannot be read are left out and all others are found, in the order in
- * which `read` returns them. `isWhole` says whether none was left out. Throws SQLite's error where too much cannot be read.
+ * Reads a range of a damaged store by bisection, so that only rows that cannot be read are left out, in the order in which `read` returns
+ * them. `isWhole` is true when none was left out. Throws SQLite's error when too many reads fail.
  */
 export function readRound<Row>(
   read: ReadRange<Row>,
@@ -38,7 +38,7 @@ export function readRound<Row>(
   return { rows, isWhole: failures === 0 }
 }
 
-/** What `read` returns; undefined where the store is damaged there. */
+/** Returns the result of `read`; undefined when it fails because of damage. */
 export function unlessUnreadable<T>(read: () => T): T | undefined {
   try {
     return read()
@@ -48,7 +48,7 @@ export function unlessUnreadable<T>(read: () => T): T | undefined {
   }
 }
 
-/** Where the history ends, for a read that goes round. */
+/** Returns the last seq of the history, for `readRound`. */
 export function newestSeq(db: Database): number {
   return db.get<{ seq: number }>('select seq from position')!.seq
 }

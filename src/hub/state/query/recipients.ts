@@ -2,8 +2,8 @@ import type { RecipientOutcome } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 
 /**
- * Whom a message was for, and what became of it there when it was sent. Where the disk has damaged what was noted of that, it is those
- * who have a delivery of it.
+ * Returns the recipients of a message with their outcomes when it was sent. When the disk has damaged that column, returns those who have a
+ * delivery.
  */
 export function recipientsOf(db: Database, { seq, outcome }: { seq: number; outcome: string }): RecipientOutcome[] {
   try {

@@ -4,10 +4,10 @@ import { hubItself } from './find-member.ts'
 import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
 import { type Eyes, sees } from './viewer.ts'
 
-/** A message that wants an answer, and who has not answered it. */
+/** A message that requires an answer, and the recipients who have not answered it. */
 export interface OpenRequest {
   id: string
-  /** Who asked. */
+  /** The sender of the request. */
   sender: number
   sentAt: number
   intent: Intent
@@ -16,34 +16,34 @@ export interface OpenRequest {
   waitingFor: { name: string; project?: string; status: 'stored' | 'fetched' | 'acked' }[]
 }
 
-/** How many of a sender's messages, newest first, are looked through. Older requests are history. */
+/** Number of a sender's newest messages that are searched. Older requests do not count as open. */
 export const maxLooked = 500
 
-/** How long a request counts as open, in ms. */
+/** Time that a request counts as open, in ms. */
 export const openForMs = 30 * 24 * 3600_000
 
-/** Most requests in one answer. */
+/** Most requests in one result. */
 const maxOpen = 20
 
-/** Most names of those who have not answered, in one answer: further requests, which are older, are left out. */
+/** Most names of recipients who have not answered in one result: further requests, which are older, are left out. */
 const maxNames = 2000
 
 /**
- * What `sender` has asked and not everybody has answered, newest first. A request is answered by a message of its recipient, or of whoever answers
- * in the place of that, which replies to it; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses
- * `in_time()`: see `Database.addCheck`.
+ * Returns the requests of `sender` that not every recipient has answered, newest first. A request is answered by a reply of its recipient,
+ * or of the owner in its place; one that expired unread waits for nobody. Of a damaged store, those that can be read. Uses `in_time()`: see
+ * `Database.addCheck`.
  */
 export function openRequests(db: Database, sender: number, now: number): OpenRequest[] {
   return stillOpen(db, requestsBy(db, sender, now - openForMs))
 }
 
-/** Senders up to this number are asked for one by one; of more, the newest messages of all are looked through. */
+/** Up to this number, senders are looked up one by one; for more, the newest messages of all are searched. */
 const fewSenders = 20
 
-/** How many of these. */
+/** Number of messages that are searched then. */
 const maxLookedOfAll = 5000
 
-/** The same of all `eyes` together. */
+/** Returns the same for all `eyes` together. */
 export function openRequestsSeen(db: Database, eyes: Eyes, now: number): OpenRequest[] {
   const since = now - openForMs
   if (eyes === 'all' || eyes.size > fewSenders)
@@ -90,7 +90,7 @@ function requestsBy(db: Database, sender: number, since: number): RequestRow[] {
   return unlessUnreadable(() => requestsOf(db, sender, since)) ?? requestsAround(db, sender, since)
 }
 
-/** Those among the newest messages of all. */
+/** Returns the requests among the newest messages of all members. */
 function newestRequests(db: Database, since: number): RequestRow[] {
   const { rows } = readRound(
     (after, upTo, most) =>
@@ -142,10 +142,10 @@ function requestsAround(db: Database, sender: number, since: number): RequestRow
   return rows
 }
 
-/** By the id of the message that is answered and the member who answers: when it first did, ms since 1970, and with which message. */
+/** The first answer of each member, by the id of the answered message and the member: its time, in ms since 1970, and its id. */
 export type LateAnswers = ReadonlyMap<string, ReadonlyMap<number, { at: number; id: string }>>
 
-/** The answers that the index of answers has not come to yet. Of a damaged store, those that can be read. */
+/** Returns the answers that are not indexed yet. Of a damaged store, those that can be read. */
 export function lateAnswers(db: Database): LateAnswers {
   const late = new Map<string, Map<number, { at: number; id: string }>>()
   const { rows } = readRound(

@@ -1,7 +1,7 @@
 import type { InboxSettings } from '../commands.ts'
 import type { Database } from '../store/database.ts'
 
-/** What the admin has set, or the defaults. */
+/** Returns the admin's settings, or the defaults. */
 export function readSettings(db: Database): InboxSettings {
   return db.get<InboxSettings>(
     `select keep_text_days as keepTextDays, inbox_messages as inboxMessages, inbox_bytes as inboxBytes,
@@ -9,7 +9,7 @@ export function readSettings(db: Database): InboxSettings {
   )!
 }
 
-/** How many days a member's token lives; 0 for no limit. */
+/** Returns the life of members' tokens, in days; 0 for no limit. */
 export function tokenDays(db: Database): number {
   return db.get<{ days: number }>('select token_days as days from setting')!.days
 }

@@ -5,16 +5,16 @@ import type { Database } from '../store/database.ts'
 import { hubItself } from './find-member.ts'
 import { damagedText } from './inbox.ts'
 
-/** A message that waits for a person, or lies unread with a machine. */
+/** A message that waits for a person, or is unread at a machine. */
 export interface Waiting {
   seq: number
   id: string
-  /** Member id of its recipient. */
+  /** Member id of the recipient. */
   recipient: number
   sender: number
   from: string
   fromKind: MemberKind
-  /** From which project of the sender, as its machine claims, and for which of the recipient it is. */
+  /** Project of the sender, as its machine claims, and project of the recipient that it is for. */
   fromProject: string | null
   project: string | null
   intent: Intent
@@ -22,7 +22,7 @@ export interface Waiting {
   /** Ms since 1970. */
   sentAt: number
   body: string
-  /** Whether it passes a mute or quiet hours only because it is urgent. */
+  /** 1 if it passes a mute or quiet hours only because it is urgent. */
   breaksQuiet: 0 | 1
 }
 
@@ -30,7 +30,7 @@ const waitingColumns = `d.seq, m.id, d.recipient, m.sender, s.name as "from", s.
   m.from_project as fromProject, d.project, m.intent, m.reply_to as replyTo,
   m.sent_at as sentAt, m.body, m.named, m.expires_at as expiresAt, m.due_at as dueAt, m.hash`
 
-/** Rows of `waitingColumns`; a text that the disk has damaged says so instead. */
+/** Returns rows of `waitingColumns`, with `damagedText` for a text that the disk has damaged. */
 function waiting(db: Database, sql: string, ...params: (number | string | null)[]): Waiting[] {
   const rows = db.all<Waiting & { named: string; expiresAt: number | null; dueAt: number | null; hash: Uint8Array }>(
     sql,
@@ -43,11 +43,11 @@ function waiting(db: Database, sql: string, ...params: (number | string | null)[
   })
 }
 
-/** Unread mail of member ?1 after seq ?2 as `d`, its message as `m` and the sender as `s`. */
+/** SQL of the unread deliveries of member ?1 after seq ?2 as `d`, their messages as `m` and the senders as `s`. */
 const unread = `(${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
   join message m on m.seq = u.seq join member s on s.id = m.sender`
 
-/** Of it what may be told: not of senders whom the recipient keeps silent, nor what Telegram has refused for good. */
+/** SQL condition for those that may be notified: neither of muted senders, nor refused by Telegram for good. */
 const tellable = `u.handling is not 'mute'
   and not exists (select 1 from telegram_failed f where f.person = ?1 and f.seq = u.seq)`
 
@@ -55,8 +55,8 @@ const muted = `exists (select 1 from telegram_mute x where x.person = ?1 and x.s
   and x.since <= ?3 and x.until > ?3)`
 
 /**
- * Mail of `person` that may go out at `now` (ms since 1970), oldest first. While it is quiet for the person, and from senders on
- * mute, only what is urgent. A mute from the future (the clock was put back) does not count.
+ * Returns messages of `person` that may be sent at `now` (ms since 1970), oldest first. During quiet hours, and from muted senders, only
+ * urgent ones. A mute from the future (the clock was set back) does not count.
  */
 export function mailFor(db: Database, person: number, now: number, isQuiet: boolean, limit: number): Waiting[] {
   return waiting(
@@ -67,7 +67,7 @@ export function mailFor(db: Database, person: number, now: number, isQuiet: bool
   )
 }
 
-/** Urgent mail of `person` after a seq, oldest first. `breaksQuiet` as in `mailFor`. */
+/** Returns urgent messages of `person` after a seq, oldest first. `breaksQuiet` as in `mailFor`. */
 export function urgentMailFor(
   db: Database,
   person: number,
@@ -82,9 +82,9 @@ export function urgentMailFor(
 }
 
 /**
- * Mail that `machine` has not read, after a seq, oldest first, as far as it is news to its owner: without what they wrote, what was sent
- * to them too, what they were told of for another machine of theirs, and what the hub itself wrote. With `ofProjects`, only what is for a
- * project, but not for one of `except`, and was sent after `since`.
+ * Returns unread messages of `machine` after a seq, oldest first, that are news to its owner: without those that they wrote, that were sent
+ * to them, too, that they were notified of for another machine of theirs, and that the hub wrote. With `ofProjects`, only those for a
+ * project not in `except` that were sent after `since`.
  */
 export function unreadOf(
   db: Database,
@@ -109,7 +109,7 @@ export function unreadOf(
   )
 }
 
-/** The names of the first machines of `owner`, but `machine`, that have not read the message with this seq. */
+/** Returns the names of the first machines of `owner`, other than `machine`, at which the message with this seq is unread. */
 export function unreadElsewhere(db: Database, seq: number, owner: number, machine: number): string[] {
   return db
     .all<{ name: string }>(
@@ -121,8 +121,8 @@ export function unreadElsewhere(db: Database, seq: number, owner: number, machin
 }
 
 /**
- * What the hub itself said to `machine` after a seq and a time (ms since 1970), read or not, oldest first: that it stopped a loop,
- * say. It says little, so it is looked for by its sender.
+ * Returns messages of the hub itself to `machine` after a seq and a time (ms since 1970), read or not, oldest first: for example that it
+ * stopped a loop. They are few, so they are searched by sender.
  */
 export function saidByHub(db: Database, machine: number, after: number, since: number): Waiting[] {
   return waiting(
@@ -138,7 +138,7 @@ export function saidByHub(db: Database, machine: number, after: number, since: n
   )
 }
 
-/** The last unread messages of `member`, newest first. */
+/** Returns the last unread messages of `member`, newest first. */
 export function newestUnread(db: Database, member: number, limit: number): Waiting[] {
   return waiting(
     db,
@@ -147,7 +147,7 @@ export function newestUnread(db: Database, member: number, limit: number): Waiti
   )
 }
 
-/** How much mail is on its way to `person`, held back or not, and since when (ms since 1970) the oldest. */
+/** Returns the number of messages that wait for `person`, held back or not, and the time of the oldest (ms since 1970). */
 export function mailCount(db: Database, person: number): { count: number; oldestAt: number | null } {
   return db.get(
     `select x.count, m.sent_at as oldestAt
@@ -158,24 +158,24 @@ export function mailCount(db: Database, person: number): { count: number; oldest
   )!
 }
 
-/** A machine with unread mail and an owner. */
+/** A machine with an owner. */
 export interface OwnedMachine {
   machine: number
   name: string
   owner: number
   unread: number
-  /** How much of it is for projects of the machine. */
+  /** Number of unread messages for projects of the machine. */
   projectUnread: number
-  /** Seconds, -1 never, null as configured. */
+  /** In seconds; -1 for never, null for the configured time. */
   afterS: number | null
   toldSeq: number
-  /** The same of what the hub itself said to the machine. */
+  /** The same for messages of the hub itself. */
   toldHub: number
-  /** Whether its owner hears of permission prompts that wait for them there. */
+  /** 1 if its owner is notified of permission prompts that wait there. */
   tellsPrompts: 0 | 1
 }
 
-/** Machines that belong to somebody, by name; `unread` of each is kept, not counted. */
+/** Returns the machines that have an owner, by name; `unread` is read from its column, not counted. */
 export function ownedMachines(db: Database): OwnedMachine[] {
   return db.all<OwnedMachine>(
     `select m.id as machine, m.name, m.owner, m.unread, m.project_unread as projectUnread, f.after_s as afterS, coalesce(f.told_seq, 0) as toldSeq,
@@ -185,12 +185,15 @@ export function ownedMachines(db: Database): OwnedMachine[] {
   )
 }
 
-/** Whether the owner of `machine` was told of the prompt with this id. */
+/** Reports whether the owner of `machine` was notified of the prompt with this id. */
 export function isPromptTold(db: Database, machine: number, prompt: string): boolean {
   return db.get('select 1 from telegram_prompt where machine = ? and prompt = ?', machine, prompt) !== undefined
 }
 
-/** Of how many prompts of `machine` its owner was told after `since` and up to `now`, ms since 1970: not those of before a step back. */
+/**
+ * Returns the number of prompts of `machine` that its owner was notified of after `since` and up to `now`, in ms since 1970, so that those
+ * dated in the future (the clock was set back) do not count.
+ */
 export function promptsTold(db: Database, machine: number, since: number, now: number): number {
   const sql = 'select count(*) as n from telegram_prompt where machine = ? and at > ? and at <= ?'
   return db.get<{ n: number }>(sql, machine, since, now)!.n
@@ -201,18 +204,21 @@ export interface Route {
   kind: 'out' | 'notice' | 'in'
   seq: number
   id: string
-  /** Who wrote it. */
+  /** Its sender. */
   sender: number
   from: string
-  /** The names it was sent to, as JSON. */
+  /** Names of its recipients, as JSON. */
   named: string
-  /** Of a notice: the machine that the mail lies with. */
+  /** Of a notice: the machine that has the messages. */
   machine: number | null
   /** Ms since 1970. */
   at: number
 }
 
-/** What the message `message` of `chat` stands for, in the order sent: several for a digest, none when it is not known. */
+/**
+ * Returns the messages that the Telegram message `message` of `chat` stands for, in the order sent: several for a digest, none when it is
+ * unknown.
+ */
 export function routesOf(db: Database, chat: number, message: number): Route[] {
   return db.all<Route>(
     `select r.kind, r.seq, m.id, m.sender, s.name as "from", m.named, r.machine, r.at
@@ -223,7 +229,7 @@ export function routesOf(db: Database, chat: number, message: number): Route[] {
   )
 }
 
-/** How many parts of a message Telegram has accepted in this chat, of how many. */
+/** Returns the number of parts of a message that Telegram has accepted in this chat, and the number of all. */
 export function partsSent(db: Database, chat: number, seq: number): { part: number; parts: number } | undefined {
   return db.get(
     `select part, parts from telegram_route where seq = ? and chat = ? and kind = 'out' order by part desc limit 1`,
@@ -232,7 +238,7 @@ export function partsSent(db: Database, chat: number, seq: number): { part: numb
   )
 }
 
-/** The Telegram message in `chat` by which a person sent the message `id`, or undefined. */
+/** Returns the Telegram message in `chat` by which a person sent the message `id`, or undefined. */
 export function writtenAs(db: Database, chat: number, id: string): number | undefined {
   return db.get<{ message: number }>(
     `select r.message from message m join telegram_route r on r.seq = m.seq and r.chat = ? and r.kind = 'in'
@@ -242,7 +248,7 @@ export function writtenAs(db: Database, chat: number, id: string): number | unde
   )?.message
 }
 
-/** When messages went to `chat` after `since`, oldest first, in ms since 1970: what its pace goes on from. */
+/** Returns the times at which messages were sent to `chat` after `since`, oldest first, in ms since 1970, from which its pace continues. */
 export function sentSince(db: Database, chat: number, since: number): number[] {
   return db
     .all<{ at: number }>(
@@ -254,7 +260,7 @@ export function sentSince(db: Database, chat: number, since: number): number[] {
     .map(({ at }) => at)
 }
 
-/** Messages that people wrote after `since` whose every recipient has acked, and that do not show it yet. */
+/** Returns Telegram messages that people wrote after `since` that every recipient has acked, and that do not show it yet. */
 export function ackedUnshown(db: Database, since: number): { chat: number; message: number }[] {
   return db.all(
     `select r.chat, r.message from telegram_route r indexed by telegram_route_waits
@@ -278,7 +284,7 @@ export interface UpdateRow {
   at: number
 }
 
-/** Updates that are not dealt with, in the order they came. */
+/** Returns the updates that are not handled yet, in the order of arrival. */
 export function updatesToHandle(db: Database, limit: number): UpdateRow[] {
   return db.all<UpdateRow>(
     `select update_id as "update", kind, chat, message, content, at from telegram_update indexed by telegram_to_handle
@@ -295,7 +301,7 @@ export interface PersonRow {
   isPrivate: 0 | 1 | null
 }
 
-/** What is noted of a person on Telegram. */
+/** Returns the stored data of a person on Telegram. */
 export function personOf(db: Database, person: number): PersonRow | undefined {
   return db.get(
     `select user_id as user, candidate_id as candidate, candidate_name as candidateName, candidate_at as candidateAt,
@@ -304,7 +310,7 @@ export function personOf(db: Database, person: number): PersonRow | undefined {
   )
 }
 
-/** Whose mail `person` does not hear of at `now`, by sender; a null name is everyone. */
+/** Returns the senders that `person` has muted at `now`; a null name is everyone. */
 export function mutesOf(db: Database, person: number, now: number): { name: string | null; until: number }[] {
   return db.all(
     `select s.name, x.until from telegram_mute x left join member s on s.id = x.sender
@@ -314,7 +320,7 @@ export function mutesOf(db: Database, person: number, now: number): { name: stri
   )
 }
 
-/** Mail that Telegram refused for good and that is still unread, newest first. */
+/** Returns unread messages that Telegram refused for good, newest first. */
 export function failedMail(db: Database, limit: number): { seq: number; name: string; why: string }[] {
   return db.all(
     `select f.seq, p.name, f.why from telegram_failed f join member p on p.id = f.person
@@ -324,10 +330,10 @@ export function failedMail(db: Database, limit: number): { seq: number; name: st
   )
 }
 
-/** Where the group is now that had the id `chat` once. */
+/** Returns the current id of the group that once had the id `chat`. */
 export function chatNow(db: Database, chat: number): number {
   let now = chat
-  // As many moves as rows at most: two groups that became each other end this too.
+  // The limit ends a cycle of moves, too.
   for (let moves = 0; moves < 10; moves++) {
     const row = db.get<{ to: number }>('select to_chat as "to" from telegram_move where from_chat = ?', now)
     if (!row || row.to === chat) return now
@@ -336,18 +342,18 @@ export function chatNow(db: Database, chat: number): number {
   return now
 }
 
-/** The content of a question that `now` is still good, and whose it is. */
+/** Returns the content of a question that is still valid at `now`, and its person. */
 export function choiceOf(db: Database, key: string, now: number): { person: number; content: string } | undefined {
   return db.get('select person, content from telegram_choice where key = ? and until > ?', key, now)
 }
 
-/** Who wrote the message with this id; undefined when there is none. */
+/** Returns the sender of the message with this id; undefined when there is none. */
 export function senderOf(db: Database, id: string): number | undefined {
   const sql = 'select sender from message where id = ?1 union all select sender from later where id = ?1'
   return db.get<{ sender: number }>(sql, id)?.sender
 }
 
-/** The id of the message with this seq, or undefined. */
+/** Returns the id of the message with this seq, or undefined. */
 export function messageIdAt(db: Database, seq: number): string | undefined {
   return db.get<{ id: string }>('select id from message where seq = ?', seq)?.id
 }

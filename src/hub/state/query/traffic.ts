@@ -2,7 +2,7 @@ import type { Intent } from '../../../protocol/messages.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 
-/** What became of a delivery, by the ids of members. */
+/** A changed state of a delivery, with ids of members. */
 export interface ChangedDelivery {
   id: string
   sender: number
@@ -17,9 +17,9 @@ export interface SentItem {
   seq: number
   id: string
   sender: number
-  /** Those who took it. */
+  /** The recipients who accepted it. */
   recipients: number[]
-  /** As its sender wrote it. */
+  /** The names as the sender wrote them. */
   to: string[]
   intent: Intent
   bytes: number
@@ -28,13 +28,13 @@ export interface SentItem {
   beginning: string
 }
 
-/** What became of a delivery. */
+/** A changed state of a delivery. */
 export interface ChangedItem extends ChangedDelivery {
   kind: 'changed'
   seq: number
 }
 
-/** Members, their owners, names, groups or policies are not what they were. */
+/** Members, their owners, names, groups or policies have changed. */
 export interface MembersItem {
   kind: 'members'
   seq: number
@@ -42,10 +42,10 @@ export interface MembersItem {
 
 export type TrafficItem = SentItem | ChangedItem | MembersItem
 
-/** Most deliveries that are told of one entry. */
+/** Most deliveries that are returned for one entry. */
 const maxChanges = 1000
 
-/** The deliveries of what `senders` sent that the entry `seq` moved on. */
+/** Returns the deliveries of messages of `senders` whose state the entry `seq` has changed. */
 export function changedBy(db: Database, seq: number, senders: readonly number[]): ChangedDelivery[] {
   const rows = db.all<{
     id: string
@@ -68,7 +68,7 @@ export function changedBy(db: Database, seq: number, senders: readonly number[])
   })
 }
 
-/** Those of `ids` of which a session of `by` was told at `time`. */
+/** Returns those of `ids` of which a session of `by` was notified at `time`. */
 export function toldBy(
   db: Database,
   { by, ids, time }: { by: number; ids: readonly string[]; time: number },
@@ -84,7 +84,7 @@ export function toldBy(
     .map(row => ({ ...row, recipient: by, status: 'told', at: timestamp(time) }))
 }
 
-/** The message that the entry `seq` has stored, if it has, with the first characters of its text. */
+/** Returns the message that the entry `seq` has stored, with the first characters of its text; undefined when it stored none. */
 export function messageOf(db: Database, seq: number, characters: number) {
   const row = db.get<{
     id: string
@@ -109,7 +109,7 @@ export function messageOf(db: Database, seq: number, characters: number) {
   return { seq, ...message, to: JSON.parse(named) as string[], recipients, ...(replyTo !== null && { replyTo }) }
 }
 
-/** Whether a message is held for the user of its recipient. */
+/** Reports whether a message is held for the user of its recipient. */
 export function isHeld(db: Database, seq: number, recipient: number): boolean {
   const row = db.get<{ handling: string | null }>(
     'select handling from delivery where seq = ? and recipient = ?',

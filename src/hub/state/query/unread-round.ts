@@ -9,8 +9,8 @@ export interface UnreadSeq {
 }
 
 /**
- * What is unread at `member` after `afterSeq`, in a store that is damaged: by the index of the inboxes, and where that cannot be read
- * by the deliveries themselves. At most `limit`, in order.
+ * Returns unread deliveries of `member` after `afterSeq` in a damaged store: from the inbox index, and where that cannot be read, from the
+ * deliveries themselves. At most `limit`, in order.
  */
 export function unreadSeqsRound(db: Database, member: number, afterSeq: number, limit: number): UnreadSeq[] {
   const newest = newestSeq(db)

@@ -8,16 +8,16 @@ export interface UnreadOf {
   name: string
   kind: MemberKind
   unread: number
-  /** When the oldest unread message was sent, in ms since 1970; null without one. */
+  /** Time at which the oldest unread message was sent, in ms since 1970; null without one. */
   oldestAt: number | null
 }
 
-/** Most messages of a damaged inbox that are looked at together. */
+/** Most messages of a damaged inbox that are read together. */
 const readAtOnce = 100
 
 /**
- * What waits for each member, longest first: one index look-up for each. In a damaged store, messages that cannot be read count, and
- * are passed over when the oldest is looked for.
+ * Returns the unread messages of each member, longest wait first, with one index lookup each. In a damaged store, messages that cannot be
+ * read count, but are skipped when the oldest is searched.
  */
 export function allUnread(db: Database): UnreadOf[] {
   return unlessUnreadable(() => indexedUnread(db)) ?? unreadAround(db)
@@ -44,7 +44,7 @@ function unreadAround(db: Database): UnreadOf[] {
     .sort((a, b) => (a.oldestAt ?? Infinity) - (b.oldestAt ?? Infinity) || 0)
 }
 
-/** When the oldest of the unread messages of `member` that can be read was sent. */
+/** Returns the time of the oldest unread message of `member` that can be read. */
 function oldestReadable(db: Database, member: number): number | null {
   for (let after = 0; ; ) {
     const found = unreadSeqsRound(db, member, after, readAtOnce)

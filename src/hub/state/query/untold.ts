@@ -1,17 +1,20 @@
 import { projectOfUntold, type Untold } from '../apply/untold.ts'
 import type { Database } from '../store/database.ts'
 
-/** What one sender is to be told: the newest of it, how much it is in all, and up to which place of `untold`. */
+/** Events that one sender is to be notified of: the newest ones, the number of all, and the place in `untold` up to which they go. */
 export interface UntoldOf {
   sender: number
-  /** The project from which they sent it; empty for none. */
+  /** Project from which the messages were sent; empty for none. */
   project: string
   upTo: number
   count: number
   newest: Untold[]
 }
 
-/** What senders are to be told, by project, what has waited longest first: at most `limit` of these, and of each the newest `most`. */
+/**
+ * Returns the events that senders are to be notified of, by sender and project, longest wait first: at most `limit` of these, each with its
+ * newest `most`.
+ */
 export function untoldBySender(db: Database, limit: number, most: number): UntoldOf[] {
   const senders = db.all<Omit<UntoldOf, 'newest'>>(
     `select sender, ${projectOfUntold} as project, max(place) as upTo, count(*) as count

@@ -1,28 +1,31 @@
 import { ClaudeNetError } from '../../../protocol/errors.ts'
 import type { Database } from '../store/database.ts'
 
-/** Who asks to see mail: a member, or an admin, whose `member` is 0. `readsTexts` says whether an admin is shown texts. */
+/** A viewer of messages: a member, or an admin, whose `member` is 0. `readsTexts` is true if an admin is shown texts. */
 export interface Viewer {
   member: number
   readsTexts: boolean
 }
 
-/** The members whose mail is looked at; `all` is an admin's alone. */
+/** The members whose messages are read; `all` only for an admin. */
 export type Eyes = ReadonlySet<number> | 'all'
 
-/** The members whose mail `viewer` may see: their own, and that of machines that are theirs now. An admin sees all. */
+/** Returns the members whose messages `viewer` may see: itself, and machines that it owns now. An admin sees all. */
 export function eyesOf(db: Database, { member }: Viewer): Eyes {
   return member === 0 ? 'all' : new Set([member, ...ownedBy(db, member)])
 }
 
-/** The machines that are `member`'s now. */
+/** Returns the machines that `member` owns now. */
 export function ownedBy(db: Database, member: number): number[] {
   return db
     .all<{ id: number }>('select id from member where owner = ? and deleted_at is null order by id', member)
     .map(({ id }) => id)
 }
 
-/** The members among `eyes` that were asked for, `of`; all of them where nothing was. Throws `forbidden` where one is not among them. */
+/**
+ * Returns the requested members `of`, or all that `viewer` may see when it is undefined. Throws `forbidden` when it may not see one of
+ * them.
+ */
 export function eyesFor(db: Database, viewer: Viewer, of: readonly number[] | undefined): Eyes {
   const eyes = eyesOf(db, viewer)
   if (of === undefined) return eyes
@@ -31,7 +34,7 @@ export function eyesFor(db: Database, viewer: Viewer, of: readonly number[] | un
   return new Set(of)
 }
 
-/** Whether `viewer` is shown texts of what it sees. */
+/** Reports whether `viewer` is shown the texts of messages. */
 export function readsTexts({ member, readsTexts }: Viewer): boolean {
   return member !== 0 || readsTexts
 }

@@ -5,13 +5,13 @@ export interface WebhookRow {
   member: number
   name: string
   source: string
-  /** To whom its events go, as the admin named them. */
+  /** Recipients of its events, as the admin named them. */
   to: string[]
   template: string | null
   failedAs: string | null
-  /** What its sender signs with, the newest first: two during the overlap of a rotation. None where nothing is signed. */
+  /** Signing secrets of its sender, newest first: two during the overlap of a rotation. None when nothing is signed. */
   signingSecrets: string[]
-  /** The ranges of addresses from which it may be called, as JSON; null is anywhere. */
+  /** Ranges of addresses from which it may be called, as JSON; null for anywhere. */
   boundTo: string | null
   createdAt: number
   rotatedAt: number | null
@@ -23,14 +23,14 @@ const columns = `w.member, m.name, w.source, w.named, w.template, w.failed_as as
   iif(w.before_ends > ?1, w.before_signing, null) as beforeSigning, m.bound_to as boundTo, w.created_at as createdAt, w.rotated_at as rotatedAt,
   w.secret_hash is null as isRevoked`
 
-/** Every webhook at the steady time `steady`, by name. */
+/** Returns every webhook at the steady time `steady`, by name. */
 export function allWebhooks(db: Database, steady: number): WebhookRow[] {
   return db
     .all<Stored>(`select ${columns} from webhook w join member m on m.id = w.member order by m.name`, steady)
     .map(toWebhook)
 }
 
-/** The webhook whose URL has the secret with this SHA-256, also one of before a rotation whose overlap is not over at `steady`. */
+/** Returns the webhook whose URL has the secret with this SHA-256; a previous secret counts while its overlap lasts at `steady`. */
 export function webhookBySecret(db: Database, secretHash: Uint8Array, steady: number): WebhookRow | undefined {
   const row = db.get<Stored>(
     `select ${columns} from webhook w join member m on m.id = w.member
@@ -41,7 +41,7 @@ export function webhookBySecret(db: Database, secretHash: Uint8Array, steady: nu
   return row && toWebhook(row)
 }
 
-/** The webhook of the service that is called so; `name` in lookup form. */
+/** Returns the webhook of the service with this name, given in lookup form. */
 export function webhookByName(db: Database, name: string, steady: number): WebhookRow | undefined {
   const row = db.get<Stored>(
     `select ${columns} from webhook w join member m on m.id = w.member where m.name = ?2`,

@@ -6,12 +6,12 @@ import { ClaudeNetError } from '../../../protocol/errors.ts'
 import { removeUnfinished, unfinished, upgradeBackupName, upgradeBackups } from './backup-names.ts'
 import type { Database } from './database.ts'
 
-/** How many of these are kept; older ones are removed once a newer one is on disk. */
+/** Number of these backups that are kept; older ones are removed once a newer one is on disk. */
 const keptBackups = 3
 
 /**
- * Copies the store as it is, on disk and checked, into `dir` before its schema changes. The file has its name only once it is
- * whole. Throws `unavailable` when it cannot be made: then the upgrade waits.
+ * Copies the store into `dir` before its schema changes, synced and checked. The file gets its name only once it is complete. Throws
+ * `unavailable` when the copy cannot be made; the upgrade then waits.
  */
 export function backupBeforeUpgrade(db: Database, dir: string, schema: number, time: number): void {
   const path = join(dir, upgradeBackupName(schema, time))
@@ -19,7 +19,7 @@ export function backupBeforeUpgrade(db: Database, dir: string, schema: number, t
   removeUnfinished(dir)
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
-    // SQLite fills an empty file: so it is nobody else's to read from the start.
+    // SQLite fills this empty file, which is thus unreadable for other users from the start.
     closeSync(openSync(part, 'w', 0o600))
     db.run('vacuum into ?', part)
     expectSound(part)
@@ -34,7 +34,7 @@ export function backupBeforeUpgrade(db: Database, dir: string, schema: number, t
       `Nothing was upgraded. Make sure that there is room in ${dir}, then start the hub again.`,
     )
   }
-  // One with a date in the future was made while the clock was wrong: it stays, and does not push out what is newer.
+  // A backup dated in the future was made while the clock was wrong: it is kept, and does not displace newer ones.
   const past = upgradeBackups(dir).filter(backup => backup.time <= time)
   for (const { path } of past.slice(keptBackups)) rmSync(path)
 }

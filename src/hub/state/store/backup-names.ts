@@ -1,52 +1,52 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Where a hub keeps its backups, in its data directory, unless hub.json says otherwise. */
+/** Directory of a hub's backups, in its data directory, unless hub.json names another. */
 export const backupFolder = 'backups'
 
-/** What a backup is called while it is being made: nothing takes it for one. */
+/** Suffix of a backup while it is being made, so that it does not count as one. */
 export const unfinished = '.part'
 
-/** A backup made before an upgrade: it has the schema of before. */
+/** A backup made before an upgrade, with the old schema. */
 export interface UpgradeBackup {
   path: string
   schema: number
-  /** When it was made, in ms since 1970. */
+  /** Time at which it was made, in ms since 1970. */
   time: number
 }
 
-/** `2026-11-22T15-00-00.000Z`: a moment, in ms since 1970, as a part of a file name. Names sort as their times do. */
+/** Formats ms since 1970 for a file name: `2026-11-22T15-00-00.000Z`. Names sort as their times do. */
 export function inName(time: number): string {
   return new Date(time).toISOString().replaceAll(':', '-')
 }
 
-/** `hub-TIME.db`. */
+/** Returns `hub-TIME.db`. */
 export function backupName(time: number): string {
   return `hub-${inName(time)}.db`
 }
 
-/** `hub-TIME.log`: the tail of the backup `hub-TIME.db`. */
+/** Returns `hub-TIME.log`, the name of the tail of the backup `hub-TIME.db`. */
 export function tailName(backup: string): string {
   return backup.replace(/\.db$/, '.log')
 }
 
-/** The backup to which the tail of this name belongs; undefined for any other file. */
+/** Returns the name of the backup to which the tail of this name belongs; undefined for any other file. */
 export function backupOfTail(name: string): string | undefined {
   const backup = name.replace(/\.log$/, '.db')
   return backup === name || timeOfBackup(backup) === undefined ? undefined : backup
 }
 
-/** `schema-4-TIME.db`. */
+/** Returns `schema-4-TIME.db`. */
 export function upgradeBackupName(schema: number, time: number): string {
   return `schema-${schema}-${inName(time)}.db`
 }
 
-/** When the backup of this name was made, in ms since 1970; undefined for any other file. */
+/** Returns the time at which the backup of this name was made, in ms since 1970; undefined for any other file. */
 export function timeOfBackup(name: string): number | undefined {
   return timeOf(/^hub-(.+)\.db$/.exec(name)?.[1])
 }
 
-/** The backups made before upgrades, newest first. */
+/** Returns the backups made before upgrades, newest first. */
 export function upgradeBackups(dir: string): UpgradeBackup[] {
   return namesIn(dir)
     .flatMap(name => {
@@ -57,7 +57,7 @@ export function upgradeBackups(dir: string): UpgradeBackup[] {
     .sort((a, b) => b.time - a.time)
 }
 
-/** What is in a directory; nothing where there is none, or none that can be read: whoever writes there finds out. */
+/** Returns the names in a directory; none if it does not exist or cannot be read, which a later write there reports. */
 export function namesIn(dir: string): string[] {
   try {
     return readdirSync(dir)
@@ -66,7 +66,7 @@ export function namesIn(dir: string): string[] {
   }
 }
 
-/** Removes what a kill left of backups that were being made. */
+/** Removes the unfinished backups that a killed process left. */
 export function removeUnfinished(dir: string): void {
   for (const name of namesIn(dir)) if (name.includes(unfinished)) rmSync(join(dir, name), { force: true })
 }

@@ -1,14 +1,14 @@
 import { ClaudeNetError } from '../../../protocol/errors.ts'
 
-/** What an admin does about a store that cannot be used. */
+/** Advice to the admin about a store that cannot be used. */
 export const restoreHint = 'Keep a copy of the directory, then restore a backup into it.'
 
-/** A damaged store, in words. `found` is what SQLite says; it may have many lines. */
+/** Returns the error for a damaged store. `found` is the report of SQLite; it may have many lines. */
 export function damagedStore(found: string): ClaudeNetError {
   return new ClaudeNetError('unavailable', `The store is damaged: ${inOneLine(found)}.`, restoreHint)
 }
 
-/** The first lines of what `pragma quick_check` finds; it goes on for a hundred. */
+/** Returns the first lines of the report of `pragma quick_check`, which may have a hundred. */
 export function inOneLine(found: string): string {
   return found.split('\n').slice(0, 2).join(' ')
 }

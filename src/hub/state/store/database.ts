@@ -8,11 +8,11 @@ import { View } from './view.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
 /**
- * One SQLite file with the settings that durability needs, and its prepared statements.
- * Every statement is prepared once per text, so queries can stand where they are used.
+ * One SQLite file with the settings that durability requires, and its prepared statements. Each statement is prepared once per text, so
+ * queries can be written where they are used.
  *
- * A store may be read while what was committed is not on disk yet: until it is, reads outside of a transaction go to a second
- * connection, whose snapshot was taken before. So nobody reads what a loss of power might undo, and nobody waits for the disk.
+ * A store may be read while a commit is not on disk yet: until it is, reads outside of a transaction use a second connection, whose
+ * snapshot was taken before. So nothing is read that a loss of power might undo, and no reader waits for the disk.
  */
 export class Database implements Disposable {
   readonly #path: string
@@ -20,30 +20,31 @@ export class Database implements Disposable {
   readonly #statements: Statements
   readonly #log: WriteAheadLog
   #view: View | undefined
-  /** How many pages the log has to hold before it is copied into the database. */
+  /** Number of pages in the log at which it is copied into the database. */
   #checkpointAt = checkpointPages
   readonly #files: StoreFiles
   readonly #use: Use
   #holds = 0
-  /** Why what was committed is perhaps not on disk, and never will be for sure. */
+  /** The failed sync after which it is not known whether the last commits are on disk. */
   #notSynced: Error | undefined
-  /** Whether a store can be read by this connection alone, because its disk was full when it was opened. */
+  /** Whether no other connection can read the store, because its disk was full when it was opened. */
   readonly isAlone: boolean = false
   /**
-   * Called when SQLite could not read what is asked for; the error is thrown as well. Not in a transaction of a store: whoever writes it
-   * tells.
+   * Called when SQLite could not read the requested rows; the error is thrown as well. Not called in a transaction of a store, whose writer
+   * reports it.
    */
   onUnreadable: (error: unknown) => void = () => {}
 
   /**
-   * Opens or creates `path`; see `Use`. Throws `unavailable` when a setting did not take: better no hub than one that forgets.
+   * Opens or creates `path`; see `Use`. Throws `unavailable` when a setting did not take effect: better no hub than one that loses
+   * messages.
    */
   constructor(path: string, use: Use = 'store') {
     try {
       this.#sqlite = openSqlite(path, use, 'normal')
     } catch (error) {
       if (use !== 'store' || !hasNoRoom(error)) throw error
-      // The index of the log, which other connections read too, had no room on the disk. In memory it has.
+      // The index of the log, which other connections read too, did not fit on the disk. It is kept in memory instead.
       this.#sqlite = openSqlite(path, use, 'exclusive')
       this.isAlone = true
     }
@@ -55,7 +56,7 @@ export class Database implements Disposable {
     this.#files.remember()
   }
 
-  /** The first row, or undefined. */
+  /** Returns the first row, or undefined. */
   get<Row>(sql: string, ...params: SQLInputValue[]): Row | undefined {
     return this.#read(() => this.#reading.get<Row>(sql, ...params))
   }
@@ -69,17 +70,19 @@ export class Database implements Disposable {
     return this.#write(() => this.#statements.run(sql, ...params))
   }
 
-  /** Throws `StoreLost` when somebody else has removed, replaced or written to the files. */
+  /** Throws `StoreLost` when another program has removed, replaced or written to the files. */
   expectOwnFiles(): void {
     this.#files.expectUntouched()
   }
 
-  /** Throws `StoreLost` when somebody else has removed or replaced the files; a reader's store is written to by others. */
+  /**
+   * Throws `StoreLost` when another program has removed or replaced the files; for a reader, whose store is written by another connection.
+   */
   expectOpenFiles(): void {
     this.#files.expectThere()
   }
 
-  /** Makes `name()` a condition for statements that may look at many rows: it always holds, or throws what `check` throws. */
+  /** Makes `name()` a condition for statements that may read many rows. It is always true; what `check` throws ends the statement. */
   addCheck(name: string, check: () => void): void {
     this.#sqlite.function(name, () => {
       check()
@@ -93,24 +96,24 @@ export class Database implements Disposable {
   }
 
   /**
-   * Runs `work` in one transaction: all of it is on disk when this returns, or nothing of it. Throws `StoreLost` when the files are
-   * not those that were opened, or were written to by somebody else, and from then on `NotSynced` once a sync has failed.
+   * Runs `work` in one transaction, which is on disk when this returns. A throw undoes all of it. Throws `StoreLost` when the files are not
+   * those that were opened, or were written to by another program, and `NotSynced` from the first failed sync on.
    */
   transaction<T>(work: () => T): T {
     const result = this.#commit(work)
     if (this.#use === 'store') this.#syncNow()
     this.#files.acceptWritten()
-    // What others have not settled stays unread until they have.
+    // Commits that are not settled yet stay invisible until they are.
     if (this.#use === 'store' && !this.#view?.isPinned) this.#settled()
     return result
   }
 
   /**
-   * The same, but what `work` did is not on disk yet, and nobody reads it outside of a transaction, until `settle` or `settleNow` is
-   * done. Nothing else is left unsettled meanwhile.
+   * Does the same, but the commit is neither on disk nor visible outside of a transaction until `settle` or `settleNow` is done. There is
+   * at most one unsettled transaction at a time.
    */
   unsettledTransaction<T>(work: () => T): T {
-    // Another connection cannot open the files.
+    // A second connection could not open the files.
     if (!this.isAlone) this.#pin()
     try {
       const result = this.#commit(work)
@@ -122,7 +125,7 @@ export class Database implements Disposable {
     }
   }
 
-  /** Brings what was committed to disk without holding up this thread. Rejects when the disk fails, or with `StoreLost`. */
+  /** Syncs the commits without blocking this thread. Rejects when the disk fails, or with `StoreLost`. */
   async settle(): Promise<void> {
     if (this.isAlone) this.settleNow()
     else {
@@ -137,14 +140,14 @@ export class Database implements Disposable {
     }
   }
 
-  /** Brings what was committed to disk; this thread waits. Throws when the disk fails, or `StoreLost`. */
+  /** Syncs the commits in this thread. Throws when the disk fails, or `StoreLost`. */
   settleNow(): void {
     this.#syncNow()
     this.#files.expectThere()
     this.#settled()
   }
 
-  /** Runs `work` inside a transaction so that a throw undoes only what `work` did. */
+  /** Runs `work` in a savepoint inside a transaction: a throw undoes only the changes of `work`. */
   savepoint<T>(work: () => T): T {
     this.run('savepoint command')
     try {
@@ -161,8 +164,8 @@ export class Database implements Disposable {
   }
 
   /**
-   * Leaves the database file alone until the answered function is called: commits go to the write-ahead log, which starts empty
-   * and only grows, so that another process can copy the two. Nobody may be reading meanwhile: SQLite waits until they have done.
+   * Stops changes of the database file until the returned function is called: commits go to the write-ahead log, which starts empty and
+   * only grows, so that another process can copy both. SQLite first waits until open reads have ended.
    */
   holdCheckpoints(): () => void {
     if (this.#holds++ === 0) {
@@ -177,8 +180,8 @@ export class Database implements Disposable {
   }
 
   /**
-   * Saves what the open files hold, once `lost` says that they are no longer where they should be: into `path` when it is the
-   * database that has no name any more, else into the database. Answers whether it is in `path`. Throws when there is no room for it.
+   * Saves the content of the open files after `lost`: into `path` when the database file has lost its name, otherwise into the database
+   * file. Returns whether it is in `path`. Throws when there is no room for it.
    */
   rescue(lost: StoreLost, path: string): boolean {
     if (lost.how === 'changed') return false
@@ -187,7 +190,7 @@ export class Database implements Disposable {
       this.#sqlite.exec('pragma wal_checkpoint(truncate)')
       return false
     }
-    // SQLite fills an empty file: so it is nobody else's to read from the start.
+    // SQLite fills this empty file, which is thus unreadable for other users from the start.
     closeSync(openSync(path, 'wx', 0o600))
     this.#statements.run('vacuum into ?', path)
     return true
@@ -220,7 +223,7 @@ export class Database implements Disposable {
     }
   }
 
-  /** Outside of a transaction each statement is one, and what it wrote, also before it failed, is known as our own. */
+  /** Runs a writing statement. Outside of a transaction it is one itself, and its writes, even those of a failed one, count as our own. */
   #write<T>(write: () => T): T {
     try {
       return write()
@@ -238,7 +241,9 @@ export class Database implements Disposable {
     }
   }
 
-  /** Nothing is committed behind what was perhaps not synced: a next sync that succeeds says nothing of the one that failed. */
+  /**
+   * Runs `work` and commits. Throws after a failed sync: a later sync that succeeds would not prove that the failed one's data is on disk.
+   */
   #commit<T>(work: () => T): T {
     if (this.#notSynced) throw this.#notSynced
     this.#files.expectUntouched()
@@ -250,13 +255,13 @@ export class Database implements Disposable {
     } catch (error) {
       // SQLite itself rolls back on some errors (a full disk, an I/O error); a second rollback would hide the first error.
       if (this.#sqlite.isTransaction) this.run('rollback')
-      // What a commit that failed has left in the log is its own.
+      // A failed commit may have written to the log, which counts as our own write.
       else if (!(error instanceof StoreLost)) this.#files.remember()
       throw error
     }
   }
 
-  /** What was committed is on disk: everyone may read it, and the log may be copied into the database. */
+  /** Called once all commits are on disk: they become visible, and the log may be copied into the database. */
   #settled(): void {
     this.#view?.unpin()
     if (this.#holds > 0 || this.isAlone) return
@@ -266,7 +271,7 @@ export class Database implements Disposable {
       return
     }
     this.#write(() => this.#sqlite.exec('pragma wal_checkpoint(passive)'))
-    // Where another reader has kept some of it from being copied, not at once again.
+    // When a reader has kept part of it from being copied, the next try comes later.
     this.#checkpointAt = pages + checkpointPages / 4
   }
 
@@ -275,7 +280,7 @@ export class Database implements Disposable {
     this.#view.pin()
   }
 
-  /** Of the connection that queries read. */
+  /** Statements of the connection that queries read. */
   get #reading(): Statements {
     return this.#view?.isPinned && !this.#sqlite.isTransaction ? this.#view.statements : this.#statements
   }

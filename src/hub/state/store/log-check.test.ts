@@ -28,7 +28,7 @@ function killed(
   return { path, log: `${path}-wal` }
 }
 
-/** Where the commits of a log end, in bytes. */
+/** Returns the offsets at which the commits of a log end, in bytes. */
 function ends(log: string): number[] {
   const bytes = readFileSync(log)
   const found: number[] = []
@@ -43,7 +43,7 @@ function flip(file: string, at: number, bit: number): void {
   writeFileSync(file, bytes)
 }
 
-/** How many notes SQLite finds in a copy of the store. */
+/** Returns the number of notes that SQLite finds in a copy of the store. */
 function notes(path: string): number {
   const copy = join(tempDir('log-check'), 'hub.db')
   for (const suffix of ['', '-wal']) if (existsSync(path + suffix)) cpSync(path + suffix, copy + suffix)

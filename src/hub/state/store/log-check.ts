@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
 /**
- * Most commits that a loss of power leaves behind the first frame that is not whole. `Database` has one unsettled transaction at a time, and at
- * most one other commits before it is synced: two. After a kill they may still be unsynced when the next process appends its own first commit
- * and syncs all. Only a process that is killed between these two adds one more; four such kills in a row are allowed for.
+ * Most commits that a loss of power leaves behind the first incomplete frame. `Database` has one unsettled transaction at a time, and at
+ * most one other commits before it is synced: two. After a kill they may still be unsynced when the next process appends its own first
+ * commit and syncs all. Only a process that is killed between these two steps adds one more; four such kills in a row are allowed for.
  */
 export const mostUnsynced = 6
 
@@ -14,29 +14,28 @@ const frameHeaderBytes = 24
 /** The first four bytes of a log whose checksums read little-endian words; with the lowest bit set they read big-endian ones. */
 const magic = 0x377f0682
 
-/** About how much of the log is in memory at a time, in bytes. */
+/** Approximate part of the log that is in memory at a time, in bytes. */
 const chunkBytes = 1024 * 1024
 
-/** Two words, as salts and as checksums. */
+/** Two words: salts or a checksum. */
 type Pair = readonly [number, number]
 
 interface Scan {
   pageBytes: number
   isBigEndian: boolean
-  /** Undefined where the header is damaged: then a frame is compared with the one before it. */
+  /** Undefined when the header is damaged: each frame is then compared with the one before it. */
   salts: Pair | undefined
-  /** The checksum behind which that of the first frame goes on. */
+  /** The checksum that the first frame's continues. */
   sum: Pair
 }
 
 /**
- * Reads the log that a killed process has left beside the database at `path`, before SQLite opens it: SQLite ends it at the first frame whose
- * checksum is wrong, and says nothing of what is behind. Returns in words what is damaged, undefined where a loss of power explains it. Throws
- * when the disk does not return the log.
+ * Checks the log that a killed process has left beside the database at `path`, before SQLite opens it: SQLite ends it at the first frame
+ * whose checksum is wrong, and ignores the rest silently. Returns a description of the damage; undefined when there is none, or a loss of
+ * power explains it. Throws when the disk cannot read the log.
  *
- * The checksum of a frame goes on from that of the frame before, as stored there, so frames that were written one after the other
- * are known behind a bad one too. What an earlier loss of power left behind the end, under newer frames, does not go on from these: each such rest
- * counts for itself.
+ * The checksum of a frame continues the stored one of the frame before, so consecutive frames are recognized behind a bad one, too. Frames
+ * that an earlier loss of power left behind the end, under newer frames, do not continue these: each such rest counts separately.
  */
 export function damageOfLog(path: string): string | undefined {
   const log = open(`${path}-wal`)
@@ -63,7 +62,7 @@ export function damageOfLog(path: string): string | undefined {
   }
 }
 
-/** What a header says of the frames behind it; undefined when it is damaged. */
+/** Returns the parameters in a header for its frames; undefined when it is damaged. */
 function scanOf(header: Buffer): Scan | undefined {
   const first = header.readUInt32BE(0)
   const isBigEndian = (first & 1) === 1
@@ -74,8 +73,8 @@ function scanOf(header: Buffer): Scan | undefined {
 }
 
 /**
- * How many frames are whole from the start on, and how many commits the longest row of frames has that lies behind the first one that is not, and
- * in which each goes on from the one before. Behind a damaged header all do.
+ * Returns the number of good frames from the start, and the number of commits in the longest run of consecutive frames behind the first bad
+ * one. With a damaged header, all frames are behind it.
  */
 function readFrames(log: number, { pageBytes, isBigEndian, ...start }: Scan): { whole: number; commits: number } {
   const frameBytes = frameHeaderBytes + pageBytes
@@ -107,7 +106,7 @@ function readFrames(log: number, { pageBytes, isBigEndian, ...start }: Scan): { 
   }
 }
 
-/** The checksum of SQLite over the words from `first` to before `end`, which goes on from `sum`. */
+/** Returns SQLite's checksum over the words from `first` to before `end`, continued from `sum`. */
 function addWords(words: Uint32Array, first: number, end: number, [a, b]: Pair, isBigEndian: boolean): Pair {
   const isSwapped = isBigEndian !== isMachineBigEndian
   let [x, y] = [a | 0, b | 0]
@@ -133,12 +132,12 @@ function isSame(one: Pair, other: Pair): boolean {
   return one[0] === other[0] && one[1] === other[1]
 }
 
-/** The words of `bytes` in the order of the machine. */
+/** Returns `bytes` as words in the machine's byte order. */
 function wordsOf(bytes: Buffer): Uint32Array {
   return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
 }
 
-/** Bytes of a page by the header of the database; the usual ones where it has none. */
+/** Returns the page size in the header of the database, in bytes; the default when it has none. */
 function pageBytesOf(path: string): number {
   const file = open(path)
   if (file === undefined) return 4096
@@ -152,7 +151,7 @@ function pageBytesOf(path: string): number {
   }
 }
 
-/** Undefined when there is no such file. */
+/** Opens a file for reading; returns undefined when it does not exist. */
 function open(path: string): number | undefined {
   try {
     return openSync(path, 'r')
@@ -162,7 +161,7 @@ function open(path: string): number | undefined {
   }
 }
 
-/** How many bytes were read: fewer than `into` has only at the end of the file. */
+/** Returns the number of bytes read: fewer than `into` has only at the end of the file. */
 function readFully(file: number, into: Buffer, at: number): number {
   let done = 0
   while (done < into.length) {

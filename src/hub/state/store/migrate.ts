@@ -29,7 +29,7 @@ import { sql as claims } from './migrations/0025-claims.ts'
 import { sql as hubs } from './migrations/0026-hubs.ts'
 import { sql as ownLog } from './migrations/0027-own-log.ts'
 
-/** Every step of the schema, oldest first. A step that has been released is never changed: add one. */
+/** All steps of the schema, oldest first. A released step is never changed: add one instead. */
 export const schemaSteps: readonly string[] = [
   inboxes,
   names,
@@ -64,17 +64,17 @@ export const schemaSteps: readonly string[] = [
 export const newestSchema = schemaSteps.length
 
 export interface MigrateOptions {
-  /** Where backups are, so that a refusal can name the way back. */
+  /** Directory of the backups, one of which a refusal may suggest to restore. */
   backupDir: string
-  /** Called with the schema found, before a database that holds anything is changed. Its throw ends the migration. */
+  /** Called with the schema found before a database with content is changed. A throw ends the migration. */
   backup: (schema: number) => void
-  /** Stops earlier: for tests that make an old database. */
+  /** Last step to run, for tests that make an old database. */
   newestStep?: number
 }
 
 /**
- * Brings the schema to this program's version: all steps in one transaction, so that a kill leaves the old or the new. Throws on
- * a file from a newer program.
+ * Upgrades the schema to this program's version, all steps in one transaction, so that a kill leaves the old schema or the new one. Throws
+ * on a file from a newer program.
  */
 export function migrate(db: Database, { backupDir, backup, newestStep = newestSchema }: MigrateOptions): void {
   const { user_version: found } = db.get<{ user_version: number }>('pragma user_version')!
@@ -87,14 +87,14 @@ export function migrate(db: Database, { backupDir, backup, newestStep = newestSc
   })
 }
 
-/** Undoing an upgrade costs what came after it: the sentence says where the store of before is. */
+/** Returns the error for a newer schema. Undoing an upgrade loses everything after it, so the hint names the backup from before it. */
 function writtenByNewer(found: number, backups: UpgradeBackup[]): ClaudeNetError {
   const usable = backups.find(({ schema }) => schema <= newestSchema)
   return new ClaudeNetError(
     'unavailable',
     `The database has schema ${found}; this program knows ${newestSchema} at most. A newer program has upgraded it.`,
     usable
-      ? `Start the newer program again; or go back to the backup made before the upgrade, without what came after it: claude-net restore ${usable.path} --data DIR`
+      ? `Start the newer program again; or go back to the backup made before the upgrade, which loses everything after it: claude-net restore ${usable.path} --data DIR`
       : 'Start the newer program again, or restore a backup that is older than the upgrade: claude-net restore FILE --data DIR',
   )
 }

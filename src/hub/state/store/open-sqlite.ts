@@ -7,17 +7,18 @@ import { ClaudeNetError } from '../../../protocol/errors.ts'
 /** SQLite before this version can corrupt a database in WAL mode (sqlite.org/wal.html#walresetbug). */
 const oldestSafeVersion = '3.51.3'
 
-/** Pages of 4 KiB in the write-ahead log before it is copied into the database: 16 MiB. */
+/** Pages of 4 KiB in the write-ahead log at which it is copied into the database: 16 MiB. */
 export const checkpointPages = 4000
 
 /**
- * What a file is opened for. A `store` is the only copy of what it holds, and has one writer. A `reader` reads the store of another
- * thread while that writes. An `index` can be made anew from a store: a power cut may cost its last changes, but never leaves it
- * inconsistent.
+ * Purpose of an open file. A `store` is the only copy of its content, and has one writer. A `reader` reads the store of another thread
+ * while that writes. An `index` can be rebuilt from a store: a loss of power may cost its last changes, but never leaves it inconsistent.
  */
 export type Use = 'store' | 'reader' | 'index'
 
-/** Opens or creates `path` with the settings that its use needs, and reads them back. Throws `unavailable` when one did not take. */
+/**
+ * Opens or creates `path` with the settings that its use requires, and verifies them. Throws `unavailable` when one did not take effect.
+ */
 export function openSqlite(path: string, use: Use, locking: 'normal' | 'exclusive'): DatabaseSync {
   const readOnly = use === 'reader'
   const sqlite = new DatabaseSync(path, { readOnly, enableForeignKeyConstraints: true, timeout: 5000 })
@@ -36,18 +37,18 @@ export function openSqlite(path: string, use: Use, locking: 'normal' | 'exclusiv
 }
 
 function secureDurability(sqlite: DatabaseSync, locking: 'normal' | 'exclusive'): void {
-  // One process owns the file (see hub/lock.ts), but one of its threads reads it beside this one: see hub/reading/. Set before
-  // anything is read, `exclusive` keeps the log's index in memory, so that a store whose log was left by a kill opens on a full disk.
+  // One process owns the file (see hub/lock.ts), but another of its threads reads it, too: see hub/reading/. If set before the first read,
+  // `exclusive` keeps the log's index in memory, so that a store whose log was left by a kill opens on a full disk.
   set(sqlite, 'locking_mode', locking)
   const { version } = sqlite.prepare('select sqlite_version() as version').get() as { version: string }
   if (compareVersions(version, oldestSafeVersion) < 0) {
     throw refuse(`SQLite ${version} can corrupt its write-ahead log`, `Run the hub on Node 24.`)
   }
   set(sqlite, 'journal_mode', 'wal')
-  // NORMAL: SQLite syncs around a checkpoint. The file is the only copy of an acknowledged message, so `transaction` and `settle` sync
-  // the log after each commit, before anyone is answered or reads what it did.
+  // NORMAL: SQLite syncs only around a checkpoint. The file is the only copy of an acknowledged message, so `transaction` and `settle` sync
+  // the log after each commit, before its outcome is returned or its rows are read.
   set(sqlite, 'synchronous', 1)
-  // Of its own accord, only where a second reader is impossible.
+  // SQLite checkpoints by itself only where a second reader is impossible.
   set(sqlite, 'wal_autocheckpoint', locking === 'normal' ? 0 : checkpointPages)
   set(sqlite, 'foreign_keys', 1)
 }
@@ -71,7 +72,7 @@ function refuse(what: string, hint: string): ClaudeNetError {
   return new ClaudeNetError('unavailable', `The store is not safe to use: ${what}.`, hint)
 }
 
-/** Below, equal to or above 0 as version `a` is before, the same as or after `b`. */
+/** Returns a number below, equal to or above 0 when version `a` is before, the same as or after `b`. */
 function compareVersions(a: string, b: string): number {
   const [as, bs] = [a.split('.').map(Number), b.split('.').map(Number)]
   const at = as.findIndex((part, index) => part !== bs[index])

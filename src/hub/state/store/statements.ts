@@ -4,7 +4,7 @@ type Value = string | number | bigint | Uint8Array | null
 
 interface Prepared {
   statement: StatementSync
-  /** Of its columns, in order. */
+  /** Names of its columns, in order. */
   names: string[]
 }
 
@@ -15,8 +15,8 @@ interface Prepared {
 const limitParameter = /\blimit \?\d*/g
 
 /**
- * The statements of one connection, each prepared once per text. Rows are taken from SQLite as arrays and made objects here: those
- * that `node:sqlite` makes have no shape that V8 knows, and cost a third more to make and to read.
+ * The statements of one connection, each prepared once per text. SQLite returns rows as arrays, which are made objects here: V8 has no
+ * stable shape for the objects that `node:sqlite` makes, which take a third longer to make and to read.
  */
 export class Statements {
   readonly #sqlite: DatabaseSync
@@ -26,7 +26,7 @@ export class Statements {
     this.#sqlite = sqlite
   }
 
-  /** The first row, or undefined. */
+  /** Returns the first row, or undefined. */
   get<Row>(sql: string, ...params: SQLInputValue[]): Row | undefined {
     const { statement, names } = this.#prepare(sql)
     const values = statement.get(...params) as unknown as Value[] | undefined

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 
-/** The files of an open store are no longer those at its path, or somebody else has written to them. */
+/** The files of an open store are no longer those at its path, or another program has written to them. */
 export class StoreLost extends Error {
   override readonly name = 'StoreLost'
-  /** `removed` and `replaced`: the open files are whole, but have no name any more. `changed`: they are not to be trusted. */
+  /** `removed` and `replaced`: the open files are intact, but have no name any more. `changed`: they cannot be trusted. */
   readonly how: 'removed' | 'replaced' | 'changed'
-  /** Which file. */
+  /** Name of the file. */
   readonly file: string
 
   constructor(file: string, how: StoreLost['how']) {
@@ -25,8 +25,8 @@ interface Seen {
 }
 
 /**
- * The database, the write-ahead log and its index at a path, as their one writer left them. SQLite keeps its files open and does not look at
- * their names again: after `rm hub.db` it goes on to write into files that are gone when the process ends.
+ * The database, the write-ahead log and its index at a path, as their one writer left them. SQLite keeps its files open and does not check
+ * their names again: after `rm hub.db` it keeps writing to files that vanish when the process ends.
  */
 export class StoreFiles {
   readonly #paths: string[]
@@ -36,7 +36,7 @@ export class StoreFiles {
     this.#paths = [path, `${path}-wal`, `${path}-shm`]
   }
 
-  /** Remembers the files as they are, after the writer has written. */
+  /** Records the state of the files after the writer has written. */
   remember(): void {
     this.#seen = this.#paths.map(look)
   }
@@ -44,7 +44,7 @@ export class StoreFiles {
   /** Throws `StoreLost` when a file is not as the writer left it. */
   expectUntouched(): void {
     this.#paths.forEach((path, index) => {
-      // The index of the log is written to through memory, by readers too.
+      // The index of the log is written through shared memory, by readers too.
       if (path.endsWith('-shm')) return
       const before = this.#seen[index]
       const now = expectSame(path, before)
@@ -53,20 +53,20 @@ export class StoreFiles {
     })
   }
 
-  /** Throws `StoreLost` when a file that the writer has open is no longer the one at its path; the writer may have written since. */
+  /** Throws `StoreLost` when a file that the writer has open is no longer the one at its path. The writer may have written since. */
   expectThere(): void {
     this.#paths.forEach((path, index) => {
       expectSame(path, this.#seen[index])
     })
   }
 
-  /** The same, and remembers what the writer has written. */
+  /** Does the same, and records the state of the files. */
   acceptWritten(): void {
     this.#seen = this.#paths.map((path, index) => expectSame(path, this.#seen[index]))
   }
 }
 
-/** The file at `path` now. Throws `StoreLost` when there was one before and this is not it. */
+/** Returns the file at `path`. Throws `StoreLost` when it is not the one in `before`. */
 function expectSame(path: string, before: Seen | undefined): Seen | undefined {
   const now = look(path)
   if (!before) return now

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { Statements } from './statements.ts'
 
-/** A second connection to a store, which reads what it held when it was pinned. */
+/** A second connection to a store, which reads the snapshot at which it was pinned. */
 export class View {
   readonly #sqlite: DatabaseSync
   readonly statements: Statements

@@ -1,16 +1,13 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync, readSync } from 'node:fs'
 import { endianness } from 'node:os'
 
-/** Where the index of the log says how many pages the log holds: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
+/** Offset of `mxFrame`, the number of pages in the log, in the log's index (sqlite.org/walformat.html#the_wal_index_header). */
 const pagesAt = 16
 
-/**
- * The disk failed while what was committed was on its way there: what of it is there is not known, and a next sync would not tell. Only
- * what a new start reads is certain.
- */
+/** A sync failed: it is not known which of the last commits are on disk, and another sync would not tell. Only a restart can find out. */
 export class NotSynced extends Error {
   override name = 'NotSynced'
-  /** The system's. */
+  /** Error code of the system. */
   readonly code: string | undefined
 
   constructor(cause: NodeJS.ErrnoException) {
@@ -20,8 +17,8 @@ export class NotSynced extends Error {
 }
 
 /**
- * The write-ahead log of an open store. SQLite writes it and leaves syncing it to us, so that it need not be done by the thread that
- * answers requests.
+ * The write-ahead log of an open store. SQLite writes it, but leaves syncing to us, so that it need not happen in the thread that handles
+ * requests.
  */
 export class WriteAheadLog {
   readonly #path: string
@@ -29,12 +26,12 @@ export class WriteAheadLog {
   #log: number | undefined
   #index: number | undefined
 
-  /** Of the database at `path`. */
+  /** `path` is that of the database. */
   constructor(path: string) {
     this.#path = path
   }
 
-  /** All that was committed before is on disk when this returns. Throws `NotSynced`. */
+  /** Syncs all commits before the call. Throws `NotSynced`. */
   syncNow(): void {
     try {
       fdatasyncSync(this.#open())
@@ -43,18 +40,18 @@ export class WriteAheadLog {
     }
   }
 
-  /** All that was committed before the call is on disk when this resolves. Rejects with `NotSynced`. */
+  /** Resolves once all commits before the call are synced. Rejects with `NotSynced`. */
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
       fdatasync(this.#open(), error => (error ? reject(new NotSynced(error)) : resolve()))
     })
   }
 
-  /** How many pages were written to it since it was last copied into the database and begun anew. */
+  /** Number of pages written to it since it was last copied into the database and restarted. */
   get pages(): number {
     this.#index ??= openSync(`${this.#path}-shm`, 'r')
     readSync(this.#index, this.#field, 0, 4, pagesAt)
-    // In the byte order of the machine.
+    // The field is in the machine's byte order.
     return endianness() === 'LE' ? this.#field.readUInt32LE() : this.#field.readUInt32BE()
   }
 
@@ -64,7 +61,7 @@ export class WriteAheadLog {
     this.#index = undefined
   }
 
-  /** Nothing is written through it: for a sync it does. */
+  /** Opens the log for reading, which suffices for a sync. */
   #open(): number {
     this.#log ??= openSync(`${this.#path}-wal`, 'r')
     return this.#log

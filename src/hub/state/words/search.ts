@@ -1,37 +1,37 @@
 import { ClaudeNetError } from '../../../protocol/errors.ts'
 
-/** Most characters of a token; longer words are indexed, and looked for, by as many. */
+/** Most characters of a token; longer words are indexed, and searched, by their first ones. */
 const maxTokenLength = 32
 
-/** Most characters of one word that are looked through for words inside it: what is longer is no identifier. */
+/** Most characters of a word that is split into inner words: anything longer is no identifier. */
 const maxSplitLength = 96
 
-/** Most words of one search that none of the others begins with. */
+/** Most words of one search, not counting those that are the beginning of another. */
 export const maxSearchWords = 16
 
-/** Scripts that write no space between words, and pictographs, which stand anywhere. */
+/** Scripts without spaces between words, and pictographs, which stand anywhere. */
 const unspaced =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}ー\\p{Script=Bopomofo}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}\\p{Script=Tibetan}\\p{Extended_Pictographic}'
 
 /** A run of an unspaced script (group 1), or a word of any other. */
 const runs = new RegExp(`([${unspaced}]+)|[[\\p{L}\\p{N}\\p{M}]--[${unspaced}]]+`, 'gv')
 
-/** Where a word begins inside another: `get|User|Name`, `HTTP|Server`, `POL|358`. */
+/** The beginning of a word inside another: `get|User|Name`, `HTTP|Server`, `POL|358`. */
 const innerStart = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|(?<=\p{L})(?=\p{N})/gu
 
 /**
- * What a text is found by, each once: every word, and its end from each word inside it on (`getusername`, `username`, `name`), in
+ * Returns the tokens by which a text is found: every word, and its rest from each inner word on (`getusername`, `username`, `name`), in
  * lower case and without accents. Of text without spaces, every two neighbouring characters, and the last one.
  */
 export function tokensOf(text: string): Set<string> {
   return tokensIn(withoutAccents(text))
 }
 
-/** What somebody looks for: words and beginnings of words, all of which a message must have. */
+/** A search: words and beginnings of words, all of which a message must have. */
 export class Search {
-  /** Tokens to look up in an index; of `isPrefix`, every token that begins with it. None for a text without a word. */
+  /** Tokens to look up in an index; with `isPrefix`, all tokens that begin with it. None for a search without a word. */
   readonly terms: readonly { token: string; isPrefix: boolean }[]
-  /** Whether the terms say less than what was asked for, so that a text that has them is still to be looked at. */
+  /** Whether the terms are less specific than the search, so that the texts of matches have to be checked. */
   readonly needsText: boolean
   readonly #parts: readonly string[]
 
@@ -46,14 +46,14 @@ export class Search {
         for (const [index, character] of characters.slice(0, -1).entries())
           terms.set(character + characters[index + 1]!, false)
       } else {
-        // A single letter is a word of its own: as the beginning of others it would stand for a good part of all there are.
+        // A single letter is a whole word: as a prefix it would match a large part of all tokens.
         const token = word.slice(0, maxTokenLength)
         terms.set(token, (terms.get(token) ?? false) || isUnspaced !== undefined || characters.length > 1)
       }
       if (isUnspaced ? characters.length > 2 : word.length > maxTokenLength) parts.push(word)
     }
-    // A word that another one begins with asks for nothing more. What is left has no token in common, so that all of them
-    // together read each token of an index once at most.
+    // A word that is the beginning of another adds no condition. The rest have no token in common, so that together they read each token of
+    // an index at most once.
     const tokens = [...terms.keys()].sort()
     this.terms = tokens
       .filter((token, index) => !(terms.get(token) && tokens[index + 1]?.startsWith(token)))
@@ -64,11 +64,11 @@ export class Search {
     this.needsText = parts.length > 0
   }
 
-  /** Whether `text` has all that is looked for. */
+  /** Reports whether `text` matches the search. */
   isIn(text: string): boolean {
     const plain = withoutAccents(text)
     const lower = lowerCase(plain)
-    // Most texts are told apart without cutting them into tokens.
+    // Most texts that do not match are recognized without splitting them into tokens.
     if (![...this.#parts, ...this.terms.map(({ token }) => token)].every(part => lower.includes(part))) return false
     const tokens = tokensIn(plain)
     return this.terms.every(({ token, isPrefix }) => tokens.has(token) || (isPrefix && hasPrefix(tokens, token)))
@@ -103,7 +103,7 @@ const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
   return /[a-z]/.test(character) ? lower : /[A-Z]/.test(character) ? upper : /[0-9]/.test(character) ? digit : none
 })
 
-/** The same for most texts, many times as fast: a search may have to cut many of them. */
+/** Does the same for texts in ASCII, many times as fast: a search may have to split many texts. */
 function tokensInAscii(plain: string): Set<string> {
   const tokens = new Set<string>()
   const text = plain.toLowerCase()
@@ -139,7 +139,7 @@ function withoutAccents(text: string): string {
   return text.normalize('NFKD').replace(accents, '').normalize('NFC')
 }
 
-/** The last sigma of a Greek word is a sigma: its word may go on in another text. */
+/** Returns `text` in lower case, with the final sigma of a Greek word as a sigma: the word may be longer in another text. */
 function lowerCase(text: string): string {
   return text.toLowerCase().replaceAll('ς', 'σ')
 }

@@ -3,17 +3,17 @@ import { rmSync } from 'node:fs'
 import { Database } from '../store/database.ts'
 import { type Search, tokensOf } from './search.ts'
 
-/** Raised when texts are cut into words in another way, or laid down otherwise: an index of before is made anew. */
+/** Raised when the splitting into words or the tables change: an older index is rebuilt. */
 const version = 1
 
-/** Most messages, and about how many bytes of texts (one message at least), indexed in one step: some 10 ms. */
+/** Most messages, and approximate bytes of texts (at least one message), indexed in one step: some 10 ms. */
 const maxMessages = 200
 const maxBytes = 96 * 1024
 
-/** About how many tokens one part of an index has: so much, at most, is looked through without a look at the clock. */
+/** Approximate number of tokens in one part of an index, the most that is searched between two checks of the clock. */
 const maxTokensInPart = 150_000
 
-/** Between the part of an index and a token of it. No token holds it. */
+/** Separates the number of a part from a token of it. No token contains it. */
 const mark = '·'
 
 const schema = /* sql */ `
@@ -46,17 +46,17 @@ create table part_of (
 create virtual table words using fts5 (tokens, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
 `
 
-/** A part that a reader may search, and the seqs of messages in it. */
+/** A part of the index that a reader may search, and the seqs of messages in it. */
 interface Part {
   id: number
   first: number
   last: number
 }
 
-/** What a search needs of an index. */
+/** The methods of an index that a search uses. */
 export type Words = Pick<WordIndex, 'seq' | 'step' | 'find'>
 
-/** Where no index can be had: nothing is indexed, all is looked through. */
+/** An empty index, for when none can be opened: all messages are scanned. */
 export const noWords: Words = {
   seq: 0,
   step: () => ({ more: false, gone: undefined }),
@@ -64,9 +64,8 @@ export const noWords: Words = {
 }
 
 /**
- * The words of all messages, in a file beside the store, which is made anew where it is missing, damaged, or of another history. A
- * member's search reads the parts of the index whose messages that member can read, and nothing of others: what it costs tells
- * nothing of their mail.
+ * The words of all messages, in a file beside the store, which is rebuilt when it is missing, damaged, or of another history. A member's
+ * search reads only the parts of the index whose messages that member can read, so that its duration reveals nothing about other messages.
  */
 export class WordIndex implements Disposable {
   readonly #db: Database
@@ -88,14 +87,14 @@ export class WordIndex implements Disposable {
     this.#seq = progressOf(db)!.seq
   }
 
-  /** The newest message that is indexed, with all before it. */
+  /** Seq of the newest indexed message; all before it are indexed, too. */
   get seq(): number {
     return this.#seq
   }
 
   /**
-   * Takes the next messages in, and the words out whose texts were deleted. Returns whether there may be more to do, and the last
-   * row of `words_gone` that is dealt with.
+   * Indexes the next messages, and removes the words of deleted texts. Returns whether there may be more to do, and the last row of
+   * `words_gone` that is done.
    */
   step(): { more: boolean; gone: number | undefined } {
     const gone = this.#store.all<{ id: number; seq: number }>(
@@ -129,8 +128,8 @@ export class WordIndex implements Disposable {
   }
 
   /**
-   * Seqs of the indexed messages that `reader` can read, or anybody where it is undefined, and `other` too where it is given, older than `before`, that have all terms
-   * of `search`; newest first. `check` is called between looks at the index; what it throws ends the search.
+   * Yields the seqs of indexed messages older than `before` that have all terms of `search`, newest first: those that `reader` can read
+   * (all when it is undefined), and `other`, too, if given. `check` is called between reads of the index; what it throws ends the search.
    */
   *find(
     search: Search,
@@ -156,7 +155,7 @@ export class WordIndex implements Disposable {
     }))
     while (sources.length > 0) {
       check()
-      // The one that may have the newest. Whether it has is looked up only now: the newest are often enough.
+      // Takes the source that may have the newest message. It is read only now, since the newest matches often suffice.
       const source = sources.reduce((one, another) => (headOf(another) > headOf(one) ? another : one))
       const seq = source.seqs.shift()
       if (seq !== undefined) yield seq
@@ -206,7 +205,7 @@ export class WordIndex implements Disposable {
     )
   }
 
-  /** The part that takes a message in: the newest of its readers, or a new one when that is full. */
+  /** Returns the part for a message: the newest one of its readers, or a new one when that is full. */
   #partFor(members: number[], seq: number, tokens: number): number {
     const ids = [...new Set(members)].sort((a, b) => a - b)
     const list = ids.join(' ')
@@ -231,15 +230,15 @@ export class WordIndex implements Disposable {
   }
 }
 
-/** Most matches taken from a part at once. */
+/** Most matches read from a part at once. */
 const matchesAtOnce = 200
 
-/** The newest seq that a part can still answer with. */
+/** Returns the newest seq that a part may still yield. */
 function headOf({ seqs, next }: { seqs: number[]; next: number }): number {
   return seqs[0] ?? next - 1
 }
 
-/** The index at `path`, or undefined when it cannot be read: then it is made anew. */
+/** Opens the index at `path`; returns undefined when it cannot be read, and has to be rebuilt. */
 function openIndex(path: string): Database | undefined {
   try {
     return new Database(path, 'index')
@@ -252,7 +251,7 @@ function epochOf(store: Database): string {
   return store.get<{ epoch: string }>('select epoch from position')!.epoch
 }
 
-/** The last seq of an epoch of this store's history; undefined for one of another. See `local/epochs.ts`. */
+/** Returns the last seq of an epoch of this store's history; undefined for one of another. See `local/epochs.ts`. */
 function endOf(store: Database, epoch: string): number | undefined {
   return store.get<{ seq: number }>(
     `select seq from position where epoch = ?1 union all select last_seq from past_epoch where epoch = ?1`,

@@ -1,4 +1,4 @@
-/** What history and search need beside the messages: written behind the commits, by `history-index.ts`. */
+/** Indexes for history and search, written after the commits by `history-index.ts`. */
 export const sql = /* sql */ `
 -- How far the two indexes below have come.
 create table history_position (

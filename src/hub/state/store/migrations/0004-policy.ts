@@ -1,4 +1,4 @@
-/** What a member does with mail: whether it is let in, from whom it makes no noise, and how much of it may lie unread. */
+/** Policies of members: whether they accept messages, whom they have muted, and how much may be unread. */
 export const sql = /* sql */ `
 alter table member add column inbound text not null default 'accept';
 

@@ -1,6 +1,6 @@
 /**
- * Deliveries in the order of the journal. A batch of messages then goes to the end of one table; kept by recipient, as before,
- * each message wrote to pages of its own recipient's inbox, and the disk waited for all of them. See `inbox-index.ts`.
+ * Stores deliveries in the order of the journal, so that a batch of messages is appended to one table. In the earlier order, by recipient,
+ * each message wrote to pages of its recipient's inbox, all of which had to be synced. See `inbox-index.ts`.
  */
 export const sql = /* sql */ `
 create table delivery_by_seq (

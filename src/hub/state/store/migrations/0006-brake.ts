@@ -1,4 +1,4 @@
-/** The hub as a sender of its own notices, and brakes on pairs of members whose mail looked like a loop. */
+/** The hub as a sender of its own notices, and brakes on pairs of members whose messages looked like a loop. */
 export const sql = /* sql */ `
 -- The hub itself. Its row counts as deleted, so that it is in no list and has no inbox; messages may name it as their sender.
 insert into member (id, name, kind, created_at, deleted_at) values (0, 'hub', 'machine', 0, 0);

@@ -1,4 +1,4 @@
-/** What an admin may set, and how far the deletion of what is over has come. */
+/** The admin's settings, and the progress of deleting messages that are over. */
 export const sql = /* sql */ `
 -- One row: settings that change outcomes. They enter by the command settings.set.
 create table setting (

@@ -1,4 +1,4 @@
-/** Who has answered what, up to 'history_position': written behind the commits, by `history-index.ts`, like 'sent'. */
+/** Index of answers, up to 'history_position': written after the commits by `history-index.ts`, like 'sent'. */
 export const sql = /* sql */ `
 create table answer (
   reply_to text    not null,

@@ -1,6 +1,6 @@
 /**
- * What the Telegram bridge must not forget. Chat, user and message ids are Telegram's own (chat ids have 52 bits at most);
- * 'person' and 'machine' are members.
+ * Durable data of the Telegram bridge. Chat, user and message ids are Telegram's own (chat ids have at most 52 bits); 'person' and
+ * 'machine' are members.
  */
 export const sql = /* sql */ `
 -- The human who answered this delivery's message in place of its recipient, or null.

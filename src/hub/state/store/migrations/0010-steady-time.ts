@@ -1,6 +1,6 @@
 /**
- * Deadlines and ages by a clock that never steps (see `Entry` in commands.ts), so that a wall clock that was wrong for a while
- * ends nothing early. Up to here the steady time is the wall clock's.
+ * Deadlines and ages by a clock that never steps (see `Entry` in commands.ts), so that a wall clock that was wrong for a while ends nothing
+ * early. For older entries, the steady time is the wall clock's.
  */
 export const sql = /* sql */ `
 alter table position add column steady integer not null default 0;

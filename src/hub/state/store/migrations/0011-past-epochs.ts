@@ -1,6 +1,6 @@
 /**
- * Every start of a hub begins an epoch, and keeps where the epochs before it ended: a cursor of an epoch that is not listed, or beyond
- * its end, is of a history that this store does not have, such as that of before a copy was put back. Each hub's own.
+ * Ends of past epochs; each start of a hub begins a new one. A cursor of an epoch that is not listed, or beyond its end, belongs to a
+ * history that this store does not have, such as one that a restored copy has replaced. Local to each hub.
  */
 export const sql = /* sql */ `
 create table past_epoch (

@@ -1,5 +1,5 @@
 /**
- * Words are indexed in a file of their own, `search.db`, by another thread: see `state/words/word-index.ts`. It begins anew there,
+ * Words are indexed in a file of their own, `search.db`, by another thread: see `state/words/word-index.ts`. The index is rebuilt there
  * while the hub runs.
  */
 export const sql = /* sql */ `

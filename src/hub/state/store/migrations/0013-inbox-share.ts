@@ -1,4 +1,4 @@
-/** How much one inbox takes, in all and of one sender. */
+/** Limits of one inbox, in all and per sender. */
 export const sql = /* sql */ `
 -- What decides whether an inbox has room: see apply/room.ts.
 alter table setting add column inbox_messages integer not null default 10000;

@@ -1,6 +1,6 @@
 /**
- * The admin token that stands in the file beside this store, by its public id: a new one replaces it, and leaves those of other hubs
- * alone. Up to here a hub stood alone, and every admin token was its own. Each hub's own.
+ * Public id of the admin token in the file beside this store: a new one replaces it, and leaves those of other hubs alone. Before, a hub
+ * stood alone, and every admin token was its own. Local to each hub.
  */
 export const sql = /* sql */ `
 create table own_admin_token (

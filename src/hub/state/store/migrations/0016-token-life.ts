@@ -1,6 +1,6 @@
 /**
- * How old tokens may grow, and from where they may be used. Up to here a token lived until it was replaced or revoked, and was good from
- * anywhere. Steady times; null where there is no limit.
+ * Life of tokens, and addresses from which they may be used. Before, a token was valid until it was replaced or revoked, from anywhere.
+ * Times are steady times; null for no limit.
  */
 export const sql = /* sql */ `
 alter table setting add column token_days integer not null default 0;

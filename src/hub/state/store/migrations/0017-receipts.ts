@@ -1,4 +1,4 @@
-/** Questions to several, and what a receipt says beside the steps of its delivery. Of what was sent before, nothing is known. */
+/** Questions to several, and further data of receipts. For older messages, nothing is known. */
 export const sql = /* sql */ `
 -- Steady time up to which the asker of a question to several waits with being woken by an answer; null of any other message.
 alter table message add column gathers_until integer;

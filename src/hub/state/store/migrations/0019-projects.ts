@@ -1,7 +1,4 @@
-/**
- * Projects: what the sessions of a machine work on, as the machine claims. A delivery may be for one of them; all that there were up to
- * here are for none.
- */
+/** Projects that sessions of a machine work on, as the machine claims. A delivery may be for one of them; older ones are for none. */
 export const sql = /* sql */ `
 -- Projects that a machine was seen with. 'seen_at' by the wall clock, 'seen_steady' in steady time; renewed at most once a day.
 create table project (

@@ -1,4 +1,4 @@
-/** Owners hear on Telegram of a permission prompt that waits for them: of which they were told, and for which machines they want it. */
+/** Permission prompts that owners were notified of on Telegram, and the machines for which they want that. */
 export const sql = /* sql */ `
 -- Prompts that an owner was told of, by the ids that the sessions gave them. 'at' and 'steady' are of the entry.
 create table telegram_prompt (

@@ -1,6 +1,6 @@
 /**
- * How people get into the console with a browser: links that open a session once, and sessions. Secrets are stored as SHA-256. 'member' is
- * 0 for the admin. 'via' is the public id of the token by which the link was made: a session ends with it.
+ * Logins to the console: links that open a session once, and sessions. Secrets are stored as SHA-256. 'member' is 0 for the admin. 'via' is
+ * the public id of the token by which the link was made: a session ends with it.
  */
 export const sql = /* sql */ `
 create table console_link (

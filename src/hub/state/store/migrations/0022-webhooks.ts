@@ -1,6 +1,6 @@
 /**
- * Events from outside: members of kind 'service', and the webhook that each of them stands for. The check of a column cannot be changed, so
- * the column takes the place of another.
+ * Events from outside: members of kind 'service', and the webhook of each. The check of a column cannot be changed, so a new column
+ * replaces it.
  */
 export const sql = /* sql */ `
 alter table member add column kind_of text not null default 'machine' check (kind_of in ('machine', 'human', 'service'));

@@ -1,4 +1,4 @@
-/** Webhooks that post events to a URL: which there are, how far each has come in the history, and the events that failed. */
+/** Webhooks that post events to a URL, the progress of each in the history, and failed events. */
 export const sql = /* sql */ `
 -- 'filters' is JSON: see OutgoingFilter. Up to place 'seq', 'part' of the history everything is delivered or in outgoing_event.
 create table outgoing (

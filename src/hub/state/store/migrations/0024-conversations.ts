@@ -1,5 +1,5 @@
 /**
- * The newest message of each conversation, up to 'history_position': written behind the commits, by `history-index.ts`, like 'sent'. See
+ * The newest message of each conversation, up to 'history_position': written after the commits by `history-index.ts`, like 'sent'. See
  * `query/conversations.ts`.
  */
 export const sql = /* sql */ `

@@ -1,4 +1,4 @@
-/** Which hub of a shared history acts for all of them: see `apply/claims.ts`. In the history of a hub that stands alone it is empty. */
+/** The hub of a shared history that acts for all: see `apply/claims.ts`. Empty in the history of a hub that stands alone. */
 export const sql = /* sql */ `
 create table claim (
   only_row integer primary key check (only_row = 1),

@@ -1,6 +1,6 @@
 /**
- * The log that a hub shares with others: which one, under which name this hub does, and where the log began when it was made from this
- * store. A hub that stands alone has no row. Each hub's own.
+ * The log that a hub shares with others: its name, this hub's name in it, and the offset at which it began when it was made from this
+ * store. A hub that stands alone has no row. Local to each hub.
  */
 export const sql = /* sql */ `
 create table own_log (
