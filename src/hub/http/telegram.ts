@@ -14,27 +14,27 @@ const none: TelegramStatus = {
   failed: [],
 }
 
-/** What the admin asks of the bridge to Telegram; of a hub without one too. */
+/** Handlers with which the admin manages the bridge to Telegram; `bridge` is undefined for a hub without one. */
 export function telegramRoutes(
-  desk: TelegramAdmin | undefined,
+  bridge: TelegramAdmin | undefined,
 ): Pick<Handlers, 'telegramStatus' | 'telegramCheck' | 'telegramConfirm'> {
   return {
-    telegramStatus: () => desk?.status() ?? none,
+    telegramStatus: () => bridge?.status() ?? none,
     telegramCheck: async () => ({
-      checks: desk
-        ? await desk.check()
+      checks: bridge
+        ? await bridge.check()
         : [
             {
               link: 'hub.json',
               state: 'failed',
               found: 'this hub was started without the field telegram',
-              mend: 'docs/telegram.md says how to set it up, from @BotFather on.',
+              mend: 'docs/telegram.md describes the setup, beginning with @BotFather.',
             },
           ],
     }),
     telegramConfirm: ({ params, body }) => {
-      if (desk) return desk.confirm(params.name, body.userId)
-      throw new ClaudeNetError('not_found', 'This hub has no Telegram.', 'docs/telegram.md says how to set it up.')
+      if (bridge) return bridge.confirm(params.name, body.userId)
+      throw new ClaudeNetError('not_found', 'This hub has no Telegram.', 'docs/telegram.md describes the setup.')
     },
   }
 }

@@ -7,7 +7,7 @@ import { testIdentity } from '../../../test/support/test-identity.ts'
 import { until } from '../../../test/support/until.ts'
 import { openTlsDoor } from './tls-door.ts'
 
-/** A server whose connections may be half open, as the hub's are, and how many it has. */
+/** Starts a server whose connections may be half open, as the hub's are; `count` resolves to the number of open ones. */
 async function start(timeoutMs: number) {
   const http = createHttpServer((request, response) => response.end(request.url))
   const door = openTlsDoor(http, { identity: testIdentity, timeoutMs, onSecured: () => {} })
@@ -34,7 +34,7 @@ const dial = (port: number) => {
 test.each([
   ['nothing', ''],
   ['a part of a handshake', Buffer.from([0x16, 3, 1, 2, 0, 1])],
-])('who says %s and closes leaves no connection behind', async (_what, bytes) => {
+])('a client that sends %s and closes leaves no connection behind', async (_what, bytes) => {
   const { port, count } = await start(60_000)
   const socket = dial(port)
   await once(socket, 'connect')
@@ -44,7 +44,7 @@ test.each([
   await until('it is closed', async () => (await count()) === 0)
 })
 
-test('who is gone as soon as the handshake has finished leaves no connection behind', async () => {
+test('a client that disconnects right after the handshake leaves no connection behind', async () => {
   const { port, count } = await start(60_000)
   for (const go of ['end', 'destroy'] as const) {
     const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
@@ -55,7 +55,7 @@ test('who is gone as soon as the handshake has finished leaves no connection beh
   await until('both are closed', async () => (await count()) === 0)
 })
 
-test('a request that comes byte by byte is plain HTTP like any other', async () => {
+test('a plain HTTP request that arrives byte by byte is served', async () => {
   const { port } = await start(60_000)
   const socket = dial(port).setNoDelay()
   for (const byte of 'GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n') {
@@ -67,7 +67,7 @@ test('a request that comes byte by byte is plain HTTP like any other', async () 
   expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\/slow$/)
 })
 
-test('close ends what has not got as far as a request', async () => {
+test('close ends connections that have not reached a request', async () => {
   const { port, door, count } = await start(60_000)
   const sockets = [dial(port), dial(port)]
   sockets[1]!.write(Buffer.from([0x16, 3, 1]))

@@ -5,13 +5,13 @@ import type { HubIdentity } from '../identity/identity.ts'
 import { answerBroken } from './broken-requests.ts'
 import { carried } from './tls-sockets.ts'
 
-/** The first byte of every TLS connection: a record of the type "handshake" (RFC 8446, section 5.1). No request of HTTP begins so. */
+/** First byte of every TLS connection: a record of the type "handshake" (RFC 8446, section 5.1). No HTTP request begins with it. */
 const handshakeRecord = 0x16
 
 export interface TlsDoorOptions {
-  /** Without one the hub speaks no TLS, and a handshake is answered as a broken request. */
+  /** Without one the hub speaks no TLS, and treats a handshake as a broken request. */
   identity: HubIdentity | undefined
-  /** How long a connection may take to send its first byte, and from then on to finish the handshake, in ms. */
+  /** Time in which a connection must send its first byte, and from then on finish the handshake, in ms. */
   timeoutMs: number
   /** Called when a handshake has finished, before the first request: from here on `secure` stands for the connection. */
   onSecured: (carrier: Socket, secure: TLSSocket) => void
@@ -19,15 +19,15 @@ export interface TlsDoorOptions {
 
 /** TLS beside plain HTTP on the port of one server. */
 export interface TlsDoor {
-  /** Connections from now on are proven with `identity`; those that are open stay as they are. */
+  /** Uses `identity` for new connections; open ones keep theirs. */
   prove(identity: HubIdentity): void
-  /** Ends the connections that have not got as far as a request; the server ends the others. */
+  /** Ends the connections that have not reached a request yet; the server ends the others. */
   close(): void
 }
 
 /**
- * Tells TLS 1.3 from plain HTTP by the first byte of each connection that `server` accepts. Both are then served by `server` itself,
- * with all its bounds and times.
+ * Distinguishes TLS 1.3 from plain HTTP by the first byte of each connection that `server` accepts. Both are then served by `server`
+ * itself, with all its bounds and timeouts.
  */
 export function openTlsDoor(server: Server, { identity, timeoutMs, onSecured }: TlsDoorOptions): TlsDoor {
   const [serve] = server.listeners('connection') as ((this: Server, socket: Socket) => void)[]
@@ -59,7 +59,7 @@ export function openTlsDoor(server: Server, { identity, timeoutMs, onSecured }: 
       socket.off('readable', look).off('timeout', tooLate).off('end', drop)
       socket.unshift(first)
       if (isProven && first[0] === handshakeRecord) {
-        // As in every server of HTTPS: who closes during the handshake is gone.
+        // As in any HTTPS server, a client that half-closes during the handshake is disconnected.
         socket.allowHalfOpen = false
         tls.emit('connection', socket)
         return
@@ -84,7 +84,7 @@ export function openTlsDoor(server: Server, { identity, timeoutMs, onSecured }: 
   }
 }
 
-/** What every handshake goes by. */
+/** Options of every handshake. */
 const handshake = { ALPNProtocols: ['http/1.1'] }
 
 function contextOf({ privateKey, certificate }: HubIdentity): SecureContextOptions {
@@ -95,7 +95,7 @@ function contextOf({ privateKey, certificate }: HubIdentity): SecureContextOptio
   }
 }
 
-/** The TCP connection under a TLS one; Node keeps it there (lib/internal/tls/wrap.js), and says it nowhere else. */
+/** Returns the TCP connection under a TLS one. Node keeps it in `_parent` (lib/internal/tls/wrap.js) and has no public accessor. */
 function carrierOf(secure: TLSSocket): Socket | undefined {
   return (secure as TLSSocket & { _parent?: Socket })._parent
 }

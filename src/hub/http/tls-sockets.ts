@@ -5,12 +5,12 @@ import type { TLSSocket } from 'node:tls'
 /** The TCP connection under each TLS connection. */
 const carriers = new WeakMap<Socket, Socket>()
 
-/** Notes down that `secure` is spoken over `carrier`. */
+/** Records that `secure` runs over `carrier`. */
 export function carried(secure: TLSSocket, carrier: Socket): void {
   carriers.set(secure, carrier)
 }
 
-/** Ends a connection with a reset, so that the kernel keeps nothing of what waits to be sent. */
+/** Resets a connection, so that the kernel discards its send buffer. */
 export function reset(socket: Socket): void {
   const carrier = carriers.get(socket)
   // Only a TCP handle can be reset.
@@ -19,7 +19,7 @@ export function reset(socket: Socket): void {
   socket.destroy()
 }
 
-/** Whether a request came over TLS to this port. What came by TLS to a proxy in front is for the proxy to say. */
+/** Reports whether a request came over TLS to this port. TLS that ends at a proxy in front is reported by the proxy's headers instead. */
 export function isByTls({ socket }: Pick<IncomingMessage, 'socket'>): boolean {
   return (socket as Partial<TLSSocket>).encrypted === true
 }

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { TokenBuckets } from './token-buckets.ts'
 
-/** Buckets of 60 tokens a minute, 3 at once, over a clock that the test moves. */
+/** Makes buckets of 60 tokens a minute, 3 at once, over a clock that the test moves. */
 function start(maxKept?: number) {
   const clock = { ms: 1_000_000 }
   return { clock, buckets: new TokenBuckets({ perMinute: 60, burst: 3 }, { now: () => clock.ms, maxKept }) }
 }
 
-test('a burst is taken at once, then one token comes with every interval', () => {
+test('a burst is available at once, then one token per interval', () => {
   const { clock, buckets } = start()
   expect([1, 2, 3].map(() => buckets.take('a'))).toEqual([0, 0, 0])
   expect(buckets.take('a')).toBe(1000)
@@ -17,14 +17,14 @@ test('a burst is taken at once, then one token comes with every interval', () =>
   expect([buckets.take('a'), buckets.take('a')]).toEqual([0, 1000])
 })
 
-test('what was refused costs nothing: whoever waits as told gets in', () => {
+test('a refused take costs nothing: it succeeds after the returned wait', () => {
   const { clock, buckets } = start()
   for (let i = 0; i < 1000; i++) buckets.take('a')
   clock.ms += buckets.take('a')
   expect(buckets.take('a')).toBe(0)
 })
 
-test('several tokens are taken together or not at all, and use is a part of the burst', () => {
+test('several tokens are taken together or not at all, and use is a fraction of the burst', () => {
   const { clock, buckets } = start()
   expect(buckets.take('a', 2)).toBe(0)
   expect(buckets.take('a', 2)).toBe(1000)
@@ -45,7 +45,7 @@ test('a long rest fills a bucket to its burst and no further', () => {
   expect([1, 2, 3, 4].map(() => buckets.take('a'))).toEqual([0, 0, 0, 1000])
 })
 
-test('one key takes nothing from another, and asking takes nothing at all', () => {
+test('keys are independent, and waitMs takes no tokens', () => {
   const { buckets } = start()
   for (let i = 0; i < 5; i++) buckets.take('a')
   expect(buckets.waitMs('a')).toBe(1000)
@@ -53,7 +53,7 @@ test('one key takes nothing from another, and asking takes nothing at all', () =
   expect(buckets.take('b')).toBe(0)
 })
 
-test('memory is bounded, and the longest idle is forgotten first', () => {
+test('the number of keys is bounded, and the least recently used is evicted first', () => {
   const { buckets } = start(100)
   for (let i = 0; i < 3; i++) buckets.take('busy')
   for (let i = 0; i < 50; i++) buckets.take(`idle ${i}`)

@@ -1,4 +1,4 @@
-/** How often something may happen: `burst` at once, and `perMinute` on average. */
+/** Rate of a limit: `burst` at once, and `perMinute` on average. */
 export interface Rate {
   perMinute: number
   burst: number
@@ -7,22 +7,22 @@ export interface Rate {
 export interface TokenBucketsOptions {
   /** A clock that never steps, in ms. */
   now?: () => number
-  /** Most keys remembered. The one that was longest idle is forgotten first, as if its bucket were full. */
+  /** Most keys kept. The least recently used is evicted first, as if its bucket were full. */
   maxKept?: number
 }
 
 /**
- * One bucket of tokens for every key, in memory. A bucket is kept as a single number: when it will be full again, in ms of the
- * clock. Taking a token moves that by one interval; a bucket that would need more than `burst` intervals is empty.
+ * One token bucket for every key, in memory. A bucket is stored as a single number: the time at which it will be full again, in ms of
+ * the clock. Taking a token moves that time by one interval; a bucket that would need more than `burst` intervals is empty.
  */
 export class TokenBuckets {
   readonly #intervalMs: number
   readonly #toleranceMs: number
   readonly #now: () => number
   readonly #maxKept: number
-  /** By last use, the longest idle first. */
+  /** Least recently used first. */
   readonly #fullAt = new Map<string, number>()
-  /** Called with what `take` has given. */
+  /** Called after each successful `take`. */
   onTake: ((key: string, tokens: number) => void) | undefined
 
   constructor({ perMinute, burst }: Rate, options: TokenBucketsOptions = {}) {
@@ -36,14 +36,14 @@ export class TokenBuckets {
     return this.#fullAt.size
   }
 
-  /** How long until `key` has so many tokens (`burst` at most), in ms; 0 when it has them. Takes none. */
+  /** Returns the time until `key` has `tokens` tokens (`burst` at most), in ms; 0 if it has them. Takes none. */
   waitMs(key: string, tokens = 1): number {
     const now = this.#now()
     const fullAt = Math.max(this.#fullAt.get(key) ?? 0, now)
     return Math.max(0, Math.ceil(fullAt - now + (tokens - 1) * this.#intervalMs - this.#toleranceMs))
   }
 
-  /** Takes tokens of `key`, `burst` at most. Returns 0, or, when there are too few, how long until there are enough, in ms. */
+  /** Takes tokens of `key`, `burst` at most. Returns 0, or, if there are too few, the time until there are enough, in ms. */
   take(key: string, tokens = 1): number {
     const waitMs = this.waitMs(key, tokens)
     if (waitMs > 0) return waitMs
@@ -52,7 +52,7 @@ export class TokenBuckets {
     return 0
   }
 
-  /** Takes tokens that were given elsewhere, as far as there are any: an empty bucket is all that comes of too many. */
+  /** Takes tokens that another hub has given out; leaves the bucket empty if there are fewer. */
   charge(key: string, tokens: number): void {
     const now = this.#now()
     const fullAt = Math.max(this.#fullAt.get(key) ?? 0, now) + tokens * this.#intervalMs
@@ -65,7 +65,7 @@ export class TokenBuckets {
     if (this.#fullAt.size > this.#maxKept) this.#fullAt.delete(this.#fullAt.keys().next().value!)
   }
 
-  /** How much of its bucket each key has used, from 0 to 1, of those that used at least `least`; the fullest first. */
+  /** Returns the used part of each bucket, from 0 to 1, of those that used at least `least`; the most used first. */
   mostUsed(least: number): { key: string; used: number }[] {
     const [now, whole] = [this.#now(), this.#toleranceMs + this.#intervalMs]
     return [...this.#fullAt]

@@ -8,10 +8,10 @@ import { type Eyes, eyesOf, readsTexts, sees, type Viewer } from '../state/query
 import { timestamp } from '../state/timestamp.ts'
 import { eventText } from './sse.ts'
 
-/** Most names of those in whose inboxes a message lies, or who sent it, in one event. */
+/** Most names of the sender and recipients of a message in one event. */
 const maxOf = 100
 
-/** Turns what passes into the events of one stream, as far as its reader may see it at that moment. */
+/** Turns traffic into the events of one stream, as far as its reader may see it at that moment. */
 export class TrafficEvents {
   readonly #hub: Hub
   readonly #viewer: Viewer
@@ -21,7 +21,7 @@ export class TrafficEvents {
   #membersVersion: number
   readonly #names = new Map<number, string>()
 
-  /** `mayRead` is asked for each text: what an admin may see can change while the stream is open. */
+  /** `mayRead` is called for each text: the permissions of an admin can change while the stream is open. */
   constructor(hub: Hub, identity: Identity, viewer: Viewer, mayRead: () => boolean) {
     this.#hub = hub
     this.#viewer = viewer
@@ -31,7 +31,7 @@ export class TrafficEvents {
     this.#membersVersion = hub.traffic.membersVersion
   }
 
-  /** The text of the events of a page, the last of them with `cursor`; empty where the reader may see none of it. */
+  /** Returns the events of a page as text, the last of them with `cursor`; empty if the reader may see none of them. */
   textOf(items: readonly TrafficItem[], cursor: string): string {
     const { traffic, state } = this.#hub
     if (traffic.membersVersion !== this.#membersVersion) {
@@ -70,7 +70,7 @@ export class TrafficEvents {
     return { seq, id, recipient: this.#name(recipient), status, at }
   }
 
-  /** Of a machine, whether the message is for its user alone: then no agent is shown its text. */
+  /** Reports whether the message is held for the machine's user, so that no agent is shown its text. */
   #isHeld(seq: number): boolean {
     return isHeld(this.#hub.state.db, seq, this.#identity.member)
   }

@@ -22,13 +22,13 @@ function connection(): Socket {
   return socket as unknown as Socket
 }
 
-test('a client with too much unread gets no more until it has read; others are not touched', () => {
+test('a client with too much unread is refused until it has read some; others are not affected', () => {
   const unread = setUp()
   const socket = connection()
   unread.wrote(socket, 'a', 60 * kib)
   unread.check('a')
   unread.wrote(socket, 'a', 60 * kib)
-  expect(() => unread.check('a')).toThrow('122880 bytes of earlier answers wait')
+  expect(() => unread.check('a')).toThrow('You have 122880 bytes of earlier answers to read')
   unread.check('b')
   unread.read(socket)
   unread.check('a')
@@ -36,7 +36,7 @@ test('a client with too much unread gets no more until it has read; others are n
   expect(unread.bytes).toBe(0)
 })
 
-test('what was asked for at once is cut at twice the bound, the longest waiting first', () => {
+test('connections of one client are reset above twice the bound, the longest waiting first', () => {
   const unread = setUp()
   const sockets = Array.from({ length: 10 }, connection)
   for (const socket of sockets) unread.wrote(socket, 'a', 50 * kib)
@@ -44,7 +44,7 @@ test('what was asked for at once is cut at twice the bound, the longest waiting 
   expect(unread.bytes).toBe(200 * kib)
 })
 
-test('when all together is too much, whoever has the most is cut', () => {
+test('above the bound for all, connections of the client with the most unread bytes are reset', () => {
   const unread = setUp({ all: 200 * kib, perToken: 150 * kib })
   const [small, ...large] = Array.from({ length: 4 }, connection)
   unread.wrote(small!, 'small', 50 * kib)
@@ -54,7 +54,7 @@ test('when all together is too much, whoever has the most is cut', () => {
   expect(unread.bytes).toBe(190 * kib)
 })
 
-test('an answer that is not taken in time is cut, and one behind it has its own time', () => {
+test('a connection whose response is not read in time is reset; the time of the next response starts when the one before was read', () => {
   const unread = setUp()
   const [unreading, slow] = [connection(), connection()]
   for (const socket of [unreading, slow]) for (const bytes of [kib, kib]) unread.wrote(socket, 'a', bytes)
@@ -68,7 +68,7 @@ test('an answer that is not taken in time is cut, and one behind it has its own 
   expect(unread.bytes).toBe(0)
 })
 
-test('a stream that is read on lives, and one that stops is cut', () => {
+test('a stream stays open while it is read, and is reset when reading stops', () => {
   const unread = setUp()
   const stream = connection()
   unread.wrote(stream, 'a', 100)
@@ -82,7 +82,7 @@ test('a stream that is read on lives, and one that stops is cut', () => {
   expect(stream.destroyed).toBe(true)
 })
 
-test('what is closed counts no more, and an answer that comes too late for it neither', () => {
+test('a closed connection counts no bytes, even if a response is written to it afterwards', () => {
   const unread = setUp()
   const socket = connection()
   unread.wrote(socket, 'a', 100)

@@ -3,19 +3,19 @@ import type { DoorSettings } from '../config/door.ts'
 import { tooMany } from './limits.ts'
 import { reset } from './tls-sockets.ts'
 
-/** How often connections are looked at while an answer waits, in ms, at most. */
+/** Longest interval between checks for slow readers while a response waits, in ms. */
 const maxLookMs = 5000
 
-/** When a client that does not read should ask again, in ms. */
+/** Time after which a client that left responses unread should retry, in ms. */
 const retryMs = 1000
 
 interface Waiting {
-  /** Whose answers these are, see `Connections.clientOf`. */
+  /** The client that is to read them, see `Connections.clientOf`. */
   client: string
-  /** Bytes of each answer, or of each event of a stream, in the order in which they were written. */
+  /** Bytes of each response, or of each event of a stream, in the order in which they were written. */
   answers: number[]
   bytes: number
-  /** When the first of them was written, or became the first; monotonic, in ms. */
+  /** Time at which the first of them was written, or became the first; monotonic, in ms. */
   since: number
 }
 
@@ -25,8 +25,8 @@ export interface UnreadAnswersOptions extends Pick<DoorSettings, 'limits' | 'tim
 }
 
 /**
- * What was answered and not yet taken by its reader, in the memory of this process. Bounded for each client and for all of them,
- * and in time: a connection that takes too long is cut.
+ * Bytes of responses in the memory of this process that their readers have not taken yet. Bounded per client, in total, and in
+ * time: a connection that reads too slowly is reset.
  */
 export class UnreadAnswers {
   readonly #timeoutMs: number
@@ -45,7 +45,7 @@ export class UnreadAnswers {
     this.#now = now ?? (() => performance.now())
   }
 
-  /** All bytes that wait. */
+  /** Unread bytes of all clients. */
   get bytes(): number {
     return this.#bytes
   }
@@ -55,15 +55,18 @@ export class UnreadAnswers {
     const bytes = this.#perClient.get(client) ?? 0
     if (bytes < this.#maxPerClient) return
     throw tooMany(
-      `${bytes} bytes of earlier answers wait to be read by you.`,
+      `You have ${bytes} bytes of earlier answers to read.`,
       retryMs,
-      'Read them, or close those connections.',
+      'Read them, or close their connections.',
     )
   }
 
-  /** An answer of so many bytes was written. Cuts connections while there is too much: of whoever has the most, the longest. */
+  /**
+   * Counts a response of `bytes` bytes that was written. While too much is unread, resets the connection that has waited longest of the
+   * client with the most.
+   */
   wrote(socket: Socket, client: string, bytes: number): void {
-    // Closed already: nothing is kept for it, and nothing would take this off again.
+    // Already closed: nothing is buffered for it, and no event would subtract these bytes again.
     if (socket.destroyed) return
     const known = this.#waiting.get(socket)
     const waiting = known ?? { client, answers: [], bytes: 0, since: this.#now() }
@@ -71,12 +74,12 @@ export class UnreadAnswers {
     waiting.answers.push(bytes)
     this.#add(waiting, bytes)
     this.#look ??= setTimeout(() => this.#cutSlow(), Math.min(maxLookMs, this.#timeoutMs / 2)).unref()
-    // Twice as much: what was asked for at once passed `check` before the first of it was written.
+    // Twice the bound: concurrent requests pass `check` before the first response is written.
     while (this.#perClient.get(waiting.client)! > 2 * this.#maxPerClient) this.#cutLongest(waiting.client)
     while (this.#bytes > this.#maxBytes) this.#cutLongest(this.#largestClient())
   }
 
-  /** The first of what waits for this connection was taken. */
+  /** Counts the first waiting response of this connection as read. */
   read(socket: Socket): void {
     const waiting = this.#waiting.get(socket)
     if (!waiting) return
@@ -104,7 +107,7 @@ export class UnreadAnswers {
     return [...this.#perClient].reduce((a, b) => (b[1] > a[1] ? b : a))[0]
   }
 
-  /** In the order of the map: a connection enters it when it begins to wait. */
+  /** Resets the connection of `client` that has waited longest: the map is in the order in which they began to wait. */
   #cutLongest(client: string): void {
     for (const [socket, waiting] of this.#waiting) {
       if (waiting.client !== client) continue
@@ -126,20 +129,20 @@ export class UnreadAnswers {
 
   #cut(socket: Socket): void {
     this.closed(socket)
-    // Otherwise the kernel goes on keeping what it was given, some MiB, for a reader that does not read.
+    // Without a reset the kernel would keep some MiB in its send buffer for a reader that does not read.
     reset(socket)
   }
 }
 
-/** Bytes of an answer's head, about. */
+/** Approximate size of the head of a response. */
 const headBytes = 512
 
-/** What waits of a file that is read as fast as it is taken. */
+/** Bytes that are buffered of a file, which is read only as fast as it is sent. */
 const streamBytes = 64 * 1024
 
 /**
- * How many bytes an answer keeps in memory while it is not read, and what to send. A long text becomes bytes at once, for the
- * text would wait beside them.
+ * Returns the bytes that a response occupies in memory until it is read, and the payload to send. A long text is encoded here, as
+ * otherwise both the text and its bytes would stay in memory.
  */
 export function measured(payload: unknown): [bytes: number, sent: unknown] {
   if (payload === null || payload === undefined) return [headBytes, payload]

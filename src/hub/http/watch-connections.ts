@@ -4,7 +4,7 @@ import type { Hub } from '../hub.ts'
 import type { Connections } from './connections.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
-/** Has every connection and the bytes of every answer counted. `secured` is to be told when one has become a connection of TLS. */
+/** Counts every connection and the bytes of every response. The caller must call `secured` when a TLS handshake has finished. */
 export function watchConnections(
   server: FastifyInstance,
   { hub, connections, unread }: { hub: Hub; connections: Connections; unread: UnreadAnswers },

@@ -13,12 +13,12 @@ import type { Limits } from './limits.ts'
 import { bodyOf } from './webhook-body.ts'
 import { hashOfSecret } from './webhook-secrets.ts'
 
-/** When a call should be tried again that an admin has to mend something for, in ms. */
-const mendMs = 60_000
+/** Time after which to retry a call that fails until an admin fixes something, in ms. */
+const fixMs = 60_000
 
 type WebhookEvent = import('../webhooks/incoming/event.ts').WebhookEvent
 type Send = CommandOf<'message.send'>
-type Fared = Pick<Webhook, 'stored' | 'refused' | 'last'>
+type CallStats = Pick<Webhook, 'stored' | 'refused' | 'last'>
 
 interface Parts {
   hub: Hub
@@ -26,22 +26,25 @@ interface Parts {
   connections: Connections
 }
 
-/** The calls of webhooks: whether they may, what proves them, what they become, and how they have fared since the hub was started. */
+/** The calls of webhooks: admits and verifies them, turns them into messages, and counts their results since the start of the hub. */
 export class WebhookCalls {
   readonly #parts: Parts
   readonly #called = new WeakMap<FastifyRequest, WebhookRow>()
-  readonly #fared = new Map<number, Fared>()
+  readonly #stats = new Map<number, CallStats>()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** How the calls of a webhook have fared. */
-  of(member: number): Fared {
-    return this.#fared.get(member) ?? { stored: 0, refused: 0, last: null }
+  /** Returns the counts and the last result of the calls of one webhook. */
+  of(member: number): CallStats {
+    return this.#stats.get(member) ?? { stored: 0, refused: 0, last: null }
   }
 
-  /** Looks up whose URL is called, before the body is read. Throws `unauthorized` for nobody's, `forbidden` from elsewhere than is allowed. */
+  /**
+   * Looks up the webhook whose URL is called, before the body is read. Throws `unauthorized` if there is none, `forbidden` if the webhook is
+   * bound to other addresses.
+   */
   admit(request: FastifyRequest): void {
     const { hub, limits, connections } = this.#parts
     const { secret } = request.params as { secret: string }
@@ -56,7 +59,7 @@ export class WebhookCalls {
     this.#called.set(request, webhook)
   }
 
-  /** `POST /webhooks/:name/:secret`: 201 when the event was stored, 200 when it was before, or becomes no message. */
+  /** `POST /webhooks/:name/:secret`: 201 when the event was stored, 200 when it had been stored before or makes no message. */
   readonly receive: Handlers['receiveWebhook'] = async ({ body, request, reply }) => {
     const webhook = this.#called.get(request)!
     const { member } = webhook
@@ -92,7 +95,7 @@ export class WebhookCalls {
     }
   }
 
-  /** Sends an example of what its source says to the recipients of a webhook. Throws what they refuse, as they say it. */
+  /** Sends an example event of its source to the recipients of a webhook. Throws their refusals unchanged. */
   async test(webhook: WebhookRow): Promise<{ body: string; sent: ResultOf<Send> }> {
     const { sources } = await import('../webhooks/incoming/sources.ts')
     const { example } = sources[webhook.source as WebhookSource]
@@ -115,7 +118,7 @@ export class WebhookCalls {
     try {
       return await hub.submit({ type: 'message.send', by: member, to, ...message })
     } catch (error) {
-      // What keeps a recipient from taking mail is not for who calls from outside.
+      // An outside caller is not shown why a recipient refuses messages.
       throw error instanceof ClaudeNetError && !ofHub.has(error.code) ? new NotTaken(name, error) : error
     }
   }
@@ -123,7 +126,7 @@ export class WebhookCalls {
   #note(member: number, event: string, result: string, why?: string): void {
     const { stored, refused } = this.of(member)
     const isGood = ['stored', 'repeated', 'ignored'].includes(result)
-    this.#fared.set(member, {
+    this.#stats.set(member, {
       stored: stored + (result === 'stored' ? 1 : 0),
       refused: refused + (isGood ? 0 : 1),
       last: { at: timestamp(Date.now()), event, result, ...(why !== undefined && { why }) },
@@ -136,27 +139,27 @@ async function messageFrom(webhook: WebhookRow, read: WebhookEvent, payload: unk
   return messageOf(read, payload, webhook)
 }
 
-/** What the hub itself fails at, and passes. */
+/** Codes of temporary failures of the hub itself, which the caller sees unchanged. */
 const ofHub: ReadonlySet<string> = new Set(['internal', 'unavailable'])
 
 function whyOf(error: ClaudeNetError): string {
   return 'why' in error ? String(error.why) : error.message
 }
 
-/** What limits and connections count the calls of one webhook by: it is no token's id. */
+/** Returns the key by which limits and connections count the calls of one webhook; it differs from every token id. */
 function keyOf(member: number): string {
   return `webhook-${member}`
 }
 
-/** The recipients take nothing now. `why` is for the admin; who calls is told that it should try again. */
+/** Error for a refusal by the recipients. `why` is for the admin; the caller is only asked to retry. */
 class NotTaken extends ClaudeNetError {
   readonly why: string
 
-  constructor(name: string, { code, message, retryAfterMs = mendMs }: ClaudeNetError) {
+  constructor(name: string, { code, message, retryAfterMs = fixMs }: ClaudeNetError) {
     super(
       code === 'rate_limited' ? code : 'unavailable',
-      `Whoever ${name} reports to takes no events now, so this one was not stored.`,
-      'Send it again later. claude-net webhook list tells the admin of the hub why.',
+      `The recipients of ${name} accept no events now, so this one was not stored.`,
+      'Retry later. claude-net webhook list shows the admin of the hub why.',
       retryAfterMs,
     )
     this.why = message
@@ -167,7 +170,7 @@ function unknownUrl(): ClaudeNetError {
   return new ClaudeNetError(
     'unauthorized',
     'This is not, or no longer, the URL of a webhook.',
-    'The admin of the hub makes another: claude-net webhook rotate NAME',
+    'The admin of the hub can make a new one: claude-net webhook rotate NAME',
   )
 }
 
@@ -175,10 +178,10 @@ function notFromHere(name: string): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
     `The webhook ${name} may not be called from this address.`,
-    `The admin of the hub says from where: claude-net bind ${name} --from RANGE`,
+    `The admin of the hub sets the allowed addresses: claude-net bind ${name} --from RANGE`,
   )
 }
 
 function unproven(name: string, { why, hint }: { why: string; hint: string }): ClaudeNetError {
-  return new ClaudeNetError('unauthorized', `This call of ${name} is not proven: ${why}.`, hint)
+  return new ClaudeNetError('unauthorized', `This call of ${name} could not be verified: ${why}.`, hint)
 }

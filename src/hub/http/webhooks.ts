@@ -18,7 +18,7 @@ type Routes =
   | 'testWebhook'
   | 'deleteWebhook'
 
-/** What calls a webhook, and what the admin does with webhooks. */
+/** Handlers of the routes that receive calls of webhooks, and of those with which the admin manages webhooks. */
 export function webhookRoutes(calls: WebhookCalls, urlOfHub: () => string | undefined): Pick<Handlers, Routes> {
   const shown = (name: string, source: WebhookSource, { secret, signingSecret }: Secrets): WebhookSecrets => {
     const path = `/webhooks/${name}/${secret}`
@@ -70,7 +70,7 @@ export function webhookRoutes(calls: WebhookCalls, urlOfHub: () => string | unde
   }
 }
 
-/** The webhook of this name. Throws `not_found`. */
+/** Returns the webhook called `name`. Throws `not_found`. */
 function webhookNamed({ state, steadyNow }: Hub, name: string): WebhookRow {
   const found = webhookByName(state.db, name, steadyNow)
   if (found) return found
@@ -112,7 +112,7 @@ function toWebhook({
 function signedByItself(source: WebhookSource): ClaudeNetError {
   return new ClaudeNetError(
     'invalid',
-    source === 'alertmanager' ? 'Alertmanager cannot sign what it sends.' : `What ${source} sends is always signed.`,
-    "Leave 'signed' out: it is for generic webhooks.",
+    source === 'alertmanager' ? 'Alertmanager cannot sign its calls.' : `Calls of ${source} are always signed.`,
+    "Leave out 'signed': it is for generic webhooks.",
   )
 }
