@@ -552,7 +552,7 @@ describe('A07: a token file is refused, with the way out,', () => {
   test('when others can read it', async () => {
     const { machine, path, stderr } = await refused(file => chmodSync(file, 0o644))
     expect(stderr).toBe(
-      `claude-net: ${path} can be read by others, so it is not used.\nIf you trust it still: chmod 600 ${path}\n`,
+      `claude-net: ${path} can be read by others, so it is not used.\nIf you still trust it: chmod 600 ${path}\n`,
     )
     chmodSync(path, 0o600)
     expect(await machine.run(['inbox'])).toMatchObject({ code: 0 })

@@ -2,20 +2,20 @@ import type { Kept, KeptFile } from './kept.ts'
 import { type Directory, isForOne, overlap, typedNames } from './outbox-order.ts'
 
 /**
- * How long a send to several waits behind one to a single recipient that cannot go, in ms, and everything behind one of which is
- * not known whom it touches. After that it goes to all who take it, so that one inbox holds up nobody else for long.
+ * Time for which a send to several recipients waits behind a blocked send to one of them, and for which any send waits behind one
+ * whose recipients cannot be resolved, in ms. After that it is sent, so that one inbox blocks the others only briefly.
  */
 export const patienceMs = 60_000
 
-/** What has to wait, and whom it keeps what comes later from. */
+/** The messages that have to wait, and the recipients for which later messages have to wait behind them. */
 export class Backlog {
-  /** By the names that they were sent to, oldest first. */
+  /** The messages by the names that they were sent to, oldest first. */
   readonly #waiting = new Map<string, { to: string[]; files: KeptFile[] }>()
   readonly #directory: () => Promise<Directory>
-  /** Why each waits, by id. */
+  /** Reason why each message waits, by id. */
   readonly reasons = new Map<string, string>()
 
-  /** `directory` says who is meant by which name; it is asked only when the names by themselves do not tell. */
+  /** `directory` resolves names; it is called only when the names alone do not decide whether two sends share a recipient. */
   constructor(directory: () => Promise<Directory>) {
     this.#directory = directory
   }
@@ -38,7 +38,7 @@ export class Backlog {
     this.reasons.delete(request.id)
   }
 
-  /** Why the first of them waits, or ''. */
+  /** Reason why the first of them waits, or ''. */
   get why(): string {
     return this.reasons.values().next().value ?? ''
   }
@@ -47,12 +47,12 @@ export class Backlog {
     return this.reasons.get(request.id)
   }
 
-  /** Whether another than `id` waits for this very reason. */
+  /** Reports whether a message other than `id` waits for exactly this reason. */
   hasReason(why: string, id: string): boolean {
     return [...this.reasons].some(([other, reason]) => other !== id && reason === why)
   }
 
-  /** Those that may touch an inbox that `request` touches, oldest first. Throws `unavailable` when that cannot be found out. */
+  /** Returns those that may share an inbox with `request`, oldest first. Throws `unavailable` if names cannot be resolved. */
   async before({ to }: Pick<Kept, 'to'>): Promise<KeptFile[]> {
     if (this.#waiting.size === 0) return []
     const names = typedNames(to)
@@ -63,7 +63,10 @@ export class Backlog {
     return inOrder(groups.filter(group => overlap(ours, directory.touched(group.to))))
   }
 
-  /** Whether `kept` has waited long enough behind those in `before`, where more than their own recipients would wait with it. */
+  /**
+   * Reports whether `kept` may pass those in `before`: after `patienceMs` a send to several may pass all, and any send those
+   * whose recipients are unknown.
+   */
   async mayPass({ request, ageMs }: KeptFile, before: KeptFile[]): Promise<boolean> {
     const isPatient = ageMs > patienceMs
     if (before.some(other => !isPatient && other.ageMs <= patienceMs)) return false

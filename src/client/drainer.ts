@@ -8,23 +8,23 @@ import { type Machine, openMachine } from './machine.ts'
 import { waitingIn } from './outbox-store.ts'
 import { pauseAfter } from './transport/retry-pause.ts'
 
-/** How long a drainer that was stopped keeps others from starting, in ms; one that has ended does not. */
+/** Time after which the lock of a suspended drainer is taken over, in ms. The lock of one that has exited is free at once. */
 const lock = { staleMs: 10_000 }
 
-/** How long a drainer tries, in ms. After that the next command or session of the machine starts another. */
+/** Longest run of one drainer, in ms. After that the next command or session of the machine starts another. */
 const maxLifeMs = 24 * 3_600_000
 
-/** How often it is looked whether the home is still there, in ms. */
+/** Interval between checks whether the machine has left its hub, in ms. */
 const lookMs = 1000
 
-/** Whether this machine may start a process that goes on after the command: `CLAUDE_NET_DRAINER=off` says no. */
+/** Reports whether a process may be started that outlives the command: not with `CLAUDE_NET_DRAINER=off`. */
 export function mayStartDrainer(): boolean {
   return process.env.CLAUDE_NET_DRAINER !== 'off'
 }
 
 /**
- * Starts a process of its own that sends what waits in the outbox of `home`, unless nothing does or one runs already. It outlives
- * the caller. Only the program itself may call this: it starts the file that runs.
+ * Starts a process that sends what waits in the outbox of `home`, unless nothing waits or a drainer is running. The process
+ * outlives the caller. Only the program itself may call this: it starts the file that is running.
  */
 export function startDrainer(home: Home): void {
   if (!mayStartDrainer() || waitingIn(home).length === 0 || isHeld(lockOf(home), lock)) return
@@ -34,20 +34,20 @@ export function startDrainer(home: Home): void {
     stdio: 'ignore',
     env: { ...process.env, CLAUDE_NET_HOME: home.dir },
   })
-  // Without it the next command sends what waits.
+  // If it cannot be started, the next command sends what waits.
   child.on('error', () => {})
   child.unref()
 }
 
 /**
- * Sends what waits in the outbox of `home`, with pauses of 0.5 to 30 s, until nothing does. Ends also when another process does
- * it, the machine has left, the hub refuses it, or after a day.
+ * Sends what waits in the outbox of `home`, with pauses of 0.5 to 30 s, until nothing waits. Returns earlier if another process
+ * is draining, if the machine has left, if the hub refuses the machine, or after a day.
  */
 export async function runDrainer(home: Home): Promise<void> {
   const startedAt = performance.now()
-  // Looks again after it has let go of the lock: what was kept meanwhile, by a command that saw it held, nobody else would send.
+  // Checks again after releasing the lock: a command that found it held may have added a message that nobody else would send.
   while (waitingIn(home).length > 0 && hasJoined(home)) {
-    // Without a disk that takes a lock there could be many of us.
+    // Where the disk takes no lock, any number of drainers could run.
     const unlock = await takeLock(lockOf(home), lock).catch(() => undefined)
     if (!unlock) return
     let isDone: boolean
@@ -61,7 +61,7 @@ export async function runDrainer(home: Home): Promise<void> {
   if (!hasJoined(home)) removeEmpty(home)
 }
 
-/** Removes what is left of a home that was removed while a lock was made in it. */
+/** Removes the directories of a home that was removed while a lock was created in it. */
 function removeEmpty({ dir, runDir }: Home): void {
   for (const each of [runDir, dir]) {
     try {
@@ -72,7 +72,7 @@ function removeEmpty({ dir, runDir }: Home): void {
   }
 }
 
-/** Answers whether nothing waits any more. `endsAt` is by `performance.now()`. */
+/** Returns whether the outbox is empty. `endsAt` is a time of `performance.now()`. */
 async function drainUntilEmpty(home: Home, endsAt: number): Promise<boolean> {
   let machine: Machine | undefined
   const gone = new AbortController()
@@ -86,7 +86,7 @@ async function drainUntilEmpty(home: Home, endsAt: number): Promise<boolean> {
       if (await pauseAfter(failures, gone.signal)) failures = 0
     }
   } catch (error) {
-    // Left, or joined anew in a way that this process does not know: the next command starts another.
+    // The machine has left, or has joined another hub: the next command starts another drainer.
     if (!(error instanceof ClaudeNetError)) throw error
   } finally {
     clearInterval(look)

@@ -5,24 +5,24 @@ import type { StreamEvent } from '../protocol/events.ts'
 import type { HubClient } from './hub-client.ts'
 import type { Scope } from './project/scope.ts'
 
-/** Pauses between tries to reach the hub, in ms: doubled from the first to the last, each shortened at random by up to half. */
+/** Pauses between attempts to reach the hub, in ms: doubled from `first` to `last`, each shortened at random by up to half. */
 const retryMs = { first: 500, last: 30_000 }
 
 export interface FollowOptions {
-  /** Have the message come with its event, from a hub that can: see `InboxEvent`. */
+  /** Requests each message with its event, from a hub that supports it: see `InboxEvent`. */
   withDelivery?: boolean
-  /** Only mail that it reads. */
+  /** Limits the events to messages of this scope. */
   project?: Scope
   signal: AbortSignal
-  /** The hub has accepted a stream: the first, or one more after a break. */
+  /** Called when the hub has accepted a stream: the first, or a later one after a break. */
   onOpen?: () => void
-  /** The hub is out of reach; told once until it was back. */
+  /** Called when the hub becomes unreachable; once until it is back. */
   onAway?: (error: ClaudeNetError) => void
 }
 
 /**
- * Every event for this member, all that is unread first, over as many streams as it takes, until `signal` aborts: none is
- * skipped or repeated. Throws what the hub refuses.
+ * Yields every event for this member, unread messages first, over as many streams as it takes, until `signal` aborts. None is
+ * skipped or repeated. Throws the hub's refusals.
  */
 export async function* followEvents(
   client: HubClient,
@@ -48,16 +48,16 @@ export async function* followEvents(
       if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable') throw error
       if (pause === retryMs.first) onAway?.(error)
     }
-    // A hub that comes back may be a newer one.
+    // The hub may have been upgraded meanwhile.
     query = 0
     await delay(pause * (1 - Math.random() / 2), undefined, { signal }).catch(() => {})
     pause = Math.min(pause * 2, retryMs.last)
-    // A way that has to be opened is tried in its own time, and told of at once.
+    // A transport that has to be opened (ssh) retries at its own pace, and this continues as soon as it is open.
     if (!signal.aborted) await Promise.race([client.transport.opened(), once(signal, 'abort')])
   }
 }
 
-/** What is asked for, and what instead of a hub that is too old for it. */
+/** Returns the query to use, followed by reduced ones for hubs that are too old for it. */
 function queriesFor({ withDelivery, project }: Pick<FollowOptions, 'withDelivery' | 'project'>) {
   return [
     ...(project === undefined ? [] : [{ withDelivery, project }]),

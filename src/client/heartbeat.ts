@@ -4,61 +4,61 @@ import { sessionsRoutes } from '../protocol/routes/sessions.ts'
 import type { HubClient } from './hub-client.ts'
 import { PlainSpell } from './plain-spell.ts'
 
-/** How often a session says that it lives, in ms. The hub counts it as gone after three that did not come. */
+/** Interval between heartbeats, in ms. The hub counts a session as offline after three missed ones. */
 const intervalMs = 5000
 
-/** How often it is looked whether that time has come, in ms. By the wall clock: after a sleep it has come at once. */
+/** Interval between checks whether a heartbeat is due, in ms. They use the wall clock, so that one is due right after a sleep. */
 const lookMs = 1000
 
-/** How long the last word, that the session ends, may take, in ms: the process is about to be killed. */
+/** Timeout of the final report that the session ends, in ms: the process is about to be killed. */
 const farewellMs = 300
 
 export interface HeartbeatOptions {
   session: string
-  /** The program that speaks, with its version. */
+  /** Name and version of this program. */
   client: string
-  /** What the session says of itself now. */
+  /** Returns the optional fields of the next heartbeat. */
   more?: () => Omit<HeartbeatRequest, 'session' | 'client'>
   /** Called after every heartbeat that the hub answered. */
   onAlive?: (answer: HeartbeatAnswer) => void
 }
 
-/** Tells the hub every 5 s that a session lives, until it is stopped. A hub that does not answer is asked again. */
+/** Sends the hub a heartbeat every 5 s until it is stopped. A heartbeat that failed is not retried before the next one. */
 export class Heartbeat {
   readonly #hub: HubClient
   readonly #options: HeartbeatOptions
   readonly #timer: NodeJS.Timeout
-  /** The heartbeat under way. */
+  /** The heartbeat in flight. */
   #beat: Promise<void> | undefined
-  /** When the last one began, in ms since 1970. */
+  /** Time at which the last one was sent, in ms since 1970. */
   #beganAt = 0
-  /** While it is on, a heartbeat says only that the session lives. */
+  /** While it is on, heartbeats carry no optional fields. */
   readonly #plain = new PlainSpell()
 
   constructor(hub: HubClient, options: HeartbeatOptions) {
     this.#hub = hub
     this.#options = options
     this.#timer = setInterval(() => {
-      // Rounded: a look that comes a moment early is not to wait for the next.
+      // Rounded, so that a check that runs a moment early does not postpone the heartbeat to the next check.
       if (Math.abs(Date.now() - this.#beganAt) > intervalMs - lookMs / 2) void this.#beatOnce()
     }, lookMs)
     this.#timer.unref()
     void this.#beatOnce()
   }
 
-  /** Stops and says goodbye, so that the hub need not wait for silence. */
+  /** Stops, and reports the end of the session, so that the hub need not wait for missed heartbeats. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    // After a heartbeat under way: heard last, it would bring the session back.
+    // Sent after a heartbeat in flight: if that arrived last, it would bring the session back.
     const goodbye = Promise.resolve(this.#beat)
       .then(() => this.#hub.call(sessionsRoutes.endSession, { query: { session: this.#options.session } }))
       .catch(() => {})
     await Promise.race([goodbye, new Promise(resolve => setTimeout(resolve, farewellMs).unref())])
   }
 
-  /** Tells the hub at once what the session says of itself; resolves when it has answered, or has not. */
+  /** Sends a heartbeat with the current fields at once. Resolves when it has succeeded or failed. */
   async tellNow(): Promise<void> {
-    // One that is under way may have been made before what is to be told.
+    // One in flight may have been made before the change that is to be reported.
     await this.#beat
     await this.#beatOnce()
   }
@@ -87,7 +87,7 @@ export class Heartbeat {
       await this.#hub.transport.opened()
       this.#options.onAlive?.(await this.#tell())
     } catch {
-      // The next one tries again; whoever needs the hub is told by their own call.
+      // The next one is the retry; other callers of the hub get the error of their own call.
     }
   }
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { userHome } from '../disk/user-home.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 
-/** The directory of the machine's side: `CLAUDE_NET_HOME`, or `~/.claude-net`. Throws where the user has no home directory. */
+/** Returns the client's directory: `CLAUDE_NET_HOME`, or `~/.claude-net`. Throws `invalid` if the user has no home directory. */
 export function homeDir(): string {
   if (process.env.CLAUDE_NET_HOME) return process.env.CLAUDE_NET_HOME
   const home = userHome()

@@ -11,45 +11,45 @@ import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
 import { parseToken } from '../protocol/token.ts'
 import { homeDir } from './home-dir.ts'
 
-/** Where the hub answers when config.json does not say: the host's bridge address, as containers see it. */
+/** Default address of the hub: the host's bridge address, as containers see it. */
 const defaultHub = 'http://10.0.3.1:3500'
 
-/** `config.json`. Keys that this version does not know are kept as they are. */
+/** `config.json`. Unknown keys are preserved. */
 const Config = z.looseObject({
   machine: MemberName,
-  /** `local` for direct HTTP, otherwise where ssh goes. */
+  /** `local` for direct HTTP, otherwise the destination of ssh. */
   sshHost: z.union([z.literal(noSshHost), SshHost]).default(noSshHost),
-  /** How long the ssh connection stays when nobody uses it, in s. */
+  /** Time after which an idle ssh connection is closed, in s. */
   sshIdleS: z.int().min(1).optional(),
   /** The hub's address, as seen from `sshHost`: `http://HOST:PORT`, or `https://HOST` of a proxy in front of it. */
   hub: z.url({ protocol: /^https?$/ }).optional(),
-  /** The key that the hub must prove before it is sent anything; with it this machine speaks TLS. */
+  /** The key that the hub must prove before anything is sent to it. With it this machine uses TLS. */
   hubKey: HubKey.optional(),
-  /** The other hubs over the log of that one, as it told; see client/hubs.ts. A mistake in it does not keep the machine from its own. */
+  /** The other hubs over the same log, as that hub lists them; see client/hubs.ts. Invalid entries leave the own hub usable. */
   hubs: z.unknown().optional(),
-  /** What this machine does with mail; see client/policy.ts. A word that is none of these must not let mail in: it is `hold`. */
+  /** The machine's policy for messages; see client/policy.ts. An unknown word counts as `hold`: a typo must not let messages in. */
   inbound: Inbound.catch('hold').optional(),
-  /** Whose mail is stored without anybody being told. */
+  /** Senders whose messages are stored without an event. */
   mute: z.array(z.string()).optional(),
-  /** Runs that nobody sits before (`claude -p`) are told of mail and count as present, too. */
+  /** Headless sessions (`claude -p`) are notified of messages and count as online, too. */
   headless: z.boolean().optional(),
-  /** The project of a directory and of all below it; see client/project/. */
+  /** The project of each directory and everything below it; see client/project/. */
   projects: z.record(z.string(), z.string()).optional(),
-  /** Anything but true says nothing of this machine's projects to the hub. */
+  /** Whether the hub learns this machine's projects. Anything but a boolean counts as false. */
   shareProjects: z.boolean().catch(false).optional(),
-  /** Whether others see what sessions here work on; see notice/activity.ts. Any other word is a no. */
+  /** Whether others see what sessions here work on; see notice/activity.ts. Anything but a boolean counts as false. */
   shareActivity: z.boolean().catch(false).optional(),
 })
 export type Config = z.output<typeof Config>
 
-/** What a machine needs to speak with its hub. */
+/** Everything that a machine needs to call its hub. */
 export interface Credentials {
   config: Config
   hub: URL
   token: string
 }
 
-/** The directory of the machine's side, `CLAUDE_NET_HOME` or `~/.claude-net`, and the paths in it. */
+/** The client's directory, `CLAUDE_NET_HOME` or `~/.claude-net`, and the paths in it. */
 export class Home {
   readonly dir: string
 
@@ -65,7 +65,7 @@ export class Home {
     return join(this.dir, 'token')
   }
 
-  /** The client itself, as the hub gave it. */
+  /** The client's program, as downloaded from the hub. */
   get clientFile(): string {
     return join(this.dir, 'claude-net.mjs')
   }
@@ -78,17 +78,17 @@ export class Home {
     return join(this.dir, 'outbox')
   }
 
-  /** Whole texts of messages that were too long to show. */
+  /** Full texts of messages that were too long to show. */
   get inboxDir(): string {
     return join(this.dir, 'inbox')
   }
 
-  /** Locks and other things of the moment. */
+  /** Locks, sockets and other transient files. */
   get runDir(): string {
     return join(this.dir, 'run')
   }
 
-  /** Makes the directory (0700). Throws `invalid` where this user may not. */
+  /** Makes the directory (0700). Throws `invalid` if it cannot be made. */
   make(): void {
     try {
       mkdirSync(this.dir, { recursive: true, mode: 0o700 })
@@ -102,20 +102,20 @@ export class Home {
     }
   }
 
-  /** Removes what join and the client made here, and the directory if nothing else is in it. Answers whether that is gone. */
+  /** Removes the files of join and the client, and the directory if it is then empty. Returns whether the directory is gone. */
   remove(): boolean {
     const ours =
       /^((config\.json|token(\.joining-[0-9a-f]+|\.next-[0-9A-Za-z]{8}|\.before)?)(\.\d+\.new)?|claude-net(\.next|\.previous)?\.mjs(\.new)?|projects\.json(\.lock)?|bin|outbox|inbox|run)$/
     for (const entry of readdirSync(this.dir)) {
       if (ours.test(entry)) rmSync(join(this.dir, entry), { recursive: true, maxRetries: 3 })
     }
-    // A link is the user's own, and so is what it leads to.
+    // A symbolic link belongs to the user, and so does its target.
     if (readdirSync(this.dir).length > 0 || lstatSync(this.dir).isSymbolicLink()) return false
     rmdirSync(this.dir)
     return true
   }
 
-  /** Reads config.json. Undefined when there is none; throws `invalid` when it is broken, naming the key. */
+  /** Reads config.json. Returns undefined if there is none. Throws `invalid`, naming the key, if it is malformed. */
   readConfig(): Config | undefined {
     const text = readIfThere(this.configFile)
     if (text === undefined) return undefined
@@ -126,7 +126,7 @@ export class Home {
       throw new ClaudeNetError(
         'invalid',
         `${this.configFile} is not JSON: ${(error as Error).message}`,
-        'Mend or remove it.',
+        'Correct or remove it.',
       )
     }
     const result = Config.safeParse(json)
@@ -135,11 +135,11 @@ export class Home {
     throw new ClaudeNetError(
       'invalid',
       `${this.configFile}: ${issue?.path.join('.') || 'top level'}: ${issue?.message}`,
-      'Mend it, or join again.',
+      'Correct it, or join again.',
     )
   }
 
-  /** Writes config.json: `changes` over what is there, so that keys of other versions stay. */
+  /** Merges `changes` into config.json, so that keys of other versions stay. */
   writeConfig(changes: Partial<Config>): void {
     const before = readIfThere(this.configFile)
     const kept = before === undefined ? {} : (JSON.parse(before) as object)
@@ -150,7 +150,7 @@ export class Home {
     replaceFile(this.tokenFile, `${token}\n`, 0o600)
   }
 
-  /** Everything needed to speak with the hub. Throws with the way to get what is missing. */
+  /** Returns everything needed to call the hub. Throws an error with a hint how to get what is missing. */
   credentials(): Credentials {
     const config = this.readConfig()
     const token = config && this.#readToken()
@@ -164,7 +164,7 @@ export class Home {
     return { config, hub: hubOf(config), token }
   }
 
-  /** Reads the token. Refuses a file that others could have read or put there. */
+  /** Reads the token. Refuses a file that others could have read or written. */
   #readToken(): string | undefined {
     let stats: ReturnType<typeof lstatSync>
     try {
@@ -184,7 +184,7 @@ export class Home {
       throw new ClaudeNetError(
         'forbidden',
         `${this.tokenFile} ${why}, so it is not used.`,
-        why.startsWith('can') ? `If you trust it still: chmod 600 ${this.tokenFile}` : 'Remove it and join again.',
+        why.startsWith('can') ? `If you still trust it: chmod 600 ${this.tokenFile}` : 'Remove it and join again.',
       )
     }
     const token = readFileSync(this.tokenFile, 'utf8').trim()
@@ -193,7 +193,7 @@ export class Home {
   }
 }
 
-/** The address of the hub of a configuration, as seen from its `sshHost`; by TLS where its key is known. */
+/** Returns the address of a configuration's hub, as seen from its `sshHost`; an https URL if its key is known. */
 export function hubOf({ hub, hubKey, sshHost }: Pick<Config, 'hub' | 'hubKey' | 'sshHost'>): URL {
   const address = new URL(hub ?? (sshHost === noSshHost ? defaultHub : defaultHubBehindSsh))
   return hubKey === undefined ? address : provenAddress(address)

@@ -14,7 +14,7 @@ export function hostLabel(): string {
   return known.header
 }
 
-/** The same on another system. The id of a Mac is its hardware's, and its name changes with the network: the id is of it alone. */
+/** Returns the same for `platform`. A Mac's name changes with the network, so its id is made from its hardware id alone. */
 export function labelOn(platform: Platform): string {
   const [name, machine] = [platform.hostname(), machineId(platform)]
   const hashed = platform.name === 'darwin' && machine !== '' ? machine : `${name} ${machine}`

@@ -19,27 +19,27 @@ import { unanswered } from './transport/direct.ts'
 import { Moved } from './transport/line.ts'
 import type { Transport } from './transport/transport.ts'
 
-/** How long an answer may take, in ms, before it counts as none. */
+/** Time after which a request without a response fails, in ms. */
 const answerTimeoutMs = 10_000
 
-/** How long a stream may be silent, in ms, before it counts as dead: two of the hub's comments were missed. */
+/** Silence after which a stream counts as broken, in ms: two of the hub's comments were missed. */
 const streamSilenceMs = 35_000
 
-/** Most bytes of one answer: far more than the hub ever sends, far less than would hurt. */
+/** Maximum size of one response, in bytes: far more than the hub ever sends, and harmless. */
 const maxAnswerBytes = 8 * 1024 * 1024
 
 export interface HubClientOptions {
   transport: Transport
-  /** Absent only to join. A function is asked before each request: for a token that may be replaced meanwhile. */
+  /** Absent only to join. A function is called before each request, for a token that may be replaced meanwhile. */
   token?: string | (() => string)
-  /** Called with the token of a request when the hub says with the answer that it is to be renewed. */
+  /** Called with the token of a request when the response says that it is due for renewal. */
   onRenewalDue?: (token: string) => void
-  /** Called with a token that the hub refused. Answers whether there is another one now, to ask with once more. */
+  /** Called with a token that the hub refused. Returns whether there is another one now, to retry with. */
   onRefused?: (token: string) => Promise<boolean>
   timeoutMs?: number
 }
 
-/** Speaks with a hub as its table of routes says: requests and answers are checked against the same schemas. */
+/** Calls a hub's routes. Requests are typed, and responses checked, by the schemas that the hub uses too. */
 export class HubClient {
   readonly transport: Transport
   readonly #token: HubClientOptions['token']
@@ -58,30 +58,30 @@ export class HubClient {
     this.#timeoutMs = timeoutMs
   }
 
-  /** The hub's clock in ms since 1970, as far as its last answer told (whole seconds): ages are shown by it, not by ours. */
+  /** The hub's clock in ms since 1970, by its last response (whole seconds). Ages are shown by it, not by the local clock. */
   now(): number {
     return Date.now() + this.#clockOffsetMs
   }
 
-  /** How often a stream of events has ended: each time another hub may have come, of another version. */
+  /** Number of event streams that have ended: after each, the hub may be another one, of another version. */
   get interruptions(): number {
     return this.#interruptions
   }
 
-  /** How far this machine's clock is from the hub's, in ms; positive when the hub's is ahead. */
+  /** Difference between the hub's clock and this machine's, in ms; positive if the hub's is ahead. */
   get clockOffsetMs(): number {
     return this.#clockOffsetMs
   }
 
-  /** That the last answer may be out of date, in a sentence: the hub that gave it is cut off from its log, and no other answered. */
+  /** A sentence that the last response may be out of date, if its hub is cut off from the log and no other hub responded. */
   get staleness(): string | undefined {
     if (this.#staleS === undefined) return undefined
     return `The hub at ${this.transport.label} has been cut off from the other hubs for ${this.#staleS} s: what was sent since then may be missing here.`
   }
 
   /**
-   * Calls one route. Throws what the hub refused as it said it; `unavailable` when no answer came (the hub may have done what
-   * was asked, or what answers is no hub).
+   * Calls one route. Throws the hub's refusal as it is; `unavailable` if no response came (the hub may have executed the
+   * request), or one that is not a hub's.
    */
   async call<R extends Route>(
     route: R,
@@ -100,7 +100,7 @@ export class HubClient {
     }
   }
 
-  /** Calls a route as this client, once more where its token was replaced meanwhile. */
+  /** Calls a route with the current token; retries once if the token was replaced meanwhile. */
   async #callAs<R extends Route>(
     route: R,
     request: RequestOf<R> & { headers?: Record<string, string> },
@@ -142,15 +142,15 @@ export class HubClient {
   }
 
   /**
-   * Events from `cursor` on (all that is unread first, without one), until the hub ends the stream or `signal` aborts. `opened`
-   * is called when the hub has accepted it, `ready` once all that waited was answered, with the cursor to go on from. Throws
-   * `unavailable` when the line broke.
+   * Yields events from `cursor` on (without one, the unread messages first) until the hub ends the stream or `signal` aborts.
+   * `opened` is called when the hub has accepted the stream; `ready` after the backlog, with the cursor to continue from. Throws
+   * `unavailable` if the connection breaks.
    */
   async *events(options: {
     session?: string
     cursor?: string
     withDelivery?: boolean
-    /** Only mail that it reads. */
+    /** Limits the events to messages of this scope. */
     project?: Scope
     signal: AbortSignal
     opened?: () => void
@@ -185,7 +185,7 @@ export class HubClient {
         }
         const schema = eventSchemas[event as keyof typeof eventSchemas]
         const parsed = schema?.safeParse(parseJson(data))
-        // An event of a newer hub, or of another shape, is none of this client's business.
+        // Unknown and malformed events, such as those of a newer hub, are ignored.
         if (parsed?.success) received.push({ event, data: parsed.data, ...(id && { cursor: id }) } as StreamEvent)
       },
     })
@@ -213,7 +213,7 @@ export class HubClient {
   #compareClocks(date: string | undefined): void {
     const hub = Date.parse(date ?? '')
     if (Number.isNaN(hub)) return
-    // A header of whole seconds is up to one second old: below two the clocks agree.
+    // The header has whole seconds, so it is up to one second old: differences below two are ignored.
     const offset = hub + 500 - Date.now()
     this.#clockOffsetMs = Math.abs(offset) < 2000 ? 0 : offset
   }
@@ -261,11 +261,11 @@ async function readText(response: IncomingMessage, label: string): Promise<strin
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** What the hub refused, as it said it. Anything else that answers is not a hub, or something stands in between. */
+/** Returns the hub's refusal as it is, or an error for a response of something that is not a hub. */
 function refusal(response: IncomingMessage, body: string, label: string): ClaudeNetError {
   const parsed = ErrorBody.safeParse(parseJson(body))
   if (parsed.success) return ClaudeNetError.fromBody(parsed.data)
-  // A proxy in front of a hub that is down answers 502, 503 or 504 in its own words.
+  // A proxy in front of a hub that is down responds with 502, 503 or 504 and a body of its own.
   return (response.statusCode ?? 0) >= 502 ? unanswered(new Error(`HTTP ${response.statusCode}`), label) : noHub(label)
 }
 
@@ -275,7 +275,7 @@ function noHub(label: string): ClaudeNetError {
     `What answers at ${label} is not a Claude Net hub.`,
     'Check the address in config.json.',
   )
-  // Something stood in between: a hub behind it may have done what was asked.
+  // With a cause, since a hub behind a proxy may have executed the request.
   return Object.assign(error, { cause: new Error('no answer of a hub') })
 }
 

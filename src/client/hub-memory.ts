@@ -2,18 +2,18 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 
-/** What a process of this machine knows of its hubs, for those that come after it. */
+/** State about the machine's hubs that one process leaves for the next. */
 const Known = z.object({
-  /** The way to the hub that worked last. */
+  /** Id of the way to the hub that responded last. */
   at: z.string(),
-  /** When the machine's own hub is to be looked at again, ms since 1970. */
+  /** Time of the next check whether the machine's own hub is back, in ms since 1970. */
   homeAt: z.number(),
-  /** How far the log had come in the last answer, by which way that came, and when, ms since 1970. */
+  /** Position of the log in the last response, the way that it came by, and the time, in ms since 1970. */
   seq: z.object({ value: z.int().min(0), from: z.string(), at: z.number() }).optional(),
 })
 export type Known = z.output<typeof Known>
 
-/** Keeps `Known` in `run/hubs.json`. It is lost in a power cut, which costs the next process a second. */
+/** Stores `Known` in `run/hubs.json`. A power cut may lose it, which costs the next process a second. */
 export class HubMemory {
   readonly #runDir: string
 
@@ -29,7 +29,7 @@ export class HubMemory {
     }
   }
 
-  /** Does nothing where the disk cannot be written. */
+  /** Writes `known`; does nothing if the disk cannot be written. */
   write(known: Known): void {
     const file = join(this.#runDir, 'hubs.json')
     const temporary = `${file}.${process.pid}.new`
@@ -38,7 +38,7 @@ export class HubMemory {
       writeFileSync(temporary, JSON.stringify(known), { mode: 0o600 })
       renameSync(temporary, file)
     } catch {
-      // The next process finds out by itself.
+      // The next process finds a working hub by itself.
     }
   }
 }

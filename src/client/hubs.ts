@@ -4,7 +4,7 @@ import { HubKey } from '../protocol/hub-key.ts'
 import { noSshHost, SshHost } from '../protocol/ssh-host.ts'
 import { type Config, hubOf } from './home.ts'
 
-/** Most hubs that a machine goes to besides its own: more than any log has. */
+/** Maximum number of hubs that a machine uses besides its own: more than any log has. */
 export const maxOtherHubs = 15
 
 /** One of `hubs` in config.json: another hub over the log of the machine's own. */
@@ -16,19 +16,19 @@ const HubEntry = z.looseObject({
 })
 export type HubEntry = z.output<typeof HubEntry>
 
-/** A hub of this machine, and the way there. */
+/** A hub of this machine, and how to reach it. */
 export interface HubWay {
-  /** What the way is: it stays the same when the hub gets another key. */
+  /** Identifies the way. It stays the same when the hub gets another key. */
   id: string
   /** The hub's address, as seen from `sshHost` where there is one. */
   hub: URL
-  /** `local`, or where ssh is to go. */
+  /** `local`, or the destination of ssh. */
   sshHost: string
-  /** The key that the hub has to prove. Without one an address of another hub is https, of a proxy whose certificate is verified. */
+  /** The key that the hub has to prove. Without one, the address of another hub is https: a proxy whose certificate is verified. */
   hubKey: HubKey | undefined
 }
 
-/** The hubs of a configuration, the machine's own (`home`) first, and what is wrong with entries that are left out. */
+/** Returns the hubs of a configuration, the machine's own first, and the mistakes in entries that are left out. */
 export function hubsOf(config: Config): { ways: [HubWay, ...HubWay[]]; mistakes: string[] } {
   const home = homeWay(config)
   const ways: [HubWay, ...HubWay[]] = [home]
@@ -39,7 +39,7 @@ export function hubsOf(config: Config): { ways: [HubWay, ...HubWay[]]; mistakes:
   for (const [index, entry] of hubs.slice(0, maxOtherHubs).entries()) {
     const way = otherWay(entry)
     if (typeof way === 'string') mistakes.push(`hubs.${index}${way}`)
-    // The machine's own hub may be in the list, by whichever address.
+    // The machine's own hub may be in the list, under any address.
     else if (way.hubKey === undefined || ways.every(({ hubKey }) => hubKey !== way.hubKey)) {
       if (ways.every(({ id }) => id !== way.id)) ways.push(way)
     }
@@ -47,13 +47,13 @@ export function hubsOf(config: Config): { ways: [HubWay, ...HubWay[]]; mistakes:
   return { ways, mistakes }
 }
 
-/** The way to the machine's own hub. */
+/** Returns the way to the machine's own hub. */
 export function homeWay(config: Config): HubWay {
   const hub = hubOf(config)
   return { id: idOf(config.sshHost, hub), hub, sshHost: config.sshHost, hubKey: config.hubKey }
 }
 
-/** The way of an entry, or what is wrong with it. */
+/** Returns the way of an entry, or the end of a sentence that says what is wrong with it. */
 export function otherWay(entry: unknown): HubWay | string {
   const parsed = HubEntry.safeParse(entry)
   if (!parsed.success) {
@@ -63,7 +63,7 @@ export function otherWay(entry: unknown): HubWay | string {
   const { hub, sshHost = noSshHost, hubKey } = parsed.data
   if (hub === undefined && sshHost === noSshHost) return ': it has neither hub nor sshHost'
   const address = hubOf({ hub, sshHost, hubKey })
-  // The token goes to no hub that does not have to prove itself.
+  // The token is sent only to hubs that prove their identity.
   if (hubKey === undefined && (sshHost !== noSshHost || address.protocol !== 'https:')) return ': it has no hubKey'
   return { id: idOf(sshHost, address), hub: address, sshHost, hubKey }
 }
@@ -72,7 +72,7 @@ function idOf(sshHost: string, hub: URL): string {
   return `${sshHost} ${provenAddress(hub).host}`
 }
 
-/** What changes in a configuration when the hub of the key `from` has the key `to`. */
+/** Returns the changes to a configuration when the hub with the key `from` gets the key `to`. */
 export function withNewKey({ hubKey, hubs }: Config, from: HubKey, to: HubKey): Partial<Config> {
   const isListed = (entry: unknown) => (entry as HubEntry | null)?.hubKey === from
   const renamed = (entry: unknown) => (isListed(entry) ? { ...(entry as HubEntry), hubKey: to } : entry)
