@@ -408,7 +408,7 @@ describe('bad input is refused with help, changes nothing, and the hub goes on',
       'a heartbeat with a second line in its status',
       { path: '/v1/presence', body: { session: 's', client: 'x', status: 'a\u2028b' } },
       'invalid',
-      /^body\.status: it is one line of at most 100 characters/,
+      /^body\.status: must be one line of at most 100 characters/,
     ],
     [
       'a heartbeat with a long branch',

@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 
-/** A range of addresses, such as `10.0.0.0/8` or `fd00::/8`, or a single address. */
+/** A range of IP addresses, such as `10.0.0.0/8` or `fd00::/8`, or a single address. */
 export const Cidr = z.string().refine(text => parseCidr(text) !== undefined, {
-  error: 'this is no range of addresses; write 10.0.0.0/8, fd00::/8, or a single address',
+  error: 'not a range of addresses; write 10.0.0.0/8, fd00::/8, or a single address',
 })
 
 export interface AddressRange {
@@ -12,7 +12,7 @@ export interface AddressRange {
   family: 'ipv4' | 'ipv6'
 }
 
-/** Undefined when `text` is neither an address nor an address with the length of a prefix. */
+/** Parses an address, or an address with a prefix length. Returns undefined if `text` is neither. */
 export function parseCidr(text: string): AddressRange | undefined {
   const [, address = '', digits] = /^([0-9A-Fa-f.:]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? []
   const version = isIP(address)
@@ -22,7 +22,7 @@ export function parseCidr(text: string): AddressRange | undefined {
   return prefix <= bits ? { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' } : undefined
 }
 
-/** A set of ranges. Throws on what is no range. */
+/** A set of ranges. The constructor throws if one of them is malformed. */
 export class AddressRanges {
   readonly #list = new BlockList()
 
@@ -32,14 +32,14 @@ export class AddressRanges {
     }
   }
 
-  /** Whether one of them holds `address`. False for what is no address. */
+  /** Reports whether a range contains `address`. False if that is not an IP address. */
   has(address: string): boolean {
     const version = isIP(address)
     return version !== 0 && this.#list.check(address, version === 4 ? 'ipv4' : 'ipv6')
   }
 }
 
-/** An address without its zone, and an IPv4 address that came in by an IPv6 socket as what it is. */
+/** Returns an address without its zone, and an IPv4-mapped IPv6 address as IPv4. */
 export function plainAddress(address: string): string {
   return address
     .trim()
@@ -47,8 +47,8 @@ export function plainAddress(address: string): string {
     .replace(/^::ffff:(?=[0-9.]+$)/i, '')
 }
 
-/** Most ranges that one member may be bound to. */
+/** Maximum number of ranges that one member may be bound to. */
 export const maxBoundRanges = 32
 
-/** From where a member's token may be used; an empty list is anywhere. */
+/** Ranges from which a member's tokens may be used; an empty list allows any address. */
 export const BoundTo = z.array(Cidr).max(maxBoundRanges)

@@ -1,12 +1,12 @@
 import * as z from 'zod'
 
-/** Where machines reach the hub, as far as the hub itself can know: what stands in front of it has addresses of its own. */
+/** The hub's own addresses for machines. A proxy in front of the hub has others, which the hub does not know. */
 export const AddressesAnswer = z.object({
-  /** The port at which the hub listens; null where it is not known. */
+  /** The port the hub listens on; null if unknown. */
   port: z.number().int().nullable(),
   /**
-   * The addresses that it listens at, as origins by http, without those that lead each machine to itself; the likeliest first.
-   * One that is not trusted lies outside of `trustedNetworks`: the machine that has it, and its neighbours, are refused.
+   * The addresses it listens on, as http origins without loopback addresses, likeliest first. One that is not trusted lies outside
+   * `trustedNetworks`: the machine that has it, and its neighbours, are refused.
    */
   addresses: z.array(z.object({ origin: z.string(), isTrusted: z.boolean() })),
 })

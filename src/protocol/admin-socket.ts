@@ -1,2 +1,2 @@
-/** The unix socket in a hub's data directory, on which admin commands of that host speak the protocol without a token. */
+/** The unix socket in a hub's data directory over which admin commands on that host use the protocol without a token. */
 export const adminSocketFile = 'admin.sock'

@@ -14,7 +14,7 @@ import { telegramRoutes } from './routes/telegram.ts'
 import { viewsRoutes } from './routes/views.ts'
 import { webhooksRoutes } from './routes/webhooks.ts'
 
-/** Every route of the hub. Server, client and tests are made from this table; a route that is not here does not exist. */
+/** Every route of the hub. Server, client and tests are derived from this table. */
 export const api = {
   ...hubRoutes,
   ...hubsRoutes,

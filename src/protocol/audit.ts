@@ -3,8 +3,8 @@ import { errorCodes } from './errors.ts'
 import { maxPage, Timestamp } from './messages.ts'
 
 /**
- * One line of the audit: who (`actor`, by which token's public `tokenId`, from which `address`) did what (`action`) to whom
- * (`target`), and what came of it. What is not known is null: nobody was proven by a login that failed.
+ * One line of the audit: who (`actor`, by the public `tokenId` of a token, from `address`) did what (`action`) to whom (`target`),
+ * with which `result`. Unknown values are null: a failed login proves no actor.
  */
 export const AuditLine = z.object({
   id: z.number().int(),
@@ -14,15 +14,15 @@ export const AuditLine = z.object({
   address: z.string().nullable(),
   action: z.string(),
   target: z.string().nullable(),
-  /** The names that the change was made with: `to=omega`, `owner=sean`. */
+  /** Names given in the change: `to=omega`, `owner=sean`. */
   detail: z.string().nullable(),
   result: z.enum(['ok', ...errorCodes]),
-  /** How many refusals this line stands for: 1, or those of a flood that were not written one by one. */
+  /** Number of refusals that this line covers: 1, or those of a flood, which are not recorded individually. */
   count: z.number().int(),
 })
 export type AuditLine = z.infer<typeof AuditLine>
 
-/** Filters, each exact. `before` of a next page is the id of the last line here. */
+/** Exact filters. For the next page, pass the id of the last line as `before`. */
 export const AuditQuery = z.strictObject({
   actor: z.string().trim().min(1).max(100).optional(),
   action: z.string().trim().min(1).max(100).optional(),
@@ -33,6 +33,6 @@ export const AuditQuery = z.strictObject({
 })
 export type AuditQuery = z.output<typeof AuditQuery>
 
-/** Newest first; `more` counts those older ones that the filters let through as well. */
+/** Newest first; `more` counts the older lines that match the filters. */
 export const AuditAnswer = z.object({ lines: z.array(AuditLine), more: z.number().int() })
 export type AuditAnswer = z.infer<typeof AuditAnswer>

@@ -1,5 +1,5 @@
-/** The header in which a page of the console sends the secret of its tab. Beside the cookie it proves who asks; neither does alone. */
+/** The header in which a page of the console sends the secret of its tab. Only together with the cookie does it authenticate a request. */
 export const tabHeader = 'claude-net-tab'
 
-/** What a link has in its fragment before its secret: `http://10.0.3.1:3500/#in=SECRET`. */
+/** Prefix of the secret in a link's fragment: `http://10.0.3.1:3500/#in=SECRET`. */
 export const linkFragment = '#in='

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** A new secret of the console: 256 random bits in base64url. */
+/** Returns a new secret for the console: 256 random bits in base64url. */
 export function newConsoleSecret(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** What the hub stores of a secret: its SHA-256. */
+/** Returns the SHA-256 of a secret, the only part of it that the hub stores. */
 export function hashConsoleSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

@@ -2,11 +2,11 @@ import * as z from 'zod'
 import { Timestamp } from './messages.ts'
 import { MemberName } from './names.ts'
 
-/** How long a link is good, and a session, in seconds. */
+/** Lifetime of a link and of a session, in seconds. */
 export const linkLifeS = 600
 export const sessionLifeS = 12 * 3600
 
-/** A secret of the console: 256 random bits in base64url. */
+/** A secret for the console: 256 random bits in base64url. */
 export const ConsoleSecret = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a secret of the console has 43 characters')
 
 /** The public id of a session. */
@@ -18,16 +18,16 @@ const Role = z.enum(['admin', 'human', 'machine'])
 const who = { name: z.string(), role: Role }
 
 export const ConsoleLinkRequest = z.strictObject({
-  /** Whose console the link opens. The admin may name any member; a machine its owner, where hub.json allows that. */
+  /** Member whose console the link opens. The admin may name any member; a machine its owner, if hub.json allows that. */
   for: MemberName.optional(),
 })
 
 export const ConsoleLink = z.object({
-  /** Good for one login. */
+  /** Valid for one login. */
   secret: ConsoleSecret,
-  /** `/#in=SECRET`, behind whatever address the hub has for the browser. */
+  /** `/#in=SECRET`, to be appended to the address at which the browser reaches the hub. */
   path: z.string(),
-  /** The whole link, where `url` of hub.json says what that address is. */
+  /** The complete link, if `url` in hub.json gives that address. */
   url: z.string().optional(),
   expiresAt: Timestamp,
   as: z.object(who),
@@ -36,9 +36,9 @@ export type ConsoleLink = z.infer<typeof ConsoleLink>
 
 export const ConsoleLogin = z.strictObject({ secret: ConsoleSecret })
 
-/** Besides this the answer sets the session's cookie. */
+/** The response also sets the session's cookie. */
 export const ConsoleLoggedIn = z.object({
-  /** The secret of the tab, for `claude-net-tab`. It is told this once. */
+  /** The secret of the tab, for `claude-net-tab`. It is sent only once. */
   tab: ConsoleSecret,
   /** The session's public id. */
   session: ConsoleSessionId,
@@ -46,18 +46,18 @@ export const ConsoleLoggedIn = z.object({
   expiresAt: Timestamp,
 })
 
-/** Who is at the browser. */
+/** The member and the session of the browser. */
 export const ConsoleAnswer = z.object({
   /** The session's public id. */
   id: ConsoleSessionId,
   ...who,
   /** The machines of a human, by name. */
   owns: z.array(z.string()),
-  /** Whether the admin is shown texts; each look is audited. */
+  /** Whether the admin is shown texts; every read is audited. */
   adminReads: z.boolean(),
   since: Timestamp,
   expiresAt: Timestamp,
-  /** The address of the console, where hub.json has one. */
+  /** The address of the console, if hub.json has one. */
   url: z.string().optional(),
   /** The hub's. */
   version: z.string(),
@@ -70,17 +70,17 @@ export const ConsoleSession = z.object({
   id: ConsoleSessionId,
   ...who,
   since: Timestamp,
-  /** When it was last used, as far as the hub has noted. */
+  /** Time of its last use that the hub has recorded. */
   lastUsedAt: Timestamp,
-  /** Where the login came from. */
+  /** IP address of the login. */
   address: z.string(),
-  /** The browser of the login, as it says itself: `Firefox 141 on Android`. */
+  /** The browser of the login, by its own claim: `Firefox 141 on Android`. */
   browser: z.string(),
   expiresAt: Timestamp,
-  /** Whether it is the one that asks. */
+  /** Whether it is the session of this request. */
   current: z.boolean(),
 })
 export type ConsoleSession = z.infer<typeof ConsoleSession>
 
-/** The newest first. */
+/** Newest first. */
 export const ConsoleSessions = z.object({ sessions: z.array(ConsoleSession) })

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { errorCodes } from './errors.ts'
 
-/** The schema of `ErrorBody`, apart from the errors themselves: what only throws them need not load zod. */
+/** The schema of `ErrorBody`, in a file of its own so that code that only throws errors does not load zod. */
 export const ErrorBody = z.object({
   error: z.object({
     code: z.enum(errorCodes),

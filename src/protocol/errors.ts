@@ -1,7 +1,7 @@
 /**
- * Every error code of Claude Net. Codes are contract; the sentences beside them may improve any day.
- * `settled` says that the code by itself decides the request: the same one is refused again. Of the others a refusal may say
- * so for itself: 'forbidden' from the door is about the address or the token and passes, from a recipient it is final.
+ * Every error code of Claude Net. Codes are contract; the sentences that come with them may change at any time.
+ * `settled` means that the code alone decides the request: a retry is refused again. With any other code a single refusal may be
+ * settled: 'forbidden' for an address or a token is temporary, from a recipient it is final.
  */
 const table = {
   invalid: { status: 400, settled: true },
@@ -19,7 +19,7 @@ export type ErrorCode = keyof typeof table
 
 export const errorCodes = Object.keys(table) as [ErrorCode, ...ErrorCode[]]
 
-/** The body of every answer that is not 2xx; error-body.ts has its schema. `retryAfterMs` is in ms from now; `settled` as in the table above. */
+/** The body of every response that is not 2xx; its schema is in error-body.ts. `retryAfterMs` counts from now; `settled` as in the table above. */
 export interface ErrorBody {
   error: {
     code: ErrorCode
@@ -30,7 +30,7 @@ export interface ErrorBody {
   }
 }
 
-/** What went wrong (`message`, with names) and what to do next (`hint`). The same on both sides of the wire. */
+/** An error: the problem (`message`, with names) and the next step (`hint`). Hub and client use the same class. */
 export class ClaudeNetError extends Error {
   override name = 'ClaudeNetError'
   readonly code: ErrorCode
@@ -38,7 +38,7 @@ export class ClaudeNetError extends Error {
   readonly retryAfterMs: number | undefined
   readonly #settled: boolean
 
-  /** The hub's bundle has its own copy of this class: an error is one of ours whichever copy made it. */
+  /** Compares by name: the hub's bundle has its own copy of this class, and errors of both copies must match. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof Error && value.name === 'ClaudeNetError'
   }
@@ -51,12 +51,12 @@ export class ClaudeNetError extends Error {
     this.#settled = settled
   }
 
-  /** The HTTP status that carries this code. */
+  /** The HTTP status of this code. */
   get status(): number {
     return table[this.code].status
   }
 
-  /** Whether the command was decided by this answer, so that sending it again is pointless. */
+  /** Whether this response is final, so that a retry is pointless. */
   get settled(): boolean {
     return this.#settled || table[this.code].settled
   }

@@ -124,7 +124,7 @@ describe('the page of a member', () => {
     await button(page, 'Bind to addresses').click()
     await page.getByLabel('Ranges of addresses').fill('10.0.0.0/33')
     await button(page, 'Save').click()
-    await page.locator('.toast.bad', { hasText: 'no range of addresses' }).waitFor()
+    await page.locator('.toast.bad', { hasText: 'not a range of addresses' }).waitFor()
     await page.getByLabel('Ranges of addresses').fill('10.0.3.0/24, loopback')
     await page.locator('dialog').getByRole('button', { name: 'Save' }).click()
     await page.getByText('may be used from 10.0.3.0/24, 127.0.0.0/8, ::1/128 only.').first().waitFor()
