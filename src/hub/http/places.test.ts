@@ -9,7 +9,7 @@ function setUp() {
   const clock = { now: 0 }
   const told: (readonly string[])[] = []
   const places = new Places({ onShared: (_, __, hosts) => told.push(hosts), monotonic: () => clock.now })
-  /** Requests in this order, 5 s apart, each as `address` or `[address, header]`. */
+  /** Records requests in this order, 5 s apart, each given as `address` or `[address, header]`. */
   const see = (...requests: (string | [address: string, header: string])[]) => {
     for (const request of requests) {
       const [address, header] = [request].flat() as [string, string | undefined]
@@ -20,7 +20,7 @@ function setUp() {
   return { clock, told, places, see }
 }
 
-test('two hosts by turns are told of, with their names and addresses, and once an hour at most', () => {
+test('two hosts in turn are reported with their names and addresses, once an hour at most', () => {
   const { clock, told, places, see } = setUp()
   const turns = () => see(['10.0.3.7', one], ['10.0.3.9', other], ['10.0.3.7', one], ['10.0.3.9', other])
   turns()
@@ -33,7 +33,7 @@ test('two hosts by turns are told of, with their names and addresses, and once a
   expect(told).toHaveLength(2)
 })
 
-test('hosts are told apart behind one address, as through SSH; without their header loopback proves nothing', () => {
+test('hosts behind one address, as through SSH, are distinguished by their header; loopback without it identifies no host', () => {
   const { told, see } = setUp()
   see('127.0.0.1', '10.0.3.7', '127.0.0.1', '10.0.3.7', '::1', '10.0.3.7')
   expect(told).toEqual([])
@@ -41,14 +41,14 @@ test('hosts are told apart behind one address, as through SSH; without their hea
   expect(told).toEqual([['ct101 (127.0.0.1)', 'ct102 (127.0.0.1)']])
 })
 
-test('a machine that moves to another address, or goes by two, is one host', () => {
+test('a machine that moves to another address, or uses two, is one host', () => {
   const { told, see } = setUp()
   see('10.0.3.7', '10.0.3.7', '10.0.3.8', '10.0.3.8')
   see(['10.0.3.7', one], ['10.0.3.8', one], ['10.0.3.7', one], '10.0.3.8', '10.0.3.7')
   expect(told).toEqual([])
 })
 
-test('two addresses by turns without a host are told of, unless the first comes back only after a minute', () => {
+test('two addresses in turn without a host header are reported, unless the first returns only after a minute', () => {
   const { clock, told, see } = setUp()
   see('10.0.3.7', '10.0.3.9')
   clock.now += 60_000
@@ -58,7 +58,7 @@ test('two addresses by turns without a host are told of, unless the first comes 
   expect(told).toEqual([['10.0.3.7', '10.0.3.9']])
 })
 
-test('a header that is no host is as none, and many of them are not remembered', () => {
+test('a malformed host header counts as none, and the number of hosts kept is bounded', () => {
   const { told, see } = setUp()
   see(['10.0.3.7', 'x'.repeat(5000)], ['10.0.3.7', '<script>'], ['10.0.3.7', `${one}\u0000`])
   for (let n = 0; n < 1000; n++) see([`10.0.4.${n % 250}`, `${String(n).padStart(16, '0')} h`])

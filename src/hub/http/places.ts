@@ -1,13 +1,13 @@
 import { hostPattern } from '../../protocol/host-header.ts'
 import type { Identity } from '../auth/identify.ts'
 
-/** How soon a token must come back to where it was for it to be in two places at once, in ms. A machine that moves does not. */
+/** Time within which a token must return to an earlier place to count as in two places at once, in ms. A machine that moves does not return. */
 const returnWithinMs = 60_000
 
-/** How long two hosts are told of after they were last seen together, in ms; also how often they are noted down at most. */
-const tellForMs = 3_600_000
+/** Time for which two hosts are reported after they were last seen together, and least time between two audit lines of one token, in ms. */
+const reportForMs = 3_600_000
 
-/** Most places and addresses that are remembered of one token, and tokens altogether. */
+/** Most places and addresses kept for one token, and most tokens. */
 const maxPlaces = 8
 const maxTokens = 10_000
 
@@ -19,55 +19,55 @@ export interface Shared {
 }
 
 interface Track {
-  /** The header and address of the last request as they came: mostly the next one has the same. */
+  /** The header and address of the last request, unparsed: the next request usually has the same. */
   raw: string
   place: string
   lastAt: number
-  /** Where its last request to this hub came from. */
+  /** Place of its last request to this hub. */
   placeHere: string
-  /** Where the token was before, with the time of its last request from there. */
+  /** Earlier places of the token, with the time of its last request from each. */
   before: Map<string, number>
-  /** Which host was last heard of from an address. */
+  /** Host last seen at each address. */
   hostAt: Map<string, string>
-  /** How a person would call a place. */
+  /** Name of each place for people. */
   labels: Map<string, string>
   shared?: Shared
-  toldAt: number
+  reportedAt: number
 }
 
 export interface PlacesOptions {
-  /** Hears of a token that is used from two hosts at once, once an hour at most. */
+  /** Called when a token is used from two hosts at once; once an hour per token at most. */
   onShared: (identity: Identity, address: string, hosts: readonly string[]) => void
   /** A clock that never steps, in ms. */
   monotonic?: () => number
 }
 
-/** What is told to the other hubs of this history. */
-export interface PlacesTeller {
-  /** A token is used at this hub from another place than before, or for the first time. `label` is what a person would call it. */
+/** Publishes to the other hubs of this history. */
+export interface PlacesPublisher {
+  /** Called when a token is used at this hub from another place than before, or for the first time. `label` names the place for people. */
   moved(tokenId: string, place: string, label: string): void
   shared(tokenId: string, shared: Shared): void
 }
 
 /**
- * Notices a token that is used from two hosts at once: requests from one, from another, and from the first again within a
- * minute. Our client names its host in a header, which a thief could forge: it can raise or hide a warning and
- * nothing else. Without the header the host is whoever else was heard from that address, or the address. A loopback address
- * proves nothing: whatever comes through SSH has it.
+ * Detects a token that is used from two hosts at once: requests from one, from another, and from the first again within a
+ * minute. The client names its host in a header, which a thief could forge: it can raise or hide a warning and
+ * nothing else. Without the header the host is the one last seen at that address, or else the address. A loopback address
+ * identifies no host: every connection through SSH has it.
  */
 export class Places {
   readonly #options: PlacesOptions
   readonly #monotonic: () => number
   readonly #tracks = new Map<string, Track>()
-  /** Absent where this hub stands alone. */
-  teller: PlacesTeller | undefined
+  /** Undefined for a hub that stands alone. */
+  publisher: PlacesPublisher | undefined
 
   constructor(options: PlacesOptions) {
     this.#options = options
     this.#monotonic = options.monotonic ?? (() => performance.now())
   }
 
-  /** A request with a good token came from `address`. `header` is what it says of its host. */
+  /** Records a request with a valid token from `address`. `header` is its host header. */
   saw(identity: Identity, address: string, header: string | undefined): void {
     const raw = `${address} ${header ?? ''}`
     const track = this.#tracks.get(identity.tokenId)
@@ -79,7 +79,7 @@ export class Places {
     this.#moved(identity, address, header, { raw, now, track })
   }
 
-  /** A token was used at another hub from this place: one that comes back to where it was here is in two places. */
+  /** Records that a token was used at another hub from `place`: if it then returns to its place here, it is in two places. */
   sawElsewhere(tokenId: string, place: string, label: string): void {
     const track = this.#tracks.get(tokenId) ?? this.#begin(tokenId)
     keep(track.labels, place, label)
@@ -87,15 +87,15 @@ export class Places {
     Object.assign(track, { raw: '', place, lastAt: this.#monotonic() })
   }
 
-  /** Another hub has noticed a token in two places. */
+  /** Records that another hub has detected a token in two places. */
   sharedElsewhere(tokenId: string, shared: Shared): void {
     const track = this.#tracks.get(tokenId) ?? this.#begin(tokenId)
     if ((track.shared?.at ?? 0) < shared.at) track.shared = shared
   }
 
-  /** Tokens that were lately used from two hosts at once; with `member`, its own only. */
+  /** Returns the tokens that were lately used from two hosts at once; with `member`, only that member's. */
   sharedTokens(member?: number): Shared[] {
-    const newest = Date.now() - tellForMs
+    const newest = Date.now() - reportForMs
     return [...this.#tracks.values()]
       .flatMap(({ shared }) => (shared && shared.at > newest ? [shared] : []))
       .filter(shared => member === undefined || shared.member === member)
@@ -121,15 +121,15 @@ export class Places {
     Object.assign(track, { raw, place, lastAt: now })
     if (place === track.placeHere) return
     track.placeHere = place
-    this.teller?.moved(identity.tokenId, place, track.labels.get(place)!)
+    this.publisher?.moved(identity.tokenId, place, track.labels.get(place)!)
   }
 
   #share(identity: Identity, address: string, track: Track, place: string, now: number): void {
     const hosts = [place, track.place].map(each => track.labels.get(each) ?? each).sort()
     track.shared = { member: identity.member, hosts, at: Date.now() }
-    if (now - track.toldAt < tellForMs) return
-    track.toldAt = now
-    this.teller?.shared(identity.tokenId, track.shared)
+    if (now - track.reportedAt < reportForMs) return
+    track.reportedAt = now
+    this.publisher?.shared(identity.tokenId, track.shared)
     this.#options.onShared(identity, address, hosts)
   }
 
@@ -142,21 +142,21 @@ export class Places {
       before: new Map(),
       hostAt: new Map(),
       labels: new Map(),
-      toldAt: Number.NEGATIVE_INFINITY,
+      reportedAt: Number.NEGATIVE_INFINITY,
     }
     keep(this.#tracks, tokenId, track, maxTokens)
     return track
   }
 }
 
-/** Sets `key`, and forgets what was set longest ago when there are too many. */
+/** Sets `key`, and evicts the key that was set longest ago when there are more than `max`. */
 function keep<Value>(map: Map<string, Value>, key: string, value: Value, max = maxPlaces): void {
   map.delete(key)
   map.set(key, value)
   if (map.size > max) map.delete(map.keys().next().value!)
 }
 
-/** The name that a host gives itself, as a host name may be: it is shown to whoever has the same token. */
+/** Returns the name that a host gives itself, reduced to the characters of a host name: it is shown to other holders of the token. */
 function hostToken(name: string): string {
   return name.replace(/[^A-Za-z0-9._-]/g, '?')
 }

@@ -8,9 +8,8 @@ import { endedTokenById, tokenById } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
 
 /**
- * `POST /v1/proof`: shows whoever has a token, without being shown it, that this hub has stored it. For an id that no token has the
- * answer is as good as random: the nonce of the hub makes every answer another, so that none tells whether the id exists. A token that has
- * ended proves the hub as well.
+ * `POST /v1/proof`: proves to the holder of a token, without receiving it, that this hub has stored it. For an unknown id the proof is
+ * random; as the hub's nonce makes every proof different, none reveals whether the id exists. A token that has ended proves the hub as well.
  */
 export const proveHub: Handlers['proveHub'] = ({ hub, body, request }) => {
   const hubKey = keyOf(request.raw.socket)
@@ -18,7 +17,7 @@ export const proveHub: Handlers['proveHub'] = ({ hub, body, request }) => {
     throw new ClaudeNetError(
       'invalid',
       'A hub proves itself over TLS that reaches the hub itself; this request came in the clear, or through a proxy.',
-      'Ask over https, at the port of the hub.',
+      'Use https, directly at the port of the hub.',
     )
   }
   const { db } = hub.state
@@ -28,7 +27,7 @@ export const proveHub: Handlers['proveHub'] = ({ hub, body, request }) => {
   return { nonce, proof }
 }
 
-/** The key that this side of a connection has proven; a connection that was open when the certificate was changed has the one of before. */
+/** Returns the key that the hub has proven on a connection; one that was open when the certificate was replaced has the earlier key. */
 function keyOf(socket: Socket): HubKey | undefined {
   const certificate = socket instanceof TLSSocket ? socket.getX509Certificate() : undefined
   return certificate && hubKeyOf(certificate.publicKey)

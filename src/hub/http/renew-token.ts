@@ -7,17 +7,17 @@ import type { Hub } from '../hub.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
-/** How long a token goes on once its machine has renewed it, in seconds: for what runs, and for answers that were lost. */
+/** Overlap of a token that its machine has renewed, in seconds: for running sessions, and for responses that were lost. */
 const overlapS = 24 * 3600
 
-/** Most tokens of one member in their overlap: a machine renews its token once in half of its days. */
+/** Most tokens of one member in their overlap. A machine renews its token once in half of its lifetime. */
 const maxOverlapping = 4
 
 /** `POST /v1/token`. */
 export const renewToken: Handlers['renewToken'] = async ({ hub, identity, body }) => {
   const parsed = parseToken(body.token)
   if (parsed?.role !== identity.role) {
-    throw new ClaudeNetError('invalid', `This is no token of a ${identity.role}.`, 'Mint it as claude-net does.')
+    throw new ClaudeNetError('invalid', `This is not a token of a ${identity.role}.`, 'Make it as claude-net does.')
   }
   const { tokenId, goesOnUntil } = await hub.submit({
     type: 'token.renew',
@@ -31,7 +31,7 @@ export const renewToken: Handlers['renewToken'] = async ({ hub, identity, body }
   return { tokenId, goesOnUntil: goesOnUntil === null ? null : timestamp(goesOnUntil) }
 }
 
-/** Tells a machine with every answer that its token is to be renewed, once it is. */
+/** Sets the header that asks a machine to renew its token, on every response once renewal is due. */
 export function tellToRenew(
   { renewFrom }: Identity,
   { steadyNow }: Pick<Hub, 'steadyNow'>,
@@ -41,8 +41,8 @@ export function tellToRenew(
 }
 
 /**
- * What the tools that the hub serves say first when a token is about to end: where no client of ours runs, nobody renews it. From half of the
- * time on in which it could have been renewed.
+ * Returns the remark with which the tools that the hub serves begin when a token is about to end, as no client renews it there. Empty in the
+ * first half of the renewal period.
  */
 export function renewalRemark({ renewFrom, limit, name }: Identity, { steadyNow }: Pick<Hub, 'steadyNow'>): string[] {
   if (renewFrom === undefined || limit === undefined || steadyNow < (renewFrom + limit) / 2) return []

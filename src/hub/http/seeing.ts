@@ -3,8 +3,8 @@ import type { Watch } from '../seeing/watch.ts'
 import type { Handlers } from './handler.ts'
 
 /**
- * How many times as long as it took to gather them the same metrics are told to all who show no token: nobody counts how often
- * those ask, and it takes a row for each member.
+ * Lifetime of the metrics for callers without a token, as a multiple of the time that it took to gather them. Such requests are not
+ * limited, and gathering reads a row for each member.
  */
 const sharedFor = 10
 
@@ -35,7 +35,7 @@ export function seeing({ metrics, audit }: Watch): Pick<Handlers, 'metrics' | 'o
   }
 }
 
-/** `handle`, counted as an open stream for as long as it runs. */
+/** Wraps `handle` so that each call counts as an open stream while it runs. */
 export function counted({ metrics }: Watch, handle: Handlers['events']): Handlers['events'] {
   return async call => {
     metrics.streamOpened()

@@ -92,17 +92,17 @@ import { webhookRoutes } from './webhooks.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; null on a public route. */
+    /** The caller; null on a public route. */
     identity: Identity | null
-    /** Where the client is, behind any trusted proxy. */
+    /** Address of the client, behind any trusted proxy. */
     clientAddress: string
   }
 }
 
-/** How long clients may take to finish what they have begun once the server closes, in ms. Then their connections are cut. */
-const farewellMs = 2000
+/** Time in which clients may finish their requests once the server closes, in ms. Then their connections are closed. */
+const closeGraceMs = 2000
 
-/** What the HTTP door is made of. */
+/** Parts of the HTTP door. */
 export interface ServerOptions {
   hub: Hub
   /** The hubs of its history. */
@@ -110,20 +110,20 @@ export interface ServerOptions {
   log: FastifyBaseLogger
   /** Host names, beside IP literals and localhost, that requests may name. */
   hosts: readonly string[]
-  /** Who may come, how often, and how slowly. */
+  /** Allowed networks, limits and timeouts. */
   door: DoorSettings
-  /** The bundled client that new machines take from here. */
+  /** Path of the bundled client that new machines download. */
   clientFile: string
-  /** What the hub proves itself with; without one it speaks no TLS. */
+  /** Key and certificate of the hub; without them it speaks no TLS. */
   identity?: HubIdentity
-  /** Called when it is to prove itself with another. */
+  /** Called when the identity is replaced. */
   onProve?: (identity: HubIdentity) => void
-  /** Where the store is. */
+  /** Directory of the store. */
   dataDir: string
-  /** What counts and notes down the answers. */
+  /** Counts and audits the responses. */
   watch: Watch
   backups: Backups
-  /** What other hubs of its history begin with; undefined for a hub that stands alone. */
+  /** Snapshots from which other hubs of its history start; undefined for a hub that stands alone. */
   snapshots?: Snapshots
   tails?: Tails
   /** The bridge to Telegram, where hub.json has one. */
@@ -132,22 +132,22 @@ export interface ServerOptions {
   outgoing: () => Promise<OutgoingAdmin>
 }
 
-/** The HTTP door: a server that takes no connections yet, and how it goes by other settings later. */
+/** The HTTP door: a server that does not listen yet, and the functions that reconfigure and stop it. */
 export interface HttpDoor {
   server: FastifyInstance
   listeners: Listeners
-  /** Who connects where only the admin can is told here. */
+  /** Must be called for each connection over the admin's own socket. */
   cameFromAdmin: (socket: Socket) => void
-  /** Goes by other names, networks and limits from now on. */
+  /** Applies other host names, networks and limits from now on. */
   configure(settings: DoorSettings & { hosts: string[] }): void
-  /** Ends every stream, and has each connection closed behind its next answer. */
+  /** Ends every stream, and closes each connection after its next response. */
   leave(): void
-  /** New connections of TLS are proven with `identity` from now on. */
+  /** Uses `identity` for new TLS connections. */
   prove(identity: HubIdentity): void
 }
 
 /**
- * The HTTP door: every route of `protocol/api.ts`, each with its handler. A request passes the same steps on its way in:
+ * Creates the HTTP door: every route of `protocol/api.ts` with its handler. Every request passes the same checks in this order:
  * address, headers, token, limits, role, JSON, schema.
  */
 export function createServer(options: ServerOptions): HttpDoor {
@@ -171,7 +171,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     http: {
       headersTimeout: door.timeouts.headersMs,
       connectionsCheckingInterval: Math.min(5_000, door.timeouts.headersMs / 2),
-      // Without a Host header `checkHeaders` refuses, in words.
+      // `checkHeaders` refuses a request without a Host header, with an error in the usual form.
       requireHostHeader: false,
     },
     clientErrorHandler: (error, socket) => answerBroken(error, socket as Socket),
@@ -205,16 +205,16 @@ export function createServer(options: ServerOptions): HttpDoor {
     setTimeout(() => {
       tls.close()
       server.server.closeAllConnections()
-    }, farewellMs).unref()
+    }, closeGraceMs).unref()
   })
   acceptJsonOnly(server)
   answerErrors(server, watch)
   server.addHook('onRequest', (request, reply, next) => {
-    // Later requests of this connection are for the next hub.
+    // The next process of the hub serves the later requests of this client.
     if (closing.signal.aborted) reply.header('connection', 'close')
     const { socket } = request.raw
     if (socket.destroyed) {
-      // The connection was cut while more requests of it had been read: nobody waits for an answer.
+      // The connection was closed after more of its requests had been read: nobody waits for a response.
       reply.hijack()
       return
     }
@@ -359,7 +359,7 @@ export function createServer(options: ServerOptions): HttpDoor {
   }
 }
 
-/** Routes that answer the same to everyone, and are asked by what watches a hub: they stay open to requests without TLS. */
+/** Reports whether a route returns the same to everyone and is used by monitoring, so that it stays open to requests without TLS. */
 function hasNoSecret(url: string | undefined): boolean {
   return url === api.health.path || url === api.ready.path
 }
@@ -393,7 +393,7 @@ function addRoute(
     url: route.path,
     exposeHeadRoute: hasHead(route),
     ...(route.rawBytes !== undefined && { bodyLimit: route.rawBytes }),
-    // Before the body is read: a stranger's bytes are not worth parsing.
+    // Runs before the body is read, so that no body of a stranger is parsed.
     onRequest: (request, reply, next) => {
       const enter = () => {
         const showsToken = route.takesToken && request.headers.authorization !== undefined
@@ -411,7 +411,7 @@ function addRoute(
         return
       }
       const entered = waits.then(isThere => {
-        // That a secret is wrong is final for who shows it: only a hub that knows all says so.
+        // A client treats `unauthorized` as final, so only a hub that is up to date refuses a secret as wrong.
         if (!isThere && isUnknown(keeping, request)) throw hub.level!.behind()
         enter()
         if (!isThere) throw hub.level!.behind()
@@ -434,15 +434,15 @@ function addRoute(
 }
 
 /**
- * Where a request shows a secret that this hub does not know: it may have been given out at another hub just now, so the hub catches up with
- * the log before it says that it is wrong. Codes, links and URLs of webhooks are used so rarely that the hub does so for all of them.
+ * Catches up with the log when a request shows a secret that is unknown here: another hub may have just issued it. For codes, links and
+ * URLs of webhooks, which are rarely used, the hub always catches up. Returns undefined when there is no need to wait.
  */
 function catchUpFor(parts: Authorizing, route: Route, request: FastifyRequest): Promise<boolean> | undefined {
   const mustKnow = oneTimeRoutes.has(route) || (!isPublic(route.audience) && isUnknown(parts, request))
   return mustKnow ? parts.hub.level!.catchUp() : undefined
 }
 
-/** Whether a request shows a whole token, or a secret of a tab, of which this hub has never heard. */
+/** Reports whether a request shows a well-formed token, or a secret of a tab, that this hub has never stored. */
 function isUnknown({ identities, browsers, network }: Authorizing, { headers, raw }: FastifyRequest): boolean {
   const { authorization, [tabHeader]: tab } = headers
   if (authorization === undefined ? tab === undefined : !parseToken(bearerToken(authorization) ?? '')) return false
@@ -488,14 +488,14 @@ function authorize(parts: Authorizing, route: Route, request: FastifyRequest, re
   )
 }
 
-/** Routes are for tokens and sessions of the console alike, but for some. */
+/** Throws `forbidden` for a console session on a route for tokens only, or a token on a route for console sessions only. */
 function checkKind({ session }: Identity, { method, path, browser }: Route): void {
   if (browser === undefined || (browser === 'only') === (session !== undefined)) return
   throw new ClaudeNetError(
     'forbidden',
     browser === 'only'
-      ? `${method} ${path} is for a session of the console alone.`
-      : `${method} ${path} is not for a session of the console.`,
+      ? `${method} ${path} is for console sessions only.`
+      : `${method} ${path} is not for console sessions.`,
     browser === 'only' ? 'claude-net console opens one.' : 'It is for programs that have a token.',
   )
 }
@@ -515,7 +515,7 @@ function identify(
       'Tokens are for programs. In a browser, open the console with a link: claude-net console.',
     )
   }
-  // Whoever leads a port of theirs to the admin's socket has not let every page in.
+  // A browser is never the admin: a port forwarded to the admin's socket must not let every web page in.
   if (!isBrowser && authorization === undefined && network.isAdmin(request.raw.socket)) return socketAdmin
   try {
     return isBrowser ? browsers.of(cookies, tab as string | undefined) : identities.of(authorization)

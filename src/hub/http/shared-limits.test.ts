@@ -3,7 +3,7 @@ import { MemoryBoard } from '../../../test/support/memory-board.ts'
 import { SharedLimits } from './shared-limits.ts'
 import { TokenBuckets } from './token-buckets.ts'
 
-/** Hubs that share a limit over a board, whose values come within a second. */
+/** Starts hubs that share a limit over a board, whose values arrive within a second. */
 function start(rate: { perMinute: number; burst: number }, hubs = 3) {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -24,7 +24,7 @@ function start(rate: { perMinute: number; burst: number }, hubs = 3) {
   return { shared, open, all: Array.from({ length: hubs }, (_, index) => open(`h${index}`)) }
 }
 
-/** How many of `perSecond` tries a second each got through at the hubs in turn, in `minutes`. */
+/** Returns how many of `perSecond` tries a second, at the hubs in turn, succeed in `minutes`. */
 async function got(all: TokenBuckets[], key: string, perSecond: number, minutes: number): Promise<number> {
   let passed = 0
   for (let tries = 0; tries < perSecond * 60 * minutes; tries++) {
@@ -34,29 +34,29 @@ async function got(all: TokenBuckets[], key: string, perSecond: number, minutes:
   return passed
 }
 
-test('one token has the limit of one, whether it goes to one hub or to three in turn', async () => {
+test('a token has the same limit at one hub and at three in turn', async () => {
   const { all } = start({ perMinute: 60, burst: 30 })
-  // Alone: the burst, and one a second.
+  // At one hub: the burst, and one a second.
   expect(await got(all.slice(0, 1), 'one', 5, 10)).toBe(629)
   const inTurn = await got(all, 'three', 5, 10)
   expect(inTurn).toBeGreaterThan(600)
   expect(inTurn).toBeLessThan(660)
 })
 
-test('who takes few tokens is never held up, nor told of', async () => {
+test('a key that takes few tokens is never delayed, nor published', async () => {
   const { shared, all } = start({ perMinute: 600, burst: 120 })
   expect(await got(all, 'quiet', 0.5, 10)).toBe(300)
   expect(shared.values.size).toBe(0)
 })
 
-test('a day that is used up at one hub is used up at all', async () => {
+test('a daily bound that is used up at one hub is used up at all of them', async () => {
   const { all } = start({ perMinute: 100 / 1440, burst: 100 })
   expect(await got(all.slice(0, 1), 'ana', 2, 1)).toBe(100)
   expect(all[1]!.waitMs('ana')).toBeGreaterThan(0)
   expect(all[1]!.waitMs('ben')).toBe(0)
 })
 
-test('a hub that starts anew, or comes back, holds nobody up for more than a bucket', async () => {
+test('a hub that restarts or returns delays nobody for more than one bucket', async () => {
   const { open, all } = start({ perMinute: 60, burst: 10 }, 2)
   await got(all, 'ana', 5, 20)
   const late = open('h9')
@@ -67,7 +67,7 @@ test('a hub that starts anew, or comes back, holds nobody up for more than a buc
   expect(late.waitMs('ana', 9)).toBe(0)
 })
 
-test('what another hub puts is taken as far as it has the right form', () => {
+test('malformed parts of what another hub publishes are ignored', () => {
   const { shared, all } = start({ perMinute: 60, burst: 10 }, 1)
   const taken = {
     sends: { ana: 1e15, ben: -5, cid: '9', dan: 0.5, eve: Number.MAX_VALUE, [`f${'x'.repeat(200)}`]: 9, good: 4 },
@@ -80,6 +80,6 @@ test('what another hub puts is taken as far as it has the right form', () => {
   shared.set('two/limits', JSON.stringify({ run: 'r', taken, more: 1 }))
   const [buckets] = all as [TokenBuckets]
   expect(buckets.size).toBe(2)
-  // All of it is charged as an empty bucket at most.
+  // A charge empties a bucket at most.
   expect([buckets.waitMs('ana'), buckets.waitMs('good', 6), buckets.waitMs('good', 7)]).toEqual([1000, 0, 1000])
 })

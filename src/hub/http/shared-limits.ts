@@ -3,22 +3,24 @@ import * as z from 'zod'
 import type { Hub } from '../hub.ts'
 import { type Rate, TokenBuckets } from './token-buckets.ts'
 
-/** What each hub has taken lately is put under this topic. */
+/** Topic under which each hub publishes the tokens that it gave lately. */
 const topic = 'limits'
 
-/** Who takes less than this part of a limit at one hub is not told of: that many hubs together come to no more than the limit. */
+/** Part of a limit below which a key is not published: 16 hubs together then still give no more than the limit. */
 const quietPart = 1 / 16
 
-/** How soon what was taken is put, and how long a key that takes no more stays, in ms. */
-const soonMs = 200
+/** Delay before taken tokens are published, in ms. */
+const publishMs = 200
+
+/** Time for which a key stays published after it last took a token, in ms. */
 const keptMs = 120_000
 
-/** Most keys that are told of, and characters of one. */
+/** Most keys that are published, and most characters of one. */
 const maxKeys = 2000
 const maxKey = 100
 
 const Taken = z.object({
-  /** Another one after each start: counts begin anew. */
+  /** New at each start, when the counts restart at 0. */
   run: z.string().max(64),
   taken: z.record(z.string().max(40), z.record(z.string(), z.unknown())),
 })
@@ -26,32 +28,32 @@ const Taken = z.object({
 interface Own {
   kind: string
   key: string
-  /** Tokens that were taken here since the key is told of. */
+  /** Tokens taken at this hub since the key is published. */
   taken: number
   at: number
 }
 
 /**
- * Has the limits of several hubs that share a log count together: each tells the others how many tokens it gave, of keys that take many, and
- * takes what others gave from its own buckets. They know of each other about a second late.
+ * Makes limits count over all hubs that share a log: each hub publishes how many tokens it gave to the busiest keys, and takes what the
+ * others gave from its own buckets, about a second later.
  */
 export class SharedLimits {
   readonly #board: Hub['board']
   readonly #run = randomUUID()
   readonly #own = new Map<string, Own>()
-  /** What each other hub had given when it last told, by `KIND KEY`. */
-  readonly #heard = new Map<string, { run: string; taken: ReadonlyMap<string, number> }>()
+  /** Tokens that each other hub had given when it last published, by `KIND KEY`. */
+  readonly #applied = new Map<string, { run: string; taken: ReadonlyMap<string, number> }>()
   #buckets = new Map<string, TokenBuckets>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(board: Hub['board']) {
     this.#board = board
     board.onChange((hub, changed, value) => {
-      if (changed === topic && value !== undefined) this.#hear(hub, value)
+      if (changed === topic && value !== undefined) this.#apply(hub, value)
     })
   }
 
-  /** Shares these buckets, by what they count, from now on, and no others. Undefined ones are switched off. */
+  /** Replaces the shared buckets with `limits`, by kind. Undefined ones are switched off. */
   share(limits: Record<string, { rate: Rate; buckets: TokenBuckets } | undefined>): void {
     for (const buckets of this.#buckets.values()) buckets.onTake = undefined
     this.#buckets = new Map()
@@ -80,10 +82,10 @@ export class SharedLimits {
     this.#own.delete(name)
     this.#own.set(name, own)
     if (this.#own.size > maxKeys) this.#own.delete(this.#own.keys().next().value!)
-    this.#timer ??= setTimeout(() => this.#put(), soonMs).unref()
+    this.#timer ??= setTimeout(() => this.#publish(), publishMs).unref()
   }
 
-  #put(): void {
+  #publish(): void {
     this.#timer = undefined
     const oldest = performance.now() - keptMs
     const taken = Object.fromEntries([...this.#buckets.keys()].map(kind => [kind, {} as Record<string, number>]))
@@ -94,27 +96,27 @@ export class SharedLimits {
     this.#board.put(topic, JSON.stringify({ run: this.#run, taken }))
   }
 
-  #hear(hub: string, value: string): void {
-    const said = parsed(value)
-    if (!said) return
-    const before = this.#heard.get(hub)
+  #apply(hub: string, text: string): void {
+    const value = parsed(text)
+    if (!value) return
+    const before = this.#applied.get(hub)
     const taken = new Map<string, number>()
-    for (const [kind, keys] of Object.entries(said.taken)) {
+    for (const [kind, keys] of Object.entries(value.taken)) {
       const buckets = this.#buckets.get(kind)
       if (!buckets) continue
       for (const [key, count] of Object.entries(keys).slice(0, maxKeys)) {
         if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0 || key.length > maxKey) continue
         const name = `${kind} ${key}`
         taken.set(name, count)
-        const more = count - (before?.run === said.run ? (before.taken.get(name) ?? 0) : 0)
+        const more = count - (before?.run === value.run ? (before.taken.get(name) ?? 0) : 0)
         if (more > 0) buckets.charge(key, more)
       }
     }
-    this.#heard.set(hub, { run: said.run, taken })
+    this.#applied.set(hub, { run: value.run, taken })
   }
 }
 
-/** Undefined for what has another form. */
+/** Returns undefined for a value of another form. */
 function parsed(value: string): z.output<typeof Taken> | undefined {
   try {
     return Taken.safeParse(JSON.parse(value)).data

@@ -7,7 +7,7 @@ import { SharedPlaces } from './shared-places.ts'
 const sean: Identity = { member: 3, name: 'sean', role: 'machine', tokenId: 'abc' }
 const [one, other] = ['0123456789abcdef ct101', 'fedcba9876543210 ct102']
 
-/** Hubs that share a board, and what each of them has noticed. */
+/** Starts hubs that share a board; `told` of each has the warnings that it raised. */
 function start(names: string[]) {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -21,7 +21,7 @@ function start(names: string[]) {
   return { shared, hubs, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms) }
 }
 
-test('a token that is used from two hosts at two hubs is noticed, and shown at each hub', async () => {
+test('a token used from two hosts at two hubs is detected, and shown at each hub', async () => {
   const { hubs, pass } = start(['a', 'b', 'c'])
   const [a, b, c] = hubs as [(typeof hubs)[0], (typeof hubs)[0], (typeof hubs)[0]]
   for (let round = 0; round < 4; round++) {
@@ -35,7 +35,7 @@ test('a token that is used from two hosts at two hubs is noticed, and shown at e
   expect(c.told).toEqual([])
 })
 
-test('a machine that goes from hub to hub, or moves, is in one place', async () => {
+test('a machine that switches between hubs, or moves, counts as in one place', async () => {
   const { hubs, shared, pass } = start(['a', 'b'])
   const [a, b] = hubs as [(typeof hubs)[0], (typeof hubs)[0]]
   for (let round = 0; round < 20; round++) {
@@ -56,7 +56,7 @@ test('a machine that goes from hub to hub, or moves, is in one place', async () 
   for (const { told, places } of [a, b]) expect([told, places.sharedTokens()]).toEqual([[], []])
 })
 
-test('what another hub puts is taken as far as it has the right form', async () => {
+test('malformed parts of what another hub publishes are ignored', async () => {
   const { shared, hubs, pass } = start(['a'])
   const [{ places }] = hubs as [(typeof hubs)[0]]
   const fine = { tokenId: 'abc', member: 3, hosts: ['x', 'y'], at: Date.now() + 1e9, later: 1 }

@@ -1,22 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import type { Hub } from '../hub.ts'
-import type { Places, PlacesTeller, Shared } from './places.ts'
+import type { Places, PlacesPublisher, Shared } from './places.ts'
 
 const topic = 'places'
 
-/** How soon a move is put, and how long it is told of, in ms: a token that comes back later is in one place. */
-const soonMs = 200
+/** Delay before a move is published, in ms. */
+const publishMs = 200
+
+/** Time for which a move is published, in ms: a token that returns later counts as in one place. */
 const keptMs = 60_000
 
-/** Most moves, and tokens in two places, that are told of. */
+/** Most moves, and most tokens in two places, that are published. */
 const maxMoves = 500
 const maxShared = 200
 
 const Printable = z.string().regex(/^[\x20-\x7e]{1,200}$/)
 const TokenId = z.string().regex(/^[\x21-\x7e]{1,64}$/)
 const Value = z.object({
-  /** Another one after each start: the moves are numbered anew. */
+  /** New at each start, when the numbering of moves restarts. */
   run: z.string().max(64),
   moves: z.array(z.unknown()),
   shared: z.array(z.unknown()),
@@ -29,41 +31,44 @@ const SharedToken = z.object({
   at: z.int().min(0),
 })
 
-/** Has a token noticed that is used from two places at two hubs of this history: each tells the others where its tokens come from, when that changes. */
-export class SharedPlaces implements PlacesTeller {
+/**
+ * Detects tokens that are used from two places at different hubs of this history: each hub publishes from where its tokens are used
+ * whenever that changes.
+ */
+export class SharedPlaces implements PlacesPublisher {
   readonly #board: Hub['board']
   readonly #places: Places
   readonly #run = randomUUID()
   #moves: (z.output<typeof Move> & { at: number })[] = []
   readonly #shared = new Map<string, Shared>()
-  /** The last move of each other hub that is known. */
-  readonly #heard = new Map<string, { run: string; n: number }>()
+  /** Last applied move of each other hub. */
+  readonly #applied = new Map<string, { run: string; n: number }>()
   #count = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(board: Hub['board'], places: Places) {
     this.#board = board
     this.#places = places
-    places.teller = this
+    places.publisher = this
     board.onChange((hub, changed, value) => {
-      if (changed === topic && value !== undefined) this.#hear(hub, value)
+      if (changed === topic && value !== undefined) this.#apply(hub, value)
     })
-    for (const [hub, topics] of board.peers) if (topics.has(topic)) this.#hear(hub, topics.get(topic)!)
+    for (const [hub, topics] of board.peers) if (topics.has(topic)) this.#apply(hub, topics.get(topic)!)
   }
 
   moved(tokenId: string, place: string, label: string): void {
     this.#moves.push({ n: ++this.#count, tokenId, place, label, at: performance.now() })
-    this.#putSoon()
+    this.#publishSoon()
   }
 
   shared(tokenId: string, shared: Shared): void {
     this.#shared.delete(tokenId)
     this.#shared.set(tokenId, shared)
     if (this.#shared.size > maxShared) this.#shared.delete(this.#shared.keys().next().value!)
-    this.#putSoon()
+    this.#publishSoon()
   }
 
-  #putSoon(): void {
+  #publishSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       const oldest = performance.now() - keptMs
@@ -71,22 +76,22 @@ export class SharedPlaces implements PlacesTeller {
       const moves = this.#moves.map(({ at: _, ...move }) => move)
       const shared = [...this.#shared].map(([tokenId, each]) => ({ tokenId, ...each }))
       this.#board.put(topic, JSON.stringify({ run: this.#run, moves, shared }))
-    }, soonMs).unref()
+    }, publishMs).unref()
   }
 
-  #hear(hub: string, value: string): void {
-    const said = parsed(value)
-    if (!said) return
-    const known = this.#heard.get(hub)
-    let n = known?.run === said.run ? known.n : 0
-    for (const each of said.moves.slice(-maxMoves)) {
+  #apply(hub: string, text: string): void {
+    const value = parsed(text)
+    if (!value) return
+    const known = this.#applied.get(hub)
+    let n = known?.run === value.run ? known.n : 0
+    for (const each of value.moves.slice(-maxMoves)) {
       const { data } = Move.safeParse(each)
       if (!data || data.n <= n) continue
       n = data.n
       this.#places.sawElsewhere(data.tokenId, data.place, data.label)
     }
-    this.#heard.set(hub, { run: said.run, n })
-    for (const each of said.shared.slice(-maxShared)) {
+    this.#applied.set(hub, { run: value.run, n })
+    for (const each of value.shared.slice(-maxShared)) {
       const { data } = SharedToken.safeParse(each)
       if (data) {
         const { tokenId, ...shared } = data
@@ -96,7 +101,7 @@ export class SharedPlaces implements PlacesTeller {
   }
 }
 
-/** Undefined for what has another form. */
+/** Returns undefined for a value of another form. */
 function parsed(value: string): z.output<typeof Value> | undefined {
   try {
     return Value.safeParse(JSON.parse(value)).data

@@ -10,10 +10,10 @@ import { readsTexts, type Viewer } from '../state/query/viewer.ts'
 import { refused } from '../state/refusal-words.ts'
 import { refuseUnknown } from '../state/refusals.ts'
 
-/** Most names that one question may have in `of`. */
+/** Most names in the parameter `of` of a request. */
 const maxOf = 100
 
-/** Who sees what, for the routes that show mail. */
+/** Decides what a caller may see, for the routes that show messages. */
 export class Sight {
   readonly #adminReads: () => boolean
   readonly #watch: Pick<Watch, 'audit'>
@@ -27,12 +27,12 @@ export class Sight {
     return { member, readsTexts: member === 0 && this.#adminReads() }
   }
 
-  /** Whether whoever asks is shown the texts of what they see. */
+  /** Reports whether the caller may read the texts of the messages it sees. */
   readsTexts(identity: Identity): boolean {
     return readsTexts(this.viewerOf(identity))
   }
 
-  /** Notes down that an admin looks at texts, `detail` saying at which; of members who look at their own, nothing. */
+  /** Writes an audit line when an admin reads texts, which `detail` describes; none when members read their own. */
   looks({ identity, address }: { identity: Identity; address: string }, target: string | null, detail: string): void {
     if (identity.member !== 0 || !this.readsTexts(identity)) return
     const { name: actor, tokenId } = identity
@@ -40,7 +40,7 @@ export class Sight {
   }
 }
 
-/** The members whom `of` names, each once; undefined without it. Throws `not_found` for a name that means nobody. */
+/** Returns the members that `of` names, each once; undefined without `of`. Throws `not_found` for an unknown name. */
 export function membersNamed({ state: { db } }: Hub, of: MailOf | undefined): number[] | undefined {
   if (of === undefined) return undefined
   const names = [...new Set([of].flat().flatMap(recipientsIn))]

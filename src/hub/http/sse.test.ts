@@ -4,10 +4,10 @@ import { type AddressInfo, connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { SseStream } from './sse.ts'
 
-/** One event that is larger than what the kernel holds for one connection. */
+/** An event larger than the kernel's buffers of one connection. */
 const event = 'x'.repeat(32 * 1024 * 1024)
 
-/** A stream whose reader reads nothing, and the `send` that waits for it. */
+/** Starts a stream whose reader reads nothing; `sent` is the `send` that waits for it. */
 async function stalledStream(options: { signal: AbortSignal; drainTimeoutMs: number }) {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -22,7 +22,7 @@ async function stalledStream(options: { signal: AbortSignal; drainTimeoutMs: num
   return { server, response, sent }
 }
 
-test('a stream that ends does not wait for a reader who never reads, and its server can close', async () => {
+test('a stream that ends does not wait for a reader that never reads, and its server can close', async () => {
   const end = new AbortController()
   const { server, response, sent } = await stalledStream({ signal: end.signal, drainTimeoutMs: 3_600_000 })
   expect(response.writableNeedDrain).toBe(true)
@@ -33,7 +33,7 @@ test('a stream that ends does not wait for a reader who never reads, and its ser
   await once(server, 'close')
 })
 
-test('a reader who reads nothing for the drain time is cut off', async () => {
+test('a reader that reads nothing for the drain time is disconnected', async () => {
   const { response, sent } = await stalledStream({ signal: new AbortController().signal, drainTimeoutMs: 10 })
   await sent
   expect(response.destroyed).toBe(true)

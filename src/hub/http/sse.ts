@@ -2,16 +2,17 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Makes what counts the bytes that wait for the reader of one connection. */
+/** Returns the functions that count the unread bytes of one connection. */
 export type Meter = (socket: Socket) => Pick<SseOptions, 'wrote' | 'read'>
 
 export interface SseOptions {
-  /** Nobody waits for the reader after this. */
+  /** Ends every wait for the reader. */
   signal: AbortSignal
-  /** How long a reader may leave a full buffer as it is, in ms. */
+  /** Time in which the reader must drain a full buffer, in ms. */
   drainTimeoutMs: number
-  /** Called for every write with its bytes, and once for each, in order, when the reader has taken it. */
+  /** Called with the size of each write. */
   wrote: (bytes: number) => void
+  /** Called once for each write, in order, when the reader has taken it. */
   read: () => void
 }
 
@@ -27,18 +28,18 @@ export class SseStream {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
-      // A stream that has ended has no next request to wait for: kept alive, its connection would hold up a hub that stops.
+      // With keep-alive, the connection of an ended stream would delay a hub that stops.
       connection: 'close',
     })
     response.flushHeaders()
   }
 
-  /** Writes one event and waits until the reader keeps up. Cuts the stream when it does not: the client resumes from its cursor. */
+  /** Writes one event and waits until the buffer has room. Closes the stream when the reader is too slow: the client resumes from its cursor. */
   send(event: string, data: unknown, id?: string): Promise<void> {
     return this.sendText(eventText(event, data, id))
   }
 
-  /** The same with events as text. */
+  /** Does the same with encoded events. */
   async sendText(events: string): Promise<void> {
     if (this.#write(events)) return
     const { signal, drainTimeoutMs } = this.#options
@@ -49,12 +50,12 @@ export class SseStream {
     }
   }
 
-  /** Writes encoded events, which are dropped when the reader is behind: for what a later read tells as well. */
+  /** Writes encoded events, or drops them when the reader is behind: for state that a later read returns as well. */
   writeIfRead(events: Uint8Array): void {
     if (!this.#response.writableNeedDrain) this.#write(events)
   }
 
-  /** Writes a line that readers skip, so that both ends notice a dead connection. */
+  /** Writes a comment, which readers skip, so that both ends notice a dead connection. */
   comment(text: string): void {
     this.#write(`: ${text}\n\n`)
   }
@@ -63,14 +64,14 @@ export class SseStream {
     this.#response.end()
   }
 
-  /** Whether the buffer has room for more. */
+  /** Reports whether the buffer has room for more. */
   #write(text: string | Uint8Array): boolean {
     this.#options.wrote(text.length)
     return this.#response.write(text, this.#options.read)
   }
 }
 
-/** One event as it is written to a stream. */
+/** Returns one event in the format of a stream. */
 export function eventText(event: string, data: unknown, id?: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { StatusLines } from './status-lines.ts'
 
-test('a line is shown for a day, is taken away by an empty one, and the oldest goes when there are too many', () => {
+test('a line is shown for a day, an empty one removes it, and the oldest is evicted when there are too many', () => {
   const lines = new StatusLines()
   lines.set('one', 'the invoices', 1000)
   expect(lines.of('one', 1000 + 24 * 3600_000)).toEqual({ status: 'the invoices', statusSetAt: 1000 })

@@ -1,31 +1,31 @@
-/** How long what a caller of `POST /mcp` said of itself is shown whenever it is there, in ms: no process of ours could say it again. */
+/** Time for which the status line of a caller of `POST /mcp` is kept, in ms: without a client no heartbeat repeats it. */
 const lifeMs = 24 * 3600_000
 
-/** Most lines that are kept. More, and the oldest goes: a caller may name any number of projects. */
+/** Most lines kept; beyond that the oldest is evicted, as a caller may name any number of projects. */
 const maxKept = 10_000
 
-interface Said {
+interface StatusLine {
   status: string
   /** Ms since 1970. */
   statusSetAt: number
 }
 
-/** What the sessions of `POST /mcp` said of themselves, which no heartbeat of theirs repeats. Of the moment: a restart forgets it. */
+/** Status lines of the sessions of `POST /mcp`, which send no heartbeats. In memory only: a restart clears them. */
 export class StatusLines {
-  readonly #said = new Map<string, Said>()
+  readonly #lines = new Map<string, StatusLine>()
 
-  /** `text` is shown already as text of others may be; empty takes the line away. */
+  /** Sets the line of `speaker`. `text` must already be safe to show; an empty text removes the line. */
   set(speaker: string, text: string, now: number): void {
-    this.#said.delete(speaker)
+    this.#lines.delete(speaker)
     if (text === '') return
-    if (this.#said.size >= maxKept) this.#said.delete(this.#said.keys().next().value!)
-    this.#said.set(speaker, { status: text, statusSetAt: now })
+    if (this.#lines.size >= maxKept) this.#lines.delete(this.#lines.keys().next().value!)
+    this.#lines.set(speaker, { status: text, statusSetAt: now })
   }
 
-  of(speaker: string, now: number): Said | undefined {
-    const said = this.#said.get(speaker)
-    if (!said || now - said.statusSetAt <= lifeMs) return said
-    this.#said.delete(speaker)
+  of(speaker: string, now: number): StatusLine | undefined {
+    const line = this.#lines.get(speaker)
+    if (!line || now - line.statusSetAt <= lifeMs) return line
+    this.#lines.delete(speaker)
     return undefined
   }
 }

@@ -20,10 +20,10 @@ import type { WriteProbe } from './health.ts'
 import type { Limits } from './limits.ts'
 import type { PlainRequests } from './plain-requests.ts'
 
-/** Most inboxes that are listed: what waits longest, on one screen. */
+/** Most inboxes in the list, those with the oldest unread message first; they fit on one screen. */
 const maxInboxes = 10
 
-/** From this part of a bound on somebody is near it. */
+/** Used part of a bound, from 0 to 1, from which a member is reported as near it. */
 const nearFrom = 0.8
 
 interface StatusSources {
@@ -53,7 +53,7 @@ export function status({
   watch,
 }: StatusSources): Handlers['status'] {
   return async ({ hub }) => {
-    // Before the probe, whose own entry is not in it yet.
+    // Read before the probe: the tail does not have the probe's own entry yet.
     const tail = tails?.status() ?? null
     const notReady = await probe(hub).then(
       () => null,
@@ -66,7 +66,7 @@ export function status({
     return {
       version,
       hubKey: hubKey() ?? null,
-      // By the clock as it is now: at the start it may have been wrong.
+      // Derived from the current clock: at the start the clock may have been wrong.
       startedAt: timestamp(Math.round(Date.now() - performance.now())),
       ready: notReady === null,
       notReady,
