@@ -3,65 +3,67 @@ import { MessageId } from './ids.ts'
 import { InboxMessage, Intent, SenderKind, Timestamp } from './messages.ts'
 import { ProjectName } from './projects.ts'
 
-/** Most characters of a text that come with its event. */
+/** Maximum number of characters of a text that an event carries. */
 export const deliveryCharacters = 1000
 
 /**
- * What `GET /v1/events` says, as server-sent events. `inbox` and `receipt` carry `id: epoch:seq` and are resumed by
- * `Last-Event-ID`; where several events share a seq only the last of them has the id, so that none is skipped.
- * `ready` comes once, with an id, when all that waited at the beginning has been told: whoever heard nothing else resumes there.
+ * The server-sent events of `GET /v1/events`. `inbox` and `receipt` carry `id: epoch:seq` and are resumed by `Last-Event-ID`; if
+ * several events share a seq, only the last of them has the id, so that none is skipped. `ready` is sent once, with an id, after the
+ * backlog: a reader that received no other event resumes there.
  */
 export const InboxEvent = z.object({
   seq: z.number().int(),
   id: MessageId,
   from: z.string(),
   intent: Intent,
-  /** For which project of the reader it is. */
+  /** The reader's project to which it is addressed. */
   project: ProjectName.optional(),
-  /** With `?project=`, of what is in its scope. */
+  /** With `?project=`, the unread messages in its scope. */
   unread: z.number().int(),
   /**
-   * With `?with=delivery`, as `GET /v1/inbox` has it, cut after `deliveryCharacters`. Missing before `ready`, so that a stream which is opened
-   * on a full inbox costs no more than without, and where the message is not unread any more.
+   * With `?with=delivery`, as in `GET /v1/inbox`, truncated to `deliveryCharacters`. Absent before `ready`, so that opening a stream on a
+   * full inbox costs no more than without, and if the message is no longer unread.
    */
   delivery: InboxMessage.optional(),
 })
-/** What became of a delivery of a message that the reader sent. */
+
+/** A new status of a delivery of a message that the reader sent. */
 export const ReceiptEvent = z.object({
   seq: z.number().int(),
   id: MessageId,
   recipient: z.string(),
   status: z.enum(['fetched', 'acked', 'expired']),
   at: Timestamp,
-  /** Of an order that expired: the hub tells its sender of it in a message as well. */
+  /** Set if a `request` or `urgent` expired: the hub also notifies its sender by a message. */
   noticed: z.literal(true).optional(),
 })
-/** A member came online or went offline. Has no place in the history. */
+
+/** A member came online or went offline. Not part of the journal. */
 export const PresenceEvent = z.object({ name: z.string(), online: z.boolean(), lastSeenAt: Timestamp.nullable() })
 
-/** Many members came online or went offline together. `more` changed too and are not listed: `GET /v1/machines` has all. */
+/** Many members came online or went offline together. `more` others are not listed: `GET /v1/machines` returns all. */
 export const PresencesEvent = z.object({ members: z.array(PresenceEvent), more: z.number().int() })
 
-/** With `?with=traffic`: a message was stored that the reader may see. */
+/** With `?with=traffic`: a message that the reader may see was stored. */
 export const TrafficEvent = z.object({
   seq: z.number().int(),
   id: MessageId,
-  /** Whose mail it is, of those whose mail the reader may see: its sender and the recipients who took it, a hundred at most. */
+  /** Its sender and the recipients who accepted it, as far as the reader may see their messages; 100 at most. */
   of: z.array(z.string()),
   from: z.string(),
   fromKind: SenderKind,
-  /** As its sender wrote it. */
+  /** As the sender wrote it. */
   to: z.array(z.string()),
   intent: Intent,
   bytes: z.number().int(),
   replyTo: MessageId.optional(),
   sentAt: Timestamp,
-  /** The first characters of its text, where that is the reader's to read. */
+  /** The first characters of its text, if the reader may read it. */
   beginning: z.string().optional(),
 })
 export type TrafficEvent = z.infer<typeof TrafficEvent>
 
-/** With `?with=traffic`: what became of a delivery of a message that the reader may see. Of several steps of one moment only the last. */
+/** With `?with=traffic`: a new status of a delivery of a message that the reader may see. Of simultaneous steps only the last is sent. */
 export const ChangeEvent = z.object({
   seq: z.number().int(),
   id: MessageId,
@@ -72,9 +74,9 @@ export const ChangeEvent = z.object({
 export type ChangeEvent = z.infer<typeof ChangeEvent>
 
 /**
- * All that a stream with `?with=traffic` tells: what passes, in the order of the journal, instead of `inbox` and `receipt`. `members` says that
- * members, owners, names, groups, policies or brakes have changed, `reset` that more has happened than the hub still knows, so that
- * whatever is shown is to be read anew, and `position` only brings a cursor. After a resume an event may come again.
+ * The events of a stream with `?with=traffic`, in the order of the journal, in place of `inbox` and `receipt`. `members` means that members,
+ * owners, names, groups, policies or brakes have changed, `reset` that more has happened than the hub still buffers, so that the reader
+ * must reload everything it shows, and `position` only carries a cursor. After a resume an event may be repeated.
  */
 export const trafficSchemas = {
   traffic: TrafficEvent,
@@ -86,7 +88,7 @@ export const trafficSchemas = {
   presences: PresencesEvent,
 } as const
 
-/** What a stream tells, besides `ready`; a client reads `presences` as so many `presence`. */
+/** The events of a stream except `ready`; a client expands `presences` into `presence` events. */
 export type StreamEvent =
   | { event: 'inbox'; data: z.infer<typeof InboxEvent> }
   | { event: 'receipt'; data: z.infer<typeof ReceiptEvent> }
@@ -94,24 +96,24 @@ export type StreamEvent =
 
 export const eventSchemas = { inbox: InboxEvent, receipt: ReceiptEvent, presence: PresenceEvent } as const
 
-/** All that waited has been told; its id is the cursor from which to go on. */
+/** The backlog has been sent; the id of this event is the cursor from which to continue. */
 export const ReadyEvent = z.object({ unread: z.number().int() })
 
-/** How often a comment is written to a stream on which nothing else happens, in ms, so that both ends notice a dead line. */
+/** Interval between comments on an idle stream, in ms, so that both ends detect a broken connection. */
 export const commentIntervalMs = 15_000
 
-/** A place in an inbox's history: `epoch:seq`. The epoch changes when the hub's data was restored from a backup. */
+/** A position in an inbox's history: `epoch:seq`. Each start of a hub and each restore begins an epoch. */
 export interface Cursor {
   epoch: string
   seq: number
 }
 
-/** As it stands in an event's `id` and in `Last-Event-ID`. */
+/** Returns a cursor in the form of an event's `id` and of `Last-Event-ID`. */
 export function formatCursor({ epoch, seq }: Cursor): string {
   return `${epoch}:${seq}`
 }
 
-/** Reads `epoch:seq`. `undefined` for anything else. */
+/** Parses `epoch:seq`. Returns undefined for anything else. */
 export function parseCursor(text: string): Cursor | undefined {
   const match = /^([0-9a-z]{1,32}):(0|[1-9][0-9]{0,15})$/.exec(text)
   if (!match) return undefined

@@ -1,6 +1,6 @@
 /**
- * Names the host that a request comes from: 16 hex digits that stay the same on one host, and its name. Told by our client with
- * every request, so that a token that was copied to another host is noticed. Never believed for who somebody is.
+ * A header with the host that a request comes from: 16 hex digits that are constant on one host, and its name. Our client sends it
+ * with every request, so that the hub detects a token that was copied to another host. It never authenticates anybody.
  */
 export const hostHeader = 'claude-net-host'
 

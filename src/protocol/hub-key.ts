@@ -2,8 +2,8 @@ import { createHash, type KeyObject } from 'node:crypto'
 import * as z from 'zod'
 
 /**
- * The fingerprint of a hub's public key, as curl(1) takes it for `pinnedpubkey`: `sha256//` and the base64 of the SHA-256 of the
- * key's SubjectPublicKeyInfo (RFC 7469, section 2.4). It holds no character that is special inside quotes of a shell.
+ * The fingerprint of a hub's public key in the form of curl(1)'s `pinnedpubkey`: `sha256//` and the base64 of the SHA-256 of the
+ * key's SubjectPublicKeyInfo (RFC 7469, section 2.4). It contains no character that is special inside shell quotes.
  */
 export const hubKeyPattern = /^sha256\/\/[A-Za-z0-9+/]{43}=$/
 
@@ -12,12 +12,12 @@ export const HubKey = z
   .regex(hubKeyPattern, "a hub's key looks like sha256//…=, as `claude-net invite` prints it")
 export type HubKey = z.output<typeof HubKey>
 
-/** The fingerprint of a public key. */
+/** Returns the fingerprint of a public key. */
 export function hubKeyOf(publicKey: KeyObject): HubKey {
   return hubKeyOfSpki(publicKey.export({ type: 'spki', format: 'der' }))
 }
 
-/** The same of its SubjectPublicKeyInfo in DER. */
+/** Returns the fingerprint of a public key in the form of its SubjectPublicKeyInfo in DER. */
 export function hubKeyOfSpki(spki: Uint8Array): HubKey {
   return `sha256//${createHash('sha256').update(spki).digest('base64')}`
 }

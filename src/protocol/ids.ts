@@ -2,18 +2,18 @@ import { createHash, randomFillSync } from 'node:crypto'
 import { stringify, v7 } from 'uuid'
 import * as z from 'zod'
 
-/** A message id: a UUID in lower case, minted by the sender before the first try, so that every later try is known as the same. */
+/** A message id: a lower-case UUID that the sender mints before the first attempt, so that retries are recognized. */
 export const MessageId = z.uuid().toLowerCase()
 
-/** Random bytes for ids: asking the system for many at once costs no more than asking for those of one id. */
+/** Random bytes for ids, requested in bulk: that costs no more than the bytes of one id. */
 const pool = new Uint8Array(4096)
 const perId = 16
 let used = pool.length
-/** Time and counter of the last id: ids rise also within one ms, and when the clock was set back. */
+/** Time and counter of the last id: ids increase even within one ms and after the clock is set back. */
 let msecs = 0
 let seq = 0
 
-/** A fresh id (UUIDv7, RFC 9562: rises with time, 74 random bits). */
+/** Returns a new id (UUIDv7, RFC 9562: increases with time, 74 random bits). */
 export function newMessageId(): string {
   if (used === pool.length) {
     randomFillSync(pool)
@@ -33,8 +33,8 @@ export function newMessageId(): string {
 }
 
 /**
- * The id that belongs to `seed`, always the same (UUIDv8, RFC 9562 section 5.8: 122 bits of our own, here of SHA-256).
- * For a caller that may repeat itself and names each call uniquely: one call is one message.
+ * Returns the id derived from `seed`, always the same (UUIDv8, RFC 9562 section 5.8: 122 custom bits, here of SHA-256).
+ * For callers that may retry and name each call uniquely: one call is one message.
  */
 export function messageIdFor(seed: string): string {
   const bytes = createHash('sha256').update(`message:${seed}`).digest().subarray(0, 16)

@@ -1,12 +1,12 @@
 import { createHash, randomInt } from 'node:crypto'
 
-/** Crockford's base 32: no I, L, O or U, so a code survives being read aloud. */
+/** Crockford's base 32: without I, L, O and U, so that a code can be read aloud. */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /** Four groups of four: 80 random bits. */
 export const joinCodePattern = /^[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4}){3}$/
 
-/** How long a code can be exchanged for a token, in seconds. */
+/** Time for which a code can be exchanged for a token, in seconds. */
 export const joinCodeLifeS = 600
 
 export function mintJoinCode(): string {
@@ -14,13 +14,13 @@ export function mintJoinCode(): string {
   return [group(), group(), group(), group()].join('-')
 }
 
-/** A code as typed (lower case, without or with other dashes, O for 0) in its one written form. */
+/** Returns a code as typed (lower case, without or with other dashes, O for 0) in canonical form. */
 export function normalizeJoinCode(typed: string): string {
   const plain = typed.toUpperCase().replace(/[\s-]/g, '').replace(/[IL]/g, '1').replace(/O/g, '0')
   return plain.match(/.{1,4}/g)?.join('-') ?? ''
 }
 
-/** What the hub stores of a code. */
+/** Returns the hash of a code, the only part of it that the hub stores. */
 export function hashJoinCode(code: string): Buffer {
   return createHash('sha256').update(`join:${code}`).digest()
 }

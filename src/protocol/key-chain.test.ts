@@ -81,6 +81,6 @@ test('a key of another kind vouches for nothing', () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const from = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
   expect(() => proveKeyChange([{ ...links[0]!, from }], hubKeyOf(publicKey), key(1))).toThrow(
-    'something else than a key',
+    'something other than a key',
   )
 })

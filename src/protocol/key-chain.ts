@@ -3,10 +3,10 @@ import * as z from 'zod'
 import { HubKey, hubKeyOf } from './hub-key.ts'
 import { Timestamp } from './messages.ts'
 
-/** Most links of a chain: a machine that slept through more rotations must join anew. */
+/** Maximum number of links in a chain: a machine that has missed more rotations must join again. */
 export const maxKeyLinks = 64
 
-/** A hub's word that its key `from` (SubjectPublicKeyInfo, DER in base64) gave way to `to`: a signature by `from` (ECDSA, SHA-256, DER in base64). */
+/** A hub's statement that its key `from` (SubjectPublicKeyInfo, DER in base64) was replaced by `to`, signed by `from` (ECDSA, SHA-256, DER in base64). */
 export const KeyLink = z.object({
   from: z.string().max(1000),
   to: HubKey,
@@ -15,26 +15,26 @@ export const KeyLink = z.object({
 })
 export type KeyLink = z.infer<typeof KeyLink>
 
-/** The key of a hub, and how it came to it from earlier ones, the oldest link first. */
+/** The key of a hub, and the links from its earlier keys to it, oldest first. */
 export const KeyChain = z.object({ hubKey: HubKey, links: z.array(KeyLink).max(maxKeyLinks) })
 export type KeyChain = z.infer<typeof KeyChain>
 
-/** The key of a hub as its admin sees it. `madeAt` is null for a key of before that was written down, or of the admin's own. */
+/** The key of a hub as its admin sees it. `madeAt` is null for the admin's own key, and for one made before this time was recorded. */
 export const KeyAnswer = KeyChain.extend({
   madeAt: Timestamp.nullable(),
-  /** Whether the key is of the files that `tls` of hub.json names: the hub cannot replace it. */
+  /** Whether the key comes from the files that `tls` in hub.json names: the hub cannot replace it. */
   isOwn: z.boolean(),
 })
 export type KeyAnswer = z.infer<typeof KeyAnswer>
 
-/** Whether the key of before may be in wrong hands: then it vouches for nothing. */
+/** `compromised` means that the old key may be in the wrong hands: it then signs no link. */
 export const RotateKeyRequest = z.strictObject({ compromised: z.boolean().default(false) })
 
-/** `mustJoin` are the machines that cannot follow by themselves. */
+/** `mustJoin` lists the machines that cannot follow the change and must join again. */
 export const RotateKeyAnswer = KeyAnswer.extend({ before: HubKey, mustJoin: z.array(z.string()) })
 export type RotateKeyAnswer = z.infer<typeof RotateKeyAnswer>
 
-/** The link from the key `privateKey` to the key `to`. */
+/** Returns the link from the key `privateKey` to the key `to`. */
 export function signKeyLink(privateKey: KeyObject, to: HubKey, at: string): KeyLink {
   const publicKey = createPublicKey(privateKey)
   const from = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
@@ -43,9 +43,9 @@ export function signKeyLink(privateKey: KeyObject, to: HubKey, at: string): KeyL
 }
 
 /**
- * Proves by `links` that the hub of the key `pinned` has the key `found` now: from the link of `pinned` on each one follows the one
- * before, is signed by the key that it leaves, and leads to a key that was not there yet; the last leads to `found`. Throws an error
- * that says what is wrong.
+ * Verifies by `links` that the hub with the key `pinned` now has the key `found`: starting with the link of `pinned`, each one continues
+ * the previous one, is signed by the key that it replaces, and leads to a key that has not occurred before; the last leads to `found`.
+ * Throws an error that describes the fault.
  */
 export function proveKeyChange(links: readonly KeyLink[], pinned: HubKey, found: HubKey): void {
   if (links.length > maxKeyLinks) throw new Error(`its chain of keys has more than ${maxKeyLinks} links`)
@@ -59,9 +59,9 @@ export function proveKeyChange(links: readonly KeyLink[], pinned: HubKey, found:
     const key = keys[index]!
     if (hubKeyOf(key) !== current) throw new Error('its chain of keys has a gap')
     if (!isSigned(key, linkText(current, to, at), signature)) {
-      throw new Error('a link of its chain of keys is not signed by the key that it leaves')
+      throw new Error('a link of its chain of keys is not signed by the key that it replaces')
     }
-    if (seen.has(to)) throw new Error('its chain of keys leads in a circle')
+    if (seen.has(to)) throw new Error('its chain of keys is a circle')
     seen.add(to)
     current = to
   }
@@ -77,9 +77,9 @@ function readKey(spki: string): KeyObject {
     const key = createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' })
     if (key.asymmetricKeyType === 'ec') return key
   } catch {
-    // Said below.
+    // Reported below.
   }
-  throw new Error('its chain of keys has something else than a key in it')
+  throw new Error('its chain of keys contains something other than a key')
 }
 
 function isSigned(key: KeyObject, text: Buffer, signature: string): boolean {

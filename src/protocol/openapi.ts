@@ -8,7 +8,7 @@ import { version } from './version.ts'
 
 type Json = Record<string, unknown>
 
-/** The whole contract as OpenAPI 3.1 (spec.openapis.org/oas/v3.1.1), made from the table of routes. */
+/** Returns the whole contract as OpenAPI 3.1 (spec.openapis.org/oas/v3.1.1), derived from the table of routes. */
 export function openApi(): Json & { openapi: string } {
   const paths: Record<string, Json> = {}
   for (const [name, route] of Object.entries(api) as [RouteName, Route][]) {
@@ -33,9 +33,14 @@ export function openApi(): Json & { openapi: string } {
           type: 'apiKey',
           in: 'cookie',
           name: 'claude-net-PORT',
-          description: 'A session of the console, with tab',
+          description: 'A session of the console; requires tab too',
         },
-        tab: { type: 'apiKey', in: 'header', name: tabHeader, description: 'The secret of its tab, with cookie' },
+        tab: {
+          type: 'apiKey',
+          in: 'header',
+          name: tabHeader,
+          description: "The secret of the session's tab; requires cookie too",
+        },
       },
     },
   }
@@ -46,7 +51,7 @@ function operation(name: RouteName, route: Route): Json {
   return {
     operationId: name,
     summary: route.summary,
-    // For a scheme that is not OAuth the list names roles; of several requirements one is enough.
+    // For a scheme other than OAuth the list names roles; any one of several requirements suffices.
     security: security(route),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
@@ -104,8 +109,8 @@ function schemaOf(schema: z.ZodType): Json | undefined {
 }
 
 /**
- * As it looks on the wire, so also for answers the input side: what the receiver has not parsed yet. Objects of an answer
- * are open then, and a reader skips fields that a newer hub added.
+ * Returns the schema of the wire format, hence the input side for responses too, before the receiver has parsed them. Objects of a
+ * response are therefore open: readers skip fields that a newer hub has added.
  */
 function jsonSchema(schema: z.ZodType): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' })

@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import { MemberName } from './names.ts'
 
-/** Most names in one import, aliases and the names in groups among them: it is carried out in one go, and everybody waits. */
+/** Maximum number of names in one import, including aliases and members of groups: it runs as one command, and all others wait. */
 export const maxImportNames = 5000
 
 const Aliases = z.array(MemberName).default([])
 
-/** An organization in one file: who there is, whose machines are whose, and what else they are called. */
+/** An organization in one file: humans, machines and their owners, aliases, and groups. */
 const OfAnySize = z.strictObject({
   humans: z.record(MemberName, z.strictObject({ aliases: Aliases })).default({}),
   machines: z.record(MemberName, z.strictObject({ owner: MemberName.optional(), aliases: Aliases })).default({}),
@@ -17,7 +17,7 @@ export const Organization = OfAnySize.refine(given => countNames(given) <= maxIm
 })
 export type Organization = z.output<typeof Organization>
 
-/** Names of the members that were not there before. */
+/** `added` lists the members that did not exist before. */
 export const ImportAnswer = z.object({ added: z.array(z.string()) })
 
 function countNames({ humans, machines, groups }: z.output<typeof OfAnySize>): number {

@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import { MemberName } from './names.ts'
 
-/** Which events a webhook posts: one filter each, such as `to seanclaude and intent urgent`. An event that meets any of them is posted. */
+/** Filters of a webhook, such as `to seanclaude and intent urgent`. An event that matches any of them is posted. */
 export const OutgoingFilters = z.array(z.string().trim().min(1).max(300)).min(1).max(20)
 
 /** A webhook that posts events of the hub to a URL. */
 export const OutgoingRequest = z.strictObject({
-  name: MemberName.optional().describe('made from the host of the URL where it is left out'),
+  name: MemberName.optional().describe('derived from the host of the URL by default'),
   url: z.string().min(1).max(2048).describe('http or https; redirects are not followed'),
   on: OutgoingFilters,
   body: z
@@ -15,11 +15,11 @@ export const OutgoingRequest = z.strictObject({
     .max(8192)
     .optional()
     .describe('JSON with {{placeholders}}; without it the event itself is posted'),
-  text: z.boolean().optional().describe('whether texts of messages are posted'),
+  text: z.boolean().optional().describe('whether the texts of messages are posted'),
 })
 export type OutgoingRequest = z.output<typeof OutgoingRequest>
 
-/** `signingSecret` (`whsec_…`) signs every post, and is shown this once. */
+/** `signingSecret` (`whsec_…`) signs every post, and is shown only here. */
 export const OutgoingAdded = z.object({ name: z.string(), signingSecret: z.string() })
 
 export const OutgoingNamed = z.strictObject({ name: MemberName })
@@ -27,32 +27,32 @@ export const DeadNamed = z.strictObject({ name: MemberName, id: z.string().min(1
 
 const time = z.iso.datetime()
 
-/** One webhook, and how its receiver fares. */
+/** A webhook and the state of its receiver. */
 export const OutgoingWebhook = z.object({
   name: z.string(),
-  /** Scheme and host alone: the rest of such a URL is often a secret. */
+  /** Only scheme and host: the rest of such a URL is often a secret. */
   to: z.string(),
-  /** With the names that its members have now. */
+  /** The filters, with the current names of members. */
   on: z.array(z.string()),
   body: z.string().nullable(),
   text: z.boolean(),
   createdAt: time,
-  /** `gone`: its receiver answered 410, and nothing more is posted until a test succeeds. */
+  /** `gone`: the receiver returned 410, and nothing is posted until a test succeeds. */
   state: z.enum(['on', 'gone']),
   delivered: z.number().int(),
   lastDeliveredAt: time.nullable(),
-  /** Failed events that are tried again. */
+  /** Number of failed events that will be retried. */
   waiting: z.number().int(),
-  /** Events that are not tried any more. */
+  /** Number of events that are no longer retried. */
   dead: z.number().int(),
-  /** What is wrong with the receiver since its last success, in words; null while nothing is. */
+  /** Description of the receiver's failure since its last success; null if there is none. */
   trouble: z.string().nullable(),
 })
 export type OutgoingWebhook = z.output<typeof OutgoingWebhook>
 
 export const OutgoingList = z.object({ webhooks: z.array(OutgoingWebhook) })
 
-/** What came of a test event. `why` is in words, where it was not delivered. */
+/** Result of a test event. `why` is the reason, in words, if it was not delivered. */
 export const OutgoingTested = z.object({
   name: z.string(),
   delivered: z.boolean(),
@@ -62,12 +62,12 @@ export const OutgoingTested = z.object({
 })
 export type OutgoingTested = z.output<typeof OutgoingTested>
 
-/** An event that was given up. `id` is its `webhook-id`; `at` is when it happened. */
+/** An event that the webhook has given up on. `id` is its `webhook-id`; `at` is the time of the event. */
 export const DeadLetter = z.object({
   id: z.string(),
   event: z.enum(['message', 'expired', 'refused']),
   at: time,
-  /** What it says, in one line without texts; null where the message is not kept any more. */
+  /** Summary in one line, without texts; null if the message is no longer stored. */
   line: z.string().nullable(),
   attempts: z.number().int(),
   why: z.string(),
@@ -75,5 +75,5 @@ export const DeadLetter = z.object({
 })
 export type DeadLetter = z.output<typeof DeadLetter>
 
-/** Newest first, 100 at most; `more` are there besides. */
+/** Newest first, 100 at most; `more` counts the others. */
 export const DeadLetters = z.object({ dead: z.array(DeadLetter), more: z.number().int() })
