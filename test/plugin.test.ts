@@ -10,7 +10,6 @@ import { rulesPassage } from '../src/mcp/instructions.ts'
 import { version } from '../src/protocol/version.ts'
 import { startMachine } from './support/machine.ts'
 import { findTool, Newcomer, readJson } from './support/newcomer.ts'
-import { run } from './support/program.ts'
 import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 
@@ -74,13 +73,11 @@ describe('the manifests', () => {
   })
 })
 
-test('the rules are the same in the server, in the skill and as claude-net rules prints them', async () => {
+test('the rules are the same in the server and in the skill', async () => {
   const session = await (await startMachine(await hubAlone(), 'seanclaude')).mcp()
   const skill = readFileSync(join(plugin, 'skills/claude-net/SKILL.md'), 'utf8')
   expect(rulesPassage).toBe(`# Claude Net\n\n${session.client.getInstructions()}\n`)
   expect(skill.split('---\n\n').at(-1)).toBe(rulesPassage)
-  expect((await run(['rules'])).stdout).toBe(rulesPassage)
-  expect(JSON.parse((await run(['rules', '--json'])).stdout)).toEqual({ rules: rulesPassage })
 })
 
 describe('on a machine that has joined', { timeout: 90_000 }, () => {

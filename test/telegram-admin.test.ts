@@ -10,8 +10,8 @@ import { chas, group, inboxOf, said, startTelegramHub } from './support/telegram
 import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
-test('a user name is pinned once, with the admin’s word for the very user who was seen; the old form of hub.json is understood', async () => {
-  const { hub, telegram } = await startTelegramHub({ humans: { ChasWatkins: 'chas', kristofer_sean: 'sean' } })
+test('a user name is pinned once, with the admin’s word for the very user who was seen', async () => {
+  const { hub, telegram } = await startTelegramHub({ humans: { chas: { username: 'ChasWatkins' }, sean: { username: 'kristofer_sean' } } })
   const ovh5 = await hub.join('ovh5')
   const cli = (...args: string[]) => run(['telegram', ...args, '--data', hub.dataDir])
   expect(await cli('confirm', 'chas', '--yes')).toMatchObject({
@@ -120,8 +120,8 @@ test('the example configuration is read as it stands, and its people become memb
 test.for([
   [{ humans: { chas: {} } }, 'telegram.humans.chas: it needs an id or a username'],
   [{ humans: {} }, 'telegram.humans: it names nobody'],
-  [{ humans: { 'not a name!': 'chas' } }, 'telegram.humans.not a name!: a Telegram user name has'],
-  [{ humans: { ChasWatkins: 'chas', chas: { id: 1 } } }, 'telegram.humans.chas: chas stands here twice'],
+  [{ humans: { 'not a name!': { id: 1 } } }, 'telegram.humans.not a name!: a name has 1 to 64 characters'],
+  [{ humans: { ChasWatkins: 'chas' } }, 'telegram.humans.ChasWatkins: a name has 1 to 64 characters'],
   [{ chatId: 5 }, 'telegram.chatId: a group has a negative id'],
   [{ humans: { chas: { id: 1, timezone: 'Mars/Base' } } }, 'this is no time zone'],
   [{ humans: { chas: { id: 1, quiet: ['22:00', '7'] } } }, 'write a time as 22:00'],

@@ -39,7 +39,6 @@ import { newProgram, run } from './program.ts'
 import { renameCommand } from './rename.ts'
 import { restoreCommand } from './restore.ts'
 import { revokeCommand } from './revoke.ts'
-import { rulesCommand } from './rules.ts'
 import { sendCommand } from './send.ts'
 import { installServiceCommand, uninstallServiceCommand } from './service.ts'
 import { settingsCommand } from './settings.ts'
@@ -74,7 +73,7 @@ export function wholeProgram(): Command {
       consoleCommand(),
     ],
     'This machine:': [joinCommand(), doctorCommand(), policyCommand(), pinCommand(), updateCommand(), leaveCommand()],
-    'Claude Code and other clients:': [allowCommand(), rulesCommand(), clientsCommand(), mcpCommand(), hookCommand()],
+    'Claude Code and other clients:': [allowCommand(), clientsCommand(), mcpCommand(), hookCommand()],
     'The hub, for the admin:': [
       hubCommand(),
       statusCommand(),

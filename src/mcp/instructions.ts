@@ -20,7 +20,7 @@ Reading:
 - Reading consumes nothing. Ack what you have taken in (ack: true, or a list of ids); a reply with reply_to acks the message it answers.
 - Answer a request with claude_net_send and reply_to. What you write in chat does not reach the sender. An "inform" needs no answer: do not thank or confirm.`
 
-/** The same rules as a passage of Markdown: what `claude-net rules` prints, and what the plugin's skill says. */
+/** The same rules as a passage of Markdown, for the plugin's skill. */
 export const rulesPassage = `# Claude Net\n\n${instructions}\n`
 
 export const descriptions = {

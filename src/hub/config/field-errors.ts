@@ -31,12 +31,13 @@ export function configErrors(schema: z.ZodType, error: z.ZodError, text: string 
     .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
 }
 
-/** For a field with several forms, returns the issue of the form that matched furthest. */
+/** For a field with several forms, returns the issue of the form that matched furthest; for a bad key, the reason it is bad. */
 function innermost(
   issue: z.core.$ZodIssue,
   before: PropertyKey[] = [],
 ): { issue: z.core.$ZodIssue; path: PropertyKey[] } {
   const path = [...before, ...issue.path]
+  if (issue.code === 'invalid_key') return { issue: issue.issues[0] ?? issue, path }
   if (issue.code !== 'invalid_union') return { issue, path }
   const [inner] = issue.errors.map(issues => issues[0]!).sort((a, b) => b.path.length - a.path.length)
   return inner ? innermost(inner, path) : { issue, path }

@@ -26,25 +26,10 @@ const Human = z
   })
   .refine(({ id, username }) => id !== undefined || username !== undefined, 'it needs an id or a username')
 
-/** Also the form of before, `{"ChasWatkins": "chas"}`: the Telegram user name, and the member's name as its value. */
 const Humans = z
-  .record(z.string(), z.union([Human, MemberName]))
-  .transform((humans, context) => {
-    const people = new Map<string, z.output<typeof Human>>()
-    for (const [key, value] of Object.entries(humans)) {
-      const isOld = typeof value === 'string'
-      const name = MemberName.safeParse(isOld ? value : key)
-      const human = isOld ? Human.safeParse({ username: key }) : { success: true as const, data: value }
-      if (!name.success || !human.success) {
-        const issue = (name.error ?? human.error)!.issues[0]!
-        context.addIssue({ code: 'custom', message: issue.message, path: [key] })
-      } else if (people.has(name.data)) {
-        context.addIssue({ code: 'custom', message: `${name.data} stands here twice`, path: [key] })
-      } else people.set(name.data, human.data)
-    }
-    return people
-  })
-  .refine(people => people.size > 0, 'it names nobody')
+  .record(MemberName, Human)
+  .transform(humans => new Map(Object.entries(humans)))
+  .refine(humans => humans.size > 0, 'it names nobody')
 
 /** Intervals and time limits of the bridge. The defaults follow Telegram's limits; tests shorten them. */
 const Timing = z
