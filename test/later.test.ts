@@ -266,7 +266,7 @@ describe('as people and models write it', () => {
     expect(await sean.run(['send', '--at', 'in 1h', 'chas', 'hello'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(
-        "The hub is older than this client, and does not know 'at', 'withinS'. Nothing was sent.",
+        "The hub is older than this client and does not support 'at', 'withinS'. Nothing was sent.",
       ),
     })
     const older = { code: 1, stderr: expect.stringContaining('This hub is older, and has no mail for later.') }

@@ -111,7 +111,7 @@ test.for<[what: string, answer: RequestListener, code: number, words: RegExp]>([
         .writeHead(404, { 'content-type': 'application/json' })
         .end(JSON.stringify({ error: { code: 'not_found', message: 'There is no POST on this path.', hint: 'x' } })),
     1,
-    /cannot prove that it is the hub: it does not know how.*upgrade/s,
+    /cannot prove that it is the hub: it does not support this.*upgrade/s,
   ],
   [
     'makes a proof up',
@@ -135,7 +135,7 @@ test.for<[what: string, answer: RequestListener, code: number, words: RegExp]>([
   expect(came.join()).not.toContain(tokenOf(machine))
 })
 
-test('a hub of before, which speaks no TLS, is told of as such, and is sent nothing', async () => {
+test('an older hub, which does not speak TLS, is reported as such, and nothing is sent to it', async () => {
   const machine = await startMachine(hub, 'plain')
   let asked = 0
   await listen(
@@ -146,7 +146,7 @@ test('a hub of before, which speaks no TLS, is told of as such, and is sent noth
     machine,
   )
   const { code, stderr } = await machine.run(['pin'])
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/it speaks no TLS 1\.3.*install\.sh/s)])
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/it does not speak TLS 1\.3.*install\.sh/s)])
   expect(asked).toBe(0)
 })
 

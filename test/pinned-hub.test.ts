@@ -78,7 +78,7 @@ test('a hub of another key is told nothing, by whichever way the machine speaks,
   const answers = await Promise.all(ways.map(async ([name, command]) => ({ name, ...(await machine.run(command)) })))
   for (const { name, code, stdout, stderr } of answers) {
     expect([name, code]).toEqual([name, name === 'doctor' ? 1 : 75])
-    expect(stdout + stderr).toContain(`it has the key ${hub.hubKey}, and this machine knows its hub by ${otherKey}`)
+    expect(stdout + stderr).toContain(`it has the key ${hub.hubKey}, and this machine has pinned ${otherKey}`)
   }
   const session = await machine.mcp()
   expect((await session.call('send', { to: 'chas', message: 'a text' })).text).toMatch(/kept|waits/i)

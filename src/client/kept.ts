@@ -7,8 +7,8 @@ import { MessageId } from '../protocol/ids.ts'
 import { maxBodyBytes, SendRequest, tooLarge } from '../protocol/messages.ts'
 
 /**
- * A send as it is kept. The project that it is from stands in the name of its file: a client of before projects, which may send what
- * a newer one has kept, takes no field that it does not know.
+ * A send as it is stored in the outbox. The sender's project is in the file's name instead, since an older client, which may send what
+ * a newer one has kept, rejects unknown fields.
  */
 const Kept = z.strictObject({ ...SendRequest.shape, id: MessageId })
 export type Kept = z.output<typeof Kept>
@@ -17,11 +17,11 @@ export type Kept = z.output<typeof Kept>
 export interface KeptFile {
   file: string
   request: Kept
-  /** How long it has waited, in ms. */
+  /** Time since it was kept, in ms. */
   ageMs: number
 }
 
-/** Checked before it is sent or kept: a kept message that turns out malformed would be refused when nobody waits any more. */
+/** Returns `request` if it is valid; else throws. Checked before it is kept, since a later refusal would not reach its sender. */
 export function wellFormed(request: Kept): Kept {
   const result = Kept.safeParse(request)
   const bytes = Buffer.byteLength(request.body)
@@ -35,7 +35,7 @@ export function wellFormed(request: Kept): Kept {
   )
 }
 
-/** Writes `request` behind what waits in `directory`. Throws the system's error where that cannot be written. */
+/** Appends `request` to those that wait in `directory`. Throws the system's error if the disk cannot be written. */
 export function keep(directory: string, request: Kept): void {
   makeDirectory(directory)
   const last = Number(listKept(directory).at(-1)?.split('-')[0] ?? 0)
@@ -45,7 +45,7 @@ export function keep(directory: string, request: Kept): void {
   replaceFile(join(directory, file), JSON.stringify(sent), 0o600)
 }
 
-/** The numbered files of `directory`, oldest first. None where it cannot be read: what is sent now must not depend on it. */
+/** Returns the numbered files of `directory`, oldest first; none if it cannot be read, so that new sends do not fail. */
 export function listKept(directory: string): string[] {
   try {
     return readdirSync(directory)
@@ -56,7 +56,7 @@ export function listKept(directory: string): string[] {
   }
 }
 
-/** Reads one file; undefined when it has gone. Throws when it is damaged. */
+/** Reads one file. Returns undefined if it no longer exists; throws if it is damaged. */
 export function readKept(directory: string, file: string): KeptFile | undefined {
   const path = join(directory, file)
   try {
@@ -70,7 +70,7 @@ export function readKept(directory: string, file: string): KeptFile | undefined 
   }
 }
 
-/** The id in the name of a kept file or of its refusal. */
+/** Returns the message id in the name of a kept file or of its refusal. */
 export function idOf(file: string): string {
   return file.slice(13, -'.json'.length).replace(/@.*$/, '')
 }

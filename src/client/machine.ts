@@ -11,23 +11,23 @@ import { SeveralHubs } from './transport/several.ts'
 import type { Transport } from './transport/transport.ts'
 import { wrongHubNotes } from './wrong-hub.ts'
 
-/** This machine as a member: its configuration, its line to the hub, and its outbox. */
+/** This machine as a member: its configuration, its client of the hub, and its outbox. */
 export interface Machine {
   home: Home
   config: Config
   client: HubClient
   transport: SeveralHubs
   outbox: Outbox
-  /** Resolves when a renewal of the token that is under way has ended, well or not. */
+  /** Resolves when a token renewal in progress has succeeded or failed. */
   renewed: () => Promise<void>
 }
 
-/** How long after a renewal that failed the next one is tried, in ms: the hub asks for it with every answer. */
+/** Time from one attempt to renew the token to the next, in ms: the hub asks for the renewal with every response. */
 const renewalPauseMs = 60_000
 
 /**
- * Opens the machine of `home`. Throws `unauthorized`, with the way to join, when it is no member yet. The token is read anew for
- * each request, so that what runs goes on when the machine joins again; it is renewed when the hub asks for that.
+ * Opens the machine of `home`. Throws `unauthorized`, with a hint how to join, if it is not a member yet. The token is read for
+ * each request, so that running processes keep working when the machine joins again; it is renewed when the hub asks for that.
  */
 export function openMachine(home = new Home(), timeoutMs?: number): Machine {
   const { config } = home.credentials()
@@ -43,15 +43,15 @@ export function openMachine(home = new Home(), timeoutMs?: number): Machine {
   return { home, config, client, transport, outbox: new Outbox(home, client), renewed: () => renewals.ended() }
 }
 
-/** The renewals of one process. What they need is loaded when the hub asks for one. */
+/** The token renewals of one process. Their code is loaded when the hub asks for one. */
 export class Renewals {
   readonly #home: Home
   readonly #transport: Transport
   #underWay: Promise<void> | undefined
   #triedAt = -Infinity
-  /** The token whose renewal was to be finished last, since when, and whether that has done anything. */
+  /** The last attempt to finish a renewal: the refused token, when it began, and whether a retry makes sense. */
   #finishing: { token: string; at: number; done: Promise<boolean> } | undefined
-  /** Why the last one failed. */
+  /** Error of the last renewal, if it failed. */
   trouble: unknown
 
   constructor(home: Home, transport: Transport) {
@@ -74,7 +74,7 @@ export class Renewals {
 
   async finish(refused: string): Promise<boolean> {
     const now = performance.now()
-    // Requests that are refused at once wait for one try; a token that has ended for good is not tried with every heartbeat.
+    // Concurrent requests share one attempt, and a token that was revoked is not retried with every heartbeat.
     if (this.#finishing?.token !== refused || now - this.#finishing.at > renewalPauseMs) {
       const done = import('./renew-token.ts').then(({ finishRenewal }) =>
         finishRenewal(this.#home, this.#transport, refused),
@@ -89,7 +89,7 @@ export class Renewals {
   }
 }
 
-/** The transport to the hubs that `home` is configured for: its own, and while that is away to another over the same log. */
+/** Returns the transport to the hubs of `home`: its own and, while that is unreachable, others over the same log. */
 export function machineTransport(home: Home): SeveralHubs {
   home.credentials()
   return new SeveralHubs({
@@ -99,12 +99,12 @@ export function machineTransport(home: Home): SeveralHubs {
   })
 }
 
-/** The transport to the machine's own hub alone, and how that is reached. */
+/** Returns a transport to the machine's own hub alone. */
 export function ownTransport(home: Home): Transport {
   return openWay(home, homeWay(home.credentials().config))
 }
 
-/** The transport to one of the hubs that `home` is configured for. */
+/** Returns a transport to one of the hubs of `home`. */
 export function openWay(home: Home, way: HubWay): Transport {
   const { hub, sshHost } = way
   const { sshIdleS } = home.credentials().config

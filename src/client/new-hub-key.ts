@@ -4,22 +4,22 @@ import type { HubKey } from '../protocol/hub-key.ts'
 import type { Config, Home } from './home.ts'
 import { type HubWay, hubsOf, withNewKey } from './hubs.ts'
 
-/** A key that a hub has proven by its earlier one, which this machine had pinned. */
+/** The change of a hub's key from the pinned one to one that the pinned key vouches for. */
 export interface KeyChange {
   from: HubKey
   to: HubKey
 }
 
-/** The key that a machine's hub must prove, and what happens when it has another that the pinned one vouches for. */
+/** The key that a hub must prove, and the handler of a new key that the pinned one vouches for. */
 export interface MachinePin {
   pin: () => HubKey | undefined
   onNewKey: (change: KeyChange) => void
 }
 
 /**
- * The pin of the hub at `way` of `home`, by default of the machine's own, read anew for each request. A new key takes its place in
- * config.json, unless another was pinned meanwhile, and that is said on stderr. Where the file cannot be written, this process goes by it,
- * and the next one proves it again. Throws where config.json names no such hub any more.
+ * Returns the pin of the hub at `way` of `home`, by default the machine's own, read for each request. A new key replaces it in
+ * config.json, unless another was pinned meanwhile, and is reported on stderr. If the file cannot be written, this process uses the new
+ * key all the same, and the next one proves it again. `pin` throws if config.json no longer has that hub.
  */
 export function machinePin(
   home: Home,
@@ -33,7 +33,7 @@ export function machinePin(
     if (own.id === way.id) return config.hubKey
     const other = others.find(({ id }) => id === way.id)
     if (other) return other.hubKey
-    throw new ClaudeNetError('unavailable', `${way.hub.origin} is no hub of this machine any more.`, 'Try again.')
+    throw new ClaudeNetError('unavailable', `${way.hub.origin} is no longer a hub of this machine.`, 'Try again.')
   }
   return {
     pin: () => {
@@ -47,7 +47,7 @@ export function machinePin(
       const what = `claude-net: The hub${way === undefined || config.hubKey === change.from ? '' : ` at ${way.hub.origin}`} has a new key, ${change.to}; its old one, ${change.from}, vouches for it.`
       try {
         home.writeConfig(withNewKey(config, change.from, change.to))
-        say(`${what} This machine knows it by the new one now.\n`)
+        say(`${what} This machine has pinned the new one.\n`)
       } catch (error) {
         say(`${what} ${home.configFile} cannot be changed: ${diskTrouble(error as NodeJS.ErrnoException)}.\n`)
       }

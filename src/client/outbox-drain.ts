@@ -9,10 +9,10 @@ import type { OutboxStore } from './outbox-store.ts'
 import { postMessage } from './post-message.ts'
 import { isCertainlyUnsent } from './transport/direct.ts'
 
-/** Time for the hub to show that it responds, after a send got no response, in ms. */
+/** Timeout of the health check that follows a send without a response, in ms. */
 const probeMs = 2000
 
-/** Age at which a message on which the hub itself fails is given up, in ms: messages to the same recipient wait behind it. */
+/** Age at which a message that causes an internal error in the hub is given up, in ms: others to the same recipient wait behind it. */
 const failingMs = 3_600_000
 
 /** Longest time for which a message is not retried, in ms. */
@@ -26,11 +26,11 @@ export interface Decided {
 
 /** The outcome of one attempt to send what waits. */
 export interface DrainResult {
-  /** The messages that were decided, by id. */
+  /** The messages that were sent or refused for good, by id. */
   decided: Map<string, Decided>
   /** Why messages still wait, or ''. */
   why: string
-  /** What ended the attempt before every message was tried: the hub is out of reach, or refuses this machine. */
+  /** The error that ended the attempt before every message was tried: the hub is unreachable, or refuses this machine. */
   stopped?: ClaudeNetError
   /** Why each of them still waits, by id. */
   reasons: Map<string, string>
@@ -45,7 +45,7 @@ interface Pass {
   unanswered: number
 }
 
-/** Sends what waits in an outbox, in the order that each recipient is owed. */
+/** Sends what waits in an outbox, in order for each recipient. */
 export class OutboxDrain {
   readonly #store: OutboxStore
   readonly #client: HubClient
@@ -122,7 +122,7 @@ export class OutboxDrain {
       const answer = await postMessage(this.#client, request, { [keptHeader]: '1' })
       pass.decided.set(id, { to: request.to, outcome: answer })
       const refused = answer.recipients.filter(({ status }) => status === 'refused')
-      // Stored for the others: its sender was told that it goes out, and would not learn of these refusals.
+      // It is stored for the others. Its sender was told that it will be sent, and would not be notified of these refusals.
       if (refused.length > 0) {
         const whys = [...new Set(refused.map(({ reason }) => reason ?? 'no reason given'))].join(' ')
         const names = refused.map(({ name }) => name)
@@ -152,7 +152,7 @@ export class OutboxDrain {
     this.#held.set(id, { until: Date.now() + holdMs(error), why: error.message })
     const isAboutIt =
       error.code === 'internal' ||
-      // The same sentence for another recipient is about this machine.
+      // The same error for messages to different recipients concerns this machine.
       (error.code === 'rate_limited' && isNews) ||
       (error.code === 'unavailable' && pass.unanswered++ === 0 && (await this.#isHubResponding(error)))
     if (!isAboutIt) pass.stopped = error

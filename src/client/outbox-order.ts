@@ -2,19 +2,19 @@ import type { MembersAnswer } from '../protocol/members.ts'
 import { everyone } from '../protocol/names.ts'
 import { addressOf } from '../protocol/projects.ts'
 
-/** Whose inboxes a send may touch. */
+/** The inboxes that a send may reach. */
 export interface Touched {
-  /** Members by their names, as far as it is known who is meant; otherwise the names as they were typed. */
+  /** Names of members, as far as the typed names can be resolved; otherwise the typed names. */
   names: ReadonlySet<string>
-  /** Whether it may touch others, too: a group, or an alias, that this client knows nothing of. */
+  /** Whether it may reach others, too, through a group or an alias that this client cannot resolve. */
   isOpen: boolean
 }
 
-/** Who is meant by the names that a sender typed: order is owed to each recipient, by whatever name it is called. */
+/** Resolves the names that a sender typed: order is kept for each recipient, under whatever name it was addressed. */
 export class Directory {
   readonly #members = new Map<string, string[]>()
 
-  /** From the hub's list of members; without one, nothing is known of any name. */
+  /** Takes the hub's list of members. Without one, no name can be resolved. */
   constructor(list?: MembersAnswer) {
     if (!list) return
     const machines = list.members.filter(({ kind, name }) => kind === 'machine' && name !== list.you)
@@ -36,17 +36,17 @@ export class Directory {
   }
 }
 
-/** The names of `to` in the form that they are looked up by. Mail for all projects of a member goes into one inbox. */
+/** Returns the names of `to` without projects: messages for all projects of a member go into one inbox. */
 export function typedNames(to: string | readonly string[]): string[] {
   return [to].flat().map(typed => addressOf(typed).name)
 }
 
-/** Whether some recipient may be touched by both. */
+/** Reports whether both may reach a common recipient. */
 export function overlap(one: Touched, other: Touched): boolean {
   return one.isOpen || other.isOpen || [...one.names].some(name => other.names.has(name))
 }
 
-/** Whether a send goes to one inbox, for sure: nobody else waits when it does. */
+/** Reports whether a send certainly goes to exactly one inbox, so that no other recipient waits with it. */
 export function isForOne({ names, isOpen }: Touched): boolean {
   return names.size === 1 && !isOpen
 }

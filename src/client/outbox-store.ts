@@ -6,7 +6,7 @@ import type { Home } from './home.ts'
 import { type Kept, type KeptFile, keep, listKept, readKept } from './kept.ts'
 import { Refusals } from './refusals.ts'
 
-/** Time after which the lock of a drainer that was suspended is taken over, in ms. A running one renews it every half of that. */
+/** Time after which the lock of a suspended drainer is taken over, in ms. A running one renews it at half of that. */
 const staleLockMs = 10_000
 
 /** Returns the files that wait in a home's outbox, oldest first. */
@@ -81,7 +81,7 @@ export class OutboxStore {
     this.#done.add(id)
   }
 
-  /** Removes temporary files that processes which were killed have left. */
+  /** Removes the temporary files of killed processes. */
   removeUnfinished(): void {
     for (const dir of [this.#home.dir, this.directory, this.refusals.directory]) removeUnfinished(dir)
   }

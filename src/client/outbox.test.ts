@@ -268,7 +268,7 @@ test('a send that can be neither sent nor kept says so, and how to repeat it whe
   hub.refuse = () => away('ETIMEDOUT', 'read')
   const id = '01990000-0000-7000-8000-000000000001'
   await expect(open().send({ id, to: 'bob', body: 'one' })).rejects.toMatchObject({
-    message: expect.stringMatching(/^Perhaps not sent: no answer came\./),
+    message: expect.stringMatching(/^Perhaps not sent: no response came\./),
     hint: expect.stringContaining(`claude-net send --id ${id}`),
   })
 })

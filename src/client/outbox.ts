@@ -140,7 +140,7 @@ export class Outbox {
     }
     if (mustWait) {
       const wasKept = this.#store.isWaiting(id)
-      this.#keep(request, 'Earlier mail to the same recipient waits here.', true)
+      this.#keep(request, 'An earlier message to the same recipient waits here.', true)
       const { decided, stopped, why, reasons } = await this.#drain.run()
       for (const [other, outcome] of decided) if (other !== id) this.#decidedBefore.set(other, outcome)
       const outcome = decided.get(id)?.outcome
@@ -204,11 +204,11 @@ export class Outbox {
       if ((error as NodeJS.ErrnoException).code === undefined) throw error
       const trouble = `It could not be kept in ${this.#store.directory}: ${diskTrouble(error as NodeJS.ErrnoException)}.`
       throw isUnsent
-        ? new ClaudeNetError('internal', `Not sent. ${why} ${trouble}`, 'Mend the disk, or send it again later.')
+        ? new ClaudeNetError('internal', `Not sent. ${why} ${trouble}`, 'Repair the disk, or send it again later.')
         : new ClaudeNetError(
             'internal',
-            `Perhaps not sent: no answer came. ${why} ${trouble}`,
-            `Under its id it can be sent again and is stored once: claude-net send --id ${request.id} …`,
+            `Perhaps not sent: no response came. ${why} ${trouble}`,
+            `Sent again with its id it is stored only once: claude-net send --id ${request.id} …`,
           )
     }
   }

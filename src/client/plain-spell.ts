@@ -1,12 +1,12 @@
-/** How long a hub that is too old for what a request says is spared that, in ms, unless it was away meanwhile. */
+/** Time for which a hub that rejected newer fields gets requests without them, in ms, unless it was away meanwhile. */
 const plainMs = 10 * 60_000
 
-/** The time in which a hub is asked only what hubs of before take, since it has refused more. */
+/** A period in which a hub gets only requests that older hubs accept, since it rejected newer fields. */
 export class PlainSpell {
   #until = 0
   #interruptions = 0
 
-  /** `interruptions`: how often the hub was away so far (`HubClient`). One that comes back may be a newer one. */
+  /** Reports whether the period is on. It ends when `interruptions` (of `HubClient`) changes: the hub may have been upgraded. */
   isOn(interruptions: number): boolean {
     return performance.now() < this.#until && interruptions === this.#interruptions
   }

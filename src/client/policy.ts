@@ -3,8 +3,8 @@ import type { Config } from './home.ts'
 import type { HubClient } from './hub-client.ts'
 
 /**
- * Tells the hub what config.json says this machine does with mail, where that differs from what the hub knows. What the file
- * does not say stays as it is. `inbound` goes first and alone: a mistake in `mute` must not let mail in.
+ * Sends the hub the message policy of config.json, where it differs from the one on the hub. Keys that the file does not have stay
+ * as they are. `inbound` is sent first and alone: a mistake in `mute` must not let messages in.
  */
 export async function tellPolicy(client: HubClient, { inbound, mute }: Config): Promise<void> {
   if (inbound === undefined && mute === undefined) return

@@ -29,14 +29,14 @@ function forOlderHub(request: Kept, refusal: string): Kept | undefined {
   return { ...request, ...Object.fromEntries(present.map(field => [field, undefined])) }
 }
 
-/** Explains the refusal of a field that an older hub does not know. The field matters: a message for later must not go now. */
+/** Explains the refusal of a field that an older hub does not know. The field matters: a message for later must not be sent now. */
 function asOlderHub(error: unknown): unknown {
   if (!(error instanceof ClaudeNetError) || error.code !== 'invalid') return error
   const [, fields] = /^body: Unrecognized keys?: (.+)$/.exec(error.message) ?? []
   if (fields === undefined) return error
   return new ClaudeNetError(
     'invalid',
-    `The hub is older than this client, and does not know ${fields.replaceAll('"', "'")}. Nothing was sent.`,
+    `The hub is older than this client and does not support ${fields.replaceAll('"', "'")}. Nothing was sent.`,
     'Ask its admin to update the hub, or send it without.',
   )
 }

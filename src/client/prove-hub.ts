@@ -9,9 +9,9 @@ import { openTransport, type WayToHub } from './transport/open.ts'
 import { hubKeyOfPeer, WrongHub } from './transport/pin.ts'
 
 /**
- * The key of what answers there by TLS, once it has proven over that very connection that it knows `token`. The token is not sent, and
- * nothing that helps to guess it. Throws `not_found` for a hub that cannot prove itself, `forbidden` for what is not the hub of this token,
- * and what the connection failed with.
+ * Returns the TLS key of the hub at `way`, once it has proven over the same connection that it knows `token`. Neither the token nor
+ * anything that helps to guess it is sent. Throws `not_found` if the hub is too old to prove itself, `forbidden` if it is not the hub of
+ * this token, or the error of the connection.
  */
 export async function provenKey(way: WayToHub, token: string): Promise<HubKey> {
   const transport = openTransport({ ...way, hub: provenAddress(way.hub), pin: 'any' })
@@ -45,7 +45,7 @@ export async function provenKey(way: WayToHub, token: string): Promise<HubKey> {
   }
 }
 
-/** A hub of before has no TLS, or no such route. */
+/** Reports whether the hub is an older one, without TLS or without this route. */
 function isTooOld(error: unknown): boolean {
   if (!(error instanceof ClaudeNetError)) return false
   return error.code === 'not_found' || (error.cause instanceof WrongHub && error.cause.found === undefined)
@@ -54,7 +54,7 @@ function isTooOld(error: unknown): boolean {
 function cannotProve(label: string, { code }: ClaudeNetError): ClaudeNetError {
   return new ClaudeNetError(
     'not_found',
-    `What answers at ${label} cannot prove that it is the hub: ${code === 'not_found' ? 'it does not know how' : 'it speaks no TLS 1.3'}. Nothing was changed.`,
+    `What answers at ${label} cannot prove that it is the hub: ${code === 'not_found' ? 'it does not support this' : 'it does not speak TLS 1.3'}. Nothing was changed.`,
     'The hub is too old, and its admin should upgrade it (install.sh) and then this runs again; or another program has its port.',
   )
 }

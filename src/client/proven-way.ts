@@ -1,7 +1,7 @@
 import { noSshHost } from '../protocol/ssh-host.ts'
 import type { Config } from './home.ts'
 
-/** How a machine knows that what answers is its hub; undefined where it takes whoever does. */
+/** Returns the evidence by which a machine recognizes its hub; undefined if it requires none. */
 export function provenBy({
   config,
   hub,
@@ -10,7 +10,7 @@ export function provenBy({
   hub: URL
 }): string | undefined {
   if (config.hubKey !== undefined) return `the key ${config.hubKey}`
-  // Of a proxy in front of the hub: Node verifies it.
+  // The certificate is that of a proxy in front of the hub; Node verifies it.
   return hub.protocol === 'https:' && config.sshHost === noSshHost
     ? 'a certificate that this machine trusts'
     : undefined

@@ -10,13 +10,13 @@ import { type HubEntry, homeWay, maxOtherHubs, otherWay } from './hubs.ts'
 import { provenBy } from './proven-way.ts'
 
 /**
- * Takes over which other hubs there are from a hub that has proven itself, and writes them into config.json where they have changed. The
- * machine's own hub stays as it is, and so does the hub that answers here. Returns whether they have changed. Throws what the hub or the disk
- * refused; a hub of before, which knows no such list, refuses nothing.
+ * Fetches the list of the other hubs from a hub that has proven its identity, and writes it into config.json if it has changed. The entries
+ * of the machine's own hub and of the hub in use stay. Returns whether the list has changed. Throws errors of the hub and the disk; an older
+ * hub without this route counts as one without other hubs.
  */
 export async function refreshHubs(home: Home, client: HubClient, wayNow: () => { id: string }): Promise<boolean> {
   const before = home.credentials()
-  // Whoever has the port of a hub that proves nothing could send this machine anywhere.
+  // If the hub proves nothing, another program on its port could send this machine anywhere.
   if (provenBy(before) === undefined) return false
   const { hubs: told } = await client.call(hubsRoutes.listHubs).catch(error => {
     if (error instanceof Error && 'code' in error && error.code === 'not_found') return { hubs: [] }
@@ -31,7 +31,7 @@ export async function refreshHubs(home: Home, client: HubClient, wayNow: () => {
   return true
 }
 
-/** The entries for `hubs` of `config`: what a hub told, but never without the way `inUse`, by which that was told. */
+/** Returns the new entries for `hubs` of `config`: the hub's list, and always the way `inUse` that the list came by. */
 export function entriesFor(config: Config, told: HubsAnswer['hubs'], inUse: string): HubEntry[] {
   const own = homeWay(config)
   const isOwn = ({ hubKey, self }: HubsAnswer['hubs'][number]) =>
@@ -45,7 +45,7 @@ export function entriesFor(config: Config, told: HubsAnswer['hubs'], inUse: stri
   const kept = known.filter(
     entry => idOf(entry) === inUse && !isTold(entry) && !entries.some(each => idOf(each) === inUse),
   )
-  // Another order on each machine: those of a hub that dies spread over the others.
+  // Each machine has its own order, so that the machines of a failed hub spread over the others.
   const turn = (entry: HubEntry) =>
     createHash('sha256')
       .update(`${config.machine} ${idOf(entry)}`)
@@ -53,19 +53,19 @@ export function entriesFor(config: Config, told: HubsAnswer['hubs'], inUse: stri
   return [...entries, ...kept].sort((a, b) => (turn(a) < turn(b) ? -1 : 1)).slice(0, maxOtherHubs)
 }
 
-/** The way of this machine to another hub: by ssh where its own is reached so, if that hub can be. */
+/** Returns this machine's entry for another hub: through ssh if its own hub is reached so and the other hub allows it. */
 function entryFor(config: Config, { url, ssh, hubKey }: HubsAnswer['hubs'][number]): HubEntry | undefined {
   const own = homeWay(config).hub
   const leadsHere = url !== null && URL.canParse(url) && isLoopback(new URL(url))
   const host = SshHost.safeParse(ssh)
   if (config.sshHost !== noSshHost && host.success && hubKey !== null) {
-    // As it says itself, or as the machine's own hub is seen from its host.
+    // If the machine's own hub has a loopback address on its ssh host, the others are assumed to have the same on theirs.
     const address = isLoopback(own) && !leadsHere ? `http://${own.host}` : url
     return address === null ? undefined : valid({ sshHost: host.data, hub: address, hubKey })
   }
-  // A hub that listens on its own host alone is not found there from another.
+  // A loopback address is of use only on the same host.
   if (url === null || (leadsHere && !(isLoopback(own) && config.sshHost === noSshHost))) return undefined
-  // A machine that knows its own hub by the certificate of a proxy finds the others behind such a proxy, too.
+  // If the own hub is verified by the certificate of a proxy, the others are behind such a proxy, too.
   const isProxy = config.hubKey === undefined && url.startsWith('https:')
   return valid({ hub: url, ...(!isProxy && hubKey !== null && { hubKey }) })
 }

@@ -7,7 +7,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Home } from './home.ts'
 import { idOf, type Kept, listKept } from './kept.ts'
 
-/** A send that waited and was then refused for good, by all that `to` names. */
+/** A send that waited and was then refused for good by all recipients in `to`. */
 export interface Refused {
   id: string
   to: string | string[]
@@ -17,26 +17,27 @@ export interface Refused {
 const RefusedFile = z.object({ id: z.string(), to: z.union([z.string(), z.array(z.string())]), ...ErrorBody.shape })
 
 /**
- * `outbox/refused/`: what a hub refused after it had waited. Its machine's sessions and its commands are told once each, since
- * nobody knows here who of them sent it: a file that a session was told of lies in `told/`, one that a command has printed has
- * an empty file of its name in `printed/`. Doctor lists them all.
+ * `outbox/refused/`: sends that a hub refused after they had waited. The machine's sessions and its commands are each notified once,
+ * since the sender is not recorded: a file that a session was notified of is moved to `told/`; for one that a command has printed,
+ * `printed/` has an empty file of the same name. Doctor lists them all.
  */
 export class Refusals {
   readonly #dir: string
-  /** Refusals of this process that the disk did not take, and files that it would not move: both are told all the same. */
+  /** Refusals that could not be written. This process reports them all the same. */
   readonly #unwritten: Refused[] = []
+  /** Files that could not be marked as reported. This process does not report them twice. */
   readonly #toldHere = new Set<string>()
 
   constructor(home: Home) {
     this.#dir = join(home.outboxDir, 'refused')
   }
 
-  /** Where they are. */
+  /** The directory of the files. */
   get directory(): string {
     return this.#dir
   }
 
-  /** Writes down that `request` was refused by `to`. Answers false when the disk did not take it. */
+  /** Records that `request` was refused by `to`. Returns false if the disk cannot be written. */
   add(file: string, request: Kept, to: Refused['to'], error: ClaudeNetError): boolean {
     try {
       makeDirectory(this.#dir)
@@ -49,13 +50,13 @@ export class Refusals {
     }
   }
 
-  /** Sets a damaged file aside as it is: whoever reads it there is told what it is, and may save something of it. */
+  /** Moves a damaged file here unchanged: it is reported as damaged, and parts of it may be recovered by hand. */
   setAside(path: string): void {
     makeDirectory(this.#dir)
     renameSync(path, join(this.#dir, basename(path)))
   }
 
-  /** Those that no session was told of yet, each once. */
+  /** Returns those that no session was notified of yet, each once. */
   take(): Refused[] {
     const told = join(this.#dir, 'told')
     return this.#untold(listKept(this.#dir), file => {
@@ -65,7 +66,7 @@ export class Refusals {
     })
   }
 
-  /** Those that no command has printed yet, each once. */
+  /** Returns those that no command has printed yet, each once. */
   takeToPrint(): Refused[] {
     const printed = join(this.#dir, 'printed')
     return [this.#dir, join(this.#dir, 'told')].flatMap(dir =>
@@ -81,7 +82,7 @@ export class Refusals {
     )
   }
 
-  /** Reads those of `files` that `mark` marks as told: it throws where another process was first, or the disk cannot be written. */
+  /** Reads those of `files` that `mark` could mark as reported. `mark` throws if another process was first or the disk cannot be written. */
   #untold(files: string[], mark: (file: string) => string, dir = this.#dir): Refused[] {
     const marked = files.flatMap(file => {
       if (this.#toldHere.has(file)) return []
@@ -96,12 +97,12 @@ export class Refusals {
     return [...this.#unwritten.splice(0), ...marked]
   }
 
-  /** All that are still on this disk, told or not. */
+  /** Returns all that are on this disk, reported or not. */
   all(): Refused[] {
     return [this.#dir, join(this.#dir, 'told')].flatMap(dir => listKept(dir).flatMap(file => read(join(dir, file))))
   }
 
-  /** The sender is told of this one directly. */
+  /** Deletes the refusal of `id`, whose sender gets it directly. */
   forget(id: string): void {
     for (const file of listKept(this.#dir)) if (idOf(file) === id) rmSync(join(this.#dir, file), { force: true })
   }
@@ -117,7 +118,7 @@ function read(path: string): Refused[] {
   }
 }
 
-/** What can still be said of a file that cannot be read: its name holds the id. */
+/** Returns an entry for a file that cannot be read, with the id in its name. */
 function damagedFile(file: string, directory: string): Refused {
   const error = new ClaudeNetError('invalid', 'A kept message was damaged on this disk.', `See ${directory}`)
   return { id: idOf(file), to: '?', error }

@@ -9,17 +9,17 @@ import type { Home } from './home.ts'
 import { HubClient } from './hub-client.ts'
 import type { Transport } from './transport/transport.ts'
 
-/** How long a process that stopped while it changed the token keeps others from it, in ms. */
+/** Time after which the lock of a process that was suspended while it changed the token is taken over, in ms. */
 const lock = { staleMs: 30_000 }
 
-/** How long whoever changes the token waits for another process that does, in ms. */
+/** Longest wait for another process that is changing the token, in ms, and the interval between checks. */
 const waitMs = 10_000
 const lookMs = 100
 
 /**
- * Renews `due`, the token of `home`, unless another process has done it. Resolves once the new one is in its place, or at once where
- * another process is at it. Cut off at any point it is finished by the next call: the new token is on disk, as `token.next-ID` with the id
- * of the one that it replaces, before the hub hears of it, and the hub takes it a second time. Throws what the hub or the disk refused.
+ * Renews `due`, the token of `home`, unless another process has done it. Resolves once the new token is in place, or at once if another
+ * process is renewing it. If interrupted at any point, the next call finishes it: the new token is on disk, as `token.next-ID` with the id
+ * of the one that it replaces, before it is sent to the hub, and the hub accepts it a second time. Throws errors of the hub and the disk.
  */
 export async function renewToken(home: Home, transport: Transport, due: string): Promise<void> {
   await underLock(home, 0, async () => {
@@ -35,9 +35,8 @@ export async function renewToken(home: Home, transport: Transport, due: string):
 }
 
 /**
- * What can be done about `refused`, the token of `home`, which the hub does not know: a renewal that was cut off long ago is finished; a
- * hub that was restored to a time before the last renewal is told of it again, with the token of then. Answers whether the request is to be
- * made once more. Throws nothing.
+ * Recovers from the hub's refusal of `refused`, the token of `home`: finishes a renewal that was interrupted long ago, or repeats the last
+ * renewal, with the previous token, on a hub that was restored to a time before it. Returns whether to retry the request. Never throws.
  */
 export async function finishRenewal(home: Home, transport: Transport, refused: string): Promise<boolean> {
   try {
@@ -50,12 +49,12 @@ export async function finishRenewal(home: Home, transport: Transport, refused: s
     })
     return readToken(home.tokenFile) !== refused
   } catch {
-    // The hub has not heard of that one either, or does not answer.
+    // The hub does not know that token either, or does not respond.
     return false
   }
 }
 
-/** Has the hub take `refused` in the place of the token of before. */
+/** Asks the hub to replace the previous token by `refused`. */
 async function renewAgain(home: Home, transport: Transport, refused: string): Promise<boolean> {
   const before = readToken(beforeFile(home))
   if (!before || before === refused) return false
@@ -63,7 +62,7 @@ async function renewAgain(home: Home, transport: Transport, refused: string): Pr
   return true
 }
 
-/** Runs `work` while no other process of this machine changes the token, as far as that can be had within `longestMs`. */
+/** Runs `work` under the lock of the token and returns its result; undefined if the lock is not free within `longestMs`. */
 export async function underLock<T>(home: Home, longestMs: number, work: () => Promise<T>): Promise<T | undefined> {
   const path = join(home.runDir, 'token.lock')
   const until = performance.now() + longestMs
@@ -80,16 +79,16 @@ export async function underLock<T>(home: Home, longestMs: number, work: () => Pr
   }
 }
 
-/** Removes what renewals have left that concern a token of before. */
+/** Removes the files that renewals of earlier tokens have left. */
 export function forgetRenewals(home: Home): void {
   for (const name of existsSync(home.dir) ? readdirSync(home.dir) : [])
     if (/^token\.(?:next-|before$)/.test(name)) rmSync(join(home.dir, name), { force: true })
 }
 
-/** Replaces the token by the next one, if it is still `due` and the next one still waits: another process may have been first. */
+/** Replaces the token `due` by the next one, unless another process has done so. */
 function putInPlace(home: Home, due: string): void {
   if (readToken(home.tokenFile) !== due) return
-  // Useless a day later, unless the hub is restored to a time before this.
+  // Invalid a day later, unless the hub is restored to a time before this renewal.
   replaceFile(beforeFile(home), `${due}\n`, 0o600)
   try {
     renameSync(nextFile(home, parseToken(due)!.id), home.tokenFile)
@@ -107,7 +106,7 @@ function beforeFile({ tokenFile }: Home): string {
   return `${tokenFile}.before`
 }
 
-/** Undefined where there is none, or what is there is none. */
+/** Returns the token in the file; undefined if the file is missing or holds no valid token. */
 function readToken(path: string): string | undefined {
   try {
     const token = readFileSync(path, 'utf8').trim()

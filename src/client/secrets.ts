@@ -1,20 +1,20 @@
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { parseToken } from '../protocol/token.ts'
 
-/** A kind of secret that is known by its shape. */
+/** A kind of secret that is recognized by its format. */
 interface Shape {
-  /** As a person calls it, with its article. */
+  /** Name for people, with its article. */
   name: string
-  /** Group 1, or the whole match without one, is the secret part. Global, so that every place in a text is looked at. */
+  /** Matches the secret: group 1, or the whole match without one. Global, so that all of a text is searched. */
   pattern: RegExp
-  /** Decides what the pattern alone cannot; what it says counts alone. Without it, a secret that looks like a placeholder is none. */
+  /** Decides whether a match is a secret. By default it is, unless it looks like a placeholder. */
   isSecret?: (secret: string) => boolean
 }
 
-/** The code of the examples in README and docs. */
+/** The join code of the examples in README and docs. */
 const documentedCode = '7Q2M-XK4T-B0ZD-91FH'
 
-/** What stands before and behind a token: neither may go on, so that no part of a hash or of base64 is taken for one. */
+/** Boundaries of a token: it may not continue on either side, so that no part of a hash or of base64 matches. */
 const before = '(?<![A-Za-z0-9_])'
 const behind = '(?![A-Za-z0-9_-])'
 
@@ -23,9 +23,9 @@ function token(name: string, pattern: string): Shape {
 }
 
 /**
- * What a text is looked through for. The prefixes and lengths are those that gitleaks has in its default rules (v8,
- * https://github.com/gitleaks/gitleaks, MIT), of the kinds that are known by a prefix of their own: a rule that needs a word such as
- * "password" nearby raises too many false alarms in text that people write.
+ * The kinds of secrets that are found. Prefixes and lengths are from the default rules of gitleaks (v8,
+ * https://github.com/gitleaks/gitleaks, MIT), only for kinds with a prefix of their own: rules that require a word such as
+ * "password" nearby have too many false positives in prose.
  */
 const shapes: readonly Shape[] = [
   {
@@ -46,14 +46,14 @@ const shapes: readonly Shape[] = [
   {
     name: 'a private key',
     pattern: /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----([\s\S]{40,600})/g,
-    // A line of a key, wherever it stands: quoted, indented, on one line with the rest, or with its line breaks written as \n.
+    // A line of a key: quoted, indented, on one line with the rest, or with its line breaks written as \n.
     isSecret: body =>
       body
         .split(/-----END|[\s"'`,]|\\[nr]/)
         .some(word => /^[A-Za-z0-9+/]{40,}={0,2}$/.test(word) && !isPlaceholder(word)),
   },
   {
-    // As kubectl and CI keep it. The three alternatives are "PRIVATE KEY" at the three places where base64 can cut it.
+    // As kubectl and CI store it. The three alternatives are "PRIVATE KEY" at the three possible alignments of base64.
     name: 'a private key in base64',
     pattern:
       /LS0tLS1CRUdJTi[A-Za-z0-9+/]{0,40}(?:UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)[A-Za-z0-9+/]{0,40}([A-Za-z0-9+/]{40})/g,
@@ -122,13 +122,13 @@ const shapes: readonly Shape[] = [
   {
     name: 'a signed web token (JWT)',
     pattern: /(?<![\w.-])ey[\w-]{15,}\.ey[\w-]{15,}\.([\w-]{20,})(?![\w-])/g,
-    // The examples of jwt.io stand in every tutorial.
+    // The examples of jwt.io are in every tutorial.
     isSecret: signature =>
       !isPlaceholder(signature) && !/^(?:SflKxwRJSMeKKF2QT4f|TJVA95OrM7E2cBab30R|KMUFsIDTnFmyG3nMiGM)/.test(signature),
   },
 ]
 
-/** The kind of the first secret in `text`, as its shape says, and its line from 1 on; undefined when there is none. */
+/** Returns the kind of the first secret in `text` and its line, from 1 on; undefined if there is none. */
 export function findSecret(text: string): { name: string; line: number } | undefined {
   let first: { name: string; at: number } | undefined
   for (const { name, pattern, isSecret = (secret: string) => !isPlaceholder(secret) } of shapes) {
@@ -141,8 +141,8 @@ export function findSecret(text: string): { name: string; line: number } | undef
 }
 
 /**
- * Throws `invalid` for a text that holds what looks like a secret. Never says what it is but by its kind. A guard against accidents: who
- * wants to send a secret can write it in another way.
+ * Throws `invalid` if `text` contains something that looks like a secret. The error names only its kind. It prevents accidents, not
+ * intent: a secret can always be written in another form.
  */
 export function refuseSecrets(text: string): void {
   const found = findSecret(text)
@@ -156,18 +156,18 @@ export function refuseSecrets(text: string): void {
   )
 }
 
-/** Numbers of cards and dates have digits alone; words of documentation have letters alone. */
+/** Reports whether `text` has digits and letters: card numbers and dates have only digits, words in documentation only letters. */
 function isJoinCode(text: string): boolean {
   return text !== documentedCode && /\d.*\d/.test(text) && /[A-Z].*[A-Z]/i.test(text)
 }
 
-/** Whether this stands for a secret in documentation: it says so, repeats itself, counts up, or has too little chance in it. */
+/** Reports whether `secret` is a placeholder of documentation: named as one, repetitive, counting up, or of low entropy. */
 function isPlaceholder(secret: string): boolean {
   if (/EXAMPLE|placeholder|redacted|your[_-]|dummy|x{6,}|\*{3,}|\.{3,}/i.test(secret)) return true
   return hasRun(secret.toLowerCase()) || entropyOf(secret) < 3
 }
 
-/** Whether `text` counts up or repeats for a quarter of its length, and for 8 characters at least: `0123456789abcdef`, `aaaaaaaa`. */
+/** Reports whether `text` counts up or repeats for a quarter of its length and at least 8 characters: `0123456789abcdef`, `aaaaaaaa`. */
 function hasRun(text: string): boolean {
   const enough = Math.max(8, text.length / 4)
   let [up, same] = [1, 1]
@@ -180,7 +180,7 @@ function hasRun(text: string): boolean {
   return false
 }
 
-/** Shannon's entropy, in bits a character. */
+/** Returns the Shannon entropy of `text`, in bits per character. */
 function entropyOf(text: string): number {
   const counts = new Map<string, number>()
   for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1)

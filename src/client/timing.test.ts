@@ -19,5 +19,7 @@ test('what is wrong is named, and an end before the delivery is wrong', () => {
   expect(() => timing('tomorrow 9:00', 'today 20:00')).toThrow(
     'expires: 2026-11-27T20:00:00+01:00 is not after the delivery at 2026-11-28T09:00:00+01:00.',
   )
-  expect(() => timing(undefined, 'in 366d')).toThrow('expires: that is too far ahead: a message lives a year at most.')
+  expect(() => timing(undefined, 'in 366d')).toThrow(
+    'expires: that is too far ahead: a message is kept for a year at most.',
+  )
 })

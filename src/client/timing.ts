@@ -3,15 +3,15 @@ import { maxExpiryS, maxWithinS, type SendRequest } from '../protocol/messages.t
 import { type Clock, type Moment, readMoment, readSpanText } from '../text/moment.ts'
 import { exactTime } from '../text/zone.ts'
 
-/** When a message is to be delivered and to expire, as somebody wrote it. */
+/** The times of delivery and expiry of a message, as typed. */
 export interface Typed {
   at?: string | undefined
   expires?: string | undefined
 }
 
 /**
- * The times of a send as it goes to the hub. A span of `expires` counts from the delivery, as the hub counts it; a time is that time. Throws
- * `invalid` with a sentence that begins with the name of what is wrong.
+ * Returns the times for a send request. A span in `expires` counts from the delivery, as on the hub; a point in time is taken as it is.
+ * Throws `invalid`, with a sentence that begins with the field's name.
  */
 export function readTiming({ at, expires }: Typed, clock: Clock): Pick<SendRequest, 'at' | 'expiresInS'> {
   const due = at === undefined ? undefined : read('at', at, clock)
@@ -22,7 +22,7 @@ export function readTiming({ at, expires }: Typed, clock: Clock): Pick<SendReque
   }
 }
 
-/** For how long a question to several gathers answers, as somebody wrote it, in seconds. Throws an error that says what is wrong with it. */
+/** Parses the time for which a question to several gathers answers; returns seconds. Throws an error that says what is wrong with it. */
 export function withinText(text: string): number {
   const seconds = Math.round(readSpanText(text) / 1000)
   if (seconds > maxWithinS) throw new Error('7 days are the most')
@@ -37,7 +37,7 @@ function lifeS(end: Moment, due: Moment | undefined, { now, timeZone }: Clock): 
     throw wrong('expires', `${ends} is not after the delivery at ${begins}`)
   }
   const seconds = Math.max(1, Math.round(ms / 1000))
-  if (seconds > maxExpiryS) throw wrong('expires', 'that is too far ahead: a message lives a year at most')
+  if (seconds > maxExpiryS) throw wrong('expires', 'that is too far ahead: a message is kept for a year at most')
   return seconds
 }
 

@@ -9,15 +9,15 @@ import type { Home } from './home.ts'
 import type { HubClient } from './hub-client.ts'
 import type { WrongHub } from './transport/pin.ts'
 
-/** How often what answers in the hub's place is noted down at most, in ms; in between it is only refused. */
+/** Shortest interval between two notes of a wrong hub, in ms; in between it is only refused. */
 const notePauseMs = 1000
 
-/** How long a report may take, in ms, before it is left to the next time: nobody waits for it. */
+/** Timeout of a report, in ms, after which it is left for the next time. */
 const reportMs = 2000
 
 const noteFile = ({ runDir }: Home) => join(runDir, 'wrong-hub.json')
 
-/** What notes down, for the hub and for doctor, that something else answered in the hub's place at `address`. */
+/** Returns a function that records, for the hub and for doctor, that something other than the hub responded at `address`. */
 export function wrongHubNotes(home: Home, address: string): (found: WrongHub) => void {
   let notedAt = -Infinity
   return ({ found }) => {
@@ -30,12 +30,12 @@ export function wrongHubNotes(home: Home, address: string): (found: WrongHub) =>
       const note: WrongHubReport = { address, hubKey: found ?? null, times, at: new Date().toISOString() }
       replaceFile(noteFile(home), JSON.stringify(note), 0o600)
     } catch {
-      // A disk that cannot be written: it is refused all the same.
+      // The disk cannot be written. The wrong hub is refused all the same.
     }
   }
 }
 
-/** What has answered in the hub's place and was not reported yet. */
+/** Returns the wrong hub that was recorded and is not reported yet. */
 export function readWrongHub(home: Home): WrongHubReport | undefined {
   try {
     return WrongHubReport.safeParse(JSON.parse(readFileSync(noteFile(home), 'utf8'))).data
@@ -44,7 +44,7 @@ export function readWrongHub(home: Home): WrongHubReport | undefined {
   }
 }
 
-/** Reports to the hub, which notes it in its audit, what has answered in its place. Does nothing where nothing has. Throws nothing. */
+/** Reports a recorded wrong hub to the hub, for its audit. Never throws. */
 export async function reportWrongHub(home: Home, client: HubClient): Promise<void> {
   if (!existsSync(noteFile(home))) return
   const note = readWrongHub(home)
@@ -58,7 +58,7 @@ async function isTaken(client: HubClient, note: WrongHubReport): Promise<boolean
     await client.call(meRoutes.reportWrongHub, { body: note })
     return true
   } catch (error) {
-    // A hub of before takes no report, and need not be asked again.
+    // An older hub accepts no reports, so this one is not sent again.
     return error instanceof ClaudeNetError && error.code === 'not_found'
   }
 }

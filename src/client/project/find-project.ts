@@ -14,35 +14,35 @@ import {
   repositoryOf,
 } from './repository.ts'
 
-/** What config.json says of projects. */
+/** The settings for projects in config.json. */
 export interface ProjectSettings {
   /** The project of a directory and of all below it, by the directory's path. An empty name stands for none. */
   projects?: Readonly<Record<string, string>> | undefined
-  /** False: this machine says nothing of its projects. */
+  /** False if the machine reports no projects to the hub. */
   shareProjects?: boolean | undefined
 }
 
-/** Where repositories belong to no project. */
+/** Directories whose repositories belong to no project. */
 export interface Places {
   /** The user's home directory itself. */
   userHome: string | undefined
-  /** Temporary directories, with all that lies below them, unless the user's home lies between. */
+  /** Temporary directories and everything below them, except below the user's home. */
   temporary: readonly string[]
 }
 
 export interface FoundProject {
-  /** Undefined: the directory belongs to no project. */
+  /** The project's name; undefined if the directory belongs to no project. */
   name?: string
-  /** Where that name is from, for people. */
+  /** The source of the name, for people. */
   from?: string
-  /** Another directory has the name that this one would have: what came of it, and what to do. */
+  /** Set if another directory already has the name that this one would have. */
   clash?: { wanted: string; place: string; other: string }
 }
 
 /** The file in a repository that proposes a name for its project. */
 export const proposalFile = '.claude-net.json'
 
-/** Where projects are looked for on this machine. */
+/** Returns the directories of this machine whose repositories belong to no project. */
 export function placesOfMachine(): Places {
   const home = userHome()
   const temporary = ['/tmp', '/var/tmp', '/dev/shm', '/run', '/var/folders', ...(tmpdir() === home ? [] : [tmpdir()])]
@@ -50,8 +50,8 @@ export function placesOfMachine(): Places {
 }
 
 /**
- * The project that a session in `dir` belongs to, as the machine of `home` names it: by config.json, else by its git repository,
- * which the machine then remembers.
+ * Returns the project of a session in `dir`: by the config.json of `home`, else by its git repository, whose name is then stored in
+ * `home`.
  */
 export function findProject(
   dir: string,
@@ -73,14 +73,14 @@ export function findProject(
   const named = configuredNames(projects)
   const otherOf = (name: string, known: KnownProjects) => {
     const other = named.get(name) ?? known.get(name)
-    // A directory that was moved or removed leaves its name to the next.
+    // The name of a directory that was moved or removed is free.
     return other === place || (!named.has(name) && other !== undefined && !isRepositoryPlace(other)) ? undefined : other
   }
   const base = own ?? proposed!
   let clash: FoundProject['clash']
   const name = rememberProject(home, place, known => {
     clash = undefined
-    // A number that it had once it keeps: mail is addressed to it.
+    // A directory keeps its number, since messages are addressed to it.
     const [kept] =
       [...known].find(([name, where]) => where === place && isNumbered(name, base) && !named.has(name)) ?? []
     for (const wanted of [proposed, own]) {
@@ -98,7 +98,7 @@ export function findProject(
   return { name, from, ...(clash && { clash }) }
 }
 
-/** What a session is told when another directory of this machine has the name that its own would have. */
+/** Returns the notice to a session that another directory of this machine has the name that its own would have. */
 export function clashText(name: string, { wanted, place, other }: NonNullable<FoundProject['clash']>): string {
   return `This session's project is '${name}': the directory ${other} of this machine is '${wanted}' already. Tell your user: another name for ${place} goes into config.json, "projects": {${JSON.stringify(place)}: "NAME"}; claude-net doctor shows all.`
 }
@@ -108,7 +108,7 @@ function isNumbered(name: string, base: string): boolean {
   return number !== undefined && name === numbered(base, Number(number))
 }
 
-/** The entry of config.json that is nearest above `here`, or above the same place in the main worktree. */
+/** Returns the entry of config.json for the nearest directory above `here`, or above the same path in the main worktree. */
 function configuredFor(here: string, repository: Repository | undefined, projects: Readonly<Record<string, string>>) {
   const inMain = repository && inMainWorktree(repository, here)
   for (const dir of [here, inMain ?? repository?.commonDir]) {
@@ -125,11 +125,11 @@ function configuredFor(here: string, repository: Repository | undefined, project
 function configuredDir(key: string): string {
   const home = userHome()
   const path = key === '~' || key.startsWith('~/') ? join(home ?? '/', key.slice(1)) : key
-  // Where the directory is not there, what is above it may be a link all the same.
+  // If the directory does not exist, a directory above it may still be a symbolic link.
   return isAbsolute(path) ? real(resolve(path)) : path
 }
 
-/** The names that config.json gives, with the directory of each. */
+/** Returns the names in config.json, each with its directory. */
 function configuredNames(projects: Readonly<Record<string, string>>): Map<string, string> {
   return new Map(
     Object.entries(projects).flatMap(([key, name]) => {
@@ -139,7 +139,7 @@ function configuredNames(projects: Readonly<Record<string, string>>): Map<string
   )
 }
 
-/** Whether a repository there is nobody's project: at the user's home, at `/`, or in a temporary directory. */
+/** Reports whether a repository at `dir` belongs to no project: at the user's home, at `/`, or in a temporary directory. */
 function isNoProject(dir: string, { userHome, temporary }: Places): boolean {
   const home = userHome === undefined ? undefined : real(userHome)
   if (dir === home || dirname(dir) === dir) return true
@@ -152,7 +152,7 @@ function isInside(dir: string, root: string): boolean {
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
 }
 
-/** The name that a repository proposes for itself. What it says otherwise is its own. */
+/** Returns the name that a repository proposes for itself. Other keys of its file are ignored. */
 function proposalOf({ main, top }: Repository): string | undefined {
   const dir = main ?? top
   if (dir === undefined) return undefined

@@ -5,10 +5,10 @@ import { replaceFile } from '../../disk/replace-file.ts'
 import { projectNameOf } from './project-name.ts'
 import { isRepositoryPlace, readSmall } from './repository.ts'
 
-/** Which repository of this machine has which name: the place of each, by name. */
+/** The repositories of this machine: the path of each, by project name. */
 export type KnownProjects = ReadonlyMap<string, string>
 
-/** Most repositories that are remembered. Beyond, those that are gone are forgotten, then those that were remembered first. */
+/** Maximum number of stored repositories. Beyond it, those that no longer exist are deleted, then the oldest. */
 const maxKnown = 500
 
 const File = z.object({ projects: z.record(z.string(), z.string()) })
@@ -17,7 +17,7 @@ function fileOf(home: string): string {
   return join(home, 'projects.json')
 }
 
-/** What the machine of `home` remembers. Nothing where its file is missing or broken. */
+/** Returns the repositories stored in `home`; none if its file is missing or malformed. */
 export function knownProjects(home: string): KnownProjects {
   try {
     return new Map(Object.entries(File.parse(JSON.parse(readSmall(fileOf(home)) ?? '')).projects))
@@ -27,9 +27,9 @@ export function knownProjects(home: string): KnownProjects {
 }
 
 /**
- * Has the machine remember that the repository at `place` has the name that `choose` picks of what is known by then, and returns
- * that name. Of several processes at once one is first, and the others know of it. Where the file cannot be written the name
- * counts all the same, and is found anew the next time.
+ * Stores the name of the repository at `place`, and returns it. `choose` picks it from the repositories that are known, under a lock,
+ * so that concurrent processes do not pick the same name. If the file cannot be written, the name is returned all the same and chosen
+ * again the next time.
  */
 export function rememberProject(home: string, place: string, choose: (known: KnownProjects) => string): string {
   const before = knownProjects(home)
@@ -50,7 +50,7 @@ function claim(
 ): string | undefined {
   const before = knownProjects(home)
   const name = choose(before)
-  // A repository has one name, the last.
+  // A repository has only its latest name.
   const others = [...before].filter(([other, where]) => other !== name && where !== place)
   const kept = others.length < maxKnown ? others : others.filter(([, where]) => isRepositoryPlace(where))
   const projects = Object.fromEntries([...kept.slice(1 - maxKnown), [name, place]])
@@ -59,7 +59,7 @@ function claim(
   return name
 }
 
-/** Two repositories whose directories have one name, so that one has a number behind its own. */
+/** Two repositories whose directories have the same name, so that the name of one has a number appended. */
 export interface NamedTwice {
   name: string
   place: string
@@ -67,7 +67,7 @@ export interface NamedTwice {
   other: string
 }
 
-/** Every repository that has a number behind its name because another, which is there still, has that name. */
+/** Returns the repositories with a number appended to their name because another one, which still exists, has that name. */
 export function namesakes(known: KnownProjects): NamedTwice[] {
   return [...known].flatMap(([name, place]) => {
     const wanted = name.replace(/-\d+$/, '')

@@ -1,13 +1,13 @@
 /** The longest name of a project, in characters. */
 const maxLength = 64
 
-/** A text as the name of a project: small letters, digits and `-`. Undefined where nothing of it is left. */
+/** Converts a text to a project name of lowercase letters, digits and `-`. Returns undefined if nothing is left. */
 export function projectNameOf(text: string): string | undefined {
   const plain = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
   return trimmed(plain.replace(/[^a-z0-9]+/g, '-')) || undefined
 }
 
-/** `name` with a number behind it: `shop-2`. */
+/** Returns `name` with a number appended: `shop-2`. */
 export function numbered(name: string, number: number): string {
   const end = `-${number}`
   return `${trimmed(name.slice(0, maxLength - end.length))}${end}`

@@ -1,23 +1,23 @@
 import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 
-/** A git repository, as far as its files say where it is. */
+/** The directories of a git repository. */
 export interface Repository {
-  /** The directory that all of its worktrees share, such as `/home/sean/shop/.git`. It tells this repository from all others. */
+  /** The directory that all of its worktrees share, such as `/home/sean/shop/.git`. It identifies the repository. */
   commonDir: string
-  /** The directory of the main worktree. Undefined for a bare repository. */
+  /** The main worktree. Undefined for a bare repository. */
   main?: string
-  /** The directory of the worktree that the search began in. Undefined where it began inside the repository itself. */
+  /** The worktree that the search began in. Undefined if it began inside the repository's own directory. */
   top?: string
 }
 
-/** Most bytes of a file that is read: a `.git` file holds one path. */
+/** Maximum size of a file that is read, in bytes: a `.git` file holds one path. */
 const maxBytes = 64 * 1024
 
 /**
- * The git repository that `dir` lies in, read from the files of git without starting it. Undefined where there is none. Where a
- * linked worktree names a repository that is not here, such as in a container that mounts the worktree alone, its path is taken
- * as it stands.
+ * Returns the git repository that contains `dir`, found by git's files without running git; undefined if there is none. If a linked
+ * worktree names a repository that does not exist here, such as in a container that mounts only the worktree, the path is used as
+ * it is.
  */
 export function repositoryOf(dir: string): Repository | undefined {
   for (let at = dir; ; at = dirname(at)) {
@@ -27,7 +27,7 @@ export function repositoryOf(dir: string): Repository | undefined {
   }
 }
 
-/** The repository whose worktree, or whose own directory, `at` is. */
+/** Returns the repository whose worktree or own directory is `at`. */
 function repositoryAt(at: string): Repository | undefined {
   const dotGit = join(at, '.git')
   if (isFile(join(dotGit, 'HEAD'))) return { commonDir: real(dotGit), main: at, top: at }
@@ -39,22 +39,22 @@ function repositoryAt(at: string): Repository | undefined {
   return isRepositoryDir(at) ? fromCommonDir(at) : undefined
 }
 
-/** The repository of a worktree at `top` whose `.git` is a file that names `gitDir`. Undefined where git would find none. */
+/** Returns the repository of the worktree `top`, whose `.git` is a file that names `gitDir`; undefined where git finds none. */
 function fromGitDir(gitDir: string, top: string): Repository | undefined {
   const common = readSmall(join(gitDir, 'commondir'))?.trim()
   if (common) return isOthers(gitDir, top) ? undefined : fromCommonDir(real(resolve(gitDir, common)))
   const [, shared] = /^(.+)[\\/]worktrees[\\/][^\\/]+$/.exec(gitDir) ?? []
-  // A linked worktree of a repository that is not here; in one that is, no such worktree is known.
+  // A linked worktree without `commondir`: its repository is not on this machine, or if it is, does not have this worktree.
   if (shared !== undefined) return lookAt(shared) ? undefined : fromCommonDir(shared)
-  // A submodule, or a repository whose directory stands elsewhere. In a linked worktree, a submodule is that of the main one.
+  // A submodule, or a repository whose directory is elsewhere. A submodule in a linked worktree is the one in the main worktree.
   return { commonDir: gitDir.replace(/([\\/])worktrees[\\/][^\\/]+[\\/](modules[\\/])/, '$1$2'), main: top }
 }
 
-/** Whether the linked worktree of `gitDir` is another directory than `top`, whose `.git` is then a copy, or made up. */
+/** Reports whether the linked worktree of `gitDir` is another directory than `top`, so that the `.git` of `top` is a copy or a forgery. */
 function isOthers(gitDir: string, top: string): boolean {
   const dotGit = readSmall(join(gitDir, 'gitdir'))?.trim()
   const own = dotGit && resolve(gitDir, dotGit)
-  // A worktree that was moved, or is mounted elsewhere, is not where its repository thinks it is.
+  // If the recorded path does not exist, the worktree was moved or is mounted elsewhere.
   return own !== undefined && own !== '' && lookAt(own) !== undefined && real(dirname(own)) !== real(top)
 }
 
@@ -64,35 +64,35 @@ function fromCommonDir(commonDir: string): Repository {
   return { commonDir, ...(worktree !== undefined && { main: resolve(commonDir, worktree) }) }
 }
 
-/** Whether `dir` is what git keeps a repository in: `.git`, or a bare repository. */
+/** Reports whether `dir` is a repository's own directory: `.git`, or a bare repository. */
 function isRepositoryDir(dir: string): boolean {
   return isFile(join(dir, 'HEAD')) && isDirectory(join(dir, 'objects')) && isDirectory(join(dir, 'refs'))
 }
 
-/** Whether a repository is still at `place`, its `placeOf`. */
+/** Reports whether a repository still exists at `place`, a result of `placeOf`. */
 export function isRepositoryPlace(place: string): boolean {
   return isFile(join(place, '.git', 'HEAD')) || isFile(join(place, 'HEAD'))
 }
 
-/** Where a repository is, for people: its main worktree, where that has its `.git`, or its own directory. No two have the same. */
+/** Returns the path of a repository for people: its main worktree, if that has its `.git`, else its own directory. It is unique. */
 export function placeOf({ commonDir, main }: Repository): string {
   return main !== undefined && commonDir === join(main, '.git') ? main : commonDir
 }
 
-/** The name of the directory of a repository: of its main worktree, or of itself without `.git`. */
+/** Returns the name of a repository's directory: of its main worktree, else of its own directory without `.git`. */
 export function directoryNameOf({ commonDir, main }: Repository): string {
   if (main !== undefined) return basename(main)
   const name = basename(commonDir)
-  // `shop/.bare`, with the worktrees beside it.
+  // For example `shop/.bare`, with the worktrees beside it.
   return name.startsWith('.') ? basename(dirname(commonDir)) : name.replace(/\.git$/, '')
 }
 
-/** Where `dir` is in the main worktree; undefined where there is none, or `dir` is in no worktree. */
+/** Returns the path in the main worktree that corresponds to `dir`; undefined without a main worktree, or if `dir` is in none. */
 export function inMainWorktree({ main, top }: Repository, dir: string): string | undefined {
   return main === undefined || top === undefined ? undefined : resolve(main, relative(top, dir))
 }
 
-/** The path without links; `path` itself where nothing is there. */
+/** Returns the path with symbolic links resolved; `path` itself if it does not exist. */
 export function real(path: string): string {
   try {
     return realpathSync.native(path)
@@ -101,7 +101,7 @@ export function real(path: string): string {
   }
 }
 
-/** The text of a plain file of at most 64 KiB, undefined for anything else: a repository may have a link to a device in it. */
+/** Returns the text of a regular file of at most 64 KiB; undefined for anything else, such as a link to a device. */
 export function readSmall(path: string): string | undefined {
   try {
     const stats = lstatSync(path)

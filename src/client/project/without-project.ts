@@ -5,8 +5,8 @@ interface Parts {
 }
 
 /**
- * The same request as a hub that knows no projects takes it: for and from the machine as a whole, which there is all that there is.
- * Undefined where it says nothing of a project.
+ * Returns the request without projects, for a hub that does not support them: it then concerns the machine as a whole. Returns
+ * undefined if the request names no project.
  */
 export function withoutProject<R extends Parts>(request: R): R | undefined {
   const { project, ...query } = fieldsOf(request.query)

@@ -48,8 +48,8 @@ export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeN
 function wrongHub(error: WrongHub, label: string): ClaudeNetError {
   const what =
     error.found === undefined
-      ? 'it speaks no TLS 1.3, and this machine knows its hub by a key'
-      : `it has the key ${error.found}, and this machine knows its hub by ${error.pin}${error.why ? `; ${error.why}` : ''}`
+      ? 'it does not speak TLS 1.3, and this machine has pinned the key of its hub'
+      : `it has the key ${error.found}, and this machine has pinned ${error.pin}${error.why ? `; ${error.why}` : ''}`
   const wrong = new ClaudeNetError(
     'unavailable',
     `What answers at ${label} is not the hub of this machine: ${what}. Nothing was sent to it.`,

@@ -50,7 +50,7 @@ test('a hub that proves another key gets nothing, and the error names both', asy
   const refused = open(url, otherKey).request(request)
   await expect(refused).rejects.toMatchObject({ code: 'unavailable', cause: { found: testIdentity.hubKey } })
   await expect(refused).rejects.toThrow(
-    `it has the key ${testIdentity.hubKey}, and this machine knows its hub by ${otherKey}`,
+    `it has the key ${testIdentity.hubKey}, and this machine has pinned ${otherKey}`,
   )
   const answer = await open(url, testIdentity.hubKey).request(request)
   answer.resume()
@@ -71,7 +71,7 @@ test('what answers in the clear, or in a TLS of before, is no hub of a pinned ma
   for (const server of [plain, older]) {
     const refused = open(await listening(server), testIdentity.hubKey).request(request)
     await expect(refused).rejects.toMatchObject({ code: 'unavailable', cause: { code: 'WRONG_HUB', found: undefined } })
-    await expect(refused).rejects.toThrow('it speaks no TLS 1.3')
+    await expect(refused).rejects.toThrow('it does not speak TLS 1.3')
   }
   expect(heard[0]).toBe(0x16)
   expect(heard.includes('secret')).toBe(false)

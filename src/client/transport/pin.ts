@@ -19,7 +19,7 @@ export class WrongHub extends Error {
   why: string | undefined
 
   constructor(pin: Pin, found: HubKey | undefined) {
-    super(found === undefined ? 'it speaks no TLS 1.3' : `it has the key ${found}, not ${pin}`)
+    super(found === undefined ? 'it does not speak TLS 1.3' : `it has the key ${found}, not ${pin}`)
     this.pin = pin
     this.found = found
   }
