@@ -8,18 +8,18 @@ import { MemberName } from './names.ts'
 import { ProjectName, ProjectScope } from './projects.ts'
 import { tokenPattern } from './token.ts'
 
-/** One live Claude Code attached to a machine. `client` names the program and version that speaks for it, as it says itself. */
+/** One running Claude Code of a machine. `client` is the name and version of its client, by that client's own claim. */
 export const Session = z.object({
   session: z.string(),
   client: z.string(),
   since: Timestamp,
-  /** The machine's own claim. */
+  /** Claimed by the machine. */
   project: ProjectName.optional(),
   ...shownActivity,
 })
 export type Session = z.infer<typeof Session>
 
-/** A project of a machine, as the machine claims: how many sessions of it live, and when one was last heard of. */
+/** A project of a machine, as the machine claims: the number of its running sessions, and the last heartbeat of one. */
 export const Project = z.object({ name: ProjectName, sessions: z.number().int(), lastSeenAt: Timestamp.nullable() })
 export type Project = z.infer<typeof Project>
 
@@ -30,26 +30,26 @@ export const Member = z.object({
   aliases: z.array(z.string()),
   online: z.boolean(),
   lastSeenAt: Timestamp.nullable(),
-  /** Of a human: whether the hub's Telegram carries their mail. */
+  /** For a human: whether the hub forwards their messages to Telegram. */
   telegram: z.boolean().optional(),
-  /** The oldest 20. */
+  /** The 20 oldest. */
   sessions: z.array(Session),
-  /** How many there are, where `sessions` does not have all. */
+  /** Total number, if `sessions` does not list all. */
   sessionCount: z.number().int().optional(),
-  /** Of a machine, the last seen first, 20 at most. Absent where there are none, and in older hubs. */
+  /** For a machine: last seen first, 20 at most. Absent if there are none, and from older hubs. */
   projects: z.array(Project).optional(),
-  /** How many there are, where `projects` does not have all. */
+  /** Total number, if `projects` does not list all. */
   projectCount: z.number().int().optional(),
-  /** With `?with=mail`, of those whose mail the caller may see: how much is unread, and when the oldest of that was sent. */
+  /** With `?with=mail`, for members whose messages the caller may see: the number of unread messages, and the time the oldest was sent. */
   unread: z.number().int().optional(),
   oldestUnreadAt: Timestamp.nullable().optional(),
 })
 export type Member = z.infer<typeof Member>
 
-/** A message of the reader's that wants an answer, and the recipients who have not given one. */
+/** A request of the reader's, and the recipients who have not answered it. */
 export const OpenRequest = z.object({
   id: MessageId,
-  /** With `?with=mail`: who asked, where that is not the reader. */
+  /** With `?with=mail`: the sender, if that is not the reader. */
   of: z.string().optional(),
   sentAt: Timestamp,
   intent: Intent,
@@ -61,17 +61,17 @@ export const OpenRequest = z.object({
 })
 export type OpenRequest = z.infer<typeof OpenRequest>
 
-/** No mail passes between two machines until then: `why` looked like a loop. */
+/** No messages pass between two machines until the given time; `why` describes the suspected loop. */
 export const Brake = z.object({ between: z.tuple([z.string(), z.string()]), until: Timestamp, why: z.string() })
 
-/** The token of a member was last used from two hosts at once at `at`: its files were copied, or it was stolen. */
+/** A member's token was used from two hosts at once, last at `at`: its files were copied, or it was stolen. */
 export const SharedToken = z.object({ member: z.string(), hosts: z.array(z.string()), at: Timestamp })
 
-/** What a person should look at: the reader's own, an admin sees all. */
+/** Conditions that need a person's attention: those of the reader; an admin sees all. */
 const concerns = {
   brakes: z.array(Brake).default([]),
   sharedTokens: z.array(SharedToken).default([]),
-  /** The store of the hub is damaged: it takes no mail, and what cannot be read is missing here. */
+  /** The hub's store is damaged: it accepts no messages, and this response lacks whatever cannot be read. */
   damaged: z.boolean().default(false),
 }
 export const Concerns = z.object(concerns)
@@ -81,33 +81,37 @@ export type Concerns = z.infer<typeof Concerns>
 export const Group = z.object({ name: z.string(), members: z.array(z.string()) })
 export type Group = z.infer<typeof Group>
 
-/** Every member by name. `you` and `unread` are the reader's own; null for an admin, who has no inbox. */
+/** Every member by name. `you` and `unread` are those of the reader; null for an admin, who has no inbox. */
 export const MembersAnswer = z.object({
-  /** The hub's, so that a client that is behind shows. Absent in older hubs. */
+  /** Version of the hub, so that outdated clients can be detected. Absent from older hubs. */
   version: z.string().optional(),
   you: z.string().nullable(),
   unread: z.number().int().nullable(),
   members: z.array(Member),
-  /** Every group with its members. Absent in older hubs. */
+  /** Every group with its members. Absent from older hubs. */
   groups: z.array(Group).optional(),
   ...concerns,
-  /** The newest 20 of the last 30 days, newest first; with `?with=mail` those of all whose mail the reader may see. A hub that knows none of them says none. */
+  /**
+   * The newest 20 of the last 30 days, newest first; with `?with=mail` those of all members whose messages the reader may see. Empty from
+   * hubs without this field.
+   */
   openRequests: z.array(OpenRequest).default([]),
 })
 export type MembersAnswer = z.infer<typeof MembersAnswer>
 
 /**
- * A heartbeat: this session lives. Sent every 5 s; see `silenceMs` in the hub's presence. `project` is what the machine claims that the
- * session works on; with it, the answer counts what is in its scope.
+ * A heartbeat: the session is running. Sent every 5 s; see `silenceMs` in the hub's presence. `project` is the session's project, as
+ * claimed by the machine; if it is given, the response counts the messages in its scope.
  */
 export const HeartbeatRequest = z.strictObject({
   session: SessionId,
-  client: z.string().regex(/^[\x20-\x7e]{1,100}$/, 'a client is named in 1 to 100 printable ASCII characters'),
+  client: z.string().regex(/^[\x20-\x7e]{1,100}$/, 'the name of a client has 1 to 100 printable ASCII characters'),
   project: ProjectScope.optional(),
   ...activityFields,
 })
 export type HeartbeatRequest = z.infer<typeof HeartbeatRequest>
-/** `version` is the hub's: a session whose client is older is told so. */
+
+/** `version` is the hub's, with which an older client reports that it is outdated. */
 export const HeartbeatAnswer = z.object({ unread: z.number().int(), version: z.string().optional() })
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>
 
@@ -122,13 +126,13 @@ export const InviteRequest = z.strictObject({
   name: MemberName,
   kind: JoinableKind.default('machine'),
   owner: MemberName.optional(),
-  /** From where its tokens may be used; what is left out stays as it is. */
+  /** Ranges from which its tokens may be used; unchanged if absent. */
   from: BoundTo.optional(),
 })
 
 /**
- * `renewed` says that the member was there before: its inbox stays, its old token dies when the code is used. `hubKey` is what the
- * hub proves itself by, for the join line; absent where it has no key.
+ * `renewed` means that the member existed before: its inbox stays, its old token is revoked when the code is used. `hubKey` is the
+ * hub's key, for the join line; absent if it has none.
  */
 export const InviteAnswer = z.object({
   code: z.string(),
@@ -140,7 +144,7 @@ export const InviteAnswer = z.object({
 export type InviteAnswer = z.infer<typeof InviteAnswer>
 
 /**
- * What answered at `address` in the hub's place: so many times, last at `at` by the clock of the machine, with another key or, where
+ * Something else responded at `address` in place of the hub: `times` times, last at `at` by the machine's clock, with another key or, if
  * `hubKey` is null, without TLS.
  */
 export const WrongHubReport = z.strictObject({
@@ -151,15 +155,15 @@ export const WrongHubReport = z.strictObject({
 })
 export type WrongHubReport = z.infer<typeof WrongHubReport>
 
-/** What an admin sees of a member beside what everyone sees. `tokenId` is the public part of its token. */
+/** A token of a member, as an admin sees it. `id` is its public part. */
 const TokenDetails = z.object({
   id: z.string(),
   createdAt: Timestamp,
-  /** As far as the hub has noted: within the last minute, or since it was started. */
+  /** As recorded by the hub: precise to a minute, and only since the hub started. */
   lastUsedAt: Timestamp.nullable(),
-  /** When it ends, as far as that is known: after a rotation or a renewal, or by its age. */
+  /** Time it ends, if known: after a rotation or a renewal, or by its age. */
   endsAt: Timestamp.nullable(),
-  /** Whether a newer one has taken its place, and it only goes on for a while. */
+  /** Whether a newer token has replaced it, so that it is valid only for the overlap. */
   isReplaced: z.boolean(),
 })
 export type TokenDetails = z.infer<typeof TokenDetails>
@@ -169,18 +173,18 @@ export const MemberDetails = Member.extend({
   createdAt: Timestamp,
   joinedAt: Timestamp.nullable(),
   tokenId: z.string().nullable(),
-  /** All that count, the newest last. Absent in older hubs. */
+  /** All valid tokens, newest last. Absent from older hubs. */
   tokens: z.array(TokenDetails).default([]),
-  /** Of a member without a token: when its last one ended by its age. */
+  /** For a member without a token: the time its last one expired by age. */
   tokenEndedAt: Timestamp.nullable().default(null),
-  /** From where its tokens may be used; none is anywhere. */
+  /** Ranges from which its tokens may be used; empty for any address. */
   boundTo: z.array(z.string()).default([]),
 })
 export type MemberDetails = z.infer<typeof MemberDetails>
 export const MemberDetailsAnswer = z.object({ members: z.array(MemberDetails), ...concerns })
 export type MemberDetailsAnswer = z.infer<typeof MemberDetailsAnswer>
 
-/** What is said of a member is set, what is left out stays. A member that does not exist is made, as `kind`. */
+/** Absent fields are unchanged. A member that does not exist is created, as `kind`. */
 export const MemberChange = z.strictObject({
   kind: JoinableKind.optional(),
   owner: MemberName.nullable().optional(),
@@ -188,7 +192,8 @@ export const MemberChange = z.strictObject({
 export const BindRequest = z.strictObject({ ranges: BoundTo })
 
 export const RenewRequest = z.strictObject({ token: JoinRequest.shape.token })
-/** `goesOnUntil`: how long the token that asked counts still; null where it is the new one itself. */
+
+/** `goesOnUntil` is the time until which the calling token stays valid; null if it is the new one itself. */
 export const RenewAnswer = z.object({ tokenId: z.string(), goesOnUntil: Timestamp.nullable() })
 
 export const MemberNamed = z.strictObject({ name: MemberName })
@@ -198,8 +203,10 @@ export const GroupsAnswer = z.object({ groups: z.array(Group) })
 export const GroupRequest = z.strictObject({ members: z.array(z.string().trim().min(1).max(100)).max(1000) })
 export const AliasRequest = z.strictObject({ member: z.string().trim().min(1).max(100) })
 
-/** What a member does with mail: `accept` it, `hold` it for its user, or `refuse` it; and whose mail makes no noise. */
+/** Policy for incoming messages: `accept` them, `hold` them for the member's user, or `refuse` them. */
 export const Inbound = z.enum(['accept', 'hold', 'refuse'])
+
+/** `mute` lists the senders whose messages are stored without an event. */
 export const PolicyRequest = z.strictObject({
   inbound: Inbound.optional(),
   mute: z.array(z.string().trim().min(1).max(100)).max(1000).optional(),

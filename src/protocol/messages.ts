@@ -3,10 +3,10 @@ import { ClaudeNetError } from './errors.ts'
 import { MessageId } from './ids.ts'
 import { addressOf, ProjectName, ProjectScope } from './projects.ts'
 
-/** Most bytes of UTF-8 that the text of one message may have. */
+/** Maximum length of a message's text, in bytes of UTF-8. */
 export const maxBodyBytes = 32 * 1024
 
-/** The refusal of a text of `bytes` bytes. */
+/** Returns the refusal of a text of `bytes` bytes. */
 export function tooLarge(bytes: number): ClaudeNetError {
   return new ClaudeNetError(
     'too_large',
@@ -15,82 +15,82 @@ export function tooLarge(bytes: number): ClaudeNetError {
   )
 }
 
-/** A header of `POST /v1/messages`, with any value: the message waited in an outbox because no hub answered. */
+/** A header of `POST /v1/messages`, with any value: the message waited in an outbox because no hub responded. */
 export const keptHeader = 'claude-net-kept'
 
-/** Most names that one send may list. A group or `all` counts as one. */
+/** Maximum number of names in one send. A group or `all` counts as one. */
 const maxNames = 100
 
-/** Most messages, ids or rows in one request or answer; also the default of every `limit`. */
+/** Maximum number of messages, ids or rows in one request or response; also the default of every `limit`. */
 export const maxPage = 100
 
-/** `request` waits for an answer, `inform` does not, `urgent` should be seen now. What an intent may interrupt is the recipient's choice. */
+/** `request` expects an answer, `inform` does not, `urgent` should be read immediately. The recipient decides what an intent may interrupt. */
 export const Intent = z.enum(['request', 'inform', 'urgent'])
 export type Intent = z.infer<typeof Intent>
 
-/** Who can join with a token, read and be written to. */
+/** Kinds of members that join with a token and have an inbox. */
 export const JoinableKind = z.enum(['machine', 'human'])
 export type JoinableKind = z.infer<typeof JoinableKind>
 
-/** A `service` stands for events from outside: it writes what a webhook received, and nobody writes to it. */
+/** A `service` represents events from outside: it sends what a webhook received, and cannot receive messages. */
 export const MemberKind = z.enum([...JoinableKind.options, 'service'])
 export type MemberKind = z.infer<typeof MemberKind>
 
-/** Who may stand behind a message: a member, or the hub itself with a notice. */
+/** Kinds of senders: a member, or the hub itself with a notice. */
 export const SenderKind = z.enum([...MemberKind.options, 'hub'])
 export type SenderKind = z.infer<typeof SenderKind>
 
 /** RFC 3339 in UTC with milliseconds: `2026-11-22T15:00:00.000Z`. */
 export const Timestamp = z.iso.datetime({ precision: 3 })
 
-/** A text that is well-formed Unicode: a lone surrogate would not survive UTF-8. */
+/** A text that is well-formed Unicode: UTF-8 cannot encode a lone surrogate. */
 const WellFormed = z
   .string()
   .refine(text => text.isWellFormed(), 'must be well-formed Unicode (a lone surrogate was found)')
 
-/** The longest life that a message can be given, in seconds: a year. */
+/** Maximum time until a message expires, in seconds: a year. */
 export const maxExpiryS = 31_536_000
 
-/** The longest time that a question to several can gather answers, in seconds: a week; and how long it does unless the asker says. */
+/** Maximum and default time for which a question to several gathers answers, in seconds; the maximum is a week. */
 export const maxWithinS = 604_800
 export const defaultWithinS = 600
 
-/** Whether a text has nothing but white space and what draws nothing. Controls are something: they are shown as escapes. */
+/** Reports whether a text has only white space and invisible characters. Control characters do not count: they are shown as escapes. */
 export function isBlank(text: string): boolean {
   return !/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
 }
 
-/** Most characters of a name as it is typed. */
+/** Maximum length of a typed name, in characters. */
 const maxTyped = 100
 
 /** A name, or `name/project`. */
 const TypedAddress = z
   .string()
   .trim()
-  .min(1, 'a name is empty')
+  .min(1, 'a name must not be empty')
   .max(2 * maxTyped + 1, `an address has ${2 * maxTyped + 1} characters at most`)
   .refine(
     typed => typed.split('/').every(part => part.length <= maxTyped),
-    `a name has ${maxTyped} characters at most, and so has a project`,
+    `a name or a project has ${maxTyped} characters at most`,
   )
 
 export const SendRequest = z.strictObject({
   id: MessageId.optional(),
   to: z.union([TypedAddress, z.array(TypedAddress).min(1, 'it names nobody').max(maxNames)], {
-    error: `it is a name or a list of at most ${maxNames} names`,
+    error: `must be a name or a list of at most ${maxNames} names`,
   }),
   body: WellFormed.refine(text => !isBlank(text), 'a message needs a text'),
   replyTo: MessageId.optional(),
   intent: Intent.optional(),
-  /** From when it is stored in the inbox on; of later mail from `at` on. */
+  /** Counted from storage in the inbox; for a later message from `at`. */
   expiresInS: z.number().int().min(1).max(maxExpiryS).optional(),
-  /** Of a `request` or an `urgent` to several: for how long its asker waits with being woken by an answer. See `Gather`. */
+  /** For a `request` or `urgent` to several: time during which answers do not wake its sender. See `Gather`. */
   withinS: z.number().int().min(1).max(maxWithinS).optional(),
-  /** Later mail: the hub stores it now, and delivers it then. With any offset, to the millisecond. */
+  /** For a later message: the hub stores it now and delivers it at this time. Any offset, millisecond precision. */
   at: z.iso.datetime({ offset: true }).optional(),
-  /** The project of the session that sends: its own claim, and no part of what the id binds. */
+  /** The project of the sending session: its own claim, and not part of the content that the id binds. */
   fromProject: ProjectScope.optional(),
-  /** A machine of the sender's, in whose place the sender, a person, answers `replyTo`. */
+  /** A machine on whose behalf the sender, its owner, answers `replyTo`. */
   answersFor: z.string().trim().min(1).max(maxTyped).optional(),
 })
 export type SendRequest = z.infer<typeof SendRequest>
@@ -99,7 +99,7 @@ const plainId = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 const plainAddress = /^[a-z0-9][a-z0-9-]{0,62}(?:\/[a-z0-9][a-z0-9-]{0,62})?$/
 const plainProject = /^(?:[a-z0-9]|[a-z0-9][a-z0-9-]{0,61}[a-z0-9])?$/
 
-/** Whether a value is a send of the usual shape: one that `SendRequest` takes, and leaves as it is. Of others it says nothing. */
+/** Reports whether a value is a common form of send, which `SendRequest` accepts unchanged. False does not mean that it is invalid. */
 export function isUsualSend(value: unknown): value is SendRequest {
   if (typeof value !== 'object' || value === null) return false
   const { id, to, body, replyTo, intent, fromProject, ...others } = value as Record<string, unknown>
@@ -120,44 +120,44 @@ function isText(value: unknown, pattern: RegExp): boolean {
   return typeof value === 'string' && pattern.test(value)
 }
 
-/** Whether a member reads. Older hubs say nothing of the ways to a person. */
+/** Ways in which a member can be reached. Older hubs omit `telegram` and `machines`. */
 const reach = {
   online: z.boolean(),
   lastSeenAt: Timestamp.nullable(),
-  /** Of a human: whether the hub's Telegram carries their mail. */
+  /** For a human: whether the hub forwards their messages to Telegram. */
   telegram: z.boolean().optional(),
-  /** Of a human, in the answer of a send: the first five machines that they own, by name. */
+  /** For a human, in the response to a send: the first five machines that they own, by name. */
   machines: z.array(z.string()).optional(),
 }
 
 const Reach = z.object(reach)
 export type Reach = z.infer<typeof Reach>
 
-/** Whom a message was sent to, where that is not the reader alone, or a project of theirs, by their own name: a group, `all`, several. */
+/** Returns a message's recipients (a group, `all`, several), or undefined if it went only to the reader, or a project of theirs, by their own name. */
 export function sentToOthers({ to }: { to: readonly string[] }, you: string | undefined): string | undefined {
   const isOwn = to.length === 1 && (you === undefined ? to[0] !== 'all' : addressOf(to[0]!).name === you)
   return isOwn || to.length === 0 ? undefined : to.join(', ')
 }
 
-/** Whether the project that a message is for reads, as the machine claims: what its sessions say of themselves. */
+/** Presence of the project that a message is for, as claimed by the sessions of its machine. */
 const projectReach = {
   project: ProjectName.optional(),
-  /** With `project`: how many sessions of it live. */
+  /** With `project`: number of running sessions of it. */
   projectSessions: z.number().int().optional(),
-  /** With `project`: when one of its sessions was last heard of; null for never. */
+  /** With `project`: time of the last heartbeat of one of its sessions; null if there was none. */
   projectLastSeenAt: Timestamp.nullable().optional(),
-  /** With `project`: how many sessions of the member live, those of the project among them. */
+  /** With `project`: number of all running sessions of the member. */
   sessions: z.number().int().optional(),
 }
 
 const ProjectReach = z.object(projectReach)
 export type ProjectReach = z.infer<typeof ProjectReach>
 
-/** What came of one recipient when the message was sent. `online` and `lastSeenAt` are of the moment of the answer. */
+/** The result of a send for one recipient. `online` and `lastSeenAt` are as of the response. */
 export const SentTo = z.object({
   name: z.string(),
   kind: MemberKind,
-  /** `later`: it is to be stored there at `at` of the answer; who is meant, and who takes it, is asked again then. */
+  /** `later`: to be stored there at the response's `at`, when recipients and policies are determined again. */
   status: z.enum(['stored', 'refused', 'later']),
   reason: z.string().optional(),
   ...reach,
@@ -165,18 +165,18 @@ export const SentTo = z.object({
 })
 export type SentTo = z.infer<typeof SentTo>
 
-/** Of later mail that waits, `seq` and `sentAt` are of when the hub stored it: it gets others when it is delivered. */
+/** For a later message that waits, `seq` and `sentAt` are those of its storage; it gets new ones on delivery. */
 export const SendAnswer = z.object({
   id: MessageId,
   seq: z.number().int(),
   sentAt: Timestamp,
-  /** When it is to be delivered. Absent once it has been. */
+  /** Time at which it is to be delivered. Absent once it has been. */
   at: Timestamp.optional(),
   recipients: z.array(SentTo),
 })
 export type SendAnswer = z.infer<typeof SendAnswer>
 
-/** A message as its recipient reads it. `to` is what the sender wrote; `fetchedBy` the session that was last given it. */
+/** A message as its recipient reads it. `to` is as the sender wrote it; `fetchedBy` is the session that fetched it last. */
 export const InboxMessage = z.object({
   id: MessageId,
   seq: z.number().int(),
@@ -187,59 +187,58 @@ export const InboxMessage = z.object({
   replyTo: MessageId.optional(),
   intent: Intent,
   expiresAt: Timestamp.optional(),
-  /** Of later mail: when its sender wrote it. `sentAt` is when it was delivered. */
+  /** For a later message: the time its sender wrote it. `sentAt` is the time of delivery. */
   writtenAt: Timestamp.optional(),
   body: z.string(),
-  /** For the recipient's user only, by the recipient's policy: a client must not show the text to an agent. */
+  /** Set if the recipient's policy reserves it for its user: a client must not show the text to an agent. */
   held: z.literal(true).optional(),
-  /** The hub's disk has damaged it: `body` says so instead of the text, and `to` is empty. */
+  /** Set if it is damaged on the hub's disk: `body` says so instead of the text, and `to` is empty. */
   damaged: z.literal(true).optional(),
-  /** From a sender whom the recipient has muted: nobody should be told of it. */
+  /** Set if the recipient has muted the sender: nobody is to be notified. */
   muted: z.literal(true).optional(),
   fetchedBy: z.object({ session: z.string(), at: Timestamp }).optional(),
-  /** In an inbox: how many newer unread messages of the same sender follow, as far as the next 1,000 messages tell. Absent where none do. */
+  /** In an inbox: number of newer unread messages of the same sender among the next 1,000. Absent if there are none. */
   newer: z.number().int().optional(),
-  /** Since when `body` is empty because the hub keeps texts no longer. Never in an inbox: only of messages that are over. */
+  /** Time at which the hub deleted the text, so that `body` is empty. Only for messages that are over, so never in an inbox. */
   textDeletedAt: Timestamp.optional(),
-  /** For which project of the reader it is. */
+  /** The reader's project to which it is addressed. */
   project: ProjectName.optional(),
-  /** From which project of the sender it came, as its machine claims. */
+  /** The sender's project, as claimed by its machine. */
   fromProject: ProjectName.optional(),
-  /** The human who answered this in place of the recipient, whose machine it is. */
+  /** The human who answered this on behalf of the recipient, their machine. */
   answeredBy: z.string().optional(),
 })
 export type InboxMessage = z.infer<typeof InboxMessage>
 
 /**
- * Unread messages, oldest first. `unread` counts all of them, `more` those after the last one here; with `?project=` both count what is
- * in its scope.
- * `cursor` is where a next page starts (`?after=`).
+ * Unread messages, oldest first. `unread` counts all of them, `more` those after the last one here; with `?project=` both count the
+ * messages in its scope. `cursor` is the start of the next page (`?after=`).
  */
 export const InboxAnswer = z.object({
-  /** The reader, so that mail which was sent to another name, such as a group, can say so. Absent in older hubs. */
+  /** The reader, so that a client can point out messages sent to another name, such as a group. Absent from older hubs. */
   you: z.string().optional(),
   messages: z.array(InboxMessage),
   unread: z.number().int(),
   more: z.number().int(),
-  /** How many of `more` are held. Absent where none are, and from older hubs. */
+  /** Number of held messages among `more`. Absent if there are none, and from older hubs. */
   moreHeld: z.number().int().optional(),
-  /** With `?project=`: how much is unread for other projects, the most first, 20 at most. Absent where there is none. */
+  /** With `?project=`: number of unread messages for other projects, highest first, 20 projects at most. Absent if there are none. */
   elsewhere: z.array(z.object({ project: ProjectName, unread: z.number().int() })).optional(),
   cursor: z.string(),
 })
 export type InboxAnswer = z.infer<typeof InboxAnswer>
 
-/** A session's own name for itself. */
+/** A session's id, chosen by its client. */
 export const SessionId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a session id has 1 to 64 characters A-Z a-z 0-9 _ -')
 
 const Ids = z.array(MessageId).min(1).max(maxPage)
 
-/** With `project`, ids of mail that is for another project are left as they are and answered as `unknown`. */
+/** With `project`, ids of messages for another project are ignored and returned as `unknown`. */
 export const FetchedRequest = z.strictObject({ ids: Ids, session: SessionId, project: ProjectScope.optional() })
 
-/** How a session is told that there is mail: by a hook, by a line that wakes it, by the hook that waits, or by a channel. */
+/** Way in which a session is notified of messages: by a hook, by a line that wakes it, by the waiting hook, or by a channel. */
 export const ToldHow = z.enum(['hook', 'wake', 'waiter', 'channel'])
 export type ToldHow = z.infer<typeof ToldHow>
 
@@ -249,13 +248,13 @@ export const ToldRequest = z.strictObject({ ids: Ids, session: SessionId, how: T
 export const AckRequest = z.strictObject({ ids: Ids, project: ProjectScope.optional() })
 
 /**
- * `acked` are read from now on (also those that were before), `unknown` were never in this inbox or are for another project. With
- * `project`, `unread` counts what is in its scope.
+ * `acked` are now marked as read (including those that already were), `unknown` were never in this inbox or are for another project.
+ * With `project`, `unread` counts the messages in its scope.
  */
 export const AckAnswer = z.object({ acked: z.array(MessageId), unread: z.number().int(), unknown: z.array(MessageId) })
 export type AckAnswer = z.infer<typeof AckAnswer>
 
-/** The state of one delivery as the sender may see it. Times are there once the step was taken. */
+/** The state of one delivery as the sender sees it. The time of a step is present once that step has happened. */
 export const Receipt = z.object({
   name: z.string(),
   kind: MemberKind,
@@ -264,16 +263,16 @@ export const Receipt = z.object({
   fetchedAt: Timestamp.optional(),
   fetchedBySession: z.string().optional(),
   ackedAt: Timestamp.optional(),
-  /** When this recipient, or its owner in its place, first replied to it, and with which message. */
+  /** Time and message of the first reply by this recipient, or by its owner on its behalf. */
   answeredAt: Timestamp.optional(),
   answerId: MessageId.optional(),
   expiredAt: Timestamp.optional(),
-  /** Since when it lies where only the recipient's user sees it, by the recipient's policy. */
+  /** Time since which the recipient's policy holds it for its user. */
   heldSince: Timestamp.optional(),
-  /** When a session of the recipient was first told that there is this message, and how (`ToldHow`, or a way that is newer): says the client. */
+  /** Time at which a session of the recipient was first notified of it, and the way (`ToldHow`, or a newer one), as the client reports. */
   toldAt: Timestamp.optional(),
   toldHow: z.string().max(20).optional(),
-  /** The session that was last given it, as its client named it. */
+  /** The session that fetched it last, by the name its client gave. */
   shownTo: z.object({ session: z.string(), project: z.string().optional() }).optional(),
   ...reach,
   ...projectReach,
@@ -281,19 +280,19 @@ export const Receipt = z.object({
 export type Receipt = z.infer<typeof Receipt>
 
 /**
- * A question to several, as its asker reads it. It is open until all have answered or cannot any more (refused, expired), until somebody has
- * answered and nobody who is online still owes an answer, or until its time is over. Until then an answer to it wakes nobody.
+ * A question to several, as its sender reads it. It is open until all have answered or no longer can (refused, expired), until somebody has
+ * answered and nobody who is online still owes an answer, or until its time is up. While it is open, answers to it wake nobody.
  */
 export const Gather = z.object({
   of: z.number().int(),
   answered: z.number().int(),
   open: z.boolean(),
-  /** How much of its time is left, in ms; 0 when it is over. */
+  /** Remaining time, in ms; 0 when it is up. */
   leftMs: z.number().int().min(0),
 })
 export type Gather = z.infer<typeof Gather>
 
-/** Later mail that waits: what was sent, and when it is to be delivered. */
+/** A later message that waits for its delivery at `at`. */
 export const LaterMessage = z.object({
   id: MessageId,
   /** As the sender wrote it. */
@@ -303,22 +302,22 @@ export const LaterMessage = z.object({
   intent: Intent.optional(),
   replyTo: MessageId.optional(),
   expiresInS: z.number().int().optional(),
-  /** The first `laterCharacters` of the text, and how many bytes all of it has. */
+  /** The first `laterCharacters` of the text, and the length of all of it in bytes. */
   beginning: z.string(),
   bytes: z.number().int(),
 })
 export type LaterMessage = z.infer<typeof LaterMessage>
 
-/** Most characters of a text in the list of later mail. */
+/** Maximum number of characters of a text in the list of later messages. */
 export const laterCharacters = 1000
 
-/** All that the caller has waiting for later, by `at`: a hundred at most. */
+/** All later messages of the caller that wait, by `at`: 100 at most. */
 export const LaterAnswer = z.object({ messages: z.array(LaterMessage) })
 export type LaterAnswer = z.infer<typeof LaterAnswer>
 
 /**
- * Whose mail is asked for: the caller's own, or that of machines which the caller owns; an admin's, of anybody. Several stand in one
- * parameter with commas between them, or in several.
+ * Members whose messages are requested: the caller, or machines that the caller owns; for an admin anybody. Several are separated by
+ * commas, or given as repeated parameters.
  */
 export const MailOf = z.union([
   z.string().trim().min(1).max(10_000),
@@ -327,8 +326,8 @@ export const MailOf = z.union([
 export type MailOf = z.infer<typeof MailOf>
 
 /**
- * History, newest first: the caller's own, or of whoever `of` names; without `of`, an admin's is everybody's. `before` of a next page is the
- * seq of the last one here.
+ * History, newest first: that of the members `of` names; by default the caller's own, for an admin everybody's. For the next page, pass the
+ * seq of the last message as `before`.
  */
 export const HistoryQuery = z.strictObject({
   of: MailOf.optional(),
@@ -338,22 +337,22 @@ export const HistoryQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(maxPage).default(maxPage),
 })
 
-/** One message with what became of it. A recipient sees its own receipt only; the sender and an admin see all, and an owner what their machines see. */
+/** One message with its receipts. A recipient sees only its own; the sender and an admin see all, and an owner those their machines see. */
 export const MessageWithReceipts = z.object({
-  /** `held` where this is in the reader's own inbox, by its policy: a client must not show the text to an agent. */
+  /** `held` is set if it is held in the reader's own inbox: a client must not show the text to an agent. */
   message: InboxMessage.omit({ fetchedBy: true, muted: true, answeredBy: true }).extend({
-    /** The bytes of its text in UTF-8, also where that is withheld; 0 once it was deleted. Absent from older hubs. */
+    /** Length of its text in bytes of UTF-8, even if withheld; 0 once deleted. Absent from older hubs. */
     bytes: z.number().int().optional(),
-    /** The text is not for the caller to read, an admin: `body` is empty. */
+    /** Set if the caller, an admin, may not read the text: `body` is empty. */
     withheld: z.literal(true).optional(),
   }),
   receipts: z.array(Receipt),
-  /** For its sender, where it is a question to several. Absent from older hubs. */
+  /** For its sender, if it is a question to several. Absent from older hubs. */
   gather: Gather.optional(),
 })
 export type MessageWithReceipts = z.infer<typeof MessageWithReceipts>
 
-/** `more` says that there may be older ones; `damaged`, that the hub's store is, and that what cannot be read is missing. */
+/** `more` means that there may be older ones; `damaged` that the hub's store is damaged, so that unreadable messages are missing. */
 export const HistoryAnswer = z.object({
   messages: z.array(MessageWithReceipts),
   more: z.boolean(),
