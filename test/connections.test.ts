@@ -165,7 +165,7 @@ test('bodies that come slowly are bounded for a token: it is told so, others are
   const held = Array.from({ length: 3 }, () => dial(hub, head + body.slice(0, -1)))
   const send = ({ token }: { token: string }) => raw(hub, { path: '/v1/messages', token, body: JSON.parse(body) })
   await until('the refusal', async () => (await send(slow)).status === 429)
-  expect(errorOf(await send(slow)).message).toContain('bytes of earlier requests of yours have not come yet')
+  expect(errorOf(await send(slow)).message).toContain('bytes of your earlier requests have not arrived yet')
   expect(await raw(hub, { path: '/v1/inbox', token: slow.token })).toMatchObject({ status: 200 })
   expect(await send(other)).toMatchObject({ status: 201 })
   held[0]!.resume()

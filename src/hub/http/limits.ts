@@ -18,10 +18,10 @@ import { clientGroup } from './network.ts'
 import { SharedLimits } from './shared-limits.ts'
 import { type Rate, TokenBuckets } from './token-buckets.ts'
 
-/** When a client with too many streams should try again, in ms: a session that died is noticed after 15 s. */
+/** Time after which a client with too many streams should retry, in ms: a session that ended uncleanly is noticed after 15 s. */
 const streamRetryMs = 15_000
 
-/** How much one client may ask for. What is switched off costs nothing. Whatever is over a limit throws `rate_limited`. */
+/** Limits on the requests of each client. Methods throw `rate_limited` above a limit; a limit that is switched off costs nothing. */
 export class Limits {
   #settings: LimitSettings | undefined
   #sends: TokenBuckets | undefined
@@ -34,16 +34,16 @@ export class Limits {
   #proofs: TokenBuckets | undefined
   #maxStreams = Number.POSITIVE_INFINITY
   readonly #streams = new Map<string, number>()
-  /** Absent where the hub stands alone. */
+  /** Undefined for a hub that stands alone. */
   readonly #shared: SharedLimits | undefined
 
-  /** With a board, limits count what the other hubs have given as well. */
+  /** With a board, the limits count over all hubs. */
   constructor(settings: LimitSettings, board?: Hub['board']) {
     this.#shared = board && new SharedLimits(board)
     this.configure(settings)
   }
 
-  /** Goes by other settings from now on. Counts start anew, unless nothing has changed. */
+  /** Applies other settings from now on. Resets the counts, unless nothing has changed. */
   configure(settings: LimitSettings): void {
     if (this.#settings !== undefined && isDeepStrictEqual(settings, this.#settings)) return
     this.#settings = settings
@@ -78,15 +78,15 @@ export class Limits {
     })
   }
 
-  /** Counts a request that carries a good token. */
+  /** Counts a request with a valid token. */
   countRequest({ tokenId }: Identity, isSend: boolean): void {
     const waitMs = (isSend ? this.#sends : this.#reads)?.take(tokenId)
     if (waitMs) throw tooMany(`Too many ${isSend ? 'messages' : 'requests'} with this token.`, waitMs)
   }
 
   /**
-   * What a request without a good token is answered instead of `error`, once too many wrong tokens came from its address. A
-   * request without any token is no guess and is not counted, nor is one with a token that has ended.
+   * Returns the error for a request without a valid token: `error`, or `rate_limited` once too many wrong tokens came from its
+   * address. A request without any token, or with one that has ended, is not counted as a guess.
    */
   refuseStranger(error: unknown, { clientAddress, headers }: FastifyRequest): unknown {
     if (isOfEndedToken(error)) return error
@@ -97,11 +97,11 @@ export class Limits {
     return tooMany(
       'Too many requests with a wrong token came from your address.',
       waitMs,
-      'A token that the hub does not know stays wrong: ask the admin of the hub for claude-net invite NAME.',
+      'Retrying with this token is useless: ask the admin of the hub for claude-net invite NAME.',
     )
   }
 
-  /** Checks whom a message is for, before it is sent. */
+  /** Wraps `send` so that each message is counted first. */
   limitSends(send: Handlers['sendMessage']): Handlers['sendMessage'] {
     return call => {
       this.countSend(call.hub, call.identity, [call.body.to].flat(), Buffer.byteLength(call.body.body))
@@ -109,7 +109,7 @@ export class Limits {
     }
   }
 
-  /** Counts a message of so many bytes, for each whom it is for. */
+  /** Counts a message of `bytes` bytes for the day of its sender and for each recipient. */
   countSend(hub: Hub, by: Pick<Identity, 'member' | 'tokenId'>, to: string[], bytes: number): void {
     if (!this.#settings) return
     const countDay = this.#checkDay(by, bytes)
@@ -117,19 +117,19 @@ export class Limits {
     countDay()
   }
 
-  /** Counts a proven call of a webhook as a send of a token. */
+  /** Counts a verified call of a webhook like a send with a token. */
   countEvent(webhook: string): void {
     const waitMs = this.#sends?.take(webhook)
     if (waitMs) throw tooMany('Too many events came to this webhook.', waitMs)
   }
 
-  /** What a call of nobody's URL is answered instead of `error`, once too many guesses came from its address. */
+  /** Returns the error for a call of an unknown webhook URL: `error`, or `rate_limited` once too many guesses came from its address. */
   refuseGuess(error: unknown, { clientAddress }: FastifyRequest): unknown {
     const waitMs = this.#wrongTokens?.take(clientGroup(clientAddress))
     return waitMs ? tooMany('Too many calls of wrong URLs came from your address.', waitMs) : error
   }
 
-  /** Members that have used at least `least` (from 0 to 1) of what they may send in a day, by id, the nearest to the end first. */
+  /** Returns the members that have used at least `least` (from 0 to 1) of their daily bound, by id, the most used first. */
   nearDailyBound(least: number): { member: number; used: number }[] {
     const used = new Map<number, number>()
     for (const bucket of [this.#daily?.messages, this.#daily?.bytes]) {
@@ -170,11 +170,11 @@ export class Limits {
     }
   }
 
-  /** Counts an open stream. Answers how to say, once, that it has closed. */
+  /** Counts an open stream. Returns a function to call once when it has closed. */
   openStream({ tokenId }: Identity): () => void {
     const open = this.#streams.get(tokenId) ?? 0
     if (open >= this.#maxStreams) {
-      throw tooMany(`This token has ${open} streams open, the most there may be.`, streamRetryMs, 'Close one first.')
+      throw tooMany(`This token has ${open} streams open, the maximum.`, streamRetryMs, 'Close one first.')
     }
     this.#streams.set(tokenId, open + 1)
     return () => {
@@ -184,12 +184,12 @@ export class Limits {
     }
   }
 
-  /** Throws when the member has sent what it may in a day; returns what counts one more message. */
+  /** Throws if the message would exceed the sender's daily bound; returns a function that counts it. */
   #checkDay({ member }: Pick<Identity, 'member'>, bytes: number): () => void {
     if (!this.#daily) return () => {}
     const { messages, bytes: texts, settings } = this.#daily
     const key = String(member)
-    // A text over the limit of one message is refused as too large, not here.
+    // Capped: a text that is too large for a message is refused elsewhere, as too large.
     const size = Math.min(Math.max(bytes, 1), maxBodyBytes)
     const waitMs = Math.max(messages.waitMs(key), texts.waitMs(key, size))
     if (waitMs > 0) {
@@ -203,7 +203,7 @@ export class Limits {
     }
   }
 
-  /** A crowd counts once; each member that was named counts for itself, and all of them or none. */
+  /** Counts a message to a group or `all` once; otherwise counts it for each named member, for all of them or for none. */
   #countRecipients({ state }: Hub, { member, tokenId }: Pick<Identity, 'member' | 'tokenId'>, to: string[]): void {
     const known = to.length === 1 ? knownId(state.db, to[0]!) : undefined
     const { members, isCrowd } =
@@ -224,9 +224,9 @@ export class Limits {
   }
 
   /**
-   * Counts a code that was never given out as a guess. A code that was given out passes whatever came from its address before:
-   * a code has 80 random bits, so the limit protects the hub's time, not the code. Decided before anything is awaited, so that
-   * a volley is counted in full.
+   * Counts a code that was never issued as a guess. An issued code always passes, whatever came from its address before: a code has
+   * 80 random bits, so the limit protects the hub's time, not the code. Runs before anything is awaited, so that concurrent requests
+   * are counted in full.
    */
   #countCode({ state }: Hub, request: FastifyRequest, code: string): void {
     this.#countGuess(request, () => isInvite(state.db, hashJoinCode(normalizeJoinCode(code))), 'join codes')
@@ -241,7 +241,7 @@ export class Limits {
 
 type DailySettings = NonNullable<NonNullable<LimitSettings>['daily']>
 
-/** A bucket of a day's amount that fills up in a day. */
+/** Returns the rate of a bucket that holds `amount` and refills in a day. */
 function perDay(amount: number): Rate {
   return { perMinute: amount / 1440, burst: amount }
 }
@@ -250,7 +250,7 @@ function buckets(rate: Rate | null | undefined): TokenBuckets | undefined {
   return rate ? new TokenBuckets(rate) : undefined
 }
 
-/** `rate_limited` with when to try again, in its words too. */
+/** Returns a `rate_limited` error; its hint begins with the time to wait. */
 export function tooMany(message: string, waitMs: number, hint?: string): ClaudeNetError {
   const again = `Try again in ${Math.ceil(waitMs / 1000)} s.`
   return new ClaudeNetError('rate_limited', message, hint ? `${again} ${hint}` : again, waitMs)

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 
-/** Most connections that wait to be taken, in a burst or while a hub is away under systemd; the kernel's own bound may be lower. */
+/** Most connections that wait to be accepted, in a burst or while a hub restarts under systemd; the kernel's own bound may be lower. */
 const backlog = 4096
 
 /**
- * The places at which an HTTP server takes connections: addresses, sockets that systemd handed over, the admin's own socket. The
- * HTTP server itself listens nowhere; it is given each connection.
+ * The listening sockets of an HTTP server: addresses, sockets that systemd handed over, the admin's own socket. The HTTP server
+ * itself does not listen; every connection is passed to it.
  */
 export class Listeners {
   readonly #http: HttpServer
@@ -15,13 +15,13 @@ export class Listeners {
 
   constructor(http: HttpServer) {
     this.#http = http
-    // Node begins to watch for slow requests when a server listens.
+    // Node starts to check for slow requests at this event.
     http.emit('listening')
   }
 
   /**
-   * Takes connections there from now on; returns where that is, a path for a unix socket. `taken` sees each connection before
-   * the HTTP server does. Throws the system's error.
+   * Starts to listen; returns the bound address, or the path of a Unix socket. `taken` is called with each connection before the
+   * HTTP server gets it. Throws the system's error.
    */
   async listen(where: ListenOptions | { fd: number }, taken?: (socket: Socket) => void): Promise<AddressInfo | string> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
@@ -34,17 +34,17 @@ export class Listeners {
     return server.address()!
   }
 
-  /** Where connections are taken, without what has no port. */
+  /** Addresses with a port at which the server listens. */
   get places(): AddressInfo[] {
     return this.#servers.map(server => server.address()).filter(place => place !== null && typeof place === 'object')
   }
 
-  /** Most connections at once of each place. */
+  /** Most concurrent connections of each listening socket. */
   set maxConnections(most: number) {
     for (const server of this.#servers) server.maxConnections = most
   }
 
-  /** Takes no more connections. Resolves when all that were taken have ended. */
+  /** Stops listening. Resolves when all accepted connections have ended. */
   async close(): Promise<void> {
     const servers = this.#servers.splice(0)
     await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))

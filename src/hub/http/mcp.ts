@@ -17,7 +17,7 @@ import { parse } from './parse.ts'
 import { renewalRemark } from './renew-token.ts'
 import { StatusLines } from './status-lines.ts'
 
-/** What receipts call the session of whoever reads by `POST /mcp`: no process of ours runs there that could have a name. */
+/** Returns the session that receipts name for a reader by `POST /mcp`, where no client runs that has a session of its own. */
 const sessionOf = (project: string | undefined) => (project === undefined ? 'http' : `http-${project}`.slice(0, 64))
 
 /** Most calls in one JSON-RPC batch. */
@@ -31,11 +31,10 @@ const names = new Map(
 )
 
 /**
- * `POST /mcp`: the tools of a session's own server, for machines that want no process of ours. The tools work on the other
- * routes' handlers, called in this process. The MCP SDK is loaded by the first request: a hub that nobody asks for it is
- * no larger.
+ * `POST /mcp`: the tools of the stdio server, for machines without the client. The tools call the handlers of the other routes in
+ * this process. The MCP SDK is loaded at the first request, so that a hub without such machines needs no memory for it.
  *
- * What an answer shows is `fetched` when the answer was written; with `ack: true` it is acked when the client gives another
+ * Messages in a response are `fetched` when it was written; with `ack: true` they are acked when the client gives another
  * sign of life (see `NextSign`), and shown again when it does not.
  */
 export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limits; watch: Watch }): Handlers['mcp'] {
@@ -47,7 +46,7 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     const { socket } = request.raw
     countBatch(limits, identity, body)
     const { answerMcp } = await import('../../mcp/http.ts')
-    // The tools read the answers, not the caller.
+    // The responses are read by the tools, which know all kinds, not by the caller.
     request.headers[kindsHeader] = 'all'
     const project = projectOf(call)
     const session = sessionOf(project)
@@ -63,7 +62,7 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
     }
     beat()
     if (project !== undefined) await hub.projects.saw(member, project)
-    // Sessions of several projects may share a token, and one shows nothing of whether another lives.
+    // Sessions of several projects may share a token; a request of one is no evidence that another has read its response.
     const reader = project === undefined ? tokenId : `${tokenId} ${project}`
     await signs.came(reader)
     const gone = new AbortController()
@@ -72,13 +71,13 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
       request: request.raw,
       body,
       line: { ...lineFor(call, handlers(), { limits, watch }), setStatus, scope: project },
-      // Not the public part of the token: whoever knew it could bind the ids of this caller's next calls.
+      // The hash, as the id of the token is public: whoever knows the seed could use the ids of this caller's next calls first.
       seed: Buffer.from(tokenById(hub.state.db, tokenId)?.hash ?? []).toString('base64'),
       signal: gone.signal,
       remarks: renewalRemark(identity, hub),
     })
     if (gone.signal.aborted) return undefined
-    const ignore = () => {} // A hub that stops, or a full disk: the messages are shown again.
+    const ignore = () => {} // The hub stops or its disk is full: the messages are shown again.
     reply.raw.once('finish', () => {
       const fetched = { type: 'inbox.fetched', by: member, ids: shown, session, project } as const
       if (shown.length > 0) hub.submit(fetched).catch(ignore)
@@ -93,8 +92,8 @@ export function mcp(handlers: () => Handlers, { limits, watch }: { limits: Limit
 }
 
 /**
- * The project that the session which asks claims to work on. Without one it reads all mail of its machine, with the project of each
- * message beside it.
+ * Returns the project that the calling session claims to work on. Without one it reads all messages of its machine, each shown with its
+ * project.
  */
 function projectOf({ identity, request }: McpCall): string | undefined {
   const claimed = request.headers[projectHeader]
@@ -108,7 +107,7 @@ function projectOf({ identity, request }: McpCall): string | undefined {
   )
 }
 
-/** Counts what a JSON-RPC batch holds beside its first call, which the request itself was counted for. */
+/** Counts the calls of a JSON-RPC batch but the first, which was counted with the request itself. */
 function countBatch(limits: Limits, identity: Identity, body: unknown): void {
   if (!Array.isArray(body)) return
   if (body.length > maxBatch) {
@@ -117,13 +116,13 @@ function countBatch(limits: Limits, identity: Identity, body: unknown): void {
   for (let call = 1; call < body.length; call++) limits.countRequest(identity, false)
 }
 
-/** The caller's line to this hub: each route as it answers over the wire, limits and audit included. */
+/** Returns the caller's line to this hub. Each call behaves as it does over the wire, limits and audit included. */
 function lineFor(
   { hub, identity, request, reply }: McpCall,
   handlers: Handlers,
   { limits, watch }: { limits: Limits; watch: Watch },
 ): Omit<Line, 'setStatus'> {
-  // The calls of a batch come at once. One is answered after the other, and between each two of them others have their turn.
+  // The calls of a batch arrive at once. They run one after another, and yield to other requests between them.
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(answer: () => Promise<T>): Promise<T> => {
     const turn = last.then(() => setImmediate()).then(answer)
@@ -156,7 +155,7 @@ function lineFor(
   }
   return {
     client,
-    // Where the caller is nobody here knows.
+    // The time zone of the caller is unknown here.
     timeZone: 'UTC',
     outbox: {
       send: async body => ({ kept: false, answer: await client.call(api.sendMessage, { body }) }),

@@ -17,15 +17,15 @@ export const putMemberPolicy: Handlers['putMemberPolicy'] = ({ hub, identity, pa
   return hub.submit({ type: 'member.policy', by: id, inbound: body.inbound, mute: body.mute })
 }
 
-/** The member called `name`, as far as the caller speaks for it: itself, a machine that a person owns, and for an admin everyone. */
+/** Returns the member called `name` if the caller may change it: itself, a machine that it owns, or, for an admin, any. Throws otherwise. */
 function memberToAnswerFor({ state: { db } }: Hub, { role, member }: Identity, name: string) {
   const found = memberByName(db, name)
   if (found && (role === 'admin' || found.id === member || isOwnedBy(db, found.id, member))) return found
   if (found)
     throw new ClaudeNetError(
       'forbidden',
-      `What ${name} does with mail is not yours to see or to change.`,
-      `${name}, the person who owns it, and an admin can.`,
+      `You may not see or change the policy of ${name}.`,
+      `${name} itself, the person who owns it, and an admin can.`,
     )
   throw new ClaudeNetError('not_found', `No member is called '${name}'.`, 'GET /v1/machines lists all.')
 }

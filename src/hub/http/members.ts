@@ -45,7 +45,7 @@ export const listMachines: (places: Places, sight: Sight) => Handlers['listMachi
     }
   }
 
-/** What lies with those whose mail the caller may see, by their ids, and which of their requests are open. */
+/** Returns the unread messages of the members whose messages the caller may see, by member id, and their open requests. */
 async function mailOf(hub: Hub, { member: caller, tokenId }: Identity, viewer: Viewer) {
   const { unread, open } = await hub.reader.ask('mail', { viewer, now: Date.now() }, tokenId)
   const { db } = hub.state
@@ -95,7 +95,7 @@ function tokenDetails(
   { tokenUses, steadyNow }: Hub,
   { id, createdAt, usedAt, endsAt, limit }: TokenLife,
 ): TokenDetails {
-  // By the wall clock as it is now: the steady one is not shown.
+  // Converted to the current wall clock: the steady clock is internal.
   const byAge = limit === null ? null : Date.now() + limit - steadyNow
   return {
     id,
@@ -110,16 +110,16 @@ function timestampOr(time: number | null | undefined): string | null {
   return time === null || time === undefined ? null : timestamp(time)
 }
 
-/** Most sessions of one member in a list: every member asks for it. */
+/** Most sessions of one member in a list, which every member may request. */
 const maxListed = 20
 
-/** Most sessions in a list that are shown with what they say of themselves, some 300 bytes each. */
+/** Most sessions in a list that are shown with their activity, some 300 bytes each. */
 const maxDescribed = 1000
 
 /** Most projects in a list, of all members together, some 90 bytes each. */
 const maxProjects = 500
 
-/** Makes members of a list, in their order; one function for each list. */
+/** Returns a function that makes the members of one list, to be called in their order: it counts what the list has room for. */
 function membersOf(hub: Hub): (member: MemberInfo) => Member {
   let room = maxDescribed
   let projectRoom = maxProjects
@@ -155,7 +155,7 @@ function toMember(
   }
 }
 
-/** The projects of a machine, those of live sessions first, `limit` at most. Nothing where it has none. */
+/** Returns the projects of a machine, those with online sessions first, `limit` at most. Empty if it has none. */
 function projectsIn(hub: Hub, member: number, limit: number): Pick<Member, 'projects' | 'projectCount'> {
   const { ofProjects } = hub.presence.sessionCounts(member)
   const first = [...ofProjects.keys()]
@@ -173,7 +173,7 @@ function projectsIn(hub: Hub, member: number, limit: number): Pick<Member, 'proj
   }
 }
 
-/** What a member should look at of its own; an admin, of everyone. */
+/** Returns the problems that concern a member; for an admin, those of all members. */
 function concernsOf({ state, damage }: Hub, places: Places, { member, role }: Identity): Concerns {
   const whose = role === 'admin' ? undefined : member
   return {

@@ -28,7 +28,7 @@ import { withOldKinds } from './inbox.ts'
 import { projectReachOf, reachOf } from './presence.ts'
 import { membersNamed, type Sight } from './sight.ts'
 
-/** Most machines of a person that are named where somebody writes to the person. */
+/** Most machines of a person in the response to a message to that person. */
 const maxNamed = 5
 
 /** `POST /v1/messages`: 201 when stored, 200 when this id was stored before. */
@@ -75,25 +75,25 @@ export const sendMessage: Handlers['sendMessage'] = async ({ hub, identity, body
   }
 }
 
-/** The machine in whose place its owner answers. */
+/** Returns the machine on behalf of which its owner answers. */
 function ownedMachine({ state: { db } }: Hub, { member }: Identity, { replyTo, answersFor }: SendRequest): number {
   if (replyTo === undefined)
     throw new ClaudeNetError(
       'invalid',
-      'body.answersFor: it says in whose place a message is answered, and none is.',
-      'Name the message in replyTo, or leave answersFor out.',
+      'body.answersFor: it requires replyTo, the message that is answered on behalf of the machine.',
+      'Name the message in replyTo, or leave out answersFor.',
     )
   const machine = memberMeant(db, answersFor!)
   if (!machine) throw refused(db, refuseUnknown(answersFor!).refusal)
   if (ownedBy(db, member).includes(machine.id)) return machine.id
   throw new ClaudeNetError(
     'forbidden',
-    `${machine.name} is no machine of yours, so you cannot answer in its place. Nothing was sent.`,
-    'Its owner can; GET /v1/machines says who that is.',
+    `${machine.name} is not a machine of yours, so you cannot answer on its behalf. Nothing was sent.`,
+    'Its owner can; GET /v1/machines names the owner.',
   )
 }
 
-/** `GET /v1/messages/:id`: the same `not_found` for a message that does not exist and for one of others. */
+/** `GET /v1/messages/:id`: throws the same `not_found` for a message that does not exist and for one between others. */
 export const getMessage: (sight: Sight) => Handlers['getMessage'] = sight => async call => {
   const { hub, identity, params, request } = call
   const found = await hub.reader.ask('message', { viewer: sight.viewerOf(identity), id: params.id }, identity.tokenId)
@@ -106,7 +106,7 @@ export const getMessage: (sight: Sight) => Handlers['getMessage'] = sight => asy
       identity.member === 0
         ? `There is no message ${params.id}.`
         : `You have neither sent nor received a message ${params.id}.`,
-      'Check the id; it stands in what claude_net_send answered and in your inbox.',
+      'Check the id: claude_net_send returned it, and your inbox shows it.',
     )
   }
   sight.looks({ identity, address: request.clientAddress }, found.message.from, params.id)
@@ -122,8 +122,8 @@ function waitsForLater(id: string, dueAt: number): ClaudeNetError {
 }
 
 /**
- * `GET /v1/messages`: what the caller, or whoever `of` names, sent or was sent, each with the receipts that the caller may see. Texts are
- * searched only for those who may read them, so that no answer, and no time that one takes, tells of others.
+ * `GET /v1/messages`: the messages that the caller, or the members named in `of`, sent or received, with the receipts that the caller may
+ * see. Texts are searched only for callers who may read them, so that neither a result nor its timing reveals texts of others.
  */
 export const listMessages: (sight: Sight) => Handlers['listMessages'] =
   sight =>
@@ -139,13 +139,13 @@ export const listMessages: (sight: Sight) => Handlers['listMessages'] =
     if (project !== undefined && of === undefined)
       throw new ClaudeNetError(
         'invalid',
-        'query.with: a project needs to be asked of somebody.',
-        'Say whose mail: of=NAME.',
+        'query.with: a project requires of=NAME.',
+        'Add of=NAME, the member whose messages you mean.',
       )
     const { q, limit, before = Number.MAX_SAFE_INTEGER } = query
     const filter = { viewer: sight.viewerOf(identity), of, with: other?.id, crowd, project, q, before, limit }
     const { found, more } = await hub.reader.ask('history', filter, identity.tokenId)
-    // Of a group that there was, there is what was sent to it.
+    // Messages to a group can still be found after the group was deleted.
     if (crowd !== undefined && found.length === 0 && crowd !== everyone && !groupExists(db, crowd))
       throw refused(db, refuseUnknown(query.with!).refusal)
     const readsAll = readsAllKinds(request.headers)
@@ -165,8 +165,8 @@ export const listMessages: (sight: Sight) => Handlers['listMessages'] =
 function noSearch(): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
-    'An admin of this hub is not shown texts, and so cannot search them.',
-    'Leave q out, or say in hub.json: "console": {"adminReads": true}. Each look is then a line of the audit.',
+    'An admin of this hub may not read texts, and so cannot search them.',
+    'Leave out q, or set "console": {"adminReads": true} in hub.json. Each search is then recorded in the audit.',
   )
 }
 

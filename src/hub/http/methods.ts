@@ -6,12 +6,12 @@ const paths = Object.values(api).map(route => {
   return { methods, matches: new RegExp(`^${route.path.replaceAll('.', '\\.').replace(/:[a-z]+/gi, '[^/]+')}$`) }
 })
 
-/** Whether a route answers HEAD as well. A stream of events has no head without a stream. */
+/** Reports whether a route accepts HEAD as well: every GET does but the stream of events. */
 export function hasHead(route: Route): boolean {
   return route.method === 'GET' && route !== api.events
 }
 
-/** The methods that `url` has a route for, whatever its query: empty for a path that does not exist. */
+/** Returns the methods for which `url` has a route, ignoring its query; empty for an unknown path. */
 export function methodsOf(url: string): string[] {
   const path = url.split('?', 1)[0]!
   return paths.filter(({ matches }) => matches.test(path)).flatMap(({ methods }) => methods)

@@ -32,7 +32,7 @@ describe('without settings', () => {
     'fc00::1',
     '::ffff:10.0.3.1',
     '::FFFF:127.0.0.1',
-  ])('%s is near', address => {
+  ])('%s is allowed', address => {
     expect(network.isAllowed(request(address))).toBe(true)
   })
 
@@ -60,7 +60,7 @@ describe('without settings', () => {
     '64:ff9b::10.0.3.1',
     '',
     'localhost',
-  ])('%s is far', address => {
+  ])('%s is refused', address => {
     expect(network.isAllowed(request(address))).toBe(false)
   })
 })
@@ -85,7 +85,7 @@ describe('behind a proxy', () => {
     ['192.0.2.1', '', '192.0.2.1'],
     ['2001:db8::1', '8.8.8.8', '8.8.8.8'],
     ['::ffff:192.0.2.1', '8.8.8.8', '8.8.8.8'],
-  ])('what %s forwards for "%s" comes from %s', (peer, forwarded, client) => {
+  ])('a request that the proxy %s forwards for "%s" comes from %s', (peer, forwarded, client) => {
     expect(network.isAllowed(request(peer, forwarded))).toBe(true)
     expect(network.clientOf(request(peer, forwarded))).toBe(client)
   })
@@ -95,7 +95,7 @@ describe('behind a proxy', () => {
     ['192.0.2.2', '10.0.0.1', false],
     ['8.8.8.8', '192.0.2.1', false],
     ['::ffff:8.8.8.8', '10.0.0.1', false],
-  ])('what %s, which is none, says it forwards for %s counts for nothing', (peer, forwarded, isAllowed) => {
+  ])('%s is no trusted proxy, so its X-Forwarded-For of %s is ignored', (peer, forwarded, isAllowed) => {
     expect(network.isAllowed(request(peer, forwarded))).toBe(isAllowed)
     expect(network.clientOf(request(peer, forwarded))).toBe(peer.replace('::ffff:', ''))
   })
@@ -122,7 +122,7 @@ test.each([
   ['192.0.2.1', 'https, http', 'http'],
   ['192.0.2.1', undefined, 'http'],
   ['8.8.8.8', 'https', 'http'],
-])('%s that says it was asked by %s was asked by %s', (peer, said, protocol) => {
+])('a request from %s with X-Forwarded-Proto %s counts as %s', (peer, said, protocol) => {
   const network = new Network({ ...defaults, trustedProxies: ['192.0.2.0/24'] })
   const headers = { 'x-forwarded-proto': said }
   expect(network.protocolOf({ socket: { remoteAddress: peer }, headers } as unknown as IncomingMessage)).toBe(protocol)
@@ -137,6 +137,6 @@ test.each([
   ['trustedNetworks', 'private'],
   ['trustedNetworks', ''],
   ['trustedProxies', '10.0.0.1:80'],
-])('%s does not take "%s"', (field, value) => {
+])('%s rejects "%s"', (field, value) => {
   expect(() => readHubConfig({ ...{ [field]: ['10.0.0.0/8', value] } })).toThrow(`${field}.1: this is no range`)
 })

@@ -17,11 +17,11 @@ export interface Peer {
 
 type NetworkSettings = Pick<DoorSettings, 'trustedNetworks' | 'trustedProxies'>
 
-/** Knows from which address a request comes, and whether that may be. */
+/** Determines the address from which a request comes, and whether it is allowed. */
 export class Network {
   #trusted!: AddressRanges
   #proxies!: AddressRanges
-  /** An address is looked up once for each connection. */
+  /** Cache: an address is looked up once per connection. */
   #peers = new WeakMap<Socket, Peer>()
   readonly #admins = new WeakSet<Socket>()
 
@@ -29,17 +29,17 @@ export class Network {
     this.configure(settings)
   }
 
-  /** Goes by other settings from now on, also for connections that are open. */
+  /** Applies other settings from now on, also to open connections. */
   configure({ trustedNetworks, trustedProxies }: NetworkSettings): void {
     this.#trusted = new AddressRanges(trustedNetworks)
     this.#proxies = new AddressRanges(trustedProxies)
     this.#peers = new WeakMap()
   }
 
-  /** A connection came over the admin's own socket, which only the hub's user and root can open. */
+  /** Records a connection over the admin's own socket, which only the hub's user and root can open. */
   readonly cameFromAdmin = (socket: Socket): void => void this.#admins.add(socket)
 
-  /** Whether requests from `address` itself are taken. */
+  /** Reports whether `address` is in a trusted network. */
   isTrusted(address: string): boolean {
     return this.#trusted.has(address)
   }
@@ -48,15 +48,15 @@ export class Network {
     return this.#admins.has(socket)
   }
 
-  /** Whether a request comes from a trusted network, or through a trusted proxy from anywhere. */
+  /** Reports whether a request comes from a trusted network, or from anywhere through a trusted proxy. */
   isAllowed({ socket }: IncomingMessage): boolean {
     const { isTrusted, isProxy } = this.peerOf(socket)
     return isTrusted || isProxy
   }
 
   /**
-   * The address of the client: the peer's, or, where that is a trusted proxy, the last entry of X-Forwarded-For that is not a
-   * trusted proxy too. Entries before it are whatever the client wrote.
+   * Returns the address of the client: the peer's, or, if that is a trusted proxy, the last entry of X-Forwarded-For that is not a
+   * trusted proxy itself. The client may have forged the entries before it.
    */
   clientOf({ socket, headers }: IncomingMessage): string {
     const { address, isProxy } = this.peerOf(socket)
@@ -67,7 +67,7 @@ export class Network {
     return client !== undefined && isIP(client) !== 0 ? client : address
   }
 
-  /** How the client asked: over TLS here, or when a trusted proxy says so (the last word of X-Forwarded-Proto is that proxy's own). */
+  /** Returns `https` for TLS to this port or to a trusted proxy, which says so in the last word of X-Forwarded-Proto. */
   protocolOf({ socket, headers }: IncomingMessage): 'http' | 'https' {
     if (isByTls({ socket })) return 'https'
     if (!this.peerOf(socket).isProxy) return 'http'
@@ -75,7 +75,7 @@ export class Network {
     return [said].flat().join(',').split(',').at(-1)!.trim().toLowerCase() === 'https' ? 'https' : 'http'
   }
 
-  /** The other end of a connection. */
+  /** Returns the other end of a connection. */
   peerOf(socket: Socket): Peer {
     const known = this.#peers.get(socket)
     if (known) return known
@@ -88,8 +88,8 @@ export class Network {
 }
 
 /**
- * What one client can change of its address costs it nothing, so limits count all of it as one: an IPv4 address, or the /64 of an
- * IPv6 address (RFC 6177: a site gets no less than that).
+ * Returns the key by which limits count an address: the IPv4 address itself, or the /64 of an IPv6 address, within which a client can
+ * change its address at no cost (RFC 6177: a site gets no less than that).
  */
 export function clientGroup(address: string): string {
   if (isIP(address) !== 6) return address
@@ -105,31 +105,31 @@ export function clientGroup(address: string): string {
     .join(':')}::/64`
 }
 
-/** What a request from outside the trusted networks is answered. */
+/** Error for a request from outside the trusted networks. */
 export function outsider(): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
     'This hub answers to its own networks only.',
-    "Put TLS in front: a reverse proxy that stands in 'trustedProxies' of hub.json. Or add your network to 'trustedNetworks'.",
+    "Put a TLS reverse proxy in front and list it in 'trustedProxies' of hub.json, or add your network to 'trustedNetworks'.",
   )
 }
 
 /**
- * Refuses what was meant for another name, and what a page of another origin has a browser send, before anything else is looked at. A page that got its
- * own name to point here (DNS rebinding) shows itself by the Host header; `hosts` are the names that are ours. A request line
- * in absolute form has a name of its own, which counts beside the header (RFC 9112, section 3.2.2).
+ * Refuses requests for another host name, and requests that a page of another origin makes a browser send, before any other check. A page
+ * whose own name points here (DNS rebinding) is recognized by the Host header; `hosts` are the names of this hub. A request line in
+ * absolute form names a host too, which is checked as well (RFC 9112, section 3.2.2).
  */
 export function checkHeaders(request: IncomingMessage, hosts: readonly string[], network: Network): void {
   const { headers } = request
   for (const name of ['host', 'authorization']) {
     if (!isRepeated(request.rawHeaders, name)) continue
-    // Node goes by the first, and what stands in front of the hub may have gone by another.
+    // Node uses the first one; a proxy in front of the hub may have used another.
     throw new ClaudeNetError('invalid', `The request has more than one ${name} header.`, 'Send one.')
   }
   const isForeign = !isOurs(hostNameOf(headers.host), hosts)
   if (!isForeign && isOurs(hostNameOf(authorityOf(request.url) ?? headers.host), hosts)) {
     checkOrigin(request, network)
-    // A GET may be the user's who typed the address, or followed a link.
+    // Not for GET and HEAD: the user may have typed the address, or followed a link.
     if (request.method !== 'GET' && request.method !== 'HEAD') checkSameOrigin(request)
     return
   }
@@ -140,12 +140,12 @@ export function checkHeaders(request: IncomingMessage, hosts: readonly string[],
   )
 }
 
-/** The authority of a target in absolute form (`http://10.0.3.1:3500/healthz`); undefined for any other target. */
+/** Returns the authority of a target in absolute form (`http://10.0.3.1:3500/healthz`); undefined for a target in another form. */
 function authorityOf(target = ''): string | undefined {
   return target.startsWith('/') || target === '*' ? undefined : (/^https?:\/\/([^/?#]*)/i.exec(target)?.[1] ?? target)
 }
 
-/** Whether a header came more than once. `rawHeaders` has names and values in turn. */
+/** Reports whether a header is repeated. `rawHeaders` has names and values in turn. */
 function isRepeated(rawHeaders: readonly string[], name: string): boolean {
   let times = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {

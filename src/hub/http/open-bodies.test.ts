@@ -9,7 +9,7 @@ import { OpenBodies } from './open-bodies.ts'
 const bodies = (perClient: number, all: number) =>
   new OpenBodies({ ...readHubConfig({}).limits!, unreadBytesPerToken: perClient, unreadBytes: all })
 
-/** Heads of requests as they come, and how to write more on their connections. */
+/** Starts a server. Returns a function that sends the head of a request and resolves to the request and its client socket. */
 async function listen() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -24,17 +24,17 @@ async function listen() {
   }
 }
 
-test('what a client has announced and not sent is bounded, and no matter of others', async () => {
+test('bytes that a client has announced and not sent are bounded, without effect on others', async () => {
   const open = await listen()
   const waiting = bodies(3000, 6000)
   const heads = []
   for (let n = 0; n < 4; n++) heads.push(await open('Content-Length: 1000'))
   for (const { request } of heads.slice(0, 3)) waiting.begin(request, 'a')
   const more = await open('Content-Length: 1')
-  expect(() => waiting.begin(more.request, 'a')).toThrow('3000 bytes of earlier requests of yours have not come yet')
+  expect(() => waiting.begin(more.request, 'a')).toThrow('3000 bytes of your earlier requests have not arrived yet')
   waiting.begin(heads[3]!.request, 'b')
   expect(waiting.bytes).toBe(4000)
-  // One comes whole, one is broken off.
+  // One arrives completely, one is aborted.
   const [whole, broken] = heads
   const closed = [whole, broken].map(head => once(head!.request, 'close').catch(() => {}))
   whole!.request.resume()
@@ -45,7 +45,7 @@ test('what a client has announced and not sent is bounded, and no matter of othe
   waiting.begin(more.request, 'a')
 })
 
-test('a body of unknown length counts as the largest, one alone is let in, and none costs nothing', async () => {
+test('a body of unknown length counts as the largest, a single body is always accepted, and an empty one costs nothing', async () => {
   const open = await listen()
   const waiting = bodies(10, 20)
   const [chunked, empty, next] = [

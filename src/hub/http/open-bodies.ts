@@ -4,12 +4,12 @@ import type { LimitSettings } from '../config/door.ts'
 import { maxRequestBytes } from './json-body.ts'
 import { tooMany } from './limits.ts'
 
-/** When a client with too many bodies under way should try again, in ms. */
+/** Time after which a client with too many incomplete bodies should retry, in ms. */
 const retryMs = 1000
 
 /**
- * Bytes of the bodies of requests that have not come whole: each is kept in memory until it has, however slowly. Counted from the
- * start with what its head says, for each client and for all of them together; the bounds are those of answers that are not read.
+ * Bytes of request bodies that have not arrived completely, each of which is kept in memory until it has. A body counts from the
+ * start with the length that its head announces, per client and in total; the bounds are those of unread responses.
  */
 export class OpenBodies {
   readonly #maxPerClient: number
@@ -22,24 +22,24 @@ export class OpenBodies {
     this.#maxBytes = limits?.unreadBytes ?? Infinity
   }
 
-  /** All bytes that are announced. */
+  /** Announced bytes of all clients. */
   get bytes(): number {
     return this.#bytes
   }
 
   /**
-   * The head of a request has come. Its body counts until it has come too, or never will. Throws `rate_limited` or `unavailable`
-   * when there are too many bytes under way; a body alone is always let in.
+   * Counts the body of a request whose head has arrived, until the request closes. Throws `rate_limited` or `unavailable` when too
+   * many bytes are incomplete; the only body of a client is always accepted.
    */
   begin(request: IncomingMessage, client: string, most = maxRequestBytes): void {
     const bytes = announced(request, most)
     if (bytes === 0) return
     const ofClient = this.#perClient.get(client) ?? 0
     if (ofClient > 0 && ofClient + bytes > this.#maxPerClient) {
-      throw tooMany(`${ofClient} bytes of earlier requests of yours have not come yet.`, retryMs, 'Send those first.')
+      throw tooMany(`${ofClient} bytes of your earlier requests have not arrived yet.`, retryMs, 'Send those first.')
     }
     if (ofClient > 0 && this.#bytes + bytes > this.#maxBytes) {
-      throw new ClaudeNetError('unavailable', 'The hub has too many requests under way.', 'Try again.', retryMs)
+      throw new ClaudeNetError('unavailable', 'The hub is receiving too many requests.', 'Try again.', retryMs)
     }
     this.#add(client, bytes)
     request.on('close', () => this.#add(client, -bytes))
@@ -53,7 +53,7 @@ export class OpenBodies {
   }
 }
 
-/** The length of a body that says one, at most what is read of it; the most that is read of one that comes in chunks. */
+/** Returns the announced length of a body, `most` at most; `most` for a chunked one. */
 function announced({ headers }: IncomingMessage, most: number): number {
   if (headers['transfer-encoding'] !== undefined) return most
   return Math.min(Number(headers['content-length'] ?? 0), most)

@@ -12,23 +12,23 @@ type Names =
   | 'retryAllDead'
   | 'dropDead'
 
-/** What the admin asks of the webhooks that post events; `desk` loads them when they are first asked for. */
-export function outgoingRoutes(desk: () => Promise<OutgoingAdmin>): Pick<Handlers, Names> {
+/** Handlers with which the admin manages the webhooks that post events; `load` loads their module on first use. */
+export function outgoingRoutes(load: () => Promise<OutgoingAdmin>): Pick<Handlers, Names> {
   return {
     addOutgoing: async ({ body, request, reply }) => {
-      const added = await (await desk()).add(body)
-      // The audit takes the name from the request, where it may have been left out.
+      const added = await (await load()).add(body)
+      // The audit reads the name from the request, which may lack it.
       Object.assign(request.body as object, { name: added.name })
       reply.code(201)
       return added
     },
-    listOutgoing: async () => (await desk()).list(),
-    deleteOutgoing: async ({ params }) => (await desk()).remove(params.name),
-    testOutgoing: async ({ params }) => (await desk()).test(params.name),
-    rotateOutgoing: async ({ params }) => (await desk()).rotate(params.name),
-    listDead: async ({ params }) => (await desk()).dead(params.name),
-    retryDead: async ({ params }) => (await desk()).retry(params.name, params.id),
-    retryAllDead: async ({ params }) => (await desk()).retry(params.name),
-    dropDead: async ({ params }) => (await desk()).drop(params.name),
+    listOutgoing: async () => (await load()).list(),
+    deleteOutgoing: async ({ params }) => (await load()).remove(params.name),
+    testOutgoing: async ({ params }) => (await load()).test(params.name),
+    rotateOutgoing: async ({ params }) => (await load()).rotate(params.name),
+    listDead: async ({ params }) => (await load()).dead(params.name),
+    retryDead: async ({ params }) => (await load()).retry(params.name, params.id),
+    retryAllDead: async ({ params }) => (await load()).retry(params.name),
+    dropDead: async ({ params }) => (await load()).drop(params.name),
   }
 }

@@ -1,10 +1,10 @@
 import type { ZodError, ZodType } from 'zod'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 
-/** Most characters of what is wrong with a request: a list of thousands of unknown fields helps nobody. */
+/** Most characters of a description of an invalid request, which could list thousands of unknown fields. */
 const maxIssueLength = 300
 
-/** Checks one part of a request. Throws `invalid` with the first thing that is wrong. */
+/** Validates one part of a request. Throws `invalid` with the first problem. */
 export function parse(schema: ZodType, value: unknown, part: string): never {
   const result = schema.safeParse(value)
   if (result.success) return result.data as never

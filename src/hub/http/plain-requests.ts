@@ -5,10 +5,10 @@ import type { DoorSettings } from '../config/door.ts'
 import type { Network } from './network.ts'
 import { isByTls } from './tls-sockets.ts'
 
-/** How long a member counts as one that speaks without TLS after it last did, in ms. */
+/** Time for which a member is listed after its last request without TLS, in ms. */
 const countsForMs = 24 * 3_600_000
 
-/** A member whose token came without TLS lately: when last, in ms since 1970, and whether from another host than the hub's. */
+/** A member that lately sent its token without TLS. `lastAt` is in ms since 1970; `isRemote` says whether it came from another host. */
 export interface PlainMember {
   member: number
   name: string
@@ -16,12 +16,12 @@ export interface PlainMember {
   isRemote: boolean
 }
 
-/** Requests that come without TLS: from where they are taken, and who still sends them. Kept for as long as the process runs. */
+/** Decides which requests without TLS are accepted, and records the members that send them, until the process ends. */
 export class PlainRequests {
   readonly #network: Network
   readonly #now: () => number
   readonly #members = new Map<number, PlainMember>()
-  /** From where they are taken. */
+  /** Sources from which requests without TLS are accepted. */
   from: DoorSettings['plain']
 
   constructor(network: Network, from: DoorSettings['plain'], now = Date.now) {
@@ -30,18 +30,18 @@ export class PlainRequests {
     this.#now = now
   }
 
-  /** Takes them from elsewhere from now on. */
+  /** Changes the accepted sources from now on. */
   configure(from: DoorSettings['plain']): void {
     this.from = from
   }
 
-  /** Whether a request came over TLS, to this port or to a trusted proxy, or may come without. */
+  /** Reports whether a request came over TLS, to this port or to a trusted proxy, or is accepted without. */
   isAllowed(request: IncomingMessage): boolean {
     if (this.from === 'allow' || this.#isSafe(request)) return true
     return this.from === 'loopback' && isLoopback(this.#network.clientOf(request))
   }
 
-  /** A request with a good token has come. */
+  /** Records a request with a valid token. */
   saw({ member, name }: Identity, request: IncomingMessage): void {
     if (this.#isSafe(request)) return
     const known = this.#members.get(member)
@@ -51,7 +51,7 @@ export class PlainRequests {
     else this.#members.set(member, { member, name, lastAt, isRemote })
   }
 
-  /** Who has sent some within a day, the latest first. */
+  /** Members that sent requests without TLS within the last day, the latest first. */
   get members(): PlainMember[] {
     const since = this.#now() - countsForMs
     return [...this.#members.values()].filter(({ lastAt }) => lastAt > since).sort((a, b) => b.lastAt - a.lastAt)
@@ -62,14 +62,14 @@ export class PlainRequests {
   }
 }
 
-/** What a request is answered that came without TLS where it must not. The same request may come over TLS, so it is not settled. */
+/** Error for a request without TLS that is not accepted. It is `forbidden`, not final: the same request is accepted over TLS. */
 export function plainRefused(from: DoorSettings['plain']): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
     from === 'loopback'
       ? 'This hub takes requests without TLS from its own host alone.'
       : 'This hub takes no request without TLS.',
-    "A machine speaks TLS once it knows the hub's key: claude-net pin, or the line of a new invite.",
+    "A machine uses TLS once it has pinned the hub's key: claude-net pin, or the line of a new invite.",
   )
 }
 

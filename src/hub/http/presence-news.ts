@@ -3,10 +3,10 @@ import { memberById } from '../state/query/find-member.ts'
 import { presenceOf } from './presence.ts'
 import { eventText } from './sse.ts'
 
-/** How long changes are collected before they are sent, in ms. */
+/** Time for which changes are collected before they are sent, in ms. */
 const collectMs = 100
 
-/** Up to this many changes are sent as one `presence` event each, which clients of every version read. */
+/** Most changes that are sent as one `presence` event each, which clients of every version read. */
 const maxSingle = 10
 
 /** Most members in one `presences` event, about 10 KB; `more` counts the others. */
@@ -15,8 +15,8 @@ const maxTogether = 100
 type Change = { member: number } & ReturnType<typeof presenceOf>
 
 /**
- * Sends changes of presence to every open stream. Changes are collected for a moment and encoded once for all streams: when
- * thousands of sessions come back together, the cost grows with the number of streams, not with its square.
+ * Sends changes of presence to every open stream. Changes are collected and encoded once for all streams, so that the cost grows
+ * with the number of streams, not with its square, when thousands of sessions return together.
  */
 export class PresenceNews {
   readonly #hub: Hub
@@ -33,7 +33,7 @@ export class PresenceNews {
     })
   }
 
-  /** Calls `reader` with encoded events from now on. Returns a function that ends this. */
+  /** Calls `reader` with encoded events from now on. Returns a function that unsubscribes it. */
   read(reader: (bytes: Uint8Array) => void): () => void {
     this.#readers.add(reader)
     return () => this.#readers.delete(reader)
@@ -43,7 +43,7 @@ export class PresenceNews {
     const all = this.#changes
     this.#changes = []
     this.#timer = undefined
-    // Of many, each member's last.
+    // Of many changes, only the last of each member is sent.
     const changes = all.length <= maxSingle ? all : [...new Map(all.map(change => [change.member, change])).values()]
     const members = changes.slice(0, maxTogether).flatMap(({ member, ...presence }) => {
       const name = memberById(this.#hub.state.db, member)?.name
