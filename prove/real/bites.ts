@@ -68,7 +68,10 @@ export const bites: readonly Bite[] = [
       breaks: 'each follower is notified, however many there are',
       file: 'hub/push/wakes.ts',
       changes: [
-        ['for (const ear of ears) ear.hear(news)', 'for (const ear of [...ears].slice(0, 4096)) ear.hear(news)'],
+        [
+          'for (const subscription of subscriptions) subscription.push(news)',
+          'for (const subscription of [...subscriptions].slice(0, 4096)) subscription.push(news)',
+        ],
       ],
     },
     by: ['many-connections'],

@@ -2,12 +2,12 @@ import type { Command } from '../state/commands.ts'
 import { dueLater } from '../state/query/later.ts'
 import type { Database } from '../state/store/database.ts'
 
-/** How much later mail is delivered in one go. */
+/** Later messages read from the store at a time. */
 const atOnce = 50
 
 /**
- * Sends the later mail that is due at the steady time `now` tells, in its order, some of it at a time: senders go between. Throws nothing: what
- * could not be sent waits for the next call.
+ * Delivers the later messages that are due at the steady time returned by `now`, in order and in batches, so that other commands run in
+ * between. Throws nothing: messages that could not be delivered wait for the next call.
  */
 export async function deliverDue(
   db: Database,
@@ -16,10 +16,10 @@ export async function deliverDue(
 ): Promise<void> {
   for (let last = ''; ; ) {
     const due = dueLater(db, now(), atOnce)
-    // What was tried and is there still is a bug.
+    // A message that is still due after its attempt is a bug: stop rather than loop.
     if (due.length === 0 || due[0] === last) return
     last = due[0]!
-    // One that fails must not keep the others from their time.
+    // One failure must not delay the others.
     await Promise.allSettled(due.map(id => submit({ type: 'later.deliver', id })))
   }
 }

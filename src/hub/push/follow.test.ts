@@ -9,12 +9,12 @@ import { type Followed, follow, type InboxNews } from './follow.ts'
 import { newsOf } from './news-of.ts'
 import { Wakes } from './wakes.ts'
 
-/** Wakes as a hub does, with what the outcome tells, or as it does when only the store tells. */
+/** Wakes as a hub does: with news from the outcome, or without news so that followers read from the store. */
 function wake({ state }: TestState, wakes: Wakes<InboxNews>, { wake = [], delivery }: Effects, isTold: boolean) {
   wakes.wake(wake, isTold && delivery ? newsOf(state.db, delivery) : undefined)
 }
 
-/** A state with ana and ben, and a way to apply and wake as a hub does. */
+/** Makes a state with ana and ben whose commands wake followers as in a hub. */
 function start(isTold: boolean) {
   const made = new TestState()
   const wakes = new Wakes<InboxNews>()
@@ -25,7 +25,7 @@ function start(isTold: boolean) {
     wakes,
     ana,
     ben,
-    /** Sends one message and wakes. Answers its id. */
+    /** Sends one message and wakes. Returns its id. */
     send: (by: number, to: string, expiresInS?: number) => {
       const id = newMessageId()
       apply({ type: 'message.send', id, by, to: [to], body: 'hello', expiresInS })
@@ -55,10 +55,10 @@ async function take(stream: AsyncGenerator<Followed>, count: number): Promise<Fo
 const idsOf = (events: Followed[]) => events.map(({ data }) => data.id)
 
 describe.each([
-  ['told by the outcome', true],
+  ['with news from the outcome', true],
   ['read from the store', false],
 ])('%s', (_, isTold) => {
-  test('first all that is unread, then what comes', async () => {
+  test('yields all unread messages first, then new ones', async () => {
     const { ana, ben, send, follow } = start(isTold)
     const old = [send(ana, 'ben'), send(ana, 'ben')]
     const { stream, take } = follow(ben)
@@ -68,18 +68,18 @@ describe.each([
     expect((await next).value).toMatchObject({ event: 'inbox', data: { id: live, from: 'ana', unread: 3 } })
   })
 
-  test('what happens while the reader is busy is there when it asks again', async () => {
+  test('events that occur while the reader is busy are yielded when it continues', async () => {
     const { ana, ben, send, follow } = start(isTold)
     const { stream, take } = follow(ben)
     const first = stream.next()
     const ids = [send(ana, 'ben')]
     await first
-    // Nobody waits now: these wakes reach nobody.
+    // The reader does not wait now.
     ids.push(send(ana, 'ben'), send(ana, 'ben'))
     expect(idsOf(await take(2))).toEqual(ids.slice(1))
   })
 
-  test('a message that the reader has read from the store before it is woken for it is told once', async () => {
+  test('a message that is read from the store before its wake is yielded once', async () => {
     const { made, wakes, ana, ben, send, follow } = start(isTold)
     const { stream, take } = follow(ben)
     const first = send(ana, 'ben')
@@ -92,14 +92,14 @@ describe.each([
     expect(idsOf([(await next).value as Followed])).toEqual([third])
   })
 
-  test('a message that was acked before the reader came to it is no news', async () => {
+  test('a message that is acked before the reader reaches it is not yielded', async () => {
     const { ana, ben, send, apply, follow } = start(isTold)
     const [read, unread] = [send(ana, 'ben'), send(ana, 'ben')]
     apply({ type: 'inbox.ack', by: ben, ids: [read] })
     expect(idsOf(await follow(ben).take(1))).toEqual([unread])
   })
 
-  test('a reader that resumes hears what came after its cursor, receipts included', async () => {
+  test('a reader that resumes receives everything after its cursor, receipts included', async () => {
     const { ana, ben, send, apply, follow } = start(isTold)
     send(ben, 'ana')
     const [{ cursor } = {}] = await follow(ana).take(1)
@@ -112,7 +112,7 @@ describe.each([
     ])
   })
 
-  test('a reader without a cursor hears no receipts of before, but those that come', async () => {
+  test('a reader without a cursor receives new receipts only', async () => {
     const { ana, ben, send, apply, follow } = start(isTold)
     const [first, second] = [send(ana, 'ben'), send(ana, 'ben')]
     apply({ type: 'inbox.ack', by: ben, ids: [first] })
@@ -122,7 +122,7 @@ describe.each([
     expect((await next).value).toMatchObject({ event: 'receipt', data: { id: second } })
   })
 
-  test('a cursor of another epoch counts as none', async () => {
+  test('a cursor of another epoch is ignored', async () => {
     const { made, ana, ben, send, follow } = start(isTold)
     const id = send(ana, 'ben')
     const foreign = { epoch: 'another', seq: made.state.position.seq + 1000 }
@@ -141,12 +141,12 @@ describe.each([
     const all = await follow(ana, before).take(251)
     expect(idsOf(all)).toEqual([...ids, last])
     expect(new Set(all.slice(0, 250).map(({ data }) => data.seq)).size).toBe(1)
-    // Only the last has a cursor, so that whoever was cut before it starts over with the first.
+    // Only the last has a cursor, so a reader that is cut before it starts over with the first.
     expect(all.slice(0, 249).filter(({ cursor }) => cursor !== undefined)).toEqual([])
     expect(idsOf(await follow(ana, all[249]!.cursor).take(1))).toEqual([last])
   })
 
-  test('deliveries and receipts of many pages come in the order of the journal', async () => {
+  test('deliveries and receipts of many pages come in journal order', async () => {
     const { ana, ben, send, apply, follow } = start(isTold)
     send(ben, 'ana')
     const [{ cursor } = {}] = await follow(ana).take(1)
@@ -157,11 +157,11 @@ describe.each([
       expected.push(`receipt ${mine}`, `inbox ${send(ben, 'ana')}`)
       if (i % 3 === 0) expected.push(`inbox ${send(ben, 'ana')}`)
     }
-    const heard = await follow(ana, cursor).take(expected.length)
-    expect(heard.map(({ event, data }) => `${event} ${data.id}`)).toEqual(expected)
+    const events = await follow(ana, cursor).take(expected.length)
+    expect(events.map(({ event, data }) => `${event} ${data.id}`)).toEqual(expected)
   })
 
-  test('every cursor heard is a place from which exactly the rest follows', async () => {
+  test('resuming from any received cursor yields exactly the rest', async () => {
     const { ana, ben, send, apply, follow } = start(isTold)
     const ids = [send(ben, 'ana'), send(ana, 'ben'), send(ana, 'ben'), send(ben, 'ana')]
     const [{ cursor: before } = {}] = await follow(ana).take(1)
@@ -175,7 +175,7 @@ describe.each([
     }
   })
 
-  test('an abort ends a stream that waits, and one that is being read', async () => {
+  test('an abort ends both a waiting stream and one that is being read', async () => {
     const { ana, ben, send, follow } = start(isTold)
     const waiting = follow(ben)
     const next = waiting.stream.next()
@@ -191,7 +191,7 @@ describe.each([
   })
 })
 
-test('an answer to ones own message comes as delivery and receipt of one seq, the cursor behind both', async () => {
+test('an answer to a message of the reader arrives as delivery and receipt with one seq; only the second has the cursor', async () => {
   const { ana, ben, send, apply, follow } = start(true)
   const { stream } = follow(ana)
   const first = stream.next()
@@ -213,7 +213,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('rename' as const), by: fc.nat(2), at: fc.nat() }) },
 )
 
-test('what outcomes tell is what the store tells, in the same order and with the same cursors', async () => {
+test('news from outcomes equals changes read from the store, in the same order and with the same cursors', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { maxLength: 20 }), async groups => {
       const made = new TestState()
@@ -223,14 +223,14 @@ test('what outcomes tell is what the store tells, in the same order and with the
       const hubs = [true, false].map(isTold => {
         const wakes = new Wakes<InboxNews>()
         const end = new AbortController()
-        const heard = members.map(member => {
+        const readers = members.map(member => {
           const events: Followed[] = []
           const read = async () => {
             for await (const event of follow(made.state, wakes, member, undefined, end.signal)) events.push(event)
           }
           return { events, done: read() }
         })
-        return { isTold, wakes, end, heard }
+        return { isTold, wakes, end, readers }
       })
       let renamed = 0
       for (const group of groups) {
@@ -258,11 +258,11 @@ test('what outcomes tell is what the store tells, in the same order and with the
         }
         await new Promise(resolve => setImmediate(resolve))
       }
-      for (const { end, heard } of hubs) {
+      for (const { end, readers } of hubs) {
         end.abort()
-        await Promise.all(heard.map(({ done }) => done))
+        await Promise.all(readers.map(({ done }) => done))
       }
-      const [told, read] = hubs.map(({ heard }) => heard.map(({ events }) => events.map(withoutUnread)))
+      const [told, read] = hubs.map(({ readers }) => readers.map(({ events }) => events.map(withoutUnread)))
       expect(told).toEqual(read)
     }),
     { numRuns: 15 },
@@ -273,7 +273,7 @@ function message(by: number, to: string) {
   return { type: 'message.send' as const, id: newMessageId(), by, to: [to], body: 'hello' }
 }
 
-/** The count is that of the time of reading, which may be later where the store is read. */
+/** Removes the unread count: it is taken at the time of reading, which may be later when the store is read. */
 function withoutUnread({ data, ...rest }: Followed) {
   return { ...rest, data: { ...data, unread: 0 } }
 }

@@ -7,13 +7,13 @@ import { isInScope } from '../state/query/projects.ts'
 import type { State } from '../state/state.ts'
 import type { Wakes } from './wakes.ts'
 
-/** What an `inbox` event says. */
+/** Data of an `inbox` event. */
 export type InboxNews = Extract<StreamEvent, { event: 'inbox' }>['data']
 
-/** An event with the cursor to resume behind it. Only the last of several events with one seq has a cursor. */
+/** An event with the cursor to resume after it. Of several events with the same seq only the last has a cursor. */
 export type Followed = { cursor?: string } & Exclude<StreamEvent, { event: 'presence' }>
 
-/** How many changes are read at a time. */
+/** Changes read from the store at a time. */
 const page = 100
 
 export interface FollowOptions {
@@ -22,10 +22,10 @@ export interface FollowOptions {
 }
 
 /**
- * Every change for `member` after `from`, old and new, in the order of the journal, until `signal` aborts. Without a cursor,
- * or with one of another history: all that is unread, then what comes. Backlog and live are one loop, so there is no gap between.
- * `onReady` is called once, where the backlog ends, with a cursor to resume from while nothing has happened. With `scope`, deliveries for
- * other projects are left out, and not counted.
+ * Yields every change for `member` after `from`, old and new, in journal order, until `signal` aborts. Without a cursor, or with one of
+ * another history, yields all unread messages and then new changes. One loop reads both the backlog and live changes, so there is no gap
+ * between them. `onReady` is called once, at the end of the backlog, with a cursor to resume from before any event has arrived. With
+ * `scope`, deliveries for other projects are neither yielded nor counted.
  */
 export async function* follow(
   state: State,
@@ -39,14 +39,14 @@ export async function* follow(
   const resumedAfter = from && state.seqOf(from)
   const resumed = resumedAfter !== undefined
   let after = resumedAfter ?? 0
-  // Receipts of long ago are history, not news: a fresh follower hears of those that come.
+  // Old receipts are history, not news: a new follower receives only those that arrive from now on.
   const oldestReceipt = resumed ? 0 : newest
   let tellReady = onReady
-  using ear = wakes.listen(member, signal)
+  using subscription = wakes.subscribe(member, signal)
   while (!signal.aborted) {
-    const heard = ear.take()
-    // What was read from the store already may be heard of as well.
-    for (const news of heard ?? []) {
+    const received = subscription.take()
+    // News may repeat changes that were already read from the store.
+    for (const news of received ?? []) {
       if (news.seq <= after) continue
       after = news.seq
       if (!isInScope(news.project, scope)) continue
@@ -55,18 +55,18 @@ export async function* follow(
       if (signal.aborted) return
     }
     const changes =
-      heard === undefined
+      received === undefined
         ? changesAfter(state.db, member, { deliveries: after, receipts: Math.max(after, oldestReceipt) }, page, scope)
         : []
     if (changes.length === 0) {
-      // In one go with the empty page: whatever comes has a greater seq.
-      if (heard === undefined) tellReady?.(formatCursor(state.position))
-      if (heard === undefined) tellReady = undefined
-      await ear.next()
+      // In the same tick as the empty page, so every later change has a greater seq.
+      if (received === undefined) tellReady?.(formatCursor(state.position))
+      if (received === undefined) tellReady = undefined
+      await subscription.next()
       continue
     }
-    // There may be more behind this page.
-    ear.readAgain()
+    // There may be more after this page.
+    subscription.readAgain()
     const unread = unreadCount(state.db, member, scope)
     for (const [index, change] of changes.entries()) {
       after = change.seq
@@ -77,7 +77,7 @@ export async function* follow(
       }
       if (signal.aborted) return
     }
-    // A reader that takes everything at once would have a long backlog read in one go, and all others wait.
+    // Yields to other readers: a long backlog would otherwise be read without a pause.
     if (changes.length >= page) await setImmediate()
   }
 }

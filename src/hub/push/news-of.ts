@@ -5,7 +5,7 @@ import { unlessUnreadable } from '../state/query/read-round.ts'
 import type { Database } from '../state/store/database.ts'
 import type { InboxNews } from './follow.ts'
 
-/** Returns what makes the event of a delivery for one of its recipients; undefined where it has to be read from the store. */
+/** Returns a function that makes the event of a delivery for a recipient, or undefined where the event has to be read from the store. */
 export function newsOf(
   db: Database,
   { notTo, from, projects, ...message }: NonNullable<Effects['delivery']>,

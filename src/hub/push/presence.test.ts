@@ -1,27 +1,27 @@
 import { expect, test } from 'vitest'
 import { maxSessions, Presence, type PresenceOptions } from './presence.ts'
 
-/** Presence under clocks that the test moves, and what it told. */
+/** Makes a presence with clocks that the test moves, and records its events. */
 function start(options: PresenceOptions = {}) {
   const clock = { monotonic: 0, wall: 1000 }
   const presence = new Presence({ monotonic: () => clock.monotonic, now: () => clock.wall, ...options })
   const told: string[] = []
   presence.on('changed', member => told.push(`${member} ${presence.of(member).online ? 'online' : 'offline'}`))
   presence.on('gone', (member, session) => told.push(`${member} lost ${session}`))
-  /** Lets time pass without a sweep, as when the process is stopped, then sweeps. */
+  /** Advances the clocks without a sweep, as when the process is stopped, then sweeps. */
   const stall = (ms: number) => {
     clock.monotonic += ms
     clock.wall += ms
     presence.sweep()
   }
-  /** Lets time pass, with a sweep every second and one at the end. */
+  /** Advances the clocks with a sweep every second and one at the end. */
   const pass = (ms: number) => {
     for (let left = ms; left > 0; left -= 1000) stall(Math.min(left, 1000))
   }
   return { presence, clock, told, pass, stall }
 }
 
-test('15 s of silence end a session, not less', () => {
+test('more than 15 s of silence end a session', () => {
   const { presence, told, pass } = start()
   presence.beat(1, 's1', 'test/1')
   pass(15_000)
@@ -31,7 +31,7 @@ test('15 s of silence end a session, not less', () => {
   expect(told).toEqual(['1 online', '1 lost s1', '1 offline'])
 })
 
-test('while the hub itself stands still nobody falls silent; afterwards the rest of the 15 s counts', () => {
+test('a stall of the hub does not count as silence; afterwards the rest of the 15 s counts', () => {
   const { presence, told, pass, stall } = start()
   presence.beat(1, 's1', 'test/1')
   pass(5000)
@@ -44,7 +44,7 @@ test('while the hub itself stands still nobody falls silent; afterwards the rest
   expect(presence.of(1).online).toBe(false)
 })
 
-test('a heartbeat that is read first after a stall buys 15 s, and no more', () => {
+test('a heartbeat that is the first thing read after a stall is good for 15 s, and no longer', () => {
   const { presence, clock, pass } = start()
   presence.beat(1, 's1', 'test/1')
   clock.monotonic += 60_000
@@ -56,7 +56,7 @@ test('a heartbeat that is read first after a stall buys 15 s, and no more', () =
   expect(presence.of(1).online || presence.of(2).online).toBe(false)
 })
 
-test('every heartbeat starts the silence anew, and tells nobody anything', () => {
+test('every heartbeat restarts the 15 s, and emits no event', () => {
   const { presence, told, pass } = start()
   for (let i = 0; i < 10; i++) {
     presence.beat(1, 's1', 'test/1')
@@ -66,7 +66,7 @@ test('every heartbeat starts the silence anew, and tells nobody anything', () =>
   expect(told).toEqual(['1 online'])
 })
 
-test('a wall clock that jumps ends nobody and keeps nobody alive', () => {
+test('a jump of the wall clock neither ends a session nor keeps it online', () => {
   const { presence, clock, pass } = start()
   presence.beat(1, 's1', 'test/1')
   clock.wall += 86_400_000
@@ -90,7 +90,7 @@ test('a member is online as long as one of its sessions is', () => {
   expect(told).toEqual(['1 online', '1 lost s1', '1 lost s2', '1 offline'])
 })
 
-test('a session that falls silent for two members at once is told for each', () => {
+test('a session id that times out for two members at once emits events for each', () => {
   const { presence, told, pass } = start()
   presence.beat(1, 's1', 'test/1')
   presence.beat(2, 's1', 'test/1')
@@ -98,7 +98,7 @@ test('a session that falls silent for two members at once is told for each', () 
   expect(told.slice(2).sort()).toEqual(['1 lost s1', '1 offline', '2 lost s1', '2 offline'])
 })
 
-test('a clean end counts at once, and only once', () => {
+test('a clean end takes effect immediately, and only once', () => {
   const { presence, told } = start()
   presence.beat(1, 's1', 'test/1')
   expect(presence.end(1, 's2')).toBe(false)
@@ -108,7 +108,7 @@ test('a clean end counts at once, and only once', () => {
   expect(told).toEqual(['1 online', '1 lost s1', '1 offline'])
 })
 
-test('a session that comes back after silence is a new one, with a new start', () => {
+test('a session that returns after it timed out is a new one, with a new start', () => {
   const { presence, told, pass } = start()
   presence.beat(1, 's1', 'test/1')
   pass(16_000)
@@ -117,7 +117,7 @@ test('a session that comes back after silence is a new one, with a new start', (
   expect(told.at(-1)).toBe('1 online')
 })
 
-test('sessions are listed from the longest to the newest; a client may change its version', () => {
+test('sessions are listed oldest first; a client may change its version', () => {
   const { presence, pass } = start()
   for (const session of ['c', 'a', 'b']) {
     presence.beat(1, session, 'test/1')
@@ -131,7 +131,7 @@ test('sessions are listed from the longest to the newest; a client may change it
   ])
 })
 
-test('last-seen times of before the start are known, and only newer ones are to be saved', () => {
+test('last-seen times from before the start are known, and only newer ones are to be saved', () => {
   const { presence } = start({
     lastSeen: new Map([
       [1, 5],
@@ -147,7 +147,7 @@ test('last-seen times of before the start are known, and only newer ones are to 
   expect(presence.takeUnsaved()).toEqual(new Map())
 })
 
-test('a member has a bounded number of sessions; those that live go on', () => {
+test('the number of sessions of a member is bounded; heartbeats of its live sessions are still accepted', () => {
   const presence = new Presence({ silenceMs: 100 })
   for (let n = 0; n < maxSessions; n++) expect(presence.beat(1, `s${n}`, 'x')).toBe(true)
   expect(presence.beat(1, 'one more', 'x')).toBe(false)

@@ -2,46 +2,47 @@ import { EventEmitter } from 'node:events'
 import { type RemoteSession, RemoteSessions } from './remote-sessions.ts'
 import type { SessionActivity, SessionInfo } from './session-info.ts'
 
-/** Whether a member is there, or since when not. */
+/** Whether a member is online, and when it was last seen. */
 export interface PresenceState {
   online: boolean
-  /** Wall clock of the last heartbeat, ms since 1970; null for a member who never came. */
+  /** Wall clock of the last heartbeat, ms since 1970; null if there was none. */
   lastSeenAt: number | null
 }
 
 export interface PresenceOptions {
-  /** How long a session may stay silent before it counts as gone, in ms. Every heartbeat (one each 5 s) starts it anew. */
+  /** Time a session may stay silent before it counts as ended, in ms. Each heartbeat (one every 5 s) restarts it. */
   silenceMs?: number
-  /** A clock that never steps, in ms: deadlines go by it. */
+  /** Clock that never steps, in ms, for deadlines. */
   monotonic?: () => number
-  /** Wall clock, ms since 1970: only for what is shown. */
+  /** Wall clock, ms since 1970, for display only. */
   now?: () => number
-  /** No session lives yet, since this hub has just begun its history: whoever is missing is not there. */
+  /** Whether this hub has just begun its history: no session exists yet, so a missing member is offline, not late. */
   isFirst?: boolean
-  /** From before this start: wall clock of each member's last heartbeat, ms since 1970, by member. */
+  /** Last heartbeat of each member before this start, by member: wall clock, ms since 1970. */
   lastSeen?: ReadonlyMap<number, number>
 }
 
-/** Most live sessions of one member. A machine has a few; only a loop or an attack makes more. */
+/** Most live sessions of one member. A machine has a few; only a loop or an attack reaches this. */
 export const maxSessions = 1000
 
 export interface Live extends SessionInfo {
-  /** Awake time of the last heartbeat. */
+  /** Awake time of the last heartbeat, see `#awakeMs`. */
   beatAt: number
   /** Wall clock of the last heartbeat, ms since 1970. */
   seenAt: number
 }
 
-/** What is told to other hubs of this history: a session of which this hub hears has changed (`now`: so that people wait for it), or has ended. */
+/** Reports changes of this hub's own sessions, those that send their heartbeats here, to the other hubs of its history. */
 export interface PresenceTeller {
+  /** With `now` the change is one that people wait for. */
   changed(member: number, session: string, now: boolean): void
-  /** This hub hears no more of the session; it was last heard of as `live` says. */
+  /** The session sends no more heartbeats to this hub; `live` is its last state. */
   left(member: number, live: Live): void
-  /** The session was ended here, and another hub heard of it. */
+  /** The session was ended by a request to this hub, but another hub received its heartbeats. */
   endedElsewhere(member: number, session: string): void
 }
 
-/** Whether other hubs need not be told of a heartbeat. */
+/** Reports whether a heartbeat changes nothing that other hubs need. */
 function isSame(a: Live, b: Live): boolean {
   const said = ({ client, project, activity }: Live) => JSON.stringify([client, project, activity])
   return said(a) === said(b)
@@ -51,28 +52,29 @@ function promptOf(live: SessionInfo | undefined): string | undefined {
   return live?.activity?.prompt?.id
 }
 
-/** How long the hub may go without a sweep or a heartbeat and still count as awake, in ms: twice the pause between two sweeps. */
+/** Longest time without a sweep or a heartbeat in which the hub still counts as awake, in ms: twice the interval of sweeps. */
 const maxGapMs = 2000
 
 interface Events {
   /** A member came online or went offline. */
   changed: [member: number]
-  /** A session fell silent or ended. */
+  /** A session timed out or ended. */
   gone: [member: number, session: string]
 }
 
 /**
- * Who is online: members with a session that was heard of lately, by this hub or by another that shares its log. Kept in memory, since it
- * need not survive a restart: a session that lives is heard of again within 5 s.
+ * Tracks which members are online: those with a session that recently sent a heartbeat to this hub or to another that shares its log. Kept
+ * in memory only, because after a restart every running session sends a heartbeat within 5 s.
  */
 export class Presence extends EventEmitter<Events> {
   readonly #silenceMs: number
   readonly #monotonic: () => number
   readonly #now: () => number
-  /** The sessions of which this hub hears, and those of which others do. */
+  /** Sessions that send their heartbeats to this hub. */
   readonly #members = new Map<number, Map<string, Live>>()
+  /** Sessions that send them to other hubs. */
   readonly #remote = new RemoteSessions()
-  /** Absent where this hub stands alone. */
+  /** Undefined on a standalone hub. */
   teller: PresenceTeller | undefined
   readonly #lastSeen: Map<number, number>
   readonly #startedAt: number
@@ -91,7 +93,7 @@ export class Presence extends EventEmitter<Events> {
     this.#startedAt = options.isFirst ? Number.NEGATIVE_INFINITY : this.#lookedAt
   }
 
-  /** Session `session` of `member` lives. Answers false, and counts it not, when the member has `maxSessions` others. */
+  /** Records a heartbeat. Returns false, and ignores it, if the session is new and the member already has `maxSessions`. */
   beat(member: number, session: string, client: string, activity?: SessionActivity, project?: string): boolean {
     const now = this.#now()
     this.#lastSeen.set(member, now)
@@ -112,7 +114,7 @@ export class Presence extends EventEmitter<Events> {
     return true
   }
 
-  /** The session ended by itself. Answers whether it was known. */
+  /** Records that the session ended by itself. Returns whether it was known. */
   end(member: number, session: string): boolean {
     const isRemote = this.#remote.forget(member, session)
     if (isRemote) this.teller?.endedElsewhere(member, session)
@@ -122,9 +124,8 @@ export class Presence extends EventEmitter<Events> {
   }
 
   /**
-   * What another hub tells now under `source` of the sessions of which it hears, in the place of what it told before. One of which this hub
-   * hears too, and that is new there, has moved there. `seenAt` is when those that are missing were last heard of, where that is not told
-   * by itself.
+   * Replaces the sessions that another hub reported under `source`. A session that is new there and also known here has moved there.
+   * `seenAt` is the last-seen time of sessions that are now missing, unless it is reported separately.
    */
   setRemote(source: string, sessions: readonly RemoteSession[], seenAt?: number): void {
     const wasOnline = (member: number) => this.#members.has(member) || this.#remote.countOf(member) > 0
@@ -138,24 +139,24 @@ export class Presence extends EventEmitter<Events> {
     }
   }
 
-  /** Another hub has heard of a member at `at`, ms since 1970. */
+  /** Records that another hub saw a member at `at`, ms since 1970. */
   seenElsewhere(member: number, at: number): void {
     if (at <= (this.#lastSeen.get(member) ?? 0)) return
     this.#lastSeen.set(member, at)
     this.#unsaved.set(member, at)
   }
 
-  /** A session of which this hub hears has ended, as another hub was told. */
+  /** Ends a session of this hub because another hub was asked to. */
   endHere(member: number, session: string): void {
     if (this.#drop(member, session) && !this.#isLive(member, session)) this.#tellGone(member, session)
   }
 
-  /** A session of which this hub hears. */
+  /** Returns a session that sends its heartbeats to this hub. */
   localSession(member: number, session: string): Live | undefined {
     return this.#members.get(member)?.get(session)
   }
 
-  /** This hub hears no more of a session. Returns whether it did. */
+  /** Removes a session of this hub. Returns whether there was one. */
   #drop(member: number, session: string): boolean {
     const sessions = this.#members.get(member)
     const live = sessions?.get(session)
@@ -176,8 +177,8 @@ export class Presence extends EventEmitter<Events> {
   }
 
   /**
-   * Ends every session that has been silent for too long. Call it about once a second: time in which the hub itself stood still
-   * (stopped, swapped out, behind a disk that hung) is no silence of a session, since its heartbeats could not be read.
+   * Ends every session that has been silent for too long. To be called about once a second. Time in which the hub itself was stalled
+   * (stopped, swapped out, blocked on a disk) does not count as silence, since heartbeats could not be read.
    */
   sweep(): void {
     const oldest = this.#awakeMs() - this.#silenceMs
@@ -189,7 +190,7 @@ export class Presence extends EventEmitter<Events> {
     }
   }
 
-  /** Monotonic time without the gaps in which the hub stood still. */
+  /** Returns monotonic time without the gaps in which the hub was stalled, in ms. */
   #awakeMs(): number {
     const now = this.#monotonic()
     this.#stalledMs += Math.max(0, now - this.#lookedAt - maxGapMs)
@@ -197,26 +198,26 @@ export class Presence extends EventEmitter<Events> {
     return now - this.#stalledMs
   }
 
-  /** Whether every session that lives has been heard of since this began: before that, one that is missing may only be late. */
+  /** Whether the hub has run for long enough to receive a heartbeat of every live session: before that, a missing one may just be late. */
   get isSettled(): boolean {
     return this.#awakeMs() - this.#startedAt >= this.#silenceMs
   }
 
   of(member: number): PresenceState {
     if (this.#members.has(member)) return { online: true, lastSeenAt: this.#lastSeen.get(member) ?? null }
-    // The hub that hears of its sessions tells when it hears no more.
+    // The hub that receives the heartbeats reports when they end.
     if (this.#remote.countOf(member) > 0) return { online: true, lastSeenAt: this.#now() }
     return { online: false, lastSeenAt: this.#lastSeen.get(member) ?? null }
   }
 
-  /** The live sessions of `member`, the longest first. */
+  /** Returns the live sessions of `member`, oldest first. */
   sessionsOf(member: number): SessionInfo[] {
     const here = this.#members.get(member)
     const elsewhere = this.#remote.of(member).filter(({ session }) => !here?.has(session))
     return [...(here?.values() ?? []), ...elsewhere].sort((a, b) => a.since - b.since)
   }
 
-  /** How many sessions of `member` live, and how many of them work on each project. */
+  /** Returns the number of live sessions of `member`, and of those that work on each project. */
   sessionCounts(member: number): { sessions: number; ofProjects: ReadonlyMap<string, number> } {
     const ofProjects = new Map<string, number>()
     const sessions =
@@ -226,7 +227,7 @@ export class Presence extends EventEmitter<Events> {
     return { sessions: sessions.length, ofProjects }
   }
 
-  /** The last-seen times that changed since this was last called. */
+  /** Returns the last-seen times that changed since the previous call. */
   takeUnsaved(): ReadonlyMap<number, number> {
     const unsaved = this.#unsaved
     this.#unsaved = new Map()

@@ -19,7 +19,7 @@ function start(known: Record<string, number> = {}) {
   return { clock, told, sights, failing: (does: boolean) => (fails = does) }
 }
 
-test('the journal is told at the first sight and once a day, however many sessions there are', async () => {
+test('a project is recorded at its first heartbeat and then once a day, however many sessions there are', async () => {
   const { clock, told, sights } = start()
   await Promise.all([sights.saw(1, 'shop'), sights.saw(1, 'shop'), sights.saw(2, 'shop'), sights.saw(1, 'web')])
   expect(told).toEqual(['1 shop', '2 shop', '1 web'])
@@ -32,7 +32,7 @@ test('the journal is told at the first sight and once a day, however many sessio
   expect(told).toEqual(['1 shop', '2 shop', '1 web', '1 shop'])
 })
 
-test('what the journal was told before a start is not told again that day', async () => {
+test('a project that was recorded before a restart is not recorded again that day', async () => {
   const { clock, told, sights } = start({ shop: 1_000_000_000 - dayMs + 10, web: 1_000_000_000 - dayMs })
   expect(sights.saw(1, 'shop')).toBeUndefined()
   await sights.saw(1, 'web')
@@ -42,7 +42,7 @@ test('what the journal was told before a start is not told again that day', asyn
   expect(told).toEqual(['1 web', '1 shop'])
 })
 
-test('what could not be told is told with the next heartbeat', async () => {
+test('a recording that failed is retried with the next heartbeat', async () => {
   const { told, sights, failing } = start()
   failing(true)
   await sights.saw(1, 'shop')
@@ -51,7 +51,7 @@ test('what could not be told is told with the next heartbeat', async () => {
   expect(told).toEqual(['1 shop'])
 })
 
-test('a machine that makes up projects is not listened to for ever', async () => {
+test('the number of projects of one machine is bounded', async () => {
   const { clock, told, sights } = start()
   for (let n = 0; n < 1000; n++) await sights.saw(1, `p${n}`)
   expect(told).toHaveLength(400)
@@ -62,7 +62,7 @@ test('a machine that makes up projects is not listened to for ever', async () =>
   expect(told.at(-1)).toBe('1 p999')
 })
 
-test('only what was heard since the last time is written down', async () => {
+test('only times that changed since the last call are to be saved', async () => {
   const { clock, sights } = start()
   await sights.saw(1, 'shop')
   await sights.saw(1, 'web')

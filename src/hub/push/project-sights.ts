@@ -1,29 +1,29 @@
-/** How often the journal is told that a machine still works on a project, in ms. */
+/** Interval at which the journal records that a machine still works on a project, in ms. */
 const renewMs = 24 * 3600_000
 
-/** Most projects of one member that are kept here, twice what the state keeps: others are not told to the journal for a day. */
+/** Most projects of one member that are kept in memory, twice what the state keeps. Further ones are ignored for up to a day. */
 const maxKept = 400
 
 interface Sight {
   /** Wall clock of the last heartbeat of a session, ms since 1970. */
   at: number
-  /** Steady time at which the journal was told. */
+  /** Steady time of the last command to the journal. */
   toldAt: number
-  /** Whether `at` has changed since it was written down. */
+  /** Whether `at` has changed since it was saved. */
   isUnsaved: boolean
 }
 
 export interface ProjectSightsOptions {
   now: () => number
-  /** The time that the history has seen pass, in ms. */
+  /** Steady time, in ms. */
   steady: () => number
-  /** When the state was told of this project, in steady time; undefined when it does not know it. */
+  /** Returns when the state last recorded this project, in steady time; undefined if it has not. */
   toldAt: (member: number, project: string) => number | undefined
-  /** Tells the journal. Rejects when it could not. */
+  /** Records the project in the journal. Rejects when that fails. */
   tell: (member: number, project: string) => Promise<unknown>
 }
 
-/** Which projects the sessions of machines were heard to work on since the hub was started, and when last. */
+/** Tracks the projects on which sessions have worked since the hub started, with the time of each one's last heartbeat. */
 export class ProjectSights {
   readonly #options: ProjectSightsOptions
   readonly #sights = new Map<number, Map<string, Sight>>()
@@ -33,8 +33,8 @@ export class ProjectSights {
   }
 
   /**
-   * A heartbeat of a session of this project. Where the journal has to be told, resolves once that was tried; a failure is tried again
-   * with the next heartbeat.
+   * Records a heartbeat of a session of this project. If the journal has to record it too, resolves once that was attempted; a failure is
+   * retried with the next heartbeat.
    */
   saw(member: number, project: string): Promise<void> | undefined {
     const { now, steady, toldAt, tell } = this.#options
@@ -56,7 +56,7 @@ export class ProjectSights {
     )
   }
 
-  /** Another hub has heard of a session of this project at `at`, ms since 1970. */
+  /** Records that another hub saw a session of this project at `at`, ms since 1970. */
   seenElsewhere(member: number, project: string, at: number): void {
     const sights = this.#sights.get(member) ?? new Map<string, Sight>()
     const known = sights.get(project) ?? newSight(this.#options.toldAt(member, project))
@@ -66,12 +66,12 @@ export class ProjectSights {
     known.isUnsaved = true
   }
 
-  /** Wall clock of the last heartbeat of a session of this project, ms since 1970; undefined when none was heard since the start. */
+  /** Returns the wall clock of the last heartbeat of a session of this project, ms since 1970; undefined if there was none since the start. */
   lastSeen(member: number, project: string): number | undefined {
     return this.#sights.get(member)?.get(project)?.at
   }
 
-  /** The same of all that were heard since this was last called. */
+  /** Returns the times that changed since the previous call. */
   takeUnsaved(): { member: number; project: string; at: number }[] {
     const unsaved: { member: number; project: string; at: number }[] = []
     for (const [member, sights] of this.#sights) {
@@ -83,7 +83,7 @@ export class ProjectSights {
     return unsaved
   }
 
-  /** Drops what is not to be told again anyway: sights of more than a day ago. */
+  /** Drops sights that the journal recorded more than a day ago. Returns whether there is room now. */
   #makeRoom(sights: Map<string, Sight>): boolean {
     const oldest = this.#options.steady() - renewMs
     for (const [project, { toldAt }] of sights) if (toldAt <= oldest) sights.delete(project)
@@ -91,7 +91,7 @@ export class ProjectSights {
   }
 }
 
-/** `toldAt` as the state has it. */
+/** Returns a sight without heartbeats; `toldAt` is the time in the state. */
 function newSight(toldAt: number | undefined): Sight {
   return { at: 0, toldAt: toldAt ?? Number.NEGATIVE_INFINITY, isUnsaved: false }
 }

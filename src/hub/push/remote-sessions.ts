@@ -1,19 +1,19 @@
 import type { SessionInfo } from './session-info.ts'
 
-/** A session of which another hub hears. */
+/** A session that sends its heartbeats to another hub. */
 export interface RemoteSession extends SessionInfo {
   member: number
 }
 
-/** Two hubs hear of one session while it moves from one to the other: the source that told of it last counts. */
+/** A session by source. While it moves from one hub to another both report it: the latest source counts. */
 type Sources = Map<string, SessionInfo>
 
-/** The sessions that other hubs of this history have told of, each hub by several sources. */
+/** Sessions reported by the other hubs of this history; each hub reports through several sources. */
 export class RemoteSessions {
   readonly #bySource = new Map<string, readonly RemoteSession[]>()
   readonly #members = new Map<number, Map<string, Sources>>()
 
-  /** Puts what a source has now in the place of what it had. Returns which it has no longer, and which it had not before. */
+  /** Replaces the sessions of a source. Returns those that are no longer there, and those that are new. */
   set(source: string, sessions: readonly RemoteSession[]): { left: RemoteSession[]; come: RemoteSession[] } {
     const before = this.#bySource.get(source) ?? []
     if (sessions.length > 0) this.#bySource.set(source, sessions)
@@ -26,7 +26,7 @@ export class RemoteSessions {
     return { left, come: sessions.filter(each => !had.has(keyOf(each))) }
   }
 
-  /** Forgets a session, whoever told of it. Returns whether anybody had. */
+  /** Removes a session from every source. Returns whether any had it. */
   forget(member: number, session: string): boolean {
     const sources = this.#members.get(member)?.get(session)
     for (const source of [...(sources?.keys() ?? [])]) {

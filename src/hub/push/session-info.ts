@@ -4,13 +4,13 @@ export interface SessionInfo {
   client: string
   /** Wall clock of the first heartbeat, ms since 1970. */
   since: number
-  /** The project that it works on, as its machine claims; undefined for none. */
+  /** Project of its work, as claimed by its machine; undefined for none. */
   project?: string
-  /** What it said of itself with the last heartbeat; undefined for nothing. */
+  /** Activity reported with the last heartbeat; undefined for none. */
   activity: SessionActivity | undefined
 }
 
-/** What a session says of itself (protocol/activity.ts). Times are ms since 1970, none of them after the heartbeat that said so. */
+/** Activity as a session reports it (protocol/activity.ts). Times are ms since 1970, none later than the heartbeat that reported it. */
 export interface SessionActivity {
   branch?: string
   commit?: string
@@ -18,6 +18,6 @@ export interface SessionActivity {
   idleSince?: number
   status?: string
   statusSetAt?: number
-  /** The permission prompt that is open in it. */
+  /** Its open permission prompt. */
   prompt?: { id: string; tool?: string; since: number }
 }

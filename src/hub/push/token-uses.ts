@@ -1,9 +1,9 @@
-/** When each token was last used, as far as this process, or another hub of its history, has seen it. Costs a write of memory for each request, and none of the disk. */
+/** Tracks when each token was last used at this process or another hub of its history. A request costs a write to memory and none to the disk. */
 export class TokenUses {
-  /** In ms since 1970, by the token's public id. */
+  /** Time of the last use in ms since 1970, by the token's public id. */
   readonly #lastAt = new Map<string, number>()
   #unsaved = new Set<string>()
-  /** The times that another hub has told of. */
+  /** The same, as reported by other hubs. */
   readonly #elsewhereAt = new Map<string, number>()
   readonly #now: () => number
 
@@ -16,7 +16,7 @@ export class TokenUses {
     this.#unsaved.add(tokenId)
   }
 
-  /** Another hub has seen a token used at `at`. */
+  /** Records that a token was used at another hub at `at`. */
   sawElsewhere(tokenId: string, at: number): void {
     if (at <= (this.#lastAt.get(tokenId) ?? 0)) return
     this.#lastAt.set(tokenId, at)
@@ -24,12 +24,12 @@ export class TokenUses {
     this.#unsaved.add(tokenId)
   }
 
-  /** Whether `at`, the last use of a token, was at this hub. */
+  /** Reports whether `at`, the last use of a token, was at this hub. */
   wasHere(tokenId: string, at: number): boolean {
     return this.#elsewhereAt.get(tokenId) !== at
   }
 
-  /** Undefined when neither this process nor another hub has seen it used. */
+  /** Returns undefined if neither this process nor another hub has seen it used. */
   of(tokenId: string): number | undefined {
     return this.#lastAt.get(tokenId)
   }
@@ -40,7 +40,7 @@ export class TokenUses {
     this.#unsaved.delete(tokenId)
   }
 
-  /** The times that changed since this was last called. */
+  /** Returns the times that changed since the previous call. */
   takeUnsaved(): ReadonlyMap<string, number> {
     const unsaved = this.#unsaved
     this.#unsaved = new Set()

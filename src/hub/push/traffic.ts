@@ -5,21 +5,21 @@ import type { CommandOf, Entry, Outcome, ResultOf } from '../state/commands.ts'
 import { changedBy, messageOf, type SentItem, type TrafficItem, toldBy } from '../state/query/traffic.ts'
 import type { State } from '../state/state.ts'
 
-/** How many characters of a text are kept with its message. */
+/** Characters of a text that are kept with its message. */
 export const beginningCharacters = 200
 
-/** Most items that are kept. Whoever is further behind reads anew what it shows. */
+/** Most items that are kept. A reader further behind has to reload. */
 const maxKept = 2000
 
-/** How many items are taken at a time. */
+/** Items per page. */
 const page = 100
 
-/** How long items are kept once nobody looks any more, in ms: a reader that was cut comes back within it. */
+/** Time items are kept after the last reader has left, in ms: a disconnected reader returns within it. */
 const keepMs = 60_000
 
 /**
- * Items that follow one another. `cursor` is the place behind them, and `isEnd` says that nothing is known to come after it. With `isGap` what
- * happened before is not known here any more.
+ * Consecutive items. `cursor` is the position after them; `isEnd` is true if no later item is known. With `isGap`, items before this page
+ * are lost.
  */
 export interface TrafficPage {
   items: TrafficItem[]
@@ -29,25 +29,25 @@ export interface TrafficPage {
 }
 
 /**
- * What passes between all members, for those who look at it: made of what was committed, and kept for as long as somebody looks. While nobody
- * does, a commit costs one comparison.
+ * The traffic between all members, derived from committed entries and kept in memory while somebody reads it. Without readers a commit
+ * costs one comparison.
  */
 export class Traffic {
   readonly #state: State
   #items: TrafficItem[] = []
-  /** All items behind this seq are kept; undefined while none are. */
+  /** All items after this seq are kept; undefined while none are. */
   #since: number | undefined
   #readers = 0
   #forgetting: NodeJS.Timeout | undefined
   readonly #waiting = new Set<() => void>()
-  /** How often members have changed since somebody looks. */
+  /** Number of changes to members while somebody reads. */
   membersVersion = 0
 
   constructor(state: State) {
     this.#state = state
   }
 
-  /** A batch is on disk. */
+  /** Adds the items of a batch that is on disk. */
   committed({ entries, outcomes }: { entries: readonly Entry[]; outcomes: readonly Outcome[] }): void {
     if (this.#since === undefined) return
     const { length } = this.#items
@@ -55,7 +55,7 @@ export class Traffic {
       try {
         this.#items.push(...this.#itemsOf(entry, outcomes[index]!))
       } catch {
-        // What cannot be read is not told here: the store says so itself to whoever reads it.
+        // An unreadable item is skipped here: the store reports the damage itself.
       }
     }
     if (this.#items.length > length) this.#wake()
@@ -66,8 +66,8 @@ export class Traffic {
   }
 
   /**
-   * Every item after `from`, in the order of the journal, until `signal` aborts; without a cursor, those that come. A page comes at once,
-   * empty where there is nothing yet, and before it one with a gap where not all that came after the cursor is known.
+   * Yields every item after `from` in journal order until `signal` aborts; without a cursor, new items only. The first page is yielded at
+   * once, even if empty, after one with `isGap` if some items after the cursor are lost.
    */
   async *follow(from: Cursor | undefined, signal: AbortSignal): AsyncGenerator<TrafficPage> {
     using _ = this.#open()
@@ -112,7 +112,7 @@ export class Traffic {
     }
   }
 
-  /** Some items after a seq; never a part of those with one seq. */
+  /** Returns a page of items after a seq; items with the same seq are never split. */
   #itemsAfter(seq: number): TrafficItem[] {
     const first = firstAfter(this.#items, seq)
     let end = Math.min(first + page, this.#items.length)
@@ -165,7 +165,7 @@ export class Traffic {
   }
 }
 
-/** The frequent commands that store no message, beside `message.send`, whose message is in the command. */
+/** Frequent commands that store no message. `message.send` is not needed here: its message is in the command. */
 const storesNothing: ReadonlySet<string> = new Set([
   'inbox.fetched',
   'inbox.told',
@@ -175,10 +175,10 @@ const storesNothing: ReadonlySet<string> = new Set([
   'telegram.receive',
 ])
 
-/** What the commands are about that change what `GET /v1/machines` answers, beside presence and mail. */
+/** First words of the commands that change the response of `GET /v1/machines` other than by presence and messages. */
 const changesMembers: ReadonlySet<string> = new Set(['member', 'alias', 'group', 'organization', 'pair', 'webhook'])
 
-/** The message that a send has stored: none where it was stored before, or waits for later. */
+/** Returns the message that a send has stored; undefined if it was stored before or waits for a later time. */
 function sentItem(
   { seq, time, command: { id, by, to, body, replyTo } }: Entry<CommandOf<'message.send'>>,
   { recipients, repeated, at }: ResultOf<CommandOf<'message.send'>>,
@@ -191,12 +191,12 @@ function sentItem(
     recipients: recipients.flatMap(({ member, status }) => (status === 'stored' ? [member] : [])),
     bytes: Buffer.byteLength(body),
     ...(replyTo !== undefined && { replyTo }),
-    // Not a slice, which would keep all of the text.
+    // Joined anew, because a slice would keep the whole text in memory.
     beginning: [...body.slice(0, 2 * beginningCharacters)].slice(0, beginningCharacters).join(''),
   }
 }
 
-/** Where the items after `seq` begin. */
+/** Returns the index of the first item after `seq`. */
 function firstAfter(items: readonly TrafficItem[], seq: number): number {
   let [low, high] = [0, items.length]
   while (low < high) {

@@ -1,84 +1,84 @@
 import { getEventListeners } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Ear, Wakes } from './wakes.ts'
+import { type Subscription, Wakes } from './wakes.ts'
 
-/** Notes which of some promises have resolved; ask after `settle`. */
+/** Records which of `promises` have resolved; `done` is current after `settle`. */
 function watch(promises: Promise<void>[]): { done: boolean[]; settle: () => Promise<void> } {
   const done = promises.map(() => false)
   for (const [index, promise] of promises.entries()) void promise.then(() => (done[index] = true))
   return { done, settle: () => new Promise(resolve => setImmediate(resolve)) }
 }
 
-/** An ear of `member` that has read what there was. */
-function listen(wakes: Wakes<string>, member: number, signal = new AbortController().signal): Ear<string> {
-  const ear = wakes.listen(member, signal)
-  onTestFinished(() => ear.close())
-  ear.take()
-  return ear
+/** Returns a subscription to `member` whose first read of the store is done. */
+function subscribe(wakes: Wakes<string>, member: number, signal = new AbortController().signal): Subscription<string> {
+  const subscription = wakes.subscribe(member, signal)
+  onTestFinished(() => subscription.close())
+  subscription.take()
+  return subscription
 }
 
-test('whoever listens reads from the store first', () => {
-  const ear = new Wakes<string>().listen(1, new AbortController().signal)
-  expect(ear.take()).toBeUndefined()
-  expect(ear.take()).toEqual([])
+test('a new subscriber reads from the store first', () => {
+  const subscription = new Wakes<string>().subscribe(1, new AbortController().signal)
+  expect(subscription.take()).toBeUndefined()
+  expect(subscription.take()).toEqual([])
 })
 
-test('a wake reaches all who follow that member, and nobody else', async () => {
+test('a wake reaches all followers of that member, and no others', async () => {
   const wakes = new Wakes<string>()
-  const ears = [listen(wakes, 1), listen(wakes, 1), listen(wakes, 2)]
-  const { done, settle } = watch(ears.map(ear => ear.next()))
+  const subscriptions = [subscribe(wakes, 1), subscribe(wakes, 1), subscribe(wakes, 2)]
+  const { done, settle } = watch(subscriptions.map(each => each.next()))
   await settle()
   expect(done).toEqual([false, false, false])
   wakes.wake([1], () => 'news')
   await settle()
   expect(done).toEqual([true, true, false])
-  expect(ears.map(ear => ear.take())).toEqual([['news'], ['news'], []])
+  expect(subscriptions.map(each => each.take())).toEqual([['news'], ['news'], []])
 })
 
-test('news is made for those only who are followed', () => {
+test('news is made only for members with followers', () => {
   const wakes = new Wakes<string>()
-  const ear = listen(wakes, 2)
+  const subscription = subscribe(wakes, 2)
   const asked: number[] = []
   wakes.wake([1, 2, 3], member => {
     asked.push(member)
     return String(member)
   })
-  expect([asked, ear.take()]).toEqual([[2], ['2']])
+  expect([asked, subscription.take()]).toEqual([[2], ['2']])
 })
 
-test('what comes while the follower is busy is kept for it, in order', async () => {
+test('news that arrives while the follower is busy is kept for it, in order', async () => {
   const wakes = new Wakes<string>()
-  const ear = listen(wakes, 1)
+  const subscription = subscribe(wakes, 1)
   for (const news of ['a', 'b', 'c']) wakes.wake([1], () => news)
-  await ear.next()
-  expect(ear.take()).toEqual(['a', 'b', 'c'])
+  await subscription.next()
+  expect(subscription.take()).toEqual(['a', 'b', 'c'])
 })
 
-test('a wake without news has the follower read, until it has done so, whatever else is told', async () => {
+test('after a wake without news the follower reads from the store, whatever news came with it', async () => {
   const wakes = new Wakes<string>()
-  const ear = listen(wakes, 1)
+  const subscription = subscribe(wakes, 1)
   wakes.wake([1], () => 'before')
   wakes.wake([1])
   wakes.wake([1], () => 'after')
-  await ear.next()
-  expect(ear.take()).toBeUndefined()
+  await subscription.next()
+  expect(subscription.take()).toBeUndefined()
   wakes.wake([1], () => 'later')
-  expect(ear.take()).toEqual(['later'])
+  expect(subscription.take()).toEqual(['later'])
 })
 
-test('a follower that is far behind keeps no more than a page, and reads instead', () => {
+test('at most 100 items of news are kept for a follower; one further behind reads from the store', () => {
   const wakes = new Wakes<string>()
-  const ear = listen(wakes, 1)
+  const subscription = subscribe(wakes, 1)
   for (let i = 0; i < 100; i++) wakes.wake([1], () => 'news')
-  expect(ear.take()).toHaveLength(100)
+  expect(subscription.take()).toHaveLength(100)
   for (let i = 0; i < 101; i++) wakes.wake([1], () => 'news')
-  expect(ear.take()).toBeUndefined()
+  expect(subscription.take()).toBeUndefined()
 })
 
 test('an abort ends the wait of one and leaves the others waiting', async () => {
   const wakes = new Wakes<string>()
   const leaver = new AbortController()
-  const { done, settle } = watch([listen(wakes, 1, leaver.signal).next(), listen(wakes, 1).next()])
+  const { done, settle } = watch([subscribe(wakes, 1, leaver.signal).next(), subscribe(wakes, 1).next()])
   leaver.abort()
   await settle()
   expect(done).toEqual([true, false])
@@ -87,13 +87,13 @@ test('an abort ends the wait of one and leaves the others waiting', async () => 
   expect(done).toEqual([true, true])
 })
 
-test('with a signal that is aborted already there is no wait', async () => {
-  await listen(new Wakes<string>(), 1, AbortSignal.abort()).next()
+test('with an aborted signal there is no wait', async () => {
+  await subscribe(new Wakes<string>(), 1, AbortSignal.abort()).next()
 })
 
-test('a signal that outlives thousands of followers gathers no listeners', () => {
+test('a signal that outlives its followers accumulates no listeners', () => {
   const wakes = new Wakes<string>()
   const { signal } = new AbortController()
-  for (let i = 0; i < 1000; i++) wakes.listen(1, signal).close()
+  for (let i = 0; i < 1000; i++) wakes.subscribe(1, signal).close()
   expect(getEventListeners(signal, 'abort')).toHaveLength(0)
 })

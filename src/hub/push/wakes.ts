@@ -1,43 +1,43 @@
-/** Most items that are kept for one follower: one that is so far behind reads again from its cursor. */
+/** Most news kept for one follower; one further behind reads from the store. */
 const maxKept = 100
 
 /**
- * Wakes whoever follows a member. A wake may carry the news itself, so that a follower at the end of the history need not read it
- * from the store; after a wake without it the woken re-reads from its own cursor.
+ * Wakes the followers of a member. A wake may carry the news itself, which saves a follower at the end of the history a read of the
+ * store; after a wake without news the follower reads from its own cursor.
  */
 export class Wakes<News = never> {
-  readonly #ears = new Map<number, Set<Ear<News>>>()
+  readonly #subscriptions = new Map<number, Set<Subscription<News>>>()
 
-  /** Wakes all who follow any of `members`. `newsOf` is called only for a member who is followed; undefined has it read again. */
+  /** Wakes all followers of `members`. `newsOf` is called only for members with followers; if it returns undefined they read from the store. */
   wake(members: Iterable<number>, newsOf?: (member: number) => News | undefined): void {
     for (const member of members) {
-      const ears = this.#ears.get(member)
-      if (!ears) continue
+      const subscriptions = this.#subscriptions.get(member)
+      if (!subscriptions) continue
       const news = newsOf?.(member)
-      for (const ear of ears) ear.hear(news)
+      for (const subscription of subscriptions) subscription.push(news)
     }
   }
 
   /** Collects the news of `member` from now on, until `close`. */
-  listen(member: number, signal: AbortSignal): Ear<News> {
-    const ears = this.#ears.get(member) ?? new Set()
-    this.#ears.set(member, ears)
-    const ear = new Ear<News>(signal, () => {
-      ears.delete(ear)
-      if (ears.size === 0 && this.#ears.get(member) === ears) this.#ears.delete(member)
+  subscribe(member: number, signal: AbortSignal): Subscription<News> {
+    const all = this.#subscriptions.get(member) ?? new Set()
+    this.#subscriptions.set(member, all)
+    const subscription = new Subscription<News>(signal, () => {
+      all.delete(subscription)
+      if (all.size === 0 && this.#subscriptions.get(member) === all) this.#subscriptions.delete(member)
     })
-    ears.add(ear)
-    return ear
+    all.add(subscription)
+    return subscription
   }
 }
 
-/** What one follower has been told of and has not taken yet. */
-export class Ear<News> implements Disposable {
+/** News that was pushed to one follower and that it has not taken yet. */
+export class Subscription<News> implements Disposable {
   readonly #signal: AbortSignal
   readonly #onClose: () => void
   readonly #aborted = () => this.#wake()
   #news: News[] = []
-  /** Whether something happened that only the store tells. */
+  /** Whether a change has to be read from the store. */
   #mustRead = true
   #resolve: (() => void) | undefined
 
@@ -47,27 +47,27 @@ export class Ear<News> implements Disposable {
     signal.addEventListener('abort', this.#aborted, { once: true })
   }
 
-  hear(news: News | undefined): void {
+  push(news: News | undefined): void {
     if (news === undefined || this.#news.length >= maxKept) this.readAgain()
     else if (!this.#mustRead) this.#news.push(news)
     this.#wake()
   }
 
-  /** Has the follower read from the store, from its cursor on. */
+  /** Makes the follower read from the store, starting at its cursor. */
   readAgain(): void {
     this.#mustRead = true
     this.#news = []
   }
 
-  /** What was heard since the last call, in order; undefined when it has to be read from the store. Whoever reads does so at once. */
+  /** Returns the news since the last call, in order; undefined if the caller has to read from the store, which it then does in the same tick. */
   take(): News[] | undefined {
-    const heard = this.#mustRead ? undefined : this.#news
+    const news = this.#mustRead ? undefined : this.#news
     this.#mustRead = false
     this.#news = []
-    return heard
+    return news
   }
 
-  /** Resolves as soon as there is something to take, or when the signal aborts. */
+  /** Resolves once there is something to take, or when the signal aborts. */
   next(): Promise<void> {
     if (this.#signal.aborted || this.#mustRead || this.#news.length > 0) return Promise.resolve()
     return new Promise(resolve => (this.#resolve = resolve))
