@@ -17,7 +17,7 @@ const note: AuditNote = {
   result: 'ok',
 }
 
-test('what was added is there after a close, and no line is ever changed', () => {
+test('added lines are on disk after a close, and no line can be changed', () => {
   const file = join(tempDir('audit'), 'audit.db')
   const failed: unknown[] = []
   const first = new Audit(file, { onError: error => failed.push(error), now: () => 1000 })
@@ -43,7 +43,7 @@ test.for<[string, (file: string) => void, number]>([
     },
     2,
   ],
-  ['without its log', file => rmSync(`${file}-wal`), 2],
+  ['separated from its log', file => rmSync(`${file}-wal`), 2],
   [
     'replaced by an older copy',
     file => {
@@ -60,7 +60,7 @@ test.for<[string, (file: string) => void, number]>([
     },
     1,
   ],
-])('a file that was %s under the hub is opened anew, and lines go on', ([, harm, count]) => {
+])('after its file was %s, the audit opens the new one and continues to write', ([, harm, count]) => {
   const file = join(tempDir('audit'), 'audit.db')
   new Audit(`${file}.old`, { onError: () => {} }).close()
   const failed: unknown[] = []
@@ -79,7 +79,7 @@ test.for<[string, (file: string) => void, number]>([
   )
 })
 
-test('a file that is damaged is kept aside, and does not keep the hub from starting', () => {
+test('a damaged file is renamed, and does not keep the hub from starting', () => {
   const file = join(tempDir('audit'), 'audit.db')
   writeFileSync(file, 'no database '.repeat(1000))
   const told: unknown[] = []

@@ -6,19 +6,19 @@ import { isDamage } from '../state/store/sqlite-errors.ts'
 import { StoreLost } from '../state/store/store-files.ts'
 import { FloodGate } from './flood-gate.ts'
 
-/** How long a line may wait to be written, in ms. */
+/** Longest time a line waits to be written, in ms. */
 const flushAfterMs = 500
 
-/** Most lines of each class, what was done and what was refused: strangers cannot push out what the admin did. */
+/** Most lines of each class, successes and refusals: refused strangers cannot evict what the admin did. */
 const maxLines = 100_000
 
-/** Lines between two looks at whether there are too many. */
+/** Lines written between two prunings. */
 const pruneEvery = 1000
 
-/** Most lines that wait while the disk is full; newer ones are only counted. */
+/** Most lines that wait while the disk is full; further ones are only counted. */
 const maxWaiting = 10_000
 
-/** What happened, without its time. */
+/** A line without its id, time and count. */
 export type AuditNote = Pick<AuditLine, 'actor' | 'tokenId' | 'address' | 'action' | 'target' | 'detail' | 'result'>
 
 type Waiting = AuditNote & { at: number; count: number }
@@ -47,17 +47,17 @@ end;
 `
 
 export interface AuditOptions {
-  /** Hears when lines could not be written; they wait for the next try. */
+  /** Called when lines could not be written; they wait for the next attempt. */
   onError: (error: unknown) => void
-  /** Called when the file was removed, replaced or damaged and another was begun, with what was wrong. */
+  /** Called with the reason when the file was removed, replaced or damaged and a new one was begun. */
   onBegunAnew?: (error: unknown) => void
   /** Wall clock, ms since 1970. */
   now?: () => number
 }
 
 /**
- * Who did what to whom, append-only, in a file of its own: lines are written together within half a second, apart from the
- * commits of messages. A kill loses that half second at most and leaves whole lines.
+ * The append-only record of who did what to whom, in a file of its own: lines are written in batches within half a second, separate from
+ * the commits of messages. A kill loses at most that half second and leaves only whole lines.
  */
 export class Audit implements Disposable {
   readonly #path: string
@@ -78,17 +78,17 @@ export class Audit implements Disposable {
     this.#db = openOrBegin(path, options.onBegunAnew)
   }
 
-  /** How many refusals were counted only, since the start. */
+  /** Number of refusals since the start that were counted but not written. */
   get unwritten(): number {
     return this.#unwritten
   }
 
-  /** Writes `note` down soon. Of a flood of refusals the first lines are kept, and a number for the rest. */
+  /** Queues `note` to be written. Of a flood of refusals the first are written, and one line with the number of the rest. */
   add(note: AuditNote): void {
     if (this.#closed) return
     const at = this.#now()
     const isRefusal = note.result !== 'ok'
-    // Without an actor the token was only claimed; a flood would claim another each time.
+    // Without an actor the token is only a claim, and a flood would claim another each time.
     const source = (note.actor === null ? note.address : note.tokenId) ?? ''
     const isLetIn = !isRefusal || this.#gate.enter(source, performance.now())
     if (isLetIn && this.#waiting.length < maxWaiting) this.#waiting.push({ ...note, at, count: 1 })
@@ -96,7 +96,7 @@ export class Audit implements Disposable {
     this.#timer ??= setTimeout(() => this.flush(), flushAfterMs).unref()
   }
 
-  /** Writes what waits. What the disk refuses is tried again. */
+  /** Writes the lines that wait. Those that the disk refuses are retried. */
   flush(): void {
     this.#lookAtFile()
     clearTimeout(this.#timer)
@@ -135,7 +135,7 @@ export class Audit implements Disposable {
     }
   }
 
-  /** What was written under the audit's name since, and what it has open, are two files: from then on, the one that has the name counts. */
+  /** If another file has the audit's name now, switches to that file. */
   #lookAtFile(): void {
     try {
       this.#db.expectOwnFiles()
@@ -153,8 +153,8 @@ export class Audit implements Disposable {
   }
 
   /**
-   * Opens what lies under the name, or a new file. Lines of a file that was removed are put back, those of one that was replaced are kept
-   * beside it, and so is a file that is damaged.
+   * Opens the file that has the audit's name now, or a new one. A file that was removed is put back from the open one; a replaced or
+   * damaged file is kept beside it.
    */
   #beginAnew(error: unknown): Database {
     const before = this.#db
@@ -193,7 +193,7 @@ export class Audit implements Disposable {
   }
 }
 
-/** Opens the file at `path`. One that is damaged is kept aside, and a new one is begun. */
+/** Opens the file at `path`. A damaged one is renamed, and a new one is begun. */
 function openOrBegin(path: string, onBegunAnew?: (error: unknown) => void): Database {
   try {
     return open(path)
@@ -221,7 +221,7 @@ function open(path: string): Database {
   }
 }
 
-/** What `work` answers; undefined when it throws, because what it works on is gone. */
+/** Returns the result of `work`, or undefined if it throws because its file is gone. */
 function unlessThrown<T>(work: () => T): T | undefined {
   try {
     return work()
@@ -230,7 +230,7 @@ function unlessThrown<T>(work: () => T): T | undefined {
   }
 }
 
-/** The line that stands for refusals that were not written one by one. */
+/** Line for refusals that were not written one by one. */
 const flood: AuditNote = {
   actor: null,
   tokenId: null,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { FloodGate, maxPerSource } from './flood-gate.ts'
 
-test('the first refusals of each source in a minute enter, and a new minute begins anew', () => {
+test('the first refusals of each source in a minute are admitted, and the next minute starts from zero', () => {
   const gate = new FloodGate()
   const entered = (source: string, now: number) =>
     Array.from({ length: 100 }, () => gate.enter(source, now)).filter(Boolean).length
@@ -11,13 +11,13 @@ test('the first refusals of each source in a minute enter, and a new minute begi
   expect(entered('a', 60_000)).toBe(maxPerSource)
 })
 
-test('many sources together have a limit too, so that a flood from everywhere is bounded', () => {
+test('all sources together have a limit too, so that a distributed flood is bounded', () => {
   const gate = new FloodGate()
   const entered = Array.from({ length: 5000 }, (_, n) => gate.enter(`source ${n}`, 0)).filter(Boolean).length
   expect(entered).toBe(600)
 })
 
-test('what did not enter is counted once, when its minute is over', () => {
+test('refusals that were not admitted are counted once, when their minute is over', () => {
   const gate = new FloodGate()
   for (let n = 0; n < maxPerSource + 5; n++) gate.enter('a', 0)
   expect(gate.hasSkipped).toBe(true)

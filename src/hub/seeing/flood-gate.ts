@@ -1,13 +1,13 @@
-/** How long a window is, in ms. */
+/** Length of a window, in ms. */
 const windowMs = 60_000
 
-/** Most refusals in a window that are written for one token or address, and for all together. */
+/** Most refusals written in a window for one token or address, and for all together. */
 export const maxPerSource = 60
 const maxTogether = 600
 
 /**
- * Lets the first refusals of every minute through and counts the rest, so that a flood cannot fill the disk. Keeps a number
- * for each source of the current window, and no more sources than it lets refusals through.
+ * Admits the first refusals of every minute and counts the rest, so that a flood cannot fill the disk. Keeps one number per source of the
+ * current window, for at most as many sources as it admits refusals.
  */
 export class FloodGate {
   readonly #bySource = new Map<string, number>()
@@ -19,7 +19,7 @@ export class FloodGate {
     return this.#skipped > 0
   }
 
-  /** Whether a refusal of `source` is to be written. `now` in ms by a clock that never steps. */
+  /** Returns whether a refusal of `source` is to be written. `now` is in ms by a clock that never steps. */
   enter(source: string, now: number): boolean {
     if (now - this.#startedAt >= windowMs) {
       this.#startedAt = now
@@ -36,7 +36,7 @@ export class FloodGate {
     return true
   }
 
-  /** How many were not let through, once their window is over or `atOnce`; from then on counted anew. */
+  /** Returns the number of refusals not admitted, and resets it, if their window is over or with `atOnce`; otherwise 0. */
   takeSkipped(now: number, atOnce: boolean): number {
     if (!atOnce && now - this.#startedAt < windowMs) return 0
     const skipped = this.#skipped

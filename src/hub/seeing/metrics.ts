@@ -10,10 +10,10 @@ import { fullestInboxes } from '../state/query/near-bounds.ts'
 import { allUnread, type UnreadOf } from '../state/query/unread.ts'
 import { LastValues, type Quantiles } from './quantiles.ts'
 
-/** How often the event loop is looked at, in ms. */
+/** Interval at which the delay of the event loop is sampled, in ms. */
 const lagEveryMs = 20
 
-/** What `Metrics.load` says, in ms; null where nothing was measured yet. */
+/** Result of `Metrics.load`. Times are in ms, null if nothing has been measured yet. */
 export interface Load {
   commitMs: Quantiles | null
   loopMs: Quantiles | null
@@ -22,10 +22,10 @@ export interface Load {
   unreadAnswerBytes: number
 }
 
-/** Most members with series of their own: those whose mail waits longest. */
+/** Most members with series of their own: those with the oldest unread messages. */
 const maxMembers = 1000
 
-/** What is open at the HTTP door, and what its clients have not read. */
+/** Open connections of the HTTP door, and bytes that clients have not read. */
 export interface DoorCounts {
   /** Connections that have shown a valid token, and those that have not. */
   known: number
@@ -33,12 +33,12 @@ export interface DoorCounts {
   unreadBytes: number
 }
 
-/** Plain numbers by a label's value: what the hot path touches. They become series when somebody asks. */
+/** Counts by label value, cheap for the hot path. They become series when metrics are read. */
 type Counts = Map<string | number, number>
 
 /**
- * What an operator watches and alerts on, as Prometheus reads it. Requests and commits only raise a number here; the rest is
- * read from the hub when it is asked for.
+ * The metrics of a hub in the format of Prometheus. Requests and commits only increment a number here; the rest is read from the hub when
+ * metrics are requested.
  */
 export class Metrics {
   readonly #registry = new Registry()
@@ -53,19 +53,19 @@ export class Metrics {
   readonly #backups = { good: 0, failed: 0, isLastGood: true }
   #openStreams = 0
   #loopBrakes = 0
-  /** Where the newest backup is asked for: when it was made, in ms since 1970, and how large it is. */
+  /** Source of the newest backup: its time, in ms since 1970, and its size. */
   backups: { readonly newest: { time: number; bytes: number } | undefined } | undefined
-  /** Where it is asked how far the tail is behind; undefined without one. */
+  /** Source of the state of the tail; undefined without one. */
   tails: { status(): { behind: number; behindMs: number; bytes: number; trouble: string | null } } | undefined
-  /** Where the bridge to Telegram is asked how it fares; undefined without one. */
+  /** Source of the state of the Telegram bridge; undefined without one. */
   telegram: { status(): { trouble: string | null } } | undefined
-  /** Where it is asked which members have used the most of what they may send in a day. */
+  /** Returns the members that have used the most of their daily bound on sends. */
   nearDailyBound: ((least: number) => { used: number }[]) | undefined
-  /** Where it is asked which members have spoken without TLS within a day. */
+  /** Source of the members that sent requests without TLS within a day. */
   plain: { readonly members: readonly { isRemote: boolean }[] } | undefined
-  /** Where it is asked how far the hubs of this history are; undefined, or null, for a hub that stands alone. */
+  /** Source of the state of the hubs of this history; undefined, or with a status of null, for a standalone hub. */
   hubs: { status(): HubsAnswer | null } | undefined
-  /** Where the HTTP door is asked what is open. */
+  /** Source of the counts of the HTTP door. */
   door: { counts(): DoorCounts } | undefined
   readonly #commitSeconds: Histogram
   readonly #commitEntries: Histogram
@@ -91,7 +91,7 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  /** A batch is on disk. */
+  /** Counts a batch that is on disk. */
   committed({ ms, entries, outcomes }: Commit): void {
     this.#commitSeconds.observe(ms / 1000)
     this.#commitMs.add(ms)
@@ -106,7 +106,7 @@ export class Metrics {
     })
   }
 
-  /** What counts the answers of one route by their status; without a route, those that found none. */
+  /** Returns a function that counts a response of one route by its status; without a route, of requests that match none. */
   answersOf(method: string, route: string | undefined): (status: number) => void {
     const series = route === undefined ? { method: 'any', route: 'none' } : { method, route }
     const key = `${series.method} ${series.route}`
@@ -145,39 +145,43 @@ export class Metrics {
   }
 
   /**
-   * Everything, in the text format of Prometheus. `auditUnwritten` is how many refusals the audit only counted. Series that
-   * name a member are there `byMember` only.
+   * Returns all metrics in the text format of Prometheus. `auditUnwritten` is the number of refusals that the audit only counted. Series
+   * that name a member are included only with `byMember`.
    */
   async text(hub: Hub, { auditUnwritten, byMember }: { auditUnwritten: number; byMember: boolean }): Promise<string> {
     const now = new Registry()
     this.#counters(now, auditUnwritten)
     membersNow(now, hub, byMember)
-    const fullest = gauge(now, 'claude_net_fullest_inbox_ratio', 'How full the fullest inbox is: 1 takes no more.')
+    const fullest = gauge(
+      now,
+      'claude_net_fullest_inbox_ratio',
+      'Fill level of the fullest inbox: at 1 it accepts no more.',
+    )
     fullest.set(fullestInboxes(hub.state.db, 0)[0]?.used ?? 0)
     const senders = gauge(
       now,
       'claude_net_daily_bound_used_ratio',
-      'The most that one member has used of what it may send in a day.',
+      'Largest part of its daily bound on sends that one member has used.',
     )
     senders.set(this.nearDailyBound?.(0)[0]?.used ?? 0)
-    counter(now, 'claude_net_clock_steps_total', 'Times that the wall clock of the hub was set while it ran.').inc(
+    counter(now, 'claude_net_clock_steps_total', 'Times the wall clock of the hub was set while it ran.').inc(
       hub.clockSteps.count,
     )
     this.#backupsNow(now)
     this.#tailNow(now)
     this.#hubsNow(now)
     if (this.telegram) {
-      const trouble = gauge(now, 'claude_net_telegram_trouble', 'Whether people cannot be reached or heard: 1, or 0.')
+      const trouble = gauge(now, 'claude_net_telegram_trouble', 'Whether messages to or from Telegram fail: 1 or 0.')
       trouble.set(this.telegram.status().trouble === null ? 0 : 1)
     }
     this.#processNow(now)
     return (await Promise.all([this.#registry.metrics(), now.metrics()])).join('\n')
   }
 
-  /** How the hub fares with what it has to do, for its admin. */
+  /** Returns the current load of the hub, for its admin. */
   load(): Load {
     const { known, strangers, unreadBytes } = this.door?.counts() ?? { known: 0, strangers: 0, unreadBytes: 0 }
-    // What is measured is the time from one look to the next.
+    // The monitor measures the time from one sample to the next.
     const late = (percentile: number) => Math.max(0, this.#lag.percentile(percentile) / 1e6 - lagEveryMs)
     return {
       commitMs: this.#commitMs.quantiles() ?? null,
@@ -193,20 +197,20 @@ export class Metrics {
   }
 
   #counters(now: Registry, auditUnwritten: number): void {
-    counter(now, 'claude_net_entries_committed_total', 'Commands carried out or refused, durably.').inc(this.#entries)
+    counter(now, 'claude_net_entries_committed_total', 'Commands applied or refused, durably.').inc(this.#entries)
     counter(now, 'claude_net_failed_logins_total', 'Requests without a valid token.').inc(this.#failedLogins)
     counter(now, 'claude_net_storage_errors_total', 'Batches that the disk refused.').inc(this.#storageErrors)
     counter(now, 'claude_net_audit_unwritten_total', 'Refusals that the audit only counted.').inc(auditUnwritten)
-    counter(now, 'claude_net_loop_brakes_total', 'Pairs of machines kept apart for what looked like a loop.').inc(
+    counter(now, 'claude_net_loop_brakes_total', 'Pairs of machines stopped because of what looked like a loop.').inc(
       this.#loopBrakes,
     )
     const sends = counter(now, 'claude_net_sends_total', 'Sends by result: stored, later, repeated, or why refused.', [
       'result',
     ])
     for (const [result, count] of new Map([['stored', 0], ...this.#sends])) sends.inc({ result }, count)
-    const due = counter(now, 'claude_net_later_due_total', 'Later mail that was due, by what became of it.', ['result'])
+    const due = counter(now, 'claude_net_later_due_total', 'Later messages that were due, by result.', ['result'])
     for (const result of ['sent', 'refused']) due.inc({ result }, this.#laterDue.get(result) ?? 0)
-    const requests = counter(now, 'claude_net_http_requests_total', 'Answers by route and status.', [
+    const requests = counter(now, 'claude_net_http_requests_total', 'Responses by route and status.', [
       'method',
       'route',
       'status',
@@ -221,18 +225,20 @@ export class Metrics {
     ])
     connections.set({ token: 'valid' }, known)
     connections.set({ token: 'none' }, strangers)
-    const plain = gauge(now, 'claude_net_plain_members', 'Members whose token came without TLS within a day.', ['from'])
+    const plain = gauge(now, 'claude_net_plain_members', 'Members that sent a token without TLS within a day.', [
+      'from',
+    ])
     const members = this.plain?.members ?? []
     plain.set({ from: 'network' }, members.filter(({ isRemote }) => isRemote).length)
     plain.set({ from: 'loopback' }, members.filter(({ isRemote }) => !isRemote).length)
-    gauge(now, 'claude_net_unread_answer_bytes', 'Bytes of answers that clients have not read yet.').set(unreadBytes)
+    gauge(now, 'claude_net_unread_answer_bytes', 'Bytes of responses that clients have not read yet.').set(unreadBytes)
     gauge(now, 'claude_net_build_info', 'The running version; always 1.', ['version']).set({ version }, 1)
   }
 
   #backupsNow(now: Registry): void {
     const made = counter(now, 'claude_net_backups_total', 'Backups by result.', ['result'])
     for (const result of ['good', 'failed'] as const) made.inc({ result }, this.#backups[result])
-    const isGood = gauge(now, 'claude_net_backup_last_result', 'Whether the last try was good: 1, or 0 when it failed.')
+    const isGood = gauge(now, 'claude_net_backup_last_result', 'Whether the last backup succeeded: 1 or 0.')
     isGood.set(this.#backups.isLastGood ? 1 : 0)
     const newest = this.backups?.newest
     if (!newest) return
@@ -244,8 +250,10 @@ export class Metrics {
   #tailNow(now: Registry): void {
     const tail = this.tails?.status()
     if (!tail) return
-    gauge(now, 'claude_net_tail_behind_entries', 'Entries that are not in the tail of the backup yet.').set(tail.behind)
-    gauge(now, 'claude_net_tail_behind_seconds', 'How long the oldest of these has waited.').set(tail.behindMs / 1000)
+    gauge(now, 'claude_net_tail_behind_entries', 'Entries that are not in the tail of the newest backup yet.').set(
+      tail.behind,
+    )
+    gauge(now, 'claude_net_tail_behind_seconds', 'Time the oldest of these has waited.').set(tail.behindMs / 1000)
     gauge(now, 'claude_net_tail_size_bytes', 'Size of the tail of the newest backup.').set(tail.bytes)
     gauge(now, 'claude_net_tail_trouble', 'Whether the tail cannot be written: 1 or 0.').set(
       tail.trouble === null ? 0 : 1,
@@ -255,16 +263,16 @@ export class Metrics {
   #hubsNow(now: Registry): void {
     const answer = this.hubs?.status()
     if (!answer) return
-    const isLive = gauge(now, 'claude_net_hub_live', 'Whether a hub of this history is heard of: 1 or 0.', ['hub'])
+    const isLive = gauge(now, 'claude_net_hub_live', 'Whether a hub of this history is running: 1 or 0.', ['hub'])
     const lag = gauge(now, 'claude_net_hub_lag_records', 'Records of the log that a hub has yet to apply.', ['hub'])
     const apart = gauge(
       now,
       'claude_net_hub_apart',
-      'Whether a hub takes nothing, as others have come to other outcomes: 1 or 0.',
+      'Whether a hub refuses commands because its outcomes differ from those of other hubs: 1 or 0.',
       ['hub'],
     )
-    const duty = gauge(now, 'claude_net_hub_duty', 'Whether a hub acts for all of its history: 1 or 0.', ['hub'])
-    const rules = gauge(now, 'claude_net_hub_rules', 'The newest rules that the program of a hub knows.', ['hub'])
+    const duty = gauge(now, 'claude_net_hub_duty', 'Whether a hub acts for all hubs of its history: 1 or 0.', ['hub'])
+    const rules = gauge(now, 'claude_net_hub_rules', 'Newest rules that the program of a hub supports.', ['hub'])
     for (const hub of answer.hubs) {
       isLive.set({ hub: hub.name }, hub.isLive ? 1 : 0)
       if (hub.lag != null) lag.set({ hub: hub.name }, hub.lag)
@@ -272,7 +280,7 @@ export class Metrics {
       duty.set({ hub: hub.name }, hub.duty ? 1 : 0)
       rules.set({ hub: hub.name }, hub.entryVersion ?? 0)
     }
-    gauge(now, 'claude_net_rules', 'The rules by which the hubs of this history write.').set(answer.rules ?? 0)
+    gauge(now, 'claude_net_rules', 'Rules in force for the hubs of this history.').set(answer.rules ?? 0)
   }
 
   #processNow(now: Registry): void {
@@ -298,7 +306,9 @@ function membersNow(now: Registry, { state, presence }: Hub, byMember: boolean):
   if (byMember) unreadNow(now, all)
   const unread = gauge(now, 'claude_net_unread_messages_of_all', 'Unread messages of all members together.')
   unread.set(all.reduce((sum, member) => sum + member.unread, 0))
-  gauge(now, 'claude_net_later_messages', 'Later mail that waits, of all members together.').set(laterCount(state.db))
+  gauge(now, 'claude_net_later_messages', 'Later messages that wait, of all members together.').set(
+    laterCount(state.db),
+  )
   const members = gauge(now, 'claude_net_members', 'Members by kind.', ['kind'])
   const online = gauge(now, 'claude_net_online_members', 'Members with a live session, by kind.', ['kind'])
   for (const kind of ['machine', 'human', 'service'] as const) {
@@ -308,7 +318,7 @@ function membersNow(now: Registry, { state, presence }: Hub, byMember: boolean):
   }
 }
 
-/** Series by member: whose mail waits longest comes first, and `maxMembers` are shown. */
+/** Adds the series of the first `maxMembers` of `all`, which is sorted by the oldest unread message. */
 function unreadNow(now: Registry, all: readonly UnreadOf[]): void {
   const time = Date.now()
   const unread = gauge(now, 'claude_net_unread_messages', 'Unread messages of a member.', ['member'])

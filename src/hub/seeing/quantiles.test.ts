@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { LastValues } from './quantiles.ts'
 
-test('the last values count, whatever came before them', () => {
+test('only the last values count', () => {
   const last = new LastValues(100)
   expect(last.quantiles()).toBeUndefined()
   last.add(7)

@@ -1,11 +1,11 @@
-/** The middle, the 99th of a hundred, and the greatest of some values. */
+/** The median, 99th percentile and maximum of some values. */
 export interface Quantiles {
   p50: number
   p99: number
   max: number
 }
 
-/** The last values of something that is measured often. To add one costs a store into an array. */
+/** The most recent values of a frequent measurement. Adding one costs a store into an array. */
 export class LastValues {
   readonly #values: Float64Array
   #count = 0
@@ -19,7 +19,7 @@ export class LastValues {
     this.#values[this.#count++ % this.#values.length] = value
   }
 
-  /** Undefined while there are none. */
+  /** Returns undefined while there are none. */
   quantiles(): Quantiles | undefined {
     const values = this.#values.slice(0, this.#count).sort()
     if (values.length === 0) return undefined

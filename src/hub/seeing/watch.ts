@@ -10,22 +10,22 @@ import type { Identity } from '../auth/identify.ts'
 import type { Audit } from './audit.ts'
 import type { Metrics } from './metrics.ts'
 
-/** What a door shows of a request. */
+/** A request as a door reports it. */
 export interface Seen {
   method: string
-  /** The path as the table has it; undefined when there is no such route. */
+  /** Path of the route in the table of routes; undefined if the request matches none. */
   route: string | undefined
-  /** Who asked; null when nobody was proven. */
+  /** Authenticated caller; null without one. */
   identity: Identity | null
-  /** The address that the request came from. */
+  /** Address of the client. */
   address: string
   authorization: string | undefined
-  /** As they came, checked or not. */
+  /** As received, validated or not. */
   params: unknown
   body: unknown
 }
 
-/** Routes for the admin that only look; reading who did what would hide it behind its own lines. */
+/** Routes for the admin that only read: their lines would bury those of changes. */
 const looks: ReadonlySet<RouteName> = new Set([
   'addresses',
   'listMembers',
@@ -41,7 +41,7 @@ const looks: ReadonlySet<RouteName> = new Set([
   'listDead',
 ])
 
-/** Routes that are noted down though others than the admin ask them. */
+/** Audited routes that are not for the admin alone. */
 const audited: ReadonlySet<RouteName> = new Set([
   'join',
   'renewToken',
@@ -52,14 +52,14 @@ const audited: ReadonlySet<RouteName> = new Set([
   'consoleRevoke',
 ])
 
-/** Routes by which somebody shows a secret that is no token. */
+/** Routes that authenticate by a secret other than a token. */
 const exchanges: ReadonlySet<RouteName | undefined> = new Set<RouteName | undefined>([
   'join',
   'consoleLogin',
   'receiveWebhook',
 ])
 
-/** Fields of a request that hold names or numbers, as far as they say what a change was made with. */
+/** Request fields with names or numbers that describe a change. */
 const details = [
   'to',
   'member',
@@ -85,8 +85,8 @@ const details = [
 const names = new Map((Object.keys(api) as RouteName[]).map(name => [`${api[name].method} ${api[name].path}`, name]))
 
 /**
- * Turns answers into metrics and lines of the audit: what the admin does, joins, failed logins and what was forbidden. Sends
- * are counted, not listed: the store itself holds who sent what to whom, and their path stays short.
+ * Turns responses into metrics and lines of the audit: changes by the admin, joins, failed logins and forbidden requests. Sends are only
+ * counted: the store already records who sent what to whom, and their path stays short.
  */
 export class Watch {
   readonly metrics: Metrics
@@ -97,19 +97,19 @@ export class Watch {
     this.audit = audit
   }
 
-  /** Whether a good answer of this route is a line of the audit. */
+  /** Reports whether a successful request of this route makes a line of the audit. */
   isAudited(name: RouteName | undefined): boolean {
     if (name === undefined || looks.has(name)) return false
     const audience: unknown = api[name].audience
     return audited.has(name) || (Array.isArray(audience) && audience.length === 1 && audience[0] === 'admin')
   }
 
-  /** A route that is audited was carried out. */
+  /** Records a successful request of an audited route. */
   done(seen: Seen): void {
     this.#add(seen, 'ok')
   }
 
-  /** An answer that is an error. */
+  /** Counts an error response, and adds its line to the audit if it makes one. */
   refused(seen: Seen, { code, status }: Pick<ClaudeNetError, 'code' | 'status'>): void {
     this.metrics.answersOf(seen.method, seen.route)(status)
     const name = routeName(seen)
@@ -124,20 +124,20 @@ export class Watch {
       this.#add(seen, code)
   }
 
-  /** Two machines are kept apart: `from` wrote the last straw. */
+  /** Records a loop brake; `from` sent the message that caused it. */
   readonly braked = ({ from, to, why }: { from: string; to: string; why: string }): void => {
     this.metrics.pairBraked()
     const who = { actor: from, tokenId: null, address: null }
     this.audit.add({ ...who, action: 'loopBrake', target: to, detail: why, result: 'rate_limited' })
   }
 
-  /** One token was used from two hosts at once. */
+  /** Records that one token was used from two hosts at once. */
   readonly sharedToken = ({ name, tokenId }: Identity, address: string, hosts: readonly string[]): void => {
     const who = { actor: name, tokenId, address }
     this.audit.add({ ...who, action: 'sharedToken', target: name, detail: hosts.join(', '), result: 'conflict' })
   }
 
-  /** A machine was answered by something else in the hub's place, and told it nothing. */
+  /** Records that a machine reached something other than its hub at the hub's address, to which it sent nothing secret. */
   readonly wrongHub = (
     { name, tokenId }: Identity,
     from: string,
@@ -183,7 +183,7 @@ function fieldsOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
-/** A name, and nothing else that somebody may have put in its place: no token, no text. */
+/** Returns `value` if it is a name; anything else a client may have put in its place, such as a token or text, is dropped. */
 function nameIn(value: unknown): string | null {
   return typeof value === 'string' && namePattern.test(value) ? value : null
 }
@@ -192,12 +192,12 @@ function rangeIn(value: unknown): string | null {
   return typeof value === 'string' && parseCidr(value) ? value : null
 }
 
-/** The session that was revoked, or `all`. */
+/** Returns the console session that was revoked, or `all`. */
 function sessionIn({ id }: Record<string, unknown>, name: RouteName | undefined): string | null {
   return name === 'consoleRevoke' ? nameIn(id) : null
 }
 
-/** The name that a join was for. In one that failed it may be the code, put in the wrong place. */
+/** Returns the machine that joined. In a failed join the field may hold the code by mistake, which is dropped. */
 function machineIn({ machine }: Record<string, unknown>, result: AuditLine['result']): string | null {
   const name = nameIn(machine)
   return name !== null && result !== 'ok' && joinCodePattern.test(normalizeJoinCode(name)) ? null : name
