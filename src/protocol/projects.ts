@@ -1,38 +1,38 @@
 import * as z from 'zod'
 import { lookupForm, namePattern } from './names.ts'
 
-/** The name of a project: it has the form of a member's name, and none is reserved, since it never stands alone. */
+/** The name of a project, in the form of a member's name. None is reserved, since it never occurs alone. */
 export const ProjectName = z
   .string()
   .regex(namePattern, 'a project has 1 to 64 characters a-z, 0-9 and -, and neither starts nor ends with -')
 
 /**
- * For which project a session reads, acks or sends: it sees mail of its member that is for no project, and that for this one. Empty is
- * a session of no project. Where it is left out, as by clients from before there were projects, all mail of the member is meant.
+ * Project for which a session reads, acks or sends: it covers the member's messages for this project and for none; empty, those for none.
+ * If it is absent, as from clients older than projects, it covers all messages of the member.
  */
 export const ProjectScope = z.union([z.literal(''), ProjectName])
 export type ProjectScope = z.infer<typeof ProjectScope>
 
-/** A header of `POST /mcp` with the project of the session that asks. */
+/** A header of `POST /mcp` with the project of the calling session. */
 export const projectHeader = 'claude-net-project'
 
-/** Most projects of one member in an answer. */
+/** Maximum number of projects of one member in a response. */
 export const maxListedProjects = 20
 
-/** An address in the form that it is looked up by. Without a slash there is no `project`; the name may stand for anything. */
+/** An address in the form used for lookup. `project` is absent if there is no slash; the name may be a member, alias, group or `all`. */
 export interface Address {
   name: string
   project?: string
 }
 
-/** Reads `name` or `name/project` as somebody typed it. */
+/** Parses `name` or `name/project` as typed. */
 export function addressOf(typed: string): Address {
   const slash = typed.indexOf('/')
   if (slash < 0) return { name: lookupForm(typed) }
   return { name: lookupForm(typed.slice(0, slash)), project: lookupForm(typed.slice(slash + 1)) }
 }
 
-/** How an address is written. */
+/** Returns an address in its written form. */
 export function formatAddress({ name, project }: { name: string; project?: string | null }): string {
   return project === undefined || project === null ? name : `${name}/${project}`
 }

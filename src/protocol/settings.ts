@@ -1,21 +1,21 @@
 import * as z from 'zod'
 
-/** What an admin may set at run time. */
+/** Settings that an admin may change at run time. */
 export const Settings = z.object({
-  /** How long texts stay once a message is over: acked or expired at every recipient. */
+  /** Retention of a text after its message is over, that is, acked or expired at every recipient. */
   keepTextDays: z.number().int(),
-  /** Most unread messages, and bytes of their texts, in one inbox. */
+  /** Maximum number of unread messages in one inbox, and of bytes of their texts. */
   inboxMessages: z.number().int(),
   inboxBytes: z.number().int(),
-  /** The part of an inbox that one sender may fill, and the last part, which is kept for others and for what is urgent. */
+  /** Share of an inbox that one sender may fill, and the last share, which is reserved for others and for urgent messages. */
   senderPercent: z.number().int(),
   reservePercent: z.number().int(),
-  /** How many days a member's token lives; its machine renews it once half of them are over. 0 for no limit, as in older hubs. */
+  /** Lifetime of a member's token in days; its machine renews it after half of that. 0 for no limit, as in older hubs. */
   tokenDays: z.number().int().default(0),
 })
 export type Settings = z.infer<typeof Settings>
 
-/** What is left out stays as it is. Ten years are as good as for ever. */
+/** Absent settings are unchanged. */
 export const SettingsChange = z.strictObject({
   keepTextDays: z.number().int().min(1).max(3650).optional(),
   inboxMessages: z.number().int().min(100).max(1_000_000).optional(),

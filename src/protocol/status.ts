@@ -6,34 +6,34 @@ import { MemberKind, Timestamp } from './messages.ts'
 /** In ms. */
 const Quantiles = z.object({ p50: z.number(), p99: z.number(), max: z.number() })
 
-/** How a hub is, for its admin. */
+/** State of a hub, for its admin. */
 export const StatusAnswer = z.object({
   version: z.string(),
-  /** What the hub proves itself by over TLS; null where it has no key. */
+  /** The hub's key for TLS; null if it has none. */
   hubKey: HubKey.nullable().default(null),
   startedAt: Timestamp,
-  /** Whether the store takes writes, found out by one; `notReady` says why it does not. */
+  /** Whether the store accepts writes, determined by a write; `notReady` is the reason if it does not. */
   ready: z.boolean(),
   notReady: z.string().nullable(),
   store: z.object({
-    /** The steps that its schema has come. */
+    /** Version of its schema. */
     schema: z.number().int(),
     epoch: z.string(),
-    /** The last entry of its history. */
+    /** The last entry of its journal. */
     seq: z.number().int(),
     bytes: z.number().int(),
-    /** Room that is left on its disk. */
+    /** Free space on its disk. */
     freeBytes: z.number().int(),
   }),
-  /** When the hub's wall clock was last seen to be set, by how many ms, and how often since the start; null if never. */
+  /** Last detected step of the hub's wall clock: its time and size in ms, and the number of steps since the start; null if there was none. */
   clock: z
     .object({ steps: z.number().int(), byMs: z.number().int(), atStart: z.boolean(), at: Timestamp })
     .nullable()
     .default(null),
   /**
-   * How it fares with what it has to do; null from older hubs. `commitMs` is how long the last 1,000 batches took until they were on
-   * disk, `loopMs` how late the event loop was since it was last asked for its metrics; null where nothing was measured yet.
-   * `unreadAnswerBytes` wait for clients that read too slowly.
+   * The hub's load; null from older hubs. `commitMs` is the time until the last 1,000 batches were on disk, `loopMs` the delay of the
+   * event loop since its metrics were last requested; null if nothing has been measured yet. `unreadAnswerBytes` are buffered for clients
+   * that read too slowly.
    */
   load: z
     .object({
@@ -49,8 +49,8 @@ export const StatusAnswer = z.object({
     .default(null),
   lastBackup: z.object({ at: Timestamp, bytes: z.number().int() }).nullable(),
   /**
-   * How far the entries beside the backups are, on the disk that `backup.logTo` names; null where it names none. `seq` is the last one
-   * there, `behind` how many are not there yet, of which the oldest has waited for `behindMs`.
+   * Progress of the tail on the disk that `backup.logTo` names; null if it names none. `seq` is the last entry there, `behind` the number
+   * of entries that are not there yet, the oldest of which has waited for `behindMs`.
    */
   tail: z
     .object({
@@ -59,27 +59,27 @@ export const StatusAnswer = z.object({
       behindMs: z.number().int(),
       file: z.string().nullable(),
       bytes: z.number().int(),
-      /** Why nothing is written, in a sentence. */
+      /** Reason why nothing is written, in a sentence. */
       trouble: z.string().nullable(),
     })
     .nullable()
     .default(null),
-  /** The bridge to people on Telegram; null where there is none. `claude-net telegram` says more. */
+  /** The bridge to people on Telegram; null if there is none. `claude-net telegram` shows more. */
   telegram: z
     .object({
       bot: z.string().nullable(),
       lastPollAt: Timestamp.nullable(),
-      /** What is wrong, in a sentence. */
+      /** The fault, in a sentence. */
       trouble: z.string().nullable(),
-      /** The hub that carries mail to Telegram, where that is not this one: see `TelegramStatus`. */
+      /** The hub that runs the bridge, if that is not this one: see `TelegramStatus`. */
       carriedBy: z.string().nullable().optional(),
-      /** Messages that are on their way to people. */
+      /** Number of messages that wait to be sent to people. */
       waiting: z.number().int(),
-      /** People who are written to and not listened to, until an admin confirms who they are. */
+      /** People who receive messages and whose own are ignored until an admin confirms who they are. */
       unconfirmed: z.array(z.string()),
     })
     .nullable(),
-  /** The hubs of this history, as `GET /v1/hubs` has them; null for a hub that stands alone. */
+  /** The hubs of this history, as in `GET /v1/hubs`; null for a standalone hub. */
   hubs: HubsAnswer.nullable().default(null),
   members: z.object({
     machines: z.number().int(),
@@ -91,8 +91,8 @@ export const StatusAnswer = z.object({
   /** Members with a session whose client is older than the hub, by name. */
   behind: z.array(z.object({ name: z.string(), clients: z.array(z.string()) })),
   /**
-   * From where the hub takes requests without TLS, and which members have sent some within a day, since the hub was started: when
-   * last, and whether from another host than the hub's. The latest first; 'admin' is whoever has an admin's token.
+   * Addresses from which the hub accepts requests without TLS, and the members that have sent some within the last day, since the hub
+   * started: the time of the last one, and whether it came from another host. Latest first; 'admin' is any holder of an admin's token.
    */
   plain: z
     .object({
@@ -104,7 +104,7 @@ export const StatusAnswer = z.object({
   /** Of all members together. */
   unread: z.number().int(),
   oldestUnreadAt: Timestamp.nullable(),
-  /** The inboxes whose mail waits longest, the longest first. */
+  /** The inboxes whose messages have waited longest, longest first. */
   inboxes: z.array(
     z.object({
       name: z.string(),
@@ -116,13 +116,13 @@ export const StatusAnswer = z.object({
     }),
   ),
   /**
-   * Who is near a bound: an inbox that is nearly full, or a member that has nearly sent what it may in a day; the nearest first.
-   * `percent` of it is used.
+   * Inboxes that are nearly full, and members that have nearly used their daily limit of sends; the nearest first. `percent` is the part
+   * that is used.
    */
   nearBounds: z
     .array(z.object({ bound: z.enum(['inbox', 'daily']), name: z.string(), percent: z.number().int() }))
     .default([]),
-  /** How many inboxes with unread mail are not listed. */
+  /** Number of inboxes with unread messages that are not listed. */
   moreInboxes: z.number().int(),
 })
 export type StatusAnswer = z.infer<typeof StatusAnswer>

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { Timestamp } from './messages.ts'
 
-/** One link between the hub and people on Telegram, and how to mend it. */
+/** Check of one link between the hub and people on Telegram; `mend` is the fix. */
 export const TelegramCheck = z.object({
   link: z.string(),
   state: z.enum(['ok', 'warning', 'failed']),
@@ -15,8 +15,8 @@ export const TelegramCheckAnswer = z.object({ checks: z.array(TelegramCheck) })
 const UserId = z.number().int().positive()
 
 /**
- * Who a human of hub.json is on Telegram. `by` says how that is known: `config` gives the id, `confirmed` was seen and confirmed by
- * the admin, `nobody` is not known yet. `candidate` was seen in the group under the configured user name and waits for the admin.
+ * The Telegram user of a human in hub.json. `by` is the source of the id: `config`, or `confirmed` by the admin after it was seen, or
+ * `nobody` while unknown. `candidate` was seen in the group under the configured user name and waits for the admin's confirmation.
  */
 export const TelegramPerson = z.object({
   name: z.string(),
@@ -29,23 +29,23 @@ export const TelegramPerson = z.object({
 })
 export type TelegramPerson = z.infer<typeof TelegramPerson>
 
-/** How the bridge fares. `trouble` says what is wrong in a sentence; null while all is well. */
+/** State of the bridge. `trouble` is the fault, in a sentence; null if there is none. */
 export const TelegramStatus = z.object({
   configured: z.boolean(),
   bot: z.string().nullable(),
   chatId: z.number().int().nullable(),
   lastPollAt: Timestamp.nullable(),
   trouble: z.string().nullable(),
-  /** How often Telegram asked to wait (429) since the start. */
+  /** Number of times Telegram asked to wait (429) since the start. */
   toldToWait: z.number().int(),
-  /** Of several hubs that share a history: the name of the one that carries mail to Telegram, where that is not this one. Null while none does. */
+  /** If several hubs share a history: the name of the one that runs the bridge, if that is not this one. Null while none does. */
   carriedBy: z.string().nullable().optional(),
   people: z.array(TelegramPerson),
-  /** Mail that Telegram refuses for good. */
+  /** Messages that Telegram has permanently rejected. */
   failed: z.array(z.object({ seq: z.number().int(), name: z.string(), why: z.string() })),
 })
 export type TelegramStatus = z.infer<typeof TelegramStatus>
 
-/** The user whom the admin was shown; null takes back what was confirmed. */
+/** The user whom the admin was shown; null revokes the confirmation. */
 export const TelegramConfirm = z.strictObject({ userId: UserId.nullable() })
 export const TelegramConfirmed = z.object({ name: z.string(), userId: UserId.nullable() })

@@ -1,18 +1,18 @@
 import manifest from '../../package.json' with { type: 'json' }
 
-/** The version of this program, hub and machine's side alike. */
+/** The version of this program, shared by hub and client. */
 export const version: string = manifest.version
 
 /**
- * The version of the protocol. It rises only when something is taken away or changes its meaning; what is added (a route, a field that
- * may be left out, a field of an answer, an event) leaves it as it is. docs/protocol.md has the rule.
+ * The version of the protocol. It increases only when something is removed or changes its meaning, not when something is added (a route,
+ * an optional field of a request, a field of a response, an event). The rule is in docs/protocol.md.
  */
 export const protocol = 1
 
-/** The oldest protocol that this hub still speaks: one that was current within the last 90 days. */
+/** The oldest protocol that this hub still supports: one that was current within the last 90 days. */
 export const oldestProtocol = 1
 
-/** Whether version `a` came before `b`, by their three numbers. False for what is no version. */
+/** Reports whether version `a` is older than `b`, by their three numbers. False if either is not a version. */
 export function isOlder(a: string, b: string): boolean {
   const numbers = (text: string) => /^(\d+)\.(\d+)\.(\d+)/.exec(text)?.slice(1).map(Number)
   const [x, y] = [numbers(a), numbers(b)]

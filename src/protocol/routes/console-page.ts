@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import { route } from './route.ts'
 
-/** The web console as files: the page, and what it loads. */
+/** The files of the web console: the page and everything it loads. */
 export const consolePageRoutes = {
   consolePage: route({
     method: 'GET',
     path: '/',
-    summary: 'The web console; it holds nothing, and asks for everything by the other routes',
+    summary: 'The web console; it contains no data and loads everything by the other routes',
     audience: 'public',
     answer: 'text/html; charset=utf-8',
   }),

@@ -10,12 +10,12 @@ import {
 } from '../console.ts'
 import { anyToken, route } from './route.ts'
 
-/** How a browser gets into the console, and out of it. */
+/** Login, logout and sessions of the console. */
 export const consoleRoutes = {
   consoleLink: route({
     method: 'POST',
     path: '/v1/console/links',
-    summary: 'Make a link that opens the console once, within 10 minutes: for oneself; the admin for any member',
+    summary: 'Create a link that opens the console once, within 10 minutes: for the caller; the admin for any member',
     audience: anyToken,
     browser: 'never',
     body: ConsoleLinkRequest,
@@ -25,8 +25,7 @@ export const consoleRoutes = {
   consoleLogin: route({
     method: 'POST',
     path: '/v1/console/login',
-    summary:
-      "Exchange a link's secret, from a page of the hub's own, for a session: a cookie, and the secret of the tab",
+    summary: "Exchange a link's secret, from a page of the hub, for a session: a cookie and the secret of the tab",
     audience: 'public',
     body: ConsoleLogin,
     answer: ConsoleLoggedIn,
@@ -35,7 +34,7 @@ export const consoleRoutes = {
   getConsole: route({
     method: 'GET',
     path: '/v1/console',
-    summary: 'Who is at this browser',
+    summary: 'The member and the session of this browser',
     audience: anyToken,
     browser: 'only',
     answer: ConsoleAnswer,
@@ -51,14 +50,14 @@ export const consoleRoutes = {
   consoleSessions: route({
     method: 'GET',
     path: '/v1/console/sessions',
-    summary: 'Who is in the console: own sessions; of the admin everybody’s',
+    summary: "List sessions of the console: the caller's own; for the admin everybody's",
     audience: anyToken,
     answer: ConsoleSessions,
   }),
   consoleRevoke: route({
     method: 'DELETE',
     path: '/v1/console/sessions/:id',
-    summary: 'End a session, or `all`: of own ones; the admin anybody’s',
+    summary: "End one session or `all`: the caller's own; for the admin anybody's",
     audience: anyToken,
     params: z.strictObject({ id: z.union([ConsoleSessionId, z.literal('all')]) }),
     answer: z.object({ closed: z.array(ConsoleSessionId) }),

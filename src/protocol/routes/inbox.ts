@@ -6,7 +6,7 @@ import { members, route } from './route.ts'
 
 const limit = z.coerce.number().int().min(1).max(maxPage).default(maxPage)
 
-/** Reading an inbox and saying what became of what was read. */
+/** Reading an inbox and reporting the state of its messages. */
 export const inboxRoutes = {
   readInbox: route({
     method: 'GET',
@@ -16,7 +16,7 @@ export const inboxRoutes = {
     query: z.strictObject({
       limit,
       after: z.string().max(64).optional(),
-      /** Cut every text to its first so many characters: for those who only want to know what there is. */
+      /** Truncates every text to this many characters, for an overview. */
       preview: z.coerce.number().int().min(1).max(1000).optional(),
       project: ProjectScope.optional(),
     }),
@@ -25,7 +25,7 @@ export const inboxRoutes = {
   markFetched: route({
     method: 'POST',
     path: '/v1/inbox/fetched',
-    summary: 'A session was really given these messages',
+    summary: 'Report that a session has received these messages',
     audience: members,
     body: FetchedRequest,
     answer: z.object({ fetched: z.array(MessageId), unknown: z.array(MessageId) }),
@@ -33,7 +33,7 @@ export const inboxRoutes = {
   markTold: route({
     method: 'POST',
     path: '/v1/inbox/told',
-    summary: 'A session was told that there are these messages; the first report of each counts',
+    summary: 'Report that a session was notified of these messages; the first report of each counts',
     audience: members,
     body: ToldRequest,
     answer: z.object({ told: z.number().int() }),
@@ -41,7 +41,7 @@ export const inboxRoutes = {
   ackInbox: route({
     method: 'POST',
     path: '/v1/inbox/ack',
-    summary: 'These messages are read; idempotent',
+    summary: 'Mark messages as read; idempotent',
     audience: members,
     body: AckRequest,
     answer: AckAnswer,

@@ -3,7 +3,7 @@ import { JoinAnswer, JoinRequest } from '../members.ts'
 import { SshHost } from '../ssh-host.ts'
 import { route } from './route.ts'
 
-/** How a machine becomes a member, and where it takes its side from. */
+/** Joining as a member, and downloading the client. */
 export const joiningRoutes = {
   join: route({
     method: 'POST',
@@ -19,20 +19,22 @@ export const joiningRoutes = {
     summary: 'The shell script that makes this machine a member; consumes nothing',
     audience: 'public',
     params: z.strictObject({ code: z.string().min(1).max(64) }),
-    query: z.strictObject({ via: SshHost.optional().describe('where the new machine goes by ssh to reach the hub') }),
+    query: z.strictObject({
+      via: SshHost.optional().describe('host that the new machine connects to by ssh to reach the hub'),
+    }),
     answer: 'text/x-shellscript; charset=utf-8',
   }),
   clientFile: route({
     method: 'GET',
     path: '/client/claude-net.mjs',
-    summary: "The machine's side, one file",
+    summary: 'The client, one file',
     audience: 'public',
     answer: 'text/javascript; charset=utf-8',
   }),
   clientInfo: route({
     method: 'GET',
     path: '/client/claude-net.json',
-    summary: "The version, size and SHA-256 of the machine's side, for machines that update",
+    summary: 'The version, size and SHA-256 of the client, for machines that update',
     audience: 'public',
     answer: z.object({
       version: z.string(),

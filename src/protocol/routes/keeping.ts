@@ -5,19 +5,19 @@ import { Settings, SettingsChange } from '../settings.ts'
 import { StatusAnswer } from '../status.ts'
 import { admins, route } from './route.ts'
 
-/** What the admin sees of the hub and changes of it. */
+/** Administration of the hub itself. */
 export const keepingRoutes = {
   getKey: route({
     method: 'GET',
     path: '/v1/admin/key',
-    summary: "The hub's key, when it was made, and the chain of those before it",
+    summary: "The hub's key, the time it was made, and the chain of earlier keys",
     audience: admins,
     answer: KeyAnswer,
   }),
   rotateKey: route({
     method: 'POST',
     path: '/v1/admin/key/rotate',
-    summary: 'Give the hub a new key; the old one vouches for it, unless it is compromised',
+    summary: 'Give the hub a new key, signed by the old one unless that is compromised',
     audience: admins,
     body: RotateKeyRequest,
     answer: RotateKeyAnswer,
@@ -25,7 +25,7 @@ export const keepingRoutes = {
   status: route({
     method: 'GET',
     path: '/v1/admin/status',
-    summary: 'How the hub is: store, backup, members, clients that are behind, what waits',
+    summary: 'State of the hub: store, backup, members, outdated clients, unread messages',
     audience: admins,
     answer: StatusAnswer,
   }),
@@ -40,14 +40,14 @@ export const keepingRoutes = {
   getSettings: route({
     method: 'GET',
     path: '/v1/admin/settings',
-    summary: 'What the hub keeps, and for how long',
+    summary: 'Settings: retention, limits of inboxes, lifetime of tokens',
     audience: admins,
     answer: Settings,
   }),
   putSettings: route({
     method: 'PUT',
     path: '/v1/admin/settings',
-    summary: 'Change settings; what is left out stays',
+    summary: 'Change settings; absent ones are unchanged',
     audience: admins,
     body: SettingsChange,
     answer: Settings,
@@ -55,7 +55,7 @@ export const keepingRoutes = {
   makeBackup: route({
     method: 'POST',
     path: '/v1/admin/backup',
-    summary: 'Back up the running hub, on its host; answers once the copy was read and found good',
+    summary: 'Back up the running hub, on its host; responds once the copy has been read and verified',
     audience: admins,
     answer: BackupReport,
     statuses: [201],

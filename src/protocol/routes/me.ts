@@ -10,12 +10,13 @@ import {
 } from '../members.ts'
 import { anyToken, members, route } from './route.ts'
 
-/** Members, and what a member says of itself. */
+/** The list of members, and a member's own policy, token and reports. */
 export const meRoutes = {
   listMachines: route({
     method: 'GET',
     path: '/v1/machines',
-    summary: 'Every member and who is online; with=mail also the mail of those whose mail the caller may see',
+    summary:
+      'List every member and its presence; with=mail also unread counts and open requests of members whose messages the caller may see',
     audience: anyToken,
     query: z.strictObject({ with: z.literal('mail').optional() }),
     answer: MembersAnswer,
@@ -23,7 +24,7 @@ export const meRoutes = {
   putPolicy: route({
     method: 'PUT',
     path: '/v1/me',
-    summary: 'What the caller does with mail; what is left out stays',
+    summary: "Set the caller's policy for messages; absent fields are unchanged",
     audience: members,
     body: PolicyRequest,
     answer: PolicyAnswer,
@@ -31,7 +32,7 @@ export const meRoutes = {
   getMemberPolicy: route({
     method: 'GET',
     path: '/v1/members/:name/policy',
-    summary: 'What a member does with mail: for itself, the person who owns it, and an admin',
+    summary: "A member's policy for messages: for itself, its owner, and an admin",
     audience: anyToken,
     params: MemberNamed,
     answer: PolicyAnswer,
@@ -39,7 +40,7 @@ export const meRoutes = {
   putMemberPolicy: route({
     method: 'PUT',
     path: '/v1/members/:name/policy',
-    summary: 'The same as PUT /v1/me, for a machine that the caller owns, or by an admin; what is left out stays',
+    summary: 'The same as PUT /v1/me for a machine that the caller owns, or by an admin; absent fields are unchanged',
     audience: anyToken,
     params: MemberNamed,
     body: PolicyRequest,
@@ -49,7 +50,7 @@ export const meRoutes = {
     method: 'POST',
     path: '/v1/token',
     summary:
-      'Put a token that the caller has minted and saved in the place of the one that asks, which goes on for a while',
+      'Replace the calling token by one that the caller has minted and saved; the old one stays valid for the overlap',
     audience: members,
     browser: 'never',
     body: RenewRequest,
@@ -58,7 +59,7 @@ export const meRoutes = {
   reportWrongHub: route({
     method: 'POST',
     path: '/v1/wrong-hubs',
-    summary: "Something else answered in the hub's place and was told nothing; the hub notes it in its audit",
+    summary: 'Report that something else responded in place of the hub and received nothing; recorded in the audit',
     audience: members,
     browser: 'never',
     body: WrongHubReport,

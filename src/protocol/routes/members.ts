@@ -15,12 +15,12 @@ import {
 import { ImportAnswer, Organization } from '../organization.ts'
 import { admins, route } from './route.ts'
 
-/** What the admin does with members, aliases and groups. */
+/** Administration of members, aliases and groups. */
 export const membersRoutes = {
   invite: route({
     method: 'POST',
     path: '/v1/admin/invites',
-    summary: 'Make a member, or renew one, and a one-time code to join as it',
+    summary: 'Create or renew a member, with a one-time code to join as it',
     audience: admins,
     body: InviteRequest,
     answer: InviteAnswer,
@@ -29,21 +29,21 @@ export const membersRoutes = {
   addresses: route({
     method: 'GET',
     path: '/v1/admin/addresses',
-    summary: 'Where machines reach the hub, for join lines; the likeliest first',
+    summary: "The hub's addresses for machines, for join lines; likeliest first",
     audience: admins,
     answer: AddressesAnswer,
   }),
   listMembers: route({
     method: 'GET',
     path: '/v1/admin/members',
-    summary: 'Every member with what only an admin may see',
+    summary: 'List every member with the fields that only an admin may see',
     audience: admins,
     answer: MemberDetailsAnswer,
   }),
   putMember: route({
     method: 'PUT',
     path: '/v1/admin/members/:name',
-    summary: 'Make a member, or change whose it is',
+    summary: 'Create a member, or change its owner',
     audience: admins,
     params: MemberNamed,
     body: MemberChange,
@@ -52,7 +52,7 @@ export const membersRoutes = {
   deleteMember: route({
     method: 'DELETE',
     path: '/v1/admin/members/:name',
-    summary: 'Take a member away; what it had not read expires',
+    summary: 'Delete a member; its unread messages expire',
     audience: admins,
     params: MemberNamed,
     answer: z.object({ name: z.string(), expired: z.number().int() }),
@@ -60,7 +60,7 @@ export const membersRoutes = {
   renameMember: route({
     method: 'POST',
     path: '/v1/admin/members/:name/rename',
-    summary: 'Give a member another name; its inbox and token stay',
+    summary: 'Rename a member; its inbox and token stay',
     audience: admins,
     params: MemberNamed,
     body: RenameRequest,
@@ -69,20 +69,20 @@ export const membersRoutes = {
   revokeMember: route({
     method: 'POST',
     path: '/v1/admin/members/:name/revoke',
-    summary: 'End every token and session of a member at once',
+    summary: 'End every token and session of a member immediately',
     audience: admins,
     params: MemberNamed,
     answer: z.object({
       name: z.string(),
       revoked: z.number().int(),
       later: z.number().int().optional(),
-      /** Of the console. */ sessions: z.number().int().optional(),
+      /** Number of sessions of the console. */ sessions: z.number().int().optional(),
     }),
   }),
   rotateMember: route({
     method: 'POST',
     path: '/v1/admin/members/:name/rotate',
-    summary: 'A one-time code for a new token; the old one goes on for 10 minutes after',
+    summary: 'Create a one-time code for a new token; the old one stays valid for 10 minutes after its use',
     audience: admins,
     params: MemberNamed,
     answer: InviteAnswer,
@@ -91,7 +91,7 @@ export const membersRoutes = {
   bindMember: route({
     method: 'PUT',
     path: '/v1/admin/members/:name/from',
-    summary: "Say from which ranges of addresses a member's tokens may be used; none is anywhere",
+    summary: "Set the ranges of addresses from which a member's tokens may be used; none for any address",
     audience: admins,
     params: MemberNamed,
     body: BindRequest,
@@ -100,7 +100,7 @@ export const membersRoutes = {
   putAlias: route({
     method: 'PUT',
     path: '/v1/admin/aliases/:name',
-    summary: 'Another name for a member',
+    summary: 'Set an alias for a member',
     audience: admins,
     params: MemberNamed,
     body: AliasRequest,
@@ -109,7 +109,7 @@ export const membersRoutes = {
   deleteAlias: route({
     method: 'DELETE',
     path: '/v1/admin/aliases/:name',
-    summary: 'Take an alias away',
+    summary: 'Delete an alias',
     audience: admins,
     params: MemberNamed,
     answer: z.object({ alias: z.string(), member: z.string() }),
@@ -117,7 +117,7 @@ export const membersRoutes = {
   liftBrake: route({
     method: 'POST',
     path: '/v1/admin/brakes/:name/lift',
-    summary: 'Let mail pass again between this member and another; their messages are counted anew',
+    summary: 'Allow messages between this member and another again, and reset their count',
     audience: admins,
     params: MemberNamed,
     body: z.strictObject({ member: MemberNamed.shape.name }),
@@ -126,14 +126,14 @@ export const membersRoutes = {
   listGroups: route({
     method: 'GET',
     path: '/v1/admin/groups',
-    summary: 'Every group with its members',
+    summary: 'List every group with its members',
     audience: admins,
     answer: GroupsAnswer,
   }),
   putGroup: route({
     method: 'PUT',
     path: '/v1/admin/groups/:name',
-    summary: 'Make a group, or give it other members',
+    summary: 'Create a group, or replace its members',
     audience: admins,
     params: MemberNamed,
     body: GroupRequest,
@@ -142,7 +142,7 @@ export const membersRoutes = {
   deleteGroup: route({
     method: 'DELETE',
     path: '/v1/admin/groups/:name',
-    summary: 'Take a group away; its members stay',
+    summary: 'Delete a group; its members stay',
     audience: admins,
     params: MemberNamed,
     answer: z.object({ group: z.string() }),
@@ -150,7 +150,7 @@ export const membersRoutes = {
   importOrganization: route({
     method: 'POST',
     path: '/v1/admin/import',
-    summary: 'Make members, owners, aliases and groups: all of them, or none',
+    summary: 'Create members, owners, aliases and groups: all or none',
     audience: admins,
     body: Organization,
     answer: ImportAnswer,

@@ -3,7 +3,7 @@ import { MessageId } from '../ids.ts'
 import { HistoryAnswer, HistoryQuery, LaterAnswer, MessageWithReceipts, SendAnswer, SendRequest } from '../messages.ts'
 import { anyToken, members, route } from './route.ts'
 
-/** Sending, own history, later mail. */
+/** Sending, history and later messages. */
 export const messagesRoutes = {
   sendMessage: route({
     method: 'POST',
@@ -27,7 +27,7 @@ export const messagesRoutes = {
     method: 'GET',
     path: '/v1/messages',
     summary:
-      "History, newest first, with receipts; searched by words: own, that of owned machines, or, for an admin, everybody's without texts",
+      "History, newest first, with receipts, searchable by words: the caller's own, that of owned machines, or, for an admin, everybody's without texts",
     audience: anyToken,
     query: HistoryQuery,
     answer: HistoryAnswer,
@@ -35,14 +35,14 @@ export const messagesRoutes = {
   listLater: route({
     method: 'GET',
     path: '/v1/later',
-    summary: 'Own later mail that is not delivered yet, by when it is due',
+    summary: "The caller's later messages that are not delivered yet, by due time",
     audience: members,
     answer: LaterAnswer,
   }),
   cancelLater: route({
     method: 'DELETE',
     path: '/v1/later/:id',
-    summary: 'Cancel later mail that is not delivered yet; idempotent',
+    summary: 'Cancel a later message that is not delivered yet; idempotent',
     audience: members,
     params: z.strictObject({ id: MessageId }),
     answer: z.object({ id: MessageId, cancelled: z.literal(true) }),

@@ -15,7 +15,7 @@ export const outgoingRoutes = {
   addOutgoing: route({
     method: 'POST',
     path: '/v1/admin/outgoing',
-    summary: 'Make a webhook that posts chosen events, signed, to a URL; its signing secret is shown this once',
+    summary: 'Create a webhook that posts selected events, signed, to a URL; its signing secret is shown only once',
     audience: admins,
     body: OutgoingRequest,
     answer: OutgoingAdded,
@@ -24,14 +24,14 @@ export const outgoingRoutes = {
   listOutgoing: route({
     method: 'GET',
     path: '/v1/admin/outgoing',
-    summary: 'Every webhook that posts events, and how its receiver fares',
+    summary: 'List every webhook that posts events, with the state of its receiver',
     audience: admins,
     answer: OutgoingList,
   }),
   testOutgoing: route({
     method: 'POST',
     path: '/v1/admin/outgoing/:name/test',
-    summary: 'Post a test event now; a success turns on again a webhook whose receiver was gone',
+    summary: 'Post a test event now; a success reactivates a webhook whose receiver was gone',
     audience: admins,
     params: OutgoingNamed,
     answer: OutgoingTested,
@@ -39,7 +39,7 @@ export const outgoingRoutes = {
   rotateOutgoing: route({
     method: 'POST',
     path: '/v1/admin/outgoing/:name/rotate',
-    summary: 'Give a webhook a new signing secret; for 24 hours posts carry a signature by the old one too',
+    summary: 'Give a webhook a new signing secret; for 24 hours posts are also signed with the old one',
     audience: admins,
     params: OutgoingNamed,
     answer: OutgoingAdded,
@@ -47,7 +47,7 @@ export const outgoingRoutes = {
   listDead: route({
     method: 'GET',
     path: '/v1/admin/outgoing/:name/dead',
-    summary: 'Events of a webhook that were given up, newest first',
+    summary: 'List the dead letters of a webhook, newest first',
     audience: admins,
     params: OutgoingNamed,
     answer: DeadLetters,
@@ -55,7 +55,7 @@ export const outgoingRoutes = {
   retryDead: route({
     method: 'POST',
     path: '/v1/admin/outgoing/:name/dead/:id/retry',
-    summary: 'Try a given-up event again, for 24 hours as at first',
+    summary: 'Retry a dead letter, for 24 hours as at first',
     audience: admins,
     params: DeadNamed,
     answer: z.object({ name: z.string(), retried: z.number().int() }),
@@ -63,7 +63,7 @@ export const outgoingRoutes = {
   retryAllDead: route({
     method: 'POST',
     path: '/v1/admin/outgoing/:name/dead/retry',
-    summary: 'Try every given-up event of a webhook again',
+    summary: 'Retry every dead letter of a webhook',
     audience: admins,
     params: OutgoingNamed,
     answer: z.object({ name: z.string(), retried: z.number().int() }),
@@ -71,7 +71,7 @@ export const outgoingRoutes = {
   dropDead: route({
     method: 'DELETE',
     path: '/v1/admin/outgoing/:name/dead',
-    summary: 'Forget every given-up event of a webhook',
+    summary: 'Delete every dead letter of a webhook',
     audience: admins,
     params: OutgoingNamed,
     answer: z.object({ name: z.string(), dropped: z.number().int() }),
@@ -79,7 +79,7 @@ export const outgoingRoutes = {
   deleteOutgoing: route({
     method: 'DELETE',
     path: '/v1/admin/outgoing/:name',
-    summary: 'Take a webhook away, with the events that it has not delivered',
+    summary: 'Delete a webhook, with the events that it has not delivered',
     audience: admins,
     params: OutgoingNamed,
     answer: z.object({ name: z.string(), undelivered: z.number().int() }),

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import type { Role } from '../token.ts'
 
-/** Who may call a route: a list of roles, or everyone, without a token. */
+/** Callers allowed for a route: a list of roles, or everyone, without a token. */
 export type Audience = readonly Role[] | 'public'
 
-/** One route: how it is called, by whom, and the schemas of what goes in and comes out. Both sides parse by them. */
+/** One route: its method and path, its audience, and the schemas of request and response, with which both sides parse. */
 export interface Route<
   Params extends z.ZodType = z.ZodType,
   Query extends z.ZodType = z.ZodType,
@@ -16,19 +16,19 @@ export interface Route<
   path: string
   summary: string
   audience: Audience
-  /** A public route that tells more to whoever shows a token. A token that is shown must be good. */
+  /** Set for a public route that returns more with a token. A token that is sent must be valid. */
   takesToken?: true
-  /** What a session of the console may do here, beside tokens of the same audience: nothing, or as the only one. */
+  /** Access for sessions of the console: `never`, or `only` they. By default they have access like tokens of the same audience. */
   browser?: 'never' | 'only'
   params: Params
   query: Query
-  /** Most bytes of a body of any media type, which its handler reads itself, from a buffer. Absent where bodies are JSON. */
+  /** Maximum length of a body of any media type, in bytes, which the handler parses from a buffer. Absent if bodies are JSON. */
   rawBytes?: number
   /** `undefined` in a request without a body. */
   body: Body
-  /** The JSON of a 2xx answer, or the media type of one that is not JSON. */
+  /** The schema of a 2xx response, or the media type of one that is not JSON. */
   answer: Answer | string
-  /** The statuses of a 2xx answer; 200 alone where this is left out. */
+  /** The statuses of a 2xx response; only 200 if absent. */
   statuses?: readonly number[]
 }
 
@@ -37,7 +37,7 @@ const noFields = z.strictObject({})
 type Nothing = typeof nothing
 type NoFields = typeof noFields
 
-/** Fills in what a route leaves out, keeping the exact schema types for both sides. */
+/** Fills in a route's defaults, preserving the exact schema types for both sides. */
 export function route<
   Answer extends z.ZodType,
   Params extends z.ZodType = NoFields,
@@ -63,17 +63,19 @@ export const members = ['machine', 'human'] as const
 export const admins = ['admin'] as const
 export const anyToken = ['machine', 'human', 'admin'] as const
 
-/** What a handler gets: checked, with defaults. */
+/** A request as its handler receives it: validated, with defaults. */
 export type Parsed<R extends Route> = {
   params: z.output<R['params']>
   query: z.output<R['query']>
   body: z.output<R['body']>
 }
-/** What a caller gives: before defaults and coercion. */
+
+/** A request as its caller passes it: before defaults and coercion. */
 export type RequestOf<R extends Route> = {
   params?: z.input<R['params']>
   query?: z.input<R['query']>
   body?: z.input<R['body']>
 }
-/** The body of a route's 2xx. */
+
+/** The body of a route's 2xx response. */
 export type AnswerOf<R> = R extends Route<z.ZodType, z.ZodType, z.ZodType, infer Answer> ? z.output<Answer> : never

@@ -9,7 +9,7 @@ export const sessionsRoutes = {
   heartbeat: route({
     method: 'POST',
     path: '/v1/presence',
-    summary: 'This session lives; repeat every 5 s',
+    summary: 'Report that a session runs; repeat every 5 s',
     audience: members,
     browser: 'never',
     body: HeartbeatRequest,
@@ -18,7 +18,7 @@ export const sessionsRoutes = {
   endSession: route({
     method: 'DELETE',
     path: '/v1/presence',
-    summary: 'This session has ended',
+    summary: 'Report that a session has ended',
     audience: members,
     browser: 'never',
     query: z.strictObject({ session: SessionId }),
@@ -28,7 +28,7 @@ export const sessionsRoutes = {
     method: 'GET',
     path: '/v1/events',
     summary:
-      'Server-sent events: inbox, receipt, presence, or all traffic that the caller may see; resumed by Last-Event-ID',
+      'Server-sent events: inbox, receipt, presence, or all traffic that the caller may see; resumable by Last-Event-ID',
     audience: anyToken,
     query: z.strictObject({
       session: SessionId.optional(),
@@ -40,8 +40,7 @@ export const sessionsRoutes = {
   mcp: route({
     method: 'POST',
     path: '/mcp',
-    summary:
-      'Streamable HTTP of the Model Context Protocol, with the tools of a session of its own; no stream stays open',
+    summary: 'The tools of a session by Streamable HTTP of the Model Context Protocol; no stream stays open',
     audience: members,
     browser: 'never',
     body: z.unknown(),

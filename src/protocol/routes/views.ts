@@ -2,12 +2,12 @@ import { ChartsAnswer, ChartsQuery } from '../charts.ts'
 import { ConversationsAnswer, ConversationsQuery } from '../conversations.ts'
 import { anyToken, route } from './route.ts'
 
-/** What somebody sees who looks on: a person of their own machines, an admin of all, without texts. */
+/** Views of traffic: for a person that of their own machines, for an admin that of all, without texts. */
 export const viewsRoutes = {
   listConversations: route({
     method: 'GET',
     path: '/v1/conversations',
-    summary: 'Who talks with whom, the newest first: own, those of owned machines, or, for an admin, all',
+    summary: "List conversations, newest first: the caller's own, those of owned machines, or, for an admin, all",
     audience: anyToken,
     query: ConversationsQuery,
     answer: ConversationsAnswer,
@@ -15,7 +15,7 @@ export const viewsRoutes = {
   charts: route({
     method: 'GET',
     path: '/v1/charts',
-    summary: 'What was sent, how fast it was noticed and how old the oldest unread was, over the last hours',
+    summary: 'Messages sent, time until notification and age of the oldest unread message, over the last hours',
     audience: anyToken,
     query: ChartsQuery,
     answer: ChartsAnswer,

@@ -12,13 +12,13 @@ import {
 } from '../webhooks.ts'
 import { admins, route } from './route.ts'
 
-/** Events from outside: what calls a webhook, and what the admin does with webhooks. */
+/** Events from outside: the endpoint that receives calls, and the administration of webhooks. */
 export const webhooksRoutes = {
   receiveWebhook: route({
     method: 'POST',
     path: '/webhooks/:name/:secret',
     summary:
-      'An event from outside, as its source sends it; the secret in the path and, where there is one, the signature prove it',
+      'An event from outside, as its source sends it, authenticated by the secret in the path and, if there is one, the signature',
     audience: 'public',
     params: z.strictObject({ name: z.string().min(1).max(64), secret: z.string().min(1).max(64) }),
     rawBytes: maxWebhookBytes,
@@ -29,7 +29,7 @@ export const webhooksRoutes = {
   addWebhook: route({
     method: 'POST',
     path: '/v1/admin/webhooks',
-    summary: 'Make a service with a webhook, through which events from outside become messages',
+    summary: 'Create a service with a webhook, which turns events from outside into messages',
     audience: admins,
     body: WebhookRequest,
     answer: WebhookSecrets,
@@ -38,14 +38,14 @@ export const webhooksRoutes = {
   listWebhooks: route({
     method: 'GET',
     path: '/v1/admin/webhooks',
-    summary: 'Every webhook, and how its last call fared',
+    summary: 'List every webhook, with the result of its last call',
     audience: admins,
     answer: WebhooksAnswer,
   }),
   changeWebhook: route({
     method: 'PUT',
     path: '/v1/admin/webhooks/:name',
-    summary: 'Change to whom events go, their template, or what a failure becomes; what is left out stays',
+    summary: 'Change the recipients, the template or the intent of failures; absent fields are unchanged',
     audience: admins,
     params: MemberNamed,
     body: WebhookChange,
@@ -54,7 +54,7 @@ export const webhooksRoutes = {
   rotateWebhook: route({
     method: 'POST',
     path: '/v1/admin/webhooks/:name/rotate',
-    summary: 'Another URL and signing secret; the old ones go on for 10 minutes',
+    summary: 'Replace the URL and the signing secret; the old ones stay valid for 10 minutes',
     audience: admins,
     params: MemberNamed,
     query: WebhookRotateQuery,
@@ -64,7 +64,7 @@ export const webhooksRoutes = {
   testWebhook: route({
     method: 'POST',
     path: '/v1/admin/webhooks/:name/test',
-    summary: 'Send an example of an event to the recipients of a webhook',
+    summary: 'Send an example event to the recipients of a webhook',
     audience: admins,
     params: MemberNamed,
     answer: WebhookTested,
@@ -72,7 +72,7 @@ export const webhooksRoutes = {
   deleteWebhook: route({
     method: 'DELETE',
     path: '/v1/admin/webhooks/:name',
-    summary: 'Take a webhook and its service away; what it wrote stays',
+    summary: 'Delete a webhook and its service; its messages stay',
     audience: admins,
     params: MemberNamed,
     answer: z.object({ name: z.string() }),
