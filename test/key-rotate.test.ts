@@ -135,8 +135,8 @@ test('whoever answers with another key and a chain that proves nothing is sent n
     [{ hubKey: me, links: [fromOld] }, 'has no link from the key'],
     [{ hubKey: old, links: [...links, fromOld] }, 'has no link from the key'],
     [{ hubKey: me, links: [] }, 'has no link from the key'],
-    [{ error: { code: 'not_found' } }, 'it tells no chain of keys'],
-    ['{"hubKey":', 'it tells no chain of keys'],
+    [{ error: { code: 'not_found' } }, 'it provides no chain of keys'],
+    ['{"hubKey":', 'it provides no chain of keys'],
     ['x'.repeat(1_000_000), 'is too long'],
   ]
   for (const [what, why, pin = hubKey] of chains) {

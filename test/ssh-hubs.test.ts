@@ -64,5 +64,5 @@ test('a machine goes to the hub of another host while ssh to its own leads nowhe
         error => error.message,
       ),
     )
-    .toMatch(/ovh5 cannot be reached: .* Nor can another hub of this machine be reached: ovh6\./)
+    .toMatch(/ovh5 cannot be reached: .* The other hubs of this machine cannot be reached either: ovh6\./)
 })

@@ -5,7 +5,7 @@ import { tempDir } from '../../test/support/temp.ts'
 import { newMessageId } from '../protocol/ids.ts'
 import { idOf, keep, listKept, readKept } from './kept.ts'
 
-test('the project that a kept send is from stands in the name of its file, where a client of before projects reads over it', () => {
+test("the sender's project is in the name of a kept file, where a client without projects ignores it", () => {
   const directory = join(tempDir('kept'), 'outbox')
   const request = { id: newMessageId(), to: 'sean/billing', body: 'hello', fromProject: 'web-shop' }
   keep(directory, request)

@@ -21,7 +21,7 @@ function homeWith(hubKey: HubKey, failure?: Error) {
   return { config, said, ...machinePin(home, undefined, text => void said.push(text)) }
 }
 
-test('a new key takes the place of the old one, and that is said once', () => {
+test('a new key replaces the old one, which is reported once', () => {
   const { pin, onNewKey, config, said } = homeWith(before)
   expect(pin()).toBe(before)
   onNewKey({ from: before, to: after })
@@ -35,12 +35,12 @@ test('a key that was pinned meanwhile stays', () => {
   expect([pin(), config.hubKey]).toEqual([other, other])
 })
 
-test('where config.json cannot be written the process goes on by the new key, and says why', () => {
+test('if config.json cannot be written, the process uses the new key, and reports why', () => {
   const { pin, onNewKey, config, said } = homeWith(before, Object.assign(new Error('no'), { code: 'EROFS' }))
   onNewKey({ from: before, to: after })
   expect([pin(), config.hubKey]).toEqual([after, before])
   expect(said.join()).toContain('config.json cannot be changed: the disk is read-only.')
-  // Pinned by hand meanwhile, that counts.
+  // A key that was pinned by hand meanwhile takes precedence.
   config.hubKey = other
   expect(pin()).toBe(other)
 })

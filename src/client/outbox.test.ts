@@ -13,13 +13,13 @@ interface Posted {
   body: string
 }
 
-/** A hub of bob (alias robert), carl, dora and the group `builders` (bob, carl) that answers as `refuse` says. */
+/** A hub with bob (alias robert), carl, dora and the group `builders` (bob, carl) that refuses what `refuse` selects. */
 class FakeHub {
   readonly stored: Posted[] = []
-  /** How many sends came. */
+  /** Number of sends that it received. */
   asked = 0
   isAway = false
-  /** Whether `GET /v1/machines` names groups: hubs of before did not. */
+  /** Whether `GET /v1/machines` lists groups, which older hubs do not. */
   knowsGroups = true
   refuse: (message: Posted) => ClaudeNetError | undefined = () => undefined
 
@@ -60,7 +60,7 @@ class FakeHub {
     return { you: 'me', members, ...(this.knowsGroups && { groups: [{ name: 'builders', members: ['bob', 'carl'] }] }) }
   }
 
-  /** Members whose inboxes are full: what goes to them alone is refused for now. */
+  /** Members whose inboxes are full: messages to them alone are refused for now. */
   full: string[] = []
   fill(...names: string[]): void {
     this.full = names
@@ -85,14 +85,14 @@ function setting() {
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
   const home = new Home(dir)
   const hub = new FakeHub()
-  /** Another process of the same machine: it knows nothing but the files. */
+  /** Another process of the same machine, which shares only the files. */
   const open = () => new Outbox(home, hub.client)
   const keep = async (...sends: [to: string | string[], body: string][]) => {
     hub.isAway = true
     for (const [to, body] of sends) expect(await open().send({ to, body })).toMatchObject({ kept: true })
     hub.isAway = false
   }
-  /** Lets the numbered file that waits be older than the patience of those behind it. */
+  /** Makes the waiting file with this number older than `patienceMs`. */
   const age = (index: number) => {
     const file = join(home.outboxDir, open().waiting()[index]!)
     utimesSync(file, 1, 1)
@@ -100,7 +100,7 @@ function setting() {
   return { home, hub, open, keep, age }
 }
 
-test('a message for a full inbox holds up nothing for others, neither kept nor new, and stays before what follows it', async () => {
+test('a message for a full inbox does not block kept or new messages to others, and stays ahead of later ones to the same recipient', async () => {
   const { hub, open, keep } = setting()
   await keep(['bob', 'one'], ['carl', 'two'], ['bob', 'three'], ['dora', 'four'])
   hub.fill('bob')
@@ -131,7 +131,7 @@ test.each([
   expect(hub.bodies).toEqual(waits ? ['first', 'later'] : ['later', 'first'])
 })
 
-test('a hub that does not name its groups is not asked what it does not know: whatever may be a group waits', async () => {
+test('with a hub that does not list its groups, a send to a name that may be a group waits', async () => {
   const { hub, open, keep } = setting()
   hub.knowsGroups = false
   await keep(['builders', 'to both'], ['dora', 'may be one of them'])
@@ -143,7 +143,7 @@ test('a hub that does not name its groups is not asked what it does not know: wh
   expect(hub.bodies).toEqual(['to both', 'may be one of them', 'may be one, too'])
 })
 
-test('a send to several waits for one of them a minute at most, and what it passes is tried once more before it', async () => {
+test('a send to several waits at most a minute for one of them, and the messages that it passes are retried before it', async () => {
   const { hub, open, keep, age } = setting()
   await keep(['bob', 'one'], ['builders', 'two'])
   hub.fill('bob')
@@ -158,12 +158,12 @@ test('a send to several waits for one of them a minute at most, and what it pass
   await session.drain()
   age(1)
   hub.fill()
-  // Held for a minute more by this session; but not to be passed.
+  // This session does not retry it for another minute; but it is not to be passed.
   await session.drain()
   expect(hub.bodies).toEqual(['two', 'one', 'three'])
 })
 
-test('what may touch anybody holds up others a minute at most', async () => {
+test('a message whose recipients are unknown blocks others for a minute at most', async () => {
   const { hub, open, keep, age } = setting()
   hub.knowsGroups = false
   await keep(['builders', 'one'], ['dora', 'two'], ['builders', 'three'])
@@ -173,7 +173,7 @@ test('what may touch anybody holds up others a minute at most', async () => {
   expect(hub.bodies).toEqual(['two'])
 })
 
-test('a brake is waited for: the kept message goes when it has ended, and is never told as refused', async () => {
+test('a kept message waits while a brake is on, is sent when it ends, and is never reported as refused', async () => {
   const { hub, open, keep } = setting()
   await keep(['bob', 'one'], ['carl', 'two'])
   const brake = new ClaudeNetError('rate_limited', 'Mail between you and bob is stopped.', 'Look.', 600_000, true)
@@ -184,7 +184,7 @@ test('a brake is waited for: the kept message goes when it has ended, and is nev
   expect([hub.bodies, open().refusals.all()]).toEqual([['two', 'one'], []])
 })
 
-test('within one process a message is left alone for as long as the hub says, and others are not', async () => {
+test('within one process a message is not retried for as long as the hub requires, and others are', async () => {
   const { hub, open, keep } = setting()
   await keep(['bob', 'one'])
   hub.fill('bob')
@@ -194,7 +194,7 @@ test('within one process a message is left alone for as long as the hub says, an
   expect(await session.send({ to: 'carl', body: 'two' })).toMatchObject({ kept: false })
 })
 
-test('a limit on the machine itself, told in the same words for another recipient, ends the attempt', async () => {
+test('a limit on the machine itself, reported in the same words for another recipient, ends the attempt', async () => {
   const { hub, open, keep } = setting()
   await keep(['bob', '1'], ['carl', '2'], ['dora', '3'])
   hub.refuse = () => new ClaudeNetError('rate_limited', 'Too many messages with this token.', 'Later.', 500)
@@ -202,7 +202,7 @@ test('a limit on the machine itself, told in the same words for another recipien
   expect(hub.asked).toBe(2)
 })
 
-test('a message that gets no answer from a hub that lives holds up only its own recipient', async () => {
+test('a message without a response from a healthy hub blocks only its own recipient', async () => {
   const { hub, open, keep } = setting()
   await keep(['bob', '1'], ['carl', '2'], ['dora', '3'])
   hub.refuse = ({ to }) => (to.includes('bob') ? away('ETIMEDOUT', 'read') : undefined)
@@ -210,7 +210,7 @@ test('a message that gets no answer from a hub that lives holds up only its own 
   expect(hub.bodies).toEqual(['2', '3'])
 })
 
-test('a hub that is away is asked once', async () => {
+test('an unreachable hub is tried once', async () => {
   const { hub, open, keep } = setting()
   await keep(['bob', '1'], ['carl', '2'])
   hub.refuse = () => away()
@@ -229,7 +229,7 @@ test.each<ErrorCode>(['unauthorized', 'forbidden'])(
   },
 )
 
-test('a kept message on which the hub fails again and again is given up after an hour and told, so that others follow', async () => {
+test('a kept message that causes internal errors in the hub is given up and reported after an hour, so that others follow', async () => {
   const { hub, open, keep, age } = setting()
   await keep(['bob', 'one'], ['bob', 'two'])
   hub.refuse = ({ body }) => (body === 'one' ? new ClaudeNetError('internal', 'The hub failed.', 'Log.') : undefined)
@@ -242,7 +242,7 @@ test('a kept message on which the hub fails again and again is given up after an
   ])
 })
 
-test('a refusal is told once to the sessions and once to the commands of its machine', async () => {
+test('a refusal is reported once to the sessions and once to the commands of its machine', async () => {
   const { hub, open, keep } = setting()
   await keep(['bobb', 'one'])
   hub.refuse = () =>
@@ -255,7 +255,7 @@ test('a refusal is told once to the sessions and once to the commands of its mac
   expect(open().refusals.all()).toMatchObject(told)
 })
 
-test('a send that can be neither sent nor kept says so, and how to repeat it where nobody knows whether it was sent', async () => {
+test('a send that can be neither sent nor kept fails, with a hint how to repeat it if it may have been sent', async () => {
   const { home, hub, open } = setting()
   writeFileSync(home.outboxDir, 'no directory')
   hub.refuse = () => away()
@@ -273,7 +273,7 @@ test('a send that can be neither sent nor kept says so, and how to repeat it whe
   })
 })
 
-test('what a killed process has left half written is removed by the next attempt, and what a live one writes is not', async () => {
+test('the next attempt removes the unfinished files of a killed process, but not those of a running one', async () => {
   const { home, open, keep } = setting()
   await keep(['bob', 'one'])
   const write = (name: string, secondsAgo: number) => {

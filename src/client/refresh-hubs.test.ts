@@ -36,7 +36,7 @@ test.for([
   expect(mistakes).toEqual([expect.stringMatching(words)])
 })
 
-test('the hubs of a configuration: its own first, each once, those with a key by TLS', () => {
+test('a configuration lists its own hub first, each hub once, and those with a key over TLS', () => {
   const entries = [
     { hub: 'http://b:3500', hubKey: key('B'), note: 'kept' },
     { hub: 'https://other-name-of-b:3500', hubKey: key('B') },
@@ -60,7 +60,7 @@ test('the hubs of a configuration: its own first, each once, those with a key by
   expect(hubsOf(config({ hubs: many })).mistakes).toHaveLength(1)
 })
 
-test('what a hub tells becomes entries: without the own hub, with the key of each, in an order of each machine', () => {
+test('the list of a hub becomes entries: without the own hub, with the key of each, in a different order on each machine', () => {
   const entries = entriesFor(config(), told, homeWay(config()).id)
   expect(entries.toSorted((a, b) => (a.hub! < b.hub! ? -1 : 1))).toEqual([
     { hub: 'https://b.example:3500', hubKey: key('B') },
@@ -73,10 +73,10 @@ test('what a hub tells becomes entries: without the own hub, with the key of eac
   expect(new Set(first).size).toBe(2)
 })
 
-test('a hub that cannot be proven or found from here is no entry', () => {
+test('a hub that cannot be proven or reached from here gets no entry', () => {
   const unfit = [hub('b', { hubKey: null, url: 'http://b:1' }), hub('c', { url: null }), hub('d', { url: 'nonsense' })]
   expect(entriesFor(config(), [...unfit, hub('e', { url: 'https://127.0.0.1:1' })], '')).toEqual([])
-  // On one host they are.
+  // A loopback address is of use on the same host.
   const here = config({ hub: 'http://127.0.0.1:3500' })
   expect(entriesFor(here, [hub('e', { url: 'https://127.0.0.1:1' })], '')).toHaveLength(1)
   const longList = Array.from({ length: 40 }, (_, n) =>
@@ -85,7 +85,7 @@ test('a hub that cannot be proven or found from here is no entry', () => {
   expect(entriesFor(config(), longList, '')).toHaveLength(15)
 })
 
-test('behind ssh, and behind proxies, a machine goes to others as to its own', () => {
+test('a machine that reaches its own hub through ssh or a proxy reaches the others likewise', () => {
   const bySsh = config({ sshHost: 'me@a', hub: undefined })
   expect(entriesFor(bySsh, [hub('b', { ssh: 'me@b' }), hub('c', { ssh: 'me@c:22' })], '')).toEqual(
     expect.arrayContaining([
@@ -133,11 +133,11 @@ function homeWith(start: Config) {
   return { home, refresh, join, now: () => current, counts: () => ({ asked, written }) }
 }
 
-test('the list is written where it has changed, and only from a hub that has proven itself', async () => {
+test('the list is written only if it has changed, and only from a hub that has proven itself', async () => {
   const { refresh, now, counts } = homeWith(config())
   expect([await refresh(() => told), await refresh(() => told)]).toEqual([true, false])
   expect([now().hubs, counts()]).toEqual([expect.arrayContaining([expect.anything()]), { asked: 2, written: 1 }])
-  // A hub of before tells none.
+  // An older hub has no list.
   const old = () => {
     throw new ClaudeNetError('not_found', 'no route', '')
   }
@@ -148,7 +148,7 @@ test('the list is written where it has changed, and only from a hub that has pro
   expect(unproven.counts()).toEqual({ asked: 0, written: 0 })
 })
 
-test('the list of a hub that this machine has left meanwhile is not taken', async () => {
+test('the list of a hub that this machine has left meanwhile is ignored', async () => {
   const { refresh, join, counts } = homeWith(config())
   const answer = () => {
     join(config({ hub: 'http://elsewhere:3500' }))
@@ -157,7 +157,7 @@ test('the list of a hub that this machine has left meanwhile is not taken', asyn
   expect([await refresh(answer), counts().written]).toEqual([false, 0])
 })
 
-test('each hub has its own pin, which follows that hub to a new key', () => {
+test('each hub has its own pin, which is updated when that hub gets a new key', () => {
   const start = config({ hubs: [{ hub: 'http://b:3500', hubKey: key('B'), note: 'kept' }] })
   const { home, now, join } = homeWith(start)
   const [own, other] = hubsOf(start).ways as [ReturnType<typeof homeWay>, ReturnType<typeof homeWay>]

@@ -5,7 +5,7 @@ import { mintJoinCode } from '../protocol/join-code.ts'
 import { mintToken } from '../protocol/token.ts'
 import { findSecret, refuseSecrets } from './secrets.ts'
 
-/** Random characters of `alphabet`, the same in every run: what looks like a secret must not depend on luck. */
+/** Returns random characters of `alphabet`, the same in every run, so that results do not depend on chance. */
 function chance(
   length: number,
   alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789',
@@ -27,10 +27,10 @@ const pem = (type: 'rsa' | 'ec' | 'ed25519', encoding: 'pkcs1' | 'pkcs8' | 'sec1
     format: 'pem'
   }) as string
 }
-// Put together here, so that no scanner takes this file for a leak.
+// Assembled here, so that no scanner reports this file as a leak.
 const join = (...parts: string[]) => parts.join('')
 
-describe('a text that holds what is known to be a secret is found', () => {
+describe('a text that contains a known kind of secret is found', () => {
   const key = pem('rsa')
   test.for<[kind: string, text: string]>([
     ['a key of RSA', key],
@@ -90,7 +90,7 @@ describe('a text that holds what is known to be a secret is found', () => {
   })
 })
 
-describe('what only looks like one passes', () => {
+describe('a text that only resembles one passes', () => {
   test.for<[kind: string, text: string]>([
     ['hashes', ['md5', 'sha1', 'sha256', 'sha512'].map(of => createHash(of).update('x').digest('hex')).join('\n')],
     ['UUIDs', `550e8400-e29b-41d4-a716-446655440000 ${'550e8400-e29b-41d4-a716-446655440000'.toUpperCase()}`],
@@ -149,7 +149,7 @@ describe('what only looks like one passes', () => {
   })
 })
 
-test('the refusal names the kind and the line, and holds nothing of the secret', () => {
+test('the refusal names the kind and the line, and contains no part of the secret', () => {
   const secret = join('gh', 'p_', chance(36))
   let refused = ''
   try {
@@ -161,7 +161,7 @@ test('the refusal names the kind and the line, and holds nothing of the secret',
   expect(refused).not.toContain(secret.slice(5, 15))
 })
 
-test('a text of the greatest length is looked through in no time that grows with its square', () => {
+test('the search of a text of maximum length does not take quadratic time', () => {
   for (const part of ['-----BEGIN PRIVATE KEY-----', 'ghp_', 'ey', 'PuTTY-User-Key-File-2:', 'sk-', 'a'])
     expect(findSecret(part.repeat(32_768 / part.length))).toBeUndefined()
 }, 5000)

@@ -149,8 +149,8 @@ export function refuseSecrets(text: string): void {
   if (!found) return
   throw new ClaudeNetError(
     'invalid',
-    `The text looks as if it held ${found.name} (line ${found.line}), so nothing was sent.`,
-    'Leave it out, or say where it lies. A person who wants it sent as it is, or sees that it is none, runs: claude-net send --allow-secret NAME TEXT',
+    `The text seems to contain ${found.name} (line ${found.line}), so nothing was sent.`,
+    'Leave it out, or say where it is stored. A person who wants to send it as it is, or sees that it is not a secret, runs: claude-net send --allow-secret NAME TEXT',
     undefined,
     true,
   )

@@ -4,7 +4,7 @@ import { readTiming } from './timing.ts'
 const clock = { now: Date.parse('2026-11-27T18:30:00Z'), timeZone: 'Europe/Berlin' }
 const timing = (at: string | undefined, expires?: string) => readTiming({ at, expires }, clock)
 
-test('a span of the end counts from the delivery, a time is that time', () => {
+test('a span in `expires` counts from the delivery, a point in time is taken as it is', () => {
   expect(timing(undefined)).toEqual({})
   expect(timing('tomorrow 9:00')).toEqual({ at: '2026-11-28T08:00:00.000Z' })
   expect(timing(undefined, 'in 2h')).toEqual({ expiresInS: 7200 })
@@ -13,7 +13,7 @@ test('a span of the end counts from the delivery, a time is that time', () => {
   expect(timing('in 30m', '20:30')).toEqual({ at: '2026-11-27T19:00:00.000Z', expiresInS: 1800 })
 })
 
-test('what is wrong is named, and an end before the delivery is wrong', () => {
+test('an error names the field, and an end before the delivery is an error', () => {
   expect(() => timing('soon')).toThrow('at: that is no time')
   expect(() => timing(undefined, '9')).toThrow("expires: '9' may be minutes or an hour")
   expect(() => timing('tomorrow 9:00', 'today 20:00')).toThrow(

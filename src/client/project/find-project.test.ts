@@ -47,7 +47,7 @@ function repository(...names: string[]): string {
   return dir
 }
 
-/** Makes directories, with what git keeps in `.git` as far as it tells a repository. */
+/** Makes directories, each with the parts of `.git` by which a repository is recognized. */
 function fakeRepository(...names: string[]): string {
   const dir = inUser(...names)
   mkdirSync(join(dir, '.git'), { recursive: true })
@@ -78,7 +78,7 @@ describe('by its repository', () => {
     expect([...knownProjects(home)]).toEqual([['web-shop', shop]])
   })
 
-  test('a worktree with relative paths, and one whose repository is not here, know their project', () => {
+  test('a worktree with relative paths, and one whose repository is not on this machine, have their project', () => {
     const shop = repository('shop')
     git(shop, 'worktree', 'add', '../wt')
     writeFileSync(inUser('wt', '.git'), 'gitdir: ../shop/.git/worktrees/wt\n')
@@ -87,7 +87,7 @@ describe('by its repository', () => {
     expect(nameIn(inUser('wt'))).toBe('billing')
   })
 
-  test('the worktrees of a bare repository belong to its directory, or to the one that a hidden one is in', () => {
+  test('the worktrees of a bare repository belong to its directory, or to the parent of a hidden one', () => {
     const shop = repository('shop')
     git(user, 'clone', '--bare', shop, 'billing.git')
     git(inUser('billing.git'), 'worktree', 'add', '../bill-main')
@@ -99,7 +99,7 @@ describe('by its repository', () => {
     expect(nameIn(inUser('site', 'main'))).toBe('site')
   })
 
-  test('a submodule is a repository of its own, and the same one in every worktree of what it is part of', () => {
+  test('a submodule is a repository of its own, and the same one in every worktree of its parent', () => {
     const lib = repository('lib')
     const shop = repository('shop')
     git(shop, 'submodule', 'add', lib, 'vendor/tools')
@@ -113,13 +113,13 @@ describe('by its repository', () => {
     expect(nameIn(inUser('wt'))).toBe('shop')
   })
 
-  test('a repository whose directory stands elsewhere is called by its worktree', () => {
+  test('a repository whose directory is elsewhere is named after its worktree', () => {
     for (const name of ['shop', 'gits']) mkdirSync(inUser(name))
     git(inUser('shop'), 'init', '--separate-git-dir', inUser('gits', 'odd.git'))
     expect(nameIn(inUser('shop'))).toBe('shop')
   })
 
-  test('the home, /, temporary directories and names with nothing left are no project', () => {
+  test('the home, /, temporary directories and names without letters or digits are no project', () => {
     fakeRepository()
     const deep = inUser('notes')
     mkdirSync(deep)
@@ -137,7 +137,7 @@ describe('by its repository', () => {
     expect(find(inUser('tmp', 'shop'))).toEqual({})
   })
 
-  test('a directory without a repository, an empty .git and one that is no file are no project', () => {
+  test('a directory without a repository, with an empty .git or with one that is not a file is no project', () => {
     mkdirSync(inUser('notes', '.git'), { recursive: true })
     expect(find(inUser('notes'))).toEqual({})
     mkdirSync(inUser('odd'))
@@ -146,7 +146,7 @@ describe('by its repository', () => {
     expect(find(inUser('gone'))).toEqual({})
   })
 
-  test('a directory whose .git names the repository of another is not of its project', () => {
+  test('a directory whose .git names the repository of another does not belong to its project', () => {
     const shop = repository('shop')
     git(shop, 'worktree', 'add', '../wt')
     expect(nameIn(shop)).toBe('shop')
@@ -162,7 +162,7 @@ describe('by its repository', () => {
     symlinkSync(join(shop, '.git'), join(evil, '.git'))
     expect(nameIn(evil)).toBe('evil')
     expect(nameIn(shop)).toBe('shop')
-    // One that was moved without telling its repository.
+    // One that was moved without an update of its repository.
     renameSync(inUser('wt'), inUser('moved'))
     expect(nameIn(inUser('moved'))).toBe('shop')
   })
@@ -177,7 +177,7 @@ describe('by its repository', () => {
 })
 
 describe('by config.json', () => {
-  test('a directory is called what config.json says, with all below it and in every worktree', () => {
+  test('a directory has the name that config.json gives it, with everything below it and in every worktree', () => {
     const mono = repository('mono')
     git(mono, 'worktree', 'add', '../wt')
     mkdirSync(inUser('wt', 'billing', 'src'), { recursive: true })
@@ -192,7 +192,7 @@ describe('by config.json', () => {
     expect(nameIn(inUser('notes-else'))).toBe(undefined)
   })
 
-  test('it counts for the home and temporary directories too, takes a project away, and two directories may share a name', () => {
+  test('it applies to the home and temporary directories too, may remove a project, and two directories may share a name', () => {
     const shop = fakeRepository('shop')
     const copy = fakeRepository('copy')
     settings = { projects: { [user]: 'all-of-it', [shop]: '', [copy]: 'web', [inUser('third')]: 'web' } }
@@ -202,7 +202,7 @@ describe('by config.json', () => {
     expect(nameIn(fakeRepository('third'))).toBe('web')
   })
 
-  test('a name that it gives is taken by no other directory', () => {
+  test('a name that it gives is used for no other directory', () => {
     settings = { projects: { [inUser('shop')]: 'billing' } }
     const billing = fakeRepository('billing')
     expect(find(billing)).toMatchObject({ name: 'billing-2', clash: { wanted: 'billing', other: inUser('shop') } })
@@ -215,7 +215,7 @@ describe('by config.json', () => {
   })
 })
 
-describe('two of one name', () => {
+describe('two directories with the same name', () => {
   test('the second gets a number and keeps it, until config.json says otherwise', () => {
     const first = fakeRepository('a', 'shop')
     const second = fakeRepository('b', 'shop')
@@ -233,7 +233,7 @@ describe('two of one name', () => {
     expect(nameIn(third)).toBe('shop')
   })
 
-  test('a directory that was moved or renamed takes its name along, or leaves it', () => {
+  test('a directory that was moved keeps its name, and one that was renamed frees it', () => {
     const shop = fakeRepository('shop')
     expect(nameIn(shop)).toBe('shop')
     mkdirSync(inUser('work'))
@@ -244,7 +244,7 @@ describe('two of one name', () => {
     expect(find(fakeRepository('shop'))).toMatchObject({ name: 'shop' })
   })
 
-  test('a file of the repository proposes a name, but not one that the machine knows for another directory', () => {
+  test('a file of the repository proposes a name, which is not used if another directory of the machine has it', () => {
     const shop = fakeRepository('shop')
     const evil = fakeRepository('evil')
     propose(shop, '{"project": "Web Shop"}')
@@ -259,7 +259,7 @@ describe('two of one name', () => {
     expect(nameIn(shop)).toBe('web-shop')
   })
 
-  test('what is wrong with such a file leaves the directory its own name', () => {
+  test('with an invalid file the directory keeps its own name', () => {
     const shop = fakeRepository('shop')
     for (const text of ['', 'null', '[]', '{"project": 7}', '{"project": "日本"}', 'x'.repeat(100_000)]) {
       propose(shop, text)
@@ -270,7 +270,7 @@ describe('two of one name', () => {
     expect(nameIn(shop)).toBe('shop')
   })
 
-  test('a directory that is called shop-2 by itself may be called shop by its file', () => {
+  test('a directory called shop-2 may get the name shop from its file', () => {
     const dir = fakeRepository('shop-2')
     expect(nameIn(dir)).toBe('shop-2')
     propose(dir, '{"project": "shop"}')
@@ -278,8 +278,8 @@ describe('two of one name', () => {
   })
 })
 
-describe('what the machine remembers', () => {
-  test('a file that is broken or cannot be written keeps nobody from their project', () => {
+describe('the stored projects', () => {
+  test('a project is found even if their file is malformed or cannot be written', () => {
     const shop = fakeRepository('shop')
     writeFileSync(join(home, 'projects.json'), '{"projects": ["half')
     expect(nameIn(shop)).toBe('shop')
@@ -288,7 +288,7 @@ describe('what the machine remembers', () => {
     expect(nameIn(shop)).toBe('shop')
   })
 
-  test('of several sessions that start at once each directory has a name of its own', async () => {
+  test('each directory has its own name when several sessions start at once', async () => {
     const dirs = ['a', 'b', 'c', 'd', 'e'].map(name => fakeRepository(name, 'shop'))
     const module = new URL('find-project.ts', import.meta.url).href
     const names = await Promise.all(
@@ -310,14 +310,14 @@ describe('what the machine remembers', () => {
     expect(new Set(knownProjects(home).values())).toEqual(new Set(dirs))
   })
 
-  test('a lock that a process left behind is taken off', () => {
+  test('a stale lock is removed', () => {
     writeFileSync(join(home, 'projects.json.lock'), 'gone')
     execFileSync('touch', ['-d', '1 minute ago', join(home, 'projects.json.lock')])
     expect(nameIn(fakeRepository('shop'))).toBe('shop')
     expect([...knownProjects(home).keys()]).toEqual(['shop'])
   })
 
-  test('it holds 500 repositories at most, and forgets those that are gone first', () => {
+  test('there are at most 500, and those of deleted repositories are removed first', () => {
     const names = Array.from({ length: 500 }, (_, n) => `p${n}`)
     const projects = Object.fromEntries(names.map(name => [name, inUser('many', name)]))
     writeFileSync(join(home, 'projects.json'), JSON.stringify({ projects }))
@@ -327,7 +327,7 @@ describe('what the machine remembers', () => {
   })
 })
 
-test('a name has small letters, digits and -, and at most 64 characters', () => {
+test('a name has lowercase letters, digits and -, and at most 64 characters', () => {
   expect(projectNameOf('  Café_Été.v2  ')).toBe('cafe-ete-v2')
   expect(projectNameOf('---')).toBe(undefined)
   expect(projectNameOf('')).toBe(undefined)

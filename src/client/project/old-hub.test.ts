@@ -7,7 +7,7 @@ import { followEvents } from '../follow-events.ts'
 import { HubClient } from '../hub-client.ts'
 import { DirectTransport } from '../transport/direct.ts'
 
-/** A hub that takes no request which speaks of a project, as those of before, and nothing at all that has `bad` in it. */
+/** A hub that rejects requests which name a project, as older hubs do, and all that contain `bad`. */
 async function startOldHub() {
   const asked: string[] = []
   const server = createServer(async (request, response) => {
@@ -39,7 +39,7 @@ async function startOldHub() {
   return { client, asked }
 }
 
-test('a hub that knows no projects is asked again without them, and is spared them from then on', async () => {
+test('a request to a hub without projects is retried without one, and later requests have none', async () => {
   const { client, asked } = await startOldHub()
   const ids = [newMessageId()]
   await client.call(api.readInbox, { query: { limit: 3, project: 'shop' } })
@@ -53,7 +53,7 @@ test('a hub that knows no projects is asked again without them, and is spared th
   ])
 })
 
-test('what is wrong without a project, too, is refused, and says nothing of the hub', async () => {
+test('a request that is also rejected without a project does not mark the hub as old', async () => {
   const { client, asked } = await startOldHub()
   const query = { after: 'bad', project: 'shop' }
   await expect(client.call(api.readInbox, { query })).rejects.toMatchObject({ code: 'invalid' })
@@ -61,7 +61,7 @@ test('what is wrong without a project, too, is refused, and says nothing of the 
   expect(asked.filter(each => each.includes('project'))).toHaveLength(2)
 })
 
-test('its events are followed without a project', async () => {
+test('the events of such a hub are followed without a project', async () => {
   const { client, asked } = await startOldHub()
   const end = new AbortController()
   for await (const { event } of followEvents(client, { project: 'shop', withDelivery: true, signal: end.signal })) {
@@ -71,7 +71,7 @@ test('its events are followed without a project', async () => {
   expect(asked.map(each => each.trim())).toEqual(['/v1/events?project=shop&with=delivery', '/v1/events?with=delivery'])
 })
 
-test('a hub that was away may be a newer one: it is told of projects again', async () => {
+test('requests have a project again after the hub was away, since it may have been upgraded', async () => {
   const { client, asked } = await startOldHub()
   const end = new AbortController()
   await client.call(api.readInbox, { query: { project: 'shop' } })

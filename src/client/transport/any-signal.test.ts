@@ -3,7 +3,7 @@ import { anySignal } from './any-signal.ts'
 
 afterEach(() => vi.unstubAllGlobals())
 
-test.each(['with', 'without'])('the first that aborts counts, %s AbortSignal.any', kind => {
+test.each(['with', 'without'])('it aborts with the first of its signals, %s AbortSignal.any', kind => {
   // Node before 20.3.
   if (kind === 'without') vi.stubGlobal('AbortSignal', { any: undefined })
   const [one, other] = [new AbortController(), new AbortController()]

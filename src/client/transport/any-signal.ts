@@ -1,4 +1,4 @@
-/** A signal that aborts with the first of `signals`: `AbortSignal.any`, which Node has from 20.3 on. */
+/** Returns a signal that aborts with the first of `signals`: `AbortSignal.any`, which Node has from 20.3 on. */
 export function anySignal(signals: AbortSignal[]): AbortSignal {
   if (typeof AbortSignal.any === 'function') return AbortSignal.any(signals)
   const first = new AbortController()

@@ -6,23 +6,22 @@ import { type Pin, WrongHub } from './pin.ts'
 import type { TransportRequest } from './transport.ts'
 
 export interface ConnectionsOptions {
-  /** A socket of this machine that leads to the hub. */
+  /** A unix socket of this machine that is forwarded to the hub. */
   socketPath?: string | undefined
-  /** Which hub may answer; a function is asked before each request, for a pin that may change meanwhile. */
+  /** The key that the hub must prove. A function is called before each request, for a pin that may change meanwhile. */
   pin?: Pin | (() => Pin | undefined) | undefined
-  /** Called when something else than the hub of the pin has answered. */
+  /** Called when something other than the hub of the pin has responded. */
   onWrongHub?: ((found: WrongHub) => void) | undefined
-  /** Called when the hub has another key than the pinned one, which that one vouches for; the pin is asked for again. */
+  /** Called when the hub has a new key that the pinned one vouches for; `pin` is then called again. */
   onNewKey?: ((change: { from: HubKey; to: HubKey }) => void) | undefined
 }
 
-/** What happens when another key than the pinned one answers. */
+/** The handlers of a key other than the pinned one. */
 export type KeyHooks = Pick<ConnectionsOptions, 'onWrongHub' | 'onNewKey'>
 
 /**
- * HTTP or HTTPS to a hub over connections that are kept and used again: to its address, or through a socket of this machine. With
- * a pin they are TLS to the hub of that key, whatever the scheme of the address. Otherwise a certificate authority of one's own is
- * named in NODE_EXTRA_CA_CERTS.
+ * HTTP or HTTPS to a hub over keep-alive connections, to its address or through a unix socket. With a pin they are TLS to the hub
+ * with that key, whatever the scheme of the address. Without one, a private certificate authority is named in NODE_EXTRA_CA_CERTS.
  */
 export class Connections {
   readonly #hub: URL
@@ -31,7 +30,7 @@ export class Connections {
   readonly #pinNow: () => Pin | undefined
   readonly #onNewKey: ConnectionsOptions['onNewKey']
   #agent: Agent
-  /** What the connections of `#agent` are proven by. */
+  /** The pin that the connections of `#agent` were made with. */
   #pin: Pin | undefined
   #isClosed = false
 
@@ -41,12 +40,12 @@ export class Connections {
     this.#onWrongHub = onWrongHub
     this.#onNewKey = onNewKey
     this.#pinNow = typeof pin === 'function' ? pin : () => pin
-    // A pin that cannot be read now is asked for again, and thrown, by the first request.
+    // Not called here: if the pin cannot be read, the first request throws the error.
     this.#pin = typeof pin === 'function' ? undefined : pin
     this.#agent = this.#newAgent()
   }
 
-  /** Sends one request and answers its response. Throws the system's own error when none came. */
+  /** Sends one request and returns its response. Throws the system's error if none came. */
   async request(request: TransportRequest): Promise<IncomingMessage> {
     this.#followPin()
     return this.#once(request).catch(async error => {
@@ -56,8 +55,8 @@ export class Connections {
       }
       if (error instanceof WrongHub) this.#onWrongHub?.(error)
       if (!isStale(error) || request.signal?.aborted || this.#isClosed) throw error
-      // The hub closed a kept connection just as it was used again, and so perhaps the others. Every request of ours may be
-      // repeated, so it is, once, over a new one.
+      // The hub closed an idle connection just as it was reused, and perhaps the others too. All requests are idempotent, so
+      // this one is retried once, over a new connection.
       destroyIdle(this.#agent)
       return this.#once(request)
     })
@@ -68,7 +67,7 @@ export class Connections {
     this.#agent.destroy()
   }
 
-  /** Whether what answered, with another key than the pinned one, is the same hub nevertheless. If not, `error` says why. */
+  /** Reports whether the wrong hub of `error` is the pinned hub with a new key. If not, sets the reason in `error.why`. */
   async #hasNewKey(error: unknown): Promise<boolean> {
     if (!this.#onNewKey || this.#isClosed || !(error instanceof WrongHub)) return false
     const { pin, found } = error
@@ -87,12 +86,12 @@ export class Connections {
     return true
   }
 
-  /** Where another key is pinned than before, or one at all, no earlier connection is used for another request. */
+  /** Discards the idle connections if the pin has changed, so that no further request uses them. */
   #followPin(): void {
     const pin = this.#pinNow()
     if (pin === this.#pin || this.#isClosed) return
     const before = this.#agent
-    // What goes on in the clear is cut; what a key of before has proven goes on to its end.
+    // Requests in the clear are aborted; those over TLS with the previous pin are completed.
     if (this.#pin === undefined) before.destroy()
     else destroyIdle(before)
     this.#pin = pin
@@ -130,7 +129,7 @@ function destroyIdle(agent: Agent): void {
   for (const idle of Object.values(agent.freeSockets)) for (const socket of idle ?? []) socket.destroy()
 }
 
-/** Whether a connection failed that had carried a request before. */
+/** Reports whether the error is that of a reused connection which the hub had closed. */
 function isStale({ code, isReused }: NodeJS.ErrnoException & { isReused?: boolean }): boolean {
   return isReused === true && (code === 'ECONNRESET' || code === 'EPIPE')
 }

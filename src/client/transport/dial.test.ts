@@ -4,10 +4,10 @@ import { type AddressInfo, createServer as createPlain, type LookupFunction, typ
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { dial, dialingAgent } from './dial.ts'
 
-/** Answers a handshake never: the addresses of RFC 5737 and RFC 3849 belong to nobody. */
+/** Addresses that never respond: those of RFC 5737 and RFC 3849 are not assigned. */
 const dead = { four: '192.0.2.1', six: '2001:db8::7' }
 
-/** A name with these addresses, in this order. */
+/** Returns a lookup that resolves any name to these addresses, in this order. */
 const named = (...addresses: string[]): LookupFunction =>
   ((_host: string, _options: object, done: (error: null, found: object[]) => void) =>
     done(
@@ -60,20 +60,20 @@ test.each([
   }
 })
 
-test('where no address answers, the error is that of the first, and tells that no connection was made', async () => {
+test('if no address responds, the error is that of the first, and shows that no connection was made', async () => {
   const port = await listening('127.0.0.1')
   const dialing = dial('hub.lan', port, { find: named('127.0.0.2', '127.0.0.3') })
   await expect(dialing).rejects.toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.2' })
 })
 
-test('a dial ends with the request that it is made for', async () => {
+test('a dial is aborted together with its request', async () => {
   const end = new AbortController()
   const dialing = dial('hub.lan', 9, { find: named(dead.six, dead.four), signal: end.signal })
   end.abort()
   await expect(dialing).rejects.toMatchObject({ name: 'AbortError' })
 })
 
-test('an agent dials for its requests, and uses a connection again', async () => {
+test('an agent dials for its requests, and reuses a connection', async () => {
   const server = createServer((request, response) => response.end(request.url)).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')

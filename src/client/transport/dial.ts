@@ -6,20 +6,20 @@ import type { Duplex } from 'node:stream'
 import { type Pin, secure } from './pin.ts'
 
 /**
- * How long an address is tried alone, in ms, before the next is tried beside it: the Connection Attempt Delay of RFC 8305. Node's
- * own `autoSelectFamily` gives the first up after as long, so that a slow handshake there fails for good.
+ * Time for which an address is tried alone, in ms, before the next is tried in parallel: the Connection Attempt Delay of RFC 8305.
+ * Node's own `autoSelectFamily` abandons the first after that time, so that a slow handshake never succeeds.
  */
 const attemptDelayMs = 250
 
 type Opened = (error: Error | null, socket: Duplex) => void
 
-/** What an agent's `createConnection` is given. `dialSignal` ends the attempts with the request that they are made for. */
+/** Options of an agent's `createConnection`. `dialSignal` aborts the attempts together with their request. */
 export type DialOptions = RequestOptions & { dialSignal?: AbortSignal }
 
 /**
- * An agent whose connections to a name try all its addresses, whichever family they are of; the first that answers is taken. `tls`
- * is what they are: none, HTTPS with a certificate that is verified as Node does, or TLS to the hub of one key. An agent of the
- * last kind is for `http.request`.
+ * Returns an agent whose connections to a name try all its addresses, IPv4 and IPv6, and use the first that accepts. `tls` selects
+ * no TLS, HTTPS with Node's verification of the certificate, or TLS to the hub with one key. An agent of the last kind is for
+ * `http.request`.
  */
 export function dialingAgent(
   tls: 'none' | 'verified' | { pin: Pin },
@@ -49,7 +49,7 @@ function pinningAgent(pin: Pin, find: LookupFunction): Agent {
       : isIP(host!)
         ? connect({ host: host!, port: Number(port), noDelay: true })
         : dial(host!, Number(port), { find, signal: dialSignal })
-    // At once where it can be: a connection may fail before the next turn.
+    // Synchronous if possible: a connection may fail before the next tick.
     const proven =
       carrier instanceof Promise
         ? carrier.then(socket => secure(socket, pin, dialSignal))
@@ -67,12 +67,12 @@ const kept = { keepAlive: true, maxSockets: 16 }
 
 export interface Dial {
   find?: LookupFunction
-  /** `net.connect`, unless a test has another. */
+  /** `net.connect`; tests replace it. */
   open?: (options: TcpNetConnectOpts) => Socket
   signal?: AbortSignal
 }
 
-/** A connection to `host`, by whichever of its addresses answers first. Throws the error of the first one, or the abort. */
+/** Returns a connection to the address of `host` that accepts first. Throws the first error, or the reason of the abort. */
 export async function dial(
   host: string,
   port: number,
@@ -105,7 +105,7 @@ export async function dial(
         firstError ??= error
         failed++
         if (failed === addresses.length) end(() => reject(firstError))
-        // At once: this address has answered.
+        // Without delay, since this address has failed.
         else tryNext()
       })
       socket.once('connect', () => {
@@ -119,7 +119,7 @@ export async function dial(
   })
 }
 
-/** The addresses of a name: the system's first choice first, then the families by turns. */
+/** Returns the addresses of a name, both families alternating, that of the system's first choice first. */
 function addressesOf(host: string, find: LookupFunction): Promise<string[]> {
   return new Promise((resolve, reject) => {
     find(host, { all: true }, (error, found) => {

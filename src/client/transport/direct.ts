@@ -4,7 +4,7 @@ import { Connections, type ConnectionsOptions, type KeyHooks } from './connectio
 import { WrongHub } from './pin.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/** HTTP to an address that this machine reaches by itself, TLS to the hub of a pinned key there, or HTTPS to a proxy in front of it. */
+/** HTTP to an address that this machine reaches directly, TLS to the hub with a pinned key there, or HTTPS to a proxy in front of it. */
 export class DirectTransport implements Transport {
   readonly label: string
   readonly #connections: Connections
@@ -29,7 +29,7 @@ export class DirectTransport implements Transport {
   }
 }
 
-/** No answer, in words: what is known is only that none came. */
+/** Returns the error for a request without a response; the hub may have received it. */
 export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeNetError {
   if (error instanceof WrongHub) return wrongHub(error, label)
   const why =
@@ -44,7 +44,7 @@ export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeN
   return Object.assign(unavailable, { cause: error })
 }
 
-/** What answers is not the hub of the pinned key. It may be again soon, so whatever is to be sent waits. */
+/** Returns the error for a server without the pinned key: `unavailable`, so that sends wait until the hub is back. */
 function wrongHub(error: WrongHub, label: string): ClaudeNetError {
   const what =
     error.found === undefined
@@ -58,18 +58,18 @@ function wrongHub(error: WrongHub, label: string): ClaudeNetError {
   return Object.assign(wrong, { cause: error })
 }
 
-/** Whether a request that got no answer was certainly not sent: no connection was made, or the hub itself said no. */
+/** Reports whether a request without a response was certainly not sent: no connection was made, or the hub refused it. */
 export function isCertainlyUnsent({ cause }: Error): boolean {
   if (cause === undefined || cause instanceof WrongHub) return true
   return ['connect', 'getaddrinfo'].includes((cause as NodeJS.ErrnoException).syscall ?? '')
 }
 
-/** TLS errors of Node have codes of OpenSSL's verification (nodejs.org/api/tls.html#x509-certificate-error-codes). */
+/** Explains a TLS error by its code, from OpenSSL's verification (nodejs.org/api/tls.html#x509-certificate-error-codes). */
 function certificateWhy({ code = '' }: NodeJS.ErrnoException): string | undefined {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name'
   if (code === 'EPROTO') return 'it does not speak TLS'
   if (!/CERT|ISSUER|SELF_SIGNED|VERIFY/.test(code)) return undefined
-  return `its certificate is not trusted here (${code}); name your own authority's file in NODE_EXTRA_CA_CERTS`
+  return `its certificate is not trusted here (${code}); for a private authority, set NODE_EXTRA_CA_CERTS to its file`
 }
 
 const whys: Record<string, string> = {

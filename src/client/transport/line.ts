@@ -4,38 +4,38 @@ import { staleHeader } from '../../protocol/seq-header.ts'
 import { anySignal } from './any-signal.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/** How long an answer may take, in ms, before the hub has to show that it lives, and how long from then on until it has to again. */
+/** Time without a response after which the hub's health is checked, in ms, and the interval between further checks. */
 const slowMs = 300
 const againMs = 1000
 
-/** How long a hub may take to show that it is ready to be gone back to, in ms: it writes for that. */
+/** Timeout of the readiness check before a return to a hub, in ms: the hub writes to its log for that. */
 const readyMs = 3000
 
 /**
- * How long a hub may say nothing, in ms, while a stream of it is open, before it has to show that it lives. A session has a heartbeat every
- * 5 s, and a hub that is stopped leaves its connections open.
+ * Time without a response after which the health of a hub with an open stream is checked, in ms. A session sends a heartbeat every 5 s, and
+ * a suspended hub leaves its connections open.
  */
 const quietMs = 6000
 
-/** A stream that was ended here, since the machine is at another hub now. */
+/** The error of a stream that was ended on this side, since the machine has switched to another hub. */
 export class Moved extends Error {
   override name = 'Moved'
 }
 
-/** The line to one hub of several. */
+/** The connection to one hub of several. */
 export class Line {
   readonly id: string
   readonly transport: Transport
-  /** How long it may take in all until the hub shows that it lives, in ms: before it has answered for the first time, and after. */
+  /** Total time until the hub must have passed a health check, in ms: before its first response, and after. */
   readonly #within: { openMs: number; aliveMs: number }
   readonly #streams = new Set<IncomingMessage>()
   #busy = 0
   #isLeft = false
   #proof: Promise<boolean> | undefined
-  /** When it answered last, by `performance.now()`. */
+  /** Time of the last response, by `performance.now()`. */
   #heardAt = 0
   #guard: NodeJS.Timeout | undefined
-  /** When it failed last, by `performance.now()`. */
+  /** Time of the last failure, by `performance.now()`. */
   failedAt = Number.NEGATIVE_INFINITY
 
   constructor(id: string, transport: Transport, within: { openMs: number; aliveMs: number }) {
@@ -45,8 +45,8 @@ export class Line {
   }
 
   /**
-   * Sends one request. With `mayBeLeft` it is given up, `unavailable`, once the hub does not even answer that it lives; without, `signal` of
-   * the request alone ends it.
+   * Sends one request. With `mayBeLeft` it throws `unavailable` as soon as a health check fails; otherwise only the request's `signal`
+   * ends it.
    */
   async request(request: TransportRequest, mayBeLeft: boolean): Promise<IncomingMessage> {
     this.#busy++
@@ -75,13 +75,13 @@ export class Line {
     return response
   }
 
-  /** Whether the hub takes writes, and can be gone back to. */
+  /** Reports whether the hub accepts writes, so that the machine can return to it. */
   async isReady(): Promise<boolean> {
     const answer = await this.#get('/readyz', readyMs)
     return answer?.statusCode === 200 && answer.headers[staleHeader] === undefined
   }
 
-  /** Ends the streams of a hub that does not answer any more: they are asked for again, there or elsewhere. */
+  /** Ends the streams of a hub that no longer responds; they are requested again, from it or from another hub. */
   async #proveStreams(): Promise<void> {
     if (performance.now() - this.#heardAt < quietMs || (await this.#isAlive())) return
     this.#endStreams()
@@ -91,7 +91,7 @@ export class Line {
     for (const stream of this.#streams) stream.destroy(new Moved())
   }
 
-  /** Ends the streams, so that they go on elsewhere, and the connections once nothing is under way. */
+  /** Ends the streams, so that they continue on another hub, and the connections once no request is in flight. */
   leave(): void {
     this.#isLeft = true
     this.#endStreams()
@@ -118,7 +118,7 @@ export class Line {
     }
   }
 
-  /** Resolves once the hub does not answer any more: true; or when `settled` aborts: false. */
+  /** Resolves to true when a health check fails, or to false when `settled` aborts. */
   async #watch(settled: AbortSignal): Promise<boolean> {
     try {
       for (let pause = slowMs; ; pause = againMs) {
@@ -130,7 +130,7 @@ export class Line {
     }
   }
 
-  /** Whether the hub answers at all. Of all that wait for it one asks. */
+  /** Reports whether the hub passes a health check. Concurrent callers share one check. */
   #isAlive(): Promise<boolean> {
     const { openMs, aliveMs } = this.#within
     this.#proof ??= this.#get('/healthz', (this.#heardAt > 0 ? aliveMs : openMs) - slowMs)
@@ -142,7 +142,7 @@ export class Line {
     return this.#proof
   }
 
-  /** The answer of the hub to a request that needs no token, without its body; undefined where none comes in time. */
+  /** Returns the response to a request without a token, its body discarded; undefined if none comes in time. */
   async #get(path: string, withinMs: number): Promise<IncomingMessage | undefined> {
     try {
       const signal = AbortSignal.timeout(withinMs)

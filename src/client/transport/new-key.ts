@@ -2,15 +2,15 @@ import type { HubKey } from '../../protocol/hub-key.ts'
 import { KeyChain, proveKeyChange } from '../../protocol/key-chain.ts'
 import type { Transport } from './transport.ts'
 
-/** How long the chain of a hub's keys may take to come, in ms. */
+/** Timeout of the request for a hub's chain of keys, in ms. */
 const chainMs = 5000
 
-/** Most bytes of a chain: more than the longest has. */
+/** Maximum size of a chain, in bytes: more than the longest has. */
 const maxBytes = 128 * 1024
 
 /**
- * Proves that the hub of the key `pinned` has the key `found` now, by the chain that it tells by `request`, over a connection that is
- * proven by `found`, and without a token. Throws an error that says in words why not.
+ * Proves that the hub with the key `pinned` now has the key `found`, by the chain that `request` returns: over a connection proven by
+ * `found`, and without a token. Throws an error with the reason if not.
  */
 export async function proveNewKey(request: Transport['request'], pinned: HubKey, found: HubKey): Promise<void> {
   const signal = AbortSignal.timeout(chainMs)
@@ -24,7 +24,7 @@ export async function proveNewKey(request: Transport['request'], pinned: HubKey,
   }
   const chain =
     response.statusCode === 200 ? KeyChain.safeParse(parseJson(Buffer.concat(chunks).toString())) : undefined
-  if (!chain?.success) throw new Error('it tells no chain of keys')
+  if (!chain?.success) throw new Error('it provides no chain of keys')
   proveKeyChange(chain.data.links, pinned, found)
 }
 

@@ -4,23 +4,23 @@ import { DirectTransport } from './direct.ts'
 import { SshTransport } from './ssh.ts'
 import type { Transport } from './transport.ts'
 
-/** Where the hub is, and how to get there. */
+/** The address of a hub, and how to reach it. */
 export interface WayToHub {
   /** The hub's address, as seen from `sshHost` where there is one. */
   hub: URL
-  /** `local`, or where ssh is to go. */
+  /** `local`, or the destination of ssh. */
   sshHost: string
   /** `run/` of the home. */
   runDir: string
-  /** How long the shared ssh stays when nobody uses it, in s. */
+  /** Time after which the idle ssh connection is closed, in s. */
   sshIdleS?: number
-  /** Which hub may answer there, if that is known; it then speaks TLS, inside ssh too. */
+  /** The key that the hub must prove, if it is known. The connection then uses TLS, inside ssh too. */
   pin?: ConnectionsOptions['pin']
-  /** What to do when another key answers; without `onNewKey` that is another hub, whatever the pinned key says. */
+  /** Handlers of another key. Without `onNewKey` it counts as another hub, even if the pinned key vouches for it. */
   hooks?: KeyHooks
 }
 
-/** The transport that a configuration asks for. */
+/** Returns the transport for a configuration. */
 export function openTransport({ hub, sshHost, runDir, sshIdleS, pin, hooks }: WayToHub): Transport {
   if (sshHost === noSshHost) return new DirectTransport(hub, pin, hooks)
   return new SshTransport({ host: sshHost, hub, dir: runDir, idleS: sshIdleS }, pin, hooks)

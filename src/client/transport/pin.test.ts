@@ -23,7 +23,7 @@ async function listening(server: Server): Promise<URL> {
   return new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}`)
 }
 
-/** What speaks TLS as a hub does; `asked` are the paths of its requests, `reused` says of each connection whether its session was. */
+/** Starts a TLS server like a hub's; `asked` has the paths of its requests, `reused` whether each connection resumed a session. */
 async function startTls() {
   const asked: string[] = []
   const reused: boolean[] = []
@@ -57,7 +57,7 @@ test('a hub that proves another key gets nothing, and the error names both', asy
   expect([answer.statusCode, hubKeyOfPeer(answer.socket), asked]).toEqual([200, testIdentity.hubKey, ['/secret']])
 })
 
-test('what answers in the clear, or in a TLS of before, is no hub of a pinned machine, and hears no more than a handshake', async () => {
+test('a server without TLS, or with an older version, is not accepted by a pinned machine, and receives no more than a handshake', async () => {
   let heard = Buffer.alloc(0)
   const plain = createServer(socket =>
     socket.on('data', data => {
@@ -77,14 +77,14 @@ test('what answers in the clear, or in a TLS of before, is no hub of a pinned ma
   expect(heard.includes('secret')).toBe(false)
 })
 
-test('without a pin of its own a request may ask which key the hub has', async () => {
+test('with the pin `any`, a request may find out the key of the hub', async () => {
   const { url } = await startTls()
   const answer = await open(url, 'any').request({ ...request, headers: {} })
   answer.resume()
   expect(hubKeyOfPeer(answer.socket)).toBe(testIdentity.hubKey)
 })
 
-test('no session is resumed: every connection has the key proven anew, and one that had not would count as unproven', async () => {
+test('no session is resumed: the key is proven on every connection, and a resumed session would count as unproven', async () => {
   const { url, reused } = await startTls()
   for (let times = 0; times < 2; times++) {
     const answer = await open(url, testIdentity.hubKey).request(request)
@@ -101,7 +101,7 @@ test('no session is resumed: every connection has the key proven anew, and one t
   expect([resumed.isSessionReused(), hubKeyOfPeer(resumed)]).toEqual([true, undefined])
 })
 
-test('a request that is given up during the handshake ends then', async () => {
+test('a request that is aborted during the handshake ends at once', async () => {
   const url = await listening(createServer(socket => socket.on('error', () => {})))
   const giveUp = new AbortController()
   const carrier = connect(Number(url.port), '127.0.0.1', () => giveUp.abort(new Error('given up')))
@@ -109,7 +109,7 @@ test('a request that is given up during the handshake ends then', async () => {
   expect(carrier.destroyed).toBe(true)
 })
 
-test('what runs goes by a key that is pinned meanwhile', async () => {
+test('a running process uses a key that is pinned meanwhile', async () => {
   const { url } = await startTls()
   let pin: string | undefined
   const transport = new DirectTransport(new URL(`http://127.0.0.1:${url.port}`), () => pin)

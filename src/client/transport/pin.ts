@@ -4,18 +4,18 @@ import { connect, TLSSocket } from 'node:tls'
 import { type HubKey, hubKeyOf } from '../../protocol/hub-key.ts'
 
 /**
- * Which hub may answer over TLS: the one that proves this key. `any` takes whatever key it has, for requests that carry nothing
- * secret; `hubKeyOfPeer` says afterwards which it was.
+ * The key that a hub must prove over TLS. `any` accepts every key, for requests that carry nothing secret; `hubKeyOfPeer` returns
+ * the key afterwards.
  */
 export type Pin = HubKey | 'any'
 
-/** What answers at an address is not the hub of the pinned key. Nothing was sent to it. */
+/** The error that the server at an address does not have the pinned key. Nothing was sent to it. */
 export class WrongHub extends Error {
   readonly code = 'WRONG_HUB'
-  /** The key that it should have proven, and the one that it did; without the latter it speaks no TLS 1.3. */
+  /** The key that it should have proven, and the one that it has; undefined if it does not speak TLS 1.3. */
   readonly pin: Pin
   readonly found: HubKey | undefined
-  /** Why the pinned key does not vouch for the one that was found, where that was asked for. */
+  /** Reason why the pinned key does not vouch for the one that was found, if that was checked. */
   why: string | undefined
 
   constructor(pin: Pin, found: HubKey | undefined) {
@@ -26,14 +26,13 @@ export class WrongHub extends Error {
 }
 
 /**
- * Speaks TLS 1.3 over `carrier` and answers once the other side has proven the key `pin`, before a byte of ours is written. The
- * certificate is not verified otherwise: neither its name nor its dates nor who signed it matter. Throws `WrongHub`, or what the
- * connection failed with.
+ * Opens TLS 1.3 over `carrier`, and resolves once the other side has proven the key `pin`, before any data is written. Nothing else in
+ * the certificate is verified: neither its name, its dates nor its issuer. Throws `WrongHub`, or the error of the connection.
  */
 export function secure(carrier: Duplex, pin: Pin, signal?: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    // `checkServerIdentity` is not called for a certificate that is not verified: the key is compared here. No session is resumed,
-    // for Node has no certificate of one that was.
+    // Node does not call `checkServerIdentity` for a certificate that it does not verify, so the key is compared here. Sessions are
+    // not resumed, since Node has no certificate for a resumed one.
     const socket = connect({
       socket: carrier,
       rejectUnauthorized: false,
@@ -63,13 +62,13 @@ export function secure(carrier: Duplex, pin: Pin, signal?: AbortSignal): Promise
   })
 }
 
-/** The key that the other side of a connection has proven: of `IncomingMessage.socket`, for example. Undefined without a handshake of its own. */
+/** Returns the key that the peer of a socket has proven, such as `IncomingMessage.socket`; undefined without a full TLS handshake. */
 export function hubKeyOfPeer(socket: Duplex): HubKey | undefined {
   const raw = socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined
   return raw && hubKeyOf(new X509Certificate(raw).publicKey)
 }
 
-/** Whether a handshake failed because the other side answered something else than TLS, or a TLS of before 1.3. */
+/** Reports whether a handshake failed because the peer speaks no TLS, or a version before 1.3. */
 function isNoTls({ code = '' }: NodeJS.ErrnoException): boolean {
   return code === 'EPROTO' || code.startsWith('ERR_SSL_')
 }

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ownInterfaces } from './interfaces.ts'
 
-/** Pauses before the second, third, … try, in ms: doubled from the first to the last, each shortened at random by up to half. */
+/** Pauses before the second, third, … attempt, in ms: doubled from `first` to `last`, each shortened at random by up to half. */
 const pauseMs = { first: 500, last: 30_000 }
 
-/** How often a pause looks whether something has changed, in ms. */
+/** Interval between checks for changes during a pause, in ms. */
 const lookMs = 1000
 
-/** A look that comes so much later than it should, in ms, comes after a sleep of the machine, or of this process. */
+/** Delay of a check, in ms, from which on the machine or this process is assumed to have slept. */
 const sleepMs = 5000
 
 /**
- * Waits before another try after `failures` that failed. Answers earlier, and true, when it is worth counting anew: the machine
- * has slept, or its addresses have changed. Answers also when `signal` aborts.
+ * Waits before the next attempt after `failures` failed ones. Returns true early if the count should restart, since the machine has
+ * slept or its addresses have changed. Returns false after the pause, or when `signal` aborts.
  */
 export async function pauseAfter(failures: number, signal: AbortSignal): Promise<boolean> {
   const longest = Math.min(pauseMs.first * 2 ** (failures - 1), pauseMs.last)

@@ -11,7 +11,7 @@ import { Moved } from './line.ts'
 import { SeveralHubs } from './several.ts'
 import type { TransportRequest } from './transport.ts'
 
-/** What a hub does with a request: an answer, an error of the system, or nothing. */
+/** A hub's reaction to a request: a response, an error of the system, or nothing. */
 type Does = (request: TransportRequest) => { status?: number; headers?: Record<string, string>; body?: string } | string
 
 const serves: Does = ({ path }) => ({ status: 200, body: path })
@@ -26,7 +26,7 @@ const wayOf = (name: string): HubWay => ({
   hubKey: `sha256//${name}` as HubKey,
 })
 
-/** A machine of the hubs a, b and c, which do what `does` says. */
+/** Returns a transport to the hubs a, b and c, which react as `does` says. */
 function machine(does: Record<string, Does>, { known = undefined as Known | undefined, random = 0 } = {}) {
   const state = { now: 1_000_000, names: Object.keys(does), known, does, closed: [] as string[] }
   const asked: string[] = []
@@ -97,13 +97,13 @@ test.for([
   expect(next.asked).toEqual(['b /x'])
 })
 
-test('a hub that takes connections and says nothing is left within a second or so', async () => {
+test('a hub that accepts connections and never responds is left within about a second', async () => {
   const { ask, asked } = machine({ a: isSilent, b: serves })
   expect(await ask()).toBe('200 /x')
   expect(asked).toEqual(['a /x', 'a /healthz', 'b /x'])
 })
 
-test('a hub that is slow and lives is waited for', async () => {
+test('a slow but healthy hub is waited for', async () => {
   const { hubs, state, asked } = machine({ a: ({ path }) => (path === '/healthz' ? {} : 'silent'), b: serves })
   const stop = new AbortController()
   const asking = hubs.request({ method: 'GET', path: '/x', headers: {}, signal: stop.signal })
@@ -114,7 +114,7 @@ test('a hub that is slow and lives is waited for', async () => {
   expect([asked.filter(each => each.startsWith('b')), state.known]).toEqual([[], undefined])
 })
 
-test('a hub that lives and does not answer is not asked first once a request was given up', async () => {
+test('a healthy hub that does not respond is not tried first after a request has timed out', async () => {
   const { ask, asked, hubs } = machine({ a: ({ path }) => (path === '/healthz' ? {} : 'silent'), b: serves })
   await expect(ask('/x', { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ code: 'unavailable' })
   expect(hubs.label).toBe('https://a:3500')
@@ -123,19 +123,19 @@ test('a hub that lives and does not answer is not asked first once a request was
   expect(asked.filter(each => !each.endsWith('/healthz'))).toEqual(['a /x', 'a /x', 'b /y'])
 })
 
-test('what a hub refuses is refused, and asked of no other', async () => {
+test('a refusal is final, and no other hub is tried', async () => {
   const { ask, asked } = machine({ a: () => ({ status: 403, body: 'no' }), b: serves })
   expect(await ask()).toBe('403 no')
   expect(asked).toEqual(['a /x'])
 })
 
-test('without any hub one sentence says so, and whether the request was sent shows', async () => {
+test('without any hub one error names all, and shows whether the request may have been sent', async () => {
   const { ask, state } = machine({ a: refuses, b: refuses, c: refuses })
   const failed = (await ask().catch(error => error)) as ClaudeNetError
   expect(failed).toMatchObject({
     code: 'unavailable',
     message:
-      'The hub at https://a:3500 cannot be reached: nothing listens there. Nor can another hub of this machine be reached: https://b:3500, https://c:3500.',
+      'The hub at https://a:3500 cannot be reached: nothing listens there. The other hubs of this machine cannot be reached either: https://b:3500, https://c:3500.',
   })
   expect(isCertainlyUnsent(failed)).toBe(true)
   state.does.b = () => 'ECONNRESET'
@@ -143,25 +143,25 @@ test('without any hub one sentence says so, and whether the request was sent sho
   expect(state.known).toBeUndefined()
 })
 
-test('where every hub lags behind, the first says so', async () => {
+test('if every hub lags behind, the response of the first is returned', async () => {
   const { ask, hubs } = machine({ a: isBehind, b: isBehind, c: refuses })
   expect(await ask()).toBe('503 behind')
   expect(hubs.label).toBe('https://a:3500')
 })
 
-test('an answer that is out of date is better than none', async () => {
+test('a response that is out of date is better than none', async () => {
   const { ask } = machine({ a: isBehind, b: () => ({ headers: { 'claude-net-stale': '4' }, body: 'old' }), c: refuses })
   expect(await ask()).toBe('200 old')
 })
 
-test('a network that is slower than the limits keeps the machine from no hub', async () => {
+test('hubs are reachable over a network that is slower than the limits', async () => {
   const slowly: Does = request => (request.path === '/healthz' || state.round++ < 1 ? 'silent' : { body: 'late' })
   const state = { round: 0 }
   const { ask } = machine({ a: slowly, b: refuses })
   expect(await ask('/x', { signal: AbortSignal.timeout(5000) })).toBe('200 late')
 })
 
-test('the machine goes back to its own hub at a random time, only when that is ready, and its streams with it', async () => {
+test('the machine returns to its own hub with its streams, at a random time and only if that hub is ready', async () => {
   const { ask, asked, state, streams, hubs } = machine({ a: refuses, b: serves }, { random: 0.5 })
   await ask()
   const events = { 'content-type': 'text/event-stream' }
@@ -188,7 +188,7 @@ test('the machine goes back to its own hub at a random time, only when that is r
   await expect.poll(() => state.closed).toContain('b')
 })
 
-test('a clock that was set back puts the way home off by 15 minutes at most', async () => {
+test('a clock that was set back delays the return by 15 minutes at most', async () => {
   const known = { at: 'local b', homeAt: 9_000_000_000, seq: undefined }
   const { ask, state, asked, hubs } = machine({ a: serves, b: serves }, { known, random: 1 })
   await ask()
@@ -198,7 +198,7 @@ test('a clock that was set back puts the way home off by 15 minutes at most', as
   expect(asked[0]).toBe('b /x')
 })
 
-test('another hub than the one that told how far the log had come has to have come as far', async () => {
+test('a hub must have reached the position of the log that another hub reported', async () => {
   const at =
     (seq: number): Does =>
     ({ path }) => ({ headers: { 'claude-net-seq': String(seq) }, body: path })
@@ -207,11 +207,11 @@ test('another hub than the one that told how far the log had come has to have co
   state.does.a = refuses
   await ask('/x?y=1', post)
   await ask('/x', post)
-  // Nobody's seq where there is no token.
+  // Without a token no position is required.
   state.does.b = refuses
   await ask('/healthz').catch(() => {})
   expect(asked).toEqual(['a /x', 'a /x?y=1', 'b /x?y=1&min_seq=70', 'b /x', 'b /healthz', 'a /healthz'])
-  // What a process has written the next one sees.
+  // The next process sees the writes of this one.
   state.does.b = at(72)
   await ask('/x', post)
   hubs.close()
@@ -219,13 +219,13 @@ test('another hub than the one that told how far the log had come has to have co
   const next = machine({ a: at(72), b: refuses }, { known: state.known! })
   await next.ask('/inbox', { ...post, method: 'GET' })
   expect(next.asked).toEqual(['b /inbox', 'a /inbox?min_seq=72'])
-  // A log that was restored to an earlier time is not waited for.
+  // A log that was restored to an earlier time is accepted after a minute.
   next.state.now += 60_001
   await next.ask('/inbox', post)
   expect(next.asked.at(-1)).toBe('a /inbox')
 })
 
-test('a hub that is no more on the list is left, and a machine with one hub has no limits of its own', async () => {
+test('a hub that is no longer listed is left, and a machine with one hub has no time limits of its own', async () => {
   const { ask, state, asked, hubs } = machine({ a: refuses, b: serves })
   await ask()
   state.names = ['a']

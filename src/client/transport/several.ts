@@ -9,44 +9,47 @@ import { isCertainlyUnsent } from './direct.ts'
 import { Line } from './line.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/** How long a hub may take to show that it lives, in ms: directly, and through ssh, which may have to be started first. */
+/** Total time until a hub must have passed a health check, in ms: directly, and through ssh, which may have to be started first. */
 const within = { direct: { openMs: 1000, aliveMs: 1000 }, ssh: { openMs: 6000, aliveMs: 2000 } }
 
-/** How long after it was left a machine's own hub is looked at again, in ms: a random time between these. */
+/** Time until a machine that has left its own hub checks it again, in ms: random between these. */
 const homeMs = { least: 5 * 60_000, most: 15 * 60_000 }
 
-/** How long a hub that has failed is tried after the others, in ms. */
+/** Time for which a hub that has failed is tried after the others, in ms. */
 const failedMs = 30_000
 
-/** A hub that lives and has not answered a request within so long, in ms, when that was given up is not asked first the next time. */
+/** Age of a request, in ms, from which on its timeout makes the next request try another hub first, even if this one is healthy. */
 const stuckMs = 3000
 
-/** How long it counts how far the log had come, in ms: whoever lags by more refuses by itself, and a restored log begins anew. */
+/**
+ * Time for which a known position of the log is required of other hubs, in ms. A hub that lags longer refuses requests by itself, and a
+ * restored log may be at an earlier position.
+ */
 const seqMs = 60_000
 
 export interface SeveralOptions {
-  /** The hubs as they are configured now, the machine's own first. Asked before each request. */
+  /** Returns the configured hubs, the machine's own first. Called before each request. */
   ways: () => readonly [HubWay, ...HubWay[]]
   open: (way: HubWay) => Transport
   memory: Pick<HubMemory, 'read' | 'write'>
-  /** ms since 1970. */
+  /** Returns the time, in ms since 1970. */
   now?: () => number
-  /** From 0 to 1. */
+  /** Returns a random number from 0 to 1. */
   random?: () => number
 }
 
 /**
- * The hubs over one log, as one: requests go to the hub that worked last. One that does not answer, lags behind the log or is cut off from
- * it (`unavailable`) is left for the next, which gets the same request again; what a hub refuses is refused. Later the machine goes back to
- * its own hub. With one hub this is the transport to that.
+ * The transport to several hubs over one log. Requests go to the hub that responded last. If it does not respond, lags behind the log or
+ * is cut off from it (`unavailable`), the same request goes to the next; a refusal is final. Later the machine returns to its own hub. With
+ * one hub this behaves like the transport to that hub.
  */
 export class SeveralHubs implements Transport {
   readonly #options: SeveralOptions
   readonly #now: () => number
   readonly #lines = new Map<string, Line>()
-  /** As they were configured when that was looked at last. */
+  /** The hubs as of the last look at the configuration. */
   #ways!: readonly [HubWay, ...HubWay[]]
-  /** The way that requests take now. */
+  /** Id of the hub in use. */
   #at = ''
   #homeAt = 0
   #seq: Known['seq']
@@ -60,12 +63,12 @@ export class SeveralHubs implements Transport {
     this.#follow()
   }
 
-  /** Of the hub that requests go to now. */
+  /** The label of the hub in use. */
   get label(): string {
     return this.#line(this.way).transport.label
   }
 
-  /** The way that requests take now. */
+  /** The hub in use. */
   get way(): HubWay {
     return this.#ways.find(({ id }) => id === this.#at)!
   }
@@ -81,7 +84,7 @@ export class SeveralHubs implements Transport {
   async opened(): Promise<void> {
     const ways = this.#follow()
     const isOpened = this.#line(this.way).transport.opened()
-    // A way that does not open is left by the next request.
+    // If the hub cannot be reached in this time, the next request tries another.
     await (ways.length === 1 ? isOpened : Promise.race([isOpened, delay(within.ssh.openMs, undefined, { ref: false })]))
   }
 
@@ -90,7 +93,7 @@ export class SeveralHubs implements Transport {
     for (const line of this.#lines.values()) line.transport.close()
   }
 
-  /** Asks one after the other until one answers for good. */
+  /** Sends the request to one hub after the other until one responds properly. */
   async #ask(ways: HubWay[], request: TransportRequest): Promise<IncomingMessage> {
     const [first] = ways
     let stopgap: IncomingMessage | undefined
@@ -117,7 +120,7 @@ export class SeveralHubs implements Transport {
       }
     }
     if (stopgap) return stopgap
-    // A network that is slower than these limits must not keep the machine from all.
+    // On a network slower than these limits, a hub must be reachable all the same.
     const slow = ways.find(way => isSlow(failures.get(way)))
     if (!slow) throw together(this.#ways, failures)
     try {
@@ -127,7 +130,7 @@ export class SeveralHubs implements Transport {
     }
   }
 
-  /** Stays with the hub that has answered, unless another request has found one meanwhile. */
+  /** Switches to the hub that has responded, unless another request has switched meanwhile. */
   #settle(way: HubWay, first: HubWay, answer: IncomingMessage): IncomingMessage {
     if (this.#at === first.id) this.#moveTo(way)
     return answer
@@ -142,7 +145,7 @@ export class SeveralHubs implements Transport {
     return answer
   }
 
-  /** Another hub than the one that told how far the log had come has to have come as far. */
+  /** Adds the known position of the log to the path, if it came from another hub: this one must have reached it. */
   #withSeq({ id }: HubWay, { path, headers }: TransportRequest): string {
     if (!this.#seq || this.#seq.from === id || this.#isOldSeq) return path
     if (headers.authorization === undefined && headers.cookie === undefined) return path
@@ -153,17 +156,17 @@ export class SeveralHubs implements Transport {
     return Math.abs(this.#now() - (this.#seq?.at ?? 0)) > seqMs
   }
 
-  /** The way that is taken now first, those that have failed just now last. */
+  /** Returns the hubs with the one in use first, and those that have failed recently last. */
   #inOrder(ways: readonly HubWay[]): HubWay[] {
     const hasFailed = ({ id }: HubWay) => performance.now() - (this.#lines.get(id)?.failedAt ?? -Infinity) < failedMs
     const rank = (way: HubWay) => (way.id === this.#at ? 0 : hasFailed(way) ? 2 : 1)
     return ways.toSorted((a, b) => rank(a) - rank(b))
   }
 
-  /** Goes back to the machine's own hub when it is time for that, and the hub is there. Nothing waits for it. */
+  /** Returns to the machine's own hub, in the background, if a check is due and the hub is ready. */
   #lookHome(home: HubWay): void {
     const now = this.#now()
-    // Also where the clock was set back.
+    // The clock was set back.
     if (this.#homeAt - now > homeMs.most) this.#homeAt = this.#nextLook()
     if (this.#at === home.id || this.#isLooking || now < this.#homeAt) return
     this.#isLooking = true
@@ -193,7 +196,7 @@ export class SeveralHubs implements Transport {
     this.#options.memory.write({ at: this.#at, homeAt: this.#homeAt, ...(this.#seq && { seq: this.#seq }) })
   }
 
-  /** Takes over what is configured now. Lines to hubs that are no more are given up. */
+  /** Applies the current configuration, and leaves hubs that are no longer in it. */
   #follow(): readonly [HubWay, ...HubWay[]] {
     const ways = this.#options.ways()
     if (ways.length > 1 && !this.#isRemembered) {
@@ -221,7 +224,7 @@ export class SeveralHubs implements Transport {
   }
 }
 
-/** How much worse an answer is than one of a hub that is level with the log: 1 where it is out of date, 2 where it is none, 3 without any. */
+/** Rates a response: 0 for a hub that is up to date with the log, 1 for one that is not, 2 for a proxy without a hub, 3 for none. */
 function rankOf(answer: IncomingMessage | undefined): number {
   if (!answer) return 3
   // A proxy in front of a hub that is down answers 502, 503 or 504.
@@ -237,7 +240,7 @@ function isSlow(error: ClaudeNetError | undefined): boolean {
   return ['AbortError', 'TimeoutError'].includes((error?.cause as Error | undefined)?.name ?? '')
 }
 
-/** One error for all: whether the request was certainly not sent shows as it does for one. */
+/** Returns one error for all failures. Its cause tells, as that of a single failure does, whether the request may have been sent. */
 function together(ways: readonly HubWay[], failures: ReadonlyMap<HubWay, ClaudeNetError>): ClaudeNetError {
   const failed = [...failures].sort(
     ([a], [b]) => ways.findIndex(({ id }) => id === a.id) - ways.findIndex(({ id }) => id === b.id),
@@ -246,7 +249,7 @@ function together(ways: readonly HubWay[], failures: ReadonlyMap<HubWay, ClaudeN
   const names = others.map(([{ hub, sshHost }]) => (sshHost === noSshHost ? hub.origin : sshHost))
   const error = new ClaudeNetError(
     'unavailable',
-    `${first.message} Nor can another hub of this machine be reached: ${names.join(', ')}.`,
+    `${first.message} The other hubs of this machine cannot be reached either: ${names.join(', ')}.`,
     first.hint,
   )
   const perhapsSent = failed.find(([, each]) => !isCertainlyUnsent(each))

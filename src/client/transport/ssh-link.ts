@@ -7,24 +7,24 @@ import { endSsh, readLog, startSsh } from './ssh-start.ts'
 import { type SshFailure, sshLinks, whyNotForwarded } from './ssh-words.ts'
 
 /**
- * How long the lock of a starter that was stopped stands in the way, in ms. Taken over from one that lives, it costs that one its
- * try.
+ * Time after which the lock of a suspended process that was starting ssh is taken over, in ms. If that process resumes, its attempt
+ * fails.
  */
 const staleLockMs = 5000
 
-/** How often somebody who waits for another's start looks again, in ms. */
+/** Interval between checks while another process starts ssh, in ms. */
 const lookAgainMs = 50
 
 export interface OpenOptions {
-  /** How old, in ms, the last failure may be to be taken instead of another try. */
+  /** Maximum age of an earlier failure that is returned instead of another attempt, in ms. */
   maxAgeMs: number
-  /** Gives up, and ends the ssh that was just started. */
+  /** Aborts the attempt, and kills the ssh that is starting. */
   signal: AbortSignal
 }
 
 /**
- * Opens the one connection of this machine unless it is open. Answers why it could not. Of all processes that ask at once one
- * starts ssh; the others wait, and take its result. Nobody owns what was started: see docs/decisions/0014.
+ * Opens the machine's shared connection unless it is open. Returns the failure if it could not. Of several concurrent processes one
+ * starts ssh; the others wait for its result. No process owns the ssh that was started: see docs/decisions/0014.
  */
 export async function openLink(files: SshFiles, { maxAgeMs, signal }: OpenOptions): Promise<SshFailure | undefined> {
   const since = Date.now() - maxAgeMs
@@ -52,13 +52,13 @@ export async function endLink(files: SshFiles): Promise<void> {
   await endSsh(files)
 }
 
-/** Why requests that ssh has taken get no answer, if it said so since `since` (ms since 1970). */
+/** Returns why requests that ssh accepted get no response, if it logged a reason since `since` (ms since 1970). */
 export function whyRefused(files: SshFiles, since: number): SshFailure | undefined {
   const log = readLog(files, since)
   return log === undefined ? undefined : whyNotForwarded(log, files)
 }
 
-/** Whether somebody listens on a socket of this machine. */
+/** Reports whether a process listens on a unix socket. */
 function accepts(path: string): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect(path, () => {
@@ -72,13 +72,13 @@ function accepts(path: string): Promise<boolean> {
 async function start(files: SshFiles, signal: AbortSignal): Promise<SshFailure | undefined> {
   const failure = await startSsh(files, signal)
   if (!failure) rmSync(files.failure, { force: true })
-  // A start that we broke off ourselves tells nothing.
+  // The failure of an aborted start says nothing about the connection.
   else if (!signal.aborted)
     writeFileSync(files.failure, JSON.stringify({ at: Date.now(), ...failure }), { mode: 0o600 })
   return failure
 }
 
-/** What another process, or this one, has found since `since`. */
+/** Returns the last failure, of any process of this machine, if it is not older than `since`. */
 function readFailure({ failure }: SshFiles, since: number): SshFailure | undefined {
   if (!existsSync(failure)) return undefined
   try {

@@ -8,31 +8,31 @@ import { visibleLine } from '../../text/visible.ts'
 import type { SshFiles } from './ssh-files.ts'
 import { type SshFailure, whyNotConnected } from './ssh-words.ts'
 
-/** How long ssh may take to be let in, in ms: its own `ConnectTimeout`, and as much for an agent that asks its user. */
+/** Timeout of the login through ssh, in ms: its own `ConnectTimeout`, and as much again for an agent that asks its user. */
 const startTimeoutMs = 20_000
 
-/** For the local commands to a connection that is open, in ms. */
+/** Timeout of control commands to an open connection, in ms. */
 const controlTimeoutMs = 3000
 
-/** By how much the time of a file may lag behind the clock, in ms: a tick of the kernel's timer, 10 at most. */
+/** Maximum lag of a file's time behind the clock, in ms: a tick of the kernel's timer. */
 const clockGrainMs = 10
 
-/** How long what ssh said last may be under way when it has ended, in ms: something that it started may hold its stderr open. */
+/** Longest wait for the end of ssh's stderr after its exit, in ms: a process that it started may hold it open. */
 const lastWordsMs = 200
 
-/** How an ssh has ended: its status, or the signal or error that left it without one; and the end of its stderr. */
+/** The result of an ssh: its exit status, or the signal or error instead of one, and the end of its stderr. */
 interface Ended {
   status: number | string
   stderr: string
 }
 
-/** As much of what ssh says is kept and looked at. */
+/** Maximum size of ssh's output that is kept and examined, in bytes. */
 const maxLogBytes = 16_384
 
 /**
- * Everything that our connection must be whatever stands in the user's configuration: no questions (nobody is there to answer),
- * no unknown host, none of the user's own forwards, commands or shared connections; dead 15 s after the other side fell silent,
- * and gone `idleS` after the last who used it. At LogLevel INFO it says why a forward was refused.
+ * Returns the options that override the user's ssh configuration: no prompts (no user is present), no unknown hosts, none of the
+ * user's forwards, commands or shared connections. The connection fails 15 s after the other side falls silent, and ends after
+ * `idleS` without use. With LogLevel INFO ssh logs why a forward was refused.
  */
 function options(files: SshFiles): string[] {
   const settings = {
@@ -57,7 +57,7 @@ function options(files: SshFiles): string[] {
   return Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`])
 }
 
-/** Ends whatever an earlier start has left, starts ssh, and lets it forward `socket` to the hub. Answers why not. */
+/** Ends the ssh of an earlier start, starts ssh, and makes it forward `socket` to the hub. Returns the failure, if any. */
 export async function startSsh(files: SshFiles, signal: AbortSignal): Promise<SshFailure | undefined> {
   await endSsh(files)
   for (const path of [files.socket, files.control, files.log]) rmSync(path, { force: true })
@@ -71,30 +71,30 @@ export async function startSsh(files: SshFiles, signal: AbortSignal): Promise<Ss
     const why = `${files.host} did not let this machine in within ${startTimeoutMs / 1000} s`
     return { link: 'key', why, hint: `Try: ssh ${files.host} true`, said: '' }
   }
-  // What stands in the log is ssh's own. Only before it has one, while it reads its arguments, stderr tells; later it has banners.
+  // The log has only ssh's own messages. Stderr is used only if there is no log yet, since it also has the server's banners.
   if (status !== 0) return whyNotConnected(readLog(files) || stderr, status, files)
   const { hostname, port } = files.hub
   const forward = `./${files.id}.sock:${hostname}:${port || (files.hub.protocol === 'https:' ? 443 : 80)}`
   const forwarded = await control(files, ['-O', 'forward', '-L', forward], signal)
-  // The process that was started has handed over to another.
+  // The process that was started has forked into the background, so the pid is asked for.
   const { stderr: holder } = await control(files, ['-O', 'check'], signal)
   writeFileSync(files.pid, /pid=(\d+)/.exec(holder)?.[1] ?? '', { mode: 0o600 })
   if (forwarded.status === 0) return undefined
   return {
     link: 'forward',
     why: `ssh opened no socket in ${files.dir}`,
-    hint: 'Try again; is the disk full?',
+    hint: 'Check whether the disk is full, and try again.',
     said: visibleLine(forwarded.stderr.trim(), 200),
   }
 }
 
-/** Ends the connection, if there is one, at once for whoever uses it; and an ssh that never got so far. */
+/** Ends the connection, if there is one, for all processes that use it, and kills an ssh that is still connecting. */
 export async function endSsh(files: SshFiles): Promise<void> {
   if (existsSync(files.control)) await control(files, ['-O', 'exit'])
   killStarted(files)
 }
 
-/** What `ssh -V` says it is. */
+/** Returns the version that `ssh -V` prints, or 'not found'. */
 export async function sshVersion(): Promise<string> {
   const child = spawn('ssh', ['-V'], { stdio: ['ignore', 'ignore', 'pipe'] })
   const version = text(child.stderr)
@@ -106,8 +106,8 @@ export async function sshVersion(): Promise<string> {
 }
 
 /**
- * The end of what ssh has written since it was started; undefined when it wrote nothing since `since` (ms since 1970). Cut off
- * when it has grown: while the hub is away, each request adds a line.
+ * Returns the end of ssh's log; undefined if nothing was written since `since` (ms since 1970). Truncates a file that has grown too
+ * large: while the hub is unreachable, each request adds a line.
  */
 export function readLog({ log }: SshFiles, since = 0): string | undefined {
   const stats = statSync(log, { throwIfNoEntry: false })
@@ -117,13 +117,13 @@ export function readLog({ log }: SshFiles, since = 0): string | undefined {
   return text.slice(-maxLogBytes)
 }
 
-/** Tells the ssh that holds the connection. No configuration is read: all that it would say has been said at the start. */
+/** Sends a control command to the ssh that holds the connection. No configuration is read: it was applied at the start. */
 function control(files: SshFiles, args: string[], signal?: AbortSignal): Promise<Ended> {
   const socket = ['-F', '/dev/null', '-S', `./${files.id}.ctl`]
   return runSsh(files, [...socket, ...args, '--', files.host], controlTimeoutMs, signal)
 }
 
-/** Runs ssh in run/ until it ends or has gone into the background. */
+/** Runs ssh in run/ until it exits or moves into the background. */
 async function runSsh(
   { dir }: SshFiles,
   args: string[],
@@ -131,7 +131,7 @@ async function runSsh(
   signal?: AbortSignal,
   pidFile?: string,
 ): Promise<Ended> {
-  // A session of its own: neither Ctrl-C nor the end of a terminal reaches it, and it has none to ask questions on.
+  // Detached into its own session: it is not affected by Ctrl-C or a closed terminal, and has no terminal to prompt on.
   const child = spawn('ssh', args, { cwd: dir, detached: true, stdio: ['ignore', 'ignore', 'pipe'], env: plainEnv() })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -151,7 +151,7 @@ async function runSsh(
   } catch (error) {
     return { status: (error as NodeJS.ErrnoException).code ?? 'an error', stderr }
   } finally {
-    // The ssh that has gone into the background may hold it open still.
+    // The ssh in the background may still hold it open.
     child.stderr.destroy()
     clearTimeout(timer)
     signal?.removeEventListener('abort', kill)
@@ -159,23 +159,23 @@ async function runSsh(
   }
 }
 
-/** The resolver's messages in English, which is what we look for. */
+/** Returns an environment in which the resolver's messages are in English, so that they can be recognized. */
 function plainEnv(): NodeJS.ProcessEnv {
   return { ...process.env, LC_ALL: 'C' }
 }
 
 /**
- * Kills the ssh that was started last. It has ended by itself, unless whoever started it was killed before it was let in, or it
- * hears no orders.
+ * Kills the ssh that was started last. It still runs only if its starter was killed before the login succeeded, or if it does not
+ * respond to control commands.
  */
 function killStarted({ pid: pidFile, log }: SshFiles): void {
   if (!existsSync(pidFile)) return
   const pid = Number(readFileSync(pidFile, 'utf8'))
   try {
-    // The number may belong to somebody else by now.
+    // The pid may have been reused.
     if (pid > 1 && argumentsOf(pid, thisPlatform).includes(log)) process.kill(pid, 'SIGKILL')
   } catch {
-    // It has ended meanwhile.
+    // It has exited meanwhile.
   }
   rmSync(pidFile, { force: true })
 }

@@ -6,32 +6,32 @@ import type { SshFiles } from './ssh-files.ts'
 import { endLink, openLink } from './ssh-link.ts'
 import type { SshFailure } from './ssh-words.ts'
 
-/** A failure that is not older, in ms, of whichever process, need not be found out anew. */
+/** Maximum age of a failure, of any process, that is reused instead of another attempt, in ms. */
 const freshFailureMs = 1000
 
-/** How long a request waits for another try, in ms, while it is known why the way is closed. */
+/** Time for which a request waits for another attempt after a known failure, in ms. */
 const knownClosedWaitMs = 2000
 
-/** This process's part in the one connection of its machine: opens it when it is needed, and keeps it open if that is wanted. */
+/** This process's use of the machine's shared connection: opens it on demand, and keeps it open if requested. */
 export class SshWay {
   readonly #files: SshFiles
   readonly #closed = new AbortController()
-  /** A try of this process that is under way. */
+  /** An attempt of this process in progress. */
   #trying: Promise<SshFailure | undefined> | undefined
-  /** Why the last try failed, while the way is closed. */
+  /** The failure of the last attempt, while the connection is closed. */
   #failure: SshFailure | undefined
-  /** Tries until the way is open, for those who wait for that. */
+  /** The attempts in progress until the connection is open, shared by all who wait for it. */
   #reopening: Promise<void> | undefined
-  /** Ends the pause between two tries. */
+  /** Ends the pause between two attempts. */
   #hurry = new AbortController()
-  /** A connection to the ssh that holds the line: ends when that does, and lets it stay while it lasts. */
+  /** A connection to the control socket: it keeps ssh from closing as idle, and ends when ssh exits. */
   #lease: Socket | undefined
 
   constructor(files: SshFiles) {
     this.#files = files
   }
 
-  /** Opens the way for a request. Answers why it is closed: at once, almost, when that is known already. */
+  /** Opens the connection for a request. Returns the failure if it cannot be opened, within `knownClosedWaitMs` if it is known. */
   async open(): Promise<SshFailure | undefined> {
     const known = this.#failure
     const outcome = await (known
@@ -41,7 +41,7 @@ export class SshWay {
     return outcome
   }
 
-  /** Resolves when the way is open. Tries until it is, ever more rarely; from then on it is opened again when it is lost. */
+  /** Resolves when the connection is open. Retries with growing pauses until it is, and reopens it whenever it is lost. */
   kept(): Promise<void> {
     if (this.#lease || this.#closed.signal.aborted) return Promise.resolve()
     this.#reopening ??= this.#reopen().finally(() => {
@@ -50,7 +50,7 @@ export class SshWay {
     return this.#reopening
   }
 
-  /** Ends the connection, which seems dead, and with it everybody's requests. The next one opens another. */
+  /** Ends the connection, which seems broken, with the requests of all processes. The next request opens another. */
   async end(): Promise<void> {
     await endLink(this.#files)
   }
@@ -86,7 +86,7 @@ export class SshWay {
   #takeLease(): Promise<void> {
     return new Promise(resolve => {
       const lease = connect(this.#files.control)
-      // It keeps no process alive: what is done over the line does.
+      // It does not keep the process running; requests in flight do.
       lease.unref()
       lease.on('error', () => {})
       lease.resume()

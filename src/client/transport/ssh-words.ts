@@ -1,32 +1,32 @@
 import { visibleLine } from '../../text/visible.ts'
 
-/** Which link of the way to the hub failed, in the order in which they are gone over. */
+/** The links on the way to the hub, in order, one of which has failed. */
 export const sshLinks = ['ssh', 'host', 'key', 'forward', 'hub'] as const
 
-/** Why the way through ssh is not open: a clause for a sentence, and what to do. */
+/** The reason why the connection through ssh is not open: a clause for a sentence, and a hint. */
 export interface SshFailure {
   link: (typeof sshLinks)[number]
   why: string
   hint: string
-  /** ssh's own line that tells it, made safe to show, or ''. */
+  /** The line of ssh's output that shows it, made safe to print, or ''. */
   said: string
 }
 
 interface Place {
   host: string
-  /** As seen from `host`. */
+  /** The hub's address, as seen from `host`. */
   hub: URL
 }
 
 type Words = (host: string) => string
 
-/** What OpenSSH writes when it cannot log in, the first that fits. Its texts are in sshconnect.c, sshconnect2.c and packet.c. */
+/** OpenSSH's messages when it cannot log in; the first match counts. Its texts are in sshconnect.c, sshconnect2.c and packet.c. */
 const failures: [RegExp, SshFailure['link'], Words, Words][] = [
   [
     /^.*(Bad configuration option|terminating, \d+ bad|Bad owner or permissions on|^command-line).*$/m,
     'ssh',
     () => "ssh's configuration on this machine is broken",
-    host => `Mend it until this works: ssh ${host} true`,
+    host => `Correct it until this works: ssh ${host} true`,
   ],
   [
     /^.*Could not resolve hostname.*$/m,
@@ -78,7 +78,7 @@ const failures: [RegExp, SshFailure['link'], Words, Words][] = [
   ],
 ]
 
-/** Why `ssh` ended instead of being connected, from what it wrote. */
+/** Returns the reason why `ssh` exited instead of connecting, from its output. */
 export function whyNotConnected(log: string, status: number | string, { host }: Place): SshFailure {
   for (const [pattern, link, why, hint] of failures) {
     const line = pattern.exec(log)?.[0]
@@ -88,7 +88,7 @@ export function whyNotConnected(log: string, status: number | string, { host }: 
   return { link: 'host', why: `ssh to ${host} ended with ${status}`, hint: `Try: ssh ${host} true`, said }
 }
 
-/** Why the far side opened no connection to the hub, from what ssh wrote; undefined when it wrote nothing of that kind. */
+/** Returns the reason why the remote host opened no connection to the hub, from ssh's output; undefined if it shows none. */
 export function whyNotForwarded(log: string, { host, hub }: Place): SshFailure | undefined {
   const line = log.match(/^.*open failed: .*$/gm)?.at(-1)
   if (line === undefined) return undefined
@@ -107,7 +107,7 @@ export function whyNotForwarded(log: string, { host, hub }: Place): SshFailure |
   }
 }
 
-/** The failure as the end of a sentence. */
+/** Returns the failure as the end of a sentence. */
 export function inWords({ why, said }: SshFailure): string {
   return said === '' ? why : `${why} (ssh says: ${said})`
 }

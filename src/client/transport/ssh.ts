@@ -7,19 +7,19 @@ import type { SshWay } from './ssh-way.ts'
 import { inWords, type SshFailure } from './ssh-words.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
-/** Without a request for so long, in ms, a session was stopped or its machine slept: it has a heartbeat every 5 s. */
+/** Time without a request, in ms, after which a session was suspended or its machine slept: it sends a heartbeat every 5 s. */
 const longSilenceMs = 15_000
 
-/** How soon the hub must answer after that, in ms. The line may be dead, and ssh would take 15 s to notice. */
+/** Timeout of the health check after that, in ms. The connection may be broken, and ssh would take 15 s to notice. */
 const proofMs = 3000
 
-/** How often a request is tried that was certainly not sent, because ssh had ended: each time the way is opened anew. */
+/** Number of attempts for a request that was certainly not sent because ssh had exited. Each opens the connection again. */
 const maxTries = 3
 
 /**
- * HTTP through the system's `ssh`, over one connection that all processes of this machine share: `run/ID.sock` leads to the hub.
- * Whoever finds nobody listening there starts ssh, which goes into the background, belongs to nobody, and ends by itself when
- * nobody has used it for 2 minutes. All that has to do with starting is loaded only then.
+ * HTTP through the system's `ssh`, over one connection that all processes of this machine share: `run/ID.sock` is forwarded to the
+ * hub. A process that finds no listener there starts ssh, which moves into the background, has no owner, and exits after 2 minutes
+ * without use. The code for the start is loaded only then.
  */
 export class SshTransport implements Transport {
   readonly label: string
@@ -61,7 +61,7 @@ export class SshTransport implements Transport {
     void this.#way?.then(way => way.close())
   }
 
-  /** Opens the way, or throws why it is closed; also when `signal` aborts before that is known. */
+  /** Opens the connection. Throws the failure, or an error if `signal` aborts first. */
   async #open(signal: AbortSignal | undefined): Promise<void> {
     let giveUp = () => {}
     const givenUp = new Promise<never>((_, reject) => {
@@ -87,7 +87,7 @@ export class SshTransport implements Transport {
     return this.#way
   }
 
-  /** After a sleep: ends the connection if no answer comes through it, so that another is opened now. */
+  /** After a sleep, ends the connection if no response comes over it, so that another is opened at once. */
   async #proveAfterSleep(): Promise<void> {
     const silentMs = Date.now() - this.#askedAt
     this.#askedAt = Date.now()
@@ -101,7 +101,7 @@ export class SshTransport implements Transport {
     }
   }
 
-  /** No answer, in words: those of ssh, if it said why. */
+  /** Returns the error for a request without a response, with ssh's reason if it logged one. */
   async #failed(error: Error, startedAt: number): Promise<ClaudeNetError> {
     if (!isReset(error)) return unanswered(error, this.label)
     const { whyRefused } = await import('./ssh-link.ts')
@@ -110,13 +110,13 @@ export class SshTransport implements Transport {
   }
 }
 
-/** No answer because the way there is closed. */
+/** Returns the error for a request that was not sent, since the connection cannot be opened. */
 function closedWay(failure: SshFailure, label: string): ClaudeNetError {
-  // Without a cause: nothing was sent.
+  // Without a cause, since nothing was sent.
   return new ClaudeNetError('unavailable', `The hub at ${label} cannot be reached: ${inWords(failure)}.`, failure.hint)
 }
 
-/** Whether there was no ssh to take the request: it was certainly not sent. */
+/** Reports whether no ssh was listening, so that the request was certainly not sent. */
 function nobodyListens({ code }: NodeJS.ErrnoException): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED'
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** One request to the hub, whichever way it goes. */
+/** One request to the hub, over any transport. */
 export interface TransportRequest {
   method: string
   /** Path with query. */
@@ -11,24 +11,24 @@ export interface TransportRequest {
 }
 
 /**
- * How requests reach the hub. What is promised here is tested for every transport by `test/suites/transport-suite.ts`.
+ * The connection to a hub. `test/suites/transport-suite.ts` tests every implementation against this contract.
  */
 export interface Transport {
-  /** The hub as a person would name it: `http://10.0.3.1:3500`. */
+  /** Name of the hub for people: `http://10.0.3.1:3500`. */
   readonly label: string
 
   /**
-   * Sends one request and answers its response, whose body is yet to be read. Throws `unavailable` when no answer came: then
-   * the hub may have the request or not, and only requests that may be repeated should be sent again.
+   * Sends one request and returns its response, whose body is still to be read. Throws `unavailable` if no response came: the hub
+   * may or may not have executed the request, so only idempotent requests should be retried.
    */
   request(request: TransportRequest): Promise<IncomingMessage>
 
   /**
-   * Resolves when the way to the hub is open, at once where there is nothing to open. Who waits here wants it kept open: until
-   * `close` it is tried again and again, ever more rarely, and opened again whenever it is lost.
+   * Resolves when the connection to the hub is open; at once if there is nothing to open. From this call until `close` it is kept
+   * open: it is retried with growing pauses, and reopened whenever it is lost.
    */
   opened(): Promise<void>
 
-  /** Ends every connection, so that the process can end. What was under way gets no answer. */
+  /** Ends every connection, so that the process can exit. Requests in flight fail. */
   close(): void
 }
