@@ -66,7 +66,7 @@ test('what stands in the way of the forward is told before the code is spent, an
   expect([refused.code, refused.stderr]).toEqual([
     1,
     expect.stringMatching(
-      /administratively prohibited(?:.|\s)*claude-net: The client could not be taken through ovh5\./,
+      /administratively prohibited(?:.|\s)*claude-net: The client could not be downloaded through ovh5\./,
     ),
   ])
   expect(existsSync(join(laptop.home, 'config.json'))).toBe(false)

@@ -13,12 +13,12 @@ const mediaTypes: Readonly<Record<string, string>> = {
   '.webmanifest': 'application/manifest+json; charset=utf-8',
 }
 
-/** What Vite named after its content: it never changes under this name. */
+/** Names with a content hash from Vite: such a file never changes. */
 const hashed = /-[\w-]{8}\.(js|css)$/
 
 /**
- * The page may load and reach what its own hub hands out, and nothing else; no text becomes markup or code. `claude-net` is the one policy
- * that may name a script, and it names the service worker alone (src/console/worker.ts).
+ * Lets the page load and reach only its own hub, and turns no text into markup or code. `claude-net` is the only Trusted Types policy that
+ * may name a script, and it names only the service worker (src/console/worker.ts).
  */
 const pagePolicy = [
   "default-src 'self'",
@@ -41,7 +41,7 @@ const headers = {
     'accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()',
 }
 
-/** Sends one file of the console, compressed where the browser takes that. Throws `not_found`. */
+/** Sends one file of the console, compressed if the browser accepts that. Throws `not_found`. */
 export async function sendConsoleFile(
   dir: string,
   name: string,
@@ -55,7 +55,7 @@ export async function sendConsoleFile(
   const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 27)}"`
   reply.headers({ ...headers, vary: 'accept-encoding', etag })
   reply.header('cache-control', hashed.test(name) ? 'public, max-age=31536000, immutable' : 'no-cache')
-  // The worker lies under /console/ and answers for the page, which is above it.
+  // The worker is under /console/, but its scope is the page above it.
   if (name === 'worker.js') reply.header('service-worker-allowed', '/')
   if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(etag)) {
     reply.status(304).send()
@@ -66,7 +66,7 @@ export async function sendConsoleFile(
   reply.send(bytes)
 }
 
-/** The file as the browser takes it: `.br` and `.gz` lie beside what shrinks. */
+/** Reads a file in the best encoding that the browser accepts: `.br` and `.gz` files are beside those that compress well. */
 async function readBest(
   dir: string,
   name: string,
@@ -85,7 +85,7 @@ async function readBest(
   return bytes && { bytes }
 }
 
-/** The names of an Accept-Encoding header that are not refused by `q=0`. */
+/** Returns the encodings of an Accept-Encoding header without those refused by `q=0`. */
 function acceptedEncodings(header: string | string[] | undefined): Set<string> {
   const parts = [header ?? []].flat().join(',').split(',')
   return new Set(parts.filter(part => !/;\s*q=0(\.0*)?\s*$/.test(part)).map(part => part.split(';')[0]!.trim()))
@@ -100,10 +100,10 @@ function read(path: string): Promise<Buffer | undefined> {
 
 function noSuchFile(name: string): ClaudeNetError {
   return name === 'index.html'
-    ? new ClaudeNetError('unavailable', 'This hub has no web console to give.', 'Its admin should run: npm run build')
+    ? new ClaudeNetError('unavailable', 'This hub has no web console.', 'Its admin should run: npm run build')
     : new ClaudeNetError(
         'not_found',
         'The console has no such file.',
-        'Open the page again: the hub may have been updated.',
+        'Reload the page: the hub may have been updated.',
       )
 }

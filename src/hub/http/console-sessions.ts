@@ -26,7 +26,7 @@ import { browserIn, cookieFor, cookiesOf } from './browser.ts'
 import type { Handlers } from './handler.ts'
 import type { Network } from './network.ts'
 
-/** Most machines that are named as a person's own. */
+/** Most machines in the list of those that a person owns. */
 const maxOwned = 1000
 
 interface ConsoleParts {
@@ -39,7 +39,7 @@ type ConsoleHandlers = Pick<
   'consoleLink' | 'consoleLogin' | 'getConsole' | 'consoleLogout' | 'consoleSessions' | 'consoleRevoke'
 >
 
-/** How a browser gets into the console, and out of it. */
+/** Handlers that open, list and close sessions of the console. */
 export function consoleSessionRoutes({ network, settings }: ConsoleParts): ConsoleHandlers {
   return {
     consoleLink: async ({ hub, identity, body, reply }) => {
@@ -67,7 +67,7 @@ export function consoleSessionRoutes({ network, settings }: ConsoleParts): Conso
       const linkHash = hashConsoleSecret(body.secret)
       const link = openConsoleLink(db, linkHash, hub.steadyNow)
       const boundTo = link?.boundTo && new AddressRanges(JSON.parse(link.boundTo) as string[])
-      // Before the link is used up for a session that could not be used from here.
+      // Checked before the link is used up for a session that could not be used from here.
       if (boundTo) checkPlace({ name: link.name, boundTo }, request.clientAddress)
       const [cookie, tab, id] = [newConsoleSecret(), newConsoleSecret(), newSessionId()]
       const earlier = cookiesOf(request.raw, network).map(hashConsoleSecret)
@@ -83,10 +83,10 @@ export function consoleSessionRoutes({ network, settings }: ConsoleParts): Conso
         replaces: sessionsWithCookie(db, earlier),
       })
       const session = consoleSessionById(db, id)
-      // Revoked in the same moment.
+      // Revoked at the same moment.
       if (!session) throw new ClaudeNetError('unauthorized', 'This session has ended.', 'Open another link.')
       const { member, name, role, expiresAt } = session
-      // For the audit: who it is that has logged in.
+      // The audit records this identity.
       request.identity = { member, name, role, tokenId: sessionToken(id), session: id }
       reply.code(201)
       reply.header('set-cookie', cookieFor(request.raw, network, cookie, sessionLifeS))
@@ -127,7 +127,7 @@ export function consoleSessionRoutes({ network, settings }: ConsoleParts): Conso
         throw new ClaudeNetError(
           'not_found',
           `You have no session ${params.id}.`,
-          'It may have ended; claude-net console sessions lists those that there are.',
+          'It may have ended; claude-net console sessions lists all open ones.',
         )
       }
       return hub.submit({ type: 'console.close', ids })
@@ -135,7 +135,7 @@ export function consoleSessionRoutes({ network, settings }: ConsoleParts): Conso
   }
 }
 
-/** Whose console a link opens that `identity` asks for. Throws `forbidden` or `not_found`. */
+/** Returns the member as whom a link requested by `identity` opens the console. Throws `forbidden` or `not_found`. */
 function whoseLink(
   hub: Hub,
   identity: Identity,
@@ -149,11 +149,7 @@ function whoseLink(
     if (!meant) throw refused(db, refuseUnknown(named).refusal)
     const { id: member, name, kind } = meant
     if (kind === 'service') {
-      throw new ClaudeNetError(
-        'invalid',
-        `${name} stands for events from outside, and has no console.`,
-        'Name a person or a machine.',
-      )
+      throw new ClaudeNetError('invalid', `${name} is a service and has no console.`, 'Name a person or a machine.')
     }
     return { member, name, role: kind }
   }
@@ -164,13 +160,13 @@ function whoseLink(
   if (named === undefined) return identity
   throw new ClaudeNetError(
     'forbidden',
-    `${identity.name} may open the console as itself, and not as ${named}.`,
-    'A person gets in by /console in a private chat with the bot, or by claude-net console --as NAME on the host of the hub. ' +
+    `${identity.name} may open the console as itself, not as ${named}.`,
+    'A person opens it with /console in a private chat with the bot, or with claude-net console --as NAME on the host of the hub. ' +
       'A machine opens it as its owner where hub.json says "console": {"machinesSpeakForOwners": true}.',
   )
 }
 
-/** The sessions that somebody may see and end. */
+/** Returns the sessions that a member may see and end. */
 function seenBy({ state }: Hub, { role, member }: Identity): SessionRow[] {
   return consoleSessions(state.db, role === 'admin' ? undefined : member)
 }
@@ -193,7 +189,7 @@ function shown(hub: Hub, row: SessionRow, { session }: Identity): ConsoleSession
   }
 }
 
-/** 8 characters, 41 random bits: public, and never reused while its session lives. */
+/** Returns an id of 8 characters, 41 random bits. It is public, and not reused while its session is open. */
 function newSessionId(): string {
   const letters = '0123456789abcdefghijklmnopqrstuvwxyz'
   return Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('')

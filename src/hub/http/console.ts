@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Handlers } from './handler.ts'
 
-/** The routes that hand out the web console, which was built into `console/` beside the client. Nothing of it is read before somebody asks. */
+/** Handlers that serve the web console from `console/` beside the client. No file is read before the first request for it. */
 export function consoleRoutes(clientFile: string): Pick<Handlers, 'consolePage' | 'consoleFile'> {
   const dir = join(dirname(clientFile), 'console')
   const send = async (name: string, request: FastifyRequest, reply: FastifyReply): Promise<undefined> => {

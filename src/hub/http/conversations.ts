@@ -23,7 +23,7 @@ export const listConversations: (sight: Sight) => Handlers['listConversations'] 
     return {
       conversations: page.map(({ of, with: other, kind, seq, at, from, intent, beginning, isHeld, ...counts }) => ({
         ...{ of, with: other, kind, lastSeq: seq, lastAt: timestamp(at), lastFrom: from, lastIntent: intent },
-        // What a machine holds for its user is not shown to an agent.
+        // A message held for the user of a machine is not shown to its agent.
         ...(beginning !== undefined && !(isHeld && identity.role === 'machine') && { beginning }),
         ...{ unread: counts.unread, openQuestions: counts.openQuestions },
       })),

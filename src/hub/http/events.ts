@@ -19,8 +19,8 @@ import { eventText, type Meter, SseStream } from './sse.ts'
 import { TrafficEvents } from './traffic.ts'
 
 /**
- * `GET /v1/events`: one loop over the hub's `follow`, or over what passes between all, until the reader, its session, its token or the server
- * ends, or the hub is cut off from its log.
+ * `GET /v1/events`: one loop over the hub's `follow`, or over the traffic, until the reader, its session, its token or the server ends, or
+ * the hub is cut off from its log.
  */
 export function eventStreams(
   serverClosing: AbortSignal,
@@ -63,7 +63,7 @@ export function eventStreams(
     }
     try {
       if (query.with === 'traffic') {
-        for await (const at of tellTraffic(call, { stream, sight, from, signal })) position = at
+        for await (const at of sendTraffic(call, { stream, sight, from, signal })) position = at
         return undefined
       }
       for await (const { event, data, cursor } of hub.follow(identity.member, from, signal, { onReady, scope })) {
@@ -82,10 +82,10 @@ export function eventStreams(
 }
 
 /**
- * Sends what passes, as far as the reader may see it. Yields cursors that the reader has not got, since nothing behind them was for it, and
- * undefined once it has a newer one.
+ * Sends the traffic as far as the reader may see it. Yields the cursor of each page of which nothing was sent to the reader, and undefined
+ * once the reader has received a newer one.
  */
-async function* tellTraffic(
+async function* sendTraffic(
   { hub, identity, request }: Call<StreamRoute>,
   { stream, sight, from, signal }: { stream: SseStream; sight: Sight; from: Cursor | undefined; signal: AbortSignal },
 ): AsyncGenerator<string | undefined> {
@@ -106,12 +106,12 @@ async function* tellTraffic(
 function noInbox(): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
-    'An admin has no inbox that could be followed.',
-    'with=traffic follows what passes between all members, without texts.',
+    'An admin has no inbox to follow.',
+    'with=traffic follows the messages between all members, without texts.',
   )
 }
 
-/** The event with the message itself, while that is unread and can be read. */
+/** Returns the event with the message itself, if that is still unread and can be read. */
 function withDelivery({ hub, identity, request }: Call<StreamRoute>, data: InboxEvent): InboxEvent {
   const { db } = hub.state
   const page = { preview: deliveryCharacters }
@@ -121,7 +121,7 @@ function withDelivery({ hub, identity, request }: Call<StreamRoute>, data: Inbox
   return { ...data, delivery }
 }
 
-/** Without the header all that is unread comes first. A header that is no cursor is an error, not a silent fresh start. */
+/** Parses Last-Event-ID; undefined without it, so that the stream starts with all unread messages. Throws `invalid` if it is not a cursor. */
 function resumeFrom(header: string | string[] | undefined): Cursor | undefined {
   if (header === undefined || header === '') return undefined
   const cursor = typeof header === 'string' ? parseCursor(header) : undefined
@@ -129,25 +129,25 @@ function resumeFrom(header: string | string[] | undefined): Cursor | undefined {
   throw new ClaudeNetError(
     'invalid',
     'Last-Event-ID is not a cursor.',
-    "Send the last event's id as it came, or leave it out.",
+    'Send the id of the last event unchanged, or leave it out.',
   )
 }
 
-/** A stream says for which session it is opened; with that session, or with the token, it ends. */
+/** Aborts `end` when the session for which the stream was opened ends, its token is revoked, or the hub is cut off. Returns a function that stops watching. */
 function endWithSessionOrToken({ hub, identity, query }: Call<StreamRoute>, end: AbortController): () => void {
   const onGone = (member: number, session: string) => {
     if (member === identity.member && session === query.session) end.abort()
   }
   hub.presence.on('gone', onGone)
-  // What others write would not come here.
-  const stay = hub.level?.onCutOff(() => end.abort())
-  const forget = hub.onRevoked(tokenId => {
+  // A hub that is cut off does not receive what others write.
+  const stopCutOff = hub.level?.onCutOff(() => end.abort())
+  const stopRevoked = hub.onRevoked(tokenId => {
     if (tokenId === identity.tokenId) end.abort()
   })
   return () => {
     hub.presence.off('gone', onGone)
-    forget()
-    stay?.()
+    stopRevoked()
+    stopCutOff?.()
   }
 }
 

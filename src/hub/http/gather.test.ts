@@ -7,7 +7,7 @@ import { messageAt } from '../state/query/messages.ts'
 import { lateAnswers } from '../state/query/requests.ts'
 import { gatherOf } from './gather.ts'
 
-/** Ana and those whom she asks, under clocks that the test moves. */
+/** Sets up Ana and the members `names` whom she asks, with clocks that the test moves. */
 function asking(names: string[]) {
   const made = new TestState()
   const { db } = made.state
@@ -38,14 +38,14 @@ function asking(names: string[]) {
       const sent = messageAt(db, reader, seq, lateAnswers(db))!
       return gatherOf({ presence, steadyNow: made.time - made.clockOffset }, sent)
     },
-    /** Lets time pass for presence. */
+    /** Advances the clock of presence. */
     pass: (ms: number) => {
       for (const end = awake + ms; awake < end; presence.sweep()) awake = Math.min(end, awake + 1000)
     },
   }
 }
 
-test('a question to several is open until all have answered; an answer counts once, an ack and an answer of others not', () => {
+test('a question to several is open until all have answered; an answer counts once per recipient, acks and answers of others do not', () => {
   const { ask, answer, comes, gather, made, others, send } = asking(['ben', 'cat', 'dan'])
   comes('ben', 'cat', 'dan')
   const id = ask(['ben', 'cat'])
@@ -57,14 +57,14 @@ test('a question to several is open until all have answered; an answer counts on
   expect(gather(id)).toMatchObject({ answered: 1, open: true })
   answer('cat', id)
   expect(gather(id)).toMatchObject({ of: 2, answered: 2, open: false })
-  // It is the asker's alone, and what is no question to several has none.
+  // Only its sender sees the state, and other messages have none.
   expect(gather(id, others.get('ben')!)).toBe(undefined)
   for (const other of [ask(['ben']), ask(['ben', 'ben']), ask(['ben', 'cat'], { intent: 'inform' }), send(1, ['all'])])
     expect(gather(other)).toBe(undefined)
   expect(gather(ask(['all'], { intent: 'urgent' }))).toMatchObject({ of: 3 })
 })
 
-test('whoever refuses it, or lets it expire, or was taken away owes no answer', () => {
+test('a recipient that refused it, let it expire or was deleted owes no answer', () => {
   const { ask, answer, comes, gather, made, others } = asking(['ben', 'cat', 'dan'])
   comes('ben', 'cat', 'dan')
   made.do({ type: 'member.policy', by: others.get('dan')!, inbound: 'refuse' })
@@ -80,7 +80,7 @@ test('whoever refuses it, or lets it expire, or was taken away owes no answer', 
   expect(gather(other)).toMatchObject({ open: false })
 })
 
-test('it is over when somebody has answered and nobody who is online owes an answer', () => {
+test('a question is closed when somebody has answered and no online recipient owes an answer', () => {
   const { ask, answer, comes, goes, gather } = asking(['ben', 'cat', 'dan'])
   comes('ben', 'cat')
   const id = ask(['ben', 'cat', 'dan'])
@@ -96,7 +96,7 @@ test('it is over when somebody has answered and nobody who is online owes an ans
   expect(gather(id)).toMatchObject({ open: true })
 })
 
-test('after a start of the hub nobody counts as offline for 15 s: their heartbeats are yet to come', () => {
+test('after a start of the hub nobody counts as offline for 15 s, as heartbeats are yet to arrive', () => {
   const { ask, answer, gather, made } = asking(['ben', 'cat'])
   const id = ask(['ben', 'cat'])
   answer('ben', id)
@@ -115,7 +115,7 @@ test('after a start of the hub nobody counts as offline for 15 s: their heartbea
   expect(isOpen()).toBe(false)
 })
 
-test('it is over when its time is, whatever the wall clock says, and the mail stays', () => {
+test('a question is closed when its time is over, whatever the wall clock says, and its messages stay', () => {
   const { ask, answer, comes, gather, made } = asking(['ben', 'cat'])
   comes('ben', 'cat')
   const id = ask(['ben', 'cat'], { withinS: 30 })

@@ -5,7 +5,7 @@ import { writeProbe } from './health.ts'
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
 afterEach(() => void vi.useRealTimers())
 
-test('however often it is asked, it writes at most twice a second; within a second a store that refuses shows', async () => {
+test('the probe writes at most twice a second, and notices within a second that the store refuses writes', async () => {
   let writes = 0
   let isFull = false
   const hub = {

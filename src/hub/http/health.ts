@@ -5,13 +5,13 @@ import type { Handlers } from './handler.ts'
 /** `GET /healthz`. */
 export const health: Handlers['health'] = () => ({ ok: true, program: 'claude-net', version, protocol, oldestProtocol })
 
-/** The least time between two writes that only prove that the store takes them, in ms: a store that refuses shows within twice that. */
+/** Least time between two probe writes, in ms: a store that refuses writes is noticed within twice that. */
 const probeIntervalMs = 500
 
-/** Resolves when the store takes writes, rejects when it refuses them: proven by a durable write, however often it is asked. */
+/** Resolves when the store accepts a durable write, rejects when it refuses it. Calls within `probeIntervalMs` share one write. */
 export type WriteProbe = (hub: Hub) => Promise<unknown>
 
-/** A probe that writes at most twice a second: who asks may be anybody. */
+/** Returns a probe that writes at most twice a second, as the route is public. */
 export function writeProbe(): WriteProbe {
   let startedAt = -Infinity
   let probe: Promise<unknown> = Promise.resolve()

@@ -23,7 +23,7 @@ import type { PlainRequests } from './plain-requests.ts'
 import { tellToRenew } from './renew-token.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
-/** The routes that are asked all day long. They have no parameters in their paths, and none of them is audited. */
+/** The most frequent routes. Their paths have no parameters, and none of them is audited. */
 const hot = ['sendMessage', 'readInbox', 'markFetched', 'ackInbox', 'heartbeat'] as const satisfies RouteName[]
 
 export interface HotParts {
@@ -51,8 +51,8 @@ interface HotRoute {
 }
 
 /**
- * Answers the hot routes without the framework, through the same steps and with the same functions. A request that is unusual in any
- * way, or that a step before its body refuses, is left to the framework as it came; so there is one place that words those refusals.
+ * Serves the hot routes without the framework, through the same steps and with the same functions. A request that is unusual in any
+ * way, or that a step before its body refuses, is passed to the framework untouched, so that these refusals are worded in one place.
  */
 export function answerHotRoutes(server: FastifyInstance, parts: HotParts): void {
   const http = server.server
@@ -78,7 +78,7 @@ function hotRoute(name: (typeof hot)[number], { handlers, watch }: HotParts): Ho
   }
 }
 
-/** Every step before the body. Undefined leaves the request to the framework, which takes the same steps and says what is wrong. */
+/** Runs every step before the body. Returns undefined to pass the request to the framework, which runs the same steps and refuses it. */
 function admit(
   { route }: HotRoute,
   request: IncomingMessage,
@@ -100,7 +100,7 @@ function admit(
     connections.proved(socket, identity.tokenId)
     const client = connections.clientOf(socket)
     unread.check(client)
-    // Last of what may refuse, so that what is let in is counted once; a request whose body must wait is counted twice.
+    // Among the last checks, so that an accepted request is counted once; one that `bodies` refuses is counted twice.
     limits.countRequest(identity, route === api.sendMessage)
     bodies.begin(request, client)
     plain.saw(identity, request)
@@ -112,7 +112,7 @@ function admit(
   }
 }
 
-/** A body of JSON whose length is known and allowed. */
+/** Reports whether a request has a JSON body of known and allowed length. */
 function hasPlainBody({ headers }: IncomingMessage): boolean {
   const length = Number(headers['content-length'])
   const isJson = headers['content-type'] === 'application/json' && headers['content-encoding'] === undefined
@@ -123,7 +123,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
-/** One request that is answered here. */
+/** One request that is served without the framework. */
 class HotCall {
   body: unknown
   readonly hot: HotRoute
@@ -153,7 +153,7 @@ class HotCall {
       'content-length': Buffer.byteLength(sent),
     })
     response.end(sent)
-    // Mostly the kernel has taken all of it by now.
+    // Usually the kernel has taken all of it by now.
     if (response.writableLength === 0) return
     unread.wrote(socket, connections.clientOf(socket), bytes)
     response.on('close', () => unread.read(socket))
@@ -196,7 +196,7 @@ async function answer(call: HotCall): Promise<void> {
     const isUsual = hot.route === api.sendMessage && isUsualSend(call.body)
     const body = isUsual ? call.body : parse(hot.route.body, call.body ?? undefined, 'body')
     const reply = { code: (code: number) => (status = code) }
-    // Of the framework's request and reply the handlers of these routes use no more than this.
+    // The handlers of these routes use only this much of the framework's request and reply.
     const framework = { request: { headers: request.headers, log: parts.log }, reply }
     const value = await hot.handle({
       hub: parts.hub,

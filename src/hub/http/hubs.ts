@@ -14,7 +14,11 @@ export function hubsRoutes(
     listHubs: ({ identity }) => hubs.list({ isAdmin: identity.role === 'admin' }),
     hubSnapshot: async ({ request, reply }) => {
       if (!snapshots)
-        throw new ClaudeNetError('not_found', 'This hub stands alone.', 'Its backups are in its data directory.')
+        throw new ClaudeNetError(
+          'not_found',
+          'This hub stands alone and has no snapshot for others.',
+          'Its backups are in its data directory.',
+        )
       const { handle, bytes } = await snapshots.open(String(request.headers[logSecretHeader] ?? ''))
       await reply
         .type(api.hubSnapshot.answer as string)

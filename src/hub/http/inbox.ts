@@ -60,7 +60,7 @@ function wholePage({ db, position }: State, member: number, after: number, { lim
   }
 }
 
-/** Of a damaged store: without the messages that cannot be read. `more` is at least 1 until the end has been reached. */
+/** Returns a page of a damaged store without the messages that cannot be read. `more` is at least 1 until the end is reached. */
 function pageAround({ db, position }: State, member: number, after: number, { limit, preview, project: scope }: Page) {
   const { messages, upTo, isEnd } = unreadAround(db, member, after, limit, { preview, scope })
   const unread = unreadCount(db, member, scope)
@@ -78,7 +78,7 @@ export const markFetched: Handlers['markFetched'] = ({ hub, identity, body }) =>
     ...scopeIn(body),
   })
 
-/** `POST /v1/inbox/told`. What the receipts have already costs no entry. */
+/** `POST /v1/inbox/told`. Makes no entry for ids whose receipts already say so. */
 export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
   const { session, how } = body
   const ids = untold(hub.state.db, identity.member, unique(body.ids), how)
@@ -89,7 +89,7 @@ export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
 export const ackInbox: Handlers['ackInbox'] = ({ hub, identity, body }) =>
   hub.submit({ type: 'inbox.ack', by: identity.member, ids: unique(body.ids), ...scopeIn(body) })
 
-/** The messages as a client reads them that knows machines and humans alone. */
+/** Returns the messages in the form for clients that know only machines and humans. */
 export function withOldKinds<M extends { fromKind: SenderKind }>(messages: M[]): M[] {
   return messages.map(message => ({ ...message, fromKind: oldKind(message.fromKind) }))
 }
@@ -106,21 +106,21 @@ function elsewhereOf(db: Database, member: number, scope: ProjectScope | undefin
 
 const bareSeq = /^(0|[1-9][0-9]{0,14})$/
 
-/** `epoch:seq`, or a bare seq of this history. */
+/** Parses `epoch:seq`, or a bare seq of this history. */
 function placeIn({ position }: State, after: string): Cursor {
   if (bareSeq.test(after)) return { epoch: position.epoch, seq: Number(after) }
   const cursor = parseCursor(after)
   if (!cursor) {
     throw new ClaudeNetError(
       'invalid',
-      `after=${after} is no place in an inbox.`,
-      "Use the 'cursor' of the page before.",
+      `after=${after} is not a position in an inbox.`,
+      "Use the 'cursor' of the previous page.",
     )
   }
   return cursor
 }
 
-/** Where a page starts. A place of another history, or beyond the newest, starts anew: nothing is skipped. */
+/** Returns the seq after which a page starts: 0 for a position of another history or beyond the newest, so that nothing is skipped. */
 function seqAfter(state: State, after: string): number {
   const place = placeIn(state, after)
   if (bareSeq.test(after)) return place.seq <= state.position.seq ? place.seq : 0

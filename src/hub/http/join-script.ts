@@ -2,22 +2,22 @@ import type { HubKey } from '../../protocol/hub-key.ts'
 import { curlCommand } from '../../protocol/join-line.ts'
 import { visibleLine } from '../../text/visible.ts'
 
-/** What the script is made for. Every field has been checked against a strict pattern: they are pasted into shell text. */
+/** Values of a join script. Every field must have been checked against a strict pattern, as it is pasted into shell text. */
 export interface JoinScriptFor {
-  /** The address at which the hub was asked: `http://10.0.3.1:3500`. */
+  /** Address at which the hub was reached: `http://10.0.3.1:3500`. */
   url: string
   name: string
   kind: 'machine' | 'human'
   code: string
-  /** Where ssh goes to reach `url`, for a machine that does not by itself. */
+  /** ssh destination through which the machine reaches `url`, if it cannot directly. */
   via?: string | undefined
-  /** The key that the hub has just proven to curl, for the machine to pin. */
+  /** Key that the hub has just proven to curl, for the machine to pin. */
   hubKey?: HubKey | undefined
 }
 
 /**
- * POSIX sh that makes a machine a member: checks for Node, takes the client from the hub, and lets it join. All of it stands
- * in a function that is called on the last line, so that a cut download runs nothing.
+ * Returns a POSIX sh script that makes a machine a member: it checks for Node, downloads the client from the hub and runs its `join`.
+ * Everything is in a function that the last line calls, so that a truncated download runs nothing.
  */
 export function joinScript({ url, name, kind, code, via, hubKey }: JoinScriptFor): string {
   const where = (via ? `'ssh:${via}' --hub '${url}'` : `'${url}'`) + (hubKey ? ` --hub-key '${hubKey}'` : '')
@@ -41,11 +41,11 @@ join() {
   home=\${CLAUDE_NET_HOME:-$HOME/.claude-net}
   mkdir -p "$home"
   chmod 700 "$home"
-  printf 'claude-net: taking the client from %s\\n' '${from}'
+  printf 'claude-net: downloading the client from %s\\n' '${from}'
 ${via ? fetchThroughSsh(via, url, hubKey) : fetch(url, hubKey)}
   mv -f "$home/claude-net.mjs.new" "$home/claude-net.mjs"
 
-  # By standard input: other users of this machine can read the arguments of every process.
+  # On standard input, as other users of this machine can read the arguments of every process.
   printf '%s\\n' '${code}' | node "$home/claude-net.mjs" join ${where} ${who} --code-stdin "$@"
 }
 
@@ -59,9 +59,9 @@ function fetch(url: string, hubKey: HubKey | undefined): string {
 }
 
 /**
- * Over a connection that ssh opens to the hub, not by a command there: what that host prints when somebody logs in never gets
- * into the file. In the same way the client will speak, so whatever stands in its way is found before the code is spent: over TLS
- * inside ssh where the hub has a key, which it must prove first.
+ * Downloads over a connection that ssh forwards to the hub, not by a command on that host, whose login output would get into the file.
+ * The client connects in the same way, so that problems show before the code is used up: over TLS inside ssh if the hub has a key,
+ * which it must prove first.
  */
 function fetchThroughSsh(via: string, url: string, hubKey: HubKey | undefined): string {
   const { hostname, port, host, protocol } = new URL(url)
@@ -92,7 +92,7 @@ ${hubKey === undefined ? askPlainly : askOverTls(hubKey)}
       require("fs").writeFileSync(process.argv[1], answer.subarray(start))
       end(0)
     })' "$home/claude-net.mjs.new" ||
-    fail 'The client could not be taken through ${via}. This must work, and ask nothing: ssh -o BatchMode=yes ${via} true'`
+    fail 'The client could not be downloaded through ${via}. This must work without a prompt: ssh -o BatchMode=yes ${via} true'`
 }
 
 const askPlainly = `    ssh.stdin.on("error", () => {}).write(ask)
@@ -105,13 +105,13 @@ function askOverTls(hubKey: HubKey): string {
       const { publicKey } = new X509Certificate(answers.getPeerCertificate().raw)
       const hash = createHash("sha256").update(publicKey.export({ type: "spki", format: "der" }))
       if ("sha256//" + hash.digest("base64") === "${hubKey}") return answers.write(ask)
-      console.error("claude-net: What answers there is not the hub that this line is of: it has another key.")
+      console.error("claude-net: The server at that address is not the hub of this line: it has another key.")
       end(1)
     })
     answers.on("error", () => end(1))`
 }
 
-/** A script that only says why, on stderr, and fails. */
+/** Returns a script that only prints the reason to stderr and fails. */
 export function failingScript(...why: string[]): string {
   const lines = why.map(line => `'${visibleLine(line, 1000).replaceAll("'", "'\\''")}'`)
   return `#!/bin/sh\nprintf 'claude-net: %s\\n' ${lines[0]} >&2\n${lines

@@ -24,7 +24,7 @@ export const join: Handlers['join'] = async ({ hub, body, request }) => {
   const codeHash = hashJoinCode(normalizeJoinCode(body.code))
   const invite = openInvite(hub.state.db, codeHash, hub.steadyNow)
   const boundTo = invite?.boundTo && new AddressRanges(JSON.parse(invite.boundTo) as string[])
-  // Before the code is spent on a token that could not be used here.
+  // Checked before the code is used up for a token that could not be used from here.
   if (boundTo) checkPlace({ name: invite.name, boundTo }, request.clientAddress)
   return hub.submit({
     type: 'member.join',
@@ -37,13 +37,13 @@ export const join: Handlers['join'] = async ({ hub, body, request }) => {
 }
 
 /**
- * `GET /join/:code`: the script that a new machine pipes into sh; it consumes nothing. For a code that is no good it is a
- * script too, one that says so and fails: an HTTP error would leave sh with nothing to run and an exit status of 0.
+ * `GET /join/:code`: the script that a new machine pipes into sh; the code is not used up. For an invalid code it is a script that says
+ * so and fails: with an HTTP error, sh would have nothing to run and exit with 0.
  */
 export function joinScript(network: Network, hubKey: () => HubKey | undefined): Handlers['joinScript'] {
   return ({ hub, params, query, request, reply }) => {
     const url = `${network.protocolOf(request.raw)}://${request.headers.host}`
-    // Behind a proxy with TLS it is that one's key that the machine would see.
+    // Behind a TLS proxy the machine would see the key of the proxy.
     const key = isByTls(request.raw) ? hubKey() : undefined
     const code = normalizeJoinCode(params.code)
     const invite = joinCodePattern.test(code) ? openInvite(hub.state.db, hashJoinCode(code), hub.steadyNow) : undefined
@@ -57,7 +57,7 @@ export function joinScript(network: Network, hubKey: () => HubKey | undefined): 
   }
 }
 
-/** `GET /client/claude-net.mjs`: the machine's side as this hub's version has it. */
+/** `GET /client/claude-net.mjs`: the client in the version of this hub. */
 export function clientFile(path: string): Handlers['clientFile'] {
   return ({ reply }) => {
     const file = statSync(path, { throwIfNoEntry: false })
@@ -67,13 +67,13 @@ export function clientFile(path: string): Handlers['clientFile'] {
   }
 }
 
-/** `GET /client/claude-net.json`: what that file is, so that a machine can tell whether it has it, and has it whole. */
+/** `GET /client/claude-net.json`: version, size and hash of that file, so that a machine can check whether its own copy is current and complete. */
 export function clientInfo(path: string): Handlers['clientInfo'] {
   let known: { of: string; info: Promise<AnswerOf<typeof api.clientInfo>> } | undefined
   return () => {
     const file = statSync(path, { throwIfNoEntry: false })
     if (!file) throw noClientFile()
-    // Whoever asks may be anybody, so the file is read and hashed once.
+    // The route is public, so the file is read and hashed only once per change.
     const of = `${file.ino} ${file.size} ${file.mtimeMs}`
     if (known?.of !== of) known = { of, info: readInfo(path) }
     return known.info
@@ -88,9 +88,5 @@ async function readInfo(path: string): Promise<AnswerOf<typeof api.clientInfo>> 
 }
 
 function noClientFile(): ClaudeNetError {
-  return new ClaudeNetError(
-    'unavailable',
-    'This hub has no client file to give.',
-    'Its admin should run: npm run build',
-  )
+  return new ClaudeNetError('unavailable', 'This hub has no client file.', 'Its admin should run: npm run build')
 }

@@ -17,7 +17,7 @@ test.each([
 test.each([
   ['arrays', '[', ']'],
   ['objects', '{"a":', '}'],
-])('%s as deep as a request has room for are refused, and hurt nobody', (_, open, close) => {
+])('%s nested as deeply as a request has room for are refused without a stack overflow', (_, open, close) => {
   const levels = Math.floor(maxRequestBytes / (open.length + close.length)) - 1
   const body = Buffer.from(`${open.repeat(levels)}1${close.repeat(levels)}`)
   expect(() => readJson(body)).toThrow('it is nested more than 64 levels deep')

@@ -2,13 +2,13 @@ import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 
-/** Most bytes of a request's JSON: the largest message text, every character of it escaped (6 for 1), and the rest. */
+/** Most bytes of the JSON of a request: the largest message text with every character escaped (6 for 1), and the other fields. */
 export const maxRequestBytes = 256 * 1024
 
-/** Most levels of arrays and objects inside each other: what works on the parsed value may do so by recursion. */
+/** Most levels of nested arrays and objects: code that works on the parsed value may be recursive. */
 const maxDepth = 64
 
-/** Only `application/json` in UTF-8, uncompressed, is read; anything else a browser form could send is refused. */
+/** Makes a server accept only uncompressed `application/json` in UTF-8; a browser form, which could send other types, is refused. */
 export function acceptJsonOnly(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
@@ -23,7 +23,7 @@ export function acceptJsonOnly(server: FastifyInstance): void {
   })
 }
 
-/** Adds routes whose bodies their handlers read, whatever media type they have: each is a buffer of what came. */
+/** Adds routes whose bodies reach their handlers as buffers, whatever the media type. */
 export function takeRawBodies(server: FastifyInstance, addRoutes: (server: FastifyInstance) => void): void {
   void server.register(async raw => {
     raw.removeAllContentTypeParsers()
@@ -32,7 +32,7 @@ export function takeRawBodies(server: FastifyInstance, addRoutes: (server: Fasti
   })
 }
 
-/** The value of a body; undefined for an empty one. Throws `invalid`. */
+/** Returns the value of a JSON body; undefined for an empty one. Throws `invalid`. */
 export function readJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw notJson('the bytes are not UTF-8')
   if (body.byteLength === 0) return undefined
@@ -41,7 +41,7 @@ export function readJson(body: Buffer): unknown {
   return value
 }
 
-/** V8 parses without recursion, however deep the nesting is. */
+/** Parses a body of any depth: V8 parses without recursion. */
 function parsed(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'))
@@ -50,12 +50,12 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-/** A body that is not read, and why. */
+/** Returns the `invalid` error for a body that cannot be read. */
 export function notJson(why: string): ClaudeNetError {
   return new ClaudeNetError('invalid', `body: ${why}`, 'Send JSON in UTF-8 with Content-Type: application/json.')
 }
 
-/** Whether a parsed value has more than `levels` arrays and objects inside each other. */
+/** Reports whether a parsed value has more than `levels` levels of nested arrays and objects. */
 export function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (levels === 0) return true

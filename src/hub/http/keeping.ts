@@ -21,7 +21,7 @@ function allSettings({ state }: Hub) {
   return { ...readSettings(state.db), tokenDays: tokenDays(state.db) }
 }
 
-/** `POST /v1/admin/backup`: answers once the copy was read and found good. Who asks while one is under way gets that one. */
+/** `POST /v1/admin/backup`: responds once the backup has been read back and checked. Concurrent requests share one backup. */
 export function makeBackup(backups: Backups): Handlers['makeBackup'] {
   return async ({ reply }) => {
     const report = await backups.make()

@@ -12,7 +12,7 @@ export interface KeyParts {
   dataDir: string
   identity: () => HubIdentity | undefined
   plain: PlainRequests
-  /** Has new connections proven with this from now on. */
+  /** Uses `identity` for new connections from now on. */
   prove: (identity: HubIdentity) => void
 }
 
@@ -27,7 +27,7 @@ export function keyRoutes({
   const present = () => {
     const present = identity()
     if (present) return present
-    throw new ClaudeNetError('unavailable', 'This hub has no key, and speaks no TLS.', 'Its log says why.')
+    throw new ClaudeNetError('unavailable', 'This hub has no key and does not speak TLS.', 'Its log says why.')
   }
   return {
     hubKey: () => chainOf(present()),
@@ -37,12 +37,11 @@ export function keyRoutes({
       if (isOwn) {
         throw new ClaudeNetError(
           'conflict',
-          "The hub's key is of the files that 'tls' of hub.json names, and not the hub's to replace.",
-          'Put others in their place, and reload the hub: machines that pinned the key must join anew.',
+          "The hub's key comes from the files named in 'tls' of hub.json, which the hub does not replace.",
+          'Replace these files and reload the hub. Machines that pinned the key must join again.',
         )
       }
-      if (isRotating)
-        throw new ClaudeNetError('conflict', 'The key is being replaced at this moment.', 'Look at: claude-net key')
+      if (isRotating) throw new ClaudeNetError('conflict', 'The key is being replaced already.', 'See: claude-net key')
       isRotating = true
       try {
         const next = await rotateIdentity(dataDir, body).catch(inWords)
@@ -55,7 +54,7 @@ export function keyRoutes({
   }
 }
 
-/** Names of machines that may have pinned the key: those with a token that were not seen without TLS lately. */
+/** Returns the names of machines that may have pinned the key: those with a token that sent no request without TLS lately. */
 function pinnedMachines({ state }: Hub, plain: PlainRequests): string[] {
   const plainly = new Set(plain.members.map(({ name }) => name))
   return machinesWithToken(state.db).filter(name => !plainly.has(name))
@@ -74,7 +73,7 @@ function inWords(error: NodeJS.ErrnoException): never {
   if (error.syscall === undefined) throw error
   throw new ClaudeNetError(
     'unavailable',
-    `The new key cannot be kept: ${diskTrouble(error)}. The hub goes on with the one that it has.`,
-    'Mend that, then run it again.',
+    `The new key cannot be stored: ${diskTrouble(error)}. The hub keeps its current key.`,
+    'Fix that, then run it again.',
   )
 }

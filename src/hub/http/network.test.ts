@@ -138,5 +138,5 @@ test.each([
   ['trustedNetworks', ''],
   ['trustedProxies', '10.0.0.1:80'],
 ])('%s rejects "%s"', (field, value) => {
-  expect(() => readHubConfig({ ...{ [field]: ['10.0.0.0/8', value] } })).toThrow(`${field}.1: this is no range`)
+  expect(() => readHubConfig({ ...{ [field]: ['10.0.0.0/8', value] } })).toThrow(`${field}.1: not a range of addresses`)
 })

@@ -62,7 +62,7 @@ export class PlainRequests {
   }
 }
 
-/** Error for a request without TLS that is not accepted. It is `forbidden`, not final: the same request is accepted over TLS. */
+/** Error for a request without TLS that is not accepted. The code is not `settled`, as the same request is accepted over TLS. */
 export function plainRefused(from: DoorSettings['plain']): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
