@@ -159,7 +159,7 @@ export type WrongHubReport = z.infer<typeof WrongHubReport>
 const TokenDetails = z.object({
   id: z.string(),
   createdAt: Timestamp,
-  /** As recorded by the hub: precise to a minute, and only since the hub started. */
+  /** Time of its last use; saved every minute, so that the last uses before a crash may be missing. */
   lastUsedAt: Timestamp.nullable(),
   /** Time it ends, if known: after a rotation or a renewal, or by its age. */
   endsAt: Timestamp.nullable(),
