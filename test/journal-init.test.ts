@@ -165,7 +165,7 @@ describeWithEtcd('the commands of the journal', () => {
     await using other = await open(two, log, 'h1')
     await other.journal.submit(send({ body: 'second' }))
     expect(await leaveHistory(one, log)).toMatchObject({ name: log.name, hub: 'h0', seq: 4, caughtUp: 1 })
-    await expect(leaveHistory(one)).rejects.toThrow('stands alone already')
+    await expect(leaveHistory(one)).rejects.toThrow('is standalone already')
     await other.journal.submit(send({ body: 'third' }))
     const { state, journal } = openAlone({ dataDir: one })
     expect(inboxOf(state, 'ben')).toHaveLength(2)

@@ -6,8 +6,8 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readHubConfig } from '../src/hub/config/hub-config.ts'
 import { databaseFile } from '../src/hub/hub.ts'
-import { type ArgumentOf, type AskName, asks } from '../src/hub/reading/asks.ts'
 import { auditFile } from '../src/hub/reading/audit-lines.ts'
+import { type ArgumentOf, type QuestionName, questions } from '../src/hub/reading/questions.ts'
 import { type RunningHub, serve } from '../src/hub/serve.ts'
 import { Database } from '../src/hub/state/store/database.ts'
 import { WordIndex } from '../src/hub/state/words/word-index.ts'
@@ -361,9 +361,9 @@ function readsAll(sql: string): boolean {
     .some(({ detail }) => scan.test(String(detail)))
 }
 
-/** For each ask of the reading thread the worst, and how many statements and rows that may take. All but the search stay far below. */
-const worstAsks: { [Name in AskName]: [most: number, argument: () => ArgumentOf<Name>] } = {
-  // Nothing is in the index yet: each text of the reader is looked through.
+/** The worst case of each question to the reading thread, with its most statements and rows. All but the search stay far below. */
+const worstQuestions: { [Name in QuestionName]: [most: number, argument: () => ArgumentOf<Name>] } = {
+  // Nothing is indexed yet: every text of the reader is scanned.
   history: [
     50_000,
     () => ({ viewer: { member: store.reader, readsTexts: false }, q: 'ba bab wor que', before: 1e9, limit: 100 }),
@@ -377,10 +377,10 @@ const worstAsks: { [Name in AskName]: [most: number, argument: () => ArgumentOf<
   index: [2000, () => undefined],
 }
 
-test.each(Object.keys(asks) as AskName[])('the ask %s does no more than it may', async name => {
-  const [most, argument] = worstAsks[name]
+test.each(Object.keys(questions) as QuestionName[])('the question %s stays within its bounds', async name => {
+  const [most, argument] = worstQuestions[name]
   const work = await countWork(() =>
-    asks[name]({ ...desk, audit: () => desk.audit, check: () => {} }, argument() as never),
+    questions[name]({ ...desk, audit: () => desk.audit, check: () => {} }, argument() as never),
   )
   expect(work.work.atOnce).toBeLessThanOrEqual(most)
 })

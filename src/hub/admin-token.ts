@@ -10,9 +10,9 @@ import { tokenById } from './state/query/members.ts'
 export const adminTokenFile = 'admin.token'
 
 /**
- * Makes sure that the token in `DIR/admin.token` (0600) is an admin's; the first start mints it. Whoever can read the data
- * directory is an admin, so the file decides: delete it and restart, and a new token replaces the one that stood there. Tokens of
- * other hubs of the same history, in their own directories, go on.
+ * Ensures that the token in `DIR/admin.token` (0600) is a token of the admin; the first start mints it. Whoever can read the data
+ * directory is an admin, so the file decides: if it is deleted, the next start replaces its token with a new one. Tokens of other hubs of
+ * the same history, in their own directories, stay valid.
  */
 export async function ensureAdminToken(hub: Hub, dataDir: string): Promise<void> {
   const path = join(dataDir, adminTokenFile)
@@ -20,7 +20,7 @@ export async function ensureAdminToken(hub: Hub, dataDir: string): Promise<void>
   const token = found ?? mintToken('admin')
   const { id } = parseToken(token)!
   const hash = hashToken(token)
-  // A token that is there is not written again: on a full disk a hub still starts, to be read.
+  // An existing token is not written again, so that a hub with a full disk still starts and can be read.
   if (found === undefined) replaceFile(path, `${token}\n`, 0o600)
   const { db } = hub.state
   const known = tokenById(db, id)
@@ -31,7 +31,7 @@ export async function ensureAdminToken(hub: Hub, dataDir: string): Promise<void>
   saveOwnAdminToken(db, id)
 }
 
-/** Throws `forbidden` for a link or a file of another user's: whoever else can write it would be the admin. */
+/** Returns the token in the file, if any. Throws `forbidden` for a link or a file of another user: whoever else can write it would be the admin. */
 function readToken(path: string): string | undefined {
   try {
     const token = readOwnFile(path, 0o600).trim()
@@ -42,7 +42,7 @@ function readToken(path: string): string | undefined {
     throw new ClaudeNetError(
       'forbidden',
       `${path} cannot be trusted: ${(error as Error).message}.`,
-      'Remove it, and the hub makes a new one.',
+      'Remove it: the hub then makes a new one.',
     )
   }
 }

@@ -11,13 +11,13 @@ import { damageOfLog } from './state/store/log-check.ts'
 import { isDamage } from './state/store/sqlite-errors.ts'
 import { StoreLost } from './state/store/store-files.ts'
 
-/** Stores up to this many bytes are checked whole when a hub starts: that takes some tenths of a second. */
+/** Largest store that is checked completely when a hub starts, in bytes: that takes some tenths of a second. */
 const maxCheckedBytes = 100 * 1024 * 1024
 
 /**
- * Looks at a store before it is opened. Answers whether it is small enough to be checked whole. Throws when a hub has run in `dataDir` and its messages are gone: an empty store would be a new one, and nobody would be told. That
- * of a hub that shares a log is made anew from it. Throws too when its write-ahead log is damaged: SQLite would pass over what was committed
- * behind the damage, and write over it.
+ * Examines a store before it is opened. Returns whether it is small enough to be checked completely. Throws when a hub has run in `dataDir`
+ * and its messages are gone: SQLite would silently begin an empty store. With `isShared` it does not, since the store is rebuilt from the
+ * log. Throws too when the write-ahead log is damaged: SQLite would skip what was committed after the damage, and overwrite it.
  */
 export function lookAtStore(dataDir: string, databaseFile: string, isShared = false): { shouldCheck: boolean } {
   const bytes = (name: string) => statSync(join(dataDir, name), { throwIfNoEntry: false })?.size ?? 0
@@ -31,8 +31,8 @@ export function lookAtStore(dataDir: string, databaseFile: string, isShared = fa
       'unavailable',
       `A hub has run in ${dataDir}, but ${databaseFile} is missing or empty.`,
       rescued
-        ? `What was open when it was lost is in ${join(dataDir, rescued)}: claude-net restore ${join(dataDir, rescued)} --data ${dataDir}`
-        : `${restoreHint} To begin anew with nothing, remove ${adminTokenFile} too.`,
+        ? `Its contents at that time are in ${join(dataDir, rescued)}: claude-net restore ${join(dataDir, rescued)} --data ${dataDir}`
+        : `${restoreHint} To begin with an empty store, remove ${adminTokenFile} too.`,
     )
   }
   const found = damageOfLog(join(dataDir, databaseFile))
@@ -47,8 +47,8 @@ export function checkStore(db: Database): void {
 }
 
 /**
- * Saves the messages of a store whose files were removed or replaced under the running hub: once the process ends they are gone.
- * Returns what an admin should know, in sentences; undefined when the error is another one.
+ * Saves the messages of a store whose files were removed or replaced while the hub ran: they are gone once the process exits. Returns
+ * sentences for the admin, or undefined if `lost` is another error.
  */
 export function rescueStore(lost: unknown, db: Database, dataDir: string, databaseFile: string): string | undefined {
   if (!(lost instanceof StoreLost)) return undefined
@@ -60,16 +60,16 @@ export function rescueStore(lost: unknown, db: Database, dataDir: string, databa
       return lost.how === 'changed' ? `${keepCopy} If the hub does not start, restore a backup.` : 'Nothing is lost.'
     }
     const log = join(dataDir, `${databaseFile}-wal`)
-    // A log of the old store beside a new one would be taken for the new one's.
+    // SQLite would take the log of the old store for that of a new one beside it.
     if (existsSync(log)) renameSync(log, join(dataDir, `${name}.wal`))
-    return `All that it held is in ${path}: claude-net restore ${path} --data ${dataDir}`
+    return `Its whole contents are in ${path}: claude-net restore ${path} --data ${dataDir}`
   } catch (error) {
     rmSync(path, { force: true })
-    return `What it held could not be saved (${(error as Error).message}). ${keepCopy} Restore a backup into it.`
+    return `Its contents could not be saved (${(error as Error).message}). ${keepCopy} Restore a backup into it.`
   }
 }
 
-/** What kept a hub from opening its store, in words; an error that is none of the disk's, as it is. */
+/** Returns a readable error for one that kept a hub from opening its store; an error unrelated to the disk is returned as it is. */
 export function inWords(error: unknown, dataDir: string): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException
   if (isDamage(error)) return damagedStore(message)

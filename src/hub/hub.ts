@@ -28,30 +28,30 @@ import { isDamage } from './state/store/sqlite-errors.ts'
 import { Indexing } from './upkeep/indexing.ts'
 import { Ticks } from './upkeep/ticks.ts'
 
-/** The name of the one file that holds a hub's state, in its data directory. */
+/** Name of the one file with a hub's state, in its data directory. */
 export const databaseFile = 'hub.db'
 
-/** The index of words, beside it: made anew where it is missing. */
+/** Name of the index of words beside it, which is rebuilt if it is missing. */
 export const wordIndexFile = 'search.db'
 
-/** How often last-seen times are written down, in ms. */
+/** Interval at which last-seen times are saved, in ms. */
 const saveIntervalMs = 60_000
 
-/** The least time between two notes that readers are ahead of the store, in ms: any reader can claim that. */
+/** Least time between two reports that a reader is ahead of the store, in ms: any reader can claim that. */
 const putBackPauseMs = 60_000
 
-/** What a hub is made of, and who is told what happens in it. */
+/** Parts of a hub, and its callbacks. */
 export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug' | 'onVerdict'> {
-  /** What the journal has applied. The hub closes both. */
+  /** State to which the journal applies its entries. The hub closes both. */
   state: State
   journal: Journal
-  /** Whether this hub acts for all hubs of its history; the hub that stands alone does, and is the default. */
+  /** Decides whether this hub acts for all hubs of its history. Default: it does, as a standalone hub. */
   duty?: Duty
-  /** What this hub and the others of its history show each other; the hub closes it. Without one it stands alone. */
+  /** Data shared between the hubs of a history; the hub closes it. Absent for a standalone hub. */
   board?: Board
-  /** How far this hub is behind the log that it shares; the hub closes it. A hub that stands alone has none. */
+  /** Tracks how far this hub is behind the log that it shares; the hub closes it. Absent for a standalone hub. */
   level?: Level
-  /** Where the store and its companions are. */
+  /** Directory of the store and the files beside it. */
   dataDir: string
   /** See `PresenceOptions.silenceMs`. */
   silenceMs?: number
@@ -59,17 +59,17 @@ export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug' 
   reading?: { limitMs?: number; idleMs?: number }
   /** Wall clock, ms since 1970. */
   now?: () => number
-  /** Called each time that the wall clock was set, or does not fit the end of the history at the start. */
+  /** Called each time the wall clock was set, and when it does not fit the end of the history at the start. */
   onClockStep?: (step: ClockStep) => void
-  /** Called, about once a minute at most, when a reader has a cursor from further on than the store goes: an older one was put back. */
+  /** Called, at most about once a minute, when a reader has a cursor beyond the end of the store: an older store was put back. */
   onPutBack?: (cursor: Cursor, newest: number) => void
-  /** The store was found damaged, once: from then on it takes no commands, and is read as far as it can be. */
+  /** Called once when the store is found damaged: from then on the hub refuses commands, and reads what it can. */
   onDamage?: (error: ClaudeNetError) => void
-  /** The disk or the history refused. When `fatal` the hub takes no more commands and should be restarted. */
+  /** Called when the disk or the history refused a write. If `fatal`, the hub takes no more commands and should be restarted. */
   onStorageError: (error: unknown, fatal: boolean) => void
 }
 
-/** The wall clock was set by `byMs`, or at the start it is as far from the end of the history; `at` is what it says since. */
+/** The wall clock was set by `byMs`, or with `atStart` differs by that from the end of the history; `at` is its new time, ms since 1970. */
 export interface ClockStep {
   byMs: number
   atStart: boolean
@@ -77,8 +77,8 @@ export interface ClockStep {
 }
 
 /**
- * State, journal and push as one thing with three verbs: `submit` a command, read the `state`, `follow` a member's changes.
- * Every door (HTTP, MCP over HTTP, Telegram) is made of these.
+ * State, journal and push behind three operations: `submit` a command, read the `state`, `follow` a member's changes. Every door (HTTP,
+ * MCP over HTTP, Telegram) uses these.
  */
 export class Hub implements AsyncDisposable {
   readonly state: State
@@ -88,11 +88,11 @@ export class Hub implements AsyncDisposable {
   readonly presence: Presence
   readonly projects: ProjectSights
   readonly tokenUses: TokenUses
-  /** What passes between all members, for those who look. */
+  /** Messages between all members, for those who follow them. */
   readonly traffic: Traffic
-  /** The humans whose mail the Telegram door carries; the door says so. */
+  /** Humans whose messages the Telegram door carries; maintained by that door. */
   readonly onTelegram = new Set<number>()
-  /** Runs queries whose cost grows with what is stored; see `reading/asks.ts`. */
+  /** Runs queries whose cost grows with what is stored; see `reading/questions.ts`. */
   readonly reader: Reader
   readonly #journal: Journal
   readonly #wakes = new Wakes<InboxNews>()
@@ -107,7 +107,7 @@ export class Hub implements AsyncDisposable {
   readonly #tokensChanged = new Set<() => void>()
   readonly #outgoingChanged = new Set<() => void>()
   readonly #hubsChanged = new Set<() => void>()
-  /** How often this process has seen the wall clock set, and the last time. */
+  /** Number of times this process has seen the wall clock set, and the last one. */
   readonly clockSteps: { count: number; last: ClockStep | undefined } = { count: 0, last: undefined }
   readonly #onDamage: HubOptions['onDamage']
   #damage: ClaudeNetError | undefined
@@ -185,12 +185,12 @@ export class Hub implements AsyncDisposable {
     if (this.#clock.wrongAtStart !== undefined) this.#noteClockStep(this.#clock.wrongAtStart, true)
   }
 
-  /** The time that the history has seen pass, in ms since 1970: what deadlines go by. See `Entry`. */
+  /** Steady time, in ms since 1970, by which deadlines are measured. See `Entry`. */
   get steadyNow(): number {
     return this.#clock.steady
   }
 
-  /** Carries out a command, durably. Throws a refusal as `ClaudeNetError`; `unavailable` means that it may be tried again. */
+  /** Applies a command durably. Throws a refusal as `ClaudeNetError`; `unavailable` means that it may be retried. */
   async submit<C extends Command>(command: C): Promise<ResultOf<C>> {
     this.level?.expectWritable()
     const outcome = await this.#journal.submit(command)
@@ -198,14 +198,14 @@ export class Hub implements AsyncDisposable {
     throw refused(this.state.db, outcome.refusal)
   }
 
-  /** Resolves once all that a reader with `cursor` has seen is here. Throws `unavailable` where a hub that shares its log is behind it. */
+  /** Resolves once everything up to `cursor` is applied here. Throws `unavailable` if a hub that shares its log stays behind it. */
   async reached(cursor: Cursor): Promise<void> {
     const { epoch, seq } = this.state.position
     if (!this.level || cursor.epoch !== epoch || cursor.seq <= seq || (await this.level.reach(cursor.seq))) return
     throw this.level.behind()
   }
 
-  /** Every change for `member` after `from`, old and new, until `signal` aborts. See `push/follow.ts`. */
+  /** Yields every change for `member` after `from`, old and new, until `signal` aborts. See `push/follow.ts`. */
   follow(
     member: number,
     from: Cursor | undefined,
@@ -215,24 +215,24 @@ export class Hub implements AsyncDisposable {
     return follow(this.state, this.#wakes, member, from, signal, options)
   }
 
-  /** When a session of this project was last heard of, in ms since 1970; undefined when that is not known any more. */
+  /** Returns the time of the last heartbeat of a session of this project, in ms since 1970; undefined if unknown. */
   projectSeenAt(member: number, project: string): number | undefined {
     return (
       this.projects.lastSeen(member, project) ?? unlessUnreadable(() => projectLastSeen(this.state.db, member, project))
     )
   }
 
-  /** Why this hub takes nothing until it agrees with others again; see `Journal.apart`. */
+  /** Reason why this hub refuses commands until it agrees with others again; see `Journal.apart`. */
   get apart(): string | undefined {
     return this.#journal.apart
   }
 
-  /** What was found wrong with the store, for whoever asks; undefined as far as is known. */
+  /** Damage found in the store, or undefined. */
   get damage(): ClaudeNetError | undefined {
     return this.#damage
   }
 
-  /** The store is not what it was, as `found` says: nothing more is confirmed that a reader might not get to see. */
+  /** Records damage of the store and stops the journal, so that nothing more is confirmed that readers might not see. */
   foundDamage(found: string): void {
     if (this.#damage) return
     this.#damage = damagedStore(found)
@@ -240,28 +240,28 @@ export class Hub implements AsyncDisposable {
     this.#onDamage?.(this.#damage)
   }
 
-  /** Calls `listener` with the public id of every token that stops counting. Answers how to stop that. */
+  /** Calls `listener` with the public id of every token that is revoked. Returns a function that unsubscribes. */
   onRevoked(listener: (tokenId: string) => void): () => void {
     this.#revoked.add(listener)
     return () => this.#revoked.delete(listener)
   }
 
-  /** Calls `listener` when tokens count on, but not as they did: until another time, or to be renewed. */
+  /** Calls `listener` when tokens stay valid but their expiry or renewal changed. */
   onTokensChanged(listener: () => void): void {
     this.#tokensChanged.add(listener)
   }
 
-  /** Calls `listener` when webhooks that post events were changed, or have something to try again. */
+  /** Calls `listener` when webhooks that post events were changed, or have something to retry. */
   onOutgoingChanged(listener: () => void): void {
     this.#outgoingChanged.add(listener)
   }
 
-  /** Calls `listener` when the hubs of this history, what they have announced, or the rules in force, are others. */
+  /** Calls `listener` when the hubs of this history, their announcements or the rules in force changed. */
   onHubsChanged(listener: () => void): void {
     this.#hubsChanged.add(listener)
   }
 
-  /** Finishes what was submitted and leaves one clean file. Whoever follows ends that first, by its own signal. */
+  /** Finishes submitted commands and leaves one clean file. Followers have to be ended first, by their own signals. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -271,7 +271,7 @@ export class Hub implements AsyncDisposable {
     this.#sharedPresence?.close()
     await this.#journal.close()
     await this.board.close()
-    // Before the store: the last to close it makes one file of it.
+    // Before the store: the last connection to close merges the write-ahead log into it.
     await this.reader.close()
     try {
       this.#saveLastSeen()
@@ -301,7 +301,7 @@ export class Hub implements AsyncDisposable {
     void this.#ticks.run()
   }
 
-  /** Other readers may come with cursors between the end of this history and what they have seen: for them it is another epoch. */
+  /** Begins a new epoch on a hub that was set back: other readers may hold cursors from the part of the history that is gone. */
   #putBack(cursor: Cursor): void {
     const now = performance.now()
     if (now - this.#putBackAt < putBackPauseMs) return
@@ -310,7 +310,7 @@ export class Hub implements AsyncDisposable {
     try {
       if (cursor.epoch === epoch) this.#journal.readerIsAhead()
     } catch {
-      // The next command tells.
+      // The next command reports it.
     }
     this.#onPutBack?.(cursor, seq)
   }
@@ -322,7 +322,7 @@ export class Hub implements AsyncDisposable {
     this.#onClockStep?.(step)
   }
 
-  /** A command finds out as well, and stops the hub; an idle one must not take its next command into files that are gone. */
+  /** Submits a tick when the store's files are gone, which stops the hub: otherwise an idle hub would notice only with its next command. */
   #lookAtFiles(): void {
     try {
       this.state.db.expectOwnFiles()
@@ -339,7 +339,7 @@ export class Hub implements AsyncDisposable {
       if (this.level) putTokenUses(this.board, this.tokenUses, uses)
       saveTokenUses(this.state.db, uses)
     } catch {
-      // Only a convenience: a disk that refuses is noticed, and told, by the next command.
+      // Not essential: the next command meets the same error and reports it.
     }
   }
 }

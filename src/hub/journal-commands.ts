@@ -17,29 +17,29 @@ import { openShared } from './open-hub.ts'
 import { leaveLog, type OwnLog, ownLog } from './state/local/own-log.ts'
 import { type Position, State } from './state/state.ts'
 
-/** What a hub without a name is called while its store takes what the log has. */
+/** Name of a hub without one while its store catches up with the log. */
 const leaving = 'leaving'
 
-/** Which log, as hub.json has it. */
+/** The settings of hub.json that identify a log. */
 type LogInEtcd = Pick<JournalSettings, 'endpoints' | 'name' | 'tls' | 'user'>
 
-/** A history in etcd that has begun. */
+/** Result of `beginHistory`. */
 export interface Begun {
   name: string
   epoch: string
-  /** The directory whose store it began with; null where it began with nothing. */
+  /** Directory of the store with which it began; null if it began empty. */
   from: string | null
-  /** The last entry of that store. */
+  /** Seq of the last entry of that store. */
   seq: number
-  /** Whether it had begun before, by the same command. */
+  /** Whether an earlier run of the same command had begun it. */
   wasThere: boolean
 }
 
 /**
- * Begins a history in an etcd where `journal.name` is not taken: with the store in `from`, which is the one of its first hub from then on,
- * or with nothing. The store is read whole first, and says that it belongs to the log before etcd does; so whatever ends this early, the
- * same command goes on. Root does it as whoever owns the directory. Throws `conflict` when a hub runs there, the store belongs to another
- * log, or etcd has a history of that name; `unavailable` when etcd does not answer, `forbidden` when it refuses.
+ * Begins a history in an etcd where `journal.name` is not taken: with the store in `from`, which becomes that of its first hub, or empty. The
+ * store is checked completely first, and records that it belongs to the log before etcd does, so the same command continues after an
+ * interruption. As root, first becomes the owner of the directory. Throws `conflict` when a hub runs there, the store belongs to another log,
+ * or etcd has a history of that name; `unavailable` when etcd does not respond, `forbidden` when it refuses.
  */
 export async function beginHistory(journal: LogInEtcd, from?: string): Promise<Begun> {
   const gateway = new EtcdGateway(etcdAccess(journal))
@@ -84,7 +84,7 @@ function told({ epoch, seq }: Pick<Prepared, 'epoch' | 'seq'>): { epoch: string;
   return { epoch, seq }
 }
 
-/** Makes the store in `dir` the one that the log `name` begins with; `found` is the epoch of what etcd has under that name. */
+/** Prepares the store in `dir` to be the beginning of the log `name`; `found` is the epoch of the history that etcd has under that name. */
 function prepare(dir: string, name: string, found: string | undefined): Prepared {
   expectStore(dir)
   const lock = lockDataDirectory(dir)
@@ -95,7 +95,7 @@ function prepare(dir: string, name: string, found: string | undefined): Prepared
     if (found !== undefined) throw isTaken(name)
     checkBackup(join(dir, databaseFile))
     return withStore(dir, state => {
-      // Nobody has the records up to there: a hub without a snapshot cannot take the first for its own.
+      // At least 2, so that a hub without a snapshot cannot start at the first record: those before it exist nowhere.
       const offset = Math.max(state.position.offset + 1, 2)
       const epoch = newEpoch()
       const base = baseOf({ ...state.position, epoch, offset })
@@ -109,7 +109,7 @@ function prepare(dir: string, name: string, found: string | undefined): Prepared
   }
 }
 
-/** The same once more: an earlier try was broken off, or has succeeded. */
+/** Prepares a store again after an earlier run, which was interrupted or succeeded. */
 function prepareAgain(
   dir: string,
   { own, position }: { own: NonNullable<ReturnType<typeof ownLog>>; position: Position },
@@ -125,35 +125,35 @@ function prepareAgain(
     throw new ClaudeNetError(
       'conflict',
       `The store in ${dir} belongs to another history already, '${own.name}' (${epoch}).`,
-      `To begin another with it, have it stand alone first: claude-net journal leave --data ${dir}`,
+      `To begin another with it, make it standalone first: claude-net journal leave --data ${dir}`,
     )
   }
   return { epoch, seq, base: baseOf(position), wasThere: found !== undefined }
 }
 
-/** The record with which a log begins whose first store stands there. */
+/** Returns the first record of a log whose first store is at this position. */
 function baseOf({ epoch, seq, offset, outcomes }: Omit<Position, 'hash' | 'time' | 'steady'>): LogRecord {
   return { offset, bytes: baseBytes({ epoch, seq, offset, outcomes }) }
 }
 
-/** A store that stands alone again. */
+/** Result of `leaveHistory`. */
 export interface Left {
-  /** What the log was called, and this hub in it. */
+  /** Name of the log, and of this hub in it. */
   name: string
   hub: string | null
-  /** The last entry that it has, and when that was, in ms since 1970. */
+  /** Seq of its last entry, and the time of that entry, in ms since 1970. */
   seq: number
   time: number
-  /** How many records of the log were applied to it first; null when the log was not asked. */
+  /** Number of records of the log that were applied to it first; null if the log was not read. */
   caughtUp: number | null
 }
 
 /**
- * Has the store in `dir` stand alone from now on; the others of its history go on without it. With `journal` it takes first what the log
- * has and it has not. Throws `conflict` when a hub runs there or the store stands alone already.
+ * Makes the store in `dir` standalone; the other hubs of its history continue without it. With `journal`, first applies the records of the
+ * log that the store lacks. Throws `conflict` when a hub runs there or the store is standalone already.
  */
 export async function leaveHistory(dir: string, journal?: LogInEtcd): Promise<Left> {
-  // The files of hub.json may be for root alone to read.
+  // Before root becomes the owner: only root may be able to read the files named in hub.json.
   const access = journal && etcdAccess(journal)
   expectStore(dir)
   becomeOwnerOf(dir)
@@ -164,7 +164,7 @@ export async function leaveHistory(dir: string, journal?: LogInEtcd): Promise<Le
     if (!own)
       throw new ClaudeNetError(
         'conflict',
-        `The store in ${dir} stands alone already.`,
+        `The store in ${dir} is standalone already.`,
         `Start it: claude-net hub --data ${dir}`,
       )
     if (access) await catchUp(dir, access, own, journal!.name)
@@ -180,7 +180,7 @@ export async function leaveHistory(dir: string, journal?: LogInEtcd): Promise<Le
   }
 }
 
-/** Applies what the log has and the store in `dir` has not. */
+/** Applies the records of the log that the store in `dir` lacks. */
 async function catchUp(dataDir: string, access: EtcdAccess, own: OwnLog, name: string): Promise<void> {
   const gateway = new EtcdGateway(access)
   try {
@@ -199,7 +199,7 @@ function withStore<T>(dir: string, use: (state: State) => T): T {
   return use(state)
 }
 
-/** Not before this: to open a store makes one. */
+/** Throws `not_found` if there is no store in `dir`: opening it would create one. */
 function expectStore(dir: string): void {
   if ((statSync(join(dir, databaseFile), { throwIfNoEntry: false })?.size ?? 0) > 0) return
   if (existsSync(join(dir, preparedFile))) return
@@ -210,7 +210,7 @@ function isTaken(name: string): ClaudeNetError {
   return new ClaudeNetError(
     'conflict',
     `etcd has a history called '${name}' already.`,
-    `Begin one of another name, etcd://HOST:PORT/NAME. To have a new hub join '${name}', start it with an empty data directory: claude-net hub --data DIR --journal etcd://HOST:PORT/${name}`,
+    `Begin one with another name, etcd://HOST:PORT/NAME. To add a new hub to '${name}', start it with an empty data directory: claude-net hub --data DIR --journal etcd://HOST:PORT/${name}`,
   )
 }
 

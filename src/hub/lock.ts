@@ -5,9 +5,9 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import { sqliteCode } from './state/store/sqlite-errors.ts'
 
 /**
- * Makes this process the one owner of `dataDir` until `release` or its death, however it dies: the lock is the operating
- * system's own, taken on `hub.lock` by way of SQLite since Node has no call for it. Makes the directory (0700) if needed, and closes
- * one that others may enter. Throws `conflict` when another process has it.
+ * Makes this process the one owner of `dataDir` until `release` or until it exits, for whatever reason: the lock is one of the operating
+ * system, taken on `hub.lock` through SQLite since Node has no call for it. Creates the directory (0700) if needed, and removes access for
+ * other users. Throws `conflict` when another process holds the lock.
  */
 export function lockDataDirectory(dataDir: string): { release: () => void } {
   makePrivate(dataDir)
@@ -28,7 +28,7 @@ export function lockDataDirectory(dataDir: string): { release: () => void } {
   return { release: () => lock.close() }
 }
 
-/** What lies in a data directory is a file of its own: a link would be followed by whoever runs a command there, by root too. */
+/** Files of a data directory that must not be links: whoever runs a command there, even root, would follow them. */
 const names = [
   'hub.lock',
   'hub.lock-journal',
@@ -55,7 +55,7 @@ function refuseLinks(dataDir: string): void {
   )
 }
 
-/** Whoever could enter would be the admin: `admin.token` lies there. */
+/** Creates `dataDir` with access for its owner alone: whoever can read `admin.token` there is the admin. */
 function makePrivate(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   if ((statSync(dataDir).mode & 0o077) === 0) return
@@ -64,7 +64,7 @@ function makePrivate(dataDir: string): void {
   } catch {
     throw new ClaudeNetError(
       'forbidden',
-      `Others may enter ${dataDir}, and this user may not change that.`,
+      `Other users can access ${dataDir}, and this user may not change that.`,
       `Let its owner run: chmod 700 ${dataDir}. Or give the hub a directory of its own with --data DIR.`,
     )
   }

@@ -7,7 +7,7 @@ import { openHub } from './open-hub.ts'
 const minute = 60_000
 const settings = { messages: 30, windowS: 300, repeats: 5, pauseS: 600 }
 
-/** A hub whose clock the test sets, with two machines and a brake. */
+/** Starts a hub whose clock the test sets, with two machines, a person and a brake. */
 async function setUp() {
   const clock = { now: Date.parse('2026-01-01T00:00:00.000Z') }
   const loops: Loop[] = []
@@ -32,7 +32,7 @@ async function setUp() {
   return { clock, loops, hub, send, ana, ben, pia }
 }
 
-test('31 messages in a little more than 5 minutes are no loop, and 31 in a little less are', async () => {
+test('31 messages within 5 minutes are a loop, and over a little more are not', async () => {
   const { clock, loops, send } = await setUp()
   for (let n = 0; n < 40; n++) {
     await send(n % 2 ? 1 : 2, `text ${n}`)
@@ -48,11 +48,11 @@ test('31 messages in a little more than 5 minutes are no loop, and 31 in a littl
   expect(loops).toEqual([{ from: 'ben', to: 'ana', why: '31 messages within 5 min' }])
 })
 
-test('the same text each hour is no loop; each 10 minutes it is', async () => {
+test('the same text every hour is no loop; every 10 minutes it is', async () => {
   const { clock, loops, hub, send } = await setUp()
   for (let n = 0; n < 10; n++) {
     await send(1, 'The backup is done.')
-    // Behind any brake that the send called for.
+    // Resolves after any brake that the send caused.
     await hub.submit({ type: 'clock.tick' })
     clock.now += 60 * minute
   }
@@ -65,7 +65,7 @@ test('the same text each hour is no loop; each 10 minutes it is', async () => {
   expect(loops).toEqual([{ from: 'ana', to: 'ben', why: 'the same text 5 times running' }])
 })
 
-test('a brake ends at its time to the millisecond, and the same loop brings the next one', async () => {
+test('a brake ends at its time to the millisecond, and the same loop causes the next one', async () => {
   const { clock, loops, send } = await setUp()
   const loop = async () => {
     for (let n = 0; n < 5; n++) await send(1, 'Hello?')
@@ -79,7 +79,7 @@ test('a brake ends at its time to the millisecond, and the same loop brings the 
   expect(loops).toHaveLength(2)
 })
 
-test('a clock that is set back neither makes old messages look near nor a brake longer', async () => {
+test('a clock that is set back neither makes old messages look recent nor extends a brake', async () => {
   const { clock, loops, send } = await setUp()
   const exchange = async (messages: number, text: string) => {
     for (let n = 0; n < messages; n++) await send(n % 2 ? 1 : 2, `${text} ${n}`)
@@ -94,7 +94,7 @@ test('a clock that is set back neither makes old messages look near nor a brake 
   await send(1, 'not stopped')
 })
 
-test('what only one side sends is no loop, however much; nor when the other answers now and then', async () => {
+test('messages of one side are no loop, however many, even if the other answers now and then', async () => {
   const { loops, send, ana, ben } = await setUp()
   for (let n = 0; n < 100; n++) {
     await send(ana, `report ${n}`)
@@ -103,14 +103,14 @@ test('what only one side sends is no loop, however much; nor when the other answ
   expect(loops).toEqual([])
 })
 
-test('a quarter of the messages is a share: from then on it is an exchange', async () => {
+test('a quarter of the messages from the other side makes it an exchange, and a loop', async () => {
   const { loops, hub, send, ana, ben } = await setUp()
   for (let n = 0; n < 31; n++) await send(n % 4 === 0 ? ben : ana, `text ${n}`)
   await hub.submit({ type: 'clock.tick' })
   expect(loops).toEqual([{ from: 'ana', to: 'ben', why: '31 messages within 5 min' }])
 })
 
-test('a message of a person to either of the two starts the count of their exchange anew', async () => {
+test('a message from a person to either of the two resets the count of their exchange', async () => {
   const { clock, loops, hub, send, ana, ben, pia } = await setUp()
   const exchange = async (messages: number) => {
     for (let n = 0; n < messages; n++) {
@@ -128,7 +128,7 @@ test('a message of a person to either of the two starts the count of their excha
   expect(loops).toMatchObject([{ why: '31 messages within 5 min' }])
 })
 
-test('mail that waited in an outbox counts for nothing, neither as an exchange nor as the same text', async () => {
+test('messages that waited in an outbox count neither as an exchange nor as the same text', async () => {
   const { loops, send, ana, ben } = await setUp()
   for (let n = 0; n < 50; n++) {
     await send(n % 2 ? ana : ben, `kept ${n}`, { wasKept: true })

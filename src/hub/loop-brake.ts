@@ -11,30 +11,30 @@ import { timestamp } from './state/timestamp.ts'
 
 type Send = CommandOf<'message.send'>
 
-/** A pair that was silent for as long starts anew, in ms: the same report each hour is no loop. */
+/** Silence after which the counts of a pair are reset, in ms: the same report every hour is no loop. */
 const forgetAfterMs = 30 * 60_000
 
-/** Most pairs that are remembered. The one that was silent for longest is forgotten first. */
+/** Most pairs that are tracked. The one that was silent for longest is evicted first. */
 const maxPairs = 10_000
 
-/** Each side's part of an exchange, at least: less of one side is a report with an answer now and then. */
+/** Least share of each side in an exchange: with less, one side reports and the other answers now and then. */
 const leastShare = 1 / 4
 
-/** What has passed between two machines lately. */
+/** Recent messages between two machines. */
 interface Pair {
-  /** The last messages that were stored, oldest first: no more than it takes to know a loop. */
+  /** The last messages that were stored, oldest first: no more than it takes to recognize a loop. */
   sent: { at: number; from: number }[]
-  /** What each has said last, and how often running, by the sender's id. */
+  /** Digest of the last text of each side, and how many times running it was sent, by the sender's id. */
   said: Map<number, { text: string; times: number }>
 }
 
-/** When an entry was made, in ms since 1970, and whether it was submitted here. */
+/** Time of an entry, in ms since 1970, and whether it was submitted here. */
 interface Moment {
   time: number
   isOwn: boolean
 }
 
-/** The last straw: who wrote to whom, and what looked like a loop. */
+/** Sender and recipient of the message that caused a brake, and what looked like a loop. */
 export interface Loop {
   from: string
   to: string
@@ -42,34 +42,34 @@ export interface Loop {
 }
 
 /**
- * Notices two machines that only keep each other busy, and has their mail stopped for a while so that a person can look. Two
- * things look like a loop: many messages in a short time of which each side wrote its share, with none from a person to either
- * of them in between; and the same text from one side several times running. What only one side sends is left to the rate
- * limits, and mail that waited in an outbox counts for nothing: nobody has answered it yet.
+ * Detects two machines that only keep each other busy, and stops their messages for a while so that a person can look. Two patterns count
+ * as a loop: many messages in a short time of which each side wrote its share, without one from a person to either of them in between; and
+ * the same text from one side several times running. Messages of one side only are left to the rate limits, and messages that waited in an
+ * outbox are not counted: nobody has answered them yet.
  *
- * The brake counts what was stored, so that every hub that applies the same entries sees the same loops. Of several hubs the one that was
- * sent the last straw calls for the brake, and where that fails the one that is sent the next message. The brake itself is state, and
- * outlives a restart. Counts are kept in memory and start anew with the hub.
+ * Only stored messages are counted, so that all hubs that apply the same entries see the same loops. Of several hubs, the one that received
+ * the last message submits the brake; if that fails, the one that receives the next message does. The brake itself is state and survives a
+ * restart. Counts are kept in memory and are reset when the hub starts.
  */
 export class LoopBrake {
   readonly #hub: Hub
   readonly #settings: LoopSettings
   readonly #onBrake: (loop: Loop) => void
-  /** By last use, the longest silent first. */
+  /** In order of last use, the longest silent first. */
   readonly #pairs = new Map<number, Pair>()
-  /** When a person last wrote to a machine, in ms since 1970, by the machine's id. */
+  /** Time when a person last wrote to a machine, in ms since 1970, by the machine's id. */
   readonly #guidedAt = new Map<number, number>()
-  /** Kinds never change, and ids are not used again. */
+  /** Cache: kinds never change, and ids are not reused. */
   readonly #kinds = new Map<number, MemberKind>()
 
-  /** `onBrake` hears of each brake once it is on disk. */
+  /** `onBrake` is called for each brake once it is on disk. */
   constructor(hub: Hub, settings: LoopSettings, onBrake: (loop: Loop) => void) {
     this.#hub = hub
     this.#settings = settings
     this.#onBrake = onBrake
   }
 
-  /** Counts the messages of a batch that is on disk. A brake it calls for is in the journal before any sender hears of the batch. */
+  /** Counts the messages of a batch that is on disk. A resulting brake is submitted to the journal before senders receive their responses. */
   watch({ entries, outcomes, isOwn }: Commit): void {
     entries.forEach(({ time, command }, index) => {
       const outcome = outcomes[index]!
@@ -81,7 +81,7 @@ export class LoopBrake {
     })
   }
 
-  /** Later mail counts when it is delivered. */
+  /** Counts a later message, which happens when it is delivered. */
   #countLater(at: Moment, due: ResultOf<CommandOf<'later.deliver'>>): void {
     if (due.became !== 'sent') return
     const body = this.#hub.state.db.get<{ body: string }>('select body from message where seq = ?', due.seq)?.body ?? ''
@@ -109,10 +109,10 @@ export class LoopBrake {
     }
   }
 
-  /** Adds one message. Returns what makes it the last straw, as `loopCode`, if it is. */
+  /** Adds one message. Returns the reason as `loopCode` if it completes a loop. */
   #whyLoop(from: number, to: number, text: string, time: number): string | undefined {
     const { messages, windowS, repeats } = this.#settings
-    const pair = this.#remembered(keyOf(from, to), time)
+    const pair = this.#pairOf(keyOf(from, to), time)
     pair.sent.push({ at: time, from })
     if (pair.sent.length > messages + 1) pair.sent.shift()
     const said = pair.said.get(from)
@@ -124,7 +124,7 @@ export class LoopBrake {
     return loopCode(isExchange ? { messages: pair.sent.length, windowS } : { repeats: running })
   }
 
-  /** Whether all of `sent` is younger than `since`, both sides wrote their share of it, and no person wrote to either meanwhile. */
+  /** Reports whether all of `sent` is newer than `since`, both sides wrote their share, and no person wrote to either meanwhile. */
   #isExchange({ sent }: Pair, one: number, other: number, since: number): boolean {
     const guidedAt = Math.max(this.#guidedAt.get(one) ?? 0, this.#guidedAt.get(other) ?? 0)
     if (sent[0]!.at <= Math.max(since, guidedAt)) return false
@@ -132,10 +132,10 @@ export class LoopBrake {
     return Math.min(ofOne, sent.length - ofOne) >= sent.length * leastShare
   }
 
-  #remembered(key: number, time: number): Pair {
+  #pairOf(key: number, time: number): Pair {
     let pair = this.#pairs.get(key)
     const silentMs = pair ? time - pair.sent.at(-1)!.at : 0
-    // A clock that was set back would make old times look near.
+    // After the clock was set back, old times would look recent.
     if (!pair || silentMs > forgetAfterMs || silentMs < 0) pair = { sent: [], said: new Map() }
     this.#pairs.delete(key)
     this.#pairs.set(key, pair)
@@ -154,7 +154,7 @@ export class LoopBrake {
       const { isNew } = await this.#hub.submit({ type: 'pair.brake', from, to, until, why, notice })
       if (isNew) this.#onBrake({ from: sender, to: recipient, why: loopInWords(why) })
     } catch {
-      // The disk refused, and the journal has told. The pair is counted anew.
+      // The disk refused, which the journal has reported. The counts of the pair start at zero.
     }
   }
 
@@ -171,7 +171,7 @@ export class LoopBrake {
   }
 }
 
-/** Names a pair of members, in either order. */
+/** Returns the key of a pair of members, the same in either order. */
 function keyOf(one: number, other: number): number {
   return Math.min(one, other) * 2 ** 26 + Math.max(one, other)
 }

@@ -8,30 +8,30 @@ import { Level } from './sharing/level.ts'
 import { expectAlone, joinAs } from './sharing/whose-store.ts'
 import { State } from './state/state.ts'
 
-/** What a hub is opened with, besides who is told what happens in it. */
+/** Options to open a hub, without its callbacks. */
 interface OpenOptions {
   dataDir: string
   /** Wall clock, ms since 1970. */
   now?: () => number
-  /** A clock that never steps, in ms. */
+  /** Clock that never steps, in ms. */
   monotonic?: () => number
-  /** Where the history is shared: see `SteadyClockOptions`. */
+  /** For a shared history; see `SteadyClockOptions`. */
   leads?: () => boolean
 }
 
 export interface OpenHubOptions extends Omit<HubOptions, 'state' | 'journal'>, OpenOptions {}
 
-/** A history, ready to be given to a `Hub`, which closes both. */
+/** An open history for a `Hub`, which closes it. */
 type Opened = Pick<HubOptions, 'state' | 'journal' | 'level'>
 
-/** A hub that stands alone. */
+/** Opens a standalone hub. */
 export function openHub(options: OpenHubOptions): Hub {
   return new Hub({ ...options, ...openAlone(options) })
 }
 
 /**
- * State and journal of a hub that stands alone: both are the one file `dataDir/hub.db`. Nobody else has it open: see lock.ts. Throws
- * `conflict` for the store of a hub that shares a log.
+ * Opens state and journal of a standalone hub, both in the one file `dataDir/hub.db`. The caller holds the lock of lock.ts, so no other
+ * process has it open. Throws `conflict` for the store of a hub that shares a log.
  */
 export function openAlone(options: OpenOptions): Opened {
   const state = new State(join(options.dataDir, databaseFile))
@@ -44,7 +44,7 @@ export function openAlone(options: OpenOptions): Opened {
   }
 }
 
-/** Which log a hub shares with others, and what it is called among them. */
+/** The log that a hub shares with others: the log, its name, and the name of this hub in it. */
 export interface Sharing {
   log: Log
   name: string
@@ -52,8 +52,8 @@ export interface Sharing {
 }
 
 /**
- * State, journal and level of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal goes by the log. Resolves once
- * all that the log had is applied. Throws as `LogJournal.open` and `joinAs` do, and has closed the log then.
+ * Opens state, journal and level of a hub that shares its history with others: the state is `dataDir/hub.db`, the journal follows the log.
+ * Resolves once all records of the log are applied. Throws as `LogJournal.open` and `joinAs` do, after it has closed the log.
  */
 export async function openShared(
   { log, name, hub }: Sharing,

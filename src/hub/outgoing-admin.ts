@@ -1,13 +1,13 @@
 import type * as z from 'zod'
 import type { DeadLetters, OutgoingAdded, OutgoingList, OutgoingRequest, OutgoingTested } from '../protocol/outgoing.ts'
 
-/** The admin's commands for the webhooks that post events. All throw `not_found` for an unknown name. */
+/** The admin's operations on webhooks that post events. All throw `not_found` for an unknown name. */
 export interface OutgoingAdmin {
   /** Throws `invalid` for a URL, filter or body that cannot work. */
   add(request: OutgoingRequest): Promise<z.output<typeof OutgoingAdded>>
   list(): z.output<typeof OutgoingList>
   remove(name: string): Promise<{ name: string; undelivered: number }>
-  /** Posts a test event now. Takes as long as the receiver does, at most as long as any post may. */
+  /** Posts a test event now. Takes as long as the receiver, up to the time limit of a post. */
   test(name: string): Promise<OutgoingTested>
   rotate(name: string): Promise<z.output<typeof OutgoingAdded>>
   dead(name: string): z.output<typeof DeadLetters>

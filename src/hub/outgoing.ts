@@ -4,13 +4,13 @@ import type { Commit } from './journal/journal.ts'
 import type { OutgoingAdmin } from './outgoing-admin.ts'
 import { hasOutgoing } from './state/query/outgoing.ts'
 
-/** What is loaded: see `webhooks/outgoing/`. */
+/** The lazily loaded part, see `webhooks/outgoing/`. */
 interface Loaded extends OutgoingAdmin {
   committed(commit: Commit): void
   close(): Promise<void>
 }
 
-/** The webhooks that post events, loaded where there is one, or when the admin asks for them. */
+/** The webhooks that post events. Their code is loaded only if there is one, or when the admin uses them. */
 export class Outgoing {
   readonly #parts: { hub: Hub; log: Logger }
   #loading: Promise<Loaded> | undefined
@@ -24,7 +24,7 @@ export class Outgoing {
       void this.admin().catch(err => parts.log.error({ err }, 'webhooks cannot post'))
   }
 
-  /** Loads what the admin asks of them. */
+  /** Loads the webhooks and returns the admin's operations on them. */
   admin(): Promise<OutgoingAdmin> {
     this.#loading ??= import('./webhooks/outgoing/outgoing-webhooks.ts').then(({ OutgoingWebhooks }) => {
       this.#loaded = new OutgoingWebhooks(this.#parts)
@@ -34,12 +34,12 @@ export class Outgoing {
     return this.#loading
   }
 
-  /** A batch is on disk. */
+  /** Handles a batch that is on disk. */
   committed(commit: Commit): void {
     this.#loaded?.committed(commit)
   }
 
-  /** Ends what goes on; a post that is under way may finish for a moment. */
+  /** Stops posting; a post in progress has a moment to finish. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#loaded?.close()

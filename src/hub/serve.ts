@@ -1,4 +1,4 @@
-/** Everything that commands need of the hub's rooms; they load the bundle of this file when they are run. */
+/** Everything that commands of the CLI need of the hub; they load the bundle of this file when they run. */
 export { readHubConfig } from './config/hub-config.ts'
 export { inWords as diskInWords } from './damage.ts'
 export { beginHistory, leaveHistory } from './journal-commands.ts'

@@ -2,10 +2,10 @@ import type { AuditAnswer, AuditLine, AuditQuery } from '../../protocol/audit.ts
 import type { Database } from '../state/store/database.ts'
 import { timestamp } from '../state/timestamp.ts'
 
-/** The audit's file, in the data directory. */
+/** Name of the audit's file in the data directory. */
 export const auditFile = 'audit.db'
 
-/** Lines of the audit that pass the filters, newest first, and how many more do. `check` may throw when it takes too long. */
+/** Returns the lines of the audit that match the filters, newest first, and the number of further ones. `check` may throw when it takes too long. */
 export function auditLines(
   db: Database,
   { actor, action, target, since, before, limit }: AuditQuery,

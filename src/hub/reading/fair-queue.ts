@@ -1,12 +1,12 @@
-/** Most jobs of one caller that wait. */
+/** Most waiting jobs of one caller. */
 export const maxWaitingOfOne = 32
 
-/** Jobs of several callers, who take turns: however many one has, the next of another is the next but one at most per caller. */
+/** A queue in which callers take turns: however many jobs one has, each other caller gets one in between. */
 export class FairQueue<Job> {
-  /** In the order in which the callers come next. */
+  /** Jobs by caller, in the order of the callers' turns. */
   readonly #waiting = new Map<string, Job[]>()
 
-  /** Adds a job of `caller`, unless too many of its own wait. Returns whether it was added. */
+  /** Adds a job of `caller`, unless it has too many waiting. Returns whether it was added. */
   add(caller: string, job: Job): boolean {
     const own = this.#waiting.get(caller) ?? []
     if (own.length >= maxWaitingOfOne) return false
@@ -15,11 +15,11 @@ export class FairQueue<Job> {
     return true
   }
 
-  /** Takes the oldest job of the caller who comes next; undefined when none waits. */
+  /** Removes and returns the oldest job of the next caller, or undefined if none waits. */
   take(): Job | undefined {
     for (const [caller, own] of this.#waiting) {
       const job = own.shift()
-      // Whoever was served goes to the end.
+      // A caller goes to the end after its turn.
       this.#waiting.delete(caller)
       if (own.length > 0) this.#waiting.set(caller, own)
       return job
@@ -27,7 +27,7 @@ export class FairQueue<Job> {
     return undefined
   }
 
-  /** Takes all jobs. */
+  /** Removes and returns all jobs. */
   clear(): Job[] {
     const all = [...this.#waiting.values()].flat()
     this.#waiting.clear()

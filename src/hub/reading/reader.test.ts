@@ -12,7 +12,7 @@ function start(options: Partial<ReaderOptions> = {}) {
   const [ana, ben] = [made.member('ana'), made.member('ben')]
   const file = (name: string) => join(dir, name)
   const files = { store: file('hub.db'), wordIndex: file('words.db'), audit: file('audit.db') }
-  // Not how fast it is, on a machine that has other things to do.
+  // Generous, since speed is not tested here and the machine may be busy.
   const reader = new Reader({ files, limitMs: 60_000, ...options })
   onTestFinished(() => reader.close())
   const search = (q: string, by = 'ana', who = ana) =>
@@ -22,7 +22,7 @@ function start(options: Partial<ReaderOptions> = {}) {
   return { made, reader, ana, ben, search }
 }
 
-test('it answers from what was committed before, while the store goes on being written', async () => {
+test('answers include everything committed before, while the store is being written', async () => {
   const { made, ana, search, reader } = start()
   for (let n = 0; n < 5; n++) {
     made.send(ana, 'ben', undefined, `walrus ${n}`)
@@ -33,7 +33,7 @@ test('it answers from what was committed before, while the store goes on being w
   expect(open[0]).toMatchObject({ beginning: 'walrus 4', waitingFor: [{ name: 'ben', status: 'stored' }] })
 })
 
-test('between two answers everything else has its turn, however many are waited for', async () => {
+test('other events are handled between two answers, however many are awaited', async () => {
   const { reader, ana, made } = start()
   let turn = 0
   let isOver = false
@@ -44,7 +44,7 @@ test('between two answers everything else has its turn, however many are waited 
   look()
   const all = Array.from({ length: 20 }, async (_, n) => {
     await reader.ask('openRequests', { sender: ana, now: made.time }, `caller ${n}`)
-    // As long as the thread needs for the next one.
+    // Blocks for as long as the thread needs for the next one.
     for (const until = performance.now() + 3; performance.now() < until; );
     return turn
   })
@@ -52,7 +52,7 @@ test('between two answers everything else has its turn, however many are waited 
   isOver = true
 })
 
-test('a question that finds too much to look through in its time is told how to narrow it, and the next is answered', async () => {
+test('a question that exceeds its time limit fails with a hint how to narrow it, and the next is answered', async () => {
   const { search } = start({ limitMs: -1, graceMs: 600_000 })
   await expect(search('walrus')).resolves.toEqual([])
   const { made, ana, search: searchMore } = start({ limitMs: -1, graceMs: 600_000 })
@@ -65,7 +65,7 @@ test('a question that finds too much to look through in its time is told how to 
   }
 })
 
-test('a thread that does not even look at the clock is ended, and another takes the next question', async () => {
+test('a thread that does not check the clock is terminated, and another takes the next question', async () => {
   const thread = join(tempDir('thread'), 'thread.mjs')
   writeFileSync(
     thread,
@@ -86,11 +86,11 @@ test('a thread that does not even look at the clock is ended, and another takes 
   expect(await reader.whileIdle(() => 'idle')).toBe('idle')
 })
 
-test('one caller may have so many questions waiting, and another is served in between', async () => {
+test('the waiting questions of one caller are bounded, and those of another are answered in between', async () => {
   const { made, ana, ben, search } = start()
   made.send(ana, 'ben', undefined, 'walrus')
   const order: string[] = []
-  // The first one is under way at once.
+  // The first one starts immediately and does not wait.
   const asked = Array.from({ length: maxWaitingOfOne + 1 }, () => search('walrus').then(() => order.push('ana')))
   await expect(search('walrus')).rejects.toMatchObject({ code: 'rate_limited' })
   await search('walrus', 'ben', ben).then(() => order.push('ben'))
@@ -98,7 +98,7 @@ test('one caller may have so many questions waiting, and another is served in be
   await Promise.all(asked)
 })
 
-test('work that needs the store unread is done between two questions', async () => {
+test('work that requires that nobody reads the store runs between two questions', async () => {
   const { made, ana, search, reader } = start()
   made.send(ana, 'ben', undefined, 'walrus')
   const order: string[] = []
@@ -106,7 +106,7 @@ test('work that needs the store unread is done between two questions', async () 
   const second = search('walrus').then(() => order.push('second'))
   const pause = reader.whileIdle(() => {
     order.push('pause')
-    // Would wait for five seconds, and fail, while somebody reads.
+    // Fails after five seconds while somebody reads.
     made.state.db.holdCheckpoints()()
   })
   await Promise.all([first, second, pause])
@@ -114,7 +114,7 @@ test('work that needs the store unread is done between two questions', async () 
   expect(order.indexOf('pause')).toBeLessThan(order.indexOf('second'))
 })
 
-test('what waits when it closes is answered', async () => {
+test('closing rejects the questions that wait', async () => {
   const { search, reader } = start()
   const waiting = [search('a'), search('b')].map(answer =>
     expect(answer).rejects.toMatchObject({ code: 'unavailable' }),

@@ -4,35 +4,35 @@ import { Worker } from 'node:worker_threads'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import type { Database } from '../state/store/database.ts'
 import { noWords } from '../state/words/word-index.ts'
-import { type AnswerTo, type ArgumentOf, type AskName, asks, type Desk } from './asks.ts'
 import { FairQueue } from './fair-queue.ts'
+import { type AnswerTo, type ArgumentOf, type QuestionContext, type QuestionName, questions } from './questions.ts'
 import { type Answer, type Files, type Question, type Ready, ready, tooLong } from './wire.ts'
 
 export interface ReaderOptions {
   files: Files
-  /** The store, where no other thread can open it: asks are then answered by this one, and have less time. */
+  /** The store, if no other thread can open it: questions then run in this thread, with a shorter time limit. */
   alone?: Database
-  /** Called when the thread could not read the store somewhere, with what SQLite said, before that ask is answered. */
+  /** Called with the error of SQLite when the thread could not read a part of the store, before the answer is returned. */
   onDamage?: (found: string) => void
-  /** See `Journal.settling`: an answer waits for it. */
+  /** See `Journal.settling`; answers wait for it. */
   settling?: () => Promise<void> | undefined
-  /** How long one ask may take, in ms. */
+  /** Time limit of one question, in ms. */
   limitMs?: number
-  /** How much longer before its thread is ended, in ms: it looks at the clock itself, but not within one step of SQLite. */
+  /** Further time before the thread is terminated, in ms: it checks the clock itself, but not within one step of SQLite. */
   graceMs?: number
-  /** The thread's own file. */
+  /** Path of the thread's module. */
   thread?: string
-  /** How long the thread is kept while nothing is asked, in ms. */
+  /** Time an idle thread is kept, in ms. */
   idleMs?: number
 }
 
-/** How long a thread may take to start, in ms. */
+/** Time limit for the start of a thread, in ms. */
 const startLimitMs = 30_000
 
-/** Most threads that were told to end and have not, because SQLite is in the middle of something. */
+/** Most threads that are terminated but have not exited, because SQLite is in the middle of a step. */
 const maxEnding = 2
 
-/** How long an ask may take that no other thread can answer, in ms. */
+/** Time limit of a question that runs in this thread, in ms. */
 const limitHereMs = 250
 
 interface Job {
@@ -42,25 +42,24 @@ interface Job {
 }
 
 /**
- * Runs the queries whose cost grows with what is stored in a thread of their own, one at a time, so that no request waits for
- * them but those that ask. The thread is started when it is first needed and ended when nothing is asked for a while, or when an ask
- * overruns its time. Callers take turns.
+ * Runs questions, the queries whose cost grows with the store, in a thread of their own, one at a time, so that other requests do not wait
+ * for them. The thread is started when needed and terminated when idle or when a question exceeds its time limit. Callers take turns.
  */
 export class Reader implements AsyncDisposable {
   readonly #options: Required<Omit<ReaderOptions, 'alone'>>
-  readonly #desk: Desk | undefined
+  readonly #context: QuestionContext | undefined
   #endsAt = Infinity
   readonly #queue = new FairQueue<Job>()
   readonly #ending = new Set<Promise<unknown>>()
   #thread: Worker | undefined
   #running: Job | undefined
-  /** Calls to make before the next ask, while the thread reads nothing. */
+  /** Functions to call before the next question, while the thread is idle. */
   #pauses: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor({ alone, ...options }: ReaderOptions) {
-    this.#desk = alone && this.#makeDesk(alone)
+    this.#context = alone && this.#makeContext(alone)
     const defaults = {
       onDamage: () => {},
       settling: () => undefined,
@@ -73,12 +72,12 @@ export class Reader implements AsyncDisposable {
   }
 
   /**
-   * Answers an ask of `asks.ts` for the caller `by`, from what was stored before. Throws `too_large` when it takes too long,
-   * `rate_limited` when this caller has too many waiting, and what the ask itself throws.
+   * Runs a question of `questions.ts` for the caller `by`; the answer includes everything committed before the call. Throws `too_large`
+   * when it takes too long, `rate_limited` when this caller has too many waiting, and what the question itself throws.
    */
-  ask<Name extends AskName>(name: Name, argument: ArgumentOf<Name>, by: string): Promise<Awaited<AnswerTo<Name>>> {
+  ask<Name extends QuestionName>(name: Name, argument: ArgumentOf<Name>, by: string): Promise<Awaited<AnswerTo<Name>>> {
     if (this.#isClosed) return Promise.reject(stopping())
-    if (this.#desk) return this.#answerHere(this.#desk, name, argument)
+    if (this.#context) return this.#answerHere(this.#context, name, argument)
     return new Promise((resolve, reject) => {
       const question = { name, argument, limitMs: this.#options.limitMs }
       if (!this.#queue.add(by, { question, resolve, reject })) reject(tooMany())
@@ -86,7 +85,7 @@ export class Reader implements AsyncDisposable {
     })
   }
 
-  /** Calls `work` as soon as the thread reads nothing, before the next ask, and returns what it returns. */
+  /** Calls `work` once the thread is idle, before the next question, and returns its result. */
   whileIdle<T>(work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#pauses.push(() => {
@@ -100,7 +99,7 @@ export class Reader implements AsyncDisposable {
     })
   }
 
-  /** Answers what waits with `unavailable`, and returns once no thread has the files open. */
+  /** Rejects what waits with `unavailable`, and returns once no thread has the files open. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -116,7 +115,7 @@ export class Reader implements AsyncDisposable {
     return this.close()
   }
 
-  #makeDesk(db: Database): Desk {
+  #makeContext(db: Database): QuestionContext {
     const check = () => {
       if (performance.now() > this.#endsAt) throw tooLong()
     }
@@ -135,18 +134,18 @@ export class Reader implements AsyncDisposable {
     }
   }
 
-  async #answerHere<Name extends AskName>(
-    desk: Desk,
+  async #answerHere<Name extends QuestionName>(
+    context: QuestionContext,
     name: Name,
     argument: ArgumentOf<Name>,
   ): Promise<Awaited<AnswerTo<Name>>> {
     this.#endsAt = performance.now() + limitHereMs
-    return asks[name](desk, argument as never) as Awaited<AnswerTo<Name>>
+    return questions[name](context, argument as never) as Awaited<AnswerTo<Name>>
   }
 
   #next(): void {
     if (this.#running) return
-    // A thread that was told to end may still be reading.
+    // A terminated thread may still be reading.
     if (this.#pauses.length > 0 && this.#ending.size > 0) return
     for (const pause of this.#pauses.splice(0)) pause()
     if (this.#ending.size >= maxEnding || this.#isClosed) return
@@ -174,7 +173,7 @@ export class Reader implements AsyncDisposable {
     const thread = new Worker(this.#options.thread, {
       workerData: this.#options.files,
       name: 'reader',
-      // What it needs besides is SQLite's, outside of the heap.
+      // SQLite's memory is outside of this heap.
       resourceLimits: { maxOldGenerationSizeMb: 128 },
     })
     thread.unref()
@@ -197,7 +196,7 @@ export class Reader implements AsyncDisposable {
     const settling = this.#options.settling()
     if (!settling) this.#tell(job, answer)
     else settling.then(() => this.#tell(job, answer), job.reject)
-    // Not at once: while answers come one on the heels of the other, Node looks at nothing else.
+    // Deferred: while answers arrive back to back, Node handles no other events.
     setImmediate(() => this.#next())
   }
 
@@ -207,7 +206,7 @@ export class Reader implements AsyncDisposable {
     else job.reject(Object.assign(new Error(answer.error.message), answer.error))
   }
 
-  /** The thread ended by an error of its own; the next ask starts another. */
+  /** The thread crashed; the next question starts another. */
   #broke(error: Error): void {
     this.#thread = undefined
     this.#running?.reject(error)
@@ -235,7 +234,7 @@ export class Reader implements AsyncDisposable {
   }
 }
 
-/** The thread's own file: a bundle beside this one where the hub is bundled, its source where it runs from source. */
+/** Returns the path of the thread's module: the bundle beside this one, or its source where the hub runs from source. */
 function threadFile(): string {
   const bundled = join(import.meta.dirname, 'hub-reader.mjs')
   return existsSync(bundled) ? bundled : join(import.meta.dirname, 'thread.ts')

@@ -1,4 +1,4 @@
-// The reading thread: it answers one ask at a time, on connections of its own.
+// The reading thread: runs one question at a time, on connections of its own.
 import { rmSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { ClaudeNetError } from '../../protocol/errors.ts'
@@ -6,7 +6,7 @@ import { Database } from '../state/store/database.ts'
 import { hasNoRoom, isDamage } from '../state/store/sqlite-errors.ts'
 import { StoreLost } from '../state/store/store-files.ts'
 import { noWords, WordIndex } from '../state/words/word-index.ts'
-import { type AskName, asks, type Desk } from './asks.ts'
+import { type QuestionContext, type QuestionName, questions } from './questions.ts'
 import { type Answer, type Files, type Question, ready, tooLong } from './wire.ts'
 
 const { store, wordIndex, audit: auditFile } = workerData as Files
@@ -19,7 +19,7 @@ db.onUnreadable = error => {
   damage ??= (error as Error).message
 }
 
-const desk: Desk = {
+const context: QuestionContext = {
   db,
   get words() {
     words ??= openWords()
@@ -33,7 +33,7 @@ const desk: Desk = {
     if (performance.now() > endsAt) throw tooLong()
   },
 }
-db.addCheck('in_time', desk.check)
+db.addCheck('in_time', context.check)
 
 parentPort!.on('message', ({ name, argument, limitMs }: Question) => {
   endsAt = performance.now() + limitMs
@@ -43,18 +43,18 @@ parentPort!.on('message', ({ name, argument, limitMs }: Question) => {
 
 parentPort!.postMessage(ready)
 
-function answer(name: AskName, argument: unknown): Answer {
+function answer(name: QuestionName, argument: unknown): Answer {
   try {
-    return { value: asks[name](desk, argument as never) }
+    return { value: questions[name](context, argument as never) }
   } catch (error) {
     if (error instanceof ClaudeNetError) return { refusal: error.toBody() }
-    if (isDamage(error) && damage === undefined) forgetWords()
+    if (isDamage(error) && damage === undefined) deleteWords()
     const { message, stack, code, errcode } = error as Error & { code?: string; errcode?: number }
     return { error: { message, stack, code, errcode } }
   }
 }
 
-/** The audit's file, opened anew where it is no longer the one that was open. */
+/** Returns `opened` if it is still the audit's file, and otherwise opens the file that has its name now. */
 function openAudit(opened: Database | undefined): Database {
   try {
     opened?.expectOpenFiles()
@@ -66,7 +66,7 @@ function openAudit(opened: Database | undefined): Database {
   }
 }
 
-/** The index of words, or undefined while the disk has no room for it. */
+/** Returns the index of words, or undefined while the disk has no room for it. */
 function openWords(): WordIndex | undefined {
   try {
     return new WordIndex(wordIndex, db)
@@ -76,12 +76,12 @@ function openWords(): WordIndex | undefined {
   }
 }
 
-/** The index is made anew by the next ask that needs it: if it is what was damaged, nothing else heals it. */
-function forgetWords(): void {
+/** Deletes the index, which may be the damaged file. The next question that needs it builds it again. */
+function deleteWords(): void {
   try {
     words?.close()
   } catch {
-    // It goes, whatever state it is in.
+    // It is deleted anyway.
   }
   words = undefined
   for (const suffix of ['', '-wal', '-shm']) rmSync(wordIndex + suffix, { force: true })

@@ -10,7 +10,7 @@ import { commandsToTell } from '../state/tell-senders.ts'
 export interface TicksOptions {
   db: Database
   duty: Duty
-  /** Time that the history has seen pass, in ms since 1970. */
+  /** Returns the steady time, in ms since 1970. */
   steadyNow: () => number
   submit: <C extends Command>(command: C) => Promise<ResultOf<C>>
 }

@@ -12,20 +12,20 @@ import { isDamage } from '../state/store/sqlite-errors.ts'
 import type { Words } from '../state/words/word-index.ts'
 import { auditLines } from './audit-lines.ts'
 
-/** What an ask works with, in the reading thread. */
-export interface Desk {
+/** Everything that a question works with, in the reading thread. */
+export interface QuestionContext {
   db: Database
   words: Words
-  /** The audit's database; opened when it is first asked for. */
+  /** Returns the audit's database, which the first call opens. */
   audit(): Database
-  /** Throws `too_large` when the ask has had its time. Called often by whatever may look at many rows. */
+  /** Throws `too_large` once the time limit has passed. Called often by code that may read many rows. */
   check: () => void
 }
 
-/** How long a search brings the index of words nearer to the newest message before it looks through the rest, in ms. */
+/** Time a search spends extending the index of words before it scans the messages that are not indexed, in ms. */
 const catchUpMs = 200
 
-/** Most bytes of JSON that are read for one page of history, but for one message. */
+/** Most bytes of JSON in one page of history, unless its first message alone is larger. */
 const maxPageBytes = 1024 * 1024
 
 interface ConversationsFilter {
@@ -43,14 +43,17 @@ export interface HistoryPage {
   more: boolean
 }
 
-/** Everything that is asked of the reading thread, by name: queries whose cost grows with what is stored. */
-export const asks = {
-  /** What the members `of` sent or were sent, as far as `viewer` sees it. */
-  history(desk: Desk, { viewer, of, ...filter }: HistoryFilter & { viewer: Viewer; of?: number[] }): HistoryPage {
-    const { db, words, check } = desk
+/** The questions to the reading thread, by name: queries whose cost grows with the store. */
+export const questions = {
+  /** Returns the messages that the members `of` sent or received, as far as `viewer` sees them. */
+  history(
+    context: QuestionContext,
+    { viewer, of, ...filter }: HistoryFilter & { viewer: Viewer; of?: number[] },
+  ): HistoryPage {
+    const { db, words, check } = context
     const shown = readsTexts(viewer) ? (sent: Sent) => sent : withoutText
     if (filter.q !== undefined && !readsTexts(viewer)) throw new Error('texts are searched by those who may read them')
-    if (filter.q !== undefined) catchUp(desk)
+    if (filter.q !== undefined) catchUp(context)
     return snapshot(db, () => {
       const eyes = eyesFor(db, viewer, of)
       const seqs = historySeen(db, eyes, filter, { words, check })
@@ -70,8 +73,8 @@ export const asks = {
     })
   },
 
-  /** One message, as `viewer` sees it; null when there is none. */
-  message({ db }: Desk, { viewer, id }: { viewer: Viewer; id: string }): Sent | null {
+  /** Returns one message as `viewer` sees it, or null if there is none. */
+  message({ db }: QuestionContext, { viewer, id }: { viewer: Viewer; id: string }): Sent | null {
     return snapshot(db, () => {
       const seq = db.get<{ seq: number }>('select seq from message where id = ?', id)?.seq
       const sent = seq === undefined ? undefined : messageAt(db, eyesOf(db, viewer), seq, lateAnswers(db))
@@ -79,8 +82,14 @@ export const asks = {
     })
   },
 
-  /** The conversations of the members `of`, as far as `viewer` sees them; without `of`, of all that it sees. One more than `limit` where there are more. */
-  conversations({ db, check }: Desk, { viewer, of, before, limit, now }: ConversationsFilter): ConversationInfo[] {
+  /**
+   * Returns the conversations of the members `of`, as far as `viewer` sees them; without `of`, of all members that it sees. Returns one more
+   * than `limit` if there are more.
+   */
+  conversations(
+    { db, check }: QuestionContext,
+    { viewer, of, before, limit, now }: ConversationsFilter,
+  ): ConversationInfo[] {
     return snapshot(db, () => {
       const eyes = eyesFor(db, viewer, of)
       const found = conversationsOf(db, eyes, { before, limit: limit + 1, now }, check)
@@ -88,16 +97,19 @@ export const asks = {
     })
   },
 
-  /** What `sender` has asked and not everybody has answered at `now`, ms since 1970. */
-  openRequests({ db }: Desk, { sender, now }: { sender: number; now: number }): OpenRequest[] {
+  /** Returns the requests of `sender` that are open at `now`, ms since 1970. */
+  openRequests({ db }: QuestionContext, { sender, now }: { sender: number; now: number }): OpenRequest[] {
     return snapshot(db, () => openRequests(db, sender, now))
   },
 
   /**
-   * The mail of all members that `viewer` sees: how much is unread, when the oldest of that was sent, and which of their requests are open at
-   * `now`, ms since 1970. An admin is shown no texts here.
+   * Returns, for all members that `viewer` sees, the number and oldest time of their unread messages, and their requests that are open at
+   * `now`, ms since 1970. An admin sees no texts here.
    */
-  mail({ db }: Desk, { viewer, now }: { viewer: Viewer; now: number }): { unread: UnreadOf[]; open: OpenRequest[] } {
+  mail(
+    { db }: QuestionContext,
+    { viewer, now }: { viewer: Viewer; now: number },
+  ): { unread: UnreadOf[]; open: OpenRequest[] } {
     return snapshot(db, () => {
       const eyes = eyesOf(db, viewer)
       const open = openRequestsSeen(db, eyes, now)
@@ -108,16 +120,16 @@ export const asks = {
     })
   },
 
-  /** The charts of the mail of `of`, as far as `viewer` sees it; without `of`, of all that it sees. */
+  /** Returns the charts of the members `of`, as far as `viewer` sees them; without `of`, of all members that it sees. */
   charts(
-    { db, check }: Desk,
+    { db, check }: QuestionContext,
     { viewer, of, ...span }: { viewer: Viewer; of?: number[]; hours: number; now: number },
   ): Charts {
     return snapshot(db, () => chartsOf(db, eyesFor(db, viewer, of), span, check))
   },
 
-  /** Lines of the audit, newest first, and how many more there are. */
-  audit({ audit, check }: Desk, query: AuditQuery): AuditAnswer {
+  /** Returns lines of the audit, newest first, and the number of further ones. */
+  audit({ audit, check }: QuestionContext, query: AuditQuery): AuditAnswer {
     try {
       return auditLines(audit(), query, check)
     } catch (error) {
@@ -125,38 +137,41 @@ export const asks = {
     }
   },
 
-  /** Brings the index of words one step nearer to the newest message. See `WordIndex.step`. */
-  index({ words }: Desk): { more: boolean; gone: number | undefined } {
+  /** Extends the index of words by one step. See `WordIndex.step`. */
+  index({ words }: QuestionContext): { more: boolean; gone: number | undefined } {
     return words.step()
   },
 } as const
 
-export type Asks = typeof asks
-export type AskName = keyof Asks
-export type ArgumentOf<Name extends AskName> = Asks[Name] extends (desk: Desk, argument: infer A) => unknown
+export type Questions = typeof questions
+export type QuestionName = keyof Questions
+export type ArgumentOf<Name extends QuestionName> = Questions[Name] extends (
+  context: QuestionContext,
+  argument: infer A,
+) => unknown
   ? A
   : undefined
-export type AnswerTo<Name extends AskName> = ReturnType<Asks[Name]>
+export type AnswerTo<Name extends QuestionName> = ReturnType<Questions[Name]>
 
 function damagedAudit(error: unknown): ClaudeNetError {
   return new ClaudeNetError(
     'unavailable',
     `The audit is damaged: ${(error as Error).message}.`,
-    'Stop the hub, move audit.db out of its directory, and start the hub: it begins a new one. The store is another file.',
+    'Stop the hub, move audit.db out of its directory, and start the hub: it begins a new one. The store, another file, is not affected.',
   )
 }
 
-/** A search finds what was stored before it. What the index does not reach in this time is looked through, text by text. */
-function catchUp({ words }: Desk): void {
+/** Extends the index of words so that a search finds what was stored before it. Messages not reached in `catchUpMs` are scanned. */
+function catchUp({ words }: QuestionContext): void {
   const until = performance.now() + catchUpMs
   try {
     while (performance.now() < until && words.step().more);
   } catch {
-    // A full disk: the texts that are not indexed are looked through.
+    // A full disk: the texts that are not indexed are scanned.
   }
 }
 
-/** Runs `work` on the store as it is now, whatever is committed meanwhile. */
+/** Runs `work` on a snapshot of the store. */
 function snapshot<T>(db: Database, work: () => T): T {
   db.run('begin')
   try {
