@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatCursor, parseCursor } from './events.ts'
 
-test('a cursor is read as it was written', () => {
+test('a formatted cursor parses to the same cursor', () => {
   const cursor = fc.record({ epoch: fc.stringMatching(/^[0-9a-z]{1,32}$/), seq: fc.maxSafeNat() })
   fc.assert(
     fc.property(cursor, cursor => {
@@ -30,11 +30,11 @@ test.each([
   'a:1:1',
   'a:9007199254740992',
   `${'a'.repeat(33)}:1`,
-])('%j is no cursor', text => {
+])('%j is not a cursor', text => {
   expect(parseCursor(text)).toBeUndefined()
 })
 
-test('whatever text comes, reading it does not throw, and what is read is written as it came', () => {
+test('parsing arbitrary text does not throw, and a parsed cursor formats to the same text', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9a-zA-Z]{0,34}:[0-9-]{0,17}$/)), text => {
       const cursor = parseCursor(text)

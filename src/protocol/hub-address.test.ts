@@ -21,11 +21,11 @@ test.each([
   expect(hostNameOf(host)).toBe(name)
 })
 
-test('a name in hub.json and one in a header are compared in one form', () => {
+test('names in hub.json and in headers are compared in the same form', () => {
   expect(bareName('My_Hub.lan.')).toBe(hostNameOf('my_hub.LAN:3500'))
 })
 
-test('the bridge of the host comes first among the addresses of a hub, without those that others cannot use', () => {
+test('the addresses of a hub begin with the bridge of the host and omit those that others cannot use', () => {
   const own = [
     { address: '127.0.0.1', family: 'IPv4', internal: true },
     { address: 'fd00::1', family: 'IPv6', internal: false },

@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { MessageId, messageIdFor, newMessageId } from './ids.ts'
 
-test('a fresh id is a UUIDv7 in lower case; later ones sort behind earlier ones', () => {
+test('a new id is a lower-case UUIDv7; later ids sort after earlier ones', () => {
   const ids = Array.from({ length: 1000 }, newMessageId)
   for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(ids).toEqual([...new Set(ids)].sort())
 })
 
-test('ids rise while the clock stands still or is set back, and no two share their random end', () => {
+test('ids increase while the clock stands still or is set back, and no two share their random end', () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 0 })
   onTestFinished(() => void vi.useRealTimers())
   const ids: string[] = []
@@ -20,14 +20,14 @@ test('ids rise while the clock stands still or is set back, and no two share the
   expect(new Set(ids.map(id => id.slice(-12))).size).toBe(ids.length)
 })
 
-test('a fresh id begins with the time', () => {
+test('a new id begins with the time', () => {
   const before = Date.now()
   const time = Number.parseInt(newMessageId().replaceAll('-', '').slice(0, 12), 16)
   expect(time).toBeGreaterThanOrEqual(before)
   expect(time).toBeLessThanOrEqual(Date.now())
 })
 
-test('the id for a seed is always the same: a repeated call is the same message also after an update', () => {
+test('the id of a seed never changes, so a retried call is the same message even after an update', () => {
   expect(messageIdFor('toolu_01')).toBe('de192ad2-c3a7-88fa-a99b-a9db512cc562')
 })
 
@@ -42,7 +42,7 @@ test('different seeds have different ids, all of them UUIDv8', () => {
   )
 })
 
-test('an id is read in lower case', () => {
+test('an id is parsed to lower case', () => {
   const id = newMessageId()
   expect(MessageId.parse(id.toUpperCase())).toBe(id)
 })
@@ -59,6 +59,6 @@ test.each([
   7,
   null,
   undefined,
-])('%j is no id', value => {
+])('%j is not an id', value => {
   expect(MessageId.safeParse(value).success).toBe(false)
 })

@@ -6,7 +6,7 @@ test('a minted code has four groups of four, and no two codes are alike', () => 
   const codes = Array.from({ length: 1000 }, mintJoinCode)
   for (const code of codes) expect(code).toMatch(joinCodePattern)
   expect(new Set(codes).size).toBe(1000)
-  // Every sign of the alphabet comes up: none of the 80 bits is lost.
+  // Every character of the alphabet occurs: none of the 80 bits is lost.
   expect(new Set(codes.join('').replaceAll('-', '')).size).toBe(32)
 })
 
@@ -18,11 +18,11 @@ test.each([
   ['ABC-DEFG-HJKM-NPQ-RS', 'ABCD-EFGH-JKMN-PQRS'],
   ['oooo-iiii-llll-0101', '0000-1111-1111-0101'],
   ['', ''],
-])('typed as %j it is %s', (typed, code) => {
+])('%j is read as %s', (typed, code) => {
   expect(normalizeJoinCode(typed)).toBe(code)
 })
 
-test('the written form of a code is itself, in whatever case it is typed', () => {
+test('the canonical form of a code is the code itself, in any case', () => {
   for (let i = 0; i < 100; i++) {
     const code = mintJoinCode()
     expect(normalizeJoinCode(code)).toBe(code)
@@ -30,7 +30,7 @@ test('the written form of a code is itself, in whatever case it is typed', () =>
   }
 })
 
-test('whatever text comes, its form is found without a throw, and found again from itself', () => {
+test('normalizing arbitrary text does not throw, and is idempotent', () => {
   fc.assert(
     fc.property(fc.string(), text => {
       const form = normalizeJoinCode(text)
@@ -45,16 +45,16 @@ test.each([
   'ABCD-EFGH-JKMN-PQRU',
   'ABCD-EFGH-JKMN-PQR\n',
   "ABCD-EFGH-JKMN-PQR'",
-])('%j is no code', text => {
+])('%j is not a code', text => {
   expect(joinCodePattern.test(text)).toBe(false)
 })
 
-test('what is kept of a code is a hash of its own kind, the same every time', () => {
+test('the stored hash of a code is stable and differs from other hashes', () => {
   expect(hashJoinCode('ABCD-EFGH-JKMN-PQRS').toString('hex')).toBe(
     '4c2a7bd8c2f12bf51fa20a8fb54b87f80c31616b454b6dc500bb6678ca0af3ff',
   )
 })
 
-test('a code lives for ten minutes', () => {
+test('a code is valid for ten minutes', () => {
   expect(joinCodeLifeS).toBe(600)
 })

@@ -21,7 +21,7 @@ const { keys, links, key } = chainOf(4)
 const [stranger, other] = [newKey(), newKey()]
 const link = (from: { privateKey: KeyObject }, to: { key: string }) => signKeyLink(from.privateKey, to.key, at)
 
-test('whoever knows any earlier key of a chain is led to its last, over one rotation or several', () => {
+test('a chain leads from any earlier key to the last, over one rotation or several', () => {
   for (const start of [0, 1, 2, 3]) expect(() => proveKeyChange(links, key(start), key(-1))).not.toThrow()
   expect(() => proveKeyChange(links.slice(0, 1), key(0), key(1))).not.toThrow()
 })
@@ -46,8 +46,8 @@ test.for([
   )
 })
 
-test('an earlier chain leads nobody back to a key that was left, though that key was stolen', () => {
-  // Who has key 1 has the chain 0 → 1, and may sign whatever with key 1.
+test('an earlier chain cannot lead back to a replaced key, even if that key was stolen', () => {
+  // A holder of key 1 has the chain 0 → 1, and can sign anything with key 1.
   const forged = [...links.slice(0, 1), link(keys[1]!, other)]
   for (const pinned of [2, 3, 4])
     for (const [chain, found] of [
@@ -59,25 +59,25 @@ test('an earlier chain leads nobody back to a key that was left, though that key
       expect(() => proveKeyChange(chain, key(pinned), found)).toThrow('its chain of keys')
 })
 
-test('a link that claims to leave the known key, and is signed by another as if it were that one, proves nothing', () => {
+test('a link that claims to replace the pinned key but is signed by another is rejected', () => {
   const text = `claude-net hub key, version 1\n${key(1)}\n${other.key}\n${at}\n`
   const { from } = link(stranger, other)
   const signature = sign('sha256', Buffer.from(text), stranger.privateKey).toString('base64')
   const forged = { from, to: other.key, at, signature }
   expect(() => proveKeyChange([links[0]!, forged], key(0), other.key)).toThrow('its chain of keys has a gap')
-  // The text that is signed is part of the protocol.
+  // The signed text is part of the protocol.
   const right = sign('sha256', Buffer.from(text), keys[1]!.privateKey).toString('base64')
   const own = { ...forged, from: links[1]!.from, signature: right }
   expect(() => proveKeyChange([links[0]!, own], key(0), other.key)).not.toThrow()
 })
 
-test('a chain is followed over 64 links, and no further', () => {
+test('a chain has at most 64 links', () => {
   const long = chainOf(maxKeyLinks + 1)
   expect(() => proveKeyChange(long.links.slice(1), long.key(1), long.key(-1))).not.toThrow()
   expect(() => proveKeyChange(long.links, long.key(0), long.key(-1))).toThrow('more than 64 links')
 })
 
-test('a key of another kind vouches for nothing', () => {
+test('a key of another type proves nothing', () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const from = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
   expect(() => proveKeyChange([{ ...links[0]!, from }], hubKeyOf(publicKey), key(1))).toThrow(

@@ -55,7 +55,7 @@ const nearlyUsual = fc
     ...Object.fromEntries(keys.flatMap(key => (key in odd ? [[key, odd[key as keyof typeof odd]]] : []))),
   }))
 
-test('what counts as a usual send is taken by the schema, and left as it is', () => {
+test('the schema accepts every usual send unchanged', () => {
   let usual = 0
   fc.assert(
     fc.property(fc.oneof(send, nearlyUsual, fc.jsonValue()), value => {
@@ -68,7 +68,7 @@ test('what counts as a usual send is taken by the schema, and left as it is', ()
   expect(usual).toBeGreaterThan(100)
 })
 
-test('sends of every client of ours are usual', () => {
+test('the sends of all our clients are usual', () => {
   const message = { id: newMessageId(), to: 'sean33claude', body: 'The build is red.' }
   for (const more of [
     {},

@@ -28,11 +28,11 @@ test.each([
   '$(id)',
   7,
   null,
-])('%j is no name', name => {
+])('%j is not a name', name => {
   expect(MemberName.safeParse(name).success).toBe(false)
 })
 
-test.each([...reservedNames])('%s means something by itself, so nobody can be called that', name => {
+test.each([...reservedNames])('%s is reserved, so it is not a name', name => {
   expect(MemberName.safeParse(name)).toMatchObject({
     error: { issues: [{ message: expect.stringContaining('reserved') }] },
   })
@@ -51,7 +51,7 @@ test.each([
   expect(lookupForm(typed)).toBe(form)
 })
 
-test('a name is looked up as itself, with an @ and in capitals too', () => {
+test('a name is looked up as itself, also with an @ and in capitals', () => {
   fc.assert(
     fc.property(fc.stringMatching(namePattern), name => {
       expect(lookupForm(name)).toBe(name)

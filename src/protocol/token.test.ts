@@ -5,7 +5,7 @@ import { hashToken, mintToken, parseToken, sameHash, tokenPattern } from './toke
 
 const roles = ['machine', 'human', 'admin'] as const
 
-test.each(roles)('a minted token tells its role (%s) and public id, and no two are alike', role => {
+test.each(roles)('a minted token contains its role (%s) and public id, and no two are alike', role => {
   const [token, other] = [mintToken(role), mintToken(role)]
   expect(token).toMatch(tokenPattern)
   expect(parseToken(token)).toEqual({ role, id: token.split('_')[2] })
@@ -13,12 +13,12 @@ test.each(roles)('a minted token tells its role (%s) and public id, and no two a
   expect(token.split('_')[3]).not.toBe(other.split('_')[3])
 })
 
-test('a token that was given out stays good: its form and checksum are a contract', () => {
+test('an issued token stays valid: its format and checksum are contract', () => {
   const token = `clnt_m_0123ABcd_${'x'.repeat(43)}_2x7jve`
   expect(parseToken(token)).toEqual({ role: 'machine', id: '0123ABcd' })
 })
 
-test('every typo, in every place, is noticed without asking the hub', () => {
+test('every typo, at every position, is detected without the hub', () => {
   const token = mintToken('machine')
   for (let place = 0; place < token.length; place++) {
     const wrong = token[place] === 'a' ? 'b' : 'a'
@@ -26,7 +26,7 @@ test('every typo, in every place, is noticed without asking the hub', () => {
   }
 })
 
-test('a token that was cut, doubled, wrapped or has something around it is none', () => {
+test('a token that was truncated, doubled, wrapped or surrounded by other text is rejected', () => {
   const token = mintToken('human')
   for (let length = 0; length < token.length; length++) expect(parseToken(token.slice(0, length))).toBeUndefined()
   for (const wrong of [token + token, `${token}\n`, ` ${token}`, `"${token}"`, token.toUpperCase(), `${token}\0`]) {
@@ -34,7 +34,7 @@ test('a token that was cut, doubled, wrapped or has something around it is none'
   }
 })
 
-test('two letters that changed places are noticed', () => {
+test('two swapped characters are detected', () => {
   const token = mintToken('machine')
   for (let place = 16; place < token.length - 8; place++) {
     const [a, b] = [token[place]!, token[place + 1]!]
@@ -43,7 +43,7 @@ test('two letters that changed places are noticed', () => {
   }
 })
 
-test('whatever text comes, reading it neither throws nor takes it for a token', () => {
+test('parsing arbitrary text neither throws nor returns a token', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), text => {
       expect(parseToken(text)).toBeUndefined()
@@ -52,12 +52,12 @@ test('whatever text comes, reading it neither throws nor takes it for a token', 
   )
 })
 
-test('the hub keeps the SHA-256 of the whole token', () => {
+test('the stored hash is the SHA-256 of the whole token', () => {
   const token = mintToken('machine')
   expect(hashToken(token).equals(createHash('sha256').update(token).digest())).toBe(true)
 })
 
-test('two hashes are the same when every byte is', () => {
+test('two hashes are equal if all bytes are', () => {
   const hash = hashToken('a')
   const other = Buffer.from(hash)
   other[31]! ^= 1
