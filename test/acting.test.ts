@@ -66,7 +66,7 @@ test('one hub carries mail to and from Telegram; one that was stopped asks nothi
   await until('it is stored', () => bodiesOf(h1, 'ovh5').length === 1)
   telegram.spoil('getUpdates', 'hole', { times: 1 })
   telegram.write(group, sean, '/send ovh5 the second')
-  await until('both are stored', () => bodiesOf(h1, 'ovh5').length === 2, 20_000)
+  await until('both are stored', () => bodiesOf(h1, 'ovh5').length === 2, 90_000)
   await until('both are answered', () => telegram.said(group).length === 2)
   const mail = () => telegram.said(group).filter(({ text }) => text.includes('the one that was stopped'))
 
@@ -86,7 +86,7 @@ test('one hub carries mail to and from Telegram; one that was stopped asks nothi
   expect(successor).toBeDefined()
   await until('the mail is said', () => mail().length > 0)
   telegram.write(group, sean, '/send ovh5 the third')
-  await until('the third is stored', () => bodiesOf(h1, 'ovh5').length >= 3, 20_000)
+  await until('the third is stored', () => bodiesOf(h1, 'ovh5').length >= 3, 90_000)
   await hubs.look(all)
   expect(bodiesOf(h1, 'ovh5')).toEqual(['the first', 'the second', 'the third'])
   expect(mail()).toHaveLength(1)

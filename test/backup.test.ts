@@ -229,11 +229,11 @@ test('by the clock there is one after the other, old ones go, and what else is i
   writeFileSync(join(dir, 'hub-mine.db'), '')
   const hub = await startHub({ config: { backup: { everyHours: 0.0001, keepNewest: 2, keepDays: 0, dir } } })
   const made = () => readdirSync(dir).filter(name => /^hub-20.*\.db$/.test(name))
-  const first = await until('there is a backup', () => made()[0], 30_000)
+  const first = await until('there is a backup', () => made()[0], 90_000)
   await until(
     'the first is gone and two newer ones are there',
     () => !made().includes(first) && made().length === 2,
-    30_000,
+    90_000,
   )
   await hub.stop()
   expect(readdirSync(dir)).toContain('hub-mine.db')

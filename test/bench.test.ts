@@ -8,7 +8,7 @@ import { tempDir } from './support/temp.ts'
 const bench = join(import.meta.dirname, '../bench/main.ts')
 
 function runBench(...args: string[]) {
-  return promisify(execFile)(hubNode, [bench, ...args], { env: cleanEnv(), timeout: 25_000 })
+  return promisify(execFile)(hubNode, [bench, ...args], { env: cleanEnv(), timeout: 90_000 })
 }
 
 test('the bench measures a row on a real hub and prints it beside its yardstick, with their ratio', async () => {

@@ -73,7 +73,7 @@ test('a claim whose answer was lost counts from when it was first asked for, and
   h0.claim.look()
   hubs.now += 8000
   const { end } = hubs.log
-  await expect.poll(() => hubs.log.end, { timeout: 30_000 }).toBe(end + 1)
+  await expect.poll(() => hubs.log.end, { timeout: 90_000 }).toBe(end + 1)
   await hubs.settled(all)
   expect(holders(all)).toEqual([])
   await hubs.look([h0])

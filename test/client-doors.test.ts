@@ -23,7 +23,7 @@ async function newcomer() {
   return { hub, sean: new Newcomer(hub) }
 }
 
-describe('with the plugin enabled', { timeout: 90_000 }, () => {
+describe('with the plugin enabled', { timeout: 180_000 }, () => {
   test('join writes the permission rule of its server, and nothing else: server and hooks are the plugin’s', async () => {
     const { sean } = await newcomer()
     sean.installClaude({ settings: enabled })
@@ -80,7 +80,7 @@ describe('with the plugin enabled', { timeout: 90_000 }, () => {
   })
 })
 
-describe('claude-net allow', { timeout: 60_000 }, () => {
+describe('claude-net allow', { timeout: 180_000 }, () => {
   /** A machine with a Claude Code; what `allow` writes is in `rules`. */
   async function withClaude(settings: object, state: object = {}) {
     const sean = await startMachine(await hubAlone(), 'seanclaude')
@@ -159,7 +159,7 @@ describe('claude-net allow', { timeout: 60_000 }, () => {
   })
 })
 
-describe('join --http', { timeout: 90_000 }, () => {
+describe('join --http', { timeout: 180_000 }, () => {
   test('joins, leaves Claude Code’s files alone, and prints commands that hold no token', async () => {
     const { hub, sean } = await newcomer()
     sean.installClaude({ state: {}, settings: {} })
@@ -204,7 +204,7 @@ describe('join --http', { timeout: 90_000 }, () => {
   })
 })
 
-describe('claude-net clients', { timeout: 60_000 }, () => {
+describe('claude-net clients', { timeout: 180_000 }, () => {
   const printed = async () => {
     const hub = await hubAlone()
     const sean = await startMachine(hub, 'seanclaude')

@@ -37,7 +37,7 @@ test('the demo sends, reads, answers and acks over the real servers, and leaves 
 })
 
 test('the demo stays to be looked at until Ctrl-C, and then leaves nothing behind either', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const { child, tmp, shown } = await startDemo()
   const stdout = await shown('Ctrl-C ends the demo')
@@ -55,7 +55,7 @@ test('the demo stays to be looked at until Ctrl-C, and then leaves nothing behin
 test.for(['a reader who leaves', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
   'no process is left by a demo that %s ends while it shows',
   {
-    timeout: 60_000,
+    timeout: 180_000,
   },
   async end => {
     const { child, tmp, shown } = await startDemo()

@@ -112,7 +112,7 @@ test('a hub that is left alone with a dead one that differs takes messages once 
   await level([one, other])
   await other.journal.submit(send({ to: ['cat'] })).catch(() => {})
   await other.close()
-  await expect.poll(() => one.journal.apart, { timeout: 10_000 }).toMatch(/than h1/)
+  await expect.poll(() => one.journal.apart, { timeout: 90_000 }).toMatch(/than h1/)
   expect(await takes(one)).toMatch(/takes no messages/)
   carriedOut(await one.journal.submit({ type: 'hub.forget', name: 'h1' }))
   expect(await takes(one)).toBe('yes')
@@ -124,7 +124,7 @@ test('of three hubs that have all come to other outcomes each is read, and none 
   opened[2]!.state.db.run("update member set inbound = 'refuse' where name = 'cat'")
   await opened[0]!.journal.submit(send({ to: ['ben', 'cat'] }))
   await opened[0]!.journal.submit(send({ to: ['ana'] })).catch(() => {})
-  for (const hub of opened) await expect.poll(() => hub.journal.apart, { timeout: 10_000 }).toMatch(/takes no messages/)
+  for (const hub of opened) await expect.poll(() => hub.journal.apart, { timeout: 90_000 }).toMatch(/takes no messages/)
   expect(opened.flatMap(({ errors }) => errors)).toEqual([])
 })
 

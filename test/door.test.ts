@@ -332,7 +332,7 @@ describe('A18: who is slow', () => {
   })
 
   test('a reader who never reads is cut while others hear on; from its cursor a slow one reads on and misses nothing', {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     const { hub, ana, ben, start, count } = await hubWithBacklog({
       timeouts: { streamDrainMs: 800 },

@@ -90,11 +90,11 @@ describeWithEtcd('an etcd with a quota, and with users', () => {
       expect([ready, notReady]).toEqual([false, expect.stringContaining('etcd has no room left')])
     }
     await using hub = await start(1000)
-    await expect.poll(() => lines.join(''), { timeout: 30_000 }).toContain('etcd has room again')
+    await expect.poll(() => lines.join(''), { timeout: 90_000 }).toContain('etcd has room again')
     expect(lines.join('')).toContain('etcd has no room left: its quota is full')
     using ana = closing(of(hub, token))
     await send(ana.client, 1)
-  }, 60_000)
+  })
 
   test('a user of etcd has the keys of its own log; each other way to fail is told in words', async () => {
     const root = cluster.gateway()

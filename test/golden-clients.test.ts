@@ -83,7 +83,7 @@ test.for(clients.map(path => basename(path)))(
     await until(
       'the stream tells',
       () => seen.includes('"inbox"') || seen.includes('second') || seen.includes('alpha'),
-      30_000,
+      90_000,
     )
 
     // The tools of a session.
@@ -110,7 +110,7 @@ test.for(clients.map(path => basename(path)))(
         const { members } = await hub.client(hub.adminToken).call(api.listMachines)
         return members.find(member => member.name === 'beta')?.online
       },
-      30_000,
+      90_000,
     )
 
     // Mail for a project of a machine, which a client of before knows nothing of: it sees all, and the address says for what it is.

@@ -21,7 +21,7 @@ async function owner(dataDir: string): Promise<ChildProcess> {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
-  await once(child.stdout!, 'data', { signal: AbortSignal.timeout(25_000) })
+  await once(child.stdout!, 'data', { signal: AbortSignal.timeout(90_000) })
   return child
 }
 

@@ -50,7 +50,7 @@ describeWithEtcd('three hubs over one log', () => {
     await one.join('ben')
     const known = () => two.client(ana.token).call(api.listHubs)
     await expect
-      .poll(() => known().catch(() => undefined), { timeout: 20_000 })
+      .poll(() => known().catch(() => undefined), { timeout: 90_000 })
       .toMatchObject({
         hubs: hubs.map((hub, index) => ({
           ...{ name: `h${index}`, url: hub.tlsOrigin, hubKey: hub.hubKey, self: hub === two },
@@ -72,7 +72,7 @@ describeWithEtcd('three hubs over one log', () => {
     await three.ended()
     expect(three.log).toMatch(/This hub has come to other outcomes than h0, h1/)
     await send(one)
-    await expect.poll(async () => (await listed()).stdout, { timeout: 30_000 }).toMatch(/h2 +NOT HEARD OF/)
+    await expect.poll(async () => (await listed()).stdout, { timeout: 90_000 }).toMatch(/h2 +NOT HEARD OF/)
     expect((await listed('forget', 'h2')).stdout).toMatch(/h2 is forgotten/)
     expect((await listed()).stdout).not.toMatch(/h2/)
     const { stdout } = await run(['status', '--data', one.dataDir])

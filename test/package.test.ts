@@ -159,7 +159,7 @@ test("installed into an empty prefix it is a machine on the system's Node, and a
         return undefined
       }
     },
-    30_000,
+    90_000,
   )
   const { code } = JSON.parse(await run('invite', 'seanclaude', '--data', data, '--json'))
   await run('join', url, '--machine', 'seanclaude', '--code', code, '--no-claude', '--bin', join(userHome, 'bin'))
@@ -231,7 +231,7 @@ test("the image's command runs with a root that is read-only, as a user without 
   })
   let log = ''
   for (const stream of [hub.stdout, hub.stderr]) stream.setEncoding('utf8').on('data', text => (log += text))
-  await until('it listens', () => log.includes('the hub listens') || hub.exitCode !== null, 60_000)
+  await until('it listens', () => log.includes('the hub listens') || hub.exitCode !== null, 120_000)
   if (/mount: .*permission denied/.test(log)) context.skip(`mounts are not allowed here: ${log}`)
   expect(log).toContain('the hub listens')
 })

@@ -80,7 +80,7 @@ test('the rules are the same in the server and in the skill', async () => {
   expect(skill.split('---\n\n').at(-1)).toBe(rulesPassage)
 })
 
-describe('on a machine that has joined', { timeout: 90_000 }, () => {
+describe('on a machine that has joined', { timeout: 180_000 }, () => {
   test('the plugin starts its client, also from a cache elsewhere, and with a home of another name', async () => {
     const hub = await hubAlone()
     const sean = new Newcomer(hub)
@@ -115,7 +115,7 @@ describe('on a machine that has joined', { timeout: 90_000 }, () => {
   })
 })
 
-describe('on a machine that has not joined', { timeout: 90_000 }, () => {
+describe('on a machine that has not joined', { timeout: 180_000 }, () => {
   test('the server connects, and every tool says how to join; once it has joined, how to go on', async () => {
     const hub = await hubAlone()
     const sean = new Newcomer(hub)

@@ -101,7 +101,7 @@ test('mail of a muted sender is stored and makes no event; unmuted, the next one
   const { readFileSync } = await import('node:fs')
   const client = hub.client(readFileSync(join(machine.home, 'token'), 'utf8').trim())
   const heard: string[] = []
-  for await (const { event, data } of client.events({ signal: AbortSignal.timeout(25_000) })) {
+  for await (const { event, data } of client.events({ signal: AbortSignal.timeout(90_000) })) {
     if (event === 'inbox') heard.push(data.from)
     if (heard.length === 2) break
   }

@@ -66,6 +66,6 @@ test('a client reads one event about many as so many changes, each for itself', 
   const client = new HubClient({ transport: new DirectTransport(url), token: 'any' })
   onTestFinished(() => client.close())
   const heard: unknown[] = []
-  for await (const event of client.events({ signal: AbortSignal.timeout(25_000) })) heard.push(event)
+  for await (const event of client.events({ signal: AbortSignal.timeout(90_000) })) heard.push(event)
   expect(heard).toEqual(members.map(data => ({ event: 'presence', data })))
 })

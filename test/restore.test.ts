@@ -42,7 +42,7 @@ async function unread({ client }: TestMember, after?: string): Promise<string[]>
 /** Bodies of inbox events after a cursor, up to as many as are expected. */
 async function events({ client }: TestMember, cursor: string | undefined, count: number): Promise<number[]> {
   const seqs: number[] = []
-  const signal = AbortSignal.timeout(25_000)
+  const signal = AbortSignal.timeout(90_000)
   for await (const event of client.events({ cursor, signal })) {
     if (event.event === 'inbox') seqs.push(event.data.seq)
     if (seqs.length === count) return seqs

@@ -271,7 +271,7 @@ test("the unit's command line runs from the tree, as its user, with all but its 
   onTestFinished(() => stop(child))
   let log = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (log += text))
-  await until('it listens', () => log.includes('the hub listens') || child.exitCode !== null, 30_000)
+  await until('it listens', () => log.includes('the hub listens') || child.exitCode !== null, 90_000)
   if (/mount: .*permission denied/.test(log)) context.skip(`mounts are not allowed here: ${log}`)
   expect(log).toContain('the hub listens')
   expect(await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()).toEqual({ ready: true })

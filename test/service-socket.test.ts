@@ -58,7 +58,7 @@ async function idsOfBen(system: BootedSystem, token: string): Promise<string[]> 
 const mainPid = (system: BootedSystem) => system.out('systemctl show -P MainPID claude-net')
 
 const ready = (system: BootedSystem, port = 3500) =>
-  until('the hub is ready', async () => (await system.sh(`curl -fsS localhost:${port}/readyz`)).code === 0, 60_000)
+  until('the hub is ready', async () => (await system.sh(`curl -fsS localhost:${port}/readyz`)).code === 0, 120_000)
 
 /** Returns the error of another user who binds the port. */
 const squat = (system: BootedSystem, port = 3500) =>
@@ -87,7 +87,7 @@ test('systemd holds the port: nobody else has it while the hub is away, no conne
     for (let n = 0; n < 3; n++) {
       const before = await mainPid(system)
       await system.out('sleep 0.3; systemctl kill --kill-whom=main -s KILL claude-net')
-      await until('another hub runs', async () => !['0\n', before].includes(await mainPid(system)), 60_000)
+      await until('another hub runs', async () => !['0\n', before].includes(await mainPid(system)), 120_000)
       await ready(system)
     }
   })

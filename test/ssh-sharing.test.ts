@@ -51,7 +51,7 @@ test('it outlives whoever started it, and ends by itself when nobody is left, al
   expect(laptop.ssh.map(ssh => ssh.pid)).toEqual([pid])
 
   process.kill(second.pid, 'SIGKILL')
-  await until('ssh to end', () => laptop.ssh.length === 0, 60_000)
+  await until('ssh to end', () => laptop.ssh.length === 0, 120_000)
   expect(sshd.logins).toBe(1)
 })
 

@@ -27,7 +27,7 @@ async function followed(logTo: string) {
         const isNamed = () => readdirSync(logTo).length > 0 && readdirSync(logTo).every(name => name.endsWith('.log'))
         return behind_entries === 0 && trouble === 0 && isNamed()
       },
-      30_000,
+      90_000,
     )
   return { hub, ben, send, written }
 }
@@ -50,7 +50,7 @@ test('status and metrics say how far the tail is, and in words why it is not wri
   rmSync(logTo, { recursive: true })
   writeFileSync(logTo, '')
   await send('while its directory is a file')
-  await until('status tells', async () => /TROUBLE/.test(await shown()), 30_000)
+  await until('status tells', async () => /TROUBLE/.test(await shown()), 90_000)
   expect(await shown()).toMatch(/^Tail +\d+ entr(y|ies) and \d+ s behind, .*; TROUBLE: .*directory/m)
   const { behind_entries, behind_seconds, trouble } = await metrics(hub)
   expect([behind_entries! > 0, behind_seconds! > 0, trouble]).toEqual([true, true, 1])

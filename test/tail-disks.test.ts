@@ -58,7 +58,7 @@ test('a hub that is killed while it writes its tail has a good one up to there, 
   })()
   const tail = async () => (await hub.client(hub.adminToken).call(api.status)).tail!
   for (let kill = 0; kill < kills; kill++) {
-    await until('there is a tail', async () => (await tail()).file?.endsWith('.log'), 30_000)
+    await until('there is a tail', async () => (await tail()).file?.endsWith('.log'), 90_000)
     await delay(random() * 600)
     await hub.stop('SIGKILL')
     // Never further than the store.
@@ -88,7 +88,7 @@ test('a full disk under the tail stops nothing and is told; once there is room t
   const hub = await followedIn(join(disk, 'tails'))
   const free = fill(disk)
   for (const body of ['one', 'two', 'three']) await hub.do(send(body.repeat(5000)))
-  await until('it is told', () => hub.tails.status().trouble !== null, 30_000)
+  await until('it is told', () => hub.tails.status().trouble !== null, 90_000)
   expect(hub.tails.status()).toMatchObject({ behind: expect.any(Number), trouble: 'the disk is full' })
   expect(hub.tails.status().behind).toBeGreaterThan(0)
   free()
@@ -105,11 +105,11 @@ test('a disk that stays full until too much waits leaves a gap: there is no back
   const hub = await followedIn(join(disk, 'tails'), { maxWaitingBytes: 50_000 })
   const free = fill(disk)
   for (let n = 0; n < 6; n++) await hub.do(send('x'.repeat(20_000)))
-  await until('it is told', () => hub.troubles.some(told => told?.includes('more waits')), 30_000)
-  await until('it waits for room', () => hub.tails.status().trouble === 'the disk is full', 30_000)
+  await until('it is told', () => hub.troubles.some(told => told?.includes('more waits')), 90_000)
+  await until('it waits for room', () => hub.tails.status().trouble === 'the disk is full', 90_000)
   expect(hub.made).toHaveLength(1)
   free()
-  await until('there is another backup', () => hub.made.length === 2, 30_000)
+  await until('there is another backup', () => hub.made.length === 2, 90_000)
   await hub.do(send('in its tail'))
   await hub.followed()
   expect(restoredTo(hub.made[1]!, hub.logTo, { to: 'end' }).fingerprint).toBe(hub.fingerprint())
@@ -135,13 +135,13 @@ test('a disk that is taken away and comes back is noticed both times, and then h
   rmdirSync(point)
   writeFileSync(point, '')
   await hub.do(send('meanwhile'))
-  await until('it is told', () => hub.tails.status().trouble === 'its directory is not there', 30_000)
+  await until('it is told', () => hub.tails.status().trouble === 'its directory is not there', 90_000)
   expect(hub.tails.status()).toMatchObject({ seq: before, behind: 1 })
   expect(hub.made).toHaveLength(1)
 
   attach()
   try {
-    await until('there is another backup', () => hub.made.length === 2, 30_000)
+    await until('there is another backup', () => hub.made.length === 2, 90_000)
     await hub.do(send('after'))
     await hub.followed()
     expect(hub.troubles.at(-1)).toBeUndefined()

@@ -153,7 +153,7 @@ test('a tail is for its owner alone, lies behind the commits, and goes when its 
   await until(
     'its tail is gone, and the other three are there',
     () => !existsSync(first) && hub.tailFiles.length === 3,
-    30_000,
+    90_000,
   )
 })
 
@@ -191,7 +191,7 @@ test('a disk that takes no tail stops nothing and is told; once it takes one the
   writeFileSync(dir, '')
   const hub = new FollowedHub({ dir })
   await members(hub)
-  await until('it is told', () => hub.tails.status().trouble !== null, 30_000)
+  await until('it is told', () => hub.tails.status().trouble !== null, 90_000)
   await hub.do(send(1, ['ben']))
   expect(hub.tails.status()).toMatchObject({ seq: null, behind: 5, file: null })
   rmSync(dir)
@@ -202,7 +202,7 @@ test('a disk that takes no tail stops nothing and is told; once it takes one the
   rmSync(join(dir, hub.tailFiles[0]!))
   const before = hub.made.length
   await hub.do(send(1, ['ben'], 'into a file that is gone'))
-  await until('another is made', () => hub.made.length > before, 30_000)
+  await until('another is made', () => hub.made.length > before, 90_000)
   await hub.followed()
   const to = restoredTo(hub.made.at(-1)!, dir, { to: 'end' })
   expect(to.fingerprint).toBe(hub.fingerprint())
@@ -213,7 +213,7 @@ test('a tail that is half as large as it may get is followed by another backup',
   await members(hub)
   await hub.followed()
   for (let n = 0; n < 4; n++) await hub.do(send(1, ['ben'], 'x'.repeat(3000)))
-  await until('there is another backup', () => hub.made.length > 1, 30_000)
+  await until('there is another backup', () => hub.made.length > 1, 90_000)
   await hub.followed()
   expect(hub.tails.status().bytes).toBeLessThan(10_000)
 })
@@ -241,7 +241,7 @@ test('a text that retention deleted leaves the tails when the rotation removes t
       await hub.backups.make()
       await hub.followed()
     }
-    await until('it is in no tail', () => withText().length === 0, 30_000)
+    await until('it is in no tail', () => withText().length === 0, 90_000)
     expect(hub.tailFiles).toHaveLength(2)
   } finally {
     vi.useRealTimers()

@@ -22,7 +22,7 @@ test('mail of which every wake was in vain is told at the next prompt, once', { 
   }
   await until('the wake', () => files('told').length === 1)
   // A rung that moves nothing has 2.5 s.
-  await until('its end', () => files('news').length === 1, 30_000)
+  await until('its end', () => files('news').length === 1, 90_000)
   expect(await claude.hook('UserPromptSubmit')).toContain('> hello')
   for (const event of ['PostToolUse', 'Stop', 'UserPromptSubmit']) expect(await claude.hook(event)).toBe('')
 })

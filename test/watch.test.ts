@@ -90,7 +90,7 @@ test('a receipt that comes while the line is cut is shown, also when nothing was
   await proxy.refuse()
   await chas.client.call(api.ackInbox, { body: { ids: [id] } })
   await proxy.accept()
-  await until('the receipt', () => watching.lines.length > 2, 30_000)
+  await until('the receipt', () => watching.lines.length > 2, 90_000)
   expect(withoutTimes(watching.lines.slice(1))).toEqual(['chasclaude is online', `chasclaude acked ${id}`])
 })
 

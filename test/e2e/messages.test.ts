@@ -405,6 +405,6 @@ describe('the server as Claude Code sees it', () => {
     expect((await to.call('inbox')).text).toContain('> Are you there?')
     // The hub forgets a restart's sessions: only a heartbeat with the new token brings this one back.
     await hub.crashAndRestart()
-    await expect.poll(() => machinesIn(from), { timeout: 10_000 }).toContain('seanclaude: machine, online')
+    await expect.poll(() => machinesIn(from), { timeout: 90_000 }).toContain('seanclaude: machine, online')
   })
 })

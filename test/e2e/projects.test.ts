@@ -62,8 +62,8 @@ test('sessions of two projects on one machine each hear their own mail: from a s
   for (const { model } of [a, b]) model.steps.push(inbox, { text: 'read it' })
   await Promise.all([send('shop', 'SHOP-CANARY'), send('billing', 'BILLING-CANARY')])
   const has = ({ model }: typeof a, text: string) => model.asked.some(asked => asked.includes(text))
-  await until('the wakes', () => has(a, '1 unread message from chasclaude.') && has(b, 'BILLING-CANARY'), 60_000)
-  await until('what the inbox of each shows', () => has(a, 'for shop') && has(b, 'for billing'), 60_000)
+  await until('the wakes', () => has(a, '1 unread message from chasclaude.') && has(b, 'BILLING-CANARY'), 120_000)
+  await until('what the inbox of each shows', () => has(a, 'for shop') && has(b, 'for billing'), 120_000)
   await Promise.all([a.isIdle(), b.isIdle()])
   expect([has(a, 'Other projects of this machine: 1 for billing.'), has(b, '1 for shop.')]).toEqual([true, true])
 
@@ -78,8 +78,8 @@ test('sessions of two projects on one machine each hear their own mail: from a s
   a.model.steps.push(...Array.from({ length: 5 }, () => next))
   await a.terminal.type('MAIN-PROMPT')
   const ofSubagent = () => a.model.asked.filter(text => text.includes('SUBAGENT-TASK') && !text.includes('MAIN-PROMPT'))
-  await until('the answer in the subagent', () => ofSubagent().some(text => text.includes('> SHOP-CANARY')), 60_000)
-  await until('the end of the subagent', () => a.model.asked.some(text => text.includes('it has been read')), 60_000)
+  await until('the answer in the subagent', () => ofSubagent().some(text => text.includes('> SHOP-CANARY')), 120_000)
+  await until('the end of the subagent', () => a.model.asked.some(text => text.includes('it has been read')), 120_000)
   await a.isIdle()
   a.model.steps.length = 0
 
@@ -108,7 +108,7 @@ test('sessions of two projects on one machine each hear their own mail: from a s
   await c.isIdle()
   c.model.steps.push(inbox, { text: 'read it' })
   await send('shop', 'SHOP-SECOND')
-  await until('the wake in the worktree', () => has(c, 'SHOP-SECOND'), 60_000)
+  await until('the wake in the worktree', () => has(c, 'SHOP-SECOND'), 120_000)
   for (const one of [a, resumed, c]) expect(has(one, 'BILLING-CANARY')).toBe(false)
   for (const text of ['SHOP-CANARY', 'SHOP-SECOND']) expect(has(b, text)).toBe(false)
 }, 300_000)

@@ -93,7 +93,7 @@ export class ClaimingHubs {
       await new Promise(resolve => setImmediate(resolve))
     }
     for (const { hub } of awake)
-      await expect.poll(() => hub.state.position.offset, { timeout: 30_000 }).toBe(this.log.end)
+      await expect.poll(() => hub.state.position.offset, { timeout: 90_000 }).toBe(this.log.end)
   }
 }
 

@@ -154,7 +154,7 @@ export class ClaudeUser {
     onTestFinished(() => void child.kill('SIGTERM'))
     let screen = ''
     child.stdout.setEncoding('utf8').on('data', text => (screen += text))
-    await until('a prompt', () => screen.includes('❯') && ready(), 30_000)
+    await until('a prompt', () => screen.includes('❯') && ready(), 90_000)
     return {
       command: async text => {
         child.stdin.write(text)
@@ -176,7 +176,7 @@ export class ClaudeUser {
             child.stdin.write('\r')
             return until('a request', () => this.model.asked.length > before, 5000).catch(() => false)
           },
-          30_000,
+          90_000,
         )
       },
     }

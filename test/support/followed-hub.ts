@@ -131,7 +131,7 @@ export class FollowedHub {
         const { behind, file, trouble } = this.tails.status()
         return behind === 0 && trouble === null && file !== null && !file.endsWith('.part')
       },
-      30_000,
+      90_000,
     )
   }
 

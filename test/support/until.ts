@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   claim: () => T | Promise<T>,
-  deadlineMs = 25_000,
+  deadlineMs = 90_000,
 ): Promise<Exclude<T, false | 0 | '' | null | undefined>> {
   const startedAt = performance.now()
   for (;;) {
