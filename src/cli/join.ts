@@ -199,11 +199,11 @@ async function exchangeCode(home: Home, way: WayToHub, code: string, { machine, 
   replaceFile(minted, `${token}\n`, 0o600)
   const client = new HubClient({ transport: openTransport(way) })
   try {
-    const { forgetRenewals, underLock } = await import('../client/renew-token.ts')
+    const { removeRenewals, underLock } = await import('../client/renew-token.ts')
     const exchange = async () => {
       const joined = await client.call(api.join, { body: { code, machine: name.data, token } })
       renameSync(minted, home.tokenFile)
-      forgetRenewals(home)
+      removeRenewals(home)
       return joined.name
     }
     // A process that renews the token of before must not put its own in the place of this one. One that stopped over it must not be in the way.

@@ -12,10 +12,10 @@ import { pauseAfter } from './transport/retry-pause.ts'
 const lock = { staleMs: 10_000 }
 
 /** Longest run of one drainer, in ms. After that the next command or session of the machine starts another. */
-const maxLifeMs = 24 * 3_600_000
+const maxRunMs = 24 * 3_600_000
 
 /** Interval between checks whether the machine has left its hub, in ms. */
-const lookMs = 1000
+const checkMs = 1000
 
 /** Reports whether a process may be started that outlives the command: not with `CLAUDE_NET_DRAINER=off`. */
 export function mayStartDrainer(): boolean {
@@ -52,7 +52,7 @@ export async function runDrainer(home: Home): Promise<void> {
     if (!unlock) return
     let isDone: boolean
     try {
-      isDone = await drainUntilEmpty(home, startedAt + maxLifeMs)
+      isDone = await drainUntilEmpty(home, startedAt + maxRunMs)
     } finally {
       await unlock()
     }
@@ -76,7 +76,7 @@ function removeEmpty({ dir, runDir }: Home): void {
 async function drainUntilEmpty(home: Home, endsAt: number): Promise<boolean> {
   let machine: Machine | undefined
   const gone = new AbortController()
-  const look = setInterval(() => hasJoined(home) || gone.abort(), lookMs)
+  const check = setInterval(() => hasJoined(home) || gone.abort(), checkMs)
   try {
     machine = openMachine(home)
     for (let failures = 1; !gone.signal.aborted && performance.now() < endsAt; failures++) {
@@ -89,7 +89,7 @@ async function drainUntilEmpty(home: Home, endsAt: number): Promise<boolean> {
     // The machine has left, or has joined another hub: the next command starts another drainer.
     if (!(error instanceof ClaudeNetError)) throw error
   } finally {
-    clearInterval(look)
+    clearInterval(check)
     machine?.client.close()
   }
   return false

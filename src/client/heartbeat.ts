@@ -8,10 +8,10 @@ import { PlainSpell } from './plain-spell.ts'
 const intervalMs = 5000
 
 /** Interval between checks whether a heartbeat is due, in ms. They use the wall clock, so that one is due right after a sleep. */
-const lookMs = 1000
+const checkMs = 1000
 
 /** Timeout of the final report that the session ends, in ms: the process is about to be killed. */
-const farewellMs = 300
+const endTimeoutMs = 300
 
 export interface HeartbeatOptions {
   session: string
@@ -33,15 +33,15 @@ export class Heartbeat {
   /** Time at which the last one was sent, in ms since 1970. */
   #beganAt = 0
   /** While it is on, heartbeats carry no optional fields. */
-  readonly #plain = new PlainSpell()
+  readonly #reduced = new PlainSpell()
 
   constructor(hub: HubClient, options: HeartbeatOptions) {
     this.#hub = hub
     this.#options = options
     this.#timer = setInterval(() => {
       // Rounded, so that a check that runs a moment early does not postpone the heartbeat to the next check.
-      if (Math.abs(Date.now() - this.#beganAt) > intervalMs - lookMs / 2) void this.#beatOnce()
-    }, lookMs)
+      if (Math.abs(Date.now() - this.#beganAt) > intervalMs - checkMs / 2) void this.#beatOnce()
+    }, checkMs)
     this.#timer.unref()
     void this.#beatOnce()
   }
@@ -50,14 +50,14 @@ export class Heartbeat {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     // Sent after a heartbeat in flight: if that arrived last, it would bring the session back.
-    const goodbye = Promise.resolve(this.#beat)
+    const ending = Promise.resolve(this.#beat)
       .then(() => this.#hub.call(sessionsRoutes.endSession, { query: { session: this.#options.session } }))
       .catch(() => {})
-    await Promise.race([goodbye, new Promise(resolve => setTimeout(resolve, farewellMs).unref())])
+    await Promise.race([ending, new Promise(resolve => setTimeout(resolve, endTimeoutMs).unref())])
   }
 
   /** Sends a heartbeat with the current fields at once. Resolves when it has succeeded or failed. */
-  async tellNow(): Promise<void> {
+  async sendNow(): Promise<void> {
     // One in flight may have been made before the change that is to be reported.
     await this.#beat
     await this.#beatOnce()
@@ -65,27 +65,27 @@ export class Heartbeat {
 
   #beatOnce(): Promise<void> {
     this.#beganAt = Date.now()
-    this.#beat ??= this.#tellAlive().finally(() => (this.#beat = undefined))
+    this.#beat ??= this.#sendOnce().finally(() => (this.#beat = undefined))
     return this.#beat
   }
 
-  async #tell(): Promise<HeartbeatAnswer> {
+  async #send(): Promise<HeartbeatAnswer> {
     const { session, client, more } = this.#options
-    const said = this.#plain.isOn(this.#hub.interruptions) ? {} : (more?.() ?? {})
+    const optional = this.#reduced.isOn(this.#hub.interruptions) ? {} : (more?.() ?? {})
     try {
-      return await this.#hub.call(sessionsRoutes.heartbeat, { body: { session, client, ...said } })
+      return await this.#hub.call(sessionsRoutes.heartbeat, { body: { session, client, ...optional } })
     } catch (error) {
-      const isTooMuch = error instanceof ClaudeNetError && error.code === 'invalid'
-      if (!isTooMuch || Object.keys(said).length === 0) throw error
-      this.#plain.begin(this.#hub.interruptions)
+      const isUnsupported = error instanceof ClaudeNetError && error.code === 'invalid'
+      if (!isUnsupported || Object.keys(optional).length === 0) throw error
+      this.#reduced.begin(this.#hub.interruptions)
       return this.#hub.call(sessionsRoutes.heartbeat, { body: { session, client } })
     }
   }
 
-  async #tellAlive(): Promise<void> {
+  async #sendOnce(): Promise<void> {
     try {
       await this.#hub.transport.opened()
-      this.#options.onAlive?.(await this.#tell())
+      this.#options.onAlive?.(await this.#send())
     } catch {
       // The next one is the retry; other callers of the hub get the error of their own call.
     }

@@ -16,7 +16,7 @@ import type { Scope } from './project/scope.ts'
 import { withoutProject } from './project/without-project.ts'
 import { anySignal } from './transport/any-signal.ts'
 import { unanswered } from './transport/direct.ts'
-import { Moved } from './transport/line.ts'
+import { Moved } from './transport/hub-connection.ts'
 import type { Transport } from './transport/transport.ts'
 
 /** Time after which a request without a response fails, in ms. */
@@ -46,7 +46,7 @@ export class HubClient {
   readonly #timeoutMs: number
   readonly #options: HubClientOptions
   #clockOffsetMs = 0
-  readonly #plain = new PlainSpell()
+  readonly #reduced = new PlainSpell()
   #interruptions = 0
   #staleS: number | undefined
 
@@ -89,13 +89,13 @@ export class HubClient {
   ): Promise<AnswerOf<R>> {
     const plain = withoutProject(request)
     if (!plain) return this.#callAs(route, request)
-    if (this.#plain.isOn(this.interruptions)) return this.#callAs(route, plain)
+    if (this.#reduced.isOn(this.interruptions)) return this.#callAs(route, plain)
     try {
       return await this.#callAs(route, request)
     } catch (error) {
       if (!(error instanceof ClaudeNetError) || error.code !== 'invalid') throw error
       const answer = await this.#callAs(route, plain)
-      this.#plain.begin(this.interruptions)
+      this.#reduced.begin(this.interruptions)
       return answer
     }
   }

@@ -148,14 +148,14 @@ export class OutboxDrain {
 
   /** Decides whether a temporary refusal concerns this message alone, or every message. */
   async #hold(id: string, error: ClaudeNetError, pass: Pass): Promise<void> {
-    const isNews = !pass.backlog.hasReason(error.message, id)
+    const isNewReason = !pass.backlog.hasReason(error.message, id)
     this.#held.set(id, { until: Date.now() + holdMs(error), why: error.message })
-    const isAboutIt =
+    const isItsOwn =
       error.code === 'internal' ||
       // The same error for messages to different recipients concerns this machine.
-      (error.code === 'rate_limited' && isNews) ||
+      (error.code === 'rate_limited' && isNewReason) ||
       (error.code === 'unavailable' && pass.unanswered++ === 0 && (await this.#isHubResponding(error)))
-    if (!isAboutIt) pass.stopped = error
+    if (!isItsOwn) pass.stopped = error
     // The next attempt finds out whether the hub is back.
     if (pass.stopped) this.#held.delete(id)
   }

@@ -18,32 +18,32 @@ export async function refreshHubs(home: Home, client: HubClient, wayNow: () => {
   const before = home.credentials()
   // If the hub proves nothing, another program on its port could send this machine anywhere.
   if (provenBy(before) === undefined) return false
-  const { hubs: told } = await client.call(hubsRoutes.listHubs).catch(error => {
+  const { hubs: listed } = await client.call(hubsRoutes.listHubs).catch(error => {
     if (error instanceof Error && 'code' in error && error.code === 'not_found') return { hubs: [] }
     throw error
   })
   const now = home.credentials()
   // This machine has joined another hub meanwhile.
   if (now.token !== before.token || homeWay(now.config).id !== homeWay(before.config).id) return false
-  const hubs = entriesFor(now.config, told, wayNow().id)
+  const hubs = entriesFor(now.config, listed, wayNow().id)
   if (isDeepStrictEqual(hubs, now.config.hubs ?? [])) return false
   home.writeConfig({ hubs: hubs.length > 0 ? hubs : undefined })
   return true
 }
 
 /** Returns the new entries for `hubs` of `config`: the hub's list, and always the way `inUse` that the list came by. */
-export function entriesFor(config: Config, told: HubsAnswer['hubs'], inUse: string): HubEntry[] {
+export function entriesFor(config: Config, listed: HubsAnswer['hubs'], inUse: string): HubEntry[] {
   const own = homeWay(config)
   const isOwn = ({ hubKey, self }: HubsAnswer['hubs'][number]) =>
     (hubKey !== null && hubKey === config.hubKey) || (self && inUse === own.id)
-  const entries = told.flatMap((hub): HubEntry[] => {
+  const entries = listed.flatMap((hub): HubEntry[] => {
     const entry = isOwn(hub) ? undefined : entryFor(config, hub)
     return entry ? [entry] : []
   })
   const known = (Array.isArray(config.hubs) ? config.hubs : []) as HubEntry[]
-  const isTold = (entry: HubEntry) => entries.some(({ hubKey }) => hubKey !== undefined && hubKey === entry.hubKey)
+  const isListed = (entry: HubEntry) => entries.some(({ hubKey }) => hubKey !== undefined && hubKey === entry.hubKey)
   const kept = known.filter(
-    entry => idOf(entry) === inUse && !isTold(entry) && !entries.some(each => idOf(each) === inUse),
+    entry => idOf(entry) === inUse && !isListed(entry) && !entries.some(each => idOf(each) === inUse),
   )
   // Each machine has its own order, so that the machines of a failed hub spread over the others.
   const turn = (entry: HubEntry) =>

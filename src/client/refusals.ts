@@ -26,7 +26,7 @@ export class Refusals {
   /** Refusals that could not be written. This process reports them all the same. */
   readonly #unwritten: Refused[] = []
   /** Files that could not be marked as reported. This process does not report them twice. */
-  readonly #toldHere = new Set<string>()
+  readonly #reportedHere = new Set<string>()
 
   constructor(home: Home) {
     this.#dir = join(home.outboxDir, 'refused')
@@ -59,7 +59,7 @@ export class Refusals {
   /** Returns those that no session was notified of yet, each once. */
   take(): Refused[] {
     const told = join(this.#dir, 'told')
-    return this.#untold(listKept(this.#dir), file => {
+    return this.#readMarked(listKept(this.#dir), file => {
       makeDirectory(told)
       renameSync(join(this.#dir, file), join(told, file))
       return join(told, file)
@@ -70,7 +70,7 @@ export class Refusals {
   takeToPrint(): Refused[] {
     const printed = join(this.#dir, 'printed')
     return [this.#dir, join(this.#dir, 'told')].flatMap(dir =>
-      this.#untold(
+      this.#readMarked(
         listKept(dir),
         file => {
           makeDirectory(printed)
@@ -83,14 +83,14 @@ export class Refusals {
   }
 
   /** Reads those of `files` that `mark` could mark as reported. `mark` throws if another process was first or the disk cannot be written. */
-  #untold(files: string[], mark: (file: string) => string, dir = this.#dir): Refused[] {
+  #readMarked(files: string[], mark: (file: string) => string, dir = this.#dir): Refused[] {
     const marked = files.flatMap(file => {
-      if (this.#toldHere.has(file)) return []
+      if (this.#reportedHere.has(file)) return []
       try {
         return read(mark(file))
       } catch (error) {
         if (['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
-        this.#toldHere.add(file)
+        this.#reportedHere.add(file)
         return read(join(dir, file))
       }
     })

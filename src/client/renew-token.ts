@@ -14,7 +14,7 @@ const lock = { staleMs: 30_000 }
 
 /** Longest wait for another process that is changing the token, in ms, and the interval between checks. */
 const waitMs = 10_000
-const lookMs = 100
+const checkMs = 100
 
 /**
  * Renews `due`, the token of `home`, unless another process has done it. Resolves once the new token is in place, or at once if another
@@ -68,7 +68,7 @@ export async function underLock<T>(home: Home, longestMs: number, work: () => Pr
   const until = performance.now() + longestMs
   let unlock = await takeLock(path, lock)
   while (!unlock && performance.now() < until) {
-    await delay(lookMs)
+    await delay(checkMs)
     unlock = await takeLock(path, lock)
   }
   if (!unlock) return undefined
@@ -80,7 +80,7 @@ export async function underLock<T>(home: Home, longestMs: number, work: () => Pr
 }
 
 /** Removes the files that renewals of earlier tokens have left. */
-export function forgetRenewals(home: Home): void {
+export function removeRenewals(home: Home): void {
   for (const name of existsSync(home.dir) ? readdirSync(home.dir) : [])
     if (/^token\.(?:next-|before$)/.test(name)) rmSync(join(home.dir, name), { force: true })
 }

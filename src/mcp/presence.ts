@@ -1,6 +1,6 @@
 import { Heartbeat } from '../client/heartbeat.ts'
 import type { Machine } from '../client/machine.ts'
-import { tellPolicy } from '../client/policy.ts'
+import { sendPolicy } from '../client/policy.ts'
 import { reportWrongHub } from '../client/wrong-hub.ts'
 import type { Keeper } from '../notice/keeper.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
@@ -56,7 +56,7 @@ export class Presence {
 
   /** Sends a heartbeat at once, with the session's current activity. */
   async update(): Promise<void> {
-    await this.#heartbeat?.tellNow()
+    await this.#heartbeat?.sendNow()
   }
 
   /** Tells the hub that the session ends. */
@@ -94,7 +94,7 @@ export class Presence {
   #sendPolicy(machine: Machine): void {
     if (this.#isPolicySent) return
     this.#isPolicySent = true
-    tellPolicy(machine.client, machine.config).catch((error: unknown) => {
+    sendPolicy(machine.client, machine.config).catch((error: unknown) => {
       // A refusal is final; a hub that was out of reach is told with the next heartbeat.
       this.#isPolicySent = error instanceof ClaudeNetError && error.settled
       this.#options.report(error)

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { userHome } from '../../disk/user-home.ts'
-import { type KnownProjects, rememberProject } from './known-projects.ts'
+import { type KnownProjects, storeProject } from './known-projects.ts'
 import { numbered, projectNameOf } from './project-name.ts'
 import {
   directoryNameOf,
@@ -78,7 +78,7 @@ export function findProject(
   }
   const base = own ?? proposed!
   let clash: FoundProject['clash']
-  const name = rememberProject(home, place, known => {
+  const name = storeProject(home, place, known => {
     clash = undefined
     // A directory keeps its number, since messages are addressed to it.
     const [kept] =

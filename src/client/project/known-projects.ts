@@ -31,7 +31,7 @@ export function knownProjects(home: string): KnownProjects {
  * so that concurrent processes do not pick the same name. If the file cannot be written, the name is returned all the same and chosen
  * again the next time.
  */
-export function rememberProject(home: string, place: string, choose: (known: KnownProjects) => string): string {
+export function storeProject(home: string, place: string, choose: (known: KnownProjects) => string): string {
   const before = knownProjects(home)
   const name = choose(before)
   if (before.get(name) === place) return name

@@ -5,7 +5,7 @@ import { ownInterfaces } from './interfaces.ts'
 const pauseMs = { first: 500, last: 30_000 }
 
 /** Interval between checks for changes during a pause, in ms. */
-const lookMs = 1000
+const checkMs = 1000
 
 /** Delay of a check, in ms, from which on the machine or this process is assumed to have slept. */
 const sleepMs = 5000
@@ -19,7 +19,7 @@ export async function pauseAfter(failures: number, signal: AbortSignal): Promise
   const addresses = ownAddresses()
   let left = longest * (1 - Math.random() / 2)
   while (left > 0 && !signal.aborted) {
-    const step = Math.min(left, lookMs)
+    const step = Math.min(left, checkMs)
     const before = Date.now()
     await delay(step, undefined, { signal }).catch(() => {})
     if (Date.now() - before > step + sleepMs || ownAddresses() !== addresses) return true

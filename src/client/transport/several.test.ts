@@ -7,7 +7,7 @@ import type { HubKey } from '../../protocol/hub-key.ts'
 import type { Known } from '../hub-memory.ts'
 import type { HubWay } from '../hubs.ts'
 import { isCertainlyUnsent, unanswered } from './direct.ts'
-import { Moved } from './line.ts'
+import { Moved } from './hub-connection.ts'
 import { SeveralHubs } from './several.ts'
 import type { TransportRequest } from './transport.ts'
 

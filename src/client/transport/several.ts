@@ -6,11 +6,11 @@ import { noSshHost } from '../../protocol/ssh-host.ts'
 import type { HubMemory, Known } from '../hub-memory.ts'
 import type { HubWay } from '../hubs.ts'
 import { isCertainlyUnsent } from './direct.ts'
-import { Line } from './line.ts'
+import { HubConnection } from './hub-connection.ts'
 import type { Transport, TransportRequest } from './transport.ts'
 
 /** Total time until a hub must have passed a health check, in ms: directly, and through ssh, which may have to be started first. */
-const within = { direct: { openMs: 1000, aliveMs: 1000 }, ssh: { openMs: 6000, aliveMs: 2000 } }
+const within = { direct: { openMs: 1000, healthyMs: 1000 }, ssh: { openMs: 6000, healthyMs: 2000 } }
 
 /** Time until a machine that has left its own hub checks it again, in ms: random between these. */
 const homeMs = { least: 5 * 60_000, most: 15 * 60_000 }
@@ -46,7 +46,7 @@ export interface SeveralOptions {
 export class SeveralHubs implements Transport {
   readonly #options: SeveralOptions
   readonly #now: () => number
-  readonly #lines = new Map<string, Line>()
+  readonly #connections = new Map<string, HubConnection>()
   /** The hubs as of the last look at the configuration. */
   #ways!: readonly [HubWay, ...HubWay[]]
   /** Id of the hub in use. */
@@ -55,7 +55,7 @@ export class SeveralHubs implements Transport {
   #seq: Known['seq']
   #isRemembered = false
   #hasWritten = false
-  #isLooking = false
+  #isChecking = false
 
   constructor(options: SeveralOptions) {
     this.#options = options
@@ -65,7 +65,7 @@ export class SeveralHubs implements Transport {
 
   /** The label of the hub in use. */
   get label(): string {
-    return this.#line(this.way).transport.label
+    return this.#connection(this.way).transport.label
   }
 
   /** The hub in use. */
@@ -75,22 +75,22 @@ export class SeveralHubs implements Transport {
 
   async request(request: TransportRequest): Promise<IncomingMessage> {
     const ways = this.#follow()
-    if (ways.length === 1) return this.#line(ways[0]).request(request, false)
+    if (ways.length === 1) return this.#connection(ways[0]).request(request, false)
     this.#hasWritten ||= request.method !== 'GET'
-    this.#lookHome(ways[0])
+    this.#checkHome(ways[0])
     return this.#ask(this.#inOrder(ways), request)
   }
 
   async opened(): Promise<void> {
     const ways = this.#follow()
-    const isOpened = this.#line(this.way).transport.opened()
+    const isOpened = this.#connection(this.way).transport.opened()
     // If the hub cannot be reached in this time, the next request tries another.
     await (ways.length === 1 ? isOpened : Promise.race([isOpened, delay(within.ssh.openMs, undefined, { ref: false })]))
   }
 
   close(): void {
     if (this.#hasWritten && this.#seq) this.#remember()
-    for (const line of this.#lines.values()) line.transport.close()
+    for (const connection of this.#connections.values()) connection.transport.close()
   }
 
   /** Sends the request to one hub after the other until one responds properly. */
@@ -104,14 +104,14 @@ export class SeveralHubs implements Transport {
         const answer = await this.#askOne(way, request, true)
         const rank = rankOf(answer)
         if (rank === 0 || rank < rankOf(stopgap)) {
-          letGo(stopgap)
+          discard(stopgap)
           stopgap = answer.on('error', () => {})
-        } else letGo(answer)
+        } else discard(answer)
         if (rank > 0) continue
         return this.#settle(way, first!, answer)
       } catch (error) {
         if (!(error instanceof ClaudeNetError) || error.code !== 'unavailable' || request.signal?.aborted) {
-          letGo(stopgap)
+          discard(stopgap)
           const isStuck = request.signal?.reason?.name === 'TimeoutError' && performance.now() - startedAt > stuckMs
           if (isStuck && way === first && this.#at === way.id) this.#moveTo(ways[1]!)
           throw error
@@ -137,8 +137,8 @@ export class SeveralHubs implements Transport {
   }
 
   async #askOne(way: HubWay, request: TransportRequest, mayBeLeft: boolean): Promise<IncomingMessage> {
-    const answer = await this.#line(way).request({ ...request, path: this.#withSeq(way, request) }, mayBeLeft)
-    if (rankOf(answer) > 0) this.#line(way).failedAt = performance.now()
+    const answer = await this.#connection(way).request({ ...request, path: this.#withSeq(way, request) }, mayBeLeft)
+    if (rankOf(answer) > 0) this.#connection(way).failedAt = performance.now()
     const value = Number(answer.headers[seqHeader] ?? Number.NaN)
     if (Number.isSafeInteger(value) && (value >= (this.#seq?.value ?? 0) || this.#isOldSeq))
       this.#seq = { value, from: way.id, at: this.#now() }
@@ -158,28 +158,29 @@ export class SeveralHubs implements Transport {
 
   /** Returns the hubs with the one in use first, and those that have failed recently last. */
   #inOrder(ways: readonly HubWay[]): HubWay[] {
-    const hasFailed = ({ id }: HubWay) => performance.now() - (this.#lines.get(id)?.failedAt ?? -Infinity) < failedMs
+    const hasFailed = ({ id }: HubWay) =>
+      performance.now() - (this.#connections.get(id)?.failedAt ?? -Infinity) < failedMs
     const rank = (way: HubWay) => (way.id === this.#at ? 0 : hasFailed(way) ? 2 : 1)
     return ways.toSorted((a, b) => rank(a) - rank(b))
   }
 
   /** Returns to the machine's own hub, in the background, if a check is due and the hub is ready. */
-  #lookHome(home: HubWay): void {
+  #checkHome(home: HubWay): void {
     const now = this.#now()
     // The clock was set back.
-    if (this.#homeAt - now > homeMs.most) this.#homeAt = this.#nextLook()
-    if (this.#at === home.id || this.#isLooking || now < this.#homeAt) return
-    this.#isLooking = true
-    this.#homeAt = this.#nextLook()
-    void this.#line(home)
+    if (this.#homeAt - now > homeMs.most) this.#homeAt = this.#nextCheck()
+    if (this.#at === home.id || this.#isChecking || now < this.#homeAt) return
+    this.#isChecking = true
+    this.#homeAt = this.#nextCheck()
+    void this.#connection(home)
       .isReady()
       .then(isReady => {
-        this.#isLooking = false
+        this.#isChecking = false
         if (isReady && this.#follow()[0].id === home.id) this.#moveTo(home)
       })
   }
 
-  #nextLook(): number {
+  #nextCheck(): number {
     const { random = Math.random } = this.#options
     return this.#now() + homeMs.least + random() * (homeMs.most - homeMs.least)
   }
@@ -187,8 +188,8 @@ export class SeveralHubs implements Transport {
   #moveTo(way: HubWay): void {
     if (this.#at === way.id) return
     this.#at = way.id
-    this.#homeAt = this.#nextLook()
-    for (const [id, line] of this.#lines) if (id !== way.id) line.leave()
+    this.#homeAt = this.#nextCheck()
+    for (const [id, connection] of this.#connections) if (id !== way.id) connection.leave()
     this.#remember()
   }
 
@@ -204,23 +205,27 @@ export class SeveralHubs implements Transport {
       const known = this.#options.memory.read()
       if (known) [this.#at, this.#homeAt, this.#seq] = [known.at, known.homeAt, known.seq]
     }
-    for (const [id, line] of this.#lines) {
+    for (const [id, connection] of this.#connections) {
       if (ways.some(way => way.id === id)) continue
-      line.leave()
-      this.#lines.delete(id)
+      connection.leave()
+      this.#connections.delete(id)
     }
     if (!ways.some(({ id }) => id === this.#at)) this.#at = ways[0].id
     this.#ways = ways
     return ways
   }
 
-  #line(way: HubWay): Line {
-    const known = this.#lines.get(way.id)
+  #connection(way: HubWay): HubConnection {
+    const known = this.#connections.get(way.id)
     if (known?.isOpen) return known
-    const line = new Line(way.id, this.#options.open(way), way.sshHost === noSshHost ? within.direct : within.ssh)
-    if (known) line.failedAt = known.failedAt
-    this.#lines.set(way.id, line)
-    return line
+    const connection = new HubConnection(
+      way.id,
+      this.#options.open(way),
+      way.sshHost === noSshHost ? within.direct : within.ssh,
+    )
+    if (known) connection.failedAt = known.failedAt
+    this.#connections.set(way.id, connection)
+    return connection
   }
 }
 
@@ -232,7 +237,7 @@ function rankOf(answer: IncomingMessage | undefined): number {
   return answer.headers[staleHeader] === undefined ? 0 : 1
 }
 
-function letGo(answer: IncomingMessage | undefined): void {
+function discard(answer: IncomingMessage | undefined): void {
   answer?.on('error', () => {}).resume()
 }
 

@@ -13,7 +13,7 @@ import { type SshFailure, sshLinks, whyNotForwarded } from './ssh-words.ts'
 const staleLockMs = 5000
 
 /** Interval between checks while another process starts ssh, in ms. */
-const lookAgainMs = 50
+const checkMs = 50
 
 export interface OpenOptions {
   /** Maximum age of an earlier failure that is returned instead of another attempt, in ms. */
@@ -35,7 +35,7 @@ export async function openLink(files: SshFiles, { maxAgeMs, signal }: OpenOption
     if (failure) return failure
     signal.throwIfAborted()
     const unlock = await takeLock(files.lock, { staleMs: staleLockMs, updateMs: 1000 })
-    if (!unlock) await delay(lookAgainMs, undefined, { signal })
+    if (!unlock) await delay(checkMs, undefined, { signal })
     else {
       try {
         if ((await accepts(files.socket)) || readFailure(files, since)) continue

@@ -18,7 +18,7 @@ const controlTimeoutMs = 3000
 const clockGrainMs = 10
 
 /** Longest wait for the end of ssh's stderr after its exit, in ms: a process that it started may hold it open. */
-const lastWordsMs = 200
+const stderrWaitMs = 200
 
 /** The result of an ssh: its exit status, or the signal or error instead of one, and the end of its stderr. */
 interface Ended {
@@ -132,7 +132,7 @@ async function runSsh(
   pidFile?: string,
 ): Promise<Ended> {
   // Detached into its own session: it is not affected by Ctrl-C or a closed terminal, and has no terminal to prompt on.
-  const child = spawn('ssh', args, { cwd: dir, detached: true, stdio: ['ignore', 'ignore', 'pipe'], env: plainEnv() })
+  const child = spawn('ssh', args, { cwd: dir, detached: true, stdio: ['ignore', 'ignore', 'pipe'], env: englishEnv() })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-maxLogBytes)
@@ -146,7 +146,7 @@ async function runSsh(
   if (pidFile && child.pid) writeFileSync(pidFile, String(child.pid), { mode: 0o600 })
   try {
     const [status, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
-    if (status !== 0) await Promise.race([all, delay(lastWordsMs, undefined, { ref: false })])
+    if (status !== 0) await Promise.race([all, delay(stderrWaitMs, undefined, { ref: false })])
     return { status: status ?? killedBy ?? 'nothing', stderr }
   } catch (error) {
     return { status: (error as NodeJS.ErrnoException).code ?? 'an error', stderr }
@@ -160,7 +160,7 @@ async function runSsh(
 }
 
 /** Returns an environment in which the resolver's messages are in English, so that they can be recognized. */
-function plainEnv(): NodeJS.ProcessEnv {
+function englishEnv(): NodeJS.ProcessEnv {
   return { ...process.env, LC_ALL: 'C' }
 }
 

@@ -44,7 +44,7 @@ export class SshTransport implements Transport {
         return await this.#connections.request(request)
       } catch (error) {
         const isOver = tries === maxTries || request.signal?.aborted || this.#isClosed
-        if (isOver || !nobodyListens(error as Error)) throw await this.#failed(error as Error, startedAt)
+        if (isOver || !isWithoutListener(error as Error)) throw await this.#failed(error as Error, startedAt)
       }
       await this.#open(request.signal)
     }
@@ -117,7 +117,7 @@ function closedWay(failure: SshFailure, label: string): ClaudeNetError {
 }
 
 /** Reports whether no ssh was listening, so that the request was certainly not sent. */
-function nobodyListens({ code }: NodeJS.ErrnoException): boolean {
+function isWithoutListener({ code }: NodeJS.ErrnoException): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED'
 }
 

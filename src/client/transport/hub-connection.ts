@@ -23,22 +23,22 @@ export class Moved extends Error {
 }
 
 /** The connection to one hub of several. */
-export class Line {
+export class HubConnection {
   readonly id: string
   readonly transport: Transport
   /** Total time until the hub must have passed a health check, in ms: before its first response, and after. */
-  readonly #within: { openMs: number; aliveMs: number }
+  readonly #within: { openMs: number; healthyMs: number }
   readonly #streams = new Set<IncomingMessage>()
   #busy = 0
   #isLeft = false
-  #proof: Promise<boolean> | undefined
+  #check: Promise<boolean> | undefined
   /** Time of the last response, by `performance.now()`. */
-  #heardAt = 0
+  #respondedAt = 0
   #guard: NodeJS.Timeout | undefined
   /** Time of the last failure, by `performance.now()`. */
   failedAt = Number.NEGATIVE_INFINITY
 
-  constructor(id: string, transport: Transport, within: { openMs: number; aliveMs: number }) {
+  constructor(id: string, transport: Transport, within: { openMs: number; healthyMs: number }) {
     this.id = id
     this.transport = transport
     this.#within = within
@@ -56,16 +56,16 @@ export class Line {
     }
     let response: IncomingMessage
     try {
-      response = mayBeLeft ? await this.#whileAlive(request) : await this.transport.request(request)
+      response = mayBeLeft ? await this.#whileHealthy(request) : await this.transport.request(request)
     } catch (error) {
       this.failedAt = performance.now()
       done()
       throw error
     }
-    this.#heardAt = performance.now()
+    this.#respondedAt = performance.now()
     if (response.headers['content-type']?.startsWith('text/event-stream')) {
       this.#streams.add(response)
-      if (mayBeLeft) this.#guard ??= setInterval(() => void this.#proveStreams(), quietMs / 2).unref()
+      if (mayBeLeft) this.#guard ??= setInterval(() => void this.#checkStreams(), quietMs / 2).unref()
     }
     response.once('close', () => {
       this.#streams.delete(response)
@@ -82,8 +82,8 @@ export class Line {
   }
 
   /** Ends the streams of a hub that no longer responds; they are requested again, from it or from another hub. */
-  async #proveStreams(): Promise<void> {
-    if (performance.now() - this.#heardAt < quietMs || (await this.#isAlive())) return
+  async #checkStreams(): Promise<void> {
+    if (performance.now() - this.#respondedAt < quietMs || (await this.#isHealthy())) return
     this.#endStreams()
   }
 
@@ -106,11 +106,13 @@ export class Line {
     return !this.#isLeft
   }
 
-  async #whileAlive(request: TransportRequest): Promise<IncomingMessage> {
-    const dead = new AbortController()
+  async #whileHealthy(request: TransportRequest): Promise<IncomingMessage> {
+    const unhealthy = new AbortController()
     const settled = new AbortController()
-    const signals = request.signal ? [request.signal, dead.signal] : [dead.signal]
-    void this.#watch(settled.signal).then(isDead => isDead && dead.abort(new DOMException('no answer', 'TimeoutError')))
+    const signals = request.signal ? [request.signal, unhealthy.signal] : [unhealthy.signal]
+    void this.#watch(settled.signal).then(
+      isUnhealthy => isUnhealthy && unhealthy.abort(new DOMException('no answer', 'TimeoutError')),
+    )
     try {
       return await this.transport.request({ ...request, signal: anySignal(signals) })
     } finally {
@@ -123,7 +125,7 @@ export class Line {
     try {
       for (let pause = slowMs; ; pause = againMs) {
         await delay(pause, undefined, { signal: settled })
-        if (!(await this.#isAlive())) return !settled.aborted
+        if (!(await this.#isHealthy())) return !settled.aborted
       }
     } catch {
       return false
@@ -131,15 +133,15 @@ export class Line {
   }
 
   /** Reports whether the hub passes a health check. Concurrent callers share one check. */
-  #isAlive(): Promise<boolean> {
-    const { openMs, aliveMs } = this.#within
-    this.#proof ??= this.#get('/healthz', (this.#heardAt > 0 ? aliveMs : openMs) - slowMs)
+  #isHealthy(): Promise<boolean> {
+    const { openMs, healthyMs } = this.#within
+    this.#check ??= this.#get('/healthz', (this.#respondedAt > 0 ? healthyMs : openMs) - slowMs)
       .then(answer => {
-        if (answer) this.#heardAt = performance.now()
+        if (answer) this.#respondedAt = performance.now()
         return answer !== undefined
       })
-      .finally(() => (this.#proof = undefined))
-    return this.#proof
+      .finally(() => (this.#check = undefined))
+    return this.#check
   }
 
   /** Returns the response to a request without a token, its body discarded; undefined if none comes in time. */
