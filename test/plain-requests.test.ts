@@ -33,7 +33,7 @@ test('where plain is refused, a request without TLS is told so, and the same one
       403,
       {
         code: 'forbidden',
-        message: 'This hub takes no request without TLS.',
+        message: 'This hub accepts no request without TLS.',
         hint: expect.stringContaining('claude-net pin'),
       },
     ])
@@ -47,9 +47,9 @@ test('where plain is refused, a request without TLS is told so, and the same one
   expect([byTls.code, byTls.stderr]).toEqual([0, ''])
   const line = await run(['invite', 'jaz', '--data', hub.dataDir, '--url', hub.url.origin, '--plain', '--json'])
   const { command } = JSON.parse(line.stdout) as { command: string }
-  expect(line.stderr).toContain('would be refused. This hub takes no request without TLS.')
+  expect(line.stderr).toContain('would be refused. This hub accepts no request without TLS.')
   const piped = await promisify(execFile)(findTool('sh')!, ['-c', command]).catch(error => error)
-  expect(piped).toMatchObject({ code: 1, stderr: expect.stringContaining('This hub takes no request without TLS.') })
+  expect(piped).toMatchObject({ code: 1, stderr: expect.stringContaining('This hub accepts no request without TLS.') })
 })
 
 test('where plain is for loopback, what a proxy brings counts by where it comes from, and by how it was asked', async () => {
@@ -59,7 +59,7 @@ test('where plain is for loopback, what a proxy brings counts by where it comes 
   expect(await raw(hub, inbox(token))).toMatchObject({ status: 200 })
   expect(await through({ 'x-forwarded-for': '127.0.0.1' })).toMatchObject({ status: 200 })
   const far = { 'x-forwarded-for': '203.0.113.5' }
-  expect(errorOf(await through(far)).message).toBe('This hub takes requests without TLS from its own host alone.')
+  expect(errorOf(await through(far)).message).toBe('This hub accepts requests without TLS from its own host only.')
   expect(await through({ ...far, 'x-forwarded-proto': 'https' })).toMatchObject({ status: 200 })
   // Only a trusted proxy's word counts.
   const claimed = { ...inbox(token, { 'x-forwarded-proto': 'https' }), localAddress: '127.0.0.3' }

@@ -82,7 +82,10 @@ describe('A51: what proves a session', () => {
       browser.headers,
     ]) {
       const answer = await raw(hub, { path: '/v1/inbox', token: sean.token, headers })
-      expect(errorOf(answer)).toMatchObject({ code: 'forbidden', message: 'A request of a web page carries no token.' })
+      expect(errorOf(answer)).toMatchObject({
+        code: 'forbidden',
+        message: 'A request from a web page must not carry a token.',
+      })
     }
     expect(await raw(hub, { path: '/v1/inbox', token: sean.token })).toMatchObject({ status: 200 })
     expect(await raw(hub, { path: '/v1/inbox', token: browser.tab })).toMatchObject({ status: 401 })
@@ -229,7 +232,7 @@ describe('A51: links', () => {
     for (const origin of ['http://evil.example', 'null'])
       expect(await login(hub, secret, { origin })).toMatchObject({ status: 403 })
     const program = await raw(hub, { path: '/v1/console/login', body: { secret } })
-    expect(errorOf(program)).toMatchObject({ code: 'forbidden', message: 'A login comes from a page of the hub.' })
+    expect(errorOf(program)).toMatchObject({ code: 'forbidden', message: 'A login must come from a page of the hub.' })
     expect(await login(hub, secret)).toMatchObject({ status: 201 })
   })
 

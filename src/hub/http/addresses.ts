@@ -4,7 +4,7 @@ import { isLoopback, likelyOrigins } from '../../protocol/hub-address.ts'
 import type { Handlers } from './handler.ts'
 import type { Network } from './network.ts'
 
-/** Addresses that stand for each one of the host's. */
+/** Addresses that mean every address of the host. */
 const anywhere = new Set(['0.0.0.0', '::'])
 
 /** `GET /v1/admin/addresses`. */
@@ -27,7 +27,7 @@ export function addresses(listening: () => readonly AddressInfo[], network: Netw
   }
 }
 
-/** Empty where the system does not tell, such as a sandbox without netlink. */
+/** Returns the network interfaces; none if the system does not reveal them, as in a sandbox without netlink. */
 export function interfaces(): NetworkInterfaceInfo[] {
   try {
     return Object.values(networkInterfaces()).flatMap(each => each ?? [])

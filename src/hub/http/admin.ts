@@ -9,7 +9,7 @@ import { allGroups } from '../state/query/members.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 
-/** How long the old token goes on after a rotation, in seconds: time for the sessions that run to be restarted. */
+/** Overlap of the old token after a rotation, in seconds: time to restart the running sessions. */
 const rotationOverlapS = 600
 
 /** `POST /v1/admin/invites`. */
@@ -17,7 +17,7 @@ export function invite(hubKey: () => HubKey | undefined): Handlers['invite'] {
   return async ({ hub, body, reply }) => {
     const { name, kind, owner, from } = body
     const made = await newCode(hub, { name, kind, owner })
-    // The code is told once it is bound.
+    // Bound before the code is returned.
     if (from !== undefined) await hub.submit({ type: 'member.bind', name, ranges: from })
     reply.code(201)
     return { ...made, hubKey: hubKey() }
@@ -94,7 +94,7 @@ export const importOrganization: Handlers['importOrganization'] = ({ hub, body: 
     groups: Object.entries(groups).map(([group, members]) => ({ group, members })),
   })
 
-/** A code that is shown once, here; the hub keeps its hash. */
+/** Makes a new code, which is returned only here; the hub stores its hash. */
 async function newCode(
   hub: Hub,
   of: Pick<CommandOf<'member.invite'>, 'name' | 'kind' | 'owner' | 'overlapS'>,

@@ -8,7 +8,7 @@ import { methodsOf } from './methods.ts'
 import { type Network, outsider } from './network.ts'
 import { isPipedToShell, sendRefusedScript } from './refused-script.ts'
 
-/** Answers what a handler or a step before it throws, and what has no route, in the one shape of an error. Counts and notes it down. */
+/** Responds with an error in the usual form when a handler or an earlier step throws, and to requests without a route. Counts and logs each. */
 export function answerErrors(server: FastifyInstance, watch: Watch): void {
   server.setErrorHandler((error, request, reply) => {
     const known = toClaudeNetError(error, request.routeOptions.bodyLimit)
@@ -34,7 +34,7 @@ export function answerErrors(server: FastifyInstance, watch: Watch): void {
   })
 }
 
-/** What never gets as far as a route is answered in the same shape. */
+/** Responds in the same form to a path that is malformed or too long, before any route is chosen. */
 export function answerMalformedPath(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -56,11 +56,11 @@ function answer(request: FastifyRequest, reply: FastifyReply, error: ClaudeNetEr
   else reply.code(status).send(error.toBody())
 }
 
-/** What of a request is counted and noted down. */
+/** Returns the parts of a request that are counted and audited. */
 export function seen(request: FastifyRequest): Seen {
   const { method, identity, clientAddress: address, params, body } = request
   return {
-    // HEAD is counted and noted down as the GET that it asks the head of.
+    // HEAD is counted and audited as GET.
     method: method === 'HEAD' ? 'GET' : method,
     route: routeOf(request),
     identity,
@@ -71,18 +71,18 @@ export function seen(request: FastifyRequest): Seen {
   }
 }
 
-/** The path as the table has it, for the log: a path as sent may hold a join code. */
+/** Returns the path pattern of the route, for the log: the actual path may contain a join code. */
 function routeOf(request: FastifyRequest): string | undefined {
   return request.routeOptions.url
 }
 
-/** Any error as one for the client. What is not known to be the client's is `internal`: its detail is for the log only. */
+/** Turns any error into one for the client. An error not caused by the client becomes `internal`; its details are only logged. */
 export function toClaudeNetError(error: unknown, maxBytes = maxRequestBytes): ClaudeNetError {
   if (error instanceof ClaudeNetError) return error
   if (isUnreadable(error)) return damagedStore((error as Error).message)
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new ClaudeNetError('too_large', `A request has ${maxBytes} bytes at most here.`, 'Send less at a time.')
+    return new ClaudeNetError('too_large', `A request may have ${maxBytes} bytes at most here.`, 'Send less at a time.')
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return notJson('this Content-Type is not read')
   if (statusCode && statusCode >= 400 && statusCode < 500) {

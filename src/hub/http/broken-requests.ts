@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 
-/** What a request that is not HTTP, or came too slowly, is answered in our shape, before there is any route or reply. */
+/** Responds to a request that is not HTTP or arrives too slowly with an error in the usual form, and closes the connection. */
 export function answerBroken(
   error: NodeJS.ErrnoException,
   socket: Socket & { _httpMessage?: ServerResponse | null },
@@ -10,15 +10,15 @@ export function answerBroken(
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const [status, answer] = answerFor(error.code)
   const body = JSON.stringify(answer.toBody())
-  // An answer that has begun cannot become another; Node itself looks there (lib/_http_server.js, socketOnError).
+  // Not after a response has begun. Node itself checks this field (lib/_http_server.js, socketOnError).
   if (socket.writable && !socket._httpMessage?.headersSent)
     socket.write(`HTTP/1.1 ${status}\r\n${head(body)}\r\n\r\n${body}`)
   socket.destroySoon()
 }
 
-/** `Expect` with anything but 100-continue; Node would answer 417 without a word. */
+/** Refuses an `Expect` header other than 100-continue; Node would respond with an empty 417. */
 export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  const error = new ClaudeNetError('invalid', 'The header Expect has only 100-continue here.', 'Leave it out.')
+  const error = new ClaudeNetError('invalid', 'The only supported value of Expect is 100-continue.', 'Leave it out.')
   const body = JSON.stringify(error.toBody())
   response.writeHead(error.status, {
     'content-type': 'application/json; charset=utf-8',
@@ -42,16 +42,12 @@ function answerFor(code: string | undefined): [status: string, error: ClaudeNetE
     case 'HPE_HEADER_OVERFLOW':
       return [
         '431 Request Header Fields Too Large',
-        new ClaudeNetError('too_large', 'The headers of a request have 16 KiB at most.', 'Send fewer headers.'),
+        new ClaudeNetError('too_large', 'The headers of a request may have 16 KiB at most.', 'Send fewer headers.'),
       ]
     default:
       return [
         '400 Bad Request',
-        new ClaudeNetError(
-          'invalid',
-          'This is not an HTTP request that can be read.',
-          'docs/protocol.md has an example.',
-        ),
+        new ClaudeNetError('invalid', 'This is not a valid HTTP request.', 'docs/protocol.md has an example.'),
       ]
   }
 }

@@ -3,22 +3,22 @@ import { tabHeader } from '../../protocol/console-header.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { hostNameOf } from '../../protocol/hub-address.ts'
 
-/** Most cookies of one name that are looked at. */
+/** Most cookies that are checked in one request. */
 const maxCookies = 4
 
-/** Knows whether a request came over TLS: see `Network`. */
+/** Determines whether a request came over TLS: see `Network`. */
 interface Schemes {
   protocolOf(request: IncomingMessage): 'http' | 'https'
 }
 
-/** What a request that a browser sends is told by. A program sends none of these unless it poses as one. */
+/** Reports whether a request came from a browser, by headers that a program does not send unless it poses as one. */
 export function isFromBrowser({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined || headers[tabHeader] !== undefined
 }
 
 /**
- * Refuses what a page of another origin has a browser send: `Origin`, where it is sent, must be the scheme and the host of the request
- * itself, whose name was checked before.
+ * Refuses requests that a page of another origin makes a browser send: `Origin`, if present, must be the scheme and the host of the request
+ * itself, whose name was checked before. Throws `forbidden`.
  */
 export function checkOrigin(request: IncomingMessage, network: Schemes): void {
   const { origin, host = '' } = request.headers
@@ -26,25 +26,25 @@ export function checkOrigin(request: IncomingMessage, network: Schemes): void {
   throw new ClaudeNetError(
     'forbidden',
     'Requests from web pages of another origin are refused.',
-    "The console is open at the hub's own address alone. A proxy in front of the hub stands in 'trustedProxies' of hub.json, and passes on Host and X-Forwarded-Proto.",
+    "The console works only at the hub's own address. List a proxy in front of the hub in 'trustedProxies' of hub.json, and let it pass on Host and X-Forwarded-Proto.",
   )
 }
 
-/** Refuses what a browser sends because of another site, or because its user typed the address. */
+/** Refuses requests that a browser sends for another site, or because its user typed the address. Throws `forbidden`. */
 export function checkSameOrigin({ headers }: Pick<IncomingMessage, 'headers'>): void {
   const site = headers['sec-fetch-site']
   if (site === undefined || site === 'same-origin') return
   throw new ClaudeNetError(
     'forbidden',
-    'This request was caused by another page than one of the hub.',
-    "The console is at the hub's own address: open it there.",
+    'This request does not come from a page of the hub.',
+    "Open the console at the hub's own address.",
   )
 }
 
 function isOwnOrigin(origin: string, host: string, scheme: 'http' | 'https'): boolean {
   const [, claimed, authority] = /^(https?):\/\/(.+)$/.exec(origin) ?? []
   if (authority === undefined || authority !== host.toLowerCase()) return false
-  // A port of loopback may lead to the hub over TLS; nobody is in between.
+  // A loopback port may be forwarded to the hub over TLS, with nobody in between.
   return claimed === scheme || isLoopback(hostNameOf(host))
 }
 
@@ -53,8 +53,8 @@ function isLoopback(name: string | undefined): boolean {
 }
 
 /**
- * The names of the cookie of a session, with and without TLS. Browsers show a cookie to all ports of a host, so that the port stands in
- * its name: two hubs of one host do not log each other's people out.
+ * Returns the names of a session's cookie, with and without TLS. They include the port, as browsers send a cookie to all ports of a host:
+ * otherwise two hubs on one host would log each other's users out.
  */
 function cookieNames(request: IncomingMessage, network: Schemes): { secure: string; plain: string } {
   const [, port] = /:(\d+)$/.exec(request.headers.host ?? '') ?? []
@@ -62,7 +62,7 @@ function cookieNames(request: IncomingMessage, network: Schemes): { secure: stri
   return { secure: `__Host-${plain}`, plain }
 }
 
-/** The cookies of a request that may be a session's. There are several where something else of this host has set one. */
+/** Returns the cookies of a request that may be a session's. There are several if another server on this host has set one. */
 export function cookiesOf(request: IncomingMessage, network: Schemes): string[] {
   const { cookie } = request.headers
   if (cookie === undefined) return []
@@ -74,7 +74,7 @@ export function cookiesOf(request: IncomingMessage, network: Schemes): string[] 
     .slice(0, maxCookies)
 }
 
-/** The header that gives a browser its cookie for `lifeS` seconds. It is `Secure` where the page came over TLS. */
+/** Returns the Set-Cookie header that sets the cookie for `lifeS` seconds. It is `Secure` if the page came over TLS. */
 export function cookieFor(request: IncomingMessage, network: Schemes, value: string, lifeS: number): string {
   const { secure, plain } = cookieNames(request, network)
   const isSecure = request.headers.origin?.startsWith('https:') ?? network.protocolOf(request) === 'https'
@@ -82,10 +82,10 @@ export function cookieFor(request: IncomingMessage, network: Schemes, value: str
   return isSecure ? `${secure}=${value}; ${attributes}; Secure` : `${plain}=${value}; ${attributes}`
 }
 
-/** The browser as it names itself, in words such as `Firefox 141 on Android`; `a program` for what names none that is known. */
+/** Returns the name of a browser, such as `Firefox 141 on Android`; `a program` if the user agent names no known one. */
 export function browserIn(userAgent: string | undefined): string {
   const agent = userAgent ?? ''
-  // Browsers name others that they want to be taken for, so the order counts.
+  // User agents also name browsers that they imitate, so the order matters.
   const [, name, version] =
     /(Edg|OPR|SamsungBrowser|Firefox|FxiOS|CriOS|Chrome|Version)[A-Za-z]*\/(\d{1,4})/.exec(
       agent.replace(/^.*(?=(?:Edg|OPR|SamsungBrowser)[A-Za-z]*\/)/, ''),
@@ -99,7 +99,7 @@ export function browserIn(userAgent: string | undefined): string {
     CriOS: 'Chrome',
     Version: 'Safari',
   }
-  // Android calls itself Linux too.
+  // Android before Linux, as its user agents name both.
   const system = ['Android', 'iPhone', 'iPad', 'Windows', 'Macintosh', 'CrOS', 'Linux'].find(each =>
     agent.includes(each),
   )

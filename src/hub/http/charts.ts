@@ -4,13 +4,13 @@ import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
 import { membersNamed, type Sight } from './sight.ts'
 
-/** How long charts are good for, in ms. */
-const goodForMs = 15_000
+/** Time for which charts are cached, in ms. */
+const cacheMs = 15_000
 
-/** Most charts that are kept. */
+/** Most charts in the cache. */
 const maxKept = 200
 
-/** `GET /v1/charts`: counted once for all who see the same mail. */
+/** `GET /v1/charts`: computed once for all callers who see the same messages. */
 export function charts(sight: Sight): Handlers['charts'] {
   const kept = new Map<string, { answer: Promise<ChartsAnswer>; until: number }>()
   return async ({ hub, identity, query: { hours, of: named } }) => {
@@ -25,8 +25,8 @@ export function charts(sight: Sight): Handlers['charts'] {
     const answer = hub.reader
       .ask('charts', { viewer, of, hours, now: Date.now() }, identity.tokenId)
       .then(({ from, columnMs, ...lists }) => ({ from: timestamp(from), bucketS: columnMs / 1000, ...lists }))
-    kept.set(key, { answer, until: now + goodForMs })
-    // What failed is tried again.
+    kept.set(key, { answer, until: now + cacheMs })
+    // Failures are not cached.
     answer.catch(() => kept.delete(key))
     return answer
   }

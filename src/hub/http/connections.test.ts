@@ -31,7 +31,7 @@ const alive = (sockets: Socket[]) => sockets.filter(({ destroyed }) => !destroye
 describe('strangers', () => {
   const strangers = { connections: 20, perAddress: 5 }
 
-  test('of one address keep so many connections, the newest; others are not touched', () => {
+  test('of one address keep only the newest connections up to its bound; other addresses are not affected', () => {
     const { open, openMany, ask } = setUp({ strangers })
     const other = open('10.0.3.2')
     ask(other)
@@ -42,7 +42,7 @@ describe('strangers', () => {
     expect(other.destroyed).toBe(false)
   })
 
-  test('of all addresses share a pool; a /64 is one address', () => {
+  test('of all addresses share a pool; a /64 counts as one address', () => {
     const { connections, open, openMany, ask } = setUp({ strangers })
     const many = Array.from({ length: 30 }, (_, n) => open(`10.0.4.${n}`))
     many.forEach(ask)
@@ -56,7 +56,7 @@ describe('strangers', () => {
     expect(connections.counts).toEqual({ known: 0, strangers: 20 })
   })
 
-  test('that say nothing have 2 s to show a token, and are closed after', () => {
+  test('that send nothing have 2 s to show a token, and are closed afterwards', () => {
     const { openMany } = setUp({ strangers })
     const silent = openMany(relay, 12)
     vi.advanceTimersByTime(1500)
@@ -65,7 +65,7 @@ describe('strangers', () => {
     expect(alive(silent)).toBe(5)
   })
 
-  test('whose answer is under way are closed last', () => {
+  test('with an open request are closed last', () => {
     const { connections, openMany, ask } = setUp({ strangers })
     const [busy, ...idle] = openMany(relay, 8)
     connections.asked(busy!)
@@ -75,7 +75,7 @@ describe('strangers', () => {
     expect(alive(idle)).toBe(4)
   })
 
-  test('that come faster than they are closed are closed at once, of the address that has the most', () => {
+  test('that arrive in a flood are closed at once, those of the address with the most first', () => {
     const { open, openMany } = setUp({ strangers })
     const other = open('10.0.3.2')
     const flood = openMany(relay, 1000)
@@ -84,7 +84,7 @@ describe('strangers', () => {
     expect(flood.at(-1)!.destroyed).toBe(false)
   })
 
-  test('behind a trusted proxy have no bound of their address', () => {
+  test('behind a trusted proxy have no bound per address', () => {
     const { openMany, ask } = setUp({ strangers })
     const many = openMany(proxy, 12)
     many.forEach(ask)
@@ -94,7 +94,7 @@ describe('strangers', () => {
 })
 
 describe('connections with a token', () => {
-  test('do not count for their address: a thousand of them behind one relay stay, and so do as many that come at once', () => {
+  test('do not count for their address: a thousand of them behind one relay stay open, even if they connect at once', () => {
     const { connections, openMany } = setUp({})
     const many = openMany(relay, 1000)
     many.forEach((socket, n) => {
@@ -105,7 +105,7 @@ describe('connections with a token', () => {
     expect(connections.counts).toEqual({ known: 1000, strangers: 0 })
   })
 
-  test('are so many for each token; an idle one makes room, and with none the next is refused', () => {
+  test('are bounded per token: an idle one is closed to make room, and without one the next is refused', () => {
     const { connections, open } = setUp({ connectionsPerToken: 2 })
     const [first, second, third, fourth] = Array.from({ length: 4 }, () => open(relay))
     const end = connections.asked(first!)
@@ -121,7 +121,7 @@ describe('connections with a token', () => {
     expect([first!.destroyed, fourth!.destroyed]).toEqual([true, false])
   })
 
-  test('are so many altogether', () => {
+  test('are bounded in total', () => {
     const { connections, openMany } = setUp({ connections: 2 })
     const [first, second, third] = openMany(relay, 3)
     connections.asked(first!)
@@ -141,7 +141,7 @@ describe('connections with a token', () => {
     expect(refused).toMatchObject({ code: 'unavailable' })
   })
 
-  test('are strangers again when their token stops counting', () => {
+  test('are strangers again when their token is revoked', () => {
     const { connections, openMany } = setUp({ strangers: { connections: 20, perAddress: 5 } })
     const many = openMany(relay, 12)
     for (const socket of many) {
@@ -157,7 +157,7 @@ describe('connections with a token', () => {
   })
 })
 
-test('a closed connection counts no more', () => {
+test('a closed connection no longer counts', () => {
   const { connections, openMany } = setUp({})
   const [known, stranger] = openMany(relay, 2)
   connections.proved(known!, 'a')

@@ -4,27 +4,28 @@ import type { LimitSettings } from '../config/door.ts'
 import { tooMany } from './limits.ts'
 import { clientGroup, type Network } from './network.ts'
 
-/** How long a new connection may take to show what it is before it counts as idle, in ms: a tunnel passes a request on late. */
+/** Time for which a new connection does not count as idle before its first request, in ms: a tunnel may forward a request late. */
 const graceMs = 2000
 
-/** Strangers may be this many times their pool for a moment: many clients behind one relay come at once. */
-const rush = 8
+/** Factor by which strangers may briefly exceed their pool: many clients behind one relay connect at once. */
+const burst = 8
 
-/** When a client with too many connections should try again, in ms. */
+/** Time after which a client with too many connections should retry, in ms. */
 const retryMs = 1000
 
 interface Connection {
   socket: Socket
-  /** Whom an address counts as, see `clientGroup`. */
+  /** Key by which its address counts, see `clientGroup`. */
   group: string
   isProxy: boolean
-  /** The token that was shown last; undefined for a stranger. */
+  /** Last valid token that it showed; undefined for a stranger. */
   tokenId: string | undefined
-  /** Requests that were not answered whole, a stream among them. */
+  /** Requests without a complete response, including streams. */
   open: number
   hasAsked: boolean
-  /** When it was opened, and when it last began or ended a request; monotonic, in ms. */
+  /** Monotonic, in ms. */
   openedAt: number
+  /** Time at which a request last began or ended; monotonic, in ms. */
   activeAt: number
 }
 
@@ -36,8 +37,8 @@ export interface ConnectionsOptions {
 }
 
 /**
- * How many connections may be open. Those that have not shown a valid token (strangers) share a small pool, bounded for each
- * address; the idlest are closed to make room, so that a new one is always heard. Those that have are counted for each token,
+ * Bounds the number of open connections. Those that have not shown a valid token (strangers) share a small pool, bounded per
+ * address; the idlest are closed to make room, so that a new one is always accepted. Those that have are counted per token,
  * wherever they come from: behind a relay, a proxy or a tunnel all clients have one address.
  */
 export class Connections {
@@ -62,7 +63,7 @@ export class Connections {
     this.#maxPerToken = limits?.connectionsPerToken ?? Infinity
   }
 
-  /** A client has connected. */
+  /** Records a new connection. */
   opened(socket: Socket): void {
     const { address, isProxy } = this.#network.peerOf(socket)
     const now = this.#now()
@@ -78,11 +79,11 @@ export class Connections {
     }
     this.#all.set(socket, connection)
     this.#count(connection, 1)
-    if (this.#strangers > rush * this.#maxStrangers) this.#closeLargestGroup(socket)
+    if (this.#strangers > burst * this.#maxStrangers) this.#closeLargestGroup(socket)
     this.#trimSoon(connection)
   }
 
-  /** A connection has finished its handshake: from now on it is told of by the socket of TLS over it. */
+  /** Records a finished TLS handshake: from now on the connection is identified by its TLS socket. */
   secured(carrier: Socket, secure: Socket): void {
     const connection = this.#all.get(carrier)
     if (!connection) return
@@ -98,7 +99,7 @@ export class Connections {
     this.#count(connection, -1)
   }
 
-  /** A request has come. Returns a function to call once when its answer was written, or never will be. */
+  /** Records a new request. Returns a function to call once when its response was written or abandoned. */
   asked(socket: Socket): () => void {
     const connection = this.#all.get(socket)
     if (!connection) return () => {}
@@ -112,22 +113,27 @@ export class Connections {
     }
   }
 
-  /** A request has shown a valid token. Throws `rate_limited` or `unavailable` when there are too many such connections. */
+  /** Records that a request has shown a valid token. Throws `rate_limited` or `unavailable` when there are too many such connections. */
   proved(socket: Socket, tokenId: string): void {
     const connection = this.#all.get(socket)
     if (!connection || connection.tokenId === tokenId) return
     const ofToken = this.#perToken.get(tokenId) ?? 0
     if (ofToken >= this.#maxPerToken && !this.#closeIdlest(other => other.tokenId === tokenId)) {
-      throw tooMany(`This token has ${ofToken} connections open, the most there may be.`, retryMs, 'Close one first.')
+      throw tooMany(`This token has ${ofToken} connections open, the maximum.`, retryMs, 'Close one first.')
     }
     const isStranger = connection.tokenId === undefined
     if (isStranger && this.counts.known >= this.#maxKnown && !this.#closeIdlest(other => other.tokenId !== undefined)) {
-      throw new ClaudeNetError('unavailable', 'The hub has no connection left.', 'Try again in a moment.', retryMs)
+      throw new ClaudeNetError(
+        'unavailable',
+        'The hub has too many connections open.',
+        'Try again in a moment.',
+        retryMs,
+      )
     }
     this.#become(connection, tokenId)
   }
 
-  /** A token has stopped counting: who showed it is a stranger again. */
+  /** Turns the connections of a revoked token into strangers again. */
   revoked(tokenId: string): void {
     for (const connection of this.#all.values()) {
       if (connection.tokenId !== tokenId) continue
@@ -136,13 +142,13 @@ export class Connections {
     }
   }
 
-  /** Whose answers are counted together: those of a token, or those of an address without one. */
+  /** Returns the key by which responses are counted: the token of the connection, or the address of a stranger. */
   clientOf(socket: Socket): string {
     const connection = this.#all.get(socket)
     return connection?.tokenId ?? `stranger ${connection?.group}`
   }
 
-  /** Open connections that have shown a valid token, and those that have not. */
+  /** Numbers of open connections that have shown a valid token (`known`), and of those that have not. */
   get counts(): { known: number; strangers: number } {
     return { known: this.#all.size - this.#strangers, strangers: this.#strangers }
   }
@@ -159,7 +165,7 @@ export class Connections {
     else raise(this.#perToken, tokenId, by)
   }
 
-  /** Closes the idlest connection of those that `may` be closed and have no open request. Returns whether there was one. */
+  /** Closes the idlest connection without an open request for which `may` holds. Returns whether there was one. */
   #closeIdlest(may: (connection: Connection) => boolean): boolean {
     let idlest: Connection | undefined
     for (const connection of this.#all.values()) {
@@ -170,14 +176,17 @@ export class Connections {
     return idlest !== undefined
   }
 
-  /** Closes the idlest strangers of the address that has the most, but not `newest`. Several at once, for they keep coming. */
+  /** Closes the idlest strangers of the address that has the most, but not `newest`. Several at once, as more are likely to follow. */
   #closeLargestGroup(newest: Socket): void {
     const [largest] = [...this.#perGroup].reduce((a, b) => (b[1] > a[1] ? b : a))
     const group = this.#strangersWhere(({ group, socket }) => group === largest && socket !== newest)
     for (const connection of group.slice(0, Math.ceil(this.#maxStrangers / 4))) this.#close(connection)
   }
 
-  /** Brings the strangers back to their bounds: behind what has already arrived, so that nobody is closed who has shown a token. */
+  /**
+   * Schedules the closing of strangers above their bounds, after the requests that have already arrived were read, so that no connection is
+   * closed that has sent a token.
+   */
   #trimSoon({ group, isProxy }: Connection): void {
     const isFull = this.#strangers > this.#maxStrangers
     if (this.#trimming || !(isFull || (!isProxy && this.#perGroup.get(group)! > this.#maxPerAddress))) return
@@ -193,16 +202,16 @@ export class Connections {
       if (isCrowd) this.#close(connection)
       return !isCrowd
     })
-    // A crowd of one address takes no place of others.
+    // After those above the bound of their address, so that one address does not displace others.
     for (const connection of left.slice(0, Math.max(0, this.#strangers - this.#maxStrangers))) this.#close(connection)
-    // The rest are new. What is too many of them is closed when they have had their time.
+    // The others are new; those above a bound are closed after their grace period.
     for (const connection of this.#all.values()) {
       if (this.#trimming) return
       if (connection.tokenId === undefined) this.#trimSoon(connection)
     }
   }
 
-  /** Strangers, in the order in which they are closed: first those without an open request, of these the idlest first. */
+  /** Returns strangers in the order in which they are closed: those without an open request first, and the idlest first among these. */
   #strangersWhere(holds: (connection: Connection) => boolean): Connection[] {
     const strangers = [...this.#all.values()].filter(each => each.tokenId === undefined && holds(each))
     return strangers.sort((a, b) => Math.sign(a.open) - Math.sign(b.open) || a.activeAt - b.activeAt)

@@ -62,7 +62,11 @@ export function consoleSessionRoutes({ network, settings }: ConsoleParts): Conso
     consoleLogin: async ({ hub, body, request, reply }) => {
       const { db } = hub.state
       if (request.headers.origin === undefined) {
-        throw new ClaudeNetError('forbidden', 'A login comes from a page of the hub.', 'Open the link in a browser.')
+        throw new ClaudeNetError(
+          'forbidden',
+          'A login must come from a page of the hub.',
+          'Open the link in a browser.',
+        )
       }
       const linkHash = hashConsoleSecret(body.secret)
       const link = openConsoleLink(db, linkHash, hub.steadyNow)

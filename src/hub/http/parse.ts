@@ -16,7 +16,7 @@ function invalid(error: ZodError, part: string): ClaudeNetError {
   if (issue.code === 'unrecognized_keys' && issue.keys.includes('from')) {
     return new ClaudeNetError(
       'forbidden',
-      "A request must not carry 'from': the sender is whoever the token belongs to.",
+      "A request must not carry 'from': the sender is the member to whom the token belongs.",
       'Leave it out.',
     )
   }

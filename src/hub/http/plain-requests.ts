@@ -67,8 +67,8 @@ export function plainRefused(from: DoorSettings['plain']): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
     from === 'loopback'
-      ? 'This hub takes requests without TLS from its own host alone.'
-      : 'This hub takes no request without TLS.',
+      ? 'This hub accepts requests without TLS from its own host only.'
+      : 'This hub accepts no request without TLS.',
     "A machine uses TLS once it has pinned the hub's key: claude-net pin, or the line of a new invite.",
   )
 }

@@ -16,7 +16,7 @@ export const proveHub: Handlers['proveHub'] = ({ hub, body, request }) => {
   if (hubKey === undefined) {
     throw new ClaudeNetError(
       'invalid',
-      'A hub proves itself over TLS that reaches the hub itself; this request came in the clear, or through a proxy.',
+      'A hub can prove itself only over TLS that ends at the hub; this request came in plain text or through a proxy.',
       'Use https, directly at the port of the hub.',
     )
   }

@@ -511,7 +511,7 @@ function identify(
   if (isBrowser && authorization !== undefined) {
     throw new ClaudeNetError(
       'forbidden',
-      'A request of a web page carries no token.',
+      'A request from a web page must not carry a token.',
       'Tokens are for programs. In a browser, open the console with a link: claude-net console.',
     )
   }

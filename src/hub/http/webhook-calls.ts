@@ -151,7 +151,7 @@ function keyOf(member: number): string {
   return `webhook-${member}`
 }
 
-/** Error for a refusal by the recipients. `why` is for the admin; the caller is only asked to retry. */
+/** Error for a refusal by the recipients. `why` is for the admin; the caller only learns that it should retry. */
 class NotTaken extends ClaudeNetError {
   readonly why: string
 
