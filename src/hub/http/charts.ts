@@ -8,26 +8,26 @@ import { membersNamed, type Sight } from './sight.ts'
 const cacheMs = 15_000
 
 /** Most charts in the cache. */
-const maxKept = 200
+const maxCached = 200
 
 /** `GET /v1/charts`: computed once for all callers who see the same messages. */
 export function charts(sight: Sight): Handlers['charts'] {
-  const kept = new Map<string, { answer: Promise<ChartsAnswer>; until: number }>()
+  const cached = new Map<string, { answer: Promise<ChartsAnswer>; until: number }>()
   return async ({ hub, identity, query: { hours, of: named } }) => {
     const viewer = sight.viewerOf(identity)
     const of = membersNamed(hub, named)
     const eyes = eyesFor(hub.state.db, viewer, of)
     const key = `${hours} ${eyes === 'all' ? eyes : [...eyes].sort((a, b) => a - b).join(' ')}`
     const now = performance.now()
-    for (const [other, { until }] of kept) if (until <= now || kept.size > maxKept) kept.delete(other)
-    const known = kept.get(key)
+    for (const [other, { until }] of cached) if (until <= now || cached.size > maxCached) cached.delete(other)
+    const known = cached.get(key)
     if (known) return known.answer
     const answer = hub.reader
       .ask('charts', { viewer, of, hours, now: Date.now() }, identity.tokenId)
       .then(({ from, columnMs, ...lists }) => ({ from: timestamp(from), bucketS: columnMs / 1000, ...lists }))
-    kept.set(key, { answer, until: now + cacheMs })
+    cached.set(key, { answer, until: now + cacheMs })
     // Failures are not cached.
-    answer.catch(() => kept.delete(key))
+    answer.catch(() => cached.delete(key))
     return answer
   }
 }

@@ -20,7 +20,7 @@ import type { OpenBodies } from './open-bodies.ts'
 import { parse } from './parse.ts'
 import type { Places } from './places.ts'
 import type { PlainRequests } from './plain-requests.ts'
-import { tellToRenew } from './renew-token.ts'
+import { setRenewHeader } from './renew-token.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
 /** The most frequent routes. Their paths have no parameters, and none of them is audited. */
@@ -105,7 +105,7 @@ function admit(
     bodies.begin(request, client)
     plain.saw(identity, request)
     places.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
-    tellToRenew(identity, hub, response)
+    setRenewHeader(identity, hub, response)
     return identity
   } catch {
     return undefined

@@ -35,8 +35,8 @@ export class Listeners {
   }
 
   /** Addresses with a port at which the server listens. */
-  get places(): AddressInfo[] {
-    return this.#servers.map(server => server.address()).filter(place => place !== null && typeof place === 'object')
+  get addresses(): AddressInfo[] {
+    return this.#servers.map(server => server.address()).filter(each => each !== null && typeof each === 'object')
   }
 
   /** Most concurrent connections of each listening socket. */

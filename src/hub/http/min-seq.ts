@@ -15,7 +15,7 @@ export function headersOfLevel({ level, state }: Hub): [name: string, value: str
 }
 
 /** Sets these headers on a response of the framework. */
-export function tellLevel(hub: Hub, reply: FastifyReply): void {
+export function setLevelHeaders(hub: Hub, reply: FastifyReply): void {
   for (const [name, value] of headersOfLevel(hub)) reply.header(name, value)
 }
 
@@ -44,6 +44,6 @@ function seqIn(value: unknown, epoch: string): number {
 }
 
 /** Reports whether a route returns the state of the hub itself, and so is served however far the hub is behind. */
-export function tellsOfHub({ path }: Route): boolean {
+export function isAboutHub({ path }: Route): boolean {
   return path === api.status.path || path === api.metrics.path || path.startsWith('/v1/hubs')
 }

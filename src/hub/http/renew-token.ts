@@ -32,7 +32,7 @@ export const renewToken: Handlers['renewToken'] = async ({ hub, identity, body }
 }
 
 /** Sets the header that asks a machine to renew its token, on every response once renewal is due. */
-export function tellToRenew(
+export function setRenewHeader(
   { renewFrom }: Identity,
   { steadyNow }: Pick<Hub, 'steadyNow'>,
   response: ServerResponse,

@@ -67,7 +67,7 @@ import { getMemberPolicy, putMemberPolicy } from './member-policy.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { hasHead } from './methods.ts'
-import { takeMinSeq, tellLevel, tellsOfHub } from './min-seq.ts'
+import { isAboutHub, setLevelHeaders, takeMinSeq } from './min-seq.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { OpenBodies } from './open-bodies.ts'
 import { outgoingRoutes } from './outgoing.ts'
@@ -77,7 +77,7 @@ import { PlainRequests, plainRefused } from './plain-requests.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { PresenceNews } from './presence-news.ts'
 import { proveHub } from './prove-hub.ts'
-import { renewToken, tellToRenew } from './renew-token.ts'
+import { renewToken, setRenewHeader } from './renew-token.ts'
 import { counted, seeing } from './seeing.ts'
 import { SharedPlaces } from './shared-places.ts'
 import { Sight } from './sight.ts'
@@ -230,7 +230,7 @@ export function createServer(options: ServerOptions): HttpDoor {
 
   if (hub.level) {
     server.addHook('onSend', (_request, reply, payload, next) => {
-      tellLevel(hub, reply)
+      setLevelHeaders(hub, reply)
       next(null, payload)
     })
   }
@@ -284,7 +284,7 @@ export function createServer(options: ServerOptions): HttpDoor {
       }),
     ),
     invite: invite(hubKey),
-    addresses: addresses(() => listeners.places, network),
+    addresses: addresses(() => listeners.addresses, network),
     listMembers: listMembers(places),
     putMember,
     deleteMember,
@@ -398,7 +398,7 @@ function addRoute(
       const enter = () => {
         const showsToken = route.takesToken && request.headers.authorization !== undefined
         if (showsToken || !isPublic(route.audience))
-          tellToRenew(authorize(keeping, route, request, reply), hub, reply.raw)
+          setRenewHeader(authorize(keeping, route, request, reply), hub, reply.raw)
         if (route === api.receiveWebhook) webhooks.admit(request)
         const client = connections.clientOf(request.raw.socket)
         if (route !== api.health) unread.check(client)
@@ -478,7 +478,7 @@ function authorize(parts: Authorizing, route: Route, request: FastifyRequest, re
     plain.saw(identity, request.raw)
     places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   } else reply.header('cache-control', 'no-store')
-  if (!tellsOfHub(route)) parts.hub.level?.expectReadable()
+  if (!isAboutHub(route)) parts.hub.level?.expectReadable()
   checkKind(identity, route)
   if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
   throw new ClaudeNetError(

@@ -146,7 +146,7 @@ export async function serve(config: HubConfig, { log, onFatal, trimEveryMs }: Se
       dataDir: config.data,
       outgoing: () => webhooks.admin(),
     })
-    reach.places = () => door.listeners.places
+    reach.places = () => door.listeners.addresses
     await door.server.ready()
     const url = await startListening(config, door, { log, cleanup, backups })
     announce()
