@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type CheckOptions, check, type InboxDump, type Kind } from './check.ts'
 import type { Act, Line, Results, Seen, Told } from './history.ts'
 
-/** What clients did, and the inboxes that they left, for a test to spoil. */
+/** A history and its final inboxes, for a test to corrupt. */
 class Story {
   readonly lines: Line[] = []
   readonly ada: InboxDump = { inbox: 'ada', rows: [], unread: [] }
@@ -32,7 +32,7 @@ class Story {
     this.end(this.begin({ kind: 'ack', inbox, ids }), result)
   }
 
-  /** Puts a message into ada's store, where it belongs by its seq in every honest story. */
+  /** Appends a message to ada's inbox; the caller keeps the order of the seqs. */
   store(id: string, seq: number, acked = false): void {
     this.ada.rows.push({ ...seen(id, seq), acked })
     if (!acked) this.ada.unread.push(id)
@@ -47,7 +47,7 @@ class Story {
     this.end(this.begin({ kind: 'receipts', of: 'carl', id }), { receipts })
   }
 
-  /** Opens a stream of ada's that tells this. */
+  /** Opens a stream of ada's inbox with these events. */
   stream(told: Told[], after?: number): void {
     const op = this.begin({ kind: 'follow', inbox: 'ada', ...(after !== undefined && { after }) })
     for (const each of told) this.lines.push({ op, type: 'event', told: each })
@@ -66,7 +66,7 @@ function told(id: string, seq: number, from = 'carl'): Told {
   return { kind: 'inbox', id, seq, from }
 }
 
-/** carl sends a, b and c to ada, who reads a and b and acks a. */
+/** Returns a correct history: carl sends a, b and c to ada, who reads a and b and acks a. */
 function honest(): Story {
   const story = new Story()
   story.send('a', 1)
@@ -80,11 +80,11 @@ function honest(): Story {
   return story
 }
 
-test('an honest history passes', () => {
+test('a correct history passes', () => {
   expect(check(honest().lines, [honest().ada, honest().bob])).toEqual([])
 })
 
-test('what is unknown may have happened or not: neither is held against the hub', () => {
+test('an operation with an unknown result may have taken effect or not; neither is a violation', () => {
   const story = honest()
   story.send('stored, unanswered', 'unknown')
   story.store('stored, unanswered', 8)
@@ -103,7 +103,7 @@ test('what is unknown may have happened or not: neither is held against the hub'
   expect(check(story.lines, [story.ada, story.bob])).toEqual([])
 })
 
-test('what happens at the same time may be seen in either order', () => {
+test('concurrent operations may be seen in either order', () => {
   const story = new Story()
   const [first, second] = ['a', 'b'].map(id =>
     story.begin({ kind: 'send', id, from: 'carl', to: ['ada'], body: `text of ${id}` }),
@@ -119,14 +119,14 @@ test('what happens at the same time may be seen in either order', () => {
 
 const ofLane = { kind: 'send' as const, from: 'carl', to: ['ada'], body: 'text', lane: 'carl' }
 
-/** Histories that no honest hub leaves behind: what each shows, and how it is made of the honest one. */
+/** Histories that no correct hub produces, by kind and description, each with the change that makes it of the correct one. */
 const planted: Record<Kind, Record<string, (story: Story) => void>> = {
   lost: {
     'an acknowledged message is in no inbox': ({ ada }) => {
       ada.rows.pop()
       ada.unread.pop()
     },
-    'one recipient of two got nothing': story => {
+    'one of two recipients did not receive the message': story => {
       story.send('d', 8, ['ada', 'bob'])
       story.store('d', 8)
     },
@@ -134,9 +134,9 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       story.lines.push({ op: story.begin({ ...ofLane, id: 'd' }), type: 'kept' })
     },
     'an unread message is not shown at the end': ({ ada }) => ada.unread.pop(),
-    'a read leaves out what was acknowledged before it began': story => story.read([seen('c', 7)]),
-    'a page leaves out a message in its midst': story => story.read([seen('c', 7)], false),
-    'a message is read though nobody acked it': ({ ada }) => {
+    'a read omits a message that was acknowledged before it began': story => story.read([seen('c', 7)]),
+    'a page omits a message in its middle': story => story.read([seen('c', 7)], false),
+    'a message is marked as read though nobody acked it': ({ ada }) => {
       ada.rows[1]!.acked = true
       ada.unread.shift()
     },
@@ -145,26 +145,26 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
     'a message has two rows': ({ ada }) => ada.rows.push({ ...seen('a', 9), acked: true }),
     'the last read shows a message twice': ({ ada }) => ada.unread.push('c'),
     'one answer holds a message twice': story => story.read([seen('b', 3), seen('c', 7), seen('c', 7)]),
-    'a message that was shown is stored anew when it is sent again': story => {
+    'a message that was shown is stored again when its send is retried': story => {
       story.send('d', 'unknown')
       story.read([seen('b', 3), seen('c', 7), seen('d', 8)])
       story.send('d', 9)
       story.store('d', 9)
     },
-    'a message that a stream told of is stored anew when it is sent again': story => {
+    'a message that was in a stream is stored again when its send is retried': story => {
       story.send('d', 'unknown')
       story.stream([told('d', 8)], 7)
       story.send('d', 9)
       story.store('d', 9)
     },
-    'a repeated send is stored anew': story => story.send('c', 8),
+    'a retried send is stored again': story => story.send('c', 8),
   },
   phantom: {
-    'a message is in an inbox that nobody sent': story => story.store('nobody', 8),
-    'a read shows what nobody sent': story => story.read([seen('b', 3), seen('c', 7), seen('nobody', 8)]),
-    'the last read shows what is not stored': ({ ada }) => ada.unread.push('nobody'),
-    'a message is in an inbox that it was not sent to': ({ bob }) => bob.rows.push({ ...seen('c', 7), acked: true }),
-    'a stream tells of what nobody sent': story => story.stream([told('nobody', 8)]),
+    'an inbox has a message that nobody sent': story => story.store('nobody', 8),
+    'a read shows a message that nobody sent': story => story.read([seen('b', 3), seen('c', 7), seen('nobody', 8)]),
+    'the last read shows a message that is not stored': ({ ada }) => ada.unread.push('nobody'),
+    'an inbox has a message that was not sent to it': ({ bob }) => bob.rows.push({ ...seen('c', 7), acked: true }),
+    'a stream has a message that nobody sent': story => story.stream([told('nobody', 8)]),
     'a refused message is in an inbox': story => {
       story.send('refused', 'fail')
       story.store('refused', 8)
@@ -175,26 +175,26 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       ada.rows[2]!.from = 'bob'
     },
     'a read shows the name of another sender': story => story.read([seen('b', 3), seen('c', 7, 'bob')]),
-    'a stream tells the name of another sender': story => story.stream([told('b', 3), told('c', 7, 'bob')]),
+    'a stream has the name of another sender': story => story.stream([told('b', 3), told('c', 7, 'bob')]),
   },
   reordered: {
     'a later send has a lower seq': story => {
       story.send('d', 6)
       story.store('d', 6)
     },
-    'what was kept later is stored first': story => {
+    'a message that was kept later is stored first': story => {
       story.lines.push({ op: story.begin({ ...ofLane, id: 'd' }), type: 'kept' })
       story.lines.push({ op: story.begin({ ...ofLane, id: 'e' }), type: 'kept' })
       story.store('e', 8)
       story.store('d', 9)
     },
-    'rows do not rise': ({ ada }) => ada.rows.reverse(),
-    'an answer does not rise': story => story.read([seen('c', 7), seen('b', 3)]),
+    'the seqs of rows do not rise': ({ ada }) => ada.rows.reverse(),
+    'the seqs of a read do not rise': story => story.read([seen('c', 7), seen('b', 3)]),
     'the last read shows another order': ({ ada }) => ada.unread.reverse(),
-    'a seq is not the one that was answered': ({ ada }) => {
+    'a seq differs from the one that was acknowledged': ({ ada }) => {
       ada.rows[2]!.seq = 8
     },
-    'a message appears behind one that was shown before': story => {
+    'a new message appears before one that was already shown': story => {
       story.read([seen('b', 3), seen('c', 7)])
       story.send('late', 'unknown')
       story.read([seen('b', 3), seen('late', 5), seen('c', 7)])
@@ -207,49 +207,49 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
     },
     'a read shows what was acked before it began': story => story.read([seen('a', 1), seen('b', 3), seen('c', 7)]),
     'an acked message is shown at the end': ({ ada }) => ada.unread.unshift('a'),
-    'the hub does not know what it has shown': story => story.ack(['b'], { acked: [], unknown: ['b'] }),
+    'the hub does not know a message that it has shown': story => story.ack(['b'], { acked: [], unknown: ['b'] }),
   },
   receipt: {
     'acked, though nobody acked it': story => story.receipt('c', 'acked'),
-    'stored, though the ack was answered': story => story.receipt('a', 'stored'),
-    'fetched, though the ack was answered': story => story.receipt('a', 'fetched'),
-    'fetched, though nobody was given it': story => story.receipt('c', 'fetched'),
-    'fetched by a session that never said so': story => {
+    'stored, though the ack was acknowledged': story => story.receipt('a', 'stored'),
+    'fetched, though the ack was acknowledged': story => story.receipt('a', 'fetched'),
+    'fetched, though nobody fetched it': story => story.receipt('c', 'fetched'),
+    'fetched by a session that did not fetch it': story => {
       story.fetched(['c'])
       story.receipt('c', 'fetched', 'another')
     },
-    'stored, though it was answered as fetched': story => {
+    'stored, though the fetch was acknowledged': story => {
       story.fetched(['c'])
       story.receipt('c', 'stored')
     },
-    'expired, though it had no end': story => story.receipt('c', 'expired'),
-    'a recipient is left out': story =>
+    'expired, though it has no expiry': story => story.receipt('c', 'expired'),
+    'a recipient is missing': story =>
       story.end(story.begin({ kind: 'receipts', of: 'carl', id: 'c' }), { receipts: [] }),
-    'a recipient is named to whom it was not sent': story =>
+    'a member is named to whom it was not sent': story =>
       story.end(story.begin({ kind: 'receipts', of: 'carl', id: 'c' }), {
         receipts: ['ada', 'bob'].map(recipient => ({ recipient, status: 'stored' as const })),
       }),
-    'a stream tells of an ack that nobody made': story =>
+    'a stream has an ack that nobody made': story =>
       story.stream([{ kind: 'receipt', id: 'c', seq: 9, recipient: 'ada', status: 'acked' }]),
   },
   'told twice': {
-    'a stream tells of a delivery again': story => story.stream([told('b', 3), told('c', 7), told('c', 7)]),
+    'a stream repeats a delivery': story => story.stream([told('b', 3), told('c', 7), told('c', 7)]),
     'a stream goes back': story => story.stream([told('c', 7), told('b', 3)]),
-    'a stream that resumes tells of what was before its cursor': story => story.stream([told('b', 3)], 3),
+    'a stream that resumes has a delivery from before its cursor': story => story.stream([told('b', 3)], 3),
   },
   untold: {
-    'a stream goes on behind an unread delivery': story => story.stream([told('c', 7)]),
-    'a stream that resumes leaves out what came first': story => {
+    'a stream skips an unread delivery': story => story.stream([told('c', 7)]),
+    'a stream that resumes skips the first delivery after its cursor': story => {
       story.send('d', 8)
       story.store('d', 8)
       story.stream([told('d', 8)], 3)
     },
   },
   count: {
-    'another count at the end': ({ ada }) => {
+    'a wrong count at the end': ({ ada }) => {
       ada.count = 3
     },
-    'another count in an answer': story =>
+    'a wrong count in a read': story =>
       story.end(story.begin({ kind: 'read', inbox: 'ada' }), {
         messages: [seen('b', 3), seen('c', 7)],
         complete: true,
@@ -257,7 +257,7 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       }),
   },
   'not linearizable': {
-    'a message comes back after a read without it': story => {
+    'a message reappears after a read without it': story => {
       const ack = story.begin({ kind: 'ack', inbox: 'ada', ids: ['b'] })
       story.read([seen('c', 7)])
       story.read([seen('b', 3), seen('c', 7)])
@@ -265,14 +265,14 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       story.ada.rows[1]!.acked = true
       story.ada.unread.shift()
     },
-    'one of two messages that are acked together comes back': story => {
+    'one of two messages that are acked together is shown alone': story => {
       const ack = story.begin({ kind: 'ack', inbox: 'ada', ids: ['b', 'c'] })
       story.read([seen('c', 7)])
       story.end(ack, { acked: ['b', 'c'], unknown: [] })
       for (const row of story.ada.rows) row.acked = true
       story.ada.unread.length = 0
     },
-    'an unanswered send is shown, gone and shown again': story => {
+    'a message of an unanswered send is shown, gone and unread again': story => {
       story.send('d', 'unknown')
       story.read([seen('b', 3), seen('c', 7), seen('d', 8)])
       story.read([seen('b', 3), seen('c', 7)])
@@ -296,7 +296,7 @@ test.each(cases)('%s is found: %s', (kind, _what, spoil) => {
   expect(story.kinds()).toContain(kind)
 })
 
-test('receipts and streams of an honest hub pass', () => {
+test('receipts and streams of a correct hub pass', () => {
   const story = honest()
   story.fetched(['b'], 'one')
   story.receipt('a', 'acked')
@@ -308,7 +308,7 @@ test('receipts and streams of an honest hub pass', () => {
   expect(check(story.lines, [story.ada, story.bob])).toEqual([])
 })
 
-test('a message that answers acks what it answers, and one with an end may leave the inbox unread', () => {
+test('an answer acks the message that it answers, and a message with an expiry may leave the inbox unread', () => {
   const story = honest()
   const answer = { kind: 'send', id: 'd', from: 'ada', to: ['carl'], body: 'yes', replyTo: 'b' } as const
   story.end(story.begin({ ...answer, to: [...answer.to] }), { seq: 8 })
@@ -323,7 +323,7 @@ test('a message that answers acks what it answers, and one with an end may leave
   expect(check(story.lines, [story.ada, story.bob])).toEqual([])
 })
 
-test('of several acks without an answer, whichever took effect explains what is shown', () => {
+test('of several unanswered acks any subset may have taken effect', () => {
   const story = new Story()
   for (const [index, id] of ['a', 'b', 'c', 'd'].entries()) {
     story.send(id, index + 1)
@@ -335,7 +335,7 @@ test('of several acks without an answer, whichever took effect explains what is 
   expect(check(story.lines, [story.ada])).toEqual([])
 })
 
-test('a hub that is behind may answer a read, but not from before what its reader knows', () => {
+test('a hub that is behind may answer a read, but not with less than the read requires', () => {
   const story = new Story()
   story.send('a', 1)
   story.store('a', 1)

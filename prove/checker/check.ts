@@ -5,8 +5,8 @@ import { ReceiptRules } from './receipt-rules.ts'
 import { StreamRules } from './stream-rules.ts'
 
 /**
- * An inbox at the end. `rows` is what the store holds, by seq; `unread` what a reader is shown, in that order; `count` how many unread
- * messages the hub says there are.
+ * An inbox at the end of a history. `rows` are its messages in the store, by seq; `unread` the ids that a read returns, in order; `count`
+ * the number of unread messages that the hub reports.
  */
 export interface InboxDump {
   inbox: string
@@ -36,42 +36,42 @@ export interface Violation {
 
 export interface CheckOptions {
   /**
-   * The hub that answers a read may be behind others, but not behind `atLeast` of the act. Then an inbox is held to sequential
-   * consistency instead of linearizability: writes in the order of time, reads in the order of their client.
+   * Whether the hub that answers a read may be behind others, though not behind `atLeast` of the act. An inbox then has to be sequentially
+   * consistent instead of linearizable: writes in the order of time, reads in the order of their client.
    */
   mayLag?: boolean
-  /** Whether to search for an order that explains all answers of an inbox, default true; every other rule holds without. */
+  /** Whether to search for an order that explains all answers of an inbox. Default: true. The other rules are always checked. */
   searches?: boolean
-  /** Called with each inbox for which the search for an order was given up: nothing is said about that order. */
+  /** Called with each inbox for which the search for an order was given up, so that its order is not judged. */
   onUndecided?: (inbox: string) => void
 }
 
-/** Takes the lines of a history in their order, and then the inboxes that it ended in. */
+/** Checks the lines of a history in their order, and then the final inboxes. */
 export interface Rules {
   readonly violations: Violation[]
-  /** `act` is the one that the line belongs to. */
+  /** `act` is that of the line's operation. */
   take(line: Line, act: Act): void
   takeDump?(dump: InboxDump): void
 }
 
 /**
- * Reads a history and the inboxes that it ended in, and names what breaks a promise:
+ * Checks a history and its final inboxes. Returns the violations:
  *
- *   lost              an acknowledged send is not in an inbox, or not shown while unread, or read without anyone having acked it
- *   twice             one message twice in an inbox or an answer, or under two seqs
- *   phantom           a message that nobody sent, or not to this inbox, or that was refused
- *   forged            a message under another name than its sender's
- *   reordered         a later send of a sender before an earlier one, seqs that do not rise or do not agree, or a message that appears
- *                     behind one that was shown before
- *   lost ack          an answered ack whose message is unread again, or that the hub did not know
- *   changed           another text than was sent
- *   receipt           a receipt of what nobody did, or that leaves out what was answered as done
- *   told twice        a stream tells of a delivery again, or of one from before its cursor
- *   untold            a stream goes on behind an unread delivery of which it has not told
- *   count             another number of unread messages than there are
- *   not linearizable  the answers of one inbox fit no order of its operations
+ *   lost              an acknowledged send is not in an inbox, not shown while unread, or marked as read without an ack
+ *   twice             a message occurs twice in an inbox or an answer, or under two seqs
+ *   phantom           a message was not sent, not sent to this inbox, or was refused
+ *   forged            a message names another sender
+ *   reordered         a later send of a sender precedes an earlier one, seqs do not rise or do not agree, or a message appears before
+ *                     one that was already shown
+ *   lost ack          the message of an acknowledged ack is unread again, or unknown to the hub
+ *   changed           a text differs from the one that was sent
+ *   receipt           a receipt reports what did not happen, or misses what was acknowledged
+ *   told twice        a stream repeats a delivery, or has one from before its cursor
+ *   untold            a stream skips an unread delivery
+ *   count             a reported number of unread messages is wrong
+ *   not linearizable  no order of the operations of an inbox explains their answers
  *
- * What is unknown may have happened or not, and neither counts against the hub.
+ * An operation with an unknown result may or may not have taken effect; neither is a violation.
  */
 export function check(
   lines: readonly Line[],

@@ -2,11 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 
 /**
- * What a client asks of a hub, by kind. `to` names the inboxes that should get it; `body` is the whole text. A send with `mayExpire` may
- * leave its inboxes unread. `receipts` is asked by `of`, who sent the message. `follow` opens a stream; `after` is the seq of the cursor
- * from which it resumes.
+ * Operations of a client, by kind. `to` names the inboxes that should receive a send; `body` is its whole text. A send with `mayExpire` may
+ * leave its inboxes unread. `receipts` are requested by `of`, the sender of the message. `follow` opens a stream; `after` is the seq of the
+ * cursor from which it resumes.
  *
- * `atLeast` is the seq up to which the hub that answers must have come; only histories of several hubs have it: see `CheckOptions`.
+ * `atLeast` is the seq up to which the hub that answers must have applied the log, in histories of several hubs only: see `CheckOptions`.
  */
 export interface Acts {
   send: {
@@ -17,7 +17,7 @@ export interface Acts {
     body: string
     replyTo?: string
     mayExpire?: true
-    /** Those of one lane that were kept are sent in the order in which they were written. */
+    /** Kept messages of one lane are sent in the order in which they were written. */
     lane?: string
   }
   read: { kind: 'read'; inbox: string; atLeast?: number }
@@ -28,7 +28,7 @@ export interface Acts {
 }
 export type Act = Acts[keyof Acts]
 
-/** A message as a reader was shown it. */
+/** A message as shown to a reader. */
 export interface Seen {
   id: string
   seq: number
@@ -36,7 +36,7 @@ export interface Seen {
   body: string
 }
 
-/** What a sender is told of one recipient. `session` is the one that fetched it. */
+/** The receipt of one recipient as its sender sees it. `session` is the one that fetched the message. */
 export interface ReceiptSeen {
   recipient: string
   status: 'stored' | 'fetched' | 'acked' | 'expired' | 'refused'
@@ -44,8 +44,8 @@ export interface ReceiptSeen {
 }
 
 /**
- * What the hub answered, by kind of act. `complete` says that nothing unread lay behind the last message of a read, `unread` how many
- * there were. `at` is the seq up to which the hub had come that answered, where it said so.
+ * Answers of the hub, by kind of act. A read is `complete` if no unread message follows its last one; `unread` is the reported number.
+ * `at` is the seq up to which the hub that answered had applied the log, if it reported one.
  */
 export interface Results {
   send: { seq: number; at?: number }
@@ -56,7 +56,7 @@ export interface Results {
   follow: Record<string, never>
 }
 
-/** What a stream told. */
+/** An event of a stream. */
 export type Told =
   | { kind: 'inbox'; id: string; seq: number; from: string }
   | ({ kind: 'receipt'; id: string; seq: number } & ReceiptSeen)
@@ -64,13 +64,13 @@ export type Told =
 /**
  * One line of a history. `invoke` opens the operation `op`; an `event` belongs to a stream; one of the others, but for `kept`, ends it:
  *
- *   kept     no answer yet, but the client keeps it, and will send it
- *   ok       the hub said yes, with this result
- *   fail     the hub said no for good: nothing was done
+ *   kept     no answer yet, but the client keeps the message and will send it
+ *   ok       the hub succeeded, with this result
+ *   fail     the hub refused for good: nothing was done
  *   unknown  no answer, or one that decides nothing: it was done or not
  *
- * An operation without an end is unknown too. The order of the lines is the order in which things happened at the clients. `client` is
- * who asked, where one inbox has several clients.
+ * An operation without an end is unknown too. The lines are in the order of events at the clients. `client` is the caller, if one inbox has
+ * several clients.
  */
 export type Line =
   | { op: number; type: 'invoke'; act: Act; client?: string }
@@ -79,12 +79,12 @@ export type Line =
   | { op: number; type: 'ok'; result: Results[keyof Results] }
   | { op: number; type: 'fail' | 'unknown'; why: string }
 
-/** Everything that the clients of one test asked and were told, in order. */
+/** All operations of the clients of one test and their results, in order. */
 export class History {
   readonly lines: Line[] = []
   #ops = 0
 
-  /** Does `call` as the operation `act`. Answers how it ended; throws what is neither an answer nor the lack of one. */
+  /** Runs `call` as the operation `act`. Returns how it ended; throws errors that are not of the hub. */
   async record<A extends Act, T>(
     act: A,
     call: () => Promise<T>,
@@ -109,12 +109,12 @@ export class History {
     return op
   }
 
-  /** Notes what the stream `op` told. */
+  /** Records an event of the stream `op`. */
   tell(op: number, told: Told): void {
     this.lines.push({ op, type: 'event', told })
   }
 
-  /** Notes that the client keeps the send `op`. */
+  /** Records that the client keeps the send `op`. */
   keep(op: number): void {
     this.lines.push({ op, type: 'kept' })
   }
@@ -126,7 +126,7 @@ export class History {
     this.lines.push({ op, ...how })
   }
 
-  /** How many operations have begun and not ended. */
+  /** Number of operations that have begun and not ended. */
   get underWay(): number {
     return this.lines.reduce(
       (open, { type }) => open + (type === 'invoke' ? 1 : type === 'event' || type === 'kept' ? 0 : -1),
@@ -134,7 +134,7 @@ export class History {
     )
   }
 
-  /** How many operations of `kind` ended as `type`. */
+  /** Returns the number of operations of `kind` that ended as `type`. */
   count(kind: Act['kind'], type: 'ok' | 'fail' | 'unknown'): number {
     const kinds = new Map(this.lines.flatMap(line => (line.type === 'invoke' ? [[line.op, line.act.kind]] : [])))
     return this.lines.filter(line => line.type === type && kinds.get(line.op) === kind).length

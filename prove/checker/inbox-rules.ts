@@ -1,57 +1,58 @@
 import type { InboxDump, Kind, Rules, Violation } from './check.ts'
 import type { Act, Acts, Line, Results, Seen } from './history.ts'
 
-/** What the history tells of one message, over all tries to send it. */
+/** State of one message over all attempts to send it. */
 interface Sent {
   act: Acts['send']
-  /** As the hub answered; undefined while it has not. */
+  /** Seq that the hub returned; undefined while there is no answer. */
   seq?: number
-  /** A try ended without a decision, or has not ended. */
+  /** Number of attempts without a decisive end. */
   undecided: number
-  /** Whether its client keeps it, and will send it. */
+  /** Whether its client keeps it and will send it. */
   isKept: boolean
-  /** What was kept in its lane before it was written. */
+  /** Messages kept in its lane before it was written. */
   before: string[]
-  /** The highest seq that the hub had answered for this sender and inbox before the first try. */
+  /** Highest seq returned for this sender before the first attempt, by inbox. */
   floor: Map<string, number>
 }
 
-/** What the history tells of one inbox, up to a line of it. */
+/** State of one inbox up to a line of the history. */
 interface Inbox {
-  /** Acknowledged sends to it that nobody has begun to ack: every read must show them. */
+  /** Acknowledged sends to it for which no ack has begun: every read must show them. */
   owed: Set<string>
   ackBegun: Set<string>
-  /** With the seq up to which the hub had come that answered, 0 where it did not say, and how many lines came before. */
+  /** Answered acks by message, with the seq that the hub had reached (0 if not reported) and the number of lines before. */
   ackAnswered: Map<string, { at: number; line: number }>
-  /** Every message that a read has shown, and the highest seq among them. */
+  /** Messages that a read has shown. */
   shown: Set<string>
-  /** The seq under which each was first shown, or told of by a stream. */
+  /** Seq under which each message first occurred in a read, a stream or the answer to its send. */
   seqs: Map<string, number>
+  /** Highest seq in `shown`. */
   shownUpTo: number
 }
 
-/** A read that has begun: what it must and must not show, by what was known then. */
+/** A read that has begun, with what was known then. */
 interface Reading {
   act: Acts['read']
   owed: string[]
   upTo: number
-  /** How many lines came before it. */
+  /** Number of lines before it. */
   line: number
   shownUpTo: number
 }
 
 /**
- * The rules of one inbox at a time: what it must hold and show, and in which order. With `mayLag` a read is held to what was answered up
- * to the seq that it asks for; without, to all that was answered before it began.
+ * Rules for one inbox at a time: its required content and order. With `mayLag` a read must reflect everything acknowledged up to the seq
+ * that it requires; without, everything acknowledged before it began.
  */
 export class InboxRules implements Rules {
   readonly violations: Violation[] = []
   readonly #sent = new Map<string, Sent>()
   readonly #inboxes = new Map<string, Inbox>()
   readonly #reading = new Map<number, Reading>()
-  /** The highest seq answered so far, by sender and inbox. */
+  /** Highest seq returned so far, by sender and inbox. */
   readonly #answeredUpTo = new Map<string, number>()
-  /** By lane: what was kept, in its order. */
+  /** Kept messages in order, by lane. */
   readonly #lanes = new Map<string, string[]>()
   readonly #mayLag: boolean
   #lines = 0
@@ -93,15 +94,15 @@ export class InboxRules implements Rules {
     this.#eachOnce(unread, `the last read of ${name}`)
     this.#rising(rows, where)
     if (count !== undefined && count !== unread.length)
-      this.#report('count', `${count} messages are said to be unread in ${where}; ${unread.length} are shown`)
+      this.#report('count', `${where} reports ${count} unread messages and shows ${unread.length}`)
     for (const row of rows) {
       this.#asSent(row, name, where)
-      // What has expired stays unacked.
+      // An expired message stays unacked.
       const isUnread = !this.#sent.get(row.id)?.act.mayExpire || unread.includes(row.id)
       if (!row.acked && isUnread && inbox.ackAnswered.has(row.id))
         this.#report('lost ack', `${row.id} is unread again in ${where}`)
       if (row.acked && !inbox.ackBegun.has(row.id))
-        this.#report('lost', `${row.id} is read in ${where}; nobody acked it`)
+        this.#report('lost', `${row.id} is marked as read in ${where} without an ack`)
     }
     const stored = new Set(rows.map(({ id }) => id))
     for (const { act, seq } of this.#sent.values()) {
@@ -124,7 +125,7 @@ export class InboxRules implements Rules {
       this.#report('reordered', `the last read of ${name} shows messages in another order than they have`)
   }
 
-  /** What was kept is there, behind what was kept before it in its lane. */
+  /** Checks that a kept message is in the inbox, after those kept before it in its lane. */
   #inLane({ act, isKept, undecided, before }: Sent, name: string, rows: readonly Seen[]): void {
     if (!isKept && before.length === 0) return
     const at = rows.findIndex(({ id }) => id === act.id)
@@ -195,7 +196,7 @@ export class InboxRules implements Rules {
     )
     this.#rising(messages, where)
     if (complete && unread !== undefined && unread !== messages.length)
-      this.#report('count', `${unread} messages are said to be unread in ${where}, which shows ${messages.length}`)
+      this.#report('count', `${where} reports ${unread} unread messages and shows ${messages.length}`)
     for (const message of messages) {
       this.#asSent(message, act.inbox, where)
       this.#sameSeq(act.inbox, message.id, message.seq)
@@ -225,10 +226,11 @@ export class InboxRules implements Rules {
     const inbox = this.#inbox(act.inbox)
     for (const id of acked) if (!inbox.ackAnswered.has(id)) inbox.ackAnswered.set(id, { at, line: this.#lines })
     for (const id of unknown)
-      if (inbox.shown.has(id)) this.#report('lost ack', `${act.inbox} was shown ${id} and may not ack it`)
+      if (inbox.shown.has(id))
+        this.#report('lost ack', `${act.inbox} was shown ${id}, and its ack is refused as unknown`)
   }
 
-  /** A message is what its sender sent, to this inbox. */
+  /** Checks that a message is as its sender sent it, and to this inbox. */
   #asSent({ id, seq, from, body }: Seen, inbox: string, where: string): void {
     const sent = this.#sent.get(id)
     if (!sent) {
@@ -245,7 +247,7 @@ export class InboxRules implements Rules {
     if (act.body !== body) this.#report('changed', `${id} has another text in ${where} than was sent`)
   }
 
-  /** A message has one place in an inbox, from its first sight on. */
+  /** Checks that a message keeps the seq under which it first occurred. */
   #sameSeq(inbox: string, id: string, seq: number): void {
     const { seqs } = this.#inbox(inbox)
     const before = seqs.get(id)

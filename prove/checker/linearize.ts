@@ -1,12 +1,12 @@
 import type { InboxDump } from './check.ts'
 import type { Act, Line, Results, Seen } from './history.ts'
 
-/** Most places that the search for an order looks at; a history that needs more is not decided, and not held against the hub. */
+/** Most places that the search for an order visits. A history that needs more stays undecided, which is no violation. */
 const maxSteps = 200_000
 
 /**
- * An operation on one inbox. `begin` and `end` are places in the history; an end of Infinity is of one that nobody knows to have ended.
- * A send takes effect as the next in the order of the seqs. An ack that is not `certain` may take effect or not.
+ * An operation on one inbox. `begin` and `end` are line numbers of the history; `end` is Infinity if no end is known. Sends take effect in
+ * the order of their seqs. An ack that is not `certain` may take effect or not.
  */
 interface Operation {
   client: string
@@ -20,12 +20,12 @@ interface Operation {
 }
 
 /**
- * Looks for an order of the operations on one inbox, each between its begin and its end, in which an inbox that does one thing at a time
- * would have given all these answers (Wing and Gong's search, with Lowe's memory of places that led nowhere). Returns undefined when there
- * is one, else a sentence that says which answer fits none. With `mayLag`, a read stands anywhere in the order of its own client.
+ * Searches for an order of the operations on one inbox, each between its begin and its end, in which an inbox that performs one operation
+ * at a time would have returned all these answers (Wing and Gong's search, with Lowe's cache of dead ends). Returns undefined if there is
+ * one, and otherwise a sentence about the answer that fits none. With `mayLag`, a read is ordered only relative to its own client.
  *
- * The seqs leave one order of the sends, and a read that fits where it may stand is taken there at once, since it changes nothing: the
- * search decides about acks alone.
+ * The seqs determine the order of the sends, and a read that fits at an eligible position is placed there immediately, since it changes
+ * nothing: the search is over acks only.
  */
 export function explainInbox(
   dump: InboxDump,
@@ -40,11 +40,11 @@ export function explainInbox(
 }
 
 interface OnInbox {
-  /** By their begin. */
+  /** Sorted by `begin`. */
   operations: Operation[]
-  /** The ids of what was stored, by seq. */
+  /** Ids of the stored messages, by seq. */
   order: string[]
-  /** What may leave the inbox by itself. */
+  /** Messages that may expire. */
   loose: Set<string>
 }
 
@@ -108,7 +108,7 @@ function operationsOn(dump: InboxDump, lines: readonly Line[]): OnInbox {
   const stored = [...sends.values()]
     .filter(({ what }) => what.kind === 'send' && seqs.has(what.id))
     .sort((one, other) => seqs.get(idOf(one))! - seqs.get(idOf(other))!)
-  // What took effect shows at the end.
+  // The final inbox shows which uncertain acks took effect.
   const acked = new Set(dump.rows.flatMap(row => (row.acked ? [row.id] : [])))
   const rest = [...others.values()].filter(
     ({ what, certain }) => certain || (what.kind === 'ack' && what.ids.some(id => acked.has(id))),
@@ -128,14 +128,14 @@ function idOf({ what }: Operation): string {
   return what.kind === 'send' ? what.id : ''
 }
 
-/** A place in the search: which operations are done, and what is unread in the inbox then. */
+/** A place in the search: the operations that are done, and the unread messages after them. */
 interface Place {
   done: Uint8Array
   /** The first operation that is not done. */
   first: number
-  /** How many certain ones are not done. */
+  /** Number of certain ones that are not done. */
   left: number
-  /** How many of the sends are done. */
+  /** Number of sends that are done. */
   sent: number
   unread: string[]
 }
@@ -150,12 +150,12 @@ class Search {
   readonly #deadEnds = new Set<string>()
   #steps = 0
 
-  /** Whether the search took more steps than it may: then `run` returns undefined. */
+  /** Whether the search exceeded `maxSteps`: `run` then returns undefined. */
   get isGivenUp(): boolean {
     return this.#steps > maxSteps
   }
 
-  /** The place from which the search came no further, with the fewest operations left. */
+  /** The dead end with the fewest operations left. */
   #furthest = { left: Infinity, stuck: '' }
 
   constructor(inbox: string, { operations, order, loose }: OnInbox, mayLag: boolean) {
@@ -205,7 +205,7 @@ class Search {
     }
   }
 
-  /** First what leaves the reads true that may stand here, and of that what is certain: this order is seldom taken back. */
+  /** Sorts moves: first those that invalidate the fewest eligible reads, and of these certain ones. This order rarely needs backtracking. */
   #byHarm(moves: number[], eligible: number[]): number[] {
     if (moves.length < 2) return moves
     const reads = eligible.flatMap(index => {
@@ -224,7 +224,7 @@ class Search {
     return moves.sort((one, other) => harms.get(one)! - harms.get(other)!)
   }
 
-  /** All that decides what may come after a place. */
+  /** Returns a key that identifies the possible continuations of a place. */
   #keyOf({ done, first, unread }: Place): string {
     let key = `${first}`
     for (let index = first; index < done.length; index++) if (done[index]) key += ` ${index}`
@@ -232,7 +232,7 @@ class Search {
     return key
   }
 
-  /** The operations that may be the next: none that is not done has ended before they began. */
+  /** Returns the operations that may be next: those that began before the end of every other one that is not done. */
   #eligible(place: Place): number[] {
     const operations = this.#operations
     const { done } = place
@@ -244,7 +244,7 @@ class Search {
     for (let index = place.first; index < operations.length; index++) {
       const { begin, end, client, what } = operations[index]!
       if (done[index]) continue
-      // Those behind it begin later still.
+      // All further ones begin later still.
       if (!this.#mayLag && begin > firstEnd) break
       open.push(index)
       firstEnd = Math.min(firstEnd, end)

@@ -1,23 +1,23 @@
 import type { Rules, Violation } from './check.ts'
 import type { Act, Acts, Line, ReceiptSeen, Results } from './history.ts'
 
-/** What is known of one message at one recipient. */
+/** State of one message at one recipient. */
 interface Known {
   ackBegun: boolean
-  /** The seq up to which the hub had come that answered the first ack; 0 where it did not say. Undefined while there is no answer. */
+  /** Seq that the hub had reached when it answered the first ack, 0 if not reported; undefined while there is no answer. */
   ackAnswered?: number
-  /** The sessions that began to say that they were given it. */
+  /** Sessions that began to mark it as fetched. */
   sessions: Set<string>
   fetchAnswered?: number
 }
 
-/** A question for receipts, and what was certain when it was asked: how far each recipient must have come at least. */
+/** A request for receipts, with the least status of each recipient that was certain when it began. */
 interface Asking {
   act: Acts['receipts']
   certain: Map<string, 'fetched' | 'acked'>
 }
 
-/** A receipt says what was done, and all that was answered as done before it was asked for. With `mayLag`, up to the seq that was asked for. */
+/** A receipt must report only what was done, and everything acknowledged before it was requested; with `mayLag`, up to the required seq. */
 export class ReceiptRules implements Rules {
   readonly violations: Violation[] = []
   readonly #mayLag: boolean
@@ -74,14 +74,14 @@ export class ReceiptRules implements Rules {
       const least = certain.get(recipient)
       const isBehind = least === 'acked' ? status !== 'acked' : least === 'fetched' && status === 'stored'
       if (isBehind && !sent?.mayExpire)
-        this.#report(`${recipient} has ${least} ${id}, as was answered before; ${where} say ${status}`)
+        this.#report(`${recipient} has ${least} ${id}, as was acknowledged before; ${where} report ${status}`)
     }
     for (const recipient of sent?.to ?? [])
       if (receipts.every(receipt => receipt.recipient !== recipient))
         this.#report(`${where} leave out ${recipient}, to whom it was sent`)
   }
 
-  /** Somebody did what the receipt says, or began to. */
+  /** Checks that the reported action was done, or had begun. */
   #isDone(id: string, { recipient, status, session }: ReceiptSeen, where: string): void {
     const sent = this.#sent.get(id)
     if (!sent?.to.includes(recipient)) {
@@ -89,10 +89,11 @@ export class ReceiptRules implements Rules {
       return
     }
     const { ackBegun, sessions } = this.#at(id, recipient)
-    if (status === 'acked' && !ackBegun) this.#report(`${where} say that ${recipient} acked ${id}; nobody did`)
+    if (status === 'acked' && !ackBegun) this.#report(`${where} report that ${recipient} acked ${id}, which nobody did`)
     if (status === 'fetched' && (session === undefined ? sessions.size === 0 : !sessions.has(session)))
-      this.#report(`${where} say that ${session ?? recipient} was given ${id}; that was never said`)
-    if (status === 'expired' && !sent.mayExpire) this.#report(`${where} say that ${id} has expired; it had no end`)
+      this.#report(`${where} report that ${session ?? recipient} fetched ${id}, which it did not`)
+    if (status === 'expired' && !sent.mayExpire)
+      this.#report(`${where} report that ${id} has expired, which has no expiry`)
   }
 
   #at(id: string, recipient: string): Known {

@@ -3,21 +3,21 @@ import type { Act, Acts, Line, Results } from './history.ts'
 
 interface Stream {
   inbox: string
-  /** The seq behind which it goes on; 0 for one that began anew. */
+  /** Seq after which it continues; 0 for one without a cursor. */
   after: number
   told: Set<string>
 }
 
 /**
- * A stream tells of each delivery once, in the order of the inbox, without leaving out what is unread; one that resumes tells of nothing
- * from before its cursor.
+ * A stream must have each delivery once, in the order of the inbox, without skipping unread ones; one that resumes must have nothing from
+ * before its cursor.
  */
 export class StreamRules implements Rules {
   readonly violations: Violation[] = []
   readonly #sent = new Map<string, { act: Acts['send']; seq?: number }>()
-  /** By inbox: the sends to it that were answered and may not expire, by seq. */
+  /** Acknowledged sends that may not expire, by inbox, in the order of their seqs. */
   readonly #answered = new Map<string, { id: string; seq: number }[]>()
-  /** By inbox: what somebody has begun to ack, of which a stream need not tell. */
+  /** Messages for which an ack has begun, by inbox: a stream may skip them. */
   readonly #ackBegun = new Map<string, Set<string>>()
   readonly #streams = new Map<number, Stream>()
 
@@ -50,19 +50,17 @@ export class StreamRules implements Rules {
   #told(stream: Stream, told: Extract<Line, { type: 'event' }>['told']): void {
     const { id, seq } = told
     if (told.kind === 'receipt') {
-      // One ack of many messages is one place.
-      if (seq < stream.after)
-        this.#report('told twice', `a stream of ${stream.inbox} tells of ${seq} behind ${stream.after}`)
+      // Receipts of one ack of many messages share a seq.
+      if (seq < stream.after) this.#report('told twice', `a stream of ${stream.inbox} has ${seq} after ${stream.after}`)
       return
     }
     const { inbox, after } = stream
     const sent = this.#sent.get(id)
-    if (!sent?.act.to.includes(inbox))
-      this.#report('phantom', `a stream of ${inbox} tells of ${id}; nobody sent it there`)
+    if (!sent?.act.to.includes(inbox)) this.#report('phantom', `a stream of ${inbox} has ${id}; nobody sent it there`)
     else if (sent.act.from !== told.from)
-      this.#report('forged', `a stream of ${inbox} tells of ${id} from ${told.from}; ${sent.act.from} sent it`)
-    if (stream.told.has(id)) this.#report('told twice', `a stream of ${inbox} tells of ${id} again`)
-    else if (seq <= after) this.#report('told twice', `a stream of ${inbox} tells of ${id} at ${seq}, behind ${after}`)
+      this.#report('forged', `a stream of ${inbox} has ${id} from ${told.from}; ${sent.act.from} sent it`)
+    if (stream.told.has(id)) this.#report('told twice', `a stream of ${inbox} has ${id} again`)
+    else if (seq <= after) this.#report('told twice', `a stream of ${inbox} has ${id} at ${seq}, after ${after}`)
     this.#leavesOut(stream, seq)
     stream.told.add(id)
     stream.after = Math.max(after, seq)
@@ -74,7 +72,7 @@ export class StreamRules implements Rules {
     for (let place = firstBehind(answered, after); place < answered.length && answered[place]!.seq < seq; place++) {
       const { id, seq: at } = answered[place]!
       if (!told.has(id) && !acks.has(id))
-        this.#report('untold', `a stream of ${inbox} continues at ${seq} and left out ${id} at ${at}`)
+        this.#report('untold', `a stream of ${inbox} continues at ${seq} and skipped ${id} at ${at}`)
     }
   }
 
@@ -92,7 +90,7 @@ export class StreamRules implements Rules {
   }
 }
 
-/** Returns the place of the first of `answered`, which are in the order of their seqs, whose seq is greater than `seq`. */
+/** Returns the index of the first of `answered`, sorted by seq, whose seq is greater than `seq`. */
 function firstBehind(answered: readonly { seq: number }[], seq: number): number {
   let [low, high] = [0, answered.length]
   while (low < high) {

@@ -3,9 +3,9 @@ import type { World } from './world.ts'
 
 const require = createRequire(import.meta.url)
 
-/** How a simulated disk brings to disk what the running process has written; undefined where it has none. */
+/** Sync operations of a simulated disk. */
 export interface SimDisk {
-  /** Throws when the disk fails, or the process dies in it. */
+  /** Throws when the disk fails, or the process is killed meanwhile. */
   syncNow(): void
   sync(done: (error: Error | null) => void): void
 }
@@ -15,8 +15,8 @@ let diskOf: () => SimDisk | undefined = () => undefined
 let onFileSync: (handle: number) => void = () => {}
 
 /**
- * Hands the clock, the timers, chance and the disk of this process over to `next`; undefined gives them back. `fileSynced` is called for each
- * file or directory that is synced by another way than a store's.
+ * Replaces the clock, timers, randomness and disk of this process by those of `next`; undefined restores them. `disk` returns the disk of the
+ * running process, if it has one. `fileSynced` is called for each file or directory that is synced by `fsyncSync`, as stores are not.
  */
 export function enter(
   next: World | undefined,
@@ -32,8 +32,8 @@ export function enter(
 let isInstalled = false
 
 /**
- * Replaces what the program takes from Node (timers, clocks, chance, the sync of a file) by functions that ask the world while there is one.
- * The named imports of all modules follow.
+ * Replaces functions of Node that the program uses (timers, clocks, randomness, file syncs) by ones that use the world while there is one.
+ * Named imports in all modules are updated too.
  */
 function install(): void {
   if (isInstalled) return
@@ -48,7 +48,7 @@ function install(): void {
 
 type Callback = (...args: unknown[]) => void
 
-/** What a simulated timer is for those who hold it. */
+/** Handle of a simulated timer. */
 class Timer {
   cancel: () => void = () => {}
   ref(): this {

@@ -7,7 +7,7 @@ import { memberByName } from '../../src/hub/state/query/find-member.ts'
 import { messageFor } from '../../src/hub/state/query/messages.ts'
 import type { ReceiptSeen, Results, Seen } from '../checker/history.ts'
 
-/** What a door of the hub is asked. `by` is the name that the credential of the request proves. */
+/** A request to a door of the hub. `by` is the name that its credential proves. */
 export type Request =
   | { kind: 'send'; by: string; body: { id: string; to: string[]; body: string } & SendOptions }
   | { kind: 'read'; by: string; atLeast: number }
@@ -22,16 +22,16 @@ interface SendOptions {
   intent?: 'inform'
 }
 
-/** What each is answered: what a history notes of it. */
+/** Answers by kind of request, as a history records them. */
 export type Answers = Omit<Results, 'follow'> & { beat: Record<string, never> }
 
-/** Most messages that a read shows. */
+/** Most messages in the answer to a read. */
 const limit = 100
 
-/** The program's own handlers, without the HTTP around them. */
+/** The program's own handlers, without HTTP. */
 const handlers = { sendMessage, readInbox, markFetched, ackInbox, heartbeat } satisfies Partial<Handlers>
 
-/** Has the program's handlers answer a request. Throws what they refuse. */
+/** Runs a request through the program's handlers. Throws their refusals. */
 export async function answer(hub: Hub, request: Request): Promise<Answers[Request['kind']]> {
   if (request.kind === 'send') {
     const sent = await ask(hub, 'sendMessage', request.by, { body: request.body })
@@ -52,7 +52,7 @@ export async function answer(hub: Hub, request: Request): Promise<Answers[Reques
   return {}
 }
 
-/** The first `most` messages of an inbox, as its reader is shown them now. */
+/** Returns the first `most` messages of an inbox as its reader sees them now. */
 export function shownTo(hub: Hub, name: string, most: number): Results['read'] {
   const page = ask(hub, 'readInbox', name, { query: { limit: most } }) as {
     messages: Seen[]
@@ -63,7 +63,7 @@ export function shownTo(hub: Hub, name: string, most: number): Results['read'] {
   return { messages, complete: page.more === 0, unread: page.unread }
 }
 
-/** The id of a member. Throws when the hub does not know it. */
+/** Returns the id of a member. Throws if the hub does not have it. */
 export function memberOf(hub: Hub, name: string): number {
   const member = memberByName(hub.state.db, name)
   if (!member) throw new Error(`${name} is lost: the hub does not know this member any more`)
@@ -74,7 +74,7 @@ export function isMember(hub: Hub, name: string): boolean {
   return memberByName(hub.state.db, name) !== undefined
 }
 
-/** In the hub a thread of its own reads them, by the same query. */
+/** Returns the receipts by the query that the hub runs in a thread of its own. */
 function receiptsOf(hub: Hub, by: string, id: string): Results['receipts'] {
   const deliveries = messageFor(hub.state.db, memberOf(hub, by), id)?.deliveries ?? []
   const receipts = deliveries.map(

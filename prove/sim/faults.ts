@@ -1,6 +1,6 @@
 import { between, chanceOf, pick, type Random } from './random.ts'
 
-/** What may go wrong, and how often at each opportunity when a plan has it: see `drawPlan`. */
+/** All faults that a plan may have: see `drawPlan`. */
 export const faultNames = [
   'kill',
   'power',
@@ -25,13 +25,13 @@ export const faultNames = [
 ] as const
 export type FaultName = (typeof faultNames)[number]
 
-/** `send` repeats a send until it is answered, `outbox` sends through the program's own outbox, `receipts` asks for receipts. */
+/** `send` retries a send until it is answered, `outbox` sends through the program's own outbox, `receipts` requests receipts. */
 export const activities = ['send', 'outbox', 'receipts'] as const
 export type Activity = (typeof activities)[number]
 
 /**
- * All that a simulation is made of. The same plan leads to the same schedule. `only` lets some of the faults that would strike do so, by
- * their numbers: a failure is shrunk by leaving others out.
+ * The input of a simulation. The same plan leads to the same schedule. `only` restricts the faults that strike to those with these numbers:
+ * a failure is shrunk by leaving others out.
  */
 export interface Plan {
   seed: number
@@ -39,15 +39,15 @@ export interface Plan {
   hubs: number
   overLog: boolean
   clients: number
-  /** For how long clients begin something new, and things go wrong, in simulated seconds. */
+  /** Time in which clients begin operations and faults strike, in simulated seconds. */
   seconds: number
   faults: Partial<Record<FaultName, number>>
-  /** What clients do besides reading, following and heartbeats; everything by default. */
+  /** Activities of clients besides reading, following and heartbeats. Default: all. */
   does?: readonly Activity[]
   only?: readonly number[]
 }
 
-/** How often each fault strikes at most, per opportunity. Those without a note strike per request, record or event. */
+/** Highest probability of each fault per opportunity. The opportunity is a request, record or event unless noted. */
 const most: Record<FaultName, number> = {
   kill: 0.01, // per step of a hub
   power: 0.01, // per step of a hub
@@ -71,10 +71,10 @@ const most: Record<FaultName, number> = {
   'log request repeated': 0.1,
 }
 
-/** One history in so many is a long one; the others are short, with few faults each. */
+/** One history in this many is long; the others are short, with few faults each. */
 const longEvery = 50
 
-/** Faults that show what is on disk, and most of it in pairs: a short history often has these alone. */
+/** Faults that reveal what is on disk, mostly in pairs: a short history often has only these. */
 const diskFaults = ['kill', 'power', 'kill at sync', 'power at sync', 'sync fails', 'slow disk', 'checkpoint'] as const
 
 /** Returns the plan of a seed. */
@@ -105,7 +105,7 @@ function drawShort(seed: number, random: Random): Plan {
   }
 }
 
-/** Draws a plan with up to 22 simulated seconds and some of all faults, as often as chance says; one in eight has none. */
+/** Draws a plan with up to 22 simulated seconds and a random selection of faults and rates; one in eight has none. */
 function drawLong(seed: number, random: Random): Plan {
   const overLog = random() < 0.5
   const isCalm = random() < 0.125
@@ -132,10 +132,10 @@ function rate(chance: number): number {
   return Number(Math.min(chance, 0.9).toFixed(4))
 }
 
-/** Decides what goes wrong, by the plan. */
+/** Decides by the plan which faults strike. */
 export class Faults {
   readonly random: Random
-  /** Those that struck, by their numbers. */
+  /** Faults that struck, in order. */
   readonly struck: { number: number; name: FaultName; at: number }[] = []
   readonly #plan: Plan
   readonly #only: ReadonlySet<number> | undefined
@@ -153,13 +153,13 @@ export class Faults {
     this.#now = now
   }
 
-  /** Lets things go wrong, or ends that. */
+  /** Stops or allows faults. */
   set isCalm(isCalm: boolean) {
     this.#isCalm = isCalm
     if (isCalm) this.#cuts.clear()
   }
 
-  /** Whether this fault strikes at this opportunity. */
+  /** Draws whether this fault strikes at this opportunity. */
   strikes(name: FaultName): boolean {
     const rate = this.#plan.faults[name]
     if (rate === undefined || this.#isCalm || this.random() >= rate) return false
@@ -169,14 +169,14 @@ export class Faults {
     return true
   }
 
-  /** How long something takes, in ms. */
+  /** Draws the time that something takes, in ms. */
   delay(way: 'network' | 'log' | 'log watch' | 'disk'): number {
     const usual = { network: 5, log: 2, 'log watch': 20, disk: 2 }[way]
     const isSlow = this.strikes(way === 'disk' ? 'slow disk' : 'slow network')
     return usual * (0.1 + this.#delays()) * (isSlow ? between(this.#delays, 5, 500) : 1)
   }
 
-  /** Nothing passes between the two for `ms`. */
+  /** Cuts the connection between the two for `ms`. */
   cut(one: string, other: string, ms: number): void {
     this.#cuts.set(`${one} ${other}`, this.#now() + ms)
   }

@@ -13,14 +13,14 @@ import { dirname, join } from 'node:path'
 import type { Random } from './random.ts'
 
 /**
- * The disk of one machine: the directory of its home, and what of it was synced. Data of a file is on disk after a sync of that file, an
- * entry of a directory after a sync of that directory.
+ * The disk of one machine: the directory of its home, and a record of what was synced. Data of a file is on disk after a sync of that file,
+ * an entry of a directory after a sync of that directory.
  */
 export class HomeDisk {
   readonly dir: string
-  /** By inode: what a sync of a file has brought to disk. */
+  /** Synced data of files, by inode. */
   readonly #data = new Map<number, Buffer>()
-  /** By directory: its entries as a sync has brought them to disk. */
+  /** Synced entries of directories, by path: inodes by name. */
   readonly #entries = new Map<string, Map<string, number>>()
 
   constructor(dir: string) {
@@ -28,12 +28,12 @@ export class HomeDisk {
     mkdirSync(dir, { recursive: true })
   }
 
-  /** Whether a path is on this disk. */
+  /** Reports whether a path is on this disk. */
   has(path: string): boolean {
     return path === this.dir || path.startsWith(`${this.dir}/`)
   }
 
-  /** The file or directory that is open as `handle` was synced. */
+  /** Records a sync of the file or directory that is open as `handle`. */
   synced(handle: number): void {
     const path = readlinkSync(`/proc/self/fd/${handle}`)
     const stats = statSync(path, { throwIfNoEntry: false })
@@ -42,7 +42,7 @@ export class HomeDisk {
     else this.#entries.set(path, new Map(readdirSync(path).map(name => [name, lstatSync(join(path, name)).ino])))
   }
 
-  /** What a loss of power leaves: all that was synced, and of the rest any part. */
+  /** Leaves the files as after a loss of power: everything that was synced, and any part of the rest. */
   losePower(random: Random): void {
     this.#loseIn(this.dir, random)
     this.#data.clear()
@@ -66,7 +66,7 @@ export class HomeDisk {
       if (!now.includes(name) && random() < 0.5) this.#bringBack(join(directory, name), inode)
   }
 
-  /** An entry whose removal, or replacement, was not synced. */
+  /** Restores an entry whose removal or replacement was not synced. */
   #bringBack(path: string, inode: number | undefined): void {
     const data = inode === undefined ? undefined : this.#data.get(inode)
     if (data && existsSync(dirname(path))) writeFileSync(path, data)
@@ -79,7 +79,7 @@ export class HomeDisk {
     writeFileSync(path, random() < 0.5 ? (data ?? '') : written.subarray(0, Math.floor(random() * written.length)))
   }
 
-  /** After a start, what is there is on disk. */
+  /** Records everything as synced, as after a start. */
   #settle(directory: string): void {
     const names = readdirSync(directory)
     this.#entries.set(directory, new Map(names.map(name => [name, lstatSync(join(directory, name)).ino])))

@@ -14,45 +14,45 @@ import type { SharedLog } from './shared-log.ts'
 import { StoreDisk } from './store-disk.ts'
 import type { SimProcess, World } from './world.ts'
 
-/** Where a stream of a hub goes. */
+/** Receiver of a stream of a hub. */
 export interface StreamEnd {
   tell(event: Followed): void
   ready(cursor: string): void
   end(): void
 }
 
-/** How long a hub that is behind is waited for by a request that knows more, in ms. */
+/** Time a request waits for a hub that is behind the seq it requires, in ms. */
 const lagPatienceMs = 1000
 
 /** Time a session may stay silent before it counts as offline, in ms: see `PresenceOptions`. */
 export const silenceMs = 15_000
 
-/** How long a hub that has ended is down, in ms. */
+/** Time a hub is down after it ended, in ms. */
 const downMs = { least: 20, most: 1500 }
 
 export interface HubNodeOptions {
   world: World
   faults: Faults
-  /** The log that it shares; without one its journal is local. */
+  /** Log that it shares; without one its journal is local. */
   log?: SharedLog
   root: string
   template: string
-  /** Called with what must never happen, whatever goes wrong outside. */
+  /** Called with a failure of the program that no simulated fault may cause. */
   onBroken: (what: string) => void
 }
 
-/** A hub that is started, killed and started again: the program's own journal, state, push and handlers, in a process of the simulation. */
+/** A hub that is started, killed and restarted: the program's own journal, state, push and handlers, in a process of the simulation. */
 export class HubNode {
   readonly name: string
   readonly disk: StoreDisk
   process: SimProcess | undefined
   hub: Hub | undefined
   starts = 0
-  /** For how long it has been away when it came back, in ms, the longest. */
+  /** Longest time it was down, in ms. */
   worstAwayMs = 0
   readonly #options: HubNodeOptions
   readonly #streams = new Set<AbortController>()
-  /** The last heartbeat of each session that this process has taken. */
+  /** Last heartbeat of each session that this process accepted. */
   readonly #beats = new Map<string, { by: string; at: number }>()
   #awaySince: number | undefined
   #skewMs = 0
@@ -68,7 +68,7 @@ export class HubNode {
     return this.hub !== undefined && this.process?.isAlive === true
   }
 
-  /** Starts it, and resolves when it serves. A start that fails is tried again. */
+  /** Starts the hub, and resolves when it serves or the start failed. A failed start is retried later. */
   async start(): Promise<void> {
     const { world, faults } = this.#options
     const process = world.boot(this.name)
@@ -111,14 +111,14 @@ export class HubNode {
         if (fatal) this.crash('kill')
       },
     })
-    // The thread that reads beside this one is not simulated.
+    // The reading thread is not simulated.
     hub.reader.ask = () => Promise.reject(new Error('not in the simulation'))
     this.hub = hub
   }
 
   #state: State | undefined
 
-  /** Ends it without warning; it comes back by itself. */
+  /** Ends the hub without warning; it restarts by itself. */
   crash(kind: 'kill' | 'power'): void {
     if (!this.process?.isAlive) return
     const { world, faults } = this.#options
@@ -126,7 +126,7 @@ export class HubNode {
     this.#end(kind, downMs.least + faults.random() * downMs.most)
   }
 
-  /** Stops it as an admin does, and starts it again. */
+  /** Stops the hub as an admin does, and restarts it. */
   async restart(): Promise<void> {
     const { hub, process } = this
     if (!hub || !process?.isAlive) return
@@ -154,7 +154,7 @@ export class HubNode {
     this.disk.crash(kind, faults.random)
     for (const stream of this.#streams) stream.abort()
     this.#streams.clear()
-    // The files of before may be closed once nothing of that process is on the stack.
+    // The old files may be closed once no code of that process is on the stack.
     world.scheduleOutside(`${this.name} is gone`, 0, () => {
       try {
         state?.close()
@@ -166,7 +166,7 @@ export class HubNode {
     world.scheduleOutside(`${this.name} starts`, downForMs, () => void this.start().catch(error => world.fail(error)))
   }
 
-  /** The disk as the running process sees it. */
+  /** Returns the disk as the running process sees it. */
   simDisk(): SimDisk {
     const { world, faults } = this.#options
     const strike = (): Error | undefined => {
@@ -203,7 +203,7 @@ export class HubNode {
     if (this.process) this.process.skewMs = this.#skewMs
   }
 
-  /** Lets its disk have no room for a while: SQLite says so when the database would have to grow. */
+  /** Fills its disk for `ms`: SQLite reports that when the database would have to grow. */
   fillDisk(ms: number): void {
     const { hub, process } = this
     const { world } = this.#options
@@ -212,7 +212,7 @@ export class HubNode {
       try {
         hub.state.db.execute(`pragma max_page_count = ${pages}`)
       } catch {
-        // It has ended.
+        // The process has ended.
       }
     }
     this.#isFull = true
@@ -236,7 +236,7 @@ export class HubNode {
       })
   }
 
-  /** Answers a request as the door does. `at` is how far this hub had come. */
+  /** Answers a request as the door does. `at` is the seq that this hub had reached. */
   async answer(request: Request): Promise<{ answer: object; at: number }> {
     const { hub } = this
     if (!hub) throw unavailable()
@@ -248,7 +248,7 @@ export class HubNode {
     return { answer: result, at: hub.state.position.seq }
   }
 
-  /** Reports sessions of `by` that are offline although their last heartbeat was lately by the simulated time, whatever the wall clock says. */
+  /** Reports sessions of `by` that are offline although their last heartbeat was recent in simulated time, whatever the wall clock shows. */
   #checkPresence(hub: Hub, by: string): void {
     const { world, onBroken } = this.#options
     let online: Set<string> | undefined
@@ -269,7 +269,7 @@ export class HubNode {
       .flatMap(({ session }) => session ?? [])
   }
 
-  /** Opens a stream for `by` from `cursor` on. Returns how to close it. */
+  /** Opens a stream for `by` from `cursor` on. Returns a function that closes it. */
   async follow(by: string, cursor: string | undefined, end: StreamEnd): Promise<() => void> {
     const { hub } = this
     if (!hub) throw unavailable()
@@ -303,12 +303,12 @@ export function unavailable(why = 'No hub answers.'): ClaudeNetError {
   return new ClaudeNetError('unavailable', why, 'Try again.')
 }
 
-/** An error of what the simulation plays: a disk, a log. */
+/** Returns an error of a simulated part, such as a disk. */
 function outside(message: string): Error {
   return Object.assign(new Error(message), { code: 'EIO', isSimulated: true })
 }
 
-/** Whether an error comes from what went wrong on purpose, and is no fault of the program. */
+/** Reports whether an error was caused by a simulated fault and not by the program. */
 function isOutside(error: unknown): boolean {
   for (let each = error as (Error & { isSimulated?: true }) | undefined; each; each = each.cause as Error | undefined)
     if (each.isSimulated || /full|no answer of the log|killed/.test(each.message)) return true

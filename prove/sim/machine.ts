@@ -12,10 +12,10 @@ import { between, pick, type Random } from './random.ts'
 import { isUndecided, openOutbox } from './sim-outbox.ts'
 import type { SimProcess, World } from './world.ts'
 
-/** How often a session says that it lives, in ms. */
+/** Interval of heartbeats, in ms. */
 const beatMs = 5000
 
-/** A send as its sender keeps it until it is answered, over its own death. */
+/** A send that its sender keeps until it is answered, across crashes. */
 interface Kept {
   act: Extract<Act, { kind: 'send' }>
   request: Extract<Request, { kind: 'send' }>
@@ -27,35 +27,35 @@ export interface MachineOptions {
   history: History
   random: Random
   nodes: readonly HubNode[]
-  /** The names of all machines. */
+  /** Names of all machines. */
   names: readonly string[]
-  /** Whether an answer may come from a hub that is behind: the machine then asks for what it knows at least. */
+  /** Whether hubs may be behind: the machine then requires at least the seq that it knows. */
   mayLag: boolean
   mintId: () => string
   does: readonly Activity[]
-  /** Where its home is. */
+  /** Directory of its home. */
   dir: string
 }
 
-/** A machine with an inbox: sends and keeps what is not answered, reads and acks, follows its inbox, and says that it lives. */
+/** A machine with an inbox: sends, keeps sends that are not answered, reads, acks, follows its inbox and sends heartbeats. */
 export class Machine {
   readonly name: string
-  /** What its streams have told of, ever. */
+  /** Ids of all messages that its streams ever had. */
   readonly told = new Set<string>()
-  /** The longest time from the first try of a send to its answer, in ms. */
+  /** Longest time from the first attempt of a send to its answer, in ms. */
   worstSendMs = 0
   process: SimProcess
   readonly #options: MachineOptions
-  /** What its other sender, which repeats until it is answered, has under way; it survives the machine. */
+  /** Pending sends outside of the outbox, which are retried until answered; they survive a crash. */
   readonly #kept: (Kept | undefined)[] = [undefined]
   readonly disk: HomeDisk
   #outbox: Outbox | undefined
-  /** The operations of sends that went through the outbox and are not decided, by id. */
+  /** Operations of undecided sends through the outbox, by message id. */
   readonly #open = new Map<string, number>()
   readonly #sent: string[] = []
   #shown: string[] = []
   #node: number
-  /** The highest seq of which it knows. */
+  /** Highest seq that it knows. */
   #known = 0
   #cursor: string | undefined
   #stream = new AbortController()
@@ -71,7 +71,7 @@ export class Machine {
     this.disk = new HomeDisk(options.dir)
   }
 
-  /** Begins, also anew after a crash: what it kept goes on, what it had in memory is gone. */
+  /** Starts the machine, also after a crash: kept sends continue, memory is lost. */
   start(): void {
     const { world } = this.#options
     this.process = world.boot(`${this.name}.${++this.#generation}`)
@@ -94,7 +94,7 @@ export class Machine {
     this.#lives.catch(error => world.fail(error))
   }
 
-  /** Ends it without warning; it comes back by itself. */
+  /** Ends the machine without warning; it restarts by itself. */
   crash(kind: 'kill' | 'power'): void {
     const { world, random } = this.#options
     this.process.isAlive = false
@@ -103,7 +103,7 @@ export class Machine {
     world.scheduleOutside(`${this.name} starts`, 200 + this.#options.random() * 1000, () => this.start())
   }
 
-  /** Whether nothing waits for an answer. */
+  /** Whether no send waits for an answer. */
   get isIdle(): boolean {
     return this.#kept.every(kept => kept === undefined) && (this.#outbox?.waiting().length ?? 0) === 0
   }
@@ -112,15 +112,15 @@ export class Machine {
     return this.process.isAlive
   }
 
-  /** Begins nothing new from now on. */
+  /** Stops beginning operations. */
   stop(): void {
     this.#isStopping = true
   }
 
-  /** Resolves when all that was begun before `stop` was answered. */
+  /** Resolves when all operations begun before `stop` have ended. */
   async finished(): Promise<void> {
     const { world } = this.#options
-    // A machine that was just killed comes back first.
+    // A machine that was just killed restarts first.
     while (!this.isAlive) await world.sleep(100)
     await this.#lives
   }
@@ -159,7 +159,7 @@ export class Machine {
     })
   }
 
-  /** Through the program's own outbox: what gets no answer is kept there, also over its death. */
+  /** Sends through the program's own outbox, which keeps unanswered sends, also across crashes. */
   async #sendsByOutbox(): Promise<void> {
     const { world, random, history } = this.#options
     while (!this.#isStopping) {
@@ -179,7 +179,7 @@ export class Machine {
     }
   }
 
-  /** Sends what waits, until nothing does in the end. */
+  /** Drains the outbox repeatedly; after `stop`, until it is empty. */
   async #drains(): Promise<void> {
     const { world, random } = this.#options
     while (!this.#isStopping || this.#outbox!.waiting().length > 0) {
@@ -268,7 +268,7 @@ export class Machine {
     await this.#do({ kind: 'fetched', inbox: by, ids, session }, { kind: 'fetched', by, ids, session })
   }
 
-  /** Once, and after an unknown end mostly again. */
+  /** Acks once; after an unknown end mostly again. */
   async #acks(ids: string[]): Promise<void> {
     const { random } = this.#options
     for (let tries = 0; tries < 5; tries++) {
@@ -277,7 +277,7 @@ export class Machine {
     }
   }
 
-  /** Asks for the receipts of what it sent. */
+  /** Requests receipts of messages that it sent. */
   async #asks(): Promise<void> {
     const { world, random, mayLag } = this.#options
     while (!this.#isStopping) {
@@ -323,11 +323,11 @@ export class Machine {
       history.tell(op, { kind: 'receipt', id, seq, recipient, status })
     }
     this.#cursor = cursor ?? this.#cursor
-    // Of several events with one seq the last alone has a cursor: only then all of it is known.
+    // Of several events with one seq only the last has a cursor: the seq is complete only then.
     if (cursor !== undefined) this.#known = Math.max(this.#known, data.seq)
   }
 
-  /** Asks the hub, and notes what it was asked and how it ended. */
+  /** Sends a request to the hub, and records the operation and how it ended. */
   async #do<Kind extends keyof Answers>(
     act: Act & { kind: Kind },
     request: Request & { kind: Kind },

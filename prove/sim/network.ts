@@ -5,16 +5,16 @@ import type { Faults } from './faults.ts'
 import { type HubNode, unavailable } from './hub-node.ts'
 import type { SimProcess, World } from './world.ts'
 
-/** How long a client waits for an answer, in ms. */
+/** Time a client waits for an answer, in ms. */
 const patienceMs = 2500
 
-/** How long a stream may be silent before its client takes the line for dead, in ms. */
+/** Silence after which a client considers its stream broken, in ms. */
 const silenceMs = 8000
 
-/** How often a stream says something when nothing happens, in ms. */
+/** Interval of keepalive comments on a stream, in ms. */
 const commentMs = 2000
 
-/** What lies between clients and hubs: it delays, loses and cuts. */
+/** The network between clients and hubs, which delays and loses requests and cuts connections. */
 export class Network {
   readonly #world: World
   readonly #faults: Faults
@@ -26,7 +26,7 @@ export class Network {
     this.#onBroken = onBroken
   }
 
-  /** Asks `node`. Rejects with what it refused, or `unavailable` when no answer comes. */
+  /** Sends a request to `node`. Rejects with its refusal, or with `unavailable` if no answer arrives. */
   call(client: string, node: HubNode, request: Request): Promise<{ answer: object; at: number }> {
     const [world, faults] = [this.#world, this.#faults]
     const caller = world.process
@@ -36,7 +36,7 @@ export class Network {
         if (faults.isCut(client, node.name)) return
         world.scheduleOutside(label, faults.delay('network'), () => {
           forget()
-          // Nobody is there any more to do anything about it.
+          // A caller that was killed receives nothing.
           if (caller?.isAlive !== false) end()
         })
       }
@@ -64,7 +64,7 @@ export class Network {
     })
   }
 
-  /** Opens a stream, and resolves when it has ended. `tell` gets what arrives, in order. */
+  /** Opens a stream, and resolves when it has ended. `tell` is called for each event, in order. */
   follow(
     client: string,
     node: HubNode,
@@ -93,7 +93,7 @@ export class Network {
       const carry = (label: string, arrive: () => void) => {
         if (!isOpen || isBroken) return
         const isDropped = faults.strikes('stream dropped')
-        // What comes after something that was lost does not arrive either: its client hears nothing, or that the line broke.
+        // Nothing arrives after a lost event: the stream is silent, or its client sees it break.
         isBroken = isDropped || faults.isCut(client, node.name)
         if (isDropped) world.scheduleOutside('the stream breaks', faults.delay('network'), end)
         if (isBroken) return

@@ -8,14 +8,14 @@ import { memoryDir } from './memory-dir.ts'
 import { shrink } from './shrink.ts'
 import { type Report, Simulator } from './simulate.ts'
 
-/** One in so many rounds is played twice: both must have the same schedule. */
+/** One in this many rounds is played twice: both must have the same schedule. */
 const repeatEvery = 25
 
 /** Most failures that are shrunk. */
 const maxShrunk = 3
 
 export interface SimOptions {
-  /** The first seed; each round adds `step` to it. */
+  /** First seed; each round adds `step` to it. */
   seed: number
   step: number
   /** Most rounds; Infinity for a run that ends by `signal`. */
@@ -44,7 +44,7 @@ interface Total {
   failed: number
 }
 
-/** Plays simulations, and counts what they came to. */
+/** Plays simulations, and counts their results. */
 export async function runSimulations(options: SimOptions): Promise<PartResult> {
   const { seed, plan, signal, onRound } = options
   const simulator = new Simulator(memoryDir())
@@ -97,7 +97,7 @@ function* seeds({ seed, step, rounds }: SimOptions): Generator<Plan> {
   for (let round = 0; round < rounds; round++) yield drawPlan(seed + round * step)
 }
 
-/** The failure of a round, if it failed. Some of those that passed are played again. */
+/** Returns the failure of a round, if it failed. Some of those that passed are played again to compare their schedules. */
 async function judged(
   simulator: Simulator,
   report: Report,
@@ -108,10 +108,10 @@ async function judged(
   if (report.violations.length > 0) {
     const failure = failureOf(report, drawn, shrinks)
     if (!shrinks) return failure
-    // Said at once: a long run may be ended before it prints its result.
+    // Printed immediately: a long run may be ended before it prints its result.
     say(`FAILED ${failure.what}\n  ${failure.repeat}`)
     if (total.failed >= maxShrunk) return failure
-    say(`looking for less that fails as seed ${drawn.seed} does`)
+    say(`shrinking the failure of seed ${drawn.seed}`)
     return failureOf(await shrink(simulator, report, say), drawn, shrinks)
   }
   if (!plan && total.histories % repeatEvery !== 1) return undefined
@@ -145,7 +145,7 @@ function count(report: Report, rows: Map<string, Row>, total: Total): void {
   }
 }
 
-/** Returns what failed and how to see it again; with `keeps` its plan and history are written to disk. */
+/** Returns a failure and the command that reproduces it; with `keeps` its plan and history are written to disk. */
 function failureOf(report: Report, drawn: Plan, keeps: boolean): Failure {
   const kinds = report.violations.map(({ kind, text }) => `  ${kind}: ${text}`)
   const shown = kinds.slice(0, 5).concat(kinds.length > 5 ? [`  and ${kinds.length - 5} more`] : [])

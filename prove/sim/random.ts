@@ -1,4 +1,4 @@
-/** Chance that a seed repeats: mulberry32, numbers from 0 up to but not 1. */
+/** A seeded generator (mulberry32) of numbers from 0, inclusive, to 1, exclusive. */
 export type Random = () => number
 
 export function seededRandom(seed: number): Random {
@@ -11,7 +11,7 @@ export function seededRandom(seed: number): Random {
   }
 }
 
-/** A chance of its own for one purpose, so that what one part draws does not move what another draws. */
+/** Returns a generator for one purpose, so that draws of one part do not change those of another. */
 export function chanceOf(seed: number, purpose: string): Random {
   let hash = seed >>> 0
   for (const character of purpose) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193) >>> 0

@@ -2,13 +2,13 @@ import { HistoryError, type Log, type LogRecord } from '../../src/hub/journal/lo
 import type { Faults } from './faults.ts'
 import type { World } from './world.ts'
 
-/** Most records that a follower is given at once. */
+/** Most records that a follower receives at once. */
 const maxAtOnce = 5
 
-/** How long a request to the log may take before it counts as unanswered, in ms. */
+/** Time after which a request to the log counts as unanswered, in ms. */
 const patienceMs = 2000
 
-/** A log that several hubs share over a network that delays, loses and repeats what is said. What it has taken it keeps. */
+/** A log that several hubs share over a network that delays, loses and repeats requests. Appended records are never lost. */
 export class SharedLog {
   readonly records: Uint8Array[] = []
   readonly epoch = 'simulated'
@@ -25,7 +25,7 @@ export class SharedLog {
     return this.records.length
   }
 
-  /** Puts `bytes` behind `after`, as the log itself does it. */
+  /** Appends `bytes` after the offset `after`. Returns whether they are the record there; another may have been appended before. */
   take(after: number, bytes: Uint8Array): boolean {
     if (after > this.end) throw new HistoryError(`The log ends at ${this.end}, before ${after}.`, 'Bring the log back.')
     if (after < this.end) return Buffer.from(bytes).equals(this.records[after]!)
@@ -35,12 +35,12 @@ export class SharedLog {
     return true
   }
 
-  /** A connection of hub `name`. */
+  /** Returns a connection of hub `name`. */
   connect(name: string): Log {
     const log = this
     const [world, faults] = [this.#world, this.#faults]
     let isClosed = false
-    /** Asks the log over the network. */
+    /** Runs `work` at the log, over the network. */
     const ask = <T>(what: string, work: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
         const lost = world.schedule(`${what} has no answer`, patienceMs, () =>
@@ -68,7 +68,7 @@ export class SharedLog {
             try {
               work()
             } catch {
-              // Nobody is told.
+              // A repeated request has no answer.
             }
           })
       })

@@ -1,12 +1,12 @@
 import type { Plan } from './faults.ts'
 import type { Report, Simulator } from './simulate.ts'
 
-/** Most simulations that a search for less plays. */
+/** Most simulations played to shrink one failure. */
 const maxTries = 120
 
 /**
- * Looks for less of what fails: fewer faults, hubs, clients and seconds. What is left fails in the same way (one of the same kinds). Returns the
- * report of the least plan that was found.
+ * Searches for a smaller plan that fails with one of the same kinds of violation: fewer faults, hubs, clients and seconds. Returns the report
+ * of the smallest that was found.
  */
 export async function shrink(simulator: Simulator, failing: Report, say: (text: string) => void): Promise<Report> {
   const kinds = new Set(failing.violations.map(({ kind }) => kind))
@@ -25,7 +25,7 @@ export async function shrink(simulator: Simulator, failing: Report, say: (text: 
     while (least.plan.seconds > 0.3 && (await fails({ ...least.plan, seconds: least.plan.seconds / 2 })));
     while (least.plan.clients > 2 && (await fails({ ...least.plan, clients: least.plan.clients - 1 })));
     while (least.plan.hubs > 1 && (await fails({ ...least.plan, hubs: least.plan.hubs - 1 })));
-    // Halves, quarters and so on of the faults that struck are left out.
+    // Leaves out halves, quarters and so on of the faults that struck.
     for (let size = Math.ceil(struck().length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
       for (let from = 0; from < struck().length; ) {
         const numbers = struck()

@@ -6,24 +6,25 @@ import { api } from '../../src/protocol/api.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import type { SendRequest } from '../../src/protocol/messages.ts'
 
-/** What an outbox asks of the hub, over the network of the simulation. */
+/** Connection of an outbox to the hub, over the simulated network. */
 export interface OutboxLine {
   send(request: SendRequest): Promise<{ seq: number; at: number }>
-  /** Resolves when the hub answers anything. */
+  /** Resolves when the hub answers a request. */
   probe(): Promise<void>
-  /** The names of all machines, and the own one. */
+  /** Names of all machines. */
   names: readonly string[]
+  /** Name of this machine. */
   you: string
 }
 
-/** Where locks would be: what takes one finds no directory for it, so two that drain at once do so. */
+/** A home without a directory for locks, so that concurrent drains are not serialized. */
 class HomeWithoutLocks extends Home {
   override get runDir(): string {
     return join(this.dir, 'none/run')
   }
 }
 
-/** The program's own outbox, in a home on a simulated disk. */
+/** Opens the program's own outbox, in a home on a simulated disk. */
 export function openOutbox(dir: string, line: OutboxLine): Outbox {
   const client = {
     call: async (route: object, { body }: { body?: SendRequest } = {}) => {
@@ -52,7 +53,7 @@ export function openOutbox(dir: string, line: OutboxLine): Outbox {
   return new Outbox(new HomeWithoutLocks(dir), client as unknown as HubClient)
 }
 
-/** Whether nothing was decided by this error: the message waits in the outbox, or is tried again. */
+/** Reports whether this error leaves a send undecided: the message waits in the outbox, or is retried. */
 export function isUndecided(error: unknown): boolean {
   return !(error instanceof ClaudeNetError) || !error.settled
 }

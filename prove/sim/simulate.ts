@@ -13,10 +13,10 @@ import { between, chanceOf, pick } from './random.ts'
 import { SharedLog } from './shared-log.ts'
 import { Stuck, World } from './world.ts'
 
-/** How long it may take, once nothing goes wrong any more, until all is answered, in simulated ms. */
+/** Time limit for all operations to end once faults have stopped, in simulated ms. */
 const calmLimitMs = 120_000
 
-/** How long it stays quiet in the end, in simulated ms: for what should not come any more. */
+/** Quiet time at the end, in simulated ms, in which unexpected events would arrive. */
 const quietMs = 800
 
 /** Time within which a hub that is awake notices that a session has been silent for too long, in ms. */
@@ -25,14 +25,14 @@ const graceMs = 5000
 /** More messages than a simulation has. */
 const everything = 100_000
 
-/** What the checker does not see: the program itself says or shows that something is wrong. */
+/** A failure that the program itself reports or shows, outside of the checker. */
 export type Broken = { kind: 'broken' | 'stuck' | 'diverged'; text: string }
 
-/** What came of one simulation. */
+/** Result of one simulation. */
 export interface Report {
   plan: Plan
   violations: (Violation | Broken)[]
-  /** Of the whole schedule: the same for the same plan. */
+  /** Digest of the whole schedule: the same for the same plan. */
   digest: string
   struck: Faults['struck']
   history: History
@@ -44,7 +44,7 @@ export interface Counts {
   acknowledged: number
   operations: number
   starts: number
-  /** The longest that a hub was away, and that a send took until it was answered, in simulated ms. */
+  /** Longest time that a hub was down, and that a send took until it was answered, in simulated ms. */
   worstAwayMs: number
   worstSendMs: number
   simulatedMs: number
@@ -52,7 +52,7 @@ export interface Counts {
   undecided: number
 }
 
-/** Runs simulations one after the other, in `root`, a directory of memory. */
+/** Runs simulations one after the other, in `root`, a directory in memory. */
 export class Simulator {
   readonly #root: string
   readonly #template: string
@@ -64,7 +64,7 @@ export class Simulator {
     new State(this.#template).close()
   }
 
-  /** Plays `plan` from its beginning to a quiet end, and judges what its clients saw. */
+  /** Plays `plan` from its beginning to a quiet end, and checks the history of its clients. */
   async run(plan: Plan): Promise<Report> {
     const dir = join(this.#root, 'run')
     rmSync(dir, { recursive: true, force: true })
@@ -138,7 +138,7 @@ class Simulation {
       try {
         hub?.state.close()
       } catch {
-        // Its files go anyway.
+        // Its files are deleted anyway.
       }
       disk.forget(disk.dir)
     }
@@ -164,7 +164,6 @@ class Simulation {
     const violations = check(this.#history.lines, dumps, { mayLag: this.#plan.hubs > 1, onUndecided })
     return {
       plan: this.#plan,
-      // Without an end nothing can be said of what should be there.
       violations: [...this.#broken, ...violations],
       digest: world.digest(),
       struck: this.#faults.struck,
@@ -191,7 +190,7 @@ class Simulation {
     await this.#level()
   }
 
-  /** Resolves when every hub has come as far as the log. */
+  /** Resolves when every hub has applied the whole log. */
   async #level(): Promise<void> {
     const log = this.#log
     const isLevel = ({ hub, isUp }: HubNode) => isUp && (!log || hub!.state.position.offset === log.end)
@@ -208,7 +207,7 @@ class Simulation {
     this.#isStorm = false
   }
 
-  /** Lets things go wrong that may do so at any time, every half a second, in short plans five times. */
+  /** Causes the faults that may strike at any time: every half a second, or five times in a short plan. */
   async #trouble(): Promise<void> {
     const [world, faults] = [this.#world, this.#faults]
     const { random } = faults
@@ -230,7 +229,7 @@ class Simulation {
     }
   }
 
-  /** Nothing goes wrong any more: everything must come to its end. */
+  /** Waits, without faults, until every operation has ended and every unread message has been in a stream. */
   async #calm(): Promise<void> {
     for (const machine of this.#machines) machine.stop()
     for (const machine of this.#machines) await machine.finished()
@@ -260,14 +259,14 @@ class Simulation {
     const untold = this.#untold(machine)
     return [
       ...(machine.isIdle ? [] : [`${machine.name} waits for an answer`]),
-      ...(untold.length > 0 ? [`no stream told ${machine.name} of ${untold.slice(0, 3).join(', ')}`] : []),
+      ...(untold.length > 0 ? [`no stream of ${machine.name} had ${untold.slice(0, 3).join(', ')}`] : []),
     ]
   }
 
-  /** What is unread in the inbox of a machine, and none of its streams has told of. */
+  /** Returns the unread messages of a machine that none of its streams had. */
   #untold({ name, told }: Machine): string[] {
     const node = this.#nodes[0]!
-    if (!node.isUp) return ['a hub is away']
+    if (!node.isUp) return ['a hub is down']
     if (!isMember(node.hub!, name)) return ['it is no member any more']
     const { messages } = this.#world.as(node.process!, () => shownTo(node.hub!, name, everything))
     return messages.flatMap(({ id }) => (told.has(id) ? [] : [id]))
@@ -293,6 +292,6 @@ class Simulation {
     const [first, ...others] = this.#nodes.map(({ hub }) => hub!.state.position)
     for (const [index, other] of others.entries())
       if (other.hash !== first!.hash || other.outcomes !== first!.outcomes)
-        this.#broken.push({ kind: 'diverged', text: `hub${index + 2} has come to another state than hub1` })
+        this.#broken.push({ kind: 'diverged', text: `the state of hub${index + 2} differs from that of hub1` })
   }
 }

@@ -13,21 +13,21 @@ import { endianness } from 'node:os'
 import { join } from 'node:path'
 import type { Random } from './random.ts'
 
-/** What a disk writes whole or not at all, in bytes. */
+/** Unit that a disk writes completely or not at all, in bytes. */
 const sector = 512
 
-/** Bytes of the write-ahead log's header: it names the log, and SQLite syncs it when it begins one anew. */
+/** Bytes of the write-ahead log's header: it identifies the log, and SQLite syncs it when it begins a new one. */
 const headerBytes = 32
 
 /** Bytes of a page in the write-ahead log, with its header. */
 const frameBytes = 4096 + 24
 
-/** Where the index of the write-ahead log says how many pages that holds: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
+/** Offset in the index of the write-ahead log of the number of its pages: `mxFrame` (sqlite.org/walformat.html#the_wal_index_header). */
 const pagesAt = 16
 
 const [store, log, index] = ['hub.db', 'hub.db-wal', 'hub.db-shm']
 
-/** How far the write-ahead log goes: the header that names it, and its length. */
+/** Extent of the write-ahead log: the header that identifies it, and its length. */
 interface Extent {
   header: Buffer
   bytes: number
@@ -36,29 +36,29 @@ interface Extent {
 const nothing: Extent = { header: Buffer.alloc(0), bytes: 0 }
 
 /**
- * The disk of one hub: a directory in memory with the files of its store, and what of the write-ahead log was synced. The hub syncs that log
- * alone; the database is written by SQLite's checkpoints, which sync it themselves.
+ * The disk of one hub: a directory in memory with the files of its store, and a record of the synced part of the write-ahead log. The hub
+ * syncs only that log; the database is written by SQLite's checkpoints, which sync it themselves.
  */
 export class StoreDisk {
   readonly #root: string
   #generation = 0
   #synced = nothing
-  /** What a sync that failed has left out, in the log of that header. */
+  /** Parts that a failed sync lost, in the log with that header. */
   #holes: (Extent & { from: number })[] = []
 
-  /** In `root`, with the store of `template` on it. */
+  /** Creates the disk in `root`, with a copy of the store `template`. */
   constructor(root: string, template: string) {
     this.#root = root
     mkdirSync(this.dir, { recursive: true })
     copyFileSync(template, join(this.dir, store))
   }
 
-  /** Where the files are until the next crash. */
+  /** Directory of the files until the next crash. */
   get dir(): string {
     return join(this.#root, String(this.#generation))
   }
 
-  /** How far the write-ahead log goes now, for `settle`. */
+  /** Returns the current extent of the write-ahead log, for `settle`. */
   written(): Extent {
     const pages = this.#read(index, pagesAt, 4)
     if (pages.length < 4) return nothing
@@ -66,12 +66,12 @@ export class StoreDisk {
     return count === 0 ? nothing : { header: this.#read(log, 0, headerBytes), bytes: headerBytes + count * frameBytes }
   }
 
-  /** What was written up to there is on disk. */
+  /** Records a sync: everything up to `written` is on disk. */
   settle(written: Extent): void {
     this.#synced = written
   }
 
-  /** A sync has failed: what was not on disk before never comes there, and a next sync does not tell (a system takes it for written). */
+  /** Records a failed sync: data not yet on disk never gets there, and the next sync does not report it, as on a real system. */
   lose(): void {
     const { header, bytes } = this.written()
     const from = header.equals(this.#synced.header) ? this.#synced.bytes : headerBytes
@@ -79,8 +79,8 @@ export class StoreDisk {
   }
 
   /**
-   * Leaves the files as a crash does, in another directory; whoever has those of before open may close them. A kill leaves all that was
-   * written. A loss of power leaves what was synced, and of what came after that any sectors, and garbage in others.
+   * Leaves the files as after a crash, in another directory; the old ones may still be open. A kill leaves everything that was written. A
+   * loss of power leaves everything that was synced, any later sectors, and garbage in others.
    */
   crash(kind: 'kill' | 'power', random: Random): void {
     const before = this.dir
@@ -108,13 +108,13 @@ export class StoreDisk {
     return into.subarray(0, found)
   }
 
-  /** Forgets the files of before the last crash. */
+  /** Deletes the files of an earlier directory. */
   forget(dir: string): void {
     rmSync(dir, { recursive: true, force: true })
   }
 }
 
-/** What a loss of power leaves of a file that was synced up to there: behind that, any sectors of what was `written`, and garbage. */
+/** Returns the content of a log after a loss of power: everything that was `synced`, then any sectors of what was `written`, and garbage. */
 function torn(synced: Extent, written: Buffer, random: Random): Buffer {
   if (written.length === 0) return written
   const isSameLog = synced.header.equals(written.subarray(0, headerBytes))

@@ -2,23 +2,23 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
 import { chanceOf, type Random } from './random.ts'
 
-/** When the simulated time begins, in ms since 1970. */
+/** Start of the simulated time, in ms since 1970. */
 const beginning = Date.UTC(2030, 0, 1)
 
 /** Characters of notes that are kept before they are added to the digest. */
 const maxNotes = 100_000
 
-/** The event loop of this process itself: between two steps of a simulation it runs what is ready, and nothing else is. */
+/** The real `setImmediate`: between two steps of a simulation it lets everything that is ready run. */
 const realImmediate = globalThis.setImmediate
 
-/** Something that runs in the simulation and may be killed: what it has scheduled then never happens. */
+/** A process of the simulation. Once it is killed, the steps that it scheduled do not run. */
 export class SimProcess {
   readonly name: string
   isAlive = true
   readonly bootedAt: number
-  /** How far its wall clock is from the true time, in ms. */
+  /** Deviation of its wall clock from the true time, in ms. */
   skewMs = 0
-  /** Until when it is stopped (SIGSTOP), or waits for its disk in one go: what it would do meanwhile comes after that. */
+  /** Time until which it is stopped (SIGSTOP) or blocked on its disk: its steps are postponed until then. */
   busyUntil = 0
 
   constructor(name: string, bootedAt: number) {
@@ -35,22 +35,22 @@ interface Step {
   run: () => void
 }
 
-/** Cancels a step that has not happened yet. */
+/** Cancels a step that has not run yet. */
 export type Cancel = () => void
 
 const current = new AsyncLocalStorage<SimProcess>()
 
 /**
- * One scheduler for all that happens: steps in the order of their simulated time. Between two steps everything that is ready runs, in the one
- * order that promises have; so a seed leads to one schedule, whose digest says whether two runs were the same.
+ * The scheduler of a simulation: runs steps in the order of their simulated time. Between two steps all promises that are ready run, in their
+ * one order; so a seed leads to one schedule, whose digest shows whether two runs were the same.
  */
 export class World {
   readonly seed: number
   now = 0
   steps = 0
-  /** Ids and the like that the program mints. */
+  /** Random bytes for the program, such as for ids. */
   readonly bytes: Random
-  /** Called before each step of a process; may kill it. */
+  /** Called before each step of a process, which it may kill. */
   onStep: (process: SimProcess, label: string) => void = () => {}
   readonly #heap: Step[] = []
   readonly #digest = createHash('sha256')
@@ -63,7 +63,7 @@ export class World {
     this.bytes = chanceOf(seed, 'bytes')
   }
 
-  /** The process that the running code belongs to. */
+  /** Process of the running code. */
   get process(): SimProcess | undefined {
     return current.getStore()
   }
@@ -72,43 +72,43 @@ export class World {
     return new SimProcess(name, this.now)
   }
 
-  /** Runs `work` as `process`, with all that comes of it. */
+  /** Runs `work` and everything it starts as `process`. */
   as<T>(process: SimProcess, work: () => T): T {
     return current.run(process, work)
   }
 
-  /** The wall clock of the running process, in ms since 1970. */
+  /** Returns the wall clock of the running process, in ms since 1970. */
   wallClock(): number {
     return Math.floor(beginning + this.here + (this.process?.skewMs ?? 0))
   }
 
-  /** The monotonic clock of the running process, in ms since it was started. */
+  /** Returns the monotonic clock of the running process, in ms since it was started. */
   monotonic(): number {
     return this.here - (this.process?.bootedAt ?? 0)
   }
 
-  /** The time for the running process, which may have waited for its disk. */
+  /** Time of the running process, which is later than `now` if it has blocked on its disk. */
   get here(): number {
     return Math.max(this.now, this.process?.busyUntil ?? 0)
   }
 
-  /** The running process does nothing else for so long: time has passed for it when this returns. */
+  /** Blocks the running process: for it, `ms` have passed when this returns. */
   block(ms: number): void {
     if (this.process) this.process.busyUntil = this.here + ms
   }
 
-  /** Has `run` happen after `delayMs`, unless the running process has ended by then. */
+  /** Schedules `run` in `delayMs`, unless the running process has ended by then. */
   schedule(label: string, delayMs: number, run: () => void): Cancel {
     const at = this.here + Math.max(0, delayMs)
     return this.#push({ at, order: this.#order++, label, process: this.process, run })
   }
 
-  /** The same outside of any process: what happens in the network, or to a process. */
+  /** Schedules `run` outside of any process, as for the network or the start of a process. */
   scheduleOutside(label: string, delayMs: number, run: () => void): Cancel {
     return this.scheduleAt(label, this.here + Math.max(0, delayMs), run)
   }
 
-  /** The same at a time; what is scheduled for one time happens in the order of these calls. */
+  /** Schedules `run` outside of any process at a time. Steps at the same time run in the order of these calls. */
   scheduleAt(label: string, at: number, run: () => void): Cancel {
     return this.#push({ at, order: this.#order++, label, process: undefined, run })
   }
@@ -117,24 +117,24 @@ export class World {
     return new Promise(resolve => this.schedule(label, ms, resolve))
   }
 
-  /** Ends the run: this must not happen in any simulation. */
+  /** Ends the run with an error that must not occur in any simulation. */
   fail(error: unknown): void {
     this.#failure ??= { error }
   }
 
-  /** Adds to the digest what was observed. */
+  /** Adds an observation to the digest. */
   note(text: string): void {
     this.#notes += `${this.now} ${text}\n`
     if (this.#notes.length > maxNotes) this.#digestNotes()
   }
 
-  /** Ends the digest. */
+  /** Ends and returns the digest. */
   digest(): string {
     this.#digestNotes()
     return this.#digest.digest('hex').slice(0, 16)
   }
 
-  /** Takes steps until `work` is done. Throws when nothing is left to happen, or it takes longer than `limitMs` of simulated time. */
+  /** Runs steps until `work` is done. Throws if no step is left, or it takes longer than `limitMs` of simulated time. */
   async until<T>(work: Promise<T>, limitMs: number): Promise<T> {
     let result: { value: T } | { error: unknown } | undefined
     work.then(
@@ -145,7 +145,7 @@ export class World {
     await settled()
     while (result === undefined) {
       const step = this.#pop()
-      if (!step) throw new Stuck('nothing is left that could happen')
+      if (!step) throw new Stuck('no step is left')
       if (step.at > end) throw new Stuck(`it was not done within ${limitMs / 1000} simulated seconds`)
       await this.#take(step)
       if (this.#failure) throw this.#failure.error
@@ -212,7 +212,7 @@ export class World {
   }
 }
 
-/** A simulation in which what must happen in the end does not. */
+/** Error of a simulation that does not reach its end. */
 export class Stuck extends Error {
   override name = 'Stuck'
 }
