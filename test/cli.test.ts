@@ -214,7 +214,7 @@ describe('inbox', () => {
 test('without a hub commands exit 75; what was sent is kept and goes out with the next command when it is back', async () => {
   const { hub, sean, chas } = await twoMembers(hubAlone)
   await hub.stop('SIGKILL')
-  const unreachable = /cannot be reached: nothing listens there\.\nclaude-net doctor says more\.\n$/
+  const unreachable = /cannot be reached: nothing listens there\.\nFor details: claude-net doctor\n$/
   for (const args of [['inbox'], ['machines']])
     expect(await sean.run(args)).toEqual({ code: 75, stdout: '', stderr: expect.stringMatching(unreachable) })
   for (const args of [['members'], ['invite', 'jazclaude']])

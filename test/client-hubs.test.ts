@@ -135,6 +135,6 @@ describeWithEtcd('a machine of three hubs', () => {
     expect(came).not.toContain(token)
     const doctor = await ana.run(['doctor'])
     expect(doctor.stdout).toMatch(/note {2}config +hubs\.3: it has no hubKey, so it is left out/)
-    expect(doctor.stdout).toMatch(/note {2}hub +What answers at .* is not the hub of this machine/)
+    expect(doctor.stdout).toMatch(/note {2}hub +The server at .* is not the hub of this machine/)
   })
 })

@@ -574,7 +574,7 @@ describe('A07: a token file is refused, with the way out,', () => {
 
   test('when it holds something else', async () => {
     const { path, stderr } = await refused(file => writeFileSync(file, 'clnt_m_tooshort\n'))
-    expect(stderr).toBe(`claude-net: ${path} holds no Claude Net token.\nRemove it and join again.\n`)
+    expect(stderr).toBe(`claude-net: ${path} contains no Claude Net token.\nRemove it and join again.\n`)
   })
 })
 

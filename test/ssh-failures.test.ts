@@ -36,10 +36,10 @@ const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
     /: ovh5 does not answer \(ssh says: Connection.* timed out/,
   ],
   [
-    'its name leads nowhere',
+    'its name cannot be resolved',
     ({ laptop }) => laptop.configure({ sshHost: 'nowhere.invalid' }),
     'host',
-    /: the name nowhere\.invalid leads nowhere \(ssh says: /,
+    /: the name nowhere\.invalid cannot be resolved \(ssh says: /,
   ],
   [
     'the key is refused',
@@ -96,7 +96,7 @@ const faults: [string, (setup: Broken) => unknown, string, RegExp][] = [
     'something else answers there',
     async ({ laptop }) => laptop.configure({ hub: `http://localhost:${(await startAnsweringServer()).url.port}` }),
     'hub',
-    /What answers at http:\/\/localhost:\d+ through ovh5 is not a Claude Net hub\./,
+    /The server at http:\/\/localhost:\d+ through ovh5 is not a Claude Net hub\./,
   ],
 ]
 

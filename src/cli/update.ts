@@ -64,7 +64,7 @@ function provenSource(home: Home, { data }: UpdateOptions): Source {
   if (by === undefined) {
     throw new ClaudeNetError(
       'forbidden',
-      `What answers at ${hub.origin} has not proven that it is the hub, so no program is taken from it. Nothing was changed.`,
+      `The server at ${hub.origin} has not proven that it is the hub, so no program is taken from it. Nothing was changed.`,
       `First: ${home.launcher} pin`,
     )
   }

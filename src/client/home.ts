@@ -189,7 +189,7 @@ export class Home {
     }
     const token = readFileSync(this.tokenFile, 'utf8').trim()
     if (parseToken(token)) return token
-    throw new ClaudeNetError('invalid', `${this.tokenFile} holds no Claude Net token.`, 'Remove it and join again.')
+    throw new ClaudeNetError('invalid', `${this.tokenFile} contains no Claude Net token.`, 'Remove it and join again.')
   }
 }
 

@@ -272,7 +272,7 @@ function refusal(response: IncomingMessage, body: string, label: string): Claude
 function noHub(label: string): ClaudeNetError {
   const error = new ClaudeNetError(
     'unavailable',
-    `What answers at ${label} is not a Claude Net hub.`,
+    `The server at ${label} is not a Claude Net hub.`,
     'Check the address in config.json.',
   )
   // With a cause, since a hub behind a proxy may have executed the request.

@@ -34,7 +34,7 @@ export function hubsOf(config: Config): { ways: [HubWay, ...HubWay[]]; mistakes:
   const ways: [HubWay, ...HubWay[]] = [home]
   const mistakes: string[] = []
   const { hubs = [] } = config
-  if (!Array.isArray(hubs)) return { ways, mistakes: ['hubs: it is no list'] }
+  if (!Array.isArray(hubs)) return { ways, mistakes: ['hubs: it is not a list'] }
   if (hubs.length > maxOtherHubs) mistakes.push(`hubs: only the first ${maxOtherHubs} are used`)
   for (const [index, entry] of hubs.slice(0, maxOtherHubs).entries()) {
     const way = otherWay(entry)

@@ -126,7 +126,7 @@ export class OutboxDrain {
       if (refused.length > 0) {
         const whys = [...new Set(refused.map(({ reason }) => reason ?? 'no reason given'))].join(' ')
         const names = refused.map(({ name }) => name)
-        refusals.add(file, request, names, new ClaudeNetError('forbidden', whys, 'The others have it.'))
+        refusals.add(file, request, names, new ClaudeNetError('forbidden', whys, 'The other recipients have it.'))
       }
     } catch (error) {
       if (!(error instanceof ClaudeNetError)) throw error

@@ -54,15 +54,15 @@ function isTooOld(error: unknown): boolean {
 function cannotProve(label: string, { code }: ClaudeNetError): ClaudeNetError {
   return new ClaudeNetError(
     'not_found',
-    `What answers at ${label} cannot prove that it is the hub: ${code === 'not_found' ? 'it does not support this' : 'it does not speak TLS 1.3'}. Nothing was changed.`,
-    'The hub is too old, and its admin should upgrade it (install.sh) and then this runs again; or another program has its port.',
+    `The server at ${label} cannot prove that it is the hub: ${code === 'not_found' ? 'it does not support this' : 'it does not speak TLS 1.3'}. Nothing was changed.`,
+    'If the hub is too old, ask its admin to upgrade it (install.sh), and run this again. Or another program has its port.',
   )
 }
 
 function notProven(label: string): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',
-    `What answers at ${label} has not proven that it knows this machine, so its key is not pinned. It was not shown the token. Nothing was changed.`,
-    'Something may stand in between, or the hub has ended this token. Ask the admin for claude-net invite NAME: its line carries the key of the hub.',
+    `The server at ${label} has not proven that it knows this machine, so its key is not pinned. The token was not sent. Nothing was changed.`,
+    'Another program may be in between, or the token was revoked. Ask the admin for claude-net invite NAME: its line contains the key of the hub.',
   )
 }

@@ -22,7 +22,7 @@ const hub = (name: string, more: object = {}): HubsAnswer['hubs'][number] => ({
 const told = [hub('a', { self: true }), hub('b'), hub('c')]
 
 test.for([
-  ['no list', 'b', /no list/],
+  ['no list', 'b', /not a list/],
   ['neither address nor ssh', [{ hubKey: key('B') }], /hubs\.0: it has neither/],
   ['no key', [{ hub: 'http://b:3500' }], /hubs\.0: it has no hubKey/],
   ['no key behind ssh', [{ sshHost: 'me@b' }], /hubs\.0: it has no hubKey/],

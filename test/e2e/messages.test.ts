@@ -181,7 +181,7 @@ describe('what cannot be sent', () => {
     for (const tool of ['inbox', 'machines'] as const)
       expect(await from.call(tool)).toMatchObject({
         isError: true,
-        text: expect.stringMatching(/cannot be reached: nothing listens there\.\nclaude-net doctor says more\.$/),
+        text: expect.stringMatching(/cannot be reached: nothing listens there\.\nFor details: claude-net doctor$/),
       })
     expect(await from.call('send', { to: 'seanclaude', message: 'later' })).toMatchObject({
       isError: false,

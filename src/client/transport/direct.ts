@@ -39,7 +39,7 @@ export function unanswered(error: NodeJS.ErrnoException, label: string): ClaudeN
   const unavailable = new ClaudeNetError(
     'unavailable',
     `The hub at ${label} cannot be reached: ${why}.`,
-    'claude-net doctor says more.',
+    'For details: claude-net doctor',
   )
   return Object.assign(unavailable, { cause: error })
 }
@@ -52,7 +52,7 @@ function wrongHub(error: WrongHub, label: string): ClaudeNetError {
       : `it has the key ${error.found}, and this machine has pinned ${error.pin}${error.why ? `; ${error.why}` : ''}`
   const wrong = new ClaudeNetError(
     'unavailable',
-    `What answers at ${label} is not the hub of this machine: ${what}. Nothing was sent to it.`,
+    `The server at ${label} is not the hub of this machine: ${what}. Nothing was sent to it.`,
     "Another program may have taken its port. Ask the hub's admin for its key; if that has changed: claude-net invite NAME",
   )
   return Object.assign(wrong, { cause: error })

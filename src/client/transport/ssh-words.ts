@@ -31,7 +31,7 @@ const failures: [RegExp, SshFailure['link'], Words, Words][] = [
   [
     /^.*Could not resolve hostname.*$/m,
     'host',
-    host => `the name ${host} leads nowhere`,
+    host => `the name ${host} cannot be resolved`,
     () => 'Check sshHost in config.json, its entry in ~/.ssh/config, and the network.',
   ],
   [
