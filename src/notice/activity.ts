@@ -34,7 +34,7 @@ export function activityOf({ dir, instance, watch, clockOffsetMs }: ActivityPart
 /** Throws for a time that the hub does not accept: the years from 10,000 on have another form (ECMA-262, "Expanded Years"). */
 function timeOf(ms: number): string {
   const text = new Date(ms).toISOString()
-  if (text.length > '2026-01-01T00:00:00.000Z'.length) throw new RangeError(`${text} is no time of these days.`)
+  if (text.length > '2026-01-01T00:00:00.000Z'.length) throw new RangeError(`${text} is not in the years 0 to 9999.`)
   return text
 }
 
