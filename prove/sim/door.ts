@@ -22,7 +22,7 @@ interface SendOptions {
   intent?: 'inform'
 }
 
-/** Answers by kind of request, as a history records them. */
+/** Results by kind of request, as a history records them. */
 export type Answers = Omit<Results, 'follow'> & { beat: Record<string, never> }
 
 /** Most messages in the answer to a read. */

@@ -236,7 +236,7 @@ export class HubNode {
       })
   }
 
-  /** Answers a request as the door does. `at` is the seq that this hub had reached. */
+  /** Handles a request as the door does. `at` is the seq that this hub had reached. */
   async answer(request: Request): Promise<{ answer: object; at: number }> {
     const { hub } = this
     if (!hub) throw unavailable()
