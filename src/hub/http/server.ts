@@ -7,13 +7,9 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import { api, type RouteName } from '../../protocol/api.ts'
-import { tabHeader } from '../../protocol/console-header.ts'
-import { ClaudeNetError } from '../../protocol/errors.ts'
-import { hostHeader } from '../../protocol/host-header.ts'
 import type { Route } from '../../protocol/routes/route.ts'
-import { bearerToken, parseToken } from '../../protocol/token.ts'
 import { BrowserIdentities } from '../auth/browser.ts'
-import { checkPlace, Identities, type Identity, isOfEndedToken, socketAdmin } from '../auth/identify.ts'
+import { Identities, type Identity } from '../auth/identify.ts'
 import type { ConsoleSettings, DoorSettings } from '../config/door.ts'
 import type { Hub } from '../hub.ts'
 import type { HubIdentity } from '../identity/identity.ts'
@@ -24,6 +20,7 @@ import type { OutgoingAdmin } from '../outgoing-admin.ts'
 import type { Watch } from '../seeing/watch.ts'
 import type { Hubs } from '../sharing/hubs.ts'
 import type { TelegramAdmin } from '../telegram-admin.ts'
+import { addRoute } from './add-route.ts'
 import { addresses } from './addresses.ts'
 import {
   bindMember,
@@ -41,16 +38,15 @@ import {
   revokeMember,
   rotateMember,
 } from './admin.ts'
-import { answerErrors, answerMalformedPath, seen } from './answer-errors.ts'
+import { answerErrors, answerMalformedPath } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
-import { checkSameOrigin, cookiesOf, isFromBrowser } from './browser.ts'
 import { charts } from './charts.ts'
 import { Connections } from './connections.ts'
 import { consoleRoutes } from './console.ts'
 import { consoleSessionRoutes } from './console-sessions.ts'
 import { listConversations } from './conversations.ts'
 import { eventStreams } from './events.ts'
-import { type Handler, type Handlers, isPublic } from './handler.ts'
+import type { Handler, Handlers } from './handler.ts'
 import { health, readiness, writeProbe } from './health.ts'
 import { answerHotRoutes } from './hot-routes.ts'
 import { hubsRoutes } from './hubs.ts'
@@ -66,18 +62,16 @@ import { mcp } from './mcp.ts'
 import { getMemberPolicy, putMemberPolicy } from './member-policy.ts'
 import { listMachines, listMembers, putPolicy } from './members.ts'
 import { getMessage, listMessages, sendMessage } from './messages.ts'
-import { hasHead } from './methods.ts'
-import { isAboutHub, setLevelHeaders, takeMinSeq } from './min-seq.ts'
+import { setLevelHeaders } from './min-seq.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { OpenBodies } from './open-bodies.ts'
 import { outgoingRoutes } from './outgoing.ts'
-import { parse } from './parse.ts'
 import { Places } from './places.ts'
 import { PlainRequests, plainRefused } from './plain-requests.ts'
 import { endSession, heartbeat } from './presence.ts'
 import { PresenceNews } from './presence-news.ts'
 import { proveHub } from './prove-hub.ts'
-import { renewToken, setRenewHeader } from './renew-token.ts'
+import { renewToken } from './renew-token.ts'
 import { counted, seeing } from './seeing.ts'
 import { SharedPlaces } from './shared-places.ts'
 import { Sight } from './sight.ts'
@@ -362,164 +356,4 @@ export function createServer(options: ServerOptions): HttpDoor {
 /** Reports whether a route returns the same to everyone and is used by monitoring, so that it stays open to requests without TLS. */
 function hasNoSecret(url: string | undefined): boolean {
   return url === api.health.path || url === api.ready.path
-}
-
-interface Doorkeeping {
-  hub: Hub
-  identities: Identities
-  browsers: BrowserIdentities
-  limits: Limits
-  places: Places
-  plain: PlainRequests
-  network: Network
-  watch: Watch
-  connections: Connections
-  unread: UnreadAnswers
-  bodies: OpenBodies
-  webhooks: WebhookCalls
-  isAudited: boolean
-}
-
-function addRoute(
-  server: FastifyInstance,
-  { watch, unread, bodies, webhooks, isAudited, ...keeping }: Doorkeeping,
-  route: Route,
-  handle: Handler<Route>,
-): void {
-  const { hub, connections } = keeping
-  const answered = watch.metrics.answersOf(route.method, route.path)
-  server.route({
-    method: route.method,
-    url: route.path,
-    exposeHeadRoute: hasHead(route),
-    ...(route.rawBytes !== undefined && { bodyLimit: route.rawBytes }),
-    // Runs before the body is read, so that no body of a stranger is parsed.
-    onRequest: (request, reply, next) => {
-      const enter = () => {
-        const showsToken = route.takesToken && request.headers.authorization !== undefined
-        if (showsToken || !isPublic(route.audience))
-          setRenewHeader(authorize(keeping, route, request, reply), hub, reply.raw)
-        if (route === api.receiveWebhook) webhooks.admit(request)
-        const client = connections.clientOf(request.raw.socket)
-        if (route !== api.health) unread.check(client)
-        bodies.begin(request.raw, client, route.rawBytes)
-      }
-      const waits = takeMinSeq(hub, request) ?? (hub.level && catchUpFor(keeping, route, request))
-      if (!waits) {
-        enter()
-        next()
-        return
-      }
-      const entered = waits.then(isThere => {
-        // A client treats `unauthorized` as final, so only a hub that is up to date refuses a secret as wrong.
-        if (!isThere && isUnknown(keeping, request)) throw hub.level!.behind()
-        enter()
-        if (!isThere) throw hub.level!.behind()
-      })
-      entered.then(() => next(), next)
-    },
-    handler: async (request, reply) => {
-      const parsed = {
-        params: parse(route.params, request.params, 'path'),
-        query: parse(route.query, request.query, 'query'),
-        body: parse(route.body, request.body ?? undefined, 'body'),
-      }
-      const answer = await handle({ ...parsed, hub, identity: request.identity as Identity, request, reply })
-      answered(reply.statusCode)
-      if (isAudited) watch.done(seen(request))
-      if (!reply.sent && answer !== undefined) reply.send(answer)
-      return reply
-    },
-  })
-}
-
-/**
- * Catches up with the log when a request shows a secret that is unknown here: another hub may have just issued it. For codes, links and
- * URLs of webhooks, which are rarely used, the hub always catches up. Returns undefined when there is no need to wait.
- */
-function catchUpFor(parts: Authorizing, route: Route, request: FastifyRequest): Promise<boolean> | undefined {
-  const mustKnow = oneTimeRoutes.has(route) || (!isPublic(route.audience) && isUnknown(parts, request))
-  return mustKnow ? parts.hub.level!.catchUp() : undefined
-}
-
-/** Reports whether a request shows a well-formed token, or a secret of a tab, that this hub has never stored. */
-function isUnknown({ identities, browsers, network }: Authorizing, { headers, raw }: FastifyRequest): boolean {
-  const { authorization, [tabHeader]: tab } = headers
-  if (authorization === undefined ? tab === undefined : !parseToken(bearerToken(authorization) ?? '')) return false
-  try {
-    if (authorization === undefined) browsers.of(cookiesOf(raw, network), tab as string)
-    else identities.of(authorization)
-    return false
-  } catch (error) {
-    return !isOfEndedToken(error)
-  }
-}
-
-const oneTimeRoutes: ReadonlySet<Route> = new Set<Route>([
-  api.join,
-  api.joinScript,
-  api.consoleLogin,
-  api.receiveWebhook,
-])
-
-type Authorizing = Pick<
-  Doorkeeping,
-  'hub' | 'identities' | 'browsers' | 'limits' | 'places' | 'plain' | 'network' | 'connections'
->
-
-function authorize(parts: Authorizing, route: Route, request: FastifyRequest, reply: FastifyReply): Identity {
-  const { places, plain, connections } = parts
-  const identity = identify(parts, request)
-  request.identity = identity
-  checkPlace(identity, request.clientAddress)
-  connections.proved(request.raw.socket, identity.tokenId)
-  parts.limits.countRequest(identity, route === api.sendMessage)
-  if (identity.session === undefined) {
-    plain.saw(identity, request.raw)
-    places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
-  } else reply.header('cache-control', 'no-store')
-  if (!isAboutHub(route)) parts.hub.level?.expectReadable()
-  checkKind(identity, route)
-  if (isPublic(route.audience) || route.audience.includes(identity.role)) return identity
-  throw new ClaudeNetError(
-    'forbidden',
-    `${route.method} ${route.path} is not for a ${identity.role}'s token.`,
-    `It is for: ${route.audience.join(', ')}.`,
-  )
-}
-
-/** Throws `forbidden` for a console session on a route for tokens only, or a token on a route for console sessions only. */
-function checkKind({ session }: Identity, { method, path, browser }: Route): void {
-  if (browser === undefined || (browser === 'only') === (session !== undefined)) return
-  throw new ClaudeNetError(
-    'forbidden',
-    browser === 'only'
-      ? `${method} ${path} is for console sessions only.`
-      : `${method} ${path} is not for console sessions.`,
-    browser === 'only' ? 'claude-net console opens one.' : 'It is for programs that have a token.',
-  )
-}
-
-function identify(
-  { identities, browsers, limits, network }: Pick<Doorkeeping, 'identities' | 'browsers' | 'limits' | 'network'>,
-  request: FastifyRequest,
-): Identity {
-  const { authorization, [tabHeader]: tab } = request.headers
-  const cookies = cookiesOf(request.raw, network)
-  const isBrowser = isFromBrowser(request.raw) || (authorization === undefined && cookies.length > 0)
-  if (isBrowser) checkSameOrigin(request.raw)
-  if (isBrowser && authorization !== undefined) {
-    throw new ClaudeNetError(
-      'forbidden',
-      'A request from a web page must not carry a token.',
-      'Tokens are for programs. In a browser, open the console with a link: claude-net console.',
-    )
-  }
-  // A browser is never the admin: a port forwarded to the admin's socket must not let every web page in.
-  if (!isBrowser && authorization === undefined && network.isAdmin(request.raw.socket)) return socketAdmin
-  try {
-    return isBrowser ? browsers.of(cookies, tab as string | undefined) : identities.of(authorization)
-  } catch (error) {
-    throw limits.refuseStranger(error, request)
-  }
 }
