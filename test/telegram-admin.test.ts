@@ -11,7 +11,9 @@ import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 test('a user name is pinned once, with the admin’s word for the very user who was seen', async () => {
-  const { hub, telegram } = await startTelegramHub({ humans: { chas: { username: 'ChasWatkins' }, sean: { username: 'kristofer_sean' } } })
+  const { hub, telegram } = await startTelegramHub({
+    humans: { chas: { username: 'ChasWatkins' }, sean: { username: 'kristofer_sean' } },
+  })
   const ovh5 = await hub.join('ovh5')
   const cli = (...args: string[]) => run(['telegram', ...args, '--data', hub.dataDir])
   expect(await cli('confirm', 'chas', '--yes')).toMatchObject({
