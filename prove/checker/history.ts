@@ -44,7 +44,7 @@ export interface ReceiptSeen {
 }
 
 /**
- * Answers of the hub, by kind of act. A read is `complete` if no unread message follows its last one; `unread` is the reported number.
+ * The hub's answers, by kind of act. A read is `complete` if no unread message follows its last one; `unread` is the reported number.
  * `at` is the seq up to which the hub that answered had applied the log, if it reported one.
  */
 export interface Results {
