@@ -105,7 +105,7 @@ test('a disk that stays full until too much waits leaves a gap: there is no back
   const hub = await followedIn(join(disk, 'tails'), { maxWaitingBytes: 50_000 })
   const free = fill(disk)
   for (let n = 0; n < 6; n++) await hub.do(send('x'.repeat(20_000)))
-  await until('it is told', () => hub.troubles.some(told => told?.includes('more waits')), 90_000)
+  await until('it is told', () => hub.troubles.some(told => told?.includes('too much waits')), 90_000)
   await until('it waits for room', () => hub.tails.status().trouble === 'the disk is full', 90_000)
   expect(hub.made).toHaveLength(1)
   free()
