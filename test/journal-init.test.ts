@@ -88,7 +88,7 @@ describeWithEtcd('the commands of the journal', () => {
     await (await open(dataDir, log))[Symbol.asyncDispose]()
     await expect(open(dataDir, log, 'h1')).rejects.toThrow("is the one of the hub 'h0'; this hub is called 'h1'")
     await expect(open(dataDir, other)).rejects.toThrow('has the history')
-    await expect(open(await aloneHub(), log)).rejects.toThrow('stood alone')
+    await expect(open(await aloneHub(), log)).rejects.toThrow('standalone hub')
     await using hub = await open(dataDir, log)
     expect(hub.state.position.offset).toBe(0)
   })
@@ -174,7 +174,7 @@ describeWithEtcd('the commands of the journal', () => {
     expect(state.seqOf({ epoch: other.state.position.epoch, seq: 5 })).toBeUndefined()
     await journal.close()
     state.close()
-    await expect(open(one, log)).rejects.toThrow('stood alone')
+    await expect(open(one, log)).rejects.toThrow('standalone hub')
   })
 
   test('nothing is begun where etcd does not answer, or there is no store', async () => {

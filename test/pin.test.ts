@@ -164,7 +164,7 @@ test('the route tells nothing of which ids there are, and proves nothing in the 
   expect(again.answer.proof).not.toBe(known.answer.proof)
   expect((await proof('zzzzzzzz', nonce)).answer.proof).not.toBe(unknown.answer.proof)
   const plain = await raw(hub, { path: '/v1/proof', body: { tokenId: id, nonce } })
-  expect(errorOf(plain)).toMatchObject({ code: 'invalid', message: expect.stringContaining('in the clear') })
+  expect(errorOf(plain)).toMatchObject({ code: 'invalid', message: expect.stringContaining('in plain text') })
   expect((await proof('short')).status).toBe(400)
 })
 

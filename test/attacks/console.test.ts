@@ -99,7 +99,7 @@ describe('A51: what proves a session', () => {
       const answer = await (await openConsole(hub, machine.token)).ask({ method, path, body })
       expect(errorOf(answer)).toMatchObject({
         code: 'forbidden',
-        message: expect.stringContaining('session of the console'),
+        message: expect.stringContaining('is not for console sessions'),
       })
     },
   )
