@@ -228,6 +228,29 @@ export const planted: readonly Planted[] = [
       ],
     ],
   },
+  {
+    name: 'turn-outlives-its-session',
+    breaks: 'messages are noticed: the turn of a session that has ended does not pass on until it expires',
+    file: 'notice/turns.ts',
+    changes: [
+      [
+        'if (last && last.until > now && live.some(({ session }) => session === last.session)) return false',
+        'if (last && last.until > now) return false',
+      ],
+    ],
+  },
+  {
+    name: 'turns-at-once',
+    breaks: 'one session of a machine is notified: the next one has its turn at once',
+    file: 'notice/turns.ts',
+    changes: [['if (last && last.until > now && live', 'if (last && last.until < 0 && live']],
+  },
+  {
+    name: 'announced-stays-news',
+    breaks: 'a message is announced once: the hook leaves its notice for the next hook',
+    file: 'notice/news.ts',
+    changes: [['return markTold(dir, name) ? [news] : []', 'return [news]']],
+  },
 ]
 
 const src = join(import.meta.dirname, '../src')

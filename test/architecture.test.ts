@@ -227,7 +227,15 @@ test('a line to a hub is opened in these places alone, each of which says which 
 /** Allowed imports of the rooms of `prove/`, from the root of the project: nothing of tests or benches; the checker imports nothing of the hub. */
 const proveArrows: Record<string, string[]> = {
   'prove/checker': ['src/protocol'],
-  'prove/sim': ['prove/checker', 'prove/part.ts', 'prove/summary.ts', 'src/client', 'src/hub', 'src/protocol'],
+  'prove/sim': [
+    'prove/checker',
+    'prove/part.ts',
+    'prove/summary.ts',
+    'src/client',
+    'src/hub',
+    'src/notice',
+    'src/protocol',
+  ],
   'prove/fuzz': ['prove/sim/random.ts', 'src/client', 'src/hub', 'src/notice', 'src/protocol'],
   'prove/main.ts': ['prove/'],
   'prove/parallel.ts': ['prove/part.ts', 'prove/summary.ts'],

@@ -53,6 +53,19 @@ class Story {
     for (const each of told) this.lines.push({ op, type: 'event', told: each })
   }
 
+  /** Starts a session of ada's. Returns how to notify it of messages at a time, to release it, and to end it. */
+  session(name: string) {
+    const op = this.begin({ kind: 'session', inbox: 'ada', session: name })
+    const tell = (told: Told) => void this.lines.push({ op, type: 'event', told })
+    return {
+      notify: (ids: string[], by: 'hook' | 'wake' | 'read' = 'hook', at = 0) => {
+        for (const id of ids) tell({ kind: 'notified', id, by, at })
+      },
+      release: () => tell({ kind: 'released' }),
+      end: () => this.end(op, 'unknown'),
+    }
+  }
+
   kinds(options?: CheckOptions): Kind[] {
     return [...new Set(check(this.lines, [this.ada, this.bob], options).map(({ kind }) => kind))]
   }
@@ -243,6 +256,13 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       story.send('d', 8)
       story.store('d', 8)
       story.stream([told('d', 8)], 3)
+    },
+    'the only session was not notified of a message': story => story.session('one').notify(['b']),
+    'the session that was notified has ended': story => {
+      const one = story.session('one')
+      one.notify(['b', 'c'])
+      one.end()
+      story.session('two').notify(['b'])
     },
   },
   count: {

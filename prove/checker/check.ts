@@ -2,6 +2,7 @@ import type { Act, Line, Seen } from './history.ts'
 import { InboxRules } from './inbox-rules.ts'
 import { explainInbox } from './linearize.ts'
 import { ReceiptRules } from './receipt-rules.ts'
+import { SessionRules } from './session-rules.ts'
 import { StreamRules } from './stream-rules.ts'
 
 /**
@@ -78,7 +79,7 @@ export function check(
   dumps: readonly InboxDump[],
   { mayLag = false, searches = true, onUndecided }: CheckOptions = {},
 ): Violation[] {
-  const rules: Rules[] = [new InboxRules(mayLag), new ReceiptRules(mayLag), new StreamRules()]
+  const rules: Rules[] = [new InboxRules(mayLag), new ReceiptRules(mayLag), new StreamRules(), new SessionRules()]
   const acts = new Map<number, Act>()
   for (const line of lines) {
     if (line.type === 'invoke') acts.set(line.op, line.act)

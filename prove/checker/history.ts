@@ -25,6 +25,7 @@ export interface Acts {
   fetched: { kind: 'fetched'; inbox: string; ids: string[]; session: string }
   receipts: { kind: 'receipts'; of: string; id: string; atLeast?: number }
   follow: { kind: 'follow'; inbox: string; after?: number }
+  session: { kind: 'session'; inbox: string; session: string }
 }
 export type Act = Acts[keyof Acts]
 
@@ -54,15 +55,18 @@ export interface Results {
   fetched: { fetched: string[]; unknown: string[]; at?: number }
   receipts: { receipts: ReceiptSeen[]; at?: number }
   follow: Record<string, never>
+  session: Record<string, never>
 }
 
 /** An event of a stream. */
 export type Told =
   | { kind: 'inbox'; id: string; seq: number; from: string }
   | ({ kind: 'receipt'; id: string; seq: number } & ReceiptSeen)
+  | { kind: 'notified'; id: string; by: 'hook' | 'wake' | 'read'; at: number }
+  | { kind: 'released' }
 
 /**
- * One line of a history. `invoke` opens the operation `op`; an `event` belongs to a stream; one of the others, but for `kept`, ends it:
+ * One line of a history. `invoke` opens the operation `op`; an `event` belongs to a stream or a session; one of the others, but for `kept`, ends it:
  *
  *   kept     no answer yet, but the client keeps the message and will send it
  *   ok       the hub succeeded, with this result
@@ -102,10 +106,10 @@ export class History {
     }
   }
 
-  /** Opens an operation and returns its number. */
-  begin(act: Act): number {
+  /** Opens an operation and returns its number. `client` is needed where one inbox has several. */
+  begin(act: Act, client?: string): number {
     const op = ++this.#ops
-    this.lines.push({ op, type: 'invoke', act })
+    this.lines.push({ op, type: 'invoke', act, ...(client !== undefined && { client }) })
     return op
   }
 

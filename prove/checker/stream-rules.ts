@@ -1,5 +1,5 @@
 import type { Kind, Rules, Violation } from './check.ts'
-import type { Act, Acts, Line, Results } from './history.ts'
+import type { Act, Acts, Line, Results, Told } from './history.ts'
 
 interface Stream {
   inbox: string
@@ -22,8 +22,11 @@ export class StreamRules implements Rules {
   readonly #streams = new Map<number, Stream>()
 
   take(line: Line, act: Act): void {
-    if (line.type === 'event') this.#told(this.#streams.get(line.op)!, line.told)
-    else if (line.type === 'invoke') this.#begins(line.op, act)
+    if (line.type === 'event') {
+      const { told } = line
+      if (told.kind === 'inbox' || told.kind === 'receipt') this.#told(this.#streams.get(line.op)!, told)
+    }
+    if (line.type === 'invoke') this.#begins(line.op, act)
     else if (line.type === 'ok' && act.kind === 'send') this.#sendAnswered(act, line.result as Results['send'])
   }
 
@@ -47,7 +50,7 @@ export class StreamRules implements Rules {
     }
   }
 
-  #told(stream: Stream, told: Extract<Line, { type: 'event' }>['told']): void {
+  #told(stream: Stream, told: Extract<Told, { seq: number }>): void {
     const { id, seq } = told
     if (told.kind === 'receipt') {
       // Receipts of one ack of many messages share a seq.

@@ -137,6 +137,8 @@ function replaceChance(): void {
     for (let index = 0; index < bytes.length; index++) bytes[index] = Math.floor(world!.bytes() * 256)
     return bytes
   }
+  const { random } = Math
+  Math.random = () => (world ? world.bytes() : random())
   Object.assign(crypto, {
     randomUUID: () => {
       if (!world) return randomUUID()

@@ -1,9 +1,11 @@
 import type { Handlers } from '../../src/hub/http/handler.ts'
-import { ackInbox, markFetched, readInbox } from '../../src/hub/http/inbox.ts'
+import { ackInbox, markFetched, markTold, readInbox } from '../../src/hub/http/inbox.ts'
 import { sendMessage } from '../../src/hub/http/messages.ts'
 import { heartbeat } from '../../src/hub/http/presence.ts'
 import type { Hub } from '../../src/hub/hub.ts'
+import type { Followed } from '../../src/hub/push/follow.ts'
 import { memberByName } from '../../src/hub/state/query/find-member.ts'
+import { unreadAfter } from '../../src/hub/state/query/inbox.ts'
 import { messageFor } from '../../src/hub/state/query/messages.ts'
 import type { ReceiptSeen, Results, Seen } from '../checker/history.ts'
 
@@ -15,6 +17,8 @@ export type Request =
   | { kind: 'fetched'; by: string; ids: string[]; session: string }
   | { kind: 'receipts'; by: string; id: string; atLeast: number }
   | { kind: 'beat'; by: string; session: string }
+  | { kind: 'unread'; by: string; after?: string; atLeast: number }
+  | { kind: 'told'; by: string; ids: string[]; session: string; how: string }
 
 interface SendOptions {
   replyTo?: string
@@ -48,8 +52,21 @@ export async function answer(hub: Hub, request: Request): Promise<Answers[Reques
     return { fetched, unknown }
   }
   if (request.kind === 'receipts') return receiptsOf(hub, request.by, request.id)
-  await ask(hub, 'heartbeat', request.by, { body: { session: request.session, client: 'sim/1' } })
-  return {}
+  if (request.kind === 'unread')
+    return (await ask(hub, 'readInbox', request.by, { query: { limit, preview, after: request.after } }))!
+  if (request.kind === 'told') {
+    const { ids, session, how } = request
+    return (await ask(hub, 'markTold', request.by, { body: { ids, session, how } }))!
+  }
+  const { unread } = (await ask(hub, 'heartbeat', request.by, { body: { session: request.session, client: 'sim/1' } }))!
+  return { unread }
+}
+
+/** The event with the message itself, while that is unread. */
+export function withDelivery(hub: Hub, member: number, event: Followed): Followed {
+  if (event.event !== 'inbox') return event
+  const [delivery] = unreadAfter(hub.state.db, member, event.data.seq - 1, 1, { preview })
+  return delivery?.seq === event.data.seq ? { ...event, data: { ...event.data, delivery } } : event
 }
 
 /** Returns the first `most` messages of an inbox as its reader sees them now. */

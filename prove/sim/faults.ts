@@ -45,6 +45,8 @@ export interface Plan {
   /** Activities of clients besides reading, following and heartbeats. Default: all. */
   does?: readonly Activity[]
   only?: readonly number[]
+  /** Number of sessions on each machine that are notified of its messages; none by default. */
+  sessions?: number
 }
 
 /** Highest probability of each fault per opportunity. The opportunity is a request, record or event unless noted. */
@@ -102,6 +104,7 @@ function drawShort(seed: number, random: Random): Plan {
     seconds: Number(between(random, 0.2, 0.9).toFixed(2)),
     faults,
     does: drawActivities(random),
+    ...drawSessions(random, 0.3),
   }
 }
 
@@ -120,12 +123,17 @@ function drawLong(seed: number, random: Random): Plan {
     clients: 2 + Math.floor(random() * 3),
     seconds: Number((0.5 + 1.5 * random() + 20 * random() ** 10).toFixed(1)),
     faults,
+    ...drawSessions(random, 0.5),
   }
 }
 
 function drawActivities(random: Random): Activity[] {
   const does = activities.filter(() => random() < 0.6)
   return does.includes('send') || does.includes('outbox') ? does : [...does, random() < 0.5 ? 'send' : 'outbox']
+}
+
+function drawSessions(random: Random, share: number): Pick<Plan, 'sessions'> {
+  return random() < share ? { sessions: random() < 0.5 ? 1 : 2 } : {}
 }
 
 function rate(chance: number): number {

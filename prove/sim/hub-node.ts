@@ -8,7 +8,7 @@ import { State } from '../../src/hub/state/state.ts'
 import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
 import type { SimDisk } from './ambient.ts'
-import { answer, isMember, memberOf, type Request } from './door.ts'
+import { answer, isMember, memberOf, type Request, withDelivery } from './door.ts'
 import type { Faults } from './faults.ts'
 import type { SharedLog } from './shared-log.ts'
 import { StoreDisk } from './store-disk.ts'
@@ -19,6 +19,8 @@ export interface StreamEnd {
   tell(event: Followed): void
   ready(cursor: string): void
   end(): void
+  /** Whether the messages themselves come with their events, once the backlog has ended. */
+  withDelivery?: boolean
 }
 
 /** Time a request waits for a hub that is behind the seq it requires, in ms. */
@@ -280,7 +282,13 @@ export class HubNode {
     this.#streams.add(stream)
     void (async () => {
       try {
-        for await (const event of hub.follow(member, from, stream.signal, { onReady: end.ready })) end.tell(event)
+        let isLive = false
+        const onReady = (at: string) => {
+          isLive = end.withDelivery === true
+          end.ready(at)
+        }
+        for await (const event of hub.follow(member, from, stream.signal, { onReady }))
+          end.tell(isLive ? withDelivery(hub, member, event) : event)
       } catch (error) {
         this.#options.world.note(`stream of ${by}: ${(error as Error).message}`)
       }

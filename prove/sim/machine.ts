@@ -9,6 +9,7 @@ import { HomeDisk } from './home-disk.ts'
 import type { HubNode } from './hub-node.ts'
 import type { Network } from './network.ts'
 import { between, pick, type Random } from './random.ts'
+import { Session } from './session.ts'
 import { isUndecided, openOutbox } from './sim-outbox.ts'
 import type { SimProcess, World } from './world.ts'
 
@@ -35,6 +36,9 @@ export interface MachineOptions {
   does: readonly Activity[]
   /** Directory of its home. */
   dir: string
+  /** Number of its sessions, and what they draw from. */
+  sessions: number
+  sessionRandom: Random
 }
 
 /** A machine with an inbox: sends, keeps sends that are not answered, reads, acks, follows its inbox and sends heartbeats. */
@@ -62,6 +66,7 @@ export class Machine {
   #isStopping = false
   #lives: Promise<unknown> = Promise.resolve()
   #generation = 0
+  readonly #sessions: readonly Session[]
 
   constructor(name: string, options: MachineOptions) {
     this.name = name
@@ -69,6 +74,7 @@ export class Machine {
     this.#node = Math.floor(options.random() * options.nodes.length)
     this.process = options.world.boot(name)
     this.disk = new HomeDisk(options.dir)
+    this.#sessions = this.#makeSessions()
   }
 
   /** Starts the machine, also after a crash: kept sends continue, memory is lost. */
@@ -92,6 +98,7 @@ export class Machine {
       return Promise.all(lives)
     })
     this.#lives.catch(error => world.fail(error))
+    for (const session of this.#sessions) session.start()
   }
 
   /** Ends the machine without warning; it restarts by itself. */
@@ -99,6 +106,7 @@ export class Machine {
     const { world, random } = this.#options
     this.process.isAlive = false
     this.#stream.abort()
+    for (const session of this.#sessions) session.kill()
     if (kind === 'power') this.disk.losePower(random)
     world.scheduleOutside(`${this.name} starts`, 200 + this.#options.random() * 1000, () => this.start())
   }
@@ -115,6 +123,7 @@ export class Machine {
   /** Stops beginning operations. */
   stop(): void {
     this.#isStopping = true
+    for (const session of this.#sessions) session.stop()
   }
 
   /** Resolves when all operations begun before `stop` have ended. */
@@ -128,6 +137,40 @@ export class Machine {
   close(): void {
     this.#stream.abort()
     this.process.isAlive = false
+    for (const session of this.#sessions) session.close()
+  }
+
+  /** Returns those of `ids` of which none of its sessions was notified; none where it has no sessions. */
+  unnotified(ids: readonly string[]): string[] {
+    if (this.#sessions.length === 0) return []
+    return ids.filter(id => !this.#sessions.some(session => session.wasNotified(id)))
+  }
+
+  #makeSessions(): Session[] {
+    const { world, network, history, sessions, sessionRandom: random, dir: home } = this.#options
+    const [by, processes] = [this.name, new Map<number, SimProcess>()]
+    const ask = async <Kind extends Request['kind']>(request: Request & { kind: Kind }): Promise<Answers[Kind]> => {
+      try {
+        return (await network.call(by, this.#home, request)).answer as Answers[Kind]
+      } catch (error) {
+        if (random() < 0.5) this.#moveOn()
+        throw error
+      }
+    }
+    const options = {
+      ...{ world, history, random, inbox: by, home, processes, isUp: () => this.isAlive },
+      unread: (after: string | undefined) =>
+        ask({ kind: 'unread', by, atLeast: this.#known, ...(after !== undefined && { after }) }),
+      reportTold: (report: { ids: string[]; session: string; how: string }) => ask({ kind: 'told', by, ...report }),
+      beat: async (session: string) => (await ask({ kind: 'beat', by, session })).unread,
+      read: async (client: string) => (await this.#read(client))?.messages.map(({ id }) => id) ?? [],
+      fetched: async (ids: string[], session: string) =>
+        (await this.#do({ kind: 'fetched', inbox: by, ids, session }, { kind: 'fetched', by, ids, session })).ended ===
+        'ok',
+      follow: (cursor: string | undefined, on: Parameters<Network['follow']>[3], signal: AbortSignal) =>
+        network.follow(by, this.#home, cursor, on, signal),
+    }
+    return Array.from({ length: sessions }, (_, index) => new Session(String(100 + index), options))
   }
 
   async #sends(line: number): Promise<void> {
@@ -243,17 +286,19 @@ export class Machine {
     }
   }
 
+  /** Reads the inbox; `client` is the session that does. Resolves with undefined when there is no answer. */
+  async #read(client?: string): Promise<Results['read'] | undefined> {
+    const by = this.name
+    const least = this.#options.mayLag ? { atLeast: this.#known } : {}
+    const request = { kind: 'read', by, atLeast: this.#known } as const
+    return (await this.#do<'read'>({ kind: 'read', inbox: by, ...least }, request, client)).answer
+  }
+
   async #reads(): Promise<void> {
-    const { world, random, mayLag } = this.#options
+    const { world, random } = this.#options
     while (!this.#isStopping) {
       await world.sleep(between(random, 20, 500), 'think')
-      const by = this.name
-      const least = mayLag ? { atLeast: this.#known } : {}
-      const { answer } = await this.#do<'read'>(
-        { kind: 'read', inbox: by, ...least },
-        { kind: 'read', by, atLeast: this.#known },
-      )
-      const shown = answer?.messages.map(({ id }) => id) ?? []
+      const shown = (await this.#read())?.messages.map(({ id }) => id) ?? []
       if (shown.length === 0) continue
       this.#shown = shown
       if (random() < 0.4) await this.#fetched(shown)
@@ -331,9 +376,11 @@ export class Machine {
   async #do<Kind extends keyof Answers>(
     act: Act & { kind: Kind },
     request: Request & { kind: Kind },
+    // After a restart it has no memory of what it has read: then it is another client.
+    client = this.process.name,
   ): Promise<{ ended: 'ok' | 'fail' | 'unknown'; answer?: Answers[Kind] }> {
     const { network, history } = this.#options
-    const op = history.begin(act)
+    const op = history.begin(act, client)
     try {
       const { answer, at } = await network.call(this.name, this.#home, request)
       this.#known = Math.max(this.#known, at)

@@ -69,7 +69,7 @@ export class Network {
     client: string,
     node: HubNode,
     cursor: string | undefined,
-    on: { tell: (event: Followed) => void; ready: (cursor: string) => void },
+    on: { tell: (event: Followed) => void; ready: (cursor: string) => void; opened?: () => void },
     signal: AbortSignal,
   ): Promise<void> {
     const [world, faults] = [this.#world, this.#faults]
@@ -112,7 +112,10 @@ export class Network {
           carry('comment', () => {})
           world.scheduleOutside('comment', commentMs, comment)
         }
+        const { opened } = on
+        if (opened) carry(`opened for ${client}`, opened)
         const ends = {
+          withDelivery: opened !== undefined,
           tell: (event: Followed) => carry(`event of ${client}`, () => on.tell(event)),
           ready: (at: string) => carry(`ready of ${client}`, () => on.ready(at)),
           end: () => carry('end of stream', end),

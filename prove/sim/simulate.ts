@@ -19,6 +19,9 @@ const calmLimitMs = 120_000
 /** Quiet time at the end, in simulated ms, in which unexpected events would arrive. */
 const quietMs = 800
 
+/** Longest time in the end until a session is notified of each unread message, in simulated ms: shorter than a turn. */
+const noticeMs = 30_000
+
 /** Time within which a hub that is awake notices that a session has been silent for too long, in ms. */
 const graceMs = 5000
 
@@ -117,6 +120,8 @@ class Simulation {
           mayLag: plan.hubs > 1,
           does: plan.does ?? activities,
           dir: join(root, name),
+          sessions: plan.sessions ?? 0,
+          sessionRandom: chanceOf(plan.seed, `sessions of ${name}`),
         }),
     )
     world.onStep = process => {
@@ -235,6 +240,13 @@ class Simulation {
     for (const machine of this.#machines) await machine.finished()
     await this.#level()
     while (this.#machines.some(machine => this.#untold(machine).length > 0)) await this.#world.sleep(200, 'untold')
+    // What remains without a notice is left to the checker.
+    const end = this.#world.now + noticeMs
+    while (
+      this.#world.now < end &&
+      this.#machines.some(machine => machine.unnotified(this.#unread(machine)).length > 0)
+    )
+      await this.#world.sleep(200, 'unnotified')
     await this.#world.sleep(quietMs, 'quiet')
     for (const machine of this.#machines) machine.close()
     await this.#level()

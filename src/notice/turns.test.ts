@@ -1,9 +1,11 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
 import type { Scope } from '../client/project/scope.ts'
 import type { SessionFile } from './live-sessions.ts'
 import { SessionDir } from './session-dir.ts'
+import { noteState } from './session-state.ts'
 import { Turns } from './turns.ts'
 
 /** A home with sessions that live in this very process, the last named active last. */
@@ -60,6 +62,26 @@ test('turns of what is no longer unread are forgotten', () => {
   expect(ask(0, 30)).toEqual([])
   turns.one!.keepOnly(new Set(), undefined)
   expect(ask(0, 30)).toEqual(['one'])
+})
+
+test('a turn that has not expired stays when one session has seen that the message was read: others may not have', () => {
+  const { dirs, turns } = startSessions('old', 'young')
+  const now = Date.now()
+  expect(turns.young!.take(['m'], now, now + 30_000)).toEqual(['m'])
+  turns.young!.keepOnly(new Set(), undefined)
+  noteState(dirs[0]!, { hook_event_name: 'Stop' }, undefined, { at: now })
+  expect(turns.old!.take(['m'], now, now + 30_000)).toEqual([])
+})
+
+test('a turn that a loss of power has damaged is over', () => {
+  const { home, turns } = startSessions('old', 'young')
+  turns.young!.take(['m'], 0, 30)
+  const file = join(home, 'run/turns/m.1')
+  writeFileSync(file, '{"sess')
+  const take = () => new Turns('young', home).take(['m'], 1, 31)
+  expect(take()).toEqual([])
+  utimesSync(file, 0, 0)
+  expect(take()).toEqual(['m'])
 })
 
 test('mail for a project is the turn of its sessions alone, and of those that read all mail of the machine', () => {

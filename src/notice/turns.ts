@@ -1,10 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeDir } from '../client/home-dir.ts'
 import type { Scope } from '../client/project/scope.ts'
 import { isReachable, liveSessions, reads } from './live-sessions.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { type SessionDir, writeWhole } from './session-dir.ts'
+
+/** Time after which a turn that cannot be read was damaged by a crash of the machine, and is not being written, in ms. */
+const writingMs = 5000
 
 /** One session's turn to take a message. */
 interface Turn {
@@ -100,16 +103,21 @@ export class Turns {
     if (mine) writeWhole(this.#file(id, mine.n), JSON.stringify({ ...mine, until }))
   }
 
-  /** Removes the turns of messages that are not in `unread`, all that a session with `scope` reads. */
+  /**
+   * Removes the turns of messages that are not in `unread`, all that a session with `scope` reads. One that has not expired stays:
+   * the server of another session may still count the message as unread, or this one not yet.
+   */
   keepOnly(unread: ReadonlySet<string>, scope: Scope): void {
     for (const id of this.#had) if (!unread.has(id)) this.#had.delete(id)
     const over = this.#list().filter(({ id }) => !unread.has(id))
     if (over.length === 0) return
     const turns = this.#turns()
+    const now = this.#runtime.now()
     for (const { name, id } of over) {
       // This session does not know the messages of other projects.
       const isOthers = turns.get(id)?.some(({ project }) => !reads({ project: scope }, project))
-      if (!isOthers) rmSync(join(this.#dir, name), { force: true })
+      const isOver = turns.get(id)?.every(({ until }) => until <= now) ?? true
+      if (!isOthers && isOver) rmSync(join(this.#dir, name), { force: true })
     }
   }
 
@@ -136,10 +144,17 @@ export class Turns {
           [...(turns.get(id) ?? []), { ...turn, n }].sort((a, b) => a.n - b.n),
         )
       } catch {
-        // Removed meanwhile, or being written: the next run reads it.
+        // Removed meanwhile, or being written: the next run reads it. One that a loss of power has damaged is over.
+        if (this.#isDamaged(name)) turns.set(id, [...(turns.get(id) ?? []), { session: '', until: 0, n }])
       }
     }
     return turns
+  }
+
+  /** Reports whether a file that could not be read is not just being written. */
+  #isDamaged(name: string): boolean {
+    const file = statSync(join(this.#dir, name), { throwIfNoEntry: false })
+    return file !== undefined && Math.abs(this.#runtime.now() - file.mtimeMs) > writingMs
   }
 
   #file(id: string, n: number): string {

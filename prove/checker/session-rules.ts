@@ -1,0 +1,73 @@
+import type { InboxDump, Kind, Rules, Violation } from './check.ts'
+import type { Act, Line, Told } from './history.ts'
+
+/** Time for which a message stays with the session that was notified of it, in ms; a turn lasts 45 s from a moment before. */
+const turnMs = 30_000
+
+interface Session {
+  inbox: string
+  name: string
+  hasEnded: boolean
+  /** Whether the machine's other sessions may be notified of what this one was: its server was killed, or it did not take a wake. */
+  isReleased: boolean
+  /** Messages that a hook has announced to it. */
+  byHook: Set<string>
+  /** Messages that it has read. */
+  read: Set<string>
+  /** Messages of which it was notified, with the time of the first notice by a hook or a wake; undefined after a read. */
+  notified: Map<string, number | undefined>
+}
+
+/**
+ * A hook announces a message to a session once, and one session of a machine is notified at a time; in the end a session that still runs
+ * was notified of each unread message, unless one has read it.
+ */
+export class SessionRules implements Rules {
+  readonly violations: Violation[] = []
+  readonly #sessions = new Map<number, Session>()
+
+  take(line: Line, act: Act): void {
+    if (act.kind !== 'session') return
+    if (line.type === 'invoke') {
+      const { inbox, session: name } = act
+      const none = { byHook: new Set<string>(), read: new Set<string>(), notified: new Map() }
+      this.#sessions.set(line.op, { inbox, name, hasEnded: false, isReleased: false, ...none })
+      return
+    }
+    const session = this.#sessions.get(line.op)!
+    if (line.type !== 'event') session.hasEnded = true
+    else if (line.told.kind === 'released') session.isReleased = true
+    else if (line.told.kind === 'notified') this.#notified(session, line.told)
+  }
+
+  takeDump({ inbox, unread }: InboxDump): void {
+    const sessions = this.#of(inbox)
+    if (sessions.every(({ hasEnded }) => hasEnded)) return
+    for (const id of unread)
+      if (!sessions.some(({ hasEnded, notified, read }) => read.has(id) || (!hasEnded && notified.has(id))))
+        this.#report('untold', `no session of ${inbox} was notified of ${id}, which is unread`)
+  }
+
+  #notified(session: Session, { id, by, at }: Extract<Told, { kind: 'notified' }>): void {
+    const { inbox, name, byHook, notified } = session
+    if (by === 'hook' && byHook.has(id)) this.#report('told twice', `hooks announce ${id} to ${name} again`)
+    if (by === 'hook') byHook.add(id)
+    if (by === 'read') session.read.add(id)
+    const before = notified.get(id)
+    notified.set(id, before ?? (by === 'read' ? undefined : at))
+    if (by === 'read' || before !== undefined || session.isReleased) return
+    for (const other of this.#of(inbox)) {
+      const since = other.notified.get(id)
+      if (other === session || other.hasEnded || other.isReleased || since === undefined) continue
+      if (at - since < turnMs) this.#report('told twice', `${name} is notified of ${id} in the turn of ${other.name}`)
+    }
+  }
+
+  #of(inbox: string): Session[] {
+    return [...this.#sessions.values()].filter(session => session.inbox === inbox)
+  }
+
+  #report(kind: Kind, text: string): void {
+    this.violations.push({ kind, text })
+  }
+}
