@@ -67,8 +67,9 @@ export interface Rules {
  *   lost ack          the message of an acknowledged ack is unread again, or unknown to the hub
  *   changed           a text differs from the one that was sent
  *   receipt           a receipt reports what did not happen, or misses what was acknowledged
- *   told twice        a stream repeats a delivery, or has one from before its cursor
- *   untold            a stream skips an unread delivery
+ *   told twice        a stream repeats a delivery, or has one from before its cursor; a session is notified of a message again, or in
+ *                     the turn of another session
+ *   untold            a stream skips an unread delivery; no running session was notified of an unread message that none has read
  *   count             a reported number of unread messages is wrong
  *   not linearizable  no order of the operations of an inbox explains their answers
  *

@@ -4,7 +4,7 @@ import { ClaudeNetError } from '../../src/protocol/errors.ts'
 /**
  * Operations of a client, by kind. `to` names the inboxes that should receive a send; `body` is its whole text. A send with `mayExpire` may
  * leave its inboxes unread. `receipts` are requested by `of`, the sender of the message. `follow` opens a stream; `after` is the seq of the
- * cursor from which it resumes.
+ * cursor from which it resumes. `session` starts a session that is notified of an inbox; it runs until its operation ends.
  *
  * `atLeast` is the seq up to which the hub that answers must have applied the log, in histories of several hubs only: see `CheckOptions`.
  */
@@ -58,7 +58,10 @@ export interface Results {
   session: Record<string, never>
 }
 
-/** An event of a stream. */
+/**
+ * An event of a stream or of a session. `at` is in ms. `released`: other sessions of the machine may be notified of the same from now on, since
+ * the session did not take a wake, or its server was killed.
+ */
 export type Told =
   | { kind: 'inbox'; id: string; seq: number; from: string }
   | ({ kind: 'receipt'; id: string; seq: number } & ReceiptSeen)

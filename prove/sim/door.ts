@@ -27,13 +27,16 @@ interface SendOptions {
 }
 
 /** Results by kind of request, as a history records them. */
-export type Answers = Omit<Results, 'follow'> & { beat: Record<string, never> }
+export type Answers = Omit<Results, 'follow' | 'session'> & { beat: { unread: number }; unread: object; told: object }
 
 /** Most messages in the answer to a read. */
 const limit = 100
 
+/** Most characters of a text in an event, or that a keeper reads. */
+const preview = 200
+
 /** The program's own handlers, without HTTP. */
-const handlers = { sendMessage, readInbox, markFetched, ackInbox, heartbeat } satisfies Partial<Handlers>
+const handlers = { sendMessage, readInbox, markFetched, markTold, ackInbox, heartbeat } satisfies Partial<Handlers>
 
 /** Runs a request through the program's handlers. Throws their refusals. */
 export async function answer(hub: Hub, request: Request): Promise<Answers[Request['kind']]> {

@@ -5,7 +5,7 @@ import { inboxRoutes } from '../../src/protocol/routes/inbox.ts'
 import { unavailable } from './hub-node.ts'
 import type { SimProcess } from './world.ts'
 
-/** What a keeper asks of a hub, over the network of the simulation. Each rejects when no hub responds. */
+/** Requests of a keeper to a hub, over the network of the simulation. Each rejects when no hub responds. */
 export interface KeeperLine {
   unread(after: string | undefined): Promise<object>
   reportTold(report: { ids: string[]; session: string; how: string }): Promise<object>

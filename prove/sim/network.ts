@@ -64,7 +64,10 @@ export class Network {
     })
   }
 
-  /** Opens a stream, and resolves when it has ended. `tell` is called for each event, in order. */
+  /**
+   * Opens a stream, and resolves when it has ended. `tell` is called for each event, in order; `opened` before, and then messages come with
+   * their events.
+   */
   follow(
     client: string,
     node: HubNode,

@@ -25,6 +25,7 @@ export async function shrink(simulator: Simulator, failing: Report, say: (text: 
     while (least.plan.seconds > 0.3 && (await fails({ ...least.plan, seconds: least.plan.seconds / 2 })));
     while (least.plan.clients > 2 && (await fails({ ...least.plan, clients: least.plan.clients - 1 })));
     while (least.plan.hubs > 1 && (await fails({ ...least.plan, hubs: least.plan.hubs - 1 })));
+    if (least.plan.sessions !== undefined) await fails({ ...least.plan, sessions: undefined })
     // Leaves out halves, quarters and so on of the faults that struck.
     for (let size = Math.ceil(struck().length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
       for (let from = 0; from < struck().length; ) {

@@ -276,12 +276,16 @@ class Simulation {
   }
 
   /** Returns the unread messages of a machine that none of its streams had. */
-  #untold({ name, told }: Machine): string[] {
+  #untold(machine: Machine): string[] {
     const node = this.#nodes[0]!
     if (!node.isUp) return ['a hub is down']
-    if (!isMember(node.hub!, name)) return ['it is no member any more']
-    const { messages } = this.#world.as(node.process!, () => shownTo(node.hub!, name, everything))
-    return messages.flatMap(({ id }) => (told.has(id) ? [] : [id]))
+    if (!isMember(node.hub!, machine.name)) return ['it is no member any more']
+    return this.#unread(machine).filter(id => !machine.told.has(id))
+  }
+
+  #unread({ name }: Machine): string[] {
+    const { hub, process } = this.#nodes[0]!
+    return this.#world.as(process!, () => shownTo(hub!, name, everything)).messages.map(({ id }) => id)
   }
 
   #dump(): InboxDump[] {
