@@ -17,7 +17,7 @@ import { startHub, TestHub } from './support/hub.ts'
 import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** One request over a hub's socket: its status and its body. */
 function ask(socketPath: string, path: string, headers: Record<string, string> = {}) {

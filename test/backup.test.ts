@@ -31,7 +31,7 @@ import { TestState } from './support/test-state.ts'
 import { until } from './support/until.ts'
 
 // Each test starts many processes.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** A command on the hub's host. */
 function admin(hub: TestHub, ...args: string[]) {

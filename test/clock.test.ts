@@ -19,7 +19,7 @@ import { readAlong, sendAlong } from './support/traffic.ts'
 import { until } from './support/until.ts'
 
 // Traffic for a few seconds takes long on a busy machine.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** The hub's wall clock, in ms since 1970, as a message that is sent now shows it. */
 async function hubTime({ client }: TestMember): Promise<number> {

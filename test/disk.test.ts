@@ -13,7 +13,7 @@ import { errorOf, raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
 // A hub is started up to nine times in one test.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 function send({ client }: TestMember, body: { id: string; to: string; body: string }) {
   return client.call(api.sendMessage, { body })

@@ -20,7 +20,7 @@ import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 import { TestState } from './support/test-state.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 const [root, nobody] = [0, 65_534]
 

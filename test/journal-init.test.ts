@@ -16,7 +16,7 @@ import { describeWithEtcd } from './support/with-etcd.ts'
 /** Options that name the log. */
 type Log = Parameters<typeof beginHistory>[0]
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** The directory of a hub that stood alone and has stopped, with one unread message for ben. */
 async function aloneHub(): Promise<string> {

@@ -10,7 +10,7 @@ import { TestState } from './support/test-state.ts'
 import { until } from './support/until.ts'
 
 // Each test starts many processes.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 const dayMs = 86_400_000
 

@@ -15,7 +15,7 @@ import { run } from './support/program.ts'
 import { testIdentity } from './support/test-identity.ts'
 import { until } from './support/until.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 const keyOf = async (hub: TestHub) =>
   JSON.parse((await run(['key', '--json', '--data', hub.dataDir])).stdout) as { hubKey: HubKey; links: KeyLink[] }

@@ -13,7 +13,7 @@ import { tempDir } from './support/temp.ts'
 import { TestState } from './support/test-state.ts'
 
 // Each test starts many processes.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 function command(...args: string[]): Promise<Ran> {
   return run(args, { node: hubNode })

@@ -21,7 +21,7 @@ import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 // Each starts several programs; a busy machine takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** Every path below some directories, with what would change if anybody touched it. */
 function listing(...dirs: string[]): string[] {

@@ -13,7 +13,7 @@ import { restricted, type Sshd } from './support/sshd.ts'
 const hubAlone = emptiedHub()
 
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 interface Broken {
   hub: TestHub

@@ -5,7 +5,7 @@ import { type Laptop, makeLaptop, startLaptop } from './support/laptop.ts'
 import { until } from './support/until.ts'
 
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** Long enough for the hub to miss three heartbeats, and for ssh to miss three answers, on a busy machine too. */
 const silenceMs = 60_000

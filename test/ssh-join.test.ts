@@ -9,7 +9,7 @@ import { restricted, sshProcesses, startSshd } from './support/sshd.ts'
 const hubAlone = emptiedHub()
 
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** A laptop that has Node and ssh, no curl, and never saw the hub; and the line that joins it. */
 async function newLaptop(context: TestContext) {

@@ -10,7 +10,7 @@ import { cleanEnv, machineNode, program } from './support/program.ts'
 import { until } from './support/until.ts'
 
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 test('sessions and commands that start at once share one connection, whatever the user has set up for ssh', async context => {
   const { hub, sshd, laptop } = await startLaptop(context)

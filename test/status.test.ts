@@ -13,7 +13,7 @@ import { twoMembers } from './support/two-members.ts'
 import { until } from './support/until.ts'
 
 // Each starts several programs; a busy machine takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 test('status shows the hub, the store, who is online and behind, and what waits longest, on one screen', async () => {
   // It says when its process was started.

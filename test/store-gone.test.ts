@@ -8,7 +8,7 @@ import { hubNode, run } from './support/program.ts'
 import { raw } from './support/raw.ts'
 import { until } from './support/until.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** A running hub with some mail for ben, that knows which sends were confirmed. */
 async function start() {

@@ -9,7 +9,7 @@ import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 // Each test starts many processes.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 const command = (...args: string[]) => run(args, { node: hubNode })
 

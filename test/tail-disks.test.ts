@@ -18,7 +18,7 @@ import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 // Each backup starts a process.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** Number of kills of the hub. For a long run: CLAUDE_NET_TAIL_KILLS=100 npx vitest run test/tail-disks.test.ts */
 const kills = Number(process.env.CLAUDE_NET_TAIL_KILLS ?? 4)

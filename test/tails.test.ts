@@ -28,7 +28,7 @@ import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 // Each backup starts a process.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 const day = 86_400_000
 

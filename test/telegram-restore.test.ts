@@ -5,7 +5,7 @@ import { group, inboxOf, said, sean, startTelegramHub, tell } from './support/te
 import { until } from './support/until.ts'
 
 // Starts several programs.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 test('after a restore nobody is told again what the backup knows as told, and no update is heard twice', async () => {
   const { hub, telegram } = await startTelegramHub({ followAfterS: 0 })

@@ -11,7 +11,7 @@ import { errorOf, raw } from './support/raw.ts'
 import { sharedHub } from './support/shared-hub.ts'
 import { until } from './support/until.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 const tokenOf = ({ home }: TestMachine) => readFileSync(join(home, 'token'), 'utf8').trim()
 const leftovers = ({ home }: TestMachine) => readdirSync(home).filter(name => name.startsWith('token.next'))

@@ -12,7 +12,7 @@ import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 
 // They wait for ssh to notice silence, or for many processes to start: on a busy machine that takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** The host of the hub and its containers, as LXC gives out addresses; ovh5, which reaches that host; a laptop, which reaches ovh5. */
 const at = {

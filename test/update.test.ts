@@ -14,7 +14,7 @@ import { raw } from './support/raw.ts'
 import { testIdentity } from './support/test-identity.ts'
 
 // Each starts several programs; a busy machine takes its time.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 /** A machine whose client is an older build than the hub's. */
 async function machineBehind(): Promise<{ hub: TestHub; sean: TestMachine; client: string }> {

@@ -13,7 +13,7 @@ import { hasStrace, killedAt } from './support/strace.ts'
 import { tempDir } from './support/temp.ts'
 
 // Each test starts many processes.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 const old = goldenFile('hub-v1.db')
 

@@ -152,7 +152,7 @@ describe('a call of GitHub', () => {
     })
     expect(answer).toMatchObject({
       status: 401,
-      json: { error: { code: 'unauthorized', message: expect.stringContaining('not proven') } },
+      json: { error: { code: 'unauthorized', message: expect.stringContaining('could not be verified') } },
     })
     expect(await newsOf(hook.name)).toEqual([])
     await expect

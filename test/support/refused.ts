@@ -4,8 +4,8 @@ import type { TestHub } from './hub.ts'
 import { errorOf, type RawAnswer, type RawRequest, raw } from './raw.ts'
 
 /**
- * Makes `request` and expects that the hub refuses it with `code`, says something that matches `says`, helps, changes nothing
- * and goes on. Answers the answer, for what more there is to look at.
+ * Makes `request` and expects that the hub refuses it with `code`, a message that matches `says` and a hint, changes nothing and
+ * stays ready. Returns the response, for further checks.
  */
 export async function expectRefused(
   hub: TestHub,
@@ -23,13 +23,27 @@ export async function expectRefused(
   expect(error.hint.length).toBeGreaterThan(5)
   // An error is for reading: it must not send back what was sent.
   expect(answer.text.length).toBeLessThan(2000)
-  expect(await traces(hub)).toEqual(before)
+  expect(await traces(hub, before)).toEqual(before)
   expect(await raw(hub, { path: '/readyz' })).toMatchObject({ status: 200, json: { ready: true } })
   return answer
 }
 
-/** Returns what a request could have changed: each member with its number of unread messages. The use of a token is no change. */
-export async function traces(hub: TestHub): Promise<unknown> {
+export interface Traces {
+  /** Time at which they were taken first, in ms since 1970. */
+  at: number
+  members: unknown
+}
+
+/**
+ * Returns what a request could have changed: each member with its number of unread messages, and the sessions that began since `before`
+ * was taken. The use of a token is no change, nor is the end of a session that was silent for too long.
+ */
+export async function traces(hub: TestHub, before?: Traces): Promise<Traces> {
+  const at = before?.at ?? Date.now()
   const { text } = await raw(hub, { path: '/v1/admin/members', token: hub.adminToken })
-  return JSON.parse(text, (key, value) => (key === 'lastUsedAt' ? undefined : value))
+  const members = JSON.parse(text, (key, value) => {
+    if (key === 'lastUsedAt' || key === 'online') return undefined
+    return key === 'sessions' ? value.filter(({ since }: { since: string }) => Date.parse(since) > at) : value
+  })
+  return { at, members }
 }
