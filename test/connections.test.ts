@@ -131,7 +131,10 @@ test('answers that are not read are bounded for a token: it is told so, others a
   await until('too much waits', async () => (await unread()) > maxBytes)
   for (let turn = 0; turn < 3; turn++) {
     const refused = await raw(hub, { path: '/v1/inbox?limit=1', token: ben.token })
-    expect(errorOf(refused)).toMatchObject({ code: 'rate_limited', message: expect.stringMatching(/bytes of earlier answers to read/) })
+    expect(errorOf(refused)).toMatchObject({
+      code: 'rate_limited',
+      message: expect.stringMatching(/bytes of earlier answers to read/),
+    })
     expect(await raw(hub, { path: '/v1/inbox', token: ana.token })).toMatchObject({ status: 200 })
     expect(await unread()).toBeLessThan(2 * maxBytes)
   }
