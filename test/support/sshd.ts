@@ -160,15 +160,14 @@ LogLevel VERBOSE
     const child = this.#process
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
-    for (const pid of [child.pid!, ...descendants(child.pid!)]) signal(pid, 'SIGKILL')
+    for (const pid of stopAll(child.pid!)) signal(pid, 'SIGKILL')
     await ended
   }
 
   /** Stops the server and every connection it holds, as a network that swallows everything would. */
   freeze(): void {
     const { pid } = this.#process!
-    this.#stopped = [pid!, ...descendants(pid!)]
-    for (const each of this.#stopped) signal(each, 'SIGSTOP')
+    this.#stopped = stopAll(pid!)
   }
 
   thaw(): void {
@@ -220,6 +219,19 @@ function descendants(pid: number): number[] {
   const below = (parent: number): number[] =>
     all.filter(({ ppid }) => ppid === parent).flatMap(child => [child.pid, ...below(child.pid)])
   return below(pid)
+}
+
+/** Stops a process and all its descendants, also those that are forked meanwhile. Returns their ids. */
+function stopAll(pid: number): number[] {
+  const stopped = new Set<number>()
+  for (;;) {
+    const running = [pid, ...descendants(pid)].filter(each => !stopped.has(each))
+    if (running.length === 0) return [...stopped]
+    for (const each of running) {
+      signal(each, 'SIGSTOP')
+      stopped.add(each)
+    }
+  }
 }
 
 function processes(): { pid: number; ppid: number }[] {
