@@ -81,7 +81,7 @@ async function startDemo() {
   let stdout = ''
   child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
   const shown = async (text: string) => {
-    await until(`the demo to show: ${text}`, () => stdout.includes(text), 50_000)
+    await until(`the demo to show: ${text}`, () => stdout.includes(text), 150_000)
     return stdout
   }
   return { child, tmp, shown }

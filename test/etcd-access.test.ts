@@ -70,7 +70,7 @@ describeWithEtcd('an etcd with a quota, and with users', () => {
     const config = readHubConfig({ config: file, data: join(dir, 'data') })
     const start = (trimEveryMs?: number) => serve(config, { log, onFatal: () => {}, trimEveryMs })
     const of = (hub: { url: string }, token: string) =>
-      new HubClient({ transport: new DirectTransport(new URL(hub.url)), token })
+      new HubClient({ transport: new DirectTransport(new URL(hub.url)), token, timeoutMs: 90_000 })
     const token = mintToken('machine')
     const send = (client: HubClient, size: number) =>
       client.call(api.sendMessage, { body: { id: newMessageId(), to: ['ana'], body: 'x'.repeat(size) } })

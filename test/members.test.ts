@@ -173,7 +173,9 @@ test('A06: a revoked member is out at once, its open stream is cut, and its mail
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   const opened = Promise.withResolvers<void>()
   const stream = (async () => {
-    for await (const _ of alpha.client.events({ signal: AbortSignal.timeout(90_000), opened: opened.resolve }));
+    // A signal that aborts would end the stream too.
+    const { signal } = new AbortController()
+    for await (const _ of alpha.client.events({ signal, opened: opened.resolve }));
     return 'ended by the hub'
   })()
   await opened.promise

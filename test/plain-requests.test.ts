@@ -15,7 +15,7 @@ import { until } from './support/until.ts'
 
 /** A client that speaks TLS to the hub of its key. */
 function overTls(hub: TestHub, token?: string): HubClient {
-  const client = new HubClient({ transport: new DirectTransport(hub.url, hub.hubKey), token })
+  const client = new HubClient({ transport: new DirectTransport(hub.url, hub.hubKey), token, timeoutMs: 90_000 })
   onTestFinished(() => client.close())
   return client
 }

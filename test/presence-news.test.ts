@@ -63,7 +63,7 @@ test('a client reads one event about many as so many changes, each for itself', 
   onTestFinished(() => void server.close())
   await once(server, 'listening')
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  const client = new HubClient({ transport: new DirectTransport(url), token: 'any' })
+  const client = new HubClient({ transport: new DirectTransport(url), token: 'any', timeoutMs: 90_000 })
   onTestFinished(() => client.close())
   const heard: unknown[] = []
   for await (const event of client.events({ signal: AbortSignal.timeout(90_000) })) heard.push(event)

@@ -20,7 +20,7 @@ function command(...args: string[]): Promise<Ran> {
 }
 
 async function backUp(hub: TestHub): Promise<string> {
-  return (await hub.client(hub.adminToken, 60_000).call(api.makeBackup)).file
+  return (await hub.client(hub.adminToken).call(api.makeBackup)).file
 }
 
 /** Stops the hub, restores, and starts it again. Answers what the command said. */

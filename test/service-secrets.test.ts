@@ -50,7 +50,7 @@ systemd-run -q --unit=far-hub ip netns exec far /mnt/shared/bin/node /mnt/shared
   await until(
     'the hub answers through the relay',
     async () => (await system.sh('curl -fsS http://localhost:3500/')).stdout === 'the hub',
-    60_000,
+    120_000,
   )
   expect(await system.out('ps -o user:32= -p $(systemctl show -P MainPID claude-net-relay)')).toBe('claude-net-relay\n')
   const key = '/etc/claude-net-relay/id_ed25519'
@@ -74,7 +74,7 @@ install -m 600 /mnt/shared/telegram.token /etc/claude-net/telegram.token
   await until(
     'the bot polls',
     async () => (await system.sh(`grep -F '/bot${botToken}/getUpdates' /mnt/shared/bot.log`)).code === 0,
-    60_000,
+    120_000,
   )
   expect((await system.sh('runuser -u claude-net -- cat /etc/claude-net/telegram.token')).code).not.toBe(0)
   expect(await system.out('claude-net telegram')).toContain('Bot @a_bot')

@@ -163,7 +163,7 @@ async function startServer(hub: TestHub, machine: TestMachine): Promise<ChildPro
 
 async function exitOf(server: ChildProcess): Promise<number | string> {
   if (server.exitCode === null && server.signalCode === null)
-    await once(server, 'exit', { signal: AbortSignal.timeout(20_000) })
+    await once(server, 'exit', { signal: AbortSignal.timeout(90_000) })
   return server.exitCode ?? server.signalCode!
 }
 

@@ -114,7 +114,7 @@ describeWithEtcd('hubs of a log that begins further on than their store', () => 
     // One that was away while the log was trimmed.
     await two.stop()
     for (const body of ['third', 'fourth']) await say(one, ana.token, body)
-    const { file } = await one.client(one.adminToken, 60_000).call(api.makeBackup)
+    const { file } = await one.client(one.adminToken).call(api.makeBackup)
     await say(one, ana.token, 'fifth')
     await new EtcdHistory(cluster, 'taken').makeRoom(placeOfBackup(file).offset)
     const store = join(two.dataDir, 'hub.db')

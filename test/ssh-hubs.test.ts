@@ -40,7 +40,7 @@ test('a machine goes to the hub of another host while ssh to its own leads nowhe
   })
   onTestFinished(() => hubs.close())
   const ask = async () => {
-    const signal = AbortSignal.timeout(20_000)
+    const signal = AbortSignal.timeout(90_000)
     await text(await hubs.request({ method: 'GET', path: '/echo', headers: {}, signal }))
     return hubs.way.sshHost
   }

@@ -115,7 +115,7 @@ test('while the disk is full the hub is not ready and says why, reading goes on,
     async () =>
       (await raw(hub, { path: '/v1/messages', token: alpha.token, body: { to: 'beta', body: 'x'.repeat(30_000) } }))
         .status === 503,
-    60_000,
+    90_000,
   )
   await until('the hub is not ready', async () => (await ready()) === 503)
   const status = await run(['status', '--data', hub.dataDir])

@@ -21,7 +21,7 @@ test('after a restore nobody is told again what the backup knows as told, and no
     return people.every(({ waiting }) => waiting === 0)
   }
   await until('Telegram has all of it', settled)
-  const { file } = await hub.client(hub.adminToken, 60_000).call(api.makeBackup)
+  const { file } = await hub.client(hub.adminToken).call(api.makeBackup)
   await tell(alpha, 'sean', 'lost with the restore')
   await until('it is out', () => telegram.said(group).some(({ text }) => text.includes('lost with')))
 

@@ -136,7 +136,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
 
     test('a connection that is reset in the middle of an answer is unavailable', async () => {
       const { transport } = await start()
-      const client = new HubClient({ transport })
+      const client = new HubClient({ transport, timeoutMs: 90_000 })
       await expect(client.call(api.health)).rejects.toMatchObject({
         code: 'unavailable',
         message: expect.stringContaining(transport.label),
@@ -166,7 +166,7 @@ export function transportSuite(name: string, kind: TransportKind): void {
       })
       onTestFinished(() => void child.kill('SIGKILL'))
       const said = text(child.stdout)
-      const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(10_000) })
+      const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(90_000) })
       expect([code, await said]).toEqual([0, 'closed\nunavailable\n'])
     })
   })

@@ -14,8 +14,11 @@ import { mintToken } from '../../src/protocol/token.ts'
 import { type ColdStart, HubProcess } from './hub-process.ts'
 import { tempDir } from './temp.ts'
 
-/** A hub that is asked to stop has ended by then, also on a machine that does much else. */
-const stopMs = 20_000
+/** Deadline by which a hub that was asked to stop has ended. Several times what a busy machine needs. */
+const stopMs = 90_000
+
+/** Deadline of a request, for tests that are not about deadlines: a busy disk alone makes a backup take longer than a user's client waits. */
+const answerMs = 90_000
 
 export interface StartHubOptions extends ColdStart {
   /** Default: a fresh directory of the running test. */
@@ -148,8 +151,8 @@ export class TestHub {
     return new DirectTransport(this.url)
   }
 
-  /** A client that speaks with `token`, or with none. Closed with the test. */
-  client(token?: string, timeoutMs?: number): HubClient {
+  /** A client with `token`, or with none, that only a hub that hangs makes fail. Closed with the test. */
+  client(token?: string, timeoutMs = answerMs): HubClient {
     const client = new HubClient({ transport: this.transport(), token, timeoutMs })
     this.#clients.push(client)
     return client
