@@ -46,9 +46,11 @@ describe('with the plugin enabled', { timeout: 180_000 }, () => {
 
     const before = await sean.run('doctor')
     expect(before.stdout).toContain(
-      "has too much: MCP server 'claude-net', there twice: the plugin claudenet has its own",
+      "has too much: MCP server 'claude-net', registered twice: the plugin claudenet has its own",
     )
-    expect(before.stdout).toContain('has too much: hooks of claude-net, there twice: the plugin claudenet has its own')
+    expect(before.stdout).toContain(
+      'has too much: hooks of claude-net, registered twice: the plugin claudenet has its own',
+    )
     const cure = /→ Run: (.*)$/m.exec(before.stdout)![1]!
     const { origin } = provenAddress(hub.url)
     expect(cure).toBe(`${sean.home}/bin/claude-net join ${origin} --hub-key ${hub.hubKey} --machine seanclaude`)

@@ -209,7 +209,7 @@ describe('with Claude Code present', () => {
     )
     expect(stdout).toContain(`${sean.settings}\n    permission rule '${rule}': its tools are used without asking`)
     expect(stdout).toMatch(
-      /settings\.json\n {4}hooks on SessionStart, UserPromptSubmit, PostToolUse, Stop, PermissionRequest, Notification: they tell /,
+      /settings\.json\n {4}hooks on SessionStart, UserPromptSubmit, PostToolUse, Stop, PermissionRequest, Notification: they notify /,
     )
 
     const backups = [`${sean.state}.before-claude-net`, `${sean.settings}.before-claude-net`]
@@ -313,7 +313,7 @@ describe('with Claude Code present', () => {
     const { code, stderr } = await sean.sh(line)
     expect([code, stderr]).toEqual([
       1,
-      `claude-net: ${sean.state} is not a JSON object, so it is left alone.\nMend it, then run this again.\n`,
+      `claude-net: ${sean.state} is not a JSON object, so it is left alone.\nCorrect it, then run this again.\n`,
     ])
     expect([readText(sean.state), readJson(sean.settings)]).toEqual(['{ "mcpServers": { ', settings])
     writeFileSync(sean.state, '{}')

@@ -35,7 +35,7 @@ const setModel = (json: Record<string, unknown>) => {
   json.model = 'opus'
 }
 
-describe('a file that is rewritten', () => {
+describe('a file of another program that is rewritten', () => {
   test.each([
     [
       'a byte order mark and Windows line ends',
@@ -53,7 +53,7 @@ describe('a file that is rewritten', () => {
     expect(readFileSync(`${files.settings}.before-claude-net`, 'utf8')).toBe(before)
   })
 
-  test('is written where a link leads, also where nothing is there yet', () => {
+  test('is written at the target of a symbolic link, even if the target does not exist yet', () => {
     const target = join(home, 'dotfiles', 'later', 'settings.json')
     symlinkSync(join(home, 'dotfiles', 'first'), files.settings)
     mkdirSync(join(home, 'dotfiles'))
@@ -63,7 +63,7 @@ describe('a file that is rewritten', () => {
     expect(lstatSync(files.settings).isSymbolicLink()).toBe(true)
   })
 
-  test('keeps its other names', () => {
+  test('keeps its other hard links', () => {
     writeFileSync(files.settings, '{}')
     const other = join(home, 'other-name.json')
     linkSync(files.settings, other)
@@ -83,7 +83,7 @@ describe('a file that is rewritten', () => {
     expect(() => editJson(files.settings, setModel)).toThrow(words)
   })
 
-  test('a key that stands in two objects is not there twice', () => {
+  test('a key that occurs in two different objects is not a duplicate', () => {
     writeFileSync(files.settings, '{"a":{"a":1},"b":[{"a":1},{"a":2}],"c":"a\\":"}')
     expect(readJson(files.settings)).toMatchObject({ c: 'a":' })
   })
@@ -110,7 +110,7 @@ describe('a file that cannot be replaced', () => {
     }
   }
 
-  test('because it is mounted alone is written in place', context => {
+  test('because it is a mount point is written in place', context => {
     writeFileSync(files.settings, '{"a": 1}')
     expect(editBehind('mount --bind "$FILE" "$FILE"', context)).toEqual({})
     expect(readJson(files.settings)).toEqual({ a: 1, model: 'opus' })
@@ -125,7 +125,7 @@ describe('a file that cannot be replaced', () => {
     expect(existsSync(`${files.settings}.before-claude-net`)).toBe(false)
   })
 
-  test('nor written is known before, and left as it was', context => {
+  test('nor written in place is reported in advance and left as it was', context => {
     writeFileSync(files.settings, '{"a": 1}')
     const mounts = 'mount --bind "$DIR" "$DIR"; mount -o remount,ro,bind "$DIR"'
     const { before, error } = editBehind(mounts, context) as { before?: string; error?: string }
@@ -149,7 +149,7 @@ describe('settings of another shape', () => {
     expect([settingsText(), existsSync(files.state)]).toEqual([text, false])
   })
 
-  test('that hold nothing, or what Claude Code only passes over, are taken', () => {
+  test('that are null, or that Claude Code only ignores, are accepted', () => {
     const flat = { type: 'command', command: 'echo flat' }
     writeFileSync(files.settings, JSON.stringify({ permissions: null, hooks: { Stop: [flat], SessionStart: null } }))
     register(files, launcher)
@@ -158,8 +158,8 @@ describe('settings of another shape', () => {
   })
 })
 
-test('what one file refuses is to be added by hand, and the other is written', () => {
-  // Nobody may make a file there, not even root.
+test('a file that cannot be written is reported for editing by hand, and the other file is written', () => {
+  // Not even root can create a file there.
   symlinkSync('/proc/self/nothing/settings.json', files.settings)
   expect(whyNotEditable(files.settings)).toBeDefined()
   const { backups, byHand } = register(files, launcher)
@@ -176,7 +176,7 @@ test('what one file refuses is to be added by hand, and the other is written', (
   expect(unregister(files)).toEqual({ hadAny: true, notWritten: [] })
 })
 
-describe('the hooks of a user', () => {
+describe('the hooks in the settings of a user', () => {
   const firstHook = (userHome: string) => {
     const { command, args } = userHookSettings(launcher, home).Stop![0]!.hooks[0]!
     return execFileSync(command, args, {
@@ -185,7 +185,7 @@ describe('the hooks of a user', () => {
     }).toString()
   }
 
-  test('start the client of whichever home they are carried to, and are silent where there is none', () => {
+  test('start the client of the home to which the settings were copied, and do nothing if it has none', () => {
     const elsewhere = join(home, "O'Brien $HOME")
     const bin = join(elsewhere, '.claude-net', 'bin')
     mkdirSync(bin, { recursive: true })
@@ -200,7 +200,7 @@ describe('the hooks of a user', () => {
     expect(args[1]).toContain(`[ -x '/srv/it'\\''s here/bin/claude-net' ]`)
   })
 
-  test('take the place of those of an earlier version, and go with leave', () => {
+  test('replace those of an earlier version, and are removed by leave', () => {
     writeFileSync(files.settings, JSON.stringify({ hooks: hookSettings(launcher) }))
     register(files, launcher)
     expect(readJson(files.settings).hooks).toEqual(userHookSettings(launcher))

@@ -6,17 +6,17 @@ const commandName = 'claude-net'
 
 /** One hook that we register with Claude Code. */
 export interface Hook {
-  /** The event that it runs at: the `hook_event_name` that it reads on stdin. */
+  /** The event that runs it: the `hook_event_name` that it reads on stdin. */
   event: 'SessionStart' | 'UserPromptSubmit' | 'PostToolUse' | 'Stop' | 'PermissionRequest' | 'Notification'
-  /** Matcher of the event; the hook runs only for what it matches. */
+  /** Matcher of the event; the hook runs only for events that match. */
   matcher?: string
   /** Arguments of the client. */
   args: readonly string[]
   /** Seconds after which Claude Code ends it. */
   timeout: number
-  /** It runs in the background: the session does not wait for it. */
+  /** Runs it in the background: the session does not wait for it. */
   async?: true
-  /** It waits in the background; when it exits with 2, the idle session wakes with what stands on its stderr. */
+  /** Runs it in the background as a waiter; when it exits with 2, its stderr is shown to the idle session, which wakes. */
   asyncRewake?: true
 }
 
@@ -27,8 +27,8 @@ const promptS = 10
 const waiterS = 7 * 24 * 3600
 
 /**
- * Every hook, in the order in which they are registered; one without a matcher runs for whatever its event is about. `join` writes
- * them into the user's settings, the plugin's hooks.json is made of the same table.
+ * All hooks, in the order in which they are registered. A hook without a matcher runs for every event of its kind. `join` writes them into
+ * the user's settings; the plugin's hooks.json is made from the same table.
  */
 export const hooks: readonly Hook[] = [
   { event: 'SessionStart', args: ['hook'], timeout: promptS },
@@ -38,12 +38,12 @@ export const hooks: readonly Hook[] = [
   { event: 'PostToolUse', args: ['hook', '--if-news'], timeout: promptS },
   { event: 'Stop', args: ['hook'], timeout: promptS },
   { event: 'Stop', args: ['hook', '--wait'], timeout: waiterS, asyncRewake: true },
-  // The notification does not say which tool the prompt is about. Neither hook says anything: both run beside the prompt.
+  // The notification does not name the tool of the prompt. Neither hook prints anything: both run beside the prompt.
   { event: 'PermissionRequest', args: ['hook', '--note'], timeout: promptS, async: true },
   { event: 'Notification', matcher: 'permission_prompt', args: ['hook', '--note'], timeout: promptS, async: true },
 ]
 
-/** A hook as Claude Code's settings and a plugin's hooks.json write it: run without a shell, since it has `args`. */
+/** A hook as in Claude Code's settings and a plugin's hooks.json. It has `args`, so it is run without a shell. */
 export interface CommandHook {
   type: 'command'
   command: string
@@ -53,18 +53,18 @@ export interface CommandHook {
   asyncRewake?: true
 }
 
-/** Hooks of one event, those that run for one matcher. */
+/** The hooks of one event that share a matcher. */
 export interface HookGroup {
   matcher?: string
   hooks: CommandHook[]
 }
 
-/** The value of `hooks` in a user's settings that has the launcher run them all; `home` is the user's home directory. */
+/** Returns the value of `hooks` in a user's settings: the launcher runs each hook. `home` is the user's home directory. */
 export function userHookSettings(launcher: string, home = userHome()): ReturnType<typeof hookSettings> {
   return hookSettings('sh', ['-c', guardedStart(launcher, home), commandName])
 }
 
-/** The value of `hooks` in a plugin's hooks.json, that has `command` run them all. `first` stands before their own arguments. */
+/** Returns the value of `hooks` in a plugin's hooks.json: `command` runs each hook, with `first` before the hook's own arguments. */
 export function hookSettings(command: string, first: string[] = []): Record<string, HookGroup[]> {
   const settings: Record<string, HookGroup[]> = {}
   for (const { event, matcher, args, timeout, async, asyncRewake } of hooks) {
@@ -82,7 +82,7 @@ export function hookSettings(command: string, first: string[] = []): Record<stri
   return settings
 }
 
-/** Whether an entry of somebody's settings is one that we wrote, by this version or another, for this home or another. */
+/** Reports whether an entry in a user's settings was written by this program, in any version and for any home. */
 export function isOurHook(hook: unknown): boolean {
   const { command, args } = (hook ?? {}) as { command?: unknown; args?: unknown }
   if (typeof command !== 'string' || !Array.isArray(args)) return false
@@ -91,8 +91,8 @@ export function isOurHook(hook: unknown): boolean {
 }
 
 /**
- * Shell text that starts the launcher where there is one, and else ends well. People carry their settings from one home to another
- * that has another path, or no client: the launcher is looked for in the home of whoever runs the hook.
+ * Returns shell text that starts the launcher if it exists and otherwise exits with 0. Users copy their settings to homes that have another
+ * path, or no client: the launcher is looked up in the home of the user who runs the hook.
  */
 function guardedStart(launcher: string, home: string | undefined): string {
   const isInHome = home !== undefined && launcher.startsWith(`${home}/`)

@@ -1,20 +1,23 @@
 import { serverName } from './settings.ts'
 
-/** The variable of the environment from which a client takes the token, where it takes it from there. */
+/** Environment variable from which Claude Code can read the token. */
 export const tokenVariable = 'CLAUDE_NET_TOKEN'
 
-/** The two commands that have Claude Code speak to a hub itself. Neither has the token in it, nor in a shell's history. */
+/**
+ * The two commands that make Claude Code use a hub's `POST /mcp` directly. Neither contains the token, so a shell's history does not
+ * either.
+ */
 export interface HttpCommands {
   /** Claude Code reads the token's file each time it connects: a new token needs no change. */
   byFile: string
-  /** Claude Code takes the token from its environment, which `variable` puts there. */
+  /** Claude Code reads the token from the environment variable `tokenVariable`. */
   byVariable: string
   variable: string
 }
 
-/** For `url`, which is `POST /mcp` of a hub, and the file of a member's token. To be typed into a shell. */
+/** Returns the commands, to be typed into a shell, for `url`, the `POST /mcp` of a hub, and the file of a member's token. */
 export function httpCommands(url: string, tokenFile: string): HttpCommands {
-  // Claude Code runs the helper in a shell and takes the JSON that it prints for headers.
+  // Claude Code runs the helper in a shell and uses the JSON that it prints as headers.
   const headersHelper = `printf '{"Authorization":"Bearer %s"}' "$(cat ${quoted(tokenFile)})"`
   const entry = JSON.stringify({ type: 'http', url, headersHelper, alwaysLoad: true })
   return {
@@ -24,7 +27,7 @@ export function httpCommands(url: string, tokenFile: string): HttpCommands {
   }
 }
 
-/** The line of a shell's profile that puts the token into the environment. */
+/** Returns the line of a shell profile that sets `tokenVariable`. */
 export function exportLine(tokenFile: string): string {
   return `export ${tokenVariable}="$(cat ${quoted(tokenFile)})"`
 }

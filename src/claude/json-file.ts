@@ -8,12 +8,12 @@ export type Json = Record<string, unknown>
 /** The byte order mark, which editors on Windows write and Claude Code ignores. */
 const byteOrderMark = '\ufeff'
 
-/** The longest text that is searched for a key that stands twice, in characters. State that Claude Code writes itself is longer. */
+/** Longest text that is searched for duplicate keys, in characters. State that Claude Code writes itself is longer. */
 const maxSearched = 1_000_000
 
 /**
- * Reads a JSON object that belongs to another program. `{}` when the file is missing or holds nothing; throws `invalid` when it
- * is broken, or has a key twice: the first would be lost when it is written.
+ * Reads a JSON object from another program's file. Returns `{}` if the file is missing or empty; throws `invalid` if it is malformed, or if
+ * an object in it has a key twice: writing it back would drop the first.
  */
 export function readJson(path: string): Json {
   const text = rawText(path).replace(byteOrderMark, '')
@@ -26,12 +26,12 @@ export function readJson(path: string): Json {
   }
   if (json === null) return {}
   if (!isObject(json)) throw leftAlone(path, 'is not a JSON object')
-  const twice = text.length <= maxSearched ? keyThatIsTwice(text) : undefined
-  if (twice === undefined) return json
-  throw leftAlone(path, `has ${twice} twice`, 'Only the last counts. Make one of both, then run this again.')
+  const duplicate = text.length <= maxSearched ? duplicateKey(text) : undefined
+  if (duplicate === undefined) return json
+  throw leftAlone(path, `has ${duplicate} twice`, 'Only the last one takes effect. Merge them, then run this again.')
 }
 
-/** Why a file of another program cannot be written, as the system's error code; undefined when it can. */
+/** Returns the system's error code if another program's file cannot be written; undefined if it can. */
 export function whyNotEditable(path: string): string | undefined {
   try {
     return whyNotWritable(linkTarget(path))
@@ -41,9 +41,10 @@ export function whyNotEditable(path: string): string | undefined {
 }
 
 /**
- * Rewrites a file of another program, read anew just before so that little can be lost between, with the indentation, the ends
- * of lines and the byte order mark that it had. The first backup beside it is kept: it is the file as it was before we ever touched it. Answers the
- * backup's path; undefined when the file is new, or its directory takes no backup. Throws `unavailable` when it cannot be written.
+ * Rewrites another program's file, keeping its indentation, line ends and byte order mark. The file is read again immediately before, so
+ * that a concurrent change is unlikely to be lost. Only the first backup beside it is kept: the file as it was before this program changed
+ * it. Returns the backup's path; undefined if the file is new, or its directory cannot be written. Throws `unavailable` if the file cannot
+ * be written.
  */
 export function editJson(path: string, edit: (json: Json) => void): string | undefined {
   const json = readJson(path)
@@ -51,7 +52,7 @@ export function editJson(path: string, edit: (json: Json) => void): string | und
   edit(json)
   try {
     const exists = existsSync(path)
-    // A dotfile is often a link into a repository of dotfiles: what it points to is what is edited.
+    // A dotfile is often a symbolic link into a repository: its target is edited.
     const target = linkTarget(path)
     const mode = exists ? statSync(target).mode & 0o777 : 0o600
     const backup = exists ? backUp(path, target) : undefined
@@ -72,7 +73,7 @@ export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The object at `key`, made when it is missing. */
+/** Returns the object at `key`; creates it if it is missing. */
 export function objectAt(json: Json, key: string): Json {
   const found = json[key]
   if (isObject(found)) return found
@@ -81,8 +82,8 @@ export function objectAt(json: Json, key: string): Json {
   return made
 }
 
-/** `message` says what is wrong with `path`, which is not touched for that reason. */
-export function leftAlone(path: string, message: string, hint = 'Mend it, then run this again.'): ClaudeNetError {
+/** Returns the error for a file that is not changed. `message` continues the sentence that begins with `path`. */
+export function leftAlone(path: string, message: string, hint = 'Correct it, then run this again.'): ClaudeNetError {
   return new ClaudeNetError('invalid', `${path} ${message}, so it is left alone.`, hint)
 }
 
@@ -114,11 +115,11 @@ function written(json: Json, before: string): string {
 
 function commentHint(text: string): string | undefined {
   if (!/^\s*\/[/*]|,\s*(\/[/*]|[}\]])/m.test(text)) return undefined
-  return 'Claude Code skips a file with comments or trailing commas, too. Take them out, then run this again.'
+  return 'Claude Code also ignores a file with comments or trailing commas. Remove them, then run this again.'
 }
 
-/** The first key that stands twice in one object of a JSON text, in quotes; undefined when there is none. */
-function keyThatIsTwice(text: string): string | undefined {
+/** Returns, in quotes, the first key that occurs twice in one object of a JSON text; undefined if there is none. */
+function duplicateKey(text: string): string | undefined {
   const open: Set<string>[] = []
   let last = ''
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}:]/g)) {

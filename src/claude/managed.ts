@@ -6,9 +6,9 @@ import { isObject, type Json } from './json-file.ts'
 export interface SettingsFile {
   file: string
   json: Json
-  /** The one who can change it: an administrator (of the machine or the organization), the user, or anyone who works on the project. */
+  /** The party that can change it: an administrator (of the machine or the organization), the user, or anyone who works on the project. */
   of: 'managed' | 'user' | 'project'
-  /** The directory in which it counts; undefined where it counts in all. */
+  /** The directory that it applies to; undefined if it applies to all. */
   project?: string
 }
 
@@ -17,12 +17,12 @@ export function managedDir(platform = process.platform): string {
   return platform === 'darwin' ? '/Library/Application Support/ClaudeCode' : '/etc/claude-code'
 }
 
-/** Most projects whose settings are looked at. */
+/** Most projects whose settings are read. */
 const maxProjects = 200
 
 /**
- * The settings that Claude Code reads for a user, those that count most first. A file that is missing or broken is left out: Claude
- * Code skips it whole. `projects` are directories.
+ * Returns the settings that Claude Code reads for a user, in order of precedence. A file that is missing or malformed is left out: Claude
+ * Code ignores it entirely. `projects` are directories.
  */
 export function allSettings(userSettings: string, projects: Iterable<string>, managed = managedDir()): SettingsFile[] {
   const read = (file: string, of: SettingsFile['of'], project?: string): SettingsFile[] => {
@@ -31,7 +31,7 @@ export function allSettings(userSettings: string, projects: Iterable<string>, ma
   }
   const dropIns = namesIn(join(managed, 'managed-settings.d')).map(name => join(managed, 'managed-settings.d', name))
   return [
-    // What the organization's server said last.
+    // The settings last fetched from the organization's server.
     ...read(join(dirname(userSettings), 'remote-settings.json'), 'managed'),
     ...dropIns.flatMap(file => read(file, 'managed')),
     ...read(join(managed, 'managed-settings.json'), 'managed'),
@@ -45,7 +45,7 @@ export function allSettings(userSettings: string, projects: Iterable<string>, ma
   ]
 }
 
-/** The servers that an administrator prescribes, in place of all others; undefined where there is no such file. */
+/** Returns the servers that an administrator prescribes in place of all others; undefined if there is no such file. */
 export function managedServers(managed = managedDir()): { file: string; servers: Json } | undefined {
   const file = join(managed, 'managed-mcp.json')
   const json = jsonIn(file)

@@ -23,7 +23,7 @@ const write = (file: string, json: object) => {
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, JSON.stringify(json))
 }
-/** Writes each file, registers, and answers what stands in the way: the key, and whether all is off. */
+/** Writes each file, registers, and returns each obstacle: its key, and whether it switches everything off. */
 function found(given: {
   user?: object
   state?: object
@@ -44,7 +44,7 @@ function found(given: {
   return obstacles(files, project, managed).map(({ key, isOff }) => `${key} ${isOff ? 'off' : 'less'}`)
 }
 
-test('nothing stands in the way where nobody has put anything there', () => {
+test('settings that do not concern the server are no obstacle', () => {
   expect(found({ user: { disableAllHooks: false, permissions: { deny: ['mcp__other', 'Bash'] } } })).toEqual([])
 })
 
@@ -103,7 +103,7 @@ test.each<[string, Parameters<typeof found>[0], string]>([
   expect(found(given)).toEqual([key])
 })
 
-test('a project that switches the server off is named', () => {
+test('a project that switches the server off is reported', () => {
   const state = { projects: { '/srv/app': { disabledMcpServers: ['claude-net'] }, '/srv/b': {} } }
   expect(found({ state })).toEqual(['projects./srv/app.disabledMcpServers less'])
 })
@@ -132,7 +132,7 @@ test.each<[string, Parameters<typeof found>[0]]>([
   expect(found(given)).toEqual([])
 })
 
-test('the plugin has its own names', () => {
+test('with the plugin, the settings name the server and its rule differently', () => {
   const enabledPlugins = { 'claudenet@claude-net': true }
   const denied = {
     permissions: { deny: ['mcp__plugin_claudenet_net'] },

@@ -3,19 +3,19 @@ import { allSettings, managedDir, managedServers, type SettingsFile } from './ma
 import { isPluginEnabled, pluginName, pluginPermissionRule, pluginServerName } from './plugin.ts'
 import { type ClaudeFiles, permissionRule, serverName } from './settings.ts'
 
-/** Something in Claude Code's settings that undoes what is registered. */
+/** A setting of Claude Code that undoes what is registered. */
 export interface Obstacle {
   file: string
   /** The key in the file, its parts separated by dots. */
   key: string
   /** The consequence. */
   effect: string
-  /** True where Claude Code has no tools of ours at all; else they are there with less. */
+  /** Whether Claude Code has none of the tools because of it. Otherwise they work with restrictions. */
   isOff: boolean
   of: SettingsFile['of']
 }
 
-/** Names that the settings use: our server as Claude Code knows it. */
+/** The names of our server in Claude Code's settings. */
 interface Subject {
   name: string
   rule: string
@@ -27,7 +27,7 @@ const tools = ['claude_net_send', 'claude_net_inbox', 'claude_net_machines']
 
 /**
  * Returns the settings that undo what `join` has registered, as Claude Code 2.1.332 reads its settings: managed ones, those of the user,
- * and those of the project in `cwd` and of others that it knows. Throws `invalid` where a file of the user is broken.
+ * and those of the project in `cwd` and of the other projects in `state`. Throws `invalid` if a file of the user is malformed.
  */
 export function obstacles({ state, settings }: ClaudeFiles, cwd: string, managed = managedDir()): Obstacle[] {
   const json = readJson(state)
@@ -116,8 +116,8 @@ function ruleObstacles(files: SettingsFile[], { rule }: Subject): Obstacle[] {
 /** Returns the settings that keep the hooks from running. */
 function hookObstacles(files: SettingsFile[], { hasPlugin }: Subject): Obstacle[] {
   const found: Obstacle[] = []
-  const without = 'our hooks do not run: a session at work hears of mail only when it looks'
-  // The first of the files that count everywhere decides; a project can only switch them off for itself.
+  const without = 'our hooks do not run: a busy session notices messages only when it reads its inbox'
+  // Among files that apply everywhere the first that sets it decides; a project can only switch hooks off for itself.
   const decides = files.find(({ json, project }) => project === undefined && typeof json.disableAllHooks === 'boolean')
   for (const file of files)
     if (file.json.disableAllHooks === true && (file.project !== undefined || file === decides))
@@ -133,7 +133,7 @@ function hookObstacles(files: SettingsFile[], { hasPlugin }: Subject): Obstacle[
   return found
 }
 
-/** Returns the settings that keep a message on the session's own socket from waking it. */
+/** Returns the settings that keep a message on the session's inbox socket from waking it. */
 function inboundObstacles(files: SettingsFile[]): Obstacle[] {
   const file = files.find(({ json, project }) => project === undefined && typeof json.crossSessionInbound === 'string')
   const inbound = file?.json.crossSessionInbound
@@ -150,7 +150,10 @@ function inProject({ project }: SettingsFile): string {
   return project === undefined ? '' : ` in ${project}`
 }
 
-/** Whether the list of allowed servers has ours. Once it names commands, a server that is a process must have one of them. */
+/**
+ * Reports whether the list of allowed servers includes ours. If any entry has a command, a stdio server must match by its command; likewise
+ * by URL for an HTTP server.
+ */
 function isAllowed(entries: unknown[], subject: Subject): boolean {
   const key = subject.entry?.type === 'http' ? 'serverUrl' : 'serverCommand'
   const isByKey = subject.entry !== undefined && entries.some(entry => isObject(entry) && entry[key] !== undefined)
@@ -167,7 +170,7 @@ function isAbout(entry: unknown, { name, entry: server }: Subject): boolean {
   return typeof entry.serverUrl === 'string' && typeof server?.url === 'string' && matches(entry.serverUrl, server.url)
 }
 
-/** The tools of ours that a permission rule is about: `mcp__claude-net`, one tool, or a pattern with `*`. */
+/** Returns the tools that a permission rule applies to: `mcp__claude-net`, one tool, or a pattern with `*`. */
 function coveredTools(rule: string, server: string): string[] {
   return tools.filter(tool => rule === server || matches(rule, `${server}__${tool}`))
 }

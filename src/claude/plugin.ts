@@ -6,12 +6,12 @@ export const pluginName = 'claudenet'
 /** The key of its MCP server in plugin/.mcp.json. */
 export const pluginServerName = 'net'
 
-/** The rule that lets Claude call every tool of the plugin's server: Claude Code calls it `plugin:claudenet:net`. */
+/** The rule that lets Claude call every tool of the plugin's server, which Claude Code names `plugin:claudenet:net`. */
 export const pluginPermissionRule = `mcp__plugin_${pluginName}_${pluginServerName}`
 
 /**
- * Whether our plugin is enabled in a user's settings.json, whatever the marketplace that it came from is called. Installed for
- * one project only it stands in that project's settings, and is none of the other projects' business.
+ * Reports whether the plugin is enabled in a user's settings.json, from any marketplace. If it is installed for one project only, that
+ * project's settings enable it, which does not count here.
  */
 export function isPluginEnabled(settings: Json): boolean {
   const { enabledPlugins } = settings

@@ -2,18 +2,18 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type Platform, thisPlatform } from '../disk/platform.ts'
 
-/** A running Claude Code of this user. `cwd` is undefined where the system does not show it. */
+/** A running Claude Code process of this user. `cwd` is undefined if the system does not show it. */
 export interface RunningClaude {
   pid: number
   cwd: string | undefined
 }
 
-/** Returns the Claude Code sessions that run now: they load a new MCP server only when they are restarted. */
+/** Returns the Claude Code sessions that run now: each loads a new MCP server only after a restart. */
 export function runningSessions(platform = thisPlatform): RunningClaude[] {
   try {
     return platform.name === 'linux' ? fromProc() : fromPs(platform)
   } catch {
-    return [] // Only a courtesy: where processes cannot be listed, none are named.
+    return [] // The list is a courtesy: if processes cannot be listed, it is empty.
   }
 }
 
@@ -23,7 +23,7 @@ function fromProc(): RunningClaude[] {
     .flatMap(pid => {
       try {
         const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-        // The link cannot be read for processes of other users, which are none of ours.
+        // The link can be read only for processes of this user.
         const cwd = readlinkSync(`/proc/${pid}/cwd`)
         return isClaude(args) ? [{ pid: Number(pid), cwd }] : []
       } catch {
@@ -41,7 +41,7 @@ function fromPs({ run }: Platform): RunningClaude[] {
     })
 }
 
-/** `claude …`, or `node …/claude …` as npm installs it. */
+/** Matches `claude …`, and `node …/claude …` as npm installs it. */
 function isClaude([program = '', script = '']: string[]): boolean {
   return basename(program) === 'claude' || (basename(program) === 'node' && basename(script) === 'claude')
 }

@@ -8,7 +8,7 @@ import { editJson, isObject, type Json, objectAt, readJson, whyNotEditable } fro
 import { isPluginEnabled, pluginName, pluginPermissionRule } from './plugin.ts'
 import { refuseOddShapes, settingsShape, stateShape } from './shapes.ts'
 
-/** The name under which Claude Code knows our MCP server. */
+/** Name of our MCP server in Claude Code. */
 export const serverName = 'claude-net'
 
 /** The rule that lets Claude call every tool of the server without asking each time. */
@@ -16,15 +16,15 @@ export const permissionRule = `mcp__${serverName}`
 
 const ourRules = [permissionRule, pluginPermissionRule]
 
-/** The two files of Claude Code that are touched, for one user. */
+/** The two files of Claude Code that are changed, for one user. */
 export interface ClaudeFiles {
-  /** Servers of the user's and of each project's scope: `~/.claude.json`. */
+  /** Servers of the user and of each project: `~/.claude.json`. */
   state: string
   /** Permission rules and hooks: `~/.claude/settings.json`. */
   settings: string
 }
 
-/** One change to Claude Code's files, for people to read before it is made. */
+/** One change to Claude Code's files, shown to the user before it is made. */
 export interface Change {
   file: string
   /** The entry that is added or removed. */
@@ -36,9 +36,9 @@ export interface Change {
 
 /** Result of changing Claude Code's files. */
 export interface Registered {
-  /** Copies of what was there. */
+  /** Paths of the copies of the previous files. */
   backups: string[]
-  /** The files that could not be written, and the JSON that somebody must add to each by hand. */
+  /** The files that could not be written, and the JSON that the user must add to each by hand. */
   byHand: { file: string; why: string; add: Json }[]
 }
 
@@ -49,7 +49,7 @@ export function findClaude(env: NodeJS.ProcessEnv = process.env, platform = this
   const dir = custom || (home && join(home, '.claude'))
   if (!dir) return undefined
   const files = { state: join(custom || home!, '.claude.json'), settings: join(dir, 'settings.json') }
-  // WSL puts the PATH of Windows behind its own: a Claude Code from there reads the settings of the user on Windows.
+  // WSL appends the PATH of Windows to its own: a Claude Code found there reads the settings of the user on Windows.
   const ofWindows = isWsl(platform) ? /^\/mnt\/[a-z]\// : undefined
   const isHere = (dir: string) => dir !== '' && !ofWindows?.test(dir) && existsSync(join(dir, 'claude'))
   const onPath = (env.PATH ?? '').split(':').some(isHere)
@@ -57,14 +57,14 @@ export function findClaude(env: NodeJS.ProcessEnv = process.env, platform = this
   return present ? files : undefined
 }
 
-/** A change and how it is made. */
+/** A change and the function that makes it. */
 interface Edit extends Change {
   apply: (json: Json) => void
 }
 
 /**
- * Returns what `register` would change; empty when everything is in place. Throws `invalid` where a file is broken, or has something else
- * in the place of what we would write.
+ * Returns the changes that `register` would make; empty if nothing is missing. Throws `invalid` if a file is malformed, or has a value of
+ * another type where we would write.
  */
 export function plannedChanges(files: ClaudeFiles, launcher: string): Change[] {
   return missingEdits(files, launcher).map(({ apply, ...change }) => {
@@ -73,30 +73,30 @@ export function plannedChanges(files: ClaudeFiles, launcher: string): Change[] {
   })
 }
 
-/** Returns the file in which Claude Code has what it needs, once nothing is missing. */
+/** Returns a phrase for where Claude Code has the server and its permission, once nothing is missing. */
 export function placesOf({ state, settings }: ClaudeFiles): string {
   const server = isPluginEnabled(readJson(settings)) ? `the plugin ${pluginName} is enabled` : `registered in ${state}`
   return `${server}, allowed in ${settings}`
 }
 
-/** Gives Claude Code what it lacks to use this machine. */
+/** Makes the changes that `plannedChanges` lists. */
 export function register(files: ClaudeFiles, launcher: string): Registered {
   return applyAll(missingEdits(files, launcher))
 }
 
-/** The permission rules that our tools need, by the form in which Claude Code has them: registered by join, or by the plugin. */
+/** Returns the permission rules that the tools need: for the server that join registers, for that of the plugin, or both. */
 export function wantedRules({ state, settings }: ClaudeFiles): string[] {
   const hasPlugin = isPluginEnabled(readJson(settings))
   const isRegistered = serverIn(readJson(state)) !== undefined
   return [...(hasPlugin ? [pluginPermissionRule] : []), ...(isRegistered || !hasPlugin ? [permissionRule] : [])]
 }
 
-/** The rules of ours that stand in the settings. */
+/** Returns our rules that the settings contain. */
 export function presentRules({ settings }: ClaudeFiles): string[] {
   return ourRules.filter(rule => rulesIn(readJson(settings)).includes(rule))
 }
 
-/** Adds rules, or takes them away. Answers the backup of what was there, undefined when the file is new. */
+/** Adds or removes rules. Returns the path of the backup; undefined if the file is new. */
 export function changeRules(
   { settings }: ClaudeFiles,
   change: { add: string[] } | { remove: string[] },
@@ -105,8 +105,8 @@ export function changeRules(
 }
 
 /**
- * Everything that Claude Code lacks. With the plugin enabled that is the permission rule alone: its server is the plugin's, and
- * one of ours beside it would be a second one with the same tools.
+ * Returns all changes that are needed. With the plugin enabled, the server and hooks are the plugin's: those that join registered would be
+ * duplicates and are removed, and only the permission rule is needed.
  */
 function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[] {
   const edits: Edit[] = []
@@ -116,7 +116,7 @@ function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[
   const present = serverIn(json)
   const hasPlugin = isPluginEnabled(inSettings)
   if (hasPlugin && present) {
-    const text = `MCP server '${serverName}', there twice: the plugin ${pluginName} has its own`
+    const text = `MCP server '${serverName}', registered twice: the plugin ${pluginName} has its own`
     edits.push({ file: state, text, goes: true, apply: removeServer })
   }
   if (!hasPlugin && !isRegistration(present, launcher)) {
@@ -134,18 +134,18 @@ function missingEdits({ state, settings }: ClaudeFiles, launcher: string): Edit[
     edits.push({ file: settings, text, apply: addRules([rule]) })
   }
   if (hasPlugin && ourHooks(inSettings).length > 0) {
-    const text = `hooks of claude-net, there twice: the plugin ${pluginName} has its own`
+    const text = `hooks of claude-net, registered twice: the plugin ${pluginName} has its own`
     edits.push({ file: settings, text, goes: true, apply: removeHooks })
   }
   if (!hasPlugin && present?.type !== 'http' && !hasHooks(inSettings, launcher)) {
     const events = Object.keys(userHookSettings(launcher)).join(', ')
-    const text = `hooks on ${events}: they tell a session of new mail, wake it, and note a permission prompt that waits: ${launcher} hook`
+    const text = `hooks on ${events}: they notify a session of new messages, wake it, and record an open permission prompt: ${launcher} hook`
     edits.push({ file: settings, text, apply: json => writeHooks(json, launcher) })
   }
   return edits
 }
 
-/** Carries the edits out, each file rewritten once. What one file refuses does not hold up the others. */
+/** Applies the edits, rewriting each file once. A file that cannot be written does not prevent the others. */
 function applyAll(edits: Edit[]): Registered {
   const done: Registered = { backups: [], byHand: [] }
   for (const file of new Set(edits.map(each => each.file))) {
@@ -168,8 +168,8 @@ function applyAll(edits: Edit[]): Registered {
 }
 
 /**
- * Takes our server, our rules and our hooks out again. Answers whether there was anything, and the sentences that say which file
- * could not be written. Throws, before anything is changed, where a file is broken.
+ * Removes our server, rules and hooks. Returns whether there were any, and a sentence for each file that could not be written. Throws,
+ * before anything is changed, if a file is malformed.
  */
 export function unregister(files: ClaudeFiles): { hadAny: boolean; notWritten: string[] } {
   const [state, settings] = [readJson(files.state), readJson(files.settings)]
@@ -210,7 +210,7 @@ function serverIn(json: Json): Json | undefined {
   return isObject(entry) ? entry : undefined
 }
 
-/** Entries of the same name that belong to one project only: Claude Code prefers them over the user's. */
+/** Returns the entries of the same name that belong to one project only: Claude Code prefers them to the user's. */
 function projectEntries(json: Json): [project: string, entry: Json][] {
   if (!isObject(json.projects)) return []
   return Object.entries(json.projects).flatMap(([project, settings]) => {
@@ -228,7 +228,7 @@ function rulesIn(json: Json): unknown[] {
   return isObject(permissions) && Array.isArray(permissions.allow) ? permissions.allow : []
 }
 
-/** A group of hooks in somebody's settings: those that run for one matcher. */
+/** A group of hooks in a user's settings, which share a matcher. */
 type SomeGroup = Json & { hooks: unknown[] }
 
 function hookGroups(json: Json): [event: string, group: SomeGroup][] {
@@ -240,14 +240,14 @@ function hookGroups(json: Json): [event: string, group: SomeGroup][] {
   )
 }
 
-/** Our hooks, each with its event and what of that it runs for: an empty matcher is none. */
+/** Returns our hooks, each with its event and matcher; an empty matcher is returned as undefined. */
 function ourHooks(json: Json): [event: string, matcher: unknown, hook: unknown][] {
   return hookGroups(json).flatMap(([event, { matcher, hooks }]) =>
     hooks.filter(isOurHook).map(hook => [event, matcher || undefined, hook] as [string, unknown, unknown]),
   )
 }
 
-/** Whether our hooks are there as this version wants them, and no others of ours. */
+/** Reports whether the settings contain exactly our hooks of this version. */
 function hasHooks(json: Json, launcher: string): boolean {
   const wanted = Object.entries(userHookSettings(launcher)).flatMap(([event, groups]) =>
     groups.flatMap(({ matcher, hooks }) => hooks.map(hook => [event, matcher, hook])),
@@ -264,7 +264,7 @@ function writeHooks(json: Json, launcher: string): void {
   }
 }
 
-/** Takes our hooks out, and what has become empty by that. */
+/** Removes our hooks, and the groups and lists that become empty. */
 function removeHooks(json: Json): void {
   if (!isObject(json.hooks)) return
   for (const [event, groups] of Object.entries(json.hooks)) {
@@ -280,7 +280,7 @@ function removeHooks(json: Json): void {
   if (Object.keys(json.hooks).length === 0) delete json.hooks
 }
 
-/** Whether an entry is what join writes, or `POST /mcp` of a hub, as `join --http` prints it. */
+/** Reports whether an entry is the one that join writes, or `POST /mcp` of a hub as `join --http` prints it. */
 function isRegistration(present: Json | undefined, launcher: string): boolean {
   if (present?.type === 'http') return typeof present.url === 'string' && present.url.endsWith('/mcp')
   return JSON.stringify(present) === JSON.stringify(entryFor(launcher))

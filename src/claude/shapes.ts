@@ -1,13 +1,13 @@
 import { hooks } from './hooks.ts'
 import { isObject, type Json, leftAlone } from './json-file.ts'
 
-/** The type allowed at a key, whose parts are separated by dots: an object, or a list. */
+/** The type required at each key, whose parts are separated by dots: an object, or a list. */
 type Shape = Record<string, 'object' | 'list'>
 
-/** In `~/.claude.json`, as far as we write it. */
+/** Keys of `~/.claude.json` that we write to. */
 export const stateShape: Shape = { mcpServers: 'object', projects: 'object' }
 
-/** In settings.json, as far as we write it, and where Claude Code 2.1.332 skips the whole file because of another value. */
+/** Keys of settings.json that we write to, and those for which another type makes Claude Code 2.1.332 ignore the whole file. */
 export const settingsShape: Shape = {
   permissions: 'object',
   'permissions.allow': 'list',
@@ -18,8 +18,8 @@ export const settingsShape: Shape = {
 }
 
 /**
- * Throws `invalid`, with the key, where `json` has something else in a place that we write to: it would be lost, and Claude Code
- * does not take it. Where there is `null` there is nothing to lose.
+ * Throws `invalid`, naming the key, if `json` has another type at a key that we write to: its value would be lost, and Claude Code rejects
+ * it anyway. `null` is overwritten.
  */
 export function refuseOddShapes(file: string, json: Json, shape: Shape): void {
   for (const [key, wanted] of Object.entries(shape)) {

@@ -20,7 +20,7 @@ function answer(members: Member[], more: Partial<MembersAnswer> = {}): MembersAn
 
 const sessionsOf = (clients: string[]) => clients.map((client, n) => ({ session: `s${n}`, client, since }))
 
-test('what sessions call their client is told to no agent, but an older version of ours, by its numbers', () => {
+test("the client names that sessions send are not shown to agents, except versions of claude-net older than the hub's", () => {
   const clients = [
     `${hostile}/0.0.1`,
     `claude-net/0.0.1 ${hostile}`,
@@ -37,13 +37,13 @@ test('what sessions call their client is told to no agent, but an older version 
   )
 })
 
-test('old is what is older than the hub, whatever version others claim', () => {
+test("a session is old if its version is below the hub's, whatever versions others claim", () => {
   const honest = member('honest', { online: true, sessions: sessionsOf(['claude-net/1.2.3']) })
   const evil = member('evil', { online: true, sessions: sessionsOf(['x/99.0.0', 'claude-net/99.0.0']) })
   expect(machinesText(answer([honest, evil]), now)).not.toContain('old')
 })
 
-test('a list of any members has a bound, and shows the reader, who is online and people before others', () => {
+test('the text of any member list is bounded, and shows the reader, online members and humans before others', () => {
   const name = (n: number) => `${'m'.repeat(58)}-${String(n).padStart(4, '0')}`
   const many = Array.from({ length: 1000 }, (_, n) =>
     member(name(n), {
@@ -74,7 +74,7 @@ test('a list of any members has a bound, and shows the reader, who is online and
   expect(text).toContain(`and ${1000 - shown} more: claude-net machines lists all`)
 })
 
-test('the answer of a send to everybody has a bound', () => {
+test('the result of a send to everybody is bounded', () => {
   const recipients: SentTo[] = Array.from({ length: 2000 }, (_, n) => ({
     name: `${'m'.repeat(59)}${n}`,
     kind: n % 3 === 0 ? 'human' : 'machine',
@@ -89,7 +89,7 @@ test('the answer of a send to everybody has a bound', () => {
   expect(Buffer.byteLength(sentText(sent, now))).toBeLessThan(maxAnswerBytes)
 })
 
-test('a send says by which way a person hears of it, and names their machine', () => {
+test('a send states how a human is notified, and names their machines if nothing notifies them', () => {
   const id = '019b0000-0000-7000-8000-000000000001'
   const to = (more: Partial<SentTo>) => {
     const one: SentTo = { name: 'sean', kind: 'human', status: 'stored', online: false, lastSeenAt: null, ...more }
@@ -107,11 +107,11 @@ test('a send says by which way a person hears of it, and names their machine', (
   expect(to({ telegram: false, machines: [], online: true, lastSeenAt: since })).toBe(
     `Stored for sean (online). Message ${id}.`,
   )
-  // A hub of an earlier version says nothing of it.
+  // A hub of an earlier version sends neither field.
   expect(to({})).toBe(`Stored for sean (no session yet). Message ${id}.`)
 })
 
-test('a send to a project says whether a session of it runs, and if not whether others of its machine do', () => {
+test('a send to a project states whether a session of it runs, and if not whether others of its machine do', () => {
   const id = '019b0000-0000-7000-8000-000000000001'
   const to = (more: Partial<SentTo>) => {
     const place = { project: 'billing', projectLastSeenAt: since, online: true, lastSeenAt: since }

@@ -78,7 +78,7 @@ test.each<[Record<string, unknown>, RegExp]>([
   expect(() => readSendArguments({ to: 'beta', message: 'hello', ...given })).toThrow(words)
 })
 
-test('all that is wrong is said at once, each with its argument', () => {
+test('one error names every invalid argument', () => {
   expect(() => readSendArguments({ message: '', reply_to: 'x', cc: 'gamma' })).toThrow(
     /^to: wanted: .*missing, message: wanted: .*blank, reply_to: wanted: .*is no id, There is no argument "cc"\./,
   )
@@ -91,7 +91,7 @@ test('a key of the prototype is no argument', () => {
   expect(readInboxArguments(Object.create({ ack: true }) as object)).toEqual({})
 })
 
-test('the JSON schemas are those that zod makes of the same arguments', () => {
+test('the JSON schemas equal those that zod generates for the same arguments', () => {
   const text = z.string()
   const made: Record<string, z.ZodObject> = {
     claude_net_send: z.strictObject({

@@ -5,9 +5,9 @@ import { lookupForm, recipientsIn } from '../protocol/names.ts'
 import { visibleLine } from '../text/visible.ts'
 
 /**
- * Reads the arguments of the tools, as models and their clients really send them: `"true"` for true, a list as its JSON, `null`
- * or "" for what is left out. What has one plain meaning is taken; anything else throws an error that says what is wanted.
- * tool-list.ts has the JSON schemas.
+ * Reads the arguments of the tools as models and their clients really send them: `"true"` for true, a list as its JSON, `null` or "" for an
+ * omitted argument. A value with one plain meaning is accepted; any other throws an error that names what is wanted. The JSON schemas are
+ * in tool-list.ts.
  */
 export const readSendArguments = argumentsReader({
   to: recipients,
@@ -24,8 +24,8 @@ export const readInboxArguments = argumentsReader({ limit: limitOf, ack: ackOf }
 export const readMachinesArguments = argumentsReader({ status: statusOf })
 
 /**
- * Returns a function that makes an object of exactly these arguments of an object as it came, each by its own function. It throws
- * one error for all that is wrong, `name: what is wanted` for each argument, and for other keys the list of those there are.
+ * Returns a function that parses an arguments object with one reader per argument. It throws one error for all problems: `name: what is
+ * wanted` for each invalid argument, and the list of the valid names if there are unknown keys.
  */
 function argumentsReader<Readers extends Record<string, (value: unknown) => unknown>>(readers: Readers) {
   const known = Object.keys(readers)
@@ -82,14 +82,14 @@ function intentOf(value: unknown): Intent | undefined {
   throw new Error(`${wanted}; this is ${shown(value)}`)
 }
 
-/** A time as it is written; `client/timing.ts` reads it. */
+/** Returns a time as it was written; `client/timing.ts` parses it. */
 function timeOf(value: unknown): string | undefined {
   if (isAbsent(value)) return undefined
   if (typeof value === 'string') return unquoted(value)
   throw new Error(`wanted: a time as text, such as "in 10m"; this is ${shown(value)}`)
 }
 
-/** In seconds. */
+/** Returns a span in seconds. */
 function withinOf(value: unknown): number | undefined {
   if (isAbsent(value)) return undefined
   const wanted = 'wanted: a span of time such as "30m"'
@@ -109,7 +109,7 @@ function limitOf(value: unknown): number | undefined {
   throw new Error(`wanted: a whole number from 1 on; this is ${shown(value)}`)
 }
 
-/** The line to set; an empty one removes it. Undefined: it stays. */
+/** Returns the status line to set; '' removes it, undefined leaves it unchanged. */
 function statusOf(value: unknown): string | undefined {
   if (isAbsent(value)) return undefined
   if (typeof value !== 'string') throw new Error(`wanted: one line of text; this is ${shown(value)}`)
@@ -117,7 +117,7 @@ function statusOf(value: unknown): string | undefined {
   return line === '-' ? '' : line
 }
 
-/** True: ack what is shown. A list of ids: ack those. Undefined: ack nothing. */
+/** Returns true to ack the messages shown, a list of ids to ack those, undefined to ack nothing. */
 function ackOf(value: unknown): true | string[] | undefined {
   if (isAbsent(value)) return undefined
   if (typeof value === 'boolean') return value || undefined
@@ -128,7 +128,7 @@ function ackOf(value: unknown): true | string[] | undefined {
   return idsIn(value, wanted)
 }
 
-/** Every id in `value`, at least one, each once. */
+/** Returns the distinct ids in `value`. Throws if there are none. */
 function idsIn(value: unknown, wanted: string): string[] {
   const words = listIn(value, wanted).flatMap(each => each.split(/[\s,]+/))
   const ids = words.filter(word => word !== '').map(word => ({ word, id: MessageId.safeParse(unquoted(word)) }))
@@ -138,14 +138,14 @@ function idsIn(value: unknown, wanted: string): string[] {
   return [...new Set(ids.map(({ id }) => id.data!))]
 }
 
-/** One text, a list of texts, or the JSON of either, as a list. `true` counts as a text. */
+/** Returns a text, a list of texts, or the JSON of either as a list. `true` counts as a text. */
 function listIn(value: unknown, wanted: string): string[] {
   const list = [typeof value === 'string' ? parsed(value) : value].flat()
   if (list.every(each => typeof each === 'string' || typeof each === 'boolean')) return list.map(String)
   throw new Error(`${wanted}; this is ${shown(value)}`)
 }
 
-/** The list or the text whose JSON `value` is; otherwise `value` itself. */
+/** Returns the list or text that `value` is the JSON of; otherwise `value` itself. */
 function parsed(value: string): unknown {
   if (!/^\s*["[]/.test(value)) return value
   try {
@@ -155,7 +155,7 @@ function parsed(value: string): unknown {
   }
 }
 
-/** Values that models write for an argument that they leave out. */
+/** Reports whether `value` is one that models write for an omitted argument. */
 function isAbsent(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0
   return (

@@ -7,15 +7,15 @@ import { instructions } from './instructions.ts'
 import type { Line } from './line.ts'
 import { registerTools } from './sdk-tools.ts'
 
-/** Fewest characters of a call's name that counts as unique among all calls. Shorter ones may be counters. */
+/** Shortest id of a tool call that counts as unique among all calls, in characters. Shorter ones may be counters. */
 const minUniqueLength = 20
 
-/** Creates the server of a request. */
+/** Functions that create the server for a request. */
 const servers = new WeakMap<Request, () => McpServer>()
 
 let made: ReturnType<typeof createMcpHandler> | undefined
 
-/** One for the process: the SDK writes a line to standard error for each that is made. */
+/** Returns the handler, one for the process: the SDK writes a line to stderr for each that is created. */
 function handler(): ReturnType<typeof createMcpHandler> {
   made ??= createMcpHandler(({ requestInfo }) => servers.get(requestInfo!)!(), {
     responseMode: 'json',
@@ -29,9 +29,9 @@ export interface McpExchange {
   request: IncomingMessage
   /** The parsed body. */
   body: unknown
-  /** The caller's own. */
+  /** The caller's line to its hub. */
   line: Line
-  /** Unique among all callers ever, and known to nobody else. */
+  /** A secret that is unique to the caller: message ids are derived from it. */
   seed: string
   /** Aborted when the caller no longer waits for the response. */
   signal: AbortSignal
@@ -43,14 +43,14 @@ export interface McpAnswer {
   status: number
   headers: Headers
   text: string
-  /** Ids of the messages that the answer shows, and those of them that the call wants marked as read. */
+  /** Ids of the messages that the response shows, and of those that it acks. */
   shown: string[]
   toAck: string[]
 }
 
 /**
- * Responds to one request of Streamable HTTP, of the 2026-07-28 revision and of those from 2025, with the same tools that a
- * session's own server has. Nothing is kept between requests, and no stream stays open: there is nothing to push.
+ * Responds to one request of Streamable HTTP, in the 2026-07-28 revision or those from 2025, with the same tools as a session's own server.
+ * No state is kept between requests, and no stream stays open: there is nothing to push.
  */
 export async function answerMcp({ request, body, line, seed, signal, remarks }: McpExchange): Promise<McpAnswer> {
   const shown: string[] = []

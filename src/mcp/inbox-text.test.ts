@@ -34,8 +34,8 @@ function textOf(messages: InboxMessage[], unread = messages.length): InboxText {
   return inboxText({ messages, unread, now, keepWhole: ({ id }) => `/home/sean/.claude-net/inbox/${id}.txt` })
 }
 
-describe('the answer', () => {
-  test('marks what its sender has written after, and says when later mail was written', () => {
+describe('the inbox text', () => {
+  test('marks messages that their sender has followed up, and states when a later message was written', () => {
     const { text } = textOf([
       message(1, 'old', { newer: 2 }),
       message(2, 'newer', { newer: 1 }),
@@ -51,11 +51,11 @@ describe('the answer', () => {
     ])
   })
 
-  test('says in one short line that there is nothing', () => {
+  test('is one short line if there are no messages', () => {
     expect(textOf([])).toEqual({ text: 'No unread messages.', shown: [] })
   })
 
-  test('is the count and the notice, each message in a frame, and how to answer', () => {
+  test('has the count and the notice, each message in a frame, and how to answer', () => {
     const first = message(1, 'The build is red.\n\nCan you look?')
     const second = message(2, 'Done.', {
       from: 'sean',
@@ -82,7 +82,7 @@ To answer, call claude_net_send with reply_to set to the id; what you write in c
 3 more unread. Ack these (ack: true) and call claude_net_inbox again to see the next.`)
   })
 
-  test('shows a message that is too long also where its whole text cannot be saved, and says where it can be read', () => {
+  test('shows a message that is too long even if its whole text cannot be saved, and states where it can be read', () => {
     const keepWhole = () => {
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
     }
@@ -93,7 +93,7 @@ To answer, call claude_net_send with reply_to set to the id; what you write in c
     expect(text).toContain('1 more unread.')
   })
 
-  test('shows a message that is too long alone, cut, and names the file of its whole text', () => {
+  test('shows a message that is too long alone, cut, and names the file with its whole text', () => {
     const long = message(1, '€\u0007'.repeat(6000))
     const { text, shown, cut } = textOf([long, message(2, 'after')])
     expect([shown, cut]).toEqual([[long], long])
@@ -104,7 +104,7 @@ To answer, call claude_net_send with reply_to set to the id; what you write in c
     expect(Buffer.byteLength(text)).toBeLessThan(40_000)
   })
 
-  test('never has more bytes than allowed, shows the oldest without a gap, and counts the rest exactly', () => {
+  test('never exceeds its limit in bytes, shows the oldest messages without a gap, and counts the rest exactly', () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 32_000 }), { minLength: 1, maxLength: 40 })
     const units = fc.constantFrom('x', 'ä', '€', '😀', '\u0007', '\n', '\u202e')
     fc.assert(
@@ -130,14 +130,14 @@ describe('a body cannot leave its frame', () => {
     expectFramed([body, 'a harmless one', body])
   })
 
-  test('whatever it is', () => {
+  test('with any characters in it', () => {
     fc.assert(
       fc.property(fc.array(anyBody, { minLength: 1, maxLength: 5 }), bodies => expectFramed(bodies)),
       { numRuns: 1000 },
     )
   })
 
-  test('not even where it is cut', () => {
+  test('even where it is cut', () => {
     fc.assert(
       fc.property(anyBody, body => {
         const { text, cut } = textOf([message(1, body.repeat(Math.ceil(45_000 / body.length)))])
@@ -151,7 +151,7 @@ describe('a body cannot leave its frame', () => {
 })
 
 describe('a quoted text', () => {
-  test('has the prefix before every line, whatever ends a line, and nothing hidden; undone it is what was written', () => {
+  test('has the prefix on every line and no hidden character, and unquoting restores the text', () => {
     fc.assert(
       fc.property(anyBody, body => {
         const quoted = quote(body)
@@ -169,7 +169,7 @@ describe('a quoted text', () => {
   })
 })
 
-/** The answer has the lines that a harmless body in the same place would have, and quoted ones. */
+/** Expects the text to have the same unquoted lines as with harmless bodies, and no hidden characters. */
 function expectFramed(bodies: string[]): void {
   const frameOf = (texts: string[]) => {
     const { text } = textOf(texts.map((body, n) => message(n, body)))

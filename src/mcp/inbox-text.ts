@@ -5,7 +5,7 @@ import { ago, count } from '../text/spans.ts'
 import { visible } from '../text/visible.ts'
 import { type Questions, questionLine, underQuestions } from './questions.ts'
 
-/** Most bytes of UTF-8 in one answer. Claude Code moves results of some 50,000 characters into a file. */
+/** Most bytes of UTF-8 in one result. Claude Code moves results of about 50,000 characters into a file. */
 export const maxAnswerBytes = 40_000
 
 /** First lines of every result with messages; constant, so that no message can change them. */
@@ -15,19 +15,19 @@ export const notice =
 const howToAnswer =
   'To answer, call claude_net_send with reply_to set to the id; what you write in chat does not reach the sender.'
 
-/** The messages that fit into one answer, and its text. */
+/** The messages that fit into one result, and its text. */
 export interface InboxText {
   text: string
   /** Messages that the text shows, whole or cut. */
   shown: InboxMessage[]
-  /** Set when the one message shown was too long for its whole text. */
+  /** The message that is shown alone and cut, because its whole text is too long. */
   cut?: InboxMessage
 }
 
 export interface InboxPage {
-  /** Unread messages, oldest first: all of them, or as many as an answer could possibly show. */
+  /** Unread messages, oldest first: all of them, or as many as could fit. */
   messages: InboxMessage[]
-  /** Of the reader's own questions to several those that some of them answer: the answers stand together under each. */
+  /** The reader's own questions to several that some of the messages answer: the answers are shown together under each. */
   questions?: Questions
   /** Number of unread messages in the whole inbox. */
   unread: number
@@ -35,7 +35,7 @@ export interface InboxPage {
   moreHeld?: number | undefined
   /** Unread messages for other projects of this machine. */
   elsewhere?: InboxAnswer['elsewhere']
-  /** The reader's own name: a message that was sent to another name, such as a group, says so. */
+  /** The reader's own name. A message that was sent to another name, such as a group, shows that name. */
   you?: string
   /** The hub's clock, ms since 1970. */
   now: number
@@ -43,15 +43,15 @@ export interface InboxPage {
   keepWhole: (message: InboxMessage) => string
 }
 
-/** Most other projects that an answer names. */
+/** Most other projects that a result names. */
 const maxElsewhere = 10
 
 /** The reader, and the time of reading. */
 type Reader = Pick<InboxPage, 'now' | 'you'>
 
 /**
- * The answer of `claude_net_inbox`. Each message is a line of ours and its body behind a quote prefix on every line, so that
- * no body can end itself, forge a line of ours, or pass for a second message.
+ * Returns the result of `claude_net_inbox`. Each message is a heading of ours and its body with a quote prefix on every line, so that no
+ * body can end its frame, forge a heading, or pass for a second message.
  */
 export function inboxText(page: InboxPage): InboxText {
   const { messages: all, questions = new Map(), unread, moreHeld = 0, elsewhere, keepWhole } = page
@@ -74,7 +74,7 @@ export function inboxText(page: InboxPage): InboxText {
       shown: [],
     }
   const entries: string[] = []
-  // Room for the lines around the messages, whatever the counts in them are.
+  // Reserved for the lines around the messages, with any counts in them.
   let bytes = 1_000
   for (const entry of groups.flatMap(group => entriesOf(group, page))) {
     bytes += Buffer.byteLength(entry) + 2
@@ -106,7 +106,7 @@ export function elsewhereText(elsewhere: InboxPage['elsewhere'] = []): string {
   return `Other projects of this machine: ${shown.join(', ')}${more}.`
 }
 
-/** Says that this machine's policy keeps messages from the agent: names the senders, not the content. */
+/** States that the machine's policy withholds messages from the agent: names their senders, not their content. */
 function heldText(held: InboxMessage[], moreHeld: number): string {
   const all = held.length + moreHeld
   if (all === 0) return ''
@@ -115,7 +115,7 @@ function heldText(held: InboxMessage[], moreHeld: number): string {
   return `${count(all, 'message')} held for your user${whose}: claude-net inbox shows them in a terminal.`
 }
 
-/** The entries of a group, the first with the line of its question, which the others need not name. */
+/** Returns the entries of a group. The first begins with the line of the question, so none repeats its id. */
 function entriesOf(
   { question, messages }: ReturnType<typeof underQuestions<InboxMessage>>[number],
   page: Reader,
@@ -125,12 +125,12 @@ function entriesOf(
   return [`${questionLine(question, page.now)}\n\n${first}`, ...others]
 }
 
-/** One message: `id`, then who, when and what for, then the quoted body. */
+/** Returns one message: its heading (id, sender, age, intent), then the quoted body. */
 function entryText(message: InboxMessage, page: Reader): string {
   return `${heading(message, page)}\n${quote(message.body)}`
 }
 
-/** Says where the whole text is. The message, and those behind it, are shown even if the file cannot be written. */
+/** States where the whole text is. The message, and those after it, are shown even if the file cannot be written. */
 function whereWhole(message: InboxMessage, keepWhole: InboxPage['keepWhole']): string {
   const bytes = Buffer.byteLength(message.body)
   try {
@@ -160,19 +160,19 @@ function heading(message: InboxMessage, { now, you }: Reader): string {
   return `Message ${id}\n${parts.join(' · ')}`
 }
 
-/** Says that a message has been overtaken: its sender has written since. */
+/** States that a message has been overtaken: its sender has written newer ones. */
 export function overtakenText({ newer = 0, from }: Pick<InboxMessage, 'newer' | 'from'>): string[] {
   if (newer === 0) return []
   return [`${count(newer, 'newer message')} from ${from} ${newer === 1 ? 'follows' : 'follow'}`]
 }
 
-/** Returns the time at which later mail was written, if it was delivered later. */
+/** States when a later message was written; nothing for any other message. */
 export function writtenText({ writtenAt, sentAt }: Pick<InboxMessage, 'writtenAt' | 'sentAt'>, now: number): string[] {
   if (writtenAt === undefined || Date.parse(sentAt) - Date.parse(writtenAt) < 60_000) return []
   return [`written ${ago(Date.parse(writtenAt), now)} for then`]
 }
 
-/** Puts `> ` before every line. */
+/** Prefixes every line with `> `. */
 export function quote(body: string): string {
   return visible(body)
     .split('\n')
@@ -181,8 +181,8 @@ export function quote(body: string): string {
 }
 
 /**
- * As much of the beginning of `body` as takes at most `maxBytes` when quoted. It is cut before it is quoted, so that no escape,
- * joined emoji or line is left half.
+ * Returns the longest beginning of `body` that, quoted, takes at most `maxBytes`, shrinking in steps of a tenth. The text is cut before it
+ * is quoted, so that no escape or line is left half.
  */
 function quoteBeginning(body: string, maxBytes: number): string {
   let end = Math.min(body.length, maxBytes)

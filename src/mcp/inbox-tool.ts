@@ -9,7 +9,7 @@ import { pages } from './read-state.ts'
 /** Default number of messages in one result: about as many as a model takes in at once. */
 const defaultLimit = 20
 
-/** Reads the inbox for one answer and makes its text, together with any file that the text speaks of. */
+/** Reads the inbox and returns the result's text; saves any file that the text refers to. */
 export async function readInboxText({ client, scope, keepWhole }: Line, limit: number | undefined): Promise<InboxText> {
   const read = await readUnread({ client, scope }, limit)
   const questions = await questionsOf(client, read.messages)
@@ -18,10 +18,10 @@ export async function readInboxText({ client, scope, keepWhole }: Line, limit: n
 
 type ScopedLine = Pick<Line, 'client' | 'scope'>
 
-/** Most unknown ids that an answer names. */
+/** Most unknown ids that a result names. */
 const maxUnknown = 20
 
-/** Acks `ids` now: the caller names what it was given before. Returns a sentence. */
+/** Acks `ids` at once: the caller names messages that it was shown earlier. Returns a sentence. */
 export async function ackByIds({ client, scope }: ScopedLine, ids: string[]): Promise<string> {
   let acked = 0
   let unread = 0
@@ -40,8 +40,8 @@ export async function ackByIds({ client, scope }: ScopedLine, ids: string[]): Pr
 }
 
 /**
- * Unread messages, page after page, until there are no more, `limit` is reached, or an answer could hold no more anyway. Held
- * ones come without their text and count for neither: mail behind them is shown all the same.
+ * Reads unread messages page by page until there are no more, `limit` is reached, or no result could hold more. Held messages are returned
+ * without their text and do not count against either limit: messages behind them are still shown.
  */
 async function readUnread(
   { client, scope }: ScopedLine,

@@ -1,6 +1,6 @@
 /**
- * Instructions for Claude, given once per session, about using the tools. Claude Code cuts instructions; 2,048 characters are documented to
- * arrive whole, and a test holds us to that.
+ * Instructions for Claude about using the tools, given once per session. Claude Code truncates instructions; 2,048 characters are
+ * documented to arrive whole, and a test enforces that limit.
  */
 export const instructions = `\
 Claude Net carries messages between Claude Code machines and people of this organization, on its own hub. Every member has a durable inbox: mail waits there until it is acked.

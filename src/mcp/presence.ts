@@ -10,23 +10,23 @@ import type { Remarks } from './remarks.ts'
 import type { OpenedMachine } from './session-machine.ts'
 import { refusedText } from './tools.ts'
 
-/** Interval at which a session without a heartbeat sends what waits in the outbox, in ms. */
+/** Interval at which a session without a heartbeat drains the outbox, in ms. */
 const drainMs = 5000
 
-/** Interval at which a session asks for the list of hubs, in ms. */
+/** Interval at which a session requests the list of hubs, in ms. */
 const hubsMs = 3_600_000
 
 export interface PresenceOptions {
   /** Id of the session at the hub. */
   session: string
-  /** Whether the session counts as present: a headless one does not, unless its machine says so. */
+  /** Whether the session counts as present: a headless one does not, unless its machine enables that. */
   isPresent: boolean
   keeper: Keeper
   remarks: Remarks
   report: (error: unknown) => void
 }
 
-/** Sends the heartbeats of one session, and does what follows from each one that the hub accepted: above all, drains the outbox. */
+/** Sends the heartbeats of one session. After each one that the hub accepts it drains the outbox and does other periodic work. */
 export class Presence {
   readonly #options: PresenceOptions
   #machine: OpenedMachine | undefined
@@ -39,7 +39,7 @@ export class Presence {
     this.#options = options
   }
 
-  /** Starts for a machine that was opened. */
+  /** Starts once the machine is opened. */
   start(machine: OpenedMachine): void {
     const { isPresent, keeper } = this.#options
     this.#machine = machine
@@ -59,7 +59,7 @@ export class Presence {
     await this.#heartbeat?.sendNow()
   }
 
-  /** Tells the hub that the session ends. */
+  /** Reports the end of the session to the hub. */
   async stop(): Promise<void> {
     await this.#heartbeat?.stop()
   }
@@ -95,7 +95,7 @@ export class Presence {
     if (this.#isPolicySent) return
     this.#isPolicySent = true
     sendPolicy(machine.client, machine.config).catch((error: unknown) => {
-      // A refusal is final; a hub that was out of reach is told with the next heartbeat.
+      // A refusal is final; after any other error the next heartbeat repeats it.
       this.#isPolicySent = error instanceof ClaudeNetError && error.settled
       this.#options.report(error)
     })
@@ -105,7 +105,7 @@ export class Presence {
     void this.#sendWaiting().catch(this.#options.report)
   }
 
-  /** Sends what waits in the outbox. Refusals are left to the tool results where the session has no hooks. */
+  /** Drains the outbox. In a session without hooks, refusals are left to the tool results. */
   async #sendWaiting(): Promise<void> {
     const { keeper, remarks } = this.#options
     const outbox = this.#machine!.machine.outbox
@@ -116,7 +116,7 @@ export class Presence {
   }
 }
 
-/** Updates the list of hubs of this machine. When no hub can be reached, the next try is an hour later. */
+/** Updates the list of hubs of this machine. If no hub can be reached, the next attempt is an hour later. */
 async function updateHubs({ home, client, transport }: Machine): Promise<void> {
   const { refreshHubs } = await import('../client/refresh-hubs.ts')
   await refreshHubs(home, client, () => transport.way)

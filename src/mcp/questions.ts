@@ -5,13 +5,13 @@ import { ago } from '../text/spans.ts'
 import { visibleLine } from '../text/visible.ts'
 import type { Line } from './line.ts'
 
-/** The questions to several of the reader's own, by their ids. */
+/** The reader's own questions to several, by their ids. */
 export type Questions = ReadonlyMap<string, MessageWithReceipts>
 
-/** Most questions that are looked up for one answer: answers to others stand where they came. */
+/** Most questions that are looked up for one result; answers to further questions stay ungrouped. */
 const maxQuestions = 5
 
-/** Looks up which of these messages answer a question to several that the reader asked. One that cannot be looked up now is left out. */
+/** Looks up which of these messages answer one of the reader's questions to several. A question whose lookup fails is left out. */
 export async function questionsOf(
   client: Line['client'],
   messages: readonly { replyTo?: string }[],
@@ -23,7 +23,7 @@ export async function questionsOf(
   return new Map(found.flatMap(each => (each?.gather ? [[each.message.id, each] as const] : [])))
 }
 
-/** The messages in their order, but all answers to one question together, where the first of them stood. */
+/** Returns the messages in their order, except that all answers to one question follow the first of them. */
 export function underQuestions<M extends { replyTo?: string }>(
   messages: readonly M[],
   questions: Questions,
@@ -38,7 +38,7 @@ export function underQuestions<M extends { replyTo?: string }>(
   return groups
 }
 
-/** One line: which question, and how far it has come. */
+/** Returns a line with the question and the state of its answers. */
 export function questionLine({ message, receipts }: MessageWithReceipts, now: number): string {
   const { id, sentAt, body } = message
   const beginning = visibleLine(body.trimStart().split('\n')[0]!, 60)

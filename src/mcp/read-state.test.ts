@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import type { HubClient } from '../client/hub-client.ts'
 import { ReadState } from './read-state.ts'
 
-test('a listener whose disk is full costs no receipt and no ack', async () => {
+test('a listener that fails on a full disk does not prevent the receipt or the ack', async () => {
   const call = vi.fn(async () => ({}))
   const fail = () => {
     throw new Error('ENOSPC: no space left on device, rename')
@@ -20,23 +20,23 @@ test('a listener whose disk is full costs no receipt and no ack', async () => {
   ])
 })
 
-test('what an answer shows is acked once the client has spoken again, and not when it dies before', async () => {
+test("messages in a result are acked after the client's next request, and not if the client exits first", async () => {
   const call = vi.fn(async () => ({}))
   const line = () => ({ client: { call } as unknown as HubClient, scope: undefined })
-  const dies = new ReadState(line, 'session-1')
-  dies.answerShows(1, ['a'], true)
-  dies.answerWritten(1)
-  await dies.close()
-  const toldFetched = { body: { ids: ['a'], session: 'session-1', project: undefined } }
-  expect(call.mock.calls.map(([, request]: unknown[]) => request as never)).toEqual([toldFetched])
+  const exits = new ReadState(line, 'session-1')
+  exits.answerShows(1, ['a'], true)
+  exits.answerWritten(1)
+  await exits.close()
+  const fetchedReport = { body: { ids: ['a'], session: 'session-1', project: undefined } }
+  expect(call.mock.calls.map(([, request]: unknown[]) => request as never)).toEqual([fetchedReport])
 
-  const lives = new ReadState(line, 'session-2')
-  lives.answerShows(1, ['b'], true)
-  lives.answerWritten(1)
-  await lives.settled()
+  const continues = new ReadState(line, 'session-2')
+  continues.answerShows(1, ['b'], true)
+  continues.answerWritten(1)
+  await continues.settled()
   expect(call).toHaveBeenCalledTimes(2)
-  lives.clientSpoke()
-  await lives.settled()
+  continues.clientSpoke()
+  await continues.settled()
   expect(call).toHaveBeenCalledTimes(3)
   expect(call.mock.lastCall).toEqual([expect.anything(), { body: { ids: ['b'], project: undefined } }])
 })

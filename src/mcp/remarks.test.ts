@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Remarks } from './remarks.ts'
 
-/** Hooks of a session, and what they were given. */
+/** Returns the hooks of a session, and the remarks passed to them. */
 function hooks({ hasHooks = true, isFull = false } = {}) {
   const given: string[] = []
   const remark = (id: string, text: string) => {
@@ -11,7 +11,7 @@ function hooks({ hasHooks = true, isFull = false } = {}) {
   return { given, keeper: { hasHooks, remark } }
 }
 
-test('a remark is shown once: by the hooks where there are some, else by the next tool result', () => {
+test('a remark is shown once: by a hook if the session has any, otherwise in the next tool result', () => {
   const remarks = new Remarks()
   remarks.add('renamed', 'project')
   remarks.add('too old')
@@ -23,7 +23,7 @@ test('a remark is shown once: by the hooks where there are some, else by the nex
   expect([remarks.take(), remarks.take()]).toEqual([['too old'], []])
 })
 
-test('what cannot be written for the hooks, the next tool result shows', () => {
+test('a remark that cannot be written for the hooks is shown in the next tool result', () => {
   const remarks = new Remarks()
   remarks.add('refused', 'a')
   remarks.passToHooks(hooks({ isFull: true }).keeper)

@@ -9,7 +9,7 @@ export class Remarks {
     this.#pending.push({ text, ...(id !== undefined && { id }) })
   }
 
-  /** Passes to the hooks what they may show, where the session has some and the disk can be written. The rest stays. */
+  /** Passes remarks with an id to the hooks, if the session has any. Those that cannot be written stay for the next tool result. */
   passToHooks(keeper: Pick<Keeper, 'hasHooks' | 'remark'>): void {
     if (!keeper.hasHooks) return
     for (const remark of this.#pending.filter(({ id }) => id !== undefined)) {

@@ -7,12 +7,12 @@ export type ToolResult = {
   isError?: true
 }
 
-/** A tool's answer. Text alone: beside a `structuredContent` Claude would be shown only its JSON. */
+/** Returns a tool result. It has text only: given a `structuredContent`, Claude would be shown only its JSON. */
 export function textResult(...paragraphs: string[]): ToolResult {
   return { content: [{ type: 'text', text: paragraphs.filter(text => text !== '').join('\n\n') }] }
 }
 
-/** Returns an error with what to do next, marked as an error. */
+/** Returns a result marked as an error, with the error's message and hint. */
 export function errorResult(error: unknown, ...before: string[]): ToolResult {
   return { ...textResult(...before, errorText(error)), isError: true }
 }

@@ -1,5 +1,5 @@
-// What the MCP SDK finds in place of its `_shims` once it is bundled. Its own would bring Ajv, a quarter of the file and a
-// tenth of the start, to check answers to forms; this server asks no forms.
+// Replaces the `_shims` of the MCP SDK in the bundle. The SDK's own includes Ajv, a quarter of the file and a tenth of the start, to
+// validate answers to forms, which this server never sends.
 
 export { default as process } from 'node:process'
 

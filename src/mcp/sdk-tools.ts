@@ -12,7 +12,7 @@ export function registerTools(server: McpServer, context: ToolContext): void {
   }
 }
 
-/** A schema that the SDK shows as it is, and that lets everything pass: the tools read their arguments themselves. */
+/** Returns a schema that the SDK publishes as it is and that accepts everything: the tools read their arguments themselves. */
 function unread(schema: Tool['inputSchema']): StandardSchemaWithJSON<object, object> {
   const jsonSchema = () => schema as unknown as Record<string, unknown>
   return {

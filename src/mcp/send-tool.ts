@@ -25,7 +25,7 @@ function storedText({ id, at, recipients }: SendAnswer, now: number): string {
   return lines.join('\n')
 }
 
-/** Of later mail that waits: to whom it goes. */
+/** Returns the outcome for a later message that is not due yet. */
 function laterText(id: string, recipients: SentTo[]): string {
   const names = recipients.filter(({ status }) => status === 'later').map(formatAddress)
   const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : ''
@@ -51,11 +51,11 @@ export function timingLines(
   ]
 }
 
-/** Most lines of one kind, and most names in one, so that a send to everybody has a short answer too. */
+/** Most lines of one kind, and most names in one line, so that the result of a send to everybody stays short. */
 const maxLines = 10
 const maxNames = 50
 
-/** Whether nobody tells this recipient: a person whom no Telegram reaches, and who has no session. */
+/** Reports whether nothing notifies this recipient: a human without Telegram and without a session. */
 function isUnheard({ kind, telegram, online, lastSeenAt }: SentTo): boolean {
   return kind === 'human' && telegram === false && !online && lastSeenAt === null
 }
@@ -79,7 +79,7 @@ function unheardText(name: string, machines: readonly string[]): string {
   return `Nobody tells ${name} of it.${whose}`
 }
 
-/** Lists who is online and who was seen when: one line for all who are alike, so that a broadcast stays short. */
+/** Lists presence, with one line for all recipients in the same state, so that a broadcast stays short. */
 function grouped(recipients: SentTo[], now: number): string[] {
   const byState = new Map<string, string[]>()
   for (const recipient of recipients) {

@@ -12,7 +12,7 @@ const parentCheckMs = 2000
 /** Time after which the session is opened when the client has not listed the tools, in ms. */
 const listMs = 500
 
-/** Time for the last acks and the end of the session at the hub, in ms. What the hub has not received by then, it shows again. */
+/** Time for the last acks and the end of the session at the hub, in ms. Messages whose acks do not arrive in this time are shown again. */
 const leaveMs = 1000
 
 /**
@@ -86,11 +86,11 @@ class LazySession {
   }
 }
 
-/** Resolves when the client is gone: stdin has ended, the parent process has ended, or a signal asks this process to end. */
+/** Resolves when the client has ended: stdin has closed, the parent process has ended, or a signal arrives. */
 function endOfClient(server: StdioServer, parent: number): Promise<void> {
   return new Promise(resolve => {
     void server.closed.then(resolve)
-    // Not `once`: a package that removes its locks at a signal ends the process when nobody else listens for it.
+    // Not `once`: a package that removes its locks at a signal ends the process unless another listener remains.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve())
     setInterval(() => process.ppid !== parent && resolve(), parentCheckMs).unref()
   })

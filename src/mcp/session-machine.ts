@@ -8,11 +8,11 @@ export interface OpenedMachine {
   machine: Machine
   /** Scope of the messages that the session reads. */
   scope: Scope
-  /** Says that the session's project has another name than its directory, and why. */
+  /** A sentence stating that the session's project has another name than its directory, and why; undefined if it has the same. */
   projectRemark: string | undefined
 }
 
-/** Opens the machine of a home when it is first used: a session may start before its machine joins. */
+/** Opens the machine of a home at its first use: a session may start before its machine joins. */
 export class SessionMachine {
   readonly #home: Home
   readonly #onOpen: ((opened: OpenedMachine) => void)[] = []
@@ -27,12 +27,12 @@ export class SessionMachine {
     return this.#opened
   }
 
-  /** Calls `listener` when the machine is opened. Must be set before the first `open`. */
+  /** Registers the listener that is called when the machine is opened. Must precede the first `open`. */
   onOpen(listener: (opened: OpenedMachine) => void): void {
     this.#onOpen.push(listener)
   }
 
-  /** Returns the machine. Throws `unauthorized`, with the way to join, while this machine is no member. */
+  /** Returns the machine. Throws `unauthorized`, with how to join, while this machine has not joined. */
   open(): OpenedMachine {
     if (this.#opened) return this.#opened
     const machine = openMachine(this.#home)
@@ -43,11 +43,11 @@ export class SessionMachine {
   }
 }
 
-/** Returns the directory that the session works in: Claude Code's variable, or where another client started this process. */
+/** Returns the directory that the session works in: from Claude Code's environment variable, else the process's working directory. */
 function sessionDirectory(env: NodeJS.ProcessEnv): string {
   try {
     return env.CLAUDE_PROJECT_DIR || process.cwd()
   } catch {
-    return '/' // The directory was removed.
+    return '/' // The directory was deleted.
   }
 }

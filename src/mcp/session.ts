@@ -16,7 +16,7 @@ import type { ToolName } from './tool-list.ts'
 import { type RunTool, toolRuns } from './tools.ts'
 
 export interface SessionOptions {
-  /** The directory of the machine's side. */
+  /** The machine's home directory. */
   homeDir: string
   /** The process that started this one. */
   parent: number
@@ -24,22 +24,22 @@ export interface SessionOptions {
   notify: (method: string, params: object) => Promise<void>
 }
 
-/** One Claude Code session: its tools, and how it ends. */
+/** One Claude Code session: its tools, and the functions that end it. */
 export interface Session {
   runs: Record<ToolName, RunTool>
   readState: ReadState
   /** Sends the last acks and ends the session at the hub. May take as long as the hub does. */
   leave: () => Promise<unknown>
-  /** Puts sends that have no answer yet into the outbox, and starts a process that sends them. */
+  /** Moves sends without a response into the outbox, and starts a process that sends them. */
   keepUnderWay: () => void
 }
 
 /**
- * Opens the session: from now on it is present, follows the hub, and its tools work. A session can be opened on a machine that has
- * not joined: its tools then return how to join, and work as soon as it has.
+ * Opens the session: it becomes present, follows the hub's events, and its tools work. On a machine that has not joined, the tools return
+ * how to join, and work as soon as the machine has.
  */
 export function openSession({ homeDir, parent, notify }: SessionOptions): Session {
-  // Whoever reads it may have left; nothing depends on it.
+  // The reader of stderr may have exited; nothing depends on it.
   process.stderr.on('error', () => {})
   const home = new Home(homeDir)
   const sessionSeed = process.env.CLAUDE_CODE_SESSION_ID || randomUUID()
@@ -88,10 +88,10 @@ export function openSession({ homeDir, parent, notify }: SessionOptions): Sessio
   return {
     runs,
     readState,
-    // Settled, not all: a disk that cannot be written must not prevent the other steps.
+    // allSettled: a disk that cannot be written must not prevent the other steps.
     leave: () => Promise.allSettled([readState.close(), presence.stop(), keeper.close()]),
     keepUnderWay: () => {
-      // A send without an answer may have reached the hub. Sending it again under its id is safe.
+      // A send without a response may have reached the hub. Sending it again under its id is safe.
       machine.opened?.machine.outbox.keepUnderWay()
       if (machine.opened) startDrainer(home)
     },
@@ -103,15 +103,15 @@ function lineOf({ machine, scope }: OpenedMachine) {
 }
 
 /**
- * Returns the id of this session at the hub: the same for two servers in one Claude Code, and another one for the next Claude Code.
- * It begins with the beginning of Claude Code's own id of the session.
+ * Returns the id of this session at the hub: the same for two servers in one Claude Code, and another one for the next Claude Code. It
+ * starts with the first characters of Claude Code's own session id.
  */
 function sessionName(seed: string, key: string | undefined): string {
   const clean = (text: string) => text.replace(/[^A-Za-z0-9_-]/g, '')
   return `${clean(seed).slice(0, 8)}-${clean(key ?? '').slice(0, 50) || process.pid}`
 }
 
-/** Writes the whole text of a message into the home, for the session to read from there. Returns the path of the file. */
+/** Saves the whole text of a message in the home, where the session can read it. Returns the path of the file. */
 function keepWhole({ inboxDir }: Home, { id, body }: InboxMessage): string {
   const file = join(inboxDir, `${id}.txt`)
   makeDirectory(inboxDir)

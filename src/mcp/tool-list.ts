@@ -1,6 +1,6 @@
 import { descriptions } from './instructions.ts'
 
-/** One argument of a tool: its JSON schema names one type, since clients repair a value for which a schema allows several, wrongly. */
+/** An argument of a tool. Its JSON schema has one type: given several, clients "repair" valid values into wrong ones. */
 interface Argument {
   type: 'string' | 'integer'
   minimum?: number
@@ -8,7 +8,7 @@ interface Argument {
   description: string
 }
 
-/** A tool as `tools/list` has it. */
+/** A tool as listed by `tools/list`. */
 export interface Tool {
   name: ToolName
   title: string
@@ -28,12 +28,12 @@ export type ToolName = 'claude_net_send' | 'claude_net_inbox' | 'claude_net_mach
 
 const $schema = 'https://json-schema.org/draft/2020-12/schema'
 
-/** Loaded at once instead of behind a tool search: an agent that must search for its inbox does not look into it. */
+/** Loads the tool at once instead of behind a tool search: an agent that must search for its inbox does not read it. */
 const alwaysLoad = { 'anthropic/alwaysLoad': true }
 
 /**
- * The three tools, written out: a session's server answers `tools/list` with this before anything else is loaded. arguments.ts
- * reads what is given for each argument.
+ * The three tools, as literals: a session's server responds to `tools/list` with them before anything else is loaded. arguments.ts parses
+ * the arguments.
  */
 export const toolList: readonly Tool[] = [
   {
@@ -83,7 +83,7 @@ export const toolList: readonly Tool[] = [
       },
       additionalProperties: false,
     },
-    // An ack marks this machine's own mail as read, and changes nothing else: plan mode does not ask before a read-only tool.
+    // An ack marks this machine's own messages as read, and changes nothing else: plan mode does not ask before a read-only tool.
     annotations: { readOnlyHint: true, openWorldHint: true },
     _meta: alwaysLoad,
   },

@@ -4,7 +4,7 @@ import { newMessageId } from '../protocol/ids.ts'
 import type { Line } from './line.ts'
 import { toolRuns } from './tools.ts'
 
-/** The tools on a machine whose hub answers with `call` and whose outbox tells of `takeRefused`. */
+/** Creates the tools of a machine whose hub responds with `call` and whose outbox returns `takeRefused`. */
 function start(call: () => unknown, takeRefused: () => unknown[]) {
   const shows: unknown[] = []
   const line = {
@@ -37,7 +37,7 @@ test('a notice about a refused send precedes an error too', async () => {
   expect(content[0]!.text).toMatch(/was refused and not sent \(to nobody, kept-1\)[\s\S]*The hub is away\./)
 })
 
-test('notices that cannot be read do not cost the answer', async () => {
+test('a result is returned even if the refused sends cannot be read', async () => {
   const { runs } = start(inbox, () => {
     throw new Error('EACCES')
   })
@@ -45,7 +45,7 @@ test('notices that cannot be read do not cost the answer', async () => {
   expect([isError, content[0]!.text]).toEqual([undefined, expect.stringMatching(/EACCES[\s\S]*unread/i)])
 })
 
-test('an answer that was given up while it was made shows nothing', async () => {
+test('a result that the client cancelled counts as showing nothing', async () => {
   const { runs, shows } = start(inbox, () => [])
   await runs.claude_net_inbox({}, call(true, 1))
   await runs.claude_net_inbox({}, call(false, 2))

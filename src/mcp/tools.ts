@@ -19,18 +19,18 @@ import { sentText, timingLines } from './send-tool.ts'
 import type { ToolName } from './tool-list.ts'
 
 export interface ToolContext {
-  /** Opens the line to the hub; throws while this machine has not joined one. */
+  /** Opens the line to the hub; throws while this machine has not joined. */
   line: () => Line
   readState: Pick<ReadState, 'settled' | 'answerShows'>
-  /** The id of the message that a call sends, by what Claude Code calls that call, if it does: one call is one message. */
+  /** Returns the message id for a send, derived from Claude Code's id of the call if there is one: a repeated call is the same message. */
   messageIdOf: (toolUseId: unknown) => string
-  /** Called with the id of every message that this session has sent and that wants an answer; `ofSeveral` where several may answer it. */
+  /** Called with the id of each message of this session that expects an answer; `ofSeveral` if several recipients may answer. */
   onAsked: (id: string, ofSeveral: boolean) => void
   /** Removes and returns texts to show once, in the next result. */
   takeRemarks: () => string[]
 }
 
-/** Last line of the result of every send: Claude Code shows its user a call as one line, without the recipient. */
+/** Last line of each send's result: Claude Code shows its user a call as one line, without the recipient. */
 const tellUser = 'Tell your user to whom it went and what came of it.'
 
 /** One `tools/call`. */
@@ -42,10 +42,10 @@ export interface ToolCall {
   signal: AbortSignal
 }
 
-/** Runs one tool with what was given as its arguments. Never throws: errors are results. */
+/** Runs one tool with its arguments as received. Never throws: errors become results. */
 export type RunTool = (given: object, call: ToolCall) => Promise<ToolResult>
 
-/** Returns the function of each tool. Every result first lists sends that waited and were refused. */
+/** Returns the function of each tool. Every result begins with notices of waiting sends that were refused. */
 export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
   const { readState, messageIdOf, onAsked } = context
   return {
@@ -64,7 +64,7 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
           to: names.length === 1 ? names[0]! : names,
           body: message,
           replyTo: reply_to,
-          // An answer that wanted an answer would never end.
+          // If answers expected answers, a conversation would never end.
           intent: intent ?? (reply_to ? 'inform' : undefined),
           ...timing,
           withinS: within,
@@ -84,7 +84,7 @@ export function toolRuns(context: ToolContext): Record<ToolName, RunTool> {
         shown = read.shown.map(({ id }) => id)
         return read.text
       })
-      // Last, when nothing can come between; an answer that was given up is never written, and shows nothing.
+      // After the last await: a cancelled result is never written, and so shows nothing.
       if (!call.signal.aborted) readState.answerShows(call.id, shown, ack === true)
       return answered
     }),
@@ -104,7 +104,7 @@ function statusSet(given: string, line: string): string {
   return `This session says${cut}: > ${line}`
 }
 
-/** Reads the arguments before `run`; what is wrong with them is the answer. */
+/** Parses the arguments before `run`; if they are invalid, the result is an error. */
 function withArguments<Taken>(
   name: ToolName,
   read: (given: object) => Taken,
@@ -122,7 +122,7 @@ function withArguments<Taken>(
   }
 }
 
-/** Whoever says for how long answers are gathered asks for some. Throws where the message is said to want none. */
+/** Returns the intent: `within` without an intent makes the message a request. Throws if `within` is combined with inform. */
 function intentMeant({
   intent,
   within,
@@ -140,15 +140,15 @@ function intentMeant({
   return intent ?? 'request'
 }
 
-/** Whether several may answer a message that was sent: of one that waits for the hub nobody knows yet whom a name means. */
+/** Reports whether several recipients may answer a send. While the message is kept, its names are not resolved, so they may. */
 function mayBeSeveral(names: readonly string[], sent: Sent): boolean {
   if (sent.kept) return true
   return names.length > 1 || sent.answer.recipients.filter(({ status }) => status !== 'refused').length > 1
 }
 
 /**
- * Whether a message wants an answer that does not say so itself: the hub takes what goes to `all` or a group for an `inform`.
- * An alias looks like a group from here, so the hub is asked; a hub that does not answer decides nothing.
+ * Reports whether a message without an explicit intent expects an answer: the hub stores one to `all` or a group as an `inform`. An alias
+ * looks like a group here, so the hub is asked; if that fails, an answer is assumed to be expected.
  */
 async function wantsAnswer({ client }: Line, names: readonly string[], sent: Sent): Promise<boolean> {
   if (names.includes('all')) return false
@@ -159,8 +159,8 @@ async function wantsAnswer({ client }: Line, names: readonly string[], sent: Sen
 }
 
 /**
- * Runs one tool: earlier acks first, so that this call's reading shows their effect. Before its answer, or its error, stand
- * the notices: the work itself may have sent what waited.
+ * Runs one tool, after pending acks, so that its reading reflects them. Notices precede its text or error; they are read afterwards, since
+ * the work itself may have sent waiting messages.
  */
 async function answer(
   { line, readState, takeRemarks }: ToolContext,
@@ -184,10 +184,10 @@ export function refusedText({ id, to, error }: Refused): string {
   return `A message that waited for the hub was refused and not sent (to ${whom}, ${id}): ${visibleLine(error.message, 300)} ${visibleLine(error.hint, 300)}`
 }
 
-/** Most notices of refused sends before one answer. */
+/** Most notices of refused sends before one result. */
 const maxNotices = 10
 
-/** A notice for each refused send. Never throws: the answer that it precedes counts for more. */
+/** Returns a notice for each refused send. Never throws: the result that it precedes matters more. */
 function refusedNotices({ outbox }: Line): string[] {
   try {
     const refused = outbox.takeRefused()

@@ -76,7 +76,7 @@ test.for(['before join', 'after join'] as const)(
     expect(await setUp('--yes')).toMatchObject({ code: 0 })
     if (order === 'after join') {
       installPlugin()
-      expect((await sean.run(['doctor'])).stdout).toContain('there twice: the plugin claudenet has its own')
+      expect((await sean.run(['doctor'])).stdout).toContain('registered twice: the plugin claudenet has its own')
       expect(await setUp('--yes')).toMatchObject({ code: 0 })
     }
     expect((await sean.run(['doctor'])).stdout).toMatch(/^ok +claude +the plugin claudenet is enabled/m)

@@ -1,4 +1,4 @@
-/** The part of JSON-RPC 2.0 that a server over stdio needs (jsonrpc.org/specification), as MCP narrows it: an id is never null. */
+/** Types and functions for the part of JSON-RPC 2.0 (jsonrpc.org/specification) that a stdio server needs. MCP excludes null as an id. */
 export type RequestId = string | number
 
 export type Params = Record<string, unknown>
@@ -7,7 +7,7 @@ export type Params = Record<string, unknown>
 export type Incoming =
   | { kind: 'request'; id: RequestId; method: string; params: Params }
   | { kind: 'notification'; method: string; params: Params }
-  /** An answer to a request of ours. */
+  /** A response to a request of ours. */
   | { kind: 'response' }
   | { kind: 'invalid'; id: RequestId | null; error: RpcError }
 
@@ -22,11 +22,11 @@ export const codes = {
   methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
-  /** MCP: the request names a revision that this server does not speak. */
+  /** Defined by MCP: the request names a revision that this server does not support. */
   unsupportedVersion: -32022,
 } as const
 
-/** The error with which a request is refused. */
+/** An error that is returned to the client with this code. */
 export class RpcError extends Error {
   readonly code: number
   readonly data: object | undefined
@@ -38,7 +38,7 @@ export class RpcError extends Error {
   }
 }
 
-/** Tells what one parsed message is. */
+/** Classifies one parsed message. */
 export function classify(message: unknown): Incoming {
   if (!isObject(message)) return invalid(null, 'A message is an object.')
   const { jsonrpc, method, params = {} } = message
@@ -67,7 +67,7 @@ export function isObject(value: unknown): value is Params {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The id of a request of which only the end is known; null where that does not tell. Clients of ours write it last. */
+/** Returns the id of a request of which only the end is known; null if it is not there. Clients of ours write it last. */
 export function idAtEnd(tail: string): RequestId | null {
   const text = /[,{]\s*"id"\s*:\s*("[^"\\]{1,100}"|\d{1,15})\s*\}\s*$/.exec(tail)?.[1]
   return text === undefined ? null : (JSON.parse(text) as RequestId)

@@ -1,21 +1,21 @@
-/** Most bytes kept of the end of a line that is too long: enough for the id that clients write last. */
+/** Bytes kept of the end of an overlong line: enough for the id, which our clients write last. */
 const tailBytes = 200
 
 export interface LineHandlers {
-  /** One line without its end, as UTF-8; what is no UTF-8 reads as U+FFFD. */
+  /** Called with each line, without its line end, decoded as UTF-8; invalid bytes become U+FFFD. */
   onLine: (line: string) => void
-  /** A line had more than the most bytes, and was thrown away as it came. `tail` is how it ended. */
+  /** Called after a line that exceeded the limit and was discarded. `tail` is its end. */
   onTooLong: (tail: string) => void
 }
 
 /**
- * Splits bytes into lines, in memory bounded by the longest line that is taken. A line ends with LF, or with CR and LF; what
- * comes after the last end is no line.
+ * Splits bytes into lines, in memory bounded by the longest line that is accepted. A line ends with LF or CR LF; bytes after the last line
+ * end are not a line.
  */
 export class LineReader {
   readonly #maxBytes: number
   readonly #handlers: LineHandlers
-  /** The line that has begun, unless it is too long already: then how it ends so far. */
+  /** The current line so far; only its last bytes once it is too long. */
   #begun: Buffer[] = []
   #bytes = 0
   #isTooLong = false

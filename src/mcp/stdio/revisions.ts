@@ -1,15 +1,15 @@
 import { codes, isObject, type Params, RpcError } from './json-rpc.ts'
 
 /**
- * Revisions of MCP from before 2026-07-28, newest first: a connection has one, agreed on by `initialize`. Taken from
- * SUPPORTED_PROTOCOL_VERSIONS of the MCP SDK, and held to it by a test.
+ * Revisions of MCP before 2026-07-28, newest first, one of which `initialize` selects for a connection. Equal to
+ * SUPPORTED_PROTOCOL_VERSIONS of the MCP SDK, which a test checks.
  */
 export const initializedRevisions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'] as const
 
-/** The one in which clients may send batches, and those before it, of which JSON-RPC itself says so. */
+/** The revision that defines batches, and those before it, which inherit them from JSON-RPC. */
 const revisionsWithBatches: readonly string[] = ['2025-03-26', '2024-11-05', '2024-10-07']
 
-/** Revisions in which every request names its own, and nothing is agreed on. */
+/** Revisions in which every request names its revision, and `initialize` does not exist. */
 export const perRequestRevisions = ['2026-07-28'] as const
 
 const meta = {
@@ -19,22 +19,22 @@ const meta = {
   server: 'io.modelcontextprotocol/serverInfo',
 } as const
 
-/** `_meta` key of what belongs to one `subscriptions/listen`. */
+/** `_meta` key that names the `subscriptions/listen` request to which a notification belongs. */
 export const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
 
-/** The revision that a connection speaks after `initialize` asked for `wanted`: that one, or the newest of ours. */
+/** Returns the revision for a connection whose `initialize` requested `wanted`: that one if it is supported, otherwise the newest. */
 export function agreeOn(wanted: string): string {
   return initializedRevisions.find(revision => revision === wanted) ?? initializedRevisions[0]
 }
 
-/** Whether a client may send a batch, at `revision` or, undefined, before it has said which. */
+/** Reports whether a client may send a batch at `revision`, or, if undefined, before a revision is agreed on. */
 export function allowsBatches(revision: string | undefined): boolean {
   return revision === undefined || revisionsWithBatches.includes(revision)
 }
 
 /**
- * Whether a request is of the 2026-07-28 revision: it names its revision itself. Throws where it names one that is not spoken
- * here, or lacks what goes with it.
+ * Reports whether a request is of the 2026-07-28 revision, which it then names itself. Throws if it names an unsupported revision, or lacks
+ * the client's capabilities.
  */
 export function namesItsRevision({ _meta }: Params): boolean {
   if (!isObject(_meta) || !(meta.version in _meta)) return false
@@ -49,13 +49,13 @@ export function namesItsRevision({ _meta }: Params): boolean {
   return true
 }
 
-/** The name of the client that sent a request of the 2026-07-28 revision, if it says so. */
+/** Returns the client's name from a request of the 2026-07-28 revision, if it has one. */
 export function clientNameIn({ _meta }: Params): unknown {
   const client = isObject(_meta) ? _meta[meta.client] : undefined
   return isObject(client) ? client.name : undefined
 }
 
-/** A result as the 2026-07-28 revision has it: complete, and signed. `mayBeKept` adds that nobody else may be given it. */
+/** Completes a result for the 2026-07-28 revision, with the server's name. `mayBeKept` adds the cache fields, with a lifetime of 0 and for this client only. */
 export function completeResult(result: object, serverInfo: object, mayBeKept: boolean): object {
   return {
     ...result,

@@ -23,7 +23,7 @@ const context = {
 }
 const runs = toolRuns(context)
 
-/** A conversation in bytes: what is said goes in, and whole answers come out, in order. */
+/** Creates a client's end of the connection: `say` sends messages, `next` returns the responses in order. */
 function conversation() {
   const [stdin, stdout] = [new PassThrough(), new PassThrough()]
   let rest = ''
@@ -128,7 +128,7 @@ test('the revisions are those of the SDK', () => {
   expect([...initializedRevisions]).toEqual(SUPPORTED_PROTOCOL_VERSIONS)
 })
 
-test('Claude Code is not offered the revision at which it can be pushed nothing', async () => {
+test('Claude Code is not offered the revision in which the server cannot push to it', async () => {
   const { say, next } = start()
   say(request(1, 'server/discover', modern('claude-code')))
   expect(await next()).toEqual(error(1, -32601))
@@ -172,7 +172,7 @@ test.each<[string, string, object]>([
   expect(await next()).toEqual({ jsonrpc: '2.0', id: 'after', result: {} })
 })
 
-test('a batch is refused at a revision that took batches away', async () => {
+test('a batch is refused in a revision that has removed batches', async () => {
   const { say, next } = start()
   say(initialize(1, '2025-06-18'))
   await next()
@@ -180,7 +180,7 @@ test('a batch is refused at a revision that took batches away', async () => {
   expect(await next()).toEqual(error(null, -32600))
 })
 
-test('bytes may come in any portions, and a line may end with CR and LF', async () => {
+test('input may arrive in any chunks, and a line may end with CR LF', async () => {
   const given: object[] = []
   const callTool = async (_: string, args: object) => {
     given.push(args)
@@ -195,7 +195,7 @@ test('bytes may come in any portions, and a line may end with CR and LF', async 
   expect(given).toEqual([{ message: text }, { message: text }])
 })
 
-test('a line that is too long is refused by its id, and what follows is served', async () => {
+test('a line that is too long is refused by its id, and the next one is served', async () => {
   const { stdin, say, next } = start()
   const long = 'x'.repeat(1024 * 1024)
   for (const end of ['"}},"jsonrpc":"2.0","id":12}', '"}},"id":"a"}\r', '"},"id":3}}']) {
@@ -210,7 +210,7 @@ test('a line that is too long is refused by its id, and what follows is served',
   expect(await next()).toEqual({ jsonrpc: '2.0', id: 1, result: {} })
 })
 
-test('a call that is given up is aborted and not answered; one that fails is', async () => {
+test('a cancelled call is aborted and gets no response; a call that fails gets an error', async () => {
   const aborted: unknown[] = []
   const heard: unknown[] = []
   const { say, next } = start({
@@ -231,7 +231,7 @@ test('a call that is given up is aborted and not answered; one that fails is', a
   expect([aborted, heard]).toEqual([['c'], [undefined, 'c', undefined, undefined]])
 })
 
-test('an answer counts as written when the pipe has taken it, an error never', async () => {
+test('a result counts as answered when it has been written to the pipe, an error never does', async () => {
   const written: unknown[] = []
   let release = () => {}
   const { stdin, say, next, server, stdout } = start({ onAnswered: (id, method) => written.push([id, method]) })
@@ -248,7 +248,7 @@ test('an answer counts as written when the pipe has taken it, an error never', a
   expect(written).toEqual([[1, 'tools/list']])
 })
 
-test('nothing is pushed before a client has agreed on a revision that has pushes', async () => {
+test('notifications are sent only after a revision that has them is agreed on', async () => {
   const { say, next, server } = start()
   await server.notify('notifications/test', {})
   say(initialize(1, '2025-11-25'))
@@ -257,7 +257,7 @@ test('nothing is pushed before a client has agreed on a revision that has pushes
   expect(await next()).toEqual({ jsonrpc: '2.0', method: 'notifications/test', params: { a: 1 } })
 })
 
-test('what is under way when the client leaves is aborted, and the server is closed', async () => {
+test('when the client closes stdin, calls in progress are aborted and the server is closed', async () => {
   let signal: AbortSignal | undefined
   const { stdin, say, server } = start({
     callTool: async (_, __, call) => {
@@ -272,7 +272,7 @@ test('what is under way when the client leaves is aborted, and the server is clo
   await expect(server.notify('x', {})).resolves.toBeUndefined()
 })
 
-test('a client that takes no output any more closes the server', async () => {
+test('the server is closed when its output cannot be written', async () => {
   const { stdout, server } = start()
   stdout.destroy(new Error('EPIPE'))
   await server.closed

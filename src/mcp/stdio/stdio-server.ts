@@ -21,29 +21,29 @@ import {
   subscriptionKey,
 } from './revisions.ts'
 
-/** Most bytes of one message. A tool takes texts of 32 KiB, and says so itself of longer ones. */
+/** Most bytes of one message. A tool accepts texts of 32 KiB, and reports longer ones itself. */
 const maxLineBytes = 10 * 1024 * 1024
 
 /** Most messages in one batch. */
 const maxBatch = 100
 
 /**
- * A client that can be pushed nothing at the 2026-07-28 revision, and asks for it first: it is not offered to it, so that it
- * agrees on an earlier one.
+ * A client that cannot be pushed anything in the 2026-07-28 revision, yet requests it first. It is not offered, so that the client falls
+ * back to an earlier one.
  */
 const needsPushes = 'claude-code'
 
 export interface CalledTool {
   id: RequestId
   meta: Params
-  /** Aborted when the client gives the call up, or is gone. */
+  /** Aborted when the client cancels the call or disconnects. */
   signal: AbortSignal
 }
 
 export interface StdioServerOptions {
   info: { name: string; version: string }
   instructions: string
-  /** Beside the tools. */
+  /** Capabilities besides tools. */
   capabilities: object
   tools: readonly { name: string }[]
   stdin?: Readable
@@ -60,18 +60,18 @@ export interface StdioHandlers {
 }
 
 /**
- * An MCP server over stdin and stdout that has tools and nothing else, without the SDK: that costs each session of a machine
- * 20 MB and most of its start. It speaks every revision that the SDK speaks; which one holds is decided for each request, by
- * what it carries (see revisions.ts).
+ * An MCP server over stdin and stdout that offers only tools. It does without the SDK, which would cost each session of a machine
+ * 20 MB and most of its start time. It supports every revision that the SDK supports, and determines the revision of each request from
+ * the request itself (see revisions.ts). Its responses to special input:
  *
- *   a line that is no JSON         -32700, id null
- *   no JSON-RPC 2.0 message        -32600, with its id where it has one
- *   a line of more than 10 MiB     -32600, and the rest of it is skipped
- *   an unknown method              -32601
- *   an unknown tool, bad params    -32602
- *   a batch                        answered together up to 2025-03-26, -32600 from the revision that took batches away
- *   notifications/cancelled        no answer to that request any more
- *   any other notification         ignored
+ *   a line that is not JSON             -32700, id null
+ *   not a JSON-RPC 2.0 message          -32600, with its id if it has one
+ *   a line of more than 10 MiB          -32600; the rest of it is skipped
+ *   an unknown method                   -32601
+ *   an unknown tool, invalid params     -32602
+ *   a batch                             one array of responses up to revision 2025-03-26, -32600 in later ones
+ *   notifications/cancelled             that request gets no response
+ *   any other notification              ignored
  */
 export class StdioServer {
   readonly #options: StdioServerOptions
@@ -84,7 +84,7 @@ export class StdioServer {
   #isClosed = false
   #close!: () => void
 
-  /** Resolves when the client is gone: stdin has ended, or stdout cannot be written. */
+  /** Resolves when the client has disconnected: stdin has ended, or stdout cannot be written. */
   readonly closed: Promise<void>
 
   constructor(options: StdioServerOptions) {
@@ -94,7 +94,7 @@ export class StdioServer {
     this.closed = new Promise(resolve => (this.#close = resolve))
   }
 
-  /** Begins to read stdin. Called once. */
+  /** Starts reading stdin. Called once. */
   start(handlers: StdioHandlers): void {
     this.#handlers = handlers
     const reader = new LineReader(maxLineBytes, {
@@ -103,13 +103,13 @@ export class StdioServer {
     })
     const end = () => this.#end()
     this.#stdin.on('data', (chunk: Buffer) => this.#isClosed || reader.push(chunk))
-    // 'close' follows.
+    // Without a listener an error would end the process; 'close' follows it.
     this.#stdin.on('error', () => {})
     for (const event of ['end', 'close']) this.#stdin.on(event, end)
     this.#stdout.on('error', end)
   }
 
-  /** Pushes a notification. Does nothing for a client that has not agreed on a revision which has any. */
+  /** Sends a notification. Does nothing until the client has agreed on a revision by `initialize`. */
   async notify(method: string, params: object): Promise<void> {
     if (this.#revision !== undefined) await this.#write({ jsonrpc: '2.0', method, params })
   }
@@ -127,7 +127,7 @@ export class StdioServer {
     try {
       message = JSON.parse(line)
     } catch {
-      return this.#refuse(null, codes.parse, 'A line is no JSON.')
+      return this.#refuse(null, codes.parse, 'A line is not JSON.')
     }
     if (!Array.isArray(message)) return this.#takeAll([message])
     if (!allowsBatches(this.#revision))
@@ -137,7 +137,7 @@ export class StdioServer {
     return this.#takeAll(message, true)
   }
 
-  /** Handles messages at once, and writes their answers when all have one: a batch as one array. */
+  /** Processes messages concurrently, and writes their responses once all have one: for a batch, as one array. */
   async #takeAll(messages: unknown[], isBatch = false): Promise<void> {
     const answered: [RequestId, string][] = []
     const answers = await Promise.all(messages.map(message => this.#handle(message, answered)))
@@ -146,7 +146,7 @@ export class StdioServer {
     try {
       await this.#write(isBatch ? outgoing : outgoing[0]!)
     } catch {
-      return // The client is gone, and `closed` says so.
+      return // The client has disconnected, and `closed` resolves.
     }
     for (const [id, method] of answered) this.#handlers?.onAnswered?.(id, method)
   }
@@ -174,7 +174,7 @@ export class StdioServer {
     }
   }
 
-  /** The result of one request; undefined for one that stays open. Throws what it is refused with. */
+  /** Returns the result of one request; undefined for one that stayed open until the client cancelled it. Throws an RpcError for a refusal. */
   #answer(id: RequestId, method: string, params: Params, signal: AbortSignal): Promise<object> | object | undefined {
     const { info, tools } = this.#options
     const isPerRequest = namesItsRevision(params)
@@ -215,7 +215,7 @@ export class StdioServer {
     return this.#handlers!.callTool(name, (given as object | null | undefined) ?? {}, { id, meta, signal })
   }
 
-  /** Accepts a subscription to changes, of which there are none, and leaves it open until the client gives it up. */
+  /** Accepts a subscription to changes, of which there are none, and keeps it open until the client cancels it. */
   async #listen(id: RequestId, signal: AbortSignal): Promise<undefined> {
     const params = { notifications: {}, _meta: { [subscriptionKey]: id } }
     await this.#write({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params })
@@ -227,7 +227,7 @@ export class StdioServer {
     await this.#write(failure(id, new RpcError(code, message))).catch(() => {})
   }
 
-  /** Resolves when it was written whole; throws when it cannot be. */
+  /** Resolves when the message was written entirely; rejects if it cannot be. */
   #write(message: Outgoing | Outgoing[]): Promise<void> {
     if (this.#isClosed) return Promise.reject(new Error('The client is gone.'))
     return new Promise((resolve, reject) => {
