@@ -1,9 +1,20 @@
 // Prepares a release from a clean checkout: version, notes, golden client, all checks, package, commit and tag. It publishes nothing.
-//   npm run release -- 0.2.0 [--dry-run]
-// A dry run does the same but for the commit and the tag, and puts the changed files back, as a failed run does.
+// `npm run release -- --help` shows its usage.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
+
+const help = `Usage: npm run release -- VERSION [--dry-run]
+
+Prepare a release from a clean checkout: version, notes, golden client, all checks, package, commit and tag. Nothing is published; the
+commands that publish it are printed.
+
+Options:
+  --dry-run   Do everything but the commit and the tag, then restore the changed files, as after a failure
+  -h, --help  Show this help
+
+Example:
+  npm run release -- 0.2.0 --dry-run`
 
 /** Files that a release changes, besides its golden client. */
 const changed = ['package.json', 'package-lock.json', 'plugin/.claude-plugin/plugin.json', 'CHANGELOG.md']
@@ -89,6 +100,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}
 
 const [version = '', ...flags] = process.argv.slice(2)
 try {
+  if ([version, ...flags].some(word => word === '--help' || word === '-h')) {
+    console.log(help)
+    process.exit()
+  }
   if (!/^\d+\.\d+\.\d+$/.test(version) || flags.some(flag => flag !== '--dry-run'))
     throw new Error('usage: npm run release -- VERSION [--dry-run]')
   release(version, flags.includes('--dry-run'))

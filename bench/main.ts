@@ -57,15 +57,18 @@ interface Options {
 
 const names = Object.keys(measurements)
 const options = new Command('npm run bench --')
-  .description('Measures Claude Net against yardsticks taken in the same run; progress on stderr, one table on stdout.')
-  .option('--only <row...>', `only these: ${names.join(', ')}`)
-  .option('--quick', 'short rounds and small crowds, to see that everything works')
-  .option('--full', 'a million stored messages instead of 100,000 in empty-inbox and stored')
-  .option('--json', 'print JSON, with every round')
-  .option('--write', 'put the table into bench/README.md as well')
-  .option('--profile', 'instead: what the processor time of a send, a read and a start goes to')
-  .option('--dir <dir>', 'where stores are made; put it on the disk that is to be measured', tmpdir())
-  .addHelpText('after', '\nNothing here fails for being slow: a missed budget is printed, and the exit status stays 0.')
+  .description(
+    'Measure Claude Net against yardsticks taken in the same run; prints progress to stderr and one table to stdout.',
+  )
+  .option('--only <row...>', `Measure only these: ${names.join(', ')}`)
+  .option('--quick', 'Use short rounds and few clients, to check that everything works')
+  .option('--full', 'Store a million messages instead of 100,000 in empty-inbox and stored')
+  .option('--json', 'Print JSON, with every round')
+  .option('--write', 'Also write the table to bench/README.md')
+  .option('--profile', 'Instead, show where the processor time of a send, a read and a start is spent')
+  .option('--dir <dir>', 'Directory of the stores; choose one on the disk to be measured', tmpdir())
+  .helpOption('-h, --help', 'Show this help')
+  .addHelpText('after', '\nNothing fails because it is slow: a missed budget is printed, and the exit status stays 0.')
   .parse()
   .opts<Options>()
 

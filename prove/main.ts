@@ -42,46 +42,53 @@ const { faults } = isPlanted ? { faults: [] } : await import('./real/faults/all.
 const names = planted.map(({ name }) => name)
 const options = new Command('npm run prove --')
   .description(
-    'Plays what may go wrong, and holds what clients saw to the promises. A violation is an exit status of 1. Without options: real\n' +
-      'processes under every fault, then simulated histories and some planted faults, in about 10 minutes.',
+    'Inject faults, and check what clients saw against the promises. The exit status is 1 if a promise was broken. Without options:\n' +
+      'real processes under every fault, then simulated histories and some planted faults, in about 10 minutes.',
   )
-  .option('--quick', 'a few of the faults and few histories, in less than a minute')
-  .option('--long', 'everything, for a night')
-  .option('--minutes <n>', 'so many minutes for the real processes instead, or with --sim for the histories')
-  .option('--real', 'real processes alone')
+  .option('--quick', 'Run a few faults and a few histories, in less than a minute')
+  .option('--long', 'Run everything, for a night')
+  .option('--minutes <n>', 'Spend this many minutes on the real processes or, with --sim, on the histories')
+  .option('--real', 'Run only real processes')
   .option(
     '--fault <name...>',
-    `of the faults with real processes these alone: ${faults.map(({ name }) => name).join(', ')}`,
+    `Run only real processes, with these faults: ${faults.map(({ name }) => name).join(', ')}`,
   )
   .option(
     '--bites',
-    'builds the program with a bug in it: the faults with real processes that have to find it must fail within --rounds (3)',
+    'Build the program with one bug at a time; the faults that must find it with real processes must fail within --rounds (3)',
   )
-  .option('--sim', 'the simulation alone: the real core with a simulated clock, disk and network')
-  .option('--seed <n>', 'the first seed; each round has the next one. By default by chance, and printed')
-  .option('--rounds <n>', 'how many histories, and rounds of each fault')
-  .option('--plan <file>', 'play one plan of the simulation, as a failure has left it, twice')
-  .option('--jobs <n>', 'how many processes share the histories; by default one for each processor')
-  .option('--step <n>', 'each round of the simulation adds this to the seed', '1')
-  .option('--no-shrink', 'do not look for less that fails as well')
-  .option('--plant <name>', `simulate with this fault in the program: ${names.join(', ')}`)
-  .option('--plants', 'each of these faults in turn, up to the rounds; one that is not found is an exit status of 1')
+  .option('--sim', 'Run only the simulation: the real core with a simulated clock, disk and network')
+  .option('--seed <n>', 'First seed; each round uses the next one (default: random, and printed)')
+  .option('--rounds <n>', 'Number of histories, and of rounds of each fault')
+  .option('--plan <file>', 'Run one plan of the simulation, as written by a failure, twice')
+  .option('--jobs <n>', 'Number of processes that share the histories (default: one per processor)')
+  .option('--step <n>', 'Increment of the seed for each round of the simulation', '1')
+  .option('--no-shrink', 'Do not reduce a failure to a smaller one')
+  .option('--plant <name>', `Simulate with this fault planted in the program: ${names.join(', ')}`)
+  .option(
+    '--plants',
+    'Plant each of these faults in turn, for up to --rounds; the exit status is 1 if one is not found',
+  )
   .option(
     '--suite [part]',
-    'puts faults into a copy and runs the tests that have to find them: all, or one part of them as 2/7; minutes each',
+    'Plant faults in a copy and run the tests that must find them: all, or a part such as 2/7; takes minutes each',
   )
-  .option('--only <text>', 'of --suite only the faults whose name has this text')
-  .option('--day [date]', 'of --suite the two faults of this day, or of 2026-12-24, within a minute')
-  .option('--fuzz [target]', 'gives what reads from outside mutated inputs: all of it in turn, or one target')
-  .option('--seconds <n>', 'of --fuzz how long for each target; it ends sooner after --rounds inputs', '60')
-  .option('--replay', 'of --fuzz the inputs of the corpus alone')
-  .option('--input <file>', 'of --fuzz one input alone, as a failure has left it')
-  .option('--no-keep', 'of --fuzz do not change the corpus')
-  .option('--json', 'print JSON')
+  .option('--only <text>', 'With --suite: only the faults whose name contains this text')
+  .option('--day [date]', 'With --suite: the two faults of this day, or of a day such as 2026-12-24, within a minute')
+  .option(
+    '--fuzz [target]',
+    'Feed mutated inputs to the code that reads external data: to every target in turn, or to one',
+  )
+  .option('--seconds <n>', 'With --fuzz: time for each target, which ends earlier after --rounds inputs', '60')
+  .option('--replay', 'With --fuzz: only the inputs of the corpus')
+  .option('--input <file>', 'With --fuzz: only this input, as written by a failure')
+  .option('--no-keep', 'With --fuzz: do not change the corpus')
+  .option('--json', 'Print JSON')
+  .helpOption('-h, --help', 'Show this help')
   .addHelpText(
     'after',
-    `\nFaults with real processes:\n${faults.map(({ name, title }) => `  ${name.padEnd(18)} ${title}`).join('\n')}\n\n` +
-      'Progress goes to stderr, the result to stdout. A round that fails leaves its history, logs and store in a directory that is named.',
+    `\nFaults with real processes:\n${faults.map(({ name, title }) => `  ${name.padEnd(19)} ${title}`).join('\n')}\n\n` +
+      'Progress is printed to stderr, the result to stdout. A round that fails keeps its history, logs and store in a directory that is printed.',
   )
   .parse()
   .opts<Options>()

@@ -36,6 +36,30 @@ test('the demo sends, reads, answers and acks over the real servers, and leaves 
   )
 })
 
+test('with --json the demo prints each step as one JSON object per line, and nothing else', async () => {
+  const tmp = tempDir('demo')
+  const ran = await run(['demo', '--once', '--json'], { node: hubNode, env: { TMPDIR: tmp, HOME: tmp } })
+  expect(ran).toMatchObject({ code: 0, stderr: '' })
+  const steps = ran.stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  expect(steps.slice(0, 3)).toMatchObject([
+    { event: 'hub', url: expect.stringMatching(/^http:/) },
+    { event: 'joined', machine: 'chasclaude' },
+    { event: 'joined', machine: 'seanclaude' },
+  ])
+  const [, , , ...calls] = steps
+  expect(calls.map(({ event, machine, tool }) => [event, machine, tool])).toEqual(
+    ['send', 'send', 'inbox', 'send', 'inbox', 'inbox', 'machines'].map((tool, n) => [
+      'called',
+      [2, 3, 5].includes(n) ? 'seanclaude' : 'chasclaude',
+      `claude_net_${tool}`,
+    ]),
+  )
+  expect(calls[5]).toMatchObject({ arguments: {}, text: 'No unread messages.' })
+})
+
 test('the demo stays to be looked at until Ctrl-C, and then leaves nothing behind either', {
   timeout: 180_000,
 }, async () => {

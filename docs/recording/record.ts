@@ -4,7 +4,7 @@
 // demo are the same file, and its pace: each step stays for as long as it takes to read.
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 
 /** File the recording is written to. */
 export const recording = resolve(import.meta.dirname, 'demo.svg')
@@ -103,7 +103,19 @@ function textElement(line: string, style: string, row: number): string {
   return `<text${style && ` class="${style}"`} x="${margin}" y="${y}" xml:space="preserve">${escaped}</text>`
 }
 
+const help = `Usage: npm run record
+
+Run the demo, and write ${relative(process.cwd(), recording)}, the animated picture of its terminal that the README shows.
+
+Options:
+  -h, --help  Show this help`
+
 if (import.meta.main) {
+  if (process.argv.length > 2) {
+    const isHelp = ['--help', '-h'].includes(process.argv[2]!)
+    console[isHelp ? 'log' : 'error'](help)
+    process.exit(isHelp ? 0 : 2)
+  }
   const program = resolve(import.meta.dirname, '../../dist/claude-net.mjs')
   const printed = execFileSync(process.execPath, [program, 'demo', '--once'], { encoding: 'utf8' })
   writeFileSync(recording, picture(transcript(printed)))

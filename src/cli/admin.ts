@@ -28,11 +28,14 @@ export interface AdminOptions {
 /** Adds the options of every command for an admin. */
 export function withAdminOptions(command: Command): Command {
   return command
-    .option('--data <dir>', `data directory of a hub on this host (default ${serviceData}, then ./data)`)
-    .option('--hub <url>', 'address of a hub elsewhere, with --token-file')
-    .option('--hub-key <key>', 'with --hub: the key, sha256//…, that the hub must prove first; by TLS')
-    .option('--token-file <file>', "file with the admin's token, with --hub")
-    .option('--json', 'print JSON')
+    .option('--data <dir>', `Data directory of a hub on this host (default ${serviceData}, then ./data)`)
+    .option('--hub <url>', 'Address of a hub on another host; requires --token-file')
+    .option(
+      '--hub-key <key>',
+      'With --hub: key (sha256//…) that the hub must prove over TLS before it is sent anything',
+    )
+    .option('--token-file <file>', "With --hub: file that contains the admin's token")
+    .option('--json', 'Print JSON')
 }
 
 /**

@@ -6,10 +6,10 @@ import { UsageError } from './usage-error.ts'
 
 export function aliasCommand(): Command {
   const command = new Command('alias')
-    .description('list other names of members, or give a member one')
-    .argument('[alias]', 'the other name; made if it is new')
-    .argument('[member]', 'whose it is; it may point to another member before')
-    .option('--remove', 'take the alias away')
+    .description('List aliases of members, or create, move or remove one')
+    .argument('[alias]', 'The alias; created if it does not exist')
+    .argument('[member]', 'Member that it names; an existing alias is moved to this member')
+    .option('--remove', 'Remove the alias')
   return withAdminOptions(command).action(
     (alias: string | undefined, member: string | undefined, options: AdminOptions & { remove?: boolean }) =>
       asAdmin(options, async client => {

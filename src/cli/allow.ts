@@ -12,15 +12,15 @@ interface AllowOptions {
 
 export function allowCommand(): Command {
   return new Command('allow')
-    .description('let Claude use the tools without asking each time: write the permission rule')
-    .option('--undo', 'take our rules out again')
-    .option('--yes', 'write without asking')
-    .option('--json', 'print JSON')
+    .description('Add the permission rule that lets Claude use the tools without asking each time')
+    .option('--undo', 'Remove the rules of Claude Net')
+    .option('--yes', 'Write the rule without asking for confirmation')
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
       `
-The rule goes into "permissions.allow" of Claude Code's settings.json: mcp__claude-net for the server that join registers,
-mcp__plugin_claudenet_net for the plugin's, both where both are there.`,
+The rule is written to "permissions.allow" in Claude Code's settings.json: mcp__claude-net for the server that join registers,
+mcp__plugin_claudenet_net for that of the plugin, or both if both are installed.`,
     )
     .action(async (options: AllowOptions) => {
       const files = findClaude()

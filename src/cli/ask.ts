@@ -31,22 +31,24 @@ interface AskOptions {
 }
 
 const help = `
-Exit status: 0 when all have answered, 3 when some or none have. It ends when all have answered or refused, when somebody has answered and nobody who
-is online still owes an answer, or when the time is over. The answers are ordinary mail and stay unread unless --ack; Ctrl-C ends the waiting and
-nothing else.
+Exit status: 0 if everyone has answered, 3 if some or all have not. The command ends when all have answered or refused, when at least one has
+answered and nobody who is online still owes an answer, or when the time is over. Answers are ordinary messages and stay unread without --ack.
+Ctrl-C ends the waiting and nothing else.
 ${textHelp}`
 
 export function askCommand(): Command {
   return new Command('ask')
-    .description('ask one or several, and print their answers as they come')
-    .argument('<to>', 'a member, several separated by commas, a group, or all')
-    .argument('<text...>', 'the text, or - to read it from stdin')
-    .option('--within <time>', 'wait so long at most, such as 90s, 30m or 2h (default 10m)', toWithin)
-    .addOption(new Option('--intent <intent>', 'how it is asked').choices(['request', 'urgent']).default('request'))
-    .option('--ack', 'mark the answers that were printed as read')
-    .option('--id <id>', 'the id (a UUID), to repeat it safely and go on waiting')
-    .option('--allow-secret', 'send the text even if it looks as if it held a key or a token')
-    .option('--json', 'print one JSON object a line')
+    .description('Ask one or more members, and print their answers as they arrive')
+    .argument('<to>', 'A member, several separated by commas, a group, or all')
+    .argument('<text...>', 'The question, or - to read it from standard input')
+    .option('--within <time>', 'Wait at most this long, such as 90s, 30m or 2h (default 10m)', toWithin)
+    .addOption(
+      new Option('--intent <intent>', 'Intent of the question').choices(['request', 'urgent']).default('request'),
+    )
+    .option('--ack', 'Mark the printed answers as read')
+    .option('--id <id>', 'Id of the question, a UUID; repeat the command with it to continue waiting')
+    .option('--allow-secret', 'Send the text even if it appears to contain a key or a token')
+    .option('--json', 'Print one JSON object per line')
     .passThroughOptions()
     .addHelpText('after', help)
     .action(async (to: string, words: string[], _options: AskOptions, command: Command) => {

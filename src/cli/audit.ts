@@ -19,15 +19,13 @@ const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 export function auditCommand(): Command {
   const command = new Command('audit')
-    .description(
-      'show who did what to whom: joins, what the admin changed, failed logins, what was forbidden; newest first',
-    )
-    .option('--actor <name>', 'only what this member, or admin, did')
-    .option('--action <action>', 'only this action: invite, join, login, revokeMember, …')
-    .option('--target <name>', 'only what was done to this name')
-    .option('--since <when>', 'only since then: 30m, 12h, 7d, or a time such as 2026-11-22T15:00:00Z')
-    .option('--before <id>', 'only lines older than this one')
-    .option('--limit <n>', 'at most n (default 20)')
+    .description('Show the audit log, newest first: joins, changes by the admin, failed logins and forbidden requests')
+    .option('--actor <name>', 'Show only actions of this member, or of admin')
+    .option('--action <action>', 'Show only this action: invite, join, login, revokeMember, …')
+    .option('--target <name>', 'Show only actions on this name')
+    .option('--since <when>', 'Show only actions since then: 30m, 12h, 7d, or a time such as 2026-11-22T15:00:00Z')
+    .option('--before <id>', 'Show only lines older than this one')
+    .option('--limit <n>', 'Show at most n lines (default 20)')
   return withAdminOptions(command).action((options: AuditOptions) =>
     asAdmin(options, async client => {
       const { actor, action, target, before, limit = '20' } = options

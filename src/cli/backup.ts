@@ -19,10 +19,13 @@ const timeoutMs = 3_600_000
 
 export function backupCommand(): Command {
   const command = new Command('backup')
-    .description('back up a running hub: a copy that was read whole and found good')
-    .argument('[target]', 'a file, or a directory, that gets a copy of it; else it stays with the hub')
-    .option('--verify <file>', 'make none, but read a backup and its tail whole and say what they hold')
-    .option('--log <dir>', 'with --verify: where the tail is, backup.logTo of hub.json (default: beside the backup)')
+    .description('Back up a running hub, and check the backup by reading it back')
+    .argument('[target]', 'File or directory to copy the backup to; without it the backup stays on the host of the hub')
+    .option('--verify <file>', 'Make no backup; read and check this one with its tail, and report what they contain')
+    .option(
+      '--log <dir>',
+      'With --verify: directory of the tail, backup.logTo of hub.json (default: beside the backup)',
+    )
   return withAdminOptions(command).action(
     async (target: string | undefined, options: AdminOptions & { verify?: string; log?: string }) => {
       if (options.verify !== undefined) {

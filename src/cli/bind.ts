@@ -10,7 +10,7 @@ import { UsageError } from './usage-error.ts'
 const loopback = ['127.0.0.0/8', '::1/128']
 
 export const fromHelp =
-  "let its tokens be used from this range of addresses only (10.0.3.0/24, fd00::/8, an address, or 'loopback'); may be repeated"
+  "Allow its tokens only from this range of addresses (10.0.3.0/24, fd00::/8, an address, or 'loopback'); may be repeated"
 
 interface BindOptions extends AdminOptions {
   from?: string[]
@@ -19,10 +19,10 @@ interface BindOptions extends AdminOptions {
 
 export function bindCommand(): Command {
   const command = new Command('bind')
-    .description("say from which addresses a member's tokens may be used, or show it")
-    .argument('<name>', 'the member')
+    .description("Show or set the addresses from which a member's tokens may be used")
+    .argument('<name>', 'Name of the member')
     .option('--from <range>', fromHelp, collectRanges)
-    .option('--anywhere', 'let them be used from anywhere')
+    .option('--anywhere', 'Allow them from any address')
   return withAdminOptions(command).action((name: string, options: BindOptions) =>
     asAdmin(options, async client => {
       const { from, anywhere } = options

@@ -6,9 +6,9 @@ import { print } from './output.ts'
 
 export function brakeCommand(): Command {
   const command = new Command('brake')
-    .description('list pairs of machines whose mail is stopped because it looked like a loop, or let it pass again')
-    .argument('[machines...]', 'with --lift: the two machines')
-    .option('--lift', 'let mail between the two pass again; their messages are counted anew')
+    .description('List pairs of machines whose messages are stopped because they looked like a loop, or lift the brake')
+    .argument('[machines...]', 'With --lift: the two machines')
+    .option('--lift', 'Let messages between the two pass again, and restart their count')
   return withAdminOptions(command).action((machines: string[], options: AdminOptions & { lift?: boolean }) => {
     if (machines.length !== (options.lift ? 2 : 0)) {
       command.error('error: to lift a brake, name both machines: claude-net brake --lift A B')

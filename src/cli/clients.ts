@@ -7,10 +7,10 @@ import { print } from './output.ts'
 
 export function clientsCommand(): Command {
   return new Command('clients')
-    .description('print the configuration that gives another MCP client the tools of this machine')
-    .addArgument(new Argument('[client]', 'only this one').choices(clientNames))
-    .option('--http', 'only the form that speaks to the hub itself, without a process of ours')
-    .option('--json', 'print JSON')
+    .description('Print the configuration that gives another MCP client the tools of this machine')
+    .addArgument(new Argument('[client]', 'Print only the configuration of this client').choices(clientNames))
+    .option('--http', 'Print only the form that connects to the hub over HTTP, without a local process')
+    .option('--json', 'Print JSON')
     .action((client: string | undefined, { http, json }: { http?: boolean; json?: boolean }) => {
       const home = new Home()
       const { config, hub } = home.credentials()

@@ -6,7 +6,7 @@ const shells = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof shells)[number]
 
 const help = `
-Load it in the running shell, or from its start file in each new one:
+Load it in the current shell, or in its startup file for every new shell:
   bash   eval "$(claude-net completion bash)"
   zsh    eval "$(claude-net completion zsh)"
   fish   claude-net completion fish | source`
@@ -14,9 +14,9 @@ Load it in the running shell, or from its start file in each new one:
 /** Prints a script that completes the commands, options and values of `program`. */
 export function completionCommand(program: Command): Command {
   return new Command('completion')
-    .description('print a script that completes commands, options and names in a shell')
-    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
-    .option('--json', 'print JSON')
+    .description('Print a script that completes commands, options and names in a shell')
+    .addArgument(new Argument('<shell>', 'The shell').choices(shells))
+    .option('--json', 'Print JSON')
     .addHelpText('after', help)
     .action((shell: Shell, options: { json?: boolean }) => {
       const script = completionScript(shell, program)

@@ -26,35 +26,35 @@ interface ConsoleOptions extends AdminOptions {
 
 export function consoleCommand(): Command {
   const command = new Command('console')
-    .description('print a link that opens the console in a browser, once, within 10 minutes')
-    .option('--as <name>', 'on the host of the hub: as this person or machine, and not as the admin')
-    .option('--as-me', 'as this machine, also where the hub is on this host')
-    .option('--url <url>', "address at which the browser reaches the hub (default 'url' of hub.json)")
-    .option('--port <port>', 'as this machine: the port on 127.0.0.1 that leads to the hub until Ctrl-C', toPort)
+    .description('Print a link that opens the console in a browser; it works once, for 10 minutes')
+    .option('--as <name>', 'On the host of the hub: open it as this person or machine instead of the admin')
+    .option('--as-me', 'Act as this machine, even on the host of the hub')
+    .option('--url <url>', "Address at which the browser reaches the hub (default: 'url' of hub.json)")
+    .option('--port <port>', 'As this machine: port on 127.0.0.1 that is forwarded to the hub until Ctrl-C', toPort)
   withAdminOptions(command)
     // A word that is no command of this one.
     .allowExcessArguments(false)
     .action((options: ConsoleOptions) => (isForAdmin(options) ? openAsAdmin(options) : openAsMachine(options)))
 
-  addTo(command, 'sessions', 'list the browsers that are in the console', async (client, options) => {
+  addTo(command, 'sessions', 'List the browsers that are signed in to the console', async (client, options) => {
     const { sessions } = await client.call(api.consoleSessions)
     print(options, { sessions }, () => sessionsInWords(sessions, client.now()))
   })
-  addTo(command, 'revoke', 'end a session, or all', async (client, options, id) => {
+  addTo(command, 'revoke', 'End a console session, or all of them', async (client, options, id) => {
     const answer = await client.call(api.consoleRevoke, { params: { id } })
     print(
       options,
       answer,
       () => `${count(answer.closed.length, 'session')} ended; a new link lets that browser in again.`,
     )
-  }).argument('<id>', "a session's id, or all: those of this machine, for the admin those of everybody", toId)
+  }).argument('<id>', 'Id of a session, or all: every session of this machine, or, for the admin, of everyone', toId)
 
   command.addHelpText(
     'after',
     `
-On the host of the hub the link is the admin's. On a machine it opens the console as that machine; as its owner only
-where hub.json says "console": {"machinesSpeakForOwners": true}. People get theirs by /console in a private chat with
-the bot. Where ssh leads to the hub, a port of this machine does, until Ctrl-C.`,
+On the host of the hub the link is the admin's. On a machine it opens the console as that machine, and as its owner only
+if hub.json contains "console": {"machinesSpeakForOwners": true}. People get a link from the bot with /console in a private
+chat. If the machine reaches the hub by ssh, the command forwards a local port to the hub until Ctrl-C.`,
   )
   return command
 }
@@ -65,7 +65,7 @@ type Work = (client: HubClient, options: ConsoleOptions, argument: string) => Pr
 function addTo(parent: Command, name: string, description: string, work: Work): Command {
   const command = new Command(name)
     .description(description)
-    .option('--as-me', 'as this machine, also where the hub is on this host')
+    .option('--as-me', 'Act as this machine, even on the host of the hub')
   withAdminOptions(command).action(async (...args: unknown[]) => {
     const argument = typeof args[0] === 'string' ? args[0] : ''
     // What stands before the name of this command is its parent's.

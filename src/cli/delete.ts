@@ -6,8 +6,8 @@ import { print } from './output.ts'
 
 export function deleteCommand(): Command {
   const command = new Command('delete')
-    .description('take a member away: what it had not read expires, and its name is free')
-    .argument('<name>', 'the member')
+    .description('Delete a member: its unread messages expire, and its name becomes available')
+    .argument('<name>', 'Name of the member')
   return withAdminOptions(command).action((name: string, options: AdminOptions) =>
     asAdmin(options, async client => {
       const answer = await client.call(api.deleteMember, { params: { name } })

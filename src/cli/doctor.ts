@@ -7,9 +7,9 @@ import { proveWake } from './prove-wake.ts'
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('prove each link from this machine to its inbox, and say how to mend what fails')
-    .option('--wake', 'also wake a running session by a message to this machine, and say what woke it')
-    .option('--json', 'print JSON')
+    .description('Check each link from this machine to its inbox, and explain how to fix what fails')
+    .option('--wake', 'Also wake a running session by a message to this machine, and report what woke it')
+    .option('--json', 'Print JSON')
     .action(async (options: { wake?: boolean; json?: boolean }) => {
       const home = new Home()
       const checks = await diagnose(home)

@@ -5,6 +5,6 @@ import { Home } from '../client/home.ts'
 /** Started by the program itself where something waits in the outbox; see client/drainer.ts. */
 export function drainCommand(): Command {
   return new Command('drain')
-    .description('send what waits in the outbox, and end when nothing does')
+    .description('Send the messages in the outbox, and exit when it is empty')
     .action(() => runDrainer(new Home()))
 }

@@ -7,10 +7,10 @@ import { print, table } from './output.ts'
 
 export function groupCommand(): Command {
   const command = new Command('group')
-    .description('list groups, or say who is in one')
-    .argument('[group]', 'the group; made if it is new')
-    .argument('[members...]', 'all of its members')
-    .option('--remove', 'take the group away; its members stay')
+    .description('List groups, or set the members of one')
+    .argument('[group]', 'The group; created if it does not exist')
+    .argument('[members...]', 'All of its members')
+    .option('--remove', 'Remove the group; its members stay')
   return withAdminOptions(command).action(
     (group: string | undefined, members: string[], options: AdminOptions & { remove?: boolean }) =>
       asAdmin(options, async client => {

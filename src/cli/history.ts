@@ -24,15 +24,15 @@ interface HistoryOptions {
 
 export function historyCommand(): Command {
   return new Command('history')
-    .description('show what was sent and received here, newest first, with what became of it')
+    .description('Show sent and received messages with their receipts, newest first')
     .argument(
       '[words...]',
-      'only messages with these words, or beginnings of words; or the id of one, to see all its steps',
+      'Words, or beginnings of words, that a message contains; or the id of one message, to show its steps',
     )
-    .option('--with <member>', 'only what passed between this machine and a member')
-    .option('--limit <n>', 'at most n (default 20)')
-    .option('--before <seq>', 'only what is older than this place in the history')
-    .option('--json', 'print JSON')
+    .option('--with <member>', 'Show only messages between this machine and a member')
+    .option('--limit <n>', 'Show at most n messages (default 20)')
+    .option('--before <seq>', 'Show only messages older than this position in the history')
+    .option('--json', 'Print JSON')
     .action((words: string[], { with: other, limit = '20', before, json }: HistoryOptions) =>
       asMachine({ json }, async ({ client }) => {
         const one = await messageNamed(client, words)

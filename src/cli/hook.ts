@@ -3,8 +3,9 @@ import { Command } from 'commander'
 /** Only the help of it: `start.ts` runs it before this file is loaded. */
 export function hookCommand(): Command {
   return new Command('hook')
-    .description('tell a Claude Code session of new mail; Claude Code runs this, see docs/noticing.md')
-    .option('--if-news', 'the launcher may end this at once when there is nothing to tell')
-    .option('--note', 'note only what the session does; for a hook that runs in the background')
-    .option('--wait', 'wait until the session should wake, then say why on stderr and exit with 2')
+    .description('Notify a Claude Code session of new messages; run by Claude Code, see docs/noticing.md')
+    .option('--if-news', 'Allow the launcher to exit at once if there is nothing to report')
+    .option('--note', 'Only record what the session does; for a hook that runs in the background')
+    .option('--wait', 'Wait until the session is to be woken, then print the reason to stderr and exit with status 2')
+    .addHelpText('after', "\nThe input and output are the JSON of Claude Code's hooks, so there is no --json.")
 }

@@ -12,19 +12,17 @@ const hubNode = 24
 
 export function hubCommand(): Command {
   return new Command('hub')
-    .description('run a hub in the foreground')
-    .option('--host <address>', 'address to listen on (default 0.0.0.0)')
-    .option('--port <number>', 'port to listen on, 0 for any (default 3500)', toPort)
-    .option('--data <dir>', 'directory of the store, made if missing (default ./data)')
-    .option('--config <file>', 'hub.json; flags win over it')
-    .option('--journal <url>', 'share the history in etcd with other hubs: etcd://HOST:PORT,HOST:PORT,…[/NAME]')
-    .option('--hub-name <name>', "what this hub is called among them (default: this host's name)")
-    .option('--check', 'only read hub.json and say what is wrong with it; compares its address with claude-net.socket')
-    .option('--json', 'with --check: print JSON')
-    .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default info)')
-    .addOption(
-      new Option('--until-eof', 'stop when standard input ends, as it does with whoever started this').hideHelp(),
-    )
+    .description('Run a hub in the foreground')
+    .option('--host <address>', 'Address to listen on (default 0.0.0.0)')
+    .option('--port <number>', 'Port to listen on, 0 for any (default 3500)', toPort)
+    .option('--data <dir>', 'Directory of the store, created if missing (default ./data)')
+    .option('--config <file>', 'Configuration file, hub.json; flags take precedence over it')
+    .option('--journal <url>', 'Share the history in etcd with other hubs: etcd://HOST:PORT,HOST:PORT,…[/NAME]')
+    .option('--hub-name <name>', 'Name of this hub among them (default: the name of this host)')
+    .option('--check', 'Only check hub.json, and compare its address with claude-net.socket')
+    .option('--json', 'With --check: print JSON')
+    .option('--log-level <level>', 'Log level: silent, fatal, error, warn, info, debug or trace (default info)')
+    .addOption(new Option('--until-eof', 'Stop when standard input ends').hideHelp())
     .action(
       async ({
         logLevel,
@@ -90,13 +88,11 @@ function stopAtEof(): void {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('start a throw-away hub and two machines, of which one sends and the other reads')
-    .option('--once', 'exit when it has been shown, instead of staying until Ctrl-C')
-    .option(
-      '--telegram <hub.json>',
-      'also write to a person, by the bot that this file names; no other hub may run on it',
-    )
-    .action(async (options: { once?: boolean; telegram?: string }) => {
+    .description('Run a temporary hub and two machines, one of which writes to the other')
+    .option('--once', 'Exit at the end of the demo instead of waiting for Ctrl-C')
+    .option('--telegram <hub.json>', 'Also write to a person, through the bot of this file, which no other hub may use')
+    .option('--json', 'Print one JSON object per line, for each step')
+    .action(async (options: { once?: boolean; telegram?: string; json?: boolean }) => {
       requireHubNode()
       const { demo } = await import('../demo/demo.ts').catch(noHubHere)
       await demo(options)

@@ -9,11 +9,11 @@ import { print, table } from './output.ts'
 const shownOfChain = 8
 
 export function hubsCommand(): Command {
-  const command = new Command('hubs').description('list the hubs that share this history, or forget one')
+  const command = new Command('hubs').description('List the hubs that share this history, or remove one')
   withAdminOptions(
     command
       .command('list', { isDefault: true })
-      .description('list each hub with its version, how far it is, and whether its outcomes are the same'),
+      .description('List each hub with its version, its position in the history, and whether its outcomes agree'),
   )
     // A word that is no command of this one.
     .allowExcessArguments(false)
@@ -26,15 +26,15 @@ export function hubsCommand(): Command {
   withAdminOptions(
     command
       .command('forget')
-      .argument('<name>', 'a hub that does not come back')
-      .description('forget a hub: nothing waits for it any more. One that comes back is a hub again'),
+      .argument('<name>', 'Name of a hub that will not return')
+      .description('Remove a hub, so that nothing waits for it; it is added again if it returns'),
   ).action((name: string, options: AdminOptions) =>
     asAdmin(options, async client => {
       const answer = await client.call(api.forgetHub, { params: { name } })
       print(options, answer, () => `${answer.name} is forgotten.`)
     }),
   )
-  command.addHelpText('after', '\nBoth take --data, --hub, --token-file and --json.')
+  command.addHelpText('after', '\nBoth commands take --data, --hub, --hub-key, --token-file and --json.')
   return command
 }
 

@@ -9,8 +9,8 @@ import { print } from './output.ts'
 
 export function importCommand(): Command {
   const command = new Command('import')
-    .description('make members, owners, aliases and groups as a file says; what it does not name stays')
-    .argument('<file>', 'JSON, such as examples/organization.json')
+    .description('Create or change members, owners, aliases and groups as listed in a file; others stay as they are')
+    .argument('<file>', 'JSON file, such as examples/organization.json')
   return withAdminOptions(command).action((file: string, options: AdminOptions) =>
     asAdmin(options, async client => {
       const organization = readOrganization(file)

@@ -22,15 +22,15 @@ interface InboxOptions {
 
 export function inboxCommand(): Command {
   return new Command('inbox')
-    .description('show unread messages, oldest first')
-    .option('--all', 'of every project of this machine')
-    .option('--project <name>', 'of this project, and what is for none, wherever this runs', toProject)
-    .option('--limit <n>', `show at most n (default and most ${maxPage})`, toLimit)
-    .option('--ack', 'mark what is shown as read')
-    .option('--json', 'print JSON')
+    .description('Show unread messages, oldest first')
+    .option('--all', 'Show messages for every project of this machine')
+    .option('--project <name>', 'Show messages for this project and for no project, from any directory', toProject)
+    .option('--limit <n>', `Show at most n messages (default and maximum ${maxPage})`, toLimit)
+    .option('--ack', 'Mark the shown messages as read')
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
-      '\nIn the directory of a project it shows what is for that project and for none, elsewhere what is for none.',
+      '\nIn the directory of a project it shows messages for that project and for no project; elsewhere, only those for no project.',
     )
     .action(({ all, project: named, limit, ack, json }: InboxOptions) =>
       asMachine({ json }, async ({ client, config, home }) => {

@@ -24,12 +24,12 @@ interface RelayFile {
 
 export function installRelayCommand(): Command {
   return new Command('install-relay')
-    .description("install a service that leads localhost:3500 to the hub's host, on a box that laptops reach by ssh")
-    .argument('<hubhost>', "the hub's host as ssh knows it here: HOST or USER@HOST")
-    .option('--known-hosts <file>', "the hub's host key, if your own known_hosts does not have it")
-    .option('--root <dir>', 'write below DIR, and start nothing')
-    .option('--dry-run', 'show what would be written and done, and change nothing')
-    .option('--json', 'print JSON')
+    .description("Install a service that forwards localhost:3500 to the hub's host, on a box that laptops reach by ssh")
+    .argument('<hubhost>', "The hub's host as ssh knows it on this box: HOST or USER@HOST")
+    .option('--known-hosts <file>', "File with the host key of the hub's host, if it is not in your known_hosts")
+    .option('--root <dir>', 'Write below DIR, and start nothing')
+    .option('--dry-run', 'Show what would be written and run, and change nothing')
+    .option('--json', 'Print JSON')
     .action(async (name: string, options: RelayOptions) => {
       const { root = '/', dryRun = false } = options
       const { target, knownHosts } = resolveTarget(name)

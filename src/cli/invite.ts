@@ -23,17 +23,17 @@ interface InviteOptions extends AdminOptions {
   from?: string[]
 }
 
-const plainOption = 'print the old line, for a curl without TLS: others on the machine and on the way can read its code'
+const plainOption = 'Print the line for a curl without TLS; others on the machine and on the network can read its code'
 
 export function inviteCommand(): Command {
   const command = new Command('invite')
-    .description('make a member and print the one line that joins its machine')
-    .argument('<name>', 'name of the machine or human: a-z, 0-9 and -')
-    .option('--human', 'the member is a person, not a machine')
-    .option('--owner <human>', 'whom the machine belongs to')
+    .description('Create a member, and print the line that joins its machine')
+    .argument('<name>', 'Name of the machine or human: a-z, 0-9 and -')
+    .option('--human', 'Create a person instead of a machine')
+    .option('--owner <human>', 'Owner of the machine')
     .option('--from <range>', fromHelp, collectRanges)
-    .option('--via <host>', 'where the new machine goes by ssh; the hub answers there at localhost:3500, or --url')
-    .option('--url <url>', 'address at which the new machine reaches the hub')
+    .option('--via <host>', 'Host that the new machine reaches by ssh; there the hub is at localhost:3500, or at --url')
+    .option('--url <url>', 'Address at which the new machine reaches the hub')
     .option('--plain', plainOption)
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
     const address = addressOf(options)
@@ -53,10 +53,10 @@ export function inviteCommand(): Command {
 
 export function rotateCommand(): Command {
   const command = new Command('rotate')
-    .description('print the line that gives a machine a new token; the old one goes on for 10 minutes after')
-    .argument('<name>', 'the member')
-    .option('--via <host>', 'where the machine goes by ssh; the hub answers there at localhost:3500, or --url')
-    .option('--url <url>', 'address at which the machine reaches the hub')
+    .description('Print the line that gives a machine a new token; the old token then stays valid for 10 minutes')
+    .argument('<name>', 'Name of the member')
+    .option('--via <host>', 'Host that the machine reaches by ssh; there the hub is at localhost:3500, or at --url')
+    .option('--url <url>', 'Address at which the machine reaches the hub')
     .option('--plain', plainOption)
   return withAdminOptions(command).action(async (name: string, options: InviteOptions) => {
     const address = addressOf(options)

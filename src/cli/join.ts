@@ -44,22 +44,19 @@ interface JoinOptions {
 
 export function joinCommand(): Command {
   return new Command('join')
-    .description('make this machine a member; the join line of an invite runs this')
-    .argument('<url>', "the hub's address: http://HOST:PORT, https://HOST, or ssh:HOST to reach it through ssh")
-    .requiredOption('--machine <name>', 'the name that was invited')
-    .option('--code <code>', 'the one-time code; not needed to set up anew what has joined before')
-    .option('--code-stdin', 'read the code from standard input, so that no other user sees it among the processes')
-    .option('--hub <url>', `with ssh:HOST, the hub's address as seen from HOST (default ${defaultHubBehindSsh})`)
-    .option('--hub-key <key>', 'the key, sha256//…, that the hub must prove before it is sent anything; by TLS')
-    .option('--human', 'the invited member is a person')
-    .option('--no-claude', "leave Claude Code's settings alone")
-    .option(
-      '--http',
-      'print how Claude Code speaks to the hub itself, instead of registering a process of this machine',
-    )
-    .option('--yes', "change Claude Code's settings without asking")
-    .option('--bin <dir>', 'where to link the command (default ~/.local/bin, for root /usr/local/bin)')
-    .option('--json', 'print JSON')
+    .description('Make this machine a member; run by the join line of an invitation')
+    .argument('<url>', 'Address of the hub: http://HOST:PORT, https://HOST, or ssh:HOST to reach it through ssh')
+    .requiredOption('--machine <name>', 'Name that was invited')
+    .option('--code <code>', 'One-time code; not needed to repeat the setup of a machine that has joined')
+    .option('--code-stdin', 'Read the code from standard input, so that it does not appear in the list of processes')
+    .option('--hub <url>', `With ssh:HOST: address of the hub as seen from HOST (default ${defaultHubBehindSsh})`)
+    .option('--hub-key <key>', 'Key (sha256//…) that the hub must prove over TLS before it is sent anything')
+    .option('--human', 'Join as a person')
+    .option('--no-claude', "Do not change Claude Code's settings")
+    .option('--http', 'Print how to connect Claude Code to the hub over HTTP, instead of registering a local process')
+    .option('--yes', "Change Claude Code's settings without asking for confirmation")
+    .option('--bin <dir>', 'Directory for the link to the command (default ~/.local/bin, for root /usr/local/bin)')
+    .option('--json', 'Print JSON')
     .action(async (address: string, options: JoinOptions) => {
       const say = options.json ? () => {} : (words: string) => process.stdout.write(`${words}\n`)
       const home = new Home()

@@ -11,12 +11,12 @@ interface JournalOptions {
 }
 
 export function journalCommand(): Command {
-  const command = new Command('journal').description('the history that several hubs share in etcd: begin one, leave it')
-  withJournal(command.command('init'), 'where: etcd://HOST:PORT,HOST:PORT,…[/NAME]')
+  const command = new Command('journal').description('Begin or leave a history that several hubs share in etcd')
+  withJournal(command.command('init'), 'Location of the history: etcd://HOST:PORT,HOST:PORT,…[/NAME]')
     .description(
-      'begin a history in etcd, with the store of a hub that is stopped, or with nothing; run again, it goes on where it was ended',
+      'Begin a history in etcd, from the store of a stopped hub or empty; if interrupted, run it again to continue',
     )
-    .option('--from <dir>', 'data directory of that hub, which is the first of the history from then on')
+    .option('--from <dir>', 'Data directory of the stopped hub, which becomes the first hub of the history')
     .action(async ({ from, ...options }: JournalOptions & { from?: string }) => {
       const { beginHistory } = await loadHub()
       const begun = await beginHistory(await journalOf(options), from && resolve(from))
@@ -34,11 +34,12 @@ export function journalCommand(): Command {
         ].join('\n')
       })
     })
-  withJournal(command.command('leave'), 'take first what this log has and the store has not: etcd://HOST:PORT,…[/NAME]')
-    .description(
-      'have the store of a hub that is stopped stand alone from now on; other hubs of the history go on without it',
-    )
-    .option('--data <dir>', 'data directory of the hub (default: the one in hub.json)')
+  withJournal(
+    command.command('leave'),
+    'First apply the entries of this log that the store lacks: etcd://HOST:PORT,…[/NAME]',
+  )
+    .description('Detach the store of a stopped hub from the history; the other hubs continue without it')
+    .option('--data <dir>', 'Data directory of the hub (default: the one in hub.json)')
     .action(async ({ data, ...options }: JournalOptions & { data?: string }) => {
       const { leaveHistory, readHubConfig } = await loadHub()
       const dir = data ?? (options.config && readHubConfig({ config: options.config }).data)
@@ -61,8 +62,8 @@ export function journalCommand(): Command {
 function withJournal(command: Command, what: string): Command {
   return command
     .option('--journal <url>', what)
-    .option('--config <file>', 'hub.json, whose journal is it (endpoints, name, tls, user)')
-    .option('--json', 'print JSON')
+    .option('--config <file>', 'Configuration file, hub.json, whose journal is used (endpoints, name, tls, user)')
+    .option('--json', 'Print JSON')
 }
 
 /** The log that flags or hub.json name. */

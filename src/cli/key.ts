@@ -6,11 +6,9 @@ import { type AdminOptions, asAdmin, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
 
 export function keyCommand(): Command {
-  const command = new Command('key').description('show the key that the hub proves itself by, or give it a new one')
+  const command = new Command('key').description('Show or replace the key that proves the identity of the hub')
   withAdminOptions(
-    command
-      .command('show', { isDefault: true })
-      .description('show the key, how old it is, and the chain of those before it'),
+    command.command('show', { isDefault: true }).description('Show the key, its age, and the chain of earlier keys'),
   )
     // A word that is no command of this one.
     .allowExcessArguments(false)
@@ -23,10 +21,10 @@ export function keyCommand(): Command {
   withAdminOptions(
     command
       .command('rotate')
-      .description('give the hub a new key; machines that know the old one follow by themselves')
+      .description('Replace the key; machines that have pinned the old one accept the new one automatically')
       .option(
         '--compromised',
-        'the old key may be in wrong hands: it vouches for nothing; names the machines that must pin the new one or join anew',
+        'Distrust the old key, which may be stolen, and list the machines that must pin the new key or join again',
       ),
   ).action((options: AdminOptions & { compromised?: boolean }) =>
     asAdmin(options, async client => {
@@ -35,7 +33,7 @@ export function keyCommand(): Command {
       print(options, answer, () => rotated(answer, compromised))
     }),
   )
-  command.addHelpText('after', '\nBoth take --data, --hub, --token-file and --json.')
+  command.addHelpText('after', '\nBoth commands take --data, --hub, --hub-key, --token-file and --json.')
   return command
 }
 

@@ -18,8 +18,8 @@ interface LaterOptions {
 
 export function laterCommand(): Command {
   const later = new Command('later')
-    .description('list what this machine has sent for later and is not delivered yet, or cancel some of it')
-    .option('--json', 'print JSON')
+    .description('List scheduled messages of this machine that are not yet delivered, or cancel some')
+    .option('--json', 'Print JSON')
     .action((options: LaterOptions) =>
       asMachine(options, async ({ client, outbox }) => {
         const answer = await client.call(api.listLater).catch(error => {
@@ -31,9 +31,9 @@ export function laterCommand(): Command {
     )
   later
     .command('cancel')
-    .description('cancel it before it is delivered')
-    .argument('<ids...>', 'as claude-net later shows them')
-    .option('--json', 'print JSON')
+    .description('Cancel scheduled messages before they are delivered')
+    .argument('<ids...>', 'Ids, as shown by claude-net later')
+    .option('--json', 'Print JSON')
     .action((ids: string[], _options: LaterOptions, command: Command) => {
       const options = command.optsWithGlobals<LaterOptions>()
       const wrong = ids.find(id => !MessageId.safeParse(id).success)

@@ -20,10 +20,10 @@ interface LeaveOptions {
 
 export function leaveCommand(): Command {
   return new Command('leave')
-    .description('undo join: remove the token, the client, and what join wrote into Claude Code')
-    .option('--force', 'even if messages wait in the outbox; they are deleted')
-    .option('--bin <dir>', 'where the command was linked (default ~/.local/bin, for root /usr/local/bin)')
-    .option('--json', 'print JSON')
+    .description('Undo join: remove the token, the client, and the changes to Claude Code')
+    .option('--force', 'Leave even if there are messages in the outbox, and delete them')
+    .option('--bin <dir>', 'Directory of the link to the command (default ~/.local/bin, for root /usr/local/bin)')
+    .option('--json', 'Print JSON')
     .action(async (options: LeaveOptions) => {
       const home = new Home()
       const name = home.readConfig()?.machine

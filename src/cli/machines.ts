@@ -11,8 +11,8 @@ import { print, table } from './output.ts'
 
 export function machinesCommand(): Command {
   return new Command('machines')
-    .description('list machines and people, and who is online')
-    .option('--json', 'print JSON')
+    .description('List machines and people, and show who is online')
+    .option('--json', 'Print JSON')
     .action((options: { json?: boolean }) =>
       asMachine(options, async ({ client }) => {
         const answer = await client.call(api.listMachines)

@@ -35,7 +35,7 @@ import { namesCommand } from './names.ts'
 import { ownerCommand } from './owner.ts'
 import { pinCommand } from './pin.ts'
 import { policyCommand } from './policy.ts'
-import { newProgram, run } from './program.ts'
+import { newProgram, run, setUp } from './program.ts'
 import { renameCommand } from './rename.ts'
 import { restoreCommand } from './restore.ts'
 import { revokeCommand } from './revoke.ts'
@@ -110,8 +110,8 @@ export function wholeProgram(): Command {
     program.commandsGroup(heading)
     for (const command of commands) program.addCommand(command)
   }
-  program.helpCommand('help [command]', 'show how a command is used')
   for (const command of [copyStoreCommand(), checkStoreCommand(), drainCommand(), namesCommand()])
     program.addCommand(command, { hidden: true })
+  setUp(program)
   return program
 }

@@ -34,7 +34,12 @@ export function manPage(program: Command): string {
     `.TH CLAUDE\\-NET 1 "" "claude\\-net ${roff(version)}" "Claude Net"`,
     ...section('NAME', `claude\\-net \\- ${roff(program.description().replace(/\.$/, ''))}`),
     ...section('SYNOPSIS', '.B claude\\-net', roff('<command> [options] [arguments]')),
-    ...section('DESCRIPTION', roff('Each command explains itself: claude-net help <command>, or --help behind it.')),
+    ...section(
+      'DESCRIPTION',
+      roff(
+        'This page contains the help of every command, which claude-net help <command> and the option --help show as well.',
+      ),
+    ),
     ...[...headings].flatMap(([heading, each]) => [
       ...section(roff(heading.replace(/:$/, '').toUpperCase())),
       ...each.flatMap(({ command, path }) => commandText(command, path, shared)),

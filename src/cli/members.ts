@@ -6,7 +6,7 @@ import { type AdminOptions, adminClient, withAdminOptions } from './admin.ts'
 import { print, table } from './output.ts'
 
 export function membersCommand(): Command {
-  return withAdminOptions(new Command('members').description('list every member, for the admin')).action(
+  return withAdminOptions(new Command('members').description('List all members')).action(
     async (options: AdminOptions) => {
       const { client } = adminClient(options)
       const answer = await client.call(api.listMembers)

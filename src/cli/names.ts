@@ -11,8 +11,8 @@ const timeoutMs = 1500
  */
 export function namesCommand(): Command {
   return new Command('names')
-    .description('print who can be written to, one name a line, for completion in a shell')
-    .option('--projects', 'the projects of this machine instead')
+    .description('Print the names of possible recipients, one per line, for completion in a shell')
+    .option('--projects', 'Print the projects of this machine instead')
     .action(async ({ projects }: { projects?: boolean }) => {
       try {
         const { client } = openMachine(undefined, timeoutMs)

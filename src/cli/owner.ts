@@ -7,10 +7,10 @@ import { UsageError } from './usage-error.ts'
 
 export function ownerCommand(): Command {
   const command = new Command('owner')
-    .description('say to which human a machine belongs')
-    .argument('<machine>', 'the machine')
-    .argument('[human]', 'its owner')
-    .option('--none', 'it belongs to nobody')
+    .description('Set the owner of a machine')
+    .argument('<machine>', 'Name of the machine')
+    .argument('[human]', 'Name of its owner')
+    .option('--none', 'Remove its owner')
   return withAdminOptions(command).action(
     (machine: string, human: string | undefined, options: AdminOptions & { none?: boolean }) =>
       asAdmin(options, async client => {

@@ -16,14 +16,14 @@ interface PinOptions {
 
 export function pinCommand(): Command {
   return new Command('pin')
-    .description('have the hub prove that it knows this machine, and speak TLS with that hub alone from then on')
-    .option('--again', 'pin the key that it has now, if the admin says that it has changed')
-    .option('--json', 'print JSON')
+    .description('Pin the key of the hub: from then on use TLS, and only a hub that proves this key')
+    .option('--again', 'Pin the current key after the admin has confirmed that it changed')
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
       `
-The hub proves itself over TLS, without being shown the token of this machine, and its key is written into config.json ("hubKey"). Sessions
-that run follow with their next request. A machine that joins by the line of claude-net invite has pinned the key already.`,
+The hub proves over TLS that it knows the token of this machine, which is not sent, and its key is stored in config.json ("hubKey").
+Running sessions use it from their next request on. A machine that joined by the line of claude-net invite has pinned the key already.`,
     )
     .action(async ({ again, json }: PinOptions) => {
       const home = new Home()

@@ -12,16 +12,16 @@ interface PolicyOptions {
 
 export function policyCommand(): Command {
   return new Command('policy')
-    .description('show or change what this machine does with mail')
+    .description('Show or change how this machine handles incoming messages')
     .addOption(
       new Option(
         '--inbound <what>',
-        'accept it, hold it for you (your Claude sees who wrote, not what), or refuse it',
+        'Accept messages, hold them for you (your Claude sees the sender, not the text), or refuse them',
       ).choices(['accept', 'hold', 'refuse']),
     )
-    .option('--mute <names...>', 'mail of these is stored, but nobody is told')
-    .option('--unmute <names...>', 'be told of their mail again')
-    .option('--json', 'print JSON')
+    .option('--mute <names...>', 'Store messages from these senders without notifying a session')
+    .option('--unmute <names...>', 'Notify sessions of their messages again')
+    .option('--json', 'Print JSON')
     .action(({ inbound, mute, unmute, json }: PolicyOptions) =>
       asMachine({ json }, async ({ client, home, config }) => {
         const before = await client.call(api.putPolicy, { body: {} })

@@ -8,7 +8,7 @@ export function newProgram(): Command {
   return (
     new Command('claude-net')
       .description('Durable inboxes between Claude Code machines and people, on your own hub.')
-      .version(version, '-V, --version', 'print the version')
+      .version(version, '-V, --version', 'Print the version')
       .configureHelp({ sortSubcommands: false })
       // A text may hold words that are options of the program.
       .enablePositionalOptions()
@@ -44,11 +44,16 @@ export async function run(program: Command): Promise<void> {
   }
 }
 
-/** Commander does not hand these down to commands that were made elsewhere. */
-function setUp(command: Command): void {
+/** Sets what commander does not pass on to commands that were created by themselves. */
+export function setUp(command: Command): void {
+  const hasHelpCommand = command
+    .createHelp()
+    .visibleCommands(command)
+    .some(each => each.name() === 'help')
+  if (hasHelpCommand) command.helpCommand('help [command]', 'Show the help of a command')
   command
     .exitOverride()
     .showHelpAfterError('Add --help to see how it is used.')
-    .helpOption('-h, --help', 'show how it is used')
+    .helpOption('-h, --help', 'Show this help')
   for (const each of command.commands) setUp(each)
 }

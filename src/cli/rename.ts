@@ -5,9 +5,9 @@ import { print } from './output.ts'
 
 export function renameCommand(): Command {
   const command = new Command('rename')
-    .description('give a member another name; its inbox, token and groups stay')
-    .argument('<name>', 'the name now')
-    .argument('<to>', 'the new name')
+    .description('Rename a member; its inbox, token and groups stay')
+    .argument('<name>', 'Current name')
+    .argument('<to>', 'New name')
   return withAdminOptions(command).action((name: string, to: string, options: AdminOptions) =>
     asAdmin(options, async client => {
       const answer = await client.call(api.renameMember, { params: { name }, body: { to } })

@@ -20,13 +20,13 @@ interface RestoreOptions {
 
 export function restoreCommand(): Command {
   return new Command('restore')
-    .description('make a backup the store of a hub that does not run, or try a backup out')
-    .argument('<file>', 'the backup')
-    .option('--data <dir>', 'data directory of the hub; its store is kept aside')
-    .option('--drill', 'change nothing: restore into a temporary directory, open it, compare every row')
-    .option('--to <place>', "go on with the backup's tail: up to a time, an entry's number, or 'end'")
-    .option('--log <dir>', 'where the tail is: backup.logTo of hub.json (default: beside the backup)')
-    .option('--json', 'print JSON')
+    .description('Make a backup the store of a stopped hub, or test a backup')
+    .argument('<file>', 'The backup')
+    .option('--data <dir>', 'Data directory of the hub; its previous store is kept')
+    .option('--drill', 'Change nothing: restore into a temporary directory, open it, and compare every row')
+    .option('--to <place>', "Also apply the backup's tail, up to a time, the number of an entry, or 'end'")
+    .option('--log <dir>', 'Directory of the tail: backup.logTo of hub.json (default: beside the backup)')
+    .option('--json', 'Print JSON')
     .action(async (file: string, options: RestoreOptions) => {
       if ((options.data === undefined) === !options.drill) {
         throw new UsageError(

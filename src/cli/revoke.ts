@@ -6,8 +6,8 @@ import { print } from './output.ts'
 
 export function revokeCommand(): Command {
   const command = new Command('revoke')
-    .description("end a member's tokens at once, and cancel its later mail; its inbox stays")
-    .argument('<name>', 'the member')
+    .description("Revoke a member's tokens at once, and cancel its scheduled messages; its inbox stays")
+    .argument('<name>', 'Name of the member')
   return withAdminOptions(command).action((name: string, options: AdminOptions) =>
     asAdmin(options, async client => {
       const answer = await client.call(api.revokeMember, { params: { name } })

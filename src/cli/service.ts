@@ -21,15 +21,15 @@ interface ServiceOptions {
 
 export function installServiceCommand(): Command {
   return new Command('install-service')
-    .description('install the hub as a systemd service, or upgrade it; as root')
-    .option('--dry-run', 'show every step and every file, and change nothing')
-    .option('--replace', 'move aside a foreign unit, directory or listener; says how to bring it back')
-    .option('--back', 'return to the version before')
-    .option('--port <number>', 'port of a hub.json that is not there yet (default 3500)', toPort)
-    .option('--no-socket', 'let the hub listen by itself, instead of systemd holding its port (claude-net.socket)')
-    .option('--node <file>', 'the Node (24 or newer) to copy for the hub (default: the one that runs this)')
-    .option('--root <dir>', 'install into the tree below DIR, for an image; touches nothing outside it')
-    .option('--json', 'print JSON')
+    .description('Install or upgrade the hub as a systemd service; run as root')
+    .option('--dry-run', 'Show every step and every file, and change nothing')
+    .option('--replace', 'Move aside a unit, directory or listener of another program, and print how to restore it')
+    .option('--back', 'Return to the previous version')
+    .option('--port <number>', 'Port for a hub.json that does not exist yet (default 3500)', toPort)
+    .option('--no-socket', 'Let the hub open its port itself, instead of systemd holding it (claude-net.socket)')
+    .option('--node <file>', 'Node (24 or newer) to copy for the hub (default: the one that runs this command)')
+    .option('--root <dir>', 'Install into the tree below DIR, for an image; nothing outside it is changed')
+    .option('--json', 'Print JSON')
     .action(async (options: ServiceOptions) => {
       const { planInstallation, planWayBack, Root } = await import('../service/service.ts').catch(noHubHere)
       const root = new Root(options.root === undefined ? undefined : resolve(options.root))
@@ -46,10 +46,10 @@ export function installServiceCommand(): Command {
 
 export function uninstallServiceCommand(): Command {
   return new Command('uninstall-service')
-    .description('stop and remove the service and its program; the store and the settings stay')
-    .option('--dry-run', 'show every step, and change nothing')
-    .option('--root <dir>', 'remove it from the tree below DIR')
-    .option('--json', 'print JSON')
+    .description('Stop and remove the service and its program; the store and the settings stay')
+    .option('--dry-run', 'Show every step, and change nothing')
+    .option('--root <dir>', 'Remove it from the tree below DIR')
+    .option('--json', 'Print JSON')
     .action(async (options: ServiceOptions) => {
       const { paths, planRemoval, Root } = await import('../service/service.ts').catch(noHubHere)
       const root = new Root(options.root === undefined ? undefined : resolve(options.root))

@@ -17,23 +17,27 @@ interface Options extends AdminOptions {
 
 export function settingsCommand(): Command {
   const command = new Command('settings')
-    .description('show what the hub keeps and for how long, or change it')
+    .description('Show or change what the hub keeps and for how long')
     .option(
       '--keep-text <days>',
-      'delete texts that everybody has read, or that expired, after this many days',
+      'Delete texts this many days after everyone has read them, or they have expired',
       whole(1, 3650, 'Days are'),
     )
-    .option('--inbox-messages <n>', 'most unread messages in one inbox', whole(100, 1_000_000, 'Messages are'))
-    .option('--inbox-mib <n>', 'most MiB of unread texts in one inbox', whole(1, 16_384, 'MiB are'))
-    .option('--sender-percent <n>', 'the part of an inbox that one sender may fill', whole(11, 100, 'Percent are'))
+    .option(
+      '--inbox-messages <n>',
+      'Maximum number of unread messages in one inbox',
+      whole(100, 1_000_000, 'Messages are'),
+    )
+    .option('--inbox-mib <n>', 'Maximum size of the unread texts in one inbox, in MiB', whole(1, 16_384, 'MiB are'))
+    .option('--sender-percent <n>', 'Share of an inbox that one sender may fill', whole(11, 100, 'Percent are'))
     .option(
       '--reserve-percent <n>',
-      'the last part of an inbox, kept for others and for what is urgent',
+      'Share of an inbox that is reserved for other senders and urgent messages',
       whole(0, 50, 'Percent are'),
     )
     .option(
       '--token-days <days>',
-      "let a member's token live this long; its machine renews it once half of that is over; 0 for no limit",
+      "Lifetime of a member's token, which its machine renews after half of it; 0 for no limit",
       whole(0, 3650, 'Days are'),
     )
   return withAdminOptions(command).action((options: Options) =>

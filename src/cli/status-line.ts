@@ -18,11 +18,11 @@ interface StatusLineOptions {
 
 export function statusLineCommand(): Command {
   return new Command('status-line')
-    .description('show or set what a session says it works on, in one line')
-    .argument('[text...]', `at most ${maxLine} characters, for everyone to see in claude-net machines`)
-    .option('--clear', 'take the line away')
-    .option('--session <name>', 'of this session, by the beginning of its name; default is the one that this runs in')
-    .option('--json', 'print JSON')
+    .description('Show or set the line in which a session states what it works on')
+    .argument('[text...]', `The line, at most ${maxLine} characters; everyone sees it in claude-net machines`)
+    .option('--clear', 'Remove the line')
+    .option('--session <name>', 'Session, by the beginning of its name (default: the one that this command runs in)')
+    .option('--json', 'Print JSON')
     .action((words: string[], { clear, session, json }: StatusLineOptions) => {
       const home = new Home()
       home.credentials()

@@ -14,7 +14,7 @@ const maxPlain = 10
 
 export function statusCommand(): Command {
   const command = new Command('status').description(
-    'show how the hub is: store, backup, Telegram, machines, and what waits',
+    'Show the state of the hub: store, backup, Telegram, machines and unread messages',
   )
   return withAdminOptions(command).action((options: AdminOptions) =>
     asAdmin(options, async (client, url) => {

@@ -15,10 +15,10 @@ type ConfirmOptions = AdminOptions & { user?: number; yes?: boolean }
 
 export function telegramCommand(): Command {
   const command = new Command('telegram').description(
-    'show how the bridge to people on Telegram fares, and say who is who',
+    'Show the state of the Telegram bridge, and confirm who its users are',
   )
   withAdminOptions(
-    command.command('status', { isDefault: true }).description('show how it fares, and who its people are'),
+    command.command('status', { isDefault: true }).description('Show the state of the bridge, and its people'),
   )
     // A word that is no command of this one.
     .allowExcessArguments(false)
@@ -29,7 +29,7 @@ export function telegramCommand(): Command {
       }),
     )
   withAdminOptions(
-    command.command('check').description('ask Telegram about token, group, rights and privacy mode'),
+    command.command('check').description('Check token, group, rights and privacy mode with Telegram'),
   ).action((options: AdminOptions) =>
     asAdmin(options, async client => {
       const { checks } = await client.call(api.telegramCheck)
@@ -40,23 +40,20 @@ export function telegramCommand(): Command {
   withAdminOptions(
     command
       .command('confirm')
-      .description('say that who was seen under the configured user name is this human')
-      .argument('<human>', 'the human, as hub.json names them')
-      .option('--user <id>', 'the numeric Telegram user id that it must be', toUserId)
-      .option('--yes', 'ask nothing'),
+      .description('Confirm that the user seen under the configured user name is this human')
+      .argument('<human>', 'The human, as named in hub.json')
+      .option('--user <id>', 'Numeric Telegram user id that the user must have', toUserId)
+      .option('--yes', 'Do not ask for confirmation'),
   ).action((human: string, options: ConfirmOptions) => asAdmin(options, client => confirm(client, human, options)))
   withAdminOptions(
-    command
-      .command('forget')
-      .description('take back what was confirmed')
-      .argument('<human>', 'the human, as hub.json names them'),
+    command.command('forget').description('Undo a confirmation').argument('<human>', 'The human, as named in hub.json'),
   ).action((human: string, options: AdminOptions) =>
     asAdmin(options, async client => {
       const answer = await client.call(api.telegramConfirm, { params: { name: human }, body: { userId: null } })
       print(options, answer, () => `Nobody on Telegram is ${human} now, until somebody is confirmed.`)
     }),
   )
-  command.addHelpText('after', '\nAll of them take --data, --hub, --token-file and --json.')
+  command.addHelpText('after', '\nAll commands take --data, --hub, --hub-key, --token-file and --json.')
   return command
 }
 

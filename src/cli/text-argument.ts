@@ -6,7 +6,7 @@ import { visibleLine } from '../text/visible.ts'
 
 /** For the help of a command whose last arguments are a text. */
 export const textHelp = `
-Options stand before <to>, or behind a text that is one argument; several words are all text. Behind -- everything is text.`
+Options go before <to>, or after a text that is one argument. Several words are all text, and so is everything after --.`
 
 /** Most bytes that are read from standard input; far more than a message may have. */
 const maxInputBytes = 1024 * 1024

@@ -26,16 +26,16 @@ interface UpdateOptions {
 
 export function updateCommand(): Command {
   return new Command('update')
-    .description("take the hub's version of this program")
-    .option('--check', 'only say whether there is another')
-    .option('--back', 'return to the version before the last update')
-    .option('--data <dir>', "data directory of the hub, on the hub's own host: takes it from there")
-    .option('--json', 'print JSON')
+    .description('Update this program to the version that the hub has')
+    .option('--check', 'Only report whether there is another version')
+    .option('--back', 'Return to the version before the last update')
+    .option('--data <dir>', "On the hub's host: take the program from the hub with this data directory")
+    .option('--json', 'Print JSON')
     .addHelpText(
       'after',
       `
-It is taken from a hub that has proven itself alone: one whose key this machine has pinned (claude-net pin), one behind a certificate that
-it trusts, or, for root and the hub's user on its own host, the one that owns the data directory.`,
+The program is taken only from a hub that has proven its identity: one whose key this machine has pinned (claude-net pin), one with a
+certificate that it trusts, or, for root and the hub's user on the hub's host, the one that owns the data directory.`,
     )
     .action(async (options: UpdateOptions) => {
       const home = new Home()

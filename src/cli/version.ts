@@ -4,8 +4,8 @@ import { print } from './output.ts'
 
 export function versionCommand(): Command {
   return new Command('version')
-    .description('print the version')
-    .option('--json', 'print JSON')
+    .description('Print the version')
+    .option('--json', 'Print JSON')
     .action((options: { json?: boolean }) => {
       print(options, { version, node: process.version }, () => version)
     })

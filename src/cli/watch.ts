@@ -12,8 +12,8 @@ import { withheld, withheldText } from './withheld.ts'
 
 export function watchCommand(): Command {
   return new Command('watch')
-    .description('show what happens here, as it happens, until Ctrl-C')
-    .option('--json', 'print one JSON object a line')
+    .description('Print messages and other events of this machine as they happen, until Ctrl-C')
+    .option('--json', 'Print one JSON object per line')
     .action(async ({ json }: { json?: boolean }) => {
       const machine = openMachine()
       const { client, outbox, home } = machine

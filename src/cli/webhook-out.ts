@@ -20,16 +20,16 @@ const collect = (value: string, before: string[] = []) => [...before, value]
 
 export function outCommand(): Command {
   const command = new Command('out')
-    .description('post chosen events, signed, to a URL: Slack, a pager, a program of yours')
-    .argument('<url>', 'where to post; - reads it from standard input, so that no other user sees it')
+    .description('Post selected events, signed, to a URL: Slack, a pager, your own program')
+    .argument('<url>', 'URL to post to, or - to read it from standard input, so that no other user sees it')
     .option(
       '--on <filter>',
-      'what to post: "to NAME[/PROJECT]", "from NAME", "intent urgent", held, expired, refused, any; with "and" between; repeat it for more',
+      'Events to post: "to NAME[/PROJECT]", "from NAME", "intent urgent", held, expired, refused, any; combined with "and"; may be repeated',
       collect,
     )
-    .option('--name <name>', 'what the webhook is called (default: after the host)')
-    .option('--body <template>', 'what to post instead of the event: JSON with {{line}}, {{slack:line}}, {{from}}, …')
-    .option('--with-text', 'post texts of messages too')
+    .option('--name <name>', 'Name of the webhook (default: made from the host)')
+    .option('--body <template>', 'JSON to post instead of the event, with {{line}}, {{slack:line}}, {{from}}, …')
+    .option('--with-text', 'Also post the texts of messages')
   return withAdminOptions(command).action((given: string, options: OutOptions) =>
     asAdmin(options, async client => {
       const { on, name, body, withText } = options
@@ -51,10 +51,10 @@ export function outCommand(): Command {
 
 export function deadCommand(): Command {
   const command = new Command('dead')
-    .description('list events that a webhook has given up, newest first')
-    .argument('<name>', 'the webhook')
-    .option('--retry <id>', 'try this one again, or all')
-    .option('--drop', 'forget them all')
+    .description('List the dead letters of a webhook, newest first, or retry or delete them')
+    .argument('<name>', 'Name of the webhook')
+    .option('--retry <id>', 'Retry the dead letter with this id, or all')
+    .option('--drop', 'Delete all of them')
   return withAdminOptions(command).action((name: string, options: DeadOptions) =>
     asAdmin(options, async client => {
       const { retry, drop } = options

@@ -31,29 +31,29 @@ type AddOptions = AdminOptions & {
 
 export function webhookCommand(): Command {
   const command = new Command('webhook').description(
-    'let events from outside become messages (GitHub, GitLab, Alertmanager), or post events of the hub to a URL',
+    'Receive events from GitHub, GitLab, Alertmanager and others as messages, or post events of the hub to a URL',
   )
   const incoming = [addCommand(), listCommand(), testCommand(), changeCommand(), rotateCommand(), deleteCommand()]
   for (const each of [...incoming, outCommand(), deadCommand()]) command.addCommand(each)
   command.addHelpText(
     'after',
-    '\nAll of them take --data, --hub, --token-file and --json. docs/webhooks.md has each source.',
+    '\nAll commands take --data, --hub, --hub-key, --token-file and --json. docs/webhooks.md describes each source.',
   )
   return command
 }
 
 function addCommand(): Command {
   const command = new Command('add')
-    .description('make a service with a secret URL, which its source calls with each event')
-    .addArgument(new Argument('<source>', 'who calls it').choices(sources.options))
-    .requiredOption('--to <names...>', 'to whom its events go: machines, people, groups, MACHINE/PROJECT')
-    .option('--name <name>', 'the name of the service (default SOURCE-TO)')
+    .description('Create a service with a secret URL, which its source calls for each event')
+    .addArgument(new Argument('<source>', 'Source of the events').choices(sources.options))
+    .requiredOption('--to <names...>', 'Recipients of its messages: machines, people, groups, MACHINE/PROJECT')
+    .option('--name <name>', 'Name of the service (default: SOURCE-TO)')
     .option(
       '--template <text>',
-      'the text of its messages, with {{line}}, {{link}}, {{actor}}, {{event}}, {{payload.PATH}}',
+      'Text of its messages, with {{line}}, {{link}}, {{actor}}, {{event}}, {{payload.PATH}}',
     )
-    .addOption(new Option('--failed-as <intent>', 'what reports a failure asks for something').choices(['request']))
-    .option('--signed', 'of generic: calls must be signed, as Standard Webhooks has it')
+    .addOption(new Option('--failed-as <intent>', 'Intent of messages that report a failure').choices(['request']))
+    .option('--signed', 'For generic: accept only calls signed according to Standard Webhooks')
   return withAdminOptions(command).action((source: WebhookSource, options: AddOptions) =>
     asAdmin(options, async (client, url) => {
       const { to, template, failedAs, signed } = options
@@ -65,7 +65,7 @@ function addCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withAdminOptions(new Command('list').description('list the webhooks, and how they fare')).action(
+  return withAdminOptions(new Command('list').description('List the webhooks and their state')).action(
     (options: AdminOptions) =>
       asAdmin(options, async client => {
         const { webhooks } = await client.call(api.listWebhooks)
@@ -90,8 +90,8 @@ function incomingTable(webhooks: readonly Webhook[], now: number): string[] {
 
 function testCommand(): Command {
   const command = new Command('test')
-    .description('send an example of an event to the recipients of a webhook, or post one to its URL')
-    .argument('<name>', 'the webhook')
+    .description('Send an example event to the recipients of a webhook, or post one to its URL')
+    .argument('<name>', 'Name of the webhook')
   return withAdminOptions(command).action((name: string, options: AdminOptions) =>
     asAdmin(
       options,
@@ -110,13 +110,13 @@ type ChangeOptions = AdminOptions & { to?: string[]; template?: string | false; 
 
 function changeCommand(): Command {
   const command = new Command('change')
-    .description('let the events of a webhook go to others, or read otherwise; what is left out stays')
-    .argument('<name>', 'the webhook')
-    .option('--to <names...>', 'to whom its events go')
-    .option('--template <text>', 'the text of its messages')
-    .option('--no-template', 'one line and a link, as its source has it')
-    .addOption(new Option('--failed-as <intent>', 'what reports a failure asks for something').choices(['request']))
-    .option('--no-failed-as', 'what reports a failure informs, as everything else does')
+    .description('Change the recipients or texts of a webhook; options that are not given stay as they are')
+    .argument('<name>', 'Name of the webhook')
+    .option('--to <names...>', 'Recipients of its messages')
+    .option('--template <text>', 'Text of its messages')
+    .option('--no-template', 'Use the default text of its source: one line and a link')
+    .addOption(new Option('--failed-as <intent>', 'Intent of messages that report a failure').choices(['request']))
+    .option('--no-failed-as', 'Report failures with the intent inform, like all other events')
   return withAdminOptions(command).action((name: string, options: ChangeOptions) =>
     asAdmin(options, async client => {
       const { to, template, failedAs } = options
@@ -137,9 +137,9 @@ function changeCommand(): Command {
 
 function rotateCommand(): Command {
   const command = new Command('rotate')
-    .description('another URL and signing secret; the old ones go on for 10 minutes')
-    .argument('<name>', 'the webhook')
-    .option('--now', 'end the old ones at once')
+    .description('Replace the URL and the signing secret; the old ones stay valid for 10 minutes')
+    .argument('<name>', 'Name of the webhook')
+    .option('--now', 'Invalidate the old ones at once')
   return withAdminOptions(command).action((name: string, options: AdminOptions & { now?: true }) =>
     asAdmin(options, async (client, url) => {
       if (await isOutgoing(client, name)) return rotateOutgoing(client, name, options)
@@ -153,8 +153,8 @@ function rotateCommand(): Command {
 
 function deleteCommand(): Command {
   const command = new Command('delete')
-    .description('take a webhook and its service away; what it wrote stays')
-    .argument('<name>', 'the webhook')
+    .description('Delete a webhook and its service; its messages stay')
+    .argument('<name>', 'Name of the webhook')
   return withAdminOptions(command).action((name: string, options: AdminOptions) =>
     asAdmin(options, async client => {
       if (await isOutgoing(client, name)) return deleteOutgoing(client, name, options)

@@ -7,6 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 
+/** Prints a step of the demo: as text, or with --json as one JSON object. A step without data is text only. */
+type Say = (text: string, data?: object) => void
+
 /** The program that the demo starts: the same file that machines get. */
 const program = join(import.meta.dirname, 'claude-net.mjs')
 
@@ -14,9 +17,20 @@ const program = join(import.meta.dirname, 'claude-net.mjs')
  * The main job, for real, in a throw-away directory: a hub, two machines that join it, and their MCP servers as Claude Code
  * would start them. One sends, the other reads and answers. With a hub.json that has `telegram`, one writes to a person too.
  */
-export async function demo({ once: isOnce = false, telegram }: { once?: boolean; telegram?: string }): Promise<void> {
+export async function demo({
+  once: isOnce = false,
+  telegram,
+  json = false,
+}: {
+  once?: boolean
+  telegram?: string
+  json?: boolean
+}): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'claude-net-demo-'))
-  const say = (text = '') => process.stdout.write(`${text}\n`)
+  const say: Say = (text, data) => {
+    if (!json) process.stdout.write(`${text}\n`)
+    else if (data) process.stdout.write(`${JSON.stringify(data)}\n`)
+  }
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
   // The reader has left, as in `demo | head`.
@@ -43,21 +57,20 @@ export async function demo({ once: isOnce = false, telegram }: { once?: boolean;
     ],
     {
       // Its end of the pipe closes however this process ends, and then the hub ends too.
-      stdio: ['pipe', 'inherit', 'inherit'],
+      stdio: ['pipe', json ? 2 : 'inherit', 'inherit'],
     },
   )
   const servers: Client[] = []
   const show = async () => {
     const url = await hubUrl(data, hub, stop.signal)
-    say(`A hub listens at ${url}. Its store is ${data}.`)
-    say()
+    say(`A hub listens at ${url}. Its store is ${data}.\n`, { event: 'hub', url, data })
     const machine = async (name: string) => {
       const home = join(dir, name)
       const { code } = JSON.parse(await run(['invite', name, '--data', data, '--json'], stop)) as { code: string }
       const args = ['join', url, '--machine', name, '--code-stdin', '--no-claude', '--bin', join(dir, 'bin'), '--json']
       await run(args, { env: { CLAUDE_NET_HOME: home }, input: code, signal: stop.signal })
       say(`$ claude-net invite ${name}          the admin makes the member and its one-time join line`)
-      say(`  ${name} has joined; its side is ${home}.`)
+      say(`  ${name} has joined; its side is ${home}.`, { event: 'joined', machine: name, home })
       const client = new Client({ name: 'claude-net-demo', version: '1' })
       stop.signal.throwIfAborted()
       servers.push(client)
@@ -75,7 +88,7 @@ export async function demo({ once: isOnce = false, telegram }: { once?: boolean;
         say(`\n${name} calls ${tool} ${JSON.stringify(args)}`)
         const { content } = await client.callTool({ name: tool, arguments: args })
         const text = content.map(part => (part.type === 'text' ? part.text : '')).join('')
-        say(text.replace(/^/gm, '    '))
+        say(text.replace(/^/gm, '    '), { event: 'called', machine: name, tool, arguments: args, text })
         return text
       }
     }
@@ -105,7 +118,7 @@ export async function demo({ once: isOnce = false, telegram }: { once?: boolean;
       say('  npm run demo -- --telegram hub.json')
     } else await tellPerson(data, chas, say, stop.signal)
     if (isOnce) return
-    say('\nLook around, in another terminal:')
+    say('\nLook around, in another terminal:', { event: 'waiting', program })
     const here = `CLAUDE_NET_HOME=${join(dir, 'chasclaude')} ${process.execPath} ${program}`
     say(`  ${here} send seanclaude "hello from a terminal"`)
     say(`  ${here} watch`)
@@ -149,7 +162,7 @@ interface TelegramStatus {
 async function tellPerson(
   data: string,
   call: (tool: string, args: Record<string, unknown>) => Promise<string>,
-  say: (text?: string) => void,
+  say: Say,
   signal: AbortSignal,
 ): Promise<void> {
   const status = async () => JSON.parse(await run(['telegram', '--data', data, '--json'], { signal })) as TelegramStatus
@@ -167,11 +180,21 @@ async function tellPerson(
     now = await status()
   }
   if (now.people[0]?.waiting !== 0) {
-    say(`\nTelegram does not have it yet; it waits. ${now.trouble ?? ''}`)
+    const { trouble } = now
+    say(`\nTelegram does not have it yet; it waits. ${trouble ?? ''}`, {
+      event: 'telegram',
+      to: person.name,
+      sent: false,
+      trouble,
+    })
     say(`To see why: ${process.execPath} ${program} telegram check --data ${data}`)
     return
   }
-  say(`\nTelegram has it: look there. Reply to it, then read chasclaude's inbox, as below with "inbox".`)
+  say(`\nTelegram has it: look there. Reply to it, then read chasclaude's inbox, as below with "inbox".`, {
+    event: 'telegram',
+    to: person.name,
+    sent: true,
+  })
   if (person.userId !== null) return
   say(`First an admin says once who ${person.name} is: they write /whoami in the group, then`)
   say(`  ${process.execPath} ${program} telegram confirm ${person.name} --data ${data}`)
