@@ -251,6 +251,12 @@ export const planted: readonly Planted[] = [
     file: 'notice/news.ts',
     changes: [['return markTold(dir, name) ? [news] : []', 'return [news]']],
   },
+  {
+    name: 'restart-forgets-wakes',
+    breaks: 'after a wake that the session dropped, its next server has the hooks announce the message',
+    file: 'notice/notifier.ts',
+    changes: [['this.#announceAgain(waker.onlyByWake)', 'void waker']],
+  },
 ]
 
 const src = join(import.meta.dirname, '../src')

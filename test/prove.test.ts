@@ -50,7 +50,10 @@ test('plans that have failed before do not fail any more', async () => {
   for (const plan of plans) expect(await simulate('--plan', plan), plan).toMatchObject({ status: 0, failures: [] })
 })
 
-test.for([['outbox-directory-not-synced', 'outbox-directory-not-synced', 'was kept to be sent']])(
+test.for([
+  ['outbox-directory-not-synced', 'outbox-directory-not-synced', 'was kept to be sent'],
+  ['restart-forgets-wakes', 'restart-forgets-wakes', 'no session of ana was notified'],
+])(
   'such a plan still finds its fault where that is back: %s',
   async ([plan, fault, found]) => {
     const file = `prove/sim/plans/${plan}.json`

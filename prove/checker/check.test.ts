@@ -258,6 +258,11 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       story.stream([told('d', 8)], 3)
     },
     'the only session was not notified of a message': story => story.session('one').notify(['b']),
+    'a session that dropped a wake was not notified again': story => {
+      const one = story.session('one')
+      one.notify(['b'])
+      one.release()
+    },
     'the session that was notified has ended': story => {
       const one = story.session('one')
       one.notify(['b', 'c'])

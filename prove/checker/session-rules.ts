@@ -20,7 +20,7 @@ interface Session {
 
 /**
  * A hook announces a message to a session once, and one session of a machine is notified at a time; in the end a session that still runs
- * was notified of each unread message, unless one has read it, or one has dropped a wake.
+ * was notified of each unread message, unless one has read it.
  */
 export class SessionRules implements Rules {
   readonly violations: Violation[] = []
@@ -42,9 +42,7 @@ export class SessionRules implements Rules {
 
   takeDump({ inbox, unread }: InboxDump): void {
     const sessions = this.#of(inbox)
-    const running = sessions.filter(({ hasEnded }) => !hasEnded)
-    // After a wake that a session dropped, its messages are announced again at a time that this rule does not know.
-    if (running.length === 0 || running.some(({ isReleased }) => isReleased)) return
+    if (sessions.every(({ hasEnded }) => hasEnded)) return
     for (const id of unread)
       if (!sessions.some(({ hasEnded, notified, read }) => read.has(id) || (!hasEnded && notified.has(id))))
         this.#report('untold', `no session of ${inbox} was notified of ${id}, which is unread`)

@@ -8,17 +8,26 @@ import type { HubClient } from '../client/hub-client.ts'
 import { Keeper } from './keeper.ts'
 import { rungMs } from './ladder.ts'
 import { takeNews } from './news.ts'
-import { SessionDir } from './session-dir.ts'
+import { instanceOf, SessionDir } from './session-dir.ts'
 import { noteState } from './session-state.ts'
 
 /** A session of Claude Code, idle behind its prompt, with its keeper and a hub, on a clock of its own. */
-function startSession({ home = tempDir('keeper'), key = '77', runtime = new FakeRuntime(), takesWakes = true } = {}) {
+function startSession({
+  home = tempDir('keeper'),
+  key = '77',
+  runtime = new FakeRuntime(),
+  takesWakes = true,
+  inbox = [] as object[],
+} = {}) {
   writeFileSync(join(home, 'config.json'), '{}')
   const dir = new SessionDir(key, home)
-  const env = { CLAUDE_CODE_MESSAGING_SOCKET: `/nowhere/${key}.sock`, CLAUDE_CONFIG_DIR: home }
+  const env = {
+    CLAUDE_CODE_MESSAGING_SOCKET: `/nowhere/${key}.sock`,
+    CLAUDE_CODE_MESSAGING_TOKEN: key,
+    CLAUDE_CONFIG_DIR: home,
+  }
   const mode = { permission_mode: 'default' }
-  noteState(dir, { hook_event_name: 'Stop', ...mode }, undefined, { at: runtime.now() })
-  const inbox: object[] = []
+  noteState(dir, { hook_event_name: 'Stop', ...mode }, instanceOf(env), { at: runtime.now() })
   const client = {
     now: () => runtime.now(),
     call: async (_: unknown, { query }: { query?: object }) =>
@@ -117,4 +126,55 @@ test('of two sessions one is notified; when its process is gone, the other is', 
   running.delete(notified.runtime.pid)
   await pass(3000)
   expect(other.wakes).toHaveLength(1)
+})
+
+test('a server that is killed after a wake that moved nothing leaves the message to the hooks of the next server', async () => {
+  const running = new Set([1000])
+  const first = startSession({ runtime: new FakeRuntime(1000, running) })
+  first.keeper.start()
+  await first.runtime.pass(20_000)
+  first.receive('one')
+  await first.runtime.pass(1500)
+  expect([first.wakes.length, first.announced()]).toEqual([1, []])
+  running.delete(1000)
+  running.add(1001)
+  const next = startSession({ ...first, runtime: new FakeRuntime(1001, running) })
+  next.keeper.start()
+  await next.runtime.pass(3000)
+  expect([next.announced(), next.announced()]).toEqual([['one'], []])
+  // The hooks have announced it: a third server does not have them do so again.
+  running.delete(1001)
+  running.add(1002)
+  const last = startSession({ ...first, runtime: new FakeRuntime(1002, running) })
+  last.keeper.start()
+  await last.runtime.pass(3 * rungMs)
+  expect(last.announced()).toEqual([])
+})
+
+test('a server that was closed leaves what no hook has announced to the next server of the session', async () => {
+  const first = startSession()
+  first.keeper.start()
+  await first.runtime.pass(20_000)
+  first.receive('one')
+  await first.runtime.pass(100)
+  await first.keeper.close()
+  const next = startSession({ ...first, runtime: new FakeRuntime() })
+  next.keeper.start()
+  await next.runtime.pass(3000)
+  expect(next.announced()).toEqual(['one'])
+})
+
+test('a server that continues for an earlier one leaves out what the session has fetched', async () => {
+  const first = startSession()
+  first.keeper.start()
+  await first.runtime.pass(20_000)
+  first.receive('one')
+  await first.runtime.pass(1500)
+  expect(first.wakes).toHaveLength(1)
+  Object.assign(first.inbox[0]!, { fetchedBy: { session: 'session-77' } })
+  const running = new Set([1001])
+  const next = startSession({ ...first, runtime: new FakeRuntime(1001, running) })
+  next.keeper.start()
+  await next.runtime.pass(3000)
+  expect(next.announced()).toEqual([])
 })

@@ -47,6 +47,7 @@ export class Notifier {
   /** Time at which the turn for an answer that waits for others was last extended, by its id; ms since 1970. */
   readonly #extendedAt = new Map<string, number>()
   readonly #startedAt: number
+  #hasResumed = false
 
   constructor(options: NotifierOptions) {
     this.#options = options
@@ -63,6 +64,7 @@ export class Notifier {
   /** Removes what is no longer unread, and announces the outcomes of messages that the session sent. */
   synchronize(): void {
     const { dir, unread, turns, waker, scope } = this.#options
+    if (!this.#hasResumed) this.#resume()
     const ids = new Set([...unread.ids, ...this.#questions.ids])
     for (const id of this.#ladder.ids) if (!ids.has(id)) this.#ladder.settle(id)
     waker.keepOnly(ids)
@@ -108,6 +110,18 @@ export class Notifier {
       if (mail && !unread.hasFetched(id)) putNews(dir, mail)
     }
     this.#questions.putAgain()
+  }
+
+  /**
+   * Continues for an earlier server of the session: what had this session's turn is for the hooks, unless one has announced it. That
+   * server may have been killed after a wake that the session dropped, or have removed the directory when it was closed.
+   */
+  #resume(): void {
+    const { dir, unread, turns, waker } = this.#options
+    this.#hasResumed = true
+    this.#announceAgain(waker.onlyByWake)
+    const open = [...unread.ids].filter(id => !unread.hasFetched(id))
+    for (const id of turns.mine(open)) putNews(dir, unread.get(id)!)
   }
 
   /** Takes the messages whose turn becomes this session's, and leaves to others those whose turn has passed on. */

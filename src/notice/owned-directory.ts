@@ -13,7 +13,7 @@ const touchMs = 5000
 const unclaimedMs = 24 * 3600_000
 
 /** Contents of a directory that belong to one Claude Code process and must not pass to the next one with the same key. */
-const ofOneInstance = ['news', 'told', 'asked', 'gathering', 'prompt.json', 'status.json']
+const ofOneInstance = ['news', 'told', 'asked', 'gathering', 'only-woken.json', 'prompt.json', 'status.json']
 
 export interface OwnedDirectoryOptions {
   dir: SessionDir

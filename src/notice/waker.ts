@@ -30,8 +30,6 @@ export class Waker {
   readonly #options: Required<WakerOptions>
   /** The last step: when it was taken, ms since 1970, and by which rung. */
   #last: { at: number; by: Rung } | undefined
-  /** Rung of the wake that announced a message which no hook has announced, by the message's id. */
-  readonly #onlyByWake = new Map<string, Rung>()
   /** Way by which the session was woken for a message, by its id. */
   readonly #wokenFor = new Map<string, ToldHow>()
 
@@ -54,22 +52,22 @@ export class Waker {
 
   /** Takes a step at `hubNow`, by the hub's clock. Returns whether the rung accepted it, which does not mean that the session saw it. */
   async take(step: WakeStep, hubNow: number): Promise<boolean> {
-    const { dir, runtime } = this.#options
     const ids = step.mail.map(({ id }) => id)
     // A wake that the session has not seen yet is superseded: it is busy again, and its hooks announce the messages.
     if (step.rung === 'hooks') this.announceAgain(ids)
-    else
-      for (const { id } of takeNews(dir, { wanted: news => ids.includes(news.id) })) this.#onlyByWake.set(id, step.rung)
+    else this.#announceByWake(ids)
     const isAccepted = await this.#wake(step, hubNow)
     if (isAccepted && step.rung !== 'hooks') for (const id of ids) this.#wokenFor.set(id, receiptNames[step.rung])
-    this.#last = { at: runtime.now(), by: step.rung }
+    this.#last = { at: this.#options.runtime.now(), by: step.rung }
     return isAccepted
   }
 
   /** Makes the hooks announce those of `ids` that only a wake has announced, once. */
   announceAgain(ids: readonly string[]): void {
-    const again = ids.filter(id => this.#onlyByWake.delete(id))
-    if (again.length > 0) putBack(this.#options.dir, new Set(again))
+    const again = new Set(this.onlyByWake.filter(id => ids.includes(id)))
+    if (again.size === 0) return
+    putBack(this.#options.dir, again)
+    this.#write(this.onlyByWake.filter(id => !again.has(id)))
   }
 
   /** Returns how this session was notified of message `id`, of which it was notified. */
@@ -79,8 +77,26 @@ export class Waker {
 
   /** Deletes what is recorded of messages that are not in `unread`. */
   keepOnly(unread: ReadonlySet<string>): void {
-    for (const record of [this.#onlyByWake, this.#wokenFor])
-      for (const id of record.keys()) if (!unread.has(id)) record.delete(id)
+    for (const id of this.#wokenFor.keys()) if (!unread.has(id)) this.#wokenFor.delete(id)
+    const before = this.onlyByWake
+    if (before.some(id => !unread.has(id))) this.#write(before.filter(id => unread.has(id)))
+  }
+
+  /** Ids of what a wake has announced and no hook. On disk, because the next server of the session needs them. */
+  get onlyByWake(): string[] {
+    return this.#options.dir.read<string[]>('only-woken.json') ?? []
+  }
+
+  #announceByWake(ids: readonly string[]): void {
+    const before = this.onlyByWake
+    // A server that is killed between these steps leaves too many ids there rather than too few.
+    this.#write([...before, ...ids])
+    const taken = takeNews(this.#options.dir, { wanted: ({ id }) => ids.includes(id) })
+    this.#write([...before, ...taken.map(({ id }) => id)])
+  }
+
+  #write(onlyByWake: string[]): void {
+    this.#options.dir.write('only-woken.json', onlyByWake)
   }
 
   /** The rungs that can be used now, in their order. */
