@@ -53,15 +53,12 @@ test('plans that have failed before do not fail any more', async () => {
 test.for([
   ['outbox-directory-not-synced', 'outbox-directory-not-synced', 'was kept to be sent'],
   ['restart-forgets-wakes', 'restart-forgets-wakes', 'no session of ana was notified'],
-])(
-  'such a plan still finds its fault where that is back: %s',
-  async ([plan, fault, found]) => {
-    const file = `prove/sim/plans/${plan}.json`
-    const { status, failures } = await simulate('--plan', file, '--plant', fault!, '--no-shrink')
-    expect(status).toBe(1)
-    expect(failures[0]!.what).toContain(found)
-  },
-)
+])('such a plan still finds its fault where that is back: %s', async ([plan, fault, found]) => {
+  const file = `prove/sim/plans/${plan}.json`
+  const { status, failures } = await simulate('--plan', file, '--plant', fault!, '--no-shrink')
+  expect(status).toBe(1)
+  expect(failures[0]!.what).toContain(found)
+})
 
 test.for([
   ['ack-of-the-first-alone', 'lost ack'],
