@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { api } from '../src/protocol/api.ts'
 import { version } from '../src/protocol/version.ts'
 import type { TestMember } from './support/hub.ts'
-import { cleanEnv, hubNode, machineNode, program, run, startBuiltFile } from './support/program.ts'
+import { cleanEnv, machineNode, program, run, startBuiltFile } from './support/program.ts'
 import { emptiedHub } from './support/shared-hub.ts'
 import { tempDir } from './support/temp.ts'
 import { twoMembers } from './support/two-members.ts'
@@ -18,7 +18,20 @@ const contract =
 const namesIn = (help: string) => [...help.matchAll(/^ {2}([a-z-]+)(?: .*)? {2,}\S/gm)].map(match => match[1]!)
 
 /** Commands that are loaded without the others, and two that are not (src/cli/command-line.ts). */
-const loaded = ['send', 'inbox', 'machines', 'history', 'watch', 'policy', 'mcp', 'drain', 'hub', 'hook', 'doctor', 'webhook add']
+const loaded = [
+  'send',
+  'inbox',
+  'machines',
+  'history',
+  'watch',
+  'policy',
+  'mcp',
+  'drain',
+  'hub',
+  'hook',
+  'doctor',
+  'webhook add',
+]
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 async function unreadOf({ client }: TestMember) {
@@ -26,7 +39,9 @@ async function unreadOf({ client }: TestMember) {
 }
 
 describe('help and usage', () => {
-  test('the help lists every command, and a command has its own however it is loaded', { timeout: 300_000 }, async () => {
+  test('the help lists every command, and a command has its own however it is loaded', {
+    timeout: 300_000,
+  }, async () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
     expect(namesIn(stdout)).toEqual(expect.arrayContaining(contract.split(' ')))
