@@ -150,7 +150,7 @@ test('the demo writes to a person where a bot is configured, and says how to con
   writeFileSync(join(dir, 'hub.json'), JSON.stringify({ port: 1, telegram: { ...settings, timing: { pollS: 1 } } }))
   const options = { node: hubNode, env: { TMPDIR: dir, HOME: dir } }
   const shown = await run(['demo', '--once', '--telegram', join(dir, 'hub.json')], options)
-  expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining('Telegram has it: look there.') })
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining('Telegram has accepted it: look there.') })
   expect(telegram.said(group)[0]!.text).toMatch(/^chasclaude → chas #\d+\nHello from the demo\./)
   const without = await run(['demo', '--once'], options)
   expect(without).toMatchObject({ code: 0, stdout: expect.stringContaining('npm run demo -- --telegram hub.json') })

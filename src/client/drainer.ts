@@ -17,7 +17,7 @@ const maxRunMs = 24 * 3_600_000
 /** Interval between checks whether the machine has left its hub, in ms. */
 const checkMs = 1000
 
-/** Reports whether a process may be started that outlives the command: not with `CLAUDE_NET_DRAINER=off`. */
+/** Reports whether a process that outlives the command may be started: not with `CLAUDE_NET_DRAINER=off`. */
 export function mayStartDrainer(): boolean {
   return process.env.CLAUDE_NET_DRAINER !== 'off'
 }
@@ -45,9 +45,9 @@ export function startDrainer(home: Home): void {
  */
 export async function runDrainer(home: Home): Promise<void> {
   const startedAt = performance.now()
-  // Checks again after releasing the lock: a command that found it held may have added a message that nobody else would send.
+  // Checks again after releasing the lock: a command that found it held may have added a message that no other process would send.
   while (waitingIn(home).length > 0 && hasJoined(home)) {
-    // Where the disk takes no lock, any number of drainers could run.
+    // On a disk that supports no lock, any number of drainers could run.
     const unlock = await takeLock(lockOf(home), lock).catch(() => undefined)
     if (!unlock) return
     let isDone: boolean

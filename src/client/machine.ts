@@ -22,7 +22,7 @@ export interface Machine {
   renewed: () => Promise<void>
 }
 
-/** Time from one attempt to renew the token to the next, in ms: the hub asks for the renewal with every response. */
+/** Time between attempts to renew the token, in ms: the hub requests the renewal with every response. */
 const renewalPauseMs = 60_000
 
 /**

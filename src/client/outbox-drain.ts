@@ -24,9 +24,9 @@ export interface Decided {
   outcome: SendAnswer | ClaudeNetError
 }
 
-/** The outcome of one attempt to send what waits. */
+/** The outcome of one attempt to send the waiting messages. */
 export interface DrainResult {
-  /** The messages that were sent or refused for good, by id. */
+  /** The messages that were sent or finally refused, by id. */
   decided: Map<string, Decided>
   /** Why messages still wait, or ''. */
   why: string
@@ -60,13 +60,13 @@ export class OutboxDrain {
     this.#members = members
   }
 
-  /** Tries once to send everything that waits. Does nothing while another process drains. */
+  /** Tries once to send all waiting messages. Does nothing while another process drains. */
   async run(): Promise<DrainResult> {
     const store = this.#store
     store.removeUnfinished()
     const decided: DrainResult['decided'] = new Map()
     const seen = new Set<string>()
-    // Again after unlocking: a process that found the lock taken may have added a message that nobody else would send.
+    // Again after unlocking: a process that found the lock taken may have added a message that no other process would send.
     for (;;) {
       if (store.waiting().every(file => seen.has(file))) return { decided, why: '', reasons: new Map() }
       const unlock = await store.lock()
@@ -103,7 +103,7 @@ export class OutboxDrain {
     }
   }
 
-  /** Retries, in order, what a later message is about to pass: whatever can be sent must not be overtaken. */
+  /** Retries, in order, the messages that a later one is about to pass: a message that can be sent must not be overtaken. */
   async #sendAgain(waiting: KeptFile[], pass: Pass): Promise<void> {
     const failed = new Backlog(this.#members)
     for (const kept of [...waiting]) {
@@ -122,7 +122,7 @@ export class OutboxDrain {
       const answer = await postMessage(this.#client, request, { [keptHeader]: '1' })
       pass.decided.set(id, { to: request.to, outcome: answer })
       const refused = answer.recipients.filter(({ status }) => status === 'refused')
-      // It is stored for the others. Its sender was told that it will be sent, and would not be notified of these refusals.
+      // It is stored for the others. Its sender was told only that the message is kept, so these refusals are recorded for the machine.
       if (refused.length > 0) {
         const whys = [...new Set(refused.map(({ reason }) => reason ?? 'no reason given'))].join(' ')
         const names = refused.map(({ name }) => name)
@@ -156,7 +156,7 @@ export class OutboxDrain {
       (error.code === 'rate_limited' && isNewReason) ||
       (error.code === 'unavailable' && pass.unanswered++ === 0 && (await this.#isHubResponding(error)))
     if (!isItsOwn) pass.stopped = error
-    // The next attempt finds out whether the hub is back.
+    // The next attempt shows whether the hub is back.
     if (pass.stopped) this.#held.delete(id)
   }
 

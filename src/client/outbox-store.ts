@@ -39,7 +39,7 @@ export class OutboxStore {
     return this.waiting().some(file => file.includes(id))
   }
 
-  /** Yields what waits and can be read, oldest first. Damaged files are set aside. */
+  /** Yields the waiting messages that can be read, oldest first. Damaged files are set aside. */
   *files(): Generator<KeptFile> {
     for (const file of this.waiting()) {
       try {
@@ -49,23 +49,23 @@ export class OutboxStore {
         try {
           this.refusals.setAside(join(this.directory, file))
         } catch {
-          // Removed meanwhile, or the disk cannot be written: it stays where it is.
+          // Removed meanwhile, or the disk cannot be written: it stays there.
         }
       }
     }
   }
 
-  /** Appends a message. Throws the system's error when the disk cannot be written. */
+  /** Appends a message. Throws the system's error if the disk cannot be written. */
   add(request: Kept): void {
     keep(this.directory, request)
   }
 
-  /** Removes what waits under `id`. */
+  /** Removes the waiting message `id`. */
   removeId(id: string): void {
     for (const file of this.waiting()) if (file.includes(id)) this.remove(file, id)
   }
 
-  /** Removes the file of message `id`. When the disk cannot be written, this process still ignores the file from now on. */
+  /** Removes the file of message `id`. If the disk cannot be written, this process still ignores the file from now on. */
   remove(file: string, id: string): void {
     try {
       rmSync(join(this.directory, file), { force: true })

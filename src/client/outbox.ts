@@ -40,12 +40,12 @@ export interface Drained {
  * Sends that no hub has responded to yet, one file each in `outbox/`, numbered in the order in which they were sent. Shared by all
  * processes of a machine; sending again under the same id is safe, so a file is removed only after a response.
  *
- *   send()     tries at once unless something waits for one of the same recipients, or no hub responds: then the message is kept
- *   drain()    sends what waits, one process at a time. The order of what goes to one recipient stays; a message that must wait
- *              holds up only what may touch the same inboxes
- *   refusals   what a hub refused for good after it had waited
+ *   send()     tries at once; if a message for one of the same recipients waits, or no hub responds, keeps the message
+ *   drain()    sends the waiting messages, one process at a time. The order for each recipient is preserved; a message that must
+ *              wait holds up only those that may go to the same inboxes
+ *   refusals   messages that a hub finally refused after they had waited
  *
- * When the disk cannot be written, what waits is sent all the same, and a send that would have to be kept throws.
+ * If the disk cannot be written, waiting messages are still sent, and a send that would have to be kept throws.
  */
 export class Outbox {
   readonly #store: OutboxStore
@@ -70,8 +70,8 @@ export class Outbox {
   }
 
   /**
-   * Sends the message, or keeps it when no hub responds. Throws if it is malformed, if the hub refused it, or if it could neither be
-   * sent nor kept; then nothing is kept.
+   * Sends the message, or keeps it if no hub responds. Throws if it is malformed, if the hub refused it, or if it could neither be sent nor
+   * kept; then nothing is kept.
    */
   async send(request: SendRequest): Promise<Sent> {
     const kept = wellFormed({ ...request, id: request.id ?? newMessageId() })
@@ -79,7 +79,10 @@ export class Outbox {
     return this.#inTurn(() => this.#sendOrKeep(kept)).finally(() => this.#underWay.delete(kept))
   }
 
-  /** Keeps every send that has no response yet, at once, for a process that is about to end. Returns how many, and why not the others. */
+  /**
+   * Keeps every send that has no response yet, at once, for a process that is about to end. Returns how many were kept, and why the others
+   * were not.
+   */
   keepUnderWay(): { kept: number; trouble: string } {
     let [kept, trouble] = [0, '']
     for (const request of this.#underWay) {
@@ -93,7 +96,7 @@ export class Outbox {
     return { kept, trouble }
   }
 
-  /** Sends what waits. Does nothing while another process drains. */
+  /** Sends the waiting messages. Does nothing while another process drains. */
   drain(): Promise<Drained> {
     return this.#inTurn(async () => {
       const { decided, why, stopped } = await this.#drain.run()
@@ -103,12 +106,12 @@ export class Outbox {
     })
   }
 
-  /** Returns the ids of messages for later that wait here for a hub. */
+  /** Returns the ids of later messages that wait here for a hub. */
   waitingLater(): string[] {
     return [...this.#store.files()].filter(({ request }) => request.at !== undefined).map(({ request }) => request.id)
   }
 
-  /** Removes what waits under `id`, so that it is not sent. */
+  /** Removes the waiting message `id`, so that it is not sent. */
   forget(id: string): void {
     this.#store.removeId(id)
   }
@@ -176,14 +179,14 @@ export class Outbox {
     return { kept: false, answer: outcome }
   }
 
-  /** Reports whether something waits that may go to one of the same recipients. */
+  /** Reports whether a message waits that may go to one of the same recipients. */
   async #mustWait(request: Kept): Promise<boolean> {
     const backlog = new Backlog(() => this.#members())
     for (const file of this.#store.files()) backlog.add(file)
     return (await backlog.before(request)).length > 0
   }
 
-  /** Returns the directory of names; an empty one when the hub refuses to list them. Throws `unavailable` without a hub. */
+  /** Returns the directory of names; an empty one if the hub refuses to list them. Throws `unavailable` without a hub. */
   async #members(): Promise<Directory> {
     if (this.#directory && Math.abs(Date.now() - this.#directory.at) < directoryMs) return this.#directory.directory
     try {
@@ -196,7 +199,7 @@ export class Outbox {
     }
   }
 
-  /** Keeps `request`. When the disk cannot be written, throws an error for its sender; `why` is the reason why it was not sent. */
+  /** Keeps `request`. If the disk cannot be written, throws an error for its sender; `why` is the reason why it was not sent. */
   #keep(request: Kept, why: string, isUnsent: boolean): void {
     try {
       this.#write(request)
@@ -219,7 +222,7 @@ export class Outbox {
   }
 }
 
-/** Reports whether the hub refuses everything of this machine: then a new send is refused, and what was kept before stays. */
+/** Reports whether the hub refuses everything from this machine: then a new send is refused, and kept messages stay. */
 function isRefusal({ code }: ClaudeNetError): boolean {
   return code === 'unauthorized' || code === 'forbidden' || code === 'not_found'
 }

@@ -7,7 +7,7 @@ import type { Kept } from './kept.ts'
 /** Fields that an older hub may not know, and without which the message means the same. */
 const optionalFields = ['withinS'] as const
 
-/** Sends one message; to a hub that is too old for an optional field, without that field. Throws what the hub refuses. */
+/** Sends one message; to a hub that is too old for an optional field, without that field. Throws the hub's refusal. */
 export async function postMessage(
   client: HubClient,
   request: Kept,

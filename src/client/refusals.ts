@@ -7,7 +7,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import type { Home } from './home.ts'
 import { idOf, type Kept, listKept } from './kept.ts'
 
-/** A send that waited and was then refused for good by all recipients in `to`. */
+/** A send that waited and was then finally refused by all recipients in `to`. */
 export interface Refused {
   id: string
   to: string | string[]

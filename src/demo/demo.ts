@@ -14,8 +14,8 @@ type Say = (text: string, data?: object) => void
 const program = join(import.meta.dirname, 'claude-net.mjs')
 
 /**
- * The main job, for real, in a throw-away directory: a hub, two machines that join it, and their MCP servers as Claude Code
- * would start them. One sends, the other reads and answers. With a hub.json that has `telegram`, one writes to a person too.
+ * Runs the main job in a temporary directory: a hub, two machines that join it, and their MCP servers as Claude Code would start them. One
+ * sends, the other reads and answers. With a hub.json that has `telegram`, one also writes to a human.
  */
 export async function demo({
   once: isOnce = false,
@@ -33,7 +33,7 @@ export async function demo({
   }
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
-  // The reader has left, as in `demo | head`.
+  // The reader of the output has exited, as in `demo | head`.
   process.stdout.on('error', () => stop.abort())
   const data = join(dir, 'hub')
   const hub = spawn(
@@ -56,7 +56,7 @@ export async function demo({
       ...(telegram === undefined ? [] : ['--config', telegramConfig(telegram, dir)]),
     ],
     {
-      // Its end of the pipe closes however this process ends, and then the hub ends too.
+      // The write end of the pipe closes however this process ends, and that ends the hub.
       stdio: ['pipe', json ? 2 : 'inherit', 'inherit'],
     },
   )
@@ -79,7 +79,7 @@ export async function demo({
           command: process.execPath,
           args: [program, 'mcp'],
           env: { ...(process.env as Record<string, string>), CLAUDE_NET_HOME: home },
-          // No project of whoever runs the demo.
+          // Not the project of the user who runs the demo.
           cwd: dir,
           stderr: 'inherit',
         }),
@@ -116,7 +116,7 @@ export async function demo({
     if (telegram === undefined) {
       say('\nPeople are members too, on Telegram. With a bot of your own, set up as docs/telegram.md says:')
       say('  npm run demo -- --telegram hub.json')
-    } else await tellPerson(data, chas, say, stop.signal)
+    } else await writeToHuman(data, chas, say, stop.signal)
     if (isOnce) return
     say('\nLook around, in another terminal:', { event: 'waiting', program })
     const here = `CLAUDE_NET_HOME=${join(dir, 'chasclaude')} ${process.execPath} ${program}`
@@ -132,7 +132,7 @@ export async function demo({
   } catch (error) {
     if (!stop.signal.aborted) throw error
   } finally {
-    // Whatever is under way ends, and writes into the directory no more.
+    // All processes end before the directory is removed.
     stop.abort()
     await Promise.all(servers.map(server => server.close()))
     await showing.catch(() => {})
@@ -142,7 +142,7 @@ export async function demo({
   }
 }
 
-/** A configuration with nothing but the Telegram of `file`. Answers where it is. */
+/** Writes a configuration with only the `telegram` part of `file`; returns its path. */
 function telegramConfig(file: string, dir: string): string {
   const { telegram } = JSON.parse(readFileSync(file, 'utf8')) as { telegram?: { tokenFile?: string } }
   if (!telegram) throw new Error(`${file} has no field telegram; examples/hub.telegram.json shows one.`)
@@ -158,20 +158,20 @@ interface TelegramStatus {
   people: { name: string; userId: number | null; waiting: number }[]
 }
 
-/** Lets a machine write to the first person of hub.json, and says what Telegram made of it. */
-async function tellPerson(
+/** Sends a message from a machine to the first human in hub.json, and prints whether Telegram accepted it. */
+async function writeToHuman(
   data: string,
   call: (tool: string, args: Record<string, unknown>) => Promise<string>,
   say: Say,
   signal: AbortSignal,
 ): Promise<void> {
   const status = async () => JSON.parse(await run(['telegram', '--data', data, '--json'], { signal })) as TelegramStatus
-  say('\nA person is a member too, reached on Telegram:')
+  say('\nA human is a member too, reached on Telegram:')
   const [person] = (await status()).people
   if (!person) return
   await call('claude_net_send', {
     to: person.name,
-    message: 'Hello from the demo. Reply to this message, and I hear it.',
+    message: 'Hello from the demo. Reply to this message, and I will receive it.',
   })
   let now = await status()
   for (let tries = 0; tries < 60 && !signal.aborted; tries++) {
@@ -181,7 +181,7 @@ async function tellPerson(
   }
   if (now.people[0]?.waiting !== 0) {
     const { trouble } = now
-    say(`\nTelegram does not have it yet; it waits. ${trouble ?? ''}`, {
+    say(`\nTelegram has not accepted it yet; it waits. ${trouble ?? ''}`, {
       event: 'telegram',
       to: person.name,
       sent: false,
@@ -190,13 +190,13 @@ async function tellPerson(
     say(`To see why: ${process.execPath} ${program} telegram check --data ${data}`)
     return
   }
-  say(`\nTelegram has it: look there. Reply to it, then read chasclaude's inbox, as below with "inbox".`, {
+  say(`\nTelegram has accepted it: look there. Reply to it, then read chasclaude's inbox, as below with "inbox".`, {
     event: 'telegram',
     to: person.name,
     sent: true,
   })
   if (person.userId !== null) return
-  say(`First an admin says once who ${person.name} is: they write /whoami in the group, then`)
+  say(`First an admin must confirm once who ${person.name} is: they write /whoami in the group, then`)
   say(`  ${process.execPath} ${program} telegram confirm ${person.name} --data ${data}`)
 }
 
@@ -214,7 +214,7 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null
 }
 
-/** Runs one command of the program, with `input` to read, and answers what it printed. */
+/** Runs one command of the program with `input` on stdin; returns its stdout. */
 function run(
   args: string[],
   { env, input, signal }: { env?: Record<string, string>; input?: string; signal: AbortSignal },
@@ -225,7 +225,7 @@ function run(
       stdio: ['pipe', 'pipe', 'inherit'],
       signal,
     })
-    // One that was aborted is waited for all the same.
+    // An aborted process is still awaited.
     child.on('error', () => {})
     child.stdin.on('error', () => {}).end(input)
     let out = ''

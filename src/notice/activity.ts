@@ -15,7 +15,7 @@ interface ActivityParts {
   clockOffsetMs: number
 }
 
-/** Returns the activity that a session working in `cwd` shares. What cannot be read is left out. */
+/** Returns the activity that a session working in `cwd` shares, without any part that cannot be read. */
 export function activityOf({ dir, instance, watch, clockOffsetMs }: ActivityParts, cwd: string): Activity {
   const at = (time: number) => timeOf(time + clockOffsetMs)
   const { doing, prompt } = watch
@@ -24,14 +24,17 @@ export function activityOf({ dir, instance, watch, clockOffsetMs }: ActivityPart
   const since = doing && orNothing(() => at(doing.since))
   return {
     ...orNothing(() => checkedOut(cwd)),
-    // A session behind an open prompt or a question counts as idle.
+    // A session with an open prompt or question counts as idle.
     ...(since && (doing.activity === 'busy' ? { busySince: since } : { idleSince: since })),
     ...(status && orNothing(() => ({ status: status.text, statusSetAt: at(status.at) }))),
     ...(prompt && orNothing(() => ({ prompt: { ...prompt, since: at(prompt.since) } }))),
   }
 }
 
-/** Throws for a time that the hub does not accept: the years from 10,000 on have another form (ECMA-262, "Expanded Years"). */
+/**
+ * Returns a time as ISO 8601. Throws for one that the hub does not accept: years from 10,000 on have another form (ECMA-262, "Expanded
+ * Years").
+ */
 function timeOf(ms: number): string {
   const text = new Date(ms).toISOString()
   if (text.length > '2026-01-01T00:00:00.000Z'.length) throw new RangeError(`${text} is not in the years 0 to 9999.`)
@@ -44,7 +47,7 @@ export function sharesActivity(home: string): boolean {
   return config !== undefined && (config.shareActivity === undefined || config.shareActivity === true)
 }
 
-/** Returns the refusal of a status line that nobody would see. */
+/** Returns the error for a status line on a machine that does not share activity. */
 export function notShared(): ClaudeNetError {
   return new ClaudeNetError(
     'forbidden',

@@ -15,11 +15,11 @@ function place(): string {
 const git = (cwd: string, ...args: string[]) =>
   execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], { cwd, stdio: 'pipe', encoding: 'utf8' })
 
-test('the branch of a repository, of its worktree and of a directory in it; a commit where that is detached', () => {
+test('the branch is that of the repository or worktree around a directory; a detached HEAD is shown as its commit', () => {
   const dir = place()
   const repository = join(dir, 'shop')
   git(dir, 'init', '-q', '-b', 'main', repository)
-  // Before its first commit, too.
+  // Also before the first commit.
   expect(checkedOut(repository)).toEqual({ branch: 'main' })
   git(repository, 'commit', '-q', '--allow-empty', '-m', 'x')
   git(repository, 'worktree', 'add', '-q', '-b', 'feature/größe', join(dir, 'tree'))
@@ -30,7 +30,7 @@ test('the branch of a repository, of its worktree and of a directory in it; a co
   expect(checkedOut(join(dir, 'tree'))).toEqual({ branch: 'feature/größe' })
 })
 
-test('no branch outside of a repository, nor where a file is none of git’s; what is read can be sent', () => {
+test('there is no branch outside of a repository or where .git is malformed, and the hub accepts what is read', () => {
   const dir = place()
   expect(checkedOut(dir)).toEqual({})
   expect(checkedOut(join(dir, 'gone'))).toEqual({})

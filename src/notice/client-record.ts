@@ -10,8 +10,8 @@ export type Activity = 'idle' | 'busy' | 'waiting'
 /** Claude Code's own record of one of its sessions. */
 export interface ClientRecord {
   /**
-   * No user sees this session: it is a spare worker, started ahead of need, or it is parked because its conversation continued in
-   * the background.
+   * No user sees this session: it is a spare worker, started ahead of need, or it is parked because its conversation continued in the
+   * background.
    */
   isHidden: boolean
   /** The background job that this process runs. */
@@ -35,8 +35,8 @@ interface RecordFile {
 }
 
 /**
- * Reads Claude Code's record of the session that `env` belongs to: `sessions/PID.json` in its configuration directory, as 2.1.332
- * writes it. `claude` is its process as far as the caller knows it. Undefined where there is no such file, as in older versions.
+ * Reads Claude Code's record of the session that `env` belongs to: `sessions/PID.json` in its configuration directory, as 2.1.332 writes
+ * it. `claude` is the process id of Claude Code, if known. Returns undefined if there is no such file, as in older versions.
  */
 export function readClientRecord(env: Environment, claude?: number): ClientRecord | undefined {
   const socket = env.CLAUDE_CODE_MESSAGING_SOCKET

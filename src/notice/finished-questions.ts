@@ -26,7 +26,7 @@ export class FinishedQuestions {
     return [...this.#pending.keys()]
   }
 
-  /** Announces how far the question came. */
+  /** Announces the state of the question's answers. */
   add({ id, message, receipts }: { id: string } & NonNullable<FinishedQuestion['found']>): void {
     const { dir, ladder, runtime, hubNow } = this.#options
     const beginning = message.body.trimStart().split('\n')[0] ?? ''
@@ -37,19 +37,19 @@ export class FinishedQuestions {
     ladder.offer(gathered, runtime.monotonic())
   }
 
-  /** Puts all of them into the directory again, after its contents were lost. */
+  /** Writes all of them into the directory again, after its contents were lost. */
   putAgain(): void {
     for (const gathered of this.#pending.values()) putNews(this.#options.dir, gathered)
   }
 
-  /** Withdraws question `id`: the session knows how far it came. */
+  /** Withdraws question `id`: the session already knows its outcome. */
   settle(id: string | undefined): void {
     if (id === undefined || !this.#pending.delete(id)) return
     this.#options.ladder.settle(id)
     dropNews(this.#options.dir, [id])
   }
 
-  /** Settles those that a hook has announced, or a wake that may have reached the session; `isHeard` is that of the last wake. */
+  /** Settles those that a hook has announced, or a wake that may have reached the session; `isHeard` concerns the last wake. */
   settleAnnounced(isHeard: boolean | undefined): void {
     const { dir, ladder } = this.#options
     for (const { id, isTried } of ladder.gathered)

@@ -77,7 +77,7 @@ export class Gathering {
     return id !== undefined && (this.#open.has(id) || existsSync(join(this.#dir.file('gathering'), id)))
   }
 
-  /** Takes note of an answer to question `id`. An urgent one ends the question. */
+  /** Records an answer to question `id`. An urgent one ends the question. */
   onAnswer(id: string, isUrgent: boolean): void {
     this.#load(this.#runtime.monotonic())
     const question = this.#open.get(id)
@@ -86,19 +86,19 @@ export class Gathering {
     this.#checkSoon(question)
   }
 
-  /** Takes note of an event that may end a question: a receipt that expired, or a member that went offline. */
+  /** Processes an event that may end a question: a receipt that expired, or a member that went offline. */
   onEvent({ event, data }: StreamEvent): void {
     const question = event === 'receipt' && data.status === 'expired' ? this.#open.get(data.id) : undefined
     if (question) this.#checkSoon(question)
     if (event === 'presence' && !data.online) this.checkAllSoon()
   }
 
-  /** Has every question checked soon: events may have been missed. */
+  /** Schedules a check of every question: events may have been missed. */
   checkAllSoon(): void {
     for (const question of this.#open.values()) this.#checkSoon(question)
   }
 
-  /** Asks the hub about each question that is due. Returns those that are over; each is returned once. */
+  /** Queries the hub about each question that is due. Returns those that are over; each is returned once. */
   async check(client: () => HubClient): Promise<FinishedQuestion[]> {
     const now = this.#runtime.monotonic()
     this.#load(now)
@@ -114,7 +114,7 @@ export class Gathering {
     return finished
   }
 
-  /** Returns the question if it is over. It stays open while the hub cannot be asked. */
+  /** Returns the question if it is over. It stays open while the hub cannot be reached. */
   async #ask(client: () => HubClient, id: string, question: OpenQuestion): Promise<FinishedQuestion | undefined> {
     question.checkedAt = this.#runtime.monotonic()
     question.checkAt = question.checkedAt + longestMs

@@ -26,22 +26,22 @@ export async function runHook(args: readonly string[], env = process.env): Promi
     const text = noticeText(newsFor(input, dir, instanceOf(env)), Date.now())
     if (text) process.stdout.write(JSON.stringify(answerOf(input.hook_event_name, text)))
   } catch {
-    // No output: what was not announced stays unread.
+    // No output: a message that was not announced stays unread.
   }
 }
 
 /** Events about a permission prompt. */
 const promptEvents = new Set(['PermissionRequest', 'Notification'])
 
-/** Returns what to announce now, and records whether the session is busy. */
+/** Returns the notices to announce now, and records whether the session is busy. */
 function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined): News[] {
-  // The session does not see what is announced to a subagent.
+  // The session does not see notices given to a subagent.
   if (input.agent_id !== undefined) return []
   switch (input.hook_event_name) {
     case 'SessionStart': {
       noteState(dir, input, instance)
-      // A new session is notified at its first prompt, since its server has read nothing yet. Any other no longer has earlier notices
-      // in its context.
+      // A new session is notified at its first prompt, since its server has read nothing yet. After a resume, clear or compact,
+      // earlier notices may no longer be in its context.
       return input.source === 'startup' ? [] : told(dir, { again: true })
     }
     case 'UserPromptSubmit':
@@ -64,7 +64,7 @@ function newsFor(input: HookInput, dir: SessionDir, instance: string | undefined
 function noteLate(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): void {
   const at = Math.round(performance.timeOrigin)
   const instance = instanceOf(env)
-  // A subagent's prompt waits for the same user.
+  // The same user must answer a subagent's prompt.
   if (promptEvents.has(input.hook_event_name)) {
     notePrompt(dir, input, { instance, record: readClientRecord(env), at })
     return

@@ -19,12 +19,11 @@ export function inboxSocket(env: NodeJS.ProcessEnv): InboxSocket | undefined {
 }
 
 /**
- * Puts `text` into a session's inbox: it wakes an idle session, and a busy one sees it between two steps. Returns whether
- * the lines were accepted, which does not mean that the session saw them: it may hold them.
- *
- * The first line is documented (code.claude.com/docs/en/cross-session-messaging), the second is what Claude Code 2.1.330 prints
- * in its debug log. The envelope is Claude Code's own: its user sees one line with the sender, not the text as if it were typed.
- * `<` in `text` must be escaped by the caller, so that nothing in it ends the envelope.
+ * Writes `text` into a session's inbox: it wakes an idle session, and a busy one sees it between two steps. Returns whether the lines were
+ * accepted, which does not mean that the session saw them: it may hold them. The first line is documented
+ * (code.claude.com/docs/en/cross-session-messaging), the second is what Claude Code 2.1.330 prints in its debug log. The envelope is Claude
+ * Code's own: its user sees one line with the sender, not the text as if it were typed. The caller must escape `<` in `text`, so that
+ * nothing in it ends the envelope.
  */
 export function writeToInbox({ path, token }: InboxSocket, text: string): Promise<boolean> {
   const lines = [

@@ -4,7 +4,7 @@ import type { Scope } from '../client/project/scope.ts'
 import type { StreamEvent } from '../protocol/events.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 
-/** Pause before a hub that refused the stream is asked again, in ms. */
+/** Pause before the stream is requested again from a hub that refused it, in ms. */
 const refusedMs = 30_000
 
 export interface InboxStreamOptions {

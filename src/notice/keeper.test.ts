@@ -11,7 +11,7 @@ import { takeNews } from './news.ts'
 import { instanceOf, SessionDir } from './session-dir.ts'
 import { noteState } from './session-state.ts'
 
-/** A session of Claude Code, idle behind its prompt, with its keeper and a hub, on a clock of its own. */
+/** Starts an idle session of Claude Code with its keeper, a fake hub and a fake clock. */
 function startSession({
   home = tempDir('keeper'),
   key = '77',
@@ -61,7 +61,7 @@ function startSession({
   onTestFinished(() => keeper.close())
   return {
     ...{ home, dir, runtime, keeper, wakes, channel, inbox },
-    /** A request arrives, with an event that has its text. */
+    /** Delivers a request, with an event that contains its text. */
     receive(id: string) {
       const message = {
         ...{ id, seq: inbox.length + 1, from: 'sean', fromKind: 'machine', to: ['chas'], body: `text of ${id}` },
@@ -71,12 +71,12 @@ function startSession({
       events.push({ event: 'inbox', data: { ...message, unread: inbox.length, delivery: message } })
       more.resolve()
     },
-    /** Returns the names of what the next hook announces. */
+    /** Returns the ids that the next hook announces. */
     announced: () => takeNews(dir).map(({ id }) => id),
   }
 }
 
-test('a request wakes an idle session once, then by the next rung after 30 s, and no more once it is fetched', async () => {
+test('a request wakes an idle session once, by the next rung if the session does not react, and not again once fetched', async () => {
   const { runtime, keeper, wakes, channel, receive } = startSession()
   keeper.start()
   await runtime.pass(20_000)
@@ -84,7 +84,7 @@ test('a request wakes an idle session once, then by the next rung after 30 s, an
   receive('two')
   await runtime.pass(1500)
   expect(wakes).toEqual([expect.stringMatching(/^2 unread messages from sean\./)])
-  // The session begins no turn: it holds or drops what the socket brings.
+  // The session starts no turn: it holds or drops messages on the socket.
   await runtime.pass(3000)
   expect([wakes.length, channel.length]).toEqual([1, 1])
   keeper.fetched(['one', 'two'])
@@ -92,13 +92,13 @@ test('a request wakes an idle session once, then by the next rung after 30 s, an
   expect([wakes.length, channel.length]).toEqual([1, 1])
 })
 
-test('what every rung has announced in vain, the next hook announces once', async () => {
+test('a message that every rung has announced without a fetch is announced once more by the next hook', async () => {
   const { dir, runtime, keeper, channel, receive, announced } = startSession({ takesWakes: false })
   keeper.start()
   await runtime.pass(20_000)
   receive('one')
   await runtime.pass(1500)
-  // The socket refused it: it is for the hooks again at once.
+  // The socket refused it: the hooks have it again at once.
   expect(readdirSync(dir.file('news'))).toEqual([expect.stringContaining('mail-one')])
   await runtime.pass(3 * rungMs)
   expect(channel).toHaveLength(1)
@@ -107,7 +107,7 @@ test('what every rung has announced in vain, the next hook announces once', asyn
   expect(announced()).toEqual([])
 })
 
-test('of two sessions one is notified; when its process is gone, the other is', async () => {
+test('one of two sessions is notified; after its process has ended, the other is', async () => {
   const running = new Set([1000, 1001])
   const first = startSession({ runtime: new FakeRuntime(1000, running) })
   const second = startSession({ home: first.home, key: '78', runtime: new FakeRuntime(1001, running) })

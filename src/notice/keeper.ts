@@ -21,11 +21,11 @@ import { Turns } from './turns.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 import { Waker, type WakerOptions } from './waker.ts'
 
-/** Time between two runs when no event causes one, in ms: for whatever becomes due by time alone. */
+/** Time between two runs when no event causes one, in ms: for work that becomes due by time alone. */
 const runEveryMs = 1000
 
 export interface KeeperOptions {
-  /** Key of the session's directory. Undefined where no session can be notified: the directory then only shows that this process runs. */
+  /** Key of the session's directory. If undefined, the session cannot be notified: the directory only shows that this process runs. */
   key: string | undefined
   /** Id of the session at the hub. */
   session: string
@@ -103,7 +103,7 @@ export class Keeper {
     return this.#isHidden
   }
 
-  /** Whether a hook of this session has run, so that what `remark` takes will be shown. */
+  /** Whether a hook of this session has run, so that remarks will be shown. */
   get hasHooks(): boolean {
     return this.#directory.isOwned && !this.#isUnreachable && readState(this.#dir, this.#instance) !== undefined
   }
@@ -125,17 +125,17 @@ export class Keeper {
     this.#directory.release()
   }
 
-  /** Has the hooks announce a fact about the client itself, once. Throws when the disk cannot be written. */
+  /** Makes the hooks announce a fact about the client itself, once. Throws if the disk cannot be written. */
   remark(id: string, text: string): void {
     putNews(this.#dir, { kind: 'remark', id, seq: this.#runtime.now(), text })
   }
 
-  /** Takes note that a tool result is about to show these messages, so that no hook announces them. */
+  /** Records that a tool result is about to show these messages, so that no hook announces them. */
   shown(ids: readonly string[]): void {
     markKnown(this.#dir, ids)
   }
 
-  /** Takes note that this session has fetched these messages. The machine's other sessions are not notified of them. */
+  /** Records that this session has fetched these messages. The machine's other sessions are no longer notified of them. */
   fetched(ids: readonly string[]): void {
     for (const dir of sessionDirs(this.#options.home)) if (dir.key !== this.#dir.key) dropNews(dir, ids)
     for (const id of ids) {
@@ -147,8 +147,8 @@ export class Keeper {
   }
 
   /**
-   * Takes note that this session has sent question `id`: it is notified of its outcome, and woken by an answer; if the question went
-   * to several, by all the answers at once.
+   * Records that this session has sent question `id`: it is notified of its outcome, and woken by an answer; if the question went to
+   * several, by all the answers at once.
    */
   asked(id: string, ofSeveral: boolean): void {
     if (this.#isUnreachable) return
@@ -156,16 +156,16 @@ export class Keeper {
       noteAsked(this.#dir, id)
       if (ofSeveral) noteGathering(this.#dir, id)
     } catch (error) {
-      this.#options.report(error) // The message was sent all the same.
+      this.#options.report(error) // The message was sent nevertheless.
     }
   }
 
-  /** Takes note of the number of unread messages that the hub counts. */
+  /** Receives the hub's number of unread messages. */
   onUnreadCount(unread: number): void {
     this.#unread.markDue(unread)
   }
 
-  /** Returns the activity that the session shares now; nothing where its machine does not share it. */
+  /** Returns the activity that the session shares now; an empty object if its machine does not share it. */
   activity(): Activity {
     const { home, client, env } = this.#options
     if (!sharesActivity(home)) return {}

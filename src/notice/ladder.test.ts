@@ -10,7 +10,7 @@ function mail(id: string, intent: Intent = 'request'): Mail {
   return { kind: 'mail', id, seq: 1, from: 'chasclaude', fromKind: 'machine', intent, sentAt: 0, beginning: id }
 }
 
-/** Takes the step that is due at `now`, and answers it as `rung: ids`. */
+/** Takes the step that is due at `now`, and returns it as `rung: ids`. */
 function step(ladder: Ladder, now: number, rungs = idle, isHeard: boolean | 'unknown' = true): string | undefined {
   const due = ladder.next(now, { rungs, isHeard: isHeard === 'unknown' ? undefined : isHeard })
   if (!due) return undefined
@@ -18,7 +18,7 @@ function step(ladder: Ladder, now: number, rungs = idle, isHeard: boolean | 'unk
   return `${due.rung}: ${due.mail.map(({ id }) => id).join(' ')}`
 }
 
-test('without a fetch each rung is tried once, 30 s after the one before, then no more', () => {
+test('without a fetch each rung is tried once, 30 s after the previous one', () => {
   const ladder = new Ladder()
   const view = { rungs: idle, isHeard: true }
   ladder.offer(mail('a'), 0)
@@ -33,7 +33,7 @@ test('without a fetch each rung is tried once, 30 s after the one before, then n
   expect(ladder.settle('a')).toBe('channel')
 })
 
-test('a rung after which the session does nothing at all is followed by the next at once', () => {
+test('if the session shows no activity after a rung, the next follows at once', () => {
   const ladder = new Ladder()
   const view = { rungs: idle, isHeard: false }
   ladder.offer(mail('a'), 0)
@@ -47,15 +47,18 @@ test('a rung after which the session does nothing at all is followed by the next
 test.for([
   ['request', rungMs],
   ['urgent', stirMs],
-] as const)('where nobody can know whether it was heard, %s mail waits %d ms for the next rung', ([intent, ms]) => {
-  const ladder = new Ladder()
-  ladder.offer(mail('a', intent), -burstMs)
-  expect(step(ladder, 0, ['hooks', ...idle], 'unknown')).toBe('hooks: a')
-  expect(step(ladder, ms - 1, ['hooks', ...idle], 'unknown')).toBe(undefined)
-  expect(step(ladder, ms, ['hooks', ...idle], 'unknown')).toBe('socket: a')
-})
+] as const)(
+  'if it is unknown whether a wake reached the session, the next rung for a message (%s) follows after %d ms',
+  ([intent, ms]) => {
+    const ladder = new Ladder()
+    ladder.offer(mail('a', intent), -burstMs)
+    expect(step(ladder, 0, ['hooks', ...idle], 'unknown')).toBe('hooks: a')
+    expect(step(ladder, ms - 1, ['hooks', ...idle], 'unknown')).toBe(undefined)
+    expect(step(ladder, ms, ['hooks', ...idle], 'unknown')).toBe('socket: a')
+  },
+)
 
-test('a fetch ends it, and names the rung that did it', () => {
+test('a fetch ends the climb, and the rung that announced the message is returned', () => {
   const ladder = new Ladder()
   ladder.offer(mail('a'), 0)
   step(ladder, burstMs)
@@ -63,7 +66,7 @@ test('a fetch ends it, and names the rung that did it', () => {
   expect(step(ladder, burstMs + rungMs)).toBe(undefined)
 })
 
-test('a burst is one step, taken when it is over or lasts too long', () => {
+test('a burst causes one step, taken when it ends or has lasted too long', () => {
   const ladder = new Ladder()
   const sentAt = [0, 100, 200, 300]
   for (const at of sentAt) {
@@ -79,7 +82,7 @@ test('a burst is one step, taken when it is over or lasts too long', () => {
   expect(step(endless, burstMs)).toMatch(/^socket: 0 /)
 })
 
-test('what comes while the session may be reading waits for that to end', () => {
+test('messages that arrive while the session may be fetching wait for its fetch', () => {
   const ladder = new Ladder()
   ladder.offer(mail('a'), 0)
   ladder.offer(mail('b'), 0)
@@ -92,7 +95,7 @@ test('what comes while the session may be reading waits for that to end', () => 
   expect(step(ladder, burstMs + rungMs - 1)).toBe('socket: c')
 })
 
-test('something urgent does not wait for a session that was woken for other mail and does not fetch it', () => {
+test('an urgent message does not wait for a session that does not fetch what it was woken for', () => {
   const ladder = new Ladder()
   ladder.offer(mail('a'), 0)
   expect(step(ladder, burstMs)).toBe('socket: a')
@@ -101,7 +104,7 @@ test('something urgent does not wait for a session that was woken for other mail
   expect(step(ladder, burstMs + stirMs)).toBe('socket: b')
 })
 
-test('an inform never wakes; something urgent is not gathered first', () => {
+test('an inform never wakes; an urgent message wakes without waiting for a burst to end', () => {
   const ladder = new Ladder()
   ladder.offer(mail('a', 'inform'), 0)
   expect(step(ladder, 1e9)).toBe(undefined)
@@ -109,14 +112,14 @@ test('an inform never wakes; something urgent is not gathered first', () => {
   expect(step(ladder, 1e9)).toBe('socket: b')
 })
 
-test('a busy session is left to its hooks first, and a turn that was broken off is woken all the same', () => {
+test('a busy session is first left to its hooks, and woken later if its turn was interrupted', () => {
   const ladder = new Ladder()
   ladder.offer(mail('a'), 0)
   expect(step(ladder, burstMs, ['hooks', ...idle])).toBe('hooks: a')
   expect(step(ladder, burstMs + rungMs, ['hooks', ...idle])).toBe('socket: a')
 })
 
-test('a rung that cannot be used is left out', () => {
+test('a rung that cannot be used is skipped', () => {
   const ladder = new Ladder()
   ladder.offer(mail('a'), 0)
   expect(step(ladder, burstMs, ['rewake', 'channel'])).toBe('rewake: a')

@@ -4,7 +4,7 @@ import { type Gathered, type Mail, mayWake } from './news.ts'
 /** Time for a session to fetch what a rung announced, in ms, before the next rung is tried. */
 export const rungMs = 30_000
 
-/** Time for a session to show any activity after a rung, in ms. One that shows none holds or drops what that rung brings. */
+/** Time for a session to show any activity after a rung, in ms. A session that shows none has held or dropped the wake. */
 export const stirMs = 2500
 
 /** A burst ends when no message has arrived for this time, in ms. A burst causes one wake. */
@@ -39,8 +39,8 @@ export interface View {
 }
 
 /**
- * Decides which rung is tried when, until the session fetches its messages. Only what may wake a session climbs: the rest waits for a
- * hook. After a step for some messages all others wait too, so that a session is woken once, not once for each.
+ * Decides which rung is tried when, until the session fetches its messages. Only messages that may wake a session climb: the rest wait for
+ * a hook. After a step for some messages all others wait too, so that a session is woken once, not once for each.
  */
 export class Ladder {
   readonly #offers = new Map<string, Offer>()
@@ -62,17 +62,17 @@ export class Ladder {
     return this.#offers.has(id)
   }
 
-  /** Ids of everything that was offered and not settled. */
+  /** Ids of all offers that are not settled. */
   get ids(): string[] {
     return [...this.#offers.keys()]
   }
 
-  /** Ids of what the last step announced and the session has not fetched. */
+  /** Ids that the last step announced and the session has not fetched. */
   get lastStep(): readonly string[] {
     return this.#lastStep
   }
 
-  /** Removes what was fetched, or does not concern this session any more. Returns the rung that last announced it. */
+  /** Removes an offer that was fetched or is no longer this session's. Returns the rung that last announced it. */
   settle(id: string): Rung | undefined {
     const offer = this.#offers.get(id)
     this.#offers.delete(id)
@@ -86,18 +86,20 @@ export class Ladder {
     const rungOf = ({ tried }: Offer) => view.rungs.find(rung => !tried.includes(rung))
     const untried = waiting.filter(({ tried }) => tried.length === 0)
     const isDue = (offer: Offer) => {
-      // Until what the last step announced was fetched, or its time is over, nothing else wakes.
+      // Nothing else wakes until the messages of the last step were fetched, or its time is over.
       if (this.#lastStep.length > 0 && now - this.#stepAt < this.#patience(offer, view)) return false
-      return offer.tried.length > 0 ? now - offer.since >= this.#patience(offer, view) : isGathered(offer, untried, now)
+      return offer.tried.length > 0
+        ? now - offer.since >= this.#patience(offer, view)
+        : isBurstOver(offer, untried, now)
     }
     const due = waiting.find(offer => rungOf(offer) && isDue(offer))
     if (!due) return undefined
     const rung = rungOf(due)!
-    // Later arrivals join: one wake for all.
+    // Later arrivals are included: one wake for all.
     return { rung, mail: waiting.filter(offer => rungOf(offer) === rung).map(({ mail }) => mail) }
   }
 
-  /** Returns the ids of what has no rung left at `now`, after the time of the last one. */
+  /** Returns the ids that have no rung left at `now`, after the time of the last one. */
   spent(now: number, view: View): string[] {
     const isSpent = (offer: Offer) =>
       offer.tried.length > 0 &&
@@ -117,7 +119,7 @@ export class Ladder {
     this.#lastStep = mail.map(({ id }) => id)
   }
 
-  /** Returns the time that the last step may stay without a fetch before `offer` takes its next one, in ms. */
+  /** Returns the time to wait for a fetch after the last step before `offer` takes its next one, in ms. */
   #patience({ mail, tried }: Offer, { isHeard }: View): number {
     if (isHeard === false) return stirMs
     // Urgent messages do not wait for a session whose activity is unknown, nor for one that was woken for other messages.
@@ -130,7 +132,7 @@ function isUrgent(mail: WakeNews): boolean {
 }
 
 /** Reports whether the burst around an offer is over. Urgent messages do not wait for that. */
-function isGathered({ mail, since }: Offer, untried: readonly Offer[], now: number): boolean {
+function isBurstOver({ mail, since }: Offer, untried: readonly Offer[], now: number): boolean {
   if (isUrgent(mail)) return true
   return now - since >= burstMs || untried.every(other => now - other.since >= quietMs)
 }

@@ -13,7 +13,7 @@ export interface SessionFile {
   pid: number
   /** Scope in which that id is valid; see `processPlace`. Older versions do not write it. */
   place?: string
-  /** Tells this Claude Code from an earlier one with the same key. */
+  /** Distinguishes this Claude Code from an earlier one with the same key. */
   instance?: string
   startedAt: number
   /** The client's version. */
@@ -48,7 +48,7 @@ export function reads({ project: scope }: Pick<SessionFile, 'project'>, project:
   return scope === undefined || project === undefined || project === scope
 }
 
-/** Time without a sign of life after which a server elsewhere, on the same home, counts as ended, in ms. */
+/** Time without a touch of `session.json` after which a server in another place, on the same home, counts as ended, in ms. */
 const silentMs = 30_000
 
 /**

@@ -13,9 +13,9 @@ export interface Mail {
   intent: Intent
   /** Time at which it was sent, ms since 1970 by the hub's clock. */
   sentAt: number
-  /** Set when it answers a message. */
+  /** Id of the message that it answers. */
   replyTo?: string
-  /** Set when what it answers is a request of this very session. */
+  /** Set when it answers a request of this very session. */
   isAwaited?: true
   /** Set while that request still gathers answers: this one waits for the others. */
   isGathered?: true
@@ -58,7 +58,10 @@ export interface Remark {
 
 export type News = Mail | Gathered | Fate | Remark
 
-/** Reports whether this may wake an idle session, or keep one from ending its turn: it requests an answer, or is one. */
+/**
+ * Reports whether a notice may wake an idle session, or keep one from ending its turn: it is a request or urgent, an awaited answer, or a
+ * finished question.
+ */
 export function mayWake(news: News): boolean {
   if (news.kind === 'mail') return news.intent !== 'inform' || (news.isAwaited === true && !news.isGathered)
   return news.kind === 'gathered'
@@ -94,7 +97,7 @@ export function takeNews(dir: SessionDir, { again = false, wanted = everything }
   return [...before.filter(wanted), ...taken].sort((a, b) => a.seq - b.seq)
 }
 
-/** Marks these as announced: the session knows of them. */
+/** Marks these messages as announced: the session is about to see them. */
 export function markKnown(dir: SessionDir, ids: readonly string[]): void {
   for (const name of list(dir, 'news')) if (ids.some(id => name.includes(id))) markTold(dir, name)
 }
@@ -155,7 +158,7 @@ function move(dir: SessionDir, name: string, from: Place, to: Place): boolean {
     renameSync(join(dir.file(from), name), join(dir.file(to), name))
     return true
   } catch {
-    return false // Another process was first.
+    return false // Another process has renamed it already.
   }
 }
 

@@ -20,7 +20,7 @@ function mail(beginning: string): Mail {
   }
 }
 
-/** A notice and a wake of `body` have the lines that those of a harmless text have, with nothing hidden and no tag. */
+/** Expects a notice and a wake for `body` to have three lines, no hidden characters and no tags. */
 function expectFramed(body: string): void {
   for (const text of [noticeText([mail(body)], now)!, wakeText([mail(body)], now)]) {
     expect(linesOf(text)).toHaveLength(3)
@@ -31,23 +31,23 @@ function expectFramed(body: string): void {
   }
 }
 
-describe('a text of unknown origin is one line of a notice', () => {
+describe('an untrusted text is one line of a notice', () => {
   test.for(Object.entries(hostileBodies))('%s', ([, body]) => expectFramed(body))
 
-  test('whatever it is', () => {
+  test('with any characters in it', () => {
     fc.assert(fc.property(anyBody, expectFramed), { numRuns: 500 })
   })
 
-  test('tags are shown as what was written', () => {
+  test('tags are escaped', () => {
     expect(plain('</system-reminder> a && b', 100)).toBe('&lt;/system-reminder&gt; a &amp;&amp; b')
   })
 })
 
-test('nothing to tell is nothing', () => {
+test('without news there is no notice', () => {
   expect(noticeText([], now)).toBe(undefined)
 })
 
-test('what an empty, a short and a long notice cost stays within its budget', () => {
+test('notices stay within their budgets of characters', () => {
   expect(noticeText([mail('The build is red.')], now)!.length).toBeLessThan(300)
   expect(wakeText([mail('The build is red.')], now).length).toBeLessThan(320)
   const many = Array.from({ length: 100 }, () => mail('x'.repeat(200)))

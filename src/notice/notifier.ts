@@ -13,12 +13,12 @@ import type { UnreadMirror } from './unread-mirror.ts'
 import type { Waker } from './waker.ts'
 
 /**
- * Time for which it stays this session's turn after each of its steps, in ms. Longer than a rung, so that the session's own next step
- * comes before the turn of another session.
+ * Time for which this session keeps its turn after each of its steps, in ms. Longer than a rung, so that the session's own next step comes
+ * before the turn of another session.
  */
 const turnMs = rungMs + 15_000
 
-/** Time for which a session that has just begun is not woken, in ms: its first prompt announces what is unread. */
+/** Time for which a session that has just started is not woken, in ms: its first prompt announces what is unread. */
 const graceMs = 10_000
 
 export interface NotifierOptions {
@@ -37,8 +37,8 @@ export interface NotifierOptions {
 }
 
 /**
- * Notifies one session: takes the messages whose turn is this session's, puts them where its hooks find them, and wakes the session
- * rung by rung until it fetches.
+ * Notifies one session: takes the messages whose turn is this session's, writes them where its hooks find them, and wakes the session rung
+ * by rung until it fetches.
  */
 export class Notifier {
   readonly #options: NotifierOptions
@@ -55,13 +55,13 @@ export class Notifier {
     this.#startedAt = options.runtime.monotonic()
   }
 
-  /** Notifies the session of what is new, and takes one step up the ladder when it is time for one. */
+  /** Notifies the session of new messages, and takes one step up the ladder if it is time for one. */
   async run(): Promise<void> {
     this.#offer()
     await this.#climb()
   }
 
-  /** Removes what is no longer unread, and announces the outcomes of messages that the session sent. */
+  /** Removes messages that are no longer unread, and announces the outcomes of messages that the session sent. */
   synchronize(): void {
     const { dir, unread, turns, waker, scope } = this.#options
     if (!this.#hasResumed) this.#resume()
@@ -90,19 +90,19 @@ export class Notifier {
     this.#runAfterBurst()
   }
 
-  /** Takes note that the session has fetched a message. Returns the rung that last announced it. */
+  /** Records that the session has fetched a message. Returns the rung that last announced it. */
   fetched(id: string): Rung | undefined {
     // The inbox shows an answer together with the state of its question.
     this.#questions.settle(this.#options.unread.get(id)?.replyTo)
     return this.#ladder.settle(id)
   }
 
-  /** Withdraws everything: the session must not be woken now. */
+  /** Withdraws everything that was offered: the session must not be woken now. */
   withdrawAll(): void {
     for (const id of this.#ladder.ids) this.#ladder.settle(id)
   }
 
-  /** Puts everything into the directory again after its contents were lost: it is unknown what of it the session has seen. */
+  /** Writes everything into the directory again after its contents were lost: it is unknown what of it the session has seen. */
   putAgain(): void {
     const { dir, unread } = this.#options
     for (const id of this.#ladder.ids) {
@@ -113,8 +113,8 @@ export class Notifier {
   }
 
   /**
-   * Continues for an earlier server of the session: what had this session's turn is for the hooks, unless one has announced it. That
-   * server may have been killed after a wake that the session dropped, or have removed the directory when it was closed.
+   * Continues for an earlier server of the session: messages that it had in turn are left to the hooks, unless a hook has announced them.
+   * That server may have been killed after a wake that the session dropped, or have removed the directory when it was closed.
    */
   #resume(): void {
     const { dir, unread, turns, waker } = this.#options
@@ -124,7 +124,7 @@ export class Notifier {
     for (const id of turns.mine(open)) putNews(dir, unread.get(id)!)
   }
 
-  /** Takes the messages whose turn becomes this session's, and leaves to others those whose turn has passed on. */
+  /** Takes the messages whose turn becomes this session's, and drops those whose turn has passed to another. */
   #offer(): void {
     const { dir, unread, turns, runtime } = this.#options
     const lost = turns.lost(this.#ladder.ids)
@@ -145,7 +145,7 @@ export class Notifier {
     }
   }
 
-  /** Extends the turns of answers that wait for others: they stay with the session that asked, however long that takes. */
+  /** Extends the turns of gathered answers: they stay with the session that asked until the question is over. */
   #extendTurnsOfAnswers(now: number): void {
     const { unread, turns } = this.#options
     for (const id of this.#ladder.ids) {
@@ -178,7 +178,7 @@ export class Notifier {
     for (const id of ids) turns.extend(id, isAccepted ? waker.wokenAt + turnMs : runtime.now())
   }
 
-  /** Leaves messages for which no rung is left to the hooks at the next prompt, unless another session's turn comes first. */
+  /** Returns messages for which no rung is left to the hooks, for the next prompt, unless another session's turn comes first. */
   #giveUp(): void {
     const { turns, watch, runtime } = this.#options
     // A message that arrived before an open prompt waits behind it.
@@ -193,7 +193,7 @@ export class Notifier {
     waker.announceAgain(ids.filter(id => !unread.hasFetched(id)))
   }
 
-  /** Requests a run for when a burst may be over: after a quiet moment, and after its longest time. */
+  /** Requests runs for when a burst may be over: after a quiet moment, and after its longest time. */
   #runAfterBurst(): void {
     const { runtime, onDue } = this.#options
     for (const ms of [quietMs, burstMs]) runtime.after(ms + 1, onDue)

@@ -25,16 +25,16 @@ function session() {
   }
 }
 
-test('a prompt is open from the notification on until the record says anything else; its arguments are kept nowhere', () => {
+test('a prompt is open from its notification until the record changes, and its arguments are not stored', () => {
   const { dir, asks, notifies, open } = session()
-  // The hook may be there before Claude Code has written its record.
+  // The hook may run before Claude Code has written its record.
   asks('Bash', busy(0), 10_000)
   expect(open(waiting(10_200))).toBeUndefined()
   notifies(waiting(10_200), 16_000)
   const prompt = open(waiting(10_200))
   expect(prompt).toEqual({ id: expect.any(String), tool: 'Bash', since: 10_000 })
   expect(readFileSync(dir.file('prompt.json'), 'utf8')).not.toContain('secret')
-  // Told again of the same prompt, it is the same.
+  // A second notification of the same prompt changes nothing.
   notifies(waiting(10_200), 60_000)
   expect(open(waiting(10_200))).toEqual(prompt)
   expect(open(busy(70_000))).toBeUndefined()
@@ -43,7 +43,7 @@ test('a prompt is open from the notification on until the record says anything e
   expect(openPrompt(dir, 'another', waiting(10_200))).toBeUndefined()
 })
 
-test('a prompt that stands behind another comes after it, under an id of its own', () => {
+test('a prompt queued behind another opens after it, under a new id', () => {
   const { asks, notifies, open } = session()
   asks('Bash', busy(0), 10_000)
   notifies(waiting(10_200), 16_000)
@@ -56,13 +56,13 @@ test('a prompt that stands behind another comes after it, under an id of its own
   expect(second!.id).not.toBe(first!.id)
 })
 
-test('what was answered before its notification waits for nobody, and other notifications say nothing', () => {
+test('a prompt that was answered before its notification is not open, and other notifications are ignored', () => {
   const { asks, notifies, open } = session()
   asks('Bash', busy(0), 10_000)
   asks('Edit', waiting(10_100), 12_000)
   notifies(waiting(10_100), 16_000, 'idle_prompt')
   expect(open(waiting(10_100))).toBeUndefined()
-  // A hook alone, of a session whose PermissionRequest did not run.
+  // A notification without a PermissionRequest hook.
   notifies(waiting(50_000), 56_000)
   expect(open(waiting(50_000))).toEqual({ id: expect.any(String), tool: 'Edit', since: 50_000 })
 })

@@ -14,7 +14,7 @@ interface PromptFile {
   since: number
   /** Claude Code has notified its user of it: about 6 s later, unless it was answered before. */
   isNotified?: true
-  /** The tool of a prompt that stands behind it; empty for several. */
+  /** Tool of the prompt that is queued behind it; '' for several. */
   nextTool?: string
 }
 
@@ -25,7 +25,7 @@ const name = 'prompt.json'
 
 /** A permission prompt that waits for the user of a session. */
 export interface OpenPrompt {
-  /** The same as long as this prompt is open. */
+  /** Stays the same while this prompt is open. */
   id: string
   tool?: string
   /** Ms since 1970. */
@@ -69,7 +69,7 @@ export function openPrompt(
   return { id: prompt.id, ...(prompt.tool && { tool: prompt.tool }), since: prompt.since }
 }
 
-/** Reports whether the session has waited ever since this prompt was opened: each answer, and each next prompt, begins a new status. */
+/** Reports whether the session has waited since this prompt was opened: each answer, and each next prompt, begins a new status. */
 function isShown({ since }: PromptFile, record: ClientRecord | undefined): boolean {
   return record?.activity === 'waiting' && record.since <= since + slackMs
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { SessionDir } from './session-dir.ts'
 
 /**
- * `asked/`: ids of the questions that a session has sent, an empty file each. They are on disk because two of our MCP servers may run
- * in one session, and because the machine's other sessions leave an answer to the session that asked.
+ * `asked/`: ids of the questions that a session has sent, an empty file each. They are on disk because two of our MCP servers may run in
+ * one session, and because the machine's other sessions leave an answer to the session that asked.
  */
 
 /** Records that this session sent question `id`. */

@@ -9,7 +9,7 @@ import { type SessionDir, sessionDirs } from './session-dir.ts'
 /** Interval at which the file that names the owner is touched, in ms. */
 const touchMs = 5000
 
-/** Age at which a directory that hooks made, and no server claimed, is removed, in ms. */
+/** Age at which a directory that hooks made and no server claimed is removed, in ms. */
 const unclaimedMs = 24 * 3600_000
 
 /** Contents of a directory that belong to one Claude Code process and must not pass to the next one with the same key. */
@@ -28,7 +28,7 @@ export interface OwnedDirectoryOptions {
   runtime?: Runtime
 }
 
-/** The directory of a session, owned by one process, also where two of our MCP servers run in the session. */
+/** The directory of a session. One process owns it, even if two of our MCP servers run in the session. */
 export class OwnedDirectory {
   readonly #options: Required<OwnedDirectoryOptions>
   #isOwned = false
@@ -43,8 +43,8 @@ export class OwnedDirectory {
   }
 
   /**
-   * Claims the directory when nobody owns it, also after somebody has removed it, and keeps it visible to others as owned. Returns
-   * `lost` when it had to be claimed again: its contents are gone.
+   * Claims the directory if it has no owner, even after it was deleted, and keeps it visible to others as owned. Returns `lost` if it had
+   * to be claimed again: its contents are lost.
    */
   claim(isHidden: boolean): 'lost' | undefined {
     const { dir, runtime } = this.#options
@@ -96,7 +96,7 @@ export class OwnedDirectory {
     return true
   }
 
-  /** After `leave` the client still runs, but the home must not be created again. */
+  /** Reports whether this machine is still joined: after `leave` the client continues to run, but must not create the home again. */
   #hasJoined(): boolean {
     const { home, scope } = this.#options
     try {
@@ -108,7 +108,7 @@ export class OwnedDirectory {
     }
   }
 
-  /** Reports whether a directory belongs to no process any more. Hooks may run before the server starts, so a recent one is kept. */
+  /** Reports whether no process owns a directory any more. Hooks may run before the server starts, so a recent one is kept. */
   #isAbandoned(dir: SessionDir): boolean {
     const { runtime } = this.#options
     const file = dir.read<SessionFile>('session.json')

@@ -12,7 +12,7 @@ export function processPlace(): string {
   return place
 }
 
-/** Returns the same for another system. */
+/** Returns the name for a given system. */
 export function placeOn(platform: Platform): string {
   const named = `${bootId(platform)} ${platform.link('/proc/self/ns/pid')}`.trim() || platform.hostname()
   return createHash('sha256').update(named).digest('hex').slice(0, 12)

@@ -4,7 +4,7 @@ import type { Remark } from './news.ts'
 import type { SessionDir } from './session-dir.ts'
 
 /**
- * Returns the remark that this session's MCP server has died, once for each server: nothing else reports it, and without the server
+ * Returns the remark that this session's MCP server has crashed, once for each server: nothing else reports it, and without the server
  * messages are not noticed. A server that ends in order removes the session's directory, and causes no remark.
  */
 export function serverRemark(dir: SessionDir, instance: string | undefined): Remark[] {
@@ -13,7 +13,7 @@ export function serverRemark(dir: SessionDir, instance: string | undefined): Rem
   try {
     writeFileSync(dir.file(`died-${pid}`), '', { flag: 'wx', mode: 0o600 })
   } catch {
-    return [] // It was announced already.
+    return [] // The crash was announced already.
   }
   const text =
     "This session's MCP server of claude-net has died: its tools fail, and new mail is not noticed here. Tell your user to reconnect it: /mcp, claude-net, Reconnect."

@@ -56,21 +56,21 @@ export class SessionDir {
     try {
       return JSON.parse(readFileSync(this.file(name), 'utf8')) as T
     } catch {
-      return undefined // Missing, or damaged by a crash of the machine, which counts as missing.
+      return undefined // The file is missing, or was damaged by a crash of the machine, which counts as missing.
     }
   }
 
-  /** Returns the time at which a file was last written or touched, ms since 1970; 0 where there is none. */
+  /** Returns the time at which a file was last written or touched, ms since 1970; 0 if it does not exist. */
   touchedAt(name: string): number {
     return statSync(this.file(name), { throwIfNoEntry: false })?.mtimeMs ?? 0
   }
 
-  /** Sets the modification time of a file to `at`, ms since 1970: a sign of life for those who cannot see the process. */
+  /** Sets the modification time of a file to `at`, ms since 1970: a heartbeat for those who cannot see the process. */
   touch(name: string, at: number): void {
     utimesSync(this.file(name), at / 1000, at / 1000)
   }
 
-  /** Replaces a file in one step. It is not synced to the disk, since it describes the moment. */
+  /** Replaces a file atomically. It is not synced: its content is only valid while the session runs. */
   write(name: string, value: unknown): void {
     writeWhole(this.file(name), JSON.stringify(value))
   }
@@ -96,7 +96,7 @@ function sessionsDir(home = homeDir()): string {
   return join(home, 'run', 'sessions')
 }
 
-/** Returns the directories of all sessions of this machine, also of those that ended without cleaning up. */
+/** Returns the directories of all sessions of this machine, including those that ended without cleaning up. */
 export function sessionDirs(home = homeDir()): SessionDir[] {
   try {
     return readdirSync(sessionsDir(home)).map(key => new SessionDir(key, home))
@@ -106,7 +106,7 @@ export function sessionDirs(home = homeDir()): SessionDir[] {
 }
 
 /**
- * Returns the key of the session that started this process; undefined when no Claude Code did. `claude` is the process id of Claude
+ * Returns the key of the session that started this process; undefined if Claude Code did not start it. `claude` is the process id of Claude
  * Code, if the caller knows it. The launcher derives the same key from the same variables.
  */
 export function sessionKey(env: Environment, claude?: number): string | undefined {
@@ -121,14 +121,14 @@ export function instanceOf({ CLAUDE_CODE_MESSAGING_TOKEN: token }: Environment):
 }
 
 /**
- * Reports whether the session is headless: `claude -p`, or a program that uses the SDK. A background session is not, although Claude
- * Code calls it unattended, also while its user looks at it.
+ * Reports whether the session is headless: `claude -p`, or a program that uses the SDK. A background session is not, although Claude Code
+ * calls it unattended even while its user looks at it.
  */
 export function isHeadless(env: Environment): boolean {
   return /^sdk-/.test(env.CLAUDE_CODE_ENTRYPOINT ?? '')
 }
 
-/** Reports whether config.json makes headless runs sessions like others. Read without its schema: hooks must be quick. */
+/** Reports whether config.json makes headless sessions count like others. It is read without its schema: hooks must be quick. */
 export function headlessTakesPart(home = homeDir()): boolean {
   try {
     return (JSON.parse(readFileSync(join(home, 'config.json'), 'utf8')) as { headless?: unknown }).headless === true
@@ -137,7 +137,7 @@ export function headlessTakesPart(home = homeDir()): boolean {
   }
 }
 
-/** Replaces `path` in one step, without waiting for the disk. */
+/** Replaces `path` atomically, without a sync. */
 export function writeWhole(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.new`
   writeFileSync(temporary, text, { mode: 0o600 })

@@ -48,7 +48,7 @@ export function noteState(
   dir.write('state.json', { ...(instance && { instance }), busy, ...(mode && { mode }), at })
 }
 
-/** Returns the state that the hooks of this very Claude Code saw last; undefined when none has run. */
+/** Returns the state that the hooks of this very Claude Code saw last; undefined if none has run. */
 export function readState(dir: SessionDir, instance: string | undefined): SessionState | undefined {
   const state = dir.read<SessionState>('state.json')
   return state && (!instance || !state.instance || state.instance === instance) ? state : undefined

@@ -12,8 +12,8 @@ export interface SessionWatchOptions {
 }
 
 /**
- * Observes what one session is doing. There are two sources: Claude Code's own record, which lags by moments, and the hooks, which do
- * not run when the user interrupts a turn. The newer of both counts.
+ * Observes the activity of one session. There are two sources: Claude Code's own record, which lags slightly, and the hooks, which do not
+ * run when the user interrupts a turn. The newer of both counts.
  */
 export class SessionWatch {
   readonly #options: SessionWatchOptions
@@ -61,7 +61,7 @@ export class SessionWatch {
   }
 
   /**
-   * Whether the session has started and its user has typed nothing yet: no hook has received the permission mode. A background
+   * Whether the session has started and its user has not entered a prompt yet: no hook has received the permission mode. A background
    * session does not count: it continues work that began elsewhere.
    */
   get hasJustBegun(): boolean {

@@ -8,15 +8,15 @@ import { dirToOwn, isOwned, liveSessions, type SessionFile } from './live-sessio
 import { systemRuntime } from './runtime.ts'
 import { placedDir, SessionDir } from './session-dir.ts'
 
-/** A process number that nobody has here. */
-const nobody = 2 ** 22 + 1
+/** A process id that does not exist here. */
+const unusedPid = 2 ** 22 + 1
 
 function startSession(home: string, key: string, file: Partial<SessionFile>) {
   const dir = new SessionDir(key, home)
   mkdirSync(dir.path, { recursive: true })
   dir.write('session.json', {
     session: key,
-    pid: nobody,
+    pid: unusedPid,
     startedAt: 0,
     version: '0.1.0',
     ...file,
@@ -24,7 +24,7 @@ function startSession(home: string, key: string, file: Partial<SessionFile>) {
   return dir
 }
 
-test('a session of another container lives as long as its file is touched, whatever its number means here', () => {
+test('a session of another container counts as running while its file is touched, whatever its process id means here', () => {
   const home = tempDir('shared')
   const elsewhere = startSession(home, 'elsewhere', { place: 'another' })
   startSession(home, 'ended', { place: systemRuntime.place })
@@ -40,7 +40,7 @@ test('a session of another container lives as long as its file is touched, whate
   expect(isOwned(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(false)
   elsewhere.touch('session.json', Date.now())
   expect(isOwned(elsewhere, elsewhere.read<SessionFile>('session.json')!)).toBe(true)
-  // The same number in both places is not the same process.
+  // The same id in both places is not the same process.
   startSession(home, 'elsewhere', { place: 'another', pid: process.pid })
   expect(dirToOwn('elsewhere', home).path).toBe(placedDir('elsewhere', home).path)
   expect(dirToOwn('here', home).key).toBe('here')
@@ -84,18 +84,18 @@ function startKeeper(home: string, key: string) {
 
 const newsIn = (dir: SessionDir, place = 'news') => (existsSync(dir.file(place)) ? readdirSync(dir.file(place)) : [])
 
-test('a keeper that lost its directory takes it again, and tells anew', async () => {
+test('a keeper whose directory was deleted claims it again and repeats its notices', async () => {
   const home = tempDir('lost')
   startKeeper(home, '77')
   const dir = new SessionDir('77', home)
   await vi.waitFor(() => expect(newsIn(dir)).toHaveLength(1), 10_000)
   rmSync(join(home, 'run'), { recursive: true })
-  // Told by a hook or, when the time for a wake has come meanwhile, by that.
+  // Announced by a hook or, if the time for a wake has come meanwhile, by that.
   const files = () => [newsIn(dir), newsIn(dir, 'told')].flat()
   await vi.waitFor(() => expect([dir.read('session.json'), files().length]).toEqual([expect.anything(), 1]), 10_000)
 })
 
-test('a keeper leaves the directories of another container alone, also one of its own key', async () => {
+test('a keeper does not touch the directories of another container, even one with its own key', async () => {
   const home = tempDir('neighbours')
   const same = startSession(home, '77', { place: 'another' })
   const other = startSession(home, '78', { place: 'another' })
@@ -104,7 +104,7 @@ test('a keeper leaves the directories of another container alone, also one of it
   expect([same, other].map(dir => dir.read<SessionFile>('session.json')?.place)).toEqual(['another', 'another'])
 })
 
-test('a keeper does not come back to a home that was left', async () => {
+test('a keeper does not create its directory again in a home that has left', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'setTimeout'] })
   onTestFinished(() => void vi.useRealTimers())
   const home = tempDir('left')

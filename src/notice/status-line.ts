@@ -14,7 +14,7 @@ interface StatusFile {
 
 const name = 'status.json'
 
-/** Sets the line of a session, cut to what fits and with what hides made visible; an empty one removes it. Returns the line as it was stored. */
+/** Sets the line of a session, truncated and with hidden characters made visible; '' removes it. Returns the line as it was stored. */
 export function setStatusLine(dir: SessionDir, instance: string | undefined, text: string): string {
   const line = visibleLine(text.trim(), maxLine)
   if (line === '') rmSync(dir.file(name), { force: true })
@@ -22,7 +22,7 @@ export function setStatusLine(dir: SessionDir, instance: string | undefined, tex
   return line
 }
 
-/** Returns the line of this very Claude Code; undefined while there is none. */
+/** Returns the line of this very Claude Code; undefined if there is none. */
 export function readStatusLine(dir: SessionDir, instance: string | undefined): StatusFile | undefined {
   const file = dir.read<Partial<StatusFile>>(name)
   if (typeof file?.text !== 'string' || typeof file.at !== 'number' || !isStatusLine(file.text)) return undefined

@@ -4,7 +4,7 @@ import { ClaudeNetError } from '../protocol/errors.ts'
 import type { ToldHow } from '../protocol/messages.ts'
 import { ToldReports } from './told-reports.ts'
 
-/** Reports of a session, and what the hub was sent. `refuse` is thrown instead of an answer. */
+/** Creates the reports of a session, and records the requests. `refuse` is thrown instead of a response. */
 function reporting(refuse?: Error) {
   const sent: { ids: string[]; how: string }[] = []
   const client = {
@@ -18,7 +18,7 @@ function reporting(refuse?: Error) {
 
 const told = (ids: string[], how: ToldHow) => new Map(ids.map(id => [id, how]))
 
-test('each message is reported once, with others, and once more when the session is woken for what a hook had told', async () => {
+test('each message is reported once, in batches, and again when the session is woken for it after a hook announced it', async () => {
   const { sent, reports } = reporting()
   await reports.report(told(['a', 'b'], 'hook'))
   await reports.report(told(['a', 'b', 'c'], 'hook'))
@@ -32,7 +32,7 @@ test('each message is reported once, with others, and once more when the session
   ])
 })
 
-test('a request has 100 messages at most, and the rest go with the next', async () => {
+test('a request has at most 100 messages, and the rest are sent with the next report', async () => {
   const { sent, reports } = reporting()
   const many = told(
     Array.from({ length: 150 }, (_, n) => `id-${n}`),
@@ -44,7 +44,7 @@ test('a request has 100 messages at most, and the rest go with the next', async 
   expect(sent.map(({ ids }) => ids.length)).toEqual([100, 50])
 })
 
-test('a hub that is away is not asked again at once, and one that is too old never', async () => {
+test('a failed report is not retried at once, and never on a hub that is too old', async () => {
   for (const code of ['unavailable', 'not_found'] as const) {
     const { sent, reports } = reporting(new ClaudeNetError(code, 'No.', ''))
     await reports.report(told(['a'], 'hook'))

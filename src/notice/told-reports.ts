@@ -7,7 +7,7 @@ import { type Runtime, systemRuntime } from './runtime.ts'
 /** Pause after a failed report, in ms. */
 const pauseMs = 5000
 
-/** Most messages whose reports are remembered. Reporting older ones again changes nothing at the hub. */
+/** Most messages whose reports are kept. Reporting older ones again changes nothing at the hub. */
 const maxKept = 1000
 
 export interface ToldReportsOptions {
@@ -39,7 +39,7 @@ export class ToldReports {
     this.#isReporting = true
     try {
       for (const how of new Set(told.values())) {
-        const ids = [...told.keys()].filter(id => told.get(id) === how && this.#isNews(id, how)).slice(0, maxPage)
+        const ids = [...told.keys()].filter(id => told.get(id) === how && this.#isDue(id, how)).slice(0, maxPage)
         if (ids.length === 0) continue
         await this.#options.client().call(inboxRoutes.markTold, { body: { ids, session: this.#options.session, how } })
         this.#note(ids, how)
@@ -52,8 +52,8 @@ export class ToldReports {
     }
   }
 
-  /** The first report is new, and so is a wake for what a hook had announced. */
-  #isNews(id: string, how: ToldHow): boolean {
+  /** Reports whether to send a report: the first one for a message, or that of a wake after that of a hook. */
+  #isDue(id: string, how: ToldHow): boolean {
     const before = this.#reported.get(id)
     return before === undefined || (before === 'hook' && how !== 'hook')
   }

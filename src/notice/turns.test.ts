@@ -8,12 +8,12 @@ import { SessionDir } from './session-dir.ts'
 import { noteState } from './session-state.ts'
 import { Turns } from './turns.ts'
 
-/** A home with sessions that live in this very process, the last named active last. */
+/** Creates a home with sessions that run in this very process; the last name was active last. */
 function startSessions(...names: string[]) {
   return startInProjects(Object.fromEntries(names.map(name => [name, undefined])))
 }
 
-/** The same, with the scope of each. */
+/** Does the same with a scope for each session. */
 function startInProjects(scopes: Record<string, Scope>) {
   const names = Object.keys(scopes)
   const home = tempDir('turns')
@@ -27,12 +27,12 @@ function startInProjects(scopes: Record<string, Scope>) {
     return dir
   })
   const turns = Object.fromEntries(names.map(name => [name, new Turns(name, home)])) as Record<string, Turns>
-  /** Returns the sessions that get the turn when all ask at `now`, in this order. */
+  /** Returns the sessions that get the turn when all request it at `now`, in this order. */
   const ask = (now: number, until: number) => names.filter(name => turns[name]!.take(['m'], now, until).length > 0)
   return { home, dirs, turns, ask }
 }
 
-test('a message is offered to one session at a time: where something happened last, then to the next when its time is over', () => {
+test('a message is offered to one session at a time: first to the most recently active, then to the next when its turn expires', () => {
   const { turns, ask } = startSessions('old', 'young')
   expect(ask(0, 30)).toEqual(['young'])
   expect(ask(29, 30)).toEqual([])
@@ -49,13 +49,13 @@ test('the turn of a session that has ended is over at once', () => {
   expect(ask(1, 31)).toEqual(['old'])
 })
 
-test('of any number that ask at once, one gets the turn', () => {
+test('of several sessions that request a turn at once, one gets it', () => {
   const { turns } = startSessions('a', 'b', 'c')
   const taken = ['a', 'b', 'c', 'a', 'b', 'c'].flatMap(name => turns[name]!.take(['m'], 0, 30))
   expect(taken).toEqual(['m'])
 })
 
-test('turns of what is no longer unread are forgotten', () => {
+test('turns of messages that are no longer unread are deleted', () => {
   const { turns, ask } = startSessions('one')
   ask(0, 30)
   turns.one!.keepOnly(new Set(['m']), undefined)
@@ -64,7 +64,7 @@ test('turns of what is no longer unread are forgotten', () => {
   expect(ask(0, 30)).toEqual(['one'])
 })
 
-test('a turn that has not expired stays when one session has seen that the message was read: others may not have', () => {
+test('a turn that has not expired stays after one session has seen the message acked: others may not have', () => {
   const { dirs, turns } = startSessions('old', 'young')
   const now = Date.now()
   expect(turns.young!.take(['m'], now, now + 30_000)).toEqual(['m'])
@@ -73,7 +73,7 @@ test('a turn that has not expired stays when one session has seen that the messa
   expect(turns.old!.take(['m'], now, now + 30_000)).toEqual([])
 })
 
-test('a turn that a loss of power has damaged is over', () => {
+test('a turn whose file a power loss has damaged is over', () => {
   const { home, turns } = startSessions('old', 'young')
   turns.young!.take(['m'], 0, 30)
   const file = join(home, 'run/turns/m.1')
@@ -84,7 +84,7 @@ test('a turn that a loss of power has damaged is over', () => {
   expect(take()).toEqual(['m'])
 })
 
-test('mail for a project is the turn of its sessions alone, and of those that read all mail of the machine', () => {
+test('a message for a project is the turn only of its sessions and of those that read all messages of the machine', () => {
   const { turns } = startInProjects({ old: undefined, shop: 'shop', none: '', billing: 'billing' })
   const projectOf = () => 'shop'
   const ask = (now: number) =>
@@ -95,7 +95,7 @@ test('mail for a project is the turn of its sessions alone, and of those that re
   expect(turns.billing!.take(['n'], 0, 30)).toEqual(['n'])
 })
 
-test('a session forgets no turns of mail that it does not read', () => {
+test('a session does not delete turns of messages that it does not read', () => {
   const { home, turns } = startInProjects({ shop: 'shop', billing: 'billing' })
   const projectOf = () => 'shop'
   turns.shop!.take(['m'], 0, 30, { projectOf })

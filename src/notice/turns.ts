@@ -6,10 +6,10 @@ import { isReachable, liveSessions, reads } from './live-sessions.ts'
 import { type Runtime, systemRuntime } from './runtime.ts'
 import { type SessionDir, writeWhole } from './session-dir.ts'
 
-/** Time after which a turn that cannot be read was damaged by a crash of the machine, and is not being written, in ms. */
+/** Age at which a turn file that cannot be parsed counts as damaged, not as being written, in ms. */
 const writingMs = 5000
 
-/** One session's turn to take a message. */
+/** One session's turn to be notified of a message. */
 interface Turn {
   n: number
   /** The project that the message is for. */
@@ -29,18 +29,17 @@ export interface Precedence {
 }
 
 /**
- * Decides which session of this machine is notified of a message: one at a time, the most recently active first, so that two do not
- * both act; an answer goes first to the session that asked. The next session has its turn when the one before has not fetched the
- * message in time, or has ended.
- *
- * A turn is a file `MESSAGE.N`. Making the N-th succeeds for one process only, so the servers of the sessions need no leader.
+ * Decides which session of this machine is notified of a message: one at a time, the most recently active first, so that two do not both
+ * act; an answer goes first to the session that asked. The next session has its turn when the previous one has not fetched the message in
+ * time, or has ended. A turn is a file `MESSAGE.N`. Creating the N-th succeeds for one process only, so the servers of the sessions need no
+ * leader.
  */
 export class Turns {
   readonly #dir: string
   readonly #home: string
   readonly #session: string
   readonly #runtime: Runtime
-  /** Messages for which this session has had its turn: it has no other. */
+  /** Messages for which this session has had its turn; each session has one per message. */
   readonly #had = new Set<string>()
 
   constructor(session: string, home = homeDir(), runtime = systemRuntime) {
@@ -60,7 +59,7 @@ export class Turns {
     const open = ids.filter(id => !this.#had.has(id))
     if (open.length === 0) return []
     const turns = this.#turns()
-    // Behind an open prompt messages wait, so such a session comes after those that can take them now.
+    // Messages wait behind an open prompt, so such a session comes after those that can take them now.
     const live = liveSessions(this.#home, this.#runtime)
       .filter(isReachable)
       .sort((a, b) => Number(a.waiting ?? false) - Number(b.waiting ?? false))
@@ -79,7 +78,7 @@ export class Turns {
     })
   }
 
-  /** Returns those of `ids` for which this session had its turn, and another session has its own by now. */
+  /** Returns those of `ids` for which this session had its turn and another session now has its own. */
   lost(ids: readonly string[]): string[] {
     if (ids.length === 0) return []
     const turns = this.#turns()
@@ -104,8 +103,8 @@ export class Turns {
   }
 
   /**
-   * Removes the turns of messages that are not in `unread`, all that a session with `scope` reads. One that has not expired stays:
-   * the server of another session may still count the message as unread, or this one not yet.
+   * Removes the turns of messages that are not in `unread`, the unread messages for `scope`. A turn that has not expired stays: the server
+   * of another session may still count the message as unread, or this one not yet.
    */
   keepOnly(unread: ReadonlySet<string>, scope: Scope): void {
     for (const id of this.#had) if (!unread.has(id)) this.#had.delete(id)
@@ -129,11 +128,11 @@ export class Turns {
       this.#had.add(id)
       return true
     } catch {
-      return false // Another session was first.
+      return false // Another session has made it first.
     }
   }
 
-  /** Returns every turn so far, by message, in order. */
+  /** Returns all turns so far, by message, in order. */
   #turns(): Map<string, Turn[]> {
     const turns = new Map<string, Turn[]>()
     for (const { name, id, n } of this.#list()) {
@@ -144,14 +143,14 @@ export class Turns {
           [...(turns.get(id) ?? []), { ...turn, n }].sort((a, b) => a.n - b.n),
         )
       } catch {
-        // Removed meanwhile, or being written: the next run reads it. One that a loss of power has damaged is over.
+        // Removed meanwhile, or being written: the next run reads it. One that a power loss has damaged is over.
         if (this.#isDamaged(name)) turns.set(id, [...(turns.get(id) ?? []), { session: '', until: 0, n }])
       }
     }
     return turns
   }
 
-  /** Reports whether a file that could not be read is not just being written. */
+  /** Reports whether a file that could not be parsed is damaged, rather than being written just now. */
   #isDamaged(name: string): boolean {
     const file = statSync(join(this.#dir, name), { throwIfNoEntry: false })
     return file !== undefined && Math.abs(this.#runtime.now() - file.mtimeMs) > writingMs

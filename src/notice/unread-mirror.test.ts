@@ -9,7 +9,7 @@ import { followInbox } from './inbox-stream.ts'
 import { SessionDir } from './session-dir.ts'
 import { UnreadMirror } from './unread-mirror.ts'
 
-/** A mirror of a new session, which follows `client`, so much of a `HubClient` as it uses, until the test ends. */
+/** Creates the mirror of a new session, which follows `client`, a partial `HubClient`, until the test ends. */
 function mirrorOf(client: object, project?: string): UnreadMirror {
   const home = tempDir('mirror')
   writeFileSync(join(home, 'config.json'), '{}')
@@ -37,9 +37,9 @@ function mirrorOf(client: object, project?: string): UnreadMirror {
   return mirror
 }
 
-test('as many unread as before are nothing new while the stream tells of each; without it they may be others', async () => {
+test('an unchanged number of unread messages causes a read only while the stream is broken', async () => {
   const broken = Promise.withResolvers<never>()
-  const gone = new ClaudeNetError('unavailable', 'The hub is gone.', '')
+  const gone = new ClaudeNetError('unavailable', 'The hub is down.', '')
   let streams = 0
   const client = {
     call: async () => ({ messages: [], unread: 1, more: 0, cursor: '' }),
@@ -63,7 +63,7 @@ test('as many unread as before are nothing new while the stream tells of each; w
   })
 })
 
-test('what comes with its event is kept without asking the hub; where something else has changed too, it is asked', async () => {
+test('messages in events are added without a request, unless something else has changed too', async () => {
   const delivery = (seq: number, more = {}) => ({
     ...{
       id: `id-${seq}`,
@@ -83,17 +83,17 @@ test('what comes with its event is kept without asking the hub; where something 
   const events: object[] = []
   let came = Promise.withResolvers<void>()
   let unread: object[] = []
-  let asked = 0
+  let requests = 0
   const streams: boolean[] = []
   const client = {
     call: async () => {
-      asked++
+      requests++
       return { messages: unread, unread: unread.length, more: 0, cursor: '' }
     },
     transport: { opened: async () => {} },
     async *events({ withDelivery, opened }: { withDelivery: boolean; opened: () => void }) {
       streams.push(withDelivery)
-      // As a hub of before does.
+      // Like a hub of an earlier version.
       if (withDelivery && streams.length === 1) throw new ClaudeNetError('invalid', 'query: unknown', '')
       opened()
       for (;;) {
@@ -104,50 +104,50 @@ test('what comes with its event is kept without asking the hub; where something 
     },
   }
   const mirror = mirrorOf(client)
-  const tell = async (...told: object[]) => {
-    events.push(...told)
+  const deliver = async (...delivered: object[]) => {
+    events.push(...delivered)
     came.resolve()
     await vi.waitFor(() => expect([events.length, mirror.isDue]).toEqual([0, true]))
     await mirror.update()
   }
   await vi.waitFor(() => expect(mirror.isDue).toBe(true))
   await mirror.update()
-  expect({ streams, asked }).toEqual({ streams: [true, false], asked: 1 })
+  expect({ streams, requests }).toEqual({ streams: [true, false], requests: 1 })
 
-  await tell(event(1, 1, delivery(1)))
-  await tell(event(2, 2, delivery(2)), event(3, 3, delivery(3, { held: true })))
+  await deliver(event(1, 1, delivery(1)))
+  await deliver(event(2, 2, delivery(2)), event(3, 3, delivery(3, { held: true })))
   expect([...mirror.ids]).toEqual(['id-1', 'id-2'])
   expect([...mirror.allIds]).toEqual(['id-1', 'id-2', 'id-3'])
   expect(mirror.get('id-2')).toMatchObject({ from: 'sean', beginning: 'text 2' })
-  expect(asked).toBe(1)
+  expect(requests).toBe(1)
 
   // Another session has acked one meanwhile.
   unread = [delivery(2), delivery(4)]
-  await tell(event(4, 2, delivery(4)))
+  await deliver(event(4, 2, delivery(4)))
   expect([...mirror.ids]).toEqual(['id-2', 'id-4'])
-  expect(asked).toBe(2)
-  // A text that did not come.
+  expect(requests).toBe(2)
+  // An event without its message.
   unread = [...unread, delivery(5)]
-  await tell(event(5, 3))
+  await deliver(event(5, 3))
   expect([...mirror.ids]).toEqual(['id-2', 'id-4', 'id-5'])
-  expect(asked).toBe(3)
+  expect(requests).toBe(3)
 })
 
-test('mail for another project is not kept, whatever a hub sends', async () => {
+test('messages for another project are not added, even if a hub sends them', async () => {
   const message = (id: string, project?: string) => ({
     ...{ id, seq: 1, from: 'sean', fromKind: 'machine', to: ['chas'], intent: 'request', body: id, project },
     sentAt: '2026-01-01T00:00:00.000Z',
   })
   const messages = [message('for-shop', 'shop'), message('for-billing', 'billing'), message('for-any')]
-  const asked: object[] = []
+  const requests: object[] = []
   const client = {
     call: async (_: unknown, { query }: { query: object }) => {
-      asked.push(query)
+      requests.push(query)
       return { messages, unread: 3, more: 0, cursor: '' }
     },
     transport: { opened: async () => {} },
     async *events({ project }: { project: string }) {
-      asked.push({ project })
+      requests.push({ project })
       yield await new Promise<never>(() => {})
     },
   }
@@ -155,8 +155,8 @@ test('mail for another project is not kept, whatever a hub sends', async () => {
   await shop.read()
   expect([...shop.ids]).toEqual(['for-shop', 'for-any'])
   expect(shop.get('for-shop')).toMatchObject({ project: 'shop' })
-  await vi.waitFor(() => expect(asked).toHaveLength(2))
-  expect(asked).toEqual(
+  await vi.waitFor(() => expect(requests).toHaveLength(2))
+  expect(requests).toEqual(
     expect.arrayContaining([{ project: 'shop' }, expect.objectContaining({ project: 'shop', preview: 200 })]),
   )
   const none = mirrorOf(client, '')

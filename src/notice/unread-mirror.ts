@@ -33,8 +33,8 @@ export interface UnreadMirrorOptions {
 }
 
 /**
- * A copy of the unread messages of this machine, and the part of them that one session is to be notified of. Events of the stream
- * keep it up to date while they tell the whole change; otherwise the inbox is read again.
+ * A copy of the unread messages of this machine, and the part of them that one session is to be notified of. Events of the stream keep it
+ * up to date while they contain the whole change; otherwise the inbox is read again.
  */
 export class UnreadMirror {
   readonly #options: Required<UnreadMirrorOptions>
@@ -52,7 +52,7 @@ export class UnreadMirror {
   #isDue = false
   /** Messages that arrived with their events since the last update; not used when `#mustRead`. */
   #arrived: InboxMessage[] = []
-  /** The events do not tell the whole change: the inbox must be read. */
+  /** The events do not contain the whole change: the inbox must be read. */
   #mustRead = true
   /** The stream is broken: events are missed. */
   #isStreamLost = false
@@ -71,7 +71,7 @@ export class UnreadMirror {
     return new Set(this.#mail.keys())
   }
 
-  /** The ids of all unread messages of this machine, whichever session they are for. */
+  /** The ids of all unread messages of this machine, regardless of which session they are for. */
   get allIds(): ReadonlySet<string> {
     return this.#allIds
   }
@@ -90,8 +90,8 @@ export class UnreadMirror {
   }
 
   /**
-   * Schedules a read of the inbox. Does nothing when the hub counts as many `unread` messages as before, unless the stream is broken:
-   * then they may be different messages.
+   * Schedules a read of the inbox. Does nothing if the hub's number of `unread` messages is unchanged, unless the stream is broken: then
+   * they may be different messages.
    */
   markDue(unread?: number): void {
     if (unread === this.#count + this.#arrived.length && !this.#isStreamLost) return
@@ -119,7 +119,7 @@ export class UnreadMirror {
     }
   }
 
-  /** Takes a message from its event when that is the whole change. */
+  /** Takes a message from its event if that is the whole change. */
   #onMessage({ delivery, unread }: Extract<StreamEvent, { event: 'inbox' }>['data']): void {
     if (!delivery || this.#mustRead || unread !== this.#count + this.#arrived.length + 1) {
       this.markDue()
@@ -136,7 +136,7 @@ export class UnreadMirror {
     runtime.after(Math.max(0, updatePauseMs - (runtime.monotonic() - this.#readAt)), onDue)
   }
 
-  /** Applies the messages that arrived with events, or reads the inbox where they are not the whole change. Returns as `read` does. */
+  /** Adds the messages that arrived with events, or reads the inbox if they are not the whole change. Returns as `read` does. */
   async update(): Promise<boolean> {
     if (this.#mustRead) return this.read()
     this.#isDue = false
@@ -147,7 +147,7 @@ export class UnreadMirror {
     return true
   }
 
-  /** Reads the unread messages from the hub. Returns false when the hub cannot be reached; the copy then stays as it was. */
+  /** Reads the unread messages from the hub. Returns false if the hub cannot be reached; the copy then stays as it was. */
   async read(): Promise<boolean> {
     this.#isDue = false
     this.#readAt = this.#options.runtime.monotonic()
@@ -176,7 +176,7 @@ export class UnreadMirror {
     const others = new Set(liveSessions(home, runtime).flatMap(({ session }) => (own.has(session) ? [] : [session])))
     for (const message of messages) {
       const { id, held, muted, fetchedBy, replyTo, project } = message
-      // The stream of an older hub, or one that was opened without a project, brings messages for other projects too.
+      // The stream of an older hub, or one that was opened without a project, contains messages for other projects too.
       if (held || muted || !reads({ project: scope() }, project)) continue
       if (fetchedBy && own.has(fetchedBy.session)) this.#fetched.add(id)
       if (fetchedBy && others.has(fetchedBy.session)) continue
@@ -186,7 +186,7 @@ export class UnreadMirror {
     }
   }
 
-  /** Marks the answers to `question` as waiting for no others any more. Returns them as they are announced from now on. */
+  /** Marks the answers to `question` as no longer waiting for others. Returns them as they are announced from now on. */
   release(question: string): Mail[] {
     const released = [...this.#mail.values()].filter(({ replyTo }) => replyTo === question)
     return released.map(({ isGathered: _, ...mail }) => {

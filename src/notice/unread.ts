@@ -4,7 +4,7 @@ import type { InboxMessage } from '../protocol/messages.ts'
 import { inboxRoutes } from '../protocol/routes/inbox.ts'
 import type { Mail } from './news.ts'
 
-/** Most pages of 100 that are read. The inbox itself counts what is beyond them. */
+/** Most pages of 100 that are read. Messages beyond them are only counted by the inbox. */
 const maxPages = 10
 
 /** Most characters of a text that are fetched for a notice. */
@@ -28,8 +28,8 @@ export async function readUnread(
 }
 
 /**
- * Returns what is announced of a message before it is read. `isAwaited`: it answers a question of this session; `isGathered`: that
- * question still gathers answers. An answer that requests an answer, or is urgent, does not wait for others.
+ * Returns the notice that announces a message. `isAwaited`: it answers a question of this session; `isGathered`: that question still
+ * gathers answers. An answer that is itself a request, or urgent, does not wait for others.
  */
 export function toMail(
   { id, seq, from, fromKind, intent, sentAt, replyTo, body, project }: InboxMessage,

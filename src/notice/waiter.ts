@@ -21,7 +21,7 @@ export interface WakeOrder {
  * which makes Claude Code wake the session (`asyncRewake`). Returns at once when another process waits already.
  */
 export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS.ProcessEnv): Promise<void> {
-  // Claude Code waits for such a hook before a `claude -p` may end.
+  // Claude Code waits for such a hook before it ends a `claude -p`.
   if (isHeadless(env)) return
   if (input.agent_id !== undefined) return
   const ended = new AbortController()
@@ -32,7 +32,7 @@ export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS
   const instance = instanceOf(env)
   let deadSince: number | undefined
   // Claude Code ends its servers before its hooks, and starts one again within moments.
-  const orderOfDeath = (): WakeOrder | undefined => {
+  const orderAfterCrash = (): WakeOrder | undefined => {
     deadSince = deadServer(dir, instance) === undefined ? undefined : (deadSince ?? performance.now())
     if (deadSince === undefined || performance.now() - deadSince < deadMs) return undefined
     const text = noticeText(serverRemark(dir, instance), Date.now())
@@ -40,14 +40,14 @@ export async function waitForWake(dir: SessionDir, input: HookInput, env: NodeJS
   }
   const order = await new Promise<WakeOrder | undefined>(resolve => {
     const look = () => {
-      const order = takeOrder(dir) ?? orderOfDeath()
+      const order = takeOrder(dir) ?? orderAfterCrash()
       if (order || ended.signal.aborted || process.ppid !== claude || !holdsPlace(dir)) resolve(order)
     }
     setInterval(look, lookMs)
     try {
       watch(dir.path, look).on('error', () => {})
     } catch {
-      // The timer polls without it.
+      // Without a watcher the timer polls.
     }
     ended.signal.addEventListener('abort', () => resolve(undefined))
     look()

@@ -25,12 +25,12 @@ export interface WakerOptions {
   runtime?: Runtime
 }
 
-/** Wakes one session by one rung of the ladder, and knows which rungs can be used now. */
+/** Wakes one session by one rung of the ladder, and determines which rungs can be used now. */
 export class Waker {
   readonly #options: Required<WakerOptions>
-  /** The last step: when it was taken, ms since 1970, and by which rung. */
+  /** The last step: its time, ms since 1970, and its rung. */
   #last: { at: number; by: Rung } | undefined
-  /** Way by which the session was woken for a message, by its id. */
+  /** Way by which the session was woken for each message, by its id. */
   readonly #wokenFor = new Map<string, ToldHow>()
 
   constructor(options: WakerOptions) {
@@ -62,7 +62,7 @@ export class Waker {
     return isAccepted
   }
 
-  /** Makes the hooks announce those of `ids` that only a wake has announced, once. */
+  /** Makes the hooks announce, once, those of `ids` that only a wake has announced. */
   announceAgain(ids: readonly string[]): void {
     const again = new Set(this.onlyByWake.filter(id => ids.includes(id)))
     if (again.size === 0) return
@@ -70,12 +70,12 @@ export class Waker {
     this.#write(this.onlyByWake.filter(id => !again.has(id)))
   }
 
-  /** Returns how this session was notified of message `id`, of which it was notified. */
+  /** Returns how this session was notified of message `id`. A session that was not woken for it was notified by a hook. */
   howTold(id: string): ToldHow {
     return this.#wokenFor.get(id) ?? 'hook'
   }
 
-  /** Deletes what is recorded of messages that are not in `unread`. */
+  /** Deletes the records of messages that are not in `unread`. */
   keepOnly(unread: ReadonlySet<string>): void {
     for (const id of this.#wokenFor.keys()) if (!unread.has(id)) this.#wokenFor.delete(id)
     const before = this.onlyByWake
@@ -99,14 +99,14 @@ export class Waker {
     this.#options.dir.write('only-woken.json', onlyByWake)
   }
 
-  /** The rungs that can be used now, in their order. */
+  /** The rungs that can be used now, in order. */
   get #rungs(): Rung[] {
     const { env, dir, watch, runtime } = this.#options
     if (isHeadless(env)) return ['hooks']
     const { activity } = watch
-    // A session that bypasses permissions holds what arrives through its socket, and drops it.
+    // A session that bypasses permissions holds messages from its socket, and drops them.
     const hasSocket = inboxSocket(env) !== undefined && watch.permissionMode !== 'bypassPermissions'
-    // The user in front of an open prompt sees the line at once, and the session sees it after the prompt. Nothing else is sooner.
+    // The user at an open prompt sees the line at once, and the session sees it after the prompt. No other rung is faster.
     if (activity === 'waiting') return [hasSocket ? 'socket' : 'hooks']
     const rungs: Rung[] = []
     if (activity === 'busy') rungs.push('hooks')
@@ -122,7 +122,7 @@ export class Waker {
     const text = wakeText(mail, hubNow)
     const last = mail.findLast(item => item.kind === 'mail')
     if (rung === 'socket') return writeToSocket(inboxSocket(env)!, text)
-    // Unlike the socket, these do not show a sender.
+    // Unlike the socket, these rungs do not show a sender.
     const named = `Claude Net woke this session: ${text}`
     if (rung === 'rewake') orderWake(dir, { text: named })
     else await pushChannel(named, { from: last?.from ?? 'hub', intent: last?.intent ?? 'inform' })

@@ -47,7 +47,7 @@ function repository(...names: string[]): string {
   return dir
 }
 
-/** Makes directories, each with the parts of `.git` by which a repository is recognized. */
+/** Creates a directory with the parts of `.git` by which a repository is recognized. */
 function fakeRepository(...names: string[]): string {
   const dir = inUser(...names)
   mkdirSync(join(dir, '.git'), { recursive: true })
@@ -59,7 +59,7 @@ function propose(dir: string, text: string): void {
   writeFileSync(join(dir, '.claude-net.json'), text)
 }
 
-describe('by its repository', () => {
+describe('a project from a git repository', () => {
   test('a session belongs to the directory of the main worktree, from any worktree and subdirectory', () => {
     const shop = repository('code', 'Web Shop')
     git(shop, 'worktree', 'add', '../feature-x')
@@ -162,7 +162,7 @@ describe('by its repository', () => {
     symlinkSync(join(shop, '.git'), join(evil, '.git'))
     expect(nameIn(evil)).toBe('evil')
     expect(nameIn(shop)).toBe('shop')
-    // One that was moved without an update of its repository.
+    // A worktree that was moved without `git worktree repair`.
     renameSync(inUser('wt'), inUser('moved'))
     expect(nameIn(inUser('moved'))).toBe('shop')
   })
@@ -176,7 +176,7 @@ describe('by its repository', () => {
   })
 })
 
-describe('by config.json', () => {
+describe('a project from config.json', () => {
   test('a directory has the name that config.json gives it, with everything below it and in every worktree', () => {
     const mono = repository('mono')
     git(mono, 'worktree', 'add', '../wt')
@@ -192,7 +192,7 @@ describe('by config.json', () => {
     expect(nameIn(inUser('notes-else'))).toBe(undefined)
   })
 
-  test('it applies to the home and temporary directories too, may remove a project, and two directories may share a name', () => {
+  test('an entry applies to the home and temporary directories too, may remove a project, and two directories may share a name', () => {
     const shop = fakeRepository('shop')
     const copy = fakeRepository('copy')
     settings = { projects: { [user]: 'all-of-it', [shop]: '', [copy]: 'web', [inUser('third')]: 'web' } }
@@ -202,7 +202,7 @@ describe('by config.json', () => {
     expect(nameIn(fakeRepository('third'))).toBe('web')
   })
 
-  test('a name that it gives is used for no other directory', () => {
+  test('a name in config.json is used for no other directory', () => {
     settings = { projects: { [inUser('shop')]: 'billing' } }
     const billing = fakeRepository('billing')
     expect(find(billing)).toMatchObject({ name: 'billing-2', clash: { wanted: 'billing', other: inUser('shop') } })

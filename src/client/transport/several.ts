@@ -47,7 +47,7 @@ export class SeveralHubs implements Transport {
   readonly #options: SeveralOptions
   readonly #now: () => number
   readonly #connections = new Map<string, HubConnection>()
-  /** The hubs as of the last look at the configuration. */
+  /** The hubs in the configuration, as of the last request. */
   #ways!: readonly [HubWay, ...HubWay[]]
   /** Id of the hub in use. */
   #at = ''
@@ -120,7 +120,7 @@ export class SeveralHubs implements Transport {
       }
     }
     if (stopgap) return stopgap
-    // On a network slower than these limits, a hub must be reachable all the same.
+    // Retry without limits of time: on a network slower than these, a hub must still be reachable.
     const slow = ways.find(way => isSlow(failures.get(way)))
     if (!slow) throw together(this.#ways, failures)
     try {
@@ -232,7 +232,7 @@ export class SeveralHubs implements Transport {
 /** Rates a response: 0 for a hub that is up to date with the log, 1 for one that is not, 2 for a proxy without a hub, 3 for none. */
 function rankOf(answer: IncomingMessage | undefined): number {
   if (!answer) return 3
-  // A proxy in front of a hub that is down answers 502, 503 or 504.
+  // A proxy in front of a hub that is down responds with 502, 503 or 504.
   if ([502, 503, 504].includes(answer.statusCode ?? 0)) return 2
   return answer.headers[staleHeader] === undefined ? 0 : 1
 }
@@ -245,7 +245,7 @@ function isSlow(error: ClaudeNetError | undefined): boolean {
   return ['AbortError', 'TimeoutError'].includes((error?.cause as Error | undefined)?.name ?? '')
 }
 
-/** Returns one error for all failures. Its cause tells, as that of a single failure does, whether the request may have been sent. */
+/** Returns one error for all failures. Its cause shows, like that of a single failure, whether the request may have been sent. */
 function together(ways: readonly HubWay[], failures: ReadonlyMap<HubWay, ClaudeNetError>): ClaudeNetError {
   const failed = [...failures].sort(
     ([a], [b]) => ways.findIndex(({ id }) => id === a.id) - ways.findIndex(({ id }) => id === b.id),

@@ -76,7 +76,7 @@ export async function startSsh(files: SshFiles, signal: AbortSignal): Promise<Ss
   const { hostname, port } = files.hub
   const forward = `./${files.id}.sock:${hostname}:${port || (files.hub.protocol === 'https:' ? 443 : 80)}`
   const forwarded = await control(files, ['-O', 'forward', '-L', forward], signal)
-  // The process that was started has forked into the background, so the pid is asked for.
+  // The process that was started has forked into the background, so its pid is requested from it.
   const { stderr: holder } = await control(files, ['-O', 'check'], signal)
   writeFileSync(files.pid, /pid=(\d+)/.exec(holder)?.[1] ?? '', { mode: 0o600 })
   if (forwarded.status === 0) return undefined
