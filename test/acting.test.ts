@@ -140,7 +140,7 @@ test('one hub posts to webhooks; what was under way when its claim ran out is po
   expect(new Set(posts.map(({ id }) => id)).size).toBe(4)
 })
 
-test('later mail that is due while two hubs think that they act is delivered once, and its sender is told once', async () => {
+test('a later message that is due while two hubs believe they have the duty is delivered once, and its sender notified once', async () => {
   const { hubs, all, h0, h1 } = await threeHubs()
   for (const name of ['ana', 'ben']) await h0.hub.submit({ type: 'member.add', name, kind: 'machine' })
   const later = { ...send(1, 'ben', 'later'), at: Date.now() + 1100 }

@@ -31,7 +31,7 @@ async function withOldMail() {
   return { hub, alpha: hub.client(alpha.token), beta: hub.client(beta.token), read, unread }
 }
 
-test('a hub deletes by itself the text of what was read 30 days ago, says so, and leaves unread mail alone', async () => {
+test('a hub deletes texts 30 days after they were read, reports it, and keeps unread messages', async () => {
   const { hub, alpha, beta, read, unread } = await withOldMail()
   const { message, receipts } = await until('the text is gone', async () => {
     const found = await alpha.call(api.getMessage, { params: { id: read } })

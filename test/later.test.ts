@@ -27,7 +27,7 @@ describe('over the wire', () => {
     return Promise.all([hub.join(`ana${number}`), hub.join(`ben${number}`)])
   }
 
-  test('later mail is listed, and comes with an event and a place of its own once it is due', async () => {
+  test('a later message is listed, and arrives with an event and its own seq once it is due', async () => {
     const [ana, ben] = await pair()
     const stream = await new Listener(ben.client).opened()
     const body = { id: newMessageId(), to: ben.name, body: 'x'.repeat(2000), at: inMs(1500), expiresInS: 3600 }
@@ -43,7 +43,7 @@ describe('over the wire', () => {
     })
     expect(await ben.client.call(api.listLater)).toEqual({ messages: [] })
     const look = (who: typeof ana) => who.client.call(api.getMessage, { params: { id: body.id } })
-    await expect(look(ana)).rejects.toThrow(`Message ${body.id} is later mail, and in no inbox before ${body.at}.`)
+    await expect(look(ana)).rejects.toThrow(`Message ${body.id} is a later message, and in no inbox before ${body.at}.`)
     await expect(look(ben)).rejects.toThrow('You have neither sent nor received')
     const { seq } = await ana.client.call(api.sendMessage, { body: { to: ben.name, body: 'now' } })
     await until('both have come', () => stream.changes.length === 2)
@@ -111,7 +111,7 @@ describe('over the wire', () => {
   })
 })
 
-test('later mail goes by the time that passes: a clock that is set forward or back delivers nothing early or twice', async context => {
+test('later messages follow the steady time: a clock that is set forward or back delivers nothing early or twice', async context => {
   const clock = steppedClock(context)
   const hub = await startHub({ env: clock.env })
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
@@ -179,7 +179,7 @@ describe('as people and models write it', () => {
     })
     expect((await sean.run(['later'])).stdout).toBe('Nothing waits for later.\n')
     const never = await sean.run(['later', 'cancel', newMessageId()])
-    expect(never).toMatchObject({ code: 1, stderr: expect.stringContaining('You have no later mail') })
+    expect(never).toMatchObject({ code: 1, stderr: expect.stringContaining('You have no later message') })
     expect(await sean.run(['later', 'cancel', 'first'])).toMatchObject({ code: 2 })
     const now = await send('--expires', 'in 90s')
     expect(now.stdout).toMatch(

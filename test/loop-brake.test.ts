@@ -57,7 +57,7 @@ test('two machines that answer each other without end are stopped after the 31st
     expect(error).toMatchObject({ code: 'rate_limited', settled: true })
     expect(error.message).toMatch(
       new RegExp(
-        `^Mail between you and ${to} is stopped until 20\\S+Z: 31 messages within 5 min looked like a loop\\.$`,
+        `^Messages between you and ${to} are stopped until 20\\S+Z: 31 messages within 5 min looked like a loop\\.$`,
       ),
     )
     expect(error.hint).toMatch(/a person should look/)
@@ -164,7 +164,7 @@ test('the recipient finds one notice of the hub in its inbox, as news that wakes
   const { messages, unread } = await sean.client.call(api.readInbox)
   expect(unread).toBe(4)
   expect(messages.at(-1)).toMatchObject({ from: 'hub', fromKind: 'hub', to: ['sean'], intent: 'inform' })
-  expect(messages.at(-1)!.body).toMatch(/^Mail between chas and you is stopped until .*: 5 messages within 5 min/)
+  expect(messages.at(-1)!.body).toMatch(/^Messages between chas and you are stopped until .*: 5 messages within 5 min/)
   expect((await chas.client.call(api.readInbox)).messages.map(({ from }) => from)).toEqual(['sean', 'sean'])
   await send(await hub.join('jaz'), 'sean', 'after the notice')
   const told = (await listener.first(5)).slice(-2)
@@ -178,16 +178,16 @@ test('a notice is acked like mail, stands in the history, and is told to whoever
   for (let n = 0; n < 5; n++) await send(chas, 'seanclaude', 'Are you there?')
   const session = await machine.mcp()
   const { text } = await session.call('inbox')
-  expect(text).toMatch(/from hub \(hub\) · just now · inform\n> Mail between chas and you is stopped until /)
+  expect(text).toMatch(/from hub \(hub\) · just now · inform\n> Messages between chas and you are stopped until /)
   const { id } = JSON.parse((await machine.run(['inbox', '--json'])).stdout).messages.at(-1)
   expect(await session.call('send', { to: 'hub', message: 'Why?', reply_to: id })).toMatchObject({
     isError: true,
     text: expect.stringMatching(/'hub' is the hub itself: .* Nothing was sent\.\n.*needs no answer/),
   })
   expect((await machine.run(['send', '@Hub', 'hello'])).stderr).toMatch(/the hub itself/)
-  expect((await machine.run(['inbox'])).stdout).toMatch(/hub · just now · inform\n> Mail between/)
+  expect((await machine.run(['inbox'])).stdout).toMatch(/hub · just now · inform\n> Messages between/)
   expect((await machine.run(['history', '--with', 'hub'])).stdout).toMatch(
-    /^hub → seanclaude · just now · inform\n> Mail/,
+    /^hub → seanclaude · just now · inform\n> Messages/,
   )
   expect((await session.call('inbox', { ack: [id] })).text).toMatch(/^Acked 1 message; 5 unread/)
 })
@@ -216,7 +216,8 @@ test('a brake is counted, audited, and shown to both machines and the admin', as
   expect(lines).toMatchObject([
     { actor: 'chas', target: 'sean', result: 'rate_limited', detail: 'the same text 5 times running' },
   ])
-  const shown = /mail between chas and sean is stopped until \S+Z: the same text 5 times running looked like a loop/
+  const shown =
+    /messages between chas and sean are stopped until \S+Z: the same text 5 times running looked like a loop/
   expect((await sean.run(['machines'])).stdout).toMatch(shown)
   expect((await sean.run(['doctor'])).stdout).toMatch(shown)
   expect((await (await sean.mcp()).call('machines')).text).toMatch(shown)
@@ -235,7 +236,7 @@ test('what waited in an outbox for a braked pair waits until the brake ends, is 
   await chas.run(['inbox'])
   expect((await jaz.client.call(api.readInbox)).messages).toMatchObject([{ body: 'kept' }])
   const { stdout } = await chas.run(['doctor'])
-  expect(stdout).toMatch(/outbox +1 message waiting: Mail between you and sean is stopped/)
+  expect(stdout).toMatch(/outbox +1 message waiting: Messages between you and sean are stopped/)
   expect(stdout).not.toContain('was refused')
 })
 
@@ -276,21 +277,21 @@ test('what two machines wrote to each other while the hub was away arrives whole
   }
 })
 
-test('an admin lifts a brake: mail passes, the pair is counted anew, and it is audited', async () => {
+test('an admin lifts a brake: messages are allowed again, the count is reset, and the audit records it', async () => {
   const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   await chat(chas, sean, 5)
   await refusal(send(chas, 'sean'))
   const brake = (...args: string[]) => run(['brake', ...args, '--data', hub.dataDir])
   expect((await brake()).stdout).toMatch(
-    /mail between chas and sean is stopped until .* claude-net brake --lift chas sean/,
+    /messages between chas and sean are stopped until .* claude-net brake --lift chas sean/,
   )
   expect(await brake('--lift', 'sean', 'chas')).toMatchObject({
     code: 0,
-    stdout: 'Mail between sean and chas passes again.\n',
+    stdout: 'Messages between sean and chas are allowed again.\n',
   })
   await chat(chas, sean, 4)
-  expect((await brake('--lift', 'chas', 'sean')).stdout).toBe('Mail between chas and sean was not stopped.\n')
+  expect((await brake('--lift', 'chas', 'sean')).stdout).toBe('Messages between chas and sean were not stopped.\n')
   expect(await brake('--lift', 'chas')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('name both machines'),
@@ -299,7 +300,7 @@ test('an admin lifts a brake: mail passes, the pair is counted anew, and it is a
     code: 1,
     stderr: expect.stringMatching(/'sena'.*\n.*sean/),
   })
-  expect(await brake()).toMatchObject({ code: 0, stdout: 'No mail is stopped.\n' })
+  expect(await brake()).toMatchObject({ code: 0, stdout: 'No messages are stopped.\n' })
   const { lines } = await admin(hub).call(api.listAudit, { query: { action: 'liftBrake' } })
   expect(lines.map(({ target, detail, result }) => [target, detail, result])).toContainEqual([
     'sean',
@@ -308,7 +309,7 @@ test('an admin lifts a brake: mail passes, the pair is counted anew, and it is a
   ])
 })
 
-test('later mail counts when it is delivered, and not before', async () => {
+test('a later message counts when it is delivered, and not before', async () => {
   const hub = await startBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   const at = new Date(Date.now() + 1000).toISOString()

@@ -254,12 +254,12 @@ test('T14 every overview answers', async () => {
     /^Claude Net \S+: 5 members, 1 online\.\nTo people: 0 waiting\.\nTelegram: last asked just now; told to wait 0 times/,
   )
   expect(await ask('/whoami')).toBe(
-    `You are sean (Telegram user ${sean.id}). Yours: seanclaude. Your mail comes to the group.`,
+    `You are sean (Telegram user ${sean.id}). Yours: seanclaude. Your messages come to the group.`,
   )
   expect(await ask('/help')).toContain('/send NAME TEXT: write to a machine')
   expect(await ask('/start', sean.id)).toContain('/here moves it to this chat.')
   expect(await ask('/follow')).toBe(
-    'seanclaude: you are notified of mail that stays unread for 10 min while it has no session; you are notified when a session has waited for 2 min at a permission prompt\n/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off changes it.',
+    'seanclaude: you are notified of messages that stay unread for 10 min while it has no session; you are notified when a session has waited for 2 min at a permission prompt\n/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off changes it.',
   )
 })
 

@@ -29,7 +29,7 @@ test('a person writes now what goes out later, sees what waits, and cancels it',
   expect(await inboxOf(ovh5, 1)).toMatchObject([{ body: 'soon', from: 'sean' }])
 })
 
-test('a person gets later mail when it is due, and is told of what of theirs was refused', async () => {
+test('a person receives later messages when they are due, and is notified when one of theirs is refused', async () => {
   const { hub, telegram } = await startTelegramHub()
   const ovh5 = await hub.join('ovh5')
   const at = new Date(Date.now() + 1000).toISOString()
@@ -41,6 +41,6 @@ test('a person gets later mail when it is due, and is told of what of theirs was
   const told = await until('it was told', () =>
     telegram.sent.find(({ text }) => text.includes('was due, and was stored')),
   )
-  expect(told.text).toContain('Later mail to ovh5 was due, and was stored nowhere: ovh5 takes no messages now.')
+  expect(told.text).toContain('A later message to ovh5 was due, but nobody accepted it: ovh5 takes no messages now.')
   expect(told.text).toContain('which begins: too late')
 })

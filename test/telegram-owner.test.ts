@@ -57,20 +57,22 @@ test('/follow says when: at once, never, after a while; only a machine’s owner
   }
   await tell(chasclaude, 'seanclaude', 'unheard')
   expect(await ask('/follow seanclaude 5m')).toBe(
-    'seanclaude: you are notified of mail that stays unread for 5 min while it has no session.',
+    'seanclaude: you are notified of messages that stay unread for 5 min while it has no session.',
   )
   expect(telegram.sent.every(({ text }) => !text.includes('unheard'))).toBe(true)
   expect(await ask('/follow chasclaude always')).toBe('chasclaude is not yours: only its owner follows it.')
   // A session is there, and the owner hears all the same.
   await seanclaude.call(api.heartbeat, { body: { session: 's1', client: 'test/1' } })
-  expect(await ask('/follow seanclaude always')).toBe('seanclaude: you are notified of all its unread mail at once.')
+  expect(await ask('/follow seanclaude always')).toBe(
+    'seanclaude: you are notified of all its unread messages at once.',
+  )
   await until('the notice', () =>
     telegram.sent.find(({ text }) => text.includes('unheard') && text.includes('it is online')),
   )
-  expect(await ask('/follow seanclaude off')).toBe('seanclaude: you get no notices of its mail.')
+  expect(await ask('/follow seanclaude off')).toBe('seanclaude: you get no notices of its messages.')
   await tell(chasclaude, 'seanclaude', 'silence')
   // A person's own mail to their machine is no news to them.
-  expect(await ask('/follow seanclaude default')).toBe('seanclaude: you get no notices of its mail.')
+  expect(await ask('/follow seanclaude default')).toBe('seanclaude: you get no notices of its messages.')
   expect(telegram.sent.some(({ text }) => text.includes('silence'))).toBe(false)
 })
 
@@ -102,7 +104,7 @@ test('T16 who is on mute waits, unless it is urgent, and comes after /unmute or 
   const ovh5 = await hub.join('ovh5')
   const mute = telegram.write(group, sean, '/mute ovh5 1h')
   expect((await until('its answer', () => telegram.sent.find(({ replyTo }) => replyTo === mute))).text).toMatch(
-    /^Mail from ovh5 waits until \d\d:\d\d;/,
+    /^Messages from ovh5 wait until \d\d:\d\d;/,
   )
   await tell(ovh5, 'sean', 'later')
   await tell(ovh5, 'sean', 'now', { intent: 'urgent' })
@@ -136,7 +138,9 @@ test('a loop of two machines that the hub stops, its owner hears of at once and 
   )
   await seanclaude.client.call(api.ackInbox, { body: { ids: [notice.id, last] } })
   const [told] = await said(telegram, group, 1)
-  expect(told!.text).toMatch(/^sean: the hub wrote to seanclaude:\nMail between chasclaude and you is stopped until/)
+  expect(told!.text).toMatch(
+    /^sean: the hub wrote to seanclaude:\nMessages between chasclaude and you are stopped until/,
+  )
   await settled(hub, chasclaude)
   await hub.crashAndRestart()
   await tell(chasclaude, 'sean', 'after')

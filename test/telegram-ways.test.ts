@@ -167,6 +167,6 @@ test('check fails for a person whose private chat fails, and without Telegram it
   expect(checked.stdout).toMatch(/^ok +chas /m)
   telegram.spoil('getMe', 'hole', { times: 100 })
   const lost = await check()
-  expect(lost.stdout).toMatch(/Telegram cannot be reached[\s\S]*The hub runs, and Telegram does not answer it/)
+  expect(lost.stdout).toMatch(/Telegram cannot be reached[\s\S]*The hub runs, but gets no response from Telegram/)
   expect(lost.stderr).toBe('')
 })

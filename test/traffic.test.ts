@@ -116,7 +116,7 @@ test('who loses a machine sees no more of it, who gets it sees it from then on, 
   await Promise.all([ofSean.next('members'), ofAnn.next('members')])
 })
 
-test('notices of the hub, later mail and what expires are traffic too; a repeated send is none', async () => {
+test("the hub's notices, later messages and expired ones are traffic too; a repeated send is not", async () => {
   const { hub, chasclaude, seanclaude, admin, send } = await org()
   const stream = await open(hub, admin)
   await stream.next('ready')

@@ -18,13 +18,13 @@ export function brakeCommand(): Command {
         const [name, member] = machines as [string, string]
         const answer = await client.call(api.liftBrake, { params: { name }, body: { member } })
         const pair = answer.between.join(' and ')
-        const lifted = `Mail between ${pair} passes again.`
-        print(options, answer, () => (answer.lifted ? lifted : `Mail between ${pair} was not stopped.`))
+        const lifted = `Messages between ${pair} are allowed again.`
+        print(options, answer, () => (answer.lifted ? lifted : `Messages between ${pair} were not stopped.`))
         return
       }
       const { brakes } = await client.call(api.listMembers)
       const lines = concernLines({ brakes, sharedTokens: [] }, client.now())
-      print(options, { brakes }, () => (lines.length === 0 ? 'No mail is stopped.' : lines.join('\n')))
+      print(options, { brakes }, () => (lines.length === 0 ? 'No messages are stopped.' : lines.join('\n')))
     })
   })
 }

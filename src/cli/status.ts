@@ -20,7 +20,7 @@ export function statusCommand(): Command {
     asAdmin(options, async (client, url) => {
       const status = await client.call(api.status)
       print(options, status, () => screen(status, url?.origin ?? client.transport.label, client.now()))
-      // For scripts: a hub that takes no mail is no good answer.
+      // For scripts: a hub that accepts no messages is a failure.
       if (!status.ready) process.exitCode = 1
     }),
   )

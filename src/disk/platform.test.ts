@@ -13,7 +13,7 @@ const sysctl = { 'sysctl -n kern.bootsessionuuid': '8C5C2F1E-0000-4000-8000-1B5A
 const lines = (start: string, state = 'S+') => ({ ...sysctl, ps: `${state}   ${start}` })
 const [nine, ten] = ['Fri Nov 27 09:00:00 2026', 'Fri Nov 27 10:00:00 2026']
 
-test('a process is known by its start, also where only ps has it: a second process of the same id is not taken for the first', () => {
+test('a process is identified by its id and start time, from ps where there is no /proc: a reused id is another process', () => {
   const identity = thisProcess(mac(lines(nine)))
   expect(identity).toEqual({ pid: process.pid, place: expect.stringContaining('8C5C2F1E'), startedAt: nine })
   const ended = (programs: Record<string, string>) => hasEnded(identity, mac(programs))
@@ -23,14 +23,14 @@ test('a process is known by its start, also where only ps has it: a second proce
   expect(hasEnded({ ...identity, pid: 2 ** 22 + 1 }, mac(sysctl))).toBe(true)
 })
 
-test('a Mac that changes its name with the network is the same place, and a boot makes another', () => {
+test('a Mac that is renamed by its network is the same host; after a reboot process ids mean others', () => {
   const identity = thisProcess(mac(lines(nine)))
   expect(hasEnded(identity, mac(lines(ten), 'mac.lan'))).toBe(true)
   const afterBoot = { ...lines(ten), 'sysctl -n kern.bootsessionuuid': 'another' }
   expect(hasEnded(identity, mac(afterBoot))).toBe(false)
 })
 
-test('ps of this system says of this process what /proc says', context => {
+test('ps and /proc report the same state, start and arguments of this process', context => {
   const { run } = thisPlatform
   if (run('ps', '-o', 'pid=', '-p', String(process.pid)) === '') context.skip('ps is not installed here')
   const withoutProc: Platform = { ...thisPlatform, read: () => '' }
@@ -42,7 +42,7 @@ test('ps of this system says of this process what /proc says', context => {
   expect(listedProcess(2 ** 22 + 1, withoutProc)).toBe(undefined)
 })
 
-test('the id of a host is the one in /etc on Linux, that of the hardware on macOS, and may be missing', () => {
+test('the host id comes from /etc/machine-id on Linux and from the hardware on macOS, and is empty where there is none', () => {
   const ioreg =
     '+-o J316sAP  <class IOPlatformExpertDevice>\n  {\n    "IOPlatformUUID" = "F00D0000-1111"\n    "model" = <"Mac">\n'
   expect(machineId(mac({ 'ioreg -rd1 -c IOPlatformExpertDevice': ioreg }))).toBe('F00D0000-1111')
@@ -57,7 +57,7 @@ test('the id of a host is the one in /etc on Linux, that of the hardware on macO
   expect([release('6.6.87.2-microsoft-standard-WSL2'), release('6.12.0-amd64')]).toEqual([true, false])
 })
 
-test('a socket path may have 103 bytes on macOS and 107 on Linux, which reaches longer ones through the directory', () => {
+test('a socket path has at most 103 bytes on macOS and 107 on Linux, where longer ones are reached through /proc', () => {
   const dir = `/tmp/${'x'.repeat(100 - '/tmp/'.length)}`
   expect(socketPathIn(dir, 'ab', 'darwin').path).toBe(`${dir}/ab`)
   expect(() => socketPathIn(dir, 'abc', 'darwin')).toThrow('103 bytes at most')

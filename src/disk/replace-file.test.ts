@@ -21,7 +21,7 @@ function syncedPaths(): string[] {
   return paths
 }
 
-test('a directory that is made survives a power cut, with all that is made above it', () => {
+test('a new directory survives a power cut, and so do the parents created with it', () => {
   const home = tempDir('home')
   const synced = syncedPaths()
   makeDirectory(join(home, 'outbox', 'refused'))
@@ -29,7 +29,7 @@ test('a directory that is made survives a power cut, with all that is made above
   expect(statSync(join(home, 'outbox', 'refused')).mode & 0o777).toBe(0o700)
 })
 
-test('a directory that is there costs no sync, and a file in its place is an error', () => {
+test('an existing directory is not synced again, and a file in its place is an error', () => {
   const home = tempDir('home')
   mkdirSync(join(home, 'outbox'))
   fs.writeFileSync(join(home, 'file'), '')
@@ -39,7 +39,7 @@ test('a directory that is there costs no sync, and a file in its place is an err
   expect(synced).toEqual([])
 })
 
-test('a file that is replaced survives a power cut: its bytes are synced before it has its name, and its name after', () => {
+test('a replaced file survives a power cut: its content is synced before the rename, its directory after it', () => {
   const home = tempDir('home')
   const path = join(home, 'file')
   const synced = syncedPaths()

@@ -32,7 +32,7 @@ async function setUp() {
   return { clock, loops, hub, send, ana, ben, pia }
 }
 
-test('31 messages within 5 minutes are a loop, and over a little more are not', async () => {
+test('31 messages within 5 minutes are a loop; spread over slightly more they are not', async () => {
   const { clock, loops, send } = await setUp()
   for (let n = 0; n < 40; n++) {
     await send(n % 2 ? 1 : 2, `text ${n}`)
@@ -94,7 +94,7 @@ test('a clock that is set back neither makes old messages look recent nor extend
   await send(1, 'not stopped')
 })
 
-test('messages of one side are no loop, however many, even if the other answers now and then', async () => {
+test('any number of messages from one side is no loop, even if the other answers now and then', async () => {
   const { loops, send, ana, ben } = await setUp()
   for (let n = 0; n < 100; n++) {
     await send(ana, `report ${n}`)
@@ -103,7 +103,7 @@ test('messages of one side are no loop, however many, even if the other answers 
   expect(loops).toEqual([])
 })
 
-test('a quarter of the messages from the other side makes it an exchange, and a loop', async () => {
+test('messages count as an exchange, and as a loop, once a quarter of them comes from the other side', async () => {
   const { loops, hub, send, ana, ben } = await setUp()
   for (let n = 0; n < 31; n++) await send(n % 4 === 0 ? ben : ana, `text ${n}`)
   await hub.submit({ type: 'clock.tick' })

@@ -147,7 +147,7 @@ export class LoopBrake {
     const until = time + this.#settings.pauseS * 1000
     const [sender, recipient] = [this.#nameOf(from), this.#nameOf(to)]
     const body =
-      `Mail between ${sender} and you is stopped until ${timestamp(until)}: ${loopInWords(why)} looked like a loop. Tell your user: a ` +
+      `Messages between ${sender} and you are stopped until ${timestamp(until)}: ${loopInWords(why)} looked like a loop. Tell your user: a ` +
       `person should look at what the two of you are doing. After that, answer only what needs an answer. This notice needs none.`
     try {
       const notice = { id: newMessageId(), body }

@@ -4,7 +4,7 @@ import { sessionInWords } from './activity.ts'
 const now = Date.parse('2026-01-01T12:00:00.000Z')
 const ago = (minutes: number) => new Date(now - minutes * 60_000).toISOString()
 
-test('a session is one line: where it is, what it does since when, what it says and how long ago it said so', () => {
+test('a session is described in one line: its place, its activity and since when, its status and the age of that', () => {
   const said = { status: 'the invoices', statusSetAt: ago(20) }
   expect(sessionInWords({ project: 'billing', branch: 'main', busySince: ago(3), ...said }, now)).toBe(
     'billing on main: busy for 3 min; said 20 min ago: > the invoices',
@@ -18,7 +18,7 @@ test('a session is one line: where it is, what it does since when, what it says 
   expect(sessionInWords({}, now)).toBe('')
 })
 
-test('a clock that goes ahead makes no time below 0, and what a hub of any version lets through leaves its line nowhere', () => {
+test('times in the future count as now, and hostile values stay within one line', () => {
   expect(sessionInWords({ busySince: ago(-60), status: 'x', statusSetAt: ago(-60) }, now)).toBe(
     'busy for 0 s; said just now: > x',
   )

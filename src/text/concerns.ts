@@ -16,7 +16,7 @@ export interface ConcernInWords {
 
 /** Shown beside every answer of a hub with a damaged store. */
 export const damagedHub: ConcernInWords = {
-  found: 'the store of the hub is damaged: it takes no mail, and what cannot be read is missing here',
+  found: 'the store of the hub is damaged: it accepts no messages, and rows that cannot be read are missing here',
   mend: 'An admin restores a backup: docs/operations.md says how.',
 }
 
@@ -25,8 +25,8 @@ export function concernsInWords({ brakes, sharedTokens, damaged }: Concerns, now
   return [
     ...(damaged ? [damagedHub] : []),
     ...brakes.map(({ between: [one, other], until, why }) => ({
-      found: `mail between ${one} and ${other} is stopped until ${until}: ${why} looked like a loop`,
-      mend: `Look at what the two are doing: claude-net history --with ${other}, on ${one}. An admin lets it pass again: claude-net brake --lift ${one} ${other}`,
+      found: `messages between ${one} and ${other} are stopped until ${until}: ${why} looked like a loop`,
+      mend: `Look at what the two are doing: claude-net history --with ${other}, on ${one}. An admin can lift the brake: claude-net brake --lift ${one} ${other}`,
     })),
     ...sharedTokens.map(({ member, hosts, at }) => ({
       found: `the token of ${member} is used from two hosts at once (${hosts.map(host => visibleLine(host, 100)).join(' and ')}), last ${ago(Date.parse(at), now)}`,

@@ -12,7 +12,7 @@ const state = (name: string, more: Partial<State> = {}): State => ({
   ...{ name, status: 'stored', online: true, lastSeenAt: at(0), ...more },
 })
 
-test('one line says who has answered and where it stands with the others', () => {
+test('one line names those who have answered, and the others by the state of their delivery', () => {
   const receipts = [
     state('ana', { status: 'acked', answeredAt: at(1) }),
     state('ben', { answeredAt: at(1), online: false }),
@@ -30,7 +30,7 @@ test('one line says who has answered and where it stands with the others', () =>
   )
 })
 
-test('a thousand who are away are a few lines at most', () => {
+test('the states of a thousand offline recipients take less than 500 characters', () => {
   const receipts = Array.from({ length: 1000 }, (_, n) =>
     state(`m${n}`, { online: false, lastSeenAt: at(24 * (n % 300)) }),
   )
@@ -40,7 +40,7 @@ test('a thousand who are away are a few lines at most', () => {
   )
 })
 
-test('a moment is a time of day, a day of the week, or a date', () => {
+test('a moment is formatted as a time of day, a day of the week, or a date', () => {
   expect([1, 19, 30, 140, 200].map(hours => moment(now - hours * 3_600_000, now))).toEqual([
     '13:00',
     '19:00',

@@ -6,17 +6,17 @@ const hub = (name: string, more: object = {}) => ({
   ...more,
 })
 
-test('hubs that are level and know the same rules are no trouble', () => {
+test('hubs that agree and support the same rules have no troubles', () => {
   expect(hubTroubles({ hubs: [hub('h0'), hub('h1')], rules: 3 })).toEqual([])
   expect(hubTroubles({ hubs: [], rules: 3 })).toEqual([])
 })
 
-test('a hub that is older than another keeps new rules waiting, and is named', () => {
+test('an older hub that delays new rules is named', () => {
   const hubs = [hub('h0', { entryVersion: 4 }), hub('h1'), hub('h2', { entryVersion: 4 })]
   expect(hubTroubles({ hubs, rules: 3 })).toEqual(['What is new in rules 4 cannot be used before h1 is upgraded.'])
 })
 
-test('hubs at one record with different outcomes are told, at different records nothing can be said', () => {
+test('hubs with different outcomes at one record are reported; at different records they cannot be compared', () => {
   const wrong = hub('h1', { outcomes: 'b' })
   expect(hubTroubles({ hubs: [hub('h0'), wrong], rules: 3 })).toEqual([
     'h0 and h1 have come to different outcomes at record 7.',
@@ -24,7 +24,7 @@ test('hubs at one record with different outcomes are told, at different records 
   expect(hubTroubles({ hubs: [hub('h0'), { ...wrong, offset: 8 }], rules: 3 })).toEqual([])
 })
 
-test('the state of a hub says what an admin looks for', () => {
+test('the state of a hub names its duty, that it is offline, or that it accepts nothing', () => {
   expect(hubStateInWords(hub('h0', { duty: true }))).toBe('here, acts for all')
   expect(hubStateInWords(hub('h1', { isLive: false }))).toBe('NOT HEARD OF')
   expect(hubStateInWords(hub('h1', { apart: 'Tied.' }))).toBe('running, TAKES NOTHING')

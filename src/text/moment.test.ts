@@ -88,11 +88,11 @@ test.each([
   ['2099-02-01T09:00:00Z', 'too far ahead'],
   ['9:00 CET', 'no time'],
   ['tomorrow 9:00; rm -rf /', 'no time'],
-])('%j is refused, with what is wrong', (text, wrong) => {
+])('%j is refused with the reason', (text, wrong) => {
   expect(why(text)).toContain(wrong)
 })
 
-test('a time that the clock never shows, or shows twice, is refused with the exact times', () => {
+test('a local time that does not exist or occurs twice is refused with the exact times', () => {
   const spring = { now: Date.parse('2027-03-27T12:00:00Z'), timeZone: 'Europe/Berlin' }
   expect(why('tomorrow 2:30', spring)).toBe(
     '02:30 of 2027-03-28 does not exist in Europe/Berlin: the clocks are set forward over it. Write another time',
@@ -111,7 +111,7 @@ test('a time that the clock never shows, or shows twice, is refused with the exa
   expect(read('tomorrow 2:15', howe)).toBe('2027-04-04T02:15:00+10:30')
 })
 
-test('the days are those of the zone, not of UTC', () => {
+test('days are those of the time zone, not of UTC', () => {
   const late = { now: Date.parse('2026-11-27T12:30:00Z'), timeZone: 'Pacific/Kiritimati' }
   expect(read('tomorrow 9:00', late)).toBe('2026-11-29T09:00:00+14:00')
   expect(read('sunday 9:00', late)).toBe('2026-11-29T09:00:00+14:00')
@@ -120,7 +120,7 @@ test('the days are those of the zone, not of UTC', () => {
   expect(why('thursday 20:00', early)).toContain('today is thursday')
 })
 
-test('a moment is shown exactly, with its day, its zone and how far off it is', () => {
+test('a moment is formatted exactly, with its weekday, its zone and the time until it', () => {
   const { now, timeZone } = clock
   expect(momentInWords(readMoment('tomorrow 9:00', clock).at, timeZone, now)).toBe(
     '2026-11-28T09:00:00+01:00 (Saturday, Europe/Berlin, in 14 h)',
@@ -128,7 +128,7 @@ test('a moment is shown exactly, with its day, its zone and how far off it is', 
   expect(momentInWords(now + 20_000, 'UTC', now)).toBe('2026-11-27T18:30:20Z (Friday, UTC, in 20 s)')
 })
 
-test('every moment is among those that its time on the wall means, in any zone', () => {
+test('momentsOf contains the moment from which a local time was made, in any zone', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: Date.parse('1972-01-01') / 1000, max: Date.parse('2100-01-01') / 1000 }),
@@ -152,7 +152,7 @@ test('every moment is among those that its time on the wall means, in any zone',
   )
 })
 
-test('no text throws anything but an error with a sentence, and none takes long', () => {
+test('any text is read or refused with a sentence, and long texts are handled quickly', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[ 0-9a-z:.+-]{0,40}$/)), text => {
       try {

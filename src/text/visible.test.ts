@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { anyBody, hiddenIn, hostileBodies, ordinaryTexts, reveal } from '../../test/support/hostile-text.ts'
 import { visible, visibleJson, visibleLine } from './visible.ts'
 
-describe('what is written stays as it is', () => {
+describe('ordinary text is unchanged', () => {
   test.for(Object.entries(ordinaryTexts))('%s', ([, text]) => {
     expect(visible(text)).toBe(text)
   })
 })
 
-describe('what hides or acts is shown by its number', () => {
+describe('invisible and control characters are shown as escapes', () => {
   test.for(Object.entries(hostileBodies))('%s', ([, body]) => {
     expect(hiddenIn(visible(body))).toEqual([])
   })
@@ -32,7 +32,7 @@ describe('what hides or acts is shown by its number', () => {
   })
 })
 
-test('in any text nothing hidden survives, and only what was hidden has changed', () => {
+test('in any text every hidden character is escaped, and no other is changed', () => {
   fc.assert(
     fc.property(anyBody, body => {
       const shown = visible(body)
@@ -44,7 +44,7 @@ test('in any text nothing hidden survives, and only what was hidden has changed'
   )
 })
 
-test('a line is one line, and as short as it must be', () => {
+test('visibleLine returns one line of at most the given number of characters', () => {
   expect(visibleLine('two\nlines\r\nand\ta tab', 100)).toBe('two lines and a tab')
   expect(visibleLine('👩👩👩👩', 3)).toBe('👩👩…')
   expect(visibleLine('👩👩👩', 3)).toBe('👩👩👩')
@@ -59,7 +59,7 @@ test('a line is one line, and as short as it must be', () => {
   )
 })
 
-test('JSON holds any text whole, with nothing hidden in it, in one line', () => {
+test('visibleJson represents any text exactly, in one line, with hidden characters escaped', () => {
   fc.assert(
     fc.property(anyBody, body => {
       const json = visibleJson({ body })

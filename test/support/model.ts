@@ -31,11 +31,11 @@ export interface ModelMessage {
   deliveries: Map<number, ModelDelivery>
   /** Time at which its text was deleted. */
   textDeletedAt?: number
-  /** Of later mail: when it was written. */
+  /** Of a later message: the time it was written. */
   writtenAt?: number
 }
 
-/** Later mail that waits, or has ended without being delivered. */
+/** A later message that waits, or has ended without being delivered. */
 interface ModelLater {
   command: Send
   writtenAt: number

@@ -17,7 +17,7 @@ export interface Outgoing {
 /** Requests to the hub. All three reject with an error of the API: see `Failure`. */
 export interface Post {
   send(request: Outgoing['request']): Promise<SendAnswer>
-  /** Whether the hub has stored the message of this id, also as later mail. */
+  /** Whether the hub has stored the message of this id, also as a later message. */
   isStored(id: string): Promise<boolean>
 }
 

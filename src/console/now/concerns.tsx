@@ -19,7 +19,7 @@ export function Concerns({ of: { damaged, brakes, sharedTokens } }: { of: Member
         <li key={`${one} ${other}`}>
           <Icon name="warning" />
           <span>
-            No mail passes between <Name of={one} /> and <Name of={other} /> until <Time at={until} as="clock" />:{' '}
+            Messages between <Name of={one} /> and <Name of={other} /> are stopped until <Time at={until} as="clock" />:{' '}
             <Line>{why}</Line>
           </span>
         </li>

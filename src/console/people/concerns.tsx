@@ -18,9 +18,7 @@ export function ConcernItems({
 }) {
   const lift = async (one: string, other: string) => {
     const { lifted } = await call('liftBrake', { params: { name: one }, body: { member: other } })
-    toast(
-      lifted ? `Mail between ${one} and ${other} passes again.` : `Mail between ${one} and ${other} was not stopped.`,
-    )
+    toast(`Messages between ${one} and ${other} ${lifted ? 'are allowed again' : 'were not stopped'}.`)
     reload()
   }
   return (
@@ -32,12 +30,12 @@ export function ConcernItems({
           tone="warn"
           found={
             <>
-              Mail between <Name of={one} /> and <Name of={other} /> is stopped until <Time at={until} as="clock" />:{' '}
-              <Line max={200}>{why}</Line> looked like a loop.
+              Messages between <Name of={one} /> and <Name of={other} /> are stopped until{' '}
+              <Time at={until} as="clock" />: <Line max={200}>{why}</Line> looked like a loop.
             </>
           }
-          mend="Look at what the two are doing before mail passes again."
-          action={<Button onClick={() => lift(one, other)}>Let it pass</Button>}
+          mend="Look at what the two are doing before you allow messages again."
+          action={<Button onClick={() => lift(one, other)}>Allow again</Button>}
         />
       ))}
       {sharedTokens.map(({ member, hosts, at }) => (

@@ -31,28 +31,31 @@ test.for<{ command: Command; name?: string }>([
   { command: { type: 'member.revoke', name: 'ana' } },
   { command: { type: 'member.delete', name: 'ana' } },
   { command: { type: 'member.rename', name: 'ana', to: 'eve' }, name: 'eve' },
-])('after $command.type nobody is known as before, also not who asked meanwhile', async ({ command, name }) => {
-  const { hub, authorization } = await start()
-  const asked: (string | undefined)[] = []
-  const identities = new Identities(hub)
-  const ask = () => {
-    try {
-      return identities.of(authorization).name
-    } catch {
-      return undefined
+])(
+  'after $command.type no request is identified as before, not even one that arrived during the commit',
+  async ({ command, name }) => {
+    const { hub, authorization } = await start()
+    const identified: (string | undefined)[] = []
+    const identities = new Identities(hub)
+    const ask = () => {
+      try {
+        return identities.of(authorization).name
+      } catch {
+        return undefined
+      }
     }
-  }
-  expect(ask()).toBe('ana')
-  // One request arrives when the entry is committed, another when listeners are notified of it.
-  hub.onRevoked(() => asked.push(ask()))
-  const submitted = hub.submit(command)
-  expect(ask()).toBe('ana')
-  await submitted
-  expect(ask()).toBe(name)
-  expect(asked).toEqual([name])
-})
+    expect(ask()).toBe('ana')
+    // One request arrives when the entry is committed, another when listeners are notified of it.
+    hub.onRevoked(() => identified.push(ask()))
+    const submitted = hub.submit(command)
+    expect(ask()).toBe('ana')
+    await submitted
+    expect(ask()).toBe(name)
+    expect(identified).toEqual([name])
+  },
+)
 
-test('the secret of a token proves it, not its id, which logs name', async () => {
+test('a token is verified by its secret; its id, which appears in logs, proves nothing', async () => {
   const { hub, authorization } = await start()
   const identities = new Identities(hub)
   const [, , id, secret] = authorization.split('_') as [string, string, string, string]
@@ -76,7 +79,7 @@ function withChecksum(head: string): string {
   return `${head}_${sum}`
 }
 
-test('a token that another one replaces is forgotten at once, or when its overlap is over', async () => {
+test('a replaced token becomes invalid at once, or at the end of its overlap', async () => {
   const { followed, hub, join, authorization } = await start()
   const identities = new Identities(hub)
   expect(identities.of(authorization).name).toBe('ana')
@@ -90,7 +93,7 @@ test('a token that another one replaces is forgotten at once, or when its overla
   expect(identities.of(third).name).toBe('ana')
 })
 
-test('what is remembered of a token is looked up anew once its limit or its addresses have changed', async () => {
+test('a cached identity is read again once the limit or the addresses of its token have changed', async () => {
   const { hub, authorization } = await start()
   const identities = new Identities(hub)
   expect(identities.of(authorization)).toMatchObject({ name: 'ana' })

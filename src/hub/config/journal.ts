@@ -62,7 +62,7 @@ export function journalOfUrl(url: string, tls?: JournalSettings['tls']): Journal
   )
 }
 
-/** Throws `invalid` for an endpoint without TLS beyond this host: whoever reaches etcd can write messages as anyone. */
+/** Throws `invalid` for an endpoint without TLS beyond this host: anyone who reaches etcd can write messages as any member. */
 export function expectSafeEndpoints({ endpoints }: JournalSettings, allowPlainEtcd: boolean): void {
   const plain = endpoints.find(endpoint => {
     const url = new URL(endpoint)
@@ -71,7 +71,7 @@ export function expectSafeEndpoints({ endpoints }: JournalSettings, allowPlainEt
   if (plain === undefined || allowPlainEtcd) return
   throw new ClaudeNetError(
     'invalid',
-    `${plain} would carry all mail in the clear, and whoever reaches it there writes mail as anyone.`,
+    `${plain} would transfer all messages unencrypted, and anyone who reaches it can write messages as any member.`,
     'Give etcd TLS and name https endpoints, or allow it in a network of your own with "allowPlainEtcd": true in hub.json.',
   )
 }

@@ -38,7 +38,7 @@ const Timing = z
     pollS: z.number().int().min(0).max(50).default(30),
     /** Time limit of any other request, and of a poll beyond `pollS`, in ms. */
     requestMs: z.number().int().min(100).default(15_000),
-    /** A group takes 20 messages a minute (core.telegram.org/bots/faq): 18 of mail and 2 for answers, in such a window. */
+    /** Telegram accepts 20 messages a minute in a group (core.telegram.org/bots/faq): 18 messages and 2 answers in such a window. */
     windowMs: z.number().int().min(100).default(60_000),
     /** The first wait after a failure, in ms; it doubles up to a hundred times that. */
     retryMs: z.number().int().min(10).default(3_000),

@@ -45,7 +45,7 @@ function asking(names: string[]) {
   }
 }
 
-test('a question to several is open until all have answered; an answer counts once per recipient, acks and answers of others do not', () => {
+test('a question to several is open until all have answered; each recipient counts once, acks and answers of others do not count', () => {
   const { ask, answer, comes, gather, made, others, send } = asking(['ben', 'cat', 'dan'])
   comes('ben', 'cat', 'dan')
   const id = ask(['ben', 'cat'])

@@ -12,7 +12,7 @@ function place(): string {
   return dir
 }
 
-test('a hub makes its key once, for its own user alone, and keeps it', async () => {
+test('a hub creates its key at the first start, readable by its own user only, and keeps it', async () => {
   const dir = place()
   const made = await openIdentity(dir)
   expect(made.hubKey).toMatch(hubKeyPattern)
@@ -24,7 +24,7 @@ test('a hub makes its key once, for its own user alone, and keeps it', async () 
   expect((await openIdentity(place())).hubKey).not.toBe(made.hubKey)
 })
 
-test('its certificate is signed by its own key, and has no end that a clock could pass', async () => {
+test('its certificate is self-signed and valid until 9999, whatever a clock shows', async () => {
   const { certificate, privateKey } = await openIdentity(place())
   const read = new X509Certificate(certificate)
   expect([read.checkPrivateKey(privateKey), read.verify(read.publicKey)]).toEqual([true, true])
@@ -35,7 +35,7 @@ test.each([
   ['is no JSON', () => '{'],
   ['lacks the certificate', (text: string) => JSON.stringify({ key: JSON.parse(text).key })],
   ['has no PEM', (text: string) => JSON.stringify({ ...JSON.parse(text), key: 'a key' })],
-])('a file that %s is named and left as it is', async (_what, damage) => {
+])('a file that %s is named in the error and not changed', async (_what, damage) => {
   const dir = place()
   const file = join(dir, identityFile)
   await openIdentity(dir)
@@ -49,14 +49,14 @@ test.each([
   expect(readFileSync(file, 'utf8')).toBe(damaged)
 })
 
-test('a link in its place is not followed', async () => {
+test('a symbolic link in place of identity.json is not followed', async () => {
   const [dir, elsewhere] = [place(), place()]
   await openIdentity(elsewhere)
   symlinkSync(join(elsewhere, identityFile), join(dir, identityFile))
   await expect(openIdentity(dir)).rejects.toMatchObject({ code: 'forbidden' })
 })
 
-test("a certificate of one's own is taken from its files, which must belong together", async () => {
+test("the admin's own certificate and key are read from their files, and refused if they are no pair", async () => {
   const [dir, other] = [place(), place()]
   const files = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') }
   const write = async (from: string, fields: ('key' | 'certificate')[]) => {

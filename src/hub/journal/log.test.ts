@@ -3,7 +3,7 @@ import { packBytes, readPack } from './log.ts'
 
 const pack = { v: 1, time: 1, steady: 1, commands: [{ type: 'clock.tick' as const }] }
 
-test('a pack is read as it was written', () => {
+test('readPack returns what packBytes encoded', () => {
   expect(readPack(packBytes(pack))).toEqual(pack)
 })
 
@@ -13,10 +13,10 @@ test.for<[string, unknown]>([
   ['no commands', { ...pack, commands: [] }],
   ['a command without a type', { ...pack, commands: [{}] }],
   ['no time', { ...pack, time: undefined }],
-  ['a time that is none', { ...pack, steady: '1' }],
-  ['rules that are no number', { ...pack, rules: 'new' }],
+  ['a time that is a string', { ...pack, steady: '1' }],
+  ['rules that are a string', { ...pack, rules: 'new' }],
   ['indexes of failures that are no list', { ...pack, failed: 1 }],
-  ['a mark that is none', { ...pack, after: null }],
-])('a record that is no pack stops the hub before anything of it is applied: %s', ([, record]) => {
+  ['a mark that is null', { ...pack, after: null }],
+])('readPack throws for %s', ([, record]) => {
   expect(() => readPack(Buffer.from(JSON.stringify(record)))).toThrow('a record that is no pack')
 })

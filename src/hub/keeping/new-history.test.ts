@@ -7,7 +7,7 @@ import { TestState } from '../../../test/support/test-state.ts'
 import { hashConsoleSecret } from '../../protocol/console-secret.ts'
 import { startNewHistory } from './new-history.ts'
 
-test('a restore makes links into the console void, and its sessions: they may have been used or ended since the backup', () => {
+test('a restore revokes links to the console and its sessions, which may have been used or ended since the backup', () => {
   const [dir, hash] = [tempDir('restored'), (text: string) => hashConsoleSecret(text).toString('base64')]
   const made = new TestState(join(dir, 'before'))
   const member = made.member('sean', 'human')

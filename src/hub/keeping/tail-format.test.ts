@@ -21,7 +21,7 @@ function written(...records: TailRecord[]): string {
   return file
 }
 
-test('a last line that is cut anywhere counts for nothing, with zeros behind it or without', () => {
+test('a truncated last line is ignored, wherever it is cut and with or without zeros behind it', () => {
   const file = written(start, { epoch: 'f' }, tick(4), tick(5))
   expect(checkTail(file)).toMatchObject({ epoch: 'e', after: 3, seq: 5, entries: 2, tornBytes: 0, isEnded: false })
   const whole = readFileSync(file)
@@ -34,7 +34,7 @@ test('a last line that is cut anywhere counts for nothing, with zeros behind it 
   }
 })
 
-test('any bit that is another, and any line that is missing, doubled or moved, is found', () => {
+test('every flipped bit and every missing, repeated or moved line is detected', () => {
   const file = written(start, { epoch: 'f' }, tick(4), tick(5))
   const whole = readFileSync(file)
   const expectFound = (bytes: Buffer | string, what: string) => {
@@ -53,7 +53,7 @@ test('any bit that is another, and any line that is missing, doubled or moved, i
   expectFound([lines[0], lines[1], lines[3], lines[2]].join(''), 'two lines in the wrong order')
 })
 
-test('a tail that has a gap, or was ended later than it goes, is not good', () => {
+test('a tail with a gap, or that ends before its end record says, is rejected', () => {
   expect(() => checkTail(written(start, tick(4), tick(6)))).toThrow('entry 5 is missing')
   expect(() => checkTail(written(start, tick(4), { end: 6 }))).toThrow('the entries from 5 to 6 are missing')
   expect(checkTail(written(start, tick(4), { end: 4 }))).toMatchObject({ isEnded: true })
@@ -65,7 +65,7 @@ test.for([
   { entry: null },
   { entry: { seq: 4, time: 9e15, command: { type: 'clock.tick' } } },
   { entry: { seq: 4, time: 1 } },
-])('a line with the right sum that holds no record is damage: %j', record => {
+])('a line with the right checksum that is no record is damage: %j', record => {
   const file = written(start, record as unknown as TailRecord)
   expect(() => checkTail(file)).toThrow(/the line at byte \d+ is damaged/)
 })

@@ -86,7 +86,7 @@ test('a thread that does not check the clock is terminated, and another takes th
   expect(await reader.whileIdle(() => 'idle')).toBe('idle')
 })
 
-test('the waiting questions of one caller are bounded, and those of another are answered in between', async () => {
+test('the waiting questions of one caller are bounded, and those of another caller run in between', async () => {
   const { made, ana, ben, search } = start()
   made.send(ana, 'ben', undefined, 'walrus')
   const order: string[] = []
@@ -98,7 +98,7 @@ test('the waiting questions of one caller are bounded, and those of another are 
   await Promise.all(asked)
 })
 
-test('work that requires that nobody reads the store runs between two questions', async () => {
+test('whileIdle runs its work between two questions, while nothing reads the store', async () => {
   const { made, ana, search, reader } = start()
   made.send(ana, 'ben', undefined, 'walrus')
   const order: string[] = []

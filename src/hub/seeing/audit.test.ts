@@ -79,7 +79,7 @@ test.for<[string, (file: string) => void, number]>([
   )
 })
 
-test('a damaged file is renamed, and does not keep the hub from starting', () => {
+test('a damaged file is renamed, and the hub starts with a new one', () => {
   const file = join(tempDir('audit'), 'audit.db')
   writeFileSync(file, 'no database '.repeat(1000))
   const told: unknown[] = []

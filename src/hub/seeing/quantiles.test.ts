@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { LastValues } from './quantiles.ts'
 
-test('only the last values count', () => {
+test('quantiles are those of the last 100 values', () => {
   const last = new LastValues(100)
   expect(last.quantiles()).toBeUndefined()
   last.add(7)

@@ -2,27 +2,27 @@ import { expect, test } from 'vitest'
 import { MemoryBoard } from '../../../test/support/memory-board.ts'
 import { maxValueBytes } from './board.ts'
 
-test('each hub sees the newest values of the others and none of its own, until they close', async () => {
+test('each hub sees the newest values of the other hubs until those close, and none of its own', async () => {
   const shared = new MemoryBoard()
   const [one, two] = [shared.connect('one'), shared.connect('two')]
-  const heard: unknown[] = []
-  two.onChange((...change) => heard.push(change))
+  const changes: unknown[] = []
+  two.onChange((...change) => changes.push(change))
   one.put('state', 'a')
   one.put('state', 'a')
   one.put('state', 'b')
   two.put('state', 'c')
-  expect(heard).toEqual([
+  expect(changes).toEqual([
     ['one', 'state', 'a'],
     ['one', 'state', 'b'],
   ])
   expect([...two.peers.get('one')!]).toEqual([['state', 'b']])
   expect([...shared.connect('three').peers.keys()]).toEqual(['one', 'two'])
   await one.close()
-  expect(heard.at(-1)).toEqual(['one', 'state', undefined])
+  expect(changes.at(-1)).toEqual(['one', 'state', undefined])
   expect(two.peers.has('one')).toBe(false)
 })
 
-test('what has another form, or is too large or too much, is not read', () => {
+test('malformed keys, values that are too large, and hubs or topics above the limit are ignored', () => {
   const shared = new MemoryBoard()
   const board = shared.connect('one')
   const tooLarge = 'ä'.repeat(maxValueBytes / 2 + 1)

@@ -1,6 +1,6 @@
 /**
- * Whether this hub does what must be done once for the whole history: clock ticks, later mail, the Telegram bridge, posts to webhooks,
- * notices to owners. Of several hubs that share a log one has the duty; a standalone hub always does.
+ * Reports whether this hub does the work that must be done once for the whole history: clock ticks, later messages, the Telegram bridge,
+ * posts to webhooks, notices to owners. Of several hubs that share a log one has the duty; a standalone hub always does.
  */
 export interface Duty {
   readonly isMine: boolean

@@ -9,7 +9,7 @@ import { Hubs, type Ways } from './hubs.ts'
 
 const idle = { isMine: false, onChange: () => () => {} }
 
-/** Hub h0 of a history, with a board on which others can be. */
+/** Hub h0 of a history, with a board for other hubs. */
 function start({ duty = alone, isShared = true } = {}) {
   const made = new TestState()
   const board = new MemoryBoard()
@@ -40,7 +40,7 @@ function start({ duty = alone, isShared = true } = {}) {
   return { made, hubs, board, submitted, log, ways, announce, show }
 }
 
-test('a hub announces itself once, and again when something of it has changed or it was forgotten', async () => {
+test('a hub announces itself once, and again when its data have changed or it was removed', async () => {
   const { made, hubs, submitted, ways } = start()
   await hubs.announce()
   await hubs.announce()
@@ -56,7 +56,7 @@ test('a hub announces itself once, and again when something of it has changed or
   expect(hubs.list({ isAdmin: false }).hubs).toMatchObject([{ name: 'h0', ssh: 'claude@h0:2222', self: true }])
 })
 
-test('an announcement that the log does not take is made again', async () => {
+test('an announcement that the log does not accept is retried', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const { hubs, submitted, log } = start()
@@ -69,7 +69,7 @@ test('an announcement that the log does not take is made again', async () => {
   expect(submitted).toMatchObject([{ type: 'hub.announce', name: 'h0' }])
 })
 
-test('a hub that stands alone lists itself, writes nothing, and has no rules', async () => {
+test('a standalone hub lists itself, writes nothing, and has no rules', async () => {
   const { hubs, submitted } = start({ isShared: false })
   await hubs.announce()
   expect(submitted).toEqual([])
@@ -77,7 +77,7 @@ test('a hub that stands alone lists itself, writes nothing, and has no rules', a
   expect(hubs.status()).toBeNull()
 })
 
-test('a member sees those that have announced themselves, an admin also how far each is', () => {
+test('a member sees the announced hubs, an admin also their progress and unannounced ones', () => {
   const { hubs, announce, show, board } = start()
   announce('h0')
   announce('h1')
@@ -95,13 +95,13 @@ test('a member sees those that have announced themselves, an admin also how far 
     { name: 'h2', isLive: false, offset: null, lag: null },
     { name: 'stranger', isLive: true, offset: 5, lag: 0 },
   ])
-  // What it had shown is kept for a look, and that it is gone is told.
+  // Its last state stays visible, and it is shown as offline.
   board.set(`h1/${hubStateTopic}`, undefined)
   expect(hubs.list({ isAdmin: true }).hubs[1]).toMatchObject({ name: 'h1', isLive: false, offset: 3, duty: false })
 })
 
 test.for(['', '{', '{}', '[]', '{"offset":-1}', '{"offset":"5"}', `{"offset":1e400}`])(
-  'what is no state (%j) on the board is passed over',
+  'a malformed state (%j) on the board is ignored',
   value => {
     const { hubs, announce, board } = start()
     announce('h1')
@@ -118,7 +118,7 @@ test('fifty hubs are listed by name', () => {
   expect(names).toEqual(names.toSorted())
 })
 
-test('a hub that runs, and the one that is asked, is not forgotten; one that is gone is, and one that was never there is unknown', async () => {
+test('forget removes only a hub that is offline; a running hub and this one are refused, an unknown one is not found', async () => {
   const { hubs, announce, show, board } = start()
   announce('h1')
   show('h1')
@@ -129,7 +129,7 @@ test('a hub that runs, and the one that is asked, is not forgotten; one that is 
   await expect(hubs.forget('h1')).rejects.toThrow('not_found')
 })
 
-test('rules are raised by the hub with the duty, once every hub that has announced itself knows them', async () => {
+test('the hub with the duty raises the rules once every announced hub supports them', async () => {
   const { made, hubs, announce, submitted } = start()
   made.state.db.run('update rules set version = ?', entryVersion - 1)
   await hubs.announce()
@@ -151,7 +151,7 @@ test('rules are raised by the hub with the duty, once every hub that has announc
   expect(rulesInForce(other.made.state.db)).toBe(entryVersion - 1)
 })
 
-test('rules that this program does not know stop it, but not before each hub has announced that it knows them', () => {
+test('raising rules that this program does not support stops it, and is refused while an announced hub does not support them', () => {
   const { made, announce } = start()
   announce('old')
   announce('new', entryVersion + 1)

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Level } from './level.ts'
 
-/** A level with clocks of the test, over a log whose end is `log.end`, or that does not answer. */
+/** A level with fake clocks, over a log whose end is `log.end`; undefined makes its requests fail. */
 function start(staleReadsS: number) {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
@@ -39,7 +39,7 @@ function start(staleReadsS: number) {
   }
 }
 
-test('a hub whose log answers is level, and one that is cut off is marked, then refuses, and comes back by itself', async () => {
+test('a hub that is cut off marks its reads as stale, then refuses writes and reads, and recovers by itself', async () => {
   const { level, log, pass, look } = start(10)
   const lost = vi.fn()
   level.onCutOff(lost)
@@ -62,7 +62,7 @@ test('a hub whose log answers is level, and one that is cut off is marked, then 
   expect(lost).toHaveBeenCalledTimes(2)
 })
 
-test('a hub that answers no stale reads refuses as soon as it is not level', async () => {
+test('with staleReadsS 0 a hub refuses reads as soon as it is not level', async () => {
   const { log, pass, look } = start(0)
   await pass(1500)
   expect(look()).toMatchObject({ reads: true })
@@ -71,17 +71,17 @@ test('a hub that answers no stale reads refuses as soon as it is not level', asy
   expect(look()).toMatchObject({ reads: false, staleS: expect.any(Number) })
 })
 
-test('a log that answers does not make a hub level that has not applied all of it', async () => {
+test('a hub that has not applied all of a reachable log is not level', async () => {
   const { log, at, pass, look } = start(10)
   log.end = 7
   await pass(60_000)
   expect(look()).toMatchObject({ reads: false })
   at.offset = 6
   expect(look()).toMatchObject({ reads: false })
-  // All that was in the log at the last time that it was asked.
+  // Everything that was in the log at the last request.
   at.offset = 7
   expect(look()).toEqual({ staleS: undefined, reads: true, writes: true })
-  // Others write faster than this hub applies: it is as old as what it has applied.
+  // Others write faster than this hub applies: its age is that of the last record applied.
   for (let second = 0; second < 5; second++) {
     log.end += 2
     await pass(1000)
@@ -90,31 +90,31 @@ test('a log that answers does not make a hub level that has not applied all of i
   expect(look()).toMatchObject({ staleS: 3, reads: true })
 })
 
-test('whoever knows of more waits until it is applied, 2 s at most', async () => {
+test('reach waits until the entry is applied, at most 2 s', async () => {
   const { level, at, pass } = start(10)
   at.seq = 5
-  const heard: string[] = []
-  const wait = (seq: number) => void level.reach(seq).then(isThere => heard.push(`${seq} ${isThere}`))
+  const results: string[] = []
+  const wait = (seq: number) => void level.reach(seq).then(isReached => results.push(`${seq} ${isReached}`))
   for (const seq of [5, 7, 8, Number.MAX_SAFE_INTEGER]) wait(seq)
   await pass(1000)
-  expect(heard).toEqual(['5 true'])
+  expect(results).toEqual(['5 true'])
   at.seq = 7
   level.applied()
   await pass(0)
-  expect(heard).toEqual(['5 true', '7 true'])
+  expect(results).toEqual(['5 true', '7 true'])
   await pass(1100)
-  expect(heard).toEqual(['5 true', '7 true', '8 false', `${Number.MAX_SAFE_INTEGER} false`])
+  expect(results).toEqual(['5 true', '7 true', '8 false', `${Number.MAX_SAFE_INTEGER} false`])
   wait(9)
   level.close()
   await pass(0)
-  expect(heard.at(-1)).toBe('9 false')
+  expect(results.at(-1)).toBe('9 false')
 })
 
-test('a hub catches up with what was in the log when it was asked to, and asks once for many', async () => {
+test('catchUp waits for everything in the log at the time of the call; concurrent calls share one request', async () => {
   const { level, log, at, pass } = start(10)
   const asked = vi.fn()
-  const heard: boolean[] = []
-  const catchUp = () => void level.catchUp().then(isThere => heard.push(isThere))
+  const results: boolean[] = []
+  const catchUp = () => void level.catchUp().then(isReached => results.push(isReached))
   Object.defineProperty(log, 'end', {
     get: () => {
       asked()
@@ -123,14 +123,14 @@ test('a hub catches up with what was in the log when it was asked to, and asks o
   })
   for (let request = 0; request < 100; request++) catchUp()
   await pass(200)
-  expect(heard).toEqual([])
+  expect(results).toEqual([])
   at.offset = 3
   level.applied()
   await pass(0)
-  expect([heard.length, heard.every(Boolean)]).toEqual([100, true])
+  expect([results.length, results.every(Boolean)]).toEqual([100, true])
   expect(asked.mock.calls.length).toBeLessThanOrEqual(2)
   at.offset = 2
   catchUp()
   await pass(2100)
-  expect(heard.at(-1)).toBe(false)
+  expect(results.at(-1)).toBe(false)
 })

@@ -5,7 +5,7 @@ import { ProjectSights } from '../push/project-sights.ts'
 import { maxValueBytes } from './board.ts'
 import { SharedPresence } from './shared-presence.ts'
 
-/** Hubs that share a board, with a clock for all of them that goes as the test says. */
+/** Hubs that share a board and a fake clock. */
 function start() {
   vi.useFakeTimers({ now: 1_000_000, toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'Date', 'performance'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -30,8 +30,8 @@ function start() {
       projects,
       told,
       sessions: (member: number) => presence.sessionsOf(member).map(({ session }) => session),
-      /** The hub is there no more. */
-      die: async () => {
+      /** Stops the hub without ending its sessions. */
+      kill: async () => {
         all.delete(name)
         sharing.close()
         await board.close()
@@ -49,7 +49,7 @@ function start() {
   return { shared, open, pass }
 }
 
-test('a session is seen at each hub with what it says of itself, until it ends or falls silent at its own', async () => {
+test('every hub shows a session with its activity until it ends, or sends no more heartbeats to its hub', async () => {
   const { open, pass } = start()
   const [one, two] = [open('one'), open('two')]
   const prompt = { id: 'p1', tool: 'Bash', since: Date.now() }
@@ -71,7 +71,7 @@ test('a session is seen at each hub with what it says of itself, until it ends o
   await pass(17_000)
   for (const hub of [one, two]) expect(hub.told).toEqual(['1 online', '1 lost s1', '1 offline'])
   expect([two.presence.of(1).lastSeenAt, two.projects.lastSeen(1, 'billing')]).toEqual([lastBeat, lastBeat])
-  // One that is there when a hub starts, and ends by itself.
+  // A session that is online when a hub starts, and ends.
   beat()
   await pass(1000)
   const three = open('three')
@@ -81,7 +81,7 @@ test('a session is seen at each hub with what it says of itself, until it ends o
   expect(three.told).toEqual(['1 lost s1', '1 offline'])
 })
 
-test('a session that ends at another hub than its own is gone at all of them', async () => {
+test('a session that another hub than its own was asked to end is ended at all hubs', async () => {
   const { open, pass } = start()
   const [one, two, three] = [open('one'), open('two'), open('three')]
   one.presence.beat(1, 's1', 'test/1')
@@ -91,13 +91,13 @@ test('a session that ends at another hub than its own is gone at all of them', a
   expect(two.sessions(1)).toEqual(['s2'])
   await pass(1000)
   for (const hub of [one, three]) expect([hub.sessions(1), hub.told.at(-1)]).toEqual([['s2'], '1 lost s1'])
-  // The same session may come again.
+  // The same session may return.
   one.presence.beat(1, 's1', 'test/1')
   await pass(11_000, () => one.presence.beat(1, 's1', 'test/1'))
   expect(three.sessions(1)).toContain('s1')
 })
 
-test('a session that moves to another hub never flickers, and is there once', async () => {
+test('a session that moves to another hub stays online throughout, and is listed once', async () => {
   const { open, pass } = start()
   const [one, two, three] = [open('one'), open('two'), open('three')]
   await pass(20_000, () => one.presence.beat(1, 's1', 'test/1', { branch: 'old' }))
@@ -106,26 +106,26 @@ test('a session that moves to another hub never flickers, and is there once', as
     expect(hub.presence.sessionsOf(1)).toMatchObject([{ session: 's1', since: 1_000_000, activity: { branch: 'new' } }])
     expect(hub.told).toEqual(['1 online'])
   }
-  await two.die()
+  await two.kill()
   await pass(30_000, () => one.presence.beat(1, 's1', 'test/1'))
   for (const hub of [one, three]) expect(hub.told).toEqual(['1 online'])
   expect(three.sessions(1)).toEqual(['s1'])
 })
 
-test('the sessions of a hub that is killed are gone after a while, not before another hub may hear of them', async () => {
+test('the sessions of a killed hub end only after they had time to send heartbeats to another hub', async () => {
   const { open, pass } = start()
   const [one, two] = [open('one'), open('two')]
   await pass(6000, () => two.presence.beat(1, 's1', 'test/1'))
-  await two.die()
+  await two.kill()
   await pass(9000)
   expect(one.presence.of(1).online).toBe(true)
-  const diedAt = Date.now() - 9000
+  const killedAt = Date.now() - 9000
   await pass(2000)
   expect(one.told).toEqual(['1 online', '1 lost s1', '1 offline'])
-  expect(one.presence.of(1).lastSeenAt).toBe(diedAt)
+  expect(one.presence.of(1).lastSeenAt).toBe(killedAt)
 })
 
-test('heartbeats that say nothing new are not put, and turns that begin and end are put together', async () => {
+test('unchanged heartbeats are not published, and changes of activity are published together', async () => {
   const { shared, open, pass } = start()
   const one = open('one')
   const two = open('two')
@@ -151,7 +151,7 @@ test('heartbeats that say nothing new are not put, and turns that begin and end 
   expect(two.presence.sessionCounts(1).sessions).toBe(20)
 })
 
-test('of what does not fit into a value, what sessions say of themselves is left out first', async () => {
+test('when the sessions do not fit into a value, their activity is omitted first', async () => {
   const { shared, open, pass } = start()
   const [one, two] = [open('one'), open('two')]
   const activity = { branch: 'ä'.repeat(100), status: 'ö'.repeat(100), statusSetAt: 1 }
@@ -166,7 +166,7 @@ test('of what does not fit into a value, what sessions say of themselves is left
   expect(two.presence.sessionsOf(1)[0]!.activity).toBeUndefined()
 })
 
-test('what another hub puts is taken as far as it has the right form', async () => {
+test('well-formed parts of what another hub publishes are used, malformed ones ignored', async () => {
   const { shared, open } = start()
   const one = open('one')
   const good = { member: 1, session: 's1', client: 'test/1', since: 5, more: 'of a newer hub' }
@@ -190,7 +190,7 @@ test('what another hub puts is taken as far as it has the right form', async () 
     ].sort((a, b) => a.since - b.since),
   )
   expect(one.presence.of(2)).toEqual({ online: false, lastSeenAt: Date.now() })
-  // What is no such value at all changes nothing.
+  // A value of another form changes nothing.
   for (const odd of ['', 'null', '{}', '[]', '{"sessions":7,"seen":[]}']) {
     shared.set('two/presence/0', odd)
     shared.set('two/presence-ended', odd)

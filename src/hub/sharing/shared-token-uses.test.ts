@@ -3,7 +3,7 @@ import { MemoryBoard } from '../../../test/support/memory-board.ts'
 import { TokenUses } from '../push/token-uses.ts'
 import { putTokenUses, receiveTokenUses } from './shared-token-uses.ts'
 
-test('the last use of a token is known at each hub, is not told back, and is never in the future', () => {
+test('the last use of a token is known at each hub, is published only by the hub that saw it, and is never in the future', () => {
   const shared = new MemoryBoard()
   let now = 1000
   const [one, two] = ['one', 'two'].map(name => {

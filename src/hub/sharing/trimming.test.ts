@@ -33,7 +33,7 @@ function trimming({ isMine = true, full = [false] }: { isMine?: boolean; full?: 
   return { kept, log, told, hubs, live, clock }
 }
 
-test('records go up to the oldest snapshot of the hubs that are there, or were an hour ago', async () => {
+test('the log is trimmed up to the oldest snapshot of the hubs that are online or were within the last hour', async () => {
   const { kept, log, told, hubs, live, clock } = trimming()
   await kept.look()
   expect([log.base, told]).toEqual([4, ['trimmed 4', 'room']])
@@ -54,7 +54,7 @@ test('records go up to the oldest snapshot of the hubs that are there, or were a
   await kept.close()
 })
 
-test('a hub without the duty leaves the log alone, unless that has no room left; then it makes room and a snapshot', async () => {
+test('a hub without the duty does not trim the log, unless that is full: then it frees space and makes a snapshot', async () => {
   const idle = trimming({ isMine: false })
   await idle.kept.look()
   expect([idle.log.base, idle.told]).toEqual([0, []])

@@ -33,7 +33,7 @@ test.for([
   expect(isSamePlace({ host, port: 3500 }, { host: at, port: 3501 })).toBe(false)
 })
 
-test('a place is written as addresses with a port are', () => {
+test('an address and port are formatted as in a URL', () => {
   expect([
     placeInWords({ host: '0.0.0.0', port: 1 }),
     placeInWords({ host: '::', port: 2 }),

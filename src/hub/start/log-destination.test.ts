@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { LogDestination } from './log-destination.ts'
 
-/** A destination on a disk with `room` bytes, and what lies on it. */
+/** A destination on a disk with `room` bytes, and the text on that disk. */
 function start(room: number) {
   const disk = { room, text: '' }
   const write = (_fd: number, bytes: Uint8Array) => {
@@ -14,7 +14,7 @@ function start(room: number) {
   return { disk, log: new LogDestination({ write }) }
 }
 
-test('on a full disk lines are dropped, nothing is thrown, and once there is room the log says how many', () => {
+test('on a full disk lines are dropped without an error, and their number is logged once there is room', () => {
   const { disk, log } = start(8)
   for (let n = 1; n <= 4; n++) log.write(`line ${n}\n`)
   expect(disk.text).toBe('line 1\nl')
@@ -27,7 +27,7 @@ test('on a full disk lines are dropped, nothing is thrown, and once there is roo
   expect(disk.text.endsWith('line 5\nline 6\n')).toBe(true)
 })
 
-test('a pipe that nobody reads any more, and one that takes nothing for a while, throw nothing', () => {
+test('writing to a full or a broken pipe does not throw', () => {
   let code = 'EAGAIN'
   const log = new LogDestination({
     write: () => {
@@ -39,7 +39,7 @@ test('a pipe that nobody reads any more, and one that takes nothing for a while,
   log.write('line 2\n')
 })
 
-test('for the journal of systemd each line begins with its priority', () => {
+test("for systemd's journal each line begins with its priority", () => {
   let text = ''
   const write = (_fd: number, bytes: Uint8Array) => {
     text += Buffer.from(bytes).toString()

@@ -34,7 +34,7 @@ async function watched(probe: () => Promise<unknown>) {
   }
 }
 
-test('the watchdog is fed once a write is on disk, and not while it hangs', async () => {
+test('the watchdog is reset once a write is on disk, and not while the disk hangs', async () => {
   const disk = Promise.withResolvers<void>()
   const { told, probed, toldOf } = await watched(() => disk.promise)
   await probed(3)
@@ -44,7 +44,7 @@ test('the watchdog is fed once a write is on disk, and not while it hangs', asyn
   expect(told[1]).toEqual(['WATCHDOG=1', 'STATUS=listens'])
 })
 
-test('a full disk feeds the watchdog and says so; a store that has failed does not', async () => {
+test('the watchdog is reset on a full disk, which the status reports, but not after the store has failed', async () => {
   let error: Error = new Error('the store is gone')
   const { told, probed, toldOf } = await watched(() => Promise.reject(error))
   await probed(3)

@@ -29,7 +29,7 @@ export type Command =
       expiresInS?: number
       /** Of a question to several: time during which answers are gathered before one wakes its asker. */
       withinS?: number
-      /** Time of delivery, in ms since 1970: until then it waits as later mail, and `later.deliver` sends it. */
+      /** Time of delivery, in ms since 1970: until then it waits as a later message, and `later.deliver` sends it. */
       at?: number
       /** Project of the sending session, as its machine claims; empty for none. */
       fromProject?: string
@@ -48,7 +48,7 @@ export type Command =
        */
       shownAt?: { chat: number; message: number }
     }
-  /** Sends later mail that is due. Does nothing when it is not due, or was cancelled or sent before. */
+  /** Sends a later message that is due. Does nothing when it is not due, or was cancelled or sent before. */
   | { type: 'later.deliver'; id: string }
   | { type: 'later.cancel'; by: number; id: string }
   /**
@@ -235,7 +235,7 @@ export interface RecipientOutcome {
   member: number
   name: string
   kind: MemberKind
-  /** `later` only in the result of sending later mail, before it is due. */
+  /** `later` only in the result of sending a later message, before it is due. */
   status: 'stored' | 'refused' | 'later'
   /** Project of the recipient that it is for. */
   project?: string
@@ -244,7 +244,7 @@ export interface RecipientOutcome {
 
 /** Results of commands that were carried out, by type. */
 export interface Results extends ConsoleResults, HubResults, OutgoingResults, TelegramResults {
-  /** `at` is set for later mail that waits. */
+  /** `at` is set for a later message that waits. */
   'message.send': {
     id: string
     seq: number

@@ -20,7 +20,7 @@ export interface Content {
   replyTo: string | null
   intent: string | null
   expiresInS: number | null
-  /** Time of delivery of later mail, in ms since 1970. The hash of any other message leaves it out, as before later mail existed. */
+  /** Time of delivery of a later message, in ms since 1970. The hash of any other message omits it, as before later messages existed. */
   at?: number | null
 }
 

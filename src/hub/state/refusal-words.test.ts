@@ -14,7 +14,7 @@ test.for<[NotTaken, string]>([
   [{ code: 'takes_none' }, 'ben takes no messages now.'],
   [
     { code: 'braked', until, why: loopCode({ messages: 31, windowS: 300 }) },
-    'Mail between you and ben is stopped until 2026-01-02T03:04:05.000Z: 31 messages within 5 min looked like a loop.',
+    'Messages between you and ben are stopped until 2026-01-02T03:04:05.000Z: 31 messages within 5 min looked like a loop.',
   ],
   [{ code: 'inbox_full', unread: 500 }, 'The inbox of ben is full: 500 messages are unread.'],
   [
@@ -22,16 +22,16 @@ test.for<[NotTaken, string]>([
     'The inbox of ben has 250 unread messages of yours, the most that one sender may have there.',
   ],
   [{ code: 'reserved', unread: 450, own: 60 }, 'The inbox of ben is nearly full: 450 messages are unread.'],
-])('%j says so in words', ([why, message]) => {
+])('the reason %j becomes a sentence', ([why, message]) => {
   expect(notTakenInWords('ben', why).message).toBe(message)
 })
 
-test('a loop is a code with its numbers; the words of older hubs are shown as they are', () => {
+test('a loop is stored as a code with its numbers; a sentence stored by an older hub is shown unchanged', () => {
   expect(loopInWords(loopCode({ repeats: 6 }))).toBe('the same text 6 times running')
   expect(loopInWords('31 messages within 5 minutes')).toBe('31 messages within 5 minutes')
 })
 
-test('a store has codes, never sentences, and both the sender and a repeated send see words of them', () => {
+test('the store contains codes of refusals, which are shown to the sender as sentences', () => {
   const made = new TestState()
   const [ana, ben, cat] = [made.member('ana'), made.member('ben'), made.member('cat')]
   made.do({ type: 'member.policy', by: ben, inbound: 'refuse' })
@@ -47,7 +47,7 @@ test('a store has codes, never sentences, and both the sender and a repeated sen
   expect(shown()).toBe('ben takes no messages now.')
   expect(made.do(command).recipients[0]).toMatchObject({ reason: { code: 'takes_none' } })
 
-  // What a hub of before had stored.
+  // As an older hub stored it.
   made.state.db.run(`update message set outcome = replace(outcome, '{"code":"takes_none"}', '"ben slept then."')`)
   expect(stored()).toContain('"ben slept then."')
   expect(shown()).toBe('ben slept then.')
@@ -59,7 +59,7 @@ test('a store has codes, never sentences, and both the sender and a repeated sen
   expect(activeBrakes(made.state.db, made.time)).toMatchObject([{ why: '31 messages within 5 min' }])
 })
 
-test('no file of apply has a sentence: what a refusal says is made when it is shown', () => {
+test('no file of apply contains a sentence: the words of a refusal are made when it is shown', () => {
   const dir = join(import.meta.dirname, 'apply')
   const files = readdirSync(dir).filter(name => !name.endsWith('.test.ts'))
   expect(files.length).toBeGreaterThan(10)
@@ -116,7 +116,7 @@ test.for<[Why, string, string]>([
     "No member is called 'benn'. Nothing was imported.",
     'Did you mean ben?',
   ],
-])('%j is shown in words, with what to do next', ([why, message, hint]) => {
+])('%j becomes a sentence and a hint', ([why, message, hint]) => {
   const made = new TestState()
   made.member('ben')
   const { db } = made.state

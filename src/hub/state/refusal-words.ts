@@ -68,7 +68,7 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'at_too_far':
       return {
-        message: `${timestamp(why.at)} is too far ahead: later mail waits a year at most. Nothing was sent.`,
+        message: `${timestamp(why.at)} is too far ahead: a later message waits a year at most. Nothing was sent.`,
         hint: `The clock of the hub says ${timestamp(why.now)}.`,
       }
     case 'later_full':
@@ -78,12 +78,12 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'later_cancelled':
       return {
-        message: `Message ${why.id} was later mail, and was cancelled before it was due.`,
+        message: `Message ${why.id} was a later message, and was cancelled before it was due.`,
         hint: 'To send it all the same, send it under a new id.',
       }
     case 'later_refused':
       return {
-        message: `Message ${why.id} was later mail, and was refused when it was due.`,
+        message: `Message ${why.id} was a later message, and was refused when it was due.`,
         hint: 'A message of the hub in your inbox says why. To send it again, send it under a new id.',
       }
     case 'later_delivered':
@@ -93,7 +93,7 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'no_later':
       return {
-        message: `You have no later mail ${why.id}.`,
+        message: `You have no later message ${why.id}.`,
         hint: 'claude-net later lists what waits.',
       }
     case 'later_damaged':
@@ -284,7 +284,7 @@ export function notTakenInWords(name: string, why: NotTaken): Words {
       return { message: `${name} takes no messages now.`, hint: 'Only its user can change that.' }
     case 'braked':
       return {
-        message: `Mail between you and ${name} is stopped until ${timestamp(why.until)}: ${loopInWords(why.why)} looked like a loop.`,
+        message: `Messages between you and ${name} are stopped until ${timestamp(why.until)}: ${loopInWords(why.why)} looked like a loop.`,
         hint: 'Nothing was stored there. Tell your user: a person should look. After that, write something else or nothing.',
       }
     case 'inbox_full':

@@ -8,7 +8,7 @@ import { tempDir } from '../../../test/support/temp.ts'
 import type { Command, Entry } from './commands.ts'
 import { State } from './state.ts'
 
-/** Has `act` called before each sync of a file, in this thread or another. */
+/** Calls `act` before each sync of a file, in this thread or another. */
 function beforeSync(act: () => void): void {
   const { fdatasyncSync, fdatasync } = fs
   fs.fdatasyncSync = handle => {
@@ -45,7 +45,7 @@ const fail = (_: unknown, error: unknown) => {
   throw error
 }
 
-test('what is applied is synced once it is in the log of writes, and before the call returns', async () => {
+test('a batch is synced after it was written to the log, and before the call returns', async () => {
   const { state, next, stored } = start()
   const found: number[] = []
   beforeSync(() => found.push(stored()))
@@ -61,7 +61,7 @@ test('what is applied is synced once it is in the log of writes, and before the 
   expect(found).toEqual([1, 3, 4, 4])
 })
 
-test('where the disk fails to sync, nothing is applied a second time or taken for a bug, and the position stays', () => {
+test('after a failed sync nothing is applied again or reported as a bug, and the position stays', () => {
   const { state, next } = start()
   const { position } = state
   let syncs = 0
@@ -76,7 +76,7 @@ test('where the disk fails to sync, nothing is applied a second time or taken fo
   expect(state.position).toBe(position)
 })
 
-test('once a sync has failed nothing more is committed, and each try says why', async () => {
+test('once a sync has failed nothing more is committed, and each attempt throws its error', async () => {
   for (const fails of ['in a note of this hub alone', 'while it settles'] as const) {
     const { state, next, stored } = start()
     let isBroken = true
@@ -88,7 +88,7 @@ test('once a sync has failed nothing more is committed, and each try says why', 
       await expect(state.settle()).rejects.toThrow(/EIO/)
     } else expect(() => state.enterEpoch('another')).toThrow(/EIO/)
     const before = stored()
-    // A disk that says that all is well again does not say so of what it has lost.
+    // A later sync that succeeds proves nothing about the data of the failed one.
     isBroken = false
     expect(() => state.applyBatch(next(send()), fail)).toThrow(/EIO/)
     expect(stored()).toBe(before)

@@ -151,7 +151,7 @@ export class Bot {
 
   #expectDuty(): void {
     if (!this.#mayCall())
-      throw new TelegramFailure('unreachable', 'another hub of this history carries mail to Telegram')
+      throw new TelegramFailure('unreachable', 'another hub of this history runs the bridge to Telegram')
   }
 
   // grammY's types name the AbortSignal of its polyfill; it accepts Node's.

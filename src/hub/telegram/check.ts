@@ -29,7 +29,7 @@ export async function checkTelegram(
       me.message,
       isToken
         ? 'Ask @BotFather for the token (/mybots, API Token) and put it into the token file. The hub notices the new one.'
-        : 'The hub runs, and Telegram does not answer it: let the host of the hub reach https://api.telegram.org, port 443. Mail waits until it does.',
+        : 'The hub runs, but gets no response from Telegram: let its host reach https://api.telegram.org, port 443. Messages wait until then.',
     )
     return checks
   }
@@ -110,12 +110,12 @@ async function checkPeople(
         `nobody is confirmed as @${person.settings.username}; the hub writes to them, but ignores what they write`,
         `They write /whoami in the group; then run: claude-net telegram confirm ${name}`,
       )
-    } else if (!people.isPrivate(person)) ok(name, `Telegram user ${user}, mail to the group`)
+    } else if (!people.isPrivate(person)) ok(name, `Telegram user ${user}, messages to the group`)
     else {
       const why = (await whyNotPrivate(bot, user, stop)) ?? trouble(member)
-      if (why === undefined) ok(name, `Telegram user ${user}, mail to a private chat`)
+      if (why === undefined) ok(name, `Telegram user ${user}, messages to a private chat`)
       else {
-        const mend = `${name} opens a chat with the bot and presses Start, or writes /here in the group. Their mail waits.`
+        const mend = `${name} opens a chat with the bot and presses Start, or writes /here in the group. Their messages wait.`
         fail(name, `Telegram user ${user} cannot be written to in private: ${why}`, mend)
       }
     }

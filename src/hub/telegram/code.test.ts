@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { parseEntities } from '../../../test/support/bot-entities.ts'
 import { formatted } from './code.ts'
 
-test('code between fences is code, without its fences; all else is as it was written', () => {
+test('text between fences becomes code without the fences; all other text is unchanged', () => {
   const text = 'Look:\n```ts\nif (a < b) <b>x</b>\n\n  & y\n```\nand\n~~~\nz\n~~~\nend `inline`'
   expect(formatted(text).source).toBe(
     'Look:\n<pre><code class="language-ts">if (a &lt; b) &lt;b&gt;x&lt;/b&gt;\n\n  &amp; y</code></pre>\nand\n<pre>z</pre>\nend `inline`',
@@ -13,7 +13,7 @@ test.for(['```\nno end', 'a ``` b ``` c', '``` not ` a fence\nx\n```', '```\n\n'
   expect(formatted(text).plain).toBe(text)
 })
 
-test('a text that is cut anywhere has its code in every part, and only what Telegram takes', () => {
+test('wherever a text is cut, the code in both parts stays code, and both are valid for Telegram', () => {
   const text = 'before\n```py\nprint("<&>")\nmore\n```\nbetween\n```"><b>\nevil\n```\n````\n```\nnested\n````\nafter'
   const whole = parseEntities(formatted(text).source).text
   expect(whole).toContain('print("<&>")\nmore')

@@ -4,14 +4,14 @@ import { isQuiet, untilClock } from './quiet.ts'
 const at = (iso: string) => Date.parse(iso)
 const night = { quiet: ['22:00', '07:00'] as [string, string], timezone: 'Europe/London' }
 
-test('T16 quiet hours go over midnight, by the clock on the wall', () => {
+test('T16 quiet hours may span midnight, in local time', () => {
   expect(isQuiet(night, at('2026-01-10T21:59:00Z'))).toBe(false)
   expect(isQuiet(night, at('2026-01-10T22:00:00Z'))).toBe(true)
   expect(isQuiet(night, at('2026-01-11T06:59:59Z'))).toBe(true)
   expect(isQuiet(night, at('2026-01-11T07:00:00Z'))).toBe(false)
 })
 
-test('T16 they begin and end by the clock when the clock is changed', () => {
+test('T16 quiet hours follow local time through changes of daylight saving', () => {
   // The last Sunday of March 2026: 01:00 becomes 02:00. In summer the night begins at 21:00 UTC.
   expect(isQuiet(night, at('2026-03-29T06:30:00Z'))).toBe(false)
   expect(isQuiet(night, at('2026-03-29T05:59:00Z'))).toBe(true)
@@ -22,7 +22,7 @@ test('T16 they begin and end by the clock when the clock is changed', () => {
   expect(isQuiet(twice, at('2026-10-25T02:00:00Z'))).toBe(false)
 })
 
-test('T16 hours of the day, none, and a span without length', () => {
+test('T16 quiet hours within a day, without any, and of zero length', () => {
   const noon = { quiet: ['12:00', '13:00'] as [string, string], timezone: 'UTC' }
   expect(isQuiet(noon, at('2026-01-10T12:30:00Z'))).toBe(true)
   expect(isQuiet(noon, at('2026-01-10T13:00:00Z'))).toBe(false)
@@ -32,7 +32,7 @@ test('T16 hours of the day, none, and a span without length', () => {
   expect(() => isQuiet({ quiet: ['12:00', '13:00'] }, at('2026-01-10T12:30:00Z'))).not.toThrow()
 })
 
-test('the next time that the clock shows an hour is never now and never more than a day away', () => {
+test('the next occurrence of a time of day is after now, within a day', () => {
   expect(untilClock('08:00', at('2026-01-10T07:30:00Z'), 'UTC')).toBe(30 * 60_000)
   expect(untilClock('08:00', at('2026-01-10T08:00:00Z'), 'UTC')).toBe(24 * 3600_000)
 })

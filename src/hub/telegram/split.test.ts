@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { splitText } from './split.ts'
 
-test('a text is cut behind a paragraph rather than a line, a line rather than a sentence, a sentence rather than a word', () => {
+test('a text is split after a paragraph if possible, else after a line, a sentence or a word', () => {
   const fill = (n: number) => 'x'.repeat(n)
   for (const [seam, worse] of [
     ['\n\n', '\n'],
@@ -12,11 +12,11 @@ test('a text is cut behind a paragraph rather than a line, a line rather than a 
     const text = `${fill(60)}${seam}${fill(10)}${worse}${fill(80)}`
     expect(splitText(text, 100)[0]).toBe(`${fill(60)}${seam}`)
   }
-  // A good seam that leaves most of the room empty is none.
+  // A boundary that would leave most of the part empty is not used.
   expect(splitText(`${fill(10)}\n\n${fill(200)}`, 100)[0]).toHaveLength(100)
 })
 
-test('parts fit, join to the text, and cut no character', () => {
+test('the parts fit, join to the text, and split no character', () => {
   const piece = fc.constantFrom('a', ' ', '\n', '. ', '👨‍👩‍👧‍👦', 'e\u0301', '🇩🇪', '构', '&', '\u0301')
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 400 }), fc.integer({ min: 60, max: 120 }), (pieces, max) => {

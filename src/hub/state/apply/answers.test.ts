@@ -34,7 +34,7 @@ function asked() {
   return { made, id, sean, jaz, one: one!, two: two!, third: third!, answer, answeredBy }
 }
 
-test('only the owner of a machine answers in its place, whatever a door says; then every machine of theirs says so', () => {
+test('only the owner of a machine can answer in its place, which every machine of that owner then shows', () => {
   const { made, id, sean, jaz, one, two, third, answer, answeredBy } = asked()
   const shownAt = { chat: -1, message: 7 }
   expect(answer(jaz, { answersFor: one })).toMatchObject({ ok: false, refusal: { code: 'not_found' } })
@@ -45,7 +45,7 @@ test('only the owner of a machine answers in its place, whatever a door says; th
   expect([one, two, third].map(answeredBy)).toEqual(['sean', 'sean', undefined])
 })
 
-test('a message answers only what its sender wrote, was sent or was shown; others and what does not exist are refused alike', () => {
+test('a reply to a message that its sender never saw is refused like a reply to one that does not exist', () => {
   const { made, id, sean, jaz, one, answer } = asked()
   const refusal = (outcome: ReturnType<typeof answer>, of: string) =>
     !outcome.ok && JSON.parse(JSON.stringify(outcome.refusal).replaceAll(of, 'ID'))
@@ -54,10 +54,10 @@ test('a message answers only what its sender wrote, was sent or was shown; other
   expect(missing).toMatchObject({ code: 'not_found', why: { code: 'reply_unknown', id: 'ID' } })
   expect(refusal(answer(jaz, {}), id)).toEqual(missing)
   expect(refusal(answer(sean, {}), id)).toEqual(missing)
-  // Shown in another place, or another message there.
+  // Shown in another chat, or as another message of that chat.
   made.do({ type: 'telegram.told', of: 'mail', chat: -1, message: 7, machine: one, ids: [id], upTo: 0 })
   expect(refusal(answer(jaz, { shownAt: { chat: -1, message: 8 } }), id)).toEqual(missing)
   expect(answer(one, {})).toMatchObject({ ok: true })
-  // What was stored once is answered as it was, and older hubs' entries apply as they did.
+  // Entries of older hubs, without `mustKnowReply`, apply as before.
   expect(answer(jaz, { replyTo: never, mustKnowReply: undefined })).toMatchObject({ ok: true })
 })

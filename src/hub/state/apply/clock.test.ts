@@ -10,7 +10,7 @@ function start() {
   return { made, ana, ben, cat, tick: () => made.do({ type: 'clock.tick' }).expired }
 }
 
-test('a message expires at its end, to the millisecond, by the time of the tick', () => {
+test('a message expires by the first tick at or after its end, to the millisecond', () => {
   const { made, ana, ben, tick } = start()
   made.send(ana, 'ben', 10)
   made.time += 9999
@@ -23,7 +23,7 @@ test('a message expires at its end, to the millisecond, by the time of the tick'
   expect(tick()).toBe(0)
 })
 
-test('time alone expires nothing: a message is there until a tick has come', () => {
+test('a message is unread until a tick expires it, however much time has passed', () => {
   const { made, ana, ben } = start()
   made.send(ana, 'ben', 10)
   made.time += 60_000
@@ -31,7 +31,7 @@ test('time alone expires nothing: a message is there until a tick has come', () 
   expect(unreadAfter(made.state.db, ben, 0, 10)).toHaveLength(2)
 })
 
-test('one recipient who has read it keeps its ack, the others expire, and the sender is woken once', () => {
+test('a message that one recipient has acked expires for the others, and its sender is woken once', () => {
   const { made, ana, ben, cat } = start()
   const id = made.send(ana, ['ben', 'cat'], 10)
   made.do({ type: 'inbox.ack', by: ben, ids: [id] })
@@ -41,7 +41,7 @@ test('one recipient who has read it keeps its ack, the others expire, and the se
   expect(unreadCount(made.state.db, cat)).toBe(0)
 })
 
-test(`a tick expires ${limits.expiredPerTick} messages at most, the longest due first; the next goes on`, () => {
+test(`a tick expires at most ${limits.expiredPerTick} messages, the longest due first; the next tick continues`, () => {
   const { made, ana, ben, tick } = start()
   const later = made.send(ana, 'ben', 20)
   for (let i = 0; i < limits.expiredPerTick; i++) made.send(ana, 'ben', 10)
@@ -52,7 +52,7 @@ test(`a tick expires ${limits.expiredPerTick} messages at most, the longest due 
   expect(tick()).toBe(0)
 })
 
-test('a tick that met nothing but read messages says that more may be due', () => {
+test('a tick that found only acked messages reports that more may be due', () => {
   const { made, ana, ben } = start()
   const read = Array.from({ length: limits.expiredPerTick }, () => made.send(ana, 'ben', 10))
   made.do({ type: 'inbox.ack', by: ben, ids: read })
@@ -62,7 +62,7 @@ test('a tick that met nothing but read messages says that more may be due', () =
   expect(made.do({ type: 'clock.tick' })).toEqual({ expired: 1, more: false })
 })
 
-test('the next end is known, so that an idle hub need not tick', () => {
+test('nextDue returns the next expiry, so that an idle hub submits no ticks', () => {
   const { made, ana } = start()
   expect(nextDue(made.state.db)).toBeUndefined()
   const from = made.time

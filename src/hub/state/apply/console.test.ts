@@ -31,7 +31,7 @@ function open(made: TestState, secret: string, id: string, replaces: string[] = 
 
 const ids = (made: TestState, member?: number) => consoleSessions(made.state.db, member).map(({ id }) => id)
 
-test('a link is good once, for its 10 minutes of steady time, wherever the wall clock was set to meanwhile', () => {
+test('a link can be used once, within 10 minutes of steady time, whatever the wall clock shows', () => {
   const made = new TestState()
   const sean = made.member('sean', 'human')
   for (const secret of ['one', 'two', 'late']) link(made, sean, secret)
@@ -48,7 +48,7 @@ test('a link is good once, for its 10 minutes of steady time, wherever the wall 
   expect(ids(made)).toEqual(['bbbbbbbb', 'aaaaaaaa'])
 })
 
-test('a session ends by a tick after its 12 hours, not later for being used, and is forgotten with its links', () => {
+test('a session is ended by a tick after 12 hours, which its use does not extend', () => {
   const made = new TestState()
   const sean = made.member('sean', 'human')
   const start = made.time
@@ -67,7 +67,7 @@ test('a session ends by a tick after its 12 hours, not later for being used, and
   expect(nextDue(made.state.db)).toBe(undefined)
 })
 
-test('there are only so many links and sessions of one member; the oldest make room, and others have theirs', () => {
+test('the links and sessions of one member are bounded; the oldest are evicted, those of others stay', () => {
   const made = new TestState()
   const [sean, jaz] = [made.member('sean', 'human'), made.member('jaz', 'human')]
   link(made, jaz, 'of jaz')
@@ -88,14 +88,14 @@ test('there are only so many links and sessions of one member; the oldest make r
   }
   expect(open(made, 'link 0', 'link0000')).toBe('link_unknown')
   expect(open(made, 'link 1', 'link0001')).toBe('ok')
-  // All in one moment: the one that was just made is never the one that goes.
+  // All at the same time: the newest one is never evicted.
   for (let n = 0; n <= 2 * limits.linksPerMember; n++) {
     link(made, jaz, `at once ${n}`)
     expect(isConsoleLink(made.state.db, hashConsoleSecret(`at once ${n}`))).toBe(true)
   }
 })
 
-test('the admin has sessions of its own, and a member that is gone gets none', () => {
+test('the admin has its own sessions, and a deleted member gets none', () => {
   const made = new TestState()
   const sean = made.member('sean', 'human')
   link(made, 0, 'admin')
@@ -106,7 +106,7 @@ test('the admin has sessions of its own, and a member that is gone gets none', (
   expect(open(made, 'sean', 'bbbbbbbb')).toBe('link_unknown')
   expect(link(made, sean, 'again')).toMatchObject({ ok: false, refusal: { why: { code: 'member_gone' } } })
   expect(link(made, 99, 'nobody')).toMatchObject({ ok: false })
-  // A refused login uses nothing up.
+  // A refused login does not use up the link.
   link(made, 0, 'second')
   expect(made.apply({ type: 'console.close', ids: ['aaaaaaaa', 'zzzzzzzz'] })).toMatchObject({
     ok: true,

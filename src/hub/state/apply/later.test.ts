@@ -35,13 +35,13 @@ function start() {
     cat,
     command,
     send: (given: Partial<Send> = {}) => made.do(command(given)),
-    /** Why it is refused: its code, and in words. */
+    /** Returns the refusal: its code and its sentence. */
     refusal: (given: Partial<Send>) => {
       const outcome = made.apply(command(given))
-      if (outcome.ok) throw new Error('It was taken.')
+      if (outcome.ok) throw new Error('It was accepted.')
       return { code: outcome.refusal.why.code, message: whyInWords(db, outcome.refusal.why).message }
     },
-    /** Does the hub's work of each second, `ms` later. */
+    /** Advances the time by `ms`, and does what a hub does every second. */
     pass: (ms: number) => {
       made.time += ms
       const ids = dueLater(db, made.time - made.clockOffset, 100)
@@ -56,7 +56,7 @@ function start() {
   }
 }
 
-test('later mail is in no inbox before it is due, and then has the place and the time of then', () => {
+test('a later message is in no inbox before it is due, and then has the seq and time of its delivery', () => {
   const { made, ana, ben, send, pass, inbox, waiting } = start()
   const writtenAt = new Date(made.time).toISOString()
   const later = send({ expiresInS: 60 })
@@ -81,7 +81,7 @@ test('later mail is in no inbox before it is due, and then has the place and the
   expect(inbox(ben)).toHaveLength(2)
 })
 
-test('the same later mail again is the same before it is due and after; another under its id is a conflict, and so is one to send now', () => {
+test('repeating a later message returns the first outcome, also after it is due; another message under its id is a conflict', () => {
   const { made, ben, command, refusal, pass, inbox } = start()
   const first = command()
   const answer = made.do(first)
@@ -97,7 +97,7 @@ test('the same later mail again is the same before it is due and after; another 
   expect(inbox(ben)).toHaveLength(1)
 })
 
-test('a time that is past is refused, unless the send was on its way or waited in an outbox; so is one over a year ahead', () => {
+test('a past time is refused, unless the send was in transit or waited in an outbox; so is a time more than a year ahead', () => {
   const { made, ben, send, refusal, bodies } = start()
   expect(refusal({ at: made.time - 5001 })).toEqual({
     code: 'at_past',
@@ -110,7 +110,7 @@ test('a time that is past is refused, unless the send was on its way or waited i
   expect(bodies(ben)).toEqual(['on its way', 'kept'])
 })
 
-test('it goes by the time that passes, whatever the wall clock says', () => {
+test('later messages are due by steady time, whatever the wall clock shows', () => {
   const { made, ben, send, pass, bodies } = start()
   send()
   made.clockOffset += day
@@ -120,7 +120,7 @@ test('it goes by the time that passes, whatever the wall clock says', () => {
   expect(bodies(ben)).toEqual(['good morning'])
 })
 
-test('those that are due at once come in the order of their times, and then as they were written', () => {
+test('later messages that are due together are delivered by the time due, then in the order written', () => {
   const { made, ben, send, pass, bodies } = start()
   for (const [body, minutes] of [
     ['third', 30],
@@ -133,7 +133,7 @@ test('those that are due at once come in the order of their times, and then as t
   expect(bodies(ben)).toEqual(['first', 'second', 'third', 'fourth'])
 })
 
-test('who is in a group or in all is looked up when it is due; a member is the one who was meant, however it is called by then', () => {
+test('groups and all are resolved when the message is due; a member stays the one that was named, whatever its name is then', () => {
   const { made, ben, cat, send, pass, bodies, inbox } = start()
   made.do({ type: 'group.set', group: 'team', members: ['ben'] })
   made.do({ type: 'alias.set', alias: 'kit', member: 'cat' })
@@ -154,7 +154,7 @@ test('who is in a group or in all is looked up when it is due; a member is the o
   expect(bodies(newBen)).toEqual(['to all'])
 })
 
-test('names that mean nobody, an answer to nothing known, and a recipient who takes no mail are refused at once', () => {
+test('unknown names, a reply to an unknown message, and a recipient who accepts none are refused at once', () => {
   const { made, ben, cat, refusal, send } = start()
   expect(refusal({ to: ['nobody'] }).code).toBe('no_recipients')
   expect(refusal({ to: ['hub'] }).code).toBe('hub_reads_nothing')
@@ -167,7 +167,7 @@ test('names that mean nobody, an answer to nothing known, and a recipient who ta
   ])
 })
 
-test('what is refused when it is due is told to its sender, once', () => {
+test('the sender of a message that is refused when it is due is notified once', () => {
   const { made, ana, ben, cat, command, send, refusal, pass, inbox, bodies } = start()
   const whole = command({ body: 'for ben alone' })
   made.do(whole)
@@ -179,8 +179,8 @@ test('what is refused when it is due is told to its sender, once', () => {
   expect(bodies(ana)).toEqual([
     [
       'What became of 2 messages that you sent:',
-      `- Later mail to ben was due, and was stored nowhere: ben takes no messages now. Only its user can change that. Message ${whole.id}, which begins: for ben alone`,
-      `- Later mail to ben, cat was due, and some did not take it: ben takes no messages now. Message ${partly.id}, which begins: for both`,
+      `- A later message to ben was due, but nobody accepted it: ben takes no messages now. Only its user can change that. Message ${whole.id}, which begins: for ben alone`,
+      `- A later message to ben, cat was due, but some did not accept it: ben takes no messages now. Message ${partly.id}, which begins: for both`,
     ].join('\n'),
   ])
   pass(hour)
@@ -188,7 +188,7 @@ test('what is refused when it is due is told to its sender, once', () => {
   expect(refusal(whole).code).toBe('later_refused')
 })
 
-test('members and groups that are gone when it is due are told of; the others have it', () => {
+test('a sender is notified of members and groups deleted before the message was due; the others receive it', () => {
   const { made, ana, cat, send, pass, bodies } = start()
   made.do({ type: 'group.set', group: 'team', members: ['ben'] })
   send({ body: 'to one who goes' })
@@ -196,18 +196,18 @@ test('members and groups that are gone when it is due are told of; the others ha
   send({ to: ['team'], body: 'to the team' })
   made.do({ type: 'member.delete', name: 'ben' })
   made.do({ type: 'group.remove', group: 'team' })
-  // Somebody else has the name now.
+  // Another member has the name now.
   made.do({ type: 'member.add', name: 'ben', kind: 'machine' })
   const newBen = memberByName(made.state.db, 'ben')!.id
   expect(pass(hour)).toEqual(['refused', 'sent', 'refused'])
   expect(bodies(newBen)).toEqual([])
   expect(bodies(cat)).toEqual(['to some'])
-  const [told] = bodies(ana)
-  expect(told).toContain('- Later mail to ben was due, and was stored nowhere: ben: no member or group has this name')
-  expect(told).toContain('some did not take it: team, ben are no members, groups or projects any more.')
+  const [notice] = bodies(ana)
+  expect(notice).toContain('- A later message to ben was due, but nobody accepted it: ben: no member or group has this')
+  expect(notice).toContain('some did not accept it: team, ben are no members, groups or projects any more.')
 })
 
-test('a full inbox and a brake count when it is due, not when it is written', () => {
+test('a full inbox and a brake apply when the message is due, not when it is written', () => {
   const { made, ana, ben, send, pass, bodies } = start()
   const brake = { from: ana, to: ben, why: 'repeats:5', notice: { id: newMessageId(), body: 'stopped' } }
   made.do({ type: 'pair.brake', until: made.time + hour / 2, ...brake })
@@ -225,7 +225,7 @@ test('a full inbox and a brake count when it is due, not when it is written', ()
   expect(bodies(ana)[0]).toContain('looked like a loop')
 })
 
-test('a reply that is later mail acks what it answers when it is delivered', () => {
+test('a later reply acks the message that it answers when it is delivered', () => {
   const { made, ana, ben, send, pass, inbox } = start()
   const asked = made.send(ben, 'ana')
   send({ replyTo: asked, mustKnowReply: true, intent: 'inform' })
@@ -235,7 +235,7 @@ test('a reply that is later mail acks what it answers when it is delivered', () 
   expect(inbox(ben)).toMatchObject([{ replyTo: asked, intent: 'inform' }])
 })
 
-test('cancelled mail is never delivered, and its id stays bound for a year', () => {
+test('a cancelled message is never delivered, and its id stays in use for a year', () => {
   const { made, ana, ben, cat, command, refusal, pass, inbox, waiting } = start()
   const first = command()
   made.do(first)
@@ -245,7 +245,7 @@ test('cancelled mail is never delivered, and its id stays bound for a year', () 
   expect(cancel(ana)).toMatchObject({ ok: true })
   expect(waiting()).toEqual([])
   expect(pass(2 * hour)).toEqual([])
-  // A delivery that was under way when it was cancelled.
+  // The delivery was in progress when the message was cancelled.
   expect(made.do({ type: 'later.deliver', id: first.id })).toMatchObject({ became: 'nothing' })
   expect(inbox(ben)).toEqual([])
   expect(refusal(first).code).toBe('later_cancelled')
@@ -262,7 +262,7 @@ test('cancelled mail is never delivered, and its id stays bound for a year', () 
   expect(cancel(ana, made.send(ana, 'ben'))).toMatchObject({ ok: false, refusal: { code: 'not_found' } })
 })
 
-test('one sender has a hundred waiting at most, and others have theirs', () => {
+test('each sender may have a hundred later messages waiting', () => {
   const { made, ana, ben, command, send, refusal, pass } = start()
   const sent = Array.from({ length: 100 }, () => send())
   expect(refusal({})).toMatchObject({ code: 'later_full', message: expect.stringContaining('100 messages') })
@@ -274,7 +274,7 @@ test('one sender has a hundred waiting at most, and others have theirs', () => {
   send({ to: ['cat'] })
 })
 
-test('what a member wrote for later is cancelled with its tokens, and told to it; a member who is deleted takes it along', () => {
+test('a revoked member is notified that its later messages are cancelled; those of a deleted member are deleted', () => {
   const { made, ana, ben, command, send, pass, inbox, bodies, waiting } = start()
   const { id } = send()
   made.do({ ...command(), by: ben, to: ['ana'] })
@@ -283,13 +283,13 @@ test('what a member wrote for later is cancelled with its tokens, and told to it
   made.do({ type: 'member.delete', name: 'ben' })
   expect(pass(hour)).toEqual([])
   expect(bodies(ana)).toEqual([
-    `What became of 1 message that you sent:\n- Later mail to ben was cancelled, because the admin ended the tokens of this machine. Message ${id}, which begins: good morning`,
+    `What became of 1 message that you sent:\n- A later message to ben was cancelled, because the admin ended the tokens of this machine. Message ${id}, which begins: good morning`,
   ])
   expect(inbox(ben)).toEqual([])
   expect(made.do({ type: 'member.revoke', name: 'ana' })).toEqual({ name: 'ana', revoked: 0 })
 })
 
-test('later mail that the disk has damaged is not delivered, and its sender is told', () => {
+test('a later message that was damaged on disk is not delivered, and its sender is notified', () => {
   const { made, ana, ben, send, pass, inbox, bodies } = start()
   const [torn, other] = [send(), send({ body: 'whole' })]
   made.state.db.run(`update later set content = substr(content, 2) where id = ?`, torn.id)
@@ -299,7 +299,7 @@ test('later mail that the disk has damaged is not delivered, and its sender is t
   expect(bodies(ana)[0]).toContain('damaged it while it waited')
 })
 
-test('a request that expires unread is told to its sender once, in one message with others; an inform is not', () => {
+test('the sender of requests that expire unread is notified once, in one message; not of an inform', () => {
   const { made, ana, ben, cat, pass, inbox, bodies } = start()
   const ask = (given: Partial<Send>) =>
     made.do({ type: 'message.send', id: newMessageId(), by: ana, to: ['ben'], body: 'do it', expiresInS: 60, ...given })
@@ -322,7 +322,7 @@ test('a request that expires unread is told to its sender once, in one message w
   expect(inbox(ana)).toHaveLength(1)
 })
 
-test('who takes no mail is told of their own all the same', () => {
+test('a member who accepts no messages is still notified about its own', () => {
   const { made, ana, command, pass, bodies } = start()
   made.do({ type: 'member.policy', by: ana, inbound: 'refuse' })
   made.do({ ...command(), at: undefined, expiresInS: 60 })
@@ -330,7 +330,7 @@ test('who takes no mail is told of their own all the same', () => {
   expect(bodies(ana)).toHaveLength(1)
 })
 
-test('it is told to the project that sent it, while that is known', () => {
+test('the notice goes to the project that sent the message, while that is known', () => {
   const { made, ana, command, pass, inbox } = start()
   made.do({ type: 'project.see', by: ana, project: 'shop' })
   for (const fromProject of ['shop', 'gone', undefined])
@@ -350,18 +350,18 @@ test('it is told to the project that sent it, while that is known', () => {
   expect([unreadCount(db, ana), unreadCount(db, ana, 'shop')]).toEqual([0, 0])
 })
 
-test('of many that expire, one message tells the number and names the newest ten', () => {
+test('one notice counts all messages that expired, and names the newest ten', () => {
   const { made, ana, pass, bodies } = start()
   for (let n = 0; n < 30; n++)
     made.do({ type: 'message.send', id: newMessageId(), by: ana, to: ['ben'], body: `${n}`, expiresInS: 60 })
   pass(60_000)
-  const [told] = bodies(ana)
-  expect(told!.split('\n')).toHaveLength(12)
-  expect(told).toContain('30 messages')
-  expect(told).toMatch(/begins: 29\n20 more: claude-net history shows them\.$/)
+  const [notice] = bodies(ana)
+  expect(notice!.split('\n')).toHaveLength(12)
+  expect(notice).toContain('30 messages')
+  expect(notice).toMatch(/begins: 29\n20 more: claude-net history shows them\.$/)
 })
 
-test('entries of earlier rules note down nothing to be told', () => {
+test('entries of earlier rules record no notices for senders', () => {
   const { made, ana, inbox } = start()
   made.send(ana, 'ben', 60)
   made.time += 60_000

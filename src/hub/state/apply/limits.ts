@@ -38,7 +38,7 @@ export const limits = {
   clockStepMs: 1000,
   /** Most later messages that one sender may have waiting. */
   laterPerSender: 100,
-  /** Longest time ahead at which later mail may be due, in ms: a year. */
+  /** Longest time ahead at which a later message may be due, in ms: a year. */
   laterAheadMs: 366 * dayMs,
   /** Largest age of the delivery time of a send that has not waited in an outbox, in ms: it was in transit. */
   laterSlackMs: 5000,

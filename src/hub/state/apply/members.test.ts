@@ -22,7 +22,7 @@ const join = (name: string, code: string, token: string): CommandOf<'member.join
 })
 
 describe('a join code', () => {
-  test('is good until its time is over, to the millisecond', () => {
+  test('is valid until it expires, to the millisecond', () => {
     const made = new TestState()
     made.do(invite('ana', 'A'))
     made.do(invite('ben', 'B'))
@@ -39,7 +39,7 @@ describe('a join code', () => {
     expect(tokenById(made.state.db, 'token-b')).toBeUndefined()
   })
 
-  test('that was used answers the same exchange until its time is over', () => {
+  test('that was used returns the first outcome to a repeated join until it expires', () => {
     const made = new TestState()
     made.do(invite('ana', 'A'))
     made.do(join('ana', 'A', 'token-a'))
@@ -51,7 +51,7 @@ describe('a join code', () => {
     expect(tokenById(made.state.db, 'token-a')).toMatchObject({ name: 'ana', role: 'machine' })
   })
 
-  test('is worth nothing any more once its token has been replaced', () => {
+  test('is invalid once its token has been replaced', () => {
     const made = new TestState()
     made.do(invite('ana', 'A'))
     made.do(join('ana', 'A', 'token-1'))
@@ -62,7 +62,7 @@ describe('a join code', () => {
     expect(tokenById(made.state.db, 'token-2')).toMatchObject({ name: 'ana' })
   })
 
-  test('is kept as a hash, and so is the token', () => {
+  test('is stored as a hash, and so is the token', () => {
     const made = new TestState()
     made.do(invite('ana', 'SECRET-CODE'))
     made.do(join('ana', 'SECRET-CODE', 'public-id'))
@@ -70,7 +70,7 @@ describe('a join code', () => {
     expect(rows).not.toContain('SECRET-CODE')
   })
 
-  test('leaves no trace once its time is over and somebody is invited', () => {
+  test('that has expired is deleted with the next invitation', () => {
     const made = new TestState()
     for (const name of ['ana', 'ben', 'cat']) made.do(invite(name, name))
     made.do(join('cat', 'cat', 'token-c'))
@@ -81,7 +81,7 @@ describe('a join code', () => {
 })
 
 describe('joining', () => {
-  test('again revokes the token of before, and names it to the world outside', () => {
+  test('again revokes the previous token, and reports it in the effects', () => {
     const made = new TestState()
     made.do(invite('ana', 'A'))
     expect(made.apply(join('ana', 'A', 'token-1'))).toMatchObject({ effects: { revoked: [] } })
@@ -90,7 +90,7 @@ describe('joining', () => {
     expect(tokenById(made.state.db, 'token-1')).toBeUndefined()
   })
 
-  test('with the public id of another member’s token is a conflict, and takes nothing from that one', () => {
+  test('with the public id of another member’s token is a conflict, and that token stays valid', () => {
     const made = new TestState()
     made.do(invite('ana', 'A'))
     made.do(invite('ben', 'B'))
@@ -99,7 +99,7 @@ describe('joining', () => {
       refusal: { code: 'conflict' },
     })
     expect(tokenById(made.state.db, 'same-id')).toMatchObject({ name: 'ana' })
-    // The code is not spent by that.
+    // The code is still unused.
     expect(made.do(join('ben', 'B', 'token-b'))).toMatchObject({ name: 'ben' })
   })
 
@@ -115,7 +115,7 @@ describe('joining', () => {
 })
 
 describe('inviting', () => {
-  test('keeps the owner of before when none is named', () => {
+  test('again without an owner keeps the previous one', () => {
     const made = new TestState()
     made.member('sean', 'human')
     made.do({ ...invite('ana', 'A'), owner: 'sean' })
@@ -123,7 +123,7 @@ describe('inviting', () => {
     expect(allMembers(made.state.db).find(({ name }) => name === 'ana')).toMatchObject({ owner: 'sean' })
   })
 
-  test('with an owner who cannot be one makes no member', () => {
+  test('with an owner that is no human creates no member', () => {
     const made = new TestState()
     made.member('ben')
     for (const owner of ['ben', 'nobody']) {
@@ -132,7 +132,7 @@ describe('inviting', () => {
     expect(allMembers(made.state.db).map(({ name }) => name)).toEqual(['ben'])
   })
 
-  test('a human with an owner is refused: nobody owns a human', () => {
+  test('a human with an owner is refused, since humans have none', () => {
     const made = new TestState()
     made.member('sean', 'human')
     const command = { ...invite('jaz', 'A'), kind: 'human' as const, owner: 'sean' }
@@ -144,14 +144,14 @@ describe('inviting', () => {
 describe('adding', () => {
   const add = { type: 'member.add' as const, name: 'ana', kind: 'machine' as const }
 
-  test('with an owner whom nobody knows makes no member', () => {
+  test('with an unknown owner creates no member', () => {
     const made = new TestState()
     expect(made.apply({ ...add, owner: 'nobody' })).toMatchObject({ refusal: { code: 'not_found' } })
     expect(made.apply({ ...add, kind: 'human', owner: null })).toMatchObject({ refusal: { code: 'invalid' } })
     expect(allMembers(made.state.db)).toEqual([])
   })
 
-  test('sets the owner, keeps it when none is named, and takes it away for null', () => {
+  test('sets the owner, keeps it if none is given, and removes it for null', () => {
     const made = new TestState()
     made.member('sean', 'human')
     const ownerAfter = (owner?: string | null) => {
@@ -162,7 +162,7 @@ describe('adding', () => {
   })
 })
 
-test('there is one admin token: a new one replaces the old, members keep theirs', () => {
+test('a new admin token replaces the previous one; the tokens of members stay valid', () => {
   const made = new TestState()
   const admin = (id: string) => ({
     type: 'admin.token' as const,

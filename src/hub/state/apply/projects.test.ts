@@ -41,7 +41,7 @@ function start() {
   return { made, db: made.state.db, ana, ben, see, send, sent, counts, names }
 }
 
-test('of more than 200 projects the one that was not seen for longest goes; its mail stays', () => {
+test('above 200 projects the least recently seen one is deleted; its messages stay', () => {
   const { made, ben, see, send, counts, names } = start()
   expect(see(ben, 'oldest', 'second', 'oldest')).toEqual([true, true, false])
   expect(send('ben/second').ok).toBe(true)
@@ -60,7 +60,7 @@ test('of more than 200 projects the one that was not seen for longest goes; its 
   expect(counts(ben, undefined, '', 'second')).toEqual([1, 0, 1])
 })
 
-test('a project is forgotten 90 days of steady time after it was last seen, whatever the wall clock does', () => {
+test('a project is deleted 90 days of steady time after it was last seen, whatever the wall clock shows', () => {
   const { made, db, ben, see, send, sent, counts, names } = start()
   see(ben, 'shop')
   sent('ben/shop')
@@ -76,11 +76,11 @@ test('a project is forgotten 90 days of steady time after it was last seen, what
   made.do({ type: 'clock.tick' })
   expect(names(ben)).toEqual(['billing'])
   expect(send('ben/shop').ok).toBe(false)
-  // What waits for it is seen by whoever reads all.
+  // Its unread messages are shown to sessions that read all projects.
   expect(counts(ben, undefined, '', 'billing', 'shop')).toEqual([1, 0, 0, 1])
 })
 
-test('projects go along when their machine is renamed, revoked or given an alias, and end with it', () => {
+test('projects stay when their machine is renamed, revoked or given an alias, and are deleted with it', () => {
   const { made, db, ben, see, sent, counts, names } = start()
   see(ben, 'shop')
   sent('ben/shop')
@@ -95,12 +95,12 @@ test('projects go along when their machine is renamed, revoked or given an alias
   expect(db.get('select (select count(*) from project) + (select count(*) from project_inbox) as n')).toEqual({ n: 0 })
   expect(db.get('select project_unread as n from member where id = ?', ben)).toEqual({ n: 0 })
   expect(made.apply({ type: 'project.see', by: ben, project: 'shop' })).toMatchObject({ ok: false })
-  // Another machine of this name has none of them.
+  // A new machine of this name has none of them.
   const again = made.member('benclaude')
   expect(names(again)).toEqual([])
 })
 
-test('what means no project is refused before anything is written, with the nearest', () => {
+test('an address without such a project is refused before anything is written, with the nearest name', () => {
   const { made, db, ana, ben, see, send } = start()
   made.member('sean', 'human')
   made.do({ type: 'group.set', group: 'team', members: ['ana', 'ben'] })
@@ -144,7 +144,7 @@ test('what means no project is refused before anything is written, with the near
   })
 })
 
-test('one message reaches each machine once; a project that is named stands in the place of the crowd', () => {
+test('a message reaches each machine once; a named project takes precedence over a group or all', () => {
   const { made, ana, ben, see, sent, counts } = start()
   const cat = made.member('cat')
   see(ben, 'shop')
@@ -164,7 +164,7 @@ test('one message reaches each machine once; a project that is named stands in t
   expect(sent('ana/web').recipients).toMatchObject([{ name: 'ana', project: 'web' }])
 })
 
-test('an entry of before there were projects takes an address for a name that means nobody', () => {
+test('an entry from before projects existed treats an address as an unknown name', () => {
   const { made, ana, ben, see } = start()
   see(ben, 'shop')
   const { seq, time, steady } = { ...made.state.position, seq: made.state.position.seq + 1 }
@@ -174,7 +174,7 @@ test('an entry of before there were projects takes an address for a name that me
   expect(made.state.replay([{ ...old, v: 3, seq: seq + 1 }])).toMatchObject([{ ok: true }])
 })
 
-test('acks, replies and expiry keep what is counted for each project', () => {
+test('acks, replies and expiry update the unread count of each project', () => {
   const { made, db, ana, ben, see, sent, counts } = start()
   see(ben, 'shop', 'billing')
   const ids = ['ben/shop', 'ben/billing', 'ben', 'ben/billing'].map(to => sent(to).id)
@@ -187,7 +187,7 @@ test('acks, replies and expiry keep what is counted for each project', () => {
   expect(ack('shop', 0, 1, 2)).toEqual({ acked: [ids[0], ids[2]], unknown: [ids[1]], unread: 0 })
   expect(ack('shop', 0, 1)).toMatchObject({ acked: [ids[0]], unknown: [ids[1]] })
   expect(counts(ben, undefined, '', 'shop', 'billing')).toEqual([2, 0, 0, 2])
-  // A session of another project that answers does not ack what it was not shown.
+  // A session of another project that answers does not ack a message that it was not shown.
   sent('ana', { by: ben, replyTo: ids[1], fromProject: 'shop' })
   expect(counts(ben, 'billing')).toEqual([2])
   sent('ana', { by: ben, replyTo: ids[1], fromProject: 'billing' })
@@ -205,7 +205,7 @@ test('acks, replies and expiry keep what is counted for each project', () => {
   expect(messageFor(db, ana, id)!.deliveries).toMatchObject([{ project: 'shop', status: 'expired' }, { name: 'ana' }])
 })
 
-test('an answer goes to any session where the project that asked is not known any more, or a crowd is answered', () => {
+test('an answer goes to the project that asked; to any session if that was deleted, or the answer is to a group', () => {
   const { made, ana, ben, see, sent } = start()
   see(ana, 'web')
   const asked = sent('ben', { fromProject: 'web' }).id
@@ -218,7 +218,7 @@ test('an answer goes to any session where the project that asked is not known an
   expect(placeOf('ana')).toEqual([undefined])
 })
 
-test('later mail finds the project of a renamed machine, and tells its sender of one that is gone', () => {
+test('a later message reaches the project of a renamed machine, and is refused if the project was deleted', () => {
   const { made, db, ana, ben, see, counts } = start()
   see(ben, 'shop')
   const later = (days: number, ...others: string[]) => {

@@ -24,7 +24,7 @@ function start() {
   return { made, db, ana, ben, cat, found, all, text, ack, tickAfter }
 }
 
-test('a text goes 30 days after the last recipient has read it, to the millisecond, and from the search too', () => {
+test('a text is deleted 30 days after the last ack, to the millisecond, also from the search', () => {
   const { made, db, ana, ben, cat, found, text, ack, tickAfter } = start()
   const id = made.send(ana, ['ben', 'cat'], undefined, 'a rare walrus')
   expect(found('walrus')).toEqual([id])
@@ -42,7 +42,7 @@ test('a text goes 30 days after the last recipient has read it, to the milliseco
   })
 })
 
-test('what nobody has read stays, however old, and its text is there when it is read at last', () => {
+test('an unread message keeps its text however old it is', () => {
   const { made, db, ana, ben, text, ack, tickAfter } = start()
   const id = made.send(ana, 'ben')
   for (let n = 0; n < 30; n++) tickAfter(40 * dayMs)
@@ -54,7 +54,7 @@ test('what nobody has read stays, however old, and its text is there when it is 
   expect(text(id)).toBe('')
 })
 
-test('one recipient who has not read it keeps the text for all', () => {
+test('a text is kept for all recipients while one has not acked the message', () => {
   const { made, ana, ben, text, ack, tickAfter } = start()
   const id = made.send(ana, ['ben', 'cat'])
   ack(ben, id)
@@ -63,7 +63,7 @@ test('one recipient who has not read it keeps the text for all', () => {
   expect(text(id)).toBe('hello')
 })
 
-test('what has expired is over, and goes 30 days after its end', () => {
+test('the text of an expired message is deleted 30 days after its end', () => {
   const { made, ana, text, tickAfter } = start()
   const id = made.send(ana, 'ben', 60)
   tickAfter(60_000)
@@ -73,7 +73,7 @@ test('what has expired is over, and goes 30 days after its end', () => {
   expect(text(id)).toBe('')
 })
 
-test('without its text an id still answers as the first time, or with a conflict', () => {
+test('without its text a message still recognizes a repeated send, and a conflict', () => {
   const { made, ana, ben, ack, tickAfter } = start()
   const id = made.send(ana, 'ben')
   ack(ben, id)
@@ -83,7 +83,7 @@ test('without its text an id still answers as the first time, or with a conflict
   expect(again('')).toMatchObject({ ok: false, refusal: { code: 'conflict' } })
 })
 
-test('a year after it was over a message is forgotten with all that belongs to it', () => {
+test('a message and all its rows are deleted a year after it was over', () => {
   const { made, db, ana, ben, all, ack, tickAfter } = start()
   const id = made.send(ana, ['ben', 'cat'], 60)
   ack(ben, id)
@@ -99,7 +99,7 @@ test('a year after it was over a message is forgotten with all that belongs to i
   expect(made.do({ type: 'message.send', id, by: ana, to: ['ben'], body: 'new' })).toMatchObject({ repeated: false })
 })
 
-test('the days are a setting, and one that changes counts for what is there already, either way', () => {
+test('a changed keepTextDays applies to stored messages too, in both directions', () => {
   const { made, ana, ben, text, ack, tickAfter } = start()
   const id = made.send(ana, 'ben')
   tickAfter(31 * dayMs)
@@ -113,7 +113,7 @@ test('the days are a setting, and one that changes counts for what is there alre
   expect(text(id)).toBe('')
 })
 
-test('a record is never forgotten before its text may go', () => {
+test('a message is not deleted before keepTextDays are over', () => {
   const { made, ana, ben, text, ack, tickAfter } = start()
   made.do({ type: 'settings.set', keepTextDays: 3650 })
   const id = made.send(ana, 'ben')
@@ -125,7 +125,7 @@ test('a record is never forgotten before its text may go', () => {
   expect(text(id)).toBeUndefined()
 })
 
-test('a tick deletes a bounded number of bytes, at least one text; the next ones go on', () => {
+test('a tick deletes a bounded number of bytes, but at least one text; the next ticks continue', () => {
   const { made, db, ana, ben, ack, tickAfter } = start()
   const long = 'x'.repeat(limits.textBytesPerTick / 4)
   for (let n = 0; n < 10; n++) ack(ben, made.send(ana, 'ben', undefined, long))
@@ -138,7 +138,7 @@ test('a tick deletes a bounded number of bytes, at least one text; the next ones
   expect(left()).toBe(0)
 })
 
-test('a tick looks at a bounded number of deliveries; the next ones go on', () => {
+test('a tick checks a bounded number of deliveries; the next ticks continue', () => {
   const { made, db, ana, ben, tickAfter } = start()
   const ids = Array.from({ length: limits.looksPerTick + 10 }, newMessageId)
   made.doAtOnce([
@@ -152,7 +152,7 @@ test('a tick looks at a bounded number of deliveries; the next ones go on', () =
   expect(left()).toBe(0)
 })
 
-test('a message that was sent while the clock was ahead holds up none that came after', () => {
+test('a message sent while the clock was ahead does not delay the deletion of later ones', () => {
   const { made, ana, ben, text, ack, tickAfter } = start()
   made.time += 100 * dayMs
   const early = made.send(ana, 'ben')
@@ -166,7 +166,7 @@ test('a message that was sent while the clock was ahead holds up none that came 
   expect(text(early)).toBe('')
 })
 
-test.for([73, -56])('a wall clock that is %d years off for a while ages nothing: neither text nor record', years => {
+test.for([73, -56])('a wall clock that is %d years off for a while deletes neither text nor message early', years => {
   const { made, text, ana, ben, ack, tickAfter } = start()
   const step = (ms: number) => {
     made.time += ms
@@ -189,7 +189,7 @@ test.for([73, -56])('a wall clock that is %d years off for a while ages nothing:
   expect([text(before), text(meanwhile)]).toEqual(['', ''])
 })
 
-test('a text that is gone is found no more, whether or not its words had been indexed, and its words leave the index', () => {
+test('a deleted text is no longer found, indexed or not, and its words are removed from the index', () => {
   const { made, ana, ben, found, ack, tickAfter } = start()
   ack(ben, made.send(ana, 'ben', undefined, 'indexed walrus'))
   while (made.words.step().more);
@@ -204,7 +204,7 @@ test('a text that is gone is found no more, whether or not its words had been in
   expect(found('walrus')).toEqual([kept])
 })
 
-test('the next deletion is known, with some patience, so that an idle hub need not tick', () => {
+test('nextDeletion returns the next deletion plus 10 minutes, so that an idle hub submits no ticks', () => {
   const { made, db, ana, ben, ack, tickAfter } = start()
   expect(nextDeletion(db)).toBeUndefined()
   const from = made.time

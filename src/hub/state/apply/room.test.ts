@@ -4,7 +4,7 @@ import { newMessageId } from '../../../protocol/ids.ts'
 import type { Intent } from '../../../protocol/messages.ts'
 import { whyInWords } from '../refusal-words.ts'
 
-/** A state whose inboxes take 400 messages: 100 of one sender, the last 40 for others and for what is urgent. */
+/** A state whose inboxes have room for 400 messages: 100 of one sender, the last 40 reserved for other senders and urgent messages. */
 function start() {
   const made = new TestState()
   made.do({ type: 'settings.set', inboxMessages: 400 })
@@ -32,7 +32,7 @@ const refused = {
   rest: /^The inbox of zoe is nearly full/,
 }
 
-test('one sender fills a quarter of an inbox and no more; others still have room', () => {
+test('one sender can fill a quarter of an inbox; others still have room', () => {
   const { ana, ben, fill, send } = start()
   fill(ana, 100)
   expect(send(ana)).toMatch(refused.share)
@@ -40,7 +40,7 @@ test('one sender fills a quarter of an inbox and no more; others still have room
   expect(send(ben)).not.toMatch(/inbox/)
 })
 
-test('the last tenth takes four of each sender, and urgent messages until a third of it is left', () => {
+test('the last tenth has room for four messages of each sender, and for urgent ones until a third of it is left', () => {
   const { ana, ben, cleo, dora, eve, fay, fill, send } = start()
   fill(ana, 100)
   fill(ben, 100)
@@ -54,7 +54,7 @@ test('the last tenth takes four of each sender, and urgent messages until a thir
   expect(send(fay)).not.toMatch(/inbox/)
 })
 
-test('what is acked or expired is given back, to the sender and to the inbox', () => {
+test('an ack or an expiry frees room, for the sender and in the inbox', () => {
   const { made, ana, ben, fill, send, ack, shares, zoe } = start()
   const ids = fill(ana, 100)
   expect(send(ana)).toMatch(refused.share)
@@ -77,17 +77,17 @@ test('what is acked or expired is given back, to the sender and to the inbox', (
   ).toEqual({ unread: 5, bytes: 20, shared: 0 })
 })
 
-test('bytes count as messages do', () => {
+test('bytes are limited like messages', () => {
   const { made, ana, ben, send } = start()
   made.do({ type: 'settings.set', inboxBytes: 1024 * 1024 })
   const body = 'x'.repeat(32 * 1024)
   for (let n = 0; n < 8; n++) expect(send(ana, { body })).not.toMatch(/inbox/)
-  // 32 of these fill the inbox; what is counted by sender starts only above 1 MiB or 100 messages.
+  // 32 of these fill the inbox; counting by sender starts only above 1 MiB or 100 messages.
   for (let n = 8; n < 32; n++) send(n % 2 ? ana : ben, { body })
   expect(send(ana, { body })).toMatch(/is full/)
 })
 
-test('shares are right however the inbox was filled, also by what lay there before they were counted', () => {
+test('shares include messages that were stored before counting by sender began', () => {
   const { made, ana, ben, cleo, zoe, fill, shares, ack } = start()
   made.do({ type: 'settings.set', inboxMessages: 2000 })
   const early = [...fill(ana, 60), ...fill(ben, 60)]

@@ -18,7 +18,7 @@ function renew(made: TestState, by: number, token: string, next = mintToken('mac
 
 const find = (made: TestState, token: string) => tokenById(made.state.db, parseToken(token)!.id)
 
-test('a limit counts from when it was set, asks for old tokens at once, and for new ones once half of it is over', () => {
+test('a limit counts from when it was set; old tokens are to be renewed at once, new ones after half of it', () => {
   const made = new TestState()
   const old = made.joined('old').token
   made.time += 400 * day
@@ -30,7 +30,7 @@ test('a limit counts from when it was set, asks for old tokens at once, and for 
   expect(find(made, young)).toMatchObject({ renewFrom: now + 10 * day, limit: now + 30 * day })
   made.time += day
   expect(find(made, made.joined('new').token)).toMatchObject({ renewFrom: now + 16 * day, limit: now + 31 * day })
-  // The same again moves nothing; none lifts it.
+  // Setting the same limit again changes nothing; 0 removes it.
   made.do({ type: 'token.limit', days: 30 })
   expect(find(made, old)).toMatchObject({ limit: now + 30 * day })
   expect(nextDue(made.state.db)).toBe(now + 30 * day)
@@ -38,7 +38,7 @@ test('a limit counts from when it was set, asks for old tokens at once, and for 
   expect(find(made, old)).toMatchObject({ renewFrom: null, limit: null })
 })
 
-test('a renewed token goes on for the overlap, and repeating the renewal with either of both changes nothing', () => {
+test('a renewed token stays valid for the overlap, and repeating the renewal with either token changes nothing', () => {
   const made = new TestState()
   const { id, token } = made.joined('sean')
   made.do({ type: 'token.limit', days: 30 })
@@ -65,7 +65,7 @@ test('a renewed token goes on for the overlap, and repeating the renewal with ei
   expect(renew(made, id, next, next).code).toBe('ok')
 })
 
-test('the overlap ends with the limit, and a token that reached its limit is remembered', () => {
+test('the overlap ends at the limit, and a token that reached its limit is recorded', () => {
   const made = new TestState()
   const [{ id, token }, late] = [made.joined('sean'), made.joined('late')]
   made.do({ type: 'token.limit', days: 30 })
@@ -81,7 +81,7 @@ test('the overlap ends with the limit, and a token that reached its limit is rem
   expect(endedTokenById(made.state.db, parseToken(late.token)!.id)).toBeUndefined()
 })
 
-test('a member renews no token of another, takes no id of another, and makes no crowd of tokens', () => {
+test('a member cannot renew the token of another, reuse its id, or hold more than a few tokens', () => {
   const made = new TestState()
   const [one, two] = [made.joined('one'), made.joined('two')]
   expect(renew(made, two.id, one.token).code).toBe('unauthorized')
@@ -95,7 +95,7 @@ test('a member renews no token of another, takes no id of another, and makes no 
   expect(codes).toEqual(['ok', 'ok', 'ok', 'ok', 'rate_limited', 'rate_limited'])
 })
 
-test('what is remembered of ended tokens is bounded, and a wall clock that is set ends nothing', () => {
+test('the records of ended tokens are bounded, and setting the wall clock ends no token', () => {
   const made = new TestState()
   let { id, token } = made.joined('sean')
   made.do({ type: 'token.limit', days: 30 })
@@ -112,7 +112,7 @@ test('what is remembered of ended tokens is bounded, and a wall clock that is se
   expect(find(made, token)).toBeDefined()
 })
 
-test('joining again ends the tokens of before as ever, and the new one has all the days', () => {
+test('joining again ends the previous tokens after their overlap, and the new one has the whole limit', () => {
   const made = new TestState()
   const { id, token } = made.joined('sean')
   made.do({ type: 'token.limit', days: 10 })
@@ -132,7 +132,7 @@ test('joining again ends the tokens of before as ever, and the new one has all t
   expect(find(made, again)).toMatchObject({ limit: made.time - hour + 10 * day })
 })
 
-test('a binding belongs to the member: a renewed token has it, a deleted member leaves none', () => {
+test('a binding belongs to the member: a renewed token has it too', () => {
   const made = new TestState()
   const { id, token } = made.joined('sean')
   made.do({ type: 'alias.set', alias: 'boss', member: 'sean' })

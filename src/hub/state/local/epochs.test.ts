@@ -8,7 +8,7 @@ const fail = (_: unknown, error: unknown) => {
   throw error
 }
 
-test('a cursor that was named on a full disk is known after the next start, and from the next commit on it has the new epoch', () => {
+test('a cursor issued while the disk was full is valid after the next start; the new epoch applies from the next commit', () => {
   const file = join(tempDir('epochs'), 'hub.db')
   const open = () => {
     const state = new State(file)

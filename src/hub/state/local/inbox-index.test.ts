@@ -37,7 +37,7 @@ function unsorted(state: State): number {
   )!.n
 }
 
-test('inboxes are in order and whole on either side of what was sorted, while mail comes, is read and expires', () => {
+test('inboxes are ordered and complete, sorted or not yet, while messages arrive, are acked and expire', () => {
   const dir = tempDir('state')
   const made = new TestState(dir)
   const ids = names.map(name => made.member(name))

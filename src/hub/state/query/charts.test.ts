@@ -8,10 +8,10 @@ import type { Eyes } from './viewer.ts'
 
 const hour = 3_600_000
 
-/** Nobody is one of them. */
+/** Ids that no member has. */
 const many = Array.from({ length: 30 }, (_, n) => 1000 + n)
 
-interface Told {
+interface Delivery {
   sender: number
   recipient: number
   id: string
@@ -21,7 +21,7 @@ interface Told {
 }
 
 /** Returns the expected charts, from every message for every column. */
-function expected(all: readonly Told[], eyes: Eyes, { hours, now }: { hours: number; now: number }) {
+function expected(all: readonly Delivery[], eyes: Eyes, { hours, now }: { hours: number; now: number }) {
   const columnMs = (hours * hour) / chartColumns
   const from = (Math.floor(now / columnMs) + 1 - chartColumns) * columnMs
   const sees = (member: number) => eyes === 'all' || eyes.has(member)
@@ -51,13 +51,13 @@ function expected(all: readonly Told[], eyes: Eyes, { hours, now }: { hours: num
   }
 }
 
-test.each(['never', 'halfway', 'at the end'])('charts say what looking at each message says; indexed %s', when => {
+test.each(['never', 'halfway', 'at the end'])('charts equal those computed from every message; indexed %s', when => {
   const made = new TestState()
   made.state.db.addCheck('in_time', () => {})
   const random = seededRandom(printedSeed())
   const members = ['ana', 'ben', 'cat'].map(name => made.member(name))
   const pick = () => Math.floor(random() * members.length)
-  const all: Told[] = []
+  const all: Delivery[] = []
   for (let step = 0; step < 250; step++) {
     made.time += Math.floor(random() * random() * hour)
     if (when === 'halfway' && step === 120) while (indexSome(made.state.db));
@@ -91,7 +91,7 @@ test.each(['never', 'halfway', 'at the end'])('charts say what looking at each m
       ).toEqual(expected(all, eyes, { hours, now }))
 })
 
-test('a message that was sent to all counts once, and an empty store has columns too', () => {
+test('a message to all counts once, and an empty store has all columns', () => {
   const made = new TestState()
   made.state.db.addCheck('in_time', () => {})
   const look = (eyes: Eyes) => chartsOf(made.state.db, eyes, { hours: 24, now: made.time + 1 }, () => {})

@@ -5,7 +5,7 @@ import { indexSome } from '../local/history-index.ts'
 import { type ConversationPlace, conversationsOf, formatPlace, parsePlace } from './conversations.ts'
 import type { Eyes } from './viewer.ts'
 
-/** Each step is asked of the index alone, of the history alone, and of half of each. */
+/** Members of these names, and queries of their conversations. */
 function store(names: string[]) {
   const made = new TestState()
   made.state.db.addCheck('in_time', () => {})
@@ -54,7 +54,7 @@ test.each(['never', 'halfway', 'at the end'])('the newest message of each partne
   expect(made.history(id('ben'), { crowd: 'team' })).toEqual([])
 })
 
-test.each([1, 3, 7])('pages of %i join without gap or repeat, where many have one newest message too', limit => {
+test.each([1, 3, 7])('pages of %i join without gap or repeat, even where many share one newest message', limit => {
   const names = Array.from({ length: 30 }, (_, n) => `m${n}`)
   const { id, list, ask, index } = store(names)
   for (const name of names.slice(1, 20)) ask('m0', name, `to ${name}`)
@@ -75,53 +75,50 @@ test.each([1, 3, 7])('pages of %i join without gap or repeat, where many have on
   }
 })
 
-test.each(['never', 'at once'])(
-  'unread mail and questions without an answer are counted by partner; indexed %s',
-  when => {
-    const { made, id, list, ask, index } = store(['ana', 'ben', 'cat'])
-    made.member('sean', 'human')
-    made.do({ type: 'member.own', name: 'ben', owner: 'sean' })
-    const sean = made.state.db.get<{ id: number }>("select id from member where name = 'sean'")!.id
-    const counts = (name: string) =>
-      list(new Set([id(name)])).map(({ with: other, unread, openQuestions }) => [other, unread, openQuestions])
-    const then = () => when === 'at once' && index()
-    const toBen = ask('ana', 'ben', 'first?')
-    ask('ana', 'ben', 'second?')
-    ask('cat', 'ben', 'told', undefined, { intent: 'inform' })
-    then()
-    expect(counts('ben')).toEqual([
-      ['cat', 1, 0],
-      ['ana', 2, 2],
-    ])
-    expect(counts('ana')).toEqual([['ben', 0, 2]])
-    made.do({ type: 'inbox.ack', by: id('ben'), ids: [toBen] })
-    expect(counts('ben')[1]).toEqual(['ana', 1, 2])
-    ask('ben', 'ana', 'yes', toBen, { intent: 'inform' })
-    then()
-    expect(counts('ben')[0]).toEqual(['ana', 1, 1])
-    expect(counts('ana')).toEqual([['ben', 1, 1]])
+test.each(['never', 'at once'])('unread messages and unanswered questions are counted by partner; indexed %s', when => {
+  const { made, id, list, ask, index } = store(['ana', 'ben', 'cat'])
+  made.member('sean', 'human')
+  made.do({ type: 'member.own', name: 'ben', owner: 'sean' })
+  const sean = made.state.db.get<{ id: number }>("select id from member where name = 'sean'")!.id
+  const counts = (name: string) =>
+    list(new Set([id(name)])).map(({ with: other, unread, openQuestions }) => [other, unread, openQuestions])
+  const then = () => when === 'at once' && index()
+  const toBen = ask('ana', 'ben', 'first?')
+  ask('ana', 'ben', 'second?')
+  ask('cat', 'ben', 'told', undefined, { intent: 'inform' })
+  then()
+  expect(counts('ben')).toEqual([
+    ['cat', 1, 0],
+    ['ana', 2, 2],
+  ])
+  expect(counts('ana')).toEqual([['ben', 0, 2]])
+  made.do({ type: 'inbox.ack', by: id('ben'), ids: [toBen] })
+  expect(counts('ben')[1]).toEqual(['ana', 1, 2])
+  ask('ben', 'ana', 'yes', toBen, { intent: 'inform' })
+  then()
+  expect(counts('ben')[0]).toEqual(['ana', 1, 1])
+  expect(counts('ana')).toEqual([['ben', 1, 1]])
 
-    // Its owner answers in its place.
-    const more = ask('ana', 'ben', 'third?')
-    then()
-    expect(counts('ana')[0]).toEqual(['ben', 1, 2])
-    const answer = {
-      type: 'message.send' as const,
-      id: newMessageId(),
-      by: sean,
-      to: ['ana'],
-      body: 'yes',
-      replyTo: more,
-    }
-    made.do({ ...answer, intent: 'inform', mustKnowReply: true, answersFor: id('ben') })
-    then()
-    expect(counts('ana')).toContainEqual(['ben', 1, 1])
-    made.time += 31 * 86_400_000
-    expect(counts('ana')).toContainEqual(['ben', 1, 0])
-  },
-)
+  // Its owner answers in its place.
+  const more = ask('ana', 'ben', 'third?')
+  then()
+  expect(counts('ana')[0]).toEqual(['ben', 1, 2])
+  const answer = {
+    type: 'message.send' as const,
+    id: newMessageId(),
+    by: sean,
+    to: ['ana'],
+    body: 'yes',
+    replyTo: more,
+  }
+  made.do({ ...answer, intent: 'inform', mustKnowReply: true, answersFor: id('ben') })
+  then()
+  expect(counts('ana')).toContainEqual(['ben', 1, 1])
+  made.time += 31 * 86_400_000
+  expect(counts('ana')).toContainEqual(['ben', 1, 0])
+})
 
-test('an upgrade makes the index of conversations that the history has made since', async () => {
+test('the migration builds the same index of conversations as the entries do', async () => {
   const { made, ask, index } = store(['ana', 'ben', 'cat'])
   ask('ana', 'ben', 'one')
   ask('ben', 'all', 'two')

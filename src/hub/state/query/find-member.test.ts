@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { nearestNames, otherMachines, resolveNames } from './find-member.ts'
 
-/** The members of an organization as the design has it. */
+/** The members of a typical organization. */
 function start() {
   const made = new TestState()
   for (const name of [
@@ -39,13 +39,13 @@ describe('the nearest names', () => {
   })
 
   test.each(['zzzzzzzzzzzz', 'qwertyuiop', 'x', '', '@', 'всем', '👋'])(
-    'for %j are none: nothing is like it',
+    'for %j are none, since no name is similar',
     typed => {
       expect(nearestNames(start(), typed)).toEqual([])
     },
   )
 
-  test('are three at most, and the same every time', () => {
+  test('are at most three, and always the same', () => {
     const db = start()
     const names = nearestNames(db, 'claude')
     expect(names.length).toBeLessThanOrEqual(3)
@@ -56,27 +56,27 @@ describe('the nearest names', () => {
     expect(nearestNames(start(), 'seanclaude'.repeat(1000))).toEqual(expect.any(Array))
   })
 
-  test('of an empty hub are none', () => {
+  test('are none in an empty hub', () => {
     expect(nearestNames(new TestState().state.db, 'sean')).toEqual([])
   })
 })
 
 describe('names', () => {
-  test('mean each member once, in the order named', () => {
+  test('resolve to each member once, in the order named', () => {
     const db = start()
     const { members, unknown } = resolveNames(db, 1, ['jaz', 'SeanClaude', '@jaz', 'seanclaude', 'chas'])
     expect(members.map(({ name }) => name)).toEqual(['jaz', 'seanclaude', 'chas'])
     expect(unknown).toEqual([])
   })
 
-  test('that mean nobody are told as they were typed', () => {
+  test('that are unknown are returned as typed', () => {
     expect(resolveNames(start(), 1, ['Nobody', 'sean', '@none'])).toMatchObject({
       members: [{ name: 'sean' }],
       unknown: ['Nobody', '@none'],
     })
   })
 
-  test('all are the machines but the sender, by name; a name beside it adds to them', () => {
+  test('resolve `all` to every machine but the sender, by name; further names are added', () => {
     const db = start()
     const all = otherMachines(db, 1).map(({ name }) => name)
     expect(all).toEqual(['chasclaude', 'infoclaude', 'jazclaude', 'laptopclaude', 'managerclaude', 'serclaude'])
@@ -84,7 +84,7 @@ describe('names', () => {
   })
 })
 
-test('a crowd that is named a hundred times is looked up once', () => {
+test('`all` that is named a hundred times is resolved by one query', () => {
   const db = start()
   const rows = vi.spyOn(db, 'all')
   const { members, isCrowd } = resolveNames(db, 1, Array(100).fill('all').concat(Array(100).fill('@ALL ')))
@@ -93,7 +93,7 @@ test('a crowd that is named a hundred times is looked up once', () => {
   expect(resolveNames(db, 1, ['nobody', 'nobody', 'Nobody']).unknown).toHaveLength(1)
 })
 
-test('groups that have the same members are read together, each member once, where the first that holds it is named', () => {
+test('groups are resolved together, each member once, at the place of the first group that contains it', () => {
   const made = new TestState()
   for (const name of ['ana', 'ben', 'cem', 'dora', 'eva']) made.member(name)
   made.do({ type: 'group.set', group: 'web', members: ['dora', 'ana', 'cem'] })

@@ -14,7 +14,7 @@ function start() {
   return { made, ana, ben, ids }
 }
 
-test('history and search have what was sent since their indexes stopped', () => {
+test('history and search include messages that are not indexed yet', () => {
   const { made, ana, ben, ids } = start()
   const [indexed, toBen, toCat, fromBen] = ids
   for (const q of [undefined, 'hello', 'hel']) {

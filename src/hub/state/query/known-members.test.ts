@@ -15,16 +15,16 @@ function open(): State {
   return state
 }
 
-test('what is kept of members from one send to the next decides nothing: without it the rows and outcomes are the same', () => {
+test('the cache of members does not affect the result: without it the rows and outcomes are the same', () => {
   const random = seededRandom(printedSeed())
-  const [keeping, forgetting] = [open(), open()]
+  const [cached, uncached] = [open(), open()]
   const busy = busyHour(random)
   const sent: string[] = []
   const policy = (): Command => ({
     ...{ type: 'member.policy', by: 1 + Math.floor(random() * 3) },
     inbound: ['accept', 'hold', 'refuse'][Math.floor(random() * 3)]!,
   })
-  /** Mostly sends to few inboxes, which get nearly full, and acks of what lies there. */
+  /** Mostly sends to few inboxes, which become nearly full, and acks of their messages. */
   const next = (): Command => {
     const by = 1 + Math.floor(random() * 3)
     const chance = random()
@@ -37,19 +37,19 @@ test('what is kept of members from one send to the next decides nothing: without
     const intent = random() < 0.2 ? ({ intent: 'urgent' } as const) : {}
     return { type: 'message.send', id, by, to: [to], body: 'x'.repeat(random() * 40_000), ...life, ...intent }
   }
-  // Of somebody who does not exist: it throws, and all of its batch is undone and applied again.
+  // From a member that does not exist: it throws, and its whole batch is rolled back and applied again.
   const broken = (): Command => ({ type: 'message.send', id: newMessageId(), by: 999, to: ['ben', 'ana'], body: 'x' })
   let time = 1_767_225_600_000
   let bugs = 0
   const apply = (batch: Command[]) => {
     time += Math.floor(random() * 3_600_000)
     const entries = () =>
-      batch.map((command, n): Entry => ({ v: 1, seq: keeping.applied.seq + 1 + n, time, steady: time, command }))
+      batch.map((command, n): Entry => ({ v: 1, seq: cached.applied.seq + 1 + n, time, steady: time, command }))
     const [ours, others] = [entries(), entries()]
-    const first = keeping.applyBatch(ours, () => bugs++)
+    const first = cached.applyBatch(ours, () => bugs++)
     const second = others.flatMap(entry => {
-      forgetMembers(forgetting.db)
-      return forgetting.applyBatch([entry], () => {})
+      forgetMembers(uncached.db)
+      return uncached.applyBatch([entry], () => {})
     })
     expect(first, JSON.stringify(batch)).toEqual(second)
   }
@@ -59,7 +59,7 @@ test('what is kept of members from one send to the next decides nothing: without
     if (random() < 0.3) batch.push(broken())
     apply(batch)
   }
-  expect(fingerprint(keeping.db)).toBe(fingerprint(forgetting.db))
-  expect(keeping.position.outcomes).toBe(forgetting.position.outcomes)
+  expect(fingerprint(cached.db)).toBe(fingerprint(uncached.db))
+  expect(cached.position.outcomes).toBe(uncached.position.outcomes)
   expect(bugs).toBeGreaterThan(5)
 })

@@ -9,7 +9,7 @@ function start() {
   const [ana, ben, cat] = [made.member('ana'), made.member('ben'), made.member('cat')]
   const send = (by: number, body: string, to = 'cat') =>
     made.do({ type: 'message.send', id: newMessageId(), by, to: [to], body }).id
-  /** The texts of a page of cat's inbox, each with how many newer ones follow. */
+  /** The texts of a page of cat's inbox, each with the number of newer ones that follow. */
   const marks = (limit = 100, scope?: string) => {
     const { db } = made.state
     const page = unreadAfter(db, cat, 0, limit, { ...(scope !== undefined && { scope }) })
@@ -22,7 +22,7 @@ function start() {
   return { made, ana, ben, cat, send, marks }
 }
 
-test('a message says how many newer ones of its sender follow, on its page and behind it', () => {
+test('a message has the number of newer ones of its sender, on its page and after it', () => {
   const { made, ana, ben, cat, send, marks } = start()
   send(ana, 'one')
   send(ben, 'other')
@@ -35,7 +35,7 @@ test('a message says how many newer ones of its sender follow, on its page and b
   expect(marks(1)).toEqual(['one 1'])
 })
 
-test('what is held is overtaken by what is held, and the rest by the rest', () => {
+test('held messages are overtaken only by held ones, others only by others', () => {
   const { made, ana, cat, send, marks } = start()
   send(ana, 'open')
   made.do({ type: 'member.policy', by: cat, inbound: 'hold' })
@@ -46,7 +46,7 @@ test('what is held is overtaken by what is held, and the rest by the rest', () =
   expect(marks(2)).toEqual(['open', 'held 1'])
 })
 
-test('a session of a project is told of newer ones that it sees', () => {
+test('for a session of a project only the newer messages in its scope count', () => {
   const { made, ana, cat, send, marks } = start()
   for (const project of ['shop', 'web']) made.do({ type: 'project.see', by: cat, project })
   send(ana, 'for shop', 'cat/shop')
@@ -57,7 +57,7 @@ test('a session of a project is told of newer ones that it sees', () => {
   expect(marks()).toEqual(['for shop 1', 'for web', 'for all', 'for shop again'])
 })
 
-test('in a full inbox the next thousand are looked at', () => {
+test('in a full inbox only the next thousand messages are counted', () => {
   const { made, ana, marks } = start()
   for (let n = 0; n < 12; n++)
     made.doAtOnce(

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { messageFor } from './messages.ts'
 
-test('a message whose recipients the disk has damaged is shown, repeated and expired by its deliveries, and the next expires too', () => {
+test('a message with damaged recipients is still shown, repeated and expired by its deliveries, and later ones expire too', () => {
   const made = new TestState()
   const { db } = made.state
   const [ana, ben, cat] = [made.member('ana'), made.member('ben'), made.member('cat')]
   const [damaged, next] = [made.send(ana, ['ben', 'cat'], 60), made.send(ana, 'ben', 60)]
-  // As a page of zeros reads that a disk gives instead of what was written there.
+  // What a page of zeros, returned by a damaged disk, leaves of the row.
   db.run(`update message set outcome = '[{"member":' || char(0, 0, 0) where id = ?`, damaged)
   const receipts = (reader: number) =>
     messageFor(db, reader, damaged)?.deliveries.map(({ name, status }) => `${name} ${status}`)

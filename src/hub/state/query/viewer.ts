@@ -47,7 +47,7 @@ function notYours(db: Database, member: number): ClaudeNetError {
   const name = db.get<{ name: string }>('select name from member where id = ?', member)?.name ?? 'this member'
   return new ClaudeNetError(
     'forbidden',
-    `The mail of ${name} is not yours to see.`,
-    'You see your own mail and that of machines that you own; GET /v1/machines says whose they are.',
+    `You may not see the messages of ${name}.`,
+    'You see your own messages and those of machines that you own; GET /v1/machines names their owners.',
   )
 }

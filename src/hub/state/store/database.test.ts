@@ -34,7 +34,7 @@ test.each([
   expect(Object.values(row)).toEqual([value])
 })
 
-test('where a setting does not take, nothing is opened: better no hub than one that forgets', () => {
+test('a database is not opened if a setting that durability requires has no effect', () => {
   // A database in memory has no write-ahead log.
   expect(thrownBy(() => new Database(':memory:'))).toMatchObject({
     code: 'unavailable',
@@ -42,13 +42,13 @@ test('where a setting does not take, nothing is opened: better no hub than one t
   })
 })
 
-test('only its owner may read the file', () => {
+test('the file is readable by its owner only', () => {
   const path = join(tempDir('database'), 'hub.db')
   open(path)
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
-test('a file that is no database is refused, and stays as it was', () => {
+test('a file that is not a database is refused and not changed', () => {
   const path = join(tempDir('database'), 'hub.db')
   writeFileSync(
     path,
@@ -59,7 +59,7 @@ test('a file that is no database is refused, and stays as it was', () => {
   expect(statSync(path).size).toBe(before)
 })
 
-test('after close one file holds everything', () => {
+test('after a close the write-ahead log is merged into the database file', () => {
   const dir = tempDir('database')
   const path = join(dir, 'hub.db')
   const db = new Database(path)
@@ -71,7 +71,7 @@ test('after close one file holds everything', () => {
   expect(open(path).all('select text from note')).toEqual([{ text: 'kept' }])
 })
 
-test('a transaction that throws leaves nothing, and the next one works', () => {
+test('a transaction that throws is rolled back, and the next one commits', () => {
   const db = open()
   db.execute('create table note (text text)')
   const work = () =>
@@ -108,7 +108,7 @@ test('a text keeps its zero bytes and every other character', () => {
   expect(db.get('select text from note')).toEqual({ text })
 })
 
-test('a full disk is told from other errors, and a broken rule is no storage error', () => {
+test('a full disk is distinguished from other storage errors; a violated constraint is none', () => {
   const db = open()
   db.execute('create table note (text text not null)')
   db.execute('pragma max_page_count = 2')
@@ -123,7 +123,7 @@ test('a full disk is told from other errors, and a broken rule is no storage err
   expect(isStorageError(new Error('other'))).toBe(false)
 })
 
-test('a file from a newer program is refused, with what to do, and not touched', () => {
+test('a store with the schema of a newer program is refused, with a hint', () => {
   const path = join(tempDir('database'), 'hub.db')
   new State(path).close()
   const raw = new DatabaseSync(path)
@@ -136,7 +136,7 @@ test('a file from a newer program is refused, with what to do, and not touched',
   })
 })
 
-test('a fresh file stands before its first entry, in a history that has no name yet; opened again it is the same', () => {
+test('a new store is before its first entry and has no epoch, also after it is opened again', () => {
   const path = join(tempDir('database'), 'hub.db')
   const first = new State(path)
   const { position } = first
@@ -147,7 +147,7 @@ test('a fresh file stands before its first entry, in a history that has no name 
   expect(position).toEqual({ epoch: '', seq: 0, time: 0, steady: 0, offset: 0, hash: '', outcomes: '' })
 })
 
-test('what is unsettled is read in transactions only, until it is settled', async () => {
+test('an unsettled commit is visible only inside transactions until it is settled', async () => {
   const db = open()
   db.execute('create table note (text text)')
   const notes = () => db.all<{ text: string }>('select text from note order by rowid').map(({ text }) => text)
@@ -166,7 +166,7 @@ test('what is unsettled is read in transactions only, until it is settled', asyn
   expect(notes()).toEqual(['one', 'two', 'three'])
 })
 
-test('an unsettled transaction that throws leaves nothing, and hides nothing', () => {
+test('an unsettled transaction that throws is rolled back, and later commits are visible', () => {
   const db = open()
   db.execute('create table note (text text)')
   const work = () =>
@@ -179,7 +179,7 @@ test('an unsettled transaction that throws leaves nothing, and hides nothing', (
   expect(db.all('select text from note')).toEqual([{ text: 'kept' }])
 })
 
-test('the log is copied into the database and begun anew as it fills', async () => {
+test('the write-ahead log is checkpointed and restarted when it is full', async () => {
   const path = join(tempDir('database'), 'hub.db')
   const db = open(path)
   db.execute('create table note (bytes blob)')

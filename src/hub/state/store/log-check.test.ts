@@ -55,7 +55,7 @@ function notes(path: string): number {
   }
 }
 
-test('a whole log, an empty one, none, and one that was cut anywhere are no damage', () => {
+test('a complete, an empty, a missing and a truncated log are no damage', () => {
   const { path, log } = killed(30)
   expect(damageOfLog(path)).toBeUndefined()
   for (let bytes = statSync(log).size; bytes > 0; bytes -= 1777) {
@@ -68,7 +68,7 @@ test('a whole log, an empty one, none, and one that was cut anywhere are no dama
   expect(damageOfLog(path)).toBeUndefined()
 })
 
-test('each bit of the log with more commits behind it than a loss of power leaves is found, wherever it is, and SQLite has not said so', () => {
+test('any flipped bit is detected if more commits follow it than a loss of power can leave unsynced; SQLite does not report it', () => {
   const { path, log } = killed(40)
   const whole = readFileSync(log)
   const firstOfLast = ends(log).at(-(mostUnsynced + 3))!
@@ -88,7 +88,7 @@ test('each bit of the log with more commits behind it than a loss of power leave
   expect(notes(path)).toBeLessThan(10)
 })
 
-test('the last commits may be unsynced: damage there is taken for a loss of power', () => {
+test('damage in the last commits, which may be unsynced, counts as a loss of power', () => {
   const { path, log } = killed(20)
   const whole = readFileSync(log)
   const commits = ends(log)
@@ -101,7 +101,7 @@ test('the last commits may be unsynced: damage there is taken for a loss of powe
   }
 })
 
-test('frames of a log before it was begun anew are no commits that are missing', () => {
+test('frames from before the log was restarted do not count as lost commits', () => {
   const { path, log } = killed(3, db => {
     for (let n = 0; n < 60; n++) db.exec(`insert into note values ('old ${n} ${'x'.repeat(900)}')`)
     db.exec('pragma wal_checkpoint(restart)')
@@ -113,7 +113,7 @@ test('frames of a log before it was begun anew are no commits that are missing',
   expect(damageOfLog(path)).toBeUndefined()
 })
 
-test('what an earlier loss of power left behind the end, under newer commits, is not added to what the last one left', () => {
+test('frames that an earlier loss of power left under newer commits are not added to those of the last one', () => {
   const { path, log } = killed(12, undefined, 40_000)
   // The first of so many unsynced commits is torn.
   const end = ends(log).at(-1 - mostUnsynced)!
@@ -138,7 +138,7 @@ test('what an earlier loss of power left behind the end, under newer commits, is
   expect(damageOfLog(path)).toBeUndefined()
 })
 
-test('a log in the other byte order is read the same', () => {
+test('a log in the other byte order is checked in the same way', () => {
   const { path, log } = killed(30)
   inOtherOrder(log)
   expect(notes(path)).toBe(30)
@@ -147,7 +147,7 @@ test('a log in the other byte order is read the same', () => {
   expect(damageOfLog(path)).toContain('of its log')
 })
 
-test('a hub does not start with a damaged log, says what to do, and leaves it as it was', () => {
+test('a hub does not start with a damaged log, gives a hint, and does not change it', () => {
   const { path, log } = killed(30)
   flip(log, 4 * frameBytes, 6)
   const before = readFileSync(log)

@@ -2,7 +2,7 @@ import { constants, DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { Statements } from './statements.ts'
 
-test('a statement whose LIMIT is a parameter is prepared once, whatever is bound to it', () => {
+test('a statement whose LIMIT is a parameter is prepared once for all values', () => {
   using sqlite = new DatabaseSync(':memory:')
   sqlite.exec('create table t (n integer primary key); insert into t values (1), (2), (3)')
   // SQLite asks for authorization while it prepares a statement, and at no other time.

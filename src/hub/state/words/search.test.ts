@@ -73,25 +73,25 @@ describe.each<[q: string, found: (keyof typeof texts)[]]>([
   })
 })
 
-test('what has no word in it looks for nothing', () => {
+test('a search without a word has no terms', () => {
   for (const q of ['"', '*', '(', '- ! ?', '…', '\u200b']) expect(new Search(q).terms).toEqual([])
 })
 
-test('a letter alone is a word, not the beginning of all words with it', () => {
+test('a single letter is a whole word, not a prefix', () => {
   expect(new Search('b').terms).toEqual([{ token: 'b', isPrefix: false }])
   expect(new Search(Array(100).fill('b').join(' ')).terms).toHaveLength(1)
   expect(new Search('a bee').isIn('a beehive')).toBe(true)
   expect(new Search('b').isIn('a beehive')).toBe(false)
 })
 
-test('words that another one begins with are not looked up, and more than a few are refused', () => {
+test('a word that is a prefix of another is not looked up, and too many words are refused', () => {
   expect(new Search('ba bab Babel x').terms.map(({ token }) => token)).toEqual(['babel', 'x'])
   const words = (count: number) => Array.from({ length: count }, (_, index) => `w${index + 10}`).join(' ')
   expect(new Search(words(maxSearchWords)).terms).toHaveLength(maxSearchWords)
   expect(() => new Search(words(maxSearchWords + 1))).toThrow(expect.objectContaining({ code: 'invalid' }))
 })
 
-test('a long word is found by its beginning and as a whole', () => {
+test('a word longer than a token is found by its beginning and as a whole', () => {
   const word = 'x'.repeat(40)
   expect(new Search('xxx').isIn(word)).toBe(true)
   expect(new Search(word).isIn(`${word}y`)).toBe(true)
@@ -105,12 +105,12 @@ test.each([
   ['one word', 'x'.repeat(32 * 1024)],
   ['marks on one letter', `a${'\u0301'.repeat(16 * 1024)}`],
   ['unspaced text', Array.from({ length: 10_000 }, (_, n) => String.fromCodePoint(0x4e00 + n)).join('')],
-])('the largest text of %s has tokens of a few times its size at most', (_, text) => {
+])('the tokens of the largest text of %s are less than three times its size', (_, text) => {
   const characters = [...tokensOf(text)].reduce((sum, token) => sum + token.length, 0)
   expect(characters).toBeLessThan(3 * text.length)
 })
 
-test('texts of ASCII alone are cut as all others are', () => {
+test('ASCII texts are split into the same tokens as all others', () => {
   const random = seededRandom(5)
   const characters = 'aabcABC019_ -.é'
   for (let n = 0; n < 500; n++) {

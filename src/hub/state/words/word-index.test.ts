@@ -18,7 +18,7 @@ function start(names = ['ana', 'ben', 'cat', 'dan']) {
   return { dir, made, ids: names.map(name => made.member(name)), names }
 }
 
-test('a search finds exactly what its reader sent or was sent, by one, by several, with one, and page by page', () => {
+test('a search finds exactly the matching messages that its reader sent or received, with any partner and page by page', () => {
   const { made, ids, names } = start()
   const random = seededRandom(11)
   const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)]!
@@ -65,7 +65,7 @@ function seqOf({ state }: TestState) {
   return (id: string) => state.db.get<{ seq: number }>('select seq from message where id = ?', id)!.seq
 }
 
-test('what a search looks at does not depend on the mail of others', () => {
+test('the cost of a search does not depend on messages that its reader cannot read', () => {
   const { made, ids } = start()
   const [ana, ben, cat] = ids as [number, number, number]
   made.send(ana, 'ben', undefined, 'a word of ours')
@@ -81,7 +81,7 @@ test('what a search looks at does not depend on the mail of others', () => {
   expect(looks(ben, 'secret').found).toBe(300)
 })
 
-test('a full part is followed by another, and the newest come first', () => {
+test('a full part is followed by another, and the newest matches come first', () => {
   const { made, ids } = start()
   const [ana] = ids as [number]
   let word = 0
@@ -107,7 +107,7 @@ test('a search ends where its check throws', () => {
   expect(() => [...made.words.find(new Search('walrus'), { reader: ids[0]!, ...all }, stop)]).toThrow('enough')
 })
 
-test('opened again it goes on where it was; damaged, of another version or of another history it begins anew', () => {
+test('an index is continued when it is opened again; one that is damaged, of another version or another history is rebuilt', () => {
   const { dir, made, ids } = start()
   const [ana] = ids as [number]
   for (let n = 0; n < 250; n++) made.send(ana, 'ben', undefined, 'walrus')

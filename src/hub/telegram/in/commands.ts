@@ -52,7 +52,7 @@ export const commands: Record<string, BotCommand> = {
     run: context => ({ text: status(context) }),
   },
   mute: {
-    description: 'hold mail back for a while',
+    description: 'hold messages back for a while',
     usage: '/mute NAME|all 1h, or until 08:00',
     run: mute,
   },
@@ -62,7 +62,7 @@ export const commands: Record<string, BotCommand> = {
     run: (context, received, rest) => setMute(context, received, rest || 'all', 0),
   },
   follow: {
-    description: 'when to notify you of mail that your machine leaves unread, and of its permission prompts',
+    description: 'when to notify you of messages that your machine leaves unread, and of its permission prompts',
     usage: '/follow MACHINE 5m|always|off|default, or /follow MACHINE prompts on|off',
     run: follow,
   },
@@ -72,12 +72,12 @@ export const commands: Record<string, BotCommand> = {
     run: openConsole,
   },
   here: {
-    description: 'get your mail in this chat',
+    description: 'get your messages in this chat',
     usage: '/here',
     run: async ({ hub }, { person, isPrivate }) => {
       await hub.submit({ type: 'telegram.place', person: person.member, isPrivate })
       return {
-        text: isPrivate ? html`Your mail comes to this private chat now.` : html`Your mail comes to this group now.`,
+        text: html`Your messages come to this ${isPrivate ? 'private chat' : 'group'} now.`,
       }
     },
   },
@@ -143,10 +143,10 @@ async function setMute({ hub }: Context, { person }: Received, name: string, spa
   const { until } = await hub.submit({ type: 'telegram.mute', person: person.member, sender: sender?.id ?? 0, spanS })
   if (until === null) {
     const left = mutesOf(hub.state.db, person.member, Date.now()).map(muted => muted.name ?? 'everyone')
-    return { text: html`Mail from ${whom} comes again.${left.length > 0 ? ` Still held: ${left.join(', ')}.` : ''}` }
+    return { text: html`Messages from ${whom} come again.${left.length > 0 ? ` Still held: ${left.join(', ')}.` : ''}` }
   }
   const time = wallClock(until, person.settings.timezone)
-  return { text: html`Mail from ${whom} waits until ${time}; what is urgent still comes. /unmute ${name} ends it.` }
+  return { text: html`Messages from ${whom} wait until ${time}; urgent ones still come. /unmute ${name} ends it.` }
 }
 
 async function follow(context: Context, received: Received, rest: string): Promise<Reply> {
@@ -185,10 +185,10 @@ function followed({ hub, settings }: Context, { person }: Received): Html {
 }
 
 function followInWords(afterS: number): string {
-  if (afterS < 0) return 'you get no notices of its mail'
-  if (afterS === 0) return 'you are notified of all its unread mail at once'
+  if (afterS < 0) return 'you get no notices of its messages'
+  if (afterS === 0) return 'you are notified of all its unread messages at once'
   const span = afterS % 3600 === 0 ? `${afterS / 3600} h` : `${Math.round(afterS / 60)} min`
-  return `you are notified of mail that stays unread for ${span} while it has no session`
+  return `you are notified of messages that stay unread for ${span} while it has no session`
 }
 
 function promptsInWords(areTold: boolean): string {

@@ -130,7 +130,7 @@ export function whoami({ hub, people }: Context, { person, isPrivate }: Received
     : ''
   const machines = own.length === 0 ? 'No machine is yours.' : `Yours: ${own.join(', ')}.`
   const where = isPrivate === people.isPrivate(person) ? '' : ' /here moves it to this chat.'
-  return html`You are <b>${name}</b> (Telegram user ${people.userOf(person) ?? 'unknown'}). ${machines} Your mail comes to ${place}.${where}${quiet}`
+  return html`You are <b>${name}</b> (Telegram user ${people.userOf(person) ?? 'unknown'}). ${machines} Your messages come to ${place}.${where}${quiet}`
 }
 
 function mark({ presence }: Context['hub'], { id }: MemberInfo): string {

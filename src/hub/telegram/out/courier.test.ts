@@ -43,7 +43,7 @@ function courier(
     onSent: () => {},
     onFailure: async ({ kind }) => void failures.push(kind),
   })
-  /** Runs until `isDone`; answers how to end it. */
+  /** Runs until `isDone`, and returns a function that ends it. */
   const runUntil = async (isDone: () => boolean) => {
     const running = made.run(stop.signal, stop.signal)
     await expect.poll(isDone).toBe(true)
@@ -55,7 +55,7 @@ function courier(
   return { made, said, failures, runUntil }
 }
 
-test('what is urgent goes before answers and other mail, whenever it comes, and finds room when a window is full', async () => {
+test('urgent messages are sent before answers and other messages, and have room reserved in each window', async () => {
   const urgent: string[] = []
   const mail = Array.from({ length: 40 }, (_, n) => `mail ${n}`)
   const { made, said, runUntil } = courier({ urgent, mail }, post => {
@@ -64,7 +64,7 @@ test('what is urgent goes before answers and other mail, whenever it comes, and 
   for (let n = 0; n < 45; n++) made.answer({ post: { text: html`answer ${n}` } })
   const end = await runUntil(() => said.length === 18)
   expect(said.indexOf('fire 1')).toBe(said.indexOf('answer 3') + 1)
-  // Answers and mail take turns: neither holds up the other.
+  // Answers and messages take turns: neither delays the other.
   expect(said.slice(0, 6)).toEqual(['answer 0', 'mail 0', 'answer 1', 'mail 1', 'answer 2', 'mail 2'])
   expect(said.filter(text => text.startsWith('answer'))).toHaveLength(limits.answersAlone)
   urgent.push('fire 2', 'fire 3', 'fire 4')
@@ -74,7 +74,7 @@ test('what is urgent goes before answers and other mail, whenever it comes, and 
   expect(said.slice(18)).toEqual(['fire 2', 'fire 3'])
 })
 
-test('the same words wait once where that is asked for', async () => {
+test('with isOnce, an answer is dropped while one with the same text waits', async () => {
   const { made, said, runUntil } = courier({})
   for (let n = 0; n < 45; n++) made.answer({ post: { text: html`Only text.`, replyTo: n } }, true)
   made.answer({ post: { text: html`Other.` } }, true)
@@ -83,7 +83,7 @@ test('the same words wait once where that is asked for', async () => {
   expect(said).toEqual(['Only text.', 'Other.'])
 })
 
-test('what a closed topic does not take is said in the general chat; where that is closed too, it waits', async () => {
+test('a post that a closed topic rejects goes to the general chat, and waits while that is closed too', async () => {
   const { said, failures, runUntil } = courier({ mail: ['one', 'two'] }, (_post, isLoose) => {
     if (!isLoose) throw new TelegramFailure('topic', 'TOPIC_CLOSED')
   })

@@ -115,7 +115,7 @@ export class Couriers {
     )
     if (!person || !isNews) return
     // Messages of a private chat never go to the group instead: they wait.
-    const text = html`${nameIn(people, 'group', person)}: I may not write to you in private. Open a chat with me and press Start, or write /here in the group. Your mail waits.`
+    const text = html`${nameIn(people, 'group', person)}: I may not write to you in private. Open a chat with me and press Start, or write /here in the group. Your messages wait.`
     this.of('group')?.answer({ post: { text } })
   }
 }

@@ -30,7 +30,7 @@ const { push, pull_request: pull, workflow_run: run, issue_comment: comment } = 
 const { 'Push Hook': pushed, 'Merge Request Hook': merge, 'Pipeline Hook': pipeline, 'Job Hook': job } = gitlabPayloads
 const nothing = '0'.repeat(40)
 
-describe('what GitHub says', () => {
+describe('an event of GitHub', () => {
   test.for<[string, unknown, string]>([
     ['push', push, 'acme/web: a commit pushed to main: "Fix login"'],
     ['push', { ...push, forced: true, commits: [1, 2, 3] }, 'acme/web: 3 commits force-pushed to main: "Fix login"'],
@@ -98,7 +98,7 @@ describe('what GitHub says', () => {
   })
 })
 
-describe('what GitLab says', () => {
+describe('an event of GitLab', () => {
   test.for<[string, unknown, string]>([
     ['Push Hook', pushed, 'acme/web: 4 commits pushed to main: "fixed readme"'],
     ['Push Hook', { ...pushed, before: nothing, commits: [], total_commits_count: 0 }, 'acme/web: branch main created'],
@@ -135,7 +135,7 @@ describe('what GitLab says', () => {
   })
 })
 
-test('several alerts are counted, with the instances of the first of them', () => {
+test('several alerts are counted, and the first instances named', () => {
   const [alert] = alertmanagerPayload.alerts
   const alerts = ['a', 'b', 'c', 'd', 'e'].map(instance => ({ ...alert, labels: { ...alert.labels, instance } }))
   const commonLabels = { alertname: 'HighLatency' }
@@ -147,7 +147,7 @@ test('several alerts are counted, with the instances of the first of them', () =
   })
 })
 
-test('anything else says what it says: by its usual fields, or as JSON', () => {
+test('a generic payload is described by its usual fields, or as JSON', () => {
   const read = (payload: unknown) => sources.generic.read(payload, call())
   expect(read({ type: 'invoice.paid', data: { text: 'Paid' }, severity: 'critical' })).toMatchObject({
     ...{ event: 'invoice.paid', line: 'Paid', failed: true },
@@ -167,7 +167,7 @@ describe('a signature', () => {
   const proves = (source: keyof typeof sources, headers: Record<string, string | string[]>, raw = body, at = now) =>
     sources[source].prove({ headers, raw: Buffer.from(raw) }, [secret], at).ok
 
-  test('is over the bytes as they came', () => {
+  test('covers the bytes as received', () => {
     const headers = githubHeaders(body, secret, 'push', 'd')
     expect(proves('github', headers)).toBe(true)
     expect(proves('github', headers, '{"a":1}')).toBe(false)
@@ -182,7 +182,7 @@ describe('a signature', () => {
     ).toBe(false)
   })
 
-  test('by either secret of a rotation counts, and by none where there is none', () => {
+  test('is valid by either secret of a rotation, and never without a secret', () => {
     const call = { headers: githubHeaders(body, 'old', 'push', 'd'), raw: Buffer.from(body) }
     expect(sources.github.prove(call, [secret, 'old'], now).ok).toBe(true)
     expect(sources.github.prove(call, [secret], now).ok).toBe(false)
@@ -197,7 +197,7 @@ describe('a signature', () => {
     for (const apart of [-301, 301]) expect(proves('gitlab', signed('k', now / 1000 + apart))).toBe(false)
     expect(proves('gitlab', { ...signed('k'), 'webhook-id': 'l' })).toBe(false)
     expect(proves('gitlab', { ...signed('k'), 'webhook-timestamp': String(now / 1000 + 1) })).toBe(false)
-    // What is signed must not read as another id, time and body.
+    // The signed text must not be readable as another id, time and body.
     const confused = createHmac('sha256', Buffer.alloc(32, 7))
       .update(`k.1.${now / 1000}.${body}`)
       .digest('base64')
@@ -223,7 +223,7 @@ describe('a template', () => {
     )
   })
 
-  test('that fills to nothing, or none, says the line, who did it and the link', () => {
+  test('that is missing or fills to nothing is replaced by the line, the actor and the link', () => {
     const body = 'LINE, by mona\nhttps://x.example/'
     expect(messageOf(event, {}, plain)).toEqual({ body, intent: 'inform' })
     expect(messageOf(event, {}, { template: ' {{payload.no}}', failedAs: 'request' })).toEqual({
@@ -233,7 +233,7 @@ describe('a template', () => {
     expect(messageOf({ ...event, failed: false }, {}, { ...plain, failedAs: 'request' }).intent).toBe('inform')
   })
 
-  test('cannot make a message that is too long', () => {
+  test('makes a message of bounded length', () => {
     const payload = { text: 'x'.repeat(1_000_000) }
     const { body } = messageOf(event, payload, { template: '{{payload.text}}'.repeat(100), failedAs: null })
     expect(body.length).toBeLessThan(10_100)

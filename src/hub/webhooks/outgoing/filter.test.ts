@@ -6,7 +6,7 @@ import { happeningsAfter } from '../../state/query/happenings.ts'
 import { outgoingNamed, type StoredFilter } from '../../state/query/outgoing.ts'
 import { formatFilter, meets, parseFilter } from './filter.ts'
 
-describe('a filter as it is typed', () => {
+describe('parseFilter', () => {
   test.each([
     ['to seanclaude', { event: 'message', to: 'seanclaude' }],
     ['  TO  @Sean/Web  AND intent URGENT ', { event: 'message', to: 'sean', project: 'web', intent: 'urgent' }],
@@ -37,7 +37,7 @@ describe('a filter as it is typed', () => {
     ['and', /is unknown/],
     ['to sean or to ana', /'to' takes one word/],
     ['__proto__ x', /is unknown/],
-  ])('%s is refused with what there is', (typed, why) => {
+  ])('refuses %j with the list of conditions', (typed, why) => {
     expect(() => parseFilter(typed)).toThrow(why)
     try {
       parseFilter(typed)
@@ -47,7 +47,7 @@ describe('a filter as it is typed', () => {
   })
 })
 
-/** A history with three members and a group, in which each filter finds what it names. */
+/** A history with three members and a group, and the events that filters match. */
 function history() {
   const made = new TestState()
   const [jaz] = [made.member('jaz'), made.member('ana'), made.member('ben')]
@@ -78,7 +78,7 @@ function history() {
   return { made, jaz, apply, send, wanted, filterOf }
 }
 
-test('a filter finds what all of its words name, and several filters what any of them does', () => {
+test('a filter matches events that meet all of its conditions; several filters match what any of them does', () => {
   const { made, apply, send, wanted } = history()
   apply({ type: 'project.see', by: 2, project: 'web' })
   const toAna = send(['ana'])
@@ -108,7 +108,7 @@ test('a filter finds what all of its words name, and several filters what any of
   expect(wanted('expired', 'held')).toHaveLength(2)
 })
 
-test('a renamed member is meant still, and is shown by its name of now', () => {
+test('a filter follows a renamed member, and shows its current name', () => {
   const { made, apply, send, filterOf } = history()
   const [filter] = filterOf('to ana and from hub')
   apply({ type: 'member.rename', name: 'ana', to: 'anna' })
@@ -116,7 +116,7 @@ test('a renamed member is meant still, and is shown by its name of now', () => {
   expect(formatFilter(made.state.db, filter!)).toBe('from hub and to anna')
 })
 
-test('events of one entry are read in order whatever the size of a page, and none twice or not at all', () => {
+test('events are read in order and exactly once with any page size, even several of one entry', () => {
   const { made, apply, send, jaz } = history()
   const sent = Array.from({ length: 7 }, () => send(['ana', 'ben'], { expiresInS: 60 }))
   made.time += 61_000

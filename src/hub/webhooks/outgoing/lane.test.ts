@@ -11,7 +11,7 @@ import type { Post, PostResult } from './post.ts'
 
 const [second, minute, hour] = [1000, 60_000, 3_600_000]
 
-/** A hub with jaz and ana, webhooks whose receiver is `answer`, and a clock that passes when all of them wait. */
+/** A hub with jaz and ana, webhooks whose receiver is `answer`, and a clock that advances while all of them wait. */
 async function start() {
   let webhooks: OutgoingWebhooks | undefined
   const hub = openHub({
@@ -92,7 +92,7 @@ async function start() {
 const sorted = (ids: string[]) => [...new Set(ids)].sort()
 const down: PostResult = { ok: false, why: 'ECONNREFUSED' }
 
-test('a receiver that is down for an hour gets everything, soon after it is back, and few tries meanwhile', async () => {
+test('a receiver that was down for an hour gets every event soon after it recovers, and few attempts before', async () => {
   const world = await start()
   world.answer = () => down
   const ids = await Promise.all(Array.from({ length: 150 }, () => world.send()))
@@ -104,7 +104,7 @@ test('a receiver that is down for an hour gets everything, soon after it is back
   await world.pass(2 * minute)
   expect(sorted(world.delivered())).toEqual(sorted(ids))
   expect(world.delivered()).toHaveLength(150)
-  // What was never tried comes in the order of the history.
+  // Events that were never tried arrive in the order of the history.
   const firstTried = world.tries.filter(
     ({ ok }, n) => ok && world.tries.findIndex(t => t.id === world.tries[n]!.id) === n,
   )
@@ -113,7 +113,7 @@ test('a receiver that is down for an hour gets everything, soon after it is back
   expect(webhook).toMatchObject({ waiting: 0, dead: 0, delivered: 150 })
 })
 
-test('an event that the receiver does not take holds up none behind it, and is a dead letter after 24 hours', async () => {
+test('an event that the receiver rejects does not block later ones, and becomes a dead letter after 24 hours', async () => {
   const world = await start()
   const poison = await world.send('poison')
   world.answer = ({ id }) => (id === poison ? { ok: false, why: 'status 500', status: 500 } : { ok: true, status: 200 })
@@ -142,7 +142,7 @@ test('an event that the receiver does not take holds up none behind it, and is a
   await expect(webhooks.retry('w', poison)).rejects.toMatchObject({ code: 'not_found' })
 })
 
-test('another process goes on where one has ended: what waited is tried again, and nothing twice that was noted', async () => {
+test('a new process continues where the last one ended: it retries waiting events, and repeats none recorded as delivered', async () => {
   const world = await start()
   const first = await world.send()
   await world.pass(second)
@@ -159,7 +159,7 @@ test('another process goes on where one has ended: what waited is tried again, a
   expect(world.delivered()).toHaveLength(3)
 })
 
-test('a receiver is left alone for as long as it asks for, an hour at most', async () => {
+test('Retry-After of a receiver is respected, up to an hour', async () => {
   const world = await start()
   world.answer = () => ({ ok: false, why: 'status 429', status: 429, retryAfterMs: 10 * minute })
   await world.send()
@@ -173,7 +173,7 @@ test('a receiver is left alone for as long as it asks for, an hour at most', asy
   expect(world.tries.at(-1)).toMatchObject({ ok: true })
 })
 
-test('of a receiver that is down for days, what comes later is tried once and given up; the history is not kept back for it', async () => {
+test('while a receiver is down for days, each new event is tried once and becomes a dead letter', async () => {
   const world = await start()
   world.answer = () => down
   await world.send()
@@ -184,7 +184,7 @@ test('of a receiver that is down for days, what comes later is tried once and gi
   expect(world.webhooks().list().webhooks[0]).toMatchObject({ waiting: 0, dead: 2 })
 })
 
-test('what was posted is not posted again while the store takes no note of it', async () => {
+test('a delivered event is not posted again while the store cannot record the delivery', async () => {
   const world = await start()
   const { hub } = world
   const submit = hub.submit.bind(hub)
@@ -200,7 +200,7 @@ test('what was posted is not posted again while the store takes no note of it', 
   expect(world.webhooks().list().webhooks[0]).toMatchObject({ delivered: 1 })
 })
 
-test('where nothing is to be posted nothing is noted but every thousand entries', async () => {
+test('a lane without events to post stores its position every thousand entries', async () => {
   const world = await start()
   const { hub } = world
   const before = hub.state.position.seq

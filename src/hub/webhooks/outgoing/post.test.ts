@@ -7,7 +7,7 @@ import { newSecret, signedHeaders } from './sign.ts'
 
 const noEnd = new AbortController().signal
 
-/** Does `serve` with each connection, on loopback. */
+/** Returns the port of `server`, which listens on loopback until the end of the test. */
 async function listen(server: Server): Promise<number> {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
@@ -28,7 +28,7 @@ async function answeredBy(serve: (socket: Socket) => unknown, timeoutMs = 5000) 
   return { result, sockets }
 }
 
-/** Says `answer` once something of the request has come. */
+/** Returns a server that writes `answer` once it has received some of the request. */
 const says = (answer: string) => (socket: Socket) => socket.once('data', () => void socket.write(answer))
 
 test('the signature is that of the example of Standard Webhooks', () => {
@@ -47,7 +47,7 @@ test('the signature is that of the example of Standard Webhooks', () => {
 test.each([
   ['a 204', 'HTTP/1.1 204 No Content\r\n\r\n', { ok: true, status: 204 }],
   [
-    'a 200 of which the body never ends',
+    'a 200 whose body never ends',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello',
     { ok: true, status: 200 },
   ],
@@ -62,12 +62,12 @@ test.each([
     { ok: false, why: 'status 429', status: 429, retryAfterMs: 120_000 },
   ],
   [
-    'a 503 with nonsense',
+    'a 503 with an invalid Retry-After',
     'HTTP/1.1 503 No\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n',
     { ok: false, why: 'status 503', status: 503 },
   ],
   [
-    'a 429 with a date that is past',
+    'a 429 with a past date',
     'HTTP/1.1 429 No\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: 0\r\n\r\n',
     { ok: false, why: 'status 429', status: 429, retryAfterMs: 0 },
   ],
@@ -81,15 +81,15 @@ test.each([
     'HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
     { ok: false, why: 'upgrade' },
   ],
-])('%s is understood', async (_, answer, result) => {
+])('%s has its result', async (_, answer, result) => {
   expect((await answeredBy(says(answer))).result).toEqual(result)
 })
 
 test.each([
-  ['says nothing', (socket: Socket) => void socket.resume()],
+  ['sends nothing', (socket: Socket) => void socket.resume()],
   ['sends hints without end', (socket: Socket) => drip(socket, 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n')],
   ['sends its headers a byte at a time', (socket: Socket) => drip(socket, 'H', 'HTTP/1.1 200 OK\r\nA: ')],
-])('a receiver that %s is given up in time, and its connection closed', async (_, serve) => {
+])('a receiver that %s times out, and its connection is closed', async (_, serve) => {
   const { result, sockets } = await answeredBy(serve, 300)
   expect(result).toEqual({ ok: false, why: 'timeout' })
   await Promise.all(sockets.map(socket => socket.closed || new Promise(resolve => socket.on('close', resolve))))
@@ -104,7 +104,7 @@ function drip(socket: Socket, text: string, first = ''): void {
   })
 }
 
-test('an answer that never ends is cut once its status is known', async () => {
+test('the connection of an endless response is closed once its status is known', async () => {
   const big = 'x'.repeat(65_536)
   const { result, sockets } = await answeredBy(socket =>
     socket.once('data', () => {
@@ -131,7 +131,7 @@ test.each([
   expect(result).toMatchObject({ ok: false, why })
 })
 
-test('a receiver that is not there, has no such name, or a certificate that nobody vouches for fails in words', async () => {
+test('a refused connection, an unknown host name and an untrusted certificate are reported in words', async () => {
   const tls = createTls({
     key: testIdentity.privateKey.export({ type: 'pkcs8', format: 'pem' }),
     cert: testIdentity.certificate,
@@ -144,13 +144,13 @@ test('a receiver that is not there, has no such name, or a certificate that nobo
   expect(await of('http://127.0.0.1:1/')).toBe('it refused the connection')
   expect(await of(`https://127.0.0.1:${port}/`)).toMatch(/^its certificate is /)
   expect(await of('http://no-such-host.invalid/')).toMatch(/^its name /)
-  // A test may have let certificates of any kind pass.
+  // Certificates are verified even if the environment disables that.
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
   onTestFinished(() => void delete process.env.NODE_TLS_REJECT_UNAUTHORIZED)
   expect(await of(`https://127.0.0.1:${port}/`)).toMatch(/^its certificate is /)
 })
 
-test('failures that say nothing of the event itself are told from those that do', () => {
+test('isOutage is true for failures that do not depend on the event', () => {
   expect(['timeout', 'ECONNREFUSED', 'status 429', 'status 503'].map(isOutage)).toEqual([true, true, true, true])
   expect(['status 400', 'status 404', 'status 500', 'status 301'].map(isOutage)).toEqual([false, false, false, false])
   expect(failureInWords('status 302')).toBe('it returned 302, a redirect, which is not followed')

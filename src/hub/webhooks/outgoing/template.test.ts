@@ -7,7 +7,7 @@ const values = (line: string): Values => ({
   ...{ line, text: line },
 })
 
-test('whatever a value holds, a template that was taken makes JSON in which it is that value', () => {
+test('an accepted template makes valid JSON that contains each value exactly', () => {
   const template = '{"text": "a {{line}} b", "attachments": [{"from": "{{ from }}"}]}'
   checkTemplate(template, { withText: false })
   fc.assert(
@@ -20,7 +20,7 @@ test('whatever a value holds, a template that was taken makes JSON in which it i
   )
 })
 
-test('what would end the string, fill in another placeholder or call everybody in Slack does not', () => {
+test('a value cannot end its string, fill another placeholder or mention a channel in Slack', () => {
   const hostile = '", "admin": true, "x": "{{text}} <!channel> & $& $1'
   expect(JSON.parse(fill('{"text": "{{line}}"}', values(hostile)))).toEqual({ text: hostile })
   expect(JSON.parse(fill('{"text": "{{slack:line}}"}', values('<!channel> & <https://x|y>')))).toEqual({
