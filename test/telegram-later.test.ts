@@ -39,7 +39,7 @@ test('a person receives later messages when they are due, and is notified when o
   await until('it waits', () => telegram.sent.some(({ text }) => text.startsWith('Goes out to ovh5')))
   await ovh5.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
   const told = await until('it was told', () =>
-    telegram.sent.find(({ text }) => text.includes('was due, and was stored')),
+    telegram.sent.find(({ text }) => text.includes('was due, but nobody accepted it')),
   )
   expect(told.text).toContain('A later message to ovh5 was due, but nobody accepted it: ovh5 takes no messages now.')
   expect(told.text).toContain('which begins: too late')
