@@ -7,6 +7,7 @@ import type { Command, Outcome } from '../../src/hub/state/commands.ts'
 import { dueLater } from '../../src/hub/state/query/later.ts'
 import { State } from '../../src/hub/state/state.ts'
 import { hashJoinCode, mintJoinCode } from '../../src/protocol/join-code.ts'
+import { ensureStore } from '../support/empty-store.ts'
 import { fingerprint } from '../support/golden.ts'
 import { firstNames, Model, type Send } from '../support/model.ts'
 import { expectSame } from '../support/model-check.ts'
@@ -57,6 +58,7 @@ export function modelSuite(
 
 /** The entries that were committed, applied once more to an empty store, make the same rows and come to the same outcomes. */
 function expectSameWhenReplayed({ state, commits }: Modelled, path: string): void {
+  ensureStore(path)
   using replayed = new State(path)
   replayed.replay(commits.flatMap(({ entries }) => entries))
   expect(fingerprint(replayed.db)).toBe(fingerprint(state.db))

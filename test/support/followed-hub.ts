@@ -10,6 +10,7 @@ import { Tails, type TailsOptions } from '../../src/hub/keeping/tails.ts'
 import { openHub } from '../../src/hub/open-hub.ts'
 import type { Command, ResultOf } from '../../src/hub/state/commands.ts'
 import type { BackupReport } from '../../src/protocol/backup.ts'
+import { ensureStore } from './empty-store.ts'
 import { program } from './program.ts'
 import { tempDir } from './temp.ts'
 import { until } from './until.ts'
@@ -68,8 +69,10 @@ export class FollowedHub {
       ...this.#options,
       onTrouble: trouble => this.troubles.push(trouble?.message),
     })
+    const dataDir = this.#made(this.dataDir)
+    ensureStore(this.store)
     this.hub = openHub({
-      dataDir: this.#made(this.dataDir),
+      dataDir,
       now: () => this.now + this.offset,
       monotonic: () => this.now,
       onBug: (_, error) => this.onBug(error),

@@ -11,6 +11,7 @@ import { api } from '../../src/protocol/api.ts'
 import { type HubKey, hubKeyOf } from '../../src/protocol/hub-key.ts'
 import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { mintToken } from '../../src/protocol/token.ts'
+import { ensureStore } from './empty-store.ts'
 import { type ColdStart, HubProcess } from './hub-process.ts'
 import { tempDir } from './temp.ts'
 
@@ -112,9 +113,11 @@ export class TestHub {
     const { config, cold, wrapper, handed, env } = this.#options
     // What makes a certificate takes a new hub longer to load than all else. Here it is loaded once.
     if (isNew && !config?.tls && !wrapper) await openIdentity(this.dataDir)
+    const isCold = cold || wrapper || handed !== undefined || env
+    // One that shares a log makes its store from that.
+    if (isNew && !isCold && !config?.journal) ensureStore(join(this.dataDir, 'hub.db'))
     writeFileSync(configFile, JSON.stringify({ host: '127.0.0.1', limits: null, ...config }))
     const order = { config: configFile, port: this.#port, data: this.dataDir, log: this.#logFile }
-    const isCold = cold || wrapper || handed !== undefined || env
     let hub = isCold ? HubProcess.cold(order, { wrapper, handed, env }) : HubProcess.warm(order)
     this.#process = hub
     while (!existsSync(urlFile)) {

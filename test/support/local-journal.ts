@@ -7,6 +7,7 @@ import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
 import type { Effects, Entry } from '../../src/hub/state/commands.ts'
 import { State } from '../../src/hub/state/state.ts'
 import type { OpenJournal } from '../suites/journal-suite.ts'
+import { ensureStore } from './empty-store.ts'
 import { tempDir } from './temp.ts'
 
 /** The local journal over a real SQLite file, with what it said to the world outside. */
@@ -62,6 +63,7 @@ export class OpenLocalJournal implements OpenJournal {
 
   #open(): void {
     const generation = this.#generation
+    ensureStore(this.file)
     this.state = new State(this.file)
     const clock = new SteadyClock({
       last: this.state.position,

@@ -7,6 +7,7 @@ import { LogJournal } from '../../src/hub/journal/log-journal.ts'
 import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
 import { State } from '../../src/hub/state/state.ts'
 import type { OpenJournal } from '../suites/journal-suite.ts'
+import { ensureStore } from './empty-store.ts'
 import { MemoryLog } from './memory-log.ts'
 import { tempDir } from './temp.ts'
 
@@ -90,6 +91,7 @@ export class OpenLogJournal<L extends SharedLog = MemoryLog> implements OpenJour
   }
 
   async open(): Promise<void> {
+    ensureStore(this.file)
     this.state = new State(this.file)
     const clock = new SteadyClock({ last: this.state.position, ...this.#clocks })
     this.journal = await LogJournal.open(this.state, await this.log.connect(), {

@@ -10,6 +10,7 @@ import { newMessageId } from '../../src/protocol/ids.ts'
 import { hashJoinCode } from '../../src/protocol/join-code.ts'
 import type { JoinableKind } from '../../src/protocol/messages.ts'
 import { hashToken, mintToken, parseToken } from '../../src/protocol/token.ts'
+import { ensureStore } from './empty-store.ts'
 import { tempDir } from './temp.ts'
 
 /** A state of the running test's own, to which commands are applied one at a time, without a journal. */
@@ -27,7 +28,9 @@ export class TestState {
   constructor(dir = tempDir('state')) {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     this.#wordFile = join(dir, 'search.db')
-    this.state = new State(join(dir, 'hub.db'))
+    const file = join(dir, 'hub.db')
+    ensureStore(file)
+    this.state = new State(file)
     if (this.state.position.epoch === '') this.state.enterEpoch('test')
     onTestFinished(() => this.state.close())
   }
