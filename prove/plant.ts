@@ -252,6 +252,12 @@ export const planted: readonly Planted[] = [
     changes: [['return markTold(dir, name) ? [news] : []', 'return [news]']],
   },
   {
+    name: 'project-is-skipped',
+    breaks: 'a session of a project is notified of messages for that project',
+    file: 'notice/live-sessions.ts',
+    changes: [['|| project === undefined || project === scope', '|| project === undefined']],
+  },
+  {
     name: 'restart-forgets-wakes',
     breaks: 'after a wake that the session dropped, its next server has the hooks announce the message',
     file: 'notice/notifier.ts',

@@ -20,8 +20,9 @@ class Story {
     )
   }
 
-  send(id: string, seq: number | 'fail' | 'unknown', to = ['ada'], from = 'carl'): void {
-    this.end(this.begin({ kind: 'send', id, from, to, body: `text of ${id}` }), typeof seq === 'number' ? { seq } : seq)
+  send(id: string, seq: number | 'fail' | 'unknown', to = ['ada'], from = 'carl', project?: string): void {
+    const act: Act = { kind: 'send', id, from, to, body: `text of ${id}`, ...(project && { project }) }
+    this.end(this.begin(act), typeof seq === 'number' ? { seq } : seq)
   }
 
   read(messages: Seen[], complete = true, inbox = 'ada'): void {
@@ -54,8 +55,8 @@ class Story {
   }
 
   /** Starts a session of ada's. Returns how to notify it of messages at a time, to release it, and to end it. */
-  session(name: string) {
-    const op = this.begin({ kind: 'session', inbox: 'ada', session: name })
+  session(name: string, project?: string) {
+    const op = this.begin({ kind: 'session', inbox: 'ada', session: name, ...(project && { project }) })
     const tell = (told: Told) => void this.lines.push({ op, type: 'event', told })
     return {
       notify: (ids: string[], by: 'hook' | 'wake' | 'read' = 'hook', at = 0) => {
@@ -182,6 +183,11 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       story.send('refused', 'fail')
       story.store('refused', 8)
     },
+    'a session is notified of a message for another project': story => {
+      story.send('d', 8, ['ada'], 'carl', 'red')
+      story.store('d', 8)
+      story.session('one', 'blue').notify(['b', 'c', 'd'])
+    },
   },
   forged: {
     'a stored message carries the name of another sender': ({ ada }) => {
@@ -249,6 +255,14 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
     'a stream repeats a delivery': story => story.stream([told('b', 3), told('c', 7), told('c', 7)]),
     'a stream goes back': story => story.stream([told('c', 7), told('b', 3)]),
     'a stream that resumes has a delivery from before its cursor': story => story.stream([told('b', 3)], 3),
+    'two hooks announce a message to a session': story => {
+      const one = story.session('one')
+      for (const _ of [1, 2]) one.notify(['b', 'c'])
+    },
+    'a session is notified in the turn of another': story => {
+      story.session('one').notify(['b', 'c'])
+      story.session('two').notify(['b'], 'wake', 1000)
+    },
   },
   untold: {
     'a stream skips an unread delivery': story => story.stream([told('c', 7)]),
@@ -262,6 +276,11 @@ const planted: Record<Kind, Record<string, (story: Story) => void>> = {
       const one = story.session('one')
       one.notify(['b'])
       one.release()
+    },
+    'the session of its project was not notified of a message': story => {
+      story.send('d', 8, ['ada'], 'carl', 'red')
+      story.store('d', 8)
+      story.session('one', 'red').notify(['b', 'c'])
     },
     'the session that was notified has ended': story => {
       const one = story.session('one')
@@ -330,6 +349,18 @@ test('receipts and streams of a correct hub pass', () => {
   story.stream([told('b', 3), told('c', 7)])
   story.stream([told('c', 7)], 3)
   story.stream([{ kind: 'receipt', id: 'a', seq: 5, recipient: 'ada', status: 'acked' }], 3)
+  expect(check(story.lines, [story.ada, story.bob])).toEqual([])
+})
+
+test('sessions that were notified of what they read pass, once each or after the turn of another', () => {
+  const story = honest()
+  story.send('d', 8, ['ada'], 'carl', 'red')
+  story.store('d', 8)
+  const [blue, green] = [story.session('one', 'blue'), story.session('two', 'green')]
+  blue.notify(['b', 'c'])
+  green.notify(['b'], 'hook', 50_000)
+  blue.release()
+  green.notify(['c'], 'wake', 1000)
   expect(check(story.lines, [story.ada, story.bob])).toEqual([])
 })
 

@@ -60,7 +60,7 @@ export interface Rules {
  *
  *   lost              an acknowledged send is not in an inbox, not shown while unread, or marked as read without an ack
  *   twice             a message occurs twice in an inbox or an answer, or under two seqs
- *   phantom           a message was not sent, not sent to this inbox, or was refused
+ *   phantom           a message was not sent, not sent to this inbox, or was refused; a session is notified of one for another project
  *   forged            a message names another sender
  *   reordered         a later send of a sender precedes an earlier one, seqs do not rise or do not agree, or a message appears before
  *                     one that was already shown

@@ -4,7 +4,8 @@ import { ClaudeNetError } from '../../src/protocol/errors.ts'
 /**
  * Operations of a client, by kind. `to` names the inboxes that should receive a send; `body` is its whole text. A send with `mayExpire` may
  * leave its inboxes unread. `receipts` are requested by `of`, the sender of the message. `follow` opens a stream; `after` is the seq of the
- * cursor from which it resumes. `session` starts a session that is notified of an inbox; it runs until its operation ends.
+ * cursor from which it resumes. `session` starts a session that is notified of an inbox; it runs until its operation ends. One with a project
+ * is notified of messages for that project and for none.
  *
  * `atLeast` is the seq up to which the hub that answers must have applied the log, in histories of several hubs only: see `CheckOptions`.
  */
@@ -17,6 +18,8 @@ export interface Acts {
     body: string
     replyTo?: string
     mayExpire?: true
+    /** Project of the recipient that it is for. */
+    project?: string
     /** Kept messages of one lane are sent in the order in which they were written. */
     lane?: string
   }
@@ -25,7 +28,7 @@ export interface Acts {
   fetched: { kind: 'fetched'; inbox: string; ids: string[]; session: string }
   receipts: { kind: 'receipts'; of: string; id: string; atLeast?: number }
   follow: { kind: 'follow'; inbox: string; after?: number }
-  session: { kind: 'session'; inbox: string; session: string }
+  session: { kind: 'session'; inbox: string; session: string; project?: string }
 }
 export type Act = Acts[keyof Acts]
 

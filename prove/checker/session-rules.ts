@@ -7,6 +7,7 @@ const turnMs = 30_000
 interface Session {
   inbox: string
   name: string
+  project: string | undefined
   hasEnded: boolean
   /** Whether the machine's other sessions may be notified of what this one was: its server was killed, or it did not take a wake. */
   isReleased: boolean
@@ -20,18 +21,21 @@ interface Session {
 
 /**
  * A hook announces a message to a session once, and one session of a machine is notified at a time; in the end a session that still runs
- * was notified of each unread message, unless one has read it.
+ * was notified of each unread message, unless one has read it. A session with a project is notified of no message for another.
  */
 export class SessionRules implements Rules {
   readonly violations: Violation[] = []
   readonly #sessions = new Map<number, Session>()
+  /** Projects of the messages that are for one, by id. */
+  readonly #projects = new Map<string, string>()
 
   take(line: Line, act: Act): void {
+    if (act.kind === 'send' && act.project !== undefined) this.#projects.set(act.id, act.project)
     if (act.kind !== 'session') return
     if (line.type === 'invoke') {
-      const { inbox, session: name } = act
+      const { inbox, session: name, project } = act
       const none = { byHook: new Set<string>(), read: new Set<string>(), notified: new Map() }
-      this.#sessions.set(line.op, { inbox, name, hasEnded: false, isReleased: false, ...none })
+      this.#sessions.set(line.op, { inbox, name, project, hasEnded: false, isReleased: false, ...none })
       return
     }
     const session = this.#sessions.get(line.op)!
@@ -41,15 +45,17 @@ export class SessionRules implements Rules {
   }
 
   takeDump({ inbox, unread }: InboxDump): void {
-    const sessions = this.#of(inbox)
-    if (sessions.every(({ hasEnded }) => hasEnded)) return
-    for (const id of unread)
+    for (const id of unread) {
+      const sessions = this.#of(inbox).filter(session => this.#reads(session, id))
+      if (sessions.every(({ hasEnded }) => hasEnded)) continue
       if (!sessions.some(({ hasEnded, notified, read }) => read.has(id) || (!hasEnded && notified.has(id))))
         this.#report('untold', `no session of ${inbox} was notified of ${id}, which is unread`)
+    }
   }
 
   #notified(session: Session, { id, by, at }: Extract<Told, { kind: 'notified' }>): void {
     const { inbox, name, byHook, notified } = session
+    if (!this.#reads(session, id)) this.#report('phantom', `${name} is notified of ${id}, which is for another project`)
     if (by === 'hook' && byHook.has(id)) this.#report('told twice', `hooks announce ${id} to ${name} again`)
     if (by === 'hook') byHook.add(id)
     if (by === 'read') session.read.add(id)
@@ -61,6 +67,10 @@ export class SessionRules implements Rules {
       if (other === session || other.hasEnded || other.isReleased || since === undefined) continue
       if (at - since < turnMs) this.#report('told twice', `${name} is notified of ${id} in the turn of ${other.name}`)
     }
+  }
+
+  #reads({ project }: Session, id: string): boolean {
+    return project === undefined || (this.#projects.get(id) ?? project) === project
   }
 
   #of(inbox: string): Session[] {

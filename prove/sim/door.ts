@@ -16,8 +16,8 @@ export type Request =
   | { kind: 'ack'; by: string; ids: string[] }
   | { kind: 'fetched'; by: string; ids: string[]; session: string }
   | { kind: 'receipts'; by: string; id: string; atLeast: number }
-  | { kind: 'beat'; by: string; session: string }
-  | { kind: 'unread'; by: string; after?: string; atLeast: number }
+  | { kind: 'beat'; by: string; session: string; project?: string }
+  | { kind: 'unread'; by: string; after?: string; atLeast: number; project?: string }
   | { kind: 'told'; by: string; ids: string[]; session: string; how: string }
 
 interface SendOptions {
@@ -56,12 +56,15 @@ export async function answer(hub: Hub, request: Request): Promise<Answers[Reques
   }
   if (request.kind === 'receipts') return receiptsOf(hub, request.by, request.id)
   if (request.kind === 'unread')
-    return (await ask(hub, 'readInbox', request.by, { query: { limit, preview, after: request.after } }))!
+    return (await ask(hub, 'readInbox', request.by, {
+      query: { limit, preview, after: request.after, project: request.project },
+    }))!
   if (request.kind === 'told') {
     const { ids, session, how } = request
     return (await ask(hub, 'markTold', request.by, { body: { ids, session, how } }))!
   }
-  const { unread } = (await ask(hub, 'heartbeat', request.by, { body: { session: request.session, client: 'sim/1' } }))!
+  const { by, session, project } = request
+  const { unread } = (await ask(hub, 'heartbeat', by, { body: { session, client: 'sim/1', project } }))!
   return { unread }
 }
 

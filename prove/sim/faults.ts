@@ -47,6 +47,8 @@ export interface Plan {
   only?: readonly number[]
   /** Number of sessions on each machine that are notified of its messages; none by default. */
   sessions?: number
+  /** Whether each session has a project, and some messages are for one. */
+  projects?: boolean
 }
 
 /** Highest probability of each fault per opportunity. The opportunity is a request, record or event unless noted. */
@@ -132,8 +134,8 @@ function drawActivities(random: Random): Activity[] {
   return does.includes('send') || does.includes('outbox') ? does : [...does, random() < 0.5 ? 'send' : 'outbox']
 }
 
-function drawSessions(random: Random, share: number): Pick<Plan, 'sessions'> {
-  return random() < share ? { sessions: random() < 0.5 ? 1 : 2 } : {}
+function drawSessions(random: Random, share: number): Pick<Plan, 'sessions' | 'projects'> {
+  return random() < share ? { sessions: random() < 0.5 ? 1 : 2, projects: random() < 0.5 } : {}
 }
 
 function rate(chance: number): number {

@@ -21,6 +21,8 @@ export interface StreamEnd {
   end(): void
   /** Whether the messages themselves come with their events, once the backlog has ended. */
   withDelivery?: boolean
+  /** Project of the reader. */
+  scope?: string | undefined
 }
 
 /** Time a request waits for a hub that is behind the seq it requires, in ms. */
@@ -287,7 +289,10 @@ export class HubNode {
           isLive = end.withDelivery === true
           end.ready(at)
         }
-        for await (const event of hub.follow(member, from, stream.signal, { onReady }))
+        for await (const event of hub.follow(member, from, stream.signal, {
+          onReady,
+          ...(end.scope !== undefined && { scope: end.scope }),
+        }))
           end.tell(isLive ? withDelivery(hub, member, event) : event)
       } catch (error) {
         this.#options.world.note(`stream of ${by}: ${(error as Error).message}`)

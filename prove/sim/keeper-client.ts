@@ -12,7 +12,7 @@ export interface KeeperLine {
   /** Opens a stream, and resolves when it has ended. */
   follow(
     cursor: string | undefined,
-    on: { opened(): void; tell(event: Followed): void; ready(cursor: string): void },
+    on: { opened(): void; tell(event: Followed): void; ready(cursor: string): void; scope: string | undefined },
     signal: AbortSignal,
   ): Promise<void>
 }
@@ -37,7 +37,7 @@ export function keeperClient(line: KeeperLine, server: SimProcess, killed: Abort
 async function* oneStream(
   line: KeeperLine,
   server: SimProcess,
-  { cursor, signal, opened, ready }: Parameters<HubClient['events']>[0],
+  { cursor, signal, opened, ready, project: scope }: Parameters<HubClient['events']>[0],
 ): AsyncGenerator<StreamEvent & { cursor?: string }> {
   const arrived: (() => Followed | undefined)[] = []
   let more = Promise.withResolvers<void>()
@@ -47,6 +47,7 @@ async function* oneStream(
     more.resolve()
   }
   const on = {
+    scope,
     opened: () => arrives(() => void opened?.()),
     tell: (event: Followed) => arrives(() => event),
     ready: (at: string) => arrives(() => void ready?.(at)),

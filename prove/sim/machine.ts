@@ -4,23 +4,19 @@ import { ClaudeNetError } from '../../src/protocol/errors.ts'
 import { parseCursor } from '../../src/protocol/events.ts'
 import type { Act, History, Results } from '../checker/history.ts'
 import type { Answers, Request } from './door.ts'
+import { drawSend, type Kept, toProject } from './draw-send.ts'
 import type { Activity } from './faults.ts'
 import { HomeDisk } from './home-disk.ts'
 import type { HubNode } from './hub-node.ts'
+import { machineSessions } from './machine-sessions.ts'
 import type { Network } from './network.ts'
 import { between, pick, type Random } from './random.ts'
-import { Session } from './session.ts'
+import type { Session } from './session.ts'
 import { isUndecided, openOutbox } from './sim-outbox.ts'
 import type { SimProcess, World } from './world.ts'
 
 /** Interval of heartbeats, in ms. */
 const beatMs = 5000
-
-/** A send that its sender keeps until it is answered, across crashes. */
-interface Kept {
-  act: Extract<Act, { kind: 'send' }>
-  request: Extract<Request, { kind: 'send' }>
-}
 
 export interface MachineOptions {
   world: World
@@ -39,6 +35,10 @@ export interface MachineOptions {
   /** Number of its sessions, and what they draw from. */
   sessions: number
   sessionRandom: Random
+  /** Whether each session has a project, and some messages are for one. */
+  haveProjects: boolean
+  /** Projects of the messages that are for one, by id; machines add what they send. */
+  projects: Map<string, string>
 }
 
 /** A machine with an inbox: sends, keeps sends that are not answered, reads, acks, follows its inbox and sends heartbeats. */
@@ -140,37 +140,33 @@ export class Machine {
     for (const session of this.#sessions) session.close()
   }
 
-  /** Returns those of `ids` of which none of its sessions was notified; none where it has no sessions. */
+  /** Returns those of `ids` that a session of it reads, and of which none was notified. */
   unnotified(ids: readonly string[]): string[] {
-    if (this.#sessions.length === 0) return []
-    return ids.filter(id => !this.#sessions.some(session => session.wasNotified(id)))
+    const some = (claim: (session: Session) => boolean) => this.#sessions.some(claim)
+    return ids.filter(id => some(session => session.reads(id)) && !some(session => session.wasNotified(id)))
   }
 
   #makeSessions(): Session[] {
-    const { world, network, history, sessions, sessionRandom: random, dir: home } = this.#options
-    const [by, processes] = [this.name, new Map<number, SimProcess>()]
-    const ask = async <Kind extends Request['kind']>(request: Request & { kind: Kind }): Promise<Answers[Kind]> => {
-      try {
-        return (await network.call(by, this.#home, request)).answer as Answers[Kind]
-      } catch (error) {
-        if (random() < 0.5) this.#moveOn()
-        throw error
-      }
-    }
-    const options = {
-      ...{ world, history, random, inbox: by, home, processes, isUp: () => this.isAlive },
-      unread: (after: string | undefined) =>
-        ask({ kind: 'unread', by, atLeast: this.#known, ...(after !== undefined && { after }) }),
-      reportTold: (report: { ids: string[]; session: string; how: string }) => ask({ kind: 'told', by, ...report }),
-      beat: async (session: string) => (await ask({ kind: 'beat', by, session })).unread,
-      read: async (client: string) => (await this.#read(client))?.messages.map(({ id }) => id) ?? [],
-      fetched: async (ids: string[], session: string) =>
+    const { world, network, history, sessions: count, sessionRandom: random, dir: home, projects } = this.#options
+    const by = this.name
+    return machineSessions({
+      ...{ world, history, random, by, home, count, haveProjects: this.#options.haveProjects, projects },
+      isUp: () => this.isAlive,
+      known: () => this.#known,
+      ask: async request => {
+        try {
+          return (await network.call(by, this.#home, request)).answer as never
+        } catch (error) {
+          if (random() < 0.5) this.#moveOn()
+          throw error
+        }
+      },
+      read: async client => (await this.#read(client))?.messages.map(({ id }) => id) ?? [],
+      fetched: async (ids, session) =>
         (await this.#do({ kind: 'fetched', inbox: by, ids, session }, { kind: 'fetched', by, ids, session })).ended ===
         'ok',
-      follow: (cursor: string | undefined, on: Parameters<Network['follow']>[3], signal: AbortSignal) =>
-        network.follow(by, this.#home, cursor, on, signal),
-    }
-    return Array.from({ length: sessions }, (_, index) => new Session(String(100 + index), options))
+      follow: (cursor, on, signal) => network.follow(by, this.#home, cursor, on, signal),
+    })
   }
 
   async #sends(line: number): Promise<void> {
@@ -180,7 +176,7 @@ export class Machine {
       if (kept) await this.#untilAnswered(kept, line)
       if (this.#isStopping) return
       await world.sleep(between(random, 10, 400), 'think')
-      if (!this.#isStopping) this.#kept[line] = this.#write()
+      if (!this.#isStopping) this.#kept[line] = this.#draw()
     }
   }
 
@@ -208,7 +204,7 @@ export class Machine {
     while (!this.#isStopping) {
       await world.sleep(between(random, 10, 400), 'think')
       if (this.#isStopping) return
-      const { act, request } = this.#write()
+      const { act, request } = drawSend(this.name, this.#shown, this.#options)
       const op = history.begin({ ...act, lane: `${this.name}'s outbox` })
       this.#open.set(act.id, op)
       try {
@@ -246,29 +242,10 @@ export class Machine {
     }
   }
 
-  #write(): Kept {
-    const { random, names, mintId } = this.#options
-    const [id, chance] = [mintId(), random()]
-    const others = names.filter(name => name !== this.name)
-    const to = chance < 0.2 ? ['all'] : chance < 0.3 && others.length > 1 ? others.slice(0, 2) : [pick(random, names)]
-    const replyTo = this.#shown.length > 0 && random() < 0.15 ? pick(random, this.#shown) : undefined
-    const expiresInS = random() < 0.1 ? 1 + Math.floor(random() * 6) : undefined
-    const body = `${this.name} writes ${id.slice(-6)}${'.'.repeat(random() * random() * 3000)}`
-    const request: Kept['request'] = {
-      kind: 'send',
-      by: this.name,
-      body: { id, to, body, replyTo, ...(expiresInS !== undefined && { expiresInS, intent: 'inform' }) },
-    }
-    const act: Kept['act'] = {
-      kind: 'send',
-      id,
-      from: this.name,
-      to: to[0] === 'all' ? others : to,
-      body,
-      ...(replyTo !== undefined && { replyTo }),
-      ...(expiresInS !== undefined && { mayExpire: true }),
-    }
-    return { act, request }
+  #draw(): Kept {
+    const { haveProjects, projects, sessionRandom } = this.#options
+    const drawn = drawSend(this.name, this.#shown, this.#options)
+    return haveProjects ? toProject(drawn, projects, sessionRandom) : drawn
   }
 
   async #untilAnswered(kept: Kept, line: number): Promise<void> {

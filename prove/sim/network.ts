@@ -72,7 +72,12 @@ export class Network {
     client: string,
     node: HubNode,
     cursor: string | undefined,
-    on: { tell: (event: Followed) => void; ready: (cursor: string) => void; opened?: () => void },
+    on: {
+      tell: (event: Followed) => void
+      ready: (cursor: string) => void
+      opened?: () => void
+      scope?: string | undefined
+    },
     signal: AbortSignal,
   ): Promise<void> {
     const [world, faults] = [this.#world, this.#faults]
@@ -119,6 +124,7 @@ export class Network {
         if (opened) carry(`opened for ${client}`, opened)
         const ends = {
           withDelivery: opened !== undefined,
+          scope: on.scope,
           tell: (event: Followed) => carry(`event of ${client}`, () => on.tell(event)),
           ready: (at: string) => carry(`ready of ${client}`, () => on.ready(at)),
           end: () => carry('end of stream', end),

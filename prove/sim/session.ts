@@ -26,6 +26,10 @@ export interface SessionOptions extends KeeperLine {
   home: string
   /** Every process of the machine's sessions, by its id. */
   processes: Map<number, SimProcess>
+  /** Project of the session; without one it reads all messages. */
+  project?: string
+  /** Projects of the messages that are for one, by id. */
+  projects: ReadonlyMap<string, string>
   /** Reports whether the machine runs. */
   isUp(): boolean
   /** Sends a heartbeat. Resolves with the number of unread messages. */
@@ -68,9 +72,9 @@ export class Session {
 
   /** Starts a new session, whose user types a prompt every now and then. */
   start(): void {
-    const { world, history, inbox, home } = this.#options
+    const { world, history, inbox, home, project } = this.#options
     this.#id = `${inbox}-${this.#key}.${++this.#lives}`
-    this.#op = history.begin({ kind: 'session', inbox, session: this.#id })
+    this.#op = history.begin({ kind: 'session', inbox, session: this.#id, ...(project && { project }) })
     this.#notified = new Set()
     this.#isBusy = false
     this.#idleUntil = 0
@@ -112,6 +116,12 @@ export class Session {
     return this.#read.has(id) || (this.isAlive && this.#notified.has(id))
   }
 
+  /** Reports whether message `id` is for this session's project or for none. */
+  reads(id: string): boolean {
+    const { project, projects } = this.#options
+    return project === undefined || (projects.get(id) ?? project) === project
+  }
+
   get #env(): NodeJS.ProcessEnv {
     const { home } = this.#options
     const socket = `/nowhere/${this.#key}.sock`
@@ -143,7 +153,7 @@ export class Session {
       const keeper = new Keeper({
         ...{ key: this.#key, session: this.#id, home: this.#options.home, env: this.#env, claude: 0, runtime },
         client: () => client,
-        scope: () => undefined,
+        scope: () => this.#options.project,
         // A client that does not show channels.
         pushChannel: async () => this.#tell({ kind: 'released' }),
         report: error => world.fail(error),
@@ -219,7 +229,7 @@ export class Session {
   async #reads(): Promise<void> {
     const { read, fetched } = this.#options
     const [id, keeper] = [this.#id, this.#keeper!]
-    const ids = await read(id)
+    const ids = (await read(id)).filter(each => this.reads(each))
     if (ids.length === 0) return
     keeper.shown(ids)
     for (const each of ids) this.#notify(each, 'read')

@@ -110,6 +110,7 @@ class Simulation {
     )
     const network = new Network(world, this.#faults, onBroken)
     const names = ['ana', 'ben', 'cat', 'dan', 'eve'].slice(0, plan.clients)
+    const projects = new Map<string, string>()
     let minted = 0
     const mintId = () => `00000000-0000-7000-8000-${String(++minted).padStart(12, '0')}`
     this.#machines = names.map(
@@ -122,6 +123,8 @@ class Simulation {
           dir: join(root, name),
           sessions: plan.sessions ?? 0,
           sessionRandom: chanceOf(plan.seed, `sessions of ${name}`),
+          haveProjects: plan.projects === true,
+          projects,
         }),
     )
     world.onStep = process => {
