@@ -93,7 +93,7 @@ export function withQuery(path: string, query: Query): string {
   return search === '' ? path : `${path}?${search}`
 }
 
-/** Sends one request with what proves the session. Throws `HubError` where nothing answers. */
+/** Sends one request with the session's credentials. Throws `HubError` if no response comes. */
 export async function reach(
   method: string,
   path: string,
@@ -135,7 +135,7 @@ export async function reach(
   }
 }
 
-/** The error in a response that is not 2xx. One that the hub did not make (a proxy's page) is described by its status. */
+/** Returns the error in a response that is not 2xx. An error that the hub did not make (a proxy's page) is described by its status. */
 export function refusalOf(response: Response, answer: unknown): HubError {
   if (response.status === 401) onUnauthorized.call()
   const error = (answer as ErrorBody | undefined)?.error

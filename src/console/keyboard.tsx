@@ -10,7 +10,7 @@ export const keysShown = signal(false)
 /** Time after `g` within which its second key counts, in ms. */
 const secondKeyMs = 1500
 
-/** The keys of every page, and their list. Keys of what has the focus, and of dialogs, come first. */
+/** The keys of every page, and their list. The focused element and open dialogs handle their keys first. */
 export function Keyboard() {
   useEffect(() => {
     let goUntil = 0

@@ -8,7 +8,9 @@ import { Loading } from './ui/states.tsx'
 /** The address of a page: `#/members/sean?tab=keys` is `parts: ['sean'], query: { tab: 'keys' }`. Untrusted. */
 export type PageProps = Pick<Place, 'parts' | 'query'>
 
-/** A page whose file is loaded when it is first drawn. If a hub of another version no longer has the file, the document is reloaded. */
+/**
+ * Returns a page whose file is loaded when it is first drawn. If a hub of another version no longer has the file, the document is reloaded.
+ */
 export function lazyPage(load: () => Promise<{ default: ComponentType<PageProps> }>): ComponentType<PageProps> {
   const loaded = signal<ComponentType<PageProps> | 'failed' | undefined>(undefined)
   const start = () =>

@@ -51,7 +51,7 @@ function tell<Name extends keyof LiveEvents>(name: Name, event: LiveEvents[Name]
   for (const then of listeners.get(name) ?? []) then(event)
 }
 
-/** Pauses between tries, in ms: doubled from the first to the last, each shortened at random by up to half. */
+/** Pauses between attempts, in ms: doubled from the first to the last, each shortened at random by up to half. */
 const pauses = { first: 500, last: 30_000 }
 
 /** Time without a comment (one comes every 15 s) after which the connection counts as broken, in ms. */
@@ -60,7 +60,7 @@ const silenceMs = 40_000
 let cursor: string | undefined
 let wake = () => {}
 
-// One stream for each page, as long as somebody is logged in.
+// One stream for each page, while a member is logged in.
 effect(() => {
   if (session.value.state !== 'in') return
   const stop = new AbortController()
@@ -71,7 +71,7 @@ effect(() => {
 addEventListener('online', () => wake())
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake())
 
-/** Opens a stream that waits for its next try at once. */
+/** Retries at once if the stream is waiting for its next attempt. */
 export function retryNow(): void {
   wake()
 }
@@ -104,7 +104,7 @@ async function follow(signal: AbortSignal): Promise<void> {
   live.value = { state: 'off' }
 }
 
-/** One stream, from `cursor` on, until it ends. Throws `HubError`. */
+/** Reads one stream from `cursor` until it ends. Throws `HubError`. */
 async function readStream(signal: AbortSignal, opened: () => void): Promise<void> {
   const end = new AbortController()
   const either = AbortSignal.any([signal, end.signal])

@@ -7,5 +7,5 @@ import { startWorker } from './worker-start.ts'
 
 render(<App />, document.getElementById('app')!)
 void enter()
-// After all that the reader waits for.
+// Loaded after everything that the reader waits for.
 addEventListener('load', () => setTimeout(startWorker, 3000))

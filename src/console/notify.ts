@@ -22,7 +22,7 @@ function whyNot(): string | undefined {
   return undefined
 }
 
-/** Asks the browser for permission, where that is needed, and keeps the choice. */
+/** Stores the choice, after asking the browser for permission if that is needed. */
 export async function allowNotifications(on: boolean): Promise<void> {
   const isAllowed = on && (await Notification.requestPermission()) === 'granted'
   notifications.value = isAllowed
@@ -46,7 +46,7 @@ document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') unseen.value = 0
 })
 
-/** One notification for each message; a click opens it. */
+/** Shows one notification for each message; a click opens the message. */
 async function show({ id, from, intent, beginning }: Traffic): Promise<void> {
   if (whyNot() !== undefined || Notification.permission !== 'granted') return
   const worker = await startWorker()

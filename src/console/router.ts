@@ -21,7 +21,7 @@ export interface Place {
   query: Readonly<Record<string, string>>
 }
 
-/** Reads the fragment of an address (`#/conversations/sean/chas?at=12`). Undefined for what is no page. */
+/** Parses the fragment of an address (`#/conversations/sean/chas?at=12`). Returns undefined if it names no page. */
 export function readPlace(hash: string): Place | undefined {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2)
   const [page = '', ...parts] = path.split('/').map(decode)
@@ -42,7 +42,10 @@ function decode(part: string): string {
   }
 }
 
-/** The address of a page, for `href`: `href('conversations', ['sean', 'chas'])`. Fields of `query` that are undefined or '' are left out. */
+/**
+ * Returns the address of a page, for `href`: `href('conversations', ['sean', 'chas'])`. Fields of `query` that are undefined or '' are left
+ * out.
+ */
 export function href(
   page: PageName,
   parts: readonly string[] = [],
@@ -55,16 +58,16 @@ export function href(
   return `#/${path}${search && `?${search}`}`
 }
 
-/** The current place, live. Undefined for an address that names no page. */
+/** The current place, kept up to date. Undefined for an address that names no page. */
 export const place = signal<Place | undefined>(readPlace(location.hash))
 
 addEventListener('hashchange', () => {
-  // A login link is no place: session.ts uses it.
+  // A login link is not a place: session.ts handles it.
   if (location.hash.startsWith('#in=')) return
   place.value = readPlace(location.hash)
 })
 
-/** Goes to a page. With `replace` the page before is not kept in the history: for what changes with each key typed. */
+/** Opens a page. `replace` replaces the current entry of the history: for values that change with each key typed. */
 export function go(
   page: PageName,
   parts: readonly string[] = [],

@@ -22,7 +22,9 @@ export const session = signal<Session>({ state: 'entering' })
 /** The logged-in member; undefined without a session. Pages are drawn only with a session, so they use `who.value!`. */
 export const who = computed(() => (session.value.state === 'in' ? session.value.who : undefined))
 
-/** Whether the reader may read texts of `of`: their own and those of machines they own; for an admin all, if the hub permits that. */
+/**
+ * Reports whether the reader may read texts of `of`: their own and those of machines they own; for an admin all, if the hub permits that.
+ */
 export function mayRead(of: string): boolean {
   const me = who.value
   if (!me) return false
@@ -46,7 +48,10 @@ export async function enter(): Promise<void> {
   }
 }
 
-/** The secret of the link in the address, which leaves it before anything else happens: neither history nor a screenshot keeps it. */
+/**
+ * Removes the secret of the link from the address before anything else happens, so that neither history nor a screenshot has it, and
+ * returns it.
+ */
 function takeSecret(): string | undefined {
   const secret = /^#in=([\w-]+)$/.exec(location.hash)?.[1]
   if (secret === undefined) return undefined
@@ -93,12 +98,12 @@ onUnauthorized.call = () => {
   session.value = { state: 'out', over: true }
 }
 
-// Another tab of this browser has logged in or out: the cookie is theirs now.
+// Another tab of this browser has logged in or out, so the cookie belongs to its session now.
 addEventListener('storage', ({ key }) => {
   if (key === tabKey) void enter()
 })
 
-// A link that is opened where the console is open already changes the fragment alone.
+// Opening a link while the console is open only changes the fragment.
 addEventListener('hashchange', () => {
   if (location.hash.startsWith('#in=')) void enter()
 })

@@ -18,6 +18,6 @@ effect(() => {
     document.documentElement.dataset.theme = value
     localStorage.setItem(key, value)
   }
-  // For what is drawn on a canvas.
+  // Drawings on a canvas follow this event.
   dispatchEvent(new Event('themechange'))
 })

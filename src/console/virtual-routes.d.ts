@@ -1,4 +1,4 @@
-/** Made from the table of routes by vite.config.ts: each route's method and path. */
+/** Generated from the table of routes by vite.config.ts: each route's method and path. */
 declare module 'virtual:routes' {
   export const routes: Record<string, readonly [method: string, path: string]>
 }

@@ -1,4 +1,4 @@
-/** Trusted Types, as far as the page uses them; other browsers than Chrome may have none. */
+/** The part of Trusted Types that the page uses; browsers other than Chrome may have none. */
 interface TrustedTypes {
   createPolicy(
     name: string,
@@ -8,7 +8,7 @@ interface TrustedTypes {
   }
 }
 
-/** The one script that the page names by itself. Its policy is the one that the hub's header allows. */
+/** The only script URL that the page creates. Its policy is the one that the hub's header allows. */
 const path = '/console/worker.js'
 const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy('claude-net', {
   createScriptURL: () => path,
@@ -16,7 +16,7 @@ const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.cre
 
 let started: Promise<ServiceWorkerRegistration | undefined> | undefined
 
-/** Starts the service worker, once, where the context is secure: it shows notifications, and the page while no hub answers. */
+/** Starts the service worker, once, in a secure context: it shows notifications, and the page while the hub does not respond. */
 export function startWorker(): Promise<ServiceWorkerRegistration | undefined> {
   started ??= register().catch(() => undefined)
   return started

@@ -1,5 +1,5 @@
-// The service worker: keeps the files of the page, so that an installed console opens while no hub answers and can say so, and brings the
-// reader to a message when its notification is clicked. It keeps no answer of the hub's API.
+// The service worker: caches the files of the page, so that an installed console opens while the hub does not respond and can report that,
+// and opens a message when its notification is clicked. It caches no response of the hub's API.
 
 /** The part of a service worker's API used here. The library of types for workers and the one for pages exclude each other. */
 interface WorkerScope {
@@ -31,7 +31,7 @@ interface Client {
 const worker = self as unknown as WorkerScope
 const cacheName = 'console'
 
-/** Files are named after their content: one that is there is the right one. */
+/** Matches files named after a hash of their content: a cached one is never out of date. */
 const hashed = /^\/console\/[\w.]+-[\w-]{8}\.(js|css)$/
 
 worker.addEventListener('install', () => void worker.skipWaiting())
@@ -45,7 +45,7 @@ worker.addEventListener('fetch', event => {
   else if (hashed.test(pathname)) event.respondWith(file(request))
 })
 
-/** The page as the hub has it now; the one of before where the hub does not answer. A new one takes the files of the old one away. */
+/** Returns the page from the hub; if the hub does not respond, the cached one. A new page discards the cached files of the previous one. */
 async function page(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName)
   try {

@@ -9,7 +9,7 @@ const long = { characters: 1600, lines: 24 }
 
 type Told = Pick<Shown, 'body' | 'bytes' | 'withheld' | 'damaged' | 'textDeletedAt' | 'held'>
 
-/** The text of a message as text, folded where it is long; or why there is none. */
+/** The text of a message, folded if it is long; or the reason why there is none. */
 export function Body({ of, whole = false }: { of: Told; whole?: boolean }) {
   const isOpen = useSignal(whole)
   const why = missing(of)
@@ -48,6 +48,6 @@ export function beginningOf(text: string): string {
   }
   const head = text.slice(0, end)
   const cut = head.length > long.characters ? firstCharacters(head, long.characters) : head
-  // A rest of a few words is not worth a button.
+  // A few remaining words do not justify a button.
   return text.length - cut.length < 200 && text.slice(cut.length).split('\n').length < 5 ? text : cut
 }

@@ -25,7 +25,7 @@ const directory: Directory = {
 const found = (word: string, taken: string[] = []) =>
   suggestions(directory, word, taken, 'ana').map(({ address }) => address)
 
-test('names, aliases and groups that begin as typed come first, and who is online before who is not', () => {
+test('names, aliases and groups that start with the typed text come first, and online members before others', () => {
   expect(found('back')).toEqual(['back', 'backend-1', 'backend-2'])
   expect(found('@BACKEND')).toEqual(['backend-1', 'backend-2'])
   expect(found('api')).toEqual(['api'])
@@ -34,19 +34,19 @@ test('names, aliases and groups that begin as typed come first, and who is onlin
   expect(found('')).toEqual(['all', 'api', 'back', 'backend-1', 'seanclaude', 'backend-2'])
 })
 
-test('neither oneself, nor a service, nor who is listed already is suggested', () => {
+test('the reader, services and recipients already listed are not suggested', () => {
   expect(found('ana')).toEqual([])
   expect(found('git')).toEqual([])
   expect(found('backend', ['Backend-1'])).toEqual(['backend-2'])
 })
 
-test('behind a slash the projects of that machine are suggested, by its name or an alias', () => {
+test('after a slash the projects of that machine are suggested, by its name or an alias', () => {
   expect(found('backend-1/')).toEqual(['backend-1/billing', 'backend-1/books'])
   expect(found('api/bo')).toEqual(['api/books'])
   expect(found('backend-2/')).toEqual([])
 })
 
-test('a suggestion says what stands behind the name', () => {
+test('a suggestion describes the name', () => {
   const noteOf = (word: string) => suggestions(directory, word, [], 'ana')[0]!.note
   expect(noteOf('api')).toBe('alias of backend-1')
   expect(noteOf('sean')).toBe('machine of sean')
@@ -54,7 +54,7 @@ test('a suggestion says what stands behind the name', () => {
   expect(noteOf('backend-1/b')).toBe('project with 2 sessions')
 })
 
-test('the word at the caret is replaced, and the list goes on behind it', () => {
+test('the word at the caret is replaced, and the list can be continued after it', () => {
   const text = 'ana, ba, sean'
   const word = wordAt(text, 7)
   expect(word).toEqual({ start: 5, end: 7, text: 'ba' })
@@ -63,7 +63,7 @@ test('the word at the caret is replaced, and the list goes on behind it', () => 
   expect(wordAt('ana, ', 5).text).toBe('')
 })
 
-test('a list is read with commas, semicolons and spaces, and each address once', () => {
+test('addresses are separated by commas, semicolons or spaces, and each counts once', () => {
   expect(addressesIn(' ana,backend-1/billing; ana  sean ,,')).toEqual(['ana', 'backend-1/billing', 'sean'])
   expect(addressesIn('  ')).toEqual([])
 })

@@ -42,7 +42,7 @@ export function completed(text: string, { start, end }: Word, address: string): 
   return { text: head + text.slice(end).replace(/^[\s,;]+/, ''), caret: head.length }
 }
 
-/** The addresses in a list that was typed with commas, semicolons or spaces, each once, in their order. */
+/** Returns the addresses in a list that was typed with commas, semicolons or spaces, each once, in their order. */
 export function addressesIn(text: string): string[] {
   return [...new Set(text.split(separators).filter(address => address !== ''))]
 }
@@ -102,7 +102,7 @@ function projectsOf({ members }: Directory, typedName: string): Suggestion[] {
   }))
 }
 
-/** 0 begins so, 1 a part of it does, 2 contains it; undefined is something else. */
+/** Ranks a match: 0 if `address` starts with `typed`, 1 if a part of it does, 2 if it contains it; undefined if none applies. */
 function rankOf(address: string, typed: string): number | undefined {
   if (address.startsWith(typed)) return 0
   if (address.includes(`-${typed}`)) return 1

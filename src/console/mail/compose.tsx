@@ -10,15 +10,16 @@ import { Field, Select } from '../ui/field.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { Line } from '../ui/text.tsx'
 import { now } from '../ui/time.tsx'
-import { draftsLast, send } from './desk.ts'
 import { bytesOf, type Draft, maxBytes, requestOf, type Wrong } from './draft.ts'
+import { draftsLast } from './drafts.ts'
 import { newId } from './new-id.ts'
 import { RecipientsField } from './recipients-field.tsx'
+import { send } from './sends.ts'
 import type { KeptDraft } from './use-draft.ts'
 
 interface ComposeProps {
   kept: KeptDraft
-  /** Fixed recipients, those of a conversation. Without it they are typed. */
+  /** Fixed recipients, those of a conversation. If absent, they are typed. */
   to?: string
   /** The first words of the message being answered, if any. */
   answers?: string | undefined
@@ -63,7 +64,7 @@ export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
       requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
       return
     }
-    // The text leaves the form for the list of sends in one step: pressing again finds nothing to send.
+    // The text moves from the form to the list of sends in one step, so that a second click sends nothing.
     send(request, kept.place)
     kept.clear()
     isMore.value = false
@@ -163,7 +164,7 @@ export function Compose({ kept, to, answers, inputRef }: ComposeProps) {
   )
 }
 
-/** A typed time exactly, as it will be taken; undefined for none and for what cannot be read yet. */
+/** Returns the exact time that a typed one stands for; undefined if it is empty or incomplete. */
 function whenInWords(typed: string, clock: { now: number; timeZone: string }): string | undefined {
   if (typed.trim() === '') return undefined
   try {

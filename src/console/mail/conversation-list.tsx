@@ -12,10 +12,11 @@ import { Empty, Failed, Loading } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
-import { draftAt, draftsVersion, outgoing, placeOf } from './desk.ts'
 import { memberCalled, useDirectory } from './directory.ts'
+import { draftAt, draftsVersion, placeOf } from './drafts.ts'
+import { outgoing } from './sends.ts'
 
-/** Least time between two requests of the list, in ms. */
+/** Minimum time between two requests of the list, in ms. */
 const restMs = 1000
 
 /** All conversations that the reader may see, the newest first; `chosen` is the one that is open. */

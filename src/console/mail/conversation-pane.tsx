@@ -16,11 +16,13 @@ import { toast } from '../ui/toast.tsx'
 import { VirtualList } from '../ui/virtual-list.tsx'
 import { Compose } from './compose.tsx'
 import { Conversation, type Shown } from './conversation.ts'
-import { ack, onStored, outgoing, placeOf } from './desk.ts'
 import { memberCalled, useDirectory } from './directory.ts'
+import { placeOf } from './drafts.ts'
 import { MessageRow } from './message-row.tsx'
 import type { Outgoing } from './outgoing.ts'
 import { OutgoingRow } from './outgoing-row.tsx'
+import { ack } from './read-marks.ts'
+import { onStored, outgoing } from './sends.ts'
 import type { Row } from './threads.ts'
 import { useDraft } from './use-draft.ts'
 import { beginningLine, isUnreadBy } from './words.ts'
@@ -45,7 +47,7 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
   const isAtTop = !conversation.hasOlder.value || conversation.error.value !== undefined
   const items = useMemo<Item[]>(
     () => [
-      // Not while there may be more: what is seen is kept in place by the first row in sight, which has to be a message then.
+      // Not while older messages may exist: the scroll position is anchored to the first visible row, which then has to be a message.
       ...(isAtTop ? [{ kind: 'top' as const }] : []),
       ...rows.map(row => ({ kind: 'message' as const, row })),
       ...sending.map(item => ({ kind: 'outgoing' as const, item })),
@@ -143,7 +145,7 @@ export function ConversationPane({ of, other }: { of: string; other: string }) {
   )
 }
 
-/** A send that is taken back replaces the draft begun meanwhile. */
+/** Merges a send that was taken back with the draft begun meanwhile. */
 function joined<T extends { body?: string; to?: string }>(taken: T, begun: string): T {
   return { ...taken, body: begun.trim() === '' ? taken.body : `${taken.body}\n\n${begun}` }
 }
@@ -216,14 +218,14 @@ function Foot({
   )
 }
 
-/** The line above the first message: the next page could not be loaded, or there is none. */
+/** The line above the first message: an error, or the beginning of the conversation. */
 function Top({ conversation }: { conversation: Conversation }) {
   if (conversation.error.value !== undefined)
     return <Failed error={conversation.error.value} retry={() => conversation.older()} />
   return <p class="top hint">Here it begins.</p>
 }
 
-/** Least time between two requests of new messages, in ms. */
+/** Minimum time between two requests of new messages, in ms. */
 const restMs = 250
 
 /** The conversation of two members, loaded and kept up to date while the component is mounted. */
@@ -251,7 +253,7 @@ function useConversation(of: string, other: string): Conversation {
     }
     const stops = [
       onLive('traffic', event => {
-        // A group or an alias stands in `to` by its own name: whatever `of` has to do with may belong here.
+        // A group or an alias is in `to` by its own name, so any message with `of` may belong to this conversation.
         const isBetween =
           event.from === of || ((event.from === other || event.to.includes(other)) && event.of.includes(of))
         if (isBetween || (event.replyTo !== undefined && conversation.get(event.replyTo))) look()

@@ -19,7 +19,7 @@ const message = (seq: number): MessageWithReceipts => ({
   receipts: [{ name: 'ben', kind: 'machine', status: 'stored', online: true, lastSeenAt: null }],
 })
 
-/** A history of so many messages that is read as the hub's is, and can grow or fail. */
+/** Returns a history of `count` messages that is read like the hub's, and can grow or fail. */
 function history(count: number) {
   const state = { count, asked: 0, failure: undefined as Error | undefined }
   const load = async (before = Number.MAX_SAFE_INTEGER, limit: number): Promise<HistoryAnswer> => {
@@ -48,7 +48,7 @@ test('pages are loaded one at a time, up to the beginning', async () => {
   expect([seqs(conversation), conversation.hasOlder.value, state.asked]).toEqual([range(1, 250), false, 3])
 })
 
-test('a page that is asked for while the one before is drawn is loaded', async () => {
+test('a page that is requested while the previous one is drawn is loaded', async () => {
   const { state, conversation } = history(250)
   const stop = conversation.rows.subscribe(rows => {
     if (rows.length > 0) void conversation.older()
@@ -59,7 +59,7 @@ test('a page that is asked for while the one before is drawn is loaded', async (
   expect(state.asked).toBe(3)
 })
 
-test('what came meanwhile is added without a gap, however much it is', async () => {
+test('messages that arrived meanwhile are added without a gap, however many', async () => {
   const { state, conversation } = history(250)
   await conversation.older()
   state.count = 480
@@ -72,7 +72,7 @@ test('what came meanwhile is added without a gap, however much it is', async () 
   expect(seqs(conversation)).toEqual(range(4401, 5000))
 })
 
-test('answers to a question to a group go under it, though they are in no page, and one that is not to be seen is asked for once', async () => {
+test('answers to a question to a group are shown under it though no page has them; one that the reader may not see is requested once', async () => {
   const { state, load } = history(3)
   const asked: string[] = []
   const questions = async (before: number | undefined, limit: number) => {
@@ -97,7 +97,7 @@ test('answers to a question to a group go under it, though they are in no page, 
   expect([seqs(conversation).length, asked]).toEqual([121, ['a9', 'a8']])
 })
 
-test('a page that could not be loaded is told, and loaded by the next try', async () => {
+test('a page that failed to load is reported, and loaded by the next attempt', async () => {
   const { state, conversation } = history(3)
   state.failure = new Error('offline')
   await conversation.older()
@@ -107,7 +107,7 @@ test('a page that could not be loaded is told, and loaded by the next try', asyn
   expect([conversation.error.value, seqs(conversation)]).toEqual([undefined, [1, 2, 3]])
 })
 
-test('a step of a delivery shows at once, and a late word of an earlier step takes nothing back', async () => {
+test('the change of a delivery shows at once, and a late report of an earlier state changes nothing', async () => {
   const { conversation } = history(2)
   await conversation.older()
   const receipt = () => conversation.get('m2')!.receipts[0]
@@ -123,7 +123,7 @@ test('a step of a delivery shows at once, and a late word of an earlier step tak
   expect(conversation.get('m1')!.receipts[0]!.status).toBe('stored')
 })
 
-test('after it is closed nothing changes any more', async () => {
+test('after it is closed nothing changes', async () => {
   const { conversation } = history(2)
   const loading = conversation.older()
   conversation.close()

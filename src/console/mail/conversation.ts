@@ -19,14 +19,14 @@ const pageSize = 100
 /** Most answers of one question that are loaded one by one. */
 const maxAnswers = 20
 
-/** Most pages that are read to reach what is known already; further apart the conversation is begun anew at its end. */
+/** Most pages that are read to reach the known messages; if the gap is wider, the conversation is loaded again from its end. */
 const maxGap = 5
 
 /**
- * The loaded messages between two members: the newest first, older ones page by page, and new ones as they are stored. `load`
- * returns messages before a seq, newest first, and rejects as the API does. `loadOne`
- * loads answers that are in no page, since they are part of other conversations: all those to a question to a group that is none of `between`,
- * else those in the place of one of them.
+ * The loaded messages between two members: the newest first, older ones page by page, and new ones as they are stored. `load` returns
+ * messages before a seq, newest first, and rejects as the API does. `loadOne` loads answers that no page has because they belong to other
+ * conversations: all answers to a question to a group that is not in `between`, otherwise those that an owner gave in place of one of
+ * `between`.
  */
 export class Conversation {
   readonly rows = signal<readonly Row<Shown>[]>([])
@@ -35,7 +35,7 @@ export class Conversation {
   /** Whether anything was loaded at all. */
   readonly isLoaded = signal(false)
   readonly isLoadingOlder = signal(false)
-  /** Why the last try to load something gave nothing. */
+  /** Error of the last attempt to load something. */
   readonly error = signal<unknown>(undefined)
 
   readonly #load: (before: number | undefined, limit: number) => Promise<HistoryAnswer>
@@ -65,7 +65,7 @@ export class Conversation {
     return this.#messages.get(id)
   }
 
-  /** Loads the next older page. While one is under way, or where there is none, it does nothing. */
+  /** Loads the next older page. Does nothing while one is being loaded, or if there is none. */
   async older(): Promise<void> {
     if (!this.hasOlder.peek() || this.#isClosed) return
     this.#loadingOlder ??= this.#try(async () => {
@@ -82,7 +82,7 @@ export class Conversation {
     await this.#loadingOlder
   }
 
-  /** Loads what is newer than all that is loaded, and the newest page anew. Several calls while one is under way become one more. */
+  /** Loads messages newer than the loaded ones, and the newest page again. Several calls during a request cause one more. */
   async refresh(): Promise<void> {
     if (!this.isLoaded.peek()) return this.older()
     this.#isStale = true

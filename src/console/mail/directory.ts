@@ -53,7 +53,7 @@ export function useDirectory(): Everybody | undefined {
   return everybody.value
 }
 
-/** The member of this name or alias. */
+/** Returns the member with this name or alias. */
 export function memberCalled(name: string): Everybody['members'][number] | undefined {
   return everybody.value?.members.find(member => member.name === name || member.aliases.includes(name))
 }

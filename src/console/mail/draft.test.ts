@@ -5,11 +5,11 @@ import { type Draft, emptyDraft, maxBytes, maxExpiresS, requestOf } from './draf
 const clock = { now: Date.parse('2026-11-27T18:30:00Z'), timeZone: 'Europe/Berlin' }
 const read = (draft: Partial<Draft>) => requestOf({ ...emptyDraft, to: 'ana', body: 'hi', ...draft }, 'id', clock)
 
-test('the bounds are those of the protocol', () => {
+test('the limits are those of the protocol', () => {
   expect([maxBytes, maxExpiresS]).toEqual([maxBodyBytes, maxExpiryS])
 })
 
-test('a draft becomes a send with nothing that was not asked for', () => {
+test('the request for a draft has no fields that were not filled in', () => {
   expect(read({})).toEqual({ id: 'id', to: 'ana', body: 'hi' })
   expect(read({ to: 'ana, ben/billing' })).toEqual({ id: 'id', to: ['ana', 'ben/billing'], body: 'hi' })
   expect(read({ at: 'tomorrow 9:00', expires: '1h 30m', intent: 'urgent' })).toEqual({
@@ -17,7 +17,7 @@ test('a draft becomes a send with nothing that was not asked for', () => {
   })
 })
 
-test('an answer informs unless it asks back', () => {
+test('an answer is an inform unless it asks back', () => {
   expect(read({ replyTo: 'q', answersFor: 'anaclaude' })).toMatchObject({ intent: 'inform', answersFor: 'anaclaude' })
   expect(read({ replyTo: 'q', intent: 'request' })).toMatchObject({ intent: 'request' })
 })
@@ -36,6 +36,6 @@ test.each([
   expect(wrong[field]).toMatch(sentence)
 })
 
-test('half of a pair of surrogates, which no JSON carries, is replaced', () => {
+test('an unpaired surrogate, which JSON cannot carry, is replaced', () => {
   expect(read({ body: 'a\ud800' })).toMatchObject({ body: 'a\ufffd' })
 })

@@ -12,13 +12,13 @@ export interface Draft {
   at: string
   expires: string
   replyTo?: string
-  /** The writer's machine in whose place they answer. */
+  /** The writer's machine on whose behalf they answer. */
   answersFor?: string
 }
 
 export const emptyDraft: Draft = { to: '', body: '', intent: '', at: '', expires: '' }
 
-/** As `maxBodyBytes` and `maxExpiryS` of protocol/messages.ts, which would bring its schemas into the page. */
+/** Equal to `maxBodyBytes` and `maxExpiryS` of protocol/messages.ts, whose import would bring its schemas into the page. */
 export const maxBytes = 32 * 1024
 export const maxExpiresS = 31_536_000
 

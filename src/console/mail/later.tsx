@@ -11,10 +11,10 @@ import { Text } from '../ui/text.tsx'
 import { now } from '../ui/time.tsx'
 import { toast } from '../ui/toast.tsx'
 import { useAsk } from '../ui/use-ask.ts'
-import { onStored } from './desk.ts'
 import { Intent } from './message-row.tsx'
+import { onStored } from './sends.ts'
 
-/** A button that says how much waits for later, and shows it. */
+/** A button with the number of later messages, which opens their list. */
 export function LaterButton() {
   const isOpen = useSignal(false)
   const later = useAsk(signal => call('listLater', { signal }), [])

@@ -22,7 +22,7 @@ test.each([
   expect(shown(text, query)).toBe(expected)
 })
 
-test('the pieces of any text are the text', () => {
+test('the pieces of a text, joined, are the text', () => {
   const unit = fc.constantFrom(...'aAbé1 .İß😀東天\u0301\u202e\ud800')
   fc.assert(
     fc.property(fc.string({ unit }), fc.string({ unit, maxLength: 4 }), (text, query) => {
@@ -35,7 +35,7 @@ test('the pieces of any text are the text', () => {
   )
 })
 
-test('an excerpt is around the first hit', () => {
+test('an excerpt surrounds the first hit', () => {
   const text = `${'many words '.repeat(100)}the needle ${'and more '.repeat(100)}`
   const found = excerpt(text, 'needle')
   expect(found).toMatch(/^…[a-z].{20,60}needle.*…$/)

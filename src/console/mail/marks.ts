@@ -4,11 +4,14 @@ export interface Piece {
   isHit: boolean
 }
 
-/** Most characters before the first hit in an excerpt, and most of all of it. */
+/** Most characters before the first hit in an excerpt, and most in total. */
 const before = 60
 const most = 280
 
-/** The text in pieces, with each word that begins as a word of `query` does as a hit. Case and accents do not count, as in the hub's search. */
+/**
+ * Splits the text into pieces; each word that starts with a word of `query` is a hit. Case and accents do not count, as in the hub's
+ * search.
+ */
 export function marked(text: string, query: string): Piece[] {
   const terms = wordsOf(query)
   const pieces: Piece[] = []
@@ -22,7 +25,7 @@ export function marked(text: string, query: string): Piece[] {
   return pieces
 }
 
-/** The part of a text around its first hit, with an ellipsis where something is left out. */
+/** Returns the part of a text around its first hit, with an ellipsis where text is left out. */
 export function excerpt(text: string, query: string): string {
   const terms = wordsOf(query)
   const [hit] = terms.length === 0 ? [] : hitsIn(text, terms)
@@ -35,7 +38,7 @@ export function excerpt(text: string, query: string): string {
 function wordStart(text: string, from: number): number {
   const space = text.indexOf(' ', from)
   const start = space < 0 || space > from + before / 2 ? from : space + 1
-  // Not within a pair of surrogates.
+  // Not within a surrogate pair.
   return /[\udc00-\udfff]/.test(text[start] ?? '') ? start + 1 : start
 }
 

@@ -10,7 +10,7 @@ import { Line } from '../ui/text.tsx'
 import { now, Time } from '../ui/time.tsx'
 import { Body } from './body.tsx'
 import type { Shown } from './conversation.ts'
-import { noteSeen } from './desk.ts'
+import { noteSeen } from './read-marks.ts'
 import type { Row } from './threads.ts'
 import { isUnreadBy, standing } from './words.ts'
 
@@ -21,7 +21,7 @@ interface MessageRowProps {
   other: string
   /** Whether `of` is the reader. */
   isOwn: boolean
-  /** The first words of what this answers, where the row says so. */
+  /** The first words of the message that this answers, if the row shows them. */
   quoted?: string | undefined
   onReply?: ((message: Shown) => void) | undefined
   onAck?: ((message: Shown) => Promise<unknown>) | undefined

@@ -3,9 +3,9 @@ import { go, href } from '../router.ts'
 import { who } from '../session.ts'
 import { Icon } from '../ui/icon.tsx'
 import { Compose } from './compose.tsx'
-import { onStored, outgoing } from './desk.ts'
 import { memberCalled, useDirectory } from './directory.ts'
 import { OutgoingRow } from './outgoing-row.tsx'
+import { onStored, outgoing } from './sends.ts'
 import { useDraft } from './use-draft.ts'
 
 /** Form for a message to anybody. Once it is stored, its conversation is shown, or the message itself if it has several recipients. */

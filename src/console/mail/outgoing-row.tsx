@@ -4,9 +4,9 @@ import { Text } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import { toast } from '../ui/toast.tsx'
 import { Body } from './body.tsx'
-import { retrySend, takeBackSend } from './desk.ts'
 import type { Draft } from './draft.ts'
 import type { Outgoing } from './outgoing.ts'
+import { retrySend, takeBackSend } from './sends.ts'
 
 /** A send that the hub has not stored: why it waits or was refused, and what can be done. `onTaken` receives a send that is taken back for changes. */
 export function OutgoingRow({ item, onTaken }: { item: Outgoing; onTaken: (part: Partial<Draft>) => void }) {

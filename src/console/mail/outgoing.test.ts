@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { SendAnswer } from '../../protocol/messages.ts'
-import { Kept, type Shelf } from './kept.ts'
 import { Outbox, type Outgoing } from './outgoing.ts'
+import { StoredValues, type ValueStorage } from './stored-values.ts'
 
-/** A `localStorage` that holds `maxItems` values. */
-function shelf(maxItems = Number.POSITIVE_INFINITY): Shelf & { data: Map<string, string> } {
+/** Returns a `localStorage` that holds at most `maxItems` values. */
+function shelf(maxItems = Number.POSITIVE_INFINITY): ValueStorage & { data: Map<string, string> } {
   const data = new Map<string, string>()
   return {
     data,
@@ -24,8 +24,8 @@ function shelf(maxItems = Number.POSITIVE_INFINITY): Shelf & { data: Map<string,
 const refused = { code: 'invalid', message: 'no', hint: 'mend it', settled: true }
 const offline = { message: 'The hub does not answer.', hint: 'Wait.' }
 
-/** An outbox over `on`, whose hub does what `answers` says one after the other, then stores. */
-function outboxOver(on: Shelf, answers: object[] = [], stored = new Set<string>()) {
+/** Returns an outbox over `on` whose hub responds with `answers` in turn, and then stores. */
+function outboxOver(on: ValueStorage, answers: object[] = [], stored = new Set<string>()) {
   const posted: string[] = []
   let items: Outgoing[] = []
   const done: string[] = []
@@ -40,7 +40,7 @@ function outboxOver(on: Shelf, answers: object[] = [], stored = new Set<string>(
     isStored: async (id: string) => stored.has(id),
   }
   const outbox = new Outbox(
-    new Kept('out', 'ana', on),
+    new StoredValues('out', 'ana', on),
     post,
     now => (items = now),
     ({ request }) => done.push(request.body),
@@ -60,7 +60,7 @@ const send = (outbox: Outbox, body: string) => outbox.send({ id: `id-${body}`, t
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('what is sent twice with one id is one send, and it is gone from the browser once the hub has stored it', async () => {
+test('a send repeated under its id is one send, and leaves the browser once the hub has stored it', async () => {
   const on = shelf()
   const { outbox, posted, done } = outboxOver(on)
   send(outbox, 'a')
@@ -70,7 +70,7 @@ test('what is sent twice with one id is one send, and it is gone from the browse
   expect([posted, done, on.data.size]).toEqual([['a'], ['a'], 0])
 })
 
-test('what the hub did not answer is tried again with its id, before what was written after it', async () => {
+test('a send without a response is retried with its id, before later ones', async () => {
   const { outbox, posted, done, items } = outboxOver(shelf(), [offline, offline])
   send(outbox, 'a')
   send(outbox, 'b')
@@ -83,7 +83,7 @@ test('what the hub did not answer is tried again with its id, before what was wr
   ])
 })
 
-test('a refused send keeps its text and holds up nothing, until it is tried again or taken back', async () => {
+test('a refused send keeps its text and does not block others, until it is retried or taken back', async () => {
   const { outbox, done, states } = outboxOver(shelf(), [refused])
   send(outbox, 'a')
   send(outbox, 'b')
@@ -93,7 +93,7 @@ test('a refused send keeps its text and holds up nothing, until it is tried agai
   expect(states()).toEqual([])
 })
 
-test('a page that is opened later goes on with what the last one left, and shows what was refused', async () => {
+test('a page opened later continues with the sends of the previous one, and shows refused ones', async () => {
   const on = shelf()
   const first = outboxOver(on, [refused, offline])
   send(first.outbox, 'a')
@@ -105,7 +105,7 @@ test('a page that is opened later goes on with what the last one left, and shows
   expect([first.posted, next.posted, next.states()]).toEqual([['a', 'b'], ['b'], ['a: refused']])
 })
 
-test('after the session has ended nothing is tried until somebody logs in', async () => {
+test('after the session has ended nothing is retried until the next login', async () => {
   const { outbox, posted, done } = outboxOver(shelf(), [{ code: 'unauthorized', message: 'ended', hint: 'log in' }])
   send(outbox, 'a')
   await vi.advanceTimersByTimeAsync(600_000)
@@ -115,7 +115,7 @@ test('after the session has ended nothing is tried until somebody logs in', asyn
   expect(done).toEqual(['a'])
 })
 
-test('a hub that says for how long to wait is asked no earlier', async () => {
+test('a hub that requests a pause gets no earlier retry', async () => {
   const { outbox, posted } = outboxOver(shelf(), [
     { code: 'rate_limited', message: 'slow', hint: 'wait', retryAfterMs: 20_000 },
   ])
@@ -126,7 +126,7 @@ test('a hub that says for how long to wait is asked no earlier', async () => {
   expect(posted.length).toBe(2)
 })
 
-test('what was stored although no answer came cannot be taken back', async () => {
+test('a send that was stored without a response cannot be taken back', async () => {
   const { outbox, stored, items } = outboxOver(shelf(), [offline])
   send(outbox, 'a')
   await vi.advanceTimersByTimeAsync(0)
@@ -135,15 +135,15 @@ test('what was stored although no answer came cannot be taken back', async () =>
   expect(items()).toEqual([])
 })
 
-test('another member in the same browser sees and sends nothing of it', async () => {
+test('another member in the same browser neither sees nor sends it', async () => {
   const on = shelf()
   send(outboxOver(on, [offline]).outbox, 'a')
-  expect(new Kept('out', 'ben', on).entries()).toEqual([])
-  expect(new Kept('out', 'ana', on).entries().length).toBe(1)
+  expect(new StoredValues('out', 'ben', on).entries()).toEqual([])
+  expect(new StoredValues('out', 'ana', on).entries().length).toBe(1)
 })
 
 test('a text that the browser cannot store stays while the page is open', () => {
-  const drafts = new Kept<string>('draft', 'ana', shelf(1))
+  const drafts = new StoredValues<string>('draft', 'ana', shelf(1))
   drafts.set('one', 'a')
   expect(drafts.isLasting).toBe(true)
   drafts.set('two', 'b')
@@ -156,7 +156,7 @@ test('a text that the browser cannot store stays while the page is open', () => 
   )
   drafts.delete('two')
   expect([drafts.get('two'), drafts.isLasting]).toEqual([undefined, true])
-  const none = new Kept<string>('draft', 'ana', undefined)
+  const none = new StoredValues<string>('draft', 'ana', undefined)
   none.set('one', 'a')
   expect(none.get('one')).toBe('a')
 })

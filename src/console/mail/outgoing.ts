@@ -1,23 +1,23 @@
 import type { SendAnswer, SendRequest } from '../../protocol/messages.ts'
-import type { Kept } from './kept.ts'
+import type { StoredValues } from './stored-values.ts'
 
-/** A send that got no response yet, or was refused. It is kept until it is stored or its writer removes it. */
+/** A send without a response, or a refused one. It is kept until it is stored or its writer removes it. */
 export interface Outgoing {
   request: SendRequest & { id: string }
   /** Key of the conversation that shows it. */
   place: string
-  /** Time of the first try, in ms since 1970. */
+  /** Time of the first attempt, in ms since 1970. */
   since: number
-  /** `waiting` is tried again by itself; `refused` is not, since the hub has decided it. */
+  /** `waiting` is retried automatically; `refused` is not, since the hub has decided it. */
   state: 'sending' | 'waiting' | 'refused'
-  /** Error of the last try, and what to do. */
+  /** Error of the last attempt, and what to do. */
   why?: { message: string; hint: string }
 }
 
 /** Requests to the hub. All three reject with an error of the API: see `Failure`. */
 export interface Post {
   send(request: Outgoing['request']): Promise<SendAnswer>
-  /** Whether the hub has stored the message of this id, also as a later message. */
+  /** Reports whether the hub has stored the message of this id, also as a later message. */
   isStored(id: string): Promise<boolean>
 }
 
@@ -30,15 +30,15 @@ interface Failure {
   retryAfterMs?: number
 }
 
-/** Pauses between tries, in ms: doubled from the first up to the last. */
+/** Pauses between attempts, in ms: doubled from the first up to the last. */
 const pauseMs = { first: 1000, last: 30_000 }
 
 /**
- * The sends of one member on their way to the hub, one after the other, in the order in which they were written. Each has its id before the first
- * try and is kept before it, so that a later try, by this page or the next, stores it once.
+ * The sends of one member on their way to the hub, one after the other, in the order in which they were written. Each gets its id and is
+ * stored before the first attempt, so that a later attempt, by this page or the next, stores it once.
  */
 export class Outbox {
-  readonly #kept: Kept<Outgoing>
+  readonly #kept: StoredValues<Outgoing>
   readonly #post: Post
   readonly #onChange: (items: Outgoing[]) => void
   readonly #onStored: (item: Outgoing, answer: SendAnswer) => void
@@ -50,7 +50,7 @@ export class Outbox {
 
   /** `onChange` receives all items at once and after each change; `onStored` the hub's response. */
   constructor(
-    kept: Kept<Outgoing>,
+    kept: StoredValues<Outgoing>,
     post: Post,
     onChange: (items: Outgoing[]) => void,
     onStored: (item: Outgoing, answer: SendAnswer) => void,
@@ -77,7 +77,7 @@ export class Outbox {
     this.wake()
   }
 
-  /** Keeps the send and starts it. The same id again changes nothing. */
+  /** Keeps the send and starts it. Repeating an id changes nothing. */
   send(request: Outgoing['request'], place: string, now: number): void {
     if (this.#items.some(item => item.request.id === request.id)) return
     const item: Outgoing = { request, place, since: now, state: 'waiting' }
@@ -85,7 +85,7 @@ export class Outbox {
     this.wake()
   }
 
-  /** Retries waiting sends at once: the connection is back, or somebody has logged in. */
+  /** Retries waiting sends at once: the connection is back, or a member has logged in. */
   wake(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -101,8 +101,8 @@ export class Outbox {
   }
 
   /**
-   * Removes one, so that it can be changed: resolves to its request, or to `stored` if the hub has it already. Rejects if the hub has to be
-   * asked and cannot be.
+   * Removes a send, so that it can be changed: resolves to its request, or to `stored` if the hub has it already. Rejects if the hub has to
+   * be asked and cannot be reached.
    */
   async takeBack(id: string): Promise<Outgoing['request'] | 'stored'> {
     const item = this.#find(id)
@@ -112,7 +112,7 @@ export class Outbox {
     return isStored ? 'stored' : item.request
   }
 
-  /** Ends all tries. The next outbox of this member continues with the stored sends. */
+  /** Ends all attempts. The next outbox of this member continues with the stored sends. */
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -137,7 +137,7 @@ export class Outbox {
             continue
           }
           this.#put({ ...fresh, state: 'waiting', why })
-          // Waiting does not log anybody in: the next login calls retry.
+          // No retry by time: only the next login helps, and calls `wake`.
           if (failure.code !== 'unauthorized') this.#later(failure.retryAfterMs)
           return
         }
@@ -174,7 +174,7 @@ export class Outbox {
   }
 }
 
-/** Whether the error is about the message itself, so that retries would fail the same way. */
+/** Reports whether the error is about the message itself, so that retries would fail the same way. */
 function isDecided({ code, settled }: Failure): boolean {
   return settled === true || (code !== undefined && decided.has(code))
 }

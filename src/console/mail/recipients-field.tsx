@@ -11,15 +11,15 @@ interface RecipientsProps {
   onInput: (value: string) => void
   /** The member that is not suggested: the reader. */
   you: string
-  /** One name only, as of a filter. */
+  /** Accepts one name only, as in a filter. */
   single?: boolean
   hint?: string
   error?: string | undefined
-  /** The form begins here: it gets the focus. */
+  /** The first field of the form: it gets the focus. */
   isFirst?: boolean
 }
 
-/** A list of addresses, completed with names, aliases, groups and projects as one types: arrows choose, Enter or Tab takes. */
+/** A list of addresses with completion of names, aliases, groups and projects: arrow keys select, Enter or Tab accepts. */
 export function RecipientsField({ label, value, onInput, you, single = false, hint, error, isFirst }: RecipientsProps) {
   const id = useId()
   const input = useRef<HTMLInputElement>(null)
@@ -33,13 +33,13 @@ export function RecipientsField({ label, value, onInput, you, single = false, hi
 
   const word = wordAt(value, Math.min(caret.value, value.length))
   const taken = addressesIn(value.slice(0, word.start) + value.slice(word.end))
-  // A value that comes from elsewhere, such as the address of the page, asks for no suggestions.
+  // A value that was not typed, such as one from the page's address, opens no suggestions.
   const typed = useRef<string | undefined>(undefined)
   const found =
     directory && isOpen.value && (typed.current ?? value) === value
       ? suggestions(directory, word.text, single ? [] : taken, you)
       : []
-  // What is typed whole already needs no list.
+  // No list for an address that is complete already.
   const shown = found.length === 1 && found[0]!.address === word.text.toLowerCase() ? [] : found
   const at = Math.min(chosen.value, shown.length - 1)
 

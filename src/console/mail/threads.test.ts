@@ -4,13 +4,13 @@ import { type Placed, threadRows } from './threads.ts'
 
 const at = (seq: number, replyTo?: string): Placed => ({ id: `m${seq}`, seq, replyTo })
 
-/** A row in short: `m3` starts a thread or stands alone, `  m4` answers, `  m5 (m1)` names what it answers. */
+/** Returns the rows in short: `m3` starts a thread or stands alone, `  m4` answers, `  m5 (m1)` names the message that it answers. */
 const drawn = (messages: Placed[]) =>
   threadRows(messages).map(
     ({ message, isAnswer, quotes }) => `${isAnswer ? '  ' : ''}${message.id}${quotes ? ` (${quotes})` : ''}`,
   )
 
-test('answers stand under their question, and the thread where the newest of it is', () => {
+test('answers are placed under their question, and the thread where its newest message is', () => {
   expect(drawn([at(1), at(2), at(3, 'm1'), at(4), at(5, 'm2'), at(6, 'm2')])).toEqual([
     ...['m1', '  m3'],
     'm4',
@@ -18,7 +18,7 @@ test('answers stand under their question, and the thread where the newest of it 
   ])
 })
 
-test('an answer says what it answers where its place does not', () => {
+test('an answer names the message that it answers if its place does not show it', () => {
   expect(drawn([at(1), at(2, 'm1'), at(3, 'm2'), at(4, 'm1'), at(5, 'm4'), at(6, 'm2')])).toEqual([
     'm1',
     '  m2',
@@ -29,7 +29,7 @@ test('an answer says what it answers where its place does not', () => {
   ])
 })
 
-test('answers to a message that is not loaded are one thread, and go under it when it is', () => {
+test('answers to a message that is not loaded form one thread, and move under it when it is loaded', () => {
   expect(drawn([at(7, 'm2'), at(8), at(9, 'm2')])).toEqual(['m8', '  m7 (m2)', '  m9'])
   expect(drawn([at(2), at(7, 'm2'), at(8), at(9, 'm2')])).toEqual(['m8', 'm2', '  m7', '  m9'])
 })
@@ -45,7 +45,7 @@ const histories = fc
     picks.map((pick, index) => at(index + 1, pick === null || index === 0 ? undefined : `m${1 + (pick % index)}`)),
   )
 
-test('every message is shown once, the newest last, in whatever order they came', () => {
+test('every message is shown once, the newest last, whatever order they arrive in', () => {
   fc.assert(
     fc.property(histories, history => {
       const rows = threadRows(history.toReversed())
@@ -55,7 +55,7 @@ test('every message is shown once, the newest last, in whatever order they came'
   )
 })
 
-test('older messages that are loaded later change the order of no two newer ones that belong together', () => {
+test('older messages that are loaded later do not change the order of newer ones in a thread', () => {
   fc.assert(
     fc.property(histories, fc.nat(), (history, cut) => {
       const newer = history.slice(history.length === 0 ? 0 : cut % history.length)

@@ -17,9 +17,9 @@ export interface Row<M extends Placed> {
 }
 
 /**
- * Messages in the order in which a conversation shows them: answers under their questions, each thread by `seq`, and threads by their newest
- * message, the newest last. Older messages that are loaded later, in any order, never move what is newer: they go above it, or between a thread's
- * first rows. Answers to the same message that is not loaded are one thread.
+ * Returns messages in the order in which a conversation shows them: answers under their questions, each thread by `seq`, and threads by
+ * their newest message, the newest last. Older messages that are loaded later, in any order, never move newer ones: they go above them, or
+ * between a thread's first rows. Answers to the same message that is not loaded are one thread.
  */
 export function threadRows<M extends Placed>(messages: Iterable<M>): Row<M>[] {
   const bySeq = [...messages].sort((a, b) => a.seq - b.seq)

@@ -16,7 +16,7 @@ const life = (receipts: Receipt[], more: object = {}) =>
     ({ at, kind, who, what }) => `${new Date(at).getUTCMinutes()} ${kind} ${who ?? '-'}: ${what}`,
   )
 
-test('the life of a message is told step by step, in the order of time over all recipients', () => {
+test('the life of a message is listed step by step, in order of time over all recipients', () => {
   const receipts = [
     receipt('ben', {
       ...{ project: 'billing', status: 'acked', toldAt: at(2), toldHow: 'wake', fetchedAt: at(3) },

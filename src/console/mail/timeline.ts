@@ -9,11 +9,11 @@ export interface LifeStep {
   /** The recipient's address; undefined for steps of the sender. */
   who?: string
   what: string
-  /** The message that is the answer. */
+  /** The message that answers it. */
   answerId?: string
 }
 
-/** The life of a message, step by step in the order of time: written, sent, and what became of it at each recipient. */
+/** Returns the life of a message, step by step in order of time: written, sent, and its states at each recipient. */
 export function lifeOf({ message, receipts }: MessageWithReceipts): LifeStep[] {
   const sentAt = Date.parse(message.sentAt)
   const head: LifeStep[] = [
@@ -37,6 +37,6 @@ export function lifeOf({ message, receipts }: MessageWithReceipts): LifeStep[] {
           : step,
     )
   })
-  // A stable sort: what happened in the same millisecond stays in the order of the steps.
+  // A stable sort: steps of the same millisecond keep their order.
   return [...head, ...steps.sort((a, b) => a.at - b.at)]
 }

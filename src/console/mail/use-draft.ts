@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 import { useMemo } from 'preact/hooks'
-import { draftAt, keepDraft } from './desk.ts'
 import { type Draft, emptyDraft } from './draft.ts'
+import { draftAt, keepDraft } from './drafts.ts'
 
 export interface KeptDraft {
   place: string
@@ -12,7 +12,7 @@ export interface KeptDraft {
   clear: (to?: string) => void
 }
 
-/** The draft of a place, as it was left, and kept with every key that is typed. */
+/** Returns the draft of a place as it was left, and stores every change of it. */
 export function useDraft(place: string, to = ''): KeptDraft {
   return useMemo(() => {
     const draft = signal<Draft>({ ...emptyDraft, to, ...draftAt(place) })

@@ -31,12 +31,12 @@ export function toneOf({ status, answeredAt, heldSince }: Receipt, wantsAnswer: 
   return status === 'stored' ? 'quiet' : 'info'
 }
 
-/** The first words of a text in one line. */
+/** Returns the first words of a text, in one line. */
 export function beginningLine(body: string, max = 90): string {
   return visibleLine(body.slice(0, 4 * max), max)
 }
 
-/** Whether the message lies unread with `of`, whose conversation it is in. */
+/** Reports whether the message is unread in the inbox of `of`. */
 export function isUnreadBy({ receipts, from }: Shown, of: string): boolean {
   if (from === of) return false
   return receipts.some(({ name, status }) => name === of && (status === 'stored' || status === 'fetched'))

@@ -17,7 +17,7 @@ interface Props {
 
 const height = 128
 
-/** A small chart. uPlot is loaded when the first one is drawn. What is under the pointer is said in words beside the title. */
+/** A small chart. uPlot is loaded when the first one is drawn. The values at the pointer are shown in words beside the title. */
 export function Chart({ title, unit, summary, times, lines, format }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
@@ -51,7 +51,7 @@ export function Chart({ title, unit, summary, times, lines, format }: Props) {
     void draw()
     const watch = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }))
     watch.observe(element)
-    // The colours of a canvas do not follow the page's by themselves.
+    // A canvas does not follow changes of the page's colours by itself.
     const theme = matchMedia('(prefers-color-scheme: dark)')
     theme.addEventListener('change', draw)
     addEventListener('themechange', draw)

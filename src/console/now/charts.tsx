@@ -85,7 +85,7 @@ function short(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : largestUnit(ms)
 }
 
-/** The middle one of those that are there. */
+/** Returns the median of the values that are not null. */
 function middle(values: readonly (number | null)[]): number | undefined {
   const there = values.filter(value => value !== null).sort((a, b) => a - b)
   return there[there.length >> 1]

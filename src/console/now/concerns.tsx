@@ -4,7 +4,7 @@ import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import type { MembersNow } from './members-now.ts'
 
-/** Problems that need a person: a damaged store, brakes, tokens used from two hosts. Empty without problems. */
+/** Problems that need a human: a damaged store, brakes, tokens used from two hosts. Empty without problems. */
 export function Concerns({ of: { damaged, brakes, sharedTokens } }: { of: MembersNow }) {
   if (!damaged && brakes.length === 0 && sharedTokens.length === 0) return null
   return (

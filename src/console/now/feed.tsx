@@ -13,7 +13,7 @@ import { Empty, Loaded } from '../ui/states.tsx'
 import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAsk } from '../ui/use-ask.ts'
-import { ownMail } from './mail-of.ts'
+import { ownMembers } from './own-members.ts'
 
 /** One message of the feed, and its last change. */
 interface Item
@@ -40,7 +40,7 @@ function itemOf({ message, receipts }: History['messages'][number]): Item {
 
 /** Messages as they are sent, newest first. */
 export function Feed() {
-  const asked = useAsk(signal => call('listMessages', { query: { ...ownMail(), limit: 20 }, signal }), [])
+  const asked = useAsk(signal => call('listMessages', { query: { ...ownMembers(), limit: 20 }, signal }), [])
   const items = useSignal<readonly Item[]>([])
   const loaded = asked.value.value
   useEffect(() => {

@@ -18,7 +18,7 @@ type Row = { heading: string; id: string } | MemberNow
 
 const headings = { human: 'People', machine: 'Machines', service: 'Services' } as const
 
-/** Beyond so many rows only those that are seen are drawn, in a list that scrolls by itself. */
+/** Number of rows beyond which only visible rows are drawn, in a list that scrolls by itself. */
 const maxPlain = 60
 
 /** Most sessions shown of one machine. */
@@ -142,7 +142,7 @@ function MemberRow({ member }: { member: MemberNow }) {
   )
 }
 
-/** The work of one session: `billing` `main` busy for 3 min, and the line that it says of itself. */
+/** The work of one session: `billing` `main` busy for 3 min, and its status line. */
 function SessionLine({ session }: { session: Session }) {
   const checkout = checkoutInWords(session)
   const doing = doingInWords(session, now.value)

@@ -4,7 +4,7 @@ import { call } from '../api.ts'
 import { useLive } from '../live.ts'
 import { type Asked, useAsk } from '../ui/use-ask.ts'
 
-/** A member with its mail, as far as the reader may see that. */
+/** A member with its unread messages, as far as the reader may see them. */
 export type MemberNow = Member & { unread?: number; oldestUnreadAt?: string | null }
 
 /** The response of `GET /v1/machines?with=mail`. */
@@ -18,8 +18,8 @@ const soonMs = 3000
 const everyMs = 20_000
 
 /**
- * Everybody with presence, work and mail, kept up to date: presence comes with its event, the rest is asked for again some seconds after mail
- * moved, and now and then, since what a session works on has no event.
+ * Loads all members with presence, work and unread messages, and keeps them up to date: presence changes with its event; the rest is
+ * requested again some seconds after a message was sent or changed, and at an interval, since the work of a session has no event.
  */
 export function useMembersNow(): Asked<MembersNow> {
   const asked = useAsk<MembersNow>(signal => call('listMachines', { query: { with: 'mail' }, signal }), [])
@@ -36,14 +36,14 @@ export function useMembersNow(): Asked<MembersNow> {
     const at = before?.members.findIndex(member => member.name === name) ?? -1
     if (!before || at < 0) return soon()
     asked.value.value = { ...before, members: before.members.with(at, { ...before.members[at]!, online, lastSeenAt }) }
-    // Which sessions live is not in the event.
+    // The event does not name the sessions.
     soon()
   })
   for (const name of ['traffic', 'change', 'members', 'reset'] as const) useLive(name, soon)
   return asked
 }
 
-/** `soon()` has `then` called once, `ms` later, however often it is called until then. */
+/** Returns a function that calls `then` once, `ms` later, however often it is called until then. */
 function useThrottled(then: () => void, ms: number): { soon: () => void; stop: () => void } {
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   return {
@@ -57,7 +57,7 @@ function useThrottled(then: () => void, ms: number): { soon: () => void; stop: (
   }
 }
 
-/** The members in the order of the page: people, machines, services; who is there first, then by name. */
+/** Returns the members in the order of the page: humans, machines, services; online members first, then by name. */
 export function inOrder(members: readonly MemberNow[]): MemberNow[] {
   const kinds = ['human', 'machine', 'service']
   return members.toSorted(
@@ -68,7 +68,7 @@ export function inOrder(members: readonly MemberNow[]): MemberNow[] {
   )
 }
 
-/** Whether a member matches the typed text: in its name, an alias, its owner, a project or a branch. */
+/** Reports whether a member matches the typed text: in its name, an alias, its owner, a project or a branch. */
 export function matches(member: MemberNow, typed: string): boolean {
   const word = typed.trim().toLowerCase()
   if (word === '') return true

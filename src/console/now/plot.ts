@@ -13,7 +13,7 @@ const steps: Record<ChartUnit, number[]> = {
   s: clockSteps,
 }
 
-/** One chart of uPlot in the colours of the page. `onPoint` is told the index under the pointer, undefined once it is gone. */
+/** Creates a uPlot chart in the colours of the page. `onPoint` receives the index under the pointer, undefined once it has left. */
 export function makePlot(
   into: HTMLElement,
   data: uPlot.AlignedData,
@@ -64,7 +64,7 @@ export function makePlot(
     into,
   )
 
-  /** Draws points where no two neighbours have values, since a line would show nothing. */
+  /** Reports whether no two neighbours have values, so that points are needed: a line would show nothing. */
   function isLonely(values: ArrayLike<number | null | undefined>): boolean {
     return !Array.from(values).some((value, at) => value != null && values[at + 1] != null)
   }
@@ -87,7 +87,7 @@ export function makePlot(
   }
 }
 
-/** The colour that a token of the page stands for now. A canvas does not read `var()` or `light-dark()`. */
+/** Returns the current colour of a token of the page. A canvas does not support `var()` or `light-dark()`. */
 function colour(near: HTMLElement, token: string): string {
   const probe = document.createElement('span')
   probe.style.color = `var(${token})`

@@ -8,7 +8,7 @@ import type { MembersNow } from './members-now.ts'
 
 const statusWords = { stored: 'not shown yet', fetched: 'shown', acked: 'read' } as const
 
-/** Questions that wait for an answer, the newest first. */
+/** Questions without an answer, the newest first. */
 export function Questions({ requests }: { requests: MembersNow['openRequests'] }) {
   if (requests.length === 0) return null
   return (

@@ -40,7 +40,7 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
   }
   const first = useAsk(
     async signal => {
-      // Request a typed name once typing stops.
+      // A typed name is requested once typing pauses.
       await new Promise(resolve => setTimeout(resolve, 250))
       signal.throwIfAborted()
       return call('listAudit', { query: { ...filters, since: sinceOf(since, Date.now()) }, signal })
@@ -103,7 +103,7 @@ function Audit({ query: { actor = '', action = '', target = '', since = '' } }: 
   )
 }
 
-/** Lines, of which older ones are loaded as the reader comes near the end. */
+/** The lines; older ones are loaded as the reader comes near the end. */
 function Lines({
   lines,
   more,

@@ -10,12 +10,12 @@ import { Icon } from '../ui/icon.tsx'
 import { Empty } from '../ui/states.tsx'
 import '../mail/mail.css'
 
-/** `#/conversations` lists them, `#/conversations/OF/WITH` shows one, `#/conversations/new?to=NAME` is where a new message is written. */
+/** `#/conversations` lists them, `#/conversations/OF/WITH` shows one, `#/conversations/new?to=NAME` is the form for a new message. */
 export default function ConversationsPage({ parts, query }: PageProps) {
   const [of, other] = parts
   const isNew = of === 'new' && other === undefined
   const chosen = of !== undefined && other !== undefined ? ([of, other] as const) : undefined
-  // The page fills what the frame leaves, and scrolls inside. A class costs nothing with each change, unlike `:has()`.
+  // The page fills the frame and scrolls inside. A class is cheaper than `:has()`, which is evaluated with each change.
   useLayoutEffect(() => {
     const { classList } = document.documentElement
     classList.add('filled')

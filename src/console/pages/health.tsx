@@ -9,8 +9,8 @@ import type { PageProps } from '../lazy-page.tsx'
 import { AdminsOnly } from '../people/admins-only.tsx'
 import { ConcernItems, Item } from '../people/concerns.tsx'
 import { LoadPanel } from '../people/load-panel.tsx'
+import { problemsOf } from '../people/problems.ts'
 import { useReloadEvery, useReloadOn } from '../people/use-reload.ts'
-import { worriesOf } from '../people/worries.ts'
 import '../people/people.css'
 import { who } from '../session.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -86,9 +86,9 @@ function Worries({
   concerns: Parameters<typeof ConcernItems>[0]['concerns'] | undefined
   reload: () => void
 }) {
-  const worries = worriesOf(figures, now.value)
+  const problems = problemsOf(figures, now.value)
   const others = concerns ? concerns.brakes.length + concerns.sharedTokens.length + Number(concerns.damaged) : 0
-  if (worries.length + others === 0) {
+  if (problems.length + others === 0) {
     return (
       <p class="well" role="status">
         <Icon name="check" /> All is well: a write has just been stored, and nothing needs a look.
@@ -96,9 +96,9 @@ function Worries({
     )
   }
   return (
-    <Panel title={`${count(worries.length + others, 'thing')} to look at`} flush>
-      <ul class="worries">
-        {worries.map(({ tone, found, mend }) => (
+    <Panel title={`${count(problems.length + others, 'thing')} to look at`} flush>
+      <ul class="problems">
+        {problems.map(({ tone, found, mend }) => (
           <Item key={found} tone={tone} found={<Line>{found}</Line>} mend={mend} />
         ))}
         {concerns && <ConcernItems concerns={concerns} reload={reload} />}

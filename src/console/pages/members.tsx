@@ -41,7 +41,7 @@ async function ask(signal: AbortSignal): Promise<Directory> {
 export default function MembersPage({ parts: [name], query }: PageProps) {
   const directory = useAsk(ask, [])
   useReloadOn(['members'], directory.reload)
-  // Unread counts may lag a little: with every message all members would be asked for.
+  // Unread counts may lag a little: otherwise every message would request all members.
   useReloadOn(['traffic', 'change', 'reset'], directory.reload, 10_000)
   useLive('presence', ({ name, online, lastSeenAt }) => {
     const known = directory.value.peek()

@@ -10,9 +10,10 @@ import type { PageProps } from '../lazy-page.tsx'
 import { useLive } from '../live.ts'
 import { Body } from '../mail/body.tsx'
 import { Compose } from '../mail/compose.tsx'
-import { ack, onStored, outgoing } from '../mail/desk.ts'
 import { Intent } from '../mail/message-row.tsx'
 import { OutgoingRow } from '../mail/outgoing-row.tsx'
+import { ack } from '../mail/read-marks.ts'
+import { onStored, outgoing } from '../mail/sends.ts'
 import { type LifeStep, lifeOf } from '../mail/timeline.ts'
 import { useDraft } from '../mail/use-draft.ts'
 import { beginningLine, toneOf } from '../mail/words.ts'
@@ -148,7 +149,7 @@ function Found({ found, reload }: { found: MessageWithReceipts; reload: () => vo
   )
 }
 
-/** The conversation in which the reader finds the message: whose, and with whom. */
+/** Returns the conversation in which the reader finds the message. */
 function placeOfMessage(
   { from, to }: MessageWithReceipts['message'],
   receipts: readonly Receipt[],
@@ -182,7 +183,7 @@ function Question({ id }: { id: string }) {
   )
 }
 
-/** Most answers that are loaded to be shown with their words. */
+/** Most answers that are loaded to be shown with their texts. */
 const maxAnswers = 20
 
 function Answers({ receipts }: { receipts: readonly Receipt[] }) {
@@ -219,7 +220,7 @@ function Answers({ receipts }: { receipts: readonly Receipt[] }) {
   )
 }
 
-/** The form for an answer, also for the owner of the machine that was asked. */
+/** The form for an answer, also for the owner of a machine that was asked. */
 function Reply({ message, receipts }: { message: MessageWithReceipts['message']; receipts: readonly Receipt[] }) {
   const me = who.value!
   const isOpen = useSignal(false)
@@ -269,7 +270,7 @@ function Reply({ message, receipts }: { message: MessageWithReceipts['message'];
   )
 }
 
-/** Most steps that are drawn at once. */
+/** Most steps that are drawn initially. */
 const maxSteps = 60
 
 const icons: Record<LifeStep['kind'], IconName> = {
@@ -321,7 +322,7 @@ function Life({ steps }: { steps: readonly LifeStep[] }) {
   )
 }
 
-/** `14:02:03`, with the day where it is not today. */
+/** Returns `14:02:03`, with the day if it is not today. */
 function stamp(at: number): string {
   const date = new Date(at)
   const isToday = date.toDateString() === new Date(now.value).toDateString()

@@ -33,7 +33,7 @@ export default function NowPage() {
   )
 }
 
-/** Four figures that say how things stand. Their places are there from the beginning, so that nothing jumps. */
+/** Four figures that summarize the state. Their boxes are drawn from the beginning, so that nothing moves. */
 function Figures({ of }: { of: MembersNow | undefined }) {
   const readers = of?.members.filter(({ kind }) => kind !== 'service') ?? []
   const unread = readers.reduce((sum, { unread = 0 }) => sum + unread, 0)

@@ -28,7 +28,7 @@ export default function SearchPage({ query: { q = '', with: other = '', of = '' 
   const typed = useSignal({ q, other, of })
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   useEffect(() => {
-    // The address changed by itself: back, or a link.
+    // The address was changed otherwise: back, or a link.
     const now = typed.peek()
     const isOther = now.q.trim() !== q || now.other.trim() !== other || now.of !== of
     if (timer.current === undefined && isOther) typed.value = { q, other, of }
@@ -179,7 +179,7 @@ function Results({ q, other, of }: { q: string; other: string; of: string }) {
   )
 }
 
-/** The text around the first hit, with the hits marked: text nodes alone. */
+/** The text around the first hit, with the hits marked. Only text nodes. */
 function Marked({ text, query }: { text: string; query: string }) {
   const shown = visible(excerpt(text, query)).replace(/[\n\t]+/g, ' ')
   return <>{marked(shown, query).map(({ text, isHit }, index) => (isHit ? <mark key={index}>{text}</mark> : text))}</>

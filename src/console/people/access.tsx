@@ -15,7 +15,7 @@ import { Invitation } from './invitation.tsx'
 import { InviteDialog } from './invite.tsx'
 import { rangesIn } from './ranges.ts'
 
-/** The tokens of a member, for an admin: how old, from where, and how they are replaced or ended. */
+/** The tokens of a member, for an admin: age, allowed addresses, and buttons to replace or revoke them. */
 export function AccessPanel({
   member,
   people,

@@ -12,18 +12,21 @@ export const spansOf = [
 
 const unitMs = { h: 3_600_000, d: 86_400_000 }
 
-/** The beginning of a span of `spansOf` before `now` (ms since 1970), for the query; undefined for all time, and for what is no span. */
+/**
+ * Returns the beginning of a span of `spansOf` before `now` (ms since 1970), for the query; undefined for all time, and for an unknown
+ * span.
+ */
 export function sinceOf(span: string, now: number): string | undefined {
   const [, number, unit] = /^(\d{1,4})([hd])$/.exec(span) ?? []
   return unit === undefined ? undefined : new Date(now - Number(number) * unitMs[unit as 'h' | 'd']).toISOString()
 }
 
-/** The details of a line; for a line that summarizes many, their number. */
+/** Returns the details of a line; for a line that summarizes many, their number. */
 export function detailOf({ detail, count }: Pick<AuditLine, 'detail' | 'count'>): string {
   return detail ?? (count > 1 ? `${count} refusals that are not listed` : '')
 }
 
-/** Refused access is bad; a failed request is a warning. */
+/** Returns `bad` for refused access, `warn` for a failed request. */
 export function toneOf(result: AuditLine['result']): Tone {
   if (result === 'ok') return 'good'
   return result === 'unauthorized' || result === 'forbidden' ? 'bad' : 'warn'

@@ -8,7 +8,7 @@ import { Line } from '../ui/text.tsx'
 import { Time } from '../ui/time.tsx'
 import { toast } from '../ui/toast.tsx'
 
-/** Brakes and shared tokens, with what can be done about them. Nothing where there are none. */
+/** Brakes and shared tokens, with ways to resolve them. Draws nothing if there are none. */
 export function ConcernItems({
   concerns: { brakes, sharedTokens, damaged },
   reload,
@@ -55,7 +55,7 @@ export function ConcernItems({
   )
 }
 
-/** One thing to look at. */
+/** One problem. */
 export function Item({
   tone,
   found,

@@ -11,7 +11,7 @@ import { Time } from '../ui/time.tsx'
 import { toast } from '../ui/toast.tsx'
 import { useAsk } from '../ui/use-ask.ts'
 
-/** The events that a webhook could not deliver and has given up: to try again, or to forget. */
+/** The dead letters of a webhook, to retry or to delete. */
 export function DeadLettersDialog({
   name,
   reload,

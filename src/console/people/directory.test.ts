@@ -26,12 +26,12 @@ const groups = [{ name: 'backend', members: ['ovh5', 'seanclaude'] }]
 const names = (wanted: { words?: string; kind?: string; state?: string }, mine: string[] = []) =>
   wantedMembers(members, groups, { words: '', kind: '', state: '', ...wanted }, new Set(mine)).map(({ name }) => name)
 
-test('the members of the reader stand first, all others by name', () => {
+test('the reader and its machines come first, all others by name', () => {
   expect(names({})).toEqual(['gitlab', 'ovh5', 'sean', 'seanclaude'])
   expect(names({}, ['seanclaude', 'sean'])).toEqual(['sean', 'seanclaude', 'gitlab', 'ovh5'])
 })
 
-test('words are looked for in names, aliases, owners, projects and groups, each of them', () => {
+test('each word is searched in names, aliases, owners, projects and groups', () => {
   expect(names({ words: 'sean' })).toEqual(['sean', 'seanclaude'])
   expect(names({ words: 'FRONT' })).toEqual(['ovh5'])
   expect(names({ words: 'billing' })).toEqual(['seanclaude'])
@@ -40,10 +40,10 @@ test('words are looked for in names, aliases, owners, projects and groups, each 
   expect(names({ words: 'nobody' })).toEqual([])
 })
 
-test('the list is narrowed to a kind and a state', () => {
+test('the list can be filtered by kind and state', () => {
   expect(names({ kind: 'human' })).toEqual(['sean'])
   expect(names({ state: 'online' })).toEqual(['ovh5'])
   expect(names({ state: 'unread' })).toEqual(['seanclaude'])
-  // A person on Telegram and a service need no token; of ovh5 nothing is known.
+  // A human on Telegram and a service need no token; nothing is known about ovh5.
   expect(names({ state: 'out' })).toEqual(['seanclaude'])
 })

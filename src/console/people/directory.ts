@@ -1,9 +1,9 @@
 import type { Group, Member, MemberDetails } from '../../protocol/members.ts'
 
-/** A member as the list shows it: what everyone sees, with what an admin sees besides. */
+/** A member of the list: the fields that everyone sees, and those that only an admin sees. */
 export type Listed = Member & Partial<Omit<MemberDetails, keyof Member>>
 
-/** The states that the list can be narrowed to. */
+/** The states to filter by. */
 export const states = [
   ['', 'Any state'],
   ['online', 'Online'],
@@ -12,7 +12,7 @@ export const states = [
   ['out', 'Without access'],
 ] as const
 
-/** The kinds that it can be narrowed to. */
+/** The kinds to filter by. */
 export const kinds = [
   ['', 'All kinds'],
   ['machine', 'Machines'],
@@ -20,14 +20,14 @@ export const kinds = [
   ['service', 'Services'],
 ] as const
 
-/** The filter. Each word of `words` must stand in a name, an alias, the owner, a project or a group of the member. */
+/** The filter. Each word of `words` must occur in a name, an alias, the owner, a project or a group of the member. */
 export interface Wanted {
   words: string
   kind: string
   state: string
 }
 
-/** The members that are asked for: those of the reader first (itself, and its machines), then by name. */
+/** Returns the members that match: the reader and its machines first, then by name. */
 export function wantedMembers(
   members: readonly Listed[],
   groups: readonly Group[],
@@ -46,7 +46,7 @@ export function wantedMembers(
     .sort((a, b) => Number(mine.has(b.name)) - Number(mine.has(a.name)) || (a.name < b.name ? -1 : 1))
 }
 
-/** The groups of each member, by its name. */
+/** Returns the groups of each member, by its name. */
 export function groupsByMember(groups: readonly Group[]): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const { name, members } of groups)
@@ -68,7 +68,9 @@ function isInState(member: Listed, state: string): boolean {
   return true
 }
 
-/** Whether a member cannot connect: it has not joined, was revoked, or its token has ended. False if the reader may not know that. */
+/**
+ * Reports whether a member cannot connect: it has not joined, was revoked, or its token has ended. False if the reader may not know that.
+ */
 export function hasNoAccess({ tokenId, telegram, kind }: Listed): boolean {
   return tokenId === null && telegram !== true && kind !== 'service'
 }

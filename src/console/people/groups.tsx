@@ -11,10 +11,10 @@ import { Empty } from '../ui/states.tsx'
 import { toast } from '../ui/toast.tsx'
 import { namesIn } from './names.tsx'
 
-/** Most members of a group that are named before it is opened. */
+/** Most members of a group that are named before it is expanded. */
 const maxNamed = 12
 
-/** Every group with its members; an admin makes, changes and deletes them. */
+/** All groups with their members; an admin can create, change and delete them. */
 export function GroupsPanel({
   groups,
   isAdmin,

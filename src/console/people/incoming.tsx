@@ -34,7 +34,7 @@ type Open =
   | { what: 'change' | 'rotate' | 'delete'; hook: Webhook }
   | { what: 'secret'; made: WebhookSecrets }
 
-/** Webhooks that are called from outside: each is a member of kind service, and writes to others. */
+/** Incoming webhooks: each is a member of kind service, and writes to others. */
 export function IncomingPanel({ known }: { known: readonly string[] }) {
   const hooks = useAsk(signal => call('listWebhooks', { signal }), [])
   useReloadEvery(15_000, hooks.reload)

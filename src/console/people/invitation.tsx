@@ -12,7 +12,7 @@ import { useAsk } from '../ui/use-ask.ts'
 import { joinAddresses, joinLineOf } from './join-ways.ts'
 import { Qr } from './qr.tsx'
 
-/** Stands in the choice of addresses for one that is typed. */
+/** Value of the choice that opens the field for a typed address. */
 const another = 'another'
 
 /** The result of an invitation or a rotation: the line to run on the machine, to copy or to scan. Its code is shown nowhere else. */
@@ -41,11 +41,11 @@ function Line({ made, known }: { made: InviteAnswer; known: AddressesAnswer }) {
   const typed = useSignal('')
   const via = useSignal('')
   const plain = useSignal(false)
-  // Nothing to choose from, or nothing that is sure to do: the choice is shown.
+  // With no address, or none that is certain to work, the choice is opened.
   const isOpen = useSignal(choices[0] === undefined || choices[0].warning !== undefined)
   const line = useComputed(() => {
     const chosen = address.value === another ? typed.value : address.value
-    // By ssh the address is as seen from there: what leads to the hub from here says nothing.
+    // The ssh host may see the hub at another address than this page.
     const behind = via.value.trim() === '' ? chosen : typed.value
     return joinLineOf(made, { address: behind, via: via.value.trim(), plain: plain.value }, known.port)
   })

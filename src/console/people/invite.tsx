@@ -8,7 +8,10 @@ import { Invitation } from './invitation.tsx'
 import { NameField } from './names.tsx'
 import { rangesIn } from './ranges.ts'
 
-/** Makes a member, or renews one, and shows its join line. `people` can own machines. `name` is fixed where a member is invited again. */
+/**
+ * Invites a new member, or an existing one again, and shows its join line. `people` can own machines. `name` is fixed if a member is
+ * invited again.
+ */
 export function InviteDialog({
   people,
   name: fixed,

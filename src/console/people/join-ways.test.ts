@@ -5,7 +5,7 @@ const code = 'AAAA-BBBB-CCCC-DDDD'
 const hubKey = `sha256//${'A'.repeat(43)}=`
 const known = { port: 3500, addresses: [], url: undefined, here: 'http://127.0.0.1:3500' }
 
-describe('the addresses to choose from', () => {
+describe('the suggested addresses', () => {
   test('are those of the hub, then that of hub.json, then that of this page, each once', () => {
     const addresses = [
       { origin: 'http://10.0.3.1:3500', isTrusted: true },
@@ -19,14 +19,14 @@ describe('the addresses to choose from', () => {
     ])
   })
 
-  test('warn of one at which a machine would be refused', () => {
+  test('warn about one at which the hub would refuse a machine', () => {
     const addresses = [{ origin: 'http://203.0.113.7:3500', isTrusted: false }]
     const [first, last] = joinAddresses({ ...known, addresses, url: 'https://hub.example.org' })
     expect(first).not.toHaveProperty('warning')
     expect(last).toMatchObject({ origin: 'http://203.0.113.7:3500', warning: expect.stringContaining('refused') })
   })
 
-  test('are those of its own host where the hub answers there alone', () => {
+  test('are those of the host of the hub if it listens there only', () => {
     const alone = [{ origin: 'http://127.0.0.1:3500', warning: expect.stringContaining('own host alone') }]
     expect(joinAddresses(known)).toMatchObject(alone)
     expect(joinAddresses({ ...known, here: 'http://localhost:4000' })).toMatchObject(alone)
@@ -34,11 +34,11 @@ describe('the addresses to choose from', () => {
   })
 })
 
-describe('the line', () => {
+describe('the join line', () => {
   const line = (choice: Partial<Parameters<typeof joinLineOf>[1]>, port: number | null = 3500) =>
     joinLineOf({ code, hubKey }, { address: '', via: '', plain: false, ...choice }, port)
 
-  test('pins the key of the hub, and takes what a person types as an address', () => {
+  test('pins the key of the hub, and accepts a typed address', () => {
     const pinned = { pins: true, command: expect.stringContaining(`pinnedpubkey="${hubKey}"`) }
     expect(line({ address: ' http://10.0.3.1:3500/ ' })).toEqual(pinned)
     expect(line({ address: 'https://10.0.3.1:3500' })).toEqual(pinned)
@@ -46,7 +46,7 @@ describe('the line', () => {
     expect(line({ address: 'http://10.0.3.1:3500', plain: true })).toMatchObject({ pins: false })
   })
 
-  test('goes by ssh to the usual address there, unless another is typed', () => {
+  test('goes through ssh to the default address there, unless another is typed', () => {
     expect(line({ via: 'ovh5' })).toMatchObject({
       command: expect.stringContaining('url="https://localhost:3500/join/'),
     })

@@ -4,7 +4,7 @@ import { sshHostPattern } from '../../protocol/ssh-host-pattern.ts'
 
 /** Known addresses of the hub for a new machine. */
 export interface KnownAddresses {
-  /** As `GET /v1/admin/addresses` answers. */
+  /** Port and addresses from `GET /v1/admin/addresses`. */
   port: number | null
   addresses: readonly { origin: string; isTrusted: boolean }[]
   /** The `url` of hub.json. */
@@ -13,7 +13,7 @@ export interface KnownAddresses {
   here: string
 }
 
-/** One address to choose: what it is, and what speaks against it. */
+/** An address to choose, with a description, and a warning if it may not work. */
 export interface JoinAddress {
   origin: string
   about: string
@@ -21,8 +21,8 @@ export interface JoinAddress {
 }
 
 /**
- * The addresses to choose from, the likeliest first: what `claude-net invite` would take, then `url` of hub.json, then that of this page.
- * A hub that answers on its own host alone has the address of that host for itself.
+ * Returns the addresses to choose from, the likeliest first: the one that `claude-net invite` would use, then `url` of hub.json, then that
+ * of this page. For a hub that listens on its own host only, that is the address for machines on that host.
  */
 export function joinAddresses({ port, addresses, url, here }: KnownAddresses): JoinAddress[] {
   const own = addresses.map(({ origin, isTrusted }) => ({
@@ -50,17 +50,17 @@ export function joinAddresses({ port, addresses, url, here }: KnownAddresses): J
 
 /** The choices in the form. */
 export interface JoinChoice {
-  /** One of `joinAddresses`, or as typed: `http://10.0.3.1:3500`. Empty with `via`: the usual address there. */
+  /** One of `joinAddresses`, or as typed: `http://10.0.3.1:3500`. Empty with `via`: the default address there. */
   address: string
   /** The ssh host of the new machine; empty for none. */
   via: string
   plain: boolean
 }
 
-/** The line to run on the new machine; or what is wrong with the choice, and in which field. */
+/** The line to run on the new machine; or the field with an error, and the error. */
 export type JoinLine = { command: string; pins: boolean } | { wrong: 'address' | 'via'; why: string }
 
-/** The line for an invitation, the same that `claude-net invite` prints with these choices. */
+/** Returns the line for an invitation, the same that `claude-net invite` prints with these choices. */
 export function joinLineOf(
   invitation: { code: string; hubKey?: string | undefined },
   { address, via, plain }: JoinChoice,
@@ -77,7 +77,7 @@ export function joinLineOf(
   return { command, pins: hubKey !== undefined }
 }
 
-/** An origin that can stand in shell text; undefined for anything else. */
+/** Returns an origin that is safe in shell text; undefined for anything else. */
 function addressOf(typed: string): URL | undefined {
   if (!URL.canParse(typed.trim())) return undefined
   const url = new URL(typed.trim())

@@ -8,7 +8,7 @@ import { Panel } from '../ui/panel.tsx'
 import { toast } from '../ui/toast.tsx'
 import type { Listed } from './directory.ts'
 
-/** The end of a member. Its name is typed before. */
+/** Deletes a member, after its name was typed. */
 export function DeleteMember({
   member: { name, kind, unread = 0 },
   owned,

@@ -9,7 +9,7 @@ import { toast } from '../ui/toast.tsx'
 import type { Listed } from './directory.ts'
 import { NameField } from './names.tsx'
 
-/** The owner of a machine, to change. */
+/** The field for the owner of a machine. */
 export function OwnerField({
   member: { name, owner },
   people,
@@ -56,7 +56,7 @@ export function OwnerField({
   )
 }
 
-/** The other names of a member, to take away and to add to. */
+/** The aliases of a member, with controls to remove and add them. */
 export function Aliases({ name, aliases, reload }: { name: string; aliases: readonly string[]; reload: () => void }) {
   const adding = useSignal<string | undefined>(undefined)
   const remove = async (alias: string) => {
@@ -112,7 +112,7 @@ export function Aliases({ name, aliases, reload }: { name: string; aliases: read
   )
 }
 
-/** Gives a member another name. */
+/** Renames a member. */
 export function RenameDialog({ name, kind, onClose }: { name: string; kind: string; onClose: () => void }) {
   const to = useSignal('')
   const rename = async () => {

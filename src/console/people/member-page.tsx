@@ -16,7 +16,7 @@ import { stateOf } from './members-list.tsx'
 import { PolicyPanel } from './policy.tsx'
 import { ProjectsPanel, SessionsPanel } from './work.tsx'
 
-/** One member: who it is, what runs there, what it does with mail; and for an admin its access and its end. */
+/** One member: its identity, sessions and policy; for an admin also its access and deletion. */
 export function MemberPage({
   member,
   members,

@@ -9,7 +9,7 @@ import { hasNoAccess, type Listed } from './directory.ts'
 
 const kindWords: Record<string, string> = { human: 'person', service: 'service' }
 
-/** The members, a row each; any number of them. `mine` are marked. */
+/** The members, one row each; any number of them. `mine` are marked. */
 export function MembersList({ members, mine }: { members: readonly Listed[]; mine: ReadonlySet<string> }) {
   return (
     <div class="members-box" style={{ '--rows': members.length }}>
@@ -62,7 +62,7 @@ function useInWords(use: string): string {
   return use === 'never' ? 'never used' : `used ${use}`
 }
 
-/** Presence, and for an admin also whether the member has access, in words. */
+/** Returns the presence of a member in words, for an admin also whether it has access. */
 export function stateOf(member: Listed, at: number): string {
   const { tokenId, tokenEndedAt = null, joinedAt = null, boundTo = [] } = member
   const { kind, online, lastSeenAt, telegram } = member

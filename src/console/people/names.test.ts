@@ -5,7 +5,7 @@ test('names are separated by commas or white space, and each counts once', () =>
   expect(namesIn(' sean, jaz\n sean,,')).toEqual(['sean', 'jaz'])
 })
 
-test('the last name is completed, those that begin so first, none twice', () => {
+test('the last name is completed, prefix matches first, without duplicates', () => {
   const known = ['chas', 'jaz', 'ovh5', 'sean', 'seanclaude']
   expect(offered('s', known)).toEqual(['sean', 'seanclaude', 'chas'])
   expect(offered('sean, j', known)).toEqual(['sean, jaz'])

@@ -1,12 +1,12 @@
 import { useId } from 'preact/hooks'
 import { Field } from '../ui/field.tsx'
 
-/** The names that a text lists, separated by commas or white space, each once. */
+/** Returns the names in a text, separated by commas or white space, each once. */
 export function namesIn(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/).filter(Boolean))]
 }
 
-/** Most names that a field offers: an organization may have thousands. */
+/** Most names that a field suggests: an organization may have thousands. */
 const maxOffered = 20
 
 /** A field for names separated by commas, the last of which is completed from `known`. */

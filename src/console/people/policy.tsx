@@ -15,7 +15,7 @@ const meanings = [
   ['refuse', 'Refuse: senders get an error'],
 ] as const
 
-/** The policy of a member, to show and change. Only for itself, its owner and an admin. */
+/** The policy of a member, to view and change. Only for the member itself, its owner and an admin. */
 export function PolicyPanel({ name, kind, known }: { name: string; kind: string; known: readonly string[] }) {
   const policy = useAsk(signal => call('getMemberPolicy', { params: { name }, signal }), [name])
   useReloadOn(['members'], policy.reload)

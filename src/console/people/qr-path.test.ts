@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { qrPath } from './qr-path.ts'
 
-/** The dark modules that a path fills. */
+/** Returns the dark modules that a path fills. */
 function darkOf(path: string): Set<string> {
   const dark = new Set<string>()
   for (const [, x, y, width] of path.matchAll(/M(\d+) (\d+)h(\d+)v1h-\3z/g))
@@ -9,7 +9,7 @@ function darkOf(path: string): Set<string> {
   return dark
 }
 
-test('a code has its three finders inside a quiet zone of four modules', () => {
+test('a code has its three finder patterns inside a quiet zone of four modules', () => {
   const { path, size } = qrPath('HELLO')!
   expect(path).toMatch(/^(M\d+ \d+h\d+v1h-\d+z)+$/)
   const dark = darkOf(path)

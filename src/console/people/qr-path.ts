@@ -1,6 +1,6 @@
 import { encode } from 'uqr'
 
-/** Light modules around a code, without which scanners do not find it (ISO/IEC 18004). */
+/** Width of the light border, in modules, without which scanners do not find the code (ISO/IEC 18004). */
 const quietZone = 4
 
 /** A QR code to draw: `path` fills the dark modules, one unit each, in a square of `size` units with its quiet zone. */
@@ -9,7 +9,7 @@ export interface QrPath {
   size: number
 }
 
-/** The code of a text. Undefined for a text that is too long for one (some 2,900 bytes). */
+/** Returns the code of a text; undefined if the text is too long for one (some 2,900 bytes). */
 export function qrPath(text: string): QrPath | undefined {
   let modules: boolean[][]
   try {
@@ -20,7 +20,7 @@ export function qrPath(text: string): QrPath | undefined {
   return { path: modules.flatMap(runsOf).join(''), size: modules.length }
 }
 
-/** Each run of dark modules of a row as one rectangle. */
+/** Returns each run of dark modules of a row as one rectangle. */
 function runsOf(row: readonly boolean[], y: number): string[] {
   const runs: string[] = []
   for (let x = 0; x < row.length; x++) {

@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks'
 import { qrPath } from './qr-path.ts'
 
-/** A QR code of `text`, dark on light in both themes, as scanners want it. Nothing where no code can hold the text. */
+/** A QR code of `text`, dark on light in both themes, as scanners require. Draws nothing if no code can hold the text. */
 export function Qr({ text, label }: { text: string; label: string }) {
   const code = useMemo(() => qrPath(text), [text])
   if (!code) return null

@@ -1,7 +1,10 @@
 /** Connections from the hub's own host, including those through ssh. */
 const loopback = ['127.0.0.0/8', '::1/128']
 
-/** The ranges of addresses that a person typed, as `claude-net bind --from` takes them; the hub checks each. `anywhere` and nothing are none. */
+/**
+ * Returns the typed ranges of addresses, as `claude-net bind --from` takes them; the hub validates each. `anywhere` and an empty text mean
+ * none.
+ */
 export function rangesIn(typed: string): string[] {
   return typed
     .split(/[\s,]+/)

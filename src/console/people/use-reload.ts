@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { type LiveEvents, onLive } from '../live.ts'
 
-/** Least time between a change and the next request, in ms, so that many changes cause one. */
+/** Delay between a change and the next request, in ms, so that many changes cause one. */
 const quietMs = 1500
 
 /** Calls `reload` soon after any of these events, and no more often than every `everyMs`. */
@@ -29,7 +29,7 @@ export function useReloadOn(names: readonly (keyof LiveEvents)[], reload: () => 
   }, [])
 }
 
-/** Calls `reload` every `everyMs` while the page is looked at. */
+/** Calls `reload` every `everyMs` while the page is visible. */
 export function useReloadEvery(everyMs: number, reload: () => void): void {
   const latest = useRef(reload)
   latest.current = reload

@@ -2,7 +2,7 @@ import { Button } from '../ui/button.tsx'
 import { CopyLine } from '../ui/copy.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 
-/** Dialog with the URL and secret of a webhook. Nothing else has them, so it closes by its button alone. */
+/** Dialog with the URL and secret of a webhook. They are not shown again, so only its button closes it. */
 export function WebhookSecret({
   title,
   url,

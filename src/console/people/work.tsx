@@ -8,7 +8,7 @@ import { Line } from '../ui/text.tsx'
 import { now, Time } from '../ui/time.tsx'
 import type { Listed } from './directory.ts'
 
-/** The sessions of a machine and their work. All of it is the machine's claim. */
+/** The sessions of a machine and their work, as the machine reports them, unverified. */
 export function SessionsPanel({ member, hubVersion }: { member: Listed; hubVersion: string | undefined }) {
   const { sessions, sessionCount = sessions.length } = member
   return (
@@ -62,7 +62,7 @@ export function SessionsPanel({ member, hubVersion }: { member: Listed; hubVersi
   )
 }
 
-/** The projects of a machine, as it claims. Nothing where it has none. */
+/** The projects of a machine, as it reports them. Draws nothing if it has none. */
 export function ProjectsPanel({ member: { name, projects = [], projectCount = projects.length } }: { member: Listed }) {
   if (projects.length === 0) return null
   return (

@@ -1,6 +1,9 @@
 import type { ComponentChildren } from 'preact'
 
-/** Meaning of a badge: `good` (stored, online), `warn` (waits long), `bad` (refused, expired, urgent), `info` (a question), `quiet` (the rest). */
+/**
+ * Meaning of a badge: `good` (stored, online), `warn` (waits long), `bad` (refused, expired, urgent), `info` (a question), `quiet` (the
+ * rest).
+ */
 export type Tone = 'good' | 'warn' | 'bad' | 'info' | 'quiet'
 
 /** A small word in a frame. Its words carry the meaning, its colour only repeats it. */

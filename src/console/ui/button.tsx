@@ -5,19 +5,19 @@ import { toastError } from './toast.tsx'
 
 export interface ButtonProps {
   children: ComponentChildren
-  /** `main` once in a form, `danger` for what cannot be undone, `plain` without a frame. */
+  /** `main` once in a form, `danger` for actions that cannot be undone, `plain` without a frame. */
   look?: 'main' | 'danger' | 'plain' | 'usual'
   icon?: IconName
-  /** Only the icon is seen; `children` become its label, and must be text. */
+  /** Only the icon is visible; `children` become its label, and must be text. */
   iconOnly?: boolean
   type?: 'button' | 'submit'
   disabled?: boolean
   title?: string
-  /** One that is awaited keeps the button busy, and its refusal becomes a toast. */
+  /** If it returns a promise, the button stays busy until it settles; an error becomes a toast. */
   onClick?: (event: MouseEvent) => unknown
 }
 
-/** A button that cannot be pressed twice: while what it started is awaited it is busy. */
+/** A button that cannot be pressed twice: it is busy while its action is awaited. */
 export function Button({
   children,
   look = 'usual',

@@ -3,8 +3,8 @@ import { useRef } from 'preact/hooks'
 import { Icon } from './icon.tsx'
 
 /**
- * A line to copy, such as a join line, with its button. Where the clipboard is closed to the page (no secure context) the line is
- * selected, for the reader's own keys. `secret` says so beside it. `text` is shown as it is: only for lines that the hub made.
+ * A line to copy, such as a join line, with its button. If the page may not use the clipboard (no secure context), the line is selected
+ * instead, for the reader's own keys. `secret` adds a warning. `text` is shown as it is: only for lines that the hub made.
  */
 export function CopyLine({ text, label, secret = false }: { text: string; label: string; secret?: boolean }) {
   const done = useSignal<'copied' | 'selected' | undefined>(undefined)

@@ -20,7 +20,7 @@ export function Dialog({
   children: ComponentChildren
   onClose: () => void
   wide?: boolean
-  /** It closes by its buttons alone: what it shows is shown once, and a click beside it or a stray key must not lose it. */
+  /** Only its buttons close it: its content is shown once, and neither a click beside it nor a stray key must lose it. */
   keep?: boolean
 }) {
   const id = useId()
@@ -31,14 +31,14 @@ export function Dialog({
     dialog.showModal()
     openDialogs.value++
     return () => {
-      // Its close event comes later, when another dialog may stand in its place.
+      // The close event comes later, when another dialog may be open in its place.
       isGone.current = true
       openDialogs.value--
       dialog.close()
     }
   }, [])
   return (
-    // A click on the backdrop is one on the dialog itself.
+    // A click on the backdrop has the dialog itself as its target.
     <dialog
       ref={element}
       class={`dialog ${wide ? 'wide' : ''}`}
@@ -62,8 +62,8 @@ export function Dialog({
 }
 
 /**
- * Asks before something that cannot be undone: the reader types `word` (a name), or with no `word` only presses the button. `children`
- * say what will happen. `onDo` is awaited; its refusal becomes a toast, and the dialog stays.
+ * Asks before an action that cannot be undone: the reader types `word` (a name), or without `word` only presses the button. `children`
+ * describe the consequences. `onDo` is awaited; its error becomes a toast, and the dialog stays.
  */
 export function Confirm({
   title,

@@ -16,13 +16,13 @@ interface InputProps extends Common {
   onInput: (value: string) => void
   placeholder?: string
   type?: 'text' | 'search' | 'url' | 'datetime-local'
-  /** Several lines, which grow with the text. */
+  /** Number of lines of a field that grows with its text. */
   rows?: number
   required?: boolean
   autoFocus?: boolean
   disabled?: boolean
   maxLength?: number
-  /** Of the browser's own help; off unless it says otherwise. */
+  /** The browser's autocompletion; off by default. */
   autocomplete?: string
   list?: string
   inputRef?: Ref<HTMLInputElement & HTMLTextAreaElement>
@@ -91,7 +91,7 @@ export function Select({ label, hint, error, bare = false, value, onInput, optio
   )
 }
 
-/** A choice of two to four, all of them seen, as for a filter. */
+/** A choice of two to four values, all visible, such as for a filter. */
 export function Choice<Value extends string>({
   label,
   value,
@@ -117,7 +117,7 @@ export function Choice<Value extends string>({
   )
 }
 
-/** A labelled yes or no. */
+/** A labelled checkbox. */
 export function Check({
   label,
   hint,

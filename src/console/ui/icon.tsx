@@ -26,7 +26,7 @@ const paths = {
 } as const
 export type IconName = keyof typeof paths
 
-/** A picture that says nothing to a screen reader: give the control around it words. */
+/** An icon. It has no text for screen readers: label the control around it. */
 export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
   return (
     <svg class="icon" width={size} height={size} viewBox="0 0 24 24" aria-hidden="true" focusable="false">

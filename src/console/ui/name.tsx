@@ -1,7 +1,9 @@
 import { visibleLine } from '../../text/visible.ts'
 import { href } from '../router.ts'
 
-/** A member's name with its page behind it: `<Name of="seanclaude" project="billing" />`. `plain` leaves the link out, as inside one. */
+/**
+ * A member's name, linked to its page: `<Name of="seanclaude" project="billing" />`. `plain` omits the link, such as inside another one.
+ */
 export function Name({ of, project, plain = false }: { of: string; project?: string | undefined; plain?: boolean }) {
   const words = (
     <>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 
-/** The head of a page: its title (one h1 a page), a line below it, and what can be done. */
+/** The head of a page: its title (one h1 a page), a line below it, and its actions. */
 export function PageHead({
   title,
   children,

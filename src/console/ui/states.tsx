@@ -55,10 +55,7 @@ export function Failed({ error, retry }: { error: unknown; retry?: (() => unknow
   )
 }
 
-/**
- * The result of `useAsk`: Loading, Failed, or `children`. The previous result stays while a new request runs, also when that
- * fails.
- */
+/** The result of `useAsk`: Loading, Failed, or `children`. The previous result stays while a new request runs, and if that fails. */
 export function Loaded<T>({
   asked,
   rows,

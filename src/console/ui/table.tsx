@@ -5,7 +5,7 @@ export interface Column<Row> {
   /** Its head, and the label of its cells on a narrow screen, where each row is a card. */
   head: string
   cell: (row: Row) => ComponentChildren
-  /** Numbers stand to the right, in figures of one width. */
+  /** Right-aligned, in figures of equal width. */
   number?: boolean
   /** On a narrow screen: `title` is the card's first line, `hidden` is left out. */
   narrow?: 'title' | 'hidden'

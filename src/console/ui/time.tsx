@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 import { ago, clockTime, moment } from '../../text/spans.ts'
 
-/** Now, in ms since 1970; moves on every 10 s while the page is looked at. Reading it in a component has that drawn again. */
+/** The current time, in ms since 1970; updated every 10 s while the page is visible. A component that reads it is drawn again. */
 export const now = signal(Date.now())
 
 const tick = () => {
@@ -11,8 +11,8 @@ setInterval(tick, 10_000)
 document.addEventListener('visibilitychange', tick)
 
 /**
- * A moment, with its full date on a long look. `ago` (5 min ago), `clock` (14:02), or `moment` (14:02 today, else Monday, else 3 Nov).
- * `at` is RFC 3339; one that is none is shown as nothing.
+ * A time, with its full date as a tooltip. `ago` (5 min ago), `clock` (14:02), or `moment` (14:02 today, else Monday, else 3 Nov). `at` is
+ * RFC 3339; nothing is drawn for an invalid one.
  */
 export function Time({ at, as = 'ago' }: { at: string; as?: 'ago' | 'clock' | 'moment' }) {
   const ms = Date.parse(at)
@@ -25,7 +25,7 @@ export function Time({ at, as = 'ago' }: { at: string; as?: 'ago' | 'clock' | 'm
   )
 }
 
-/** `Fri 27 Nov 2026, 14:02:11`, in the zone of this browser. */
+/** Returns `Fri 27 Nov 2026, 14:02:11`, in the zone of this browser. */
 export function fullTime(ms: number): string {
   return new Date(ms).toLocaleString('en-GB', {
     ...({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const),

@@ -16,7 +16,10 @@ let lastId = 0
 /** Time a toast stays, in ms; an error stays until it is closed. */
 const stayMs = 4000
 
-/** Shows briefly that something was done: `toast('The message is stored.')`. A sentence of ours; names of others are made visible. */
+/**
+ * Shows a confirmation for a few seconds: `toast('The message is stored.')`. The sentence is ours; hidden characters in names are made
+ * visible.
+ */
 export function toast(text: string): void {
   add({ tone: 'good', text })
 }
@@ -43,7 +46,7 @@ function close(id: number): void {
 /** Number of open dialogs. Behind an open one the page cannot be clicked. */
 export const openDialogs = signal(0)
 
-/** The place for toasts: in the frame of the page, or in the open dialog. */
+/** Draws the toasts: in the frame of the page, or in the open dialog. */
 export function Toasts({ inDialog = false }: { inDialog?: boolean }) {
   if (openDialogs.value > 0 !== inDialog) return null
   return (

@@ -7,7 +7,7 @@ import { live } from '../live.ts'
 export interface Asked<T> {
   /** The last response. Set it to show a known change at once. */
   value: Signal<T | undefined>
-  /** Error of the last try; undefined after a success. */
+  /** Error of the last attempt; undefined after a success. */
   error: ReadonlySignal<unknown>
   loading: ReadonlySignal<boolean>
   /** Repeats the request, and keeps the last response until then. Several calls during a request cause one more. */

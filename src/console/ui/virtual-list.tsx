@@ -4,13 +4,13 @@ import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 
 export interface VirtualListProps<Item> {
   items: readonly Item[]
-  /** One key for each item, which stays with it. */
+  /** A key that identifies an item. */
   keyOf: (item: Item) => string | number
   children: (item: Item, index: number) => ComponentChildren
   /** Estimated height of an item that was not drawn yet, in px. The more exact, the steadier the scroll bar. */
   estimate: number
   label: string
-  /** Starts at the end, and stays there when items are added while the reader is there: a conversation. */
+  /** Starts at the end, and stays there when items are added while the reader is there, as in a conversation. */
   stickToEnd?: boolean
   /** Called when the reader is near the start or the end of `items`, once for each length of `items`, to load more. */
   onNearStart?: () => void
@@ -23,8 +23,8 @@ const overscan = 400
 const nearPx = 800
 
 /**
- * A list that draws only what is seen of it: any number of items, each as high as it likes. It scrolls by itself, so give it a height. When
- * items come before those that are seen, what is seen stays where it is.
+ * A list that draws only its visible part: any number of items, each of any height. It scrolls by itself, so give it a height. When items
+ * are added before the visible ones, the visible ones do not move.
  */
 export function VirtualList<Item>(props: VirtualListProps<Item>) {
   const { items, keyOf, children, estimate, label, stickToEnd = false } = props
@@ -34,7 +34,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
   const version = useSignal(0)
   const atEnd = useRef(stickToEnd)
   const anchor = useRef<{ key: string | number; offset: number } | undefined>(undefined)
-  const told = useRef({ start: -1, end: -1 })
+  const reported = useRef({ start: -1, end: -1 })
 
   // Start of each item; one more entry for the end of the last.
   const tops = useMemo(() => {
@@ -109,7 +109,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
     }
   }, [])
 
-  // Before the browser paints: heights that were not known are measured, and what was seen is put back where it was.
+  // Before the browser paints: unknown heights are measured, and the scroll position is restored relative to the first visible item.
   useLayoutEffect(() => {
     const element = box.current!
     const rows = [...element.firstElementChild!.children] as HTMLElement[]
@@ -125,12 +125,12 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
     }
     remember()
     if (isNew) version.value++
-    if (element.scrollTop < nearPx && told.current.start !== items.length) {
-      told.current.start = items.length
+    if (element.scrollTop < nearPx && reported.current.start !== items.length) {
+      reported.current.start = items.length
       props.onNearStart?.()
     }
-    if (total - element.scrollTop - element.clientHeight < nearPx && told.current.end !== items.length) {
-      told.current.end = items.length
+    if (total - element.scrollTop - element.clientHeight < nearPx && reported.current.end !== items.length) {
+      reported.current.end = items.length
       props.onNearEnd?.()
     }
   })
@@ -155,7 +155,7 @@ export function VirtualList<Item>(props: VirtualListProps<Item>) {
   )
 }
 
-/** The index of the item at `y`: the last whose beginning is not below it. */
+/** Returns the index of the item at `y`: the last one that starts at or above it. */
 function indexAt(tops: Float64Array, y: number): number {
   let [low, high] = [0, tops.length - 1]
   while (low < high) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { StatusAnswer } from '../../protocol/status.ts'
-import { worriesOf } from './worries.ts'
+import { problemsOf } from './problems.ts'
 
 const now = Date.parse('2026-11-27T12:00:00.000Z')
 const ago = (ms: number) => new Date(now - ms).toISOString()
@@ -35,9 +35,9 @@ const idle = {
   connections: { known: 3, strangers: 0 },
   unreadAnswerBytes: 0,
 }
-const found = (more: Partial<StatusAnswer>) => worriesOf({ ...well, ...more }, now).map(({ found }) => found)
+const found = (more: Partial<StatusAnswer>) => problemsOf({ ...well, ...more }, now).map(({ found }) => found)
 
-test('a hub that is not heard of, or takes nothing, is told', () => {
+test('a hub that does not respond, or cannot write, is reported', () => {
   const hub = { url: null, ssh: null, hubKey: null, version: '1.0.0', entryVersion: 3, isLive: true }
   const [h0, h1] = [
     { ...hub, name: 'h0', self: true },
@@ -57,10 +57,10 @@ test('a hub that is not heard of, or takes nothing, is told', () => {
   ).toEqual(['h0: It takes nothing.', expect.stringMatching(/^h1 is not heard of.*hubs forget h1$/)])
 })
 
-test('a hub that is well worries nobody', () => {
+test('a healthy hub has no problems', () => {
   expect(found({})).toEqual([])
   expect(found({ load: idle })).toEqual([])
-  // A young hub has not had its first backup.
+  // A new hub has not made its first backup.
   expect(found({ lastBackup: null, startedAt: ago(hour) })).toEqual([])
 })
 
@@ -109,7 +109,7 @@ test.each<[string, Partial<StatusAnswer>, string]>([
   expect(found(more)).toEqual([words])
 })
 
-test('what is worst stands first', () => {
-  const all = worriesOf({ ...well, behind: [{ name: 'old', clients: [] }], ready: false, notReady: 'Full.' }, now)
+test('the worst problem comes first', () => {
+  const all = problemsOf({ ...well, behind: [{ name: 'old', clients: [] }], ready: false, notReady: 'Full.' }, now)
   expect(all.map(({ tone }) => tone)).toEqual(['bad', 'warn'])
 })

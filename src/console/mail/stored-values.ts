@@ -1,18 +1,19 @@
 /** The part of `localStorage` used here. */
-export type Shelf = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>
+export type ValueStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>
 
 /**
- * Values of one kind that survive the page, each under its own key, so that two tabs do not undo each other's writes. What the browser cannot store
- * (it is full, or storage is forbidden) stays in memory while the page is open: `isLasting` says whether all is stored.
+ * Values of one kind that survive the page, each under its own key, so that two tabs do not overwrite each other's values. A value that the
+ * browser cannot store (it is full, or storage is forbidden) stays in memory while the page is open: `isLasting` reports whether all are
+ * stored.
  */
-export class Kept<Value> {
-  readonly #shelf: Shelf | undefined
+export class StoredValues<Value> {
+  readonly #storage: ValueStorage | undefined
   readonly #prefix: string
   readonly #memory = new Map<string, Value>()
 
-  /** `owner` is the member who is logged in: somebody else in the same browser has other values. */
-  constructor(kind: string, owner: string, shelf: Shelf | undefined) {
-    this.#shelf = shelf
+  /** `owner` is the logged-in member: other members in the same browser have other values. */
+  constructor(kind: string, owner: string, storage: ValueStorage | undefined) {
+    this.#storage = storage
     this.#prefix = `claude-net/${kind}/${owner}/`
   }
 
@@ -20,11 +21,11 @@ export class Kept<Value> {
     return this.#memory.size === 0
   }
 
-  /** Undefined where there is none, or none that can be read. */
+  /** Returns undefined if there is no value, or it cannot be parsed. */
   get(key: string): Value | undefined {
     if (this.#memory.has(key)) return this.#memory.get(key)
     try {
-      const text = this.#shelf?.getItem(this.#prefix + key)
+      const text = this.#storage?.getItem(this.#prefix + key)
       return text ? (JSON.parse(text) as Value) : undefined
     } catch {
       return undefined
@@ -33,8 +34,8 @@ export class Kept<Value> {
 
   set(key: string, value: Value): void {
     try {
-      if (!this.#shelf) throw new Error('there is no storage')
-      this.#shelf.setItem(this.#prefix + key, JSON.stringify(value))
+      if (!this.#storage) throw new Error('there is no storage')
+      this.#storage.setItem(this.#prefix + key, JSON.stringify(value))
       this.#memory.delete(key)
     } catch {
       this.#memory.set(key, value)
@@ -44,7 +45,7 @@ export class Kept<Value> {
   delete(key: string): void {
     this.#memory.delete(key)
     try {
-      this.#shelf?.removeItem(this.#prefix + key)
+      this.#storage?.removeItem(this.#prefix + key)
     } catch {
       // Storage that forbids this contains nothing to delete.
     }
@@ -54,12 +55,12 @@ export class Kept<Value> {
   entries(): [string, Value][] {
     const keys = new Set(this.#memory.keys())
     try {
-      for (let index = 0; index < (this.#shelf?.length ?? 0); index++) {
-        const key = this.#shelf!.key(index)
+      for (let index = 0; index < (this.#storage?.length ?? 0); index++) {
+        const key = this.#storage!.key(index)
         if (key?.startsWith(this.#prefix)) keys.add(key.slice(this.#prefix.length))
       }
     } catch {
-      // What is in memory is all there is.
+      // Only the values in memory exist.
     }
     return [...keys].flatMap(key => {
       const value = this.get(key)

@@ -3,8 +3,8 @@ import { bytesInWords } from '../../text/bytes.ts'
 import { hubTroubles } from '../../text/hubs.ts'
 import { ago, count, largestUnit } from '../../text/spans.ts'
 
-/** Something that an admin should look at: what was found, and what to do about it. */
-export interface Worry {
+/** A problem that an admin should look into, and what to do about it. */
+export interface Problem {
   tone: 'bad' | 'warn'
   found: string
   mend: string
@@ -13,7 +13,7 @@ export interface Worry {
 /** Age from which the last backup counts as old, in ms: the hub makes one a day unless hub.json differs. */
 const oldBackupMs = 36 * 3_600_000
 
-/** Less room than this on the disk of the store is little, in bytes. */
+/** Free space on the disk of the store below which there is a warning, in bytes. */
 const littleRoom = 1_000_000_000
 
 /** Time messages may wait in an unread inbox before a warning, in ms. */
@@ -23,73 +23,73 @@ const longWaitMs = 86_400_000
 const tailBehindMs = 30_000
 
 /** Returns the hub's problems, worst first. `now` in ms since 1970. */
-export function worriesOf(status: StatusAnswer, now: number): Worry[] {
+export function problemsOf(status: StatusAnswer, now: number): Problem[] {
   return [
-    ...storeWorries(status, now),
-    ...hubWorries(status),
-    ...loadWorries(status),
-    ...doorWorries(status, now),
-    ...peopleWorries(status, now),
+    ...storeProblems(status, now),
+    ...hubProblems(status),
+    ...loadProblems(status),
+    ...doorProblems(status, now),
+    ...peopleProblems(status, now),
   ].sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'))
 }
 
-function hubWorries({ hubs }: StatusAnswer): Worry[] {
+function hubProblems({ hubs }: StatusAnswer): Problem[] {
   const troubles = hubs ? hubTroubles(hubs) : []
   return troubles.map(found => ({ tone: 'bad', found, mend: 'claude-net hubs says more.' }))
 }
 
-function storeWorries(
+function storeProblems(
   { ready, notReady, store, lastBackup, tail, clock, startedAt }: StatusAnswer,
   now: number,
-): Worry[] {
-  const worries: Worry[] = []
+): Problem[] {
+  const problems: Problem[] = []
   if (!ready)
-    worries.push({
+    problems.push({
       tone: 'bad',
       found: `The store accepts no messages: ${notReady ?? 'it refuses writes.'}`,
       mend: 'claude-net doctor on the hub’s host says more.',
     })
   if (store.freeBytes < littleRoom)
-    worries.push({
+    problems.push({
       tone: 'bad',
       found: `Only ${bytesInWords(store.freeBytes)} are left on the disk of the store.`,
       mend: 'Make room: with a full disk nothing is stored.',
     })
   if (!lastBackup) {
     if (now - Date.parse(startedAt) > oldBackupMs)
-      worries.push({ tone: 'bad', found: 'There is no backup.', mend: 'Back up now, and look at backup in hub.json.' })
+      problems.push({ tone: 'bad', found: 'There is no backup.', mend: 'Back up now, and look at backup in hub.json.' })
   } else if (now - Date.parse(lastBackup.at) > oldBackupMs)
-    worries.push({
+    problems.push({
       tone: 'warn',
       found: `The last backup was made ${ago(Date.parse(lastBackup.at), now)}.`,
       mend: 'Back up now; the log of the hub says why none was made.',
     })
   if (tail?.trouble)
-    worries.push({
+    problems.push({
       tone: 'bad',
       found: `The tail of the backups is not written: ${tail.trouble}`,
       mend: 'Look at the disk that backup.logTo names.',
     })
   else if (tail && tail.behindMs > tailBehindMs)
-    worries.push({
+    problems.push({
       tone: 'warn',
       found: `The tail of the backups is ${largestUnit(tail.behindMs)} behind.`,
       mend: 'The disk that backup.logTo names is slow or full.',
     })
   if (clock?.atStart)
-    worries.push({
+    problems.push({
       tone: 'warn',
       found: 'The clock of the host does not fit the end of the history.',
       mend: 'Set the clock. Nothing expires or is deleted by it meanwhile.',
     })
-  return worries
+  return problems
 }
 
 /** Thresholds of a slow store and a busy hub, in ms at the 99th percentile. */
 const slowDiskMs = 250
 const lateLoopMs = 250
 
-function loadWorries({ load }: StatusAnswer): Worry[] {
+function loadProblems({ load }: StatusAnswer): Problem[] {
   const { commitMs, loopMs } = load ?? {}
   return [
     ...(commitMs && commitMs.p99 > slowDiskMs
@@ -113,7 +113,7 @@ function loadWorries({ load }: StatusAnswer): Worry[] {
   ]
 }
 
-function doorWorries({ plain, hubKey, nearBounds }: StatusAnswer, _now: number): Worry[] {
+function doorProblems({ plain, hubKey, nearBounds }: StatusAnswer, _now: number): Problem[] {
   const remote = plain?.members.filter(({ isRemote }) => isRemote) ?? []
   return [
     ...(hubKey === null
@@ -153,7 +153,7 @@ function doorWorries({ plain, hubKey, nearBounds }: StatusAnswer, _now: number):
   ]
 }
 
-function peopleWorries({ telegram, behind, inboxes, moreInboxes }: StatusAnswer, now: number): Worry[] {
+function peopleProblems({ telegram, behind, inboxes, moreInboxes }: StatusAnswer, now: number): Problem[] {
   const old = inboxes.filter(({ oldestAt }) => now - Date.parse(oldestAt) > longWaitMs)
   return [
     ...(telegram?.trouble
