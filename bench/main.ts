@@ -96,10 +96,17 @@ if (options.profile) {
 const machine = describeMachine(dir)
 const othersSince = watchOthers()
 const rows: Row[] = []
+const failed: string[] = []
 for (const name of options.only ?? names) {
   current = name
   say('starts')
-  rows.push(...(await measurements[name]!(bench)))
+  try {
+    rows.push(...(await measurements[name]!(bench)))
+  } catch (error) {
+    // The other rows are measured, because a whole run takes minutes.
+    say(`failed: ${(error as Error).stack}`)
+    failed.push(name)
+  }
 }
 
 const seconds = Math.round((performance.now() - startedAt) / 1000)
@@ -115,6 +122,8 @@ if (options.json) {
   const withVerdicts = rows.map(row => ({ ...row, verdict: verdict(row) }))
   console.log(JSON.stringify({ date, machine, command, seconds, othersPercent: others, rows: withVerdicts }, null, 2))
 } else console.log(text)
+if (failed.length > 0)
+  stop(`Failed, for the reasons above: ${failed.join(', ')}.${options.write ? ' bench/README.md is unchanged.' : ''}`, 1)
 if (options.write) writeResults(text)
 
 /** Replaces what stands between the two marks in bench/README.md. */

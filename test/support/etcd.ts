@@ -95,10 +95,15 @@ export interface EtcdOptions {
 export class EtcdCluster implements AsyncDisposable {
   readonly nodes: EtcdNode[]
   readonly #dir: string
+  /** The nodes lead process groups of their own, so an interrupt of this process does not end them. */
+  readonly #onExit = () => {
+    for (const node of this.nodes) node.signal('SIGKILL')
+  }
 
   private constructor(nodes: EtcdNode[], dir: string) {
     this.nodes = nodes
     this.#dir = dir
+    process.once('exit', this.#onExit)
   }
 
   /** Starts `size` nodes and waits until they answer. */
@@ -161,6 +166,7 @@ export class EtcdCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    process.off('exit', this.#onExit)
     await Promise.all(this.nodes.map(node => node.kill()))
     rmSync(this.#dir, { recursive: true, force: true })
   }
