@@ -123,7 +123,10 @@ if (options.json) {
   console.log(JSON.stringify({ date, machine, command, seconds, othersPercent: others, rows: withVerdicts }, null, 2))
 } else console.log(text)
 if (failed.length > 0)
-  stop(`Failed, for the reasons above: ${failed.join(', ')}.${options.write ? ' bench/README.md is unchanged.' : ''}`, 1)
+  stop(
+    `Failed, for the reasons above: ${failed.join(', ')}.${options.write ? ' bench/README.md is unchanged.' : ''}`,
+    1,
+  )
 if (options.write) writeResults(text)
 
 /** Replaces what stands between the two marks in bench/README.md. */
