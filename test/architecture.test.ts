@@ -4,13 +4,14 @@ import { expect, test } from 'vitest'
 
 /** The arrows, "may import". A room is a directory, files straight in `hub/` are rooms of their own. Text and disk are leaves for all. */
 const arrows: Record<string, string[]> = {
-  cli: ['claude', 'mcp', 'notice', 'client', 'protocol'],
+  cli: ['claude', 'mcp', 'notice', 'client', 'protocol', 'systemd'],
   claude: ['protocol'],
   mcp: ['notice', 'client', 'protocol'],
   notice: ['client', 'protocol'],
   client: ['protocol'],
   demo: [],
-  service: ['hub/config', 'protocol'],
+  service: ['hub/config', 'protocol', 'systemd'],
+  systemd: ['protocol'],
   'hub/serve.ts': ['hub/*.ts', 'hub/config', 'hub/keeping', 'hub/start'],
   'hub/start': [
     'hub/*.ts',
@@ -182,8 +183,12 @@ test.for([
   ['client/home.ts', `import {\n  quote,\n} from '../mcp/inbox-text.ts'`, 'client may import protocol'],
   ['mcp/result.ts', `import '../claude/settings.ts'`, 'mcp may import notice, client, protocol'],
   ['demo/demo.ts', `import type { Home } from '../client/home.ts'`, 'demo may import no other room'],
-  ['cli/send.ts', `import { serve } from '../hub/serve.ts'`, 'cli may import claude, mcp, notice, client, protocol'],
-  ['cli/send.ts', `await import('../hub/hub.ts')`, 'cli may import claude, mcp, notice, client, protocol'],
+  [
+    'cli/send.ts',
+    `import { serve } from '../hub/serve.ts'`,
+    'cli may import claude, mcp, notice, client, protocol, systemd',
+  ],
+  ['cli/send.ts', `await import('../hub/hub.ts')`, 'cli may import claude, mcp, notice, client, protocol, systemd'],
   ['hub/http/health.ts', `export * from '../journal/local.ts'`, 'hub/http may import'],
   ['hub/push/wakes.ts', `import '../journal/journal.ts'`, 'hub/push may import hub/state, protocol'],
   ['hub/state/apply/apply.ts', `import '../../hub.ts'`, 'hub/state may import protocol'],

@@ -140,7 +140,7 @@ test('installing again is an upgrade: the version before is kept, there is a way
   ).toEqual([first.trim(), (await current()).trim()].sort())
 
   const removed = await system.out('claude-net uninstall-service')
-  expect(removed).toContain('Left alone, with all mail: /var/lib/claude-net, /etc/claude-net\n')
+  expect(removed).toContain('Kept, with all messages: /var/lib/claude-net, /etc/claude-net\n')
   expect((await system.sh('ls /opt/claude-net /usr/local/bin/claude-net')).stdout).toBe('')
   expect((await system.sh('systemctl cat claude-net')).code).not.toBe(0)
   rmSync(join(system.shared, 'second'), { recursive: true })

@@ -1,13 +1,25 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { hostname } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { Command } from 'commander'
-import { replaceFile } from '../disk/replace-file.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
+import { file } from '../systemd/place.ts'
+import { Root } from '../systemd/root.ts'
+import { runProgram, type Step } from '../systemd/step.ts'
+import { enabled, restarted, usersMade } from '../systemd/units.ts'
+import { carryOut, type Installed, requireSystem } from './installing.ts'
 import { print } from './output.ts'
-import { resolveTarget, runOrFail } from './relay-target.ts'
-import { forwardingOnly, type RelayTarget, relayPaths, relayPort, relaySysusers, relayUnit } from './relay-unit.ts'
+import { resolveTarget } from './relay-target.ts'
+import {
+  forwardingOnly,
+  type RelayTarget,
+  relayPaths,
+  relayPort,
+  relayService,
+  relaySysusers,
+  relayUnit,
+} from './relay-unit.ts'
 
 interface RelayOptions {
   root?: string
@@ -16,10 +28,9 @@ interface RelayOptions {
   json?: boolean
 }
 
-/** A file of the relay as it is to be. */
-interface RelayFile {
-  path: string
-  text: string
+const relay: Installed = {
+  foreground: `ssh -N -L ${relayPort}:localhost:${relayPort} HUBHOST forwards the port while it runs`,
+  onMac: 'A relay needs a box with Linux.',
 }
 
 export function installRelayCommand(): Command {
@@ -31,24 +42,26 @@ export function installRelayCommand(): Command {
     .option('--dry-run', 'Show what would be written and run, and change nothing')
     .option('--json', 'Print JSON')
     .action(async (name: string, options: RelayOptions) => {
-      const { root = '/', dryRun = false } = options
-      const { target, knownHosts } = resolveTarget(name)
+      const { dryRun = false } = options
+      const root = new Root(options.root === undefined ? undefined : resolve(options.root))
+      const { target, knownHosts } = await resolveTarget(name)
       const hostKeys = options.knownHosts === undefined ? knownHosts : readFileSync(options.knownHosts, 'utf8')
       if (!dryRun) refuseWithoutHostKey(name, hostKeys)
-      const isReal = !dryRun && root === '/'
-      if (isReal) await refuseWrongPlace()
-      const files = relayFiles(target, hostKeys).map(file => ({ ...file, path: join(root, file.path) }))
-      const steps = stepsFor(root)
-      if (!dryRun) {
-        write(files, join(root, relayPaths.key))
-        for (const [program, ...args] of isReal ? steps : []) runOrFail(program!, args)
+      if (!dryRun && root.isLive) {
+        requireSystem(relay)
+        await refuseTakenPort()
       }
-      const publicKey = readIfThere(join(root, `${relayPaths.key}.pub`))
+      const steps = planRelay(root, target, hostKeys)
+      await carryOut(steps, options)
+      const publicKey = readText(`${root.nameAt(relayPaths.key)}.pub`)
       const authorizedKey = `${forwardingOnly},command="false" ${publicKey ?? `ssh-ed25519 … (made when this runs)`}`
       const laptopKey = `${forwardingOnly} ssh-ed25519 … (the laptop's key)`
-      print(options, { target, files, steps, isInstalled: !dryRun, authorizedKey, laptopKey }, () =>
+      const files = steps.flatMap(({ file }) => file ?? [])
+      const commands = steps.flatMap(({ command }) => (command ? [command] : []))
+      print(options, { target, files, steps: commands, isInstalled: !dryRun, authorizedKey, laptopKey }, () =>
         [
-          ...(dryRun ? shown(files, steps) : done(files, steps, isReal)),
+          ...(root.isLive || dryRun ? [] : ['Nothing was started.']),
+          '',
           `On ${target.host}, add this line to ~${target.user}/.ssh/authorized_keys; the key can do nothing else there:`,
           `  ${authorizedKey}`,
           `Here, in authorized_keys of the account that laptops log in to, put before each of their keys:`,
@@ -60,56 +73,30 @@ export function installRelayCommand(): Command {
     })
 }
 
-function relayFiles(target: RelayTarget, hostKeys: string): RelayFile[] {
+/** Plans the installation of the relay. On the running system the service is started last. Changes nothing. */
+function planRelay(root: Root, target: RelayTarget, hostKeys: string): Step[] {
   return [
-    { path: relayPaths.sysusers, text: relaySysusers },
-    { path: relayPaths.knownHosts, text: hostKeys },
-    { path: relayPaths.unit, text: relayUnit(findSsh(), target) },
+    file(root, relayPaths.sysusers, relaySysusers, 0o644),
+    file(root, relayPaths.knownHosts, hostKeys, 0o644),
+    file(root, relayPaths.unit, relayUnit(findSsh(), target), 0o644),
+    keyMade(root.nameAt(relayPaths.key)),
+    ...(root.isLive
+      ? [
+          usersMade(root, relayPaths.sysusers),
+          ...enabled(root, [relayService]),
+          restarted(relayService, { hint: `journalctl -u ${relayService} has more.` }),
+        ]
+      : []),
   ]
 }
 
-/** Returns the programs that are run after the files are written, in order. */
-function stepsFor(root: string): string[][] {
-  if (root !== '/') return []
-  return [
-    ['systemd-sysusers', relayPaths.sysusers],
-    ['systemctl', 'daemon-reload'],
-    ['systemctl', 'enable', 'claude-net-relay'],
-    ['systemctl', 'restart', 'claude-net-relay'],
-  ]
-}
-
-/** The key is made once, and stays: it stands in authorized_keys of the hub's host. */
-function write(files: RelayFile[], key: string): void {
-  for (const { path, text } of files) {
-    mkdirSync(dirname(path), { recursive: true })
-    replaceFile(path, text, 0o644)
+/** Returns the step that creates the key. It stays once it exists, since authorized_keys on the hub's host contains it. */
+function keyMade(key: string): Step {
+  const comment = `claude-net-relay@${hostname()}`
+  return {
+    what: `create the key ${key}, unless it exists`,
+    run: () => existsSync(key) || runProgram('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', key),
   }
-  if (existsSync(key)) return
-  runOrFail('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', `claude-net-relay@${hostname()}`, '-f', key])
-}
-
-function shown(files: RelayFile[], steps: string[][]): string[] {
-  return [
-    ...files.flatMap(({ path, text }) => [
-      `would write ${path}:`,
-      ...text
-        .trimEnd()
-        .split('\n')
-        .map(line => `  ${line}`),
-    ]),
-    `would make ${relayPaths.key}, unless it is there`,
-    ...steps.map(step => `would run: ${step.join(' ')}`),
-    '',
-  ]
-}
-
-function done(files: RelayFile[], steps: string[][], isReal: boolean): string[] {
-  return [
-    ...files.map(({ path }) => `wrote ${path}`),
-    ...(isReal ? steps.map(step => `ran ${step.join(' ')}`) : ['Nothing was started.']),
-    '',
-  ]
 }
 
 function refuseWithoutHostKey(name: string, hostKeys: string): void {
@@ -121,19 +108,12 @@ function refuseWithoutHostKey(name: string, hostKeys: string): void {
   )
 }
 
-async function refuseWrongPlace(): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    throw new ClaudeNetError(
-      'forbidden',
-      'Only root can install a service.',
-      'Run it with sudo, or look first: --dry-run',
-    )
-  }
+async function refuseTakenPort(): Promise<void> {
   if (existsSync(relayPaths.unit) || !(await isTaken(relayPort))) return
   throw new ClaudeNetError(
     'conflict',
     `Something listens on port ${relayPort} of this machine already.`,
-    "A relay stands on a box that is not the hub's host.",
+    "A relay runs on a box that is not the hub's host.",
   )
 }
 
@@ -153,6 +133,6 @@ function findSsh(): string {
   return places.find(path => existsSync(path)) ?? '/usr/bin/ssh'
 }
 
-function readIfThere(path: string): string | undefined {
+function readText(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined
 }

@@ -8,8 +8,9 @@ import { labelOn } from '../client/host.ts'
 import { type Platform, thisPlatform } from '../disk/platform.ts'
 import { placeOn } from '../notice/process-place.ts'
 import { runCommandLine } from './command-line.ts'
+import { withoutSystemd } from './installing.ts'
 import { lastingNode } from './launcher.ts'
-import { withoutSystemd } from './service.ts'
+import { hubService } from './service.ts'
 
 /** Runs the command line as on Windows, and returns its exit status and what it printed. */
 async function onWindows(...args: string[]) {
@@ -88,8 +89,9 @@ test('in WSL a Claude Code of Windows on the PATH is not the one of this machine
 })
 
 test('without systemd the service says how to get it in WSL, and what macOS has instead', () => {
-  const on = (name: NodeJS.Platform, release = '') => withoutSystemd({ ...mac('host', {}), name, read: () => release })
+  const on = (name: NodeJS.Platform, release = '') =>
+    withoutSystemd(hubService, { ...mac('host', {}), name, read: () => release })
   expect(on('linux', '6.6.87.2-microsoft-standard-WSL2').hint).toMatch(/systemd=true into \/etc\/wsl\.conf/)
-  expect(on('darwin').hint).toMatch(/launchd/)
+  expect(on('darwin').hint).toMatch(/docs\/operations\.md.* launchd .*\/Library\/LaunchDaemons\/claude-net\.hub\.plist/)
   expect(on('linux', '6.12.0-amd64')).toMatchObject({ message: 'systemd does not run here.', code: 'invalid' })
 })

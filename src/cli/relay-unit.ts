@@ -1,9 +1,14 @@
+import { sandbox } from '../systemd/sandbox.ts'
+
 /** Port of the hub on its host, and of the relay on this one, both on loopback. */
 export const relayPort = 3500
 
+/** The service, as systemd knows it. */
+export const relayService = 'claude-net-relay'
+
 /** Paths of the files, below the root. */
 export const relayPaths = {
-  unit: '/etc/systemd/system/claude-net-relay.service',
+  unit: `/etc/systemd/system/${relayService}.service`,
   sysusers: '/etc/sysusers.d/claude-net-relay.conf',
   key: '/etc/claude-net-relay/id_ed25519',
   knownHosts: '/etc/claude-net-relay/known_hosts',
@@ -58,36 +63,9 @@ LoadCredential=id_ed25519:${relayPaths.key}
 Restart=always
 RestartSec=2
 
-UMask=0077
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-ProtectSystem=strict
-ProtectHome=yes
-ProtectProc=invisible
-ProcSubset=pid
-PrivateTmp=yes
-PrivateDevices=yes
-PrivateUsers=yes
-DevicePolicy=closed
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
+${sandbox}
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
-RemoveIPC=yes
-KeyringMode=private
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target

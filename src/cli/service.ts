@@ -1,12 +1,19 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { isWsl, type Platform, thisPlatform } from '../disk/platform.ts'
-import { ClaudeNetError } from '../protocol/errors.ts'
+import { Root } from '../systemd/root.ts'
 import { noHubHere, toPort } from './hub.ts'
+import { carryOut, type Installed, requireSystem } from './installing.ts'
 import { print } from './output.ts'
 
 type Plan = Awaited<ReturnType<typeof import('../service/service.ts').planInstallation>>
+
+/** The hub, as far as systemd does not run it. */
+export const hubService: Installed = {
+  foreground: 'claude-net hub runs a hub in the foreground',
+  onMac:
+    'docs/operations.md, under "On macOS and in WSL", has the plist with which launchd starts a hub at boot: /Library/LaunchDaemons/claude-net.hub.plist.',
+}
 
 interface ServiceOptions {
   root?: string
@@ -31,9 +38,9 @@ export function installServiceCommand(): Command {
     .option('--root <dir>', 'Install into the tree below DIR, for an image; nothing outside it is changed')
     .option('--json', 'Print JSON')
     .action(async (options: ServiceOptions) => {
-      const { planInstallation, planWayBack, Root } = await import('../service/service.ts').catch(noHubHere)
+      const { planInstallation, planWayBack } = await import('../service/service.ts').catch(noHubHere)
       const root = new Root(options.root === undefined ? undefined : resolve(options.root))
-      requireSystem(root.isLive, options)
+      if (root.isLive && !options.dryRun) requireSystem(hubService)
       const plan = options.back ? planWayBack(root) : await planInstallation({ ...options, root })
       await carryOut(plan.steps, options)
       const { folder, port, isPortHeld } = plan
@@ -51,9 +58,9 @@ export function uninstallServiceCommand(): Command {
     .option('--root <dir>', 'Remove it from the tree below DIR')
     .option('--json', 'Print JSON')
     .action(async (options: ServiceOptions) => {
-      const { paths, planRemoval, Root } = await import('../service/service.ts').catch(noHubHere)
+      const { paths, planRemoval } = await import('../service/service.ts').catch(noHubHere)
       const root = new Root(options.root === undefined ? undefined : resolve(options.root))
-      requireSystem(root.isLive, options)
+      if (root.isLive && !options.dryRun) requireSystem(hubService)
       const steps = planRemoval(root)
       await carryOut(steps, options)
       const kept = [paths.data, paths.settings].map(path => root.at(path)).filter(path => existsSync(path))
@@ -64,60 +71,10 @@ export function uninstallServiceCommand(): Command {
             : options.dryRun
               ? 'Nothing was changed.'
               : 'The service is gone.',
-          ...(kept.length > 0 ? [`Left alone, with all mail: ${kept.join(', ')}`] : []),
+          ...(kept.length > 0 ? [`Kept, with all messages: ${kept.join(', ')}`] : []),
         ].join('\n'),
       )
     })
-}
-
-/** Only root can do it, and only systemd can run it; both are needed for the running system alone. */
-function requireSystem(isLive: boolean, { dryRun }: ServiceOptions): void {
-  if (!isLive || dryRun) return
-  if (process.getuid?.() !== 0) {
-    throw new ClaudeNetError(
-      'forbidden',
-      'Only root may install or remove a service.',
-      'Run it with sudo; --dry-run shows what it does.',
-    )
-  }
-  if (existsSync('/run/systemd/system')) return
-  throw withoutSystemd(thisPlatform)
-}
-
-/** Returns the error for a system on which systemd does not run, with the way to get it there, or to do without. */
-export function withoutSystemd(platform: Platform): ClaudeNetError {
-  const foreground = 'claude-net hub runs a hub in the foreground'
-  if (isWsl(platform)) {
-    const enable =
-      'Put the lines [boot] and systemd=true into /etc/wsl.conf, run wsl.exe --shutdown, and open WSL again.'
-    return new ClaudeNetError('invalid', 'systemd is off in this WSL.', `${enable} Until then, ${foreground}.`)
-  }
-  if (platform.name === 'darwin') {
-    const hint = `${foreground}; "On macOS and in WSL" of docs/operations.md has a file for launchd that starts it at boot.`
-    return new ClaudeNetError('invalid', 'macOS has no systemd.', hint)
-  }
-  const hint = `${foreground}; --root DIR prepares the tree of another system.`
-  return new ClaudeNetError('invalid', 'systemd does not run here.', hint)
-}
-
-async function carryOut(steps: Plan['steps'], { dryRun, json }: ServiceOptions): Promise<void> {
-  for (const { what, text, run } of steps) {
-    if (!json) process.stdout.write(`${dryRun ? 'would ' : ''}${what}\n`)
-    if (dryRun && text !== undefined && !json) process.stdout.write(`${text.replace(/^/gm, '    ').trimEnd()}\n`)
-    if (dryRun) continue
-    try {
-      await run()
-    } catch (error) {
-      throw inWords(error, what)
-    }
-  }
-}
-
-/** Returns an error of the system, such as a full disk, in words; any other error as it is. */
-function inWords(error: unknown, what: string): unknown {
-  const { syscall, message } = error as NodeJS.ErrnoException
-  if (syscall === undefined) return error
-  return new ClaudeNetError('internal', `Could not ${what}: ${message}.`, 'Mend that, then run it again: it goes on.')
 }
 
 /** The commands that bring back what was moved aside. */

@@ -1,14 +1,16 @@
 import { accessSync, constants, existsSync, lstatSync, readlinkSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type HubConfig, readHubConfig } from '../hub/config/hub-config.ts'
 import { ClaudeNetError } from '../protocol/errors.ts'
 import { version } from '../protocol/version.ts'
-import { launcherInHome, paths, type Root, socketName, unitName } from './layout.ts'
+import { directory, file, readable } from '../systemd/place.ts'
+import type { Root } from '../systemd/root.ts'
+import { linkStep, runProgram, type Step } from '../systemd/step.ts'
+import { usersMade } from '../systemd/units.ts'
+import { launcherInHome, paths, serviceUser } from './layout.ts'
 import { findObstacles, type Obstacle, programMark, readText } from './obstacles.ts'
-import { directory, file, readable } from './place.ts'
 import { isOurs, takesSockets, withoutSocket } from './socket.ts'
 import { isRunning, started } from './start.ts'
-import { command, linkStep, runProgram, type Step } from './step.ts'
 import { socketMark, socketUnit, sysusers, unit } from './unit.ts'
 import { folderName, programFiles, Versions } from './versions.ts'
 
@@ -20,7 +22,7 @@ const launcher = `#!/bin/sh
 exec ${paths.program}/current/node ${paths.program}/current/claude-net.mjs "$@"
 `
 
-export interface InstallOptions {
+interface InstallOptions {
   root: Root
   /** For a hub.json that is not there yet. Default 3500. */
   port?: number
@@ -63,12 +65,12 @@ export async function planInstallation(options: InstallOptions): Promise<Plan> {
   const steps = [
     ...obstacles.flatMap(({ aside }) => aside ?? []),
     file(root, paths.sysusers, sysusers, 0o644),
-    command('systemd-sysusers', ...(root.isLive ? [] : [`--root=${root.dir}`]), basename(paths.sysusers)),
+    usersMade(root, paths.sysusers),
     directory(root, paths.settings, 0o755, 'root'),
     existsSync(root.at(paths.hubJson))
-      ? readable(root, paths.hubJson)
-      : file(root, paths.hubJson, hubJson(config), 0o640, 'group'),
-    directory(root, paths.data, 0o700, 'service'),
+      ? readable(root, paths.hubJson, serviceUser)
+      : file(root, paths.hubJson, hubJson(config), 0o640, { reader: serviceUser }),
+    directory(root, paths.data, 0o700, { user: serviceUser }),
     directory(root, paths.program, 0o755, 'root'),
     file(root, `${paths.program}/${programMark}`, 'The hub of Claude Net, one folder per version.\n', 0o644),
     ...(!isFresh && versions.isIntact(folder, version)
@@ -84,20 +86,11 @@ export async function planInstallation(options: InstallOptions): Promise<Plan> {
     ...linkCommand(root),
     file(root, paths.unit, unit, 0o644),
     ...(socketText === undefined ? withoutSocket(root) : [file(root, paths.socketUnit, socketText, 0o644)]),
-    ...(root.isLive
-      ? started(
-          previous,
-          socketText === undefined ? undefined : { isNew: readText(root.nameAt(paths.socketUnit)) !== socketText },
-        )
-      : [
-          command(
-            'systemctl',
-            `--root=${root.dir}`,
-            'enable',
-            unitName,
-            ...(socketText === undefined ? [] : [socketName]),
-          ),
-        ]),
+    ...started(
+      root,
+      previous,
+      socketText === undefined ? undefined : { isNew: readText(root.nameAt(paths.socketUnit)) !== socketText },
+    ),
     ...(isFresh ? [] : versions.others([folder, previous])).map(name => ({
       what: `remove ${name}`,
       run: () => versions.remove(name),
@@ -119,7 +112,7 @@ export function planWayBack(root: Root): Plan {
     { what: `make ${previous} the current version`, run: () => versions.switchTo(previous, current) },
     // One that listens by itself would find its port held.
     ...(isHeld && !isPortHeld ? withoutSocket(root) : []),
-    ...(root.isLive ? started(current, isPortHeld ? { isNew: false } : undefined) : []),
+    ...(root.isLive ? started(root, current, isPortHeld ? { isNew: false } : undefined) : []),
   ]
   return { folder: previous, previous: current, steps, obstacles: [], port: settings(root, undefined).port, isPortHeld }
 }

@@ -2,10 +2,11 @@ import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameS
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClaudeNetError } from '../protocol/errors.ts'
-import { paths, type Root, socketName, unitDirectories, unitName } from './layout.ts'
+import type { Root } from '../systemd/root.ts'
+import { runProgram, type Step } from '../systemd/step.ts'
+import { paths, socketName, unitDirectories, unitName } from './layout.ts'
 import { type Listener, listenerOn } from './listener.ts'
 import { isOurs } from './socket.ts'
-import { runProgram, type Step } from './step.ts'
 import { socketMark, unitMark } from './unit.ts'
 
 /** Something of another program in a place that the service needs. */

@@ -1,10 +1,12 @@
 import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { launcherInHome, paths, type Root, socketName, unitName } from './layout.ts'
+import type { Root } from '../systemd/root.ts'
+import { command, linkStep, type Step } from '../systemd/step.ts'
+import { disabled } from '../systemd/units.ts'
+import { launcherInHome, paths, socketName, unitName } from './layout.ts'
 import { programMark } from './obstacles.ts'
 import { isOurs } from './socket.ts'
-import { command, linkStep, type Step } from './step.ts'
 import { socketMark, sysusers, unitMark } from './unit.ts'
 
 /** Plans the end of the service and of its program. The store, the settings and the user stay. */
@@ -12,7 +14,6 @@ export function planRemoval(root: Root): Step[] {
   const hasUnit = isOurs(root.at(paths.unit), unitMark)
   const hasSocket = isOurs(root.at(paths.socketUnit), socketMark)
   const units = [...(hasSocket ? [socketName] : []), ...(hasUnit ? [unitName] : [])]
-  const disable = root.isLive ? ['disable', '--now', ...units] : [`--root=${root.dir}`, 'disable', ...units]
   const ours = [
     ...(hasUnit ? [paths.unit] : []),
     ...(hasSocket ? [paths.socketUnit] : []),
@@ -24,7 +25,7 @@ export function planRemoval(root: Root): Step[] {
   const launcher = `${homedir()}${launcherInHome}`
   const isServed = ours.includes(paths.command) && existsSync(root.at(launcher))
   return [
-    ...(units.length > 0 ? [command('systemctl', ...disable)] : []),
+    ...(units.length > 0 ? [disabled(root, units)] : []),
     ...ours
       .map(path => root.nameAt(path))
       .map(path => ({ what: `remove ${path}`, run: () => rmSync(path, { recursive: true }) })),

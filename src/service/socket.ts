@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { paths, type Root, socketName } from './layout.ts'
-import { command, type Step } from './step.ts'
+import type { Root } from '../systemd/root.ts'
+import type { Step } from '../systemd/step.ts'
+import { disabled } from '../systemd/units.ts'
+import { paths, socketName } from './layout.ts'
 import { socketMark } from './unit.ts'
 
 /** Whether we have written this file: others' of the same name stay. */
@@ -13,8 +15,7 @@ export function isOurs(path: string, mark: string): boolean {
 export function withoutSocket(root: Root): Step[] {
   const path = root.nameAt(paths.socketUnit)
   if (!isOurs(path, socketMark)) return []
-  const disable = root.isLive ? ['disable', '--now', socketName] : [`--root=${root.dir}`, 'disable', socketName]
-  return [command('systemctl', ...disable), { what: `remove ${path}`, run: () => rmSync(path) }]
+  return [disabled(root, [socketName]), { what: `remove ${path}`, run: () => rmSync(path) }]
 }
 
 /** Whether the hub of an installed version takes the sockets that systemd hands over: earlier ones listen by themselves. */

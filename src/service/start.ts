@@ -1,22 +1,30 @@
-import { ClaudeNetError } from '../protocol/errors.ts'
+import type { Root } from '../systemd/root.ts'
+import { runProgram, type Step } from '../systemd/step.ts'
+import { enabled, isActive, restarted } from '../systemd/units.ts'
 import { socketName, unitName } from './layout.ts'
-import { command, runProgram, type Step } from './step.ts'
 
 /**
- * Returns the steps after which systemd has loaded the units, starts them at boot, and runs them now. `before` is the version to name as the way back, if it does not start; `socket`
- * says whether systemd is to hold the port, and whether by a unit that is new.
+ * Returns the steps after which systemd starts the units at boot and, on the running system, runs them now. `before` is the version that the error
+ * names as the way back, if the service does not start; `socket` says whether systemd is to hold the port, and whether by a unit that is new.
  */
-export function started(before: string | undefined, socket: { isNew: boolean } | undefined): Step[] {
+export function started(root: Root, before: string | undefined, socket: { isNew: boolean } | undefined): Step[] {
+  const back = before ? `sudo claude-net install-service --back returns to ${before}. ` : ''
   return [
-    command('systemctl', 'daemon-reload'),
-    command('systemctl', 'enable', ...(socket ? [socketName] : []), unitName),
-    ...(socket ? [{ what: `let ${socketName} hold the port`, run: () => holdPort(socket.isNew) }] : []),
-    { what: `run systemctl restart ${unitName}, until the hub says that it is ready`, run: () => restart(before) },
+    ...enabled(root, [...(socket ? [socketName] : []), unitName]),
+    ...(socket && root.isLive ? [{ what: `let ${socketName} hold the port`, run: () => holdPort(socket.isNew) }] : []),
+    ...(root.isLive
+      ? [
+          restarted(unitName, {
+            until: 'the hub says that it is ready',
+            hint: `${back}docs/operations.md has more under "Troubleshooting".`,
+          }),
+        ]
+      : []),
   ]
 }
 
-/** Whether the hub runs and has said that it is ready. */
-export async function isRunning(): Promise<boolean> {
+/** Reports whether the hub runs and has reported that it is ready. */
+export function isRunning(): Promise<boolean> {
   return isActive(unitName)
 }
 
@@ -25,33 +33,4 @@ async function holdPort(isNew: boolean): Promise<void> {
   if (!isNew && (await isActive(socketName))) return
   await runProgram('systemctl', 'stop', unitName)
   await runProgram('systemctl', 'restart', socketName)
-}
-
-function isActive(unit: string): Promise<boolean> {
-  return runProgram('systemctl', 'is-active', unit).then(
-    () => true,
-    () => false,
-  )
-}
-
-async function restart(before: string | undefined): Promise<void> {
-  try {
-    await runProgram('systemctl', 'restart', unitName)
-  } catch (error) {
-    const log = await lastWords()
-    const back = before ? `sudo claude-net install-service --back returns to ${before}. ` : ''
-    throw new ClaudeNetError(
-      'internal',
-      `The service does not start. Its log ends with:\n${log.trim() || (error as Error).message}`,
-      `${back}docs/operations.md has more under "Troubleshooting".`,
-    )
-  }
-}
-
-/** Returns the last log lines of the service itself, without those of systemd about it. Empty where there is no log. */
-async function lastWords(): Promise<string> {
-  // What was written just before is in the journal then, also on a busy host.
-  await runProgram('journalctl', '--sync').catch(() => '')
-  const own = ['-u', unitName, '_TRANSPORT=stdout']
-  return runProgram('journalctl', ...own, '-n', '5', '-o', 'cat', '--no-pager').catch(() => '')
 }

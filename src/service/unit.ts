@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { sandbox } from '../systemd/sandbox.ts'
 import { paths, serviceUser, socketName } from './layout.ts'
 
 /** The first line of every unit that this program has written. */
@@ -47,39 +48,12 @@ TimeoutStartSec=15min
 TimeoutStopSec=30
 LimitNOFILE=65536
 
-UMask=0077
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-ProtectSystem=strict
-ProtectHome=yes
-ProtectProc=invisible
-ProcSubset=pid
-PrivateTmp=yes
+${sandbox}
 PrivateMounts=yes
-PrivateDevices=yes
-PrivateUsers=yes
-DevicePolicy=closed
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
 # AF_NETLINK: Node lists the addresses of the host through it.
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-RemoveIPC=yes
-KeyringMode=private
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-# A process of the hub may step back behind the others.
+# A process of the hub may lower its priority.
 SystemCallFilter=setpriority
-SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tempDir } from '../../test/support/temp.ts'
-import { Root } from './layout.ts'
+import { Root } from './root.ts'
 
 test.each([
   ['/etc/claude-net/hub.json', 'etc/claude-net/hub.json'],
