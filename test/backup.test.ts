@@ -104,6 +104,29 @@ test('backups made while senders send are good, each with at least what was answ
   await traffic
 })
 
+test('a backup that a stopping hub aborts rejects, is not reported as a failure, and leaves no file', async () => {
+  const dataDir = tempDir('aborted')
+  const [begun, program] = [join(dataDir, 'begun'), join(dataDir, 'copying.mjs')]
+  writeFileSync(
+    program,
+    `import { writeFileSync } from 'node:fs'
+    writeFileSync(${JSON.stringify(begun)}, '')
+    setInterval(() => {}, 1000)`,
+  )
+  await using hub = openHub({ dataDir, onBug: () => {}, onStorageError: () => {} })
+  const dir = join(dataDir, 'backups')
+  const settings = { everyHours: null, keepNewest: 1, keepDays: 0, keepGiB: null, dir, logGiB: 1 }
+  const onMade = vi.fn()
+  const backups = new Backups({ hub, source: join(dataDir, 'hub.db'), settings, program, onMade })
+  const making = backups.make()
+  making.catch(() => {})
+  await until('it copies', () => existsSync(begun))
+  await backups.close()
+  await expect(making).rejects.toThrow('The backup was aborted: the hub is stopping.')
+  expect(onMade).not.toHaveBeenCalled()
+  expect(readdirSync(dir)).toEqual([])
+})
+
 test('while another process copies the store its database file stays as it is; once it has copied, the hub goes on with it', async () => {
   const dataDir = tempDir('copied')
   const [source, begun, go] = ['hub.db', 'begun', 'go'].map(name => join(dataDir, name)) as [string, string, string]

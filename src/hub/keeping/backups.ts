@@ -107,8 +107,10 @@ export class Backups implements AsyncDisposable {
       return report
     } catch (error) {
       tails?.drop()
+      // A hub that stops aborts its backup, which is no failure to report.
+      if (this.#closing.signal.aborted) throw stopping()
       if (error instanceof ClaudeNetError && error.code === 'invalid') this.#options.onBadCopy?.()
-      const shown = this.#closing.signal.aborted ? stopping() : failed(error as Error)
+      const shown = failed(error as Error)
       onMade({ ms: ms(), error: shown })
       throw shown
     }
