@@ -379,7 +379,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'a token outlives its revocation in the store',
     promise: 'A revocation ends every token of a member.',
-    file: 'hub/state/apply/people.ts',
+    file: 'hub/state/apply/members.ts',
     find: "  db.run('delete from token where member = ?', member.id)\n",
     put: '',
     tests: ['src/hub', 'test/members.test.ts'],
@@ -430,7 +430,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'a name is taken twice',
     promise: 'Names, aliases and groups share one list.',
-    file: 'hub/state/apply/people.ts',
+    file: 'hub/state/apply/members.ts',
     find: "  if (taken && !own) return refuse('conflict', { code: 'name_taken', name: to, taken, wanted: 'name' })\n",
     put: '  void [taken, own]\n',
     tests: ['src/hub/state/apply', 'test/members.test.ts'],

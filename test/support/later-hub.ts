@@ -4,8 +4,8 @@ import { LocalJournal } from '../../src/hub/journal/local.ts'
 import { SteadyClock } from '../../src/hub/journal/steady-clock.ts'
 import { deliverDue } from '../../src/hub/push/due-later.ts'
 import type { Command } from '../../src/hub/state/commands.ts'
+import { noticesToSenders } from '../../src/hub/state/notify-senders.ts'
 import { State } from '../../src/hub/state/state.ts'
-import { commandsToTell } from '../../src/hub/state/tell-senders.ts'
 import { newMessageId } from '../../src/protocol/ids.ts'
 
 /**
@@ -42,7 +42,7 @@ for (let n = 0; ; n++) {
   await Promise.all([
     send(n),
     deliverDue(state.db, () => clock.read().steady, submit),
-    ...commandsToTell(state.db).map(command => submit(command)),
+    ...noticesToSenders(state.db).map(command => submit(command)),
     delay(2),
   ])
 }

@@ -111,7 +111,7 @@ function hasEnded({ why, at, name }: Pick<EndedToken, 'why' | 'at' | 'name'>): C
 }
 
 /** Throws `forbidden` where a token may not be used from `address`. Does not reveal where it may be used. */
-export function checkPlace({ boundTo, name }: Pick<Identity, 'boundTo' | 'name'>, address: string): void {
+export function checkAddress({ boundTo, name }: Pick<Identity, 'boundTo' | 'name'>, address: string): void {
   if (!boundTo || boundTo.has(address)) return
   throw new ClaudeNetError(
     'forbidden',

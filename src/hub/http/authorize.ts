@@ -6,7 +6,7 @@ import { hostHeader } from '../../protocol/host-header.ts'
 import type { Route } from '../../protocol/routes/route.ts'
 import { bearerToken, parseToken } from '../../protocol/token.ts'
 import type { BrowserIdentities } from '../auth/browser.ts'
-import { checkPlace, type Identities, type Identity, isOfEndedToken, socketAdmin } from '../auth/identify.ts'
+import { checkAddress, type Identities, type Identity, isOfEndedToken, socketAdmin } from '../auth/identify.ts'
 import type { Hub } from '../hub.ts'
 import { checkSameOrigin, cookiesOf, isFromBrowser } from './browser.ts'
 import type { Connections } from './connections.ts'
@@ -14,8 +14,8 @@ import { isPublic } from './handler.ts'
 import type { Limits } from './limits.ts'
 import { isAboutHub } from './min-seq.ts'
 import type { Network } from './network.ts'
-import type { Places } from './places.ts'
 import type { PlainRequests } from './plain-requests.ts'
+import type { TokenHosts } from './token-hosts.ts'
 
 /** Parts of the door that decide who a caller is and what it may do. */
 export interface Authorizing {
@@ -23,7 +23,7 @@ export interface Authorizing {
   identities: Identities
   browsers: BrowserIdentities
   limits: Limits
-  places: Places
+  tokenHosts: TokenHosts
   plain: PlainRequests
   network: Network
   connections: Connections
@@ -63,15 +63,15 @@ const oneTimeRoutes: ReadonlySet<Route> = new Set<Route>([
  * kind of credential is not admitted, and `rate_limited`.
  */
 export function authorize(parts: Authorizing, route: Route, request: FastifyRequest, reply: FastifyReply): Identity {
-  const { places, plain, connections } = parts
+  const { tokenHosts, plain, connections } = parts
   const identity = identify(parts, request)
   request.identity = identity
-  checkPlace(identity, request.clientAddress)
+  checkAddress(identity, request.clientAddress)
   connections.proved(request.raw.socket, identity.tokenId)
   parts.limits.countRequest(identity, route === api.sendMessage)
   if (identity.session === undefined) {
     plain.saw(identity, request.raw)
-    places.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
+    tokenHosts.saw(identity, request.clientAddress, request.headers[hostHeader] as string | undefined)
   } else reply.header('cache-control', 'no-store')
   if (!isAboutHub(route)) parts.hub.level?.expectReadable()
   checkKind(identity, route)

@@ -5,7 +5,7 @@ import { linkFragment } from '../../protocol/console-header.ts'
 import { hashConsoleSecret, newConsoleSecret } from '../../protocol/console-secret.ts'
 import { ClaudeNetError } from '../../protocol/errors.ts'
 import { version } from '../../protocol/version.ts'
-import { checkPlace, type Identity } from '../auth/identify.ts'
+import { checkAddress, type Identity } from '../auth/identify.ts'
 import type { ConsoleSettings } from '../config/door.ts'
 import type { Hub } from '../hub.ts'
 import { sessionToken } from '../state/apply/console.ts'
@@ -72,7 +72,7 @@ export function consoleSessionRoutes({ network, settings }: ConsoleParts): Conso
       const link = openConsoleLink(db, linkHash, hub.steadyNow)
       const boundTo = link?.boundTo && new AddressRanges(JSON.parse(link.boundTo) as string[])
       // Checked before the link is used up for a session that could not be used from here.
-      if (boundTo) checkPlace({ name: link.name, boundTo }, request.clientAddress)
+      if (boundTo) checkAddress({ name: link.name, boundTo }, request.clientAddress)
       const [cookie, tab, id] = [newConsoleSecret(), newConsoleSecret(), newSessionId()]
       const earlier = cookiesOf(request.raw, network).map(hashConsoleSecret)
       await hub.submit({

@@ -8,7 +8,7 @@ import {
 } from '../../protocol/events.ts'
 import { readsAllKinds } from '../../protocol/kinds.ts'
 import { unreadAfter, unreadCount } from '../state/query/inbox.ts'
-import { unlessUnreadable } from '../state/query/read-round.ts'
+import { unlessUnreadable } from '../state/query/read-around-damage.ts'
 import type { Call, Handlers } from './handler.ts'
 import { withOldKinds } from './inbox.ts'
 import type { Limits } from './limits.ts'

@@ -18,9 +18,9 @@ import { headersOfLevel } from './min-seq.ts'
 import { checkHeaders, type Network } from './network.ts'
 import type { OpenBodies } from './open-bodies.ts'
 import { parse } from './parse.ts'
-import type { Places } from './places.ts'
 import type { PlainRequests } from './plain-requests.ts'
 import { setRenewHeader } from './renew-token.ts'
+import type { TokenHosts } from './token-hosts.ts'
 import { measured, type UnreadAnswers } from './unread-answers.ts'
 
 /** The most frequent routes. Their paths have no parameters, and none of them is audited. */
@@ -31,7 +31,7 @@ export interface HotParts {
   handlers: Handlers
   identities: Identities
   limits: Limits
-  places: Places
+  tokenHosts: TokenHosts
   plain: PlainRequests
   network: Network
   connections: Connections
@@ -83,7 +83,7 @@ function admit(
   { route }: HotRoute,
   request: IncomingMessage,
   response: ServerResponse,
-  { hub, identities, limits, places, plain, network, connections, unread, bodies, hosts, closing }: HotParts,
+  { hub, identities, limits, tokenHosts, plain, network, connections, unread, bodies, hosts, closing }: HotParts,
 ): Identity | undefined {
   const { headers, socket } = request
   if (closing.aborted || socket.destroyed || headers.host === undefined || headers.expect !== undefined)
@@ -104,7 +104,7 @@ function admit(
     limits.countRequest(identity, route === api.sendMessage)
     bodies.begin(request, client)
     plain.saw(identity, request)
-    places.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
+    tokenHosts.saw(identity, network.clientOf(request), headers[hostHeader] as string | undefined)
     setRenewHeader(identity, hub, response)
     return identity
   } catch {

@@ -5,15 +5,15 @@ import type { SenderKind } from '../../protocol/messages.ts'
 import { maxListedProjects, type ProjectScope } from '../../protocol/projects.ts'
 import {
   heldCountAfter,
+  notYetTold,
   unreadAfter,
   unreadAround,
   unreadCount,
   unreadCountAfter,
-  untold,
 } from '../state/query/inbox.ts'
 import { markOvertaken } from '../state/query/overtaken.ts'
 import { unreadElsewhere } from '../state/query/projects.ts'
-import { unlessUnreadable } from '../state/query/read-round.ts'
+import { unlessUnreadable } from '../state/query/read-around-damage.ts'
 import type { State } from '../state/state.ts'
 import type { Database } from '../state/store/database.ts'
 import type { Handlers } from './handler.ts'
@@ -81,7 +81,7 @@ export const markFetched: Handlers['markFetched'] = ({ hub, identity, body }) =>
 /** `POST /v1/inbox/told`. Makes no entry for ids whose receipts already say so. */
 export const markTold: Handlers['markTold'] = ({ hub, identity, body }) => {
   const { session, how } = body
-  const ids = untold(hub.state.db, identity.member, unique(body.ids), how)
+  const ids = notYetTold(hub.state.db, identity.member, unique(body.ids), how)
   return ids.length === 0 ? { told: 0 } : hub.submit({ type: 'inbox.told', by: identity.member, ids, session, how })
 }
 

@@ -9,7 +9,7 @@ import { hashJoinCode, joinCodePattern, normalizeJoinCode } from '../../protocol
 import type { AnswerOf } from '../../protocol/routes/route.ts'
 import { hashToken, parseToken } from '../../protocol/token.ts'
 import { version } from '../../protocol/version.ts'
-import { checkPlace } from '../auth/identify.ts'
+import { checkAddress } from '../auth/identify.ts'
 import { openInvite } from '../state/query/members.ts'
 import type { Handlers } from './handler.ts'
 import { failingScript, joinScript as script } from './join-script.ts'
@@ -25,7 +25,7 @@ export const join: Handlers['join'] = async ({ hub, body, request }) => {
   const invite = openInvite(hub.state.db, codeHash, hub.steadyNow)
   const boundTo = invite?.boundTo && new AddressRanges(JSON.parse(invite.boundTo) as string[])
   // Checked before the code is used up for a token that could not be used from here.
-  if (boundTo) checkPlace({ name: invite.name, boundTo }, request.clientAddress)
+  if (boundTo) checkAddress({ name: invite.name, boundTo }, request.clientAddress)
   return hub.submit({
     type: 'member.join',
     name: body.machine,

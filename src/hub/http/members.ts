@@ -16,17 +16,17 @@ import {
   tokensByMember,
 } from '../state/query/members.ts'
 import { membersWithProjects, someProjects } from '../state/query/projects.ts'
-import { unlessUnreadable } from '../state/query/read-round.ts'
+import { unlessUnreadable } from '../state/query/read-around-damage.ts'
 import type { Viewer } from '../state/query/viewer.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Handlers } from './handler.ts'
-import type { Places } from './places.ts'
 import { presenceOf, type SessionInfo, shownActivity } from './presence.ts'
 import type { Sight } from './sight.ts'
+import type { TokenHosts } from './token-hosts.ts'
 
 /** `GET /v1/machines`: every member, machines and humans. */
-export const listMachines: (places: Places, sight: Sight) => Handlers['listMachines'] =
-  (places, sight) =>
+export const listMachines: (tokenHosts: TokenHosts, sight: Sight) => Handlers['listMachines'] =
+  (tokenHosts, sight) =>
   async ({ hub, identity, request, query }) => {
     const viewer = sight.viewerOf(identity)
     const mail = query.with === 'mail' ? await mailOf(hub, identity, viewer) : undefined
@@ -41,7 +41,7 @@ export const listMachines: (places: Places, sight: Sight) => Handlers['listMachi
       unread: identity.member === 0 ? null : unreadCount(db, identity.member),
       members: shown.map(membersOf(hub)).map((member, index) => ({ ...member, ...mail?.of.get(shown[index]!.id) })),
       groups: allGroups(db, members),
-      ...concernsOf(hub, places, identity),
+      ...concernsOf(hub, tokenHosts, identity),
     }
   }
 
@@ -70,8 +70,8 @@ export const putPolicy: Handlers['putPolicy'] = ({ hub, identity, body }) =>
   hub.submit({ type: 'member.policy', by: identity.member, inbound: body.inbound, mute: body.mute })
 
 /** `GET /v1/admin/members`. */
-export const listMembers: (places: Places) => Handlers['listMembers'] =
-  places =>
+export const listMembers: (tokenHosts: TokenHosts) => Handlers['listMembers'] =
+  tokenHosts =>
   ({ hub, identity, request }) => {
     const tokens = tokensByMember(hub.state.db)
     const ended = endedByAge(hub.state.db)
@@ -88,7 +88,7 @@ export const listMembers: (places: Places) => Handlers['listMembers'] =
       tokenEndedAt: timestampOr(ended.get(member.id)),
       boundTo: member.boundTo,
     }))
-    return { members, ...concernsOf(hub, places, identity) }
+    return { members, ...concernsOf(hub, tokenHosts, identity) }
   }
 
 function tokenDetails(
@@ -174,11 +174,11 @@ function projectsIn(hub: Hub, member: number, limit: number): Pick<Member, 'proj
 }
 
 /** Returns the problems that concern a member; for an admin, those of all members. */
-function concernsOf({ state, damage }: Hub, places: Places, { member, role }: Identity): Concerns {
+function concernsOf({ state, damage }: Hub, tokenHosts: TokenHosts, { member, role }: Identity): Concerns {
   const whose = role === 'admin' ? undefined : member
   return {
     brakes: activeBrakes(state.db, Date.now(), whose).map(brake => ({ ...brake, until: timestamp(brake.until) })),
-    sharedTokens: places.sharedTokens(whose).flatMap(({ member, hosts, at }) => {
+    sharedTokens: tokenHosts.sharedTokens(whose).flatMap(({ member, hosts, at }) => {
       const name = memberById(state.db, member)?.name
       return name ? [{ member: name, hosts, at: timestamp(at) }] : []
     }),

@@ -21,68 +21,28 @@ import type { Watch } from '../seeing/watch.ts'
 import type { Hubs } from '../sharing/hubs.ts'
 import type { TelegramAdmin } from '../telegram-admin.ts'
 import { addRoute } from './add-route.ts'
-import { addresses } from './addresses.ts'
-import {
-  bindMember,
-  deleteAlias,
-  deleteGroup,
-  deleteMember,
-  importOrganization,
-  invite,
-  liftBrake,
-  listGroups,
-  putAlias,
-  putGroup,
-  putMember,
-  renameMember,
-  revokeMember,
-  rotateMember,
-} from './admin.ts'
 import { answerErrors, answerMalformedPath } from './answer-errors.ts'
 import { answerBroken, answerExpectation } from './broken-requests.ts'
-import { charts } from './charts.ts'
 import { Connections } from './connections.ts'
-import { consoleRoutes } from './console.ts'
-import { consoleSessionRoutes } from './console-sessions.ts'
-import { listConversations } from './conversations.ts'
-import { eventStreams } from './events.ts'
-import type { Handler, Handlers } from './handler.ts'
-import { health, readiness, writeProbe } from './health.ts'
+import type { Handler } from './handler.ts'
+import { writeProbe } from './health.ts'
 import { answerHotRoutes } from './hot-routes.ts'
-import { hubsRoutes } from './hubs.ts'
-import { ackInbox, markFetched, markTold, readInbox } from './inbox.ts'
-import { clientFile, clientInfo, join, joinScript } from './join.ts'
 import { acceptJsonOnly, maxRequestBytes, takeRawBodies } from './json-body.ts'
-import { getSettings, makeBackup, putSettings } from './keeping.ts'
-import { keyRoutes } from './key.ts'
-import { cancelLater, listLater } from './later.ts'
 import { Limits } from './limits.ts'
 import { Listeners } from './listeners.ts'
-import { mcp } from './mcp.ts'
-import { getMemberPolicy, putMemberPolicy } from './member-policy.ts'
-import { listMachines, listMembers, putPolicy } from './members.ts'
-import { getMessage, listMessages, sendMessage } from './messages.ts'
 import { setLevelHeaders } from './min-seq.ts'
 import { checkHeaders, Network, outsider } from './network.ts'
 import { OpenBodies } from './open-bodies.ts'
-import { outgoingRoutes } from './outgoing.ts'
-import { Places } from './places.ts'
 import { PlainRequests, plainRefused } from './plain-requests.ts'
-import { endSession, heartbeat } from './presence.ts'
-import { PresenceNews } from './presence-news.ts'
-import { proveHub } from './prove-hub.ts'
-import { renewToken } from './renew-token.ts'
-import { counted, seeing } from './seeing.ts'
-import { SharedPlaces } from './shared-places.ts'
+import { routeHandlers } from './route-handlers.ts'
+import { SharedTokenHosts } from './shared-token-hosts.ts'
 import { Sight } from './sight.ts'
 import type { Meter } from './sse.ts'
-import { status } from './status.ts'
-import { telegramRoutes } from './telegram.ts'
 import { openTlsDoor } from './tls-door.ts'
+import { TokenHosts } from './token-hosts.ts'
 import { UnreadAnswers } from './unread-answers.ts'
 import { watchConnections } from './watch-connections.ts'
 import { WebhookCalls } from './webhook-calls.ts'
-import { webhookRoutes } from './webhooks.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -147,13 +107,13 @@ export interface HttpDoor {
 export function createServer(options: ServerOptions): HttpDoor {
   let { hosts } = options
   let consoleSettings: ConsoleSettings = options.door
-  const { hub, log, door, clientFile: clientPath, watch, backups } = options
+  const { hub, log, door, watch } = options
   const probe = writeProbe()
   const network = new Network(door)
   const limits = new Limits(door.limits, hub.level && hub.board)
   watch.metrics.nearDailyBound = least => limits.nearDailyBound(least)
-  const places = new Places({ onShared: watch.sharedToken })
-  if (hub.level) new SharedPlaces(hub.board, places)
+  const tokenHosts = new TokenHosts({ onShared: watch.sharedToken })
+  if (hub.level) new SharedTokenHosts(hub.board, tokenHosts)
   const server = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -234,79 +194,15 @@ export function createServer(options: ServerOptions): HttpDoor {
     read: () => unread.read(socket),
   })
   const sight = new Sight(() => consoleSettings.console, watch)
-  const console = consoleSessionRoutes({ network, settings: () => consoleSettings })
   const webhooks = new WebhookCalls({ hub, limits, connections })
-  const handlers: Handlers = {
-    health,
-    ready: readiness(probe),
-    join: limits.limitJoins(join),
-    joinScript: limits.limitJoinScripts(joinScript(network, hubKey)),
-    clientFile: clientFile(clientPath),
-    clientInfo: clientInfo(clientPath),
-    ...consoleRoutes(clientPath),
-    proveHub: limits.limitProofs(proveHub),
-    sendMessage: limits.limitSends(sendMessage),
-    getMessage: getMessage(sight),
-    listMessages: listMessages(sight),
-    listConversations: listConversations(sight),
-    charts: charts(sight),
-    listLater,
-    cancelLater,
-    readInbox,
-    markFetched,
-    markTold,
-    ackInbox,
-    listMachines: listMachines(places, sight),
-    putPolicy,
-    getMemberPolicy,
-    putMemberPolicy,
-    renewToken,
-    heartbeat,
-    reportWrongHub: ({ identity, request, body }) => {
-      watch.wrongHub(identity, request.clientAddress, body)
-      return {}
-    },
-    endSession,
-    events: counted(
-      watch,
-      eventStreams(closing.signal, {
-        limits,
-        presence: new PresenceNews(hub),
-        meter,
-        drainTimeoutMs: door.timeouts.streamDrainMs,
-        sight,
-      }),
-    ),
-    invite: invite(hubKey),
-    addresses: addresses(() => listeners.addresses, network),
-    listMembers: listMembers(places),
-    putMember,
-    deleteMember,
-    renameMember,
-    revokeMember,
-    rotateMember: rotateMember(hubKey),
-    bindMember,
-    putAlias,
-    deleteAlias,
-    liftBrake,
-    listGroups,
-    putGroup,
-    deleteGroup,
-    importOrganization,
-    getSettings,
-    putSettings,
-    makeBackup: makeBackup(backups),
-    ...hubsRoutes(options.hubs, options.snapshots),
-    ...keyRoutes({ dataDir: options.dataDir, identity: () => identity, plain, prove }),
-    status: status({ ...options, probe, limits, plain, hubKey }),
-    mcp: mcp(() => handlers, { limits, watch }),
-    ...seeing(watch),
-    ...telegramRoutes(options.telegram),
-    ...webhookRoutes(webhooks, () => consoleSettings.url),
-    ...outgoingRoutes(options.outgoing),
-    ...console,
-    consoleLogin: limits.limitLogins(console.consoleLogin),
-  }
+  const handlers = routeHandlers({
+    ...{ ...options, probe, limits, tokenHosts, network, plain, sight, webhooks, hubKey, prove },
+    meter,
+    closing: closing.signal,
+    listening: () => listeners.addresses,
+    identity: () => identity,
+    consoleSettings: () => consoleSettings,
+  })
   const identities = new Identities(hub)
   const browsers = new BrowserIdentities(hub)
   for (const name of Object.keys(api) as RouteName[]) {
@@ -315,7 +211,7 @@ export function createServer(options: ServerOptions): HttpDoor {
       identities,
       browsers,
       limits,
-      places,
+      tokenHosts,
       plain,
       network,
       watch,
@@ -331,7 +227,7 @@ export function createServer(options: ServerOptions): HttpDoor {
     else takeRawBodies(server, add)
   }
   answerHotRoutes(server, {
-    ...{ hub, handlers, identities, limits, places, plain, network, connections, unread, bodies, watch, log },
+    ...{ hub, handlers, identities, limits, tokenHosts, plain, network, connections, unread, bodies, watch, log },
     hosts: () => hosts,
     closing: closing.signal,
   })

@@ -13,6 +13,7 @@ import { LogFollower } from './log-follower.ts'
 import { diskFull, noTurn, notWritten, notYetInForce, outvoted, tied, unfit } from './log-journal-refusals.ts'
 import { type Batch, rejectAll, stopping, takeBatch, type Waiting } from './queue.ts'
 import type { SteadyClock } from './steady-clock.ts'
+import { Turns } from './turns.ts'
 
 /** Most bytes of commands in one pack, so that it fits into one request of any log. */
 const maxPackBytes = 700_000
@@ -20,15 +21,9 @@ const maxPackBytes = 700_000
 /** Pauses between retries of an append whose result is not known, in ms: the first, doubled each time up to the last. */
 const retryMs = { first: 50, last: 1000 }
 
-/** Longest time a hub that has just written leaves to others, in ms; it leaves as long as its own append took. */
-const maxTurnMs = 50
-
-/** Packs that a hub writes in a row before it leaves a turn to others, where it cannot tell whether one of them waits. */
-const maxTurns = 4
-
 export interface LogJournalOptions {
   clock: SteadyClock
-  /** Name of this hub in the log. Without one it stops at the first record of a hub that has come to other outcomes. */
+  /** Name of this hub in the log. Without one it stops at the first record of a hub with different outcomes. */
   hub?: string
   /** Time a submitter waits for the log before it is refused with `unavailable`, in ms. */
   patienceMs?: number
@@ -50,10 +45,7 @@ export class LogJournal implements Journal {
   #queue: Waiting[] = []
   /** Commands that are written even while the hubs disagree. */
   #urgent: Waiting[] = []
-  /** Whether another hub has written since this one did. */
-  #isContended = false
-  /** Packs that this hub has written since it left a turn to others. */
-  #turns = 0
+  readonly #turns: Turns
   /** The pack that is being appended, until it is applied or given up. */
   #appending: { id: string; batch: Batch } | undefined
   #pumping: Promise<void> | undefined
@@ -69,6 +61,7 @@ export class LogJournal implements Journal {
     this.#applier = new Applier(state)
     this.#patienceMs = patienceMs
     this.#hub = hub
+    this.#turns = new Turns(() => hub !== undefined && allHubs(state.db).length > 1)
     this.#agreement =
       hub === undefined
         ? undefined
@@ -87,9 +80,7 @@ export class LogJournal implements Journal {
       agreement: this.#agreement,
       isOwn: id => this.#appending?.id === id,
       onOwnApplied: outcomes => this.#resolveOwn(outcomes),
-      onOther: () => {
-        this.#isContended = true
-      },
+      onOther: () => this.#turns.othersWrote(),
       onDiskFull: error => {
         this.#rejectOwn(diskFull())
         this.#applier.storageFailed(error, false)
@@ -122,7 +113,7 @@ export class LogJournal implements Journal {
     if (last < offset) {
       throw new HistoryError(
         `The log ends at ${last}, this store has applied it up to ${offset}: the log was set back.`,
-        'Bring the log back, or restore a backup, which begins a new history.',
+        'Restore the log, or restore a backup of the hub, which begins a new history.',
       )
     }
     const journal = new LogJournal(state, log, options)
@@ -209,7 +200,7 @@ export class LogJournal implements Journal {
   }
 
   /**
-   * Resolves once the batch has its outcomes, is rejected, or is back in the queue. Each try appends behind all that is applied here; where
+   * Resolves once the batch has its outcomes, is rejected, or is back in the queue. Each attempt appends after everything applied here; if
    * another hub was faster, its record is applied first.
    */
   async #append(batch: Batch): Promise<void> {
@@ -229,15 +220,15 @@ export class LogJournal implements Journal {
         if (performance.now() > giveUpAt) throw noTurn()
         const startedAt = performance.now()
         const { offset, hash, outcomes } = this.#state.position
-        const commands = batch.map(({ command }) => this.#asOfNow(command))
+        const commands = batch.map(({ command }) => this.#updated(command))
         const after = { offset, hash, outcomes }
         const rules = rulesInForce(this.#state.db)
         const pack: Pack = { v: packVersion, rules, id, by: this.#hub, after, ...this.clock.read(), commands }
         const bytes = packBytes(pack)
-        const isThere = await this.#put(offset, bytes, giveUpAt)
-        if (isThere && this.#state.position.offset === offset) this.#follower.take({ offset: offset + 1, bytes })
+        const isAppended = await this.#put(offset, bytes, giveUpAt)
+        if (isAppended && this.#state.position.offset === offset) this.#follower.take({ offset: offset + 1, bytes })
         else await this.#follower.reach(offset + 1)
-        if (isThere) await this.#leaveTurn(performance.now() - startedAt)
+        if (isAppended) await this.#turns.yieldAfter(performance.now() - startedAt)
       }
     } catch (error) {
       const refusal = error instanceof ClaudeNetError ? error : (this.#stopped ?? notWritten(error as Error))
@@ -259,17 +250,7 @@ export class LogJournal implements Journal {
     this.#appending = undefined
   }
 
-  /** Waits after a pack was written where other hubs write, or may want to, so that each of them gets a turn soon. */
-  async #leaveTurn(ms: number): Promise<void> {
-    this.#turns++
-    const isDue = this.#turns >= maxTurns && this.#hub !== undefined && allHubs(this.#state.db).length > 1
-    if (!this.#isContended && !isDue) return
-    this.#isContended = false
-    this.#turns = 0
-    await delay(Math.min(ms, maxTurnMs))
-  }
-
-  /** Returns the reason why this command cannot be taken now; undefined when it can. */
+  /** Returns the reason why this command cannot be accepted now; undefined when it can. */
   #refusalOf(command: Command): ClaudeNetError | undefined {
     if (this.#agreement?.verdict === 'tied' && !isUrgent(command)) return tied(this.#agreement)
     const needed = rulesNeeded(command)
@@ -277,13 +258,13 @@ export class LogJournal implements Journal {
     return notYetInForce()
   }
 
-  /** Updates a vote to all that was read before its place in the log, so that of two hubs the later one finds whether they differ. */
-  #asOfNow(command: Command): Command {
+  /** Updates a vote with all that was read before its position in the log, so that of two hubs the later one detects a difference. */
+  #updated(command: Command): Command {
     return command.type === 'hub.vote' ? { ...command, differs: this.#agreement?.differing ?? [] } : command
   }
 
   #vote(vote: Vote & { hub: string }): void {
-    // Where the log takes no vote it takes nothing else either; the other hubs decide by what they have read.
+    // A log that accepts no vote accepts no commands either; the other hubs decide by what they have read.
     this.submit({ type: 'hub.vote', ...vote }).catch(() => {})
   }
 
@@ -303,7 +284,7 @@ export class LogJournal implements Journal {
         return await this.#log.append(offset, bytes)
       } catch (error) {
         if (error instanceof HistoryError) this.#fail(error)
-        // The record that lies there may have been read and applied by now.
+        // A record may have been appended there, read and applied meanwhile.
         if (this.#state.position.offset > offset) return false
         if (this.#stopped || performance.now() + pauseMs > giveUpAt) throw error
         await delay(pauseMs)
@@ -311,7 +292,7 @@ export class LogJournal implements Journal {
     }
   }
 
-  /** Ends the journal for good. */
+  /** Ends the journal permanently. */
   #fail(error: Error): void {
     if (this.#failed) return
     this.#failed = error

@@ -20,7 +20,7 @@ export interface Replayed {
   /** The last entry in effect, of the tail or of the backup, and its time. */
   seq: number
   at: string
-  /** Places at which the fingerprint and the chain of outcomes were compared with the live store's, and matched. */
+  /** TokenHosts at which the fingerprint and the chain of outcomes were compared with the live store's, and matched. */
   compared: number[]
 }
 

@@ -1,7 +1,7 @@
 import type { Effects } from '../state/commands.ts'
 import { memberById } from '../state/query/find-member.ts'
 import { unreadCount } from '../state/query/inbox.ts'
-import { unlessUnreadable } from '../state/query/read-round.ts'
+import { unlessUnreadable } from '../state/query/read-around-damage.ts'
 import type { Database } from '../state/store/database.ts'
 import type { InboxNews } from './follow.ts'
 

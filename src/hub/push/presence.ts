@@ -33,7 +33,7 @@ export interface Live extends SessionInfo {
 }
 
 /** Reports changes of this hub's own sessions, those that send their heartbeats here, to the other hubs of its history. */
-export interface PresenceTeller {
+export interface PresencePublisher {
   /** With `now` the change is one that people wait for. */
   changed(member: number, session: string, now: boolean): void
   /** The session sends no more heartbeats to this hub; `live` is its last state. */
@@ -75,7 +75,7 @@ export class Presence extends EventEmitter<Events> {
   /** Sessions that send them to other hubs. */
   readonly #remote = new RemoteSessions()
   /** Undefined on a standalone hub. */
-  teller: PresenceTeller | undefined
+  publisher: PresencePublisher | undefined
   readonly #lastSeen: Map<number, number>
   readonly #startedAt: number
   #lookedAt: number
@@ -105,8 +105,8 @@ export class Presence extends EventEmitter<Events> {
     const since = (known ?? remote)?.since ?? now
     const live = { session, client, since, project, activity, beatAt: this.#awakeMs(), seenAt: now }
     sessions.set(session, live)
-    if (this.teller && !(known && isSame(known, live))) {
-      this.teller.changed(member, session, !known || known.project !== project || promptOf(known) !== promptOf(live))
+    if (this.publisher && !(known && isSame(known, live))) {
+      this.publisher.changed(member, session, !known || known.project !== project || promptOf(known) !== promptOf(live))
     }
     if (this.#members.has(member)) return true
     this.#members.set(member, sessions)
@@ -117,9 +117,9 @@ export class Presence extends EventEmitter<Events> {
   /** Records that the session ended by itself. Returns whether it was known. */
   end(member: number, session: string): boolean {
     const isRemote = this.#remote.forget(member, session)
-    if (isRemote) this.teller?.endedElsewhere(member, session)
+    if (isRemote) this.publisher?.endedElsewhere(member, session)
     const isHere = this.#drop(member, session)
-    if (isRemote || isHere) this.#tellGone(member, session)
+    if (isRemote || isHere) this.#reportEnd(member, session)
     return isRemote || isHere
   }
 
@@ -130,12 +130,12 @@ export class Presence extends EventEmitter<Events> {
   setRemote(source: string, sessions: readonly RemoteSession[], seenAt?: number): void {
     const wasOnline = (member: number) => this.#members.has(member) || this.#remote.countOf(member) > 0
     const before = new Map(sessions.map(({ member }) => [member, wasOnline(member)]))
-    const { left, come } = this.#remote.set(source, sessions)
-    for (const { member, session } of come) this.#drop(member, session)
+    const { removed, added } = this.#remote.set(source, sessions)
+    for (const { member, session } of added) this.#drop(member, session)
     for (const [member, was] of before) if (!was) this.emit('changed', member)
-    for (const { member, session } of left) {
+    for (const { member, session } of removed) {
       if (seenAt !== undefined) this.seenElsewhere(member, seenAt)
-      if (!this.#isLive(member, session)) this.#tellGone(member, session)
+      if (!this.#isLive(member, session)) this.#reportEnd(member, session)
     }
   }
 
@@ -148,7 +148,7 @@ export class Presence extends EventEmitter<Events> {
 
   /** Ends a session of this hub because another hub was asked to. */
   endHere(member: number, session: string): void {
-    if (this.#drop(member, session) && !this.#isLive(member, session)) this.#tellGone(member, session)
+    if (this.#drop(member, session) && !this.#isLive(member, session)) this.#reportEnd(member, session)
   }
 
   /** Returns a session that sends its heartbeats to this hub. */
@@ -163,7 +163,7 @@ export class Presence extends EventEmitter<Events> {
     if (!sessions || !live) return false
     sessions.delete(session)
     if (sessions.size === 0) this.#members.delete(member)
-    this.teller?.left(member, live)
+    this.publisher?.left(member, live)
     return true
   }
 
@@ -171,7 +171,7 @@ export class Presence extends EventEmitter<Events> {
     return (this.#members.get(member)?.has(session) ?? false) || this.#remote.get(member, session) !== undefined
   }
 
-  #tellGone(member: number, session: string): void {
+  #reportEnd(member: number, session: string): void {
     this.emit('gone', member, session)
     if (!this.of(member).online) this.emit('changed', member)
   }
@@ -185,7 +185,7 @@ export class Presence extends EventEmitter<Events> {
     for (const [member, sessions] of this.#members) {
       for (const { session, beatAt } of sessions.values()) {
         if (beatAt < oldest && this.#drop(member, session) && !this.#isLive(member, session))
-          this.#tellGone(member, session)
+          this.#reportEnd(member, session)
       }
     }
   }

@@ -13,8 +13,8 @@ export class RemoteSessions {
   readonly #bySource = new Map<string, readonly RemoteSession[]>()
   readonly #members = new Map<number, Map<string, Sources>>()
 
-  /** Replaces the sessions of a source. Returns those that are no longer there, and those that are new. */
-  set(source: string, sessions: readonly RemoteSession[]): { left: RemoteSession[]; come: RemoteSession[] } {
+  /** Replaces the sessions of a source. Returns the removed and the added ones. */
+  set(source: string, sessions: readonly RemoteSession[]): { removed: RemoteSession[]; added: RemoteSession[] } {
     const before = this.#bySource.get(source) ?? []
     if (sessions.length > 0) this.#bySource.set(source, sessions)
     else this.#bySource.delete(source)
@@ -23,7 +23,7 @@ export class RemoteSessions {
     const left = before.filter(each => !has.has(keyOf(each)))
     for (const { member, session } of left) this.#remove(member, session, source)
     for (const each of sessions) this.#put(each, source)
-    return { left, come: sessions.filter(each => !had.has(keyOf(each))) }
+    return { removed: left, added: sessions.filter(each => !had.has(keyOf(each))) }
   }
 
   /** Removes a session from every source. Returns whether any had it. */

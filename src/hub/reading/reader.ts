@@ -183,7 +183,7 @@ export class Reader implements AsyncDisposable {
       else if (this.#running) this.#put(this.#running, thread)
     })
     thread.on('error', error => {
-      if (thread === this.#thread) this.#broke(error)
+      if (thread === this.#thread) this.#crashed(error)
     })
     return thread
   }
@@ -194,20 +194,20 @@ export class Reader implements AsyncDisposable {
     if (answer.damage !== undefined) this.#options.onDamage(answer.damage)
     if (!job) return
     const settling = this.#options.settling()
-    if (!settling) this.#tell(job, answer)
-    else settling.then(() => this.#tell(job, answer), job.reject)
+    if (!settling) this.#resolve(job, answer)
+    else settling.then(() => this.#resolve(job, answer), job.reject)
     // Deferred: while answers arrive back to back, Node handles no other events.
     setImmediate(() => this.#next())
   }
 
-  #tell(job: Job, answer: Answer): void {
+  #resolve(job: Job, answer: Answer): void {
     if ('value' in answer) job.resolve(answer.value as never)
     else if ('refusal' in answer) job.reject(ClaudeNetError.fromBody(answer.refusal))
     else job.reject(Object.assign(new Error(answer.error.message), answer.error))
   }
 
   /** The thread crashed; the next question starts another. */
-  #broke(error: Error): void {
+  #crashed(error: Error): void {
     this.#thread = undefined
     this.#running?.reject(error)
     this.#running = undefined

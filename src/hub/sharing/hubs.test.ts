@@ -4,7 +4,7 @@ import { TestState } from '../../../test/support/test-state.ts'
 import { type Command, entryVersion } from '../state/commands.ts'
 import { rulesInForce } from '../state/query/hubs.ts'
 import { alone } from './duty.ts'
-import { hubStateTopic } from './hub-news.ts'
+import { hubStateTopic } from './hub-state.ts'
 import { Hubs, type Ways } from './hubs.ts'
 
 const idle = { isMine: false, onChange: () => () => {} }

@@ -8,7 +8,7 @@ import type { State } from '../state/state.ts'
 import { timestamp } from '../state/timestamp.ts'
 import type { Board } from './board.ts'
 import type { Duty } from './duty.ts'
-import { type HubState, hubStateTopic, readHubState } from './hub-news.ts'
+import { type HubState, hubStateTopic, readHubState } from './hub-state.ts'
 
 /** Interval at which this hub puts its state on the board if that has changed, in ms. */
 const showMs = 2000

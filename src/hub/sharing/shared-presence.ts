@@ -4,7 +4,7 @@ import { activityFields } from '../../protocol/activity.ts'
 import { clientToken } from '../../protocol/client-version.ts'
 import { SessionId } from '../../protocol/messages.ts'
 import { ProjectName } from '../../protocol/projects.ts'
-import type { Live, Presence, PresenceTeller } from '../push/presence.ts'
+import type { Live, Presence, PresencePublisher } from '../push/presence.ts'
 import type { ProjectSights } from '../push/project-sights.ts'
 import type { RemoteSession } from '../push/remote-sessions.ts'
 import type { SessionActivity } from '../push/session-info.ts'
@@ -79,7 +79,7 @@ export interface SharedPresenceOptions {
  * Shares the sessions of this hub with the other hubs of its history, and receives theirs. Unchanged heartbeats are not shared: another
  * hub's session lasts until that hub removes it or goes offline.
  */
-export class SharedPresence implements PresenceTeller {
+export class SharedPresence implements PresencePublisher {
   readonly #options: SharedPresenceOptions
   readonly #now: () => number
   readonly #own: Own[]
@@ -99,7 +99,7 @@ export class SharedPresence implements PresenceTeller {
       timer: undefined,
       dueAt: Infinity,
     }))
-    options.presence.teller = this
+    options.presence.publisher = this
     this.#stop = options.board.onChange((hub, topic, value) => this.#received(hub, topic, value))
     for (const [hub, topics] of options.board.peers)
       for (const [topic, value] of topics) this.#received(hub, topic, value)

@@ -121,7 +121,7 @@ export async function serve(config: HubConfig, { log, onFatal, trimEveryMs }: Se
       checkNow: !shouldCheck,
       onMade: () => void sharing?.hubs.announce(),
     })
-    const reach: Reach = { url: config.url, ssh: config.ssh, identity, places: () => [] }
+    const reach: Reach = { url: config.url, ssh: config.ssh, identity, listening: () => [] }
     sharing = await startSharing(config, { hub, log, sharedLog, backups, reach, trimEveryMs, cleanup })
     const { hubs, snapshots, announce } = sharing
     metrics.hubs = hubs
@@ -146,7 +146,7 @@ export async function serve(config: HubConfig, { log, onFatal, trimEveryMs }: Se
       dataDir: config.data,
       outgoing: () => webhooks.admin(),
     })
-    reach.places = () => door.listeners.addresses
+    reach.listening = () => door.listeners.addresses
     await door.server.ready()
     const url = await startListening(config, door, { log, cleanup, backups })
     announce()

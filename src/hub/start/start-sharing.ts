@@ -21,7 +21,7 @@ export interface Reach {
   ssh: string | undefined
   identity: HubIdentity | undefined
   /** Addresses the hub listens on. */
-  places: () => readonly AddressInfo[]
+  listening: () => readonly AddressInfo[]
 }
 
 export interface SharingOptions {
@@ -66,7 +66,7 @@ export async function startSharing(config: HubConfig, options: SharingOptions): 
     apart: () => hub.apart,
     submit: command => hub.submit(command),
     ways: () => ({
-      url: ownAddress(reach.url, reach.places(), reach.identity !== undefined),
+      url: ownAddress(reach.url, reach.listening(), reach.identity !== undefined),
       ssh: reach.ssh,
       hubKey: reach.identity?.hubKey,
       snapshot: snapshots?.offset,
@@ -96,7 +96,7 @@ export async function startSharing(config: HubConfig, options: SharingOptions): 
   const announce = () => {
     void hubs.announce()
     if (!reach.identity) return
-    const urls = addressesForPeers(reach.url, reach.places())
+    const urls = addressesForPeers(reach.url, reach.listening())
     hub.board.put(peerTopic, peerValue({ urls, hubKey: reach.identity.hubKey }))
   }
   return { hubs, snapshots, announce }

@@ -1,4 +1,4 @@
-/** Places to cut a text, best first: after a paragraph, a line, a sentence, a word. */
+/** TokenHosts to cut a text, best first: after a paragraph, a line, a sentence, a word. */
 const seams = [/\n\n+/g, /\n/g, /[.!?…。！？]["')\]]*\s+/g, /\s+/g]
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })

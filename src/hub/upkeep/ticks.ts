@@ -3,9 +3,9 @@ import type { Duty } from '../sharing/duty.ts'
 import { nextForgotten } from '../state/apply/projects.ts'
 import { nextDeletion } from '../state/apply/retention.ts'
 import type { Command, ResultOf } from '../state/commands.ts'
+import { noticesToSenders } from '../state/notify-senders.ts'
 import { nextDue } from '../state/query/members.ts'
 import type { Database } from '../state/store/database.ts'
-import { commandsToTell } from '../state/tell-senders.ts'
 
 export interface TicksOptions {
   db: Database
@@ -36,7 +36,7 @@ export class Ticks {
         if (due > steadyNow()) break
         more = (await submit({ type: 'clock.tick' })).more
       }
-      await Promise.all(commandsToTell(db).map(command => submit(command)))
+      await Promise.all(noticesToSenders(db).map(command => submit(command)))
     } catch {
       // The journal has called `onStorageError`; the next run tries again.
     } finally {

@@ -1,8 +1,8 @@
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
 import type { Refusal, Refused } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
+import { applyAdd } from './members.ts'
 import { applyAliasSet, applyGroupSet } from './names.ts'
-import { applyAdd } from './people.ts'
 
 type Import = CommandOf<'organization.import'>
 

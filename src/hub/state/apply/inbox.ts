@@ -1,6 +1,6 @@
 import type { ProjectScope } from '../../../protocol/projects.ts'
 import { type CommandOf, done, type Entry, type Outcome } from '../commands.ts'
-import { isUntold, unreadCount } from '../query/inbox.ts'
+import { isNotYetTold, unreadCount } from '../query/inbox.ts'
 import { isInScope } from '../query/projects.ts'
 import type { Database } from '../store/database.ts'
 import { settleUnread } from './unread.ts'
@@ -43,7 +43,7 @@ export function applyFetched(db: Database, { seq, time, command }: Entry<Fetched
 export function applyTold(db: Database, { time, command }: Entry<Told>): Outcome<Told> {
   const told = db.run(
     `update delivery set told_at = ?1, told_how = ?2
-     where recipient = ?3 and ${isUntold('?2')}
+     where recipient = ?3 and ${isNotYetTold('?2')}
        and seq in (select m.seq from json_each(?4) asked join message m on m.id = asked.value)`,
     time,
     command.how,

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { TestState } from '../../../../test/support/test-state.ts'
 import { newMessageId } from '../../../protocol/ids.ts'
 import type { CommandOf } from '../commands.ts'
+import { noticesToSenders } from '../notify-senders.ts'
 import { memberByName } from '../query/find-member.ts'
 import { unreadAfter, unreadCount } from '../query/inbox.ts'
 import { dueLater, laterOf } from '../query/later.ts'
 import { messageFor } from '../query/messages.ts'
 import { whyInWords } from '../refusal-words.ts'
-import { commandsToTell } from '../tell-senders.ts'
 import { nextDeletion } from './retention.ts'
 
 const hour = 3_600_000
@@ -47,7 +47,7 @@ function start() {
       const ids = dueLater(db, made.time - made.clockOffset, 100)
       const became = ids.map(id => made.do({ type: 'later.deliver', id }).became)
       made.do({ type: 'clock.tick' })
-      for (const tell of commandsToTell(db)) made.do(tell)
+      for (const tell of noticesToSenders(db)) made.do(tell)
       return became
     },
     inbox: (member: number) => unreadAfter(db, member, 0, 100),
@@ -367,6 +367,6 @@ test('entries of earlier rules record no notices for senders', () => {
   made.time += 60_000
   const { seq } = made.state.position
   made.state.replay([{ v: 1, seq: seq + 1, time: made.time, steady: made.time, command: { type: 'clock.tick' } }])
-  expect(commandsToTell(made.state.db)).toEqual([])
+  expect(noticesToSenders(made.state.db)).toEqual([])
   expect(inbox(ana)).toEqual([])
 })

@@ -121,7 +121,7 @@ export function endLater(db: Database, id: string, how: 'cancelled' | 'refused',
 }
 
 /** Deletes all later messages of a member that is deleted. */
-export function forgetLater(db: Database, sender: number): void {
+export function deleteLaterOf(db: Database, sender: number): void {
   db.run('delete from later where sender = ?', sender)
   db.run('delete from untold where sender = ?', sender)
 }

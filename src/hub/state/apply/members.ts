@@ -1,132 +1,157 @@
 import { type CommandOf, type DatedEntry, done, type Entry, type Outcome } from '../commands.ts'
-import { refuse } from '../refusals.ts'
+import { unreadSeqs } from '../local/inbox-index.ts'
+import { type MemberRow, memberMeant, nameTaken } from '../query/find-member.ts'
+import { type Refused, refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
-import { endSessionsOf, endSessionsVia } from './console.ts'
-import { addMember, humanMeant } from './people.ts'
-import { limitLife } from './tokens.ts'
+import { endSessionsOf, sessionsOf } from './console.ts'
+import { cancelAllOf, deleteLaterOf } from './later.ts'
+import { stopCountingShares } from './room.ts'
+import { deleteWebhook, endWebhookUrls, renameInWebhooks } from './webhook-rows.ts'
 
-type Invite = CommandOf<'member.invite'>
-type Join = CommandOf<'member.join'>
-type AdminToken = CommandOf<'admin.token'>
+type Add = CommandOf<'member.add'>
+type Own = CommandOf<'member.own'>
+type Rename = CommandOf<'member.rename'>
+type Revoke = CommandOf<'member.revoke'>
+type Delete = CommandOf<'member.delete'>
 
 /**
- * Makes the member, so that messages can wait for it, and a code to join as it. A member that exists keeps its inbox; the code replaces any
- * earlier one.
+ * Makes a member without a code, so that messages can wait for it. For one that exists with this name and kind, only the owner may change.
  */
-export function applyInvite(db: Database, { time, steady, command }: DatedEntry<Invite>): Outcome<Invite> {
-  const { name, codeHash, lifeS, overlapS = 0 } = command
-  const owner = command.owner === undefined ? undefined : humanMeant(db, command.owner)
-  if (owner && !owner.ok) return owner
+export function applyAdd(db: Database, { time, command }: Entry<Add>): Outcome<Add> {
   const added = addMember(db, time, command)
-  if (!added.ok) return added
-  const { id } = added.member
-  if (owner) db.run('update member set owner = ? where id = ?', owner.human.id, id)
-
-  const expiresAt = time + lifeS * 1000
-  db.run('delete from invite where member = ? and used_by is null', id)
-  db.run('delete from invite where expires_steady <= ?', steady)
-  db.run(
-    'insert into invite (code_hash, member, expires_at, expires_steady, overlap_s) values (?, ?, ?, ?, ?)',
-    Buffer.from(codeHash, 'base64'),
-    id,
-    expiresAt,
-    steady + lifeS * 1000,
-    overlapS,
-  )
-  return done<Invite>({ name, expiresAt, renewed: !added.isNew })
+  return added.ok ? done<Add>({ name: command.name, added: added.isNew }) : added
 }
 
 /**
- * Exchanges a code for a token, and ends the member's earlier token. The same exchange (code, name, token) may be repeated until the code
- * expires, so that a lost answer does no harm.
+ * Returns the member of this name and kind, which is made if the name is free, and sets its owner. A refusal comes before the first write.
  */
-export function applyJoin(db: Database, { time, steady, command }: DatedEntry<Join>): Outcome<Join> {
-  const tokenHash = Buffer.from(command.tokenHash, 'base64')
-  const codeHash = Buffer.from(command.codeHash, 'base64')
-  const invite = db.get<InviteRow>(
-    `select i.member, i.expires_steady, i.used_by, i.overlap_s, m.name, m.kind from invite i join member m on m.id = i.member
-     where i.code_hash = ?`,
-    codeHash,
-  )
-  if (!invite || invite.expires_steady <= steady) {
-    return refuse('unauthorized', { code: 'code_unknown', name: command.name })
-  }
-  if (invite.name !== command.name) {
-    return refuse('forbidden', { code: 'code_of_another', name: command.name })
-  }
-  if (invite.used_by) {
-    const same = tokenHash.equals(invite.used_by) && db.get('select 1 from token where hash = ?', tokenHash)
-    if (same) return done<Join>({ name: invite.name, kind: invite.kind })
-    return refuse('unauthorized', { code: 'code_used', name: command.name })
-  }
-  if (command.role !== invite.kind) {
-    return refuse('invalid', { code: 'token_of_another_kind', name: invite.name, kind: invite.kind })
-  }
-  if (db.get('select 1 from token where id = ? and member is not ?', command.tokenId, invite.member)) {
-    return refuse('conflict', { code: 'token_id_taken' })
-  }
-  const revoked = endEarlierTokens(db, invite, { time, steady })
-  db.run(
-    `insert into token (id, hash, role, member, created_at) values (?, ?, ?, ?, ?)
-     on conflict (id) do update set hash = excluded.hash, created_at = excluded.created_at, ends_at = null, ends_steady = null`,
-    command.tokenId,
-    tokenHash,
-    invite.kind,
-    invite.member,
-    time,
-  )
-  limitLife(db, command.tokenId, steady)
-  db.run('update invite set used_by = ? where code_hash = ?', tokenHash, codeHash)
-  db.run('update member set joined_at = ? where id = ?', time, invite.member)
-  return done<Join>({ name: invite.name, kind: invite.kind }, { revoked })
-}
-
-/** Stores an admin token in place of those that it replaces. */
-export function applyAdminToken(db: Database, { time, command }: Entry<AdminToken>): Outcome<AdminToken> {
-  const ending = command.replaces && new Set([...command.replaces, command.tokenId])
-  const revoked = db
-    .all<{ id: string }>(`select id from token where role = 'admin' order by id`)
-    .filter(({ id }) => ending?.has(id) ?? true)
-  for (const { id } of revoked) db.run('delete from token where id = ?', id)
-  db.run(
-    `insert into token (id, hash, role, created_at) values (?, ?, 'admin', ?)`,
-    command.tokenId,
-    Buffer.from(command.tokenHash, 'base64'),
-    time,
-  )
-  const ended = revoked.map(token => token.id)
-  // Sessions may have been opened with the ended tokens.
-  const sessions = ended.length > 0 ? [...endSessionsOf(db, 0), ...endSessionsVia(db, ended)] : []
-  return done<AdminToken>({}, { revoked: [...ended, ...sessions] })
-}
-
-/** Ends the member's tokens, now or when the overlap of a rotation is over. Returns the ids of those that end now. */
-function endEarlierTokens(
+export function addMember(
   db: Database,
-  { member, overlap_s }: InviteRow,
-  now: { time: number; steady: number },
-): string[] {
-  if (overlap_s > 0) {
-    const overlapMs = overlap_s * 1000
-    db.run(
-      'update token set ends_at = ?, ends_steady = ? where member = ? and ends_at is null',
-      now.time + overlapMs,
-      now.steady + overlapMs,
-      member,
-    )
-    return []
-  }
-  const ended = db.all<{ id: string }>('select id from token where member = ? order by id', member)
-  db.run('delete from token where member = ?', member)
-  const ids = ended.map(({ id }) => id)
-  return [...ids, ...endSessionsVia(db, ids)]
+  time: number,
+  { name, kind, owner }: Pick<Add, 'name' | 'kind' | 'owner'>,
+): { ok: true; isNew: boolean; member: MemberRow } | Refused {
+  const taken = nameTaken(db, name)
+  if (taken && taken.kind !== kind) return refuse('conflict', { code: 'name_taken', name, taken, wanted: kind })
+  if (kind === 'human' && owner !== undefined) return refuseOwnerOfHuman(name)
+  const owned = typeof owner === 'string' ? humanMeant(db, owner) : undefined
+  if (owned && !owned.ok) return owned
+  if (!taken) db.run('insert into member (name, kind, created_at) values (?, ?, ?)', name, kind, time)
+  const member = memberMeant(db, name)!
+  if (owner !== undefined) db.run('update member set owner = ? where id = ?', owned?.human.id ?? null, member.id)
+  return { ok: true, isNew: !taken, member }
 }
 
-interface InviteRow {
-  member: number
-  expires_steady: number
-  used_by: Uint8Array | null
-  overlap_s: number
-  name: string
-  kind: 'machine' | 'human'
+/** Sets the human to whom a machine belongs, or nobody. */
+export function applyOwn(db: Database, { command }: Entry<Own>): Outcome<Own> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(command.name)
+  if (member.kind === 'human') return refuseOwnerOfHuman(member.name)
+  if (member.kind === 'service') return refuse('invalid', { code: 'service_has_no_owner', name: member.name })
+  if (command.owner === null) {
+    db.run('update member set owner = null where id = ?', member.id)
+    return done<Own>({ name: member.name, owner: null })
+  }
+  const owner = humanMeant(db, command.owner)
+  if (!owner.ok) return owner
+  db.run('update member set owner = ? where id = ?', owner.human.id, member.id)
+  return done<Own>({ name: member.name, owner: owner.human.name })
+}
+
+function refuseOwnerOfHuman(name: string): Refused {
+  return refuse('invalid', { code: 'human_has_no_owner', name })
+}
+
+/** Returns the human that a typed name means; a refusal when there is none. */
+export function humanMeant(db: Database, typed: string): { ok: true; human: MemberRow } | Refused {
+  const human = memberMeant(db, typed)
+  if (human?.kind === 'human') return { ok: true, human }
+  if (!human) return refuse('not_found', { code: 'no_human', name: typed })
+  const { name, kind } = human
+  return refuse('not_found', { code: 'owner_is_machine', name, ...(kind === 'service' && { kind }) })
+}
+
+/** Gives a member another name. Its inbox, token, owner and groups stay; the old name becomes free. */
+export function applyRename(db: Database, { command }: Entry<Rename>): Outcome<Rename> {
+  const { to } = command
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(command.name)
+  const taken = nameTaken(db, to)
+  if (to === member.name) return done<Rename>({ name: to })
+  // A member's own alias may become its name.
+  const own = db.get('select 1 from alias where name = ? and member = ?', to, member.id)
+  if (taken && !own) return refuse('conflict', { code: 'name_taken', name: to, taken, wanted: 'name' })
+  db.run('delete from alias where name = ?', to)
+  db.run('update member set name = ? where id = ?', to, member.id)
+  renameInWebhooks(db, member.name, to)
+  return done<Rename>({ name: to }, { revoked: [...tokensOf(db, member), ...sessionsOf(db, member.id)] })
+}
+
+/**
+ * Ends every token, console session, open code and webhook URL of a member, and cancels its later messages. Its inbox stays; it may be invited
+ * again.
+ */
+export function applyRevoke(db: Database, { steady, command }: DatedEntry<Revoke>): Outcome<Revoke> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(command.name)
+  const revoked = endTokens(db, member)
+  const sessions = endSessionsOf(db, member.id)
+  const ended = revoked.length + (endWebhookUrls(db, member.id) ? 1 : 0)
+  const later = cancelAllOf(db, steady, member.id)
+  return done<Revoke>(
+    {
+      name: member.name,
+      revoked: ended,
+      ...(later > 0 && { later }),
+      ...(sessions.length > 0 && { sessions: sessions.length }),
+    },
+    { revoked: [...revoked, ...sessions] },
+  )
+}
+
+/** Deletes a member: it can neither send nor be reached, its unread messages expire, and its name becomes free. */
+export function applyDelete(db: Database, { seq, time, command }: Entry<Delete>): Outcome<Delete> {
+  const member = memberMeant(db, command.name)
+  if (!member) return refuseUnknown(command.name)
+  const senders = db.all<{ sender: number }>(
+    `select distinct d.sender from (${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
+     order by d.sender`,
+    member.id,
+    0,
+  )
+  const revoked = [...endTokens(db, member), ...endSessionsOf(db, member.id)]
+  const expired = db.run(
+    `update delivery set expired_at = ?3, changed = ?4 where recipient = ?1 and seq in (select seq from (${unreadSeqs}))`,
+    member.id,
+    0,
+    time,
+    seq,
+  )
+  db.run('delete from unread where recipient = ?', member.id)
+  stopCountingShares(db, member.id)
+  deleteLaterOf(db, member.id)
+  db.run('delete from project where member = ?', member.id)
+  db.run('delete from project_inbox where recipient = ?', member.id)
+  deleteWebhook(db, member.id)
+  db.run('delete from alias where member = ?', member.id)
+  db.run('delete from group_member where member = ?', member.id)
+  db.run('update member set owner = null where owner = ?', member.id)
+  db.run(
+    `update member set name = name || '#' || id, owner = null, bound_to = null, unread = 0, unread_bytes = 0, project_unread = 0, deleted_at = ? where id = ?`,
+    time,
+    member.id,
+  )
+  return done<Delete>({ name: member.name, expired }, { revoked, wake: senders.map(({ sender }) => sender) })
+}
+
+function endTokens(db: Database, member: MemberRow): string[] {
+  const ended = tokensOf(db, member)
+  db.run('delete from token where member = ?', member.id)
+  db.run('delete from ended_token where member = ?', member.id)
+  db.run('delete from invite where member = ?', member.id)
+  return ended
+}
+
+/** Returns the public ids of a member's tokens. */
+export function tokensOf(db: Database, member: MemberRow): string[] {
+  return db.all<{ id: string }>('select id from token where member = ? order by id', member.id).map(({ id }) => id)
 }

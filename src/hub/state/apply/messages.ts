@@ -14,7 +14,7 @@ import { boundLater, repeatLater, storeLater } from './later.ts'
 import { limits } from './limits.ts'
 import { countForProject } from './projects.ts'
 import { takeRoom } from './room.ts'
-import { noteSeal, sealedBefore } from './webhook-rows.ts'
+import { sealedBefore, storeSeal } from './webhook-rows.ts'
 
 type Send = CommandOf<'message.send'>
 
@@ -115,7 +115,7 @@ export function storeSend(
     const { dueAt, writtenAt = null } = later
     db.run('update message set due_at = ?, written_at = ? where seq = ?', dueAt, writtenAt, seq)
   }
-  if (command.received?.seal !== undefined) noteSeal(db, steady, command)
+  if (command.received?.seal !== undefined) storeSeal(db, steady, command)
   const wake: number[] = []
   const notTo: number[] = []
   for (const { recipient, outcome, handling } of admissions) {

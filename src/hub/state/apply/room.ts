@@ -112,11 +112,11 @@ export function giveRoom(db: Database, recipient: number, seqs: readonly number[
     recipient,
     list,
   )
-  if (percentOf(knownSettings(db), left) < countedDownToPercent) forgetShares(db, recipient)
+  if (percentOf(knownSettings(db), left) < countedDownToPercent) stopCountingShares(db, recipient)
 }
 
 /** Stops counting the unread messages of each sender at `recipient`. */
-export function forgetShares(db: Database, recipient: number): void {
+export function stopCountingShares(db: Database, recipient: number): void {
   db.run('delete from inbox_share where recipient = ?', recipient)
   db.run('update member set is_shared = 0 where id = ?', recipient)
   forgetMember(db, recipient)

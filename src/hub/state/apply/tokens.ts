@@ -5,7 +5,7 @@ import { refuse, refuseUnknown } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
 import { endSessionsVia, sessionsOf } from './console.ts'
 import { limits } from './limits.ts'
-import { tokensOf } from './people.ts'
+import { tokensOf } from './members.ts'
 
 type Limit = CommandOf<'token.limit'>
 type Renew = CommandOf<'token.renew'>

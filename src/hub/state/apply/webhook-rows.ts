@@ -5,8 +5,8 @@ import { limits } from './limits.ts'
 
 type Received = Pick<CommandOf<'message.send'>, 'by' | 'id' | 'received'>
 
-/** Most expired seals that are deleted with each that is noted. */
-const forgottenAtOnce = 10
+/** Most expired seals that are deleted when one is stored. */
+const maxDeleted = 10
 
 /** Renames `from`, or a project of it, to `to` in webhooks. */
 export function renameInWebhooks(db: Database, from: string, to: string): void {
@@ -32,7 +32,7 @@ export function endWebhookUrls(db: Database, member: number): boolean {
   )
 }
 
-export function forgetWebhook(db: Database, member: number): void {
+export function deleteWebhook(db: Database, member: number): void {
   db.run('delete from webhook where member = ?', member)
   db.run('delete from webhook_seal where member = ?', member)
 }
@@ -42,8 +42,8 @@ export function sealedBefore(db: Database, { by, received }: Received): string |
   return db.get<{ id: string }>('select id from webhook_seal where member = ? and seal = ?', by, sealOf(received))?.id
 }
 
-/** Notes the seal of a call, and deletes expired ones. */
-export function noteSeal(db: Database, steady: number, { by, id, received }: Received): void {
+/** Stores the seal of a call, and deletes expired ones. */
+export function storeSeal(db: Database, steady: number, { by, id, received }: Received): void {
   db.run(
     'insert or replace into webhook_seal (member, seal, id, steady) values (?, ?, ?, ?)',
     by,
@@ -56,7 +56,7 @@ export function noteSeal(db: Database, steady: number, { by, id, received }: Rec
        (select member, seal from webhook_seal where member = ?1 and steady < ?2 order by steady, seal limit ?3)`,
     by,
     steady - limits.sealLifeMs,
-    forgottenAtOnce,
+    maxDeleted,
   )
 }
 

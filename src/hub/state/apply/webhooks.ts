@@ -5,7 +5,7 @@ import { memberByName, nameTaken } from '../query/find-member.ts'
 import { type WebhookRow, webhookByName } from '../query/webhooks.ts'
 import { type Refused, refuse } from '../refusals.ts'
 import type { Database } from '../store/database.ts'
-import { applyDelete } from './people.ts'
+import { applyDelete } from './members.ts'
 
 type Add = CommandOf<'webhook.add'>
 type Change = CommandOf<'webhook.change'>

@@ -4,8 +4,8 @@ import { unreadSeqs, unreadSeqsOf } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { isInScope } from './projects.ts'
-import { unlessUnreadable } from './read-round.ts'
-import { unreadSeqsRound } from './unread-round.ts'
+import { unlessUnreadable } from './read-around-damage.ts'
+import { unreadSeqsAroundDamage } from './unread-around-damage.ts'
 
 /** A change that a member's followers are sent, in the order of the journal. */
 export type Change =
@@ -71,7 +71,7 @@ function deliveriesAround(
 ): Change[] {
   const changes: Change[] = []
   for (let upTo = afterSeq; changes.length < limit; ) {
-    const found = unreadSeqsRound(db, member, upTo, limit)
+    const found = unreadSeqsAroundDamage(db, member, upTo, limit)
     for (const { seq, handling, project } of found) {
       const row = unlessUnreadable(() =>
         db.get<{ id: string; name: string; intent: Intent }>(

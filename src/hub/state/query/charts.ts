@@ -1,6 +1,6 @@
 import { chartColumns } from '../../../protocol/charts.ts'
 import type { Database } from '../store/database.ts'
-import { newestSeq } from './read-round.ts'
+import { newestSeq } from './read-around-damage.ts'
 import { allUnread } from './unread.ts'
 import { type Eyes, sees } from './viewer.ts'
 

@@ -5,7 +5,7 @@ import { crowds, newestOfConversations } from './crowds.ts'
 import { hubItself } from './find-member.ts'
 import { type MessageRow, messageColumns, toMessage } from './inbox.ts'
 import { openQuestions } from './open-questions.ts'
-import { unlessUnreadable } from './read-round.ts'
+import { unlessUnreadable } from './read-around-damage.ts'
 import { lateAnswers } from './requests.ts'
 import type { Eyes } from './viewer.ts'
 

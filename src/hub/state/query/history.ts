@@ -2,8 +2,8 @@ import type { Database } from '../store/database.ts'
 import { Search } from '../words/search.ts'
 import type { Words } from '../words/word-index.ts'
 import { crowdOf } from './crowds.ts'
-import { conditionsOf, parametersOf, seqsAround } from './history-round.ts'
-import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
+import { conditionsOf, historySeqsAroundDamage, parametersOf } from './history-around-damage.ts'
+import { newestSeq, readAroundDamage, unlessUnreadable } from './read-around-damage.ts'
 import type { Eyes } from './viewer.ts'
 
 export interface HistoryFilter {
@@ -96,12 +96,15 @@ function* matches(
  */
 function seqsBefore(db: Database, reader: number | undefined, filter: HistoryFilter, after: number): number[] {
   if (reader === undefined) return allBefore(db, filter, after)
-  return unlessUnreadable(() => indexedSeqsBefore(db, reader, filter, after)) ?? seqsAround(db, reader, filter, after)
+  return (
+    unlessUnreadable(() => indexedSeqsBefore(db, reader, filter, after)) ??
+    historySeqsAroundDamage(db, reader, filter, after)
+  )
 }
 
 /** Returns the messages of all members. Of a damaged store, those that can be read. */
 function allBefore(db: Database, { before, limit, crowd }: HistoryFilter, after: number): number[] {
-  const { rows } = readRound(
+  const { rows } = readAroundDamage(
     (after, upTo, most) =>
       db.all<{ seq: number }>(
         `select m.seq from message m where m.seq > ?1 and m.seq <= ?2 ${crowd === undefined ? '' : `and in_time() and ${crowdOf} = ?4`}

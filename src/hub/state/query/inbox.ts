@@ -7,8 +7,8 @@ import type { Database } from '../store/database.ts'
 import { timestamp } from '../timestamp.ts'
 import { hubItself } from './find-member.ts'
 import { isInScope, projectShare } from './projects.ts'
-import { unlessUnreadable } from './read-round.ts'
-import { type UnreadSeq, unreadSeqsRound } from './unread-round.ts'
+import { unlessUnreadable } from './read-around-damage.ts'
+import { type UnreadSeq, unreadSeqsAroundDamage } from './unread-around-damage.ts'
 
 /** Columns of a message as a recipient reads it; `m` is the message, `s` its sender. */
 export const messageColumns = `m.id, m.seq, s.name as sender, iif(s.id = ${hubItself}, 'hub', s.kind) as sender_kind, m.named,
@@ -72,7 +72,7 @@ export function unreadAround(
 ): { messages: InboxMessage[]; upTo: number; isEnd: boolean } {
   const messages: InboxMessage[] = []
   for (let upTo = afterSeq; ; ) {
-    const found = unreadSeqsRound(db, member, upTo, limit)
+    const found = unreadSeqsAroundDamage(db, member, upTo, limit)
     for (const each of found) {
       const { seq } = each
       upTo = seq
@@ -175,11 +175,11 @@ export function unreadCount(db: Database, member: number, scope?: ProjectScope):
 }
 
 /** Returns those of `ids` for which no notification of a session of `member` is recorded yet, or only one by a hook. See `applyTold`. */
-export function untold(db: Database, member: number, ids: readonly string[], how: string): string[] {
+export function notYetTold(db: Database, member: number, ids: readonly string[], how: string): string[] {
   return db
     .all<{ id: string }>(
       `select m.id from json_each(?2) asked join message m on m.id = asked.value
-       join delivery d on d.seq = m.seq and d.recipient = ?1 where ${isUntold('?3')} order by m.seq`,
+       join delivery d on d.seq = m.seq and d.recipient = ?1 where ${isNotYetTold('?3')} order by m.seq`,
       member,
       JSON.stringify(ids),
       how,
@@ -191,7 +191,7 @@ export function untold(db: Database, member: number, ids: readonly string[], how
  * Returns the SQL condition for recording in a row of `delivery` that a session was notified by `how`, a placeholder. Nobody is notified of
  * muted messages.
  */
-export function isUntold(how: string): string {
+export function isNotYetTold(how: string): string {
   return `acked_at is null and expired_at is null and handling is not 'mute'
     and (told_at is null or (told_how = 'hook' and ${how} <> 'hook'))`
 }

@@ -1,6 +1,6 @@
 import type { Database } from '../store/database.ts'
 import { crowdOf, crowds } from './crowds.ts'
-import { unlessUnreadable } from './read-round.ts'
+import { unlessUnreadable } from './read-around-damage.ts'
 import { type LateAnswers, maxLooked, openForMs } from './requests.ts'
 
 /** Most deliveries of a member's questions that are read. */

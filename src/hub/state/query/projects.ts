@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { ProjectScope } from '../../../protocol/projects.ts'
 import type { Database } from '../store/database.ts'
-import { unlessUnreadable } from './read-round.ts'
+import { unlessUnreadable } from './read-around-damage.ts'
 
 /** Reports whether this project of machine `member` is known. */
 export function isProject(db: Database, member: number, project: string): boolean {

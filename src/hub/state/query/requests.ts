@@ -1,7 +1,7 @@
 import type { Intent } from '../../../protocol/messages.ts'
 import type { Database } from '../store/database.ts'
 import { hubItself } from './find-member.ts'
-import { newestSeq, readRound, unlessUnreadable } from './read-round.ts'
+import { newestSeq, readAroundDamage, unlessUnreadable } from './read-around-damage.ts'
 import { type Eyes, sees } from './viewer.ts'
 
 /** A message that requires an answer, and the recipients who have not answered it. */
@@ -92,7 +92,7 @@ function requestsBy(db: Database, sender: number, since: number): RequestRow[] {
 
 /** Returns the requests among the newest messages of all members. */
 function newestRequests(db: Database, since: number): RequestRow[] {
-  const { rows } = readRound(
+  const { rows } = readAroundDamage(
     (after, upTo, most) =>
       db.all<RequestRow>(
         `select ${requestColumns} from message m where m.seq > ? and m.seq <= ? and in_time() order by m.seq desc limit ?`,
@@ -122,7 +122,7 @@ function requestsOf(db: Database, sender: number, since: number): RequestRow[] {
 }
 
 function requestsAround(db: Database, sender: number, since: number): RequestRow[] {
-  const { rows } = readRound(
+  const { rows } = readAroundDamage(
     (after, upTo, most) =>
       db.all<RequestRow>(
         `select ${requestColumns} from message m
@@ -148,7 +148,7 @@ export type LateAnswers = ReadonlyMap<string, ReadonlyMap<number, { at: number; 
 /** Returns the answers that are not indexed yet. Of a damaged store, those that can be read. */
 export function lateAnswers(db: Database): LateAnswers {
   const late = new Map<string, Map<number, { at: number; id: string }>>()
-  const { rows } = readRound(
+  const { rows } = readAroundDamage(
     (after, upTo, most) =>
       db.all<{ replyTo: string; sender: number; at: number; id: string }>(
         `select reply_to as replyTo, sender, sent_at as at, id from message

@@ -58,7 +58,7 @@ const muted = `exists (select 1 from telegram_mute x where x.person = ?1 and x.s
  * Returns messages of `person` that may be sent at `now` (ms since 1970), oldest first. During quiet hours, and from muted senders, only
  * urgent ones. A mute from the future (the clock was set back) does not count.
  */
-export function mailFor(db: Database, person: number, now: number, isQuiet: boolean, limit: number): Waiting[] {
+export function messagesToSend(db: Database, person: number, now: number, isQuiet: boolean, limit: number): Waiting[] {
   return waiting(
     db,
     `select ${waitingColumns}, (?4 = 1 or ${muted}) as breaksQuiet from ${unread}
@@ -67,8 +67,8 @@ export function mailFor(db: Database, person: number, now: number, isQuiet: bool
   )
 }
 
-/** Returns urgent messages of `person` after a seq, oldest first. `breaksQuiet` as in `mailFor`. */
-export function urgentMailFor(
+/** Returns urgent messages of `person` after a seq, oldest first. `breaksQuiet` as in `messagesToSend`. */
+export function urgentMessagesFor(
   db: Database,
   person: number,
   { after, now, isQuiet, limit }: { after: number; now: number; isQuiet: boolean; limit: number },

@@ -1,7 +1,7 @@
 import type { MemberKind } from '../../../protocol/messages.ts'
 import type { Database } from '../store/database.ts'
-import { unlessUnreadable } from './read-round.ts'
-import { unreadSeqsRound } from './unread-round.ts'
+import { unlessUnreadable } from './read-around-damage.ts'
+import { unreadSeqsAroundDamage } from './unread-around-damage.ts'
 
 export interface UnreadOf {
   id: number
@@ -47,7 +47,7 @@ function unreadAround(db: Database): UnreadOf[] {
 /** Returns the time of the oldest unread message of `member` that can be read. */
 function oldestReadable(db: Database, member: number): number | null {
   for (let after = 0; ; ) {
-    const found = unreadSeqsRound(db, member, after, readAtOnce)
+    const found = unreadSeqsAroundDamage(db, member, after, readAtOnce)
     for (const { seq } of found) {
       const row = unlessUnreadable(() => db.get<{ at: number }>('select sent_at as at from message where seq = ?', seq))
       if (row) return row.at

@@ -217,8 +217,8 @@ export class Database implements Disposable {
     try {
       return read()
     } catch (error) {
-      const isTold = this.#use === 'store' && this.#sqlite.isTransaction
-      if (isUnreadable(error) && !isTold) this.onUnreadable(error)
+      const isReported = this.#use === 'store' && this.#sqlite.isTransaction
+      if (isUnreadable(error) && !isReported) this.onUnreadable(error)
       throw error
     }
   }

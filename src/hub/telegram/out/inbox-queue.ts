@@ -1,5 +1,5 @@
 import type { Hub } from '../../hub.ts'
-import { mailFor, partsSent, urgentMailFor, type Waiting, writtenAs } from '../../state/query/telegram.ts'
+import { messagesToSend, partsSent, urgentMessagesFor, type Waiting, writtenAs } from '../../state/query/telegram.ts'
 import type { Carried } from '../../state/telegram-commands.ts'
 import type { Post } from '../bot.ts'
 import { type Destination, destinationOf, nameIn } from '../destinations.ts'
@@ -54,7 +54,7 @@ export class InboxQueue {
       if (destinationOf(people, person) !== destination) continue
       const after = this.#looked.get(person.member) ?? 0
       const which = { after, now, isQuiet: isQuiet(person.settings, now), limit: maxUrgent * 10 }
-      const messages = urgentMailFor(hub.state.db, person.member, which)
+      const messages = urgentMessagesFor(hub.state.db, person.member, which)
       // A stored message never becomes urgent later: skip those that were searched.
       if (messages.length === 0) this.#looked.set(person.member, seq)
       const message = messages.find(message => !message.breaksQuiet || this.#mayBreak(message, now))
@@ -88,7 +88,7 @@ export class InboxQueue {
     const bySeq = new Map<number, ChatDelivery>()
     for (const person of people.all) {
       if (destinationOf(people, person) !== destination) continue
-      for (const message of mailFor(hub.state.db, person.member, now, isQuiet(person.settings, now), limit)) {
+      for (const message of messagesToSend(hub.state.db, person.member, now, isQuiet(person.settings, now), limit)) {
         if (message.breaksQuiet && !this.#mayBreak(message, now)) continue
         const delivery = bySeq.get(message.seq) ?? { message, people: [], copies: [] }
         delivery.people.push(nameIn(people, destination, person))

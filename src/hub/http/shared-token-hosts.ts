@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import * as z from 'zod'
 import type { Hub } from '../hub.ts'
-import type { Places, PlacesPublisher, Shared } from './places.ts'
+import type { Shared, TokenHosts, TokenHostsPublisher } from './token-hosts.ts'
 
 const topic = 'places'
 
 /** Delay before a move is published, in ms. */
 const publishMs = 200
 
-/** Time for which a move is published, in ms: a token that returns later counts as in one place. */
-const keptMs = 60_000
+/** Time for which a move is published, in ms: a token that returns later counts as used from one host. */
+const publishedForMs = 60_000
 
-/** Most moves, and most tokens in two places, that are published. */
+/** Most moves, and most tokens used from two hosts, that are published. */
 const maxMoves = 500
 const maxShared = 200
 
@@ -32,12 +32,12 @@ const SharedToken = z.object({
 })
 
 /**
- * Detects tokens that are used from two places at different hubs of this history: each hub publishes from where its tokens are used
- * whenever that changes.
+ * Detects tokens that are used from two hosts at different hubs of this history: each hub publishes the host of a token whenever that
+ * changes.
  */
-export class SharedPlaces implements PlacesPublisher {
+export class SharedTokenHosts implements TokenHostsPublisher {
   readonly #board: Hub['board']
-  readonly #places: Places
+  readonly #tokenHosts: TokenHosts
   readonly #run = randomUUID()
   #moves: (z.output<typeof Move> & { at: number })[] = []
   readonly #shared = new Map<string, Shared>()
@@ -46,10 +46,10 @@ export class SharedPlaces implements PlacesPublisher {
   #count = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(board: Hub['board'], places: Places) {
+  constructor(board: Hub['board'], tokenHosts: TokenHosts) {
     this.#board = board
-    this.#places = places
-    places.publisher = this
+    this.#tokenHosts = tokenHosts
+    tokenHosts.publisher = this
     board.onChange((hub, changed, value) => {
       if (changed === topic && value !== undefined) this.#apply(hub, value)
     })
@@ -71,7 +71,7 @@ export class SharedPlaces implements PlacesPublisher {
   #publishSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
-      const oldest = performance.now() - keptMs
+      const oldest = performance.now() - publishedForMs
       this.#moves = this.#moves.filter(({ at }) => at > oldest).slice(-maxMoves)
       const moves = this.#moves.map(({ at: _, ...move }) => move)
       const shared = [...this.#shared].map(([tokenId, each]) => ({ tokenId, ...each }))
@@ -88,14 +88,14 @@ export class SharedPlaces implements PlacesPublisher {
       const { data } = Move.safeParse(each)
       if (!data || data.n <= n) continue
       n = data.n
-      this.#places.sawElsewhere(data.tokenId, data.place, data.label)
+      this.#tokenHosts.sawElsewhere(data.tokenId, data.place, data.label)
     }
     this.#applied.set(hub, { run: value.run, n })
     for (const each of value.shared.slice(-maxShared)) {
       const { data } = SharedToken.safeParse(each)
       if (data) {
         const { tokenId, ...shared } = data
-        this.#places.sharedElsewhere(tokenId, { ...shared, at: Math.min(shared.at, Date.now()) })
+        this.#tokenHosts.sharedElsewhere(tokenId, { ...shared, at: Math.min(shared.at, Date.now()) })
       }
     }
   }

@@ -1,6 +1,6 @@
 import { unreadSeqs } from '../local/inbox-index.ts'
 import type { Database } from '../store/database.ts'
-import { newestSeq, readRound } from './read-round.ts'
+import { newestSeq, readAroundDamage } from './read-around-damage.ts'
 
 export interface UnreadSeq {
   seq: number
@@ -12,10 +12,10 @@ export interface UnreadSeq {
  * Returns unread deliveries of `member` after `afterSeq` in a damaged store: from the inbox index, and where that cannot be read, from the
  * deliveries themselves. At most `limit`, in order.
  */
-export function unreadSeqsRound(db: Database, member: number, afterSeq: number, limit: number): UnreadSeq[] {
+export function unreadSeqsAroundDamage(db: Database, member: number, afterSeq: number, limit: number): UnreadSeq[] {
   const newest = newestSeq(db)
   const reading = (from: string) =>
-    readRound(
+    readAroundDamage(
       (after, upTo, most) =>
         db.all<UnreadSeq>(
           `select seq, handling, project from (${from}) where seq <= ?3 order by seq limit ?4`,

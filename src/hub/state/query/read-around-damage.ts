@@ -11,7 +11,7 @@ export type ReadRange<Row> = (after: number, upTo: number, limit: number) => Row
  * Reads a range of a damaged store by bisection, so that only rows that cannot be read are left out, in the order in which `read` returns
  * them. `isWhole` is true when none was left out. Throws SQLite's error when too many reads fail.
  */
-export function readRound<Row>(
+export function readAroundDamage<Row>(
   read: ReadRange<Row>,
   after: number,
   upTo: number,
@@ -48,7 +48,7 @@ export function unlessUnreadable<T>(read: () => T): T | undefined {
   }
 }
 
-/** Returns the last seq of the history, for `readRound`. */
+/** Returns the last seq of the history, for `readAroundDamage`. */
 export function newestSeq(db: Database): number {
   return db.get<{ seq: number }>('select seq from position')!.seq
 }

@@ -1,14 +1,14 @@
 import { hostPattern } from '../../protocol/host-header.ts'
 import type { Identity } from '../auth/identify.ts'
 
-/** Time within which a token must return to an earlier place to count as in two places at once, in ms. A machine that moves does not return. */
+/** Time within which a token must return to an earlier host to count as used from two at once, in ms. A machine that moves does not return. */
 const returnWithinMs = 60_000
 
 /** Time for which two hosts are reported after they were last seen together, and least time between two audit lines of one token, in ms. */
 const reportForMs = 3_600_000
 
-/** Most places and addresses kept for one token, and most tokens. */
-const maxPlaces = 8
+/** Most hosts and addresses stored for one token, and most tokens. */
+const maxHosts = 8
 const maxTokens = 10_000
 
 /** Two hosts that one token was used from at once; `at` in ms since 1970. */
@@ -21,21 +21,21 @@ export interface Shared {
 interface Track {
   /** The header and address of the last request, unparsed: the next request usually has the same. */
   raw: string
-  place: string
+  hostId: string
   lastAt: number
-  /** Place of its last request to this hub. */
-  placeHere: string
-  /** Earlier places of the token, with the time of its last request from each. */
+  /** Host of its last request to this hub. */
+  hostIdHere: string
+  /** Earlier hosts of the token, with the time of its last request from each. */
   before: Map<string, number>
-  /** Host last seen at each address. */
+  /** Host id last seen at each address. */
   hostAt: Map<string, string>
-  /** Name of each place for people. */
+  /** Name of each host for people. */
   labels: Map<string, string>
   shared?: Shared
   reportedAt: number
 }
 
-export interface PlacesOptions {
+export interface TokenHostsOptions {
   /** Called when a token is used from two hosts at once; once an hour per token at most. */
   onShared: (identity: Identity, address: string, hosts: readonly string[]) => void
   /** A clock that never steps, in ms. */
@@ -43,9 +43,9 @@ export interface PlacesOptions {
 }
 
 /** Publishes to the other hubs of this history. */
-export interface PlacesPublisher {
-  /** Called when a token is used at this hub from another place than before, or for the first time. `label` names the place for people. */
-  moved(tokenId: string, place: string, label: string): void
+export interface TokenHostsPublisher {
+  /** Called when a token is used at this hub from another host than before, or for the first time. `label` names the host for people. */
+  moved(tokenId: string, hostId: string, label: string): void
   shared(tokenId: string, shared: Shared): void
 }
 
@@ -55,14 +55,14 @@ export interface PlacesPublisher {
  * nothing else. Without the header the host is the one last seen at that address, or else the address. A loopback address
  * identifies no host: every connection through SSH has it.
  */
-export class Places {
-  readonly #options: PlacesOptions
+export class TokenHosts {
+  readonly #options: TokenHostsOptions
   readonly #monotonic: () => number
   readonly #tracks = new Map<string, Track>()
-  /** Undefined for a hub that stands alone. */
-  publisher: PlacesPublisher | undefined
+  /** Undefined for a standalone hub. */
+  publisher: TokenHostsPublisher | undefined
 
-  constructor(options: PlacesOptions) {
+  constructor(options: TokenHostsOptions) {
     this.#options = options
     this.#monotonic = options.monotonic ?? (() => performance.now())
   }
@@ -79,15 +79,15 @@ export class Places {
     this.#moved(identity, address, header, { raw, now, track })
   }
 
-  /** Records that a token was used at another hub from `place`: if it then returns to its place here, it is in two places. */
-  sawElsewhere(tokenId: string, place: string, label: string): void {
+  /** Records that a token was used at another hub from `hostId`: if it then returns to its host here, it is used from two. */
+  sawElsewhere(tokenId: string, hostId: string, label: string): void {
     const track = this.#tracks.get(tokenId) ?? this.#begin(tokenId)
-    keep(track.labels, place, label)
-    if (track.place !== '' && track.place !== place) keep(track.before, track.place, track.lastAt)
-    Object.assign(track, { raw: '', place, lastAt: this.#monotonic() })
+    keep(track.labels, hostId, label)
+    if (track.hostId !== '' && track.hostId !== hostId) keep(track.before, track.hostId, track.lastAt)
+    Object.assign(track, { raw: '', hostId, lastAt: this.#monotonic() })
   }
 
-  /** Records that another hub has detected a token in two places. */
+  /** Records that another hub has detected a token that is used from two hosts. */
   sharedElsewhere(tokenId: string, shared: Shared): void {
     const track = this.#tracks.get(tokenId) ?? this.#begin(tokenId)
     if ((track.shared?.at ?? 0) < shared.at) track.shared = shared
@@ -111,21 +111,26 @@ export class Places {
     if (named) keep(track.hostAt, address, named[1]!)
     const host = track.hostAt.get(address)
     if (!host && isLoopback(address)) return
-    const place = host ?? address
-    keep(track.labels, place, named?.[2] ? `${hostToken(named[2])} (${address})` : (track.labels.get(place) ?? address))
-    const wasHereAt = track.before.get(place)
-    if (track.place !== '' && track.place !== place) {
-      keep(track.before, track.place, track.lastAt)
-      if (wasHereAt !== undefined && now - wasHereAt < returnWithinMs) this.#share(identity, address, track, place, now)
+    const hostId = host ?? address
+    keep(
+      track.labels,
+      hostId,
+      named?.[2] ? `${hostToken(named[2])} (${address})` : (track.labels.get(hostId) ?? address),
+    )
+    const wasHereAt = track.before.get(hostId)
+    if (track.hostId !== '' && track.hostId !== hostId) {
+      keep(track.before, track.hostId, track.lastAt)
+      if (wasHereAt !== undefined && now - wasHereAt < returnWithinMs)
+        this.#share(identity, address, track, hostId, now)
     }
-    Object.assign(track, { raw, place, lastAt: now })
-    if (place === track.placeHere) return
-    track.placeHere = place
-    this.publisher?.moved(identity.tokenId, place, track.labels.get(place)!)
+    Object.assign(track, { raw, hostId, lastAt: now })
+    if (hostId === track.hostIdHere) return
+    track.hostIdHere = hostId
+    this.publisher?.moved(identity.tokenId, hostId, track.labels.get(hostId)!)
   }
 
-  #share(identity: Identity, address: string, track: Track, place: string, now: number): void {
-    const hosts = [place, track.place].map(each => track.labels.get(each) ?? each).sort()
+  #share(identity: Identity, address: string, track: Track, hostId: string, now: number): void {
+    const hosts = [hostId, track.hostId].map(each => track.labels.get(each) ?? each).sort()
     track.shared = { member: identity.member, hosts, at: Date.now() }
     if (now - track.reportedAt < reportForMs) return
     track.reportedAt = now
@@ -136,8 +141,8 @@ export class Places {
   #begin(tokenId: string): Track {
     const track: Track = {
       raw: '',
-      place: '',
-      placeHere: '',
+      hostId: '',
+      hostIdHere: '',
       lastAt: 0,
       before: new Map(),
       hostAt: new Map(),
@@ -150,7 +155,7 @@ export class Places {
 }
 
 /** Sets `key`, and evicts the key that was set longest ago when there are more than `max`. */
-function keep<Value>(map: Map<string, Value>, key: string, value: Value, max = maxPlaces): void {
+function keep<Value>(map: Map<string, Value>, key: string, value: Value, max = maxHosts): void {
   map.delete(key)
   map.set(key, value)
   if (map.size > max) map.delete(map.keys().next().value!)

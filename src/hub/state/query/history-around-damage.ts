@@ -1,6 +1,6 @@
 import type { Database } from '../store/database.ts'
 import { crowdOf } from './crowds.ts'
-import { newestSeq, readRound } from './read-round.ts'
+import { newestSeq, readAroundDamage } from './read-around-damage.ts'
 
 /** A filter of messages by the other side: a member, or one of its projects, or a crowd. */
 interface Passed {
@@ -37,7 +37,7 @@ export function parametersOf({ other, crowd, project }: Passed): (string | numbe
  * Returns the seqs of messages in a damaged store that `reader` sent or received, after `after` and before `before`, newest first. Uses the
  * history indexes, and, if one cannot be read, the rows that it was made from, one by one. Uses `in_time()`: see `Database.addCheck`.
  */
-export function seqsAround(
+export function historySeqsAroundDamage(
   db: Database,
   reader: number,
   {
@@ -51,7 +51,7 @@ export function seqsAround(
 ): number[] {
   const end = Math.min(before - 1, newestSeq(db))
   const reading = (from: string, also: string) =>
-    readRound(
+    readAroundDamage(
       (after, upTo, most) =>
         db.all<{ seq: number }>(
           `select x.seq from ${from} and x.seq > ?2 and x.seq <= ?3 and in_time() ${also} order by x.seq desc limit ?4`,

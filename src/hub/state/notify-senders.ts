@@ -15,7 +15,7 @@ const maxSenders = 20
 const maxNames = 200
 
 /** Returns a command for each sender who is to be notified of the fate of their messages. */
-export function commandsToTell(db: Database): CommandOf<'sender.tell'>[] {
+export function noticesToSenders(db: Database): CommandOf<'sender.tell'>[] {
   return untoldBySender(db, maxSenders, maxNamed).map(untold => ({
     type: 'sender.tell',
     to: untold.sender,
