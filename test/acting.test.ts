@@ -51,7 +51,7 @@ const send = (by: number, to: string, body: string) => ({
   ...{ type: 'message.send' as const, id: newMessageId(), by, to: [to], body },
 })
 
-test('one hub carries mail to and from Telegram; one that was stopped asks nothing more of it, and its successor goes on where it ended', async () => {
+test('one hub at a time runs the Telegram bridge; a suspended one stops polling, and its successor continues where it ended', async () => {
   const { hubs, all, h0, h1, h2 } = await threeHubs()
   await h0.hub.submit({ type: 'member.add', name: 'ovh5', kind: 'machine' })
   const ovh5 = memberByName(h0.hub.state.db, 'ovh5')!.id
@@ -93,7 +93,7 @@ test('one hub carries mail to and from Telegram; one that was stopped asks nothi
   expect(bridges[0]!.status()).toMatchObject({ carriedBy: successor, trouble: null, lastPollAt: null })
 })
 
-test('one hub posts to webhooks; what was under way when its claim ran out is posted again under the same id, and nothing else is', async () => {
+test('one hub at a time posts to webhooks; only a post in progress when its claim ran out is repeated, under the same id', async () => {
   const { hubs, all, h0, h1, h2 } = await threeHubs()
   for (const name of ['ana', 'ben']) await h0.hub.submit({ type: 'member.add', name, kind: 'machine' })
   const posts: { hub: string; id: string }[] = []
@@ -152,7 +152,7 @@ test('a later message that is due while two hubs believe they have the duty is d
   for (const hub of all) expect(bodiesOf(hub, 'ben')).toEqual(['later'])
 })
 
-test('a loop that goes through several hubs is braked once, and also when the hub that saw it first could not say so', async () => {
+test('a loop over several hubs is braked once, even if the hub that detected it first could not report it', async () => {
   const { hubs, all, h0, h1, h2 } = await threeHubs()
   for (const name of ['ana', 'ben']) await h0.hub.submit({ type: 'member.add', name, kind: 'machine' })
   await hubs.settled(all)

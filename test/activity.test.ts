@@ -41,7 +41,7 @@ function configure({ home }: TestMachine, change: object): void {
 
 const machinesOf = async (mcp: McpSession, args?: Record<string, unknown>) => (await mcp.call('machines', args)).text
 
-test('others see what a session works on: where, since when it is busy, and what it says; it is gone with the session', {
+test('others see where a session works, since when it is busy and its status line, until the session ends', {
   timeout: 120_000,
 }, async () => {
   const { hub, chas, sean, project, claude, mcp } = await start()

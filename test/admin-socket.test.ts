@@ -33,7 +33,7 @@ function ask(socketPath: string, path: string, headers: Record<string, string> =
 }
 
 describe("the admin's socket", () => {
-  test('is the hub’s user’s alone; whoever may connect there is the admin without a token, and the audit says so', async () => {
+  test('is accessible only to the user of the hub; a client that can connect is the admin without a token, and the audit records that', async () => {
     const hub = await startHub()
     const socket = join(hub.dataDir, 'admin.sock')
     expect(lstatSync(socket).isSocket()).toBe(true)
@@ -64,7 +64,7 @@ describe("the admin's socket", () => {
     expect(existsSync(socket)).toBe(false)
   })
 
-  test('is made anew where a hub was killed; a second hub on the directory leaves it to the first', async () => {
+  test('is created again after the hub was killed; a second hub on the directory leaves it to the first', async () => {
     const hub = await startHub()
     await hub.crashAndRestart()
     const status = () => run(['status', '--json', '--data', hub.dataDir])
@@ -83,7 +83,7 @@ describe("the admin's socket", () => {
     expect(existsSync(join(dataDir, 'admin.sock'))).toBe(false)
   })
 
-  test('that cannot be made leaves a hub that takes mail, and says why', async () => {
+  test('that cannot be created leaves a hub that accepts messages, and reports why', async () => {
     const dataDir = join(tempDir('taken'), 'data')
     mkdirSync(join(dataDir, 'admin.sock'), { recursive: true })
     const hub = await startHub({ dataDir })
@@ -97,7 +97,7 @@ describe("the admin's socket", () => {
   })
 })
 
-test('whoever takes the port of a hub that was killed is sent nothing by any admin command, which says who that is', async () => {
+test('no admin command sends anything to a process that took the port of a killed hub; each names that process', async () => {
   const hub = await startHub()
   await hub.stop('SIGKILL')
   const heard: string[] = []
@@ -116,7 +116,7 @@ test('whoever takes the port of a hub that was killed is sent nothing by any adm
   expect(heard).toEqual([])
 })
 
-test('--hub and --token-file go together: the token of a data directory is sent nowhere by --hub alone', async () => {
+test('--hub and --token-file must be given together: the token of a data directory is not sent to an address from --hub alone', async () => {
   const hub = await startHub()
   for (const args of [
     ['--hub', hub.url.origin],
@@ -129,7 +129,7 @@ test('--hub and --token-file go together: the token of a data directory is sent 
     })
 })
 
-describe('a socket that another user could have put there is not spoken to:', () => {
+describe('a socket that another user could have put there is refused:', () => {
   const [nobody, somebody] = [65_534, 65_533]
 
   /** A directory with a socket that counts who connects. */
@@ -186,7 +186,7 @@ describe('a socket that another user could have put there is not spoken to:', ()
     expect(place.met()).toBe(0)
   })
 
-  test('root speaks to one of the directory’s owner', async context => {
+  test('root uses one that belongs to the owner of the directory', async context => {
     if (process.getuid?.() !== 0) context.skip('only root can give files away')
     const place = await planted()
     for (const path of [place.dir, place.socket]) chownSync(path, nobody, nobody)
@@ -195,7 +195,7 @@ describe('a socket that another user could have put there is not spoken to:', ()
   })
 })
 
-test('a hub that starts goes by a link at the place of its socket no more than at those of its files', async () => {
+test('a hub that starts does not follow a symbolic link in place of its socket or its files', async () => {
   const dataDir = join(tempDir('link'), 'data')
   mkdirSync(dataDir, { recursive: true })
   symlinkSync('/tmp/nowhere', join(dataDir, 'admin.sock'))

@@ -7,7 +7,7 @@ import { startMachine } from './support/machine.ts'
 import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 
-test('groups and aliases are listed to admins, groups to agents, and mail to a group says so', async () => {
+test('groups and aliases are listed to admins, groups to agents, and a message to a group shows its name', async () => {
   const hub = await startHub()
   const admin = (...args: string[]) => run([...args, '--data', hub.dataDir])
   const sean = await startMachine(hub, 'seanclaude')
@@ -36,7 +36,7 @@ test('groups and aliases are listed to admins, groups to agents, and mail to a g
   expect(shown((await sean.run(['inbox'])).stdout)).toEqual(['backend', undefined, undefined, 'seanclaude, chasclaude'])
 })
 
-test('what the command line gets wrong ends with 2, what the hub refuses with 1, in words of the command line', async () => {
+test('an error of usage exits with 2, a refusal by the hub with 1, both in the terms of the command line', async () => {
   const hub = await startHub()
   const admin = (...args: string[]) => run([...args, '--data', hub.dataDir])
   for (const args of [
@@ -58,7 +58,7 @@ test('what the command line gets wrong ends with 2, what the hub refuses with 1,
   expect((await admin('rename', 'nobody', 'somebody')).code).toBe(1)
 })
 
-test('hub --check says that a file is good, or all that is wrong with it', async () => {
+test('hub --check reports a valid file, or all its errors', async () => {
   const file = join(tempDir('check'), 'hub.json')
   writeFileSync(file, '{ "port": 3600 }')
   const check = (...args: string[]) => run(['hub', '--check', '--config', file, ...args], { node: hubNode })

@@ -9,7 +9,7 @@ import { tempDir } from './support/temp.ts'
 const rules = readFileSync('deploy/prometheus-alerts.yml', 'utf8')
 const docs = readFileSync('docs/operations.md', 'utf8')
 
-test('every alert asks for metrics and labels that a hub has', async () => {
+test('every alert uses metrics and labels that a hub has', async () => {
   const { hub } = await startTelegramHub({}, { backup: { logTo: join(tempDir('tails'), 'log') } })
   const alpha = await hub.join('alpha')
   await raw(hub, { path: '/v1/messages', token: alpha.token, body: { to: 'nobody', body: 'x' } })
@@ -29,7 +29,7 @@ test('every alert asks for metrics and labels that a hub has', async () => {
   }
 })
 
-test('every alert has a name of its own, an expression, a severity and what to do; none is missing in the docs', () => {
+test('every alert has a unique name, an expression, a severity and instructions, and is in the docs', () => {
   const alerts = rules.split(/^ {6}- alert: /m).slice(1)
   const names = alerts.map(text => text.split('\n', 1)[0]!)
   expect(new Set(names).size).toBe(names.length)

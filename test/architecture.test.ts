@@ -207,7 +207,7 @@ test.for([
   else expect(found).toContainEqual(expect.stringContaining(`: ${line.split('\n').at(-1)} (${why}`))
 })
 
-test('a line to a hub is opened in these places alone, each of which says which key has to be proven', () => {
+test('connections to a hub are opened only in these places, each of which names the key to be proven', () => {
   const src = join(import.meta.dirname, '../src')
   const opens =
     /\bnew (DirectTransport|SshTransport|Connections)\(|\bopenTransport\(|(?<!\.)\b(httpRequest|httpsRequest|fetch)\(/
@@ -261,7 +261,7 @@ const proveArrows: Record<string, string[]> = {
   'prove/try-planted.ts': ['prove/parallel.ts', 'prove/part.ts', 'prove/plant.ts'],
 }
 
-test('prove/ imports the program in one direction, and the program nothing of it', () => {
+test('prove/ imports the program in one direction, and the program imports nothing of it', () => {
   const root = join(import.meta.dirname, '..')
   const wrong: string[] = []
   for (const path of globSync('{src,bench,prove}/**/*.{ts,tsx}', { cwd: root }).filter(

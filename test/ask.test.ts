@@ -43,7 +43,7 @@ async function answer({ client }: TestMember, body: string): Promise<string> {
   return (await client.call(api.sendMessage, { body: sent })).id
 }
 
-test('ask prints each answer as it comes, and ends with 0 when all have answered; the answers stay unread', async () => {
+test('ask prints each answer as it arrives, and exits with 0 when all have answered; the answers stay unread', async () => {
   const { sean, ben, cat } = await asker()
   const { ran, shown } = startAsk(sean, [`${ben.name},${cat.name}`, 'Who', 'can', 'review?'])
   const first = await answer(ben, 'I can.')
@@ -62,7 +62,7 @@ test('ask prints each answer as it comes, and ends with 0 when all have answered
   })
 })
 
-test('ask ends with 3 when its time is over, or when nobody is left who could answer; --json is a line for each step', async () => {
+test('ask exits with 3 when its time is over, or no further answer is possible; --json prints a line for each step', async () => {
   const { sean, ben, cat } = await asker()
   const { ran } = startAsk(sean, ['--json', '--within', '2s', '--ack', `${ben.name},${cat.name}`, 'Who can review?'])
   await answer(ben, 'I can.')
@@ -89,7 +89,7 @@ test('ask ends with 3 when its time is over, or when nobody is left who could an
   ])
 })
 
-test('one who is asked alone is waited for too; Ctrl-C ends the waiting and nothing else, and --id takes it up again', async () => {
+test('ask with one recipient waits too; Ctrl-C ends only the waiting, and --id resumes it', async () => {
   const { sean, ben } = await asker()
   const id = newMessageId()
   const { child, ran, shown } = startAsk(sean, ['--id', id, ben.name, 'Ready?'])
@@ -114,7 +114,7 @@ test.each([
   expect(await sean.run(['ask', ...args])).toMatchObject({ code: 2, stderr: expect.stringMatching(why) })
 })
 
-test('the sender sees that mail was told, how, to whom it was shown, and that it is held; muted is seen by nobody', async () => {
+test('a receipt shows that a message was announced, how and to which session, and that it is held; a mute is not shown', async () => {
   const { sean, ben, cat } = await asker()
   const machine = await startMachine(hub, `mel${round}`)
   const { client } = ben
@@ -187,7 +187,7 @@ test('the sender sees that mail was told, how, to whom it was shown, and that it
   expect((await sean.run(['history', newMessageId()])).stdout).toBe('Nothing found.\n')
 })
 
-test('a hub of before, which knows no time for answers, is asked without', async () => {
+test('a question to a hub that does not know a time for answers is sent without one', async () => {
   const sent: object[] = []
   const sentAt = new Date().toISOString()
   const reach = { name: 'ben', kind: 'machine', online: true, lastSeenAt: sentAt }

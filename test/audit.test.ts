@@ -22,7 +22,7 @@ async function written(hub: TestHub): Promise<string> {
   return [audit, ...onDisk, hub.log, (await raw(hub, { path: '/metrics' })).text].join('\n')
 }
 
-test('what the admin does is noted: who, by which token, from where, what, to whom, with what, and what came of it', async () => {
+test('every action of the admin is recorded with actor, token, address, action, target, details and result', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')
   const admin = hub.client(hub.adminToken)
@@ -55,7 +55,7 @@ test('what the admin does is noted: who, by which token, from where, what, to wh
   }
 })
 
-test('each attack leaves its line', async () => {
+test('each attack is recorded', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')
   const revoked = await hub.join('revoked')
@@ -99,7 +99,7 @@ test('each attack leaves its line', async () => {
   ])
 })
 
-test('A25: no token, no join code and no text of a message is in audit, log or metrics, wherever it was put', async () => {
+test('A25: no token, join code or text of a message appears in audit, log or metrics, wherever it was submitted', async () => {
   const hub = await startHub({ config: { logLevel: 'trace' } })
   const alpha = await hub.join('alpha')
   const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'beta' } })
@@ -131,7 +131,7 @@ test('A25: no token, no join code and no text of a message is in audit, log or m
   expect(all).toContain(parseToken(token)!.id)
 })
 
-test('A09: a flood of failed logins writes a bounded number of lines, counts the rest, and hides nothing that the admin did', async () => {
+test('A09: a flood of failed logins writes a bounded number of lines, counts the rest, and hides no action of the admin', async () => {
   const hub = await startHub()
   await hub.join('alpha')
   const guesses = Array.from({ length: 1500 }, () => mintToken('machine'))
@@ -157,7 +157,7 @@ test('A09: a flood of failed logins writes a bounded number of lines, counts the
   expect(await auditOf(hub, { action: 'flood' })).toMatchObject([{ count: 1500 - lines, result: 'rate_limited' }])
 })
 
-test('lines are written within a second and survive a kill as they are', async () => {
+test('lines are written within a second and survive a kill unchanged', async () => {
   const hub = await startHub()
   await hub.join('alpha')
   const file = join(hub.dataDir, 'audit.db-wal')

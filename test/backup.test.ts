@@ -62,7 +62,7 @@ function manyMessages(dataDir: string, count: number): void {
   made.state.close()
 }
 
-test('a backup of a running hub has every message that was answered before, and is its admin’s alone', async () => {
+test('a backup of a running hub contains every message acknowledged before, and only its admin can read it', async () => {
   const hub = await startHub()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   for (const body of ['one', 'two', 'three']) await alpha.client.call(api.sendMessage, { body: { to: 'beta', body } })
@@ -76,7 +76,7 @@ test('a backup of a running hub has every message that was answered before, and 
   expect(checkBackup(report.file)).toEqual(report)
 })
 
-test('backups made while senders send are good, each with at least what was answered before it', async () => {
+test('backups made under load are valid, each with at least the messages acknowledged before it', async () => {
   const hub = await startHub()
   const senders = await Promise.all(['s1', 's2', 's3', 's4'].map(name => hub.join(name)))
   await Promise.all(Array.from({ length: 10 }, (_, n) => hub.join(`r${n}`)))
@@ -127,7 +127,7 @@ test('a backup that a stopping hub aborts rejects, is not reported as a failure,
   expect(readdirSync(dir)).toEqual([])
 })
 
-test('while another process copies the store its database file stays as it is; once it has copied, the hub goes on with it', async () => {
+test('while another process copies the store, its database file does not change; afterwards checkpoints resume', async () => {
   const dataDir = tempDir('copied')
   const [source, begun, go] = ['hub.db', 'begun', 'go'].map(name => join(dataDir, name)) as [string, string, string]
   const program = join(dataDir, 'copying.mjs')
@@ -182,7 +182,7 @@ test('while another process copies the store its database file stays as it is; o
   await until('the log was moved into the database', () => statSync(source).size > size)
 })
 
-test('who asks while a backup is under way gets that one', async () => {
+test('a request during a backup gets that backup', async () => {
   const hub = await startHub()
   const client = hub.client(hub.adminToken)
   const reports = await Promise.all([1, 2, 3].map(() => client.call(api.makeBackup)))
@@ -190,7 +190,7 @@ test('who asks while a backup is under way gets that one', async () => {
   expect(backupsOf(hub)).toHaveLength(1)
 })
 
-test('a backup takes nothing from the hub’s own lock on its store', async () => {
+test('a backup does not release the lock of the hub on its store', async () => {
   const hub = await startHub()
   // What nobody may who is not alone with the file: one lost lock, and another process could take the log away.
   const open = `new (require('node:sqlite').DatabaseSync)(process.argv[1], { timeout: 0 }).exec('pragma journal_mode = delete')`
@@ -204,7 +204,7 @@ test('a backup takes nothing from the hub’s own lock on its store', async () =
   expect(await other()).toBe('locked')
 })
 
-test('a hub killed at any moment of a backup leaves no half of one, goes on, and clears up', async () => {
+test('a hub killed at any moment of a backup leaves no partial one, continues, and cleans up', async () => {
   const dataDir = join(tempDir('backup'), 'data')
   manyMessages(dataDir, 4000)
   const hub = await startHub({ dataDir })
@@ -234,7 +234,7 @@ test('a hub killed at any moment of a backup leaves no half of one, goes on, and
   expect(checkBackup(report.file)).toMatchObject({ messages: 4000, members: 2 })
 })
 
-test('a hub that is told to stop during a backup stops, and leaves no half of one', async () => {
+test('a hub that is stopped during a backup leaves no partial one', async () => {
   const dataDir = join(tempDir('backup'), 'data')
   manyMessages(dataDir, 4000)
   const hub = await startHub({ dataDir })
@@ -246,7 +246,7 @@ test('a hub that is told to stop during a backup stops, and leaves no half of on
   expect(backupsOf(hub)).toEqual([])
 })
 
-test('by the clock there is one after the other, old ones go, and what else is in the directory stays', async () => {
+test('scheduled backups are made in turn, old ones are deleted, and other files in the directory stay', async () => {
   const dir = join(tempDir('backup'), 'elsewhere')
   mkdirSync(dir)
   writeFileSync(join(dir, 'hub-mine.db'), '')
@@ -263,13 +263,13 @@ test('by the clock there is one after the other, old ones go, and what else is i
   for (const name of made()) checkBackup(join(dir, name))
 })
 
-test('with null there is none by the clock, and one that is asked for all the same', async () => {
+test('with null no backup is scheduled, and one that is requested is still made', async () => {
   const hub = await startHub({ config: { backup: null } })
   expect((await admin(hub, 'backup')).code).toBe(0)
   expect(backupsOf(hub)).toHaveLength(1)
 })
 
-test('the newest stay, and of earlier days the last of each, as far as there is room', () => {
+test('the newest are kept, and the last one of each earlier day as space permits', () => {
   const at = (text: string) => ({ name: text, time: Date.parse(text), bytes: 2 ** 30 })
   const backups = [
     '2026-11-22T15:00:00Z',
@@ -293,7 +293,7 @@ test('the newest stay, and of earlier days the last of each, as far as there is 
   expect(left(0.5)).toEqual(['22T15', '22T14'])
 })
 
-test('backups with a date in the future, made while a clock was wrong, neither push out the newest nor count as it', () => {
+test('backups dated in the future, made while a clock was wrong, neither displace the newest nor count as it', () => {
   const dir = tempDir('rotation')
   const now = Date.parse('2026-11-26T12:00:00.000Z')
   const hour = 3_600_000
@@ -314,7 +314,7 @@ test('backups with a date in the future, made while a clock was wrong, neither p
   expect(newestOf(backupsIn(dir), 0)?.name).toBe(future.at(-1))
 })
 
-test('a target gets a copy, in a file or a directory; nothing is overwritten', async () => {
+test('a target receives a copy, as a file or in a directory; nothing is overwritten', async () => {
   const hub = await startHub()
   const dir = tempDir('target')
   const file = join(dir, 'mine.db')
@@ -338,7 +338,7 @@ test('a target gets a copy, in a file or a directory; nothing is overwritten', a
   })
 })
 
-describe('a backup that was damaged is not called good', () => {
+describe('a damaged backup is reported as invalid', () => {
   /** A closed store is one file, as a backup is. */
   function made(): string {
     const dir = tempDir('damaged')
@@ -363,14 +363,14 @@ describe('a backup that was damaged is not called good', () => {
     expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining('is not a good backup') })
   })
 
-  test('a raw copy of a store with its log beside it is none', () => {
+  test('a raw copy of a store with its log beside it is not a backup', () => {
     const file = made()
     copyFileSync(file, `${file}-wal`)
     expect(() => checkBackup(file)).toThrow(/raw copy/)
   })
 })
 
-test('metrics tell how old and how large the newest is, and whether the last try was good', async () => {
+test('metrics show age and size of the newest backup, and whether the last attempt succeeded', async () => {
   const hub = await startHub()
   const scrape = async () => (await raw(hub, { path: '/metrics', token: hub.adminToken })).text
   expect(await scrape()).not.toMatch(/^claude_net_backup_age_seconds /m)

@@ -18,7 +18,7 @@ test('the bench measures a row on a real hub and prints it beside its yardstick,
   expect(lines.at(-1)).toMatch(/^\| broadcast to 100, one request \| [\d.]+ ms +\| [\d.]+ ms +\| [\d.]+ × +\| ≤ 1 ms /)
 })
 
-test('a row that does not exist is named beside those that do', async () => {
+test('an unknown row is an error that lists the existing ones', async () => {
   const failed = await runBench('--only', 'broadcats').catch(error => error)
   expect(failed).toMatchObject({ code: 2, stderr: expect.stringMatching(/'broadcats'.*broadcast/) })
 })

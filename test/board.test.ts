@@ -9,7 +9,7 @@ import { tempDir } from './support/temp.ts'
 import { until } from './support/until.ts'
 import { describeWithEtcd } from './support/with-etcd.ts'
 
-describeWithEtcd('what hubs show each other in etcd', () => {
+describeWithEtcd('values that hubs share in etcd', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1)
@@ -27,7 +27,7 @@ describeWithEtcd('what hubs show each other in etcd', () => {
     })
   }
 
-  test('shows what the others put, the newest of many within a second or two, and is empty after them', async () => {
+  test('arrive at the others, the newest of many within a second or two, and disappear after their hub', async () => {
     const [one, two] = boards(2) as [ReturnType<typeof boards>[0], ReturnType<typeof boards>[0]]
     const heard: (string | undefined)[] = []
     two.board.onChange((_hub, _topic, value) => heard.push(value))
@@ -41,7 +41,7 @@ describeWithEtcd('what hubs show each other in etcd', () => {
     expect(heard.at(-1)).toBeUndefined()
   })
 
-  test('puts everything again when its lease has gone, and reads everything again when etcd was away', async () => {
+  test('are put again when the lease has expired, and read again when etcd was unavailable', async () => {
     const [one, two] = boards(2) as [ReturnType<typeof boards>[0], ReturnType<typeof boards>[0]]
     one.board.put('state', 'first')
     await until('it is there', () => two.valueOf('h0') === 'first')
@@ -62,7 +62,7 @@ describeWithEtcd('what hubs show each other in etcd', () => {
     return held
   }
 
-  test('a name is held by one hub: another that wants it is told where, and a restart on the same directory has it at once', async () => {
+  test("a name is held by one hub: another one is told the holder's host, and a restart on the same directory gets it at once", async () => {
     const [name, one, copy] = [randomUUID(), tempDir('one'), tempDir('copy')]
     const killed = await take(name, one)
     await expect(take(name, copy)).rejects.toMatchObject({
@@ -78,7 +78,7 @@ describeWithEtcd('what hubs show each other in etcd', () => {
     await take(name, copy)
   })
 
-  test('of hubs that start at once under one name one has it; a store that was moved has it when the lease has ended', async () => {
+  test('of hubs that start at once under one name one gets it; a moved store gets it when the lease has expired', async () => {
     const name = randomUUID()
     const dirs = ['one', 'two', 'three'].map(each => tempDir(each))
     const tries = await Promise.allSettled(dirs.map(dir => take(name, dir)))
@@ -92,7 +92,7 @@ describeWithEtcd('what hubs show each other in etcd', () => {
     await take(moved, dirs[0]!)
   })
 
-  test('a hub whose name was taken while it could not renew it is told once', async () => {
+  test('a hub whose name was taken while it could not renew the lease is notified once', async () => {
     const name = randomUUID()
     const lost = Promise.withResolvers<Error>()
     await take(name, tempDir('one'), lost.resolve)

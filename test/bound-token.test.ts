@@ -33,7 +33,7 @@ test.for<[ranges: string[], ok: string[], refused: string[]]>([
   for (const address of refused) expect([address, await from(address)]).toEqual([address, 403])
 })
 
-test('every way in refuses a bound token from elsewhere, in words, and it is audited with the address', async () => {
+test('every door refuses a bound token from elsewhere with an explanation, and audits the address', async () => {
   const { token } = await hub.join('bound')
   await bind('bound', ['10.0.3.0/24'])
   const requests = [
@@ -62,7 +62,7 @@ test('every way in refuses a bound token from elsewhere, in words, and it is aud
   expect((await raw(hub, forged)).status).toBe(403)
 })
 
-test('a binding holds at once: connections and streams of before are cut or refused', async () => {
+test('a binding takes effect at once: existing connections and streams are cut or refused', async () => {
   const { client } = await hub.join('streamer')
   // A signal that aborts would end the stream too.
   const stream = client.events({ signal: new AbortController().signal })
@@ -77,7 +77,7 @@ test('a binding holds at once: connections and streams of before are cut or refu
   await expect(client.call(api.readInbox)).resolves.toBeDefined()
 })
 
-test('an invite that is bound is not spent from elsewhere, and its code is good from there', async () => {
+test('a bound invitation is not used up by attempts from elsewhere, and works from its addresses', async () => {
   const { code } = await admin().call(api.invite, { body: { name: 'newcomer', from: ['127.0.0.3'] } })
   const token = mintToken('machine')
   const join = (localAddress: string) =>
@@ -91,7 +91,7 @@ test('an invite that is bound is not spent from elsewhere, and its code is good 
   expect((await raw(hub, { ...request, localAddress: '127.0.0.2' })).status).toBe(403)
 })
 
-test('the command binds, shows and frees; a machine is told in words, and keeps no new mail', async () => {
+test('the command sets, shows and removes a binding; a machine outside it gets an explanation, and keeps no new messages', async () => {
   const machine = await startMachine(hub, 'desk')
   const at = ['--data', hub.dataDir]
   const bound = await run(['bind', 'desk', '--from', '10.0.3.0/24,fd00::/8', '--from', '::ffff:10.0.4.0/120', ...at])

@@ -12,14 +12,14 @@ const toolsCharacters = 4_000
 /** Largest output that Claude Code is documented to pass on whole. */
 const instructionsCharacters = 2_048
 
-test('what a session costs before the first message stays within its budget', async () => {
+test('the tokens that a session costs before the first message stay within their budget', async () => {
   const session = await (await startMachine(await hubAlone(), 'seanclaude')).mcp()
   const { tools } = await session.client.listTools()
   expect(JSON.stringify(tools).length).toBeLessThan(toolsCharacters)
   expect(session.client.getInstructions()!.length).toBeLessThan(instructionsCharacters)
 })
 
-test('an empty inbox is answered in a few words, and a short message in little more than itself', async () => {
+test('the results for an empty inbox and for a short message stay short', async () => {
   const hub = await hubAlone()
   const [chas, sean] = [await startMachine(hub, 'chasclaude'), await startMachine(hub, 'seanclaude')]
   const [from, to] = [await chas.mcp(), await sean.mcp()]

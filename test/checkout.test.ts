@@ -9,7 +9,7 @@ import { tempDir } from './support/temp.ts'
 
 const hub = sharedHub()
 
-test('a clone by a git that turns line endings into CRLF has them as they are', context => {
+test('a clone by a git that converts line endings to CRLF leaves files unchanged', context => {
   if (!findTool('git')) context.skip('git is not installed here')
   const [source, clone] = [tempDir('source'), join(tempDir('clone'), 'clone')]
   const git = (...args: string[]) =>

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { claimOf } from '../src/hub/state/query/claims.ts'
 import { holders, threeHubs as three } from './support/claiming-hubs.ts'
 
-test('one of several hubs acts, goes on to while it renews, and another within 15 s after it has ended without a word', async () => {
+test('one of several hubs has the duty while it renews its claim; another has it within 15 s after a crash', async () => {
   const { hubs, all, h1, h2 } = await three()
   expect(holders(all)).toEqual(['h0'])
   await hubs.pass(60_000, all)
@@ -16,7 +16,7 @@ test('one of several hubs acts, goes on to while it renews, and another within 1
   expect(holders([h1, h2])).toHaveLength(1)
 })
 
-test('a hub that was stopped for a while does not act on its claim of before, at any moment, nor take it back', async () => {
+test('a hub that was suspended never acts on its expired claim, nor takes the duty back', async () => {
   const { hubs, all, h0, h1, h2 } = await three()
   const changes: boolean[] = []
   h0.claim.onChange(() => changes.push(h0.claim.isMine))
@@ -33,7 +33,7 @@ test('a hub that was stopped for a while does not act on its claim of before, at
   expect(changes).toEqual([false])
 })
 
-test('a holder that wakes before anybody has taken over, or whose log was away, goes on with a claim of now', async () => {
+test('a holder that resumes before another takes over, or whose log was unavailable, continues with a new claim', async () => {
   const { hubs, all, h0 } = await three()
   hubs.now += 9000
   expect(holders(all)).toEqual([])
@@ -43,7 +43,7 @@ test('a holder that wakes before anybody has taken over, or whose log was away, 
   expect(holders(all)).toEqual(['h0'])
 })
 
-test('of hubs that claim at once the first counts, and the others know it', async () => {
+test('of concurrent claims the first one counts, and the other hubs know it', async () => {
   const { hubs, all, h1, h2 } = await three()
   hubs.now += 30_000
   h1.claim.look()
@@ -55,7 +55,7 @@ test('of hubs that claim at once the first counts, and the others know it', asyn
   expect(rows[0]!.hub).toBe(holders(all)[0])
 })
 
-test('a claim whose answer was lost counts from when it was first asked for, and no longer', async () => {
+test('a claim whose response was lost counts from its first request, and no longer', async () => {
   const { hubs, all, h0 } = await three()
   hubs.now += 5000
   hubs.log.failures.push('stored')
@@ -80,7 +80,7 @@ test('a claim whose answer was lost counts from when it was first asked for, and
   expect(holders(all)).toEqual(['h0'])
 })
 
-test('a hub that stops gives its claim up at once, and one that begins again takes its own over', async () => {
+test('a hub that stops releases its claim at once, and one that restarts takes its own over', async () => {
   const { hubs, h0, h1, h2 } = await three()
   await h0.close()
   expect(h0.claim.isMine).toBe(false)
@@ -94,7 +94,7 @@ test('a hub that stops gives its claim up at once, and one that begins again tak
   expect(holders([again, other])).toEqual([held.name])
 })
 
-test('all hubs are started again: a claim of none of them runs out 10 s after they have seen it', async () => {
+test('when all hubs restart, an earlier claim expires 10 s after they have seen it', async () => {
   const { hubs, all, h1, h2 } = await three()
   for (const hub of all) await hub.die()
   hubs.now += 100_000

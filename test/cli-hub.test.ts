@@ -14,7 +14,7 @@ import { twoMembers } from './support/two-members.ts'
 const hubAlone = emptiedHub()
 
 describe('machines and members', () => {
-  test('list who there is, for a member and for the admin', async () => {
+  test('list all members, for a member and for the admin', async () => {
     const { hub, sean } = await twoMembers(hubAlone)
     await hub.join('sean', 'human')
     await hub.client(hub.adminToken).call(api.invite, { body: { name: 'jazclaude', owner: 'sean' } })
@@ -45,13 +45,13 @@ describe('machines and members', () => {
     expect(json.members[1]).toMatchObject({ name: 'jazclaude', owner: 'sean', joinedAt: null, tokenId: null })
   })
 
-  test('members of a new hub says how to make the first', async () => {
+  test('members of a new hub explains how to make the first', async () => {
     const hub = await hubAlone()
     expect((await run(['members', '--data', hub.dataDir])).stdout).toContain('claude-net invite NAME')
   })
 })
 
-test('the commands about members answer in sentences, or as one JSON value', { timeout: 120_000 }, async () => {
+test('the commands about members print sentences, or one JSON value', { timeout: 120_000 }, async () => {
   const { hub } = await twoMembers(hubAlone)
   const file = join(tempDir('organization'), 'organization.json')
   writeFileSync(file, JSON.stringify({ humans: { sean: {} }, machines: { jazclaude: { owner: 'sean' } } }))
@@ -78,7 +78,7 @@ test('the commands about members answer in sentences, or as one JSON value', { t
 })
 
 describe('invite', () => {
-  test('prints the join line; invited again, says that the member is renewed, and the first code is dead', async () => {
+  test('prints the join line; a repeated invitation says that the member is renewed, and invalidates the first code', async () => {
     const hub = await hubAlone()
     const admin = ['--data', hub.dataDir]
     const first = await run(['invite', 'seanclaude', ...admin])
@@ -100,7 +100,7 @@ describe('invite', () => {
     )
   })
 
-  test('as JSON it is one object, and --url is the address in the join line', async () => {
+  test('as JSON it is one object, and --url sets the address in the join line', async () => {
     const hub = await hubAlone()
     const { stdout } = await run([
       'invite',
@@ -126,7 +126,7 @@ describe('invite', () => {
     expect(command).toBe(`printf '%s\\n' 'url="https://hub.lan/join/${another}"' 'noproxy="*"' | curl -fsSL -K - | sh`)
   })
 
-  test('makes humans, and machines that belong to one', async () => {
+  test('creates humans, and machines that belong to one', async () => {
     const hub = await hubAlone()
     const invite = (...args: string[]) => run(['invite', ...args, '--data', hub.dataDir])
     expect(await invite('seanclaude', '--owner', 'sean')).toMatchObject({
@@ -157,7 +157,7 @@ describe('invite', () => {
     })
   })
 
-  test("needs the admin's token, found in the data directory or named", async () => {
+  test("needs the admin's token, from the data directory or a file", async () => {
     const { hub, sean } = await twoMembers(hubAlone)
     const byHand = ['invite', 'jazclaude', '--hub', hub.url.origin, '--token-file']
     expect(await run([...byHand, join(hub.dataDir, 'admin.token')])).toMatchObject({ code: 0 })
@@ -174,7 +174,7 @@ describe('invite', () => {
 })
 
 describe('hub', () => {
-  test('with a store of a newer program exits 1: trying again later would not help', async () => {
+  test('with a store of a newer program exits 1: retrying would not help', async () => {
     const data = tempDir('newer')
     const store = new DatabaseSync(join(data, 'hub.db'))
     store.exec('pragma user_version = 999')
@@ -220,7 +220,7 @@ describe('hub', () => {
     expect(readdirSync(cwd)).toEqual(['hub.json'])
   })
 
-  test('that cannot have its address or its directory says so in a sentence', async () => {
+  test('that cannot have its address or its directory exits with one sentence', async () => {
     const hub = await hubAlone()
     const other = tempDir('other')
     const start = (host: string, port: number, data: string) =>

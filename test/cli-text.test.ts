@@ -57,7 +57,7 @@ test.each([
   expect(await lastSent()).toEqual(['hi', 'inform'])
 })
 
-test('an error is JSON where that was asked for, not where the text has the word', async () => {
+test('an error is JSON if --json was given, and not if the text merely contains that word', async () => {
   const text = await sean.run(['send', 'nobody', 'run', 'npm', 'ls', '--json'])
   expect(text).toMatchObject({ code: 1, stderr: expect.stringMatching(/^claude-net: No member is called 'nobody'/) })
   const json = await sean.run(['send', 'nobody', 'hi', '--json'])
@@ -77,7 +77,7 @@ test.each([[''], ['   '], ['\n\t\n'], ['\u200b\u2800']])('a blank text is refuse
   })
 })
 
-test('bytes that are no UTF-8 are refused, as an argument and on standard input; the character that stands for them is text', async () => {
+test('bytes that are not UTF-8 are refused, as an argument and on standard input; U+FFFD itself is text', async () => {
   const shell = new Newcomer(hub)
   const sh = (line: string) =>
     shell.sh(

@@ -88,7 +88,7 @@ describe('help and usage', () => {
     expect(stderr).toContain('--help')
   })
 
-  test('a reader who leaves is no error', async () => {
+  test('a closed pipe is not an error', async () => {
     const child = spawn(machineNode, [program, '--help'], { env: cleanEnv() })
     child.stdout.destroy()
     let stderr = ''
@@ -97,7 +97,7 @@ describe('help and usage', () => {
     expect(stderr).toBe('')
   })
 
-  test('version is that of the package, alone or as JSON', async () => {
+  test('version prints that of the package, alone or as JSON', async () => {
     expect(await run(['version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
     expect((await run(['--version'])).stdout).toBe(`${version}\n`)
     expect(JSON.parse((await run(['version', '--json'])).stdout)).toMatchObject({ version })
@@ -105,7 +105,7 @@ describe('help and usage', () => {
 })
 
 describe('on a machine that has not joined', () => {
-  test.for(['send all hello', 'inbox', 'machines', 'watch'])('%s exits 1 and says how to join', async line => {
+  test.for(['send all hello', 'inbox', 'machines', 'watch'])('%s exits 1 and explains how to join', async line => {
     const env = { HOME: tempDir('unjoined') }
     const text = await run(line.split(' '), { env })
     expect([text.code, text.stdout]).toEqual([1, ''])
@@ -117,7 +117,7 @@ describe('on a machine that has not joined', () => {
     ])
   })
 
-  test('doctor fails at the first link, leave has nothing to undo', async () => {
+  test('doctor fails at the first link, and leave has nothing to undo', async () => {
     const env = { HOME: tempDir('unjoined'), PATH: tempDir('empty') }
     const doctor = await run(['doctor'], { env })
     expect(doctor).toMatchObject({ code: 1, stderr: '' })
@@ -129,7 +129,7 @@ describe('on a machine that has not joined', () => {
 })
 
 describe('send', () => {
-  test('joins its words with spaces, says what happened, and exits 0', async () => {
+  test('joins its words with spaces, reports the outcome, and exits 0', async () => {
     const { sean, chas } = await twoMembers(hubAlone)
     const { code, stdout, stderr } = await sean.run(['send', 'ChasClaude', 'The', 'build is', 'red.'])
     expect([code, stderr]).toEqual([0, ''])
@@ -137,7 +137,7 @@ describe('send', () => {
     expect((await unreadOf(chas)).map(({ body }) => body)).toEqual(['The build is red.'])
   })
 
-  test('what is empty between commas is nobody, for the command as for the tool', async () => {
+  test('empty names between commas are ignored, by the command as by the tool', async () => {
     const { hub, sean } = await twoMembers(hubAlone)
     await hub.join('jaz')
     const sent = await sean.run(['send', ' chasclaude, ,jaz,', 'hello'])
@@ -146,7 +146,7 @@ describe('send', () => {
     expect(tool).toMatchObject({ isError: true, text: expect.stringMatching(/nothing is named/) })
   })
 
-  test('reads the text from stdin for -, byte for byte but for the newline that ends it', async () => {
+  test('reads the text from stdin for -, unchanged except for the final newline', async () => {
     const { sean, chas } = await twoMembers(hubAlone)
     const input = '\ufeff  two lines,\r\n\tgrüße 👩🏽‍🚀 -- --json\n\r\n'
     expect(await sean.run(['send', 'chasclaude', '-', '--intent', 'inform'], { input })).toMatchObject({ code: 0 })
@@ -155,7 +155,7 @@ describe('send', () => {
     ])
   })
 
-  test('has intent, reply, expiry and an id that makes a repetition safe', async () => {
+  test('takes intent, reply, expiry, and an id that makes a repetition safe', async () => {
     const { sean, chas } = await twoMembers(hubAlone)
     const asked = await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body: 'red?' } })
     const id = '0199a0de-0000-7000-8000-000000000000'
@@ -184,7 +184,7 @@ describe('send', () => {
 })
 
 describe('inbox', () => {
-  test('shows without consuming, --limit shows so many, --ack marks what was shown', async () => {
+  test('shows without consuming; --limit limits the number, and --ack marks the messages shown', async () => {
     const { sean, chas } = await twoMembers(hubAlone)
     for (const body of ['one', 'two\nlines', 'three'])
       await chas.client.call(api.sendMessage, { body: { to: 'seanclaude', body } })
@@ -200,7 +200,7 @@ describe('inbox', () => {
     expect((await sean.run(['inbox'])).stdout).toBe('No unread messages.\n')
   })
 
-  test('as JSON it is what the hub answered', async () => {
+  test('as JSON it is the response of the hub', async () => {
     const { sean, chas } = await twoMembers(hubAlone)
     const { id } = await chas.client.call(api.sendMessage, { body: { to: ['seanclaude'], body: 'one' } })
     const { stdout } = await sean.run(['inbox', '--json'])
@@ -215,7 +215,7 @@ describe('inbox', () => {
   })
 })
 
-test('without a hub commands exit 75; what was sent is kept and goes out with the next command when it is back', async () => {
+test('without a hub commands exit 75; a kept message is sent with the next command once the hub is back', async () => {
   const { hub, sean, chas } = await twoMembers(hubAlone)
   await hub.stop('SIGKILL')
   const unreachable = /cannot be reached: nothing listens there\.\nFor details: claude-net doctor\n$/
@@ -248,7 +248,7 @@ test('without a hub commands exit 75; what was sent is kept and goes out with th
   ])
 })
 
-test('a token that counts no more exits 1 and says whom to ask', async () => {
+test('with an invalid token commands exit 1 and say whom to ask', async () => {
   const { hub, sean } = await twoMembers(hubAlone)
   await hub.join('seanclaude')
   expect(await sean.run(['inbox'])).toEqual({

@@ -17,7 +17,7 @@ function mount(context: TestContext, dir: string, options: string): void {
   onTestFinished(() => void execFileSync('umount', ['--lazy', dir]))
 }
 
-test('a disk that takes no file costs a machine neither its answers nor its word, and doctor names it', async context => {
+test('a machine whose disk cannot be written still gets results and sends messages, and doctor reports the disk', async context => {
   const hub = await startHub()
   const [ada, bob] = [await startMachine(hub, 'ada'), await hub.join('bob')]
   const [inbox, outbox] = [join(ada.home, 'inbox'), join(ada.home, 'outbox')]

@@ -24,7 +24,7 @@ async function newcomer() {
 }
 
 describe('with the plugin enabled', { timeout: 180_000 }, () => {
-  test('join writes the permission rule of its server, and nothing else: server and hooks are the plugin’s', async () => {
+  test('join writes only the permission rule of its server: server and hooks come from the plugin', async () => {
     const { sean } = await newcomer()
     sean.installClaude({ settings: enabled })
     const { code, stdout } = await sean.join()
@@ -36,7 +36,7 @@ describe('with the plugin enabled', { timeout: 180_000 }, () => {
     expect(readJson(sean.settings)).toEqual({ ...enabled, permissions: { allow: [] } })
   })
 
-  test('doctor names what join wrote before there was a plugin, and the join that it names takes it away', async () => {
+  test('doctor lists what join wrote before the plugin was enabled, and join removes it', async () => {
     const { hub, sean } = await newcomer()
     const mine = { model: 'opus', hooks: { Stop: [{ hooks: [{ type: 'command', command: 'my-own' }] }] } }
     sean.installClaude({ state: { numStartups: 3 }, settings: mine })
@@ -93,7 +93,7 @@ describe('claude-net allow', { timeout: 180_000 }, () => {
     return { sean, file, rules: () => (readJson(file).permissions as { allow?: string[] } | undefined)?.allow }
   }
 
-  test('writes the rule once, says so, keeps all else, and takes it out again', async () => {
+  test('writes the rule once, reports it, keeps everything else, and removes the rule again', async () => {
     const { sean, file, rules } = await withClaude({ model: 'opus', permissions: { allow: ['Bash(ls)'] } })
     chmodSync(file, 0o640)
     expect(await sean.run(['allow', '--yes'])).toEqual({
@@ -122,7 +122,7 @@ describe('claude-net allow', { timeout: 180_000 }, () => {
     expect(rules()).toEqual(expected)
   })
 
-  test('asks first on a terminal', async context => {
+  test('asks for confirmation on a terminal', async context => {
     if (!findTool('script')) context.skip('a terminal needs script of util-linux, which is not installed here')
     const { sean } = await newcomer()
     await sean.join('--no-claude')
@@ -134,7 +134,7 @@ describe('claude-net allow', { timeout: 180_000 }, () => {
     expect(readJson(sean.settings)).toEqual({ permissions: { allow: [rule] } })
   })
 
-  test('writes nothing where it can ask nobody, and says what it would', async () => {
+  test('writes nothing without a terminal, and prints what it would write', async () => {
     const { sean, file, rules } = await withClaude({})
     expect(await sean.run(['allow'])).toEqual({
       code: 1,
@@ -144,14 +144,14 @@ describe('claude-net allow', { timeout: 180_000 }, () => {
     expect(rules()).toBeUndefined()
   })
 
-  test('leaves a broken file alone', async () => {
+  test('does not change a malformed file', async () => {
     const { sean, file } = await withClaude({})
     writeFileSync(file, '{ "permissions": ')
     expect(await sean.run(['allow', '--yes'])).toMatchObject({ code: 1, stderr: expect.stringContaining(file) })
     expect(readFileSync(file, 'utf8')).toBe('{ "permissions": ')
   })
 
-  test('says so where there is no Claude Code', async () => {
+  test('reports that there is no Claude Code', async () => {
     const sean = await startMachine(await hubAlone(), 'seanclaude')
     const env = { PATH: '/nowhere' }
     expect(await sean.run(['allow', '--yes'], { env })).toMatchObject({
@@ -162,7 +162,7 @@ describe('claude-net allow', { timeout: 180_000 }, () => {
 })
 
 describe('join --http', { timeout: 180_000 }, () => {
-  test('joins, leaves Claude Code’s files alone, and prints commands that hold no token', async () => {
+  test('joins, does not change the files of Claude Code, and prints commands that contain no token', async () => {
     const { hub, sean } = await newcomer()
     sean.installClaude({ state: {}, settings: {} })
     const { code, stdout } = await sean.join('--http')
@@ -176,7 +176,7 @@ describe('join --http', { timeout: 180_000 }, () => {
     expect(stdout).not.toMatch(/^(note|FAIL)/m)
   })
 
-  test('the entry that it prints gives the header by which the hub knows the machine, and join lets it stay', async () => {
+  test('the printed entry sends the header that identifies the machine, and join does not replace it', async () => {
     const { hub, sean } = await newcomer()
     const { stdout } = await sean.join('--http --json')
     const { http } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { http: { byFile: string } }
@@ -217,7 +217,7 @@ describe('claude-net clients', { timeout: 180_000 }, () => {
     return { hub, sean, clients, textOf, url: `${hub.url.origin}/mcp`, launcher: join(sean.home, 'bin', 'claude-net') }
   }
 
-  test('gives each of them both forms, in the shape that it reads', async () => {
+  test('prints both forms for each client, in the format that it reads', async () => {
     const { sean, textOf, url, launcher } = await printed()
     const bearer = (variable: string) => ({ Authorization: `Bearer ${variable}` })
     const inside = (key: string, entry: object) => ({ [key]: { 'claude-net': entry } })
@@ -244,7 +244,7 @@ describe('claude-net clients', { timeout: 180_000 }, () => {
     expect(all.stdout).toContain(`export CLAUDE_NET_TOKEN="$(cat ${sean.home}/token)"`)
   })
 
-  test('prints one of them, or one form, and knows no others', async () => {
+  test('prints one client or one form, and refuses unknown ones', async () => {
     const { sean } = await printed()
     const names = async (...args: string[]) =>
       (

@@ -39,7 +39,7 @@ describeWithEtcd('a machine of three hubs', () => {
   })
   afterAll(() => cluster[Symbol.asyncDispose]())
 
-  test('what runs on it goes on when its hub is killed, and when the next one is stopped: nothing is lost, nothing comes twice', {
+  test('sessions and commands continue when its hub is killed and the next one is stopped; nothing is lost or repeated', {
     timeout: 120_000,
   }, async () => {
     const { hubs } = await ManyHubs.start(cluster)
@@ -106,7 +106,7 @@ describeWithEtcd('a machine of three hubs', () => {
     expect(events.length).toBe(3)
   })
 
-  test('a machine of other hubs that have another key, or are black holes, sends no token there, and goes on', async () => {
+  test('a machine whose other hubs have another key, or do not respond, sends no token there, and continues', async () => {
     const { hubs } = await ManyHubs.start(cluster, 2)
     const [one, two] = hubs as [TestHub, TestHub]
     const ana = await joined(one, 'ana')

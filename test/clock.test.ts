@@ -26,7 +26,7 @@ async function hubTime({ client }: TestMember): Promise<number> {
   return Date.parse((await client.call(api.sendMessage, { body: { to: 'watch', body: 'what time is it?' } })).sentAt)
 }
 
-test('a day forwards and a day back: nothing is lost, doubled or reordered, and nobody seems to come or go', async context => {
+test('after clock steps of a day in both directions nothing is lost, repeated or reordered, and presence does not change', async context => {
   const clock = steppedClock(context)
   const hub = await startHub({ env: clock.env })
   const seed = printedSeed()
@@ -78,7 +78,7 @@ test('a day forwards and a day back: nothing is lost, doubled or reordered, and 
   expect(history.count('send', 'ok')).toBeGreaterThan(100)
 })
 
-test('what has an end goes by the time that passes, and says when it ended', async context => {
+test('expiries follow the time that passes, and report when they occurred', async context => {
   const clock = passingClock(context)
   const hub = await startHub({ env: clock.env })
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
@@ -100,7 +100,7 @@ test('what has an end goes by the time that passes, and says when it ended', asy
   expect(await receipt(week)).toMatchObject({ status: 'acked' })
 })
 
-test('A06: a token that was rotated out ends when its overlap is over, and its stream with it; the new one goes on', async context => {
+test('A06: a rotated token becomes invalid when its overlap is over, and its stream ends; the new one stays valid', async context => {
   const clock = passingClock(context)
   const hub = await startHub({ env: clock.env })
   const ana = await hub.join('ana')
@@ -115,7 +115,7 @@ test('A06: a token that was rotated out ends when its overlap is over, and its s
   expect((await hub.client(token).call(api.listMachines)).you).toBe('ana')
 })
 
-test('A08: a join code lives for ten minutes that pass, whatever the wall clock says', async context => {
+test('A08: a join code expires after ten minutes of elapsed time, whatever the wall clock says', async context => {
   const [passing, stepped] = [passingClock(context), steppedClock(context)]
   for (const [clock, seconds, works] of [
     [passing, 601, false],
@@ -179,7 +179,7 @@ test.for([
   },
 )
 
-test("a session's server goes on over both steps: it stays online, acks what it showed, tells ages by the hub's clock", async context => {
+test("a session's server stays online over both steps, acks messages that it showed, and shows ages by the hub's clock", async context => {
   const clock = steppedClock(context)
   const hub = await startHub()
   const [sean, chas] = [await startMachine(hub, 'seanclaude'), await hub.join('chasclaude')]
@@ -202,7 +202,7 @@ test("a session's server goes on over both steps: it stays online, acks what it 
   }
 })
 
-test('what waits in the outbox goes out whole and in order, whatever the clock was when it was kept', async context => {
+test('messages in the outbox are sent completely and in order, whatever the clock was when they were kept', async context => {
   const clock = steppedClock(context)
   const hub = await startHub()
   const [sean, chas] = [await startMachine(hub, 'seanclaude'), await hub.join('chasclaude')]
@@ -222,7 +222,7 @@ test('what waits in the outbox goes out whole and in order, whatever the clock w
   expect(messages.map(({ body }) => body)).toEqual(['1', '2', '3', '4'])
 })
 
-test('a lock that a dead process left in the future does not keep the outbox until then', async () => {
+test('a lock that a dead process left with a time in the future does not block the outbox until then', async () => {
   const hub = await startHub()
   const [sean, chas] = [await startMachine(hub, 'seanclaude'), await hub.join('chasclaude')]
   await hub.stop()

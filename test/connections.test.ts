@@ -84,7 +84,7 @@ test.each([
   },
 )
 
-test('with every limit as it is, a thousand streams of 100 members come through one relay at once, stay, and hear', {
+test('with default limits a thousand streams of 100 members connect through one relay at once, stay open, and receive events', {
   timeout: 180_000,
 }, async () => {
   const dataDir = join(tempDir('hub'), 'data')
@@ -123,7 +123,7 @@ async function hubWithLongInbox(config: Record<string, unknown>) {
 /** So many answers of nearly 1 MiB are more than the kernel takes for a connection whose reader does not read. */
 const manyReads = 40
 
-test('answers that are not read are bounded for a token: it is told so, others are served, and reading on helps', async () => {
+test('unread responses are limited for each token: it gets an error, others are served, and reading frees room', async () => {
   const maxBytes = 20 * 1024 * 1024
   const { hub, ana, ben } = await hubWithLongInbox({ limits: { unreadBytesPerToken: maxBytes } })
   const unread = () => gauge(hub, 'claude_net_unread_answer_bytes')
@@ -160,7 +160,7 @@ test.each([
   expect(error).toMatchObject([{ code: 'ECONNRESET' }])
 })
 
-test('bodies that come slowly are bounded for a token: it is told so, others are served, and one that has come makes room', async () => {
+test('slow request bodies are limited for each token: it gets an error, others are served, and a completed one frees room', async () => {
   const hub = await startHub({ config: { limits: { unreadBytesPerToken: 100_000, loop: null } } })
   const [slow, other] = [await hub.join('slow'), await hub.join('other')]
   const body = JSON.stringify({ to: 'other', body: 'x'.repeat(30_000) })

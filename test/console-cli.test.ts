@@ -19,7 +19,7 @@ function linkIn(text: string): { origin: string; secret: string } {
   return { origin, secret: secret! }
 }
 
-test('on the host of the hub the link is the admin’s, or with --as that of a member, and is in no argument', async () => {
+test('on the host of the hub the link is for the admin, or with --as for a member, and appears in no argument', async () => {
   await hub.join('sean', 'human')
   const mine = await admin('--url', hub.url.origin)
   expect(mine).toMatchObject({ code: 0, stderr: '' })
@@ -54,7 +54,7 @@ test('sessions are listed and revoked', async () => {
   expect((await admin('sessions')).stdout).toBe('Nobody is in the console.\n')
 })
 
-test('a machine opens the console as itself, and sees and ends its own sessions alone', async () => {
+test('a machine opens the console as itself, and sees and ends only its own sessions', async () => {
   const machine = await startMachine(hub, 'machineclaude')
   const { stdout, code } = await machine.run(['console'])
   expect(code).toBe(0)
@@ -70,7 +70,7 @@ test('a machine opens the console as itself, and sees and ends its own sessions 
   expect(await other.ask({ path: '/v1/console' })).toMatchObject({ status: 200 })
 })
 
-test('through ssh, and TLS of the pinned key in it, a port of 127.0.0.1 leads to the hub, stream included', async context => {
+test('through ssh, with TLS of the pinned key inside, a port of 127.0.0.1 forwards to the hub, streams included', async context => {
   const sshd = await startSshd(context)
   await hub.join('jaz', 'human')
   const laptop = await makeLaptop(hub, sshd, 'laptopclaude', { hubKey: hub.hubKey })

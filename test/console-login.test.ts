@@ -15,7 +15,7 @@ beforeAll(async () => {
   await hub.client(hub.adminToken).call(api.putMember, { params: { name: 'machine' }, body: { owner: 'human' } })
 })
 
-test('a link opens a session as whoever asked for it, and the page is told who that is', async () => {
+test('a link opens a session as its requester, and the page is informed who that is', async () => {
   const link = await linkFor(hub, hub.adminToken, 'human')
   expect(link).toMatchObject({ path: `/#in=${link.secret}`, as: { name: 'human', role: 'human' } })
   const answer = await login(hub, link.secret)
@@ -46,7 +46,7 @@ test.each([
   expect(await browser.ask({ path: '/v1/admin/members' })).toMatchObject({ status: who.role === 'admin' ? 200 : 403 })
 })
 
-test('what is sent from the console is from whoever is logged in', async () => {
+test('a message sent from the console is from the logged-in member', async () => {
   const browser = await openConsole(hub, hub.adminToken, 'human')
   expect(await browser.ask({ path: '/v1/messages', body: { to: 'machine', body: 'from the console' } })).toMatchObject({
     status: 201,
@@ -55,8 +55,8 @@ test('what is sent from the console is from whoever is logged in', async () => {
   expect(messages.at(-1)).toMatchObject({ from: 'human', fromKind: 'human', body: 'from the console' })
 })
 
-describe('for whom a link may be made', () => {
-  test('a machine opens the console as itself, and not as its owner or anybody else', async () => {
+describe('permission to make links', () => {
+  test('a machine opens the console as itself, and not as its owner or another member', async () => {
     expect((await linkFor(hub, machine.token)).as).toEqual({ name: 'machine', role: 'machine' })
     expect((await linkFor(hub, machine.token, 'machine')).as.name).toBe('machine')
     await expect(linkFor(hub, machine.token, 'human')).rejects.toMatchObject({
@@ -66,7 +66,7 @@ describe('for whom a link may be made', () => {
     await expect(linkFor(hub, human.token, 'machine')).rejects.toMatchObject({ code: 'forbidden' })
   })
 
-  test('nobody gets a link for somebody who is not there', async () => {
+  test('no link is made for an unknown member', async () => {
     await expect(linkFor(hub, hub.adminToken, 'humna')).rejects.toMatchObject({
       code: 'not_found',
       hint: expect.stringContaining('human'),
@@ -74,14 +74,14 @@ describe('for whom a link may be made', () => {
     await expect(linkFor(hub, machine.token, 'humna')).rejects.toMatchObject({ code: 'forbidden' })
   })
 
-  test('a session makes no links: a stolen one would never end', async () => {
+  test('a session cannot make links: otherwise a stolen one would never end', async () => {
     const browser = await openConsole(hub, hub.adminToken)
     const answer = await browser.ask({ path: '/v1/console/links', body: {} })
     expect(errorOf(answer)).toMatchObject({ code: 'forbidden' })
   })
 })
 
-test('sessions are listed and ended: own ones by a member, everybody’s by the admin', async () => {
+test('sessions are listed and ended: by each member its own, by the admin all', async () => {
   const [mine, other] = [await openConsole(hub, human.token), await openConsole(hub, machine.token)]
   const own = await mine.ask({ path: '/v1/console/sessions' })
   const { sessions } = own.json as { sessions: { id: string; name: string; current: boolean }[] }
@@ -105,7 +105,7 @@ test('sessions are listed and ended: own ones by a member, everybody’s by the 
   expect((await admin.call(api.consoleSessions)).sessions).toEqual([])
 })
 
-test('a logout ends the session and takes the cookie away; its copies open nothing', async () => {
+test('a logout ends the session and deletes the cookie; copies of it open nothing', async () => {
   const browser = await openConsole(hub, human.token)
   const answer = await browser.ask({ path: '/v1/console', method: 'DELETE' })
   expect(answer).toMatchObject({ status: 200, json: { closed: [browser.session] } })
@@ -114,7 +114,7 @@ test('a logout ends the session and takes the cookie away; its copies open nothi
   expect(await browser.ask({ path: '/v1/inbox' })).toMatchObject({ status: 401 })
 })
 
-test('what becomes of links and sessions is in the audit, without their secrets', async () => {
+test('the use of links and the end of sessions are audited, without their secrets', async () => {
   const { secret } = await linkFor(hub, hub.adminToken, 'human')
   const browser = new ConsoleBrowser(hub, await login(hub, secret))
   await login(hub, secret)

@@ -21,7 +21,7 @@ const rounds = Number(process.env.CLAUDE_NET_CRASH_ROUNDS ?? 20)
  */
 const longestLife = { sends: 8, acks: 4, ms: 50 }
 
-test('a hub killed at any moment under load has lost, doubled and reordered nothing that it acknowledged', {
+test('a hub killed at any moment under load loses, duplicates and reorders nothing that it acknowledged', {
   timeout: Math.max(300_000, rounds * 15_000),
 }, async () => {
   const seed = printedSeed()

@@ -47,7 +47,7 @@ async function setting(): Promise<Setting> {
 /** Time in which an ack that leaves too early would reach the hub, well below the 5 s after which it may leave. */
 const aMoment = () => delay(500)
 
-test('an inbox answer that is cut off on its way leaves the messages unread, and they are shown again', async () => {
+test('an inbox response that is cut off leaves the messages unread, and they are shown again', async () => {
   const { proxy, bob, unread, receipt, send } = await setting()
   const id = await send('hello')
   const session = await bob.mcp()
@@ -64,7 +64,7 @@ test('an inbox answer that is cut off on its way leaves the messages unread, and
   expect((await session.call('inbox')).text).toContain('> hello')
 })
 
-test.each(['cut', 'reset'] as const)('an ack whose answer is lost (%s) may be repeated', async fault => {
+test.each(['cut', 'reset'] as const)('an ack whose response is lost (%s) may be repeated', async fault => {
   const { proxy, bob, unread, send } = await setting()
   const id = await send('hello')
   const session = await bob.mcp()
@@ -80,7 +80,7 @@ test.each(['cut', 'reset'] as const)('an ack whose answer is lost (%s) may be re
   expect(again).toEqual({ isError: false, text: 'Acked 1 message; 0 unread.' })
 })
 
-test('acks that a hub out of reach did not take leave with a later request', async () => {
+test('acks that could not reach the hub are sent with a later request', async () => {
   const { proxy, bob, unread, send } = await setting()
   await send('hello')
   const session = await bob.mcp()
@@ -93,7 +93,7 @@ test('acks that a hub out of reach did not take leave with a later request', asy
   expect(await unread()).toEqual([])
 })
 
-test('an inbox that cannot be written out fails, and leaves everything unread', async () => {
+test('an inbox command whose output cannot be written fails, and leaves everything unread', async () => {
   const { bob, unread, send } = await setting()
   await send('hello')
   const full = openSync('/dev/full', 'w')
@@ -107,7 +107,7 @@ test('an inbox that cannot be written out fails, and leaves everything unread', 
   expect(await unread()).toEqual(['hello'])
 })
 
-test('a send whose answer never comes is kept as unknown, and sent again under the same id it is one message', async () => {
+test('a send whose response never comes is kept as unknown, and a retry under the same id stores one message', async () => {
   const { hub, proxy, bob } = await setting()
   const carl = await hub.join('carl')
   const { outbox, client } = openMachine(new Home(bob.home), 500)
@@ -124,7 +124,7 @@ test('a send whose answer never comes is kept as unknown, and sent again under t
   client.close()
 })
 
-test('a send whose answer is cut off is told as kept, and the next command sends it again as the same message', async () => {
+test('a send whose response is cut off is reported as kept, and the next command sends the same message again', async () => {
   const { hub, proxy, bob } = await setting()
   const carl = await hub.join('carl')
   const cut = proxy.spoil('cut', 'POST /v1/messages')
@@ -143,7 +143,7 @@ const ends: Record<string, (session: SessionBelowParent) => unknown> = {
   'takes its server with it': ({ pid }) => process.kill(pid, 'SIGKILL'),
 }
 
-test.each(Object.keys(ends))('what a client was shown right before it %s is shown to the next session', async how => {
+test.each(Object.keys(ends))('messages shown right before the client %s are shown to the next session', async how => {
   const { hub, bob, unread, receipt, send } = await setting()
   const id = await send('hello')
   const session = await mcpBelowParent(hub, bob)
@@ -157,7 +157,7 @@ test.each(Object.keys(ends))('what a client was shown right before it %s is show
   expect((await (await bob.mcp()).call('inbox')).text).toContain('> hello')
 })
 
-test('what an answer showed with ack: true is acked with the next request', async () => {
+test('messages shown with ack: true are acked with the next request', async () => {
   const { bob, unread, receipt, send } = await setting()
   const id = await send('hello')
   const session = await bob.mcp()
@@ -168,7 +168,7 @@ test('what an answer showed with ack: true is acked with the next request', asyn
   expect(await receipt(id)).toMatchObject({ status: 'acked' })
 })
 
-test('what an answer showed with ack: true is acked after a while with stdin open, without another request', async () => {
+test('messages shown with ack: true are acked after a while with stdin open, even without another request', async () => {
   const { bob, unread, send } = await setting()
   await send('hello')
   const session = await bob.mcp()
@@ -202,7 +202,7 @@ test('a call that was cancelled while it waited acks nothing', async () => {
   expect(await receipt(id)).toMatchObject({ status: 'stored' })
 })
 
-test('a call that was cancelled after its answer was written acks nothing', async () => {
+test('a call that was cancelled after its result was written acks nothing', async () => {
   const { bob, unread, send } = await setting()
   await send('hello')
   const session = await bob.mcp()
@@ -220,7 +220,7 @@ test('a call that was cancelled after its answer was written acks nothing', asyn
   expect(await unread()).toEqual(['hello'])
 })
 
-test('the receipt says fetched, and by whom, only once an answer was given to a session', async () => {
+test('the receipt says fetched, and by which session, only after a result was written to a session', async () => {
   const { proxy, bob, receipt, send } = await setting()
   const id = await send('hello')
   const session = await bob.mcp({ CLAUDE_CODE_SESSION_ID: 'c0ffee00-1111' })
@@ -234,7 +234,7 @@ test('the receipt says fetched, and by whom, only once an answer was given to a 
   expect(await receipt(id)).toMatchObject({ fetchedBySession: `c0ffee00-${session.pid}` })
 })
 
-test('two sessions of one machine read at once: both see everything, both may ack it, and each is told of the other', async () => {
+test('two sessions of one machine that read at once both see everything, may both ack it, and each is shown the other', async () => {
   const { bob, unread, receipt, send } = await setting()
   const ids = [await send('one'), await send('two')]
   const first = await bob.mcp({ CLAUDE_CODE_SESSION_ID: 'aaaaaaaa' })

@@ -60,7 +60,7 @@ test('with --json the demo prints each step as one JSON object per line, and not
   expect(calls[5]).toMatchObject({ arguments: {}, text: 'No unread messages.' })
 })
 
-test('the demo stays to be looked at until Ctrl-C, and then leaves nothing behind either', {
+test('the demo runs until Ctrl-C so that it can be explored, and then removes everything', {
   timeout: 180_000,
 }, async () => {
   const { child, tmp, shown } = await startDemo()

@@ -29,7 +29,7 @@ async function texts({ client }: TestMember): Promise<string[]> {
   }
 }
 
-test('on a full disk the hub says so and goes on reading; what it had confirmed is there, and the rest is stored once there is room', async context => {
+test('on a full disk the hub reports it and serves reads; confirmed messages are there, and the rest is stored once there is room', async context => {
   const disk = smallDisk(context, '3m')
   const hub = await startHub({ dataDir: disk })
   const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
@@ -60,7 +60,7 @@ test('on a full disk the hub says so and goes on reading; what it had confirmed 
   expect(await texts(ben)).toEqual(all)
 })
 
-test('on a full disk that has its log too, a hub goes on, and one that was killed starts again: both are read from', async context => {
+test('on a full disk that also has its log, a hub continues, and a killed one starts again: both serve reads', async context => {
   const disk = smallDisk(context, '3m')
   const intoDisk = ['sh', '-c', `exec "$@" >>${disk}/hub.log 2>&1`, 'sh']
   const hub = await startHub({ dataDir: disk, wrapper: intoDisk })
@@ -167,7 +167,7 @@ describe('a disk that fails under a running hub', () => {
   )
 })
 
-test('on a read-only disk a hub does not start, and says why', async context => {
+test('on a read-only disk a hub does not start, and reports why', async context => {
   const disk = smallDisk(context, '10m')
   const hub = await startHub({ dataDir: disk })
   await hub.stop()
@@ -180,7 +180,7 @@ test('on a read-only disk a hub does not start, and says why', async context => 
   await hub.start()
 })
 
-describe('a store that the disk has damaged', () => {
+describe('a store damaged by the disk', () => {
   const bodies = Array.from({ length: 60 }, (_, n) => `body ${n} ${'abcdefgh'.repeat(80)}`)
 
   /** A hub that was stopped, with sixty messages in the inbox of ben. */
@@ -192,7 +192,7 @@ describe('a store that the disk has damaged', () => {
     return { hub, ana, ben, file: join(hub.dataDir, 'hub.db') }
   }
 
-  test('one bit in a text: that message says so in place of its text, the others are whole, and the log names it', async () => {
+  test('one flipped bit in a text: that message shows an error in place of its text, the others are intact, and the log names it', async () => {
     const { hub, ana, ben, file } = await stopped()
     const at = readFileSync(file).indexOf('body 7 abc') + 9
     flip(file, at, 0x01)
@@ -240,14 +240,14 @@ describe('a store that the disk has damaged', () => {
     expect(readFileSync(file).equals(before)).toBe(true)
   })
 
-  test('a page of messages, which nothing reads at the start, is zeros: the hub does not start', async () => {
+  test('a page of messages that is not read at the start is zeroed: the hub does not start', async () => {
     const { hub, file } = await stopped()
     const at = readFileSync(file).indexOf('body 30 ')
     overwrite(file, at - (at % 4096), Buffer.alloc(4096))
     await expect(new TestHub({ dataDir: hub.dataDir }).start()).rejects.toThrow(/store is damaged.*restore a backup/s)
   })
 
-  test('flipped bits anywhere: whatever still opens shows every text as it was sent, or says that it is damaged', async () => {
+  test('flipped bits anywhere: a store that still opens shows every text as it was sent, or reports it as damaged', async () => {
     const { hub, ben, file } = await stopped()
     const size = readFileSync(file).length
     const original = readFileSync(file)

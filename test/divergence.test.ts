@@ -105,7 +105,7 @@ test.for([2, 4])(
   },
 )
 
-test('a hub that is left alone with a dead one that differs takes messages once the dead one is forgotten', async () => {
+test('a hub left alone with a dead one that diverged accepts messages once the dead one is removed', async () => {
   const [one, other] = (await hubs(2)) as [OpenLogJournal, OpenLogJournal]
   plant(other)
   await one.journal.submit(send())
@@ -118,7 +118,7 @@ test('a hub that is left alone with a dead one that differs takes messages once 
   expect(await takes(one)).toBe('yes')
 })
 
-test('of three hubs that have all come to other outcomes each is read, and none stops', async () => {
+test('of three hubs that have all diverged each serves reads, and none stops', async () => {
   const opened = await hubs(3)
   plant(opened[1]!)
   opened[2]!.state.db.run("update member set inbound = 'refuse' where name = 'cat'")
@@ -128,7 +128,7 @@ test('of three hubs that have all come to other outcomes each is read, and none 
   expect(opened.flatMap(({ errors }) => errors)).toEqual([])
 })
 
-test('what is submitted while it is not known who is right waits, and is taken once', async () => {
+test('commands submitted while the correct outcome is unknown wait, and are carried out once', async () => {
   const opened = await hubs(3)
   plant(opened[1]!)
   await opened[0]!.journal.submit(send())

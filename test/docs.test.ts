@@ -24,7 +24,7 @@ function blocks(path: string, mark: string): { line: number; text: string }[] {
     .map(match => ({ line: text.slice(0, match.index).split('\n').length + 1, text: match[2]! }))
 }
 
-test('every command of the documents that is marked to run does, on a fresh system with a real hub', {
+test('every command in the documents that is marked to run works on a fresh system with a real hub', {
   timeout: 600_000,
 }, async context => {
   const system = await bootSystem(context)
@@ -48,7 +48,7 @@ test('every command of the documents that is marked to run does, on a fresh syst
   expect(ran).toBeGreaterThan(25)
 })
 
-test('every hub.json in the documents is one that a hub takes', () => {
+test('every hub.json in the documents is valid', () => {
   const found = globSync('docs/*.md').flatMap(path => blocks(path, 'json'))
   expect(found.length).toBeGreaterThan(1)
   for (const { text } of found) {
@@ -66,7 +66,7 @@ test('every route of the contract is in docs/protocol.md', () => {
   }
 })
 
-test('every link of the documents leads somewhere', () => {
+test('every link in the documents has a target', () => {
   for (const path of ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md')]) {
     const links = /\]\((?!https?:)([^)\s]*)\)|\bsrc(?:set)?="([^"]*)"/g
     for (const [, link, image] of readFileSync(path, 'utf8').matchAll(links)) {
@@ -89,7 +89,7 @@ test('every link of the documents leads somewhere', () => {
   }
 })
 
-test.for(['CONTRIBUTING.md', 'docs/architecture.md'])('every source file that %s names exists', path => {
+test.for(['CONTRIBUTING.md', 'docs/architecture.md'])('every source file named in %s exists', path => {
   const files = globSync('{*,{src,test,prove,bench,docs,plugin}/**/*}.{ts,tsx}')
   const named = new Set(readFileSync(path, 'utf8').match(/(?<![\w*/.-])(?:[\w-]+\/)*[\w-]+(?:\.test)?\.tsx?\b/g))
   expect(named.size).toBeGreaterThan(20)
@@ -103,7 +103,7 @@ test.for(['CONTRIBUTING.md', 'docs/architecture.md'])('every source file that %s
     expect(globSync(folder!), folder).not.toEqual([])
 })
 
-test('every promise of the README leads to its row in docs/proof.md, and each row to what shows it', () => {
+test('every promise of the README links to its row in docs/proof.md, and each row to its evidence', () => {
   const promises = readFileSync('README.md', 'utf8')
     .match(/^- \[\*\*.*$/gm)!
     .map(line => /^- \[\*\*(.+)\.\*\*\]\(docs\/proof\.md#([a-z-]+)\) /.exec(line)?.slice(1) ?? [line])
@@ -122,7 +122,7 @@ test('every promise of the README leads to its row in docs/proof.md, and each ro
   }
 })
 
-test('decisions are numbered without a gap or a clash, and architecture.md leads to each', () => {
+test('decisions are numbered without gaps or duplicates, and architecture.md links to each', () => {
   const files = globSync('docs/decisions/*.md').sort()
   const architecture = readFileSync('docs/architecture.md', 'utf8')
   expect(files.length).toBeGreaterThan(1)

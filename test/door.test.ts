@@ -18,7 +18,7 @@ import { until } from './support/until.ts'
 /** Another address of this machine, for a stranger. */
 const elsewhere = '127.0.0.2'
 
-describe('A29: where a request comes from', () => {
+describe('A29: the origin of a request', () => {
   /** One request for every kind of route: public ones, those with a token, and paths that do not exist. */
   const everywhere: RawRequest[] = [
     { path: '/readyz' },
@@ -39,7 +39,7 @@ describe('A29: where a request comes from', () => {
     expect(errorOf(answer)).toMatchObject({ code: 'forbidden', hint: expect.stringContaining('trustedProxies') })
   }
 
-  test('from outside the trusted networks only /healthz answers, whatever the token; from inside everything does', async () => {
+  test('from outside the trusted networks only /healthz responds, whatever the token; from inside every route does', async () => {
     const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1/32'] } })
     const { token } = await hub.join('seanclaude')
     for (const request of everywhere) expectOutside(await raw(hub, { ...request, token, localAddress: elsewhere }))
@@ -52,20 +52,20 @@ describe('A29: where a request comes from', () => {
     expect(await raw(hub, { path: '/readyz' })).toMatchObject({ status: 200 })
   })
 
-  test('without settings every address of loopback is inside', async () => {
+  test('by default every loopback address is inside', async () => {
     const hub = await startHub()
     const { token } = await hub.join('seanclaude')
     expect(await raw(hub, { path: '/v1/inbox', token, localAddress: elsewhere })).toMatchObject({ status: 200 })
   })
 
-  test('an IPv4 client of a socket that listens on both is judged by its IPv4 address', async () => {
+  test('an IPv4 client of a dual-stack socket is judged by its IPv4 address', async () => {
     const hub = await startHub({ config: { host: '::', trustedNetworks: ['127.0.0.1', '::1'] } })
     const { token } = await hub.join('seanclaude')
     expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
     expectOutside(await raw(hub, { path: '/v1/inbox', token, localAddress: elsewhere }))
   })
 
-  test('A26: a stranger who says that he forwards for a friend stays a stranger', async () => {
+  test('A26: a forwarding header from an untrusted address is ignored', async () => {
     const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1'] } })
     const { token } = await hub.join('seanclaude')
     const claims = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'x-client-ip']
@@ -73,7 +73,7 @@ describe('A29: where a request comes from', () => {
     expectOutside(await raw(hub, { path: '/v1/inbox', token, headers, localAddress: elsewhere }))
   })
 
-  test('through a trusted proxy clients come from anywhere, past it they do not', async () => {
+  test('clients may have any address behind a trusted proxy, but not when they bypass it', async () => {
     const hub = await startHub({ config: { trustedNetworks: ['127.0.0.1'], trustedProxies: ['127.0.0.3'] } })
     const { token } = await hub.join('seanclaude')
     const headers = { 'x-forwarded-for': '203.0.113.5' }
@@ -140,7 +140,7 @@ describe('a known path with another method', () => {
       expect(errorOf(answer)).toMatchObject({ code: 'invalid', hint: expect.stringContaining(allow) })
   })
 
-  test('a path that does not exist is 404 without Allow', async () => {
+  test('an unknown path is 404 without Allow', async () => {
     const answer = await raw(hub, { method: 'PUT', path: '/v1/messages/a/b' })
     expect(answer.status).toBe(404)
     expect(answer.headers.allow).toBeUndefined()
@@ -170,28 +170,28 @@ describe('HEAD', () => {
     expect(head.headers['content-length']).toMatch(/^[1-9]\d*$/)
   })
 
-  test('needs the token that GET needs', async () => {
+  test('requires a token if GET does', async () => {
     expect(await raw(hub, { method: 'HEAD', path: '/v1/inbox' })).toMatchObject({ status: 401, text: '' })
     expect(await raw(hub, { method: 'HEAD', path: '/nowhere' })).toMatchObject({ status: 404, text: '' })
   })
 })
 
-describe('the scheme of a token', () => {
+describe('the scheme of the authorization header', () => {
   const hub = sharedHub()
 
-  test.each(['Bearer ', 'bearer ', 'BEARER ', 'bEaReR   '])('may be written as "%s"', async scheme => {
+  test.each(['Bearer ', 'bearer ', 'BEARER ', 'bEaReR   '])('is accepted as "%s"', async scheme => {
     const { token } = await hub.join('seanclaude')
     const headers = { authorization: `${scheme}${token}` }
     expect(await raw(hub, { path: '/v1/inbox', headers })).toMatchObject({ status: 200 })
   })
 
-  test.each(['', 'Bearer', 'Basic ', 'Token ', 'Bearer Bearer '])('is not "%s"', async scheme => {
+  test.each(['', 'Bearer', 'Basic ', 'Token ', 'Bearer Bearer '])('is not accepted as "%s"', async scheme => {
     const { token } = await hub.join('seanclaude')
     const headers = { authorization: `${scheme}${token}` }
     expect(await raw(hub, { path: '/v1/inbox', headers })).toMatchObject({ status: 401 })
   })
 
-  test('in any case names the token of a failed login in the audit', async () => {
+  test('in any case identifies the token of a failed login in the audit', async () => {
     const token = mintToken('machine')
     await raw(hub, { path: '/v1/inbox', headers: { authorization: `BEARER ${token}` } })
     const { lines } = await hub.client(hub.adminToken).call(api.listAudit, { query: { action: 'login', limit: 1 } })
@@ -199,7 +199,7 @@ describe('the scheme of a token', () => {
   })
 })
 
-describe('A10: the name that a request is for', () => {
+describe('A10: the host name of a request', () => {
   const hub = sharedHub()
   const ask = async (target: string, ...hosts: string[]) => {
     const lines = [...hosts.map(host => `Host: ${host}`), 'Connection: close']
@@ -229,7 +229,7 @@ describe('A10: the name that a request is for', () => {
     expect(await ask(target, 'localhost')).toBeLessThan(500)
   })
 
-  test('a target in absolute form with a name of the hub is answered, if the Host header is one too', async () => {
+  test('an absolute-form target with a name of the hub is accepted if the Host header has one too', async () => {
     for (const name of ['localhost', '127.0.0.1:3500', '[::1]:3500', 'LOCALHOST'])
       expect(await ask(`http://${name}/healthz`, 'localhost')).toBe(200)
     expect(await ask('http://localhost/healthz', 'evil.example')).toBe(403)
@@ -243,7 +243,7 @@ describe('A10: the name that a request is for', () => {
   })
 })
 
-describe('what gets as far as no route is answered like any other error', () => {
+describe('requests that reach no route get an error of the usual form', () => {
   const hub = sharedHub()
 
   test.each([
@@ -258,7 +258,7 @@ describe('what gets as far as no route is answered like any other error', () => 
     expect(errorIn(await received)).toMatchObject({ status, code })
   })
 
-  test('a request behind one that is being answered when the hub stops is served, and is the last of its connection', async () => {
+  test('a pipelined request is served when the hub stops, as the last one of its connection', async () => {
     const stopping = await startHub()
     const { token } = await stopping.join('ana')
     const get = `GET /v1/inbox HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n`
@@ -282,10 +282,10 @@ describe('what gets as far as no route is answered like any other error', () => 
   })
 })
 
-describe('A18: who is slow', () => {
+describe('A18: slow clients', () => {
   const timeouts = { headersMs: 1000, requestMs: 2000 }
 
-  test('a head that drips in is cut off; others are served meanwhile, and a head in two pieces is fine', async () => {
+  test('a request head that arrives byte by byte is cut off; others are served meanwhile, and a head in two parts is accepted', async () => {
     const hub = await startHub({ config: { timeouts } })
     const head = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n'
     const slow = dial(hub)
@@ -300,14 +300,14 @@ describe('A18: who is slow', () => {
     await drip
   })
 
-  test('who begins and goes quiet is told why in the shape that all errors have', async () => {
+  test('a client that pauses within a request gets an error of the usual form', async () => {
     const hub = await startHub({ config: { timeouts } })
     const quiet = dial(hub)
     quiet.socket.write('GET /healthz HTTP/1.1\r\n')
     expect(errorIn(await quiet.received)).toMatchObject({ status: 408, code: 'invalid' })
   })
 
-  test('a body that drips in is cut off and not stored; one in two pieces is', async () => {
+  test('a body that arrives byte by byte is cut off and not stored; one in two parts is accepted', async () => {
     const hub = await startHub({ config: { timeouts } })
     const [chas, sean] = [await hub.join('chasclaude'), await hub.join('seanclaude')]
     const request = (body: string) => {
@@ -331,7 +331,7 @@ describe('A18: who is slow', () => {
     expect(messages.map(({ body }) => body)).toEqual(['in two pieces'])
   })
 
-  test('a reader who never reads is cut while others hear on; from its cursor a slow one reads on and misses nothing', {
+  test('a stream that is never read is cut while others continue; a slow reader resumes from its cursor without a gap', {
     timeout: 180_000,
   }, async () => {
     const { hub, ana, ben, start, count } = await hubWithBacklog({

@@ -32,7 +32,7 @@ function hasGone(pid: number): boolean {
   return !isRunning(pid) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
 }
 
-test('without a session what was kept goes out by itself once the hub is back, by one process that then ends', async () => {
+test('without a session, kept messages are sent once the hub is back, by one process that then exits', async () => {
   const hub = await hubAlone()
   const [ada, bob] = [await startMachine(hub, 'ada'), await hub.join('bob')]
   await hub.stop()
@@ -59,7 +59,7 @@ test('without a session what was kept goes out by itself once the hub is back, b
   expect(readdirSync(join(ada.home, 'run'))).toEqual([])
 })
 
-test('the process that sends what waits ends when its home is removed, and brings nothing of it back', async () => {
+test('the drainer exits when its home is removed, and does not create it again', async () => {
   const hub = await hubAlone()
   const ada = await startMachine(hub, 'ada')
   await hub.stop()

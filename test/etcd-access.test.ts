@@ -32,14 +32,14 @@ async function wordsOf(attempt: Promise<unknown>, name = 'main'): Promise<string
   )
 }
 
-describeWithEtcd('an etcd with a quota, and with users', () => {
+describeWithEtcd('etcd with a quota, and with users', () => {
   let cluster: EtcdCluster
   beforeAll(async () => {
     cluster = await EtcdCluster.start(1, { more: ['--quota-backend-bytes', '4000000'] })
   })
   afterAll(() => cluster[Symbol.asyncDispose]())
 
-  test('a full quota refuses records, and takes them again once the log was trimmed and room was made', async () => {
+  test('a full quota rejects records, and accepts them again after the log was trimmed and compacted', async () => {
     const history = await cluster.log()
     await using log = await history.connect()
     const room = new EtcdRoom({ endpoints: cluster.endpoints })
@@ -58,7 +58,7 @@ describeWithEtcd('an etcd with a quota, and with users', () => {
     expect(await log.append(offset, bytes)).toBe(true)
   })
 
-  test('a hub whose etcd is full says so, refuses sends, and takes them again by itself', async () => {
+  test('a hub whose etcd is full reports it, refuses sends, and accepts them again without a restart', async () => {
     const history = await cluster.log()
     const dir = tempDir('full')
     const file = join(dir, 'hub.json')
@@ -96,7 +96,7 @@ describeWithEtcd('an etcd with a quota, and with users', () => {
     await send(ana.client, 1)
   })
 
-  test('a user of etcd has the keys of its own log; each other way to fail is told in words', async () => {
+  test('an etcd user has access to the keys of its own log; every other failure is explained', async () => {
     const root = cluster.gateway()
     const ask = (path: string, body: object) => root.ask(path, body)
     const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -139,8 +139,8 @@ describeWithEtcd('an etcd with a quota, and with users', () => {
   })
 })
 
-describeWithEtcd('an etcd with TLS', () => {
-  test('over TLS both sides prove themselves; each other way is told with its field of hub.json', async () => {
+describeWithEtcd('etcd with TLS', () => {
+  test('both sides authenticate; every failure is explained with the field of hub.json that causes it', async () => {
     const dir = tempDir('tls')
     const [own, other] = [await makeTlsFiles(join(dir, 'own')), await makeTlsFiles(join(dir, 'other'))]
     await using cluster = await EtcdCluster.start(1, { tls: own.node })

@@ -67,7 +67,7 @@ describeWithEtcd('over three nodes of etcd', () => {
     atLeast: 2,
   })
 
-  test('what a watch does not tell of is read all the same', async () => {
+  test('records that a watch misses are still read', async () => {
     const history = await cluster.log()
     const deaf = await EtcdLog.open(
       new EtcdGateway({ endpoints: [await silentWatches(cluster.endpoints[0]!)] }),
@@ -83,7 +83,7 @@ describeWithEtcd('over three nodes of etcd', () => {
     expect(texts).toEqual(['a', 'b', 'c'])
   })
 
-  test('a log that was deleted, or made anew under its name, takes no record of before, nor does it begin twice', async () => {
+  test('a log that was deleted, or created again under its name, accepts no record of the earlier one, and cannot be begun twice', async () => {
     const history = await cluster.log()
     await using log = await history.connect()
     await log.append(0, Buffer.from('a'))
@@ -99,7 +99,7 @@ describeWithEtcd('over three nodes of etcd', () => {
     expect(await anew.last()).toBe(1)
   })
 
-  test('of a log that was set back a follower and a writer say so, and trimming leaves the newest record', async () => {
+  test('a log that was restored to an earlier state is detected by followers and writers, and trimming leaves the newest record', async () => {
     const history = await cluster.log()
     await using log = await history.connect()
     for (const [after, text] of ['a', 'b', 'c'].entries()) await log.append(after, Buffer.from(text))
@@ -113,7 +113,7 @@ describeWithEtcd('over three nodes of etcd', () => {
     await expect(following.next()).rejects.toThrow('set back')
   })
 
-  test('a hub goes on when its node, and when the leader dies, and loses and doubles nothing', async () => {
+  test('a hub continues when its node or the leader fails, and loses or duplicates nothing', async () => {
     const opened = await OpenLogJournal.open(await cluster.log(), { patienceMs: 20_000 })
     for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))
     const bodies: string[] = []
@@ -136,7 +136,7 @@ describeWithEtcd('over three nodes of etcd', () => {
 })
 
 describeWithEtcd('over one node of etcd', () => {
-  test('a full quota is told as unavailable, and heals', async () => {
+  test('a full quota is reported as unavailable, and recovers', async () => {
     await using small = await EtcdCluster.start(1, { more: ['--quota-backend-bytes', `${2 * 1024 * 1024}`] })
     const opened = await OpenLogJournal.open(await small.log())
     for (const machine of ['ana', 'ben', 'cat']) await opened.journal.submit(invite(machine))

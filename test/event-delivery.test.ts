@@ -6,7 +6,7 @@ import { until } from './support/until.ts'
 
 const hub = sharedHub()
 
-test('with=delivery has the message come with its event, as the inbox has it, from ready on', async () => {
+test('with=delivery adds the message to its event, as the inbox has it, from ready on', async () => {
   const [ada, ben] = await Promise.all(['ada', 'ben'].map(name => hub.join(name)))
   const send = async (body: string) => (await ada!.client.call(api.sendMessage, { body: { to: 'ben', body } })).id
   await send('what waited')

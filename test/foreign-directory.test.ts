@@ -45,7 +45,7 @@ function start(context: { skip: (why: string) => never }) {
   return { data, own, backup, secret, cli, file: (name: string) => join(data, name) }
 }
 
-test('what root restores into the directory of another user is that user’s, and nothing else changes hands', async context => {
+test('files that root restores into the directory of another user belong to that user, and no other owner changes', async context => {
   const { data, backup, cli } = start(context)
   expect(await cli('restore', backup)).toMatchObject({ code: 0, stderr: '' })
   const names = readdirSync(data, { recursive: true }).map(String)

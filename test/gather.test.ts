@@ -49,7 +49,7 @@ function newsOf(claude: ClaudeSession): string[] {
 /** Longer than mail is gathered before a wake. */
 const quiet = () => delay(1500)
 
-test('several answers to one question are one wake, once all have answered; the inbox shows them together', async () => {
+test('several answers to one question cause one wake, once all have answered; the inbox shows them together', async () => {
   const { ben, cat, claude, mcp, ask, answer } = await asker()
   const id = await ask()
   await answer(ben, id, 'I can.')
@@ -77,7 +77,7 @@ test('several answers to one question are one wake, once all have answered; the 
   expect(summaryIn(claude.wakes[1]!)).toBe(undefined)
 })
 
-test('an urgent answer wakes at once with what has come, and ends the waiting; one that asks back wakes for itself', async () => {
+test('an urgent answer wakes at once with the answers so far, and ends the question; one that is a request wakes by itself', async () => {
   const { ben, cat, claude, mcp, ask, answer } = await asker()
   const id = await ask()
   await answer(ben, id, 'I can.')
@@ -94,7 +94,7 @@ test('an urgent answer wakes at once with what has come, and ends the waiting; o
   expect([mailIn(claude.wakes[1]!), summaryIn(claude.wakes[1]!)]).toEqual([['Which one?'], undefined])
 })
 
-test('when its time is over the asker is woken, with answers or without, and hears who has not answered', async () => {
+test('when its time is over the asker is woken, with answers or without, and learns who has not answered', async () => {
   const { cat, ben, claude, ask, answer } = await asker()
   await ask({ within: '1s' })
   await until('the wake', () => claude.wakes.length > 0)
@@ -111,7 +111,7 @@ test('when its time is over the asker is woken, with answers or without, and hea
   expect(await cat.client.call(api.readInbox)).toMatchObject({ unread: 2 })
 })
 
-test('nobody who is not online is waited for', async () => {
+test('members that are offline are not waited for', async () => {
   const { ben, cat, claude, ask, answer } = await asker()
   const id = await ask()
   await answer(ben, id, 'I can.')
@@ -124,7 +124,7 @@ test('nobody who is not online is waited for', async () => {
   )
 })
 
-test('a busy session is told of each answer at its next step, and its turn goes on for the last', async () => {
+test('a busy session is notified of each answer at its next step, and its turn continues for the last one', async () => {
   const { ben, cat, claude, ask, answer } = await asker()
   const id = await ask()
   await claude.hook('UserPromptSubmit')
@@ -140,7 +140,7 @@ test('a busy session is told of each answer at its next step, and its turn goes 
   expect(claude.wakes).toEqual([])
 })
 
-test('restarts of the hub and of the MCP server in between lose nothing, and nobody seems to be offline for that', async () => {
+test('restarts of hub and MCP server in between lose nothing, and make no member appear offline', async () => {
   const own = await startHub()
   const { ben, cat, claude, mcp, ask, answer } = await asker(own)
   const id = await ask()
@@ -157,7 +157,7 @@ test('restarts of the hub and of the MCP server in between lose nothing, and nob
   expect(mailIn(claude.wakes[0]!)).toEqual(['I can.', 'Not today.'])
 })
 
-test('when the session that asked has ended, another of the machine is told, and sees the answers under the question', async () => {
+test('after the session that asked has ended, another of the machine is notified, and sees the answers under the question', async () => {
   const { sean, ben, cat, mcp, ask, answer } = await asker()
   const id = await ask()
   await answer(ben, id, 'I can.')
@@ -173,7 +173,7 @@ test('when the session that asked has ended, another of the machine is told, and
   )
 })
 
-test('of one recipient, or told to all, nothing is waited for; within makes a question of it', async () => {
+test('a question to one recipient, or to all, gathers no answers; within makes a message a question', async () => {
   const { sean, ben, claude, mcp, ask, answer } = await asker()
   const id = await ask({ to: ben.name })
   await answer(ben, id, 'Yes.')

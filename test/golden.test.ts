@@ -72,11 +72,11 @@ function openOldDatabase(version: number): State {
 describe.each(pairs)('version $version', ({ version, known, chain, commands }) => {
   const journal = readGoldenJournal(`journal-v${version}.jsonl`)
 
-  test('every entry of the old journal has the outcome that it had then', () => {
+  test('every entry of the old journal has the same outcome as then', () => {
     expect(replay(freshState(), journal)).toEqual(journal.map(({ outcome }) => outcome))
   })
 
-  test('the old journal makes the state that it always made', () => {
+  test('the old journal produces the same state as ever', () => {
     const state = freshState()
     replay(state, journal)
     expect(fingerprint(state.db)).toBe(known)
@@ -85,7 +85,7 @@ describe.each(pairs)('version $version', ({ version, known, chain, commands }) =
     expect(state.position.outcomes).toBe(chain)
   })
 
-  test('replayed in one batch it makes the same state as entry by entry', () => {
+  test('replayed in one batch it produces the same state as entry by entry', () => {
     const state = freshState()
     const outcomes = state.applyBatch(journal, (_, error) => {
       throw error
@@ -100,7 +100,7 @@ describe.each(pairs)('version $version', ({ version, known, chain, commands }) =
     expect(state.position).toMatchObject({ epoch: 'golden', seq: journal.at(-1)!.seq })
   })
 
-  test('the old database goes on: old ids are bound, counts fit the inboxes, new mail is stored', () => {
+  test('the old database can be continued: old ids are bound, counts match the inboxes, new messages are stored', () => {
     const state = openOldDatabase(version)
     const stored = state.db.get<{ id: string; seq: number }>('select id, seq from message order by seq limit 1')!
     const sent = journal.find(({ seq }) => seq === stored.seq)!
@@ -119,7 +119,7 @@ describe.each(pairs)('version $version', ({ version, known, chain, commands }) =
     )
   })
 
-  test('every type of command of its version is in the old journal, carried out at least once', () => {
+  test('every command type of its version is in the old journal and succeeds at least once', () => {
     const carriedOut = new Set(journal.filter(({ outcome }) => outcome === 'ok').map(({ command }) => command.type))
     // A command that is newer belongs into a newer file.
     expect([...carriedOut].sort()).toEqual(commands)

@@ -38,7 +38,7 @@ function ask(port: number, agent?: Agent): Promise<{ status: number; isReused: b
   })
 }
 
-test('a hub that was handed its socket leaves no request without an answer when it stops, and the next one takes what waits', async () => {
+test('a hub with a socket from systemd answers every request before it stops, and its successor serves those that wait', async () => {
   const { fd, port } = boundSocket()
   const hub = await startHub({ handed: fd, config: { port: 1 } })
   expect(hub.port).toBe(port)
@@ -74,7 +74,7 @@ test('a hub that was handed its socket leaves no request without an answer when 
   expect(await waitsToo).toMatchObject({ status: 200 })
 })
 
-test('the address of the handed socket wins over hub.json, which is said', async () => {
+test('the address of a passed socket overrides hub.json, which is logged', async () => {
   const { fd, port } = boundSocket()
   const hub = await startHub({ handed: fd, port: 1 })
   expect(hub.url.port).toBe(String(port))

@@ -5,7 +5,7 @@ import { listenPlaces } from '../src/cli/held-port.ts'
 import { hubNode, run } from './support/program.ts'
 import { tempDir } from './support/temp.ts'
 
-test('what systemd lists as the places of a socket unit is read, in either form', () => {
+test('the listen addresses that systemd prints for a socket unit are parsed in either form', () => {
   const shown =
     'LoadState=loaded\nListen=0.0.0.0:3500 (Stream)\n[::1]:3501 (Stream)\n/run/hub.sock (Stream)\nListen=[::]:1 (Datagram)\n'
   expect(listenPlaces(shown)).toEqual([

@@ -17,7 +17,7 @@ function send({ client }: TestMember, to: string, body: string) {
   return client.call(api.sendMessage, { body: { to, body } })
 }
 
-test('history has what was sent and what was received, newest first, acked or not, and nothing of others', async () => {
+test('history has sent and received messages, newest first, acked or not, and nothing of others', async () => {
   const hub = await hubAlone()
   const [alpha, beta, gamma] = [await hub.join('alpha'), await hub.join('beta'), await hub.join('gamma')]
   const first = await send(alpha, 'beta', 'one')
@@ -31,7 +31,7 @@ test('history has what was sent and what was received, newest first, acked or no
   expect(await history(beta, { with: 'alpha' })).toEqual(['two', 'one'])
 })
 
-test('a message to all is in its sender’s history once, with a receipt per recipient; a recipient sees its own receipt', async () => {
+test("a message to all is in its sender's history once, with a receipt per recipient; a recipient sees only its own receipt", async () => {
   const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await hub.join('gamma')
@@ -42,7 +42,7 @@ test('a message to all is in its sender’s history once, with a receipt per rec
   expect(await receipts(beta)).toEqual([['beta']])
 })
 
-test('pages of history join without gap or repeat', async () => {
+test('pages of history join without gap or repetition', async () => {
   const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   const bodies = Array.from({ length: 25 }, (_, n) => `message ${n}`)
@@ -57,7 +57,7 @@ test('pages of history join without gap or repeat', async () => {
   expect(seen).toEqual(bodies.toReversed())
 })
 
-test('search finds words and their beginnings in any script, and what was sent a moment ago', async () => {
+test('search finds words and prefixes in any script, including messages sent a moment ago', async () => {
   const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'The Migration is done, see test/outbox.test.ts')
@@ -69,7 +69,7 @@ test('search finds words and their beginnings in any script, and what was sent a
   expect(await history(alpha, { q: 'migration köln' })).toHaveLength(0)
 })
 
-test('search finds words inside text without spaces, and inside names of code', async () => {
+test('search finds words in text without spaces, and in identifiers', async () => {
   const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', '数据库迁移已经完成')
@@ -85,7 +85,7 @@ test('search finds words inside text without spaces, and inside names of code', 
   }
 })
 
-test('the longest search that is allowed asks for a bounded number of words; more are refused with what to do', async () => {
+test('the longest allowed search looks up a bounded number of words; a longer one is refused with advice', async () => {
   const hub = await hubAlone()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'b')
@@ -94,7 +94,7 @@ test('the longest search that is allowed asks for a bounded number of words; mor
   await expect(history(alpha, { q: words })).rejects.toMatchObject({ code: 'invalid', hint: expect.any(String) })
 })
 
-test('history and search have what was answered 201 a moment before, however many write', async () => {
+test('history and search include a message as soon as it was acknowledged, under any write load', async () => {
   const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   let isDone = false
@@ -111,7 +111,7 @@ test('history and search have what was answered 201 a moment before, however man
   await Promise.all(others)
 })
 
-test('an index that was lost or damaged is made anew, and nothing is missing meanwhile', async () => {
+test('an index that was lost or damaged is rebuilt, and results are complete meanwhile', async () => {
   const hub = await hubAlone()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'kept walrus')
@@ -122,7 +122,7 @@ test('an index that was lost or damaged is made anew, and nothing is missing mea
   expect(await history(alpha, { q: 'walrus' })).toEqual(['kept walrus'])
 })
 
-test('search is no query language: operators, quotes and wild cards are words or nothing', async () => {
+test('search is not a query language: operators, quotes and wildcards are words or ignored', async () => {
   const hub = await hubAlone()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'plain words')
@@ -143,7 +143,7 @@ test('search is no query language: operators, quotes and wild cards are words or
   expect(await history(alpha, { q: 'plain OR nothing' })).toEqual([])
 })
 
-test('nobody finds a word in the mail of others', async () => {
+test('a search does not find messages of others', async () => {
   const hub = await hubAlone()
   const [alpha, , gamma] = [await hub.join('alpha'), await hub.join('beta'), await hub.join('gamma')]
   await send(alpha, 'beta', 'canary')
@@ -151,7 +151,7 @@ test('nobody finds a word in the mail of others', async () => {
   expect(await history(gamma, { q: 'canary', with: 'alpha' })).toEqual([])
 })
 
-test('history outlives kill -9 of the hub', async () => {
+test('history survives a kill of the hub', async () => {
   const hub = await hubAlone()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   await send(alpha, 'beta', 'before the crash')
@@ -159,7 +159,7 @@ test('history outlives kill -9 of the hub', async () => {
   expect(await history(beta, { q: 'crash' })).toEqual(['before the crash'])
 })
 
-test('a name that nobody has is answered with the nearest', async () => {
+test('an unknown name is refused with the nearest ones', async () => {
   const hub = await hubAlone()
   const alpha = await hub.join('alpha')
   await expect(history(alpha, { with: 'alpah' })).rejects.toMatchObject({
@@ -168,7 +168,7 @@ test('a name that nobody has is answered with the nearest', async () => {
   })
 })
 
-test('the command shows each message with what became of it', async () => {
+test('the command shows each message with its receipts', async () => {
   const hub = await hubAlone()
   const machine = await startMachine(hub, 'alpha')
   await hub.join('beta')

@@ -42,7 +42,7 @@ test.each([
   },
 )
 
-test('a backup whose last change has a time that no clock shows is no good one', () => {
+test('a backup whose last change has an impossible time is invalid', () => {
   const file = backup()
   {
     using db = new DatabaseSync(file)
@@ -51,13 +51,16 @@ test('a backup whose last change has a time that no clock shows is no good one',
   expect(() => checkBackup(file)).toThrow(/not a good backup: its last change has no time/)
 })
 
-test.each(['hub-v1.db', 'hub-v2.db'])('the store of an earlier version, %s, is as that version made it', name => {
-  const file = join(tempDir('earlier'), name)
-  copyFileSync(goldenFile(name), file)
-  expect(checkBackup(file).schema).toBeGreaterThan(0)
-})
+test.each(['hub-v1.db', 'hub-v2.db'])(
+  'the store of an earlier version, %s, is restored as that version made it',
+  name => {
+    const file = join(tempDir('earlier'), name)
+    copyFileSync(goldenFile(name), file)
+    expect(checkBackup(file).schema).toBeGreaterThan(0)
+  },
+)
 
-test('a good one is restored', () => {
+test('a valid one is restored', () => {
   const dir = tempDir('restored')
   expect(restore(backup(), dir).backup.messages).toBe(1)
 })

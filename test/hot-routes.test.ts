@@ -110,7 +110,7 @@ const request = fc.record({
   body: bodies,
 })
 
-test('a hot route answers whatever comes as the framework does', async () => {
+test('a hot route responds to any request as the framework does', async () => {
   await fc.assert(
     fc.asyncProperty(request, async ({ route, token, headers, body }) => {
       const [method, path] = route as [string, string]
@@ -128,7 +128,7 @@ test('a hot route answers whatever comes as the framework does', async () => {
   )
 })
 
-test('the metrics count a hot route like any other', async () => {
+test('hot routes are counted in the metrics like any other', async () => {
   const count = async () => {
     const { text } = await raw(hub, { path: '/metrics', token: hub.adminToken })
     const line = (status: number) =>

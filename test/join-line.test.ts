@@ -24,7 +24,7 @@ function watchArguments(directory: string, name: string, real: string): () => st
 
 const options = (newcomer: Newcomer) => `-s -- --no-claude --bin ${newcomer.bin}`
 
-describe('the code is in no argument of any process', () => {
+describe('the code is in no process argument', () => {
   test('of the line that invite prints', async () => {
     const hub = await startHub()
     const sean = new Newcomer(hub)
@@ -42,7 +42,7 @@ describe('the code is in no argument of any process', () => {
     expect(all.join('')).not.toContain(code)
   })
 
-  test('nor on either side of ssh, whatever command the configuration of ssh names', async context => {
+  test('on either side of ssh, whatever command the configuration of ssh names', async context => {
     const sshd = await startSshd(context)
     const hub = await startHub()
     const laptop = new Newcomer(hub)
@@ -65,7 +65,7 @@ describe('the code is in no argument of any process', () => {
   })
 })
 
-test('the line of before is printed with --plain, and joins', async () => {
+test('the earlier line is printed with --plain, and joins', async () => {
   const hub = await startHub()
   const sean = new Newcomer(hub)
   const { command, code } = await invited(hub, 'seanclaude', '--url', hub.url.origin, '--plain')
@@ -83,7 +83,7 @@ test('the line of before is printed with --plain, and joins', async () => {
   )
 })
 
-test('an address of https with the port of the hub is the hub itself; with another it is a proxy, which has its own certificate', async () => {
+test('an https address with the port of the hub is the hub itself; with another port it is a proxy with its own certificate', async () => {
   const hub = await startHub()
   const line = async (url: string, ...more: string[]) =>
     (await invited(hub, 'seanclaude', '--url', url, ...more)).command
@@ -95,7 +95,7 @@ test('an address of https with the port of the hub is the hub itself; with anoth
   expect(await sean.sh(`${await line(own)} ${options(sean)}`)).toMatchObject({ code: 0, stderr: '' })
 })
 
-test('join reads a code from standard input, and says so when there is none, or one too many', async () => {
+test('join reads a code from standard input, and reports a missing or a second one', async () => {
   const hub = await startHub()
   const sean = new Newcomer(hub)
   const args = ['join', hub.url.origin, '--machine', 'seanclaude', '--no-claude', '--bin', sean.bin, '--code-stdin']
@@ -106,7 +106,7 @@ test('join reads a code from standard input, and says so when there is none, or 
   expect(await joinWith(`${await sean.invite()}\r\n`)).toMatchObject({ code: 0, stderr: '' })
 })
 
-test('a proxy in the environment does not stand between a machine and its hub', async () => {
+test('a proxy from the environment is not used between a machine and its hub', async () => {
   const sean = new Newcomer(await startHub())
   const dead = 'http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9'
   const line = `${sean.joinLine(await sean.invite())} --no-claude`
@@ -128,7 +128,7 @@ test.for([['zsh'], ['bash'], ['busybox', 'sh']])(
   },
 )
 
-describe('A08: whatever is refused, the line says why and fails', () => {
+describe('A08: the line fails and explains every refusal', () => {
   const hub = sharedHub()
 
   /** Returns the output of a shell that runs the join script of an address. */
@@ -153,7 +153,7 @@ describe('A08: whatever is refused, the line says why and fails', () => {
     expect(stderr).toContain(why)
   })
 
-  test('to whoever is outside the networks, or has guessed too often', async () => {
+  test('to clients outside the networks, or after too many guesses', async () => {
     const inside = await startHub({ config: { trustedNetworks: ['10.0.0.0/8'] } })
     const url = `${inside.url.origin}/join/AAAA-BBBB-CCCC-DDDD`
     const outside = await pasted(inside, url)
@@ -171,7 +171,7 @@ describe('A08: whatever is refused, the line says why and fails', () => {
   })
 })
 
-describe('an address that is no good', () => {
+describe('a warning about an unusable address', () => {
   const hub = sharedHub()
 
   test.for([
@@ -193,7 +193,7 @@ describe('an address that is no good', () => {
     expect((await hub.client(hub.adminToken).call(api.listMembers)).members).toEqual([])
   })
 
-  test('is warned of where the hub or its networks would refuse it, or no hub answers', async () => {
+  test('is printed if the hub or its networks would refuse it, or no hub responds there', async () => {
     const hub = await startHub({ config: { hosts: ['hub_1.lan.'] } })
     const warned = async (...args: string[]) => {
       const { code, stderr, stdout } = await run(['invite', 'sean', '--data', hub.dataDir, '--json', ...args])
@@ -210,7 +210,7 @@ describe('an address that is no good', () => {
     expect(await warned('--url', 'http://10.255.255.1:1')).toContain('no hub answers at http://10.255.255.1:1')
   })
 
-  test('is warned of where the hub would take machines there for strangers', async () => {
+  test('is printed if the hub would not trust machines there', async () => {
     const hub = await startHub({ config: { host: '::', trustedNetworks: ['::1'] } })
     const { code, stderr } = await run([
       'invite',

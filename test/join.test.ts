@@ -52,7 +52,7 @@ beforeEach(context => {
 })
 
 describe('the join line', () => {
-  test('makes a machine of an empty home: configuration, secret token, command, and proof that it works', async () => {
+  test('makes a machine of an empty home: configuration, secret token, command, and a check that it works', async () => {
     const { hub, sean } = await newcomerToHub()
     const { code, stdout, stderr } = await sean.join()
     expect([code, stderr]).toEqual([0, ''])
@@ -77,7 +77,7 @@ describe('the join line', () => {
     expect(readdirSync(sean.userHome).sort()).toEqual(['.claude-net', 'bin', 'tools'])
   })
 
-  test('joins a person as a person', async () => {
+  test('joins a human as a human', async () => {
     const { hub, sean } = await newcomerToHub()
     expect(await sean.sh(sean.joinLine(await sean.invite('sean', 'human')))).toMatchObject({ code: 0 })
     const { members } = await hub.client(hub.adminToken).call(api.listMembers)
@@ -95,7 +95,7 @@ describe('the join line', () => {
     expect(await sean.sh(sean.joinLine(code))).toMatchObject({ code: 0 })
   })
 
-  test('does nothing when the download was cut', async () => {
+  test('does nothing if the download was incomplete', async () => {
     const { hub, sean } = await newcomerToHub()
     const script = await (await fetch(`${hub.url.origin}/join/${await sean.invite()}`)).text()
     const file = join(tempDir('cut'), 'join.sh')
@@ -107,7 +107,7 @@ describe('the join line', () => {
     expect(await sean.sh(`cat ${file} | sh -s -- --bin ${sean.bin}`)).toMatchObject({ code: 0 })
   })
 
-  test('says what is missing where Node is not there or too old', async () => {
+  test('explains what is missing if Node is not installed or too old', async () => {
     const { sean } = await newcomerToHub()
     const line = sean.joinLine(await sean.invite())
     const node = join(sean.tools, 'node')
@@ -124,7 +124,7 @@ describe('the join line', () => {
   })
 })
 
-describe('A08: a code that is no good', () => {
+describe('A08: an invalid code', () => {
   const sentence =
     'claude-net: This join code is unknown, used, or older than 10 minutes. Ask the admin for: claude-net invite NAME\n'
 
@@ -137,7 +137,7 @@ describe('A08: a code that is no good', () => {
     },
   )
 
-  test('fails the same when its time is over', async () => {
+  test('fails in the same way after it has expired', async () => {
     const dataDir = join(tempDir('hub'), 'data')
     const code = mintJoinCode()
     const earlier = new TestState(dataDir)
@@ -151,7 +151,7 @@ describe('A08: a code that is no good', () => {
     expect(await sean.sh(sean.joinLine(code))).toEqual({ code: 1, stdout: '', stderr: sentence })
   })
 
-  test('fails the same when it was used, and leaves a machine that has joined as it is', async () => {
+  test('fails in the same way after it was used, and does not change a machine that has joined', async () => {
     const { hub, sean } = await newcomerToHub()
     const code = await sean.invite()
     expect(await sean.sh(sean.joinLine(code))).toMatchObject({ code: 0 })
@@ -184,7 +184,7 @@ describe('with Claude Code present', () => {
     hooks: { Stop: [{ hooks: [ownHook] }], PreToolUse: [{ matcher: 'Bash', hooks: [ownHook] }] },
   }
 
-  test('join registers the server for all projects and allows its tools, shows both, and keeps all else', async () => {
+  test('join registers the server for all projects, allows its tools, prints both, and keeps everything else', async () => {
     const { sean } = await newcomerToHub()
     sean.installClaude({ state, settings })
     chmodSync(sean.state, 0o640)
@@ -221,7 +221,7 @@ describe('with Claude Code present', () => {
     expect(await sean.sh(`${entryOf(sean).command} mcp </dev/null`)).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
-  test('join makes the files where Claude Code was never started, for its user alone', async () => {
+  test('join creates the files if Claude Code was never started, accessible to its user only', async () => {
     const { sean } = await newcomerToHub()
     sean.installClaude()
     expect(await sean.join()).toMatchObject({ code: 0, stdout: expect.stringContaining('\nDone.\n') })
@@ -230,7 +230,7 @@ describe('with Claude Code present', () => {
     expect([modeOf(sean.state), modeOf(sean.settings)]).toEqual([0o600, 0o600])
   })
 
-  test('where it came later, the command that join named sets it up, without a code and with the same token', async () => {
+  test('if Claude Code is installed later, the command that join named sets it up, with the same token and no code', async () => {
     const { hub, sean } = await newcomerToHub()
     const { stdout } = await sean.join()
     const command = /Once it is installed, run: (.*)$/m.exec(stdout)![1]!
@@ -248,7 +248,7 @@ describe('with Claude Code present', () => {
     expect(readJson(join(sean.home, 'config.json'))).toMatchObject({ machine: 'seanclaude' })
   })
 
-  test('join writes through a link into a repository of dotfiles', async () => {
+  test('join writes through a symbolic link into a repository of dotfiles', async () => {
     const { sean } = await newcomerToHub()
     sean.installClaude({ state, settings })
     const target = join(tempDir('dotfiles'), 'settings.json')
@@ -259,7 +259,7 @@ describe('with Claude Code present', () => {
     expect(readJson(target)).toMatchObject({ permissions: { allow: ['Bash(ls)', rule] } })
   })
 
-  test('join replaces an older server of the same name, for the user and in a project, and says which', async () => {
+  test('join replaces an older server of the same name, for the user and in projects, and lists them', async () => {
     const { sean } = await newcomerToHub()
     const older = { type: 'stdio', command: 'node', args: ['/opt/old/server.js'], env: {} }
     sean.installClaude({
@@ -278,7 +278,7 @@ describe('with Claude Code present', () => {
     expect(stdout).toContain("without 'claude-net' in /srv/app, which would hide it: node /opt/old/server.js\n")
   })
 
-  test('joining again with a fresh code keeps the inbox and one of everything; the old token is dead', async () => {
+  test('joining again with a new code keeps the inbox and creates no duplicates; the old token is revoked', async () => {
     const { hub, sean } = await newcomerToHub()
     sean.installClaude({ state, settings })
     const first = [readFileSync(sean.state, 'utf8'), readFileSync(sean.settings, 'utf8')]
@@ -305,7 +305,7 @@ describe('with Claude Code present', () => {
     await expect(hub.client(oldToken).call(api.readInbox)).rejects.toMatchObject({ code: 'unauthorized' })
   })
 
-  test('a settings file that is broken is left alone, the code is not spent, and the same line works when it is mended', async () => {
+  test('a malformed settings file is not changed, the code is not used, and the same line works after a correction', async () => {
     const { sean } = await newcomerToHub()
     sean.installClaude({ settings })
     writeFileSync(sean.state, '{ "mcpServers": { ')
@@ -327,7 +327,7 @@ describe('with Claude Code present', () => {
     )
   })
 
-  test('with --no-claude its files stay untouched', async () => {
+  test('with --no-claude its files are not changed', async () => {
     const { sean } = await newcomerToHub()
     sean.installClaude({ state, settings })
     const { code, stdout } = await sean.join('--no-claude')
@@ -356,7 +356,7 @@ describe('with Claude Code present', () => {
     },
   )
 
-  test('on a terminal Enter agrees, and --yes is not asked', async context => {
+  test('on a terminal Enter confirms, and --yes does not ask', async context => {
     if (!findTool('script')) context.skip('a terminal needs script of util-linux, which is not installed here')
     const { sean } = await newcomerToHub()
     sean.installClaude({ state, settings })
@@ -370,7 +370,7 @@ describe('with Claude Code present', () => {
     expect(readJson(sean.state)).toMatchObject({ mcpServers: { 'claude-net': entryOf(sean) } })
   })
 
-  test('hooks of an older version are replaced, also where somebody has put one of his own beside them', async () => {
+  test('hooks of an older version are replaced, even beside hooks of the user', async () => {
     const { sean } = await newcomerToHub()
     const old = { type: 'command', command: `${sean.home}/bin/claude-net`, args: ['hook', '--old'], timeout: 1 }
     sean.installClaude({ settings: { hooks: { Stop: [{ hooks: [old, ownHook] }], Notification: [{ hooks: [old] }] } } })
@@ -380,7 +380,7 @@ describe('with Claude Code present', () => {
     expect((await sean.join()).stdout).not.toContain('settings change')
   })
 
-  test('a hook with nothing to tell ends before Node is started; with something to tell, or on other events, it runs', async () => {
+  test('a hook without news exits before Node is started; with news, or for other events, it runs', async () => {
     const { sean } = await newcomerToHub()
     await sean.join()
     const news = join(sean.home, 'run', 'sessions', '4711', 'news')
@@ -425,7 +425,7 @@ describe('with Claude Code present', () => {
     expect(await headless('')).toMatchObject({ stdout: 'ran' })
   })
 
-  test('the command takes no options of an editor, and follows its home to another place', async () => {
+  test('the command ignores NODE_OPTIONS of editors, and works after its home was moved', async () => {
     const { sean } = await newcomerToHub()
     await sean.join()
     const debugged = await sean.sh(`NODE_OPTIONS='--require /nowhere/attach.js' ${sean.command} version`)
@@ -435,7 +435,7 @@ describe('with Claude Code present', () => {
     expect(await sean.sh(`${moved}/bin/claude-net inbox`)).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('says what to set where the user has no home directory', async context => {
+  test('explains what to set if the user has no home directory', async context => {
     if (process.getuid?.() !== 0 || !findTool('setpriv'))
       context.skip('only root, with setpriv, can become a user without an entry')
     const { hub, sean } = await newcomerToHub()
@@ -461,7 +461,7 @@ describe('with Claude Code present', () => {
     })
   })
 
-  test('join names the sessions that run already, since they must be restarted', async context => {
+  test('join lists the running sessions, since they must be restarted', async context => {
     if (process.platform !== 'linux') context.skip('a process with a name of its own needs Linux')
     const { sean } = await newcomerToHub()
     sean.installClaude()
@@ -479,7 +479,7 @@ describe('with Claude Code present', () => {
   })
 
   describe('leave', () => {
-    test('undoes all that join did, and keeps the inbox on the hub', async () => {
+    test('undoes everything that join did, and keeps the inbox on the hub', async () => {
       const { hub, sean } = await newcomerToHub()
       sean.installClaude({ state, settings })
       await sean.join()
@@ -494,7 +494,7 @@ describe('with Claude Code present', () => {
       expect(members.find(({ name }) => name === 'seanclaude')?.unread).toBe(1)
     })
 
-    test('leaves nothing of meaning where there was nothing before', async () => {
+    test('restores the state before join, except for empty values', async () => {
       const { sean } = await newcomerToHub()
       sean.installClaude()
       await sean.join()
@@ -505,7 +505,7 @@ describe('with Claude Code present', () => {
       ])
     })
 
-    test('refuses while messages wait in the outbox, unless it is told that they may be lost', async () => {
+    test('refuses while messages wait in the outbox, unless their loss is confirmed', async () => {
       const { hub, sean } = await newcomerToHub()
       sean.installClaude({ state, settings })
       await sean.join()
@@ -523,7 +523,7 @@ describe('with Claude Code present', () => {
       expect(existsSync(sean.home)).toBe(false)
     })
 
-    test('takes nothing away while a settings file is broken', async () => {
+    test('removes nothing while a settings file is malformed', async () => {
       const { sean } = await newcomerToHub()
       sean.installClaude({ state, settings })
       await sean.join()
@@ -538,7 +538,7 @@ describe('with Claude Code present', () => {
   })
 })
 
-describe('A07: a token file is refused, with the way out,', () => {
+describe('A07: a token file is refused, with the remedy,', () => {
   async function refused(change: (path: string) => void) {
     const machine = await startMachine(await hubAlone(), 'seanclaude')
     const path = join(machine.home, 'token')
@@ -549,7 +549,7 @@ describe('A07: a token file is refused, with the way out,', () => {
     return { machine, path, stderr }
   }
 
-  test('when others can read it', async () => {
+  test('if others can read it', async () => {
     const { machine, path, stderr } = await refused(file => chmodSync(file, 0o644))
     expect(stderr).toBe(
       `claude-net: ${path} can be read by others, so it is not used.\nIf you still trust it: chmod 600 ${path}\n`,
@@ -558,7 +558,7 @@ describe('A07: a token file is refused, with the way out,', () => {
     expect(await machine.run(['inbox'])).toMatchObject({ code: 0 })
   })
 
-  test('when it is a link', async () => {
+  test('if it is a symbolic link', async () => {
     const { path, stderr } = await refused(file => {
       renameSync(file, `${file}.elsewhere`)
       symlinkSync(`${file}.elsewhere`, file)
@@ -566,13 +566,13 @@ describe('A07: a token file is refused, with the way out,', () => {
     expect(stderr).toBe(`claude-net: ${path} is not a plain file, so it is not used.\nRemove it and join again.\n`)
   })
 
-  test('when it belongs to another user', async context => {
+  test('if it belongs to another user', async context => {
     if (process.getuid?.() !== 0) context.skip('only root can give a file away')
     const { path, stderr } = await refused(file => chownSync(file, 65534, 65534))
     expect(stderr).toBe(`claude-net: ${path} belongs to another user, so it is not used.\nRemove it and join again.\n`)
   })
 
-  test('when it holds something else', async () => {
+  test('if it contains something else', async () => {
     const { path, stderr } = await refused(file => writeFileSync(file, 'clnt_m_tooshort\n'))
     expect(stderr).toBe(`claude-net: ${path} contains no Claude Net token.\nRemove it and join again.\n`)
   })

@@ -51,7 +51,7 @@ describeWithEtcd('the commands of the journal', () => {
     }
   }
 
-  test('a store that begins a history keeps its mail, its cursors, and is refused alone; the others of the history need a snapshot', async () => {
+  test('a store that begins a history keeps its messages and cursors, and is refused as a single hub; other hubs need a snapshot', async () => {
     const dataDir = await aloneHub()
     let cursor = ''
     {
@@ -80,7 +80,7 @@ describeWithEtcd('the commands of the journal', () => {
     expect(inboxOf(again.state, 'ben')).toHaveLength(2)
   })
 
-  test('a store of a hub is not opened under another name, and one of another history not at all', async () => {
+  test('a store is not opened under another hub name, and a store of another history not at all', async () => {
     const [log, other] = [newLog(), newLog()]
     const dataDir = tempDir('named')
     await beginHistory(log)
@@ -93,7 +93,7 @@ describeWithEtcd('the commands of the journal', () => {
     expect(hub.state.position.offset).toBe(0)
   })
 
-  test('the same command again changes nothing; another store, and a history that has records, are refused', async () => {
+  test('the same command again changes nothing; another store, or a history with records, is refused', async () => {
     const [dataDir, second] = [await aloneHub(), await aloneHub()]
     const log = newLog()
     const { epoch } = await beginHistory(log, dataDir)
@@ -110,7 +110,7 @@ describeWithEtcd('the commands of the journal', () => {
     await expect(beginHistory(empty, second)).rejects.toThrow('has a history called')
   })
 
-  test('what was ended between the store and etcd is finished by the same command', async () => {
+  test('a beginning that was interrupted between store and etcd is completed by the same command', async () => {
     const dataDir = await aloneHub()
     const log = newLog()
     const create = vi.spyOn(EtcdLog, 'create').mockRejectedValueOnce(new Error('killed'))
@@ -124,7 +124,7 @@ describeWithEtcd('the commands of the journal', () => {
     expect(inboxOf(hub.state, 'ben')).toHaveLength(2)
   })
 
-  test('a store that another has overtaken in etcd stands alone again', async () => {
+  test('a store that another one preceded in etcd becomes that of a single hub again', async () => {
     const dataDir = await aloneHub()
     const log = newLog()
     const find = vi.spyOn(EtcdLog, 'find').mockResolvedValueOnce(undefined)
@@ -137,7 +137,7 @@ describeWithEtcd('the commands of the journal', () => {
     state.close()
   })
 
-  test('a log that is gone is not begun again with a store that has gone on in it', async () => {
+  test('a deleted log is not begun again with a store that has continued in it', async () => {
     const dataDir = await aloneHub()
     const log = newLog()
     await beginHistory(log, dataDir)
@@ -154,7 +154,7 @@ describeWithEtcd('the commands of the journal', () => {
     expect(await beginHistory(log, dataDir)).toMatchObject({ seq: 4, wasThere: false })
   })
 
-  test('a store that leaves takes what the log has where that is named, and stands alone; the others go on', async () => {
+  test('a store that leaves catches up with the log that is named, and then stands alone; the others continue', async () => {
     const [one, two] = [tempDir('one'), tempDir('two')]
     const log = newLog()
     await beginHistory(log)
@@ -177,7 +177,7 @@ describeWithEtcd('the commands of the journal', () => {
     await expect(open(one, log)).rejects.toThrow('standalone hub')
   })
 
-  test('nothing is begun where etcd does not answer, or there is no store', async () => {
+  test('nothing is begun if etcd does not respond, or there is no store', async () => {
     const dataDir = await aloneHub()
     await expect(beginHistory({ endpoints: ['http://127.0.0.1:1'], name: 'main' }, dataDir)).rejects.toMatchObject({
       code: 'unavailable',
@@ -192,7 +192,7 @@ describeWithEtcd('the commands of the journal', () => {
     expect(existsSync(nowhere)).toBe(false)
   })
 
-  test('a hub that runs alone goes over to the log and back by the commands, and a client of before goes on', async () => {
+  test('a single hub moves to the log and back by the commands, and an existing client continues', async () => {
     const hub = await startHub()
     const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
     const say = (body: string) => ana.client.call(api.sendMessage, { body: { id: newMessageId(), to: ['ben'], body } })

@@ -22,14 +22,14 @@ async function start(): Promise<OpenLocalJournal> {
 const unknownCommands = ['message.teleport', 'telegram.teleport'].map(type => ({ type }) as unknown as Command)
 
 describe('one transaction for many', () => {
-  test('what is submitted in one turn is one commit on disk', async () => {
+  test('commands submitted in one turn are one commit on disk', async () => {
     const { journal, file } = await start()
     const before = commitsIn(`${file}-wal`)
     await Promise.all(Array.from({ length: 50 }, () => journal.submit(send())))
     expect(commitsIn(`${file}-wal`) - before).toBe(1)
   })
 
-  test('what is submitted one after the other is one commit each, so each is durable before its answer', async () => {
+  test('commands submitted one after the other are one commit each, so each is durable before its response', async () => {
     const { journal, file } = await start()
     const before = commitsIn(`${file}-wal`)
     for (let i = 0; i < 5; i++) await journal.submit(send())
@@ -62,7 +62,7 @@ describe('a command that throws', () => {
     },
   )
 
-  test('a command that throws after it has written leaves nothing of itself', async () => {
+  test('a command that throws after it has written leaves no changes', async () => {
     const opened = await start()
     const outcomes = await Promise.all([
       opened.journal.submit(send({ body: 'one' })),
@@ -77,7 +77,7 @@ describe('a command that throws', () => {
     expect(memberByName(opened.state.db, 'dan')).toBeUndefined()
   })
 
-  test('its id is not bound: the same message, once it can be applied, is stored', async () => {
+  test('its id is not bound: the same message is stored once it can be applied', async () => {
     const opened = await start()
     const command = send({ by: 99 })
     expect(await opened.journal.submit(command)).toMatchObject({ ok: false, refusal: { code: 'internal' } })
@@ -86,7 +86,7 @@ describe('a command that throws', () => {
 })
 
 describe('effects', () => {
-  test('are told once the entry is durable, before its submitter hears', async () => {
+  test('are announced once the entry is durable, before its submitter is answered', async () => {
     const opened = await start()
     const heard: string[] = []
     opened.effects.push = () => heard.push(`effects, ben has ${inboxOf(opened.state, 'ben').length}`)
@@ -94,7 +94,7 @@ describe('effects', () => {
     expect(heard).toEqual(['effects, ben has 1', 'submitter'])
   })
 
-  test('are told, as commits are, when another process can read the entry', async () => {
+  test('are announced, like commits, when another process can read the entry', async () => {
     const opened = await start()
     const seen: number[] = []
     const look = () => {
@@ -108,7 +108,7 @@ describe('effects', () => {
     expect(seen).toEqual([1, 1, 2, 2])
   })
 
-  test('of a transaction that fails at its end nothing is told, and nobody is answered', async () => {
+  test('of a transaction that fails at its commit are not announced, and its submitters get no answer', async () => {
     const opened = await start()
     opened.effects.length = 0
     opened.commits.length = 0
@@ -122,7 +122,7 @@ describe('effects', () => {
     expect(inboxOf(opened.state, 'ben')).toEqual([])
   })
 
-  test('name the recipients of a message, and nobody when it is repeated or refused', async () => {
+  test('name the recipients of a message, and none when it is repeated or refused', async () => {
     const opened = await start()
     opened.effects.length = 0
     const command = send({ to: ['ben', 'cat'] })
@@ -133,8 +133,8 @@ describe('effects', () => {
   })
 })
 
-describe('a disk that refuses', () => {
-  test('a full disk answers unavailable to all who wait, and once there is room the same sends go through', async () => {
+describe('a disk that fails', () => {
+  test('a full disk returns unavailable to all who wait, and once there is room the same sends succeed', async () => {
     const opened = await start()
     const room = fillDisk(opened)
     const commands = Array.from({ length: 5 }, (_, index) => send({ body: `${index}`.padEnd(20_000, '.') }))
@@ -153,7 +153,7 @@ describe('a disk that refuses', () => {
     expect(inboxOf(opened.state, 'ben')).toEqual(commands.map(command => command.body))
   })
 
-  test('any other storage error stops the journal for good, and says so', async () => {
+  test('any other storage error stops the journal permanently, and is reported', async () => {
     const opened = await start()
     // SQLite refuses to write (SQLITE_READONLY), as it would on a file system that was remounted read-only.
     opened.state.db.execute('pragma query_only = 1')
@@ -173,7 +173,7 @@ describe('a disk that refuses', () => {
     expect(inboxOf(opened.state, 'ben')).toEqual(['after the restart'])
   })
 
-  test('what waits behind the storage error is refused too, none of it stored', async () => {
+  test('commands that wait behind the storage error are refused too, and not stored', async () => {
     const opened = await start()
     opened.state.db.execute('pragma query_only = 1')
     const all = await Promise.allSettled(Array.from({ length: 1200 }, () => opened.journal.submit(send())))
@@ -184,7 +184,7 @@ describe('a disk that refuses', () => {
   })
 })
 
-test('time is the journal clock, which may step back; only seq orders', async () => {
+test("times are those of the journal's clock, which may step back; only seq orders", async () => {
   const opened = await start()
   opened.now = () => Date.parse('2026-03-01T12:00:00.000Z')
   await opened.journal.submit(send({ body: 'first' }))
@@ -194,7 +194,7 @@ test('time is the journal clock, which may step back; only seq orders', async ()
   expect(inboxOf(opened.state, 'ben')).toEqual(['first', 'second'])
 })
 
-test('wherever its log of writes is cut, a store holds the messages up to the position that it says', async () => {
+test('wherever its write-ahead log is cut, a store contains the messages up to the position that it reports', async () => {
   const opened = await start()
   const from = statSync(`${opened.file}-wal`).size
   const bodies = ['one', 'two', 'three', 'four']
@@ -214,7 +214,7 @@ test('wherever its log of writes is cut, a store holds the messages up to the po
   expect([...found]).toEqual([7, 6, 5, 4, 3])
 })
 
-test('each start names an epoch of its own, and the state remembers how many packs it has applied', async () => {
+test('each start creates an epoch, and the state stores how many packs it has applied', async () => {
   const [one, other] = [await start(), await start()]
   const { epoch, offset } = one.state.position
   expect([epoch, offset]).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/), 3])

@@ -53,7 +53,7 @@ test('a hub deletes texts 30 days after they were read, reports it, and keeps un
   expect(await hub.stop()).toBe(0)
 })
 
-test('what was deleted stays deleted after kill -9', async () => {
+test('deleted texts stay deleted after a kill', async () => {
   const { hub, alpha, read } = await withOldMail()
   const text = async () => (await alpha.call(api.getMessage, { params: { id: read } })).message.body
   await until('the text is gone', async () => (await text()) === '')
@@ -61,7 +61,7 @@ test('what was deleted stays deleted after kill -9', async () => {
   expect(await text()).toBe('')
 })
 
-test('the history of a machine shows where a text was, and no text could look the same', async () => {
+test('the history of a machine shows that a text was deleted, and no message text can imitate that', async () => {
   const { hub } = await withOldMail()
   const machine = await startMachine(hub, 'alpha')
   const shown = await until('the text is gone', async () => {
@@ -74,7 +74,7 @@ test('the history of a machine shows where a text was, and no text could look th
   expect(shown).toContain('> an unread walrus')
 })
 
-test('the admin sees and changes the days; who changed them is in the audit', async () => {
+test('the admin sees and changes the days; the audit records who changed them', async () => {
   const hub = await startHub()
   const settings = (...args: string[]) => run(['settings', ...args, '--data', hub.dataDir], { node: hubNode })
   expect((await settings()).stdout).toMatch(

@@ -39,7 +39,7 @@ function pinned(machine: TestMachine, port: number, hubKey: HubKey): TestMachine
 
 const configOf = ({ home }: TestMachine) => JSON.parse(readFileSync(join(home, 'config.json'), 'utf8'))
 
-test('machines that slept through rotations follow by themselves, a session that runs too, and say so once', async () => {
+test('machines that missed rotations follow the chain of keys, as does a running session, and report it once', async () => {
   const hub = await startHub()
   const first = await keyOf(hub)
   expect(first.links).toEqual([])
@@ -77,7 +77,7 @@ test('machines that slept through rotations follow by themselves, a session that
   )
 })
 
-test('--compromised cuts the chain: no machine follows, its token is not sent, and the command names who must join anew', async () => {
+test('--compromised breaks the chain: no machine follows, its token is not sent, and the command names those that must join again', async () => {
   const hub = await startHub()
   const { hubKey } = await keyOf(hub)
   const ana = pinned(await startMachine(hub, 'ana'), hub.port, hubKey)
@@ -102,7 +102,7 @@ test('--compromised cuts the chain: no machine follows, its token is not sent, a
   expect((await keyOf(hub)).links).toHaveLength(1)
 })
 
-test('whoever answers with another key and a chain that proves nothing is sent no token, and changes no pin', async () => {
+test('a server with another key and an invalid chain is sent no token, and changes no pin', async () => {
   const hub = await startHub()
   const file = join(hub.dataDir, 'identity.json')
   const { hubKey: old } = await keyOf(hub)

@@ -19,7 +19,7 @@ import { until } from './support/until.ts'
 const hourMs = 3_600_000
 const inMs = (ms: number) => new Date(Date.now() + ms).toISOString()
 
-describe('over the wire', () => {
+describe('over HTTP', () => {
   const hub = sharedHub()
   let number = 0
   const pair = async () => {
@@ -59,7 +59,7 @@ describe('over the wire', () => {
     })
   })
 
-  test('a time may have any offset; what is no time, or past, is refused', async () => {
+  test('a time may have any offset; an invalid or past one is refused', async () => {
     const [ana, ben] = await pair()
     const send = (at: string) =>
       raw(hub, { path: '/v1/messages', token: ana.token, body: { to: ben.name, body: 'hello', at } })
@@ -78,7 +78,7 @@ describe('over the wire', () => {
     expect((await ana.client.call(api.listLater)).messages).toHaveLength(1)
   })
 
-  test('what is cancelled does not come, and only its sender can cancel it', async () => {
+  test('a cancelled message is not delivered, and only its sender can cancel it', async () => {
     const [ana, ben] = await pair()
     const { id } = await ana.client.call(api.sendMessage, { body: { to: ben.name, body: 'hello', at: inMs(1000) } })
     const cancel = (who: typeof ana) => who.client.call(api.cancelLater, { params: { id } })
@@ -90,7 +90,7 @@ describe('over the wire', () => {
     expect(first.id).toBe(last.id)
   })
 
-  test('who is told by a message of the hub that an order expired is not told again by the receipt', async () => {
+  test('a sender notified by a message of the hub that an order expired gets no second notice by the receipt', async () => {
     const [ana, ben] = await pair()
     const stream = await new Listener(ana.client).opened()
     const [order, status] = await Promise.all(
@@ -146,12 +146,12 @@ test('what was due while the hub was down comes once, as soon as it is back, and
   expect((await unread()).map(({ id }) => id)).toEqual([body.id])
 })
 
-describe('as people and models write it', () => {
+describe('as humans and models write it', () => {
   const hub = sharedHub()
   const env = { TZ: 'Europe/Berlin' }
   const id = /\b[0-9a-f]{8}-[0-9a-f-]{27}\b/
 
-  test('send --at and --expires echo exact times; later lists it, and cancels it', async () => {
+  test('send --at and --expires print exact times; later lists and cancels the message', async () => {
     const [sean, chas] = [await startMachine(hub, 'sean1'), await hub.join('chas1')]
     const send = (...args: string[]) => sean.run(['send', ...args, chas.name, 'good morning'], { env })
     const sent = await send('--at', '2027-07-01 9:00', '--expires', 'in 2h')
@@ -200,7 +200,7 @@ describe('as people and models write it', () => {
     expect(ran.stderr).toContain(wrong)
   })
 
-  test('the tool takes the same, and looks for secrets as ever', async () => {
+  test('the tool takes the same times, and also refuses secrets', async () => {
     const [sean, chas] = [await startMachine(hub, 'sean2'), await hub.join('chas2')]
     const session = await sean.mcp(env)
     const sent = await session.call('send', { to: 'chas2', message: 'later', at: 'in 90m', expires: 'in 1d' })
@@ -222,7 +222,7 @@ describe('as people and models write it', () => {
     expect((await chas.client.call(api.readInbox)).messages).toEqual([])
   })
 
-  test('by POST /mcp times are those of UTC', async () => {
+  test('by POST /mcp times are in UTC', async () => {
     const [sean] = [await hub.join('sean3'), await hub.join('chas3')]
     const call = {
       ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
@@ -237,7 +237,7 @@ describe('as people and models write it', () => {
     expect(answer.text).toContain('Delivery: 2027-07-01T09:00:00Z (Thursday, UTC, in ')
   })
 
-  test('a hub of before refuses it, and nothing is sent now instead', async () => {
+  test('a hub that does not know later messages refuses it, and nothing is sent now instead', async () => {
     const answers: Record<string, [number, object]> = {
       '/healthz': [200, { ok: true, program: 'claude-net', version: '0.1.0' }],
       '/v1/messages': [
@@ -274,7 +274,7 @@ describe('as people and models write it', () => {
     expect(await sean.run(['later', 'cancel', newMessageId()])).toMatchObject(older)
   })
 
-  test('what waits in the outbox beyond its time is delivered as soon as the hub is back; what is cancelled there does not go', async () => {
+  test('a message in the outbox past its time is delivered as soon as the hub is back; a cancelled one is not sent', async () => {
     const own = await startHub()
     const [sean, chas] = [await startMachine(own, 'sean'), await own.join('chas')]
     await own.stop()

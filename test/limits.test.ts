@@ -63,7 +63,7 @@ function expectLimited(answer: RawAnswer): number {
 }
 
 describe('A19: sends', () => {
-  test('a token that floods is told when to go on, nothing of the rest is stored, and others send as before', async () => {
+  test('a token above its rate is told when to retry, no more of it is stored, and others send as before', async () => {
     const hub = await startLimited({ sends: { perMinute: 60, burst: 4 } })
     const [chas, jaz, sean] = [await hub.join('chas'), await hub.join('jaz'), await hub.join('sean')]
     const answers = await Promise.all(Array.from({ length: 40 }, () => send(hub, chas, 'sean')))
@@ -78,7 +78,7 @@ describe('A19: sends', () => {
     expect(await unreadOf(chas)).toBe(0)
   })
 
-  test('whoever waits as told gets through, and the id that was refused is still free', async () => {
+  test('a client that waits as told succeeds, and the refused id is still free', async () => {
     const hub = await startLimited({ sends: { perMinute: 120, burst: 1 } })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
     const id = newMessageId()
@@ -93,7 +93,7 @@ describe('A19: sends', () => {
     expect(await unreadOf(sean)).toBe(2)
   })
 
-  test('one recipient is not flooded by one sender, by whatever name; other pairs are free', async () => {
+  test('one sender cannot flood one recipient under any of its names; other pairs are not affected', async () => {
     const hub = await startLimited({ pair: once3 })
     const [chas, jaz, sean] = [await hub.join('chas'), await hub.join('jaz'), await hub.join('sean')]
     const admin = hub.client(hub.adminToken)
@@ -109,7 +109,7 @@ describe('A19: sends', () => {
     expect(await unreadOf(sean)).toBe(4)
   })
 
-  test("'all' and groups share a limit of their own; single recipients are not part of it", async () => {
+  test("'all' and groups share a separate limit; single recipients are not part of it", async () => {
     const hub = await startLimited({ broadcasts: once3, pair: { perMinute: 0.01, burst: 1 } })
     const [chas, jaz, sean] = [await hub.join('chas'), await hub.join('jaz'), await hub.join('sean')]
     const admin = hub.client(hub.adminToken)
@@ -121,13 +121,13 @@ describe('A19: sends', () => {
     expect([await unreadOf(sean), await unreadOf(jaz)]).toEqual([5, 3])
   })
 
-  test('a name that means nobody is told as ever', async () => {
+  test('an unknown name is reported as usual', async () => {
     const hub = await startLimited({ pair: once3, broadcasts: once3 })
     const chas = await hub.join('chas')
     expect(await statuses(5, () => send(hub, chas, 'nobody'))).toEqual([404, 404, 404, 404, 404])
   })
 
-  test('a machine over its limit is told so, and what had to wait in its outbox still goes out whole and in order', async () => {
+  test('a machine over its limit is told so, and the messages in its outbox are still sent completely and in order', async () => {
     const sends = { perMinute: 0.01, burst: 1 }
     const hub = await startLimited({ sends })
     const sean = await hub.join('sean')
@@ -149,7 +149,7 @@ describe('A19: sends', () => {
     expect(messages.map(({ body }) => body)).toEqual(['at once', ...texts])
   })
 
-  test('without settings a burst of 120 passes, and 600 at once do not', async () => {
+  test('by default a burst of 120 passes, and 600 at once do not', async () => {
     const hub = await startHub({ config: { limits: { loop: null } } })
     const [chas] = [await hub.join('chas'), await hub.join('sean'), await hub.join('jaz')]
     const burst = Array.from({ length: 120 }, (_, index) => send(hub, chas, index % 2 ? 'sean' : 'jaz'))
@@ -162,7 +162,7 @@ describe('A19: sends', () => {
 })
 
 describe('reads', () => {
-  test('a token that asks without end is told to wait; its sends and the requests of others are not touched', async () => {
+  test('a token above its rate of reads is told to wait; its sends and the requests of others are not affected', async () => {
     const hub = await startLimited({ reads: once3 })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
     const read = (member: TestMember) => raw(hub, { path: '/v1/inbox', token: member.token })
@@ -181,7 +181,7 @@ describe('calls by POST /mcp', () => {
   }
   const batch = (length: number, of: object = call) => Array.from({ length }, (_, id) => ({ ...of, id }))
 
-  test('each call of a batch counts as a request, and so does what its tool asks of the hub', async () => {
+  test('each call of a batch counts as a request, and so does each request of its tool', async () => {
     const hub = await startLimited({ reads: { perMinute: 0.01, burst: 12 } })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
     // Five calls, and what each of them reads.
@@ -214,7 +214,7 @@ describe('A09: guesses', () => {
   const guess = (hub: TestHub, localAddress?: string, token = mintToken('machine')) =>
     raw(hub, { path: '/v1/inbox', token, localAddress })
 
-  test('after too many wrong tokens their address is told to wait; a good token from there and other addresses are not', async () => {
+  test('after too many wrong tokens their address is told to wait; a valid token from there and other addresses are not affected', async () => {
     const hub = await startLimited({ failures: once3 })
     const chas = await hub.join('chas')
     expect(await statuses(4, () => guess(hub))).toEqual([401, 401, 401, 429])
@@ -228,13 +228,13 @@ describe('A09: guesses', () => {
     await hub.join('chas')
   })
 
-  test('a request without any token is no guess', async () => {
+  test('a request without a token is not a guess', async () => {
     const hub = await startLimited({ failures: once3 })
     expect(await statuses(10, () => raw(hub, { path: '/v1/inbox' }))).toEqual(Array(10).fill(401))
     expect(await guess(hub)).toMatchObject({ status: 401 })
   })
 
-  test('after too many wrong join codes their address is told to wait; a good code is good from there too', async () => {
+  test('after too many wrong join codes their address is told to wait; a valid code still works from there', async () => {
     const hub = await startLimited({ failures: once3 })
     const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'sean' } })
     const join = (code: string, localAddress?: string) =>
@@ -253,7 +253,7 @@ describe('A09: guesses', () => {
     expect(await raw(hub, { path: '/v1/inbox', token })).toMatchObject({ status: 200 })
   })
 
-  test('a volley of wrong codes counts in full', async () => {
+  test('concurrent wrong codes all count', async () => {
     const hub = await startLimited({ failures: once3 })
     const volley = await Promise.all(
       Array.from({ length: 50 }, () =>
@@ -265,8 +265,8 @@ describe('A09: guesses', () => {
   })
 })
 
-describe('A18: what stays open', () => {
-  test('a token has so many streams and no more; a closed one makes room, and others have their own', async () => {
+describe('A18: open connections', () => {
+  test('a token has a maximum number of streams; a closed one makes room, and other tokens have their own', async () => {
     const hub = await startLimited({ streamsPerToken: 2 })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
     const [first] = [await new Listener(chas.client).opened(), await new Listener(chas.client).opened()]
@@ -279,7 +279,7 @@ describe('A18: what stays open', () => {
     await other.first(1)
   })
 
-  test('connections with a token have a limit: an idle one is closed for a new one, and beside streams alone the next is refused', async () => {
+  test('connections with a token are limited: an idle one is closed for a new one, and if all have streams the next is refused', async () => {
     const hub = await startLimited({ connections: 2 })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
     const ask = (socket: Socket, { token }: TestMember) =>
@@ -295,7 +295,7 @@ describe('A18: what stays open', () => {
     await until('there is room', async () => (await raw(hub, { path: '/v1/inbox', token: sean.token })).status === 200)
   })
 
-  test('connections of one token have a limit, and those of others are not touched', async () => {
+  test('connections of one token are limited without an effect on those of others', async () => {
     const hub = await startLimited({ connectionsPerToken: 2 })
     const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
     for (let n = 0; n < 2; n++) await new Listener(chas.client).opened()
@@ -319,8 +319,8 @@ async function answerOn(socket: Socket, request: string): Promise<string> {
   return chunk.toString('latin1')
 }
 
-describe('what one member may send in a day', () => {
-  test('is bounded by messages, for all its tokens and recipients together; others send as before', async () => {
+describe('the daily volume of one member', () => {
+  test('is limited in messages, for all its tokens and recipients together; others send as before', async () => {
     const hub = await startLimited({ daily: { messages: 3 } })
     const [ana, ben, cleo] = [await hub.join('ana'), await hub.join('ben'), await hub.join('cleo')]
     for (const to of ['ben', 'cleo', 'all']) expect((await send(hub, ana, to)).status).toBe(201)
@@ -340,7 +340,7 @@ describe('what one member may send in a day', () => {
     await cleo.client.call(api.readInbox)
   })
 
-  test('is bounded by bytes of texts', async () => {
+  test('is limited in bytes of texts', async () => {
     const hub = await startLimited({ daily: { bytes: 100 * 1024 } })
     const [ana, ben] = [await hub.join('ana'), await hub.join('ben')]
     const body = 'x'.repeat(32 * 1024)

@@ -25,7 +25,7 @@ async function owner(dataDir: string): Promise<ChildProcess> {
   return child
 }
 
-test('a second process is refused while the first lives, and told what to do', async () => {
+test('a second process is refused while the first runs, and told what to do', async () => {
   const dataDir = join(tempDir('lock'), 'data')
   await owner(dataDir)
   expect(() => lockDataDirectory(dataDir)).toThrow(
@@ -41,14 +41,14 @@ test('after kill -9 of the owner the directory is free at once', async () => {
   lockDataDirectory(dataDir).release()
 })
 
-test('an owner that is merely stopped keeps its lock', async () => {
+test('an owner that is merely suspended keeps its lock', async () => {
   const dataDir = join(tempDir('lock'), 'data')
   const child = await owner(dataDir)
   child.kill('SIGSTOP')
   expect(() => lockDataDirectory(dataDir)).toThrow(expect.objectContaining({ code: 'conflict' }))
 })
 
-test('the lock can be released and taken again, also within one process', () => {
+test('the lock can be released and taken again, even within one process', () => {
   const dataDir = join(tempDir('lock'), 'data')
   const lock = lockDataDirectory(dataDir)
   expect(() => lockDataDirectory(dataDir)).toThrow(expect.objectContaining({ code: 'conflict' }))
@@ -56,13 +56,13 @@ test('the lock can be released and taken again, also within one process', () => 
   lockDataDirectory(dataDir).release()
 })
 
-test('the directory is made for its owner alone', () => {
+test('the directory is created for its owner only', () => {
   const dataDir = join(tempDir('lock'), 'data')
   lockDataDirectory(dataDir).release()
   expect(statSync(dataDir).mode & 0o777).toBe(0o700)
 })
 
-test('a second hub on the same data ends with a sentence, and the first goes on as it was', async () => {
+test('a second hub on the same data exits with a sentence, and the first continues unaffected', async () => {
   const hub = await startHub()
   const urlFile = join(hub.dataDir, 'hub.url')
   const before = readFileSync(urlFile, 'utf8')

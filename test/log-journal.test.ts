@@ -71,7 +71,7 @@ test.for(['nothing', 'stored'] as const)(
   },
 )
 
-test('while the log does not answer a submitter is told unavailable, and may send again', async () => {
+test('while the log does not respond a submitter gets unavailable, and may retry', async () => {
   const opened = await start()
   opened.log.failures.push(...Array.from({ length: 20 }, () => 'nothing' as const))
   const command = send()
@@ -81,7 +81,7 @@ test('while the log does not answer a submitter is told unavailable, and may sen
   expect(inboxOf(opened.state, 'ben')).toEqual(['hello'])
 })
 
-test('nobody is answered, and nothing can be read, before the log has it', async () => {
+test('no submitter is answered, and nothing can be read, before the log has the record', async () => {
   const opened = await start()
   const { log } = opened
   const append = log.append.bind(log)
@@ -94,7 +94,7 @@ test('nobody is answered, and nothing can be read, before the log has it', async
   expect(inboxOf(opened.state, 'ben')).toEqual(['hello'])
 })
 
-test('a death between the log and the state loses nothing: the next start applies what the log has', async () => {
+test('a crash between the log and the state loses nothing: the next start applies the records of the log', async () => {
   const opened = await start()
   await opened.close()
   write(opened, [send({ body: 'in the log alone' })])
@@ -155,7 +155,7 @@ test('a program that is older than the rules in force does not start', async () 
   await expect(opened.open()).rejects.toMatchObject({ hint: 'Upgrade this hub.' })
 })
 
-test('a hub that never has its turn tells its submitters so, and stores nothing', async () => {
+test('a hub that never succeeds in appending reports that to its submitters, and stores nothing', async () => {
   const opened = await start()
   const { log } = opened
   const append = log.append.bind(log)
@@ -173,7 +173,7 @@ test('a hub that never has its turn tells its submitters so, and stores nothing'
   carriedOut(await opened.journal.submit(send()))
 })
 
-test('of three hubs that write without a pause each has its turn', async () => {
+test('of three hubs that write without a pause each succeeds', async () => {
   const one = await OpenLogJournal.open(new MemoryLog(), { hub: 'h0', patienceMs: 10_000 })
   for (const machine of ['ana', 'ben', 'cat']) await one.journal.submit(invite(machine))
   for (const name of ['h0', 'h1', 'h2'])
@@ -197,7 +197,7 @@ test('an entry of a newer version is not applied', async () => {
   expect(state.position.seq).toBe(3)
 })
 
-test('a log that was set back is noticed at the start, and by a hub that runs', async () => {
+test('a log that was set back is detected at the start, and by a running hub', async () => {
   const opened = await start()
   await opened.journal.submit(send())
   const [running, behind] = [opened, await OpenLogJournal.open(opened.log.fork())]
@@ -210,7 +210,7 @@ test('a log that was set back is noticed at the start, and by a hub that runs', 
   expect(running.errors).toMatchObject([{ fatal: true, error: { name: 'HistoryError' } }])
 })
 
-test('a log that went another way, or of another history, is noticed', async () => {
+test('a log that diverged, or belongs to another history, is detected', async () => {
   const opened = await start()
   await opened.close()
   const other = await start()
@@ -221,7 +221,7 @@ test('a log that went another way, or of another history, is noticed', async () 
   await expect(opened.open()).rejects.toThrow(/history another/)
 })
 
-test('a hub whose state differs is stopped by the next record of another', async () => {
+test('a hub whose state differs is stopped by the next record of another hub', async () => {
   const one = await start()
   const other = await OpenLogJournal.open(one.log)
   other.state.db.run("update member set inbound = 'refuse' where name = 'ben'")
@@ -234,7 +234,7 @@ test('a hub whose state differs is stopped by the next record of another', async
   expect(one.errors).toEqual([])
 })
 
-test('what failed once, in the local journal, changes nothing when it is replayed', async () => {
+test('a command that once failed in the local journal changes nothing when it is replayed', async () => {
   const { state } = await start()
   const { position } = state
   const bytes = packBytes({ v: packVersion, time: 0, steady: 0, commands: [send()], failed: [0] })
@@ -244,7 +244,7 @@ test('what failed once, in the local journal, changes nothing when it is replaye
   expect(inboxOf(state, 'ben')).toEqual([])
 })
 
-test('a hub that needs what was trimmed says so', async () => {
+test('a hub that needs trimmed records reports it', async () => {
   const opened = await start()
   await opened.log.connect().trim(2)
   await expect(OpenLogJournal.open(opened.log)).rejects.toThrow(HistoryError)
@@ -252,7 +252,7 @@ test('a hub that needs what was trimmed says so', async () => {
   expect(opened.errors).toEqual([])
 })
 
-test("each hub's admin token goes on when another hub of the same history starts; a new one ends that of its own file alone", async () => {
+test("each hub's admin token stays valid when another hub of the history starts; a new one only replaces that of its own file", async () => {
   const log = new MemoryLog()
   const start = async (dataDir: string) => {
     const { state, journal } = await OpenLogJournal.open(log)

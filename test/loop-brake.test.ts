@@ -45,7 +45,7 @@ async function chat(one: TestMember, other: TestMember, messages: number): Promi
 
 const admin = (hub: TestHub) => hub.client(hub.adminToken)
 
-test('two machines that answer each other without end are stopped after the 31st message in 5 minutes, both ways', async () => {
+test('two machines that answer each other without end are braked in both directions after the 31st message in 5 minutes', async () => {
   const hub = await startBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   await chat(chas, sean, 31)
@@ -82,7 +82,7 @@ test('the same text five times running is a loop too; another text in between, o
   await send(jaz, 'chas', 'I am.')
 })
 
-test('others hear from both as before: a broadcast is refused for the braked one alone', async () => {
+test('others still receive from both: a broadcast is refused only for the braked recipient', async () => {
   const hub = await fourBraked()
   const [chas, sean, jaz] = [await hub.join('chas'), await hub.join('sean'), await hub.join('jaz')]
   await chat(chas, sean, 5)
@@ -99,14 +99,14 @@ test('others hear from both as before: a broadcast is refused for the braked one
   await send(sean, 'sean', 'A note to myself.')
 })
 
-test('what a broadcast brings to one machine counts for the pair', async () => {
+test('a broadcast counts for each pair that it reaches', async () => {
   const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   for (let n = 0; n < 5; n++) await (n % 2 === 0 ? send(chas, 'all') : send(sean, 'chas'))
   expect(await refusal(send(sean, 'chas'))).toMatchObject({ code: 'rate_limited' })
 })
 
-test('a repeated send of what was stored is answered as before, brake or not, and counts for nothing', async () => {
+test('a repeated send of a stored message gets the first response, brake or not, and does not count', async () => {
   const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   const id = newMessageId()
@@ -117,7 +117,7 @@ test('a repeated send of what was stored is answered as before, brake or not, an
   expect(await send(chas, 'sean', 'once', id)).toMatchObject({ id, seq: first.seq, recipients: [{ status: 'stored' }] })
 })
 
-test('a refused id is free: after the pause the same send is stored, and the pair is counted anew', async () => {
+test('a refused id is free: after the pause the same send is stored, and the count begins again', async () => {
   const hub = await startBraked({ messages: 4, pauseS: 3 })
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   await chat(chas, sean, 5)
@@ -133,7 +133,7 @@ test('a refused id is free: after the pause the same send is stored, and the pai
   expect(await admin(hub).call(api.listMembers)).toMatchObject({ brakes: [] })
 })
 
-test('a brake outlives a kill of the hub', async () => {
+test('a brake survives a kill of the hub', async () => {
   const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   await chat(chas, sean, 5)
@@ -142,7 +142,7 @@ test('a brake outlives a kill of the hub', async () => {
   expect((await refusal(send(sean, 'chas'))).message).toBe(before.message.replace('sean', 'chas'))
 })
 
-test('humans are not braked, and a brake that is switched off stops nobody', async () => {
+test('humans are not braked, and a disabled brake stops no one', async () => {
   const hub = await startBraked({ messages: 4, repeats: 2 })
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean', 'human')]
   for (let n = 0; n < 8; n++) {
@@ -155,7 +155,7 @@ test('humans are not braked, and a brake that is switched off stops nobody', asy
   expect((await two.client.call(api.readInbox)).unread).toBe(40)
 })
 
-test('the recipient finds one notice of the hub in its inbox, as news that wakes nobody', async () => {
+test('the recipient finds one notice of the hub in its inbox, with an event that does not wake', async () => {
   const hub = await fourBraked()
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   const listener = await new Listener(sean.client).opened()
@@ -192,7 +192,7 @@ test('a notice is acked like mail, stands in the history, and is told to whoever
   expect((await session.call('inbox', { ack: [id] })).text).toMatch(/^Acked 1 message; 5 unread/)
 })
 
-test('nobody can take the name of the hub, point an alias or group at it, or find it among the members', async () => {
+test('no member can take the name of the hub, point an alias or group at it, or find it among the members', async () => {
   const hub = await startBraked()
   const [client, chas] = [admin(hub), await hub.join('chas')]
   for (const asked of [
@@ -225,7 +225,7 @@ test('a brake is counted, audited, and shown to both machines and the admin', as
   expect((await jaz.client.call(api.listMachines)).brakes).toEqual([])
 })
 
-test('what waited in an outbox for a braked pair waits until the brake ends, is told as such, and holds up nothing else', async () => {
+test('a message in an outbox for a braked pair waits until the brake ends, is reported so, and does not block others', async () => {
   const hub = await fourBraked()
   const [chas, jaz] = [await startMachine(hub, 'chas'), await hub.join('jaz')]
   const sean = await hub.join('sean')
@@ -240,7 +240,7 @@ test('what waited in an outbox for a braked pair waits until the brake ends, is 
   expect(stdout).not.toContain('was refused')
 })
 
-test('what one side alone sends is stored, however much of it comes at once; an exchange is stopped soon after the limit', async () => {
+test('one-sided messages are stored in any number; an exchange is braked soon after the limit', async () => {
   const hub = await startBraked({ messages: 30 })
   const [chas, sean] = [await hub.join('chas'), await hub.join('sean')]
   const volley = async (from: TestMember, to: string) => {
@@ -258,7 +258,7 @@ test('what one side alone sends is stored, however much of it comes at once; an 
   for (const answer of refused) expect(errorOf(answer).code).toBe('rate_limited')
 })
 
-test('what two machines wrote to each other while the hub was away arrives whole', async () => {
+test('messages that two machines wrote to each other while the hub was down all arrive', async () => {
   const hub = await fourBraked()
   const [chas, sean] = [await startMachine(hub, 'chas'), await startMachine(hub, 'sean')]
   const pairs = [

@@ -18,7 +18,7 @@ describeWithEtcd('three hubs over one log', () => {
   })
   afterAll(() => cluster[Symbol.asyncDispose]())
 
-  test('what one hub has acknowledged is read at each of them, and goes on when one is killed', async () => {
+  test('a message acknowledged by one hub can be read at each, and still after that hub is killed', async () => {
     const { hubs } = await ManyHubs.start(cluster)
     const [one, two, three] = hubs as [(typeof hubs)[0], (typeof hubs)[0], (typeof hubs)[0]]
     const ana = await one.join('ana')
@@ -43,7 +43,7 @@ describeWithEtcd('three hubs over one log', () => {
     for (const hub of [two, three]) await hub.client(hub.adminToken).call(api.status)
   })
 
-  test('the hubs are listed; one that has come to other outcomes stops, and is forgotten once it is gone', async () => {
+  test('the hubs are listed; one that diverged stops, and is removed after its end', async () => {
     const { hubs } = await ManyHubs.start(cluster)
     const [one, two, three] = hubs as [(typeof hubs)[0], (typeof hubs)[0], (typeof hubs)[0]]
     const ana = await one.join('ana')
@@ -80,7 +80,7 @@ describeWithEtcd('three hubs over one log', () => {
     await send(two)
   })
 
-  test('a second hub of the same name does not start, with a store of its own or a copy of one; a restart does at once', async () => {
+  test('a second hub with the same name does not start, with its own store or a copy; a restart does at once', async () => {
     const { hubs, history } = await ManyHubs.start(cluster, 1)
     const [one] = hubs as [(typeof hubs)[0]]
     const config = { journal: { endpoints: cluster.endpoints, name: history.name }, hubName: 'h0' }

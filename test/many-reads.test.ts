@@ -59,7 +59,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     hub.client(token).call(api.sendMessage, { body: { id: newMessageId(), to, body } })
   const seqOf = (answer: Response) => Number(answer.headers.get(seqHeader))
 
-  test('who asks another hub for what it has seen at one gets it, however soon', async () => {
+  test('a client that switches hubs reads at least what it has already seen, however soon', async () => {
     const ana = await one.join('ana')
     for (let round = 0; round < 20; round++) {
       const [from, at] = round % 2 === 0 ? [one, two] : [two, one]
@@ -76,7 +76,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     }
   })
 
-  test('a token, a code and a link that were given out at one hub are good at the other at once', async () => {
+  test('a token, a code and a link issued by one hub are valid at the other at once', async () => {
     for (let round = 0; round < 5; round++) {
       const [from, at] = round % 2 === 0 ? [one, two] : [two, one]
       const admin = from.client(from.adminToken)
@@ -104,7 +104,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     expect((await get(two, '/v1/inbox', mintToken('machine'))).status).toBe(401)
   })
 
-  test('a stream goes on from hub to hub: nothing comes twice, is left out, or goes back', async () => {
+  test('a stream moves from hub to hub without repetition, gap or step back', async () => {
     const ana = await one.join('cara')
     const [sent, got] = [[] as string[], [] as string[]]
     let cursor: string | undefined
@@ -125,7 +125,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     expect(got).toEqual(sent)
   })
 
-  test('an odd min_seq is refused, and one from the future is waited for', async () => {
+  test('an invalid min_seq is refused, and one in the future is waited for', async () => {
     const ana = await one.join('dora')
     const seen = seqOf(await get(one, '/v1/inbox', ana.token))
     for (const odd of ['-1', '1.5', 'x', '', '1e3', '9'.repeat(16), '1&min_seq=2', '01']) {
@@ -150,7 +150,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     expect([mcp.status, seqOf(mcp) >= seen]).toEqual([200, true])
   })
 
-  test('a token that was revoked at one hub is refused by the other, also where it has a stream open', async () => {
+  test('a token that was revoked at one hub is refused by the other, which also cuts its stream', async () => {
     const [ana, ben] = [await one.join('emma'), await one.join('finn')]
     await until('the token is good there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
     const url = new URL('/v1/events', two.url)
@@ -166,7 +166,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     expect(performance.now() - revokedAt).toBeLessThan(20_000)
   })
 
-  test('a session that beats at one hub is there at the other, and ends at either', async () => {
+  test('a session with heartbeats at one hub is online at the other, and ends at either', async () => {
     const ana = await one.join('hana')
     await until('she is known there', async () => (await get(two, '/v1/inbox', ana.token)).status === 200)
     const beat = (session: string) =>
@@ -187,7 +187,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     await until('she is gone', async () => !(await shown()).online)
   })
 
-  test('limits count what both hubs have taken, and a token that is used from two hosts at two hubs is noticed', async () => {
+  test('limits count requests at both hubs, and a token used from two hosts at two hubs is reported', async () => {
     const [ana, eve] = [await one.join('iris'), await one.join('jana')]
     await until('both are known there', async () => (await get(two, '/v1/inbox', eve.token)).status === 200)
     const at = (index: number) => (index % 2 === 0 ? one : two)
@@ -213,7 +213,7 @@ describeWithEtcd('reads at any of several hubs', () => {
     expect(shared).toMatchObject([{ member: 'jana', hosts: ['ct101 (127.0.0.1)', 'ct102 (127.0.0.1)'] }])
   })
 
-  test('a hub that is cut off from the log marks what it reads, then refuses, and comes back by itself', async () => {
+  test('a hub cut off from the log marks its responses as stale, then refuses reads, and recovers without a restart', async () => {
     const ana = await one.join('gwen')
     const path = `/v1/inbox?min_seq=${seqOf(await get(one, '/v1/inbox', ana.token))}`
     const fresh = await get(two, path, ana.token)

@@ -38,7 +38,7 @@ class Reader {
   }
 }
 
-test('a thousand streams over kills of the hub: each reader hears every message, once, in order', {
+test('over kills of the hub each of a thousand streams receives every message, once, in order', {
   timeout: 3 * waitMs,
 }, async () => {
   const hub = await startHub()

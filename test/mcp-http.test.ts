@@ -74,7 +74,7 @@ function callRaw(hub: TestHub, token: string, name: string, args: object, agent?
 }
 
 describe.for(eras)('a client %s', ([, era]) => {
-  test('finds the tools and the instructions that a session of its own would have', async () => {
+  test('lists the tools and instructions that a stdio session has', async () => {
     const { hub, sean } = await twoMembers()
     const overHttp = (await connect(hub, sean.token, era)).client
     const overStdio = (await (await startMachine(hub, 'jazclaude')).mcp()).client
@@ -83,7 +83,7 @@ describe.for(eras)('a client %s', ([, era]) => {
     expect(overHttp.getServerVersion()).toEqual(overStdio.getServerVersion())
   })
 
-  test('sends, reads, answers and lists, each as the member that its token belongs to', async () => {
+  test('sends, reads, answers and lists as the member to which the token belongs', async () => {
     const { hub, chas, sean } = await twoMembers()
     const [from, to] = [await connect(hub, chas.token, era), await connect(hub, sean.token, era)]
     const sent = await from.call('send', { to: 'seanclaude', message: 'Is the migration done?' })
@@ -101,7 +101,7 @@ describe.for(eras)('a client %s', ([, era]) => {
     )
   })
 
-  test('leaves no line in the log for each of its requests', async () => {
+  test('writes no line to the log for each of its requests', async () => {
     const { hub, chas } = await twoMembers()
     const { length } = hub.log
     const { call } = await connect(hub, chas.token, era)
@@ -115,7 +115,7 @@ describe.for(eras)('a client %s', ([, era]) => {
     ).toBeLessThan(2)
   })
 
-  test('is told what it did wrong, and nothing is sent', async () => {
+  test('gets an error for invalid calls, and nothing is sent', async () => {
     const { hub, chas } = await twoMembers()
     const { call } = await connect(hub, chas.token, era)
     expect(await call('send', { to: 'seancluade', message: 'hello?' })).toEqual({
@@ -130,8 +130,8 @@ describe.for(eras)('a client %s', ([, era]) => {
   })
 })
 
-describe('what a reader was given', () => {
-  test('is fetched by the session http, and stays unread until it is acked by its ids', async () => {
+describe('messages shown to a reader', () => {
+  test('are fetched by the session http, and stay unread until they are acked by id', async () => {
     const { hub, chas, sean } = await twoMembers()
     const id = await send(chas, 'seanclaude', 'hello')
     const { call } = await connect(hub, sean.token)
@@ -143,7 +143,7 @@ describe('what a reader was given', () => {
     expect(await receiptOf(chas, id)).toMatchObject({ status: 'acked' })
   })
 
-  test('is acked with the next request, on whichever connection', async () => {
+  test('are acked with the next request, on any connection', async () => {
     const { hub, chas, sean } = await twoMembers()
     await send(chas, 'seanclaude', 'hello')
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -152,7 +152,7 @@ describe('what a reader was given', () => {
     expect(await callRaw(hub, sean.token, 'claude_net_inbox', {})).toContain('No unread messages.')
   })
 
-  test('is acked after a while when the connection stays open', async () => {
+  test('are acked after a while if the connection stays open', async () => {
     const { hub, chas, sean } = await twoMembers()
     const id = await send(chas, 'seanclaude', 'hello')
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -161,7 +161,7 @@ describe('what a reader was given', () => {
     await until('it is acked', async () => (await receiptOf(chas, id)).status === 'acked')
   })
 
-  test('is shown again to one that has closed that connection: nobody knows whether it read the answer', async () => {
+  test('are shown again if the connection was closed: the reader may not have seen them', async () => {
     const { hub, chas, sean } = await twoMembers()
     const id = await send(chas, 'seanclaude', 'hello')
     expect(await callRaw(hub, sean.token, 'claude_net_inbox', { ack: true })).toContain('> hello')
@@ -178,7 +178,7 @@ describe('what a reader was given', () => {
     expect((await sean.client.call(api.readInbox)).messages.map(message => message.id)).toEqual([id, later])
   })
 
-  test('can be read whole at the hub when it was too long to show', async () => {
+  test('can be read completely at the hub if they were too long to show', async () => {
     const { hub, chas, sean } = await twoMembers()
     const body = `x${'\n'.repeat(32 * 1024 - 1)}`
     const id = await send(chas, 'seanclaude', body)
@@ -191,8 +191,8 @@ describe('what a reader was given', () => {
   })
 })
 
-describe('the door is the same as for every route', () => {
-  test('a send counts as a send: the limits hold', async () => {
+describe('the same checks as for every route', () => {
+  test('a send counts as a send: the limits apply', async () => {
     const { hub, chas } = await twoMembers({ limits: { sends: { perMinute: 1, burst: 2 } } })
     const { call } = await connect(hub, chas.token)
     const answers = []
@@ -201,7 +201,7 @@ describe('the door is the same as for every route', () => {
     expect(answers[2]!.text).toMatch(/^Too many messages with this token\.\nTry again in \d+ s\./)
   })
 
-  test('what a recipient refuses is refused, counted and audited as on its own route', async () => {
+  test('a refusal by a recipient is returned, counted and audited as on its own route', async () => {
     const { hub, chas, sean } = await twoMembers()
     await sean.client.call(api.putPolicy, { body: { inbound: 'refuse' } })
     const answer = await (await connect(hub, chas.token)).call('send', { to: 'seanclaude', message: 'hello' })
@@ -217,7 +217,7 @@ describe('the door is the same as for every route', () => {
     })
   })
 
-  test('a web page, another host name, a stranger and an admin are refused before anything is looked at', async () => {
+  test('web pages, other host names, untrusted addresses and admins are refused before the body is read', async () => {
     const { hub, chas } = await twoMembers()
     const body = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
     const ask = (headers: Record<string, string>, token?: string) => raw(hub, { path: '/mcp', token, headers, body })
@@ -243,7 +243,7 @@ describe('the door is the same as for every route', () => {
     expect((await sean.client.call(api.readInbox)).unread).toBe(0)
   })
 
-  test('no stream stays open: a subscription is refused', async () => {
+  test('streams are not offered: a subscription is refused', async () => {
     const { hub, chas } = await twoMembers()
     const { client } = await connect(hub, chas.token)
     expect(client.getServerCapabilities()).toEqual({ tools: { listChanged: false } })
@@ -252,7 +252,7 @@ describe('the door is the same as for every route', () => {
   })
 })
 
-test('a session that names its project in a header reads and sends for it; without one all mail is read, marked', async () => {
+test('a session that names its project in a header reads and sends for it; without one it reads all messages, marked with their projects', async () => {
   const { hub, chas, sean } = await twoMembers()
   const shop = await connect(hub, sean.token, 'auto', 'shop')
   const billing = await connect(hub, sean.token, 'auto', 'billing')
@@ -275,7 +275,7 @@ test('a session that names its project in a header reads and sends for it; witho
   expect(errorOf(answer)).toMatchObject({ code: 'invalid', message: 'The header claude-net-project names no project.' })
 })
 
-test('one call is one message, also when it is sent twice; a short name of a call says nothing', async () => {
+test('one call is one message even if repeated; a short call id is not used for that', async () => {
   const { hub, chas, sean } = await twoMembers()
   const { call } = await connect(hub, chas.token)
   const hello = { to: 'seanclaude', message: 'hello' }
@@ -286,7 +286,7 @@ test('one call is one message, also when it is sent twice; a short name of a cal
   expect((await sean.client.call(api.readInbox)).unread).toBe(3)
 })
 
-test('a hub that nobody asks does not hold the protocol in memory: it is a file of its own', () => {
+test('a hub without such requests does not load the protocol: it is a file of its own', () => {
   const dist = dirname(program)
   expect(readFileSync(join(dist, 'hub.mjs'), 'utf8')).not.toContain('createMcpHandler')
   const [apart] = readdirSync(dist).filter(name => name.startsWith('hub-http-'))

@@ -36,7 +36,7 @@ test.each([
   await expect(client.callTool({ name: 'nothing', arguments: {} })).rejects.toThrow('Tool nothing not found')
 })
 
-test('what is no message is answered as JSON-RPC has it, and the end of stdin ends the server', async () => {
+test('an invalid line gets the error of JSON-RPC, and the end of stdin ends the server', async () => {
   const server = spawn(machineNode, [program, 'mcp'], { env: newcomer(), stdio: ['pipe', 'pipe', 'inherit'] })
   onTestFinished(() => void server.kill('SIGKILL'))
   let heard = ''

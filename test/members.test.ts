@@ -26,7 +26,7 @@ function send({ client }: TestMember, to: string | string[], body: string) {
   return client.call(api.sendMessage, { body: { to, body } })
 }
 
-test('a whole organization is made from one file, and a second time changes nothing', async () => {
+test('a whole organization is created from one file, and a second run changes nothing', async () => {
   const hub = await hubAlone()
   const first = await admin(hub, 'import', organization)
   expect(first).toMatchObject({
@@ -40,7 +40,7 @@ test('a whole organization is made from one file, and a second time changes noth
   expect(laptop).toMatchObject({ kind: 'machine', owner: 'chas', aliases: ['laptop'] })
 })
 
-test('a file with a mistake names it and changes nothing', async () => {
+test('a file with a mistake is refused with its location, and changes nothing', async () => {
   const hub = await hubAlone()
   const file = join(tempDir(), 'organization.json')
   writeFileSync(file, JSON.stringify({ humans: { sean: {} }, machines: { seanclaude: { owned: 'sean' } } }))
@@ -97,7 +97,7 @@ test('an alias reaches its member, also after it was pointed to another, until i
   await expect(send(sender, 'laptop', 'three')).rejects.toMatchObject({ code: 'not_found' })
 })
 
-test('a member named and meant by alias and group gets one copy', async () => {
+test('a member addressed by name, alias and group gets one copy', async () => {
   const hub = await hubAlone()
   const [sender, alpha, beta] = [await hub.join('sender'), await hub.join('alpha'), await hub.join('beta')]
   await admin(hub, 'alias', 'a', 'alpha')
@@ -108,7 +108,7 @@ test('a member named and meant by alias and group gets one copy', async () => {
   expect(await unreadTexts(beta)).toEqual(['hello'])
 })
 
-test('a group is informed, not asked, unless the sender says so; the sender gets no copy', async () => {
+test('a message to a group is an inform unless its sender chooses otherwise; the sender gets no copy', async () => {
   const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   await admin(hub, 'group', 'backend', 'alpha', 'sender')
@@ -117,14 +117,14 @@ test('a group is informed, not asked, unless the sender says so; the sender gets
   expect(await unreadTexts(sender)).toEqual([])
 })
 
-test('a group of the sender alone reaches nobody, which is an error', async () => {
+test('a group with only the sender reaches no member, which is an error', async () => {
   const hub = await hubAlone()
   const sender = await hub.join('sender')
   await admin(hub, 'group', 'lonely', 'sender')
   await expect(send(sender, 'lonely', 'hello')).rejects.toMatchObject({ code: 'not_found' })
 })
 
-test('members, aliases and groups share one namespace, and a typo is answered with the nearest of all three', async () => {
+test('members, aliases and groups share one namespace, and a typo returns the nearest of all three', async () => {
   const hub = await hubAlone()
   const sender = await hub.join('sender')
   await hub.join('alpha')
@@ -155,7 +155,7 @@ test('members, aliases and groups share one namespace, and a typo is answered wi
   }
 })
 
-test('a renamed member keeps inbox and token; its old name means nobody', async () => {
+test('a renamed member keeps inbox and token; its old name is unknown', async () => {
   const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   await send(sender, 'alpha', 'before')
@@ -168,7 +168,7 @@ test('a renamed member keeps inbox and token; its old name means nobody', async 
   expect((await sender.client.call(api.readInbox)).messages).toMatchObject([{ from: 'omega' }])
 })
 
-test('A06: a revoked member is out at once, its open stream is cut, and its mail waits for the next invitation', async () => {
+test('A06: a revoked member loses access at once, its open stream is cut, and its messages wait for the next invitation', async () => {
   const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   const opened = Promise.withResolvers<void>()
@@ -186,7 +186,7 @@ test('A06: a revoked member is out at once, its open stream is cut, and its mail
   expect(await unreadTexts(await hub.join('alpha'))).toEqual(['waits'])
 })
 
-test('a rotated token goes on beside the new one; a renewed one does not', async () => {
+test('a rotated token stays valid beside the new one; a renewed one does not', async () => {
   const hub = await hubAlone()
   const alpha = await hub.join('alpha')
   const { code } = JSON.parse((await admin(hub, 'rotate', 'alpha', '--json')).stdout)
@@ -201,7 +201,7 @@ test('a rotated token goes on beside the new one; a renewed one does not', async
   expect((await renewed.client.call(api.listMachines)).you).toBe('alpha')
 })
 
-test('a deleted member is gone, what it had not read expires for its senders, and its name is free for another', async () => {
+test('the unread messages of a deleted member expire for their senders, and its name is free for another', async () => {
   const hub = await hubAlone()
   const [sender, alpha] = [await hub.join('sender'), await hub.join('alpha')]
   await admin(hub, 'alias', 'laptop', 'alpha')
@@ -218,7 +218,7 @@ test('a deleted member is gone, what it had not read expires for its senders, an
   expect(await unreadTexts(another)).toEqual([])
 })
 
-test('a human owns a machine; a machine owns nothing, and nobody owns a human', async () => {
+test('a human can own machines; a machine owns nothing, and a human has no owner', async () => {
   const hub = await hubAlone()
   await hub.join('alpha')
   await admin(hub, 'invite', 'sean', '--human')
@@ -238,7 +238,7 @@ test('a human owns a machine; a machine owns nothing, and nobody owns a human', 
   expect(await admin(hub, 'owner', 'alpha', '--none')).toMatchObject({ code: 0, stdout: 'alpha belongs to nobody.\n' })
 })
 
-test('a member whose owner nobody knows is not made', async () => {
+test('a member with an unknown owner is not created', async () => {
   const hub = await hubAlone()
   const put = hub
     .client(hub.adminToken)

@@ -21,7 +21,7 @@ async function scrape(hub: TestHub): Promise<Map<string, number>> {
   )
 }
 
-test('every metric is ours by name, and says what it is and of which type', async () => {
+test('every metric has our prefix, a description and a type', async () => {
   const hub = await startHub()
   await hub.join('alpha')
   const { text } = await raw(hub, { path: '/metrics', token: hub.adminToken })
@@ -39,7 +39,7 @@ test('every metric is ours by name, and says what it is and of which type', asyn
   }
 })
 
-test('what waits for a member shows with its age, and is gone once it is acked', async () => {
+test('the unread messages of a member are shown with their age until they are acked', async () => {
   const hub = await startHub()
   const [alpha, beta] = [await hub.join('alpha'), await hub.join('beta')]
   /** Whether beta's oldest unread message is as old as one that was sent then. */
@@ -70,7 +70,7 @@ test('what waits for a member shows with its age, and is gone once it is acked',
   expect((await scrape(hub)).has('claude_net_unread_messages{member="beta"}')).toBe(false)
 })
 
-test('sends count by what came of them, requests by route and status, and entries as they are committed', async () => {
+test('sends are counted by outcome, requests by route and status, and entries as they are committed', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')
   await hub.join('beta')
@@ -98,7 +98,7 @@ test('sends count by what came of them, requests by route and status, and entrie
   expect(grown('claude_net_commit_duration_seconds_sum')).toBeGreaterThan(0)
 })
 
-test('failed logins count, also those without a token; a join code that is wrong is none', async () => {
+test('failed logins are counted, including those without a token; a wrong join code is not one', async () => {
   const hub = await startHub()
   const failed = async () => (await scrape(hub)).get('claude_net_failed_logins_total')
   expect(await failed()).toBe(0)
@@ -110,7 +110,7 @@ test('failed logins count, also those without a token; a join code that is wrong
   expect(await failed()).toBe(3)
 })
 
-test('open streams and who is online are shown as they are', async () => {
+test('open streams and online members are shown', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')
   await hub.join('sean', 'human')
@@ -136,7 +136,7 @@ test('open streams and who is online are shown as they are', async () => {
   expect((await scrape(hub)).get('claude_net_online_members{kind="machine"}')).toBe(0)
 })
 
-test('what strangers send makes no series of its own', async () => {
+test('untrusted input creates no series', async () => {
   const hub = await startHub()
   const alpha = await hub.join('alpha')
   await raw(hub, { path: '/nothing/here' })
@@ -155,7 +155,7 @@ test('what strangers send makes no series of its own', async () => {
   ])
 })
 
-test('series that name a member are shown only to whoever shows a good token', async () => {
+test('series that name a member are shown only with a valid token', async () => {
   const hub = await startHub()
   const [alpha] = [await hub.join('alpha'), await hub.join('beta')]
   await alpha.client.call(api.sendMessage, { body: { to: 'beta', body: 'one' } })

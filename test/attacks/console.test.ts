@@ -41,8 +41,8 @@ async function openStream(browser: ConsoleBrowser): Promise<{ ended: Promise<unk
   return { ended: toEnd() }
 }
 
-describe('A51: what proves a session', () => {
-  test('A51: the cookie alone, which every port of the host is shown, opens no route, and the tab’s secret alone none', async () => {
+describe('A51: the credentials of a session', () => {
+  test('A51: the cookie alone, which is sent to every port of the host, opens no route, and the secret of the tab alone opens none', async () => {
     const browser = await openConsole(hub, hub.adminToken)
     const { cookie, tab } = browser
     for (const { method, path, audience } of Object.values(api) as Route[]) {
@@ -55,7 +55,7 @@ describe('A51: what proves a session', () => {
     expect(await consoleOf(browser)).toMatchObject({ status: 200 })
   })
 
-  test('A51: a cookie and a secret of two sessions are no session', async () => {
+  test('A51: a cookie and a secret of two different sessions are refused', async () => {
     const [one, two] = [await openConsole(hub, sean.token), await openConsole(hub, hub.adminToken)]
     const headers = { cookie: two.cookie, [tabHeader]: one.tab }
     expect(await raw(hub, { path: '/v1/console', headers })).toMatchObject({ status: 401 })
@@ -73,7 +73,7 @@ describe('A51: what proves a session', () => {
     }
   })
 
-  test('A51: a token is no session, and a session no token', async () => {
+  test('A51: a token does not work as a session, nor a session as a token', async () => {
     const browser = await openConsole(hub, sean.token)
     for (const headers of [
       { origin: hub.url.origin },
@@ -105,8 +105,8 @@ describe('A51: what proves a session', () => {
   )
 })
 
-describe('A51: what another page has a browser send', () => {
-  test('A51: with another Origin, also one of another port, scheme or name of the host, the whole session is refused', async () => {
+describe('A51: requests that another page makes a browser send', () => {
+  test('A51: requests with another Origin, even of another port, scheme or name of the host, are refused with a valid session', async () => {
     const browser = await openConsole(hub, sean.token)
     const { hostname, port } = hub.url
     for (const origin of [
@@ -157,7 +157,7 @@ describe('A51: what another page has a browser send', () => {
     },
   )
 
-  test('A51: what needs no preflight carries no secret of a tab, a form is not read, and a preflight is not answered', async () => {
+  test('A51: requests without a preflight cannot carry the secret of a tab, forms are rejected, and preflights are refused', async () => {
     const { cookie, ...browser } = await openConsole(hub, sean.token).then(each => ({
       cookie: each.cookie,
       headers: each.headers,
@@ -187,7 +187,7 @@ describe('A51: what another page has a browser send', () => {
     expect(Object.keys(preflight.headers).filter(name => name.startsWith('access-control'))).toEqual([])
   })
 
-  test('A51: a name that was pointed here is refused with a whole session', async () => {
+  test('A51: requests for a name that was pointed at the hub are refused even with a valid session', async () => {
     const browser = await openConsole(hub, sean.token)
     const evil = { host: `evil.example:${hub.port}`, origin: `http://evil.example:${hub.port}` }
     expect(await browser.ask({ path: '/v1/inbox', headers: evil })).toMatchObject({ status: 403 })
@@ -195,7 +195,7 @@ describe('A51: what another page has a browser send', () => {
     expect(await login(hub, secret, evil)).toMatchObject({ status: 403 })
   })
 
-  test('A51: a port that leads to the admin’s socket makes no web page the admin', async () => {
+  test('A51: a port that leads to the socket of the admin does not make a web page the admin', async () => {
     const ask = (headers: Record<string, string>) =>
       new Promise<number>((resolve, reject) => {
         const socketPath = join(hub.dataDir, 'admin.sock')
@@ -215,7 +215,7 @@ describe('A51: what another page has a browser send', () => {
 })
 
 describe('A51: links', () => {
-  test('A51: of many browsers that race for a link one gets in, and the others are told that it was used', async () => {
+  test('A51: of many browsers that race for a link one gets in, and the others are informed that it was used', async () => {
     const { secret } = await linkFor(hub, sean.token)
     const answers = await Promise.all(Array.from({ length: 8 }, () => login(hub, secret)))
     expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(7).fill(401)])
@@ -225,7 +225,7 @@ describe('A51: links', () => {
     }
   })
 
-  test('A51: looking at the address of a link uses nothing up, and a page of another origin cannot', async () => {
+  test('A51: a GET of the address of a link does not use it, and a page of another origin cannot use it', async () => {
     const { secret } = await linkFor(hub, sean.token)
     for (const method of ['GET', 'HEAD']) await raw(hub, { path: '/', method })
     await raw(hub, { path: `/?in=${secret}` })
@@ -236,7 +236,7 @@ describe('A51: links', () => {
     expect(await login(hub, secret)).toMatchObject({ status: 201 })
   })
 
-  test('A51: a login makes new secrets, whatever cookie the browser came with, and takes the place of its session', async () => {
+  test('A51: a login creates new secrets, whatever cookie the browser has, and replaces its session', async () => {
     const planted = newConsoleSecret()
     const { secret } = await linkFor(hub, sean.token)
     const first = new ConsoleBrowser(hub, await login(hub, secret, { cookie: `claude-net-${hub.port}=${planted}` }))
@@ -248,7 +248,7 @@ describe('A51: links', () => {
     expect(await consoleOf(second)).toMatchObject({ json: { name: 'seanclaude' } })
   })
 
-  test('A51: guesses are slowed down, and a good link gets in from there all the same', async () => {
+  test('A51: guesses are slowed down, while a valid link still works from the same address', async () => {
     const limited = await startHub({ config: { limits: {} } })
     const { secret } = await linkFor(limited, limited.adminToken)
     const answers = []
@@ -260,8 +260,8 @@ describe('A51: links', () => {
   })
 })
 
-describe('A51: how a session ends', () => {
-  test('A51: revoked or logged out, its streams are cut, and what was copied of it opens nothing', async () => {
+describe('A51: the end of a session', () => {
+  test('A51: after a revocation or logout its streams are cut, and copies of its secrets open nothing', async () => {
     for (const end of ['revoke', 'logout'] as const) {
       const browser = await openConsole(hub, sean.token)
       const { ended } = await openStream(browser)
@@ -273,7 +273,7 @@ describe('A51: how a session ends', () => {
     }
   })
 
-  test('A51: it follows a rename, and ends when its member is revoked or deleted, for whoever has the name next too', async () => {
+  test('A51: it follows a rename, and ends when its member is revoked or deleted, even if another member gets the name', async () => {
     const [name, renamed] = [fresh(), fresh()]
     await hub.join(name, 'human')
     const browser = await openConsole(hub, hub.adminToken, name)
@@ -297,7 +297,7 @@ describe('A51: how a session ends', () => {
     expect(await login(hub, late.secret)).toMatchObject({ status: 401 })
   })
 
-  test('A51: what a stolen token has opened ends with that token', async () => {
+  test('A51: sessions opened with a stolen token end with that token', async () => {
     const name = fresh()
     const { token } = await hub.join(name)
     const thief = await openConsole(hub, token)
@@ -310,7 +310,7 @@ describe('A51: how a session ends', () => {
     expect(await consoleOf(byAdmin)).toMatchObject({ status: 200 })
   })
 
-  test('A51: from an address that its member’s tokens are not bound to it is refused, and the link is not used up', async () => {
+  test('A51: a login from an address outside the binding of its member is refused, and does not use the link', async () => {
     const name = fresh()
     await hub.join(name)
     const browser = await openConsole(hub, hub.adminToken, name)
@@ -323,7 +323,7 @@ describe('A51: how a session ends', () => {
     expect(await login(hub, link.secret)).toMatchObject({ status: 201 })
   })
 
-  test('A51: links and sessions outlive a kill of the hub as they were, and the admin’s end with the admin’s token', async () => {
+  test('A51: links and sessions survive a kill of the hub, and those of the admin end with its token', async () => {
     const own = await startHub()
     await own.join('sean', 'human')
     const [kept, ended, mine] = [
@@ -349,7 +349,7 @@ describe('A51: how a session ends', () => {
   })
 })
 
-describe('A51: TLS, a proxy, and machines that speak for their owners', () => {
+describe('A51: TLS, proxies, and machines that act for their owners', () => {
   test('A51: over TLS the cookie is Secure and __Host-, and a page of plain HTTP is another origin', async () => {
     const { secret } = await linkFor(hub, sean.token)
     const ask = (path: string, headers: Record<string, string>, body?: unknown) =>
@@ -389,7 +389,7 @@ describe('A51: TLS, a proxy, and machines that speak for their owners', () => {
     expect(await ask('/v1/console', { ...session, origin: `http://${named}` })).toMatchObject({ status: 403 })
   })
 
-  test('A51: a trusted proxy says whether the browser came over TLS; where hub.json allows it a machine speaks for its owner', async () => {
+  test('A51: a trusted proxy reports whether the browser used TLS; if hub.json allows it, a machine acts for its owner', async () => {
     const config = {
       ...{ url: 'https://claudes.example.org', trustedProxies: ['127.0.0.7/32'] },
       console: { adminReads: true, machinesSpeakForOwners: true },

@@ -31,7 +31,7 @@ async function unread(member: TestMember): Promise<string[]> {
   return (await member.client.call(api.readInbox)).messages.map(({ id }) => id)
 }
 
-describe('A01: who shows no token gets nothing', () => {
+describe('A01: requests without a valid token', () => {
   const routes = Object.entries(api as Record<string, Route>).filter(([, { audience }]) => Array.isArray(audience))
   const wrong: Record<string, (token: string) => string | undefined> = {
     nothing: () => undefined,
@@ -47,21 +47,24 @@ describe('A01: who shows no token gets nothing', () => {
     'a JSON web token': () => 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.',
   }
 
-  test.each(Object.keys(wrong))('A01: with %s every route of the table that is not public answers 401', async kind => {
-    expect(routes.length).toBeGreaterThan(10)
-    const before = await traces(hub)
-    for (const [name, { method, path }] of routes) {
-      const authorization = wrong[kind]!(ana.token)
-      const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
-      const answer = await raw(hub, { method, path: path.replaceAll(/:\w+/g, 'ben'), headers })
-      expect([name, answer.status, answer.headers['www-authenticate']]).toEqual([name, 401, 'Bearer'])
-      expect(errorOf(answer).code).toBe('unauthorized')
-      expect(answer.text).not.toMatch(/ana|ben/)
-    }
-    expect(await traces(hub, before)).toEqual(before)
-  })
+  test.each(Object.keys(wrong))(
+    'A01: with %s every route of the table that is not public responds with 401',
+    async kind => {
+      expect(routes.length).toBeGreaterThan(10)
+      const before = await traces(hub)
+      for (const [name, { method, path }] of routes) {
+        const authorization = wrong[kind]!(ana.token)
+        const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+        const answer = await raw(hub, { method, path: path.replaceAll(/:\w+/g, 'ben'), headers })
+        expect([name, answer.status, answer.headers['www-authenticate']]).toEqual([name, 401, 'Bearer'])
+        expect(errorOf(answer).code).toBe('unauthorized')
+        expect(answer.text).not.toMatch(/ana|ben/)
+      }
+      expect(await traces(hub, before)).toEqual(before)
+    },
+  )
 
-  test('A01: the same requests with a good token are known to come from someone', async () => {
+  test('A01: the same requests with a valid token are authenticated', async () => {
     for (const [name, { method, path, audience }] of routes) {
       if (name === 'events') continue
       const token = (audience as string[]).includes('machine') ? ana.token : hub.adminToken
@@ -87,7 +90,7 @@ test.each([{ from: 'ben' }, { from: 'admin' }, { from: 'human:chas' }, { from: '
   },
 )
 
-test('A02: headers that claim another name are words', async () => {
+test('A02: headers that claim another name have no effect', async () => {
   const claims = ['x-user', 'x-forwarded-user', 'x-remote-user', 'from', 'x-machine', 'x-claude-net-machine']
   const headers = Object.fromEntries(claims.map(name => [name, 'ben']))
   const id = newMessageId()
@@ -96,7 +99,7 @@ test('A02: headers that claim another name are words', async () => {
   expect((await eve.client.call(api.getMessage, { params: { id } })).message).toMatchObject({ from: 'ana' })
 })
 
-describe("A03: another's inbox", () => {
+describe('A03: the inbox of another member', () => {
   test.each([
     '/v1/inbox?machine=ben',
     '/v1/inbox?name=ben',
@@ -112,7 +115,7 @@ describe("A03: another's inbox", () => {
     expect(answer.text).not.toContain('for ben only')
   })
 
-  test('A03: is not acked, fetched, looked at or listened to by another; its owner does all of it', async () => {
+  test('A03: cannot be acked, fetched, read or followed by others, only by its owner', async () => {
     const id = await sent(ana, ben, 'for ben only')
     const [foreign, missing] = [id, newMessageId()]
     const look = (token: string, id: string) => raw(hub, { path: `/v1/messages/${id}`, token })
@@ -139,7 +142,7 @@ describe("A03: another's inbox", () => {
     expect(await ben.client.call(api.ackInbox, { body: { ids: [id] } })).toMatchObject({ acked: [id] })
   })
 
-  test('A03: a stream hears of nothing that is for others', async () => {
+  test('A03: a stream receives nothing that is for others', async () => {
     const listener = await new Listener(eve.client).opened()
     await sent(ana, ben)
     const own = await sent(ana, eve)
@@ -175,7 +178,7 @@ test.each(['all', 'hub', 'admin', 'system', 'Ana', 'аna', 'a'.repeat(65), '', '
   },
 )
 
-test('A04: a name that somebody has is given to nobody else, in no way; a free one is', async () => {
+test('A04: a name that is taken cannot be given to another member in any way; a free one can', async () => {
   const admin = hub.client(hub.adminToken)
   await admin.call(api.putAlias, { params: { name: 'ana-too' }, body: { member: 'ana' } })
   await admin.call(api.putGroup, { params: { name: 'team' }, body: { members: ['ana'] } })
@@ -259,7 +262,7 @@ test.each<[string, (token: string) => Parameters<typeof raw>[1]]>([
   expect(await raw(hub, { path: '/v1/inbox', token: ana.token })).toMatchObject({ status: 200 })
 })
 
-test('A08: a join code is no token, and a token is no join code', async () => {
+test('A08: a join code does not work as a token, nor a token as a join code', async () => {
   const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'late' } })
   expect((await raw(hub, { path: '/v1/inbox', token: code })).status).toBe(401)
   const join = { machine: 'late', token: mintToken('machine') }
@@ -267,7 +270,7 @@ test('A08: a join code is no token, and a token is no join code', async () => {
   expect(await raw(hub, { path: '/v1/join', body: { ...join, code } })).toMatchObject({ status: 200 })
 })
 
-test("A21: a machine's token and a human's do nothing that is the admin's, and the admin's reads no mail", async () => {
+test("A21: tokens of machines and humans have no admin rights, and the admin's token reads no messages", async () => {
   const human = await hub.join('a-human', 'human')
   const admins = Object.entries(api as Record<string, Route>).filter(([, { path }]) => path.startsWith('/v1/admin/'))
   const before = await traces(hub)
@@ -290,7 +293,7 @@ test("A21: a machine's token and a human's do nothing that is the admin's, and t
   expect(await raw(hub, { path: '/v1/admin/members', token: hub.adminToken })).toMatchObject({ status: 200 })
 })
 
-test('A23: a request that was overheard is worth nothing on another hub, nor here after the token was replaced', async () => {
+test('A23: a recorded request is useless on another hub, and here after the token was replaced', async () => {
   const other = await startHub()
   await other.join('ana')
   await other.join('ben')
@@ -305,7 +308,7 @@ test('A23: a request that was overheard is worth nothing on another hub, nor her
   expect(await raw(hub, { ...request, token: renewed.token })).toMatchObject({ status: 200 })
 })
 
-test('A07: the client sends its token to the hub of its own config.json alone, whatever a project or its environment say', async () => {
+test('A07: the client sends its token only to the hub in its own config.json, whatever a project or the environment says', async () => {
   const machine = await startMachine(hub, 'careful')
   const project = `${machine.userHome}/project`
   mkdirSync(`${project}/.claude-net`, { recursive: true })

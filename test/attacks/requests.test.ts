@@ -34,7 +34,7 @@ async function accepted(request: Partial<RawRequest>): Promise<void> {
   expect(await raw(hub, { path: '/v1/messages', token: ana.token, ...request })).toMatchObject({ status: 201 })
 }
 
-describe('A10: a web page that has the hub talk to it', () => {
+describe('A10: requests that a web page makes a browser send to the hub', () => {
   test.each(['http://evil.example', 'https://evil.example:3500', 'null', 'http://localhost:3500', ''])(
     'A10: the Origin "%s" is refused on every route, before the token is looked at; without one the same request is answered',
     async origin => {
@@ -103,7 +103,7 @@ test.each(['OPTIONS', 'TRACE', 'PUT', 'PATCH', 'DELETE'])(
   },
 )
 
-test('A12: HEAD on the route of sends is a GET without a body, also with a header that claims POST', async () => {
+test('A12: HEAD on the route of sends is a GET without a body, even with a header that claims POST', async () => {
   const before = await traces(hub)
   const headers = { ...json, 'x-http-method-override': 'POST' }
   const answer = await raw(hub, { method: 'HEAD', path: '/v1/messages', token: ana.token, headers })
@@ -131,7 +131,7 @@ test('A12: CONNECT opens no tunnel', async () => {
   expect(await raw(hub, { path: '/healthz' })).toMatchObject({ status: 200 })
 })
 
-describe('A13: bytes on which two readers could disagree', () => {
+describe('A13: bytes that two parsers could read differently', () => {
   const head = () => `POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${ana.token}\r\n`
   const type = 'content-type: application/json\r\n'
   const length = `content-length: ${text.length}\r\n`
@@ -164,7 +164,7 @@ describe('A13: bytes on which two readers could disagree', () => {
     expect(await traces(hub, before)).toEqual(before)
   })
 
-  test('A13: a request that begins like TLS is taken for nothing else, and nothing is stored', async () => {
+  test('A13: a request that begins like TLS is not interpreted as anything else, and nothing is stored', async () => {
     const before = await traces(hub)
     const record = `\x16\x03\x01\x00\x05GET /${head()}${type}${length}\r\n${text}`
     // An alert of TLS (RFC 8446, section 6), and the end of the connection.
@@ -192,18 +192,18 @@ describe('A14: sizes', () => {
     await refused({ headers: json, body: JSON.stringify({ ...legal, body: most + more }) }, 'too_large', /32769 bytes/)
   })
 
-  test('A14: a request has 256 KiB at most', async () => {
+  test('A14: a request may have at most 256 KiB', async () => {
     await accepted({ headers: json, body: text.padEnd(maxRequestBytes) })
     const { status } = await refused({ headers: json, body: text.padEnd(maxRequestBytes + 1) }, 'too_large', /262144/)
     expect(status).toBe(413)
   })
 
-  test('A14: a request that says it has 1 TB is refused before it is read', async () => {
+  test('A14: a request that announces 1 TB is refused before it is read', async () => {
     const headers = { ...json, 'content-length': '1000000000000' }
     await refused({ headers, body: text }, 'too_large', /262144/)
   })
 
-  test('A14: chunks without end are cut off at the same size', async () => {
+  test('A14: an endless chunked body is cut off at the same size', async () => {
     const socket = connect(hub.port, '127.0.0.1').on('error', () => {})
     onTestFinished(() => void socket.destroy())
     // Not `once`, which fails with the error that comes before the close where the hub is the faster of both.
@@ -223,7 +223,7 @@ describe('A14: sizes', () => {
   })
 })
 
-describe('A15: JSON that hurts', () => {
+describe('A15: malicious JSON', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
   const keys = (count: number) =>
     JSON.stringify({ ...legal, ...Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 1])) })
@@ -249,12 +249,12 @@ describe('A15: JSON that hurts', () => {
     await refused({ headers: json, body }, code, says)
   })
 
-  test('A15: a field that comes twice counts once, and from the second is refused as from the first', async () => {
+  test('A15: of a duplicate field only the last value counts, and is validated', async () => {
     await refused({ headers: json, body: '{"from":"ben","to":"ben","body":"x","from":"ben"}' }, 'forbidden', /'from'/)
     await accepted({ headers: json, body: '{"to":"nobody","body":"x","to":"ben"}' })
   })
 
-  test('A15: a whole surrogate pair, an escaped zero and a text called __proto__ are texts', async () => {
+  test('A15: a complete surrogate pair, an escaped zero and a text called __proto__ are valid texts', async () => {
     for (const body of ['\ud83d\ude00', 'a\0b', '__proto__', 'constructor']) {
       const { id } = await ana.client.call(api.sendMessage, { body: { to: 'ben', body } })
       expect((await ana.client.call(api.getMessage, { params: { id } })).message.body).toBe(body)
@@ -277,7 +277,7 @@ const tricks = [
   '$(reboot)',
 ]
 
-test.each(tricks)('A16: the name %j means nobody, in a send, a history, an alias and an invitation', async name => {
+test.each(tricks)('A16: the name %j matches no member, in a send, a history, an alias or an invitation', async name => {
   const ask = { path: `/v1/messages?with=${encodeURIComponent(name)}`, method: 'GET' }
   await refused({ headers: json, body: JSON.stringify({ ...legal, to: name }) }, 'not_found', /^No member/)
   await refused(ask, 'not_found', /^No member/)
@@ -319,7 +319,7 @@ test.each([
   expect(await raw(hub, { path: '/client/claude-net.mjs' })).toMatchObject({ status: 200 })
 })
 
-test('A24: no answer, good or bad, names its software, a path of the hub or a line of its code', async () => {
+test('A24: no response names its software, a path of the hub or a line of its code', async () => {
   const requests: RawRequest[] = [
     { path: '/healthz' },
     { path: '/v1/messages', token: ana.token, body: legal },

@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp.ts'
 /** Text that would begin a log line of its own, or act in the terminal of a reader of the log. */
 const forged = '\r\n{"level":30,"time":1,"msg":"admin logged in"}\n\u001b[2J\u009b31m\u202e'
 
-test('A25: nothing that is sent makes a line of its own in the log or the audit, or acts in a terminal that shows them', async () => {
+test('A25: no input forges a line in the log or the audit, or acts in a terminal that shows them', async () => {
   const hub = await startHub({ config: { logLevel: 'trace' } })
   const { token } = await hub.join('ana')
   const admin = { token: hub.adminToken }
@@ -37,7 +37,7 @@ test('A25: nothing that is sent makes a line of its own in the log or the audit,
   for (const line of hub.log.trimEnd().split('\n')) expect(JSON.parse(line)).toMatchObject({ pid: hub.pid })
 })
 
-test('A28: whatever the umask, what the hub keeps is for its user alone; a directory that others may enter is closed to them', async () => {
+test('A28: with any umask the files of the hub are accessible to its user only, and a data directory open to others is closed', async () => {
   const dataDir = join(tempDir('modes'), 'data')
   mkdirSync(dataDir)
   chmodSync(dataDir, 0o777)

@@ -62,7 +62,7 @@ async function scrollTo(page: Page, top: string): Promise<void> {
   })()`)
 }
 
-test('what is written to somebody is shown at once, and the sender sees what becomes of it', async context => {
+test('a message to a member is shown at once, and its sender sees its receipts', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/sean/backend-prod' })
   await page.getByText('Nothing has passed between').waitFor()
@@ -78,7 +78,7 @@ test('what is written to somebody is shown at once, and the sender sees what bec
   await expect.poll(() => row.getByText('unread').count()).toBe(0)
 })
 
-test('an answer stands under its question, is stored as one, and its steps show', async context => {
+test('an answer is placed under its question, is stored as an answer, and its steps are shown', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/sean/chasclaude' })
   const question = await send(chasclaude, 'sean', 'May I push to main?', { intent: 'request' })
@@ -97,7 +97,7 @@ test('an answer stands under its question, is stored as one, and its steps show'
   await expect.poll(() => row.locator('.standing').textContent()).toMatch(/^acked/)
 })
 
-test('recipients are completed with names, aliases, groups and projects; a send pressed twice is stored once', async context => {
+test('recipients are completed with names, aliases, groups and projects; a double click on Send stores one message', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/new' })
   const to = page.getByRole('combobox', { name: 'To' })
@@ -121,7 +121,7 @@ test('recipients are completed with names, aliases, groups and projects; a send 
   expect(stored).toMatchObject([{ project: 'billing' }])
 })
 
-test('a send whose answer was lost, and a draft, outlive the page, and the send is stored once', async context => {
+test('a send whose response was lost, and a draft, survive the page, and the send is stored once', async context => {
   browser.need(context)
   const opened = await browser.open(hub, {
     ...{ token: sean.token, at: '#/conversations/sean/chasclaude', allow: /ERR_FAILED|ERR_CONNECTION|Failed to load/ },
@@ -151,7 +151,7 @@ test('a send whose answer was lost, and a draft, outlive the page, and the send 
   expect((await inboxOf(chasclaude)).filter(({ body }) => body === 'The line will break.')).toHaveLength(1)
 })
 
-test('a draft outlives the session, and a send that was cut off by its end goes out after the next login', async context => {
+test('a draft survives the session, and a send interrupted by its end is sent after the next login', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, {
     ...{ token: sean.token, at: '#/conversations/sean/chasclaude', allow: /401/ },
@@ -173,7 +173,7 @@ test('a draft outlives the session, and a send that was cut off by its end goes 
   await expect.poll(() => textsIn(page)).toContain('Written, not sent.')
 })
 
-test('a refused send says why, holds up nothing, and can be changed', async context => {
+test('a refused send shows why, does not block others, and can be changed', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, {
     ...{ token: sean.token, at: '#/conversations/new?to=nobody-here', allow: /404/ },
@@ -191,7 +191,7 @@ test('a refused send says why, holds up nothing, and can be changed', async cont
   await expect.poll(async () => (await inboxOf(backend)).map(({ body }) => body)).toContain('Is anybody there?')
 })
 
-test('mail for later is listed with its time, and can be cancelled', async context => {
+test('later messages are listed with their times, and can be cancelled', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/sean/chasclaude' })
   await page.getByRole('textbox', { name: 'Text' }).fill('Tomorrow is another day.')
@@ -212,7 +212,7 @@ test('mail for later is listed with its time, and can be cancelled', async conte
   expect((await sean.client.call(api.listLater)).messages).toEqual([])
 })
 
-test('an owner reads the mail of their machine, and answers in its place', async context => {
+test('an owner reads the messages of their machine, and answers on its behalf', async context => {
   browser.need(context)
   const question = await send(chasclaude, 'seanclaude', 'Who may sign the release?', { intent: 'request' })
   const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/seanclaude/chasclaude' })
@@ -227,7 +227,7 @@ test('an owner reads the mail of their machine, and answers in its place', async
   await expect.poll(async () => (await textsIn(page)).slice(-2)).toEqual(['Who may sign the release?', 'I do.'])
 })
 
-test('in the conversation with a group answers stand under the question, though each is to one', async context => {
+test('in the conversation with a group answers are shown under the question, though each is to one member', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/conversations/sean/back' })
   const question = await send(sean, 'back', 'Who is on call?', { intent: 'request' })
@@ -236,7 +236,7 @@ test('in the conversation with a group answers stand under the question, though 
   await expect.poll(() => textsIn(page)).toEqual(['Who is on call?', 'I am.'])
 })
 
-test('the page of a message tells its life, and goes on telling', async context => {
+test('the page of a message shows its steps, and is updated', async context => {
   browser.need(context)
   await liveBackend()
   const id = await send(sean, 'backend-prod/billing', 'What is the total?', { intent: 'request' })
@@ -259,7 +259,7 @@ test('the page of a message tells its life, and goes on telling', async context 
   await page.getByRole('link', { name: /answers sean: What is the total/ }).waitFor()
 })
 
-test('a search finds words in own mail and that of own machines, marks them, and has an address', async context => {
+test('a search finds words in own messages and those of own machines, marks them, and has an address', async context => {
   browser.need(context)
   await send(chasclaude, 'seanclaude', `A zebra crosses getZebraStripe() ${'and on '.repeat(100)}`, {
     intent: 'inform',
@@ -278,7 +278,7 @@ test('a search finds words in own mail and that of own machines, marks them, and
   await page.getByText('A zebra crosses').waitFor()
 })
 
-test('an admin sees who wrote to whom and how much, and no text', async context => {
+test('an admin sees who wrote to whom and how much, but no text', async context => {
   browser.need(context)
   const id = await send(chasclaude, 'seanclaude', 'the secret of the release', { intent: 'inform' })
   const { page } = await browser.open(hub, { at: '#/conversations' })
@@ -302,7 +302,7 @@ const markup = {
   'a frame': '<iframe srcdoc="<script>alert(1)</script>"></iframe><base href=//evil.example>',
 }
 
-test('A50: what others wrote is text on every page of mail, with its hidden characters shown', async context => {
+test('A50: untrusted text is shown as text on every page of messages, with its hidden characters visible', async context => {
   browser.need(context)
   const bodies = Object.values({ ...markup, ...hostileBodies })
   const ids: string[] = []
@@ -347,7 +347,7 @@ test('A50: what others wrote is text on every page of mail, with its hidden char
   }
 })
 
-test('of 10,000 messages few are in the page at a time, and what is read does not move', async context => {
+test('of 10,000 messages few are in the page at a time, and the visible ones do not move', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: writer.token, at: '#/conversations/writer/worker' })
   await expect.poll(async () => (await textsIn(page)).at(-1)).toMatch(/^answer 4999/)

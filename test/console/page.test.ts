@@ -10,7 +10,7 @@ import { sharedHub } from '../support/shared-hub.ts'
 const hub = sharedHub()
 const browser = consoleBrowser()
 
-test('the page comes with a policy that lets nothing in, and what it loads may be kept for ever', async () => {
+test('the page has a policy that blocks everything else, and its files may be cached indefinitely', async () => {
   const page = await raw(hub, { path: '/' })
   expect(page.status).toBe(200)
   expect(page.headers).toMatchObject({
@@ -36,7 +36,7 @@ test('the page comes with a policy that lets nothing in, and what it loads may b
   }
 })
 
-test('without a session the page says how to get in', async context => {
+test('without a session the page explains how to log in', async context => {
   browser.need(context)
   const { page } = await browser.openStranger(hub)
   await expect.poll(() => page.locator('h1').textContent()).toBe('Open the console with a link')
@@ -45,13 +45,13 @@ test('without a session the page says how to get in', async context => {
 
 const dist = join(import.meta.dirname, '../../dist/console')
 
-test('all of the console is less than 150 kB compressed', () => {
+test('the whole console takes less than 150 kB compressed', () => {
   const files = readdirSync(dist).filter(name => /\.(html|js|css|svg|webmanifest)$/.test(name))
   const bytes = files.map(name => gzipSync(readFileSync(join(dist, name)), { level: 9 }).length)
   expect(bytes.reduce((sum, each) => sum + each, 0)).toBeLessThan(150_000)
 })
 
-test('files come as the browser takes them, and not again when it has them', async () => {
+test('files are sent compressed as the browser accepts, and not again if it has them', async () => {
   const page = readFileSync(join(dist, 'index.html'), 'utf8')
   const [path] = /\/console\/index-[^"]+\.js/.exec(page)!
   const whole = readFileSync(join(dist, path.slice('/console/'.length)))

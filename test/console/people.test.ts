@@ -46,7 +46,7 @@ const kept = (page: Page) =>
   )
 
 describe('an invitation', () => {
-  test('shows the line of claude-net invite, as text and as a QR code, which lets the machine in and is kept nowhere', async () => {
+  test('shows the line of claude-net invite, as text and as a QR code, which works and is stored nowhere', async () => {
     const { page } = await browser.open(hub, { at: '#/members' })
     await button(page, 'Invite').click()
     await page.getByLabel('Name', { exact: true }).fill('newclaude')
@@ -69,7 +69,7 @@ describe('an invitation', () => {
     expect(members.find(({ name }) => name === 'newclaude')).toMatchObject({ owner: 'sean' })
   })
 
-  test('goes by ssh, to another address, and by the old line, as claude-net invite does; what is no address gives no line', async () => {
+  test('goes through ssh, to another address, or by --plain, as claude-net invite does; an invalid address gives no line', async () => {
     const { page } = await browser.open(hub, { at: '#/members/ovh5' })
     await button(page, 'New token').click()
     await button(page, 'Make the line').click()
@@ -92,7 +92,7 @@ describe('an invitation', () => {
     await expect.poll(() => line.textContent()).toBe(joinLine({ origin: 'https://hub.example.org', code }))
   })
 
-  test('of another admin shows in the list by itself', async () => {
+  test('of another admin appears in the list automatically', async () => {
     const { page } = await browser.open(hub, { at: '#/members?q=lateclaude' })
     await page.locator('.state.empty', { hasText: 'No matching members' }).waitFor()
     await admin().call(api.invite, { body: { name: 'lateclaude' } })
@@ -101,7 +101,7 @@ describe('an invitation', () => {
 })
 
 describe('the page of a member', () => {
-  test('changes its owner, aliases, groups, addresses and what it does with mail', async () => {
+  test('changes its owner, aliases, groups, addresses and policy', async () => {
     const { page } = await browser.open(hub, { at: '#/members/ovh5', allow: refusals })
     const who = panel(page, 'Who it is')
     await who.getByRole('button', { name: 'Change' }).click()
@@ -139,7 +139,7 @@ describe('the page of a member', () => {
     expect(policy).toEqual({ inbound: 'hold', mute: ['seanclaude'] })
   })
 
-  test('what cannot be undone asks for the name typed', async () => {
+  test('requires the name to be typed for changes that cannot be undone', async () => {
     const doomed = await hub.join('doomed')
     await seanclaude.client.call(api.sendMessage, { body: { to: 'doomed', body: 'hello' } })
     const { page } = await browser.open(hub, { at: '#/members/doomed', allow: refusals })
@@ -163,7 +163,7 @@ describe('the page of a member', () => {
     await page.getByText('There is no such member').waitFor()
   })
 
-  test('renames, and makes, changes and deletes groups', async () => {
+  test('renames, and creates, changes and deletes groups', async () => {
     await hub.join('oldname')
     const { page } = await browser.open(hub, { at: '#/members/oldname', allow: refusals })
     await button(page, 'Rename').click()
@@ -186,7 +186,7 @@ describe('the page of a member', () => {
     expect((await admin().call(api.listGroups)).groups.map(({ name }) => name)).toEqual(['backend'])
   })
 
-  test('shows what sessions say of themselves as text alone', async () => {
+  test('shows status lines of sessions as text only', async () => {
     const evil = '<img src=x onerror="globalThis.broken=1">\u202e'
     await seanclaude.client.call(api.heartbeat, {
       body: {
@@ -207,8 +207,8 @@ describe('the page of a member', () => {
   })
 })
 
-describe('who is no admin', () => {
-  test('sees everyone, changes what is theirs, and is told why the rest is not there', async () => {
+describe('a member that is not an admin', () => {
+  test('sees everyone, changes what they own, and is told why the rest is hidden', async () => {
     const { page } = await browser.open(hub, { token: sean.token, at: '#/members' })
     await row(page, 'seanclaude').getByText('yours').waitFor()
     expect(await page.locator('.member-row b').first().textContent()).toMatch(/^(sean|newclaude|seanclaude)$/)
@@ -232,7 +232,7 @@ describe('who is no admin', () => {
 })
 
 describe('health', () => {
-  test('says what is wrong and shows the figures; a backup is made from there', async () => {
+  test('reports problems and shows the figures; a backup can be made there', async () => {
     const { page } = await browser.open(hub, { at: '#/health' })
     await page.getByText('seanclaude').first().waitFor()
     await panel(page, 'Store').getByText('stored').waitFor()
@@ -244,7 +244,7 @@ describe('health', () => {
 })
 
 describe('the audit', () => {
-  test('shows who did what to whom, narrows it by name, action and time, and loads older lines on the way', async () => {
+  test('shows who did what to whom, filters by name, action and time, and loads older lines while scrolling', async () => {
     await Promise.all(
       Array.from({ length: 130 }, (_, at) =>
         admin().call(api.putAlias, { params: { name: `alias-${at}` }, body: { member: 'jaz' } }),
@@ -273,7 +273,7 @@ describe('the audit', () => {
 })
 
 describe('sessions', () => {
-  test('are seen by their own and by the admin, and end at once when they are ended', async () => {
+  test('are visible to their member and the admin, and end at once when revoked', async () => {
     const { page: phone } = await browser.open(hub, {
       token: sean.token,
       size: 'phone',
@@ -299,7 +299,7 @@ describe('sessions', () => {
 })
 
 describe('webhooks', () => {
-  test('from outside are made, tested, changed, rotated and deleted; their secrets are shown once', async () => {
+  test('incoming ones are created, tested, changed, rotated and deleted; their secrets are shown once', async () => {
     const { page } = await browser.open(hub, { at: '#/webhooks' })
     const dialog = page.locator('dialog')
     const incoming = panel(page, 'Events from outside')
@@ -339,7 +339,7 @@ describe('webhooks', () => {
     await incoming.getByText('No webhooks yet').waitFor()
   })
 
-  test('to outside are made and tested; what a receiver did not take is tried again or forgotten', async () => {
+  test('outgoing ones are created and tested; events that a receiver rejected are retried or deleted', async () => {
     let status = 410
     const got: string[] = []
     const receiver = createServer((request, answer) => {

@@ -26,7 +26,7 @@ const unreachable = /Failed to load resource|net::ERR|fetching the script/
 
 const seen = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor()
 
-test('a link lets one browser in, leaves the address at once, and tells the second that it was used', async context => {
+test('a link lets one browser in, leaves the address at once, and tells a second browser that it was used', async context => {
   browser.need(context)
   const link = await linkFor(hub, sean.token)
   const { page } = await browser.openStranger(hub, { at: link.slice(1) })
@@ -44,7 +44,7 @@ test('a link lets one browser in, leaves the address at once, and tells the seco
   expect(await second.page.evaluate('location.hash')).toBe('#/now')
 })
 
-test('a link that is opened where somebody is in is used only once they say so', async context => {
+test('a link opened during an existing session is used only after confirmation', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/now' })
   await page.locator('.nav').waitFor()
@@ -61,7 +61,7 @@ test('a link that is opened where somebody is in is used only once they say so',
   await expect.poll(me).toContain('seanclaude')
 })
 
-test('a message is seen as it is sent, and what becomes of it; what it brings is text, with the escapes of the terminal', async context => {
+test('a message and its receipts appear as they happen; its text is shown as text, escaped as in the terminal', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/now' })
   await seen(page, /^live$/)
@@ -88,7 +88,7 @@ test('a message is seen as it is sent, and what becomes of it; what it brings is
   expect(await page.evaluate('location.hash')).toBe(`#/messages/${id}`)
 })
 
-test('an admin sees that a message was sent, and how large it is, but not its text', async context => {
+test('an admin sees that a message was sent and its size, but not its text', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { at: '#/now' })
   await seen(page, /^live$/)
@@ -97,7 +97,7 @@ test('an admin sees that a message was sent, and how large it is, but not its te
   expect(await page.locator('body').textContent()).not.toContain('between the two')
 })
 
-test('keys lead to every page, to the search and to their own list; Escape closes it', async context => {
+test('keys open every page, the search and the list of keys; Escape closes it', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { at: '#/now' })
   for (const [key, hash] of [
@@ -123,7 +123,7 @@ test('keys lead to every page, to the search and to their own list; Escape close
   await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
 })
 
-test('a session that is revoked is over at once, and the page says so', async context => {
+test('a revoked session ends at once, and the page says so', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, allow: refusals })
   await seen(page, /^live$/)
@@ -133,7 +133,7 @@ test('a session that is revoked is over at once, and the page says so', async co
   expect(await page.evaluate('localStorage.length')).toBe(0)
 })
 
-test('who logs out is out, in every tab of the browser', async context => {
+test('a logout affects every tab of the browser', async context => {
   browser.need(context)
   const { page, context: all } = await browser.open(hub, { token: sean.token, allow: refusals })
   const other = await all.newPage()
@@ -145,7 +145,7 @@ test('who logs out is out, in every tab of the browser', async context => {
   await expect.poll(() => other.locator('.nav').count()).toBe(0)
 })
 
-test('while the hub is away the page says so and keeps what it shows; then it is live again', async context => {
+test('while the hub is down the page says so and keeps its content; then it is live again', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { at: '#/now', allow: unreachable })
   await seen(page, /^live$/)
@@ -170,7 +170,7 @@ test('while the hub is away the page says so and keeps what it shows; then it is
   await expect.poll(() => page.locator(`.feed-item a[href="#/messages/${id}"]`).count()).toBe(1)
 })
 
-test('in a secure context the page can be installed, and opens while no hub answers, to say so', async context => {
+test('in a secure context the page can be installed, and opens without a hub to report that', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { allow: unreachable })
   const isReady = 'navigator.serviceWorker.ready.then(({ active }) => active !== null)'
@@ -194,7 +194,7 @@ test('in a secure context the page can be installed, and opens while no hub answ
   await page.locator('.nav').waitFor()
 })
 
-test('the title counts what came while nobody looked, and forgets it when somebody does', async context => {
+test('the title counts messages that arrive while the tab is hidden, until it is visible again', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { token: sean.token, at: '#/now' })
   await seen(page, /^live$/)
@@ -261,7 +261,7 @@ test.for([
   },
 )
 
-test('an address that names no page says so, and leads on', async context => {
+test('an unknown address says so, and links to a page', async context => {
   browser.need(context)
   const { page } = await browser.open(hub, { at: '#/nowhere/%zz' })
   await seen(page, 'There is no such page')

@@ -58,7 +58,7 @@ describe('sending', () => {
     expect(idsIn(inbox.text)).toEqual([sentId(sent)])
   })
 
-  test('capital letters, spaces around a name and @ before it mean the same machine', async () => {
+  test('capital letters, surrounding spaces and a leading @ in a name are ignored', async () => {
     const { hub, sean, from } = await twoSessions()
     for (const to of ['SeanClaude', '@seanclaude', ' @SEANCLAUDE '])
       expect(await from.call('send', { to, message: `to ${to}` })).toMatchObject({ isError: false })
@@ -69,7 +69,7 @@ describe('sending', () => {
     ])
   })
 
-  test('a list reaches each one named, once, however often it is named', async () => {
+  test('a list of names reaches each member once, even if named repeatedly', async () => {
     const { hub, sean, from } = await twoSessions()
     const jaz = await startMachine(hub, 'jazclaude')
     const sent = await from.call('send', { to: 'seanclaude, @jazclaude,SEANCLAUDE', message: 'Release at five.' })
@@ -78,7 +78,7 @@ describe('sending', () => {
       expect((await unreadOf(hub, machine)).map(({ body }) => body)).toEqual(['Release at five.'])
   })
 
-  test('all is one delivery for every other machine, none for the sender and none for people', async () => {
+  test('all is one delivery for every other machine, none for the sender or for humans', async () => {
     const { hub, chas, sean, from, to } = await twoSessions()
     const jaz = await startMachine(hub, 'jazclaude')
     const person = await hub.join('chas', 'human')
@@ -99,7 +99,7 @@ describe('sending', () => {
     expect(await unreadOf(hub, jaz)).toHaveLength(2)
   })
 
-  test('a person can be written to, and the answer says who is there', async () => {
+  test('a human can be a recipient, and the result says how they are reached', async () => {
     const { hub, from } = await twoSessions()
     await hub.join('sean', 'human')
     await expect.poll(() => machinesIn(from)).toContain('seanclaude: machine, online')
@@ -108,7 +108,7 @@ describe('sending', () => {
     )
   })
 
-  test('the intent that was chosen is shown to the reader', async () => {
+  test('the chosen intent is shown to the reader', async () => {
     const { from, to } = await twoSessions()
     for (const intent of ['inform', 'urgent', 'request'])
       await from.call('send', { to: 'seanclaude', message: intent, intent })
@@ -123,8 +123,8 @@ describe('sending', () => {
   })
 })
 
-describe('what cannot be sent', () => {
-  test('a typo names the nearest and stores nothing', async () => {
+describe('sends that are refused', () => {
+  test('a typo returns the nearest names, and nothing is stored', async () => {
     const { hub, sean, from } = await twoSessions()
     const answer = await from.call('send', { to: 'seancluade', message: 'hello?' })
     expect(answer.isError).toBe(true)
@@ -134,14 +134,14 @@ describe('what cannot be sent', () => {
     expect((await from.call('machines')).text).not.toContain('seancluade')
   })
 
-  test('a list with one unknown name stores nothing for the others', async () => {
+  test('a list with one unknown name stores nothing for any of them', async () => {
     const { hub, sean, from } = await twoSessions()
     const answer = await from.call('send', { to: 'seanclaude, nobody-here', message: 'hello?' })
     expect(answer).toMatchObject({ isError: true, text: expect.stringContaining("'nobody-here'") })
     expect(await unreadOf(hub, sean)).toEqual([])
   })
 
-  test('a message that would reach nobody is an error that says why', async () => {
+  test('a message that would reach no member is an error with the reason', async () => {
     const hub = await hubAlone()
     const alone = await (await startMachine(hub, 'chasclaude')).mcp()
     const all = await alone.call('send', { to: 'all', message: 'Anybody?' })
@@ -150,7 +150,7 @@ describe('what cannot be sent', () => {
     expect(none).toMatchObject({ isError: true, text: expect.stringMatching(/nothing is named/) })
   })
 
-  test('arguments that no tool has or takes are refused, and the answer names them', async () => {
+  test('unknown or invalid arguments are refused, and the error names them', async () => {
     const { hub, sean, from } = await twoSessions()
     const sent = { to: 'seanclaude', message: 'hello?' }
     const wrong: ['send' | 'inbox', Record<string, unknown>, RegExp][] = [
@@ -175,7 +175,7 @@ describe('what cannot be sent', () => {
     expect(await unreadOf(hub, sean)).toEqual([])
   })
 
-  test('without a hub every tool says what happened and what to do', async () => {
+  test('without a hub every tool reports what happened and what to do', async () => {
     const { hub, from } = await twoSessions()
     await hub.stop()
     for (const tool of ['inbox', 'machines'] as const)
@@ -191,7 +191,7 @@ describe('what cannot be sent', () => {
 })
 
 describe('reading', () => {
-  test('the inbox is shown oldest first, whole or as much as asked for, with an exact count of the rest', async () => {
+  test('the inbox is shown oldest first, completely or up to the limit, with an exact count of the rest', async () => {
     const { from, to } = await twoSessions()
     expect((await to.call('inbox')).text).toBe('No unread messages.')
     const ids: string[] = []
@@ -210,7 +210,7 @@ describe('reading', () => {
     expect(idsIn((await to.call('inbox', { limit: 1000 })).text)).toEqual(ids)
   })
 
-  test('of many messages an answer shows twenty unless it is asked for more, and counts the rest without what is held', async () => {
+  test('a result shows twenty messages by default, and counts the rest without held ones', async () => {
     const { hub, chas, sean, to } = await twoSessions()
     const [sender, reader] = [chas, sean].map(machine => hub.client(tokenOf(machine)))
     const send = async (body: string) => (await sender!.call(api.sendMessage, { body: { to: 'seanclaude', body } })).id
@@ -224,7 +224,7 @@ describe('reading', () => {
     expect(idsIn((await to.call('inbox', { limit: 'all' })).text)).toEqual(ids.slice(20))
   })
 
-  test('reading consumes nothing; ack: true marks as read what that answer showed and nothing else', async () => {
+  test('reading consumes nothing; ack: true acks only the messages that the result shows', async () => {
     const { hub, sean, from, to } = await twoSessions()
     const ids: string[] = []
     for (let n = 1; n <= 3; n++)
@@ -236,7 +236,7 @@ describe('reading', () => {
     expect((await unreadOf(hub, sean)).map(({ id }) => id)).toEqual([ids[2], late])
   })
 
-  test('acking by ids shows nothing again, may be repeated, and names ids that were never here', async () => {
+  test('acks by id show nothing, may be repeated, and name ids that were never in this inbox', async () => {
     const { hub, sean, from, to } = await twoSessions()
     const ids: string[] = []
     for (let n = 1; n <= 3; n++)
@@ -251,7 +251,7 @@ describe('reading', () => {
     })
   })
 
-  test('a reply acks the message it answers and says which one it answers', async () => {
+  test('a reply acks the message that it answers, and refers to it', async () => {
     const { hub, sean, from, to } = await twoSessions()
     const asked = sentId(await from.call('send', { to: 'seanclaude', message: 'Is the build red?' }))
     const other = sentId(await from.call('send', { to: 'seanclaude', message: 'Something else.' }))
@@ -260,7 +260,7 @@ describe('reading', () => {
     expect((await from.call('inbox')).text).toContain(`· answers ${asked}\n> It is.`)
   })
 
-  test('machines lists everyone, with owners, who is online and what is unread here', async () => {
+  test('machines lists all members with owners, presence and the unread count of this machine', async () => {
     const hub = await hubAlone()
     await hub.join('sean', 'human')
     const sean = await (await startMachine(hub, 'seanclaude', 'sean')).mcp()
@@ -280,7 +280,7 @@ describe('reading', () => {
 })
 
 describe('large inboxes', () => {
-  test('when 300 large messages wait, every answer stays within its bytes and its "N more" is exact to the last', async () => {
+  test('with 300 large messages every result stays within its size limit, and its "N more" is exact to the last', async () => {
     const { hub, chas, to } = await twoSessions()
     const sender = hub.client(tokenOf(chas))
     const ids: string[] = []
@@ -302,7 +302,7 @@ describe('large inboxes', () => {
     expect((await to.call('inbox')).text).toBe('No unread messages.')
   })
 
-  test('mail that is held for the user, however much, hides none of the mail behind it', async () => {
+  test('any number of messages held for the user hides none of those after them', async () => {
     const { hub, chas, sean, to } = await twoSessions()
     const [sender, reader] = [chas, sean].map(machine => hub.client(tokenOf(machine)))
     const send = async (body: string) => (await sender!.call(api.sendMessage, { body: { to: 'seanclaude', body } })).id
@@ -322,7 +322,7 @@ describe('large inboxes', () => {
     expect((await to.call('inbox')).text).toMatch(/^No unread messages for you\.\n120 messages held/)
   })
 
-  test('a message that grows past the budget is shown alone and cut, is whole in its file, and its ack covers it', async () => {
+  test('a message larger than the limit is shown alone and cut, is complete in its file, and can be acked', async () => {
     const { hub, sean, from, to } = await twoSessions()
     const before = sentId(await from.call('send', { to: 'seanclaude', message: 'before' }))
     // 32 KiB of control characters: each becomes seven or eight when made visible.
@@ -350,8 +350,8 @@ describe('large inboxes', () => {
   })
 })
 
-describe('the server as Claude Code sees it', () => {
-  test('three tools, each kept loaded, and answers of text alone', async () => {
+describe('the MCP server as Claude Code sees it', () => {
+  test('has three tools, each always loaded, and text-only results', async () => {
     const { from } = await twoSessions()
     const { tools } = await from.client.listTools()
     expect(tools.map(({ name }) => name)).toEqual(['claude_net_send', 'claude_net_inbox', 'claude_net_machines'])
@@ -367,7 +367,7 @@ describe('the server as Claude Code sees it', () => {
     }
   })
 
-  test('on a machine that has not joined it starts, every tool says how to join, and it works as soon as it has', async () => {
+  test('on a machine that has not joined it starts, every tool explains how to join, and works as soon as the machine has joined', async () => {
     const hub = await hubAlone()
     await startMachine(hub, 'chasclaude')
     const machine = new TestMachine('seanclaude', tempDir('unjoined'))
@@ -393,7 +393,7 @@ describe('the server as Claude Code sees it', () => {
     expect(await session.call('inbox')).toEqual({ isError: false, text: 'No unread messages.' })
   })
 
-  test('a session goes on, also idle, when its machine joins again and its old token dies', async () => {
+  test('a session continues, even idle, when its machine joins again and its old token is revoked', async () => {
     const { hub, sean, from, to } = await twoSessions()
     const before = tokenOf(sean)
     const { code } = await hub.client(hub.adminToken).call(api.invite, { body: { name: 'seanclaude' } })

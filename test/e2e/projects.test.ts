@@ -55,7 +55,7 @@ async function userWithProjects({ skip }: TestContext) {
   return { shop: shop!, billing: billing!, deep: deep!, worktree, send, start }
 }
 
-test('sessions of two projects on one machine each hear their own mail: from a subdirectory, after /clear, in a subagent, resumed, in a worktree', async context => {
+test('sessions of two projects on one machine each get their own messages: in subdirectories, worktrees and subagents, after /clear and resume', async context => {
   const { billing, deep, worktree, send, start } = await userWithProjects(context)
   const a = await start(deep)
   const b = await start(billing)
