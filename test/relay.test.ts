@@ -63,7 +63,10 @@ test('the unit is one that systemd understands, and leaves ssh nothing that it d
 test('a dry run shows all of it and changes nothing', async context => {
   const { root, run } = anAdmin(context)
   const { code, stdout } = await run('hubhost', '--root', root, '--dry-run')
-  expect([code, stdout]).toEqual([0, expect.stringMatching(/would write .*relay\.service \(0644\)\n(.*\n)* {4}ExecStart=/)])
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringMatching(/would write .*relay\.service \(0644\)\n(.*\n)* {4}ExecStart=/),
+  ])
   expect(existsSync(root)).toBe(false)
 })
 
