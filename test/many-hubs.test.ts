@@ -72,7 +72,7 @@ describeWithEtcd('three hubs over one log', () => {
     await three.ended()
     expect(three.log).toMatch(/This hub has come to other outcomes than h0, h1/)
     await send(one)
-    await expect.poll(async () => (await listed()).stdout, { timeout: 90_000 }).toMatch(/h2 +NOT HEARD OF/)
+    await expect.poll(async () => (await listed()).stdout, { timeout: 90_000 }).toMatch(/h2 +OFFLINE/)
     expect((await listed('forget', 'h2')).stdout).toMatch(/h2 is forgotten/)
     expect((await listed()).stdout).not.toMatch(/h2/)
     const { stdout } = await run(['status', '--data', one.dataDir])

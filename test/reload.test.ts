@@ -22,7 +22,7 @@ test('SIGHUP reads hub.json again: what can change does, the rest is named, and 
   const limits = { reads: { perMinute: 1, burst: 1 } }
   await reload({ hosts: ['hub.lan'], limits }, good)
   expect([await ask(), await ask()]).toEqual([200, 429])
-  await reload({ hosts: 3 }, /hub\.json is wrong; the hub goes on with what it had/)
+  await reload({ hosts: 3 }, /hub\.json is invalid; the hub continues with its previous settings/)
   expect(await ask()).toBe(429)
   await reload({ hosts: [], limits, backup: null }, /"fields":\["backup"\].*need a restart/)
   expect(await ask()).toBe(403)

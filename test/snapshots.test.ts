@@ -144,7 +144,7 @@ describeWithEtcd('hubs of a log that begins further on than their store', () => 
     // Nobody is there who could give one, until a backup is put into a directory.
     await two.stop()
     await one.stop()
-    await expect(startHub(config('h2'))).rejects.toThrow('no hub of it gave a snapshot')
+    await expect(startHub(config('h2'))).rejects.toThrow('no hub of it provided a snapshot')
     const dir = join(tempDir('snapshots'), 'of-h0')
     mkdirSync(dir)
     copyFileSync(file, join(dir, 'hub-2026-01-01T00-00-00.000Z.db'))

@@ -54,7 +54,7 @@ test('status and metrics say how far the tail is, and in words why it is not wri
   expect(await shown()).toMatch(/^Tail +\d+ entr(y|ies) and \d+ s behind, .*; TROUBLE: .*directory/m)
   const { behind_entries, behind_seconds, trouble } = await metrics(hub)
   expect([behind_entries! > 0, behind_seconds! > 0, trouble]).toEqual([true, true, 1])
-  expect(hub.log).toContain('the tail of the backup is not written')
+  expect(hub.log).toContain('the tail of the backup cannot be written')
 })
 
 test('backup --verify, restore --to and the drill say what they found, applied and compared', async () => {

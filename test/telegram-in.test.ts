@@ -193,9 +193,7 @@ test('T13 a reply goes to who wrote what it answers, or there is a clear questio
   expect((await inboxOf(ovh5, 4))[3]).toMatchObject({ body: 'and second' })
 
   const gone = telegram.write(group, sean, 'to what?', { reply_to: question.id })
-  expect((await answerTo(all, gone)).text).toMatch(
-    /^I do not know any more which message this answers\. Nothing was sent/,
-  )
+  expect((await answerTo(all, gone)).text).toMatch(/^I no longer know which message this answers\. Nothing was sent/)
   // To other people's messages, or another bot's: that is talk among people.
   const talk = telegram.write(group, sean, 'right', { reply_to: 424242 })
   telegram.write(group, chas, '/send ovh5 the end')

@@ -63,7 +63,7 @@ function clockInWords({ byMs, atStart, at, steps }: NonNullable<StatusAnswer['cl
   const amount = `${byMs < 0 ? '-' : '+'}${largestUnit(Math.abs(byMs))}`
   const what = atStart ? `is ${amount} off the end of the history since the start` : `was set by ${amount}`
   const more = steps > 1 ? `, ${count(steps, 'step')} in all` : ''
-  return `${what} (${ago(Date.parse(at), now)}${more}); nothing is deleted or expires by it`
+  return `${what} (${ago(Date.parse(at), now)}${more}); deletions and expiries do not depend on it`
 }
 
 function tailInWords({ behind, behindMs, bytes, trouble }: NonNullable<StatusAnswer['tail']>): string {

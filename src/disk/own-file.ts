@@ -2,9 +2,9 @@ import { closeSync, constants, fchmodSync, fstatSync, openSync, readFileSync, st
 import { dirname } from 'node:path'
 
 /**
- * Returns the text of a file in a directory that another user may own: root reads only what that user could read, too. Throws the system's
- * error when there is none, and `ENOTOWN` with a sentence for a link, for anything but a file, for a file with a second name, and for one
- * that belongs neither to the directory's owner, nor to this user, nor to root. Sets its mode to `mode`, if given.
+ * Returns the text of a file in a directory that another user may own, so that root reads only what that user could read, too. Throws the
+ * system's error if there is no file, and `ENOTOWN` with a sentence for a link, for anything but a regular file, for a file with a second
+ * name, and for one that belongs neither to the directory's owner, nor to this user, nor to root. Sets its mode to `mode`, if given.
  */
 export function readOwnFile(path: string, mode?: number): string {
   const handle = openNoLink(path)
@@ -21,7 +21,7 @@ export function readOwnFile(path: string, mode?: number): string {
   }
 }
 
-/** Opens a file for reading, but no link, and without waiting for the other end of a pipe. */
+/** Opens a file for reading, without following a link or waiting for the other end of a pipe. */
 function openNoLink(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
-/** The system that this program runs on, as far as the program depends on which one it is. Tests pass another. */
+/** The operating system, reduced to what differs between systems. Tests pass a fake. */
 export interface Platform {
   /** As `process.platform`: `linux` (WSL too), `darwin` (macOS), `win32` (Windows). */
   name: NodeJS.Platform
@@ -37,14 +37,14 @@ export function isWsl({ name, read }: Platform): boolean {
   return name === 'linux' && /microsoft/i.test(read('/proc/sys/kernel/osrelease'))
 }
 
-/** Returns an id that is new with each boot of the host; '' where the system has none. */
+/** Returns an id that changes with each boot of the host; '' where the system has none. */
 export function bootId({ name, read, run }: Platform): string {
   return name === 'darwin' ? run('sysctl', '-n', 'kern.bootsessionuuid') : read('/proc/sys/kernel/random/boot_id')
 }
 
 /**
- * Returns the id that a host keeps over boots and changes of its name; '' where it has none. On Linux machine-id(5), on macOS
- * the UUID of the hardware.
+ * Returns the id of a host, which reboots and renames do not change; '' where it has none. On Linux machine-id(5), on macOS the UUID of
+ * the hardware.
  */
 export function machineId({ name, read, run }: Platform): string {
   if (name !== 'darwin') return read('/etc/machine-id')
@@ -52,7 +52,7 @@ export function machineId({ name, read, run }: Platform): string {
 }
 
 /**
- * Returns a text that names this host, its boot, and its process namespace: process ids mean the same wherever it is the same.
+ * Returns a text that identifies this host, its boot, and its process namespace: process ids are comparable where it is equal.
  * macOS renames a host with its network, so its name is left out there.
  */
 export function processSpace(platform: Platform): string {

@@ -27,7 +27,7 @@ export function linkTarget(path: string): string {
   throw Object.assign(new Error(`ELOOP: too many links, '${path}'`), { code: 'ELOOP' })
 }
 
-/** Returns the system's error code for which `path` cannot be rewritten or made; undefined when it probably can. */
+/** Returns the system's error code that prevents `path` from being rewritten or created; undefined if it probably can be. */
 export function whyNotWritable(path: string): string | undefined {
   const denied = codeOf(() => accessSync(path, constants.W_OK))
   if (denied === undefined) return undefined

@@ -65,7 +65,7 @@ export interface HubOptions extends Pick<JournalListeners, 'onCommit' | 'onBug' 
   onPutBack?: (cursor: Cursor, newest: number) => void
   /** Called once when the store is found damaged: from then on the hub refuses commands, and reads what it can. */
   onDamage?: (error: ClaudeNetError) => void
-  /** Called when the disk or the history refused a write. If `fatal`, the hub takes no more commands and should be restarted. */
+  /** Called when the disk or the history refused a write. If `fatal`, the hub accepts no further commands and should be restarted. */
   onStorageError: (error: unknown, fatal: boolean) => void
 }
 
@@ -90,7 +90,7 @@ export class Hub implements AsyncDisposable {
   readonly tokenUses: TokenUses
   /** Messages between all members, for those who follow them. */
   readonly traffic: Traffic
-  /** Humans whose messages the Telegram door carries; maintained by that door. */
+  /** Humans who receive their messages on Telegram; maintained by the bridge. */
   readonly onTelegram = new Set<number>()
   /** Runs queries whose cost grows with what is stored; see `reading/questions.ts`. */
   readonly reader: Reader

@@ -17,7 +17,7 @@ import { openShared } from './open-hub.ts'
 import { leaveLog, type OwnLog, ownLog } from './state/local/own-log.ts'
 import { type Position, State } from './state/state.ts'
 
-/** Name of a hub without one while its store catches up with the log. */
+/** Name under which a store without a hub name catches up with the log. */
 const leaving = 'leaving'
 
 /** The settings of hub.json that identify a log. */
@@ -49,9 +49,10 @@ export async function beginHistory(journal: LogInEtcd, from?: string): Promise<B
     becomeOwnerOf(from)
     const { lock, ...prepared } = prepare(from, journal.name, found)
     try {
-      if (prepared.wasThere) return { name: journal.name, from, ...told(prepared), wasThere: true }
+      if (prepared.wasThere)
+        return { name: journal.name, from, epoch: prepared.epoch, seq: prepared.seq, wasThere: true }
       await (await EtcdLog.create(gateway, journal.name, prepared.epoch, prepared.base)).close()
-      return { name: journal.name, from, ...told(prepared), wasThere: false }
+      return { name: journal.name, from, epoch: prepared.epoch, seq: prepared.seq, wasThere: false }
     } catch (error) {
       if (error instanceof HistoryError || isRefusal(error)) withStore(from, ({ db }) => leaveLog(db))
       throw error
@@ -78,10 +79,6 @@ interface Prepared {
   seq: number
   base: LogRecord
   wasThere: boolean
-}
-
-function told({ epoch, seq }: Pick<Prepared, 'epoch' | 'seq'>): { epoch: string; seq: number } {
-  return { epoch, seq }
 }
 
 /** Prepares the store in `dir` to be the beginning of the log `name`; `found` is the epoch of the history that etcd has under that name. */

@@ -28,8 +28,8 @@ export function lockDataDirectory(dataDir: string): { release: () => void } {
   return { release: () => lock.close() }
 }
 
-/** Files of a data directory that must not be links: whoever runs a command there, even root, would follow them. */
-const names = [
+/** Files of a data directory that must not be links: a command there, even as root, would follow them. */
+const ownFiles = [
   'hub.lock',
   'hub.lock-journal',
   'hub.url',
@@ -44,7 +44,7 @@ function withLog(database: string): string[] {
 }
 
 function refuseLinks(dataDir: string): void {
-  const link = names
+  const link = ownFiles
     .map(name => join(dataDir, name))
     .find(path => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
   if (link === undefined) return
@@ -55,7 +55,7 @@ function refuseLinks(dataDir: string): void {
   )
 }
 
-/** Creates `dataDir` with access for its owner alone: whoever can read `admin.token` there is the admin. */
+/** Creates `dataDir` with access for its owner alone, since anyone who can read `admin.token` there has the rights of the admin. */
 function makePrivate(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   if ((statSync(dataDir).mode & 0o077) === 0) return

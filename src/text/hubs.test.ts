@@ -24,8 +24,8 @@ test('hubs with different outcomes at one record are reported; at different reco
   expect(hubTroubles({ hubs: [hub('h0'), { ...wrong, offset: 8 }], rules: 3 })).toEqual([])
 })
 
-test('the state of a hub names its duty, that it is offline, or that it accepts nothing', () => {
+test('the state of a hub shows its duty, that it is offline, or that it refuses commands', () => {
   expect(hubStateInWords(hub('h0', { duty: true }))).toBe('here, acts for all')
-  expect(hubStateInWords(hub('h1', { isLive: false }))).toBe('NOT HEARD OF')
-  expect(hubStateInWords(hub('h1', { apart: 'Tied.' }))).toBe('running, TAKES NOTHING')
+  expect(hubStateInWords(hub('h1', { isLive: false }))).toBe('OFFLINE')
+  expect(hubStateInWords(hub('h1', { apart: 'Tied.' }))).toBe('running, REFUSES COMMANDS')
 })

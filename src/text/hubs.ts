@@ -17,7 +17,7 @@ export function hubTroubles({ hubs, rules }: { hubs: readonly SeenHub[]; rules?:
   const apart = hubs.filter(hub => hub.apart != null).map(({ name, apart }) => `${name}: ${apart}`)
   const away = hubs
     .filter(hub => hub.isLive === false)
-    .map(({ name }) => `${name} is not heard of. If it does not come back: claude-net hubs forget ${name}`)
+    .map(({ name }) => `${name} is offline. If it will not return: claude-net hubs forget ${name}`)
   const newest = Math.max(...hubs.map(({ entryVersion = 0 }) => entryVersion))
   const old = hubs.filter(({ entryVersion = 0 }) => entryVersion < newest).map(({ name }) => name)
   const waits =
@@ -32,8 +32,8 @@ export function hubTroubles({ hubs, rules }: { hubs: readonly SeenHub[]; rules?:
 /** Returns the state of a hub in a few words: `here, acts for all`. */
 export function hubStateInWords({ self, isLive = true, duty, apart }: SeenHub): string {
   return [
-    ...(self ? ['here'] : [isLive ? 'running' : 'NOT HEARD OF']),
-    ...(apart == null ? [] : ['TAKES NOTHING']),
+    ...(self ? ['here'] : [isLive ? 'running' : 'OFFLINE']),
+    ...(apart == null ? [] : ['REFUSES COMMANDS']),
     ...(duty ? ['acts for all'] : []),
   ].join(', ')
 }

@@ -54,7 +54,7 @@ test('a hub that does not respond, or cannot write, is reported', () => {
         rules: 3,
       },
     }),
-  ).toEqual(['h0: It takes nothing.', expect.stringMatching(/^h1 is not heard of.*hubs forget h1$/)])
+  ).toEqual(['h0: It takes nothing.', expect.stringMatching(/^h1 is offline.*hubs forget h1$/)])
 })
 
 test('a healthy hub has no problems', () => {

@@ -26,8 +26,8 @@ export interface Identity {
 /** Identity of a request over the admin's socket without a token: access to the socket is the proof. Its name replaces a token's id. */
 export const socketAdmin: Identity = { member: 0, name: 'admin', role: 'admin', tokenId: adminSocketFile }
 
-/** Compared with when no token has the id, so that an unknown id takes as long as a wrong secret. */
-const nobody = Buffer.alloc(32)
+/** Stands in for the hash when no token has the id, so that an unknown id takes as long as a wrong secret. */
+const noHash = Buffer.alloc(32)
 
 /** Most cached identities: far more than valid tokens, so that only a flood of members could fill the cache. */
 const maxKept = 10_000
@@ -69,7 +69,7 @@ function prove(hub: Hub, authorization: string | undefined): Identity {
   if (!parsed) throw unauthorized('This is not a Claude Net token, or it was cut or mistyped.')
   const stored = tokenById(db, parsed.id)
   const before = stored ? undefined : endedTokenById(db, parsed.id)
-  const matches = sameHash(hashToken(token), (stored ?? before)?.hash ?? nobody)
+  const matches = sameHash(hashToken(token), (stored ?? before)?.hash ?? noHash)
   if (before && matches) throw hasEnded(before)
   if (!stored || !matches) throw unauthorized('This token is not, or no longer, valid here.')
   if (stored.limit !== null && stored.limit <= hub.steadyNow)

@@ -5,7 +5,7 @@ import { tempDir } from '../../../test/support/temp.ts'
 import { readHubConfig } from './hub-config.ts'
 
 /** Returns the error message for a hub.json with this text. */
-function said(text: string): string {
+function errorFor(text: string): string {
   const config = join(tempDir('config'), 'hub.json')
   writeFileSync(config, text)
   try {
@@ -26,7 +26,7 @@ test('all errors are reported at once, in the order of the lines, with the neare
   "bakcup": { "everyHours": 1 },
   "port": 99999
 }`
-  expect(said(text)).toBe(
+  expect(errorFor(text)).toBe(
     `hub.json has 5 errors:
   line 2: hosts.1: Invalid input: expected string, received number
   line 4: limits.sends.burts: no such field; did you mean burst?
@@ -47,14 +47,14 @@ test('a field is reported with its own line despite strings, lists and fields of
     "sends": {
       "burst": 0 } }
 }`
-  expect(said(text)).toMatch(
+  expect(errorFor(text)).toMatch(
     /^hub\.json has 2 errors:\n {2}line 5: trustedProxies\.1: .*\n {2}line 9: limits\.sends\.burst: /,
   )
 })
 
 test('an unknown field that resembles none is reported with the list of fields; a single error takes one line', () => {
-  expect(said('{ "timeouts": { "zzzzzzzzzz": 1 } }')).toMatch(
+  expect(errorFor('{ "timeouts": { "zzzzzzzzzz": 1 } }')).toMatch(
     /^hub\.json: line 1: timeouts\.zzzzzzzzzz: no such field; there are headersMs, .*streamDrainMs/,
   )
-  expect(said('{}')).toBe('nothing')
+  expect(errorFor('{}')).toBe('nothing')
 })

@@ -34,7 +34,7 @@ export class Limits {
   #proofs: TokenBuckets | undefined
   #maxStreams = Number.POSITIVE_INFINITY
   readonly #streams = new Map<string, number>()
-  /** Undefined for a hub that stands alone. */
+  /** Undefined for a standalone hub. */
   readonly #shared: SharedLimits | undefined
 
   /** With a board, the limits count over all hubs. */

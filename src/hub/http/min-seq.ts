@@ -21,7 +21,7 @@ export function setLevelHeaders(hub: Hub, reply: FastifyReply): void {
 
 /**
  * Removes `min_seq` from a request, before its route validates the other parameters. If the hub has not applied that seq yet, returns a
- * promise of whether it arrives; a hub that stands alone never waits. Throws `invalid` if it is not a seq.
+ * promise of whether it arrives; a standalone hub never waits. Throws `invalid` if it is not a seq.
  */
 export function takeMinSeq({ level, state }: Hub, { query }: FastifyRequest): Promise<boolean> | undefined {
   const parameters = query as Record<string, unknown>

@@ -77,7 +77,7 @@ export interface ServerOptions {
   /** Counts and audits the responses. */
   watch: Watch
   backups: Backups
-  /** Snapshots from which other hubs of its history start; undefined for a hub that stands alone. */
+  /** Snapshots from which other hubs of its history start; undefined for a standalone hub. */
   snapshots?: Snapshots
   tails?: Tails
   /** The bridge to Telegram, where hub.json has one. */

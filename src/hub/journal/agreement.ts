@@ -70,7 +70,7 @@ export class Agreement {
     if (this.#views.size > 0) this.#judge()
   }
 
-  /** Stops counting a hub that does not come back. */
+  /** Stops counting a hub that was removed. */
   forgot(name: string): void {
     if (this.#views.delete(name)) this.#judge()
   }

@@ -23,17 +23,17 @@ export interface Journal extends AsyncDisposable {
 
   /**
    * To be called when a reader has seen more of this history than this hub has. A log of this hub alone was set back, and begins a new
-   * epoch; with a log of several hubs the reader may come from one that has applied more, and nothing happens. Throws on a storage error.
+   * epoch. With a log of several hubs the reader may come from one that has applied more, and the call has no effect. Throws on a storage error.
    */
   readerIsAhead(): void
 
   /**
    * Resolves when everything applied is durable; rejects with `unavailable` when that fails. Returns undefined when it is durable already.
-   * Whoever reads by a connection other than the state's waits for it before anyone sees what was read.
+   * A reader with a connection other than the state's waits for it before it returns what it has read.
    */
   settling(): Promise<void> | undefined
 
-  /** The reason, in a sentence, why no command is taken until the hubs of the log agree again; undefined while they do. */
+  /** The reason, in a sentence, why no command is accepted until the hubs of the log agree again; undefined while they do. */
   readonly apart?: string | undefined
 
   /** Rejects every later command with `why`: for a store that turned out to be unfit for writes. */
@@ -53,14 +53,14 @@ export interface JournalListeners {
   /** Called when the verdict on the hubs of the log has changed; `differing` are the hubs with other outcomes than this one. */
   onVerdict?: (verdict: Verdict, differing: readonly string[]) => void
   /**
-   * Called on an error of the storage or of the history. After a `fatal` one the journal has stopped for good, and the hub must stop too.
+   * Called on an error of the storage or of the history. After a `fatal` one the journal has stopped permanently, and the hub must stop too.
    */
   onStorageError: (error: unknown, fatal: boolean) => void
 }
 
 /**
  * A batch that is on disk: the time it took to apply and sync it, in ms, and the outcome of each entry. `isOwn` is true where it was
- * submitted here, as all are at a hub that stands alone: of several hubs exactly one has it true.
+ * submitted here, as all are at a standalone hub; among several hubs it is true at exactly one.
  */
 export interface Commit {
   ms: number

@@ -24,7 +24,7 @@ interface Applied {
 }
 
 /**
- * The journal of a hub that stands alone. Its log and its state are one SQLite file, so a pack is durable once it is applied and synced,
+ * The journal of a standalone hub. Its log and its state are one SQLite file, so a pack is durable once it is applied and synced,
  * and nothing is ever replayed. All commands that are submitted while the last batch is on its way to disk share one transaction and one
  * sync. The sync runs in another thread, so that requests are read and answered meanwhile; a lone command on a fast disk is synced in the
  * main thread, which takes less time. Each start begins an epoch, so that a copy of the file that was put back is noticed.
@@ -43,7 +43,7 @@ export class LocalJournal implements Journal {
   #idle: (() => void) | undefined
   #closed: Promise<void> | undefined
 
-  /** Requires that nobody else writes to `state`. Throws on a storage error other than a full disk. */
+  /** The journal must be the only writer of `state`. Throws on a storage error other than a full disk. */
   constructor(state: State, clock: SteadyClock) {
     this.clock = clock
     this.#state = state
@@ -160,7 +160,7 @@ export class LocalJournal implements Journal {
   }
 
   /**
-   * After a full disk the journal continues. A damaged store takes no more writes, but can still be read. After any other storage error it
+   * After a full disk the journal continues. A damaged store rejects writes, but can still be read. After any other storage error it
    * is not known what is on disk: only a restart can find out.
    */
   #storageFailed(batch: Batch, error: unknown): void {

@@ -54,7 +54,7 @@ export class LogFollower {
     return new Promise((resolve, reject) => this.#waiting.push({ offset, resolve, reject }))
   }
 
-  /** Applies no more records; whoever waits in `reach` is rejected with `why`. */
+  /** Stops applying records, and rejects callers of `reach` that wait with `why`. */
   end(why: ClaudeNetError): void {
     this.#ended ??= why
     this.#end.abort()

@@ -4,7 +4,7 @@ const maxPauseMs = 7 * 24 * 3600 * 1000
 /** A change of the wall clock against the monotonic one by less than this counts as a correction, not as a step, in ms. */
 const toleranceMs = 60_000
 
-/** Time a hub that joins others waits for one that knows the time before it trusts its own wall clock about a pause, in ms. */
+/** Time that a joining hub waits for an entry of a hub with a settled clock before it trusts its own wall clock about a pause, in ms. */
 const settleMs = 10_000
 
 export interface SteadyClockOptions {
@@ -22,7 +22,7 @@ export interface SteadyClockOptions {
 export interface Reading {
   time: number
   steady: number
-  /** The hub has just joined, and does not know yet how much time has passed since the entry before it. */
+  /** The hub has just joined, and has not determined yet how much time has passed since the entry before it. */
   unsure?: true
 }
 
@@ -30,7 +30,7 @@ export interface Reading {
 interface Shared {
   /** Lead of the history's wall clock over its steady time, in ms. */
   lead: number
-  /** Time between the end of the history and this hub's joining, by its own wall clock, and until when another hub may know better. */
+  /** Time between the end of the history and the joining of this hub, by its own wall clock, and when that counts unless another hub writes. */
   pause: { ms: number; until: number } | undefined
   /** The history had no entry: its first one sets the start of the steady time. */
   isNew: boolean
@@ -42,7 +42,7 @@ interface Shared {
  * running, up to a week, the wall clock is trusted.
  *
  * Hubs that share a history share both: the steady time is never behind an applied entry, whichever hub wrote it, and the wall clock of one
- * hub counts for all. A hub that joins trusts its own about a pause only when no hub that knows the time writes meanwhile.
+ * hub counts for all. A joining hub trusts its own about a pause only if no hub with a settled clock writes meanwhile.
  */
 export class SteadyClock {
   readonly #now: () => number

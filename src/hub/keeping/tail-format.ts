@@ -6,7 +6,7 @@ import { isTime } from '../state/timestamp.ts'
 
 /**
  * The tail of a backup: a file of lines, `LENGTH CRC JSON`. LENGTH is that of JSON in bytes; CRC is the CRC-32 of JSON, in hex, which
- * goes on from the line before, so that a line that is missing or out of place is found as well as one that was changed.
+ * continues from the previous line, so that a missing or misplaced line is detected as well as a changed one.
  *
  *   {"tail": 1, …}   the first line: the tail begins behind this place of the history
  *   {"epoch": …}     a start of the hub: what follows is of this epoch

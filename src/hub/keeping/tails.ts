@@ -14,7 +14,7 @@ import { type Committed, createTail, TailWriter } from './tail-writer.ts'
 /** The store whose entries are written. */
 export interface FollowedStore {
   hub: Hub
-  /** Makes a backup, which has what is missing in the tail. */
+  /** Makes a backup, which includes the entries missing in the tail. */
   makeBackup: () => Promise<unknown>
 }
 
@@ -60,9 +60,10 @@ interface Tail {
 }
 
 /**
- * Writes what is committed after each backup beside it, on another disk. A tail begins when its backup does, and is the current one from
- * when that is good until the next one is; so a backup with its tail reaches the next backup without a gap. No response waits for it. When
- * entries are missing in a tail (its disk failed, the process was killed), a new backup is made.
+ * Writes the entries committed since each backup to a tail on another disk. The tail of a backup is started when the backup is, and becomes
+ * the current tail once the backup is verified; it ends when the next one becomes current, so that a backup with its tail reaches the next
+ * backup without a gap. No response waits for it. When entries are missing in a tail (its disk failed, the process was killed), a new backup
+ * is made.
  */
 export class Tails implements AsyncDisposable {
   readonly #options: Required<TailsOptions>
@@ -89,7 +90,7 @@ export class Tails implements AsyncDisposable {
     }
   }
 
-  /** Queues committed entries, at almost no cost; they are written later. */
+  /** Queues committed entries; they are written later. */
   committed(batch: Committed): void {
     this.#lastSeq = batch.entries.at(-1)?.seq ?? this.#lastSeq
     if (!this.#current || this.#current.writer.failed) this.#missingSince ??= performance.now()
@@ -165,7 +166,7 @@ export class Tails implements AsyncDisposable {
     }
   }
 
-  /** Writes what is left, for a limited time: a disk that hangs must not block the stop. */
+  /** Writes the remaining entries, for a limited time: a disk that hangs must not block the stop. */
   async close(): Promise<void> {
     this.#closing.abort()
     this.drop()

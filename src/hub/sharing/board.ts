@@ -22,7 +22,7 @@ export interface Board {
   onChange(listener: (hub: string, topic: string, value: string | undefined) => void): () => void
   /** Values of the other hubs, by hub, then by topic. Hubs without values are omitted. */
   readonly peers: ReadonlyMap<string, ReadonlyMap<string, string>>
-  /** Removes this hub's values, and calls listeners no more. */
+  /** Removes this hub's values, and stops calling listeners. */
   close(): Promise<void>
 }
 

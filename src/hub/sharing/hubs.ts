@@ -123,7 +123,7 @@ export class Hubs {
       throw new ClaudeNetError(
         'conflict',
         `${name} is the hub that was asked.`,
-        'Stop it, and have another hub forget it.',
+        'Stop it, and remove it through another hub.',
       )
     }
     if (this.#isLive(name)) {
@@ -224,7 +224,7 @@ export class Hubs {
     }
   }
 
-  /** Raises the rules for new entries, once every announced hub knows them. */
+  /** Raises the rules for new entries, once every announced hub supports them. */
   async #raise(): Promise<void> {
     const { state, duty, submit } = this.#options
     if (!duty.isMine || this.#isRaising || this.#isClosed) return

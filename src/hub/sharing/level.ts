@@ -10,13 +10,13 @@ const levelMs = 2000
 /** Time without being level after which a hub accepts no commands, in ms: by then the journal would give them up. */
 const writableMs = 5000
 
-/** Time that a reader waits for an entry that it knows of, in ms. */
+/** Time for which a reader waits for an entry that it has seen at another hub, in ms. */
 const patienceMs = 2000
 
 /** Least time between two requests to the log made for readers, in ms: any stranger can cause one. */
 const catchUpMs = 50
 
-/** Most ends of the log remembered until this hub has applied them. */
+/** Most ends of the log stored until this hub has applied them. */
 const maxPending = 64
 
 export interface LevelOptions {
@@ -160,8 +160,8 @@ export class Level {
   behind(): ClaudeNetError {
     return new ClaudeNetError(
       'unavailable',
-      'This hub is behind: it has not got what you have seen at another hub.',
-      'Ask another hub, or try again in a moment.',
+      'This hub is behind: it has not applied yet what you have seen at another hub.',
+      'Use another hub, or try again in a moment.',
       askMs,
     )
   }
@@ -170,7 +170,7 @@ export class Level {
     return new ClaudeNetError(
       'unavailable',
       `This hub is cut off: it has not reached the log that it shares with other hubs for ${Math.floor(this.ageMs / 1000)} s.`,
-      'Ask another hub. This one goes on by itself once it reaches the log again.',
+      'Use another hub. This one continues by itself once it reaches the log again.',
       askMs,
     )
   }

@@ -5,7 +5,7 @@ import type { Duty } from './duty.ts'
 const lookMs = 60_000
 const compactMs = 300_000
 
-/** Time for which an offline hub can come back to a log that still continues its snapshot, in ms. */
+/** Time within which an offline hub can return to a log that still continues its snapshot, in ms. */
 const awayMs = 3_600_000
 
 export interface TrimmingOptions {
@@ -91,13 +91,13 @@ export class Trimming {
       await room.make()
     }
     if (!isFull) return
-    // The next round trims up to there, once the others know of this snapshot.
+    // The next round trims up to there, once this snapshot is announced.
     await makeBackup()
     this.#isFull = await room.isFull()
     if (!this.#isFull) onFull(false)
   }
 
-  /** Returns the offset up to which every hub that may come back has a snapshot. */
+  /** Returns the offset up to which every hub that may return has a snapshot. */
   #unneeded(): number {
     const now = this.#monotonic()
     let upTo = Infinity

@@ -36,24 +36,24 @@ export async function takeNeededSnapshot(log: EtcdLog, options: JoinOptions): Pr
   const { epoch, offset, own } = placeOfStore(dataDir)
   const isOurs = epoch === '' ? offset === 0 : epoch === log.epoch
   if (!isOurs || (own && own !== hub) || offset + 1 >= first) return
-  options.log.info({ first, offset }, 'the store of this hub needs a snapshot: the log begins further on')
+  options.log.info({ first, offset }, 'the store of this hub needs a snapshot: the log begins later')
   const failed: string[] = []
   const taken = await takeSnapshot({
     ...{ dataDir, epoch: log.epoch, first, offset, dir, program },
     peers: await peersOf(log, hub),
     secret: await log.secret(),
-    onProgress: what => options.log.info(what, 'a snapshot is taken'),
+    onProgress: what => options.log.info(what, 'a snapshot is being copied'),
     onFailed: (from, err) => {
       failed.push(`${from}: ${err.message}`)
-      options.log.warn({ from, why: err.message }, 'no snapshot could be taken there')
+      options.log.warn({ from, why: err.message }, 'no snapshot could be copied from there')
     },
   })
   if (taken) {
-    options.log.info(taken, 'the store of this hub begins with a snapshot')
+    options.log.info(taken, 'the store of this hub was replaced by a snapshot')
     return
   }
   throw new HistoryError(
-    `'${name}' in etcd begins at record ${first}, this hub has applied it up to ${offset}, and no hub of it gave a snapshot (${failed.join('; ') || 'none is there'}).`,
+    `'${name}' in etcd begins at record ${first}, this hub has applied it up to ${offset}, and no hub of it provided a snapshot (${failed.join('; ') || 'none is running'}).`,
     'Start another hub of this history, or put one of its backups into the directory that "journal": {"snapshots"} names in hub.json.',
   )
 }

@@ -26,10 +26,10 @@ export async function runHub(flags: HubFlags): Promise<void> {
       if (waits.length === 0) log.info('hub.json was read again')
       else log.warn({ fields: waits }, 'hub.json was read again; these fields need a restart')
     } catch (error) {
-      log.error({ why: (error as Error).message }, 'hub.json is wrong; the hub goes on with what it had')
+      log.error({ why: (error as Error).message }, 'hub.json is invalid; the hub continues with its previous settings')
     }
   })
-  const supervisor = new Supervisor({ onError: err => log.warn({ err }, 'systemd could not be told') })
+  const supervisor = new Supervisor({ onError: err => log.warn({ err }, 'systemd could not be notified') })
   await supervisor.ready(`listens at ${running.url}`, running.probe)
   const signal = await stop
   log.info({ signal }, 'the hub stops')

@@ -20,7 +20,7 @@ export function openTails(config: HubConfig, log: Logger): Tails | undefined {
       if (err)
         log.error(
           { err, dir },
-          'the tail of the backup is not written; the hub goes on, and makes a backup as soon as it can be',
+          'the tail of the backup cannot be written; the hub continues, and makes a new backup as soon as possible',
         )
       else log.info({ dir }, 'the tail of the backup is written again')
     },

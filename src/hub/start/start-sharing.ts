@@ -27,7 +27,7 @@ export interface Reach {
 export interface SharingOptions {
   hub: Hub
   log: Logger
-  /** The log that the hub shares; undefined for a hub that stands alone. */
+  /** The log that the hub shares; undefined for a standalone hub. */
   sharedLog: EtcdLog | undefined
   backups: Backups
   reach: Reach

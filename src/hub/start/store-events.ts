@@ -24,12 +24,12 @@ export function storeEvents({ log, metrics, dataDir, db, onFatal }: StoreEventsO
     onClockStep: ({ byMs, atStart }) =>
       log.warn(
         { byMs },
-        `the wall clock ${atStart ? 'does not fit the end of the history' : 'was set'}; nothing is deleted or expires by it`,
+        `the wall clock ${atStart ? 'does not fit the end of the history' : 'was set'}; deletions and expiries do not depend on it`,
       ),
     onPutBack: (cursor, newest) =>
       log.warn(
         { cursor, newest },
-        'a reader has seen more than the store holds: an older copy of it was put in place; readers start anew, and what came after the copy is gone',
+        'a reader has seen entries that the store does not have: the store was replaced by an older copy; readers start again, and entries after the copy are lost',
       ),
     onBug: ({ seq, command }, err) => log.error({ err, seq, command: command.type }, 'a command failed'),
     onVerdict: (verdict, differing) => logVerdict(log, verdict, differing),
@@ -45,7 +45,7 @@ export function storeEvents({ log, metrics, dataDir, db, onFatal }: StoreEventsO
     },
     onDamage: err => {
       metrics.storageFailed()
-      log.fatal({ err }, 'the store is damaged; nothing more is stored, and what can be read is shown')
+      log.fatal({ err }, 'the store is damaged; the hub stores nothing more, and shows what it can read')
     },
   }
 }

@@ -17,7 +17,7 @@ export type HubCommand =
       /** Log offset of the oldest snapshot that it keeps; left out when it has none. */
       snapshot?: number
     }
-  /** Removes a hub that does not come back. If it does, it announces itself again. */
+  /** Removes a hub that will not return. If it does return, it announces itself again. */
   | { type: 'hub.forget'; name: string }
   /**
    * The vote of `hub` once some hubs have come to other outcomes: it `differs` from these. It changes nothing in the tables; see

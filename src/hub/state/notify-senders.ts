@@ -65,6 +65,6 @@ function expiredAt({ at, members }: Extract<Untold, { what: 'expired' }>): strin
 function goneInWords(names: readonly string[]): string {
   const gone = visibleLine(names.join(', '), maxNames)
   return names.length === 1
-    ? `${gone} is no member, group or project any more.`
-    : `${gone} are no members, groups or projects any more.`
+    ? `${gone} is no longer a member, group or project.`
+    : `${gone} are no longer members, groups or projects.`
 }

@@ -103,7 +103,7 @@ export function whyInWords(db: Database, why: Why): Words {
       }
     case 'recipients_gone':
       return {
-        message: `${why.names.join(', ')}: no member or group has this name any more.`,
+        message: `${why.names.join(', ')}: no member or group has this name now.`,
         hint: 'claude_net_machines lists all members.',
       }
     case 'no_member':
@@ -235,7 +235,7 @@ export function whyInWords(db: Database, why: Why): Words {
     case 'hub_too_old':
       return {
         message: `The hub ${why.name} does not support the rules of version ${why.rules}.`,
-        hint: `Upgrade it; or, if it does not come back: claude-net hubs forget ${why.name}`,
+        hint: `Upgrade it; or, if it will not return: claude-net hubs forget ${why.name}`,
       }
     case 'not_imported': {
       const { message, hint } = whyInWords(db, why.step)

@@ -270,7 +270,7 @@ export class State implements Disposable {
 
 const failedHere = refuse('internal', { code: 'failed' })
 
-/** An entry of the history cannot be applied as it was before; this hub must not continue without it. */
+/** An entry of the history that cannot be applied with the outcome it had; the hub must not continue without it. */
 export class CannotReplay extends Error {
   override name = 'CannotReplay'
   /** Advice to the admin. */

@@ -11,7 +11,7 @@ export function isRefusal(error: unknown): boolean {
   )
 }
 
-/** Reports whether the quota of etcd is full: it takes no more writes until its alarm is disarmed. */
+/** Reports whether the quota of etcd is full: it rejects writes until its alarm is disarmed. */
 export function isQuotaFull(error: unknown): boolean {
   return error instanceof EtcdError && error.code === grpc.exhausted && /space exceeded/.test(error.message)
 }

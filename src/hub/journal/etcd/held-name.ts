@@ -20,8 +20,8 @@ const Holder = z.object({
   /** Identifies the process. */
   run: z.string(),
   /**
-   * Identifies the directory and the boot of the host: the process that has the lock of the same directory knows that the previous one has
-   * ended.
+   * Identifies the directory and the boot of the host. A process that has the lock of the same directory may take over the name: the
+   * previous process has ended.
    */
   place: z.string(),
   host: z.string(),

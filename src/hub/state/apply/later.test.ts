@@ -204,7 +204,7 @@ test('a sender is notified of members and groups deleted before the message was 
   expect(bodies(cat)).toEqual(['to some'])
   const [notice] = bodies(ana)
   expect(notice).toContain('- A later message to ben was due, but nobody accepted it: ben: no member or group has this')
-  expect(notice).toContain('some did not accept it: team, ben are no members, groups or projects any more.')
+  expect(notice).toContain('some did not accept it: team, ben are no longer members, groups or projects.')
 })
 
 test('a full inbox and a brake apply when the message is due, not when it is written', () => {

@@ -20,7 +20,7 @@ export const limits = {
   sealLifeMs: 400 * dayMs,
   /** Time that notified permission prompts are kept, in ms: none stays open for longer. */
   promptLifeMs: 8 * dayMs,
-  /** Time that handled updates are kept, in ms: Telegram keeps one for 24 hours, so it cannot come again. */
+  /** Time for which handled updates are stored, in ms: Telegram repeats an update for 24 hours at most. */
   updateLifeMs: 8 * dayMs,
   /** An inbox below both of these has room for everybody; the settings cannot be lower. */
   alwaysMessages: 100,

@@ -34,7 +34,7 @@ export type Untold =
 /** SQL of the project in a row of `untold`; empty for none. */
 export const projectOfUntold = `coalesce(detail ->> 'project', '')`
 
-/** Notes an event for `sender`. The hub makes a message of it and then removes it: `sender.tell`. */
+/** Stores an event of which `sender` is to be notified. The command `sender.tell` stores the notice and deletes the event. */
 export function noteUntold(db: Database, sender: number, { what, ...detail }: Untold): void {
   db.run('insert into untold (sender, what, detail) values (?, ?, ?)', sender, what, JSON.stringify(detail))
 }

@@ -2,7 +2,7 @@ import type { Cursor } from '../../../protocol/events.ts'
 import type { Database } from '../store/database.ts'
 import { isDiskFull } from '../store/sqlite-errors.ts'
 
-/** Most past epochs that are kept, one for each start of a hub that stands alone; a reader with a cursor of an older one starts anew. */
+/** Most past epochs that are stored, one for each start of a standalone hub; a reader with a cursor of an older one starts again. */
 const maxPast = 1000
 
 /**

@@ -10,7 +10,7 @@ export interface OwnLog {
   begunAt: number | null
 }
 
-/** Returns undefined for the store of a hub that stands alone. */
+/** Returns undefined for the store of a standalone hub. */
 export function ownLog(db: Database): OwnLog | undefined {
   return db.get<{ name: string; hub: string | null; begunAt: number | null }>(
     'select name, hub, begun_at as begunAt from own_log',

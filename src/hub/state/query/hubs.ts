@@ -15,7 +15,7 @@ export interface HubRow {
   announcedAt: number
 }
 
-/** Returns the hubs that share this history, by name; none for a hub that stands alone. */
+/** Returns the hubs that share this history, by name; none for a standalone hub. */
 export function allHubs(db: Database): HubRow[] {
   return db.all<HubRow>(
     `select name, version, entry_version as entryVersion, url, ssh, hub_key as hubKey, snapshot,

@@ -74,7 +74,7 @@ export function messageAt(
   const deliveries =
     unlessUnreadable(() => deliveriesOf(db, row, only, firstAnswer)) ??
     unlessUnreadable(() => deliveriesOf(db, row, only, noAnswer))
-  // It is not known any more whether the message was held.
+  // Whether the message was held can no longer be determined.
   const message = { ...toMessage(row), bytes: row.bytes }
   if (!deliveries) return { message: { ...message, ...(!isWhole && { held: true }) }, deliveries: [] }
   const rows = new Map(deliveries.map(delivery => [delivery.member, delivery]))

@@ -47,7 +47,7 @@ function waiting(db: Database, sql: string, ...params: (number | string | null)[
 const unread = `(${unreadSeqs}) u join delivery d on d.seq = u.seq and d.recipient = ?1
   join message m on m.seq = u.seq join member s on s.id = m.sender`
 
-/** SQL condition for those that may be notified: neither of muted senders, nor refused by Telegram for good. */
+/** SQL condition for messages that may be sent: neither from muted senders, nor permanently rejected by Telegram. */
 const tellable = `u.handling is not 'mute'
   and not exists (select 1 from telegram_failed f where f.person = ?1 and f.seq = u.seq)`
 
@@ -320,7 +320,7 @@ export function mutesOf(db: Database, person: number, now: number): { name: stri
   )
 }
 
-/** Returns unread messages that Telegram refused for good, newest first. */
+/** Returns unread messages that Telegram has permanently rejected, newest first. */
 export function failedMail(db: Database, limit: number): { seq: number; name: string; why: string }[] {
   return db.all(
     `select f.seq, p.name, f.why from telegram_failed f join member p on p.id = f.person

@@ -47,14 +47,14 @@ export function damageOfLog(path: string): string | undefined {
     if (scan) {
       const { whole, commits } = readFrames(log, scan)
       if (commits <= mostUnsynced) return undefined
-      return `frame ${whole + 1} of its log is not as it was written, and at least ${commits} commits are behind it`
+      return `frame ${whole + 1} of its log was changed after it was written, and at least ${commits} commits follow it`
     }
     const pageBytes = pageBytesOf(path)
     for (const isBigEndian of [false, true]) {
       const sum = pairAt(header, 24)
       const { commits } = readFrames(log, { pageBytes, isBigEndian, salts: undefined, sum })
       if (commits > mostUnsynced)
-        return `the header of its log is not as it was written, and at least ${commits} commits are behind it`
+        return `the header of its log was changed after it was written, and at least ${commits} commits follow it`
     }
     return undefined
   } finally {

@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 /** The files of an open store are no longer those at its path, or another program has written to them. */
 export class StoreLost extends Error {
   override readonly name = 'StoreLost'
-  /** `removed` and `replaced`: the open files are intact, but have no name any more. `changed`: they cannot be trusted. */
+  /** `removed` and `replaced`: the open files are intact, but no longer have a name. `changed`: they cannot be trusted. */
   readonly how: 'removed' | 'replaced' | 'changed'
   /** Name of the file. */
   readonly file: string

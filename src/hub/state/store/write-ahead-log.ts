@@ -4,7 +4,7 @@ import { endianness } from 'node:os'
 /** Offset of `mxFrame`, the number of pages in the log, in the log's index (sqlite.org/walformat.html#the_wal_index_header). */
 const pagesAt = 16
 
-/** A sync failed: it is not known which of the last commits are on disk, and another sync would not tell. Only a restart can find out. */
+/** A sync failed: it is unknown which of the last commits are on disk, and another sync would not show it. Only a restart can find out. */
 export class NotSynced extends Error {
   override name = 'NotSynced'
   /** Error code of the system. */
@@ -17,8 +17,7 @@ export class NotSynced extends Error {
 }
 
 /**
- * The write-ahead log of an open store. SQLite writes it, but leaves syncing to us, so that it need not happen in the thread that handles
- * requests.
+ * The write-ahead log of an open store. SQLite writes it, and this class syncs it, so that the thread that handles requests need not wait.
  */
 export class WriteAheadLog {
   readonly #path: string

@@ -107,7 +107,7 @@ export async function sendReply(context: Context, received: Received, replyTo: n
   const [, number, rest] = /^#?(\d{1,15})[\s:,]+([\s\S]+)$/.exec(text) ?? []
   const routes = routesOf(db, received.chat, replyTo)
   if (routes.length === 0) {
-    const why = html`I do not know any more which message this answers.`
+    const why = html`I no longer know which message this answers.`
     return { sign: 'unclear', text: html`${why} Nothing was sent: write /send NAME and your text.` }
   }
   const [only] = routes.length === 1 ? routes : routes.filter(({ seq }) => seq === Number(number))

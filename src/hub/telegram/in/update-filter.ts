@@ -45,7 +45,7 @@ export class UpdateFilter {
     return kept
   }
 
-  /** Skips an update that cannot be parsed, with a log line: polled again and again, it would hold up all later ones. */
+  /** Skips an update that cannot be parsed, with a log line; otherwise it would be polled again and block all later ones. */
   #verdictOn(update: Update): Verdict {
     const { people, me, log } = this.#options
     try {
