@@ -78,7 +78,7 @@ test('the admin sees and changes the days; the audit records who changed them', 
   const hub = await startHub()
   const settings = (...args: string[]) => run(['settings', ...args, '--data', hub.dataDir], { node: hubNode })
   expect((await settings()).stdout).toMatch(
-    /^Texts are deleted 30 days after everybody has read them, or they expired\. Unread mail stays\.\nAn inbox takes 10000 /,
+    /^Texts are deleted 30 days after everybody has read them, or they expired\. Unread messages stay\.\nAn inbox takes 10000 /,
   )
   expect(JSON.parse((await settings('--keep-text', '7', '--json')).stdout)).toMatchObject({ keepTextDays: 7 })
   for (const wrong of ['0', '3651', '1.5', 'x', '']) {

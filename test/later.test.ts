@@ -269,7 +269,7 @@ describe('as humans and models write it', () => {
         "The hub is older than this client and does not support 'at', 'withinS'. Nothing was sent.",
       ),
     })
-    const older = { code: 1, stderr: expect.stringContaining('This hub is older, and has no mail for later.') }
+    const older = { code: 1, stderr: expect.stringContaining('This hub is older, and has no scheduled messages.') }
     expect(await sean.run(['later'])).toMatchObject(older)
     expect(await sean.run(['later', 'cancel', newMessageId()])).toMatchObject(older)
   })

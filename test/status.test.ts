@@ -39,7 +39,7 @@ test('status shows the hub, the store, who is online and behind, and what waits 
   expect(stdout).toMatch(/^Behind +alpha \(claude-net\/0\.0\.9\): run claude-net update there$/m)
   expect(stdout).toMatch(/^Unread +13 messages, the oldest sent just now$/m)
   expect(stdout).toMatch(/^beta-3 +2 +just now +no session yet$/m)
-  expect(stdout).toMatch(/^and 2 more inboxes with unread mail$/m)
+  expect(stdout).toMatch(/^and 2 more inboxes with unread messages$/m)
 
   const json = JSON.parse((await status('--json')).stdout)
   expect(json).toMatchObject({

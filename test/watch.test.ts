@@ -62,7 +62,7 @@ test('prints in words what comes, what became of what was sent, and who is there
   await chas.client.call(api.heartbeat, { body: { session: 'test-1', client: 'test' } })
   await until('presence', () => watching.lines.length >= 6)
   const [first, ...rest] = watching.lines
-  expect(first).toBe('Watching as seanclaude: unread mail first, then what comes. Ctrl-C ends it.')
+  expect(first).toBe('Watching as seanclaude: unread messages first, then new events. Ctrl-C ends it.')
   expect(withoutTimes(rest)).toEqual([
     `chasclaude → you · request · 1 unread · ${incoming.id}`,
     '          > hello',

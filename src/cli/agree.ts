@@ -19,7 +19,7 @@ export async function agreed(
     const answer = await terminal.question(`${question} ${usually === 'yes' ? '[Y/n]' : '[y/N]'} `)
     return usually === 'yes' ? !/^\s*n/i.test(answer) : /^\s*y(es)?\s*$/i.test(answer)
   } catch {
-    // Whoever declines by a key leaves the line open.
+    // Ctrl-C and Ctrl-D do not end the line.
     output.write('\n')
     return false
   } finally {

@@ -12,7 +12,7 @@ import { hintText } from './output.ts'
 /**
  * Runs `work` as this machine, and sends meanwhile what waits in its outbox: neither holds up the other. Says afterwards what
  * went, what was refused and what waits still: to people behind the answer, otherwise (with `--json`, or when `work` throws) on
- * stderr. What waits still is left to a process of its own.
+ * stderr. A separate process sends what still waits.
  */
 export async function asMachine(
   { json }: { json?: boolean },
@@ -20,7 +20,7 @@ export async function asMachine(
 ): Promise<void> {
   const machine = openMachine()
   const drained = machine.outbox.drain()
-  // Told when it is awaited, below, and not as unhandled before.
+  // A failure is reported where this is awaited, below, not as an unhandled rejection before.
   drained.catch(() => {})
   let out: NodeJS.WriteStream = process.stderr
   try {
@@ -31,7 +31,7 @@ export async function asMachine(
   }
 }
 
-/** Tells what came of `drained`, if anything was, and lets go of the machine. */
+/** Reports the result of `drained`, if anything was sent or refused, and closes the machine. */
 export async function close(
   machine: Machine,
   drained: (() => Promise<Drained>) | undefined,

@@ -135,7 +135,7 @@ async function gather(
   let next: Promise<void> | undefined
   try {
     for (;;) {
-      // Before the hub is asked: what comes meanwhile is not missed. One that has not come yet is waited for on.
+      // Subscribed before the request, so that no event in between is missed. A subscription without an event yet is kept.
       next ??= once(heard, 'event', { signal: enough.signal }).then(
         () => (next = undefined),
         () => {},
@@ -152,7 +152,7 @@ async function gather(
       const isTimeOver = performance.now() >= endsAt
       if (last && isOver(last, isTimeOver) && last.receipts.every(({ answerId }) => !answerId || printed.has(answerId)))
         return last
-      // Long after its time: the hub is still away.
+      // Long after its time the hub is still unreachable.
       if (last && performance.now() > endsAt + pauseMs) return last
       const leftMs = Math.min(pauseMs, last?.gather?.leftMs ?? pauseMs, Math.max(endsAt - performance.now(), burstMs))
       const timer = new AbortController()
@@ -166,14 +166,14 @@ async function gather(
   }
 }
 
-/** Has `heard` say that something happened that may concern a question. */
+/** Dispatches an event on `heard` when something happened that may concern a question. */
 async function followOn(client: HubClient, heard: EventTarget, signal: AbortSignal): Promise<void> {
   const tell = () => heard.dispatchEvent(new Event('event'))
   const onAway = ({ message }: Error) => process.stderr.write(`claude-net: ${message} Trying again until it is back.\n`)
   try {
     for await (const _ of followEvents(client, { signal, onOpen: tell, onAway })) tell()
   } catch {
-    // What the hub refuses here it refuses there as well, where it is told.
+    // The requests for the question report the same refusal.
   }
 }
 

@@ -17,8 +17,8 @@ const alone: Record<string, () => Promise<Command>> = {
 export async function runCommandLine(platform = process.platform): Promise<void> {
   if (platform === 'win32') return refuseWindows()
   const [command = '', ...args] = process.argv.slice(2)
-  // Claude Code runs a hook at every step of every session: it must not wait for the rest of the program to be loaded. Sessions wait
-  // for their MCP server, which does not need what reads a command line either.
+  // Claude Code runs a hook at every step of every session, and each session waits for its MCP server: neither loads the parser of the
+  // command line, or the rest of the program.
   if (command === 'hook' && !args.includes('--help') && !args.includes('-h'))
     await (await import('../notice/hook.ts')).runHook(args)
   else if (command === 'mcp' && args.length === 0) await serveSession()

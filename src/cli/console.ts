@@ -32,7 +32,7 @@ export function consoleCommand(): Command {
     .option('--url <url>', "Address at which the browser reaches the hub (default: 'url' of hub.json)")
     .option('--port <port>', 'As this machine: port on 127.0.0.1 that is forwarded to the hub until Ctrl-C', toPort)
   withAdminOptions(command)
-    // A word that is no command of this one.
+    // Refuses a word that is not a subcommand.
     .allowExcessArguments(false)
     .action((options: ConsoleOptions) => (isForAdmin(options) ? openAsAdmin(options) : openAsMachine(options)))
 
@@ -68,7 +68,7 @@ function addTo(parent: Command, name: string, description: string, work: Work): 
     .option('--as-me', 'Act as this machine, even on the host of the hub')
   withAdminOptions(command).action(async (...args: unknown[]) => {
     const argument = typeof args[0] === 'string' ? args[0] : ''
-    // What stands before the name of this command is its parent's.
+    // Options before the name of this command belong to its parent.
     const options = (args.at(-1) as Command).optsWithGlobals<ConsoleOptions>()
     const { client } = isForAdmin(options) ? adminClient(options) : openMachine()
     try {

@@ -13,7 +13,7 @@ export function copyStoreCommand(): Command {
         const hub = process.ppid
         const { copyStore } = await loadHub()
         const report = copyStore(from, to, () => {
-          // A hub that was killed needs no copy, and its successor checkpoints again.
+          // A hub that was killed needs no copy, and the next one makes its own checkpoint.
           if (process.ppid !== hub) process.exit(exit.refused)
           process.stdout.write('copied\n')
         })

@@ -39,7 +39,7 @@ function whyNotWritable(directory: string): Check[] {
     try {
       rmSync(probe, { force: true })
     } catch {
-      // A disk that cannot be written, which is told.
+      // The disk cannot be written, which is reported above.
     }
   }
 }
@@ -49,7 +49,7 @@ export function outboxChecks({ outboxDir }: Home, outbox: Outbox, drained?: Drai
   const waiting = outbox.waiting().length
   const [sent] = drained ? drainedLines({ ...drained, waiting: 0 }).filter(line => line.startsWith('Sent')) : []
   const refused = outbox.refusals.all()
-  // Told here.
+  // They are reported here, so the next command need not report them.
   outbox.refusals.takeToPrint()
   return [
     ...(sent ? [{ link: 'outbox', state: 'ok' as const, found: sent }] : []),

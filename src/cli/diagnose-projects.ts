@@ -13,7 +13,7 @@ const maxNamed = 10
 export function projectChecks(home: Home, config: Config): Check[] {
   const link = 'project'
   if (config.shareProjects === false)
-    return [{ link, state: 'ok', found: `none is shared, as ${home.configFile} says: every session sees all mail` }]
+    return [{ link, state: 'ok', found: `none is shared, as ${home.configFile} says: every session sees all messages` }]
   const { name, from } = findProject(hereOrRoot(), home.dir, config)
   const here = name === undefined ? 'none here' : `${name} here, by ${from}`
   const found = [here, ...running(home)].join('; ')

@@ -62,7 +62,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
       const { diagnoseSsh } = await import('./diagnose-ssh.ts')
       const links = await diagnoseSsh(own).finally(() => own.close())
       const isClosed = links.some(({ state }) => state === 'failed')
-      // Where there are other hubs the machine goes on without this one.
+      // If there are other hubs, the machine continues without this one.
       checks.push(...(ways.length > 1 ? links.map(asNote) : links))
       if (isClosed && ways.length === 1) return [...checks, ...localChecks(home, outbox)]
     }
@@ -108,7 +108,7 @@ export async function diagnose(home: Home): Promise<Check[]> {
     const { inbound } = credentials.config
     if (inbound !== undefined) {
       const known = (await client.call(api.putPolicy, { body: {} })).inbound
-      if (known === inbound) ok('policy', `mail: ${inbound}, as ${home.configFile} says`)
+      if (known === inbound) ok('policy', `inbound: ${inbound}, as ${home.configFile} says`)
       else
         warn(
           'policy',

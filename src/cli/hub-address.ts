@@ -6,7 +6,7 @@ import { UsageError } from './usage-error.ts'
 export function hubAddress(address: string, name?: string): URL {
   const url = parseUrl(address)
   const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
-  // A user, a path, a query or a fragment would be dropped on the way.
+  // A user, a path, a query or a fragment would be ignored.
   if (url && isHttp && url.href === `${url.origin}/` && hostNameOf(url.host) !== undefined) return url
   throw new UsageError(
     `${name ? `${name}: ` : ''}'${visibleLine(address, 100)}' is no address of a hub.`,

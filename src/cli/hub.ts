@@ -48,7 +48,7 @@ export function hubCommand(): Command {
           const held = await heldPlaces()
           const places = held?.map(placeInWords)
           const agrees = held?.some(place => isSamePlace({ host, port }, place)) ?? true
-          // Of another file nobody knows whether the service will go by it.
+          // Another file may not be the one that the service uses.
           const ok = agrees || resolve(flags.config ?? '') !== serviceConfig
           print(
             { json },
@@ -72,7 +72,7 @@ export function hubCommand(): Command {
           await runHub({ ...flags, logLevel })
         } catch (error) {
           fail(error, false)
-          // Not 75, whatever the error: a store that cannot be used is no better in a moment.
+          // Never 75: a store that cannot be used will not be usable a moment later.
           process.exitCode = exit.refused
         }
       },
@@ -82,7 +82,7 @@ export function hubCommand(): Command {
 /** Sends SIGTERM to this process when standard input ends. */
 function stopAtEof(): void {
   process.stdin.on('close', () => process.kill(process.pid, 'SIGTERM')).resume()
-  // A hub that stops for another reason need not wait for that.
+  // A hub that stops for another reason does not wait for the end of its input.
   if ('unref' in process.stdin) process.stdin.unref()
 }
 

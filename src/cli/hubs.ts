@@ -15,7 +15,7 @@ export function hubsCommand(): Command {
       .command('list', { isDefault: true })
       .description('List each hub with its version, its position in the history, and whether its outcomes agree'),
   )
-    // A word that is no command of this one.
+    // Refuses a word that is not a subcommand.
     .allowExcessArguments(false)
     .action((options: AdminOptions) =>
       asAdmin(options, async client => {

@@ -39,10 +39,10 @@ export function inboxCommand(): Command {
         const answer = { ...read, messages: read.messages.map(message => withheld(message)) }
         const questions = json ? new Map() : await questionsOf(client, answer.messages)
         await printWhole({ json }, answer, () => inboxForTerminal(answer, questions, client.now()))
-        // What was withheld was given to nobody, and stays unread.
+        // Withheld messages are not marked as fetched, and stay unread.
         const given = answer.messages.filter(({ held }) => !held || !isInsideClaude())
         const ids = given.map(({ id }) => id)
-        // What was printed is in the pipe or on the screen: only now was it given to anyone.
+        // Marked only now that the output was written.
         if (ids.length > 0)
           await client.call(api.markFetched, { body: { ids, session: `cli-${process.pid}`, project } })
         if (ids.length > 0 && ack) await client.call(api.ackInbox, { body: { ids, project } })

@@ -65,7 +65,7 @@ export function joinCommand(): Command {
         throw new UsageError('Claude Code reaches no hub through ssh by itself.', 'Join without --http.')
       }
       home.make()
-      // Settings that cannot be read stop here, before the code is spent: once they are mended the same line works.
+      // Settings that cannot be read fail here, before the code is used, so that the same line works once they are repaired.
       const notWritable = new Map<string, string>()
       const offers = options.claude && !options.http
       const claude = offers ? findClaude() : undefined
@@ -76,7 +76,7 @@ export function joinCommand(): Command {
       const code = await codeOf(options)
       const name =
         code === undefined ? await joinedName(home, way, options) : await exchangeCode(home, way, code, options)
-      // Those of a hub that was joined before are none of this one's.
+      // Removes the hubs of the history that was joined before.
       home.writeConfig({ machine: name, sshHost: way.sshHost, hub: way.hub.origin, hubKey: way.pin, hubs: undefined })
       const others = await takeHubs(home)
       installClient(home)
@@ -183,9 +183,9 @@ async function exchangeCode(home: Home, way: WayToHub, code: string, { machine, 
   const name = MemberName.safeParse(machine)
   if (!name.success) throw new UsageError(`--machine: ${name.error.issues[0]!.message}`, 'Use the name of the invite.')
   const role: Role = human ? 'human' : 'machine'
-  // Found out now, not after the code is spent.
+  // Fails here, before the code is used, if config.json cannot be read.
   home.readConfig()
-  // Of this code alone: a token that belongs to another exchange is not this one's.
+  // Named after this code, since a token of another exchange must not be used for it.
   const exchange = createHash('sha256')
     .update(`${hubInWords(way)} ${code}`)
     .digest('hex')
@@ -203,7 +203,7 @@ async function exchangeCode(home: Home, way: WayToHub, code: string, { machine, 
       removeRenewals(home)
       return joined.name
     }
-    // A process that renews the token of before must not put its own in the place of this one. One that stopped over it must not be in the way.
+    // A process that renews the previous token must not overwrite this one. If such a process hangs, the exchange takes place without the lock.
     return (await underLock(home, joinWaitMs, exchange)) ?? (await exchange())
   } finally {
     client.close()
@@ -250,7 +250,7 @@ Or, with the token in its environment (the first line belongs into your shell's 
   ${variable}
   ${byVariable}
 
-claude-net allow lets it use the tools without asking. By HTTP nobody tells Claude of new mail, and a send that no hub answers
+claude-net allow lets it use the tools without asking. By HTTP Claude is not notified of new messages, and a send that no hub answers
 is not kept: it fails.`
 }
 
@@ -270,7 +270,7 @@ async function offerRegistration(
   say("\nClaude Code's settings change like this:")
   for (const { file, text: what, goes } of changes)
     say(`  ${file}\n    ${goes ? 'without ' : ''}${visibleLine(what, 400)}`)
-  // Where the code came on standard input, a person may sit before the terminal all the same.
+  // The code may come from standard input while a person is at the terminal.
   const terminal = yes || json ? undefined : terminalOf({ isStdinUsed: codeStdin })
   if (terminal && !(await agreed('Change them?', { input: terminal }))) {
     say('Left alone.')

@@ -10,7 +10,7 @@ export function keyCommand(): Command {
   withAdminOptions(
     command.command('show', { isDefault: true }).description('Show the key, its age, and the chain of earlier keys'),
   )
-    // A word that is no command of this one.
+    // Refuses a word that is not a subcommand.
     .allowExcessArguments(false)
     .action((options: AdminOptions) =>
       asAdmin(options, async client => {

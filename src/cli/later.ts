@@ -89,13 +89,13 @@ function oneInWords(message: LaterMessage, now: number): string {
   return `${parts.join(' · ')}\n${quote(beginning)}${isCut ? `\n  (${bytes} bytes in all)` : ''}\n${id}`
 }
 
-/** A hub of before has no such route. */
+/** Returns the error of an older hub, which has no such route, in words. */
 function asOlder(error: unknown): unknown {
   const isOlder = error instanceof ClaudeNetError && /^There is no \w+ on this path/.test(error.message)
   if (!isOlder) return error
   return new ClaudeNetError(
     'not_found',
-    'This hub is older, and has no mail for later.',
+    'This hub is older, and has no scheduled messages.',
     'Ask its admin to update it: claude-net update',
   )
 }

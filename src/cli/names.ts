@@ -19,7 +19,7 @@ export function namesCommand(): Command {
         const names = await (projects ? ownProjects(client) : addresses(client)).finally(() => client.close())
         if (names.length > 0) process.stdout.write(`${[...new Set(names)].sort().join('\n')}\n`)
       } catch {
-        // No hub, or none joined: there is nothing to complete with.
+        // Without a hub there are no names to complete.
       }
     })
 }

@@ -19,12 +19,12 @@ export function printWhole(options: { json?: boolean }, data: unknown, text: () 
   return new Promise(resolve => process.stdout.write(output, error => error || resolve()))
 }
 
-/** Tells of an error on stderr (as JSON too, where that was asked for) and answers the exit status it stands for. */
+/** Prints an error to stderr, as JSON if `json`, and returns the exit status for it. */
 export function fail(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage
   if (!(error instanceof ClaudeNetError)) {
     const { code, syscall, message } = error as NodeJS.ErrnoException
-    // The system's own errors name the file and what is wrong with it.
+    // Messages of system errors contain the file and the reason.
     if (code !== undefined && syscall !== undefined) {
       process.stderr.write(`claude-net: ${visible(message)}\n`)
       return exit.refused

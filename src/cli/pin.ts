@@ -42,11 +42,11 @@ Running sessions use it from their next request on. A machine that joined by the
       const proven: HubKey | undefined = isPinned ? undefined : await provenKey(way, token)
       const transport = proven
         ? openTransport({ ...way, hub: provenAddress(hub), pin: proven })
-        : // Follows the hub to a key that it has changed to.
+        : // Accepts a new key that the pinned one has signed.
           ownTransport(home)
       const client = new HubClient({ transport, token })
       try {
-        // Over TLS, to that key alone: what is pinned is also what answers.
+        // Over TLS with that key: the hub that responds is the one that is pinned.
         await client.call(api.health)
         if (proven && proven !== config.hubKey) home.writeConfig({ hubKey: proven })
       } finally {

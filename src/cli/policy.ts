@@ -33,20 +33,20 @@ export function policyCommand(): Command {
             : await client.call(api.putPolicy, {
                 body: { inbound, ...(isMuteChanged && { mute: [...kept, ...(mute ?? [])] }) },
               })
-        // Where the file has a word on it, the next session would tell the hub that again.
+        // If config.json contains the setting, the next session sends it to the hub, so it is changed there as well.
         if (inbound !== undefined && 'inbound' in config) home.writeConfig({ inbound })
         if (isMuteChanged && 'mute' in config) home.writeConfig({ mute: answer.mute })
         print(
           { json },
           answer,
-          () => `Mail: ${meanings[answer.inbound] ?? answer.inbound}\nMuted: ${answer.mute.join(', ') || 'nobody'}`,
+          () => `Inbound: ${meanings[answer.inbound] ?? answer.inbound}\nMuted: ${answer.mute.join(', ') || 'nobody'}`,
         )
       }),
     )
 }
 
 const meanings: Record<string, string> = {
-  accept: 'accept (Claude reads it)',
-  hold: 'hold (Claude sees who wrote; you read it with claude-net inbox)',
-  refuse: 'refuse (senders are told)',
+  accept: 'accept (Claude reads them)',
+  hold: 'hold (Claude sees the sender; you read them with claude-net inbox)',
+  refuse: 'refuse (senders are notified)',
 }

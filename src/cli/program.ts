@@ -10,22 +10,22 @@ export function newProgram(): Command {
       .description('Durable inboxes between Claude Code machines and people, on your own hub.')
       .version(version, '-V, --version', 'Print the version')
       .configureHelp({ sortSubcommands: false })
-      // A text may hold words that are options of the program.
+      // A text may contain words that are options of the program.
       .enablePositionalOptions()
   )
 }
 
-/** Carries out what stands on the command line, and leaves its exit status in `process.exitCode`. */
+/** Runs the command line of this process, and sets `process.exitCode`. */
 export async function run(program: Command): Promise<void> {
   setUp(program)
 
-  // Whoever reads has left (`| head -1`): there is nobody to tell anything. The MCP server notices too, and says goodbye first; the
-  // demo ends what it started; a hub serves whether or not its output can be written.
+  // EPIPE: the reader of the output has exited (`| head -1`). The MCP server handles this itself and ends its session first, the
+  // demo ends its processes, and a hub runs whether or not its output can be written.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (['mcp', 'hub', 'demo'].includes(process.argv[2] ?? '')) return
       if (error.code === 'EPIPE') process.exit()
-      // The answer is lost, as on a full disk: whoever started this must not take it for done.
+      // The output is lost, as on a full disk, so the exit status must not be that of success.
       if (stream === process.stdout)
         process.stderr.write(`claude-net: The output cannot be written: ${diskTrouble(error)}.\n`)
       process.exit(exit.refused)
@@ -34,7 +34,7 @@ export async function run(program: Command): Promise<void> {
 
   let isJson = () => process.argv.includes('--json')
   program.hook('preAction', (_, command) => {
-    // The word may also stand in a text.
+    // From here on the parsed option decides: --json may also be part of a text.
     isJson = () => command.opts().json === true
   })
   try {

@@ -37,7 +37,7 @@ export async function proveWake(home: Home, say: (line: string) => void): Promis
   const { client } = openMachine(home)
   try {
     const body = 'A test by claude-net doctor --wake. Nothing to do: ack it and go on.'
-    // By the name that the hub knows: the machine may have been renamed.
+    // Addressed by the hub's name for this machine, which may have been renamed.
     const { you } = await client.call(api.listMachines)
     const { id } = await client.call(api.sendMessage, {
       body: { to: you!, body, intent: 'request', expiresInS: (2 * patienceMs) / 1000 },
@@ -58,7 +58,7 @@ export async function proveWake(home: Home, say: (line: string) => void): Promis
       link,
       state: 'failed',
       found: `none of ${count(live.length, 'running session')} read a test message within ${patienceMs / 1000} s`,
-      mend: 'Is Claude busy, or asking something? Else restart it. Mail is told at its next prompt all the same.',
+      mend: 'Is Claude busy, or asking something? Else restart it. Either way it is notified of messages at its next prompt.',
     }
   } finally {
     client.close()

@@ -23,10 +23,10 @@ export interface Reachable {
 export async function reachableAt(hub: URL, hubKey: HubKey | undefined): Promise<Reachable> {
   if (!isLoopback(hub)) return { origin: hub.origin, others: [] }
   const candidates = likelyOrigins(ownInterfaces(), hub.port || 80)
-  // A hub that listens on one address only does not answer on the others.
+  // A hub may listen on one of the addresses only.
   const answers = await Promise.all(candidates.map(origin => ask(new URL(origin), hubKey)))
   const answering = candidates.filter((_, index) => answers[index] === 'hub')
-  // An address outside the hub's networks is refused, but it leads to the hub.
+  // The hub refuses requests from outside its networks, but the address is one of the hub's.
   const refused = candidates.filter((_, index) => refusedBy(answers[index]!))
   const [origin = hub.origin] = [...answering, ...refused]
   return { origin, others: answering.filter(other => other !== origin) }

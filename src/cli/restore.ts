@@ -45,7 +45,7 @@ export function restoreCommand(): Command {
           return act()
         } catch (error) {
           const trouble = diskInWords(error, dir)
-          // `unavailable` ends with 75, and trying again later is no help here.
+          // `unavailable` would exit with 75, but trying again later does not help here.
           const isDisk = trouble instanceof ClaudeNetError && trouble.code === 'unavailable'
           throw isDisk ? new ClaudeNetError('internal', trouble.message, trouble.hint) : trouble
         }

@@ -16,7 +16,7 @@ export function revokeCommand(): Command {
         const later = answer.later
           ? ` ${count(answer.later, 'message')} that it had written for later ${answer.later === 1 ? 'was' : 'were'} cancelled.`
           : ''
-        return `${what}${later} Mail goes on waiting for it; to let it in again: claude-net invite ${answer.name}`
+        return `${what}${later} Its inbox still receives messages; to let it in again: claude-net invite ${answer.name}`
       })
     }),
   )

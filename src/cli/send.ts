@@ -65,7 +65,7 @@ export function sendCommand(): Command {
         })
       }
       let out: NodeJS.WriteStream = process.stderr
-      // Of a hub that is away, or refuses this machine, nobody need be told twice.
+      // False once the hub was unreachable or refused this machine, which need not be reported twice.
       let mayDrain = true
       try {
         const timing = await timingOf(options, client)
@@ -100,7 +100,7 @@ export function sendCommand(): Command {
 /** Times are read by the hub's clock, as far as it can be asked, and by this machine's zone. */
 async function timingOf({ at, expires }: SendOptions, client: HubClient): Promise<ReturnType<typeof readTiming>> {
   if (at === undefined && expires === undefined) return {}
-  // Without an answer it is this machine's clock. What is wrong with the hub the send tells.
+  // Reads the hub's clock; if that fails, this machine's clock is used, and the send reports the error.
   await client.call(api.health).catch(() => {})
   try {
     return readTiming({ at, expires }, { now: client.now(), timeZone: ownZone() })

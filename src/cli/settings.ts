@@ -57,7 +57,7 @@ export function settingsCommand(): Command {
 function inWords(settings: Settings): string {
   const { keepTextDays, inboxMessages, inboxBytes, senderPercent, reservePercent, tokenDays } = settings
   return [
-    `Texts are deleted ${count(keepTextDays, 'day')} after everybody has read them, or they expired. Unread mail stays.`,
+    `Texts are deleted ${count(keepTextDays, 'day')} after everybody has read them, or they expired. Unread messages stay.`,
     `An inbox takes ${count(inboxMessages, 'unread message')} and ${bytesInWords(inboxBytes)} of texts; one sender may fill ${senderPercent} % of it,`,
     `and the last ${reservePercent} % are kept for senders who have little there and for what is urgent.`,
     tokenDays === 0

@@ -123,6 +123,6 @@ function inboxesInWords({ inboxes, moreInboxes }: StatusAnswer, now: number): st
   return [
     '',
     table([['INBOX', 'UNREAD', 'OLDEST', 'STATE'], ...rows]),
-    ...(moreInboxes > 0 ? [`and ${count(moreInboxes, 'more inbox', 'more inboxes')} with unread mail`] : []),
+    ...(moreInboxes > 0 ? [`and ${count(moreInboxes, 'more inbox', 'more inboxes')} with unread messages`] : []),
   ]
 }

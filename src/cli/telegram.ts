@@ -20,7 +20,7 @@ export function telegramCommand(): Command {
   withAdminOptions(
     command.command('status', { isDefault: true }).description('Show the state of the bridge, and its people'),
   )
-    // A word that is no command of this one.
+    // Refuses a word that is not a subcommand.
     .allowExcessArguments(false)
     .action((options: AdminOptions) =>
       asAdmin(options, async client => {
@@ -62,7 +62,7 @@ async function confirm(client: HubClient, human: string, options: ConfirmOptions
   const person = people.find(({ name }) => name === human)
   const candidate = person?.candidate
   if (person && !candidate) throw nobodySeen(person)
-  // An unknown name is the hub's to refuse.
+  // The hub refuses an unknown name.
   const userId = options.user ?? candidate?.userId ?? 1
   if (candidate && options.user === undefined && !options.yes) {
     const who = `${visibleLine(candidate.name, 100)}, user ${candidate.userId}, seen ${ago(Date.parse(candidate.seenAt), client.now())}`
@@ -113,7 +113,7 @@ function inWords(
       : `Group ${chatId}; ${carrierInWords(carriedBy)}.`,
     ...(trouble === null ? [] : [`Trouble: ${visibleLine(trouble, 1000)}`]),
     '',
-    table([['NAME', 'USERNAME', 'IS', 'MAIL TO', 'WAITING'], ...rows]),
+    table([['NAME', 'USERNAME', 'IS', 'MESSAGES TO', 'WAITING'], ...rows]),
     ...failed.map(({ seq, name, why }) => `Telegram refuses #${seq} for ${name}: ${visibleLine(why, 200)}`),
   ].join('\n')
 }

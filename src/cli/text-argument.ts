@@ -25,7 +25,7 @@ export async function textOf(command: Command, words: string[]): Promise<string>
   if (!looksLikeOption(rest[0]!)) return typed(command, words)
   const { values, problem, others } = optionsIn(command, rest)
   if (problem || (others > 0 && /\s/.test(first))) throw doubt(command, words, rest[0]!, problem)
-  // Words follow what could be an option, so it is one of several words.
+  // Words after the possible option make it part of a text of several words.
   if (others > 0) return typed(command, words)
   for (const [name, value] of Object.entries(values)) command.setOptionValue(name, value)
   return first === '-' ? fromStdin() : typed(command, [first])
@@ -51,7 +51,7 @@ function optionsIn(command: Command, words: string[]): { values: object; problem
     const problem = unknown.length > 0 ? whatIsIt(unknown[0]!) : undefined
     return { values: probe.opts(), problem, others: operands.length }
   } catch (error) {
-    // An option without its value, or with one that it does not take.
+    // An option lacks its value, or has an invalid one.
     return { values: {}, problem: (error as Error).message, others: 0 }
   }
 }
@@ -75,7 +75,7 @@ function quoted(word: string): string {
 function typed(command: Command, words: string[]): string {
   if (words.length === 0) command.error("error: missing required argument 'text'", { exitCode: 2 })
   const text = words.join(' ')
-  // Node has put U+FFFD in the place of every byte that is none of UTF-8.
+  // Node replaces bytes that are not UTF-8 by U+FFFD.
   if (text.includes('\ufffd') && !isCommandLineUtf8()) throw notUtf8('The text')
   return text
 }

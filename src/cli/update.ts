@@ -68,7 +68,7 @@ function provenSource(home: Home, { data }: UpdateOptions): Source {
       `First: ${home.launcher} pin`,
     )
   }
-  // It follows the hub to a key that it has changed to.
+  // Accepts a new key that the pinned one has signed.
   return {
     client: new HubClient({ transport: machineTransport(home) }),
     by: () => provenBy(home.credentials()) ?? by,

@@ -26,7 +26,7 @@ export function watchCommand(): Command {
       const { signal } = stop
       const onAway = ({ message }: Error) =>
         process.stderr.write(`claude-net: ${message} Trying again until it is back.\n`)
-      // The hub answers: what waits goes out, and what then waits still is left to a process of its own.
+      // The hub is reachable: sends what waits, and leaves the rest to a separate process.
       const onOpen = () =>
         void outbox
           .drain()
@@ -35,7 +35,7 @@ export function watchCommand(): Command {
           .catch(() => {})
       if (!json)
         process.stdout.write(
-          `Watching as ${home.readConfig()?.machine ?? 'this machine'}: unread mail first, then what comes. Ctrl-C ends it.\n`,
+          `Watching as ${home.readConfig()?.machine ?? 'this machine'}: unread messages first, then new events. Ctrl-C ends it.\n`,
         )
       for await (const { cursor, ...event } of followEvents(client, { withDelivery: !json, signal, onAway, onOpen })) {
         if (json) process.stdout.write(`${JSON.stringify({ ...event, cursor })}\n`)
@@ -44,7 +44,7 @@ export function watchCommand(): Command {
     })
 }
 
-/** The time of day as people here write it, to the second. */
+/** Returns the local time of day, to the second. */
 function clockTime(now: number): string {
   return new Date(now).toTimeString().slice(0, 8)
 }

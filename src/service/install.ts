@@ -59,7 +59,7 @@ export async function planInstallation(options: InstallOptions): Promise<Plan> {
   const files = programFiles(import.meta.dirname, node)
   const folder = folderName(version, files)
   const versions = new Versions(root.at(paths.program))
-  // What is to be moved aside holds no version of ours.
+  // A directory that is moved aside contains no version of ours.
   const isFresh = !existsSync(root.at(join(paths.program, programMark)))
   const previous = isFresh ? undefined : await wayBack(versions, folder, root)
   const steps = [
@@ -110,7 +110,7 @@ export function planWayBack(root: Root): Plan {
   const isPortHeld = isHeld && takesSockets(join(versions.dir, previous))
   const steps = [
     { what: `make ${previous} the current version`, run: () => versions.switchTo(previous, current) },
-    // One that listens by itself would find its port held.
+    // A version that opens its port itself would find it in use.
     ...(isHeld && !isPortHeld ? withoutSocket(root) : []),
     ...(root.isLive ? started(root, current, isPortHeld ? { isNew: false } : undefined) : []),
   ]

@@ -21,7 +21,7 @@ export function planRemoval(root: Root): Step[] {
     ...(leadsToUs(root.nameAt(paths.command)) ? [paths.command] : []),
     ...(existsSync(root.at(join(paths.program, programMark))) ? [paths.program] : []),
   ]
-  // Where root has joined too, the command served that machine, which stays.
+  // If root has joined as well, the command also served that machine, which stays.
   const launcher = `${homedir()}${launcherInHome}`
   const isServed = ours.includes(paths.command) && existsSync(root.at(launcher))
   return [

@@ -31,7 +31,7 @@ export function programFiles(dist: string, node: string): Files {
   const names = readdirSync(dist, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => relative(dist, join(entry.parentPath, entry.name)))
-    // In a folder of an installed version it lies beside the others.
+    // The folder of an installed version contains it, too.
     .filter(name => name !== 'node')
     .sort()
   const files = names.map(
@@ -74,13 +74,13 @@ export class Versions {
 
   /** Puts a version beside the others: whole and on disk under its name, or not there at all. */
   put(folder: string, files: Files): void {
-    // Of this process alone, should another install the same.
+    // Named after this process, since another may install the same version.
     const unfinished = join(this.dir, `${folder}.${process.pid}.new`)
     rmSync(unfinished, { recursive: true, force: true })
     try {
       copy(files, unfinished)
     } catch (error) {
-      // On a full disk every byte counts.
+      // Frees the space on a full disk.
       rmSync(unfinished, { recursive: true, force: true })
       throw error
     }
@@ -113,7 +113,7 @@ export class Versions {
   others(kept: readonly (string | undefined)[]): string[] {
     return this.#entries().filter(name => {
       const [, folder = name, pid] = /^(.*?)(?:\.(\d+))?\.(?:new|old)$/.exec(name) ?? []
-      // What another installation is at now is its own.
+      // Files of an installation that runs now belong to it.
       return folderPattern.test(folder) && !kept.includes(name) && !isRunning(Number(pid))
     })
   }

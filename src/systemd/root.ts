@@ -34,7 +34,7 @@ export class Root {
     let [resolved, links] = ['/', 0]
     while (left.length > 0) {
       const name = left.shift()!
-      // Of the root, the parent is the root.
+      // The parent of the root is the root.
       const next = join(resolved, name)
       if (!isLink(join(this.dir, next))) resolved = next
       else {
